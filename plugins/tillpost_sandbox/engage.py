@@ -1,0 +1,135 @@
+"""The tenant as a whole: what it holds, how it is set, and what happens to it by request or by timer."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterable
+from decimal import Decimal
+
+import attrs
+
+from tillpost_sandbox.faults import Faults
+from tillpost_sandbox.files import ImportFolders
+from tillpost_sandbox.imports import fingerprint, import_queue
+from tillpost_sandbox.rate import RateLimit
+from tillpost_sandbox.settings import Settings
+from tillpost_sandbox.state import State
+
+
+@attrs.define
+class Engage:
+    """One tenant. Its methods may be called from any thread."""
+
+    state: State
+    folders: ImportFolders
+    settings: Settings
+    faults: Faults = attrs.field(factory=Faults)
+    rate: RateLimit = attrs.field(factory=lambda: RateLimit(time.monotonic))
+    requests: Counter[tuple[str, str]] = attrs.field(factory=Counter)
+    created: int = 0
+    create_duplicates: int = 0
+    wake: threading.Condition = attrs.field(factory=threading.Condition, repr=False)
+    _reading: threading.Lock = attrs.field(factory=threading.Lock, repr=False)
+
+    def change_settings(self, wanted: dict[str, object]) -> None:
+        """Replace settings and let the timers look at the new intervals. Raises BadSettingError."""
+        with self.wake:
+            self.settings = self.settings.changed(wanted)
+            self.wake.notify_all()
+
+    def import_receipts(self) -> int:
+        """Import what the API accepted, now."""
+        return import_queue(self.state, self.settings)
+
+    def import_files(self) -> int:
+        """Read the import folders, now; one reading at a time."""
+        with self._reading:
+            return self.folders.read(self.state, self.settings)
+
+    def count(self, route: str, status: str) -> None:
+        """Count a request by its route and by what became of it."""
+        with self.state.lock:
+            self.requests[route, status] += 1
+
+    def admit(self, key: str) -> bool:
+        """Whether a request of this API key is within the rate limit."""
+        with self.state.lock:
+            return self.rate.admit(key, self.settings.rate_limit)
+
+    def stats(self) -> dict[str, object]:
+        """The counts of GET /_sandbox/stats."""
+        with self.state.lock:
+            state = self.state
+            requests: dict[str, dict[str, int]] = {}
+            for (route, status), count in sorted(self.requests.items()):
+                requests.setdefault(route, {})[status] = count
+            receipts = list(state.receipts.values())
+            routes = Counter(receipt.route for receipt in receipts)
+            return {
+                "requests": requests,
+                "peak_rate": self.rate.peak,
+                "contacts": sum(not contact.gone for contact in state.contacts.values()),
+                "contacts_created": self.created,
+                "create_duplicates": self.create_duplicates,
+                "receipts": len(receipts),
+                "receipts_api": routes["api"],
+                "receipts_file": routes["file"],
+                "queued": len(state.queue),
+                "dropped": state.dropped,
+                "ignored_duplicates": sum(map(len, state.ignored.values())),
+                "duplicated": len(receipts) - len({fingerprint(receipt) for receipt in receipts}),
+                "totalGrossPrice": _total(receipt.body["totalGrossPrice"] for receipt in receipts),
+                "totalGrossPrice_queued": _total(
+                    receipt.body["totalGrossPrice"] for receipt in state.queue.values()
+                ),
+            }
+
+
+def _total(prices: Iterable[int | Decimal]) -> str:
+    return format(sum((Decimal(price) for price in prices), Decimal(0)), "f")
+
+
+@attrs.define
+class Timers:
+    """The two imports, each on its own interval, until stopped."""
+
+    engage: Engage
+    _ended: bool = False
+    _threads: list[threading.Thread] = attrs.field(factory=list)
+
+    def start(self) -> None:
+        """Start both timers; the first import is one interval from now."""
+        for setting in ("import_every", "import_files_every"):
+            thread = threading.Thread(
+                target=self._run, args=(setting,), name=f"sandbox-{setting}", daemon=True
+            )
+            thread.start()
+            self._threads.append(thread)
+
+    def stop(self) -> None:
+        """End both timers and wait for an import that is under way."""
+        with self.engage.wake:
+            self._ended = True
+            self.engage.wake.notify_all()
+        for thread in self._threads:
+            thread.join()
+
+    def _run(self, setting: str) -> None:
+        last = time.monotonic()
+        while True:
+            with self.engage.wake:
+                while not self._ended:
+                    # A changed interval counts from the last import: a shorter one takes effect at once.
+                    left = last + getattr(self.engage.settings, setting) - time.monotonic()
+                    if left <= 0:
+                        break
+                    self.engage.wake.wait(min(left, 3600.0))
+                if self._ended:
+                    return
+            try:
+                self.engage.import_receipts() if setting == "import_every" else self.engage.import_files()
+            except Exception as error:  # noqa: BLE001 - one bad file must not end the timer for good
+                self.engage.state.note(
+                    "error", "import-failed", f"the import ended by {type(error).__name__}"
+                )
+            last = time.monotonic()

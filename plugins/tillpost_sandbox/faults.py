@@ -1,0 +1,142 @@
+"""The faults that are switched on at POST /_sandbox/faults."""
+
+import threading
+
+import attrs
+
+HTTP_FAULTS = (
+    "ok",
+    "500",
+    "429",
+    "401",
+    "404",
+    "hang",  # the request is read, nothing is ever answered, nothing is changed
+    "refuse",  # the port does not listen
+    "reset-after-body",  # the request takes effect, then the connection is reset without an answer
+    "half",  # the request takes effect, the answer breaks off in its middle
+    "slow",  # the request takes effect, the answer comes one byte at a time
+    "html",  # 200 with a page, as a captive portal answers
+    "redirect",  # 301 to another host
+)
+SFTP_FAULTS = ("ok", "refuse", "cut")
+
+
+class BadFaultError(ValueError):
+    """A fault the sandbox does not know; the text says which it knows."""
+
+
+@attrs.frozen
+class Fault:
+    """One kind of fault and how often it still happens (None: until it is lifted).
+
+    retry_after: the header of a 429 or 500, any text so that clients can be tried with nonsense; None leaves
+    it out. drip: seconds between two bytes of a slow answer. after: bytes of an upload before the cut.
+    """
+
+    kind: str = "ok"
+    count: int | None = None
+    retry_after: str | None = "1"
+    drip: float = 1.0
+    after: int | None = None
+
+
+@attrs.define
+class Faults:
+    """The faults in force. Every method may be called from any thread."""
+
+    _http: Fault = Fault()
+    _sftp: Fault = Fault()
+    _lock: threading.Lock = attrs.field(factory=threading.Lock, repr=False)
+    _lifted: threading.Event = attrs.field(factory=threading.Event, repr=False)
+
+    def set(self, wanted: dict[str, object]) -> None:
+        """Put the named faults in force and let every hanging request go. Raises BadFaultError."""
+        http, sftp = _read(wanted)
+        with self._lock:
+            self._http = http or self._http
+            self._sftp = sftp or self._sftp
+            self._lifted.set()
+            self._lifted = threading.Event()
+
+    def take_http(self) -> tuple[Fault, threading.Event]:
+        """The fault for the request at hand, counted, and the event that ends it when it is a `hang`."""
+        with self._lock:
+            fault, self._http = self._http, _used(self._http)
+            return fault, self._lifted
+
+    def take_sftp_cut(self) -> bool:
+        """Whether the upload at hand is to be cut now; counted."""
+        with self._lock:
+            if self._sftp.kind != "cut":
+                return False
+            self._sftp = _used(self._sftp)
+            return True
+
+    @property
+    def http(self) -> Fault:
+        """The HTTP fault in force, not counted."""
+        with self._lock:
+            return self._http
+
+    @property
+    def sftp(self) -> Fault:
+        """The SFTP fault in force, not counted."""
+        with self._lock:
+            return self._sftp
+
+    def public(self) -> dict[str, object]:
+        """What is in force, as POST and GET /_sandbox/faults answer it."""
+        http, sftp = self.http, self.sftp
+        return {"http": http.kind, "http_count": http.count, "sftp": sftp.kind, "sftp_count": sftp.count}
+
+
+def _used(fault: Fault) -> Fault:
+    if fault.count is None:
+        return fault
+    return attrs.evolve(fault, count=fault.count - 1) if fault.count > 1 else Fault()
+
+
+def _read(wanted: dict[str, object]) -> tuple[Fault | None, Fault | None]:
+    unknown = set(wanted) - {"http", "sftp", "count", "retry_after", "drip", "after"}
+    if unknown:
+        raise BadFaultError(
+            f"{', '.join(sorted(unknown))}: unknown; give http, sftp, count, retry_after, drip or after"
+        )
+    http, sftp = wanted.get("http"), wanted.get("sftp")
+    if http is None and sftp is None:
+        raise BadFaultError("give http or sftp: which side is to fail")
+    if http is not None and http not in HTTP_FAULTS:
+        raise BadFaultError(f"http: one of {', '.join(HTTP_FAULTS)}")
+    if sftp is not None and sftp not in SFTP_FAULTS:
+        raise BadFaultError(f"sftp: one of {', '.join(SFTP_FAULTS)}")
+    count = wanted.get("count")
+    if count is not None and (not isinstance(count, int) or isinstance(count, bool) or count < 1):
+        raise BadFaultError("count: a whole number over 0")
+    if count is not None and "refuse" in (http, sftp):
+        raise BadFaultError(
+            "count: not possible with refuse, because a refused connection is never seen; lift it by ok"
+        )
+    retry_after = wanted.get("retry_after", "1")
+    if retry_after is not None and not isinstance(retry_after, str):
+        raise BadFaultError("retry_after: a text, or null for no header")
+    drip, after = _number(wanted, "drip", 1.0), _number(wanted, "after", None)
+    fault = Fault(
+        count=count, retry_after=retry_after, drip=drip or 0.0, after=None if after is None else int(after)
+    )
+    return (
+        attrs.evolve(fault, kind=str(http)) if http is not None else None,
+        attrs.evolve(fault, kind=str(sftp)) if sftp is not None else None,
+    )
+
+
+def _number(wanted: dict[str, object], key: str, default: float | None) -> float | None:
+    value = wanted.get(key, default)
+    if value is None:
+        return None
+    try:
+        number = float(str(value))
+    except ValueError:
+        number = -1.0
+    if isinstance(value, bool) or not 0 <= number < 1e9:
+        raise BadFaultError(f"{key}: a number of at least 0")
+    return number

@@ -1,0 +1,199 @@
+"""The sandbox put together: in a test as a context manager, on the command line by `run`."""
+
+import json
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+
+from tillpost_sandbox import contacts, wire
+from tillpost_sandbox.engage import Engage, Timers
+from tillpost_sandbox.files import ImportFolders
+from tillpost_sandbox.http import HOST, Port
+from tillpost_sandbox.settings import Settings
+from tillpost_sandbox.sftp import USER, SftpPort, kept_password
+from tillpost_sandbox.state import State
+
+
+def _local_now() -> datetime:
+    return datetime.now(UTC).astimezone()
+
+
+class Sandbox:
+    """An Engage on loopback: `with Sandbox(dir=..., api_key=...) as sandbox: sandbox.url …`.
+
+    dir: the folder for state, host key and import folders; what it holds survives a restart. http, sftp:
+    ports, 0 for free ones. import_every and import_files_every: seconds. seed_contacts: a file of contacts as
+    a JSON array or JSON lines, taken in at the start unless they exist. options: any other setting, by name.
+    Raises OSError when a port is taken, settings.BadSettingError for a setting, and ImportError without the
+    extra `tillpost[sftp]`.
+    """
+
+    def __init__(
+        self,
+        *,
+        dir: Path,
+        api_key: str,
+        http: int = 0,
+        sftp: int = 0,
+        password: str | None = None,
+        import_every: float = 900.0,
+        import_files_every: float = 5.0,
+        rate_limit: int = 200,
+        seed_contacts: Path | None = None,
+        options: dict[str, object] | None = None,
+        now: Callable[[], datetime] = _local_now,
+    ) -> None:
+        dir.mkdir(parents=True, exist_ok=True)
+        self.dir = dir
+        intervals = {"import_every": import_every, "import_files_every": import_files_every}
+        settings = Settings(api_keys=frozenset({api_key})).changed(
+            {**intervals, "rate_limit": rate_limit, **(options or {})}
+        )
+        folders = ImportFolders(home=dir / "sftp", rejected=dir / "rejected")
+        folders.make()
+        self.engage = Engage(State(dir / "state.jsonl", now), folders, settings)
+        self.user, self.password = USER, kept_password(dir / "sftp_password", password)
+        self._seed_contacts = seed_contacts
+        self._wanted_http = http
+        self._sftp = SftpPort(folders.home, dir / "host_key", self.password, self.engage.faults, sftp)
+        self._timers = Timers(self.engage)
+        self._api: Port | None = None
+        self._control: Port | None = None
+
+    def start(self) -> "Sandbox":
+        """Open all ports and start the timers."""
+        try:
+            if self._seed_contacts is not None:
+                seed(self.engage, self._seed_contacts)
+            self._api = Port(self.engage, self._wanted_http, self._apply_faults, only_control=False)
+            self._control = Port(self.engage, 0, self._apply_faults, only_control=True)
+            self._sftp.start()
+            self._api.open()
+            self._control.open()
+        except BaseException:
+            self.close()
+            raise
+        self._timers.start()
+        return self
+
+    def close(self) -> None:
+        """Stop everything; what was accepted is on disk."""
+        self.engage.faults.set({"http": "ok", "sftp": "ok"})  # lets hanging requests go
+        self._timers.stop()
+        for port in (self._api, self._control):
+            if port is not None:
+                port.close()
+        self._sftp.close()
+        self.engage.state.close()
+
+    def __enter__(self) -> "Sandbox":
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def http_port(self) -> int:
+        """The port of the API."""
+        return self._api.number if self._api else 0
+
+    @property
+    def url(self) -> str:
+        """Where the API is: the base, without /api/v3."""
+        return f"http://{HOST}:{self.http_port}"
+
+    @property
+    def control_url(self) -> str:
+        """Where /_sandbox/ is served whatever fault is on."""
+        return f"http://{HOST}:{self._control.number if self._control else 0}"
+
+    @property
+    def sftp_port(self) -> int:
+        """The port of the SFTP server."""
+        return self._sftp.number
+
+    @property
+    def host_key(self) -> str:
+        """The SFTP server's public key, `ssh-ed25519 AAAA…`."""
+        return self._sftp.host_key
+
+    def ready(self) -> dict[str, object]:
+        """What a client needs to know, as the ready line has it."""
+        return {
+            "http": self.http_port,
+            "sftp": self.sftp_port,
+            "url": self.url,
+            "control": self.control_url,
+            "host_key": self.host_key,
+            "user": self.user,
+            "password": self.password,
+            "path": "/integration",
+            "dir": str(self.dir),
+        }
+
+    def _apply_faults(self) -> None:
+        if self._api is not None:
+            self._api.refuse() if self.engage.faults.http.kind == "refuse" else self._api.open()
+        self._sftp.refuse() if self.engage.faults.sftp.kind == "refuse" else self._sftp.open()
+
+
+def seed(engage: Engage, path: Path) -> None:
+    """Take in the contacts of a file, JSON array or JSON lines; one that exists stays as it is.
+
+    A contact may name its own `id`. Raises ValueError or refusal.RefusalError for what is no contact.
+    """
+    raw = path.read_bytes().strip()
+    values = (
+        wire.loads(raw) if raw.startswith(b"[") else [wire.loads(line) for line in raw.splitlines() if line]
+    )
+    for value in values if isinstance(values, list) else ():
+        wanted = value.get("id") if isinstance(value, dict) else None
+        if wanted and str(wanted).lower() in engage.state.contacts:
+            continue
+        with engage.state.lock:
+            contacts.create(
+                engage.state,
+                engage.settings,
+                value,
+                origin="seed",
+                wanted_id=str(wanted).lower() if wanted else None,
+            )
+
+
+def run(
+    *,
+    http: int,
+    sftp: int,
+    api_key: str,
+    dir: Path,
+    import_every: float = 900.0,
+    import_files_every: float = 5.0,
+    rate_limit: int = 200,
+    seed_contacts: Path | None = None,
+    password: str | None = None,
+) -> int:
+    """Run a sandbox until SIGTERM or SIGINT; prints one JSON line when it is ready, and returns 0."""
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
+    with Sandbox(
+        dir=dir,
+        api_key=api_key,
+        http=http,
+        sftp=sftp,
+        password=password,
+        import_every=import_every,
+        import_files_every=import_files_every,
+        rate_limit=rate_limit,
+        seed_contacts=seed_contacts,
+    ) as sandbox:
+        sys.stdout.write(json.dumps(sandbox.ready()) + "\n")
+        sys.stdout.flush()
+        ended.wait()
+    return 0
