@@ -14,9 +14,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--http", type=int, default=0, help="port of the API; 0 takes a free one")
     parser.add_argument("--sftp", type=int, default=0, help="port of the SFTP server; 0 takes a free one")
     parser.add_argument("--api-key", default=os.environ.get("ENGAGE_API_KEY"), help="or ENGAGE_API_KEY")
-    parser.add_argument(
-        "--dir", type=Path, required=True, help="folder for state, host key and import folders"
-    )
+    parser.add_argument("--dir", type=Path, required=True, help="folder for state, host key and import folders")
     parser.add_argument("--import-every", type=float, default=900.0, help="seconds between receipt imports")
     parser.add_argument("--import-files-every", type=float, default=5.0, help="seconds between folder reads")
     parser.add_argument("--rate-limit", type=int, default=200, help="requests a second before 429")

@@ -1,9 +1,8 @@
-"""The API: which route does what.
+"""The API: what each route does.
 
 Source: contract, section 2; the v2 paths are those of the published client.
 """
 
-import hmac
 import re
 from collections.abc import Callable
 from datetime import datetime
@@ -19,7 +18,6 @@ from tillpost_sandbox.refusal import RefusalError
 from tillpost_sandbox.request import Answer, Request
 from tillpost_sandbox.state import Contact, Receipt
 
-_PREFIX = re.compile(r"/api/(v[23])(/.*)")
 MOST_HISTORY = 100  # transactions in one answer
 
 
@@ -134,9 +132,7 @@ def prefer(call: Call) -> Answer:
     value = body.get("value") if isinstance(body, dict) else None
     if not isinstance(value, bool):
         raise RefusalError(400, "InvalidBody", "value must be true or false")
-    contact = contacts.update(
-        call.engage.state, call.contact(), {"preferences": {call.given["preference"]: value}}
-    )
+    contact = contacts.update(call.engage.state, call.contact(), {"preferences": {call.given["preference"]: value}})
     return Answer(200, call.shown(call.engage.state.put_contact(attrs.evolve(contact, approved=True))))
 
 
@@ -144,9 +140,7 @@ def count(call: Call) -> Answer:
     """GET contacts/count and contacts/{contactType}/count: approved contacts, not cached as Engage's is."""
     kind = call.given.get("contactType")
     wanted = contacts.contact_type(call.engage.settings, kind) if kind else None
-    living = (
-        contact for contact in call.engage.state.contacts.values() if not contact.gone and contact.approved
-    )
+    living = (contact for contact in call.engage.state.contacts.values() if not contact.gone and contact.approved)
     return Answer(200, sum(wanted in (None, contact.contact_type) for contact in living))
 
 
@@ -155,9 +149,7 @@ def changes(call: Call) -> Answer:
     query = call.request.query
     kind, start, end = query.get("changeType"), _moment(query, "fromDate"), _moment(query, "toDate")
     if kind not in ("Created", "Updated", "Deleted") or start is None:
-        raise RefusalError(
-            400, "InvalidSearchQuery", "give changeType (Created, Updated, Deleted) and fromDate"
-        )
+        raise RefusalError(400, "InvalidSearchQuery", "give changeType (Created, Updated, Deleted) and fromDate")
     found = []
     for contact in call.engage.state.contacts.values():
         at = contact.created_at if kind == "Created" else contact.updated_at
@@ -182,9 +174,7 @@ def by_key(call: Call) -> Answer:
     }
     if len(found) != 1:
         missing = RefusalError(404, "ContactNotFound", "no contact has this key")
-        raise (
-            RefusalError(409, "MultipleMatches", f"{len(found)} contacts have this key") if found else missing
-        )
+        raise (RefusalError(409, "MultipleMatches", f"{len(found)} contacts have this key") if found else missing)
     return Answer(200, call.shown(next(iter(found.values()))))
 
 
@@ -194,9 +184,7 @@ def save_receipt(call: Call) -> Answer:
     errors = format_errors(body)
     if errors or not isinstance(body, dict):
         names = ", ".join(error.field for error in errors[:5])
-        raise RefusalError(
-            400, "InvalidReceipt", f"{len(errors)} fields are not valid: {names}", tuple(errors)
-        )
+        raise RefusalError(400, "InvalidReceipt", f"{len(errors)} fields are not valid: {names}", tuple(errors))
     call.engage.state.accept(body["uniqueReceiptId"], body, route="api")
     return Answer(202, {})
 
@@ -209,9 +197,7 @@ def history(call: Call) -> Answer:
         raise RefusalError(400, "InvalidSearchQuery", f"count is at most {MOST_HISTORY}")
     start, end = _moment(query, "fromDate"), _moment(query, "toDate")
     sales = [
-        receipt
-        for receipt in call.engage.state.history(contact.id)
-        if _within(receipt.body["createdDate"], start, end)
+        receipt for receipt in call.engage.state.history(contact.id) if _within(receipt.body["createdDate"], start, end)
     ]
     sales.sort(key=lambda receipt: datetime.fromisoformat(receipt.body["createdDate"]), reverse=True)
     items = [_sale(receipt) for receipt in sales[offset : offset + limit]]
@@ -223,70 +209,6 @@ def stores(call: Call) -> Answer:
     state, known = call.engage.state, call.engage.settings.stores
     names = known or sorted({receipt.body["storeExternalId"] for receipt in state.receipts.values()})
     return Answer(200, [{"externalId": name, "name": name} for name in names])
-
-
-_PREFERENCE = r"(?P<preference>acceptsEmail|acceptsSms|acceptsPostal)"
-_ROUTES: list[tuple[str, str, str, Handler]] = [
-    ("v2 v3", "GET", "/contacts/id", find_id),
-    ("v3", "GET", "/contacts/id-lookup", find_several),
-    ("v2 v3", "GET", "/contacts/count", count),
-    ("v2 v3", "GET", "/contacts/changes", changes),
-    ("v2 v3", "POST", "/contacts", create),
-    ("v2 v3", "GET", "/contacts/{contactType}/count", count),
-    ("v2", "GET", "/contacts/{contactType}/bykey", by_key),
-    ("v2", "GET", "/contacts/{contactType}/bykey/{keyValue}", by_key),
-    ("v2", "GET", "/contacts/{contactType}/byexternalid/{keyValue}", by_key),
-    ("v2 v3", "GET", "/contacts/{contactId}", read),
-    ("v3", "PATCH", "/contacts/{contactId}", update),
-    ("v2", "POST", "/contacts/{contactId}", update),
-    ("v2 v3", "DELETE", "/contacts/{contactId}", remove),
-    ("v2 v3", "POST", "/contacts/{contactId}/updateContactType", change_type),
-    ("v2", "POST", "/contacts/{contactId}/promoteToMember", change_type),
-    ("v2 v3", "POST", "/contacts/{contactId}/preferences/" + _PREFERENCE, prefer),
-    ("v2 v3", "GET", "/contacts/{contactId}/transactions", history),
-    ("v2 v3", "POST", "/receipts", save_receipt),
-    ("v2 v3", "GET", "/stores", stores),
-]
-
-
-def _compiled(path: str) -> re.Pattern[str]:
-    return re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path))
-
-
-_TABLE = [
-    (versions.split(), method, path.replace(_PREFERENCE, "{preference}"), _compiled(path), handler)
-    for versions, method, path, handler in _ROUTES
-]
-
-
-def answer(engage: Engage, request: Request) -> tuple[str, Answer]:
-    """Check the key and the rate, then do what the route says; returns the route, for the statistics, too."""
-    route, call, handler = _routed(engage, request)
-    try:
-        key = request.headers.get("apikey", "")
-        if not any(hmac.compare_digest(key.encode(), known.encode()) for known in engage.settings.api_keys):
-            raise RefusalError(401, "Unauthorized", "the apikey header is missing or no key of this tenant")
-        if not engage.admit(key):
-            limit = engage.settings.rate_limit
-            body = RefusalError(429, "TooManyRequests", f"over {limit} requests a second").body()
-            return route, Answer(429, body, (("Retry-After", "1"),))
-        if handler is None:
-            raise RefusalError(404, "NoSuchRoute", "the API has no such path and method")
-        with engage.state.lock:
-            return route, handler(call)
-    except RefusalError as refusal:
-        return route, Answer(refusal.status, refusal.body())
-
-
-def _routed(engage: Engage, request: Request) -> tuple[str, Call, Handler | None]:
-    found = _PREFIX.fullmatch(request.path)
-    version, rest = (found[1], found[2]) if found else ("", "")
-    for versions, method, path, pattern, handler in _TABLE:
-        match = pattern.fullmatch(rest)
-        if match and version in versions and method == request.method:
-            given = {name: request.segment(value) for name, value in match.groupdict().items()}
-            return f"{method} /api/{version}{path}", Call(engage, request, version, given), handler
-    return "unknown", Call(engage, request, version, {}), None
 
 
 def _sale(receipt: Receipt) -> dict[str, Any]:

@@ -26,9 +26,7 @@ def lookup(state: State, settings: Settings, query: Mapping[str, str]) -> Contac
     given = {name: query[name] for name in _SEARCH if name in query}
     unknown = set(query) - set(_SEARCH) - {"contactType"}
     if not given or unknown or not all(value.strip() for value in given.values()):
-        raise RefusalError(
-            400, "InvalidSearchQuery", f"search by one or several of {', '.join(_SEARCH)}, none empty"
-        )
+        raise RefusalError(400, "InvalidSearchQuery", f"search by one or several of {', '.join(_SEARCH)}, none empty")
     wanted = contact_type(settings, query["contactType"]) if "contactType" in query else None
     matches = {
         contact.id: contact
@@ -47,9 +45,7 @@ def contact_type(settings: Settings, given: object) -> str:
     """The tenant's spelling of a contact type. Raises RefusalError 400 InvalidContactType."""
     known = {name.casefold(): name for name in settings.contact_types}
     if not isinstance(given, str) or given.casefold() not in known:
-        raise RefusalError(
-            400, "InvalidContactType", f"contactType is none of {', '.join(settings.contact_types)}"
-        )
+        raise RefusalError(400, "InvalidContactType", f"contactType is none of {', '.join(settings.contact_types)}")
     return known[given.casefold()]
 
 
@@ -193,9 +189,7 @@ def _object(body: object) -> dict[str, Any]:
 def _preferences(given: object) -> dict[str, Any]:
     if given is None:
         return {}
-    if not isinstance(given, dict) or not all(
-        value is None or isinstance(value, bool) for value in given.values()
-    ):
+    if not isinstance(given, dict) or not all(value is None or isinstance(value, bool) for value in given.values()):
         raise RefusalError(400, "InvalidField", "preferences is an object of true and false")
     return given
 

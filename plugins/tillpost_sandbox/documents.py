@@ -157,13 +157,9 @@ def _contact(element: etree._Element, namespace: str) -> dict[str, Any]:
         below = list(_elements(child))
         if name == "preferences":
             given = {_name(entry, namespace): (entry.text or "").strip() for entry in below}
-            body[name] = {
-                key: {"true": True, "false": False}.get(value, value) for key, value in given.items()
-            }
+            body[name] = {key: {"true": True, "false": False}.get(value, value) for key, value in given.items()}
         elif name == "consents":
-            body[name] = [
-                {_name(part, namespace): part.text or "" for part in _elements(entry)} for entry in below
-            ]
+            body[name] = [{_name(part, namespace): part.text or "" for part in _elements(entry)} for entry in below]
         else:
             body[name] = (child.text or "").strip()
     return body

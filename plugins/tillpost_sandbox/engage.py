@@ -79,9 +79,7 @@ class Engage:
                 "ignored_duplicates": sum(map(len, state.ignored.values())),
                 "duplicated": len(receipts) - len({fingerprint(receipt) for receipt in receipts}),
                 "totalGrossPrice": _total(receipt.body["totalGrossPrice"] for receipt in receipts),
-                "totalGrossPrice_queued": _total(
-                    receipt.body["totalGrossPrice"] for receipt in state.queue.values()
-                ),
+                "totalGrossPrice_queued": _total(receipt.body["totalGrossPrice"] for receipt in state.queue.values()),
             }
 
 
@@ -100,9 +98,7 @@ class Timers:
     def start(self) -> None:
         """Start both timers; the first import is one interval from now."""
         for setting in ("import_every", "import_files_every"):
-            thread = threading.Thread(
-                target=self._run, args=(setting,), name=f"sandbox-{setting}", daemon=True
-            )
+            thread = threading.Thread(target=self._run, args=(setting,), name=f"sandbox-{setting}", daemon=True)
             thread.start()
             self._threads.append(thread)
 
@@ -129,7 +125,5 @@ class Timers:
             try:
                 self.engage.import_receipts() if setting == "import_every" else self.engage.import_files()
             except Exception as error:  # noqa: BLE001 - one bad file must not end the timer for good
-                self.engage.state.note(
-                    "error", "import-failed", f"the import ended by {type(error).__name__}"
-                )
+                self.engage.state.note("error", "import-failed", f"the import ended by {type(error).__name__}")
             last = time.monotonic()

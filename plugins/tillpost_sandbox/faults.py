@@ -120,9 +120,7 @@ def _read(wanted: dict[str, object]) -> tuple[Fault | None, Fault | None]:
     if retry_after is not None and not isinstance(retry_after, str):
         raise BadFaultError("retry_after: a text, or null for no header")
     drip, after = _number(wanted, "drip", 1.0), _number(wanted, "after", None)
-    fault = Fault(
-        count=count, retry_after=retry_after, drip=drip or 0.0, after=None if after is None else int(after)
-    )
+    fault = Fault(count=count, retry_after=retry_after, drip=drip or 0.0, after=None if after is None else int(after))
     return (
         attrs.evolve(fault, kind=str(http)) if http is not None else None,
         attrs.evolve(fault, kind=str(sftp)) if sftp is not None else None,

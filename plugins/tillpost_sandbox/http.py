@@ -10,7 +10,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from tillpost_sandbox import api, control
+from tillpost_sandbox import control, routes
 from tillpost_sandbox.engage import Engage
 from tillpost_sandbox.faults import Fault
 from tillpost_sandbox.refusal import RefusalError
@@ -25,16 +25,18 @@ def reserve(port: int) -> socket.socket:
     """A bound socket that does not listen: connections are refused and nobody else gets the port."""
     held = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    held.bind((HOST, port))
+    try:
+        held.bind((HOST, port))
+    except OSError as error:
+        held.close()
+        raise OSError(error.errno, f"port {port} of {HOST}: {error.strerror}; free it or give another") from None
     return held
 
 
 class Port:
     """One HTTP port that can be closed and opened again. `only_control` serves nothing but /_sandbox/."""
 
-    def __init__(
-        self, engage: Engage, port: int, apply_faults: Callable[[], None], *, only_control: bool
-    ) -> None:
+    def __init__(self, engage: Engage, port: int, apply_faults: Callable[[], None], *, only_control: bool) -> None:
         self.engage = engage
         self.apply_faults = apply_faults
         self.only_control = only_control
@@ -84,9 +86,7 @@ class _Server(ThreadingHTTPServer):
         self.socket.close()
         self.socket = bound
         self.server_activate()
-        self._accepting = threading.Thread(
-            target=self.serve_forever, args=(0.02,), name="sandbox-http", daemon=True
-        )
+        self._accepting = threading.Thread(target=self.serve_forever, args=(0.02,), name="sandbox-http", daemon=True)
 
     def start(self) -> None:
         self._accepting.start()
@@ -97,9 +97,7 @@ class _Server(ThreadingHTTPServer):
         self._accepting.join()
         self.server_close()
         with self._guard:
-            others = {
-                one: thread for one, thread in self._open.items() if thread is not threading.current_thread()
-            }
+            others = {one: thread for one, thread in self._open.items() if thread is not threading.current_thread()}
         for connection in others:
             _shut(connection)
         for thread in others.values() if wait else ():
@@ -162,7 +160,7 @@ class _Handler(BaseHTTPRequestHandler):
             engage.count("fault", "hang")
             self._hang(lifted)
         else:
-            route, answer = api.answer(engage, request)
+            route, answer = routes.answer(engage, request)
             engage.count(route, str(answer.status))
             if fault.kind != "ok":
                 engage.count("fault", fault.kind)

@@ -35,9 +35,7 @@ def settle(state: State, settings: Settings, receipt: Receipt) -> str:
         return "ignored"
     found = _contacts(state, receipt.body["contact"])
     if len(found) != 1:
-        kind, why = (
-            ("contact-ambiguous", "several contacts have") if found else ("contact-missing", "no contact has")
-        )
+        kind, why = ("contact-ambiguous", "several contacts have") if found else ("contact-missing", "no contact has")
         state.note("error", kind, f"{why} this matchKey of type {_key_type(receipt.body)}, dropped", **about)
         state.settle(receipt, "dropped")
         return "dropped"
@@ -58,9 +56,7 @@ def differences(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
 
 def fingerprint(receipt: Receipt) -> str:
     """What makes a sale the same sale, whatever its uniqueReceiptId: its content and its contact."""
-    content = {
-        name: value for name, value in receipt.body.items() if name not in ("contact", "uniqueReceiptId")
-    }
+    content = {name: value for name, value in receipt.body.items() if name not in ("contact", "uniqueReceiptId")}
     return wire.dumps([receipt.contact_id, _canonical(content)])
 
 
@@ -102,9 +98,7 @@ def _warn(state: State, settings: Settings, receipt: Receipt, about: dict[str, s
         message = f"totalGrossPrice is off the sum of the lines by {difference} (price basis {basis})"
         state.note("warning", "sum-mismatch", message, **about)
     if body["createdDate"].endswith("Z"):
-        state.note(
-            "warning", "created-date-utc", "createdDate is in UTC, not local time with its offset", **about
-        )
+        state.note("warning", "created-date-utc", "createdDate is in UTC, not local time with its offset", **about)
     unknown = unknown_fields(body)
     if unknown:
         state.note("warning", "unknown-field", f"not in the contract: {', '.join(unknown)}", **about)

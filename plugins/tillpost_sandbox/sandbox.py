@@ -149,9 +149,7 @@ def seed(engage: Engage, path: Path) -> None:
     A contact may name its own `id`. Raises ValueError or refusal.RefusalError for what is no contact.
     """
     raw = path.read_bytes().strip()
-    values = (
-        wire.loads(raw) if raw.startswith(b"[") else [wire.loads(line) for line in raw.splitlines() if line]
-    )
+    values = wire.loads(raw) if raw.startswith(b"[") else [wire.loads(line) for line in raw.splitlines() if line]
     for value in values if isinstance(values, list) else ():
         wanted = value.get("id") if isinstance(value, dict) else None
         if wanted and str(wanted).lower() in engage.state.contacts:

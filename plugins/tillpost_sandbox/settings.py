@@ -1,11 +1,13 @@
 """What can be set on a sandbox, at its start and while it runs."""
 
+from decimal import Decimal
 from typing import Any
 
 import attrs
 
 DUPLICATES = ("existing", "error")
 PRICE_BASES = ("line", "unit")
+_FOR_EVER = 10**9  # seconds; more would overflow what a timer can wait
 
 
 class BadSettingError(ValueError):
@@ -50,7 +52,7 @@ def _checked(key: str, value: object) -> object:
     match key, value:
         case (("import_every" | "import_files_every"), bool()):
             pass
-        case (("import_every" | "import_files_every"), int() | float()) if value > 0:
+        case (("import_every" | "import_files_every"), int() | float() | Decimal()) if 0 < value < _FOR_EVER:
             return float(value)
         case "rate_limit", int() if value > 0 and not isinstance(value, bool):
             return value

@@ -1,0 +1,76 @@
+"""Which path and method of the API is which route, and who may ask at all.
+
+Source: contract, section 2; the v2 paths are those of the published client.
+"""
+
+import hmac
+import re
+
+from tillpost_sandbox import api
+from tillpost_sandbox.engage import Engage
+from tillpost_sandbox.refusal import RefusalError
+from tillpost_sandbox.request import Answer, Request
+
+_PREFIX = re.compile(r"/api/(v[23])(/.*)")
+_PREFERENCE = r"(?P<preference>acceptsEmail|acceptsSms|acceptsPostal)"
+_ROUTES: list[tuple[str, str, str, api.Handler]] = [
+    ("v2 v3", "GET", "/contacts/id", api.find_id),
+    ("v3", "GET", "/contacts/id-lookup", api.find_several),
+    ("v2 v3", "GET", "/contacts/count", api.count),
+    ("v2 v3", "GET", "/contacts/changes", api.changes),
+    ("v2 v3", "POST", "/contacts", api.create),
+    ("v2 v3", "GET", "/contacts/{contactType}/count", api.count),
+    ("v2", "GET", "/contacts/{contactType}/bykey", api.by_key),
+    ("v2", "GET", "/contacts/{contactType}/bykey/{keyValue}", api.by_key),
+    ("v2", "GET", "/contacts/{contactType}/byexternalid/{keyValue}", api.by_key),
+    ("v2 v3", "GET", "/contacts/{contactId}", api.read),
+    ("v3", "PATCH", "/contacts/{contactId}", api.update),
+    ("v2", "POST", "/contacts/{contactId}", api.update),
+    ("v2 v3", "DELETE", "/contacts/{contactId}", api.remove),
+    ("v2 v3", "POST", "/contacts/{contactId}/updateContactType", api.change_type),
+    ("v2", "POST", "/contacts/{contactId}/promoteToMember", api.change_type),
+    ("v2 v3", "POST", "/contacts/{contactId}/preferences/" + _PREFERENCE, prefer),
+    ("v2 v3", "GET", "/contacts/{contactId}/transactions", api.history),
+    ("v2 v3", "POST", "/receipts", api.save_receipt),
+    ("v2 v3", "GET", "/stores", api.stores),
+]
+
+
+def _compiled(path: str) -> re.Pattern[str]:
+    return re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path))
+
+
+_TABLE = [
+    (versions.split(), method, path.replace(_PREFERENCE, "{preference}"), _compiled(path), handler)
+    for versions, method, path, handler in _ROUTES
+]
+
+
+def answer(engage: Engage, request: Request) -> tuple[str, Answer]:
+    """Check the key and the rate, then do what the route says; returns the route, for the statistics, too."""
+    route, call, handler = _routed(engage, request)
+    try:
+        key = request.headers.get("apikey", "")
+        if not any(hmac.compare_digest(key.encode(), known.encode()) for known in engage.settings.api_keys):
+            raise RefusalError(401, "Unauthorized", "the apikey header is missing or no key of this tenant")
+        if not engage.admit(key):
+            limit = engage.settings.rate_limit
+            body = RefusalError(429, "TooManyRequests", f"over {limit} requests a second").body()
+            return route, Answer(429, body, (("Retry-After", "1"),))
+        if handler is None:
+            raise RefusalError(404, "NoSuchRoute", "the API has no such path and method")
+        with engage.state.lock:
+            return route, handler(call)
+    except RefusalError as refusal:
+        return route, Answer(refusal.status, refusal.body())
+
+
+def _routed(engage: Engage, request: Request) -> tuple[str, api.Call, api.Handler | None]:
+    found = _PREFIX.fullmatch(request.path)
+    version, rest = (found[1], found[2]) if found else ("", "")
+    for versions, method, path, pattern, handler in _TABLE:
+        match = pattern.fullmatch(rest)
+        if match and version in versions and method == request.method:
+            given = {name: request.segment(value) for name, value in match.groupdict().items()}
+            return f"{method} /api/{version}{path}", api.Call(engage, request, version, given), handler
+    return "unknown", api.Call(engage, request, version, {}), None
