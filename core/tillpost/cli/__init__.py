@@ -1,0 +1,5 @@
+"""The launcher."""
+
+
+def main() -> None:
+    """Entry point."""

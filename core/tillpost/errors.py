@@ -1,0 +1,83 @@
+"""What failed, where, and what to do next. Every error the project raises on purpose is one of these.
+
+None of the messages carries personal data or a key: they name places, laws and settings.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import attrs
+
+
+class TillpostError(Exception):
+    """The root of all errors raised on purpose."""
+
+
+@attrs.frozen(kw_only=True)
+class Finding:
+    """One thing wrong with a configuration: where it stands and what to do."""
+
+    message: str
+    file: str = ""
+    line: int = 0
+    key: str = ""
+    next_step: str = ""
+    level: str = "error"
+    """`error`, or `warning` for what runs but should not stay (a literal secret)."""
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}: " if self.line else f"{self.file}: " if self.file else ""
+        key = f"{self.key}: " if self.key else ""
+        hint = f" {self.next_step}" if self.next_step else ""
+        return f"{place}{self.level}: {key}{self.message}{hint}"
+
+
+class ConfigurationError(TillpostError):
+    """The configuration cannot be used; the exit code is 78 (sysexits EX_CONFIG)."""
+
+    def __init__(self, *findings: Finding) -> None:
+        super().__init__("\n".join(str(finding) for finding in findings))
+        self.findings = findings
+
+
+class UsageError(TillpostError):
+    """The command was called with something that does not exist; the exit code is 2."""
+
+
+class LawBroken(TillpostError):
+    """A value breaks a law of the model: which one, where in the value, and by how much."""
+
+    def __init__(self, law: str, place: str, by: Decimal | str) -> None:
+        super().__init__(f"{place}: {law} (off by {by})" if isinstance(by, Decimal) else f"{place}: {law} ({by})")
+        self.law = law
+        self.place = place
+        self.by = by
+
+
+class DocumentError(TillpostError):
+    """A whole document cannot be read (not well-formed, wrong encoding, DOCTYPE). The file is kept."""
+
+    def __init__(self, message: str, place: str) -> None:
+        super().__init__(f"{place}: {message}")
+        self.place = place
+
+
+class JournalError(TillpostError):
+    """The journal cannot promise what it must; nothing more is acknowledged until it can."""
+
+
+class JournalFull(JournalError):
+    """No room on the disk (by bytes or inodes): new receipts are refused, nothing accepted is harmed."""
+
+
+class StateFolderBusy(JournalError):
+    """Another process runs on this state folder."""
+
+
+class PluginError(TillpostError):
+    """A plugin is missing, failed to import, or broke the contract of a hook; names the plugin."""
+
+    def __init__(self, plugin: str, message: str) -> None:
+        super().__init__(f"plugin {plugin!r}: {message}")
+        self.plugin = plugin

@@ -1,0 +1,141 @@
+"""The hooks, in the order in which a receipt meets them.
+
+A plugin implements the hooks of its slot (docs/hooks.md) with `@tillpost.hookimpl`. Every hook may be called
+again with the same value after a crash: implementations repeat safely. None may keep a value that is not in
+its arguments; the journal is the only memory. An exception out of a hook is a fault of the plugin: the value
+at hand is held (or the step waits), the plugin is named, the others go on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import pluggy
+
+from tillpost.model import (
+    Contact,
+    Document,
+    Failure,
+    Gone,
+    Identified,
+    Identifier,
+    Outcome,
+    Parsed,
+    Payload,
+    Receipt,
+    SpoolBatch,
+    Spooled,
+    SpooledFile,
+)
+
+hookspec = pluggy.HookspecMarker("tillpost")
+hookimpl = pluggy.HookimplMarker("tillpost")
+
+
+class Hooks:
+    """The contracts. "Slot" is the key of the pipeline's table that names the plugin."""
+
+    @hookspec(firstresult=True)
+    def collect_documents(self, accept: Callable[[Document], Mapping[str, int]]) -> int | None:
+        """Slot `source`. Hand every document there is now to `accept`; return how many there were.
+
+        Called once a round (`poll`) by one thread. `accept` returns only after the receipts of the document are
+        committed to the journal: only then may the source let go of its copy. When `accept` raises
+        DocumentError the document itself is bad: set it aside, keep it, go on with the next. Any other
+        exception: leave the document where it is and let the exception out.
+        """
+
+    @hookspec(firstresult=True)
+    def parse_receipts(self, document: Document) -> Iterable[Parsed] | None:
+        """Slot `adapter`. Every record of the document as Found, NoReceipt or Broken, in the document's order.
+
+        Called once a document; may be a generator, so that a large document is never whole in memory. The same
+        document gives the same ids. Raise DocumentError when the document as a whole cannot be read; what was
+        yielded before stays accepted.
+        """
+
+    @hookspec(firstresult=True)
+    def resolve_contact(self, contact: Contact) -> Identified | Failure | None:
+        """Slot `resolve`, asked in the order of the file; the first answer that is not None wins.
+
+        Called by one thread at a time for one contact. `None`: this resolver does not know the contact.
+        Refused: a person decides (several matches, a value the far side does not take). The other failures
+        are about the far side: the step is repeated when they are over. Look up before creating: an earlier
+        creation may have gone through without an answer.
+        """
+
+    @hookspec(firstresult=True)
+    def update_contact(self, contact: Contact, changes: Mapping[str, str]) -> Identified | Gone | Failure | None:
+        """Slot `resolve`. Send attributes the far side does not hold; never an empty one.
+
+        Called for a contact whose contact_id is known. `Identified.holds` says what the far side holds now.
+        Gone: the id is no longer valid; it is forgotten and the contact identified anew.
+        """
+
+    @hookspec(firstresult=True)
+    def map_receipt(self, receipt: Receipt, match: Identifier) -> Payload | None:
+        """Slot `map`. The receipt in the far side's shape, tied to the contact by `match`. Pure.
+
+        Raise LawBroken when the far side has no way to say it; the receipt is held with that reason.
+        """
+
+    @hookspec
+    def amend_payload(self, payload: Payload, receipt: Receipt) -> Payload | None:
+        """Slot `amend`: a team's last word on the body. Each is given what the one before returned; None keeps it.
+
+        The receipt id and the match must stay as they are.
+        """
+
+    @hookspec(firstresult=True)
+    def deliver(self, payload: Payload) -> Outcome | None:
+        """Slot `transport`. One attempt to hand over the receipt; the flow decides about repeating.
+
+        Called by several threads at once. The intent is in the journal before the call. Returns within the
+        plugin's own total deadline.
+        """
+
+    @hookspec(firstresult=True)
+    def probe(self) -> Outcome | None:
+        """Slot `transport`. Ask the far side something harmless: Delivered when it answers and takes our key."""
+
+    @hookspec(firstresult=True)
+    def confirm_receipts(self, contact: Contact, receipt_ids: frozenset[str]) -> frozenset[str] | Gone | Failure | None:
+        """Slot `transport`. Which of these receipts does the far side show in the contact's history?
+
+        Absence proves nothing before the far side has imported what it took (`confirm_after`).
+        """
+
+    @hookspec(firstresult=True)
+    def match_in_file(self, contact: Contact) -> Identifier | None:
+        """Slot `fallback`. The identifier by which a file may name this contact; None: no file can carry it."""
+
+    @hookspec(firstresult=True)
+    def spool(self, batch: SpoolBatch) -> Spooled | None:
+        """Slot `fallback`. Write the batch into files of `batch.folder`: temporary name, fsync, rename.
+
+        Called by one thread. After a crash the batch is written again under another sequence, and files the
+        journal does not know are removed; so a file counts only once the journal has it.
+        """
+
+    @hookspec(firstresult=True)
+    def transfer(self, file: SpooledFile) -> Outcome | None:
+        """Slot `transfer`. Put one file where the far side reads it; it is seen there whole or not at all.
+
+        Called by one thread, in order. Repeating after MaybeSent must look before it sends.
+        """
+
+    @hookspec(firstresult=True)
+    def find_transferred(self, file: SpooledFile) -> bool | Failure | None:
+        """Slot `transfer`. True while the file still lies in the far side's folder, False once it is gone."""
+
+    @hookspec(firstresult=True)
+    def reconcile_contact(self, contact: Contact) -> Identified | Failure | None:
+        """Slot `resolve`. Look a contact up by all its keys without creating it: its id after a file import.
+
+        None: the far side does not know it yet.
+        """
+
+    @hookspec
+    def observe(self, event: Mapping[str, Any]) -> None:
+        """Slot `observe`. Told of every event after it is committed; an exception is recorded, never raised."""

@@ -1,0 +1,62 @@
+"""The values that walk the line: frozen, checked when they are made."""
+
+from tillpost.model.customer import IDENTIFIER_KINDS, Contact, Customer, Identifier
+from tillpost.model.document import Broken, Document, Found, NoReceipt, Parsed
+from tillpost.model.identity import DEFAULT_RECIPE, check_recipe, receipt_id
+from tillpost.model.money import minor_digits, parse_decimal, round_money, spread
+from tillpost.model.outcome import (
+    Delivered,
+    Failure,
+    Gone,
+    Identified,
+    MaybeSent,
+    Misconfigured,
+    NotSent,
+    Outcome,
+    Refused,
+    Throttled,
+)
+from tillpost.model.payload import NotSpooled, Payload, SpoolBatch, Spooled, SpooledFile
+from tillpost.model.receipt import Discount, Line, LineKind, Promotion, RawRef, Receipt, Tax, Tender
+
+__all__ = [
+    "DEFAULT_RECIPE",
+    "IDENTIFIER_KINDS",
+    "Broken",
+    "Contact",
+    "Customer",
+    "Delivered",
+    "Discount",
+    "Document",
+    "Failure",
+    "Found",
+    "Gone",
+    "Identified",
+    "Identifier",
+    "Line",
+    "LineKind",
+    "MaybeSent",
+    "Misconfigured",
+    "NoReceipt",
+    "NotSent",
+    "NotSpooled",
+    "Outcome",
+    "Parsed",
+    "Payload",
+    "Promotion",
+    "RawRef",
+    "Receipt",
+    "Refused",
+    "SpoolBatch",
+    "Spooled",
+    "SpooledFile",
+    "Tax",
+    "Tender",
+    "Throttled",
+    "check_recipe",
+    "minor_digits",
+    "parse_decimal",
+    "receipt_id",
+    "round_money",
+    "spread",
+]

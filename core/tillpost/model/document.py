@@ -1,0 +1,80 @@
+"""What a source hands over, and what an adapter finds in it."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import IO
+
+import attrs
+
+from tillpost.model.receipt import Receipt
+
+
+@attrs.frozen(kw_only=True)
+class Document:
+    """One export of a POS: a file, or a body received. Exactly one of `path` and `content` is set."""
+
+    name: str
+    sha256: str
+    path: Path | None = None
+    content: bytes | None = attrs.field(default=None, repr=False)
+
+    @classmethod
+    def from_bytes(cls, name: str, content: bytes) -> Document:
+        """A document held in memory."""
+        return cls(name=name, sha256=hashlib.sha256(content).hexdigest(), content=content)
+
+    @classmethod
+    def from_path(cls, path: Path) -> Document:
+        """A document in a file, which is read in pieces for its hash and again by the adapter."""
+        with path.open("rb") as file:
+            return cls(name=path.name, sha256=hashlib.file_digest(file, "sha256").hexdigest(), path=path)
+
+    def open(self) -> IO[bytes]:
+        """The bytes, from the start; the caller closes it."""
+        import io
+
+        if self.path is not None:
+            return self.path.open("rb")
+        return io.BytesIO(self.content or b"")
+
+
+@attrs.frozen(kw_only=True)
+class Found:
+    """A receipt the adapter read, with the vendor's own record of it (kept in the journal as it came)."""
+
+    receipt: Receipt
+    raw: bytes = attrs.field(repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class NoReceipt:
+    """A record that is no sale, and why; it is counted, never dropped in silence.
+
+    retail: False for what was never a sale (sign-on, no-sale, day totals), True for one that was begun and is
+    none (voided, suspended, training, copy).
+    """
+
+    reason: str
+    place: str
+    retail: bool
+    number: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class Broken:
+    """A record that should be a receipt and cannot be read as one: it is held with its reason; the others go on.
+
+    place: where it stands ("line 120"); raw: the record as it came, a document of its own that the same
+    adapter can read again after a mend of its settings.
+    """
+
+    reason: str
+    place: str
+    raw: bytes = attrs.field(repr=False)
+    number: str = ""
+    store: str = ""
+
+
+Parsed = Found | NoReceipt | Broken

@@ -1,0 +1,39 @@
+"""The receipt's id: the same sale gives the same id on every machine, at every reading, for ever.
+
+The recipe is a template over `store`, `till`, `date` (the business date, YYYY-MM-DD) and `number`. The id is
+the filled template with each value percent-encoded outside letters, digits, dot and hyphen, so that no two
+sets of values can meet in one id. Engage gets it as uniqueReceiptId, its idempotency key.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from string import Formatter
+from urllib.parse import quote
+
+from tillpost.errors import LawBroken
+
+DEFAULT_RECIPE = "{store}_{till}_{date}_{number}"
+FIELDS = ("store", "till", "date", "number")
+
+
+def check_recipe(recipe: str) -> None:
+    """Raise LawBroken when the recipe names an unknown field, leaves out the number, or lets two values touch."""
+    parts = list(Formatter().parse(recipe))
+    names = [name for _, name, _, _ in parts if name is not None]
+    for name in names:
+        if name not in FIELDS:
+            raise LawBroken(f"an id recipe uses {', '.join(FIELDS)}", "id", f"unknown field {name!r}")
+    if "number" not in names:
+        raise LawBroken("an id recipe has {number}", "id", "left out")
+    for literal, field, _, _ in parts[1:]:
+        if field is not None and not literal:
+            raise LawBroken("two fields of an id recipe have a separator between them", "id", f"before {{{field}}}")
+
+
+def receipt_id(*, store: str, till: str, business_date: date, number: str, recipe: str = DEFAULT_RECIPE) -> str:
+    """The id of a receipt by the recipe. Raises LawBroken when the number is empty."""
+    if not number:
+        raise LawBroken("a receipt needs its number", f"store {store}, till {till}", "empty")
+    values = {"store": store, "till": till, "date": business_date.isoformat(), "number": number}
+    return recipe.format_map({name: quote(value, safe=".-").replace("_", "%5F") for name, value in values.items()})

@@ -1,0 +1,114 @@
+"""What a plugin declares and what it is given: slots with settings, and a context.
+
+An entry point of the group `tillpost.plugins` names a `Plugin`. It is imported only when a pipeline names it.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any, Protocol
+
+import attrs
+
+from tillpost.clock import Clock
+from tillpost.model import DEFAULT_RECIPE, receipt_id
+
+SLOTS = ("source", "adapter", "resolve", "map", "amend", "transport", "fallback", "transfer", "observe")
+"""The keys of a pipeline's table that name plugins, in flow order."""
+
+
+class Secret:
+    """A key or password; shows itself as `***` and gives its value only to `reveal()`."""
+
+    __slots__ = ("_value", "origin")
+
+    def __init__(self, value: str, origin: str = "literal") -> None:
+        self._value = value
+        self.origin = origin
+        """`env NAME`, `file PATH` or `literal`: where it came from, for messages."""
+
+    def reveal(self) -> str:
+        """The value itself; never log it."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "***"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self._value == other._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+
+class Budget(Protocol):
+    """The request rate of one API key, shared by every pipeline that uses the key."""
+
+    def take(self) -> None:
+        """Wait until one more request is allowed. Call it right before each request."""
+        ...
+
+    def slow(self, seconds: float) -> None:
+        """Let no request pass for so many seconds (the far side answered 429)."""
+        ...
+
+
+@attrs.frozen(kw_only=True)
+class Context:
+    """What a plugin may use of its pipeline.
+
+    folder: where the configuration file lies; relative paths of settings are already resolved against it.
+    budget: the shared rate budget of an API key, requests per second.
+    """
+
+    pipeline: str
+    folder: Path
+    state: Path
+    clock: Clock
+    random: random.Random
+    budget: Callable[[Secret, float], Budget]
+    recipe: str = DEFAULT_RECIPE
+
+    def receipt_id(self, *, store: str, till: str, business_date: date, number: str) -> str:
+        """The receipt's id by the pipeline's recipe (`receipt_id` in the configuration)."""
+        return receipt_id(store=store, till=till, business_date=business_date, number=number, recipe=self.recipe)
+
+
+@attrs.frozen
+class Use:
+    """One place where a pipeline names the plugin: the slot, and the settings given there."""
+
+    slot: str
+    settings: Any
+
+
+Build = Callable[[Sequence[Use], Context], Sequence[object]]
+
+
+@attrs.frozen(kw_only=True)
+class Plugin:
+    """A plugin: the slots it can fill, each with its settings class, and how to build it.
+
+    slots: slot name → attrs class of settings. Field types: str, int, bool, Decimal, timedelta ("15m"),
+    Path (made absolute), ZoneInfo, Secret, Literal, tuples and dicts of these. A field without a default must be given.
+    build: called once a pipeline with every use of this plugin in it, in the order of the file; returns one
+    object with hook implementations for each use. Raise ConfigurationError(Finding(key=…)) for what only
+    shows here; open no connection.
+    summary: one line for `tillpost plugins`.
+    """
+
+    summary: str
+    slots: Mapping[str, type]
+    build: Build
+
+
+def simple(summary: str, slot: str, settings: type, make: Callable[[Any, Context], object]) -> Plugin:
+    """A plugin with one slot, whose object is `make(settings, context)`: what most adapters are."""
+    return Plugin(
+        summary=summary,
+        slots={slot: settings},
+        build=lambda uses, context: [make(use.settings, context) for use in uses],
+    )
