@@ -29,7 +29,7 @@ _ROUTES: list[tuple[str, str, str, api.Handler]] = [
     ("v2 v3", "DELETE", "/contacts/{contactId}", api.remove),
     ("v2 v3", "POST", "/contacts/{contactId}/updateContactType", api.change_type),
     ("v2", "POST", "/contacts/{contactId}/promoteToMember", api.change_type),
-    ("v2 v3", "POST", "/contacts/{contactId}/preferences/" + _PREFERENCE, prefer),
+    ("v2 v3", "POST", "/contacts/{contactId}/preferences/" + _PREFERENCE, api.prefer),
     ("v2 v3", "GET", "/contacts/{contactId}/transactions", api.history),
     ("v2 v3", "POST", "/receipts", api.save_receipt),
     ("v2 v3", "GET", "/stores", api.stores),
