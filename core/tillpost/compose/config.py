@@ -1,0 +1,257 @@
+"""The configuration file as values: pipelines, their slots, and the core's own limits.
+
+`examine` tells everything that is wrong at once; `load` is for those who cannot go on with an error.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from tillpost.compose.clash import clashes
+from tillpost.compose.plugins import load_plugin
+from tillpost.compose.settings import Reader
+from tillpost.compose.toml_lines import KeyPath, Lines, read_toml
+from tillpost.compose.values import nearest, show
+from tillpost.errors import ConfigurationError, Finding, LawBroken
+from tillpost.flow.limits import FallbackPolicy, RetryPolicy, SourcePolicy, TransferPolicy
+from tillpost.model import DEFAULT_RECIPE, Identifier, check_recipe
+from tillpost.plugin import SLOTS
+
+LISTS = ("resolve", "amend", "observe")
+"""The slots that take several plugins, asked in the order of the file."""
+REQUIRED = ("adapter", "resolve", "map", "transport")
+POLICIES: Mapping[str, type[Any]] = {
+    "source": SourcePolicy,
+    "transport": RetryPolicy,
+    "fallback": FallbackPolicy,
+    "transfer": TransferPolicy,
+}
+"""The slots whose tables hold keys of the core, and the class that reads them."""
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+
+
+@attrs.frozen(kw_only=True)
+class SlotConfig:
+    """One plugin at one place of a pipeline.
+
+    table: what the plugin's Settings were read from; settings: the instance (None when plugins were not read).
+    """
+
+    slot: str
+    plugin: str
+    table: Mapping[str, Any] = attrs.field(repr=False, hash=False)
+    path: KeyPath
+    settings: Any = attrs.field(default=None, hash=False)
+
+
+@attrs.frozen(kw_only=True)
+class PipelineConfig:
+    """One pipeline. `state` holds its journal and spool; `anonymous` is who buys where no customer is known."""
+
+    name: str
+    state: Path
+    recipe: str = DEFAULT_RECIPE
+    anonymous: Identifier | None = None
+    workers: int = 4
+    slots: tuple[SlotConfig, ...]
+    source: SourcePolicy
+    retry: RetryPolicy
+    fallback: FallbackPolicy
+    transfer: TransferPolicy
+
+    def has(self, slot: str) -> bool:
+        """Whether a plugin fills this slot."""
+        return any(use.slot == slot for use in self.slots)
+
+
+@attrs.frozen(kw_only=True)
+class Config:
+    """A configuration file: where it lies, its state folder, and the pipelines without an error."""
+
+    file: Path
+    state: Path
+    pipelines: tuple[PipelineConfig, ...]
+    lines: Lines = attrs.field(repr=False, eq=False)
+    shown: str = attrs.field(default="", repr=False, eq=False)
+    """The file as the person named it, for messages."""
+
+
+def _workers(_: object, field: attrs.Attribute[int], value: int) -> None:
+    if not 1 <= value <= 64:
+        raise ValueError("must be from 1 to 64")
+
+
+def _recipe(_: object, field: attrs.Attribute[str], value: str) -> None:
+    try:
+        check_recipe(value)
+    except ValueError as err:  # what string.Formatter says of an unclosed brace
+        raise ValueError(f"is no id recipe: {err}") from None
+
+
+def _anonymous(_: object, field: attrs.Attribute[str], value: str) -> None:
+    try:
+        Identifier.parse(value)
+    except LawBroken:
+        raise ValueError('must be kind:value with a known kind, such as "externalId:HOUSE"') from None
+
+
+@attrs.frozen(kw_only=True)
+class _Top:
+    """Keys of `[tillpost]`."""
+
+    state: Path = Path("state")
+    """Folder of the journals and spools, one folder a pipeline below it."""
+
+
+@attrs.frozen(kw_only=True)
+class _Own:
+    """Keys of a pipeline that are no slot."""
+
+    state: Path | None = None
+    """This pipeline's own state folder."""
+    receipt_id: str = attrs.field(default=DEFAULT_RECIPE, validator=_recipe)
+    """Recipe of the receipt's id, over {store}, {till}, {date} and {number}."""
+    anonymous: str | None = attrs.field(default=None, validator=attrs.validators.optional(_anonymous))
+    """Contact that gets receipts without a customer; without it they are skipped and counted."""
+    workers: int = attrs.field(default=4, validator=_workers)
+    """Receipts on their way by API at the same time."""
+
+
+def load(path: Path, *, plugins: bool = True) -> Config:
+    """The configuration of this file. Raises ConfigurationError with all findings when one of them is an error.
+
+    plugins: False leaves plugins and their settings unread, for commands that only look into the journal.
+    """
+    config, findings = examine(path, plugins=plugins)
+    if config is None or any(finding.level == "error" for finding in findings):
+        raise ConfigurationError(*findings)
+    return config
+
+
+def examine(path: Path, *, plugins: bool = True) -> tuple[Config | None, list[Finding]]:
+    """The configuration with the pipelines that have no error, and everything there is to say about the file.
+
+    None when no pipeline could be used, or when the file is wrong outside its pipelines.
+    """
+    file = Path(os.path.abspath(path))  # noqa: PTH100 - a link to the file keeps its own folder, which resolve() would leave
+    try:
+        document, lines = read_toml(file, str(path))
+    except ConfigurationError as err:
+        return None, list(err.findings)
+    reader = Reader(str(path), file.parent, lines)
+    for name in document:
+        if name not in ("tillpost", "pipelines"):
+            reader.report((name,), "is no known table.", nearest(name, ("tillpost", "pipelines")))
+    top = reader.read(document.get("tillpost", {}), _Top, ("tillpost",))
+    tables = document.get("pipelines", {})
+    if not isinstance(tables, Mapping) or not tables:
+        reader.report(("pipelines",), "names no pipeline.", "Add a table such as [pipelines.stores].")
+        tables = {}
+    whole = not reader.findings  # beside a misspelt [tillpost], a pipeline would run on another state folder
+    state = top.state if top else file.parent / "state"
+    read = [_pipeline(reader, name, table, state, plugins) for name, table in tables.items()]
+    pipelines = [one for one in read if one is not None]
+    clashing: set[str] = set()
+    for name, key_path, message, hint in clashes(pipelines):
+        clashing.add(name)
+        reader.report(key_path, message, hint)
+    sound = tuple(one for one in pipelines if one.name not in clashing)
+    if not whole or not sound:
+        return None, reader.findings
+    return Config(file=file, state=state, pipelines=sound, lines=lines, shown=str(path)), reader.findings
+
+
+def _pipeline(reader: Reader, name: str, table: Any, state: Path, plugins: bool) -> PipelineConfig | None:
+    path: KeyPath = ("pipelines", name)
+    before = len(_errors(reader))
+    if not _NAME.fullmatch(name):
+        reader.report(path, "is no pipeline name.", "Use a-z, 0-9, _ and -, beginning with a letter or digit.")
+    if not isinstance(table, Mapping):
+        reader.report(path, f"must be a table, and is {show(table)}.", f"Write [pipelines.{name}].")
+        return None
+    own = reader.read({key: table[key] for key in table if key not in SLOTS}, _Own, path, SLOTS)
+    slots: list[SlotConfig] = []
+    policies: dict[str, Any] = {slot: kind() for slot, kind in POLICIES.items()}
+    for slot in SLOTS:
+        if slot not in table:
+            if slot in REQUIRED:
+                reader.report((*path, slot), "is missing.", f'Add {slot} = {{ use = "…" }} to the pipeline.')
+            continue
+        for use_path, use in _uses(reader, slot, table[slot], (*path, slot)):
+            found = _slot(reader, slot, use, use_path, policies, plugins)
+            if found is not None:
+                slots.append(found)
+    for one, other in (("fallback", "transfer"), ("transfer", "fallback")):
+        if one in table and other not in table:
+            reader.report((*path, one), f"needs a {other}.", f"Add {other} = {{ use = … }}, or take {one} out.")
+    if own is None or len(_errors(reader)) > before:
+        return None
+    return PipelineConfig(
+        name=name,
+        state=own.state or state / name,
+        recipe=own.receipt_id,
+        anonymous=Identifier.parse(own.anonymous) if own.anonymous else None,
+        workers=own.workers,
+        slots=tuple(slots),
+        source=policies["source"],
+        retry=policies["transport"],
+        fallback=policies["fallback"],
+        transfer=policies["transfer"],
+    )
+
+
+def _errors(reader: Reader) -> list[Finding]:
+    return [finding for finding in reader.findings if finding.level == "error"]
+
+
+def _uses(reader: Reader, slot: str, value: Any, path: KeyPath) -> Iterable[tuple[KeyPath, Mapping[str, Any]]]:
+    """The tables of a slot with their paths."""
+    if isinstance(value, list) and slot in LISTS:
+        if not value:
+            reader.report(path, "is an empty list.", f'Write {slot} = [ {{ use = "…" }} ].')
+        items: list[tuple[KeyPath, Any]] = [((*path, index), item) for index, item in enumerate(value)]
+    else:
+        items = [(path, value)]
+    for item_path, item in items:
+        if isinstance(item, Mapping):
+            yield item_path, item
+        else:
+            hint = f'Write {slot} = {{ use = "…" }}.'
+            reader.report(item_path, f"must be one table, and is {show(item)}.", hint)
+
+
+def _slot(
+    reader: Reader, slot: str, table: Mapping[str, Any], path: KeyPath, policies: dict[str, Any], plugins: bool
+) -> SlotConfig | None:
+    """One use: the core's keys into `policies`, the rest into the plugin's Settings; None after reporting."""
+    policy = POLICIES.get(slot)
+    ours = {field.name for field in attrs.fields(policy)} if policy else set()
+    if policy is not None:
+        policies[slot] = reader.read({key: table[key] for key in table if key in ours}, policy, path)
+    name = table.get("use")
+    if not isinstance(name, str) or not name:
+        reader.report((*path, "use"), "names no plugin.", 'Add use = "…"; `tillpost plugins` lists them.')
+        return None
+    rest = {key: value for key, value in table.items() if key != "use" and key not in ours}
+    found = SlotConfig(slot=slot, plugin=name, table=rest, path=path)
+    if not plugins:
+        return found
+    try:
+        plugin = load_plugin(name)
+    except ConfigurationError as err:
+        for finding in err.findings:
+            reader.report((*path, "use"), finding.message, finding.next_step)
+        return None
+    if slot not in plugin.slots:
+        offers = ", ".join(slot for slot in SLOTS if slot in plugin.slots) or "nothing"
+        reader.report((*path, "use"), f'plugin "{name}" offers no {slot}.', f"It offers: {offers}.")
+        return None
+    settings = reader.read(rest, plugin.slots[slot], path, {"use", *ours})
+    return None if settings is None else attrs.evolve(found, settings=settings)

@@ -1,0 +1,190 @@
+"""A pipeline: its plugins built, registered in a pluggy manager of its own, and asked in the order of the file."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pluggy
+
+from tillpost.clock import Clock, SystemClock
+from tillpost.compose.config import Config, PipelineConfig, SlotConfig
+from tillpost.compose.plugins import load_plugin
+from tillpost.compose.toml_lines import KeyPath, key_text
+from tillpost.errors import ConfigurationError, Finding
+from tillpost.flow.hooked import Caller, Hooked
+from tillpost.hookspecs import Hooks
+from tillpost.plugin import Budget, Context, Secret, Use
+
+HOOKS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "source": (("collect_documents",), ()),
+    "adapter": (("parse_receipts",), ()),
+    "resolve": (("resolve_contact",), ("update_contact", "reconcile_contact")),
+    "map": (("map_receipt",), ()),
+    "amend": (("amend_payload",), ()),
+    "transport": (("deliver", "probe"), ("confirm_receipts",)),
+    "fallback": (("match_in_file", "spool"), ()),
+    "transfer": (("transfer", "find_transferred"), ()),
+    "observe": (("observe",), ()),
+}
+"""Slot → the hooks it must implement, and those it may. Other hooks of its object are not asked in that slot."""
+
+
+@attrs.frozen
+class Pipeline:
+    """A pipeline ready to run: what it was configured to be, and its plugins."""
+
+    config: PipelineConfig
+    hooks: Hooked
+
+
+def compose(
+    config: Config,
+    pipeline: PipelineConfig,
+    *,
+    clock: Clock,
+    random: random.Random,
+    budget: Callable[[Secret, float], Budget],
+) -> Pipeline:
+    """Build the plugins of a pipeline, each once with all its uses.
+
+    budget: the shared rate budget of an API key, requests per second. Raises ConfigurationError with everything
+    the plugins found, each with file and line.
+    """
+    context = Context(
+        pipeline=pipeline.name,
+        folder=config.file.parent,
+        state=pipeline.state,
+        clock=clock,
+        random=random,
+        budget=budget,
+        recipe=pipeline.recipe,
+    )
+    findings: list[Finding] = []
+    built: dict[KeyPath, object] = {}
+    for name in dict.fromkeys(use.plugin for use in pipeline.slots):
+        uses = [use for use in pipeline.slots if use.plugin == name]
+        try:
+            objects = _build(name, uses, context)
+        except ConfigurationError as err:
+            findings += [_placed(finding, config, pipeline, uses) for finding in err.findings]
+            continue
+        built.update({use.path: each for use, each in zip(uses, objects, strict=True)})
+    if findings:
+        raise ConfigurationError(*findings)
+    callers = _register(config, pipeline, [(use, built[use.path]) for use in pipeline.slots])
+    return Pipeline(pipeline, Hooked(callers, frozenset(use.slot for use in pipeline.slots)))
+
+
+def rehearse(config: Config) -> list[Finding]:
+    """The second tier of `tillpost check`: every plugin builds, and the state folders can be written. Offline."""
+    findings: list[Finding] = []
+    for pipeline in config.pipelines:
+        try:
+            compose(config, pipeline, clock=SystemClock(), random=random.Random(), budget=_unlimited)  # noqa: S311 - jitter
+        except ConfigurationError as err:
+            findings += err.findings
+        if trouble := _unwritable(pipeline.state):
+            key: KeyPath = ("pipelines", pipeline.name, "state")
+            findings.append(_finding(config, key, trouble, "Change its owner, or name another folder."))
+    return findings
+
+
+class _Unlimited:
+    """A rehearsal sends nothing."""
+
+    def take(self) -> None:
+        """No wait."""
+
+    def slow(self, seconds: float) -> None:
+        """No wait."""
+
+
+def _unlimited(_: Secret, __: float) -> Budget:
+    return _Unlimited()
+
+
+def _build(name: str, uses: list[SlotConfig], context: Context) -> list[object]:
+    try:
+        objects = list(load_plugin(name).build([Use(use.slot, use.settings) for use in uses], context))
+    except ConfigurationError:
+        raise
+    except Exception as err:
+        message = f'plugin "{name}" failed to build: {type(err).__name__}.'
+        raise ConfigurationError(Finding(message=message, next_step="This is the plugin's fault.")) from err
+    if len(objects) != len(uses):
+        message = f'plugin "{name}" built {len(objects)} objects for {len(uses)} uses.'
+        raise ConfigurationError(Finding(message=message, next_step="This is the plugin's fault."))
+    return objects
+
+
+def _register(
+    config: Config, pipeline: PipelineConfig, built: list[tuple[SlotConfig, object]]
+) -> dict[str, list[tuple[str, Caller]]]:
+    """Hook → who is asked, in order; raises ConfigurationError for what no contract knows."""
+    manager = pluggy.PluginManager("tillpost")
+    manager.add_hookspecs(Hooks)
+    findings: list[Finding] = []
+    for use, each in reversed(built):  # pluggy asks the last registered first
+        if manager.is_registered(each):
+            continue
+        try:
+            manager.register(each, key_text(use.path))
+            manager.check_pending()
+        except (pluggy.PluginValidationError, ValueError) as err:
+            said = " ".join(str(err).split()).partition(" in plugin ")[0]
+            findings.append(_finding(config, (*use.path, "use"), f'plugin "{use.plugin}" is no valid one: {said}.'))
+            manager.unregister(each)
+    callers: dict[str, list[tuple[str, Caller]]] = {}
+    for use, each in built:
+        asked = {hook.name for hook in manager.get_hookcallers(each) or ()}
+        required, optional = HOOKS[use.slot]
+        for hook in required:
+            if hook not in asked and manager.is_registered(each):
+                message = f'plugin "{use.plugin}" has no {hook}, which {use.slot} needs.'
+                findings.append(_finding(config, (*use.path, "use"), message, "Name another plugin."))
+        others: list[Any] = [other for other in manager.get_plugins() if other is not each]
+        for hook in (*required, *optional):
+            if hook in asked:
+                callers.setdefault(hook, []).append((use.plugin, manager.subset_hook_caller(hook, others)))
+    if findings:
+        raise ConfigurationError(*findings)
+    return callers
+
+
+def _finding(config: Config, path: KeyPath, message: str, next_step: str = "") -> Finding:
+    return Finding(
+        message=message, file=config.shown, line=config.lines.at(path), key=key_text(path), next_step=next_step
+    )
+
+
+def _placed(finding: Finding, config: Config, pipeline: PipelineConfig, uses: list[SlotConfig]) -> Finding:
+    """A plugin's finding with file, line and full key.
+
+    Its key may be the full one, begin with the slot (`transfer.host_key`), or be the setting alone (`host_key`).
+    """
+    if finding.line:
+        return finding
+    roots = [key_text(use.path) for use in uses]
+    slot, _, rest = finding.key.partition(".")
+    names = [finding.key]
+    names += [f"{key_text(use.path)}.{rest}" if rest else key_text(use.path) for use in uses if use.slot == slot]
+    names += [f"{root}.{finding.key}" for root in roots if finding.key]
+    for name in names:
+        if (path := config.lines.find(name)) is not None:
+            return attrs.evolve(finding, file=config.shown, line=config.lines.at(path), key=name)
+    key = names[0] if finding.key.startswith("pipelines.") else names[1] if len(names) > 1 else roots[0]
+    line = config.lines.at(next((use.path for use in uses if key.startswith(key_text(use.path))), uses[0].path))
+    return attrs.evolve(finding, file=config.shown, line=line, key=key)
+
+
+def _unwritable(folder: Path) -> str:
+    """Why the folder cannot be written or made; "" when it can."""
+    nearest = next((each for each in (folder, *folder.parents) if each.exists()), folder)
+    if not nearest.is_dir():
+        return f"{nearest} is no folder."
+    return "" if os.access(nearest, os.W_OK | os.X_OK) else f"folder {nearest} cannot be written."

@@ -1,0 +1,86 @@
+"""Plugins by the name of their entry point, each loaded only when it is named.
+
+Loading the whole group would import everything, and one broken plugin would stop the launcher.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import EntryPoint, entry_points
+
+import attrs
+
+from tillpost.compose.values import nearest
+from tillpost.errors import ConfigurationError, Finding
+from tillpost.plugin import SLOTS, Plugin
+
+GROUP = "tillpost.plugins"
+
+
+@attrs.frozen(kw_only=True)
+class PluginInfo:
+    """An installed plugin, or why it cannot be used (`error`, else "")."""
+
+    name: str
+    distribution: str
+    version: str
+    summary: str = ""
+    slots: tuple[str, ...] = ()
+    error: str = ""
+
+
+def load_plugin(name: str) -> Plugin:
+    """The plugin of this entry point.
+
+    Raises ConfigurationError with one Finding, without a place: unknown, installed twice, failed to import, or no
+    `tillpost.Plugin`.
+    """
+    points = entry_points(group=GROUP)
+    named = [point for point in points if point.name == name]
+    if not named:
+        raise _trouble(f'no plugin "{name}" is installed.', nearest(name, {point.name for point in points}))
+    if len(named) > 1:
+        owners = " and ".join(sorted(_owner(point)[0] for point in named))
+        raise _trouble(f'plugin "{name}" is installed twice, by {owners}.', "Uninstall one of them.")
+    return _load(named[0])
+
+
+def known_plugins() -> list[PluginInfo]:
+    """Every installed plugin by name, the broken ones with their error."""
+    infos = []
+    points = entry_points(group=GROUP)
+    for point in sorted(points, key=lambda point: (point.name, _owner(point))):
+        distribution, version = _owner(point)
+        info = PluginInfo(name=point.name, distribution=distribution, version=version)
+        try:
+            plugin = load_plugin(point.name)
+        except ConfigurationError as err:
+            infos.append(attrs.evolve(info, error=err.findings[0].message))
+        else:
+            slots = tuple(slot for slot in SLOTS if slot in plugin.slots)
+            infos.append(attrs.evolve(info, summary=plugin.summary, slots=slots))
+    return infos
+
+
+def _load(point: EntryPoint) -> Plugin:
+    try:
+        plugin = point.load()
+    except (Exception, SystemExit) as err:
+        said = (str(err).splitlines() or [""])[0][:200]
+        raise _trouble(
+            f'plugin "{point.name}" cannot be imported from {point.module}: {type(err).__name__}: {said}.',
+            f"Mend or reinstall the distribution {_owner(point)[0]}.",
+        ) from err
+    if not isinstance(plugin, Plugin):
+        raise _trouble(
+            f'plugin "{point.name}": {point.value} is a {type(plugin).__name__} and no tillpost.Plugin.',
+            "Let the entry point name the Plugin value of its module.",
+        )
+    return plugin
+
+
+def _owner(point: EntryPoint) -> tuple[str, str]:
+    return (point.dist.name, point.dist.version) if point.dist else ("(unknown)", "")
+
+
+def _trouble(message: str, next_step: str) -> ConfigurationError:
+    return ConfigurationError(Finding(message=message, next_step=next_step))

@@ -1,0 +1,228 @@
+"""A table of the configuration as a Settings class: strict, and with every problem at once.
+
+cattrs chooses the hook for a declared type; the hooks here keep the key path, so that each problem becomes a
+Finding with its line and the reading goes on with the next key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from zoneinfo import ZoneInfo
+
+import attrs
+import cattrs
+from cattrs.errors import StructureHandlerNotFoundError
+
+from tillpost.compose import values
+from tillpost.compose.toml_lines import KeyPath, Lines, key_text
+from tillpost.compose.values import Unfit
+from tillpost.errors import Finding, TillpostError
+from tillpost.plugin import Secret
+
+T = TypeVar("T")
+
+
+class _Reported(Exception):
+    """The problem is among the findings; the value around it cannot be made."""
+
+
+class Reader:
+    """Reads the tables of one file; what is wrong with them gathers in `findings`.
+
+    folder: what relative paths are resolved against.
+    """
+
+    def __init__(self, shown: str, folder: Path, lines: Lines) -> None:
+        self.findings: list[Finding] = []
+        self._shown = shown
+        self._folder = folder
+        self._lines = lines
+        self._path: KeyPath = ()
+        self._converter = self._hooks()
+
+    def report(self, path: KeyPath, message: str, next_step: str = "", level: str = "error") -> None:
+        """Put a problem of this key among the findings."""
+        self.findings.append(self.finding(path, message, next_step, level))
+
+    def finding(self, path: KeyPath, message: str, next_step: str = "", level: str = "error") -> Finding:
+        """A problem of this key, with its line."""
+        return Finding(
+            message=message,
+            file=self._shown,
+            line=self._lines.at(path),
+            key=key_text(path),
+            next_step=next_step,
+            level=level,
+        )
+
+    def read(self, table: Any, kind: type[T], path: KeyPath, also: Iterable[str] = ()) -> T | None:
+        """The table at `path` as an instance of `kind`, or None after putting the reasons into `findings`.
+
+        also: keys of the same table that someone else reads; an unknown key may be meant to be one of them.
+        """
+        self._path = path
+        try:
+            made: T = self._class(table, kind, also)
+        except _Reported:
+            return None
+        return made
+
+    def _hooks(self) -> cattrs.Converter:
+        converter = cattrs.Converter()
+        simple: dict[Any, Callable[[Any], Any]] = {
+            str: values.text,
+            int: values.whole,
+            bool: values.truth,
+            Decimal: values.decimal,
+            float: values.fraction,
+            timedelta: values.duration,
+            ZoneInfo: values.zone,
+            Path: lambda value: values.path(value, self._folder),
+        }
+        for kind, make in simple.items():
+            converter.register_structure_hook(kind, _ignoring_type(make))
+        converter.register_structure_hook(Secret, lambda value, _: self._secret(value))
+        converter.register_structure_hook_func(attrs.has, lambda value, kind: self._class(value, kind, ()))
+        converter.register_structure_hook_func(_made_of(Literal), _choice)
+        converter.register_structure_hook_func(_made_of(tuple), self._tuple)
+        converter.register_structure_hook_func(_made_of(dict, Mapping), self._dict)
+        return converter
+
+    @contextmanager
+    def _inside(self, step: str | int) -> Iterator[None]:
+        outside, self._path = self._path, (*self._path, step)
+        try:
+            yield
+        finally:
+            self._path = outside
+
+    def _item(self, step: str | int, value: Any, kind: Any) -> Any:
+        """One value below the current key; its problem is reported here, where its path is known."""
+        with self._inside(step):
+            try:
+                return self._converter.structure(value, kind)
+            except Unfit as err:
+                self.report(self._path, err.message, err.next_step)
+            except StructureHandlerNotFoundError:
+                self.report(self._path, f"has a type no configuration can give: {kind}.", "This is the plugin's fault.")
+            except (ValueError, TypeError) as err:
+                self.report(self._path, f"{_said(err)}, and is {values.show(value)}.")
+            raise _Reported
+
+    def _secret(self, value: Any) -> Secret:
+        made = values.secret(value, self._folder)
+        if made.origin == "literal":
+            hint = 'Move it out: { env = "NAME" } or { file = "path" }.'
+            self.report(self._path, "a secret stands in the file itself.", hint, "warning")
+        return made
+
+    def _tuple(self, value: Any, kind: Any) -> tuple[Any, ...]:
+        if not isinstance(value, list):
+            raise Unfit(f"must be a list, and is {values.show(value)}.", "Write it in square brackets.")
+        kinds = get_args(kind)
+        if len(kinds) == 2 and kinds[1] is Ellipsis:
+            kinds = (kinds[0],) * len(value)
+        if len(kinds) != len(value):
+            raise Unfit(f"must have {len(kinds)} items, and has {len(value)}.")
+        return tuple(self._each((step, item, kinds[step]) for step, item in enumerate(value)))
+
+    def _dict(self, value: Any, kind: Any) -> dict[str, Any]:
+        if not isinstance(value, Mapping):
+            raise Unfit(f"must be a table, and is {values.show(value)}.", "Write it as { key = value }.")
+        of = get_args(kind)[1]
+        return dict(zip(value, self._each((name, item, of) for name, item in value.items()), strict=True))
+
+    def _each(self, items: Iterable[tuple[str | int, Any, Any]]) -> list[Any]:
+        made = []
+        failed = False
+        for step, item, kind in items:
+            try:
+                made.append(self._item(step, item, kind))
+            except _Reported:
+                failed = True
+        if failed:
+            raise _Reported
+        return made
+
+    def _class(self, table: Any, kind: Any, also: Iterable[str]) -> Any:
+        path = self._path
+        if not isinstance(table, Mapping):
+            self.report(path, f"must be a table, and is {values.show(table)}.", "Write it as { key = value }.")
+            raise _Reported
+        hints = get_type_hints(kind)
+        fields = {field.alias or field.name: field for field in attrs.fields(kind) if field.init}
+        known = {*fields, *also}
+        before = sum(finding.level == "error" for finding in self.findings)
+        for name in table:
+            if name not in fields:
+                self.report((*path, name), "is no known key.", values.nearest(name, known))
+        given: dict[str, Any] = {}
+        for name, field in fields.items():
+            if name in table:
+                try:
+                    given[name] = self._item(name, table[name], hints[field.name])
+                except _Reported:
+                    continue
+            elif field.default is attrs.NOTHING:
+                self.report((*path, name), "is missing.", f"Add it to {key_text(path)}.")
+            elif isinstance(field.default, Path):
+                given[name] = self._folder / field.default
+        failed = sum(finding.level == "error" for finding in self.findings) > before
+        try:
+            made = None if failed else kind(**given)
+        except (ValueError, TypeError, TillpostError) as err:
+            if not self._judge(kind, fields, given, table):
+                self.report(path, f"{_said(err)}.")
+            raise _Reported from None
+        if failed:
+            self._judge(kind, fields, given, table)
+            raise _Reported
+        return made
+
+    def _judge(self, kind: Any, fields: Mapping[str, Any], given: Mapping[str, Any], table: Mapping[str, Any]) -> bool:
+        """Ask every field's validator, where the class itself would stop at the first; True if one objected."""
+        trial = object.__new__(kind)
+        for name, value in given.items():
+            object.__setattr__(trial, fields[name].name, value)
+        objected = False
+        for name, value in given.items():
+            field = fields[name]
+            if field.validator is None or field.converter is not None or name not in table:
+                continue
+            try:
+                field.validator(trial, field, value)
+            except AttributeError:
+                continue  # it looks at another field, which has no value: that one is reported already
+            except (ValueError, TypeError, TillpostError) as err:
+                shown = "" if isinstance(value, Secret) else f", and is {values.show(table[name])}"
+                self.report((*self._path, name), f"{_said(err)}{shown}.")
+                objected = True
+        return objected
+
+
+def _ignoring_type(make: Callable[[Any], Any]) -> Callable[[Any, Any], Any]:
+    return lambda value, _: make(value)
+
+
+def _made_of(*origins: Any) -> Callable[[Any], bool]:
+    return lambda kind: get_origin(kind) in origins
+
+
+def _said(err: Exception) -> str:
+    """The message of a validator (attrs puts the values behind it)."""
+    message = str(err) if isinstance(err, TillpostError) or not err.args else str(err.args[0])
+    return message.strip().rstrip(".") or type(err).__name__
+
+
+def _choice(value: Any, kind: Any) -> Any:
+    allowed = get_args(kind)
+    for one in allowed:
+        if type(value) is type(one) and value == one:
+            return one
+    hint = f"Write one of {', '.join(values.show(one) for one in allowed)}."
+    raise Unfit(f"is no known choice: {values.show(value)}.", hint)

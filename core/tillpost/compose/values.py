@@ -1,0 +1,154 @@
+"""Single values of the configuration: from what TOML gives to what a Settings class declares.
+
+Each function takes the TOML value and raises Unfit, whose message names the value (never a secret's).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import zoneinfo
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from decimal import Decimal, InvalidOperation
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from tillpost.plugin import Secret
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", re.ASCII)
+_MILLISECONDS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+_FORMS = 'Write it as "500ms", "30s", "15m", "2h" or "90d".'
+
+
+class Unfit(Exception):
+    """A value that does not fit its key: why, and what to write instead."""
+
+    def __init__(self, message: str, next_step: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.next_step = next_step
+
+
+def show(value: Any) -> str:
+    """A value as TOML would write it, on one line and short."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        text = ascii(value) if not value.isprintable() else f'"{value}"'
+        return text if len(text) <= 60 else text[:56] + '…"'
+    if isinstance(value, Mapping):
+        return "a table"
+    if isinstance(value, list):
+        return "a list"
+    return str(value)[:60]
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """`Did you mean "x"?` for the nearest known name, else the known ones."""
+    names = sorted(known)
+    if close := get_close_matches(name, names, n=1, cutoff=0.6):
+        return f'Did you mean "{close[0]}"?'
+    return f"Known here: {', '.join(names)}." if names else ""
+
+
+def text(value: Any) -> str:
+    """A string, and nothing that only looks like one: ids with leading zeros must survive."""
+    if not isinstance(value, str):
+        raise Unfit(f"must be text, and is {show(value)}.", "Put it in quotes.")
+    return value
+
+
+def whole(value: Any) -> int:
+    """A whole number; `true` is none."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise Unfit(f"must be a whole number, and is {show(value)}.", "Write digits without quotes.")
+    return value
+
+
+def truth(value: Any) -> bool:
+    """true or false."""
+    if not isinstance(value, bool):
+        raise Unfit(f"must be true or false, and is {show(value)}.", "Write true or false without quotes.")
+    return value
+
+
+def decimal(value: Any) -> Decimal:
+    """An exact number, never by way of a binary fraction."""
+    try:
+        if isinstance(value, str | int | Decimal) and not isinstance(value, bool):
+            number = Decimal(value)
+            if number.is_finite():
+                return number
+    except InvalidOperation:
+        pass
+    raise Unfit(f"must be a number, and is {show(value)}.", 'Write it as 12.50 or "12.50".')
+
+
+def fraction(value: Any) -> float:
+    """A finite number where a binary fraction does no harm (rates)."""
+    if isinstance(value, int | float | Decimal) and not isinstance(value, bool) and Decimal(value).is_finite():
+        try:
+            return float(value)
+        except OverflowError:
+            pass
+    raise Unfit(f"must be a number, and is {show(value)}.", "Write it as 50 or 0.5, without quotes.")
+
+
+def duration(value: Any) -> timedelta:
+    """A length of time: a number and its unit in one string."""
+    if not isinstance(value, str) or (match := _DURATION.fullmatch(value)) is None:
+        raise Unfit(f"must be a duration, and is {show(value)}.", _FORMS)
+    try:
+        return timedelta(milliseconds=float(match[1]) * _MILLISECONDS[match[2]])
+    except OverflowError:
+        raise Unfit(f"is too long a duration: {show(value)}.", "Write a shorter one.") from None
+
+
+def path(value: Any, folder: Path) -> Path:
+    """A path, made absolute against the folder of the configuration."""
+    if not isinstance(value, str) or not value.strip() or "\0" in value:
+        raise Unfit(f"must be a path, and is {show(value)}.", "Write it in quotes, relative to this file.")
+    return folder / value
+
+
+def zone(value: Any) -> ZoneInfo:
+    """A time zone by its IANA name."""
+    if isinstance(value, str) and value:
+        try:
+            return ZoneInfo(value)
+        except (KeyError, ValueError, OSError):
+            pass
+    known = zoneinfo.available_timezones()
+    close = nearest(value, known) if isinstance(value, str) else ""
+    hint = close if close.startswith("Did") else 'Write an IANA name such as "Europe/Stockholm".'
+    raise Unfit(f"is no known time zone: {show(value)}.", hint)
+
+
+def secret(value: Any, folder: Path) -> Secret:
+    """A secret from the environment or a file; a literal one is taken, and its origin says so."""
+    hint = 'Write { env = "NAME" } or { file = "path" }.'
+    if isinstance(value, str) and value:
+        return Secret(value)
+    if not isinstance(value, Mapping) or len(value) != 1 or not set(value) <= {"env", "file"}:
+        raise Unfit("is no secret reference.", hint)
+    ((kind, name),) = value.items()
+    if not isinstance(name, str) or not name or "\0" in name or ("=" in name and kind == "env"):
+        raise Unfit(f"names no {'variable' if kind == 'env' else 'file'}.", hint)
+    if kind == "env":
+        if not (held := os.environ.get(name, "").strip()):
+            state = "empty" if name in os.environ else "not set"
+            raise Unfit(f"environment variable {name} is {state}.", f"Set {name} before starting.")
+        return Secret(held, f"env {name}")
+    place = folder / name
+    try:
+        held = place.read_text(encoding="utf-8").strip()
+    except OSError as err:
+        raise Unfit(f"file {place} cannot be read: {err.strerror}.", "Create it, or mend the path.") from None
+    except UnicodeDecodeError:
+        raise Unfit(f"file {place} is not UTF-8 text.", "Put the bare secret into it.") from None
+    if not held:
+        raise Unfit(f"file {place} is empty.", "Put the secret into it.")
+    return Secret(held, f"file {place}")

@@ -1,0 +1,94 @@
+"""The limits a pipeline sets for its own work: how often, how long, how many. The keys of the configuration.
+
+Each class holds the keys the core itself takes out of a slot's table; docs/config.md lists them. Every limit is
+finite, and none may be zero: a wait of zero would stampede a far side that is just back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import attrs
+
+_YEAR = timedelta(days=366)
+
+
+def _between(
+    least: timedelta, most: timedelta, said: str
+) -> Callable[[Any, attrs.Attribute[timedelta], timedelta], None]:
+    def check(_: Any, field: attrs.Attribute[timedelta], value: timedelta) -> None:
+        if not least <= value <= most:
+            raise ValueError(f"must be {said}")
+
+    return check
+
+
+_wait = _between(timedelta(milliseconds=1), _YEAR, "longer than zero and at most 366d")
+_poll = _between(timedelta(milliseconds=10), timedelta(days=1), "from 10ms to 1d")
+
+
+def _attempts(_: Any, field: attrs.Attribute[int], value: int) -> None:
+    if not 1 <= value <= 1000:
+        raise ValueError("must be from 1 to 1000")
+
+
+def _ordered(initial: timedelta, most: timedelta) -> None:
+    if most < initial:
+        raise ValueError("wait_max must not be shorter than wait_initial")
+
+
+@attrs.frozen(kw_only=True)
+class SourcePolicy:
+    """Keys of `source`."""
+
+    poll: timedelta = attrs.field(default=timedelta(seconds=1), validator=_poll)
+    """Time between two rounds in which the source is asked for documents."""
+
+
+@attrs.frozen(kw_only=True)
+class RetryPolicy:
+    """Keys of `transport`: when one receipt is tried again by API."""
+
+    attempts: int = attrs.field(default=6, validator=_attempts)
+    """Attempts by API before the receipt goes by file, or is held where there is no fallback."""
+    wait_initial: timedelta = attrs.field(default=timedelta(seconds=10), validator=_wait)
+    """Wait after the first failure; it doubles with each further one."""
+    wait_max: timedelta = attrs.field(default=timedelta(seconds=300), validator=_wait)
+    """The longest wait between two attempts."""
+    confirm_after: timedelta = attrs.field(default=timedelta(minutes=20), validator=_wait)
+    """Time the far side needs to show a receipt it took; only then does its absence mean anything.
+
+    Engage imports receipts in a job every 15 minutes (Engage contract, "save a receipt").
+    """
+
+    def __attrs_post_init__(self) -> None:
+        _ordered(self.wait_initial, self.wait_max)
+
+
+@attrs.frozen(kw_only=True)
+class FallbackPolicy:
+    """Keys of `fallback`: when waiting receipts are written to files instead."""
+
+    after: timedelta = attrs.field(default=timedelta(minutes=15), validator=_wait)
+    """How long the far side has been unreachable before files are written."""
+    every: timedelta = attrs.field(default=timedelta(minutes=5), validator=_wait)
+    """Time between two batches of files while the outage lasts."""
+    check_every: timedelta = attrs.field(default=timedelta(minutes=5), validator=_wait)
+    """Time between two looks at whether files were read and contacts have their ids."""
+    confirm_within: timedelta = attrs.field(default=timedelta(hours=24), validator=_wait)
+    """How long a transferred receipt may stay unconfirmed before a person is told."""
+
+
+@attrs.frozen(kw_only=True)
+class TransferPolicy:
+    """Keys of `transfer`: when a file is sent again."""
+
+    wait_initial: timedelta = attrs.field(default=timedelta(seconds=10), validator=_wait)
+    """Wait after the first failed transfer; it doubles with each further one."""
+    wait_max: timedelta = attrs.field(default=timedelta(seconds=300), validator=_wait)
+    """The longest wait between two transfers of a file."""
+
+    def __attrs_post_init__(self) -> None:
+        _ordered(self.wait_initial, self.wait_max)
