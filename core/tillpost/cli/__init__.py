@@ -1,5 +1,99 @@
-"""The launcher."""
+"""The launcher: `tillpost COMMAND`. One file a command, loaded when it is called.
+
+Exit codes: 0 fine, 1 something needs a person, 2 wrong usage, 78 wrong configuration (sysexits EX_CONFIG).
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+
+import click
+
+from tillpost.errors import ConfigurationError, TillpostError, UsageError
+
+COMMANDS = {
+    "init": "write a commented configuration",
+    "check": "examine the configuration, folders, plugins and the far side",
+    "run": "carry receipts until told to stop",
+    "accept": "put files into the journal",
+    "status": "how the line stands",
+    "receipt": "the whole life of one receipt",
+    "receipts": "list receipts",
+    "held": "list, show, retry or drop held receipts",
+    "contacts": "list contacts",
+    "spool": "list the files of outages, or send one again",
+    "plugins": "list installed plugins",
+    "sandbox": "an Engage to try things on",
+    "demo": "a day of receipts through an outage, with proof",
+}
+
+
+class _Lazy(click.Group):
+    """Commands by name; a command's module is imported when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order of the table, which is the order in which one meets them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of this name."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"tillpost.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """From the table, without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--config",
+    "-c",
+    type=click.Path(path_type=Path),
+    default=Path("tillpost.toml"),
+    show_default=True,
+    envvar="TILLPOST_CONFIG",
+    help="The configuration file.",
+)
+@click.version_option(package_name="tillpost")
+@click.pass_context
+def cli(ctx: click.Context, config: Path) -> None:
+    """Carry sales receipts from any point of sale to Voyado Engage, and lose none.
+
+    \b
+    Examples:
+      tillpost demo
+      tillpost init && tillpost check && tillpost run
+      tillpost receipt --number 5578 --store 12
+    """
+    ctx.obj = config
 
 
 def main() -> None:
-    """Entry point."""
+    """Entry point: errors become one message and an exit code, never a traceback for what a person can mend."""
+    try:
+        cli(standalone_mode=False)
+    except click.exceptions.Exit as error:
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.Abort:
+        sys.exit(130)
+    except ConfigurationError as error:
+        click.echo(str(error), err=True)
+        sys.exit(78)
+    except UsageError as error:
+        click.echo(f"tillpost: {error}", err=True)
+        sys.exit(2)
+    except TillpostError as error:
+        click.echo(f"tillpost: {error}", err=True)
+        sys.exit(1)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)

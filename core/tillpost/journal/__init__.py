@@ -1,0 +1,22 @@
+"""The durable memory, and the only SQL."""
+
+from tillpost.journal.files import FileEntry, FileState
+from tillpost.journal.journal import Journal
+from tillpost.journal.receipts import Accepted, Entry, Move
+from tillpost.journal.states import MOVES, OPEN, State
+from tillpost.journal.store import RunLock
+from tillpost.journal.tenant import Tenant
+
+__all__ = [
+    "MOVES",
+    "OPEN",
+    "Accepted",
+    "Entry",
+    "FileEntry",
+    "FileState",
+    "Journal",
+    "Move",
+    "RunLock",
+    "State",
+    "Tenant",
+]

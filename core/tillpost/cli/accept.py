@@ -1,0 +1,58 @@
+"""`tillpost accept FILE…`: documents into the journal, without the daemon or beside it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import attrs
+import click
+
+from tillpost.cli.opened import as_json, lines, one, say, which
+from tillpost.compose.config import load
+from tillpost.errors import DocumentError
+from tillpost.flow.accept import accept
+from tillpost.journal import Accepted
+from tillpost.model import Document
+
+
+@click.command("accept")
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@which
+@as_json
+@click.pass_obj
+def command(file: Any, files: tuple[Path, ...], pipeline: str | None, as_json: bool) -> None:
+    """Put files into the journal; returns after the commit. Exit code 1 when something is held.
+
+    \b
+    Examples:
+      tillpost accept POSLog.xml
+      tillpost accept day/*.jsonl --pipeline stores --json
+    """
+    config = load(file)
+    total = Accepted()
+    failed = []
+    with lines(config, [one(config, pipeline)]) as (line,):
+        for path in files:
+            try:
+                counts = accept(line, Document.from_path(path))
+            except DocumentError as error:
+                failed.append(f"{path}: {error}")
+                continue
+            for name in ("accepted", "duplicates", "skipped", "not_receipts", "held"):
+                setattr(total, name, getattr(total, name) + getattr(counts, name))
+            for reason, count in counts.reasons.items():
+                total.reasons[reason] = total.reasons.get(reason, 0) + count
+    for message in failed:
+        click.echo(f"tillpost: {message}", err=True)
+    answer = {"documents": len(files), **attrs.asdict(total)}
+    if as_json:
+        say(answer)
+    else:
+        click.echo(
+            ", ".join(f"{value} {name.replace('_', ' ')}" for name, value in answer.items() if name != "reasons")
+        )
+        for reason, count in total.reasons.items():
+            click.echo(f"  {count} times: {reason}")
+    sys.exit(1 if failed or total.held else 0)

@@ -1,0 +1,127 @@
+"""`tillpost held`: what waits for a person, and the person's decision."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from tillpost.cli.opened import as_json, journal_of, lines, one, plain, row, say, table, which
+from tillpost.clock import SystemClock
+from tillpost.compose.config import load
+from tillpost.errors import UsageError
+from tillpost.journal import Accepted, Journal, Move, State
+from tillpost.model import Document, Found
+
+
+@click.group("held")
+def command() -> None:
+    """Receipts a person must decide on: list, show, retry, drop.
+
+    \b
+    Examples:
+      tillpost held list
+      tillpost held retry 12_1_2026-11-24_5578
+      tillpost held drop 12_1_2026-11-24_5578 --reason "test sale of the service technician"
+    """
+
+
+@command.command("list")
+@which
+@as_json
+@click.pass_obj
+def list_(file: Any, pipeline: str | None, as_json: bool) -> None:
+    """List them with their reasons; exit code 1 when there are any.
+
+    \b
+    Example:
+      tillpost held list --json
+    """
+    with journal_of(file, pipeline) as journal:
+        rows = [row(entry) for entry in journal.receipts.find({"state": State.HELD})]
+    if as_json:
+        for each in rows:
+            say(each)
+    else:
+        table(rows, ["id", "number", "store", "document", "place", "reason"])
+    sys.exit(1 if rows else 0)
+
+
+@command.command("show")
+@click.argument("receipt_id")
+@which
+@click.pass_obj
+def show(file: Any, receipt_id: str, pipeline: str | None) -> None:
+    """Show one with the record as the till wrote it (which may hold personal data).
+
+    \b
+    Example:
+      tillpost held show 12_1_2026-11-24_5578
+    """
+    with journal_of(file, pipeline) as journal:
+        entry = journal.receipts.get(receipt_id)
+        if entry is None:
+            raise UsageError(f"the journal has no receipt {receipt_id}")
+        for name, value in row(entry).items():
+            click.echo(f"{name}: {plain(value)}")
+        click.echo("record:")
+        for text in journal.receipts.raw(entry.seq).decode(errors="backslashreplace").splitlines():
+            click.echo(f"  {plain(text)}")
+
+
+@command.command("retry")
+@click.argument("receipt_ids", nargs=-1, required=True)
+@which
+@click.pass_obj
+def retry(file: Any, receipt_ids: tuple[str, ...], pipeline: str | None) -> None:
+    """Put them back on the line; one that could not be read is read again with today's settings.
+
+    \b
+    Example:
+      tillpost held retry 12_1_2026-11-24_5578
+    """
+    config = load(file)
+    with lines(config, [one(config, pipeline)]) as (line,):
+        for receipt_id in receipt_ids:
+            entry = line.journal.receipts.get(receipt_id)
+            if entry is None or entry.state is not State.HELD:
+                raise UsageError(f"{receipt_id} is not held; `tillpost held list` shows what is")
+            now = line.clock.time()
+            if not receipt_id.startswith("broken_"):
+                line.journal.receipts.revive(receipt_id, None, now)
+                click.echo(f"{receipt_id}: back on the line")
+                continue
+            document = Document.from_bytes(entry.document, line.journal.receipts.raw(entry.seq))
+            for parsed in line.hooks.parse_receipts(document):
+                line.journal.receipts.revive(receipt_id, parsed, now)
+                line.journal.receipts.accept([parsed], document, line.anonymous, now, Accepted())
+                found = parsed.receipt.id if isinstance(parsed, Found) else "no receipt"
+                click.echo(f"{receipt_id}: read as {found}")
+                break
+
+
+@command.command("drop")
+@click.argument("receipt_ids", nargs=-1, required=True)
+@click.option("--reason", required=True, help="Why; it stays in the journal.")
+@which
+@click.pass_obj
+def drop(file: Any, receipt_ids: tuple[str, ...], reason: str, pipeline: str | None) -> None:
+    """Never send them; the record and the reason stay.
+
+    \b
+    Example:
+      tillpost held drop 12_1_2026-11-24_5578 --reason "test sale"
+    """
+    with journal_of(file, pipeline) as journal:
+        for receipt_id in receipt_ids:
+            _drop(journal, receipt_id, reason)
+            click.echo(f"{receipt_id}: dropped")
+
+
+def _drop(journal: Journal, receipt_id: str, reason: str) -> None:
+    entry = journal.receipts.get(receipt_id)
+    if entry is None or entry.state is not State.HELD:
+        raise UsageError(f"{receipt_id} is not held; `tillpost held list` shows what is")
+    move = Move(state=State.SKIPPED, attempts=entry.attempts, reason=f"dropped: {reason}")
+    journal.receipts.settle([(entry.seq, move)], SystemClock().time(), "held")

@@ -1,0 +1,125 @@
+"""What the commands share: the configuration loaded, a pipeline's journal opened, and how answers are printed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from random import SystemRandom
+from typing import Any
+
+import click
+
+from tillpost.clock import SystemClock, iso
+from tillpost.compose.config import Config, PipelineConfig, load
+from tillpost.compose.pipeline import compose
+from tillpost.errors import UsageError
+from tillpost.flow.budget import Budgets
+from tillpost.flow.line import Line
+from tillpost.flow.outage import Gate
+from tillpost.journal import Entry, Journal
+from tillpost.model import Customer
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Answer in JSON, for scripts.")
+which = click.option("--pipeline", "-p", default=None, help="The pipeline; needed when there are several.")
+
+
+def one(config: Config, name: str | None) -> PipelineConfig:
+    """The pipeline of this name, or the only one."""
+    names = [pipeline.name for pipeline in config.pipelines]
+    if name is None:
+        if len(names) == 1:
+            return config.pipelines[0]
+        raise UsageError(f"{config.file} has several pipelines: name one with --pipeline ({', '.join(names)})")
+    for pipeline in config.pipelines:
+        if pipeline.name == name:
+            return pipeline
+    raise UsageError(f"{config.file} has no pipeline {name!r}; it has: {', '.join(names)}")
+
+
+@contextmanager
+def journal_of(file: Path, name: str | None) -> Iterator[Journal]:
+    """The journal of one pipeline, without its plugins: works when a plugin is broken."""
+    journal = Journal(one(load(file, plugins=False), name).state)
+    try:
+        yield journal
+    finally:
+        journal.close()
+
+
+@contextmanager
+def lines(config: Config, wanted: list[PipelineConfig]) -> Iterator[list[Line]]:
+    """The pipelines composed with their plugins, their journals opened."""
+    clock, random, budgets = SystemClock(), SystemRandom(), Budgets()
+    composed = [compose(config, each, clock=clock, random=random, budget=budgets) for each in wanted]
+    made: list[Line] = []
+    try:
+        for each, pipeline in zip(wanted, composed, strict=True):
+            journal = Journal(each.state)
+            made.append(
+                Line(
+                    name=each.name,
+                    journal=journal,
+                    hooks=pipeline.hooks,
+                    clock=clock,
+                    random=random,
+                    gate=Gate(journal, each.retry, clock, random),
+                    source=each.source if each.has("source") else None,
+                    retry=each.retry,
+                    fallback=each.fallback if each.has("fallback") else None,
+                    transfer=each.transfer if each.has("transfer") else None,
+                    anonymous=Customer(identifiers=(each.anonymous,)) if each.anonymous else None,
+                    workers=each.workers,
+                )
+            )
+        yield made
+    finally:
+        for line in made:
+            line.journal.close()
+
+
+def say(value: Any) -> None:
+    """One JSON line on standard output."""
+    click.echo(json.dumps(value, ensure_ascii=False, default=str))
+
+
+def when(seconds: float | None) -> str | None:
+    """A stored moment for people and JSON."""
+    return None if seconds is None else iso(seconds)
+
+
+def plain(text: object) -> str:
+    """Text from outside made harmless for a terminal: control characters become visible escapes."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in str(text))
+
+
+def row(entry: Entry) -> dict[str, Any]:
+    """A receipt in JSON, without personal data."""
+    return {
+        "id": entry.id,
+        "number": entry.number,
+        "store": entry.store,
+        "till": entry.till,
+        "created": entry.created,
+        "total": entry.total,
+        "currency": entry.currency,
+        "state": str(entry.state),
+        "route": entry.route,
+        "attempts": entry.attempts,
+        "due": when(entry.due) if entry.due else None,
+        "accepted_at": when(entry.accepted_at),
+        "delivered_at": when(entry.delivered_at),
+        "file": entry.file,
+        "document": entry.document,
+        "place": entry.place,
+        "reason": entry.reason,
+    }
+
+
+def table(rows: list[dict[str, Any]], columns: list[str]) -> None:
+    """Columns under their names, as wide as they need to be."""
+    cells = [columns, *([plain("" if each.get(name) is None else each[name]) for name in columns] for each in rows)]
+    widths = [max(len(line[index]) for line in cells) for index in range(len(columns))]
+    for line in cells:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())

@@ -1,0 +1,33 @@
+"""`tillpost plugins`: what is installed, and what is broken."""
+
+from __future__ import annotations
+
+import sys
+
+import attrs
+import click
+
+from tillpost.cli.opened import as_json, say, table
+from tillpost.compose.plugins import known_plugins
+
+
+@click.command("plugins")
+@as_json
+def command(as_json: bool) -> None:
+    """List installed plugins with the slots they fill; exit code 1 when one cannot be loaded.
+
+    \b
+    Examples:
+      tillpost plugins
+      tillpost plugins --json
+    """
+    rows = [attrs.asdict(info) for info in known_plugins()]
+    if as_json:
+        for each in rows:
+            say(each)
+    else:
+        table(
+            [each | {"slots": " ".join(each["slots"])} for each in rows],
+            ["name", "slots", "version", "summary", "error"],
+        )
+    sys.exit(1 if any(each["error"] for each in rows) else 0)

@@ -1,0 +1,35 @@
+"""`tillpost receipts`: one line a receipt."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from tillpost.cli.opened import as_json, journal_of, row, say, table, which
+from tillpost.journal import State
+
+
+@click.command("receipts")
+@click.option("--state", type=click.Choice([str(state) for state in State]), help="Only those in this state.")
+@click.option("--store", help="Only those of this store.")
+@click.option("--limit", default=-1, help="At most so many; all without it.")
+@which
+@as_json
+@click.pass_obj
+def command(file: Any, state: str | None, store: str | None, limit: int, pipeline: str | None, as_json: bool) -> None:
+    """List receipts in order of acceptance; with --json one object a line.
+
+    \b
+    Examples:
+      tillpost receipts --state held
+      tillpost receipts --store 12 --json
+    """
+    where = {name: value for name, value in (("state", state), ("store", store)) if value}
+    with journal_of(file, pipeline) as journal:
+        rows = [row(entry) for entry in journal.receipts.find(where, limit)]
+    if as_json:
+        for each in rows:
+            say(each)
+    else:
+        table(rows, ["id", "created", "total", "currency", "state", "route", "reason"])

@@ -1,0 +1,106 @@
+"""`tillpost run`: the line at work, until SIGTERM or, with --until-idle, until everything is settled."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import threading
+from contextlib import ExitStack
+from typing import Any
+
+import click
+
+from tillpost.cli.opened import as_json, lines, one, say, when
+from tillpost.compose.config import load
+from tillpost.flow.line import Line
+from tillpost.flow.worker import Worker
+from tillpost.journal import Accepted, RunLock
+from tillpost.model import Document
+
+
+@click.command("run", help="Carry receipts until told to stop (SIGTERM, Ctrl-C).")
+@click.option("--until-idle", is_flag=True, help="End when the source is empty and every receipt is settled.")
+@click.option("--grace", default=30.0, show_default=True, help="Seconds for calls in flight when told to stop.")
+@click.option("--pipeline", "-p", "names", multiple=True, help="Only these pipelines.")
+@as_json
+@click.pass_obj
+def command(file: Any, until_idle: bool, grace: float, names: tuple[str, ...], as_json: bool) -> None:
+    """Carry receipts until told to stop.
+
+    \b
+    Examples:
+      tillpost run
+      tillpost run --until-idle --json
+    """
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    config = load(file)
+    wanted = [one(config, name) for name in names] or list(config.pipelines)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    with ExitStack() as stack:
+        for each in wanted:
+            stack.callback(RunLock(each.state).release)
+        made = stack.enter_context(lines(config, wanted))
+        workers = [Worker(line, _telling(line.name, as_json)) for line in made]
+        for worker in workers:
+            worker.start()
+        watch = _Watch(made, as_json)
+        try:
+            while not stop.wait(0.1):
+                watch.look()
+                if any(worker.fault for worker in workers) or (until_idle and all(w.idle() for w in workers)):
+                    break
+        finally:
+            for worker in workers:
+                worker.stop()
+            late = [worker for worker in workers if not worker.join(grace)]
+        watch.look()
+        held = sum(line.journal.receipts.counts()["held"] for line in made)
+    if late:
+        click.echo("tillpost: calls in flight did not end within the grace period; they are asked for again", err=True)
+    faults = [worker.fault for worker in workers if worker.fault]
+    for fault in faults:
+        click.echo(f"tillpost: {fault}", err=True)
+    sys.exit(1 if faults or late or (until_idle and held) else 0)
+
+
+def _telling(name: str, as_json: bool) -> Any:
+    def tell(document: Document, counts: Accepted) -> None:
+        if as_json:
+            say({"event": "accepted", "pipeline": name, "document": document.name, "accepted": counts.accepted})
+        else:
+            click.echo(
+                f"{name}: {document.name}: {counts.accepted} accepted, {counts.skipped} skipped, {counts.held} held"
+            )
+
+    return tell
+
+
+class _Watch:
+    """Tells changes: a live line on a terminal, plain lines elsewhere."""
+
+    def __init__(self, made: list[Line], as_json: bool) -> None:
+        self._lines = made
+        self._json = as_json
+        self._live = sys.stdout.isatty() and not as_json
+        self._last: dict[str, Any] = {}
+        self._next = 0.0
+
+    def look(self) -> None:
+        for line in self._lines:
+            now = line.clock.monotonic()
+            state = line.gate.tenant
+            if self._last.get(line.name) != state.state:
+                self._last[line.name] = state.state
+                told = {"event": "state", "pipeline": line.name, "state": state.state, "reason": state.reason}
+                if self._json:
+                    say(told | {"since": when(state.since)})
+                else:
+                    click.echo(f"{line.name}: {state.state}" + (f" ({state.reason})" if state.reason else ""))
+            if self._live and now >= self._next:
+                self._next = now + 0.5
+                counts = line.journal.receipts.counts()
+                text = " ".join(f"{name} {count}" for name, count in counts.items() if count)
+                click.echo(f"\r\x1b[2K{line.name}: {text}", nl=False)

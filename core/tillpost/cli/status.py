@@ -1,0 +1,65 @@
+"""`tillpost status`: how the line stands."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from tillpost.cli.opened import as_json, say, when
+from tillpost.compose.config import load
+from tillpost.journal import Journal
+
+
+@click.command("status")
+@as_json
+@click.pass_obj
+def command(file: Any, as_json: bool) -> None:
+    """How every pipeline stands: far side, receipts by state, files, contacts. Exit code 1 when something is held.
+
+    \b
+    Examples:
+      tillpost status
+      tillpost status --json
+    """
+    config = load(file, plugins=False)
+    answer: dict[str, Any] = {"pipelines": {}}
+    for pipeline in config.pipelines:
+        journal = Journal(pipeline.state)
+        try:
+            answer["pipelines"][pipeline.name] = _stand(journal)
+        finally:
+            journal.close()
+    if as_json:
+        say(answer)
+    else:
+        for name, stand in answer["pipelines"].items():
+            _print(name, stand)
+    sys.exit(1 if any(stand["counts"]["held"] for stand in answer["pipelines"].values()) else 0)
+
+
+def _stand(journal: Journal) -> dict[str, Any]:
+    tenant = journal.tenant.get()
+    return {
+        "state": tenant.state,
+        "reason": tenant.reason,
+        "since": when(tenant.since) if tenant.since else None,
+        "counts": journal.receipts.counts(),
+        "delivered": journal.receipts.routes(),
+        "skipped": journal.receipts.skipped(),
+        "contacts": journal.contacts.counts(),
+        "files": journal.files.counts(),
+        "oldest_due": when(journal.receipts.next_due()),
+        "history": [{"at": when(at), "state": what, "detail": detail} for at, what, detail in journal.tenant.history()],
+    }
+
+
+def _print(name: str, stand: dict[str, Any]) -> None:
+    reason = f" ({stand['reason']})" if stand["reason"] else ""
+    since = f" since {stand['since']}" if stand["since"] else ""
+    click.echo(f"{name}: {stand['state']}{since}{reason}")
+    for title in ("counts", "delivered", "skipped", "contacts", "files"):
+        filled = {key: value for key, value in stand[title].items() if value}
+        if filled:
+            click.echo(f"  {title}: " + ", ".join(f"{value} {key}" for key, value in filled.items()))

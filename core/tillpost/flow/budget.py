@@ -1,0 +1,66 @@
+"""The request rate of one API key: never more than allowed in any sliding second."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+
+from tillpost.plugin import Budget, Secret
+
+
+class SlidingBudget:
+    """At most `rate` requests in any window of one second, measured when they are allowed to go.
+
+    A sliding window instead of a token bucket: a full bucket would let two seconds' worth pass at once
+    (Engage contract, rules of conduct: the limit is per second and API key).
+    """
+
+    def __init__(
+        self, rate: float, monotonic: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        self._size = max(1, int(rate))
+        # Below one a second the window grows instead.
+        self._window = 1.0 if rate >= 1 else 1.0 / rate
+        self._monotonic = monotonic
+        self._sleep = sleep
+        self._lock = threading.Lock()
+        self._sent: deque[float] = deque(maxlen=self._size)
+        self._blocked_until = float("-inf")
+
+    def take(self) -> None:
+        """Wait for a slot; slots are handed out in the order of asking."""
+        with self._lock:
+            now = self._monotonic()
+            slot = max(now, self._blocked_until)
+            if len(self._sent) == self._size:
+                slot = max(slot, self._sent[0] + self._window)
+            self._sent.append(slot)
+        if slot > now:
+            self._sleep(slot - now)
+
+    def slow(self, seconds: float) -> None:
+        """Let nothing pass for so long: the far side has said that it is too much."""
+        with self._lock:
+            self._blocked_until = max(self._blocked_until, self._monotonic() + seconds)
+
+
+class Budgets:
+    """One budget a key, whichever pipelines use it; the smallest rate any of them names holds."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: dict[str, tuple[float, SlidingBudget]] = {}
+
+    def __call__(self, key: Secret, rate: float) -> Budget:
+        """The budget of this key."""
+        digest = hashlib.sha256(key.reveal().encode()).hexdigest()
+        with self._lock:
+            known = self._known.get(digest)
+            if known is None or rate < known[0]:
+                # A pipeline built earlier keeps its larger one only until the configuration is loaded again.
+                known = (rate, SlidingBudget(rate))
+                self._known[digest] = known
+            return known[1]

@@ -1,0 +1,70 @@
+"""What the steps of one pipeline's flow share: its journal, its hooks, its limits, time and chance."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from random import Random
+
+import attrs
+
+from tillpost.clock import Clock
+from tillpost.flow.hooked import Hooked
+from tillpost.flow.limits import FallbackPolicy, RetryPolicy, SourcePolicy, TransferPolicy
+from tillpost.flow.outage import Gate
+from tillpost.journal import Journal
+from tillpost.model import Customer
+
+
+class Claims:
+    """The receipts some thread of this process works on. One process runs a journal (its lock says so)."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._taken: set[int] = set()
+
+    def take(self, seqs: Iterable[int], most: int) -> set[int]:
+        """Those of `seqs`, in order and at most so many, that nobody works on; they are now the caller's."""
+        with self._lock:
+            free = [seq for seq in seqs if seq not in self._taken][:most]
+            self._taken.update(free)
+            return set(free)
+
+    def give_back(self, seqs: Iterable[int]) -> None:
+        """The caller is done with them."""
+        with self._lock:
+            self._taken.difference_update(seqs)
+
+    def __len__(self) -> int:
+        return len(self._taken)
+
+
+class ContactLocks:
+    """One thread at a time a contact: however many tills see a new customer at once, one creation is made."""
+
+    def __init__(self) -> None:
+        self._stripes = [threading.Lock() for _ in range(256)]
+
+    def of(self, key: str) -> threading.Lock:
+        """The lock of this contact (shared with a few others, which costs waiting and nothing else)."""
+        return self._stripes[hash(key) % len(self._stripes)]
+
+
+@attrs.frozen(kw_only=True)
+class Line:
+    """One pipeline at work. Plugins never see it."""
+
+    name: str
+    journal: Journal
+    hooks: Hooked
+    clock: Clock
+    random: Random
+    gate: Gate
+    source: SourcePolicy | None
+    retry: RetryPolicy
+    fallback: FallbackPolicy | None
+    transfer: TransferPolicy | None
+    anonymous: Customer | None
+    workers: int
+    claims: Claims = attrs.field(factory=Claims)
+    locks: ContactLocks = attrs.field(factory=ContactLocks)

@@ -1,0 +1,119 @@
+"""Reconcile: what the files did. Ids of contacts are learnt, and each receipt is proved or held."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from tillpost.flow.line import Line
+from tillpost.journal import Entry, FileEntry, FileState, Move, State
+from tillpost.model import Gone, Identified
+
+
+def reconcile(line: Line) -> bool:
+    """Look after every file that is up and due; True when something moved."""
+    if line.fallback is None:
+        return False
+    moved = False
+    for entry in line.journal.files.open():
+        if not line.gate.open():
+            break
+        if entry.due > line.clock.time() or entry.state is FileState.WRITTEN:
+            continue
+        if entry.state is FileState.UPLOADED:
+            moved |= _look(line, entry)
+        elif entry.file.kind == "contacts":
+            moved |= _learn(line, entry)
+        else:
+            moved |= _prove(line, entry)
+    return moved
+
+
+def _again(line: Line, entry: FileEntry, reason: str) -> bool:
+    assert line.fallback is not None
+    due = line.clock.time() + line.fallback.check_every.total_seconds()
+    line.journal.files.postpone(entry.file.name, due, entry.attempts + 1, reason)
+    return False
+
+
+def _look(line: Line, entry: FileEntry) -> bool:
+    """Engage deletes a file once it is processed (Engage contract, file import)."""
+    there = line.hooks.find_transferred(entry.file)
+    if there is False:
+        line.journal.files.move(entry, FileState.CONSUMED, line.clock.time(), due=line.clock.time(), step="reconcile")
+        return True
+    return _again(line, entry, "not read by the importer yet" if there is True else there.reason)
+
+
+def _overdue(line: Line, entry: FileEntry) -> bool:
+    assert line.fallback is not None
+    return line.clock.time() - (entry.consumed_at or 0.0) > line.fallback.confirm_within.total_seconds()
+
+
+def _learn(line: Line, entry: FileEntry) -> bool:
+    missing = 0
+    for key in entry.file.keys:
+        if not _identify(line, key):
+            if not line.gate.open():
+                return _again(line, entry, line.gate.tenant.reason)
+            missing += 1
+    if missing and not _overdue(line, entry):
+        return _again(line, entry, f"{missing} of {entry.rows} contacts do not show yet")
+    line.journal.files.move(entry, FileState.CONFIRMED, line.clock.time(), step="reconcile")
+    entry.file.path.unlink(missing_ok=True)
+    return True
+
+
+def _identify(line: Line, key: str) -> bool:
+    """True when the contact has its id, which is learnt here if need be: exactly once."""
+    with line.locks.of(key):
+        contact = line.journal.contacts.get(key)
+        if contact.contact_id:
+            return True
+        found = line.hooks.reconcile_contact(contact)
+        line.gate.saw(found)
+        if not isinstance(found, Identified):
+            return False
+        line.journal.contacts.learn(key, found, "file", line.clock.time())
+        return True
+
+
+def _prove(line: Line, entry: FileEntry) -> bool:
+    rows = line.journal.receipts.find({"file": entry.file.name, "state": State.TRANSFERRED})
+    by_contact: dict[str, list[Entry]] = defaultdict(list)
+    for row in rows:
+        by_contact[row.contact or ""].append(row)
+    left = 0
+    for key, receipts in by_contact.items():
+        shown = _shown(line, key, receipts)
+        if not line.gate.open():
+            return _again(line, entry, line.gate.tenant.reason)
+        proved = [row for row in receipts if row.id in shown]
+        moves = [(row.seq, Move(state=State.DELIVERED, attempts=row.attempts, route="file")) for row in proved]
+        if moves:
+            line.journal.receipts.settle(moves, line.clock.time(), "reconcile")
+        left += len(receipts) - len(proved)
+    if left and not _overdue(line, entry):
+        return _again(line, entry, f"{left} of {entry.rows} receipts do not show yet")
+    if left:
+        _hold(line, entry)
+    line.journal.files.move(entry, FileState.CONFIRMED, line.clock.time(), step="reconcile")
+    entry.file.path.unlink(missing_ok=True)
+    return True
+
+
+def _shown(line: Line, key: str, receipts: list[Entry]) -> frozenset[str]:
+    if not key or not _identify(line, key):
+        return frozenset()
+    contact = line.journal.contacts.get(key)
+    answer = line.hooks.confirm_receipts(contact, frozenset(row.id for row in receipts))
+    line.gate.saw(answer)
+    if isinstance(answer, Gone):
+        line.journal.contacts.forget_id(key, answer.reason, line.clock.time())
+    return answer if isinstance(answer, frozenset) else frozenset()
+
+
+def _hold(line: Line, entry: FileEntry) -> None:
+    reason = f"imported with {entry.file.name}, yet Engage does not show it: see Engage's integration log"
+    rows = line.journal.receipts.find({"file": entry.file.name, "state": State.TRANSFERRED})
+    moves = [(row.seq, Move(state=State.HELD, attempts=row.attempts, reason=reason)) for row in rows]
+    line.journal.receipts.settle(moves, line.clock.time(), "reconcile")

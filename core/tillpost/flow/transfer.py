@@ -1,0 +1,49 @@
+"""Transfer: files go up once the far side answers again, contacts before the receipts that need them."""
+
+from __future__ import annotations
+
+from tillpost.flow.line import Line
+from tillpost.flow.policy import wait
+from tillpost.journal import FileEntry, FileState
+from tillpost.model import Delivered, MaybeSent, Misconfigured, NotSent, Refused, Throttled
+
+
+def transfer(line: Line) -> int:
+    """Send what is due, in order; stops at the first failure. How many files went up."""
+    if line.transfer is None or line.fallback is None or not line.gate.open():
+        return 0
+    sent = 0
+    entries = line.journal.files.open()
+    for entry in entries:
+        now = line.clock.time()
+        if entry.state is not FileState.WRITTEN:
+            continue
+        if entry.file.kind == "receipts" and _contacts_before(entry, entries, line):
+            continue
+        if entry.due > now:
+            break  # the file server has failed a moment ago: its next time is this file's
+        outcome = line.hooks.transfer(entry.file)
+        now = line.clock.time()
+        match outcome:
+            case Delivered():
+                line.journal.files.move(entry, FileState.UPLOADED, now, due=now)
+                sent += 1
+            case NotSent() | MaybeSent() | Refused() | Misconfigured() | Throttled():
+                policy = line.transfer
+                pause = wait(
+                    entry.attempts + 1,
+                    policy.wait_initial.total_seconds(),
+                    policy.wait_max.total_seconds(),
+                    line.random,
+                )
+                line.journal.files.postpone(entry.file.name, now + pause, entry.attempts + 1, outcome.reason)
+                break
+    return sent
+
+
+def _contacts_before(entry: FileEntry, entries: list[FileEntry], line: Line) -> bool:
+    # Engage ignores a receipt whose contact it does not know yet (Engage contract, file import): files of
+    # contacts of this batch or an earlier one must be confirmed first. Read anew: this round may have moved them.
+    return any(other.file.kind == "contacts" and other.sequence <= entry.sequence for other in entries) and any(
+        other.file.kind == "contacts" and other.sequence <= entry.sequence for other in line.journal.files.open()
+    )

@@ -1,0 +1,153 @@
+"""The worker: the threads that keep a pipeline's steps going. Every decision is made in the steps."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+import attrs
+
+from tillpost.errors import JournalFull, TillpostError
+from tillpost.flow import outage
+from tillpost.flow.accept import accept
+from tillpost.flow.deliver import claim, deliver
+from tillpost.flow.line import Line
+from tillpost.flow.reconcile import reconcile
+from tillpost.flow.spool import spool, sweep
+from tillpost.flow.transfer import transfer
+from tillpost.journal import Accepted, FileState
+from tillpost.model import Document
+
+_log = logging.getLogger("tillpost.flow")
+_BATCH = 4
+"""Receipts a thread claims at a time; few, so that a slow call keeps back few others."""
+_TICK = 0.2
+"""Seconds between two looks for work when there was none."""
+
+
+class Worker:
+    """One pipeline at work in threads: its source, its deliveries, and one that attends to the outage."""
+
+    def __init__(
+        self, line: Line, accepted: Callable[[Document, Accepted], None] = lambda document, counts: None
+    ) -> None:
+        self.line = line
+        self._accepted = accepted
+        self._stop = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self._source_quiet = line.source is None
+        self.fault: Exception | None = None
+        """Why the pipeline stopped by itself: the journal can no longer promise anything."""
+
+    def start(self) -> None:
+        """Recover from what was in flight, then start the threads."""
+        line = self.line
+        line.journal.receipts.recover(line.clock.time(), line.retry.confirm_after.total_seconds())
+        sweep(line)
+        jobs = [("deliver", self._deliver)] * line.workers + [("attend", self._attend)]
+        if line.source is not None:
+            jobs.append(("source", self._collect))
+        for number, (name, job) in enumerate(jobs):
+            thread = threading.Thread(target=self._guard, args=(job,), name=f"{line.name}-{name}-{number}")
+            thread.start()
+            self._threads.append(thread)
+
+    def stop(self) -> None:
+        """Ask the threads to end after the value at hand."""
+        self._stop.set()
+
+    def join(self, timeout: float) -> bool:
+        """Wait for the threads; False when some are still busy after so many seconds."""
+        end = self.line.clock.monotonic() + timeout
+        for thread in self._threads:
+            thread.join(max(0.0, end - self.line.clock.monotonic()))
+        return not any(thread.is_alive() for thread in self._threads)
+
+    def idle(self) -> bool:
+        """True when the source has nothing and every receipt and file is settled."""
+        return (
+            self._source_quiet
+            and not len(self.line.claims)
+            and not self.line.journal.receipts.unsettled()
+            and not self.line.journal.files.open()
+        )
+
+    def _guard(self, job: Callable[[], None]) -> None:
+        try:
+            job()
+        except Exception as error:  # noqa: BLE001 - told by `run` and its exit code
+            _log.exception("pipeline %s stops", self.line.name)
+            self.fault = error
+            self._stop.set()
+
+    def _pause(self, seconds: float) -> None:
+        self.line.clock.wait(seconds, self._stop)
+
+    def _collect(self) -> None:
+        assert self.line.source is not None
+        poll = self.line.source.poll.total_seconds()
+        while not self._stop.is_set():
+            try:
+                collected = self.line.hooks.collect_documents(self._accept)
+                self._source_quiet = collected == 0
+            except (TillpostError, OSError) as error:
+                # The source keeps its copy; the next round tries again (a full disk, a share that is away).
+                self._source_quiet = False
+                _log.error("pipeline %s: source: %s", self.line.name, error)
+            self._pause(poll)
+
+    def _accept(self, document: Document) -> dict[str, int]:
+        counts = accept(self.line, document)
+        self._accepted(document, counts)
+        told = attrs.asdict(counts)
+        del told["reasons"]
+        return told
+
+    def _deliver(self) -> None:
+        while not self._stop.is_set():
+            entries = claim(self.line, _BATCH)
+            try:
+                for entry in entries:
+                    if self._stop.is_set() or not self.line.gate.open():
+                        break
+                    deliver(self.line, entry)
+                    self.line.claims.give_back([entry.seq])
+            except JournalFull as error:
+                # What was sent stays marked as being sent: it is asked for before it is repeated.
+                _log.error("pipeline %s: %s", self.line.name, error)
+                self._pause(1.0)
+            finally:
+                self.line.claims.give_back(entry.seq for entry in entries)
+            if not entries:
+                self._pause(_TICK)
+
+    def _attend(self) -> None:
+        while not self._stop.is_set():
+            try:
+                attend(self.line)
+            except (TillpostError, OSError) as error:
+                # Files and receipts stay as the journal has them; a full disk may have room in a moment.
+                _log.error("pipeline %s: %s: %s", self.line.name, type(error).__name__, error)
+                self._pause(1.0)
+            self._pause(_TICK)
+
+
+def attend(line: Line) -> None:
+    """One round of everything but deliveries: probe, write files, transfer, reconcile, and tell the state."""
+    now = line.clock.time()
+    tenant = line.gate.tenant
+    if not line.gate.open() and tenant.probe_due <= now:
+        line.gate.saw(line.hooks.probe())
+    if line.fallback is None:
+        return
+    after, every = line.fallback.after.total_seconds(), line.fallback.every.total_seconds()
+    line.gate.change(lambda tenant: outage.file_mode(tenant, now, after))
+    if line.gate.tenant.spool_due <= now:
+        spool(line)
+        line.gate.change(lambda tenant: attrs.evolve(tenant, spool_due=line.clock.time() + every))
+    transfer(line)
+    reconcile(line)
+    states = [entry.state for entry in line.journal.files.open()]
+    to_upload, to_confirm = FileState.WRITTEN in states, bool(states)
+    line.gate.change(lambda tenant: outage.progressed(tenant, line.clock.time(), to_upload, to_confirm))

@@ -1,0 +1,164 @@
+"""The local contacts: who is known by which identifiers, and the contactId once it is learnt.
+
+Values here are personal data; events name contacts by their key only.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+import apsw
+
+from tillpost.journal import events
+from tillpost.journal.store import Store
+from tillpost.model import Contact, Customer, Identified, Identifier
+
+
+def link(connection: apsw.Connection, customer: Customer, store: str, now: float) -> str:
+    """The key of the contact these identifiers lead to, made when none does; new knowledge is merged in.
+
+    Where identifiers lead to different contacts the first identifier decides and none is moved: merging people
+    is a person's decision.
+    """
+    found = [
+        row[0]
+        for known in customer.identifiers
+        for row in connection.execute(
+            "SELECT contact FROM identifiers WHERE kind = ? AND value = ?", (known.kind, known.value)
+        )
+    ]
+    if found:
+        key = str(found[0])
+        if len(set(found)) > 1:
+            events.record(connection, now, "resolve", "identifiers lead to several contacts", contact=key)
+        old = connection.execute("SELECT attributes FROM contacts WHERE key = ?", (key,)).get
+        merged = json.loads(old) | dict(customer.attributes)
+        connection.execute(
+            "UPDATE contacts SET attributes = ?, seen_at = ? WHERE key = ?", (json.dumps(merged), now, key)
+        )
+    else:
+        key = "c" + secrets.token_hex(8)
+        given = customer.identifiers[0]
+        contact_id = given.value if given.kind == "contactId" else ""
+        connection.execute(
+            "INSERT INTO contacts (key, contact_id, attributes, sent, store, seen_at) VALUES (?,?,?,?,?,?)",
+            (key, contact_id, json.dumps(dict(customer.attributes)), "{}", store, now),
+        )
+        events.record(connection, now, "resolve", "first seen", contact=key, store=store)
+    for known in customer.identifiers:
+        connection.execute("INSERT OR IGNORE INTO identifiers VALUES (?,?,?)", (known.kind, known.value, key))
+    return key
+
+
+class Contacts:
+    """The contacts table with its identifiers."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def get(self, key: str) -> Contact:
+        """By its local key."""
+        row = self._store.read("SELECT contact_id, attributes, sent, store FROM contacts WHERE key = ?", (key,))[0]
+        known = self._store.read("SELECT kind, value FROM identifiers WHERE contact = ? ORDER BY kind, value", (key,))
+        return Contact(
+            key=key,
+            contact_id=row[0],
+            identifiers=tuple(Identifier(kind, value) for kind, value in known),
+            attributes=json.loads(row[1]),
+            sent=json.loads(row[2]),
+            store=row[3],
+        )
+
+    def learn(self, key: str, found: Identified, route: str, now: float) -> None:
+        """Store the contactId, and what the far side holds. `route` says how it was learnt (api, file, lookup)."""
+
+        def work(connection: apsw.Connection) -> None:
+            old, sent, origin = connection.execute(
+                "SELECT contact_id, sent, origin FROM contacts WHERE key = ?", (key,)
+            ).get
+            held = json.loads(sent) | found.holds
+            connection.execute(
+                "UPDATE contacts SET contact_id = ?, sent = ?, origin = ?,"
+                " learnt_at = CASE WHEN contact_id = ? THEN learnt_at ELSE ? END WHERE key = ?",
+                (found.contact_id, json.dumps(held), origin or route, found.contact_id, now, key),
+            )
+            if old != found.contact_id:
+                what = "created" if found.created else "id learnt"
+                events.record(connection, now, "resolve", what, contact=key, route=route, by=found.by)
+
+        self._store.write(work)
+
+    def forget_id(self, key: str, reason: str, now: float) -> None:
+        """The stored contactId is no longer valid: the contact will be identified anew."""
+
+        def work(connection: apsw.Connection) -> None:
+            connection.execute(
+                "UPDATE contacts SET contact_id = '', sent = '{}', origin = '', learnt_at = NULL WHERE key = ?", (key,)
+            )
+            events.record(connection, now, "resolve", "id forgotten", contact=key, reason=reason)
+
+        self._store.write(work)
+
+    def give_up_changes(self, key: str, changes: Mapping[str, str], reason: str, now: float) -> None:
+        """The far side refuses these attributes: they are not offered again until they change."""
+
+        def work(connection: apsw.Connection) -> None:
+            sent = connection.execute("SELECT sent FROM contacts WHERE key = ?", (key,)).get
+            connection.execute(
+                "UPDATE contacts SET sent = ? WHERE key = ?", (json.dumps(json.loads(sent) | dict(changes)), key)
+            )
+            events.record(
+                connection, now, "resolve", "attributes refused", contact=key, reason=reason, fields=sorted(changes)
+            )
+
+        self._store.write(work)
+
+    def to_spool(self, keys: set[str]) -> tuple[list[Contact], list[Contact]]:
+        """Of these contacts, which a file must create and which it must update: only what no file holds yet."""
+        created, updated = [], []
+        for key in sorted(keys):
+            contact = self.get(key)
+            (spooled, file) = self._store.read("SELECT spooled, file FROM contacts WHERE key = ?", (key,))[0]
+            unsaid = {n: v for n, v in contact.changes().items() if json.loads(spooled).get(n) != v}
+            if not contact.contact_id and not file:
+                created.append(contact)
+            elif unsaid:
+                updated.append(contact)
+        return created, updated
+
+    def all(self, limit: int = -1) -> list[dict[str, Any]]:
+        """A line a contact, without personal data: kinds of identifiers with their digests."""
+        rows = self._store.read(
+            "SELECT key, contact_id, origin, file, seen_at, learnt_at FROM contacts ORDER BY seen_at, key LIMIT ?",
+            (limit,),
+        )
+        return [
+            {
+                "key": key,
+                "contact_id": contact_id,
+                "state": "known" if contact_id else "pending" if file else "new",
+                "identifiers": [str(known) for known in self.get(key).identifiers],
+                "origin": origin,
+                "file": file,
+                "seen_at": seen_at,
+                "learnt_at": learnt_at,
+            }
+            for key, contact_id, origin, file, seen_at, learnt_at in rows
+        ]
+
+    def counts(self) -> dict[str, int]:
+        """known: with a contactId; pending: created by file, id not learnt; created: by API; reconciled: by file."""
+        row = self._store.read(
+            "SELECT count(*) FILTER (WHERE contact_id <> ''), count(*) FILTER (WHERE contact_id = '' AND file <> ''),"
+            " count(*) FILTER (WHERE origin = 'created'),"
+            " count(*) FILTER (WHERE contact_id <> '' AND file <> '') FROM contacts"
+        )[0]
+        return dict(zip(("known", "pending", "created", "reconciled"), map(int, row), strict=True))
+
+    def life(self, key: str) -> list[dict[str, Any]]:
+        """The events of a contact, oldest first."""
+        rows = self._store.read("SELECT at, step, what, detail FROM events WHERE contact = ? ORDER BY seq", (key,))
+        return [{"at": at, "step": step, "what": what, "detail": detail} for at, step, what, detail in rows]

@@ -1,0 +1,85 @@
+"""The tables, as numbered upgrades: a journal of any earlier version is brought to the newest when it is opened."""
+
+from __future__ import annotations
+
+import apsw
+
+from tillpost.errors import JournalError
+
+UPGRADES = (
+    # 1: the journal of one pipeline
+    """
+    CREATE TABLE receipts (
+        seq INTEGER PRIMARY KEY,
+        id TEXT NOT NULL UNIQUE,
+        number TEXT NOT NULL, store TEXT NOT NULL, till TEXT NOT NULL, business_date TEXT NOT NULL,
+        created TEXT NOT NULL, currency TEXT NOT NULL, total TEXT NOT NULL, line_count INTEGER NOT NULL,
+        state TEXT NOT NULL, due REAL NOT NULL, attempts INTEGER NOT NULL DEFAULT 0,
+        sending REAL,
+        reason TEXT NOT NULL DEFAULT '', route TEXT NOT NULL DEFAULT '',
+        contact TEXT REFERENCES contacts(key), file TEXT NOT NULL DEFAULT '',
+        document TEXT NOT NULL, place TEXT NOT NULL,
+        accepted_at REAL NOT NULL, changed_at REAL NOT NULL, delivered_at REAL
+    );
+    CREATE INDEX receipts_due ON receipts(due, seq)
+        WHERE state IN ('accepted', 'resolved', 'waiting', 'uncertain');
+    CREATE INDEX receipts_state ON receipts(state, route);
+    CREATE INDEX receipts_number ON receipts(number, store);
+    CREATE INDEX receipts_contact ON receipts(contact);
+    CREATE INDEX receipts_file ON receipts(file) WHERE file <> '';
+    -- In a table of their own, so that counting and claiming never read past them.
+    CREATE TABLE bodies (
+        seq INTEGER PRIMARY KEY REFERENCES receipts(seq),
+        body BLOB, checksum BLOB NOT NULL, raw BLOB NOT NULL
+    );
+    CREATE TABLE events (
+        seq INTEGER PRIMARY KEY,
+        receipt INTEGER, contact TEXT, at REAL NOT NULL, step TEXT NOT NULL, what TEXT NOT NULL, detail TEXT NOT NULL
+    );
+    CREATE INDEX events_receipt ON events(receipt) WHERE receipt IS NOT NULL;
+    CREATE INDEX events_contact ON events(contact) WHERE contact IS NOT NULL;
+    CREATE TABLE no_receipts (
+        document TEXT NOT NULL, place TEXT NOT NULL, reason TEXT NOT NULL, retail INTEGER NOT NULL,
+        number TEXT NOT NULL, at REAL NOT NULL, PRIMARY KEY (document, place)
+    ) WITHOUT ROWID;
+    CREATE TABLE contacts (
+        key TEXT PRIMARY KEY, contact_id TEXT NOT NULL DEFAULT '',
+        attributes TEXT NOT NULL, sent TEXT NOT NULL, store TEXT NOT NULL,
+        origin TEXT NOT NULL DEFAULT '', file TEXT NOT NULL DEFAULT '',
+        seen_at REAL NOT NULL, learnt_at REAL, spooled TEXT NOT NULL DEFAULT '{}'
+    ) WITHOUT ROWID;
+    CREATE TABLE identifiers (
+        kind TEXT NOT NULL, value TEXT NOT NULL, contact TEXT NOT NULL REFERENCES contacts(key),
+        PRIMARY KEY (kind, value)
+    ) WITHOUT ROWID;
+    CREATE INDEX identifiers_contact ON identifiers(contact);
+    CREATE TABLE files (
+        name TEXT PRIMARY KEY, kind TEXT NOT NULL, sequence INTEGER NOT NULL, position INTEGER NOT NULL,
+        sha256 TEXT NOT NULL, size INTEGER NOT NULL, path TEXT NOT NULL, rows INTEGER NOT NULL, keys TEXT NOT NULL,
+        state TEXT NOT NULL, due REAL NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, reason TEXT NOT NULL DEFAULT '',
+        written_at REAL NOT NULL, uploaded_at REAL, consumed_at REAL, confirmed_at REAL
+    ) WITHOUT ROWID;
+    CREATE TABLE tenant (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        state TEXT NOT NULL, reason TEXT NOT NULL, since REAL NOT NULL,
+        unreachable_since REAL, failures INTEGER NOT NULL, probe_due REAL NOT NULL, spool_due REAL NOT NULL,
+        sequence INTEGER NOT NULL
+    );
+    INSERT INTO tenant VALUES (1, 'online', '', 0, NULL, 0, 0, 0, 0);
+    """,
+)
+
+
+def upgrade(connection: apsw.Connection) -> None:
+    """Bring the tables to the newest version, each step in a transaction of its own."""
+    version = int(connection.pragma("user_version"))
+    if version > len(UPGRADES):
+        raise JournalError(
+            f"the journal has schema {version}, this Tillpost knows {len(UPGRADES)}: it was written by a newer one"
+        )
+    for number, script in enumerate(UPGRADES[version:], start=version + 1):
+        with connection:
+            if int(connection.pragma("user_version")) >= number:
+                continue  # another process upgraded meanwhile
+            connection.execute(script)
+            connection.execute(f"PRAGMA user_version = {number}")

@@ -1,0 +1,54 @@
+"""The states of a receipt and the moves between them; docs/states.md draws this table and is tested against it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from tillpost.errors import JournalError
+
+
+class State(StrEnum):
+    """Where a receipt stands on the line."""
+
+    ACCEPTED = "accepted"
+    """Committed to the journal; nothing else has happened yet."""
+    RESOLVED = "resolved"
+    """Its contact has a contactId."""
+    WAITING = "waiting"
+    """An attempt failed; the next is due at a stored time."""
+    UNCERTAIN = "uncertain"
+    """The far side may have it: it is asked before anything is repeated."""
+    SPOOLED = "spooled"
+    """Written to a file of the outage."""
+    TRANSFERRED = "transferred"
+    """Its file lies with the far side."""
+    DELIVERED = "delivered"
+    """The far side has it; `route` says by which way."""
+    HELD = "held"
+    """A person decides; `reason` says why."""
+    SKIPPED = "skipped"
+    """Not to be sent (no customer, or dropped by a person), with the reason."""
+
+
+_GOES = State.WAITING, State.UNCERTAIN, State.SPOOLED, State.DELIVERED, State.HELD, State.SKIPPED
+
+MOVES: dict[State, frozenset[State]] = {
+    State.ACCEPTED: frozenset({State.RESOLVED, *_GOES}),
+    State.RESOLVED: frozenset({*_GOES}),
+    State.WAITING: frozenset({State.RESOLVED, *_GOES}),
+    State.UNCERTAIN: frozenset({State.WAITING, State.UNCERTAIN, State.SPOOLED, State.DELIVERED, State.HELD}),
+    State.SPOOLED: frozenset({State.TRANSFERRED, State.HELD}),
+    State.TRANSFERRED: frozenset({State.DELIVERED, State.SPOOLED, State.HELD}),
+    State.HELD: frozenset({State.ACCEPTED, State.SKIPPED}),
+    State.DELIVERED: frozenset(),
+    State.SKIPPED: frozenset(),
+}
+
+OPEN = (State.ACCEPTED, State.RESOLVED, State.WAITING, State.UNCERTAIN)
+"""The states in which the API route has something to do when the receipt is due."""
+
+
+def check_move(old: str, new: str) -> None:
+    """Raise JournalError when the table does not allow the move."""
+    if State(new) not in MOVES[State(old)]:
+        raise JournalError(f"a receipt does not go from {old} to {new}")

@@ -1,0 +1,69 @@
+"""What is known of the far side: reachable or not, since when and why, and when to ask it next."""
+
+from __future__ import annotations
+
+import apsw
+import attrs
+
+from tillpost.journal import events
+from tillpost.journal.store import Store
+
+
+@attrs.frozen(kw_only=True)
+class Tenant:
+    """One row. `state`: online, degraded, paused, file mode, draining, reconciling (flow/outage.py decides).
+
+    unreachable_since: when answers stopped, None while it answers; failures: how many calls have failed since.
+    probe_due: when to ask next; spool_due: when to write files next. Seconds since 1970.
+    """
+
+    state: str = "online"
+    reason: str = ""
+    since: float = 0.0
+    unreachable_since: float | None = None
+    failures: int = 0
+    probe_due: float = 0.0
+    spool_due: float = 0.0
+
+
+class Tenants:
+    """The tenant table of one row, and the sequence for file names."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def get(self) -> Tenant:
+        """As stored."""
+        row = self._store.read(
+            "SELECT state, reason, since, unreachable_since, failures, probe_due, spool_due FROM tenant"
+        )[0]
+        names = ("state", "reason", "since", "unreachable_since", "failures", "probe_due", "spool_due")
+        return Tenant(**dict(zip(names, row, strict=True)))
+
+    def put(self, tenant: Tenant, now: float) -> None:
+        """Store it; a change of state is an event."""
+
+        def work(connection: apsw.Connection) -> None:
+            old = connection.execute("SELECT state FROM tenant").get
+            connection.execute(
+                "UPDATE tenant SET state = ?, reason = ?, since = ?, unreachable_since = ?, failures = ?,"
+                " probe_due = ?, spool_due = ?",
+                attrs.astuple(tenant),
+            )
+            if old != tenant.state:
+                events.record(connection, now, "tenant", tenant.state, reason=tenant.reason)
+
+        self._store.write(work)
+
+    def next_sequence(self) -> int:
+        """A number no earlier batch of this journal had; it outlives crashes and clock jumps."""
+        return self._store.write(
+            lambda connection: int(
+                connection.execute("UPDATE tenant SET sequence = sequence + 1 RETURNING sequence").get
+            )
+        )
+
+    def history(self) -> list[tuple[float, str, str]]:
+        """Changes of state: when, to what, why."""
+        rows = self._store.read("SELECT at, what, detail FROM events WHERE step = 'tenant' ORDER BY seq")
+        return [(float(at), str(what), str(detail)) for at, what, detail in rows]
