@@ -204,10 +204,11 @@ def _reads(made: type[T], **readers: Reader) -> Callable[[Any, str], T]:
     fields: Sequence[attrs.Attribute[Any]] = attrs.fields(cast(Any, made))
     allowed = [field.name for field in fields]
     needed = [field.name for field in fields if field.default is attrs.NOTHING]
+    text: Reader = _text
 
     def read(value: Any, place: str) -> T:
         given = _object(value, place, allowed, needed)
-        values = {name: readers.get(name, _text)(item, f"{place}.{name}") for name, item in given.items()}
+        values = {name: readers.get(name, text)(item, f"{place}.{name}") for name, item in given.items()}
         try:
             return made(**values)
         except LawBroken as error:

@@ -1,0 +1,40 @@
+"""What a pipeline may set for the source `folder`."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import attrs
+
+
+def _not_negative(_: object, field: attrs.Attribute[timedelta], value: timedelta) -> None:
+    if value < timedelta(0):
+        raise ValueError(f"{field.name} must not be negative")
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """path: the folder a till or a transfer drops files in; its folders are not entered.
+
+    done: where a file goes after its receipts are committed; default `<path>/done`.
+    failed: where a file that cannot be read goes, beside its reason; default `<path>/failed`.
+    settle: how long a file must have been left alone before it is taken; "0s" takes it at once.
+    pattern: which names are taken (shell pattern, as in `*.xml`).
+    """
+
+    path: Path
+    done: Path | None = None
+    failed: Path | None = None
+    settle: timedelta = attrs.field(default=timedelta(seconds=2), validator=_not_negative)
+    pattern: str = attrs.field(default="*", validator=attrs.validators.min_len(1))
+
+    @property
+    def done_folder(self) -> Path:
+        """Where accepted files go."""
+        return self.done or self.path / "done"
+
+    @property
+    def failed_folder(self) -> Path:
+        """Where unreadable files go."""
+        return self.failed or self.path / "failed"

@@ -1,0 +1,50 @@
+"""The buyer, by loyalty card and by what else the till wrote of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lxml.etree import _Element
+
+from tillpost.model import Customer, Identifier
+from tillpost_poslog.element import attribute, local, text
+from tillpost_poslog.settings import Settings
+
+_HOLDERS = ("LoyaltyMembership", "LoyaltyAccount", "Loyalty", "Customer")
+_MAIL = ("eMail", "EMail", "EmailAddress", "EMailAddress")
+_NAMES = {"First": "firstName", "Last": "lastName", "FirstName": "firstName", "LastName": "lastName"}
+
+
+def _holders(retail: _Element) -> Iterator[_Element]:
+    return (element for element in retail.iter("{*}*") if local(element) in _HOLDERS)
+
+
+def _card(holders: list[_Element], settings: Settings) -> str:
+    for name in settings.loyalty_from:
+        for holder in holders:
+            for element in holder.iter(f"{{*}}{name}"):
+                number = text(element.getparent(), name)
+                if number.strip("0"):  # tills fill an unknown number with zeros
+                    return number.lstrip("0") if settings.strip_zeros else number
+    return ""
+
+
+def read_customer(retail: _Element, settings: Settings) -> Customer | None:
+    """The customer, or None when the till knew nobody: a member without a usable number is nobody."""
+    holders = list(_holders(retail))
+    identifiers = []
+    attributes: dict[str, str] = {}
+    card = _card(holders, settings)
+    if card:
+        identifiers.append(Identifier(settings.loyalty, card))
+    for holder in holders:
+        for element in holder.iter("{*}*"):
+            name, value = local(element), " ".join((element.text or "").split())
+            if name in _MAIL and "@" in value and settings.loyalty != "email":
+                mail = Identifier("email", value)
+                if mail not in identifiers:
+                    identifiers.append(mail)
+            label = _NAMES.get(attribute(element, "Location") if name == "Name" else name)
+            if label and value:
+                attributes.setdefault(label, value)
+    return Customer(identifiers=tuple(identifiers), attributes=attributes) if identifiers else None

@@ -1,0 +1,74 @@
+"""Reading elements by local name: vendors keep the standard's names and change its namespaces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from lxml.etree import _Element
+
+from tillpost import LawBroken
+from tillpost.model import parse_decimal
+
+MARK = "\ufffd"
+"""Stands where the document had a character XML 1.0 forbids, or bytes its encoding does not have."""
+
+
+def local(element: _Element) -> str:
+    """The name without its namespace; "" for a comment or an instruction."""
+    return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""
+
+
+def children(element: _Element, *names: str) -> Iterator[_Element]:
+    """The children of these names, in the document's order."""
+    return (child for child in element if local(child) in names)
+
+
+def child(element: _Element, *path: str) -> _Element | None:
+    """The first child by this path."""
+    found: _Element | None = element
+    for name in path:
+        found = next(children(found, name), None) if found is not None else None
+    return found
+
+
+def text(element: _Element | None, *path: str) -> str:
+    """The text at this path, white space made single, marks taken out; "" when it is missing."""
+    found = child(element, *path) if element is not None else None
+    return " ".join((found.text or "").replace(MARK, "").split()) if found is not None else ""
+
+
+def attribute(element: _Element, name: str) -> str:
+    """The attribute of this local name, whatever its namespace; "" when it is missing."""
+    for key, value in element.attrib.items():
+        if str(key).rpartition("}")[2] == name:
+            return str(value).replace(MARK, "").strip()
+    return ""
+
+
+def flag(element: _Element, name: str) -> bool:
+    """An xs:boolean attribute."""
+    return attribute(element, name).lower() in ("true", "1")
+
+
+def place(element: _Element) -> str:
+    """The element and the sequence number of its line item, for messages."""
+    item: _Element | None = element
+    while item is not None and local(item) != "LineItem":
+        item = item.getparent()
+    number = text(item, "SequenceNumber")
+    return f"line item {number}, {local(element)}" if number else local(element)
+
+
+def decimal(element: _Element, *path: str) -> Decimal | None:
+    """The decimal at this path, None when it is missing. Raises LawBroken when it is no finite number."""
+    written = text(element, *path)
+    return parse_decimal(written, f"{place(element)}/{'/'.join(path)}") if written else None
+
+
+def amount(element: _Element, *path: str) -> Decimal:
+    """A decimal that must be there."""
+    found = decimal(element, *path)
+    if found is None:
+        raise LawBroken(f"needs {'/'.join(path)}", place(element), "missing")
+    return found

@@ -1,0 +1,106 @@
+"""From a POSLog document to receipts. Pure: what it needs is in its arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import attrs
+from lxml import etree
+from lxml.etree import _Element
+
+from tillpost import DocumentError, LawBroken
+from tillpost.model import Broken, Document, Found, NoReceipt, Parsed, RawRef
+from tillpost.model.receipt_json import MakeId
+from tillpost_poslog.clean import Encoding, detect
+from tillpost_poslog.element import MARK
+from tillpost_poslog.retail import read_receipt
+from tillpost_poslog.settings import Settings
+from tillpost_poslog.status import Key, control_reason, key, no_sale_reason, retail_part, voids
+from tillpost_poslog.stream import Record, transactions
+
+CLEANED = "control-characters"
+"""The flag of a receipt out of whose text characters were taken that XML 1.0 forbids."""
+GUESSED = "encoding-guessed"
+"""The flag of receipts of a document that neither says its encoding nor is UTF-8."""
+
+
+@attrs.frozen
+class Voids:
+    """What the document voids of itself: voided → voiding, and every key there is in it."""
+
+    by: dict[Key, Key]
+    there: set[Key]
+
+
+def parse(document: Document, settings: Settings, make_id: MakeId) -> Iterator[Parsed]:
+    """Every Transaction as Found, NoReceipt or Broken, with its line and its number in the document.
+
+    Reads twice: a post-void comes after the sale it undoes, which must not go out. Raises DocumentError for a
+    DOCTYPE, an unknown encoding, no POSLog, and where the document ends being well-formed.
+    """
+    encoding = detect(document)
+    voided = _find_voids(document, encoding)
+    for record in transactions(document, encoding):
+        raw = etree.tostring(record.element, encoding="UTF-8", xml_declaration=True, with_tail=False)
+        yield _parsed(record, raw, document, encoding, voided, settings, make_id)
+
+
+def _find_voids(document: Document, encoding: Encoding) -> Voids:
+    found = Voids({}, set())
+    try:
+        for record in transactions(document, encoding):
+            own = key(record.element)
+            found.there.add(own)
+            target = voids(record.element)
+            # A training, suspended or cancelled post-void undoes nothing.
+            if target is not None and _in_force(record.element):
+                found.by[target] = own
+    except DocumentError:
+        pass  # the second reading comes to the same place and says it there
+    return found
+
+
+def _in_force(transaction: _Element) -> bool:
+    retail = retail_part(transaction)
+    reason = no_sale_reason(transaction, retail) if retail is not None else ""
+    return reason not in ("training", "suspended", "cancelled", "copy")
+
+
+def _parsed(
+    record: Record,
+    raw: bytes,
+    document: Document,
+    encoding: Encoding,
+    voided: Voids,
+    settings: Settings,
+    make_id: MakeId,
+) -> Parsed:
+    transaction, own = record.element, key(record.element)
+    retail = retail_part(transaction)
+    target = voids(transaction)
+    if retail is None and target is None:
+        return NoReceipt(reason=control_reason(transaction), place=record.place, retail=False, number=own.number)
+    reason = _void_reason(target, own, voided)
+    if retail is not None and not (target is not None and _in_force(transaction)):
+        reason = no_sale_reason(transaction, retail) or reason
+    if reason:
+        return NoReceipt(reason=reason, place=record.place, retail=True, number=own.number)
+    assert retail is not None
+    flags = (GUESSED,) * encoding.guessed + (CLEANED,) * (MARK.encode() in raw)
+    source = RawRef(sha256=document.sha256, document=document.name, place=record.place)
+    try:
+        receipt = read_receipt(transaction, retail, own, source, settings, make_id)
+        return Found(receipt=attrs.evolve(receipt, flags=(*receipt.flags, *flags)), raw=raw)
+    except LawBroken as error:
+        return Broken(
+            reason=f"{record.place}: {error}", place=record.place, raw=raw, number=own.number, store=own.store
+        )
+
+
+def _void_reason(target: Key | None, own: Key, voided: Voids) -> str:
+    if target is not None:
+        undone = target in voided.there
+        after = "" if undone else "; that one is not in this document: if it went out before, correct it in Engage"
+        return f"post-void of {target}{after}"
+    by = voided.by.get(own)
+    return f"voided afterwards by {by}" if by is not None else ""

@@ -1,0 +1,88 @@
+"""One retail transaction as a receipt."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from lxml.etree import _Element
+
+from tillpost import LawBroken
+from tillpost.model import RawRef, Receipt
+from tillpost.model.receipt_json import MakeId
+from tillpost_poslog.customer import read_customer
+from tillpost_poslog.drafts import read_lines, tax_entry
+from tillpost_poslog.element import attribute, children, decimal, flag, text
+from tillpost_poslog.moment import day, local_time
+from tillpost_poslog.rewards import apply_rewards
+from tillpost_poslog.settings import Settings
+from tillpost_poslog.settle import settle
+from tillpost_poslog.status import Key
+from tillpost_poslog.tenders import has_tenders, read_tenders
+
+_TIMES = ("ReceiptDateTime", "EndDateTime", "POSLogDateTime", "BeginDateTime")
+_GRAND = ("TransactionGrandAmount", "TransactionTotalAmount", "TransactionGrossAmount")
+
+
+def _written_time(transaction: _Element, retail: _Element) -> str:
+    return next((found for name in _TIMES for part in (retail, transaction) if (found := text(part, name))), "")
+
+
+def _total(retail: _Element, *types: str) -> Decimal | None:
+    totals = list(children(retail, "Total"))
+    for kind in types:
+        for total in totals:
+            if attribute(total, "TotalType") == kind:
+                return decimal(total) if text(total) else decimal(total, "Amount")
+    return None
+
+
+def _currency(transaction: _Element, retail: _Element, settings: Settings) -> str:
+    written = text(transaction, "CurrencyCode") or text(retail, "CurrencyCode")
+    for total in children(retail, "Total"):
+        written = written or attribute(total, "CurrencyCode") or attribute(total, "Currency")
+    found = written or settings.currency
+    if not found:
+        raise LawBroken("needs its CurrencyCode", "Transaction", "missing; set `currency` of the adapter")
+    return found
+
+
+def read_receipt(
+    transaction: _Element, retail: _Element, own: Key, source: RawRef, settings: Settings, make_id: MakeId
+) -> Receipt:
+    """The receipt. Raises LawBroken with what is missing or does not add up, and by how much.
+
+    The id is made from the sequence number, which is unique for a till and a business date; the receipt number
+    is what the paper shows, where the export has it apart.
+    """
+    currency = _currency(transaction, retail, settings)
+    created, flags = local_time(_written_time(transaction, retail), settings.timezone, "Transaction/EndDateTime")
+    business_date = day(text(transaction, "BusinessDayDate"), "Transaction/BusinessDayDate") if own.date else None
+    business_date = business_date or created.date()
+    drafts = read_lines(retail, currency, settings)
+    apply_rewards(retail, drafts, currency)
+    entries = [
+        tax_entry(tax, 1)
+        for entry in children(retail, "LineItem")
+        if not flag(entry, "VoidFlag")
+        for tax in children(entry, "Tax")
+    ]
+    stated = _total(retail, *_GRAND)
+    if stated is None:
+        raise LawBroken("needs a Total of type TransactionGrandAmount", "RetailTransaction", "missing")
+    settled = settle(drafts, entries, stated, _total(retail, "TransactionTaxAmount"), currency, settings)
+    return Receipt(
+        id=make_id(store=own.store, till=own.till, business_date=business_date, number=own.number),
+        number=text(retail, "ReceiptNumber") or text(transaction, "ReceiptNumber") or own.number,
+        created=created,
+        business_date=business_date,
+        store=own.store,
+        till=own.till,
+        currency=currency,
+        total=settled.total,
+        lines=settled.lines,
+        tenders=read_tenders(retail, settled.total, settings.tenders) if has_tenders(retail) or settled.total else (),
+        taxes=settled.taxes,
+        customer=read_customer(retail, settings),
+        flags=flags,
+        raw=source,
+    )

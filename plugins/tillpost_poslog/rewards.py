@@ -1,0 +1,63 @@
+"""Loyalty rewards and discounts on the whole transaction, tied to the lines they reduce."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from lxml.etree import _Element
+
+from tillpost import LawBroken
+from tillpost.model import Discount, spread
+from tillpost_poslog.drafts import Draft
+from tillpost_poslog.element import attribute, children, decimal, flag, text
+
+
+def _counts(reward: _Element) -> bool:
+    """Whether the reward is money off, stated once.
+
+    NCR writes each reward by line (detailedData) and once more summed (summarizedActivity alone): only the
+    first counts. Rewards of category Other and CustomOffer are messages, and points that have a positive amount.
+    """
+    if attribute(reward, "summarizedActivity") and not flag(reward, "detailedData"):
+        return False
+    return text(reward, "RewardCategory") in ("", "Monetary")
+
+
+def apply_rewards(retail: _Element, drafts: list[Draft], currency: str) -> None:
+    """Tie every reward to its line; one that names no line, and every discount on the transaction, is spread.
+
+    Raises LawBroken when there is a discount and no line to carry it.
+    """
+    by_reference = {reference: draft for draft in drafts for reference in draft.references}
+    whole: list[Discount] = []
+    for entry in children(retail, "LineItem"):
+        if flag(entry, "VoidFlag"):
+            continue
+        for reward in children(entry, "LoyaltyReward"):
+            value = decimal(reward, "ExtendedRewardAmount") if _counts(reward) else None
+            if not value:
+                continue
+            discount = Discount(
+                type=text(reward, "RewardType") or "reward",
+                value=value,
+                description=f"promotion {text(reward, 'PromotionID')}".strip(),
+            )
+            line = by_reference.get(text(reward, "OperatorSequenceReference"))
+            (whole if line is None else line.rewards).append(discount)
+        for found in children(entry, "Discount"):
+            value = decimal(found, "Amount")
+            if value:
+                reason = text(found, "ReasonCode") or text(found, "Description")
+                whole.append(Discount(type="discount", value=-abs(value), description=reason))
+    for discount in whole:
+        _spread(discount, drafts, currency)
+
+
+def _spread(discount: Discount, drafts: list[Draft], currency: str) -> None:
+    carrying = [draft for draft in drafts if draft.quantity > 0 and draft.net(modifiers_apart=False) > 0]
+    if not carrying:
+        raise LawBroken("a discount needs a line to reduce", "receipt", discount.value)
+    weights = [draft.net(modifiers_apart=False) for draft in carrying]
+    for draft, share in zip(carrying, spread(discount.value, weights, currency), strict=True):
+        if share != Decimal(0):
+            draft.rewards.append(Discount(type=discount.type, value=share, description=discount.description))

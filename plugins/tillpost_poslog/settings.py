@@ -1,0 +1,47 @@
+"""What a pipeline may set for the adapter `poslog`."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+import attrs
+
+IdentifierKind = Literal["contactId", "externalId", "memberNumber", "socialSecurityNumber", "email", "mobilePhone"]
+
+
+def _currency(_: object, __: attrs.Attribute[str], value: str) -> None:
+    if value and not re.fullmatch(r"[A-Z]{3}", value):
+        raise ValueError("currency is an ISO 4217 code, three capital letters")
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """Only the first two must be given.
+
+    timezone: the zone the tills stand in; POSLog writes local time without an offset.
+    loyalty: what a loyalty card number of the till is to Engage.
+    loyalty_from: elements that may hold that number, the first that is there counts (local names).
+    strip_zeros: take leading zeros off the number (some tills pad it to a fixed length).
+    currency: for exports that name none.
+    tax: whether amounts of lines have the tax on top, or in them; "auto" takes the one that adds up to the total.
+    sku: which element of a line is the sku; the other stands in when it is missing.
+    tenders: TenderType of the till → payment type of Engage, over the built-in table.
+    """
+
+    timezone: ZoneInfo
+    loyalty: IdentifierKind
+    loyalty_from: tuple[str, ...] = (
+        "LoyaltyID",
+        "LoyaltyAccountID",
+        "LoyaltyCardID",
+        "LoyaltyCardNumber",
+        "MembershipID",
+        "CustomerID",
+    )
+    strip_zeros: bool = False
+    currency: str = attrs.field(default="", validator=_currency)
+    tax: Literal["auto", "on top", "included"] = "auto"
+    sku: Literal["ItemID", "POSItemID"] = "ItemID"
+    tenders: dict[str, str] = attrs.field(factory=dict)
