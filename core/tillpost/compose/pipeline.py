@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import random
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import attrs
 import pluggy
@@ -129,31 +129,46 @@ def _register(
     manager = pluggy.PluginManager("tillpost")
     manager.add_hookspecs(Hooks)
     findings: list[Finding] = []
-    for use, each in reversed(built):  # pluggy asks the last registered first
-        if manager.is_registered(each):
-            continue
+    used = [(use, _Implementations(each)) for use, each in built]
+    for use, each in reversed(used):  # pluggy asks the last registered first
         try:
             manager.register(each, key_text(use.path))
             manager.check_pending()
-        except (pluggy.PluginValidationError, ValueError) as err:
+        except pluggy.PluginValidationError as err:
             said = " ".join(str(err).split()).partition(" in plugin ")[0]
             findings.append(_finding(config, (*use.path, "use"), f'plugin "{use.plugin}" is no valid one: {said}.'))
             manager.unregister(each)
     callers: dict[str, list[tuple[str, Caller]]] = {}
-    for use, each in built:
-        asked = {hook.name for hook in manager.get_hookcallers(each) or ()}
+    everyone = [each for _, each in used]
+    for use, each in used:
+        if not manager.is_registered(each):
+            continue
         required, optional = HOOKS[use.slot]
-        for hook in required:
-            if hook not in asked and manager.is_registered(each):
+        others = [other for other in everyone if other is not each]
+        for hook in (*required, *optional):
+            if hasattr(each, hook):
+                callers.setdefault(hook, []).append((use.plugin, manager.subset_hook_caller(hook, others)))
+            elif hook in required:
                 message = f'plugin "{use.plugin}" has no {hook}, which {use.slot} needs.'
                 findings.append(_finding(config, (*use.path, "use"), message, "Name another plugin."))
-        others: list[Any] = [other for other in manager.get_plugins() if other is not each]
-        for hook in (*required, *optional):
-            if hook in asked:
-                callers.setdefault(hook, []).append((use.plugin, manager.subset_hook_caller(hook, others)))
     if findings:
         raise ConfigurationError(*findings)
     return callers
+
+
+class _Implementations:
+    """The hook implementations of one object at one use.
+
+    pluggy tells its plugins apart by hash and equality; two equal values, or one that has no hash, are common here.
+    """
+
+    def __init__(self, each: object) -> None:
+        for name in dir(each):
+            if name.startswith("_") or isinstance(inspect.getattr_static(each, name, None), property):
+                continue
+            method = getattr(each, name, None)
+            if inspect.isroutine(method) and hasattr(method, "tillpost_impl"):
+                setattr(self, name, method)
 
 
 def _finding(config: Config, path: KeyPath, message: str, next_step: str = "") -> Finding:
