@@ -132,7 +132,7 @@ class Receipts:
         if not rows or rows[0][0] is None:
             raise LawBroken("a receipt has a body", f"journal row {seq}", "none: it could not be read when accepted")
         body, checksum = rows[0]
-        if hashlib.sha256(body).digest() != checksum:
+        if not isinstance(body, bytes) or hashlib.sha256(body).digest() != checksum:
             raise LawBroken("the checksum fits the body", f"journal row {seq}", "the row is damaged")
         return loads(body)
 
