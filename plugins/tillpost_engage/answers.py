@@ -1,0 +1,133 @@
+"""What an answer of Engage means. Pure: an answer in, an Outcome out.
+
+Whether a POST may be repeated, by status (contract, section 1, "Retrying", and section 2):
+- 500, 503: Engage itself answered that it did not do it; uniqueReceiptId makes a repeat harmless anyway, and
+  contacts are looked up before they are made. NotSent.
+- 502, 504: something before Engage answered in its stead, and Engage may have it. MaybeSent.
+Only 400, 409, 413 and 422 speak about the one value that was sent; every other 4xx is about the settings, so
+that a wrong key or address never condemns a receipt.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Literal
+
+import attrs
+
+from tillpost.model import Delivered, MaybeSent, Misconfigured, NotSent, Outcome, Refused, Throttled
+
+LONGEST_WAIT = 3600.0  # seconds; a Retry-After beyond an hour is taken for an error of the far side
+
+# The error names of the contract, looked for anywhere in an error body, whose shape is not published.
+KNOWN_CODES = (
+    "ContactNotFound",
+    "MultipleMatches",
+    "InvalidEmailAddress",
+    "InvalidPhoneNumber",
+    "InvalidSocialSecurityNumber",
+    "InvalidContactType",
+    "InvalidSearchQuery",
+    "InvalidSystemConfiguration",
+)
+_CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{2,59}")
+_FIELD = re.compile(r"[A-Za-z][A-Za-z0-9_.\[\]]{0,79}")
+_UNSEEN = {500, 503}
+
+Kind = Literal["json", "empty", "page", "other"]
+
+
+@attrs.frozen(kw_only=True)
+class Answer:
+    """An answer that came whole. kind: what its body is; value: the parsed JSON when it is that."""
+
+    status: int
+    kind: Kind
+    value: Any = attrs.field(default=None, repr=False)
+    retry_after: float | None = None
+
+
+def retry_after(header: str | None, now: float) -> float | None:
+    """Seconds to wait by a Retry-After header (RFC 9110, 10.2.3): delta-seconds or an HTTP date.
+
+    None for no header, text, a negative number or a date in the past; at most one hour. now: seconds since 1970.
+    """
+    text = (header or "").strip()
+    if text.isascii() and text.isdigit():
+        return LONGEST_WAIT if len(text) > 6 else min(float(text), LONGEST_WAIT)
+    try:
+        moment = parsedate_to_datetime(text)
+        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        seconds = (aware - datetime.fromtimestamp(now, UTC)).total_seconds()
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    return min(seconds, LONGEST_WAIT) if seconds >= 0 else None
+
+
+def code(answer: Answer) -> str:
+    """Engage's name for an error, "" when the body has none. Never any other text of the body."""
+    if not isinstance(answer.value, (dict, list, str)):
+        return ""
+    texts = list(_texts(answer.value, depth=3))
+    for known in KNOWN_CODES:
+        if any(known in text for text in texts):
+            return known
+    if isinstance(answer.value, dict):
+        for name in ("errorCode", "code", "error"):
+            given = answer.value.get(name)
+            if isinstance(given, str) and _CODE.fullmatch(given):
+                return given
+    return ""
+
+
+def fields(answer: Answer) -> list[str]:
+    """The names of the fields an error body complains about, at most five; names, never values."""
+    errors = answer.value.get("errors") if isinstance(answer.value, dict) else None
+    names = [error.get("field") for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
+    return [name for name in names if isinstance(name, str) and _FIELD.fullmatch(name)][:5]
+
+
+def judge(answer: Answer, *, changes: bool) -> Outcome:
+    """What the answer means for what was asked. changes: the request was meant to change something."""
+    status = answer.status
+    if 200 <= status < 300:
+        return _success(answer, changes)
+    if 300 <= status < 400:
+        reason = f"answered {status}, a redirect, which is never followed; set transport.url to Engage's own address"
+        return Misconfigured(reason=reason, status=status)
+    if status == 429:
+        return Throttled(reason="answered 429, too many requests", retry_after=answer.retry_after)
+    named = f" {found}" if (found := code(answer)) else ""
+    if status in (400, 409, 413, 422):
+        where = f" ({', '.join(listed)})" if (listed := fields(answer)) else ""
+        return Refused(reason=f"answered {status}{named}{where}", status=status)
+    if status in (401, 403):
+        reason = f"answered {status}{named}: Engage does not take the key; check transport.api_key"
+        return Misconfigured(reason=reason, status=status)
+    if status == 408 or status in _UNSEEN or (status >= 500 and not changes):
+        return NotSent(reason=f"answered {status}{named}", status=status, retry_after=answer.retry_after)
+    if status >= 500:
+        return MaybeSent(reason=f"answered {status}{named}", status=status)
+    return Misconfigured(reason=f"answered {status}{named}: no such route; check transport.url", status=status)
+
+
+def _success(answer: Answer, changes: bool) -> Outcome:
+    status = answer.status
+    if answer.kind in ("json", "empty"):
+        return Delivered(status=status)
+    if answer.kind == "page":
+        # A captive portal or a proxy's own page: it did not reach Engage.
+        return NotSent(reason=f"answered {status} with a page instead of JSON", status=status)
+    reason = f"answered {status} with a body that is no JSON"
+    return MaybeSent(reason=reason, status=status) if changes else NotSent(reason=reason, status=status)
+
+
+def _texts(value: Any, depth: int) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    if depth == 0:
+        return []
+    below = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return [text for item in below for text in _texts(item, depth - 1)]

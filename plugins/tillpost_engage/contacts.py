@@ -1,0 +1,202 @@
+"""Finds, makes and updates contacts, one at a time.
+
+A search is by one key at a time, in the configured order: what Engage does with several at once is not
+published, and `any` stops at the first value that validates even if it matches nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import quote
+
+import attrs
+
+from tillpost import hookimpl
+from tillpost.model import (
+    Contact,
+    Delivered,
+    Failure,
+    Gone,
+    Identified,
+    MaybeSent,
+    Misconfigured,
+    NotSent,
+    Refused,
+    Throttled,
+)
+from tillpost_engage.answers import Answer, code, judge
+from tillpost_engage.client import Client
+from tillpost_engage.identifiers import CREATE_KEYS, QUERY_NAMES, is_usable, usable
+from tillpost_engage.settings import ResolveSettings
+
+_FAILURES = (NotSent, MaybeSent, Refused, Misconfigured, Throttled)
+
+
+@attrs.frozen
+class _Searched:
+    """A search that found nobody: the kinds Engage did not take, and whether it took any."""
+
+    invalid: tuple[str, ...]
+    asked: bool
+
+
+@attrs.frozen
+class Contacts:
+    """The hooks of the slot `resolve`."""
+
+    settings: ResolveSettings
+    client: Client
+
+    @hookimpl
+    def resolve_contact(self, contact: Contact) -> Identified | Failure | None:
+        """Look up by every configured key, then create.
+
+        None: no key to look up by, or nobody found and nothing to create by (a memberNumber alone).
+        """
+        named = contact.identifier("contactId")
+        if named is not None:
+            return self._by_id(named.value)
+        keys = usable(contact)
+        found = self._search(keys, self.settings.keys)
+        if not isinstance(found, _Searched):
+            return found
+        bad = (*_unusable(contact, keys, self.settings.keys), *found.invalid)
+        if not found.asked:
+            return Refused(reason=f"no valid key: {', '.join(bad)}") if bad else None
+        good = {kind: value for kind, value in keys.items() if kind not in found.invalid}
+        if not self.settings.create or not any(kind in good for kind in CREATE_KEYS):
+            return None
+        return self._create(contact, good, found.invalid)
+
+    @hookimpl
+    def reconcile_contact(self, contact: Contact) -> Identified | Failure | None:
+        """Look up by every key the contact has, the configured ones first."""
+        found = self._search(usable(contact), dict.fromkeys([*self.settings.keys, *QUERY_NAMES]))
+        return None if isinstance(found, _Searched) else found
+
+    @hookimpl
+    def update_contact(self, contact: Contact, changes: Mapping[str, str]) -> Identified | Gone | Failure:
+        """Read what Engage holds and PATCH what differs; what cannot be sent (empty, no E.164) is left out."""
+        wanted = _sendable(changes)
+        if not wanted:
+            return Identified(contact_id=contact.contact_id)
+        path = _path(contact.contact_id)
+        held = self._ask("GET", path)
+        if not isinstance(held, Answer):
+            return held
+        if not isinstance(held.value, dict):
+            return NotSent(reason="answered a contact that is no object", status=held.status)
+        differing = {name: value for name, value in wanted.items() if not _holds(held.value, name, value)}
+        if differing:
+            done = self._ask("PATCH", path, body=differing)
+            if not isinstance(done, Answer):
+                return done
+        return Identified(contact_id=contact.contact_id, holds=wanted)
+
+    def _by_id(self, contact_id: str) -> Identified | Failure:
+        held = self._ask("GET", _path(contact_id))
+        if isinstance(held, Gone):
+            return Refused(reason="answered 404 ContactNotFound: no contact has the contactId given", status=404)
+        return held if not isinstance(held, Answer) else Identified(contact_id=contact_id, by="contactId")
+
+    def _search(self, keys: Mapping[str, str], order: Iterable[str]) -> Identified | Failure | _Searched:
+        invalid: list[str] = []
+        asked = False
+        for kind in (kind for kind in order if kind in keys):
+            answer = self.client.send("GET", "/contacts/id", query={QUERY_NAMES[kind]: keys[kind]})
+            if isinstance(answer, (NotSent, MaybeSent)):
+                return answer
+            named = code(answer)
+            if answer.status == 404 and named == "ContactNotFound":
+                asked = True
+                continue
+            if answer.status == 400:
+                invalid.append(f"{kind}")
+                continue
+            if answer.status == 409:
+                others = ", ".join(keys)
+                return Refused(reason=f"answered 409 {named}: several contacts by {kind}; keys: {others}", status=409)
+            outcome = judge(answer, changes=False)
+            if not isinstance(outcome, Delivered):
+                return outcome
+            if not isinstance(answer.value, str) or not answer.value.strip():
+                return NotSent(reason="answered a search without a contact id", status=answer.status)
+            return Identified(contact_id=answer.value.strip(), by=kind)
+        return _Searched(invalid=tuple(invalid), asked=asked)
+
+    def _create(self, contact: Contact, keys: Mapping[str, str], invalid: tuple[str, ...]) -> Identified | Failure:
+        attributes = {name: value for name, value in _sendable(contact.attributes).items() if name not in invalid}
+        body = attributes | {kind: value for kind, value in keys.items() if kind in CREATE_KEYS}
+        if self.settings.contact_type:
+            body["contactType"] = self.settings.contact_type
+        query = {"source": self.settings.source, "createAsUnapproved": str(self.settings.unapproved).lower()}
+        if contact.store:
+            query["storeExternalId"] = contact.store
+        answer = self.client.send("POST", "/contacts", query=query, body=body)
+        if isinstance(answer, (NotSent, MaybeSent)):
+            return answer
+        if answer.status == 409 or (answer.status == 400 and _says_duplicate(code(answer))):
+            return self._existing(keys, judge(answer, changes=True))
+        outcome = judge(answer, changes=True)
+        if not isinstance(outcome, Delivered):
+            return outcome
+        made = _id(answer.value)
+        if made is None:
+            return MaybeSent(reason="answered a creation without a contact id", status=answer.status)
+        # 200 may name a contact that existed before (older versions do), which then keeps its own attributes.
+        is_new = answer.status == 201
+        return Identified(contact_id=made, created=is_new, holds=attributes if is_new else {})
+
+    def _existing(self, keys: Mapping[str, str], refused: Any) -> Identified | Failure:
+        found = self._search(keys, dict.fromkeys([*self.settings.keys, *keys]))
+        if not isinstance(found, _Searched):
+            return found
+        return Refused(reason=f"{refused.reason}, yet no key finds that contact", status=refused.status)
+
+    def _ask(self, method: str, path: str, body: Any = None) -> Answer | Gone | Failure:
+        """A request about one contact by its id; an Answer only when it succeeded."""
+        answer = self.client.send(method, path, body=body)
+        if isinstance(answer, (NotSent, MaybeSent)):
+            return answer
+        if answer.status == 404 and code(answer) == "ContactNotFound":
+            return Gone()
+        outcome = judge(answer, changes=method != "GET")
+        return answer if isinstance(outcome, Delivered) else outcome
+
+
+def _path(contact_id: str) -> str:
+    return f"/contacts/{quote(contact_id, safe='')}"
+
+
+def _id(value: Any) -> str | None:
+    found = value if isinstance(value, str) else None
+    if isinstance(value, dict):
+        found = next((value[name] for name in ("id", "contactId") if isinstance(value.get(name), str)), None)
+    return found.strip() or None if found else None
+
+
+def _sendable(attributes: Mapping[str, str]) -> dict[str, str]:
+    # An empty value overwrites; contactType changes by a route of its own only (contract, Read / update).
+    return {
+        name: value
+        for name, value in attributes.items()
+        if value.strip() and name != "contactType" and is_usable(name, value)
+    }
+
+
+def _holds(held: Mapping[str, Any], name: str, value: str) -> bool:
+    inner = held.get("attributes")
+    shown = held.get(name, inner.get(name) if isinstance(inner, dict) else None)
+    if name == "email" and isinstance(shown, str):
+        return shown.casefold() == value.casefold()
+    return shown is not None and str(shown) == value
+
+
+def _unusable(contact: Contact, keys: Mapping[str, str], order: Iterable[str]) -> list[str]:
+    has = {known.kind for known in contact.identifiers}
+    return [kind for kind in order if kind in has and kind not in keys]
+
+
+def _says_duplicate(name: str) -> bool:
+    return any(word in name.lower() for word in ("duplicate", "exist"))

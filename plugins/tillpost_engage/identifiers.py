@@ -1,0 +1,36 @@
+"""Which identifiers Engage finds, creates and matches by. Source: contract, section 2."""
+
+from __future__ import annotations
+
+import re
+
+from tillpost.model import Contact
+
+QUERY_NAMES = {
+    "email": "email",
+    "mobilePhone": "mobilePhone",
+    "socialSecurityNumber": "socialSecurityNumber",
+    # The tenant's custom key is its memberNumber or its externalId; the search takes both under one name.
+    "externalId": "customKey",
+    "memberNumber": "customKey",
+}
+"""Identifier kind → its name in the query of GET /contacts/id."""
+
+CREATE_KEYS = ("email", "mobilePhone", "externalId", "socialSecurityNumber")
+"""The kinds one of which a new contact needs; a memberNumber is given out by Engage."""
+
+_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+
+
+def is_usable(kind: str, value: str) -> bool:
+    """Whether a value can be sent under this name: phone numbers are E.164 (ITU-T), others are judged by Engage."""
+    return kind != "mobilePhone" or _E164.fullmatch(value) is not None
+
+
+def usable(contact: Contact) -> dict[str, str]:
+    """The contact's identifiers that can be sent, the first of each kind."""
+    found: dict[str, str] = {}
+    for known in contact.identifiers:
+        if known.kind in QUERY_NAMES and is_usable(known.kind, known.value):
+            found.setdefault(known.kind, known.value)
+    return found

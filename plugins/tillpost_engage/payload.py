@@ -1,0 +1,152 @@
+"""A receipt in Engage's shape, by the table "Save a receipt" of the contract. Pure.
+
+The law: the lines add up to totalGrossPrice, `sign(quantity) * grossPaidPrice` by line, `quantity *
+grossPaidPrice` by unit. Prices are never negative; the sign of what a line adds stands in its quantity.
+"""
+
+from __future__ import annotations
+
+import collections.abc
+from decimal import Decimal
+from typing import Any
+
+import attrs
+
+from tillpost import LawBroken, hookimpl
+from tillpost.model import Identifier, Line, Payload, Receipt, Tax, Tender, minor_digits
+from tillpost_engage.settings import MapSettings
+
+MOST_EXTRA = 10  # strings of extraData a tenant may have (contract)
+_MOST_PIECES = 10**9
+
+
+@attrs.frozen
+class Mapping:
+    """The hook of the slot `map`."""
+
+    settings: MapSettings
+
+    @hookimpl
+    def map_receipt(self, receipt: Receipt, match: Identifier) -> Payload:
+        """The receipt as POST /receipts takes it. Raises LawBroken for what Engage cannot be told."""
+        return Payload(receipt_id=receipt.id, match=match, fields=_receipt(receipt, match, self.settings))
+
+
+def _receipt(receipt: Receipt, match: Identifier, settings: MapSettings) -> dict[str, Any]:
+    place = f"receipt {receipt.number or '?'} of store {receipt.store}"
+    if not receipt.lines:
+        raise LawBroken("Engage takes no receipt without lines", place, "no lines")
+    contact = {"matchKey": match.value, "matchKeyType": match.kind}
+    if match.kind != "contactId" and settings.contact_type:
+        contact["contactType"] = settings.contact_type
+    return _filled(
+        {
+            "contact": contact,
+            "uniqueReceiptId": receipt.id,
+            "receiptNumber": receipt.number,
+            "createdDate": receipt.created.isoformat(timespec="seconds"),
+            "storeExternalId": receipt.store,
+            "currency": receipt.currency,
+            "exchangeRateToGroupCurrency": settings.exchange_rates.get(receipt.currency),
+            "totalGrossPrice": receipt.total,
+            "taxDetails": [_tax(tax) for tax in receipt.taxes],
+            "paymentMethods": _payments(receipt, place),
+            "items": [_item(line, receipt.currency, settings.price_basis) for line in receipt.lines],
+            "usedBonusChecks": [{"checkNumber": number} for number in receipt.vouchers],
+            "usedPromotions": [
+                _filled({"promotionId": used.promotion_id, "couponId": used.coupon_id}) for used in receipt.promotions
+            ],
+            "extraData": _extra(receipt.extra, place),
+        }
+    )
+
+
+def _item(line: Line, currency: str, price_basis: str) -> dict[str, Any]:
+    place = f"line {line.sku}"
+    sign = _sign(line)
+    pieces, price, tax = abs(line.quantity), abs(line.paid), abs(line.tax_amount)
+    if pieces >= _MOST_PIECES:
+        raise LawBroken("Engage takes a quantity below 1e9", place, "out of bounds")
+    whole = int(pieces) if pieces and pieces == pieces.to_integral_value() else None
+    pack: Decimal | None = None
+    if whole is not None and price_basis == "unit":
+        unit_price, unit_tax = _share(price, whole, currency), _share(tax, whole, currency)
+        if unit_price is None or unit_tax is None:
+            whole = None  # three for 10.00: no price of one piece adds up to it
+        else:
+            price, tax = unit_price, unit_tax
+    if whole is None:
+        # Quantities are whole in Engage: weighed goods, and what cannot be divided, go as one pack.
+        whole, pack = 1, pieces
+    number = line.article_number or line.sku
+    return _filled(
+        {
+            "type": line.kind.value.upper(),
+            "sku": line.sku,
+            "quantity": sign * whole,
+            "packQuantity": pack,
+            "grossPaidPrice": price,
+            "taxAmount": tax,
+            "taxPercent": abs(line.tax_percent),
+            "articleNumber": number,
+            "articleName": line.article_name or number,
+            "articleGroup": line.article_group,
+            "discounts": [
+                _filled({"type": given.type, "description": given.description, "value": -abs(given.value)})
+                for given in line.discounts
+            ],
+            "extraData": _extra(line.extra, place),
+        }
+    )
+
+
+def _sign(line: Line) -> int:
+    # The price decides: a deposit handed back has one piece and a negative price.
+    return -1 if (line.paid or line.quantity) < 0 else 1
+
+
+def _share(amount: Decimal, pieces: int, currency: str) -> Decimal | None:
+    """The amount of one piece, when as many of it give the whole exactly in the currency's smallest unit."""
+    share = round(amount / pieces, minor_digits(currency))
+    return share if share * pieces == amount else None
+
+
+def _payments(receipt: Receipt, place: str) -> list[dict[str, Any]]:
+    if receipt.tenders:
+        return [_payment(tender, place) for tender in receipt.tenders]
+    # Required by Engage, also where an even exchange was paid with nothing; the receipt's laws make this 0.
+    return [{"type": "none", "value": receipt.total}]
+
+
+def _payment(tender: Tender, place: str) -> dict[str, Any]:
+    return _filled(
+        {
+            "type": tender.type or "other",
+            "description": tender.description,
+            "value": tender.amount,
+            "extraData": _extra(tender.extra, place),
+        }
+    )
+
+
+def _tax(tax: Tax) -> dict[str, Any]:
+    return _filled(
+        {
+            "description": tax.description,
+            "value": tax.amount,
+            "percent": tax.percent,
+            "totalIncludingTax": tax.including_tax,
+            "totalExcludingTax": tax.excluding_tax,
+        }
+    )
+
+
+def _extra(extra: collections.abc.Mapping[str, str], place: str) -> list[dict[str, str]]:
+    if len(extra) > MOST_EXTRA:
+        raise LawBroken(f"Engage takes {MOST_EXTRA} texts of extraData", place, f"{len(extra)} given")
+    return [{"name": name, "value": value} for name, value in extra.items() if value]
+
+
+def _filled(fields: dict[str, Any]) -> dict[str, Any]:
+    """Without what is not there: an empty text or list says nothing. Zero is a number and stays."""
+    return {name: value for name, value in fields.items() if value is not None and value != "" and value != []}

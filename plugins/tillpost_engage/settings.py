@@ -1,0 +1,116 @@
+"""What can be set for Engage, by slot. What the contract leaves open is an option here, with its default."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import attrs
+
+from tillpost import Secret
+
+LookupKey = Literal["externalId", "email", "mobilePhone", "socialSecurityNumber", "memberNumber"]
+
+
+def _filled(_: object, field: attrs.Attribute[Any], value: Any) -> None:
+    if not value:
+        raise ValueError(f"{field.name} must not be empty")
+
+
+def _no_repeats(_: object, field: attrs.Attribute[Any], value: tuple[str, ...]) -> None:
+    if len(set(value)) != len(value):
+        raise ValueError(f"{field.name} names a key twice")
+
+
+def _positive(_: object, field: attrs.Attribute[Any], value: Any) -> None:
+    zero = timedelta(0) if isinstance(value, timedelta) else 0
+    if value <= zero:
+        raise ValueError(f"{field.name} must be over 0")
+
+
+def _no_last_slash(url: str) -> str:
+    return url.rstrip("/")
+
+
+@attrs.frozen(kw_only=True)
+class ResolveSettings:
+    """How contacts are found and made.
+
+    keys: by which kinds of identifier a contact is looked up, in this order.
+    create: make a contact that no key finds. source, contact_type, unapproved: given to Engage with a new one.
+    """
+
+    keys: tuple[LookupKey, ...] = attrs.field(
+        default=("externalId", "email", "mobilePhone"), validator=[_filled, _no_repeats]
+    )
+    create: bool = True
+    source: str = attrs.field(default="POS", validator=_filled)
+    contact_type: str = "Member"
+    unapproved: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class MapSettings:
+    """How a receipt is told.
+
+    price_basis: whether grossPaidPrice and taxAmount are for the whole `line` or for one `unit` [open in the
+    contract]. contact_type: of a contact not named by contactId. exchange_rates: currency → multiplier to the
+    group currency; a currency not named is sent without one.
+    """
+
+    price_basis: Literal["line", "unit"] = "line"
+    contact_type: str = "Member"
+    exchange_rates: dict[str, Decimal] = attrs.field(factory=dict)
+
+    @exchange_rates.validator
+    def _rates(self, _: object, rates: dict[str, Decimal]) -> None:
+        for currency, rate in rates.items():
+            if not rate.is_finite() or rate <= 0:
+                raise ValueError(f"exchange_rates: the rate of {currency} must be a number over 0")
+
+
+@attrs.frozen(kw_only=True)
+class TransportSettings:
+    """Where Engage is and how it is spoken to.
+
+    url: the tenant's base address, without /api/v3. rate: requests a second and API key (the contract asks for
+    50 at most). timeout: the longest one exchange may take, from the connection to the last byte.
+    user_agent: "" for `tillpost/<version>`. connections: kept alive, and at most open at once.
+    """
+
+    url: str = attrs.field(converter=_no_last_slash)
+    api_key: Secret = attrs.field()
+    rate: int = attrs.field(default=50, validator=_positive)
+    timeout: timedelta = attrs.field(default=timedelta(seconds=30), validator=_positive)
+    user_agent: str = attrs.field(default="")
+    connections: int = attrs.field(default=8, validator=_positive)
+
+    @url.validator
+    def _address(self, _: object, url: str) -> None:
+        example = "such as https://tenant.voyado.com"
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+        except ValueError:
+            raise ValueError(f"url must be an address {example}") from None
+        if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
+            raise ValueError(f"url must begin with https:// (or http://) and name a host, {example}")
+        if any(c <= " " for c in url):
+            raise ValueError(f"url must not have blanks, {example}")
+        if parts.username or parts.password or parts.query or parts.fragment:
+            raise ValueError(f"url must have no user, query or fragment, {example}")
+        if "/api/" in f"{parts.path}/":
+            raise ValueError(f"url must stop before /api, which is added, {example}")
+
+    @api_key.validator
+    def _key(self, _: object, key: Secret) -> None:
+        text = key.reveal()
+        if not text or not text.isascii() or any(c <= " " or c == "\x7f" for c in text):
+            raise ValueError(f"api_key ({key.origin}) must be visible ASCII characters, without blanks or line ends")
+
+    @user_agent.validator
+    def _agent(self, _: object, agent: str) -> None:
+        if not agent.isascii() or not agent.isprintable():
+            raise ValueError("user_agent must be printable ASCII")

@@ -1,0 +1,69 @@
+"""Hands over receipts, asks whether Engage is there, and which receipts a contact's history shows."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+import attrs
+
+from tillpost import hookimpl
+from tillpost.model import (
+    Contact,
+    Delivered,
+    Failure,
+    Gone,
+    MaybeSent,
+    NotSent,
+    Outcome,
+    Payload,
+)
+from tillpost_engage.answers import code, judge
+from tillpost_engage.client import Client
+
+PAGE = 100  # the most transactions one answer may hold (contract, History)
+_MOST_PAGES = 1000  # a history that never ends is a fault of the far side
+
+
+@attrs.frozen
+class Transport:
+    """The hooks of the slot `transport`."""
+
+    client: Client
+
+    @hookimpl
+    def deliver(self, payload: Payload) -> Outcome:
+        """One POST /receipts. Engage knows a repeat by uniqueReceiptId and ignores it."""
+        answer = self.client.send("POST", "/receipts", body=payload.fields)
+        return answer if isinstance(answer, (NotSent, MaybeSent)) else judge(answer, changes=True)
+
+    @hookimpl
+    def probe(self) -> Outcome:
+        """GET /contacts/count: changes nothing, and needs a valid key."""
+        answer = self.client.send("GET", "/contacts/count")
+        return answer if isinstance(answer, (NotSent, MaybeSent)) else judge(answer, changes=False)
+
+    @hookimpl
+    def confirm_receipts(self, contact: Contact, receipt_ids: frozenset[str]) -> frozenset[str] | Gone | Failure:
+        """Read the contact's history, 100 at a time, until every id was seen or it ends."""
+        found: set[str] = set()
+        for page in range(_MOST_PAGES):
+            answer = self.client.send(
+                "GET",
+                f"/contacts/{quote(contact.contact_id, safe='')}/transactions",
+                query={"offset": str(page * PAGE), "count": str(PAGE)},
+            )
+            if isinstance(answer, (NotSent, MaybeSent)):
+                return answer
+            if answer.status == 404 and code(answer) == "ContactNotFound":
+                return Gone()
+            outcome = judge(answer, changes=False)
+            if not isinstance(outcome, Delivered):
+                return outcome
+            items = answer.value.get("items") if isinstance(answer.value, dict) else answer.value
+            if not isinstance(items, list):
+                return NotSent(reason="answered a history without a list of items", status=answer.status)
+            shown = {item.get("externalId") for item in items if isinstance(item, dict)}
+            found |= {name for name in shown if isinstance(name, str)} & receipt_ids
+            if found == receipt_ids or len(items) < PAGE:
+                break
+        return frozenset(found)

@@ -1,0 +1,53 @@
+"""JSON as Engage is given it: money as numbers straight from Decimal, never by way of a binary float."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def decimal_text(value: Decimal) -> str:
+    """A finite decimal with a point and no exponent; zero has no sign."""
+    if not value.is_finite():
+        raise ValueError("NaN and Infinity are no JSON numbers")
+    return format(value if value else abs(value), "f")
+
+
+def dumps(value: Any) -> bytes:
+    """The value as JSON in ASCII. Lone surrogates, which no UTF-8 can carry, become U+FFFD.
+
+    Raises TypeError for a float or any other type that the contract has no place for.
+    """
+    return _encode(value).encode("ascii")
+
+
+def loads(raw: bytes) -> Any:
+    """JSON with numbers as Decimal. Raises ValueError, also for nesting too deep to follow."""
+    try:
+        return json.loads(raw, parse_float=Decimal)
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+
+
+def _encode(value: Any) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return json.dumps(_SURROGATE.sub("\ufffd", value))
+        case int():
+            return str(int(value))
+        case Decimal():
+            return decimal_text(value)
+        case Mapping():
+            return "{" + ",".join(f"{_encode(str(name))}:{_encode(item)}" for name, item in value.items()) + "}"
+        case list() | tuple():
+            return "[" + ",".join(map(_encode, value)) + "]"
+    raise TypeError(f"{type(value).__name__} has no JSON form here; money is Decimal")

@@ -1,0 +1,35 @@
+"""Transfers files by SFTP so that the far side sees each whole or not at all. Needs `tillpost[sftp]`."""
+
+from __future__ import annotations
+
+from tillpost import ConfigurationError, Context, Finding, simple
+from tillpost_sftp.settings import Settings
+
+
+def _make(settings: Settings, _context: Context) -> object:
+    try:
+        import asyncssh
+    except ImportError:
+        raise ConfigurationError(
+            Finding(
+                key="transfer.use",
+                message="SFTP needs asyncssh, which is not installed.",
+                next_step="Run: pip install 'tillpost[sftp]'.",
+            )
+        ) from None
+    from tillpost_sftp.transfer import SftpTransfer
+
+    try:
+        trusted = asyncssh.import_public_key(settings.host_key.strip())
+    except (asyncssh.KeyImportError, ValueError):
+        raise ConfigurationError(
+            Finding(
+                key="transfer.host_key",
+                message="is no OpenSSH public key; any key is never taken.",
+                next_step='Give the server\'s line, such as "ssh-ed25519 AAAA…", from its administrator.',
+            )
+        ) from None
+    return SftpTransfer(settings, trusted)
+
+
+plugin = simple("transfer by SFTP", "transfer", Settings, _make)
