@@ -1,0 +1,82 @@
+"""The processes the demo starts, and how they end: always, and with the tail of what they complained of."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+
+from tillpost import TillpostError
+
+_GRACE = 20.0  # seconds a child gets after SIGTERM; its own promise is shorter
+
+
+class DemoFailed(TillpostError):
+    """The demo could not be played to its end; the text says which part failed and shows its last words."""
+
+
+class Child:
+    """One `python -m tillpost …` in the background; its output goes to files in `folder`."""
+
+    def __init__(self, name: str, arguments: Sequence[str], folder: Path) -> None:
+        self.name = name
+        self.out = folder / f"{name}.out"
+        self.err = folder / f"{name}.err"
+        with self.out.open("wb") as out, self.err.open("wb") as err:
+            # A session of its own: Ctrl-C reaches the demo alone, which then ends its children in order.
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "tillpost", *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                start_new_session=os.name == "posix",
+            )
+
+    def __enter__(self) -> Child:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.end()
+
+    def check(self) -> None:
+        """Raise DemoFailed when it has ended."""
+        code = self._process.poll()
+        if code is not None:
+            raise DemoFailed(f"`tillpost {self.name}` ended with code {code} in the middle of the demo:\n{self.tail()}")
+
+    def first_line(self, seconds: float) -> str:
+        """The first whole line it writes. Raises DemoFailed when it ends or takes longer."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            text = self.out.read_text("utf-8")
+            if "\n" in text:
+                return text.partition("\n")[0]
+            self.check()
+            time.sleep(0.02)
+        raise DemoFailed(f"`tillpost {self.name}` was not ready within {seconds:g} s:\n{self.tail()}")
+
+    def end(self) -> int:
+        """SIGTERM, then SIGKILL when it does not listen; its exit code."""
+        if self._process.poll() is None:
+            self._process.terminate()
+            try:
+                self._process.wait(_GRACE)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+        return self._process.wait()
+
+    def tail(self, lines: int = 15) -> str:
+        """The last lines of its standard error."""
+        return tail(self.err.read_text("utf-8", errors="replace"), lines)
+
+
+def tail(text: str, lines: int = 15) -> str:
+    """The last lines of a text, indented, or a word that there are none."""
+    kept = text.strip().splitlines()[-lines:]
+    return "\n".join(f"    {line}" for line in kept) or "    (it said nothing)"

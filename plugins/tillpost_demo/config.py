@@ -1,0 +1,104 @@
+"""The configuration the demo writes: an ordinary one, with waits of seconds where a shop has minutes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import attrs
+
+PIPELINE = "stores"
+KEY_FILE = "engage.key"
+PASSWORD_FILE = "sftp.password"  # noqa: S105 - a file's name
+
+
+@attrs.frozen(kw_only=True)
+class Till:
+    """What the demo reads: adapter, its settings, and who buys when nobody is named."""
+
+    adapter: str
+    timezone: str | None = None
+    anonymous: str | None = None
+
+    def settings(self) -> dict[str, str]:
+        """The adapter's table. A POSLog has local times and loyalty cards, so it is told what both mean."""
+        told = {"use": self.adapter}
+        if self.timezone is not None:
+            told["timezone"] = self.timezone
+        if self.adapter == "poslog":
+            told = {"timezone": "America/Chicago", "loyalty": "externalId"} | told
+        return told
+
+
+def write_config(folder: Path, till: Till, engage: Mapping[str, object], *, rate: int, state: str) -> Path:
+    """Write `tillpost.toml` in `folder`, whose secrets lie in two files beside it; returns its path."""
+    known = {"use": "known"}
+    tables = {
+        "source": {"use": "folder", "path": "inbox", "done": "inbox/done", "settle": "0s", "poll": "0.2s"},
+        "adapter": till.settings(),
+        "resolve": [
+            known,
+            {"use": "engage", "keys": ["externalId", "email", "mobilePhone"], "create": True, "source": "POS"},
+        ],
+        "map": {"use": "engage", "price_basis": "line"},
+        "transport": {
+            "use": "engage",
+            "url": engage["url"],
+            "api_key": {"file": KEY_FILE},
+            "rate": rate,
+            "timeout": "5s",
+            "attempts": 3,
+            "wait_initial": "0.3s",
+            "wait_max": "1s",
+            "confirm_after": "2s",
+        },
+        "fallback": {
+            "use": "engage-xml",
+            "after": "2s",
+            "every": "1s",
+            "check_every": "0.5s",
+            "confirm_within": "60s",
+            "max_lines": 20000,
+        },
+        "transfer": {
+            "use": "sftp",
+            "host": "127.0.0.1",
+            "port": engage["sftp"],
+            "user": engage["user"],
+            "password": {"file": PASSWORD_FILE},
+            "host_key": engage["host_key"],
+            "path": engage["path"],
+            "wait_initial": "0.3s",
+            "wait_max": "1s",
+        },
+    }
+    lines = ["# Written by `tillpost demo`.", "[tillpost]", f"state = {_toml(state)}", "", f"[pipelines.{PIPELINE}]"]
+    if till.anonymous is not None:
+        lines.append(f"anonymous = {_toml(till.anonymous)}")
+    lines += [f"{slot} = {_toml(value)}" for slot, value in tables.items()]
+    path = folder / f"{state}.toml"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def write_secrets(folder: Path, api_key: str, password: str) -> None:
+    """The two secrets, readable by their owner only."""
+    for name, value in ((KEY_FILE, api_key), (PASSWORD_FILE, password)):
+        path = folder / name
+        path.touch(mode=0o600)
+        path.write_text(value, encoding="utf-8")
+
+
+def _toml(value: object) -> str:
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case int():
+            return str(value)
+        case dict():
+            return "{ " + ", ".join(f"{name} = {_toml(item)}" for name, item in value.items()) + " }"
+        case list():
+            return "[ " + ", ".join(_toml(item) for item in value) + " ]"
+    # A JSON string is a TOML basic string, but for DEL and for surrogate pairs, which ensure_ascii would write.
+    return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,0 +1,92 @@
+"""The sandbox as the demo sees it: a process, an API to seed by, and controls to take it away."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+from urllib.request import ProxyHandler, Request, build_opener
+
+from tillpost_demo.child import Child
+
+_READY = 30.0  # seconds
+# Never through a proxy of the environment: the sandbox is on loopback.
+_open = build_opener(ProxyHandler({})).open
+
+
+class Engage:
+    """A sandbox on free ports, with the waits of a day made short: receipts every second, files twice a second."""
+
+    def __init__(self, folder: Path, api_key: str) -> None:
+        self._key = api_key
+        self._child = Child(
+            "sandbox",
+            ["sandbox", "--http", "0", "--sftp", "0", "--api-key", api_key, "--dir", str(folder / "engage")],
+            folder,
+        )
+        try:
+            self.ready: dict[str, Any] = json.loads(self._child.first_line(_READY))
+            self._control("settings", {"import_every": 1, "import_files_every": 0.5})
+        except BaseException:
+            self._child.end()
+            raise
+
+    def __enter__(self) -> Engage:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._child.end()
+
+    def check(self) -> None:
+        """Raise DemoFailed when it has ended."""
+        self._child.check()
+
+    def seed(self, contacts: Iterable[Mapping[str, str]]) -> int:
+        """Create contacts by the API, as if they had been members for long; how many there are now."""
+        for contact in contacts:
+            self._ask(f"{self.ready['url']}/api/v3/contacts?source=POS", dict(contact), {"apikey": self._key})
+        return len(self.contacts())
+
+    def take_away(self) -> None:
+        """The API's port does not listen from now on."""
+        self._control("faults", {"http": "refuse"})
+
+    def bring_back(self) -> None:
+        """The API answers again, at the same port."""
+        self._control("faults", {"http": "ok"})
+
+    def arrived(self) -> int:
+        """How many receipts the API has taken, imported or not."""
+        stats = self.stats()
+        return int(stats["receipts_api"]) + int(stats["queued"])
+
+    def import_now(self) -> None:
+        """Read the folders and import the queue, so that what is judged is all there is."""
+        self._control("import", {})
+
+    def stats(self) -> dict[str, Any]:
+        """The counts of /_sandbox/stats."""
+        found: dict[str, Any] = self._control("stats")
+        return found
+
+    def receipts(self) -> list[dict[str, Any]]:
+        """What it holds."""
+        found: list[dict[str, Any]] = self._control("receipts")
+        return found
+
+    def contacts(self) -> list[dict[str, Any]]:
+        """The contacts that were neither erased nor merged."""
+        return [contact for contact in self._control("contacts") if not contact["gone"]]
+
+    def _control(self, name: str, body: dict[str, Any] | None = None) -> Any:
+        return self._ask(f"{self.ready['control']}/_sandbox/{name}", body, {})
+
+    def _ask(self, url: str, body: dict[str, Any] | None, headers: dict[str, str]) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        sent = {"Content-Type": "application/json", "User-Agent": "tillpost-demo/1"} | headers
+        with _open(Request(url, data=data, headers=sent), timeout=30) as answer:  # noqa: S310 - our own http URL
+            return json.loads(answer.read())

@@ -1,0 +1,59 @@
+"""The `tillpost` commands the demo asks, each a process of its own as a user would start it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tillpost_demo.child import Child, DemoFailed, tail
+
+_LONGEST = 120.0  # seconds one command may take; a large export is read in this
+
+
+class Launcher:
+    """`tillpost --config CONFIG …` for one pipeline."""
+
+    def __init__(self, config: Path, pipeline: str) -> None:
+        self.config = config
+        self.pipeline = pipeline
+
+    def run(self, folder: Path) -> Child:
+        """`tillpost run` in the background."""
+        return Child("run", ["--config", str(self.config), "run", "--json"], folder)
+
+    def accept(self, files: Sequence[Path]) -> dict[str, Any]:
+        """Read files into the journal; what came of them, counted. Held receipts are no failure here."""
+        answer: dict[str, Any] = json.loads(
+            self._ask("accept", *map(str, files), "--pipeline", self.pipeline, "--json", codes=(0, 1))
+        )
+        return answer
+
+    def status(self) -> dict[str, Any]:
+        """The pipeline's part of `tillpost status --json`."""
+        pipeline: dict[str, Any] = json.loads(self._ask("status", "--json"))["pipelines"][self.pipeline]
+        return pipeline
+
+    def receipts(self) -> list[dict[str, Any]]:
+        """Every receipt of the journal."""
+        return [json.loads(line) for line in self._ask("receipts", "--json").splitlines() if line.strip()]
+
+    def files(self) -> list[dict[str, Any]]:
+        """Every file the outage made."""
+        return [json.loads(line) for line in self._ask("spool", "--json").splitlines() if line.strip()]
+
+    def _ask(self, command: str, *arguments: str, codes: Sequence[int] = (0,)) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "tillpost", "--config", str(self.config), command, *arguments],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=_LONGEST,
+            check=False,
+        )
+        if done.returncode not in codes or (not done.stdout.strip() and command in ("accept", "status")):
+            raise DemoFailed(f"`tillpost {command}` ended with code {done.returncode}:\n{tail(done.stderr)}")
+        return done.stdout

@@ -1,0 +1,95 @@
+"""What a played day left behind, and its forms: a table for people, an object for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from tillpost_demo.verdict import Verdict, totals_plain, totals_text
+
+
+@attrs.frozen(kw_only=True)
+class Outcome:
+    """The end of the story. Times are seconds of the wall clock since the epoch.
+
+    receipts and files: rows of `tillpost receipts` and `tillpost spool`. skipped: sales that were not to be
+    sent; not_receipts: records that never were one; reasons: why, reason → count, of both.
+    """
+
+    title: str
+    began: float
+    outage_from: float
+    outage_to: float
+    ended: float
+    receipts: tuple[Mapping[str, Any], ...]
+    files: tuple[Mapping[str, Any], ...]
+    documents: int
+    skipped: int
+    not_receipts: int
+    reasons: Mapping[str, int]
+    known_contacts: int
+    contacts_created: int
+    contacts_by_file: int
+    contacts_reconciled: int
+    sandbox_receipts: int
+    sent_again: int
+    verdict: Verdict
+
+
+def summary(outcome: Outcome) -> dict[str, object]:
+    """The object `--json` ends with, but for `seconds` and `report`."""
+    verdict = outcome.verdict
+    return {
+        "accepted": verdict.accepted,
+        "skipped": outcome.skipped,
+        "not_receipts": outcome.not_receipts,
+        "delivered_api": verdict.by_api,
+        "delivered_file": verdict.by_file,
+        "held": len(verdict.held),
+        "lost": len(verdict.lost),
+        "duplicated": verdict.duplicates,
+        "unsettled": len(verdict.unsettled),
+        "contacts_created": outcome.contacts_created,
+        "contacts_reconciled": outcome.contacts_reconciled,
+        "sandbox_receipts": outcome.sandbox_receipts,
+        "ignored_duplicates": outcome.sent_again,
+        "total_accepted": totals_plain(verdict.total_accepted),
+        "total_sandbox": totals_plain(verdict.total_sandbox),
+        "proven": verdict.ok,
+    }
+
+
+def rows(outcome: Outcome) -> list[tuple[str, str]]:
+    """The table: what, and how much."""
+    verdict = outcome.verdict
+    kinds = [row["kind"] for row in outcome.files]
+    return [
+        ("documents read", str(outcome.documents)),
+        ("receipts accepted", str(verdict.accepted)),
+        ("skipped, with a reason", str(outcome.skipped)),
+        ("records that are no receipts", str(outcome.not_receipts)),
+        ("delivered by API", str(verdict.by_api)),
+        ("delivered by file", str(verdict.by_file)),
+        ("files of the outage", f"{kinds.count('contacts')} contacts, {kinds.count('receipts')} receipts"),
+        ("outage", f"{outcome.outage_to - outcome.outage_from:.1f} s"),
+        ("contacts Engage had before", str(outcome.known_contacts)),
+        ("contacts created", f"{outcome.contacts_created} ({outcome.contacts_by_file} by file)"),
+        ("contacts whose id was learnt afterwards", str(outcome.contacts_reconciled)),
+        ("receipts in the sandbox", str(outcome.sandbox_receipts)),
+        ("sent again and ignored there", str(outcome.sent_again)),
+        ("total accepted", totals_text(verdict.total_accepted)),
+        ("total in the sandbox", totals_text(verdict.total_sandbox)),
+        ("held", str(len(verdict.held))),
+        ("lost", str(len(verdict.lost))),
+        ("duplicated", str(verdict.duplicates)),
+    ]
+
+
+def table(outcome: Outcome) -> list[str]:
+    """The same as lines of text, the figures to the right."""
+    told = rows(outcome)
+    left = max(len(what) for what, _ in told)
+    right = max(len(much) for _, much in told)
+    return [f"  {what:<{left}}  {much:>{right}}" for what, much in told]

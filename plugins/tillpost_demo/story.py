@@ -1,0 +1,196 @@
+"""The story: online, outage in the middle of the day, files, back again, settled, judged."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from tillpost_demo.child import Child, DemoFailed
+from tillpost_demo.config import PIPELINE, Till, write_config, write_secrets
+from tillpost_demo.engage import Engage
+from tillpost_demo.launcher import Launcher
+from tillpost_demo.outcome import Outcome
+from tillpost_demo.progress import Progress
+from tillpost_demo.verdict import judge
+
+OPEN = ("accepted", "resolved", "waiting", "uncertain")
+_ON_THE_WAY = (*OPEN, "spooled", "transferred")
+_UNTIL_OUTAGE, _UNTIL_FILES, _UNTIL_SETTLED = 30.0, 40.0, 90.0  # seconds; more than a slow machine needs
+_MOST_BEFORE_OUTAGE = 60  # receipts; a large export must not spend its day at the demo's low rate
+_STRAGGLERS = 4.0  # seconds that receipts get to follow the first file of the outage
+
+
+@attrs.frozen(kw_only=True)
+class Script:
+    """What is played. files: the day's exports in order; known: contacts Engage has beforehand; rate: requests/s.
+
+    The rate is low, so that an outage can fall into the middle of even one single document.
+    """
+
+    title: str
+    till: Till
+    files: tuple[Path, ...]
+    known: tuple[Mapping[str, str], ...]
+    rate: int
+
+
+def play(script: Script, folder: Path, echo: Callable[[str], None]) -> Outcome:
+    """Play it in `folder` and judge. Raises DemoFailed; every child has ended when this returns or raises."""
+    progress = Progress(echo)
+    key = secrets.token_hex(16)
+    with Engage(folder, key) as engage:
+        write_secrets(folder, key, str(engage.ready["password"]))
+        before = engage.seed(script.known)
+        progress.say(f"sandbox: {engage.ready['url']}, SFTP port {engage.ready['sftp']}, {before} known contacts")
+        read = _read_ahead(script, folder, engage)
+        progress.say(
+            f"input: {script.title}: {read['accepted']} receipts in {len(script.files)} document(s), "
+            f"{read['skipped']} skipped, {read['not_receipts']} records that are no receipts"
+        )
+        config = write_config(folder, script.till, engage.ready, rate=script.rate, state="tillpost")
+        (folder / "inbox").mkdir()
+        launcher = Launcher(config, PIPELINE)
+        with launcher.run(folder) as line:
+            stage = _Stage(script.files, int(read["accepted"]), folder, engage, launcher, line, progress)
+            began = time.time()
+            stage.online()
+            outage_from = time.time()
+            stage.outage()
+            outage_to = time.time()
+            stage.back_again()
+            ended = time.time()
+            code = line.end()
+            if code != 0:
+                raise DemoFailed(f"`tillpost run` ended with code {code} after SIGTERM:\n{line.tail()}")
+        engage.import_now()
+        return _judge(script, read, before, (began, outage_from, outage_to, ended), engage, launcher)
+
+
+def _read_ahead(script: Script, folder: Path, engage: Engage) -> dict[str, Any]:
+    """Read the input into a journal of its own: what there is to come, told by the line's own reader."""
+    config = write_config(folder, script.till, engage.ready, rate=script.rate, state="ahead")
+    return Launcher(config, PIPELINE).accept(script.files)
+
+
+@attrs.define
+class _Stage:
+    """The moving parts while the line runs."""
+
+    files: Sequence[Path]
+    expected: int
+    folder: Path
+    engage: Engage
+    launcher: Launcher
+    line: Child
+    progress: Progress
+
+    def online(self) -> None:
+        """The first third of the documents, until part of it is with Engage."""
+        self._drop(0)
+        share = 3 if len(self.files) < 3 else 5  # one document is all the day, three are thirds of it
+        target = min(self.expected // share, _MOST_BEFORE_OUTAGE)
+        self.progress.say(f"online: receipts go by API; the outage comes after {target}")
+        deadline = time.monotonic() + _UNTIL_OUTAGE
+        while self.engage.arrived() < target:  # asked of the sandbox: the launcher would take too long to answer
+            self._alive()
+            if time.monotonic() > deadline:
+                raise DemoFailed(f"{target} receipts did not arrive by API in time:\n{self.line.tail()}")
+            time.sleep(0.02)
+
+    def outage(self) -> None:
+        """The API goes; the second third is dropped; until files hold what waits."""
+        self.engage.take_away()
+        self.progress.say(f"outage: the API is gone after {self.engage.arrived()} receipts; the tills go on")
+        self._drop(1)
+        first_seen: list[float] = []
+
+        def written(status: Mapping[str, Any]) -> bool:
+            if not any(row["kind"] == "receipts" for row in self.launcher.files()):
+                return False
+            first_seen.append(time.monotonic())
+            waiting = sum(status["counts"][state] for state in OPEN)
+            return not waiting or time.monotonic() - first_seen[0] > _STRAGGLERS
+
+        if self.expected > 2 and not self._until(written, _UNTIL_FILES):
+            raise DemoFailed(f"no files were written during the outage:\n{self.line.tail()}")
+        self.progress.say(f"files: {len(self.launcher.files())} written")
+
+    def back_again(self) -> None:
+        """The API answers; the last third is dropped; until nothing is on its way and every contact has its id."""
+        self.engage.bring_back()
+        self.progress.say("back again: the API answers, files go up")
+        self._drop(2)
+
+        def settled(status: Mapping[str, Any]) -> bool:
+            counts = status["counts"]
+            known = sum(counts.values()) - counts["skipped"]
+            return (
+                known >= self.expected
+                and not any(counts[state] for state in _ON_THE_WAY)
+                and not status["contacts"]["pending"]
+            )
+
+        if self._until(settled, _UNTIL_SETTLED):
+            self.progress.say("settled: nothing is on its way")
+        else:
+            self.progress.say(f"not settled within {_UNTIL_SETTLED:g} s; judged as it is")
+
+    def _drop(self, third: int) -> None:
+        size = -(-len(self.files) // 3)
+        for path in self.files[third * size : (third + 1) * size]:
+            path.replace(self.folder / "inbox" / path.name)
+
+    def _alive(self) -> None:
+        self.engage.check()
+        self.line.check()
+
+    def _until(self, met: Callable[[Mapping[str, Any]], bool], seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            self._alive()
+            status = self.launcher.status()
+            self.progress.show(status)
+            if met(status):
+                return True
+            time.sleep(0.1)
+        return False
+
+
+def _judge(
+    script: Script,
+    read: Mapping[str, Any],
+    before: int,
+    times: tuple[float, float, float, float],
+    engage: Engage,
+    launcher: Launcher,
+) -> Outcome:
+    receipts, status, stats, stored = launcher.receipts(), launcher.status(), engage.stats(), engage.receipts()
+    contacts = engage.contacts()
+    not_receipts = int(read["not_receipts"])
+    reasons = dict(status["skipped"])
+    began, outage_from, outage_to, ended = times
+    return Outcome(
+        title=script.title,
+        began=began,
+        outage_from=outage_from,
+        outage_to=outage_to,
+        ended=ended,
+        receipts=tuple(receipts),
+        files=tuple(launcher.files()),
+        documents=len(script.files),
+        skipped=sum(reasons.values()) - not_receipts,
+        not_receipts=not_receipts,
+        reasons=reasons,
+        known_contacts=before,
+        contacts_created=len(contacts) - before,
+        contacts_by_file=sum(contact["origin"] == "file" for contact in contacts),
+        contacts_reconciled=int(status["contacts"]["reconciled"]),
+        sandbox_receipts=sum(row["status"] == "imported" for row in stored),
+        sent_again=int(stats["ignored_duplicates"]),
+        verdict=judge(receipts, stored, int(stats["duplicated"])),
+    )
