@@ -253,5 +253,10 @@ def _slot(
         offers = ", ".join(slot for slot in SLOTS if slot in plugin.slots) or "nothing"
         reader.report((*path, "use"), f'plugin "{name}" offers no {slot}.', f"It offers: {offers}.")
         return None
-    settings = reader.read(rest, plugin.slots[slot], path, {"use", *ours})
+    try:
+        settings = reader.read(rest, plugin.slots[slot], path, {"use", *ours})
+    except Exception as err:  # noqa: BLE001 - a settings class that cannot be read is the plugin's fault, and named
+        message = f'plugin "{name}": its settings cannot be read: {type(err).__name__}.'
+        reader.report((*path, "use"), message, "This is the plugin's fault.")
+        return None
     return None if settings is None else attrs.evolve(found, settings=settings)

@@ -158,9 +158,9 @@ class Reader:
         fields = {field.alias or field.name: field for field in attrs.fields(kind) if field.init}
         known = {*fields, *also}
         before = sum(finding.level == "error" for finding in self.findings)
-        for name in table:
-            if name not in fields:
-                self.report((*path, name), "is no known key.", values.nearest(name, known))
+        hinted = {name: values.nearest(name, known - set(table)) for name in table if name not in fields}
+        for name, hint in hinted.items():
+            self.report((*path, name), "is no known key.", hint)
         given: dict[str, Any] = {}
         for name, field in fields.items():
             if name in table:
@@ -169,7 +169,8 @@ class Reader:
                 except _Reported:
                     continue
             elif field.default is attrs.NOTHING:
-                self.report((*path, name), "is missing.", f"Add it to {key_text(path)}.")
+                if f'Did you mean "{name}"?' not in hinted.values():  # else one mistake would be told twice
+                    self.report((*path, name), "is missing.", f"Add it to {key_text(path)}.")
             elif isinstance(field.default, Path):
                 given[name] = self._folder / field.default
         failed = sum(finding.level == "error" for finding in self.findings) > before

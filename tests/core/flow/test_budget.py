@@ -48,7 +48,7 @@ def test_less_than_one_a_second_is_kept_too() -> None:
     budget = SlidingBudget(0.5, time.monotonic, time.sleep)
     for _ in range(4):
         budget.take()
-    assert time.now == 6.0
+    assert 6.0 <= time.now <= 6.1
 
 
 def test_a_far_side_that_says_too_much_is_left_alone() -> None:

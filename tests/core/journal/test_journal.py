@@ -131,7 +131,7 @@ def test_a_group_that_fails_leaves_nothing_behind(journal: Journal) -> None:
     taken = attrs.evolve(receipt(number="2"), id=receipt().id)
     ok = found(number="3")
     bad = Found(receipt=taken, raw="not bytes")  # type: ignore[arg-type]
-    with pytest.raises(Exception):  # noqa: B017, PT011 - whatever it is, the group must be gone
+    with pytest.raises(Exception):  # noqa: B017 - whatever it is, the group must be gone
         accept(journal, ok, bad, Found(receipt=receipt(number="4"), raw=object()))  # type: ignore[arg-type]
     assert journal.receipts.get(ok.receipt.id) is None
 
@@ -254,7 +254,16 @@ def test_a_second_runner_is_refused_and_a_killed_one_leaves_no_lock(tmp_path: Pa
     with pytest.raises(StateFolderBusy, match="another `tillpost run`"):
         RunLock(tmp_path)
     lock.release()
-    code = f"from tillpost.journal import RunLock; from pathlib import Path; l = RunLock(Path({str(tmp_path)!r})); import time; print('locked', flush=True); time.sleep(60)"
+    code = "\n".join(
+        [
+            "import time",
+            "from pathlib import Path",
+            "from tillpost.journal import RunLock",
+            f"lock = RunLock(Path({str(tmp_path)!r}))",
+            "print('locked', flush=True)",
+            "time.sleep(60)",
+        ]
+    )
     child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
     assert child.stdout is not None
     assert child.stdout.readline() == b"locked\n"
