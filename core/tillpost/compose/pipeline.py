@@ -89,7 +89,8 @@ def rehearse(config: Config) -> list[Finding]:
         except ConfigurationError as err:
             findings += err.findings
         if trouble := _unwritable(pipeline.state):
-            key: KeyPath = ("pipelines", pipeline.name, "state")
+            own: KeyPath = ("pipelines", pipeline.name, "state")
+            key = own if own in config.lines.by_path else ("tillpost", "state")
             findings.append(_finding(config, key, trouble, "Change its owner, or name another folder."))
     return findings
 

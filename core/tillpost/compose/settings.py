@@ -158,7 +158,7 @@ class Reader:
         fields = {field.alias or field.name: field for field in attrs.fields(kind) if field.init}
         known = {*fields, *also}
         before = sum(finding.level == "error" for finding in self.findings)
-        hinted = {name: values.nearest(name, known - set(table)) for name in table if name not in fields}
+        hinted = {name: values.nearest(name, known) for name in table if name not in fields}
         for name, hint in hinted.items():
             self.report((*path, name), "is no known key.", hint)
         given: dict[str, Any] = {}

@@ -37,6 +37,7 @@ BROKEN = [
     ("plugin's bounds", "max_lines = 0", "max_lines = 100", 10, "fallback.max_lines", "must be above zero, and is 0"),
     ("plugin's law", '"ftp://x"', '"http://x"', 9, "pipelines.stores.transport", "url must begin with http"),
     ("import failure", '"trial-broken"', '"trial-folder"', 5, "source.use", "trial_broken: ModuleNotFoundError"),
+    ("settings class", '"trial-unreadable"', '"trial-folder"', 5, "source.use", "cannot be read: NameError"),
     ("no plugin value", '"trial-no-plugin"', '"trial-folder"', 5, "source.use", "is a dict and no tillpost.Plugin"),
     ("wrong slot", '"trial-log", path', '"trial-folder", path', 5, "source.use", "It offers: adapter."),
     ("no use", 'us = "trial-sftp"', 'use = "trial-sftp"', 11, "transfer.use", "names no plugin"),

@@ -167,4 +167,4 @@ def test_a_state_folder_that_cannot_be_is_found_offline(write: Callable[..., Pat
     file = write('"state"', '"tillpost.toml/state"')
     (finding,) = rehearse(load(file))
     assert "tillpost.toml is no folder" in finding.message
-    assert finding.line in (2, 4)
+    assert (finding.line, finding.key) == (2, "tillpost.state")

@@ -253,3 +253,11 @@ class Lacking: ...
 
 misspelt = simple("A misspelt hook", "source", NoSettings, lambda settings, context: Misspelt())
 lacking = simple("No hooks", "source", NoSettings, lambda settings, context: Lacking())
+
+
+@attrs.frozen(kw_only=True)
+class UnreadableSettings:
+    path: NobodyKnowsThisType  # type: ignore[name-defined] # noqa: F821
+
+
+unreadable = simple("Settings of no known type", "source", UnreadableSettings, lambda settings, context: Folder())

@@ -1,0 +1,64 @@
+"""The example of docs/config.md with the plugins that come along, and ten mistakes in it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from tillpost.compose.config import examine
+from tillpost.compose.pipeline import rehearse
+from tillpost.errors import Finding
+
+DOCS = Path(__file__).parents[3] / "docs" / "config.md"
+
+
+@pytest.fixture
+def example(monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("ENGAGE_API_KEY", "k")
+    monkeypatch.setenv("SFTP_PASSWORD", "p")
+    found = re.search(r"```toml\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.S)
+    assert found is not None
+    key = Ed25519PrivateKey.generate().public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
+    # The trial's fallback, so that this does not hang on the XML files' own needs.
+    return found[1].replace("ssh-ed25519 AAAA…", key).replace('"engage-xml"', '"trial-file"')
+
+
+def _check(folder: Path, text: str) -> list[Finding]:
+    file = folder / "tillpost.toml"
+    file.write_text(text, encoding="utf-8")
+    config, findings = examine(file)
+    return findings + (rehearse(config) if config else [])
+
+
+def test_the_documented_example_has_nothing_wrong(tmp_path: Path, example: str) -> None:
+    assert _check(tmp_path, example) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["tillpost.toml"]  # to check writes nothing
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "key", "level"),
+    [
+        ("price_basis", "price_bassis", 8, "map.price_bassis", "error"),
+        ('"poslog"', '"poslogg"', 6, "adapter.use", "error"),
+        ('"2s"', '"2 s"', 5, "source.settle", "error"),
+        ('{ env = "ENGAGE_API_KEY" }', '"literal"', 9, "transport.api_key", "warning"),
+        ("rate = 50", 'rate = "50"', 9, "transport.rate", "error"),
+        ("loyalty", "loyality", 6, "adapter.loyality", "error"),
+        ("America/Chicago", "America/Chicgo", 6, "adapter.timezone", "error"),
+        ('host_key = "', 'host_key = "x', 11, "transfer.host_key", "error"),
+        ('"externalId", "email"', '"externalID", "email"', 7, "resolve[1].keys[0]", "error"),
+        ('state = "state"', 'state = "tillpost.toml"', 2, "tillpost.state", "error"),
+    ],
+)
+def test_one_mistake_is_one_message_with_its_line(
+    tmp_path: Path, example: str, old: str, new: str, line: int, key: str, level: str
+) -> None:
+    (finding,) = _check(tmp_path, example.replace(old, new))
+    assert finding.line == line
+    assert finding.key.endswith(key)
+    assert finding.level == level
+    assert "literal" not in str(finding)
