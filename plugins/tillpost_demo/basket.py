@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
 from random import Random
 
 import attrs
@@ -116,7 +116,7 @@ def _pay(random: Random, total: Decimal) -> tuple[tuple[Tender, ...], Decimal]:
         return (Tender(type="giftcard", amount=gift), Tender(type="card", amount=total - gift)), Decimal(0)
     if total > 0 and share < 0.30:
         due = total.quantize(Decimal(1), rounding=ROUND_HALF_UP)
-        given = -(-due // 100) * 100
+        given = (due / 100).to_integral_value(ROUND_CEILING) * 100
         change = () if given == due else (Tender(type="cash", amount=due - given, description="change"),)
         return (Tender(type="cash", amount=given), *change), (due - total).quantize(_CENT)
     kind = "swish" if total > 0 and share < 0.45 else "card"

@@ -31,8 +31,8 @@ class Till:
         return told
 
 
-def write_config(folder: Path, till: Till, engage: Mapping[str, object], *, rate: int, state: str) -> Path:
-    """Write `tillpost.toml` in `folder`, whose secrets lie in two files beside it; returns its path."""
+def write_config(folder: Path, till: Till, engage: Mapping[str, object], *, rate: int, name: str) -> Path:
+    """Write `NAME.toml` in `folder`, with state in `NAME-state` and secrets in two files; returns its path."""
     known = {"use": "known"}
     tables = {
         "source": {"use": "folder", "path": "inbox", "done": "inbox/done", "settle": "0s", "poll": "0.2s"},
@@ -73,11 +73,17 @@ def write_config(folder: Path, till: Till, engage: Mapping[str, object], *, rate
             "wait_max": "1s",
         },
     }
-    lines = ["# Written by `tillpost demo`.", "[tillpost]", f"state = {_toml(state)}", "", f"[pipelines.{PIPELINE}]"]
+    lines = [
+        "# Written by `tillpost demo`.",
+        "[tillpost]",
+        f"state = {_toml(f'{name}-state')}",
+        "",
+        f"[pipelines.{PIPELINE}]",
+    ]
     if till.anonymous is not None:
         lines.append(f"anonymous = {_toml(till.anonymous)}")
     lines += [f"{slot} = {_toml(value)}" for slot, value in tables.items()]
-    path = folder / f"{state}.toml"
+    path = folder / f"{name}.toml"
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -52,11 +53,13 @@ def play(script: Script, folder: Path, echo: Callable[[str], None]) -> Outcome:
             f"input: {script.title}: {read['accepted']} receipts in {len(script.files)} document(s), "
             f"{read['skipped']} skipped, {read['not_receipts']} records that are no receipts"
         )
-        config = write_config(folder, script.till, engage.ready, rate=script.rate, state="tillpost")
+        config = write_config(folder, script.till, engage.ready, rate=script.rate, name="tillpost")
         (folder / "inbox").mkdir()
         launcher = Launcher(config, PIPELINE)
         with launcher.run(folder) as line:
-            stage = _Stage(script.files, int(read["accepted"]), folder, engage, launcher, line, progress)
+            stage = _Stage(
+                script.files, int(read["accepted"]), int(read["held"]), folder, engage, launcher, line, progress
+            )
             began = time.time()
             stage.online()
             outage_from = time.time()
@@ -73,8 +76,15 @@ def play(script: Script, folder: Path, echo: Callable[[str], None]) -> Outcome:
 
 def _read_ahead(script: Script, folder: Path, engage: Engage) -> dict[str, Any]:
     """Read the input into a journal of its own: what there is to come, told by the line's own reader."""
-    config = write_config(folder, script.till, engage.ready, rate=script.rate, state="ahead")
-    return Launcher(config, PIPELINE).accept(script.files)
+    config = write_config(folder, script.till, engage.ready, rate=script.rate, name="ahead")
+    read = Launcher(config, PIPELINE).accept(script.files)
+    config.unlink()
+    shutil.rmtree(folder / "ahead-state")
+    if not read["accepted"]:
+        why = ", ".join(f"{count} times {reason!r}" for reason, count in read["reasons"].items()) or "it is empty"
+        hint = "; --anonymous KIND:VALUE names a contact for receipts without a customer" if read["skipped"] else ""
+        raise DemoFailed(f"there is no receipt to carry in {script.title}: {why}{hint}")
+    return read
 
 
 @attrs.define
@@ -83,6 +93,7 @@ class _Stage:
 
     files: Sequence[Path]
     expected: int
+    held: int
     folder: Path
     engage: Engage
     launcher: Launcher
@@ -130,7 +141,7 @@ class _Stage:
             counts = status["counts"]
             known = sum(counts.values()) - counts["skipped"]
             return (
-                known >= self.expected
+                known >= self.expected + self.held
                 and not any(counts[state] for state in _ON_THE_WAY)
                 and not status["contacts"]["pending"]
             )
