@@ -16,7 +16,7 @@ _KINDS = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sh
 _RSA = ("rsa-sha2-512", "rsa-sha2-256")
 
 
-class HostKeyChanged(Exception):  # noqa: N818 - what happened, in the words of ssh
+class HostKeyChanged(Exception):
     """The server showed another key than the trusted one."""
 
     def __init__(self, fingerprint: str) -> None:

@@ -1,0 +1,228 @@
+"""The fallback: contacts and receipts of an outage as Engage's import files. Contract, section 3."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from lxml import etree
+
+from tillpost import ConfigurationError, Context, Finding, hookimpl, simple
+from tillpost.model import Contact, Identifier, NotSpooled, Payload, SpoolBatch, Spooled, SpooledFile
+from tillpost_engage.filesettings import FileSettings
+from tillpost_engage.identifiers import CREATE_KEYS, is_usable, usable
+from tillpost_engage.schemas import contacts_schema, receipts_schema
+from tillpost_engage.writer import chunks, write_file
+from tillpost_engage.xmlnames import RECEIPTS_NAMESPACE, Cleaner, NoPlaceError, append, is_name
+
+_log = logging.getLogger(__name__)
+_TRANSACTION = f"{{{RECEIPTS_NAMESPACE}}}transaction"
+
+Transform = Callable[[etree._ElementTree], bytes]
+
+
+class EngageFiles:
+    """The hooks of the slot `fallback`. `transform` is the team's XSLT, if there is one."""
+
+    def __init__(self, settings: FileSettings, transform: Transform | None) -> None:
+        self._settings = settings
+        self._transform = transform
+        self._receipts_schema = receipts_schema()
+        self._contacts_schema = contacts_schema(
+            settings.contacts_namespace,
+            {
+                "contacts": settings.contacts_root,
+                "new": settings.contacts_new,
+                "updated": settings.contacts_updated,
+                "member": settings.contacts_member,
+            },
+        )
+
+    @hookimpl
+    def match_in_file(self, contact: Contact) -> Identifier | None:
+        """The contactId when it is known, else the first of `match_keys` that the contact has."""
+        if contact.contact_id:
+            return Identifier("contactId", contact.contact_id)
+        known = usable(contact)
+        return next((Identifier(kind, known[kind]) for kind in self._settings.match_keys if kind in known), None)
+
+    @hookimpl
+    def spool(self, batch: SpoolBatch) -> Spooled:
+        """Write the batch: contacts files first, then receipts files, one matchKeyType each."""
+        return _Batch(self._settings, batch, self._transform, self._contacts_schema, self._receipts_schema).write()
+
+
+class _Batch:
+    """One call of `spool`: numbers its files and gathers what no file can carry."""
+
+    def __init__(
+        self,
+        settings: FileSettings,
+        batch: SpoolBatch,
+        transform: Transform | None,
+        contacts_schema: etree.XMLSchema,
+        receipts_schema: etree.XMLSchema,
+    ) -> None:
+        self._settings = settings
+        self._batch = batch
+        self._transform = transform
+        self._contacts_schema = contacts_schema
+        self._receipts_schema = receipts_schema
+        self._cleaner = Cleaner()
+        self._refused: list[NotSpooled] = []
+        self._files: list[SpooledFile] = []
+        # Another machine, in the same second, may have a journal that counts alike.
+        self._token = secrets.token_hex(4)
+
+    def write(self) -> Spooled:
+        self._write_contacts()
+        self._write_receipts()
+        if self._cleaner.replaced:
+            count, sequence = self._cleaner.replaced, self._batch.sequence
+            _log.warning("batch %d: %d characters that XML forbids were replaced by U+FFFD", sequence, count)
+        return Spooled(files=tuple(self._files), refused=tuple(self._refused))
+
+    def _write_contacts(self) -> None:
+        settings = self._settings
+        made = {contact.key: fields for contact in self._batch.created if (fields := self._created(contact))}
+        changed = {contact.key: fields for contact in self._batch.updated if (fields := self._updated(contact))}
+        sized = [(1, f"n{key}") for key in made] + [(1, f"u{key}") for key in changed]
+        for run in chunks(sized, settings.max_contacts):
+            new = [made[name[1:]] for name in run if name[0] == "n"]
+            updated = [changed[name[1:]] for name in run if name[0] == "u"]
+            groups = [(settings.contacts_new, new), (settings.contacts_updated, updated)]
+            self._files.append(
+                write_file(
+                    self._path(settings.contacts_folder, "contacts"),
+                    "contacts",
+                    tuple(name[1:] for name in run),
+                    etree.QName(settings.contacts_namespace, settings.contacts_root),
+                    [(name, map(self._member, members)) for name, members in groups if members],
+                    self._contacts_schema,
+                    self._transform,
+                )
+            )
+
+    def _write_receipts(self) -> None:
+        payloads = {payload.receipt_id: payload for payload in self._batch.receipts}
+        by_kind: dict[str, list[tuple[int, str]]] = {}
+        for payload in payloads.values():
+            lines = len(payload.fields.get("items", ()))
+            if self._can_carry(payload, lines):
+                by_kind.setdefault(payload.match.kind, []).append((lines, payload.receipt_id))
+        for sized in by_kind.values():
+            for run in chunks(sized, self._settings.max_lines):
+                self._files.append(
+                    write_file(
+                        self._path(self._settings.receipts_folder, "transactions"),
+                        "receipts",
+                        run,
+                        etree.QName(RECEIPTS_NAMESPACE, "transactions"),
+                        [("", self._transactions(payloads, run))],
+                        self._receipts_schema,
+                        self._transform,
+                    )
+                )
+
+    def _can_carry(self, payload: Payload, lines: int) -> bool:
+        """Whether a file takes the receipt; else it is refused, alone, and its neighbours go on."""
+        reason = ""
+        if lines > self._settings.max_lines:
+            reason = f"it has {lines} lines, a file takes {self._settings.max_lines}"
+        else:
+            try:
+                element = _transaction(payload, Cleaner())
+                if not self._receipts_schema.validate(element):
+                    reason = f"not valid by receipts.xsd: {_where(self._receipts_schema)}"
+            except NoPlaceError as error:
+                reason = f"no place in a file: {error}"
+        if reason:
+            self._refused.append(NotSpooled(key=payload.receipt_id, reason=reason))
+        return not reason
+
+    def _transactions(self, payloads: dict[str, Payload], run: Sequence[str]) -> Iterator[etree._Element]:
+        for receipt_id in run:
+            yield _transaction(payloads[receipt_id], self._cleaner)
+
+    def _created(self, contact: Contact) -> dict[str, str] | None:
+        keys = {kind: value for kind, value in usable(contact).items() if kind in CREATE_KEYS}
+        if not keys:
+            self._refuse(contact, f"it has none of the keys Engage creates by ({', '.join(CREATE_KEYS)})")
+            return None
+        kind = {"contactType": self._settings.contact_type} if self._settings.contact_type else {}
+        return self._fields(contact, kind | dict(contact.attributes) | keys)
+
+    def _updated(self, contact: Contact) -> dict[str, str] | None:
+        changes = contact.changes()
+        if not changes:
+            return None  # only new information is sent
+        keys = usable(contact)
+        if not keys:
+            self._refuse(contact, "it has no identifier by which a file can name it")
+            return None
+        return self._fields(contact, changes | keys)
+
+    def _fields(self, contact: Contact, fields: dict[str, str]) -> dict[str, str] | None:
+        sent = {name: value for name, value in fields.items() if value.strip() and is_usable(name, value)}
+        odd = sum(not is_name(name) for name in sent)
+        if odd:
+            self._refuse(contact, f"{odd} of its attributes are called what no XML element can be called")
+            return None
+        return sent
+
+    def _refuse(self, contact: Contact, reason: str) -> None:
+        self._refused.append(NotSpooled(key=contact.key, reason=reason))
+
+    def _member(self, fields: dict[str, str]) -> etree._Element:
+        namespace = self._settings.contacts_namespace
+        member = etree.Element(f"{{{namespace}}}{self._settings.contacts_member}", nsmap={None: namespace})
+        append(member, namespace, fields, self._cleaner)
+        return member
+
+    def _path(self, folder: str, kind: str) -> Path:
+        number = f"{self._batch.sequence}{len(self._files):04d}-{self._token}"
+        return self._batch.folder / folder / f"{self._batch.stamp:%Y%m%d%H%M%S}_{number}_{kind}.xml"
+
+
+def _transaction(payload: Payload, cleaner: Cleaner) -> etree._Element:
+    element = etree.Element(_TRANSACTION, nsmap={None: RECEIPTS_NAMESPACE})
+    append(element, RECEIPTS_NAMESPACE, payload.fields, cleaner)
+    return element
+
+
+def _where(schema: etree.XMLSchema) -> str:
+    """The element the schema stumbled over. Its message would quote the value."""
+    entry = schema.error_log.last_error
+    path = entry.path if entry is not None and entry.path else ""
+    return path.replace("*", "").strip("/") or "unknown element"
+
+
+def _stylesheet(path: Path) -> Transform:
+    # A stylesheet of the team may read files beside it, and do nothing else.
+    access = etree.XSLTAccessControl(read_network=False, write_file=False, create_dir=False, write_network=False)
+    try:
+        sheet = etree.XSLT(etree.parse(path), access_control=access)
+    except (OSError, etree.XMLSyntaxError, etree.XSLTParseError) as error:
+        raise ConfigurationError(
+            Finding(
+                key="fallback.xslt",
+                message=f"{path} is no stylesheet that can be read ({type(error).__name__}).",
+                next_step="Try it with xsltproc, or leave xslt out.",
+            )
+        ) from None
+
+    def transform(tree: etree._ElementTree) -> bytes:
+        result: Any = sheet(tree)  # its bytes are what xsl:output says; the type stubs do not know that
+        return bytes(result)
+
+    return transform
+
+
+def _make(settings: FileSettings, _context: Context) -> EngageFiles:
+    return EngageFiles(settings, _stylesheet(settings.xslt) if settings.xslt else None)
+
+
+plugin = simple("import files of Voyado Engage", "fallback", FileSettings, _make)

@@ -1,0 +1,67 @@
+"""What can be set for the import files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import attrs
+
+from tillpost_engage.schemas import CONTACTS_NAMESPACE
+from tillpost_engage.xmlnames import is_name
+
+MOST = 20_000  # contacts, or lines of receipts, in one file (contract, section 3)
+
+MatchKey = Literal["externalId", "email", "mobilePhone", "socialSecurityNumber", "memberNumber"]
+
+
+def _count(_: object, field: attrs.Attribute[Any], value: int) -> None:
+    if not 0 < value <= MOST:
+        raise ValueError(f"{field.name} must be from 1 to {MOST}, the most Engage takes in a file")
+
+
+def _folder(_: object, field: attrs.Attribute[Any], value: str) -> None:
+    if not value or value in (".", "..") or any(c in "/\\" or c < " " for c in value):
+        raise ValueError(f"{field.name} must be the name of one folder")
+
+
+def _element(_: object, field: attrs.Attribute[Any], value: str) -> None:
+    if not is_name(value):
+        raise ValueError(f"{field.name} must be an XML element name")
+
+
+@attrs.frozen(kw_only=True)
+class FileSettings:
+    """The files of an outage.
+
+    max_lines, max_contacts: in one file. receipts_folder, contacts_folder: below the transfer's path.
+    match_keys: by which kind a file names a contact whose contactId is unknown, the first it has; memberNumber
+    last, because a contact that the contacts file makes gets its memberNumber only then.
+    contact_type: of contacts not named by contactId. contacts_*: the names of the contacts file, whose schema
+    the vendor does not publish. xslt: a stylesheet applied to every file last.
+    """
+
+    max_lines: int = attrs.field(default=MOST, validator=_count)
+    max_contacts: int = attrs.field(default=MOST, validator=_count)
+    receipts_folder: str = attrs.field(default="transactionImport", validator=_folder)
+    contacts_folder: str = attrs.field(default="contactImport", validator=_folder)
+    match_keys: tuple[MatchKey, ...] = attrs.field(
+        default=("externalId", "email", "mobilePhone", "socialSecurityNumber", "memberNumber")
+    )
+    contact_type: str = "Member"
+    contacts_namespace: str = attrs.field(default=CONTACTS_NAMESPACE)
+    contacts_root: str = attrs.field(default="contacts", validator=_element)
+    contacts_new: str = attrs.field(default="new", validator=_element)
+    contacts_updated: str = attrs.field(default="updated", validator=_element)
+    contacts_member: str = attrs.field(default="member", validator=_element)
+    xslt: Path | None = None
+
+    def __attrs_post_init__(self) -> None:
+        if not self.match_keys or len(set(self.match_keys)) != len(self.match_keys):
+            raise ValueError("match_keys must name at least one key, and none twice")
+        if not self.contacts_namespace or any(c <= " " for c in self.contacts_namespace):
+            raise ValueError("contacts_namespace must be a namespace URI")
+        if self.receipts_folder == self.contacts_folder:
+            raise ValueError("receipts_folder and contacts_folder must differ: contacts files go first")
+        if self.contacts_new == self.contacts_updated:
+            raise ValueError("contacts_new and contacts_updated must differ")

@@ -1,0 +1,56 @@
+"""Our schemas, and the check of a written file against one, in constant memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from xml.sax.saxutils import quoteattr
+
+from lxml import etree
+
+CONTACTS_NAMESPACE = "http://eClub.Schemas.ImportMember"
+
+
+class InvalidFileError(ValueError):
+    """A file we wrote is not what we meant to write: a fault of ours or of an XSLT. Names the line, no value."""
+
+
+def receipts_schema() -> etree.XMLSchema:
+    """The schema of a receipts file; also of a single `transaction` element."""
+    return etree.XMLSchema(etree.fromstring(_source("receipts.xsd")))
+
+
+def contacts_schema(namespace: str, names: Mapping[str, str]) -> etree.XMLSchema:
+    """The schema of a contacts file under the names that are set: name in the package → name in the file."""
+    text = _source("contacts.xsd").decode()
+    text = text.replace(f'"{CONTACTS_NAMESPACE}"', quoteattr(namespace))
+    for plain, chosen in names.items():
+        text = text.replace(f'<xs:element name="{plain}"', f'<xs:element name="\0{chosen}"')
+    return etree.XMLSchema(etree.fromstring(text.replace("\0", "").encode()))
+
+
+def check_file(path: Path, schema: etree.XMLSchema | None) -> None:
+    """Read the file once, by the schema if there is one. Raises InvalidFileError."""
+    try:
+        with path.open("rb") as file:
+            events = etree.iterparse(
+                file, events=("end",), schema=schema, resolve_entities=False, no_network=True, huge_tree=True
+            )
+            for _, element in events:
+                parent = element.getparent()
+                if parent is not None and _depth(element) <= 2:
+                    element.clear()
+                    while element.getprevious() is not None:
+                        del parent[0]
+    except etree.XMLSyntaxError as error:
+        line = error.position[0] if error.position else 0
+        raise InvalidFileError(f"{path.name}: not valid at line {line}") from None
+
+
+def _depth(element: etree._Element) -> int:
+    return sum(1 for _ in element.iterancestors())
+
+
+def _source(name: str) -> bytes:
+    return (files("tillpost_engage") / "xsd" / name).read_bytes()
