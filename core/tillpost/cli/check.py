@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import sys
+from random import SystemRandom
 from typing import Any
 
 import attrs
 import click
 
-from tillpost.cli.opened import as_json, lines, say
+from tillpost.cli.opened import as_json, say
+from tillpost.clock import SystemClock
 from tillpost.compose.config import Config, examine
-from tillpost.errors import ConfigurationError, Finding
+from tillpost.compose.pipeline import compose, rehearse
+from tillpost.errors import Finding
+from tillpost.flow.budget import Budgets
 from tillpost.model import Delivered
 
 
@@ -29,11 +33,10 @@ def command(file: Any, offline: bool, as_json: bool) -> None:
       tillpost --config shop.toml check --offline --json
     """
     config, findings = examine(file)
-    if config is not None and not any(finding.level == "error" for finding in findings):
-        try:
-            findings += _compose(config, offline)
-        except ConfigurationError as error:
-            findings += error.findings
+    if config is not None:
+        findings += rehearse(config)
+    if config is not None and not offline and not any(finding.level == "error" for finding in findings):
+        findings += _reach(config)
     for finding in findings:
         say(attrs.asdict(finding)) if as_json else click.echo(str(finding), err=True)
     if not findings and not as_json:
@@ -42,20 +45,21 @@ def command(file: Any, offline: bool, as_json: bool) -> None:
     sys.exit(78 if findings else 0)
 
 
-def _compose(config: Config, offline: bool) -> list[Finding]:
+def _reach(config: Config) -> list[Finding]:
     findings = []
-    with lines(config, list(config.pipelines)) as made:
-        for line in [] if offline else made:
-            outcome = line.hooks.probe()
-            if not isinstance(outcome, Delivered):
-                key = f"pipelines.{line.name}.transport"
-                findings.append(
-                    Finding(
-                        file=config.shown,
-                        line=config.lines.at(("pipelines", line.name, "transport")),
-                        key=key,
-                        message=f"the far side cannot be used: {outcome.reason}.",
-                        next_step="Check the address and the key, or use --offline.",
-                    )
+    budgets = Budgets()
+    for pipeline in config.pipelines:
+        made = compose(config, pipeline, clock=SystemClock(), random=SystemRandom(), budget=budgets)
+        outcome = made.hooks.probe()
+        if not isinstance(outcome, Delivered):
+            path = ("pipelines", pipeline.name, "transport")
+            findings.append(
+                Finding(
+                    file=config.shown,
+                    line=config.lines.at(path),
+                    key=".".join(path),
+                    message=f"the far side cannot be used: {outcome.reason}.",
+                    next_step="Check the address, the key and the network, or use --offline.",
                 )
+            )
     return findings

@@ -51,7 +51,7 @@ def command(
                 events += [each | {"contact": known.key} for each in journal.contacts.life(entry.contact)]
             answer["events"] = [
                 each | {"at": when(each["at"]), "detail": json.loads(each["detail"])}
-                for each in sorted(events, key=lambda each: float(each["at"]))
+                for each in sorted(events, key=lambda each: int(each["seq"]))
             ]
             say(answer) if as_json else _print(answer)
 

@@ -160,5 +160,6 @@ class Contacts:
 
     def life(self, key: str) -> list[dict[str, Any]]:
         """The events of a contact, oldest first."""
-        rows = self._store.read("SELECT at, step, what, detail FROM events WHERE contact = ? ORDER BY seq", (key,))
-        return [{"at": at, "step": step, "what": what, "detail": detail} for at, step, what, detail in rows]
+        rows = self._store.read("SELECT seq, at, step, what, detail FROM events WHERE contact = ? ORDER BY seq", (key,))
+        names = ("seq", "at", "step", "what", "detail")
+        return [dict(zip(names, row, strict=True)) for row in rows]

@@ -236,8 +236,9 @@ class Receipts:
 
     def life(self, seq: int) -> list[dict[str, Any]]:
         """The events of a receipt, oldest first."""
-        rows = self._store.read("SELECT at, step, what, detail FROM events WHERE receipt = ? ORDER BY seq", (seq,))
-        return [{"at": at, "step": step, "what": what, "detail": detail} for at, step, what, detail in rows]
+        rows = self._store.read("SELECT seq, at, step, what, detail FROM events WHERE receipt = ? ORDER BY seq", (seq,))
+        names = ("seq", "at", "step", "what", "detail")
+        return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 def apply_move(connection: apsw.Connection, seq: int, move: Move, now: float, step: str) -> None:

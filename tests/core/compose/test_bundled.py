@@ -23,8 +23,7 @@ def example(monkeypatch: pytest.MonkeyPatch) -> str:
     found = re.search(r"```toml\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.S)
     assert found is not None
     key = Ed25519PrivateKey.generate().public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
-    # The trial's fallback, so that this does not hang on the XML files' own needs.
-    return found[1].replace("ssh-ed25519 AAAA…", key).replace('"engage-xml"', '"trial-file"')
+    return found[1].replace("ssh-ed25519 AAAA…", key)
 
 
 def _check(folder: Path, text: str) -> list[Finding]:

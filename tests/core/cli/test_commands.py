@@ -1,0 +1,138 @@
+"""The commands a person uses on a journal, without a far side."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from tests.core.journal.test_journal import receipt
+from tillpost.cli import cli
+from tillpost.errors import UsageError
+from tillpost.model.receipt_json import dumps
+
+CONFIG = """\
+[pipelines.shop]
+adapter   = { use = "receipts" }
+resolve   = [ { use = "known" }, { use = "engage" } ]
+map       = { use = "engage" }
+transport = { use = "engage", url = "http://127.0.0.1:9", api_key = { env = "ENGAGE_API_KEY" } }
+"""
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    file = tmp_path / "tillpost.toml"
+    file.write_text(CONFIG)
+    lines = [dumps(receipt(number="1")), b'{"broken": ', dumps(receipt(number="2")), dumps(receipt("3", customer=None))]
+    (tmp_path / "day.jsonl").write_bytes(b"\n".join(lines))
+    return file
+
+
+def call(shop: Path, *words: str) -> Result:
+    return CliRunner().invoke(cli, ["--config", str(shop), *words], env={"ENGAGE_API_KEY": "k"})
+
+
+def objects(result: Result) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_accept_counts_what_it_took_and_exits_1_when_something_is_held(shop: Path) -> None:
+    result = call(shop, "accept", str(shop.parent / "day.jsonl"), "--json")
+    (answer,) = objects(result)
+    assert result.exit_code == 1
+    assert (answer["accepted"], answer["held"], answer["skipped"]) == (2, 1, 1)
+    again = call(shop, "accept", str(shop.parent / "day.jsonl"), "--json")
+    (answer,) = objects(again)
+    assert (answer["accepted"], answer["held"], answer["duplicates"]) == (0, 0, 4)
+
+
+def test_receipt_finds_by_id_and_by_number_and_store(shop: Path) -> None:
+    call(shop, "accept", str(shop.parent / "day.jsonl"))
+    (by_id,) = objects(call(shop, "receipt", receipt(number="2").id, "--json"))
+    (by_number,) = objects(call(shop, "receipt", "--number", "2", "--store", "12", "--json"))
+    assert by_id == by_number
+    assert [event["what"] for event in by_id["events"]] == ["first seen", "accepted"]
+    assert "4711" not in json.dumps(by_id)
+
+
+def test_an_unknown_receipt_is_wrong_usage(shop: Path) -> None:
+    assert isinstance(call(shop, "receipt", "nothing").exception, UsageError)
+
+
+def test_held_is_listed_shown_and_dropped_with_a_reason(shop: Path) -> None:
+    call(shop, "accept", str(shop.parent / "day.jsonl"))
+    listed = call(shop, "held", "list", "--json")
+    (held,) = objects(listed)
+    assert listed.exit_code == 1
+    assert "2" in held["place"]
+    assert '{"broken":' in call(shop, "held", "show", held["id"]).stdout
+    assert call(shop, "held", "drop", held["id"], "--reason", "typed by hand").exit_code == 0
+    assert call(shop, "held", "list").exit_code == 0
+    (dropped,) = objects(call(shop, "receipts", "--json", "--state", "skipped", "--limit", "1"))
+    assert dropped["reason"] == "dropped: typed by hand"
+
+
+def test_a_broken_record_that_still_cannot_be_read_stays_held(shop: Path) -> None:
+    call(shop, "accept", str(shop.parent / "day.jsonl"))
+    (held,) = objects(call(shop, "held", "list", "--json"))
+    assert call(shop, "held", "retry", held["id"]).exception is not None
+    assert len(objects(call(shop, "held", "list", "--json"))) == 1
+
+
+def test_another_receipt_under_a_known_id_is_held_with_the_difference(shop: Path) -> None:
+    call(shop, "accept", str(shop.parent / "day.jsonl"))
+    (shop.parent / "other.jsonl").write_bytes(dumps(receipt(number="1", price="12.00")))
+    assert call(shop, "accept", str(shop.parent / "other.jsonl")).exit_code == 1
+    reasons = [held["reason"] for held in objects(call(shop, "held", "list", "--json"))]
+    assert any("12.00" in reason for reason in reasons)
+
+
+def test_status_tells_counts_and_works_when_a_plugin_is_missing(shop: Path) -> None:
+    call(shop, "accept", str(shop.parent / "day.jsonl"))
+    shop.write_text(CONFIG.replace('use = "receipts"', 'use = "gone"'))
+    result = call(shop, "status", "--json")
+    stand = objects(result)[0]["pipelines"]["shop"]
+    assert stand["counts"]["accepted"] == 2
+    assert stand["counts"]["held"] == 1
+    assert stand["skipped"] == {"no customer": 1}
+    assert result.exit_code == 1
+
+
+def test_receipts_sum_to_what_the_till_said(shop: Path) -> None:
+    call(shop, "accept", str(shop.parent / "day.jsonl"))
+    rows = objects(call(shop, "receipts", "--json", "--state", "accepted"))
+    assert sum(Decimal(row["total"]) for row in rows) == Decimal("20.00")
+
+
+def test_init_writes_a_configuration_that_check_reads_and_never_overwrites(tmp_path: Path) -> None:
+    file = tmp_path / "tillpost.toml"
+    assert call(file, "init").exit_code == 0
+    assert isinstance(call(file, "init").exception, UsageError)
+    text = file.read_text().replace("ssh-ed25519 REPLACE", HOST_KEY)
+    file.write_text(text)
+    result = CliRunner().invoke(
+        cli, ["--config", str(file), "check", "--offline"], env={"ENGAGE_API_KEY": "k", "SFTP_PASSWORD": "p"}
+    )
+    assert result.exit_code == 0, result.output
+
+
+HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICWKN44Wd0qoYUFm2oDJvhJzKNj/72JvYhnpkL8PxNFi"
+
+
+def test_hostile_text_reaches_the_terminal_harmless(shop: Path) -> None:
+    (shop.parent / "evil.jsonl").write_bytes(dumps(receipt(number="\x1b[31mred")))
+    call(shop, "accept", str(shop.parent / "evil.jsonl"))
+    for words in (["receipts"], ["receipt", "--number", "\x1b[31mred"], ["held", "list"]):
+        assert "\x1b[31m" not in call(shop, *words).output
+
+
+def test_plugins_are_listed_with_their_slots() -> None:
+    result = CliRunner().invoke(cli, ["plugins", "--json"])
+    names = {info["name"]: info for info in objects(result)}
+    assert result.exit_code == 0, result.output
+    assert {"engage", "engage-xml", "folder", "known", "poslog", "receipts", "sftp"} <= names.keys()
