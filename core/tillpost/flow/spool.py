@@ -24,7 +24,13 @@ def spool(line: Line) -> int:
         return 0
     attempts = 0 if line.gate.tenant.state == FILE_MODE else line.retry.attempts
     written, last = 0, 0
-    while entries := line.journal.receipts.open_after(last, attempts, CHUNK):
+    more = True
+    while more:
+        entries = line.journal.receipts.open_after(last, attempts, CHUNK)
+        if not entries:
+            break
+        # What arrives meanwhile waits for the next round, or each would get a file of its own.
+        more = len(entries) == CHUNK
         last = entries[-1].seq
         mine = line.claims.take((entry.seq for entry in entries), CHUNK)
         try:
