@@ -1,0 +1,192 @@
+"""JSON lines and arrays, good and bad, and 2,000 baskets of real size."""
+
+import gzip
+import importlib.util
+import json
+import os
+import random
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import tillpost_receipts
+from tillpost import Context, DocumentError, Use
+from tillpost.clock import SystemClock
+from tillpost.model import Broken, Document, Found, LineKind, Parsed
+from tillpost_receipts.settings import Settings
+
+Parse = Callable[..., list[Parsed]]
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def parse(tmp_path: Path) -> Parse:
+    def run(content: bytes, **settings: Any) -> list[Parsed]:
+        context = Context(
+            pipeline="p",
+            folder=tmp_path,
+            state=tmp_path,
+            clock=SystemClock(),
+            random=random.Random(1),
+            budget=lambda *_: pytest.fail("an adapter needs no budget"),
+        )
+        [adapter] = tillpost_receipts.plugin.build([Use("adapter", Settings(**settings))], context)
+        return list(adapter.parse_receipts(Document.from_bytes("r.jsonl", content)))  # type: ignore[attr-defined]
+
+    return run
+
+
+def receipt(number: str = "1", **changes: Any) -> dict[str, Any]:
+    return {
+        "number": number,
+        "created": "2026-03-14T10:00:00+01:00",
+        "business_date": "2026-03-14",
+        "store": "600",
+        "till": "2",
+        "currency": "SEK",
+        "total": "49.50",
+        "lines": [{"kind": "purchase", "sku": "A", "quantity": "1", "paid": "49.50", "article_name": "Mjölk"}],
+        "tenders": [{"type": "card", "amount": "49.50"}],
+    } | changes
+
+
+def written(*values: Any, **changes: Any) -> bytes:
+    return "\n".join(json.dumps(value, ensure_ascii=False) for value in values).encode()
+
+
+def found(parsed: Parsed) -> Found:
+    assert isinstance(parsed, Found), parsed
+    return parsed
+
+
+def test_a_receipt_a_line(parse: Parse) -> None:
+    first, second = parse(written(receipt("1"), receipt("2", total="49.50")) + b"\n\n")
+    assert found(first).receipt.id == "600_2_2026-03-14_1"
+    assert found(second).receipt.total == Decimal("49.50")
+    assert found(second).receipt.raw.place == "line 2"
+    assert found(second).receipt.raw.document == "r.jsonl"
+    assert json.loads(found(second).raw) == receipt("2")
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_line(parse: Parse) -> None:
+    [only] = parse(b"\xef\xbb\xbf" + written(receipt()))
+    assert found(only).receipt.lines[0].article_name == "Mjölk"
+
+
+def test_an_id_that_is_given_stays(parse: Parse) -> None:
+    [only] = parse(written(receipt(id="mine")))
+    assert found(only).receipt.id == "mine"
+
+
+@pytest.mark.parametrize(
+    ("bad", "reason"),
+    [
+        (b"{", "must be JSON"),
+        (written(receipt("2", total="50.00")), "the lines sum to the total (off by -0.50)"),
+        (written(receipt("2", currncy="SEK")), "did you mean 'currency'?"),
+        (written(receipt("2")).replace(b'"49.50"', b"NaN", 1), "NaN"),
+        (written(receipt("2")).replace(b'"till"', b'"store"', 1), "'store' twice"),
+        (b"[" * 50_000, "nested too deep"),
+        (b"\xe5\xe4\xf6", "JSON is UTF-8"),
+        (b"7", "must be an object"),
+    ],
+)
+def test_a_bad_line_is_held_with_its_number_and_the_others_go_on(parse: Parse, bad: bytes, reason: str) -> None:
+    first, broken, last = parse(b"\n".join([written(receipt("1")), bad, written(receipt("3"))]))
+    assert found(first).receipt.number == "1"
+    assert found(last).receipt.number == "3"
+    assert isinstance(broken, Broken)
+    assert broken.place == "line 2"
+    assert reason in broken.reason
+    assert broken.reason.startswith("line 2")
+    assert broken.raw == bad
+
+
+def test_number_and_store_of_a_bad_line_are_told(parse: Parse) -> None:
+    [broken] = parse(written(receipt("17", total="1")))
+    assert isinstance(broken, Broken)
+    assert (broken.number, broken.store) == ("17", "600")
+
+
+@pytest.mark.parametrize("character", ["\\u000b", "\\ud800", "\\ufffe", "\\u0000"])
+def test_control_characters_are_taken_out_and_flagged(parse: Parse, character: str) -> None:
+    line = written(receipt()).replace("ö".encode(), character.encode())
+    [only] = parse(line)
+    assert found(only).receipt.lines[0].article_name == "Mjlk"
+    assert found(only).receipt.flags == ("control-characters",)
+    assert found(only).raw == line
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+def test_an_array(parse: Parse, indent: int | None) -> None:
+    content = json.dumps([receipt("1"), receipt("2", total="9"), receipt("3")], indent=indent).encode()
+    first, broken, last = parse(content)
+    assert found(first).receipt.number == "1"
+    assert isinstance(broken, Broken)
+    assert found(last).receipt.number == "3"
+    if indent:
+        line = int(broken.place.removeprefix("line "))
+        assert content.decode().splitlines()[line - 1].strip() == "{"
+        assert '"number": "2"' in content.decode().splitlines()[line]
+    assert parse(b" [ ] ") == []
+    assert parse(b"") == []
+
+
+@pytest.mark.parametrize("end", [b"", b",", b", {", b"] 7", b" {}]"])
+def test_what_stood_before_a_fault_in_an_array_stands(parse: Parse, end: bytes, tmp_path: Path) -> None:
+    from tillpost.model import receipt_id
+    from tillpost_receipts.parse import parse as parse_document
+
+    document = Document.from_bytes("r.json", b"[" + written(receipt("1")) + end)
+    records = parse_document(document, receipt_id, 10**6)
+    assert found(next(records)).receipt.number == "1"
+    with pytest.raises(DocumentError, match="line 1"):
+        next(records)
+
+
+def test_utf_16_and_records_beyond_measure_are_document_errors(parse: Parse) -> None:
+    with pytest.raises(DocumentError, match="UTF-16"):
+        parse(json.dumps(receipt()).encode("utf-16"))
+    with pytest.raises(DocumentError, match="line 1: the record is larger than 2000 bytes"):
+        parse(written(receipt(extra={"a": "x" * 2000})), largest=2000)
+    with pytest.raises(DocumentError, match="an array of more than 2000 bytes"):
+        parse(b"[" + written(receipt(extra={"a": "x" * 2000})) + b"]", largest=2000)
+
+
+def test_fifty_thousand_lines_in_one_receipt(parse: Parse) -> None:
+    line = {"kind": "purchase", "sku": "A", "quantity": 1, "paid": "0.01"}
+    big = receipt(total="500.00", lines=[line] * 50_000, tenders=[{"type": "cash", "amount": 500}])
+    [only] = parse(written(big))
+    assert len(found(only).receipt.lines) == 50_000
+
+
+def test_two_thousand_baskets_are_all_found(parse: Parse) -> None:
+    path = ROOT.parent / "shared" / "pos-data" / "completejourney" / "receipts-small.jsonl.gz"
+    if not path.exists():
+        if os.environ.get("CI"):
+            pytest.fail(f"{path.name} must be there in CI")
+        pytest.skip("the baskets are not on this machine (../shared/pos-data)")
+    # tests/ is no package; the script is loaded from its file.
+    spec = importlib.util.spec_from_file_location("completejourney", ROOT / "tests" / "support" / "completejourney.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    parsed = parse("\n".join(module.receipts(path)).encode())
+
+    with gzip.open(path, "rt") as file:
+        baskets = [json.loads(line) for line in file]
+    receipts = [found(record).receipt for record in parsed]
+    assert len(receipts) == len(baskets) == 2000
+    assert len({made.id for made in receipts}) == 2000
+    paid = sum(Decimal(line["sales_value"]) for basket in baskets for line in basket["lines"])
+    assert sum(made.total for made in receipts) == paid > 0
+    households = {f"household-{basket['household_id']}" for basket in baskets}
+    assert {made.customer.identifiers[0].value for made in receipts if made.customer} == households
+    odd = sum(line["quantity"] <= 0 for basket in baskets for line in basket["lines"])
+    lines = [line for made in receipts for line in made.lines]
+    assert sum(line.kind is LineKind.ADJUSTMENT for line in lines) == odd > 0
+    assert len(lines) == 18515
