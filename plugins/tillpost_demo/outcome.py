@@ -15,7 +15,7 @@ class Outcome:
     """The end of the story. Times are seconds of the wall clock since the epoch.
 
     receipts and files: rows of `tillpost receipts` and `tillpost spool`. skipped: sales that were not to be
-    sent; not_receipts: records that never were one; reasons: why, reason → count, of both.
+    sent. arrivals: when the sandbox got each receipt it holds, and by which route. not_receipts: records that never were one; reasons: why, reason → count, of both.
     """
 
     title: str
@@ -24,6 +24,7 @@ class Outcome:
     outage_to: float
     ended: float
     receipts: tuple[Mapping[str, Any], ...]
+    arrivals: tuple[tuple[str, str], ...]
     files: tuple[Mapping[str, Any], ...]
     documents: int
     skipped: int

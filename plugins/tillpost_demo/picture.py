@@ -42,10 +42,9 @@ class _Picture:
         self._outcome = outcome
         rows = [row for row in outcome.receipts if row["state"] != "skipped"]
         self._accepted = sorted(at for row in rows if (at := moment(row["accepted_at"])) is not None)
-        self._delivered = {
-            route: sorted(
-                at for row in rows if row["route"] == route and (at := moment(row["delivered_at"])) is not None
-            )
+        # As the sandbox saw them, by its own clock: the picture shows what is there, not what was claimed.
+        self._arrived = {
+            route: sorted(at for came, by in outcome.arrivals if by == route and (at := moment(came)) is not None)
             for route in ("api", "file")
         }
         self._files = sorted(outcome.files, key=lambda row: (moment(row["written_at"]) or 0, row["name"]))
@@ -81,11 +80,11 @@ class _Picture:
         width = self._span / _BINS
         stacks = [[0, 0] for _ in range(_BINS)]
         for index, route in enumerate(("api", "file")):
-            for at in self._delivered[route]:
+            for at in self._arrived[route]:
                 stacks[min(int(max(at - self._began, 0) / width), _BINS - 1)][index] += 1
         most = max(max(map(sum, stacks)), 1)
         base = _BARS_TOP + _BARS_HEIGHT
-        parts = self._scale("receipts delivered", _BARS_TOP, _BARS_HEIGHT, most)
+        parts = self._scale("receipts arriving at Engage", _BARS_TOP, _BARS_HEIGHT, most)
         across = (_WIDTH - _LEFT - _RIGHT) / _BINS
         for number, stack in enumerate(stacks):
             top = float(base)
@@ -130,10 +129,10 @@ class _Picture:
         return parts
 
     def _curves(self) -> list[str]:
-        delivered = self._delivered["api"] + self._delivered["file"]
+        arrived = self._arrived["api"] + self._arrived["file"]
         most = max(len(self._accepted), 1)
-        parts = self._scale("in all: accepted, delivered", self._curve_top, _CURVE_HEIGHT, most)
-        for name, times in (("accepted", self._accepted), ("delivered", delivered)):
+        parts = self._scale("in all: accepted by Tillpost, arrived at Engage", self._curve_top, _CURVE_HEIGHT, most)
+        for name, times in (("accepted", self._accepted), ("arrived", arrived)):
             parts.append(f'<path class="{name}" d="{self._stairs(_steps(times), most)}"/>')
         return parts
 

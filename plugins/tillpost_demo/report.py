@@ -15,7 +15,7 @@ _LEGEND = (
     ("file", "by file"),
     ("contacts", "contacts file"),
     ("faint", "accepted"),
-    ("delivered", "delivered"),
+    ("arrived", "arrived"),
     ("outage", "the API is away"),
 )
 _MOST_LISTED = 50  # receipts of one kind of trouble; the journal has the rest

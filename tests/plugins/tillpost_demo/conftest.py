@@ -41,7 +41,7 @@ def stored(accepted: Rows) -> Rows:
     """The same receipts as the sandbox lists them."""
     return [
         {"uniqueReceiptId": row["id"], "status": "imported", "currency": row["currency"],
-         "totalGrossPrice": row["total"], "route": row["route"]}
+         "totalGrossPrice": row["total"], "route": row["route"], "receivedAt": row["delivered_at"]}
         for row in accepted
     ]  # fmt: skip
 
@@ -61,6 +61,7 @@ def outcome(accepted: Rows, stored: Rows) -> Outcome:
         outage_to=BEGAN + 9,
         ended=BEGAN + 14,
         receipts=tuple(accepted),
+        arrivals=tuple((row["receivedAt"], row["route"]) for row in stored),
         files=tuple(files),
         documents=12,
         skipped=4,

@@ -43,7 +43,7 @@ def test_the_page_begins_with_the_verdict_and_draws_every_route(outcome: Outcome
     tags = _Page(page).tags
     assert page.index("PROVEN: 60 receipts") < page.index("<svg")
     classes = [attributes.get("class") for tag, attributes in tags if tag in ("rect", "circle", "path")]
-    for drawn in ("api", "file", "contacts", "outage", "accepted", "delivered"):
+    for drawn in ("api", "file", "contacts", "outage", "accepted", "arrived"):
         assert drawn in classes
 
 
@@ -92,7 +92,7 @@ def test_a_day_that_failed_says_which_receipt(outcome: Outcome) -> None:
 
 
 def test_a_day_without_files_and_without_deliveries_can_be_drawn(outcome: Outcome) -> None:
-    page = render(attrs.evolve(outcome, receipts=(), files=(), reasons={}, verdict=judge([], [])))
+    page = render(attrs.evolve(outcome, receipts=(), arrivals=(), files=(), reasons={}, verdict=judge([], [])))
     assert "none" in page
     _Page(page)
 
