@@ -1,0 +1,86 @@
+"""The docs say what the code says: hooks, errors and states, in both directions."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from enum import StrEnum
+from pathlib import Path
+
+import pytest
+
+from tillpost import errors
+from tillpost.compose.pipeline import HOOKS
+from tillpost.flow.outage import STATES
+from tillpost.hookspecs import Hooks
+from tillpost.journal import MOVES, FileState, State
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def _headings(page: str) -> list[str]:
+    return re.findall(r"^## `([^`]+)`$", (DOCS / page).read_text(encoding="utf-8"), re.M)
+
+
+def _section(page: str, heading: str) -> str:
+    text = (DOCS / page).read_text(encoding="utf-8")
+    found = re.search(rf"^## {re.escape(heading)}$(.*?)(?=^## |\Z)", text, re.M | re.S)
+    assert found is not None, f"{page} has no heading {heading}"
+    return found[1]
+
+
+def _signatures() -> dict[str, str]:
+    """Hook → its name with its arguments, in the order of hookspecs.py."""
+    return {
+        name: f"{name}({', '.join(list(inspect.signature(hook).parameters)[1:])})"
+        for name, hook in vars(Hooks).items()
+        if inspect.isfunction(hook)
+    }
+
+
+def test_every_hook_stands_in_order_with_its_exact_arguments() -> None:
+    assert _headings("hooks.md") == list(_signatures().values())
+
+
+@pytest.mark.parametrize("slot", HOOKS)
+def test_a_hook_names_its_slot_and_whether_the_slot_needs_it(slot: str) -> None:
+    needed, optional = HOOKS[slot]
+    for hook in (*needed, *optional):
+        said = "needed" if hook in needed else "optional"
+        assert f"Slot `{slot}`, {said}." in _section("hooks.md", f"`{_signatures()[hook]}`")
+
+
+def test_every_error_stands_in_order_with_its_base() -> None:
+    classes = [
+        each for each in vars(errors).values() if isinstance(each, type) and issubclass(each, errors.TillpostError)
+    ]
+    assert _headings("errors.md") == [each.__name__ for each in classes]
+    for each in classes[1:]:
+        assert f"A `{each.__bases__[0].__name__}`." in _section("errors.md", f"`{each.__name__}`")
+
+
+def _drawing(heading: str) -> set[tuple[str, str]]:
+    """The arrows of the state diagram below a heading, aliases spelt out."""
+    block = re.search(r"^```mermaid\nstateDiagram-v2\n(.*?)^```$", _section("states.md", heading), re.M | re.S)
+    assert block is not None, heading
+    aliases = {short: name for name, short in re.findall(r'state "([^"]+)" as (\w+)', block[1])}
+    arrows = re.findall(r"^\s*(\S+) --> ([^\s:]+)", block[1], re.M)
+    return {(aliases.get(old, old), aliases.get(new, new)) for old, new in arrows if "[*]" not in (old, new)}
+
+
+def _rows(heading: str) -> list[str]:
+    return re.findall(r"^\| `([^`]+)` \|", _section("states.md", heading), re.M)
+
+
+def test_the_drawing_of_receipts_has_the_allowed_moves_and_no_other() -> None:
+    assert _drawing("Receipt") == {(old, new) for old, moves in MOVES.items() for new in moves}
+
+
+@pytest.mark.parametrize(("heading", "states"), [("Receipt", State), ("File", FileState)])
+def test_the_table_of_states_is_whole(heading: str, states: type[StrEnum]) -> None:
+    assert _rows(heading) == [str(state) for state in states]
+
+
+def test_the_tenant_stands_with_every_state_in_table_and_drawing() -> None:
+    assert tuple(_rows("Tenant")) == STATES
+    assert {state for arrow in _drawing("Tenant") for state in arrow} == set(STATES)

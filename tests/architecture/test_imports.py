@@ -1,0 +1,179 @@
+"""Imports go down only, and each library stays in the place that is meant for it."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import attrs
+import pytest
+
+ROOT = Path(__file__).parents[2]
+CORE = ROOT / "core" / "tillpost"
+PLUGINS = ROOT / "plugins"
+
+LAYERS = (
+    {"errors"},
+    {"model", "clock"},
+    {"hookspecs", "plugin"},
+    {""},  # `tillpost` itself: the public names
+    {"journal"},
+    {"flow"},
+    {"compose"},
+    {"cli", "testing"},
+    {"__main__"},
+)
+"""The parts of the core, lowest first; a part imports itself and those of lower layers."""
+
+LIBRARIES = {
+    "pluggy": {"hookspecs", "compose"},
+    "click": {"cli"},
+    "apsw": {"journal"},
+    "sqlite3": {"journal"},
+    "cattrs": {"compose"},
+    "urllib3": set[str](),
+    "lxml": set[str](),
+    "asyncssh": set[str](),
+}
+"""Library → the parts of the core that may import it; none: plugins only."""
+PLUGIN_LIBRARIES = {"urllib3", "lxml", "asyncssh"}
+
+
+@attrs.frozen
+class Import:
+    """One imported module; `lazy` when it is inside a function or for type checking only."""
+
+    module: str
+    lazy: bool
+    place: str
+
+
+def _imports(path: Path) -> list[Import]:
+    return list(_walk(ast.parse(path.read_text(encoding="utf-8")), False, path))
+
+
+def _walk(node: ast.AST, lazy: bool, path: Path) -> Iterator[Import]:
+    for child in ast.iter_child_nodes(node):
+        place = f"{path.relative_to(ROOT)}:{getattr(child, 'lineno', 0)}"
+        if isinstance(child, ast.Import):
+            yield from (Import(alias.name, lazy, place) for alias in child.names)
+        elif isinstance(child, ast.ImportFrom):
+            assert child.level == 0, f"{place}: imports are absolute"
+            module = child.module or ""
+            yield from (
+                Import(f"{module}.{alias.name}" if _is_module(f"{module}.{alias.name}") else module, lazy, place)
+                for alias in child.names
+            )
+        else:
+            checking = isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING"
+            inside = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+            yield from _walk(child, lazy or checking or inside, path)
+
+
+def _is_module(name: str) -> bool:
+    """Whether the dotted name is a module of ours (`from tillpost import model` imports one, not a value)."""
+    parts = name.split(".")
+    return any(
+        (base.joinpath(*parts)).with_suffix(".py").is_file() or base.joinpath(*parts, "__init__.py").is_file()
+        for base in (ROOT / "core", PLUGINS)
+    )
+
+
+def _module(path: Path, base: Path) -> str:
+    parts = path.relative_to(base).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def _part(module: str) -> str:
+    """`tillpost.journal.store` → `journal`; `tillpost` → ``."""
+    return module.split(".")[1] if "." in module else ""
+
+
+def _layer(part: str) -> int:
+    found = [number for number, parts in enumerate(LAYERS) if part in parts]
+    assert found, f"core/tillpost/{part} has no layer in this test"
+    return found[0]
+
+
+CORE_FILES = sorted(CORE.rglob("*.py"))
+PLUGIN_FILES = sorted(PLUGINS.rglob("*.py"))
+
+
+def test_there_is_something_to_look_at() -> None:
+    assert len(CORE_FILES) > 40
+    assert len(PLUGIN_FILES) > 60
+
+
+@pytest.mark.parametrize("path", CORE_FILES, ids=lambda path: str(path.relative_to(CORE)))
+def test_the_core_imports_itself_and_lower_layers_only(path: Path) -> None:
+    own = _part(_module(path, ROOT / "core"))
+    for imported in _imports(path):
+        assert not imported.module.startswith("tillpost_"), f"{imported.place}: the core imports no plugin"
+        if imported.module.split(".")[0] == "tillpost":
+            part = _part(imported.module)
+            assert part == own or _layer(part) < _layer(own), f"{imported.place}: {own} must not import {part}"
+
+
+@pytest.mark.parametrize("path", PLUGIN_FILES, ids=lambda path: str(path.relative_to(PLUGINS)))
+def test_a_plugin_imports_public_names_and_no_other_plugin(path: Path) -> None:
+    own = path.relative_to(PLUGINS).parts[0]
+    for imported in _imports(path):
+        top = imported.module.split(".")[0]
+        assert not top.startswith("tillpost_") or top == own, f"{imported.place}: {own} must not import {top}"
+        if top == "tillpost":
+            assert _part(imported.module) in ("", "model", "testing"), f"{imported.place}: not a public module"
+
+
+@pytest.mark.parametrize("path", CORE_FILES, ids=lambda path: str(path.relative_to(CORE)))
+def test_a_library_stays_in_its_part_of_the_core(path: Path) -> None:
+    own = _part(_module(path, ROOT / "core"))
+    for imported in _imports(path):
+        allowed = LIBRARIES.get(imported.module.split(".")[0])
+        assert allowed is None or own in allowed, f"{imported.place}: {imported.module} does not belong here"
+
+
+@pytest.mark.parametrize("path", PLUGIN_FILES, ids=lambda path: str(path.relative_to(PLUGINS)))
+def test_a_plugin_leaves_the_libraries_of_the_core_alone(path: Path) -> None:
+    for imported in _imports(path):
+        top = imported.module.split(".")[0]
+        assert top not in LIBRARIES or top in PLUGIN_LIBRARIES, f"{imported.place}: {top} belongs to the core"
+
+
+def test_the_optional_asyncssh_is_imported_only_when_something_is_built() -> None:
+    """A module that has it at its top may itself be imported only inside functions, or by such a module."""
+    eager = {_module(path, PLUGINS): [each for each in _imports(path) if not each.lazy] for path in PLUGIN_FILES}
+    having = {name for name, found in eager.items() if any(each.module.split(".")[0] == "asyncssh" for each in found)}
+    for name, found in eager.items():
+        if name not in having:
+            for each in found:
+                assert each.module not in having, (
+                    f"{each.place}: import {each.module} inside the function that needs it"
+                )
+    named = {point.module for group in ("tillpost.plugins", "tillpost.tools") for point in entry_points(group=group)}
+    assert not having & named
+
+
+def _loaded(code: str) -> set[str]:
+    """The top-level modules a fresh interpreter has after the code."""
+    script = f"{code}\nimport json, sys\nprint(json.dumps(sorted({{name.split('.')[0] for name in sys.modules}})))"
+    done = subprocess.run([sys.executable, "-I", "-c", script], capture_output=True, text=True, check=True)
+    return set(json.loads(done.stdout))
+
+
+def test_importing_tillpost_loads_no_library_of_journal_or_plugins() -> None:
+    loaded = _loaded("import tillpost")
+    assert "tillpost" in loaded
+    assert not loaded & {"lxml", "urllib3", "asyncssh", "apsw"}
+
+
+@pytest.mark.parametrize("point", sorted(entry_points(group="tillpost.plugins")), ids=lambda point: str(point.name))
+def test_naming_a_plugin_does_not_need_the_extra(point: object) -> None:
+    module = getattr(point, "module", "")
+    loaded = _loaded(f"import {module}")
+    assert module.split(".")[0] in loaded
+    assert "asyncssh" not in loaded
