@@ -92,9 +92,10 @@ def _parsed(
         receipt = read_receipt(transaction, retail, own, source, settings, make_id)
         return Found(receipt=attrs.evolve(receipt, flags=(*receipt.flags, *flags)), raw=raw)
     except LawBroken as error:
-        return Broken(
-            reason=f"{record.place}: {error}", place=record.place, raw=raw, number=own.number, store=own.store
-        )
+        reason = f"{record.place}: {error}"
+    except ArithmeticError:  # amounts each in bounds whose product or ratio is not
+        reason = f"{record.place}: amounts cannot be reckoned with (more digits than decimals hold)"
+    return Broken(reason=reason, place=record.place, raw=raw, number=own.number, store=own.store)
 
 
 def _void_reason(target: Key | None, own: Key, voided: Voids) -> str:

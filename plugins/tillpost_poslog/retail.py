@@ -56,8 +56,8 @@ def read_receipt(
     """
     currency = _currency(transaction, retail, settings)
     created, flags = local_time(_written_time(transaction, retail), settings.timezone, "Transaction/EndDateTime")
-    business_date = day(text(transaction, "BusinessDayDate"), "Transaction/BusinessDayDate") if own.date else None
-    business_date = business_date or created.date()
+    written = text(transaction, "BusinessDayDate")
+    business_date = day(written, "Transaction/BusinessDayDate") if written else created.date()
     drafts = read_lines(retail, currency, settings)
     apply_rewards(retail, drafts, currency)
     entries = [

@@ -9,7 +9,7 @@ from itertools import product
 import attrs
 
 from tillpost import LawBroken
-from tillpost.model import Line, LineKind, Tax, spread
+from tillpost.model import Line, LineKind, Tax, round_money, spread
 from tillpost_poslog.drafts import Draft, TaxEntry
 from tillpost_poslog.settings import Settings
 
@@ -82,8 +82,7 @@ def _shares(
         if not all(sides) or base * entry.amount <= 0:
             _spread(shares, entry.amount, sides[0 if entry.amount > 0 else 1] or on, nets, currency)
             continue
-        unit = Decimal(1).scaleb(-2)
-        bought = (entry.amount * sum((nets[index] for index in sides[0]), ZERO) / base).quantize(unit)
+        bought = round_money(entry.amount * sum((nets[index] for index in sides[0]), ZERO) / base, currency)
         _spread(shares, bought, sides[0], nets, currency)
         _spread(shares, entry.amount - bought, sides[1], nets, currency)
     return shares

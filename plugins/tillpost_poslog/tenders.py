@@ -72,14 +72,10 @@ def read_tenders(retail: _Element, total: Decimal, more_types: Mapping[str, str]
     readings = (paid, [*paid, *change], [*paid, *cashback], [*paid, *change, *cashback])
     for reading in readings:
         if sum((tender.amount for tender in reading), Decimal(0)) == total:
-            return _netted_voids(reading)
+            return tuple(tender for tender in reading if tender.amount)
     if total < 0 and sum((tender.amount for tender in paid), Decimal(0)) == -total:
         return tuple(Tender(type=t.type, amount=-t.amount, description=t.description) for t in paid)
     raise LawBroken("the tenders sum to the total", "receipt", sum((t.amount for t in paid), Decimal(0)) - total)
-
-
-def _netted_voids(tenders: list[Tender]) -> tuple[Tender, ...]:
-    return tuple(tender for tender in tenders if tender.amount)
 
 
 def has_tenders(retail: _Element) -> bool:

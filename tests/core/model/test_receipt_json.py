@@ -63,6 +63,7 @@ WRONG: list[tuple[Change, str]] = [
     (lambda form: form.update(total=True), "here.total: must be a decimal"),
     (lambda form: form.update(total="NaN"), "here.total: must be a finite amount"),
     (lambda form: form.update(total="1e999999"), "here.total: must be a finite amount"),
+    (lambda form: form["lines"][0].update(quantity="1e-999999999"), r"here.lines\[0\].quantity: .*too many digits"),
     (lambda form: form.update(total="14.49"), r"the lines sum to the total \(off by 0.01\)"),
     (lambda form: form["tenders"][0].update(amount="21"), "the tenders sum to the total"),
     (lambda form: form["lines"][0].update(kind="gift"), r"here.lines\[0\].kind: must be one of purchase"),
