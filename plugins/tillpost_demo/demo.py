@@ -94,7 +94,7 @@ def _script(
         copied = drop / from_file.name
         shutil.copyfile(from_file, copied)
         till = Till(adapter=adapter, timezone=timezone, anonymous=anonymous)
-        return Script(title=f"the export {from_file.name}", till=till, files=(copied,), known=(), rate=12)
+        return Script(title=f"the export {from_file.name}", till=till, files=(copied,), known=())
     day = make_day(seed, receipts)
     files = []
     for name, content in documents(day.receipts):
@@ -105,7 +105,6 @@ def _script(
         till=Till(adapter="receipts", anonymous=anonymous),
         files=tuple(files),
         known=tuple(person.contact() for person in day.known),
-        rate=40,
     )
 
 

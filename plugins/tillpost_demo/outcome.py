@@ -14,8 +14,9 @@ from tillpost_demo.verdict import Verdict, totals_plain, totals_text
 class Outcome:
     """The end of the story. Times are seconds of the wall clock since the epoch.
 
-    receipts and files: rows of `tillpost receipts` and `tillpost spool`. skipped: sales that were not to be
-    sent. arrivals: when the sandbox got each receipt it holds, and by which route. not_receipts: records that never were one; reasons: why, reason → count, of both.
+    receipts and files: rows of `tillpost receipts` and `tillpost spool`. arrivals: when the sandbox got each
+    receipt it holds, and by which route. skipped: sales that were not to be sent; not_receipts: records that
+    never were a sale; reasons: why, reason → count, of both.
     """
 
     title: str

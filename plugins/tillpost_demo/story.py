@@ -29,16 +29,12 @@ _STRAGGLERS = 4.0  # seconds that receipts get to follow the first file of the o
 
 @attrs.frozen(kw_only=True)
 class Script:
-    """What is played. files: the day's exports in order; known: contacts Engage has beforehand; rate: requests/s.
-
-    The rate is low, so that an outage can fall into the middle of even one single document.
-    """
+    """What is played. files: the day's exports in order; known: contacts Engage has beforehand."""
 
     title: str
     till: Till
     files: tuple[Path, ...]
     known: tuple[Mapping[str, str], ...]
-    rate: int
 
 
 def play(script: Script, folder: Path, echo: Callable[[str], None]) -> Outcome:
@@ -54,9 +50,7 @@ def play(script: Script, folder: Path, echo: Callable[[str], None]) -> Outcome:
             f"input: {script.title}: {read['accepted']} receipts in {len(script.files)} document(s), "
             f"{read['skipped']} skipped, {read['not_receipts']} records that are no receipts"
         )
-        # So low that a third of the receipts takes a second at least: an outage must find some on their way.
-        rate = max(1, min(script.rate, int(read["accepted"]) // 3))
-        config = write_config(folder, script.till, engage.ready, rate=rate, name="tillpost")
+        config = _config(script, folder, engage, "tillpost", int(read["accepted"]))
         (folder / "inbox").mkdir()
         launcher = Launcher(config, PIPELINE)
         with launcher.run(folder) as line:
@@ -77,9 +71,16 @@ def play(script: Script, folder: Path, echo: Callable[[str], None]) -> Outcome:
         return _judge(script, read, before, (began, outage_from, outage_to, ended), engage, launcher)
 
 
+def _config(script: Script, folder: Path, engage: Engage, name: str, receipts: int) -> Path:
+    # So low that a third of the receipts takes a second at least: an outage must find some on their way, even
+    # when the day is one single document. And below the 200 requests/s at which Engage answers 429.
+    rate = min(max(receipts // 3, 4), 150)
+    return write_config(folder, script.till, engage.ready, rate=rate, name=name)
+
+
 def _read_ahead(script: Script, folder: Path, engage: Engage) -> dict[str, Any]:
     """Read the input into a journal of its own: what there is to come, told by the line's own reader."""
-    config = write_config(folder, script.till, engage.ready, rate=script.rate, name="ahead")
+    config = _config(script, folder, engage, "ahead", 0)
     read = Launcher(config, PIPELINE).accept(script.files)
     config.unlink()
     shutil.rmtree(folder / "ahead-state")

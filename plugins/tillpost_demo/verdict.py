@@ -61,9 +61,9 @@ class Verdict:
     def sentence(self) -> str:
         """The verdict in one line."""
         if complaints := self.complaints():
-            return f"NOT PROVEN: of {self.accepted} receipts " + ", ".join(complaints)
+            return f"NOT PROVEN: of {_receipts(self.accepted)} " + ", ".join(complaints)
         return (
-            f"PROVEN: {self.accepted} receipts, each exactly once in Engage's sandbox ({self.by_api} by API, "
+            f"PROVEN: {_receipts(self.accepted)}, each exactly once in Engage's sandbox ({self.by_api} by API, "
             f"{self.by_file} by file), {totals_text(self.total_sandbox)} on both sides"
         )
 
@@ -111,6 +111,10 @@ def totals_plain(totals: Mapping[str, Decimal]) -> str:
     if len(totals) == 1:
         return format(next(iter(totals.values())), "f")
     return ", ".join(f"{total:f} {currency}" for currency, total in totals.items()) or "0"
+
+
+def _receipts(count: int) -> str:
+    return f"{count} receipt" if count == 1 else f"{count} receipts"
 
 
 def _totals(amounts: Iterable[tuple[str, str]]) -> dict[str, Decimal]:
