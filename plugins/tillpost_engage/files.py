@@ -136,7 +136,7 @@ class _Batch:
             try:
                 element = _transaction(payload, Cleaner())
                 if not self._receipts_schema.validate(element):
-                    reason = f"not valid by receipts.xsd: {_where(self._receipts_schema)}"
+                    reason = f"not valid by receipts.xsd: {_where(self._receipts_schema, element)}"
             except NoPlaceError as error:
                 reason = f"no place in a file: {error}"
         if reason:
@@ -193,11 +193,14 @@ def _transaction(payload: Payload, cleaner: Cleaner) -> etree._Element:
     return element
 
 
-def _where(schema: etree.XMLSchema) -> str:
-    """The element the schema stumbled over. Its message would quote the value."""
+def _where(schema: etree.XMLSchema, element: etree._Element) -> str:
+    """The names down to the element the schema stumbled over. Its own message would quote the value."""
     entry = schema.error_log.last_error
-    path = entry.path if entry is not None and entry.path else ""
-    return path.replace("*", "").strip("/") or "unknown element"
+    found: Any = element.getroottree().xpath(entry.path) if entry is not None and entry.path else []
+    if not found:
+        return "transaction"
+    names = [etree.QName(inner).localname for inner in (*reversed(list(found[0].iterancestors())), found[0])]
+    return "/".join(names)
 
 
 def _stylesheet(path: Path) -> Transform:

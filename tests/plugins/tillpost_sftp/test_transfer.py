@@ -1,0 +1,196 @@
+"""A file reaches the other side whole or not at all, whichever server it is, and whatever breaks."""
+
+import os
+import socket
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import asyncssh
+import pytest
+
+from tillpost import ConfigurationError, Secret
+from tillpost.model import Delivered, MaybeSent, Misconfigured, NotSent, Refused, SpooledFile
+from tillpost_sandbox import Sandbox
+from tillpost_sftp.settings import Settings
+from tillpost_sftp.transfer import SftpTransfer
+
+from .conftest import Server
+
+NAME = "20260301123000_1_transactions.xml"
+BIG = os.urandom(3 << 20)
+
+
+@pytest.fixture(params=["sandbox", "sshd", "sshd-rsa", "sshd-ecdsa"])
+def server(request: pytest.FixtureRequest) -> Server:
+    if request.param == "sandbox":
+        found: Server = request.getfixturevalue("engage")
+        return found
+    start = request.getfixturevalue("sshd")
+    made: Server = start(request.param.partition("-")[2] or "ed25519")
+    return made
+
+
+@pytest.mark.parametrize("content", [b"", b"<a/>", BIG], ids=["empty", "small", "3-MiB"])
+def test_a_file_arrives_whole_under_its_name_alone(
+    server: Server, spooled: Callable[..., SpooledFile], content: bytes
+) -> None:
+    file = spooled(content)
+    assert server.transfer().transfer(file) == Delivered()
+    assert server.files() == {f"transactionImport/{NAME}": content}
+
+
+def test_it_is_found_while_it_lies_there_and_not_sent_twice(
+    server: Server, spooled: Callable[..., SpooledFile]
+) -> None:
+    file, transfer = spooled(), server.transfer()
+    assert transfer.find_transferred(file) is False
+    transfer.transfer(file)
+    assert transfer.find_transferred(file) is True
+    there = server.home / "transactionImport" / NAME
+    before = there.stat().st_mtime_ns, there.stat().st_ino
+    assert transfer.transfer(file) == Delivered(reason="it was there already")
+    assert (there.stat().st_mtime_ns, there.stat().st_ino) == before
+    there.unlink()
+    assert transfer.find_transferred(file) is False
+
+
+def test_another_file_of_that_name_is_left_alone(server: Server, spooled: Callable[..., SpooledFile]) -> None:
+    folder = server.home / "transactionImport"
+    folder.mkdir(exist_ok=True)
+    (folder / NAME).write_bytes(b"of another")
+    outcome = server.transfer().transfer(spooled())
+    assert isinstance(outcome, Refused)
+    assert (folder / NAME).read_bytes() == b"of another"
+
+
+def test_a_changed_host_key_is_refused_and_its_fingerprint_told(
+    server: Server, spooled: Callable[..., SpooledFile]
+) -> None:
+    own = asyncssh.import_public_key(server.host_key)
+    for kind in ("ssh-ed25519", "ecdsa-sha2-nistp256"):
+        other = asyncssh.generate_private_key(kind).export_public_key().decode()
+        outcome = server.transfer(host_key=other).transfer(spooled())
+        assert isinstance(outcome, Misconfigured)
+        assert own.get_fingerprint() in outcome.reason
+        assert isinstance(server.transfer(host_key=other).find_transferred(spooled()), Misconfigured)
+    assert server.files() == {}
+
+
+def test_a_login_that_is_not_taken_is_a_setting(server: Server, spooled: Callable[..., SpooledFile]) -> None:
+    outcome = server.transfer(key=None, password=Secret("not-it")).transfer(spooled())
+    assert isinstance(outcome, Misconfigured)
+    assert "password" in outcome.reason
+    assert "not-it" not in outcome.reason
+
+
+def test_a_key_file_that_is_none_is_a_setting(engage: Server, spooled: Callable[..., SpooledFile]) -> None:
+    file = spooled()
+    for path in (file.path, file.path.with_name("missing")):
+        outcome = engage.transfer(key=path, password=None).transfer(file)
+        assert isinstance(outcome, Misconfigured), outcome
+        assert "transfer.key" in outcome.reason
+
+
+def test_a_cut_upload_is_never_seen_and_the_next_attempt_succeeds(
+    sandbox: Sandbox, engage: Server, spooled: Callable[..., SpooledFile]
+) -> None:
+    sandbox.engage.faults.set({"sftp": "cut", "count": 1})
+    file, transfer = spooled(BIG), engage.transfer()
+    assert isinstance(transfer.transfer(file), NotSent)
+    assert list(engage.files()) == [f"transactionImport/.{NAME}.part"]
+    assert transfer.transfer(file) == Delivered()
+    assert engage.files() == {f"transactionImport/{NAME}": BIG}
+
+
+def test_nobody_there_is_not_sent(sandbox: Sandbox, engage: Server, spooled: Callable[..., SpooledFile]) -> None:
+    sandbox.engage.faults.set({"sftp": "refuse"})
+    sandbox._apply_faults()
+    assert isinstance(engage.transfer().transfer(spooled()), NotSent)
+    assert isinstance(engage.transfer().find_transferred(spooled()), NotSent)
+    unknown = engage.transfer(host="no-such-host.invalid").transfer(spooled())
+    assert isinstance(unknown, NotSent)
+
+
+def test_a_server_that_says_nothing_is_given_up(engage: Server, spooled: Callable[..., SpooledFile]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        transfer = engage.transfer(port=silent.getsockname()[1], timeout=timedelta(seconds=0.5))
+        assert isinstance(transfer.transfer(spooled()), NotSent)
+
+
+class BrokenRename(SftpTransfer):
+    """The real transfer, whose connection breaks before or after the server did the rename."""
+
+    when = ""
+    look = True
+
+    async def _rename(self, sftp: asyncssh.SFTPClient, temporary: str, final: str) -> None:
+        if self.when == "after":
+            await super()._rename(sftp, temporary, final)
+        if not self.look:
+            self._settings = _elsewhere(self._settings)
+        raise asyncssh.ConnectionLost("cut")
+
+
+def _elsewhere(settings: Settings) -> Settings:
+    import attrs
+
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return attrs.evolve(settings, port=free.getsockname()[1])
+
+
+@pytest.mark.parametrize(
+    ("when", "look", "expected"),
+    [("after", True, Delivered), ("before", True, NotSent), ("after", False, MaybeSent), ("before", False, MaybeSent)],
+)
+def test_a_lost_answer_to_the_rename_is_judged_by_looking(
+    server: Server, spooled: Callable[..., SpooledFile], when: str, look: bool, expected: type
+) -> None:
+    plain = server.transfer()
+    broken = BrokenRename(plain._settings, plain._trusted)
+    broken.when, broken.look = when, look
+    file = spooled(BIG)
+    assert type(broken.transfer(file)) is expected
+    assert isinstance(plain.transfer(file), Delivered)
+    assert server.files() == {f"transactionImport/{NAME}": BIG}
+
+
+def test_a_server_without_extensions_is_served_by_plain_rename(
+    sshd: Callable[..., Server], spooled: Callable[..., SpooledFile]
+) -> None:
+    server = sshd(sftp_options="-P posix-rename,fsync")
+    assert server.transfer().transfer(spooled()) == Delivered()
+    assert list(server.files()) == [f"transactionImport/{NAME}"]
+
+
+def test_a_folder_that_may_not_be_written_is_a_setting(
+    sshd: Callable[..., Server], spooled: Callable[..., SpooledFile]
+) -> None:
+    outcome = sshd(sftp_options="-R").transfer().transfer(spooled())
+    assert isinstance(outcome, Misconfigured)
+    assert "transfer.path" in outcome.reason
+
+
+def test_a_spooled_file_that_changed_here_is_not_sent(engage: Server, spooled: Callable[..., SpooledFile]) -> None:
+    file = spooled(b"whole file")
+    file.path.write_bytes(b"half")
+    assert isinstance(engage.transfer().transfer(file), Refused)
+    file.path.unlink()
+    assert isinstance(engage.transfer().transfer(file), Refused)
+    assert engage.files() == {}
+
+
+@pytest.mark.parametrize("host_key", ["any", "*", "", "ssh-ed25519 AAAA", "127.0.0.1 ssh-ed25519"])
+def test_a_host_key_that_is_none_is_a_finding(engage: Server, host_key: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        engage.transfer(host_key=host_key)
+    assert caught.value.findings[0].key == "transfer.host_key"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [({"port": 0}, "port"), ({"host": "sftp://x"}, "host"), ({"user": ""}, "user"), ({"password": None}, "password")],
+)
+def test_settings_that_cannot_be_are_refused(engage: Server, wrong: dict[str, Any], named: str) -> None:
+    with pytest.raises(ValueError, match=named):
+        engage.transfer(**wrong)
