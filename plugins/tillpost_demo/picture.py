@@ -69,11 +69,12 @@ class _Picture:
 
     def _outage(self) -> list[str]:
         left, right = self._x(self._outcome.outage_from), self._x(self._outcome.outage_to)
-        middle = (left + right) / 2
+        # Not beyond the edges, however near to one the outage was.
+        middle = min(max((left + right) / 2, _LEFT + 50), _WIDTH - _RIGHT - 50)
         return [
-            f'<rect class="outage" x="{left}" y="{_BARS_TOP - 22}" width="{max(right - left, 1):.1f}" '
-            f'height="{self._bottom - _BARS_TOP + 22}"/>',
-            _text(middle, _BARS_TOP - 8, "the API is away", "outage-label", "middle"),
+            f'<rect class="outage" x="{left}" y="{_BARS_TOP - 14}" width="{max(right - left, 1):.1f}" '
+            f'height="{self._bottom - _BARS_TOP + 14}"/>',
+            _text(middle, _BARS_TOP + 15, "the API is away", "outage-label", "middle"),
         ]
 
     def _bars(self) -> list[str]:
@@ -123,8 +124,8 @@ class _Picture:
             for step, at in marks
         ]
         label = f"{row['rows']} {row['kind']}"
-        # Towards the side that has room.
-        left = first > _WIDTH / 2
+        # Before the line when there is no room behind it.
+        left = last > _WIDTH - _RIGHT - 110
         parts.append(_text(first - 9 if left else last + 9, y + 4, label, "small", "end" if left else "start"))
         return parts
 

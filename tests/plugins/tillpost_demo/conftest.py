@@ -29,7 +29,7 @@ def accepted() -> Rows:
             {
                 "id": receipt.id, "number": receipt.number, "store": receipt.store, "till": receipt.till,
                 "created": receipt.created.isoformat(), "total": str(receipt.total), "currency": receipt.currency,
-                "state": "delivered", "route": route, "accepted_at": at(number * 0.15),
+                "state": "delivered", "route": route, "accepted_at": at(number * 0.02),
                 "delivered_at": at(delivered), "file": "", "reason": "",
             }
         )  # fmt: skip
@@ -52,7 +52,7 @@ def outcome(accepted: Rows, stored: Rows) -> Outcome:
         {"name": f"20251128100000_{number}_{kind}.xml", "kind": kind, "rows": 10 * number, "state": "confirmed",
          "written_at": at(6 + number), "uploaded_at": at(9 + number / 2), "consumed_at": at(10 + number / 2),
          "confirmed_at": at(12.5)}
-        for number, kind in enumerate(("contacts", "transactions", "transactions"), start=1)
+        for number, kind in enumerate(("contacts", "receipts", "receipts"), start=1)
     ]  # fmt: skip
     return Outcome(
         title="a day made for a test",
