@@ -18,6 +18,7 @@ from tillpost_engage.settings import MapSettings
 
 MOST_EXTRA = 10  # strings of extraData a tenant may have (contract)
 _MOST_PIECES = 10**9
+_MOST_DECIMALS = 6
 
 
 @attrs.frozen
@@ -84,15 +85,15 @@ def _item(line: Line, currency: str, price_basis: str) -> dict[str, Any]:
             "type": line.kind.value.upper(),
             "sku": line.sku,
             "quantity": sign * whole,
-            "packQuantity": pack,
+            "packQuantity": None if pack is None else _short(pack),
             "grossPaidPrice": price,
-            "taxAmount": tax,
-            "taxPercent": abs(line.tax_percent),
+            "taxAmount": _short(tax),
+            "taxPercent": _short(abs(line.tax_percent)),
             "articleNumber": number,
             "articleName": line.article_name or number,
             "articleGroup": line.article_group,
             "discounts": [
-                _filled({"type": given.type, "description": given.description, "value": -abs(given.value)})
+                _filled({"type": given.type, "description": given.description, "value": _short(-abs(given.value))})
                 for given in line.discounts
             ],
             "extraData": _extra(line.extra, place),
@@ -103,6 +104,12 @@ def _item(line: Line, currency: str, price_basis: str) -> dict[str, Any]:
 def _sign(line: Line) -> int:
     # The price decides: a deposit handed back has one piece and a negative price.
     return -1 if (line.paid or line.quantity) < 0 else 1
+
+
+def _short(value: Decimal) -> Decimal:
+    """At most six decimals. For what no law sums: a weight or a percentage an adapter divided for has 28 of them."""
+    exponent = value.as_tuple().exponent
+    return round(value, _MOST_DECIMALS) if isinstance(exponent, int) and exponent < -_MOST_DECIMALS else value
 
 
 def _share(amount: Decimal, pieces: int, currency: str) -> Decimal | None:
@@ -133,10 +140,10 @@ def _tax(tax: Tax) -> dict[str, Any]:
     return _filled(
         {
             "description": tax.description,
-            "value": tax.amount,
-            "percent": tax.percent,
-            "totalIncludingTax": tax.including_tax,
-            "totalExcludingTax": tax.excluding_tax,
+            "value": _short(tax.amount),
+            "percent": _short(tax.percent),
+            "totalIncludingTax": _short(tax.including_tax),
+            "totalExcludingTax": _short(tax.excluding_tax),
         }
     )
 

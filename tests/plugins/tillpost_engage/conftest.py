@@ -77,7 +77,9 @@ def build(tmp_path: Path) -> Iterator[Callable[..., Engage]]:
             Use("transport", TransportSettings(url=url, api_key=Secret(key), timeout=seconds)),
         ]
         contacts, mapping, transport = plugin.build(uses, context(tmp_path, budget))
-        assert isinstance(contacts, Contacts) and isinstance(mapping, Mapping) and isinstance(transport, Transport)
+        assert isinstance(contacts, Contacts)
+        assert isinstance(mapping, Mapping)
+        assert isinstance(transport, Transport)
         engage = Engage(contacts, mapping, transport, budget)
         built.append(engage)
         return engage

@@ -68,7 +68,7 @@ def test_a_key_engage_does_not_take_gives_way_to_the_next(tenant: Any) -> None:
 
 
 @pytest.mark.parametrize("keys", [{"email": "no address"}, {"phone": "070-123"}])
-def test_no_valid_key_at_all_is_refused_without_its_value(tenant: Any, keys: dict[str, str]) -> None:
+def test_no_valid_key_at_all_is_refused_without_its_value(tenant: Any, keys: dict[str, Any]) -> None:
     refused = tenant.engage.contacts.resolve_contact(contact(**keys))
     assert isinstance(refused, Refused)
     assert _NAMES[next(iter(keys))] in refused.reason

@@ -164,3 +164,16 @@ def test_any_text_becomes_json_that_utf8_can_carry(text: str) -> None:
 def test_binary_floats_never_reach_the_wire(wrong: object) -> None:
     with pytest.raises(TypeError):
         wire.dumps([wrong])
+
+
+def test_what_was_divided_for_is_sent_with_six_decimals(
+    receipt_of: Callable[..., Receipt], line_of: Callable[..., Line]
+) -> None:
+    third = Decimal(1) / 3
+    line = line_of("10.00", str(third), tax_amount=third, tax_percent=third)
+    payload = Mapping(MapSettings()).map_receipt(receipt_of(line), EMAIL)
+    (item,) = payload.fields["items"]
+    assert [item[name] for name in ("packQuantity", "taxAmount", "taxPercent")] == [Decimal("0.333333")] * 3
+    tiny = Mapping(MapSettings()).map_receipt(receipt_of(line_of("10.00", "1e-999999")), EMAIL)
+    assert len(wire.dumps(tiny.fields)) < 1000
+    assert format_errors(wire.loads(wire.dumps(payload.fields))) == []
