@@ -19,14 +19,14 @@ from tillpost.journal import Accepted, RunLock
 from tillpost.model import Document
 
 
-@click.command("run", help="Carry receipts until told to stop (SIGTERM, Ctrl-C).")
+@click.command("run")
 @click.option("--until-idle", is_flag=True, help="End when the source is empty and every receipt is settled.")
 @click.option("--grace", default=30.0, show_default=True, help="Seconds for calls in flight when told to stop.")
 @click.option("--pipeline", "-p", "names", multiple=True, help="Only these pipelines.")
 @as_json
 @click.pass_obj
 def command(file: Any, until_idle: bool, grace: float, names: tuple[str, ...], as_json: bool) -> None:
-    """Carry receipts until told to stop.
+    """Carry receipts until told to stop (SIGTERM, Ctrl-C).
 
     \b
     Examples:

@@ -52,9 +52,9 @@ class RetryPolicy:
     """Keys of `transport`: when one receipt is tried again by API."""
 
     attempts: int = attrs.field(default=6, validator=_attempts)
-    """Attempts by API before the receipt goes by file, or is held where there is no fallback."""
+    """Attempts by API before the receipt goes by file; without a fallback it goes on being tried at `wait_max`."""
     wait_initial: timedelta = attrs.field(default=timedelta(seconds=10), validator=_wait)
-    """Wait after the first failure; it doubles with each further one."""
+    """Wait after the first failure; the next ones are 3, 6 and 30 times as long (10 s, 30 s, 60 s, 300 s)."""
     wait_max: timedelta = attrs.field(default=timedelta(seconds=300), validator=_wait)
     """The longest wait between two attempts."""
     confirm_after: timedelta = attrs.field(default=timedelta(minutes=20), validator=_wait)
@@ -86,7 +86,7 @@ class TransferPolicy:
     """Keys of `transfer`: when a file is sent again."""
 
     wait_initial: timedelta = attrs.field(default=timedelta(seconds=10), validator=_wait)
-    """Wait after the first failed transfer; it doubles with each further one."""
+    """Wait after the first failed transfer; the next ones are 3, 6 and 30 times as long."""
     wait_max: timedelta = attrs.field(default=timedelta(seconds=300), validator=_wait)
     """The longest wait between two transfers of a file."""
 

@@ -126,11 +126,28 @@ class Worker:
         while not self._stop.is_set():
             try:
                 attend(self.line)
+                observe(self.line)
             except (TillpostError, OSError) as error:
                 # Files and receipts stay as the journal has them; a full disk may have room in a moment.
                 _log.error("pipeline %s: %s: %s", self.line.name, type(error).__name__, error)
                 self._pause(1.0)
             self._pause(_TICK)
+
+
+def observe(line: Line) -> int:
+    """Tell observers what is committed and what they have not been told yet; how many events there were.
+
+    After a crash the last ones are told again. An observer that raises is named in the log and missed nothing else.
+    """
+    if not line.hooks.has("observe"):
+        return 0
+    events = line.journal.events.untold(500)
+    for event in events:
+        for plugin, error in line.hooks.observe(event):
+            _log.warning("pipeline %s: observer %s: %s", line.name, plugin, type(error).__name__)
+    if events:
+        line.journal.events.told(events[-1]["seq"])
+    return len(events)
 
 
 def attend(line: Line) -> None:

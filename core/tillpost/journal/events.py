@@ -7,6 +7,8 @@ from typing import Any
 
 import apsw
 
+from tillpost.journal.store import Store
+
 
 def record(
     connection: apsw.Connection,
@@ -23,3 +25,25 @@ def record(
         "INSERT INTO events (receipt, contact, at, step, what, detail) VALUES (?,?,?,?,?,?)",
         (receipt, contact, at, step, what, json.dumps(detail, default=str, sort_keys=True)),
     )
+
+
+class Events:
+    """The events as observers read them: in order, each until it is marked as told."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def untold(self, limit: int) -> list[dict[str, Any]]:
+        """The next events no observer has been told of; receipts by their id."""
+        rows = self._store.read(
+            "SELECT e.seq, e.at, e.step, e.what, e.detail, r.id, e.contact FROM events e"
+            " LEFT JOIN receipts r ON r.seq = e.receipt"
+            " WHERE e.seq > (SELECT observed FROM tenant) ORDER BY e.seq LIMIT ?",
+            (limit,),
+        )
+        names = ("seq", "at", "step", "what", "detail", "receipt", "contact")
+        return [dict(zip(names, row, strict=True)) | {"detail": json.loads(row[4])} for row in rows]
+
+    def told(self, seq: int) -> None:
+        """Observers have been told of everything up to here."""
+        self._store.write(lambda connection: connection.execute("UPDATE tenant SET observed = ?", (seq,)) and None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tillpost.journal.contacts import Contacts
+from tillpost.journal.events import Events
 from tillpost.journal.files import Files
 from tillpost.journal.receipts import Receipts
 from tillpost.journal.store import Store
@@ -12,7 +13,7 @@ from tillpost.journal.tenant import Tenants
 
 
 class Journal:
-    """Opened on a state folder; `receipts`, `contacts`, `files` and `tenant` share one file and its commits."""
+    """Opened on a state folder; `receipts`, `contacts`, `files`, `events` and `tenant` share a file and its commits."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -20,6 +21,7 @@ class Journal:
         self.receipts = Receipts(self._store)
         self.contacts = Contacts(self._store)
         self.files = Files(self._store)
+        self.events = Events(self._store)
         self.tenant = Tenants(self._store)
 
     @property

@@ -63,9 +63,9 @@ UPGRADES = (
         one INTEGER PRIMARY KEY CHECK (one = 1),
         state TEXT NOT NULL, reason TEXT NOT NULL, since REAL NOT NULL,
         unreachable_since REAL, failures INTEGER NOT NULL, probe_due REAL NOT NULL, spool_due REAL NOT NULL,
-        sequence INTEGER NOT NULL
+        sequence INTEGER NOT NULL, observed INTEGER NOT NULL
     );
-    INSERT INTO tenant VALUES (1, 'online', '', 0, NULL, 0, 0, 0, 0);
+    INSERT INTO tenant VALUES (1, 'online', '', 0, NULL, 0, 0, 0, 0, 0);
     """,
 )
 

@@ -37,6 +37,7 @@ _DIGITS = {
 
 # More digits than any till prints; a larger number is a fault, not a price.
 _LARGEST = Decimal("1e15")
+_MOST_DIGITS = 30
 
 
 def minor_digits(currency: str) -> int:
@@ -55,6 +56,9 @@ def parse_decimal(text: str, place: str) -> Decimal:
         raise LawBroken("must be a decimal number", place, "not a number") from None
     if not value.is_finite() or abs(value) >= _LARGEST:
         raise LawBroken("must be a finite amount below 1e15", place, "out of bounds")
+    if int(value.as_tuple().exponent) < -_MOST_DIGITS:
+        # Written out, 1e-999999999 would be a gigabyte.
+        raise LawBroken(f"must have at most {_MOST_DIGITS} digits behind the point", place, "out of bounds")
     return value
 
 
