@@ -41,5 +41,5 @@ class SystemClock:
 
 
 def iso(seconds: float) -> str:
-    """A moment for people and JSON: local time with its offset, to the second."""
-    return datetime.fromtimestamp(seconds, UTC).astimezone().isoformat(timespec="seconds")
+    """A moment for people and JSON: local time with its offset, to the millisecond."""
+    return datetime.fromtimestamp(seconds, UTC).astimezone().isoformat(timespec="milliseconds")

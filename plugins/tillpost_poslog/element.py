@@ -14,10 +14,6 @@ MARK = "\ufffd"
 """Stands where the document had a character XML 1.0 forbids, or bytes its encoding does not have."""
 
 
-LARGEST_EXPONENT = 20
-"""No till weighs or counts more finely; 1e-999999999 written out would be a gigabyte of zeros."""
-
-
 def local(element: _Element) -> str:
     """The name without its namespace; "" for a comment or an instruction."""
     return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""
@@ -68,10 +64,7 @@ def decimal(element: _Element, *path: str) -> Decimal | None:
     """The decimal at this path, None when it is missing. Raises LawBroken when it is no finite number."""
     written = text(element, *path)
     where = "/".join((place(element), *path))
-    found = parse_decimal(written, where) if written else None
-    if found is not None and abs(found.adjusted()) > LARGEST_EXPONENT:
-        raise LawBroken("must be a decimal of a till's size", where, "too many digits")
-    return found
+    return parse_decimal(written, where) if written else None
 
 
 def amount(element: _Element, *path: str) -> Decimal:

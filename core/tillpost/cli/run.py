@@ -96,7 +96,7 @@ class _Watch:
                 self._last[line.name] = state.state
                 told = {"event": "state", "pipeline": line.name, "state": state.state, "reason": state.reason}
                 if self._json:
-                    say(told | {"since": when(state.since)})
+                    say(told | {"since": when(state.since or None)})
                 else:
                     click.echo(f"{line.name}: {state.state}" + (f" ({state.reason})" if state.reason else ""))
             if self._live and now >= self._next:

@@ -44,7 +44,7 @@ def _stand(journal: Journal) -> dict[str, Any]:
     return {
         "state": tenant.state,
         "reason": tenant.reason,
-        "since": when(tenant.since) if tenant.since else None,
+        "since": when(tenant.since or None),
         "counts": journal.receipts.counts(),
         "delivered": journal.receipts.routes(),
         "skipped": journal.receipts.skipped(),

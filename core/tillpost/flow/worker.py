@@ -112,7 +112,6 @@ class Worker:
                     if self._stop.is_set() or not self.line.gate.open():
                         break
                     deliver(self.line, entry)
-                    self.line.claims.give_back([entry.seq])
             except JournalFull as error:
                 # What was sent stays marked as being sent: it is asked for before it is repeated.
                 _log.error("pipeline %s: %s", self.line.name, error)
