@@ -1,4 +1,4 @@
-"""Tillpost: the names a vendor's plugin imports. `tillpost.model` has the values, `tillpost.testing` the suites."""
+"""Tillpost: the names a vendor's plugin imports; `tillpost.model` has the values."""
 
 from tillpost.clock import Clock
 from tillpost.errors import ConfigurationError, DocumentError, Finding, LawBroken, TillpostError, UsageError

@@ -21,15 +21,25 @@ class SlidingBudget:
     def __init__(
         self, rate: float, monotonic: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep
     ) -> None:
-        self._size = max(1, int(rate))
-        # Below one a second the window grows instead. One hundredth more, because the far side counts when
-        # requests arrive, and the way there is not equally long for each (seen: 51 arrivals at 50 allowed).
-        self._window = 1.01 * max(1.0, 1.0 / rate)
         self._monotonic = monotonic
         self._sleep = sleep
         self._lock = threading.Lock()
-        self._sent: deque[float] = deque(maxlen=self._size)
+        self._rate = float("inf")
+        self._sent: deque[float] = deque()
         self._blocked_until = float("-inf")
+        self.narrow(rate)
+
+    def narrow(self, rate: float) -> None:
+        """Allow no more than this from now on; a larger rate than before changes nothing."""
+        with self._lock:
+            if rate >= self._rate:
+                return
+            self._rate = rate
+            self._size = max(1, int(rate))
+            # Below one a second the window grows instead. One hundredth more, because the far side counts when
+            # requests arrive, and the way there is not equally long for each (seen: 51 arrivals at 50 allowed).
+            self._window = 1.01 * max(1.0, 1.0 / rate)
+            self._sent = deque(self._sent, maxlen=self._size)
 
     def take(self) -> None:
         """Wait for a slot; slots are handed out in the order of asking."""
@@ -53,15 +63,14 @@ class Budgets:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._known: dict[str, tuple[float, SlidingBudget]] = {}
+        self._known: dict[str, SlidingBudget] = {}
 
     def __call__(self, key: Secret, rate: float) -> Budget:
         """The budget of this key."""
         digest = hashlib.sha256(key.reveal().encode()).hexdigest()
         with self._lock:
             known = self._known.get(digest)
-            if known is None or rate < known[0]:
-                # A pipeline built earlier keeps its larger one only until the configuration is loaded again.
-                known = (rate, SlidingBudget(rate))
-                self._known[digest] = known
-            return known[1]
+            if known is None:
+                known = self._known[digest] = SlidingBudget(rate)
+            known.narrow(rate)
+            return known

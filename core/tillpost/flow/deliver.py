@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tillpost.errors import JournalError, LawBroken, PluginError
+from tillpost.errors import LawBroken, PluginError
 from tillpost.flow.line import Line
 from tillpost.flow.policy import decide
 from tillpost.flow.resolve import resolve
@@ -47,7 +47,7 @@ def deliver(line: Line, entry: Entry) -> Move:
 def _send(line: Line, entry: Entry) -> Move:
     receipt = line.journal.receipts.body(entry.seq)
     if entry.contact is None:
-        raise JournalError(f"receipt {entry.id} was accepted without a contact")
+        raise LawBroken("a receipt on the line has a contact", f"receipt {entry.id}", "none")
     contact = resolve(line, entry.contact)
     if not isinstance(contact, Contact):
         move = decide(contact, entry.attempts, line.retry, line.clock.time(), line.random)
@@ -68,7 +68,7 @@ def _ask(line: Line, entry: Entry) -> Move:
     """An uncertain receipt past the import time: is it in the contact's history? If not it is sent again, same id."""
     now = line.clock.time()
     if entry.contact is None:
-        raise JournalError(f"receipt {entry.id} is uncertain without a contact")
+        raise LawBroken("a receipt on the line has a contact", f"receipt {entry.id}", "none")
     contact = line.journal.contacts.get(entry.contact)
     shown = line.hooks.confirm_receipts(contact, frozenset({entry.id})) if contact.contact_id else frozenset()
     line.gate.saw(shown)

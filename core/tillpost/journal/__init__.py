@@ -1,8 +1,10 @@
 """The durable memory, and the only SQL."""
 
+from tillpost.journal.acceptance import Accepted
 from tillpost.journal.files import FileEntry, FileState
 from tillpost.journal.journal import Journal
-from tillpost.journal.receipts import Accepted, Entry, Move
+from tillpost.journal.moves import Move
+from tillpost.journal.receipts import Entry
 from tillpost.journal.states import MOVES, OPEN, State
 from tillpost.journal.store import RunLock
 from tillpost.journal.tenant import Tenant

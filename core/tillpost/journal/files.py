@@ -12,7 +12,7 @@ import apsw
 import attrs
 
 from tillpost.journal import events
-from tillpost.journal.receipts import Move, apply_move
+from tillpost.journal.moves import Move, apply_move
 from tillpost.journal.states import State
 from tillpost.journal.store import Store
 from tillpost.model import Contact, NotSpooled, Spooled, SpooledFile

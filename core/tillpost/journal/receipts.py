@@ -10,11 +10,13 @@ import apsw
 import attrs
 
 from tillpost.errors import JournalError, LawBroken
-from tillpost.journal import contacts, events
-from tillpost.journal.states import OPEN, State, check_move
+from tillpost.journal import events
+from tillpost.journal.acceptance import Accepted, accept_records
+from tillpost.journal.moves import Move, apply_move
+from tillpost.journal.states import OPEN, State
 from tillpost.journal.store import Store
-from tillpost.model import Broken, Customer, Document, Found, NoReceipt, Parsed, Receipt
-from tillpost.model.receipt_json import content_digest, difference, dumps, loads
+from tillpost.model import Broken, Customer, Document, NoReceipt, Parsed, Receipt
+from tillpost.model.receipt_json import loads
 
 _OPEN = ", ".join(f"'{state}'" for state in OPEN)
 _COLUMNS = (
@@ -50,34 +52,6 @@ class Entry:
     delivered_at: float | None
 
 
-@attrs.frozen(kw_only=True)
-class Move:
-    """What becomes of a receipt: its next state, when it is due again, and what is remembered about it."""
-
-    state: State
-    due: float = 0.0
-    attempts: int = 0
-    reason: str = ""
-    route: str = ""
-    file: str = ""
-
-
-@attrs.define(kw_only=True)
-class Accepted:
-    """What came of a document, counted. `reasons` counts what was skipped or held, by reason."""
-
-    accepted: int = 0
-    duplicates: int = 0
-    skipped: int = 0
-    not_receipts: int = 0
-    held: int = 0
-    reasons: dict[str, int] = attrs.field(factory=dict)
-
-    def because(self, reason: str) -> None:
-        """Count a reason."""
-        self.reasons[reason] = self.reasons.get(reason, 0) + 1
-
-
 class Receipts:
     """The receipts table with its bodies."""
 
@@ -93,7 +67,7 @@ class Receipts:
         under an id of its own: Engage would ignore the second without a word.
         """
         # Counted on the side: the group may be rolled back and the caller must then see nothing of it.
-        fresh = self._store.write(lambda connection: _accept(connection, parsed, document, anonymous, now))
+        fresh = self._store.write(lambda connection: accept_records(connection, parsed, document, anonymous, now))
         for name in ("accepted", "duplicates", "skipped", "not_receipts", "held"):
             setattr(counts, name, getattr(counts, name) + getattr(fresh, name))
         for reason, count in fresh.reasons.items():
@@ -203,11 +177,16 @@ class Receipts:
         """A person retries a held receipt: `parsed` is its record read anew when it had not been readable."""
 
         def work(connection: apsw.Connection) -> None:
-            row = connection.execute("SELECT seq, state FROM receipts WHERE id = ?", (receipt_id,)).fetchone()
+            row = connection.execute("SELECT seq, state, contact FROM receipts WHERE id = ?", (receipt_id,)).fetchone()
             if row is None or row[1] != State.HELD:
                 raise JournalError(f"{receipt_id} is not held")
             if isinstance(parsed, Broken):
                 raise LawBroken("the record can be read", parsed.place, parsed.reason)
+            if parsed is None and row[2] is None:
+                raise JournalError(
+                    f"{receipt_id} cannot be sent: its id belongs to other content; drop it, or change `receipt_id` in"
+                    " the configuration so that the two differ, and accept its file again"
+                )
             if parsed is None:
                 apply_move(connection, row[0], Move(state=State.ACCEPTED, due=now, reason="retried"), now, "held")
             else:
@@ -241,137 +220,5 @@ class Receipts:
         return [dict(zip(names, row, strict=True)) for row in rows]
 
 
-def apply_move(connection: apsw.Connection, seq: int, move: Move, now: float, step: str) -> None:
-    """One move of one receipt inside a transaction: the row, and the event that tells of it."""
-    row = connection.execute("SELECT state FROM receipts WHERE seq = ?", (seq,)).fetchone()
-    if row is None:
-        raise JournalError(f"the journal has no row {seq}")
-    check_move(row[0], move.state)
-    connection.execute(
-        "UPDATE receipts SET state = ?1, due = ?2, attempts = ?3, reason = ?4, sending = NULL, changed_at = ?5,"
-        " route = CASE WHEN ?1 = 'delivered' THEN ?6 ELSE route END,"
-        " file = CASE WHEN ?7 <> '' THEN ?7 ELSE file END,"
-        " delivered_at = CASE WHEN ?1 = 'delivered' THEN ?5 ELSE delivered_at END WHERE seq = ?8",
-        (move.state, move.due, move.attempts, move.reason, now, move.route, move.file, seq),
-    )
-    told = {name: value for name in ("reason", "route", "file") if (value := getattr(move, name))}
-    if move.due > now:
-        told["due"] = move.due
-    events.record(connection, now, step, move.state, receipt=seq, **told)
-
-
 def _entry(row: tuple[Any, ...]) -> Entry:
     return Entry(**dict(zip((name.strip() for name in _COLUMNS.split(",")), row, strict=True)))
-
-
-def _accept(
-    connection: apsw.Connection,
-    parsed: Sequence[Parsed],
-    document: Document,
-    anonymous: Customer | None,
-    now: float,
-) -> Accepted:
-    counts = Accepted()
-    for record in parsed:
-        if isinstance(record, NoReceipt):
-            _note_no_receipt(connection, record, document, now, counts)
-        elif isinstance(record, Broken):
-            _hold_broken(connection, record, document, now, counts)
-        else:
-            _accept_one(connection, record, anonymous, now, counts)
-    return counts
-
-
-def _note_no_receipt(
-    connection: apsw.Connection, record: NoReceipt, document: Document, now: float, counts: Accepted
-) -> None:
-    connection.execute(
-        "INSERT OR IGNORE INTO no_receipts VALUES (?,?,?,?,?,?)",
-        (document.sha256, record.place, record.reason, record.retail, record.number, now),
-    )
-    if record.retail:
-        counts.skipped += 1
-    else:
-        counts.not_receipts += 1
-    counts.because(record.reason)
-
-
-def _insert(connection: apsw.Connection, values: dict[str, Any], body: bytes | None, raw: bytes) -> int:
-    names = ", ".join(values)
-    marks = ", ".join("?" * len(values))
-    connection.execute(f"INSERT INTO receipts ({names}) VALUES ({marks})", tuple(values.values()))  # noqa: S608
-    seq = connection.last_insert_rowid()
-    connection.execute(
-        "INSERT INTO bodies VALUES (?,?,?,?)",
-        (seq, body, hashlib.sha256(body if body is not None else raw).digest(), raw),
-    )
-    return seq
-
-
-def _hold_broken(connection: apsw.Connection, record: Broken, document: Document, now: float, counts: Accepted) -> None:
-    identity = f"broken_{hashlib.sha256(record.raw + record.reason.encode()).hexdigest()[:16]}"
-    if connection.execute("SELECT 1 FROM receipts WHERE id = ?", (identity,)).fetchone():
-        counts.duplicates += 1
-        return
-    seq = _insert(
-        connection,
-        {
-            "id": identity, "number": record.number, "store": record.store, "till": "", "business_date": "",
-            "created": "", "currency": "", "total": "", "line_count": 0, "state": State.HELD, "due": 0.0,
-            "reason": record.reason, "document": document.name, "place": record.place,
-            "accepted_at": now, "changed_at": now,
-        },
-        None,
-        record.raw,
-    )  # fmt: skip
-    events.record(connection, now, "accept", State.HELD, receipt=seq, reason=record.reason, place=record.place)
-    counts.held += 1
-    counts.because(record.reason)
-
-
-def _accept_one(
-    connection: apsw.Connection, found: Found, anonymous: Customer | None, now: float, counts: Accepted
-) -> None:
-    receipt = found.receipt
-    body = dumps(receipt)
-    identity, state, reason = receipt.id, State.ACCEPTED, ""
-    known = connection.execute(
-        "SELECT b.body FROM receipts r JOIN bodies b USING (seq) WHERE r.id = ?", (identity,)
-    ).fetchone()
-    if known is not None:
-        digest = content_digest(receipt)
-        identity = f"{receipt.id}#{digest[:12]}"
-        same = known[0] is not None and content_digest(loads(known[0])) == digest
-        if same or connection.execute("SELECT 1 FROM receipts WHERE id = ?", (identity,)).fetchone():
-            counts.duplicates += 1
-            return
-        state = State.HELD
-        reason = "the id is taken by other content: " + "; ".join(difference(known[0], body)[:10])
-    customer = receipt.customer if receipt.customer and receipt.customer.identifiers else anonymous
-    if state is State.ACCEPTED and customer is None:
-        state, reason = State.SKIPPED, "no customer"
-    key = None
-    if state is State.ACCEPTED and customer is not None:
-        key = contacts.link(connection, customer, receipt.store, now)
-    seq = _insert(
-        connection,
-        {
-            "id": identity, "number": receipt.number, "store": receipt.store, "till": receipt.till,
-            "business_date": receipt.business_date.isoformat(), "created": receipt.created.isoformat(),
-            "currency": receipt.currency, "total": str(receipt.total), "line_count": len(receipt.lines),
-            "state": state, "due": now, "reason": reason, "contact": key,
-            "document": receipt.raw.document, "place": receipt.raw.place, "accepted_at": now, "changed_at": now,
-        },
-        body,
-        found.raw,
-    )  # fmt: skip
-    told = {"reason": reason} if reason else {}
-    events.record(connection, now, "accept", state, receipt=seq, document=receipt.raw.document, **told)
-    if state is State.ACCEPTED:
-        counts.accepted += 1
-        return
-    counts.because(reason if state is State.SKIPPED else "the id is taken by other content")
-    if state is State.SKIPPED:
-        counts.skipped += 1
-    else:
-        counts.held += 1

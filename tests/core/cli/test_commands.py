@@ -90,6 +90,9 @@ def test_another_receipt_under_a_known_id_is_held_with_the_difference(shop: Path
     assert call(shop, "accept", str(shop.parent / "other.jsonl")).exit_code == 1
     reasons = [held["reason"] for held in objects(call(shop, "held", "list", "--json"))]
     assert any("12.00" in reason for reason in reasons)
+    (taken,) = [held["id"] for held in objects(call(shop, "held", "list", "--json")) if "#" in held["id"]]
+    refused = call(shop, "held", "retry", taken)
+    assert "its id belongs to other content" in str(refused.exception), "Engage would silently ignore it"
 
 
 def test_status_tells_counts_and_works_when_a_plugin_is_missing(shop: Path) -> None:

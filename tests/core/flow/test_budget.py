@@ -63,3 +63,14 @@ def test_pipelines_with_one_key_share_one_budget() -> None:
     budgets = Budgets()
     assert budgets(Secret("k1"), 50) is budgets(Secret("k1"), 50)
     assert budgets(Secret("k1"), 50) is not budgets(Secret("k2"), 50)
+
+
+def test_the_smallest_rate_any_pipeline_names_holds_for_all() -> None:
+    time = Time()
+    budget = SlidingBudget(50, time.monotonic, time.sleep)
+    for _ in range(30):
+        budget.take()
+    budget.narrow(10)
+    for _ in range(20):
+        budget.take()
+    assert time.now >= 2.0

@@ -1,0 +1,145 @@
+"""Acceptance: what becomes of each record of a document, in the transaction that makes it durable."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import apsw
+import attrs
+
+from tillpost.journal import contacts, events
+from tillpost.journal.states import State
+from tillpost.model import Broken, Customer, Document, Found, NoReceipt, Parsed
+from tillpost.model.receipt_json import content_digest, difference, dumps, loads
+
+
+@attrs.define(kw_only=True)
+class Accepted:
+    """What came of a document, counted. `reasons` counts what was skipped or held, by reason."""
+
+    accepted: int = 0
+    duplicates: int = 0
+    skipped: int = 0
+    not_receipts: int = 0
+    held: int = 0
+    reasons: dict[str, int] = attrs.field(factory=dict)
+
+    def because(self, reason: str) -> None:
+        """Count a reason."""
+        self.reasons[reason] = self.reasons.get(reason, 0) + 1
+
+
+def accept_records(
+    connection: apsw.Connection,
+    parsed: Sequence[Parsed],
+    document: Document,
+    anonymous: Customer | None,
+    now: float,
+) -> Accepted:
+    """Insert the records and count what came of each; the caller commits."""
+    counts = Accepted()
+    for record in parsed:
+        if isinstance(record, NoReceipt):
+            _note_no_receipt(connection, record, document, now, counts)
+        elif isinstance(record, Broken):
+            _hold_broken(connection, record, document, now, counts)
+        else:
+            _accept_one(connection, record, anonymous, now, counts)
+    return counts
+
+
+def _note_no_receipt(
+    connection: apsw.Connection, record: NoReceipt, document: Document, now: float, counts: Accepted
+) -> None:
+    connection.execute(
+        "INSERT OR IGNORE INTO no_receipts VALUES (?,?,?,?,?,?)",
+        (document.sha256, record.place, record.reason, record.retail, record.number, now),
+    )
+    if record.retail:
+        counts.skipped += 1
+    else:
+        counts.not_receipts += 1
+    counts.because(record.reason)
+
+
+def _insert(connection: apsw.Connection, values: dict[str, Any], body: bytes | None, raw: bytes) -> int:
+    names = ", ".join(values)
+    marks = ", ".join("?" * len(values))
+    connection.execute(f"INSERT INTO receipts ({names}) VALUES ({marks})", tuple(values.values()))  # noqa: S608
+    seq = connection.last_insert_rowid()
+    connection.execute(
+        "INSERT INTO bodies VALUES (?,?,?,?)",
+        (seq, body, hashlib.sha256(body if body is not None else raw).digest(), raw),
+    )
+    return seq
+
+
+def _hold_broken(connection: apsw.Connection, record: Broken, document: Document, now: float, counts: Accepted) -> None:
+    identity = f"broken_{hashlib.sha256(record.raw + record.reason.encode()).hexdigest()[:16]}"
+    if connection.execute("SELECT 1 FROM receipts WHERE id = ?", (identity,)).fetchone():
+        counts.duplicates += 1
+        return
+    seq = _insert(
+        connection,
+        {
+            "id": identity, "number": record.number, "store": record.store, "till": "", "business_date": "",
+            "created": "", "currency": "", "total": "", "line_count": 0, "state": State.HELD, "due": 0.0,
+            "reason": record.reason, "document": document.name, "place": record.place,
+            "accepted_at": now, "changed_at": now,
+        },
+        None,
+        record.raw,
+    )  # fmt: skip
+    events.record(connection, now, "accept", State.HELD, receipt=seq, reason=record.reason, place=record.place)
+    counts.held += 1
+    counts.because(record.reason)
+
+
+def _accept_one(
+    connection: apsw.Connection, found: Found, anonymous: Customer | None, now: float, counts: Accepted
+) -> None:
+    receipt = found.receipt
+    body = dumps(receipt)
+    identity, state, reason = receipt.id, State.ACCEPTED, ""
+    known = connection.execute(
+        "SELECT b.body FROM receipts r JOIN bodies b USING (seq) WHERE r.id = ?", (identity,)
+    ).fetchone()
+    if known is not None:
+        digest = content_digest(receipt)
+        identity = f"{receipt.id}#{digest[:12]}"
+        same = known[0] is not None and content_digest(loads(known[0])) == digest
+        if same or connection.execute("SELECT 1 FROM receipts WHERE id = ?", (identity,)).fetchone():
+            counts.duplicates += 1
+            return
+        state = State.HELD
+        reason = "the id is taken by other content: " + "; ".join(difference(known[0], body)[:10])
+    customer = receipt.customer if receipt.customer and receipt.customer.identifiers else anonymous
+    if state is State.ACCEPTED and customer is None:
+        state, reason = State.SKIPPED, "no customer"
+    key = None
+    if state is State.ACCEPTED and customer is not None:
+        key = contacts.link(connection, customer, receipt.store, now)
+    seq = _insert(
+        connection,
+        {
+            "id": identity, "number": receipt.number, "store": receipt.store, "till": receipt.till,
+            "business_date": receipt.business_date.isoformat(), "created": receipt.created.isoformat(),
+            "currency": receipt.currency, "total": str(receipt.total), "line_count": len(receipt.lines),
+            "state": state, "due": now, "reason": reason, "contact": key,
+            "document": receipt.raw.document, "place": receipt.raw.place, "accepted_at": now, "changed_at": now,
+        },
+        body,
+        found.raw,
+    )  # fmt: skip
+    told = {"reason": reason} if reason else {}
+    events.record(connection, now, "accept", state, receipt=seq, document=receipt.raw.document, **told)
+    if state is State.ACCEPTED:
+        counts.accepted += 1
+        return
+    counts.because(reason if state is State.SKIPPED else "the id is taken by other content")
+    if state is State.SKIPPED:
+        counts.skipped += 1
+    else:
+        counts.held += 1

@@ -1,0 +1,41 @@
+"""A move of a receipt: the row and the event that tells of it, in one transaction."""
+
+from __future__ import annotations
+
+import apsw
+import attrs
+
+from tillpost.errors import JournalError
+from tillpost.journal import events
+from tillpost.journal.states import State, check_move
+
+
+@attrs.frozen(kw_only=True)
+class Move:
+    """What becomes of a receipt: its next state, when it is due again, and what is remembered about it."""
+
+    state: State
+    due: float = 0.0
+    attempts: int = 0
+    reason: str = ""
+    route: str = ""
+    file: str = ""
+
+
+def apply_move(connection: apsw.Connection, seq: int, move: Move, now: float, step: str) -> None:
+    """One move of one receipt inside a transaction: the row, and the event that tells of it."""
+    row = connection.execute("SELECT state FROM receipts WHERE seq = ?", (seq,)).fetchone()
+    if row is None:
+        raise JournalError(f"the journal has no row {seq}")
+    check_move(row[0], move.state)
+    connection.execute(
+        "UPDATE receipts SET state = ?1, due = ?2, attempts = ?3, reason = ?4, sending = NULL, changed_at = ?5,"
+        " route = CASE WHEN ?1 = 'delivered' THEN ?6 ELSE route END,"
+        " file = CASE WHEN ?7 <> '' THEN ?7 ELSE file END,"
+        " delivered_at = CASE WHEN ?1 = 'delivered' THEN ?5 ELSE delivered_at END WHERE seq = ?8",
+        (move.state, move.due, move.attempts, move.reason, now, move.route, move.file, seq),
+    )
+    told = {name: value for name in ("reason", "route", "file") if (value := getattr(move, name))}
+    if move.due > now:
+        told["due"] = move.due
+    events.record(connection, now, step, move.state, receipt=seq, **told)
