@@ -139,3 +139,16 @@ def test_a_second_run_on_the_same_state_is_refused_with_a_clear_message(shop: Sh
     stop(process)
     assert second.returncode == 1
     assert "another `tillpost run`" in second.stderr
+
+
+@pytest.mark.parametrize(("own", "state"), [("", "held"), ('unknown_contact = "skip"', "skipped")])
+def test_a_member_number_nobody_knows_is_held_or_skipped_as_configured(tmp_path: Path, own: str, state: str) -> None:
+    """Engage creates no contact by a memberNumber alone: it is looked up as customKey, and then a person decides."""
+    with Shop(tmp_path, own=own) as shop:
+        shop.put("1.jsonl", document([of(1, memberNumber="9001"), of(2, externalId="a")]))
+        done = shop.tillpost("run", "--until-idle")
+        assert done.returncode == (1 if state == "held" else 0), done.stderr
+        assert shop.status()["counts"][state] == 1
+        (row,) = [row for row in shop.answers("receipts") if row["state"] == state]
+        assert "unknown" in row["reason"]
+        assert sum(saved(shop).values()) == 1

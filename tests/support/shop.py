@@ -20,6 +20,7 @@ state = "state"
 
 [pipelines.shop]
 anonymous = "externalId:HOUSE"
+{own}
 source    = {{ use = "folder", path = "inbox", settle = "0s", poll = "100ms" }}
 adapter   = {{ {adapter} }}
 resolve   = [ {{ use = "known" }}, {{ use = "engage", keys = ["externalId", "email", "mobilePhone"] }} ]
@@ -36,7 +37,7 @@ wait_initial = "200ms", wait_max = "1s" }}
 class Shop:
     """A folder with inbox and configuration, a running sandbox, and `tillpost` commands on them."""
 
-    def __init__(self, folder: Path, adapter: str = 'use = "receipts"', rate: int = 190) -> None:
+    def __init__(self, folder: Path, adapter: str = 'use = "receipts"', rate: int = 190, own: str = "") -> None:
         self.folder = folder
         self.inbox = folder / "inbox"
         self.inbox.mkdir(parents=True)
@@ -49,7 +50,7 @@ class Shop:
         assert self._sandbox.stdout is not None
         self.ready = json.loads(self._sandbox.stdout.readline())
         self.config = folder / "tillpost.toml"
-        self.config.write_text(CONFIG.format(adapter=adapter, rate=rate, **self.ready))
+        self.config.write_text(CONFIG.format(adapter=adapter, rate=rate, own=own, **self.ready))
         self.environment = os.environ | {"ENGAGE_API_KEY": KEY, "SFTP_PASSWORD": self.ready["password"]}
 
     def __enter__(self) -> Self:

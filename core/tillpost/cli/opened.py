@@ -71,6 +71,7 @@ def lines(config: Config, wanted: list[PipelineConfig]) -> Iterator[list[Line]]:
                     transfer=each.transfer if each.has("transfer") else None,
                     anonymous=Customer(identifiers=(each.anonymous,)) if each.anonymous else None,
                     workers=each.workers,
+                    skip_unknown=each.unknown_contact == "skip",
                 )
             )
         yield made

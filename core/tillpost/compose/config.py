@@ -9,7 +9,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import attrs
 
@@ -60,6 +60,7 @@ class PipelineConfig:
     recipe: str = DEFAULT_RECIPE
     anonymous: Identifier | None = None
     workers: int = 4
+    unknown_contact: Literal["hold", "skip"] = "hold"
     slots: tuple[SlotConfig, ...]
     source: SourcePolicy
     retry: RetryPolicy
@@ -122,6 +123,8 @@ class _Own:
     """Contact that gets receipts without a customer; without it they are skipped and counted."""
     workers: int = attrs.field(default=4, validator=_workers)
     """Receipts on their way by API at the same time."""
+    unknown_contact: Literal["hold", "skip"] = "hold"
+    """What becomes of a receipt whose contact Engage does not know and no resolver may create."""
 
 
 def load(path: Path, *, plugins: bool = True) -> Config:
@@ -199,6 +202,7 @@ def _pipeline(reader: Reader, name: str, table: Any, state: Path, plugins: bool)
         recipe=own.receipt_id,
         anonymous=Identifier.parse(own.anonymous) if own.anonymous else None,
         workers=own.workers,
+        unknown_contact=own.unknown_contact,
         slots=tuple(slots),
         source=policies["source"],
         retry=policies["transport"],

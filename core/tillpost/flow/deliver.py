@@ -49,6 +49,10 @@ def _send(line: Line, entry: Entry) -> Move:
     if entry.contact is None:
         raise LawBroken("a receipt on the line has a contact", f"receipt {entry.id}", "none")
     contact = resolve(line, entry.contact)
+    if contact is None:
+        reason = "the contact is unknown and no resolver may create it"
+        state = State.SKIPPED if line.skip_unknown else State.HELD
+        return Move(state=state, attempts=entry.attempts, reason=reason)
     if not isinstance(contact, Contact):
         move = decide(contact, entry.attempts, line.retry, line.clock.time(), line.random)
         if move.state is State.UNCERTAIN:

@@ -66,5 +66,7 @@ class Line:
     transfer: TransferPolicy | None
     anonymous: Customer | None
     workers: int
+    skip_unknown: bool = False
+    """Skip, instead of hold, what belongs to a contact nobody knows and nobody may create."""
     claims: Claims = attrs.field(factory=Claims)
     locks: ContactLocks = attrs.field(factory=ContactLocks)

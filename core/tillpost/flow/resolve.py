@@ -9,8 +9,11 @@ _TRIES = 2
 """A stored id that turns out to be gone is identified anew once; twice in a row is a fault of the far side."""
 
 
-def resolve(line: Line, key: str) -> Contact | Failure:
-    """The contact with its contactId, or why there is none yet. One thread at a time for a contact."""
+def resolve(line: Line, key: str) -> Contact | Failure | None:
+    """The contact with its contactId, or why there is none yet; None when nobody knows it and nobody may create it.
+
+    One thread at a time for a contact.
+    """
     with line.locks.of(key):
         contact = line.journal.contacts.get(key)
         for _ in range(_TRIES):
@@ -19,7 +22,7 @@ def resolve(line: Line, key: str) -> Contact | Failure:
             if fresh:
                 line.gate.saw(found)
             if found is None:
-                return Refused(reason="the contact is unknown to Engage and no resolver may create it")
+                return None
             if not isinstance(found, Identified):
                 return found
             if found.contact_id != contact.contact_id or found.holds:
