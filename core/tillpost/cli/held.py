@@ -51,8 +51,9 @@ def list_(file: Any, pipeline: str | None, as_json: bool) -> None:
 @command.command("show")
 @click.argument("receipt_id")
 @which
+@as_json
 @click.pass_obj
-def show(file: Any, receipt_id: str, pipeline: str | None) -> None:
+def show(file: Any, receipt_id: str, pipeline: str | None, as_json: bool) -> None:
     """Show one with the record as the till wrote it (which may hold personal data).
 
     \b
@@ -63,18 +64,23 @@ def show(file: Any, receipt_id: str, pipeline: str | None) -> None:
         entry = journal.receipts.get(receipt_id)
         if entry is None:
             raise UsageError(f"the journal has no receipt {receipt_id}")
+        record = journal.receipts.raw(entry.seq).decode(errors="backslashreplace")
+        if as_json:
+            say(row(entry) | {"record": record})
+            return
         for name, value in row(entry).items():
             click.echo(f"{name}: {plain(value)}")
         click.echo("record:")
-        for text in journal.receipts.raw(entry.seq).decode(errors="backslashreplace").splitlines():
+        for text in record.splitlines():
             click.echo(f"  {plain(text)}")
 
 
 @command.command("retry")
 @click.argument("receipt_ids", nargs=-1, required=True)
 @which
+@as_json
 @click.pass_obj
-def retry(file: Any, receipt_ids: tuple[str, ...], pipeline: str | None) -> None:
+def retry(file: Any, receipt_ids: tuple[str, ...], pipeline: str | None, as_json: bool) -> None:
     """Put them back on the line; one that could not be read is read again with today's settings.
 
     \b
@@ -90,14 +96,14 @@ def retry(file: Any, receipt_ids: tuple[str, ...], pipeline: str | None) -> None
             now = line.clock.time()
             if not receipt_id.startswith("broken_"):
                 line.journal.receipts.revive(receipt_id, None, now)
-                click.echo(f"{receipt_id}: back on the line")
+                _told(receipt_id, "back on the line", as_json)
                 continue
             document = Document.from_bytes(entry.document, line.journal.receipts.raw(entry.seq))
             for parsed in line.hooks.parse_receipts(document):
                 line.journal.receipts.revive(receipt_id, parsed, now)
                 line.journal.receipts.accept([parsed], document, line.anonymous, now, Accepted())
                 found = parsed.receipt.id if isinstance(parsed, Found) else "no receipt"
-                click.echo(f"{receipt_id}: read as {found}")
+                _told(receipt_id, f"read as {found}", as_json)
                 break
 
 
@@ -105,8 +111,9 @@ def retry(file: Any, receipt_ids: tuple[str, ...], pipeline: str | None) -> None
 @click.argument("receipt_ids", nargs=-1, required=True)
 @click.option("--reason", required=True, help="Why; it stays in the journal.")
 @which
+@as_json
 @click.pass_obj
-def drop(file: Any, receipt_ids: tuple[str, ...], reason: str, pipeline: str | None) -> None:
+def drop(file: Any, receipt_ids: tuple[str, ...], reason: str, pipeline: str | None, as_json: bool) -> None:
     """Never send them; the record and the reason stay.
 
     \b
@@ -116,7 +123,14 @@ def drop(file: Any, receipt_ids: tuple[str, ...], reason: str, pipeline: str | N
     with journal_of(file, pipeline) as journal:
         for receipt_id in receipt_ids:
             _drop(journal, receipt_id, reason)
-            click.echo(f"{receipt_id}: dropped")
+            _told(receipt_id, "dropped", as_json)
+
+
+def _told(receipt_id: str, result: str, as_json: bool) -> None:
+    if as_json:
+        say({"id": receipt_id, "result": result})
+    else:
+        click.echo(plain(f"{receipt_id}: {result}"))
 
 
 def _drop(journal: Journal, receipt_id: str, reason: str) -> None:
