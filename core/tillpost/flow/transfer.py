@@ -13,12 +13,11 @@ def transfer(line: Line) -> int:
     if line.transfer is None or line.fallback is None or not line.gate.open():
         return 0
     sent = 0
-    entries = line.journal.files.open()
-    for entry in entries:
+    for entry in line.journal.files.open():
         now = line.clock.time()
         if entry.state is not FileState.WRITTEN:
             continue
-        if entry.file.kind == "receipts" and _contacts_before(entry, entries, line):
+        if entry.file.kind == "receipts" and _waits_for_contacts(entry, line):
             continue
         if entry.due > now:
             break  # the file server has failed a moment ago: its next time is this file's
@@ -41,9 +40,9 @@ def transfer(line: Line) -> int:
     return sent
 
 
-def _contacts_before(entry: FileEntry, entries: list[FileEntry], line: Line) -> bool:
+def _waits_for_contacts(entry: FileEntry, line: Line) -> bool:
     # Engage ignores a receipt whose contact it does not know yet (Engage contract, file import): files of
     # contacts of this batch or an earlier one must be confirmed first. Read anew: this round may have moved them.
-    return any(other.file.kind == "contacts" and other.sequence <= entry.sequence for other in entries) and any(
+    return any(
         other.file.kind == "contacts" and other.sequence <= entry.sequence for other in line.journal.files.open()
     )
