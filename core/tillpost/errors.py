@@ -81,3 +81,17 @@ class PluginError(TillpostError):
     def __init__(self, plugin: str, message: str) -> None:
         super().__init__(f"plugin {plugin!r}: {message}")
         self.plugin = plugin
+
+
+def describe(error: BaseException) -> str:
+    """An error for a log line: the message of one of ours, else its type and place only.
+
+    The text of a foreign exception may quote the value it stumbled over, which may be personal data.
+    """
+    if isinstance(error, TillpostError):
+        return str(error)
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = f" at {trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace is not None else ""
+    return f"{type(error).__name__}{place}"

@@ -13,6 +13,7 @@ import click
 
 from tillpost.cli.opened import as_json, lines, one, say, when
 from tillpost.compose.config import load
+from tillpost.errors import describe
 from tillpost.flow.line import Line
 from tillpost.flow.worker import Worker
 from tillpost.journal import Accepted, RunLock
@@ -62,7 +63,7 @@ def command(file: Any, until_idle: bool, grace: float, names: tuple[str, ...], a
         click.echo("tillpost: calls in flight did not end within the grace period; they are asked for again", err=True)
     faults = [worker.fault for worker in workers if worker.fault]
     for fault in faults:
-        click.echo(f"tillpost: {fault}", err=True)
+        click.echo(f"tillpost: {describe(fault)}", err=True)
     sys.exit(1 if faults or late or (until_idle and held) else 0)
 
 

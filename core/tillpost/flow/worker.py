@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import attrs
 
-from tillpost.errors import JournalFull, TillpostError
+from tillpost.errors import JournalFull, TillpostError, describe
 from tillpost.flow import outage
 from tillpost.flow.accept import accept
 from tillpost.flow.deliver import claim, deliver
@@ -77,7 +77,7 @@ class Worker:
         try:
             job()
         except Exception as error:  # noqa: BLE001 - told by `run` and its exit code
-            _log.exception("pipeline %s stops", self.line.name)
+            _log.error("pipeline %s stops: %s", self.line.name, describe(error))
             self.fault = error
             self._stop.set()
 
@@ -94,7 +94,7 @@ class Worker:
             except (TillpostError, OSError) as error:
                 # The source keeps its copy; the next round tries again (a full disk, a share that is away).
                 self._source_quiet = False
-                _log.error("pipeline %s: source: %s", self.line.name, error)
+                _log.error("pipeline %s: source: %s", self.line.name, describe(error))
             self._pause(poll)
 
     def _accept(self, document: Document) -> dict[str, int]:
@@ -128,7 +128,7 @@ class Worker:
                 observe(self.line)
             except (TillpostError, OSError) as error:
                 # Files and receipts stay as the journal has them; a full disk may have room in a moment.
-                _log.error("pipeline %s: %s: %s", self.line.name, type(error).__name__, error)
+                _log.error("pipeline %s: %s", self.line.name, describe(error))
                 self._pause(1.0)
             self._pause(_TICK)
 
