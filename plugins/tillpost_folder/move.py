@@ -5,7 +5,11 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+
+_NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
+"""What a file system answers that has no hard links, or no more of them for this file."""
 
 
 def sync_folder(folder: Path) -> None:
@@ -25,51 +29,89 @@ def write_durably(path: Path, text: str) -> None:
         os.fsync(file.fileno())
 
 
-def _reserve(folder: Path, name: str) -> Path:
-    """An empty file of a name nobody has: `name`, else `name.1`, `name.2`, …"""
+def _take_name(folder: Path, name: str, take: Callable[[Path], None]) -> Path:
+    """The first of `name`, `name.1`, `name.2`, … that could be taken; `take` raises FileExistsError for the others."""
     number = 0
     while True:
         target = folder / (f"{name}.{number}" if number else name)
         try:
-            os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+            take(target)
         except FileExistsError:
             number += 1
         else:
             return target
 
 
-def _copy(source: Path, target: Path) -> None:
-    # Another file system: the copy is whole and durable under a temporary name before it takes the real one.
-    part = target.with_name(f".{target.name}.part")
+def _link(source: Path, folder: Path, name: str) -> Path:
+    """Give a file of this file system another name, which nobody has. It is whole under it from the first moment."""
+
+    def take(target: Path) -> None:
+        try:
+            os.link(source, target, follow_symlinks=False)
+        except FileExistsError:
+            if not target.samefile(source):
+                raise
+            # A crash came between the two halves: here is the second.
+
+    target = _take_name(folder, name, take)
+    sync_folder(folder)
+    source.unlink()
+    return target
+
+
+def _replace(source: Path, folder: Path, name: str) -> Path:
+    """The same without hard links. The name is reserved first, so a rename never replaces another file."""
+    flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY
+    target = _take_name(folder, name, lambda target: os.close(os.open(target, flags, 0o600)))
+    try:
+        source.replace(target)
+    except OSError:
+        target.unlink(missing_ok=True)
+        raise
+    sync_folder(folder)
+    return target
+
+
+def _rename(source: Path, folder: Path, name: str) -> Path:
+    try:
+        return _link(source, folder, name)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+    return _replace(source, folder, name)
+
+
+def _copy(source: Path, folder: Path) -> Path:
+    # From another file system: whole and durable under a temporary name before it takes the real one. One that a
+    # crash left may be another name of a finished file, which writing into it would spoil.
+    part = folder / f".{source.name}.part"
+    part.unlink(missing_ok=True)
     shutil.copy2(source, part)
     with part.open("rb") as file:
         os.fsync(file.fileno())
-    part.replace(target)
-    sync_folder(target.parent)
-    source.unlink()
+    return part
 
 
 def move(source: Path, folder: Path) -> Path | None:
     """Move a file into a folder and return where it is now; None when it has vanished.
 
-    The name is reserved first, so a rename never replaces a file of the same name. A crash between the two
-    leaves an empty file of that name, and the source where it was.
+    Never over a file of the same name: it gets a number then. A crash leaves the file under its old name, its new
+    one, or both, and moving it again ends the matter. Only on a file system without hard links may a crash leave
+    an empty file of the new name.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    target = _reserve(folder, source.name)
     try:
-        try:
-            source.replace(target)
-        except OSError as error:
-            if error.errno != errno.EXDEV:
-                raise
-            _copy(source, target)
+        target = _rename(source, folder, source.name)
     except FileNotFoundError:
-        target.unlink()
         return None
-    except OSError:
-        target.unlink(missing_ok=True)
-        raise
-    sync_folder(folder)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        try:
+            part = _copy(source, folder)
+        except FileNotFoundError:
+            return None
+        target = _rename(part, folder, source.name)
+        source.unlink()
     sync_folder(source.parent)
     return target

@@ -85,12 +85,12 @@ def _map(line: Line, entries: list[Entry]) -> tuple[dict[str, Payload], dict[str
 
 
 def sweep(line: Line) -> list[Path]:
-    """Remove files the journal does not know: a crash came between their writing and the commit.
+    """Remove files no one needs: a crash came between their writing and the commit, or before their removal.
 
-    Their receipts are still open in the journal and will be written again.
+    The receipts of the first are still open in the journal and will be written again; the others are confirmed.
     """
-    known = line.journal.files.names()
-    strays = [path for path in line.journal.spool_folder.rglob("*") if path.is_file() and path.name not in known]
+    needed = {entry.file.name for entry in line.journal.files.open()}
+    strays = [path for path in line.journal.spool_folder.rglob("*") if path.is_file() and path.name not in needed]
     for path in strays:
         path.unlink(missing_ok=True)
     return strays

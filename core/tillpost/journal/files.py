@@ -152,10 +152,6 @@ class Files:
         """Files not yet confirmed, in the order in which they must be transferred."""
         return self._list("state <> 'confirmed'", ())
 
-    def names(self) -> set[str]:
-        """The names the journal knows; any other file in the spool folder never counted."""
-        return {str(row[0]) for row in self._store.read("SELECT name FROM files")}
-
     def counts(self) -> dict[str, int]:
         """How many files stand in each state."""
         found = dict(self._store.read("SELECT state, count(*) FROM files GROUP BY state"))

@@ -197,6 +197,15 @@ def test_a_name_that_is_taken_gets_a_suffix(source: Any, inbox: Path) -> None:
     assert [(inbox / "done" / name).read_text() for name in names(inbox / "done")] == ["one", "two", "three"]
 
 
+def test_a_move_that_a_crash_cut_in_two_is_ended_by_the_next(source: Any, inbox: Path) -> None:
+    """Both names are there then, of one file; it is never whole under neither, nor half under one."""
+    drop(inbox, "day.xml", "one")
+    (inbox / "done").mkdir()
+    os.link(inbox / "day.xml", inbox / "done" / "day.xml")
+    source().collect_documents(Accept())
+    assert (names(inbox), names(inbox / "done")) == ([], ["day.xml"])
+
+
 def test_a_file_that_vanishes_is_fine(source: Any, inbox: Path) -> None:
     path = drop(inbox, "fleeting.xml")
     accept = Accept(then=lambda _: path.unlink())
