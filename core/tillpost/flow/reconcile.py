@@ -6,7 +6,11 @@ from collections import defaultdict
 
 from tillpost.flow.line import Line
 from tillpost.journal import Entry, FileEntry, FileState, Move, State
-from tillpost.model import Gone, Identified
+from tillpost.model import Gone, Identified, MaybeSent, Misconfigured, NotSent, Throttled
+
+_NO_ANSWER = (NotSent, MaybeSent, Misconfigured, Throttled)
+_TRIES = 2
+"""A stored id that turns out to be gone is identified anew once, as when receipts are sent (resolve)."""
 
 
 def reconcile(line: Line) -> bool:
@@ -63,14 +67,16 @@ def _learn(line: Line, entry: FileEntry) -> bool:
     return True
 
 
-def _identify(line: Line, key: str) -> bool:
-    """True when the contact has its id, which is learnt here if need be: exactly once."""
+def _identify(line: Line, key: str) -> bool | None:
+    """True when the contact has its id, which is learnt here if need be: exactly once. None: nobody could be asked."""
     with line.locks.of(key):
         contact = line.journal.contacts.get(key)
         if contact.contact_id:
             return True
         found = line.hooks.reconcile_contact(contact)
         line.gate.saw(found)
+        if isinstance(found, _NO_ANSWER):
+            return None
         if not isinstance(found, Identified):
             return False
         line.journal.contacts.learn(key, found, "file", line.clock.time())
@@ -82,38 +88,46 @@ def _prove(line: Line, entry: FileEntry) -> bool:
     by_contact: dict[str, list[Entry]] = defaultdict(list)
     for row in rows:
         by_contact[row.contact or ""].append(row)
-    left = 0
+    absent: list[Entry] = []
+    unasked = 0
     for key, receipts in by_contact.items():
         shown = _shown(line, key, receipts)
         if not line.gate.open():
             return _again(line, entry, line.gate.tenant.reason)
+        if shown is None:
+            unasked += len(receipts)
+            continue
         proved = [row for row in receipts if row.id in shown]
         moves = [(row.seq, Move(state=State.DELIVERED, attempts=row.attempts, route="file")) for row in proved]
         if moves:
             line.journal.receipts.settle(moves, line.clock.time(), "reconcile")
-        left += len(receipts) - len(proved)
-    if left and not _overdue(line, entry):
+        absent += [row for row in receipts if row.id not in shown]
+    if absent and _overdue(line, entry):
+        _hold(line, entry, absent)
+        absent = []
+    if left := len(absent) + unasked:
         return _again(line, entry, f"{left} of {entry.rows} receipts do not show yet")
-    if left:
-        _hold(line, entry)
     line.journal.files.move(entry, FileState.CONFIRMED, line.clock.time(), step="reconcile")
     entry.file.path.unlink(missing_ok=True)
     return True
 
 
-def _shown(line: Line, key: str, receipts: list[Entry]) -> frozenset[str]:
-    if not key or not _identify(line, key):
-        return frozenset()
-    contact = line.journal.contacts.get(key)
-    answer = line.hooks.confirm_receipts(contact, frozenset(row.id for row in receipts))
-    line.gate.saw(answer)
-    if isinstance(answer, Gone):
+def _shown(line: Line, key: str, receipts: list[Entry]) -> frozenset[str] | None:
+    """Those of the receipts that the contact's history shows; None when there was no answer, which proves nothing."""
+    for _ in range(_TRIES):
+        known = _identify(line, key) if key else False
+        if not known:
+            return None if known is None else frozenset()
+        contact = line.journal.contacts.get(key)
+        answer = line.hooks.confirm_receipts(contact, frozenset(row.id for row in receipts))
+        line.gate.saw(answer)
+        if not isinstance(answer, Gone):
+            return None if isinstance(answer, _NO_ANSWER) else answer if isinstance(answer, frozenset) else frozenset()
         line.journal.contacts.forget_id(key, answer.reason, line.clock.time())
-    return answer if isinstance(answer, frozenset) else frozenset()
+    return frozenset()
 
 
-def _hold(line: Line, entry: FileEntry) -> None:
+def _hold(line: Line, entry: FileEntry, absent: list[Entry]) -> None:
     reason = f"imported with {entry.file.name}, yet Engage does not show it: see Engage's integration log"
-    rows = line.journal.receipts.find({"file": entry.file.name, "state": State.TRANSFERRED})
-    moves = [(row.seq, Move(state=State.HELD, attempts=row.attempts, reason=reason)) for row in rows]
+    moves = [(row.seq, Move(state=State.HELD, attempts=row.attempts, reason=reason)) for row in absent]
     line.journal.receipts.settle(moves, line.clock.time(), "reconcile")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tillpost.errors import LawBroken, PluginError
+from tillpost.errors import JournalFull, LawBroken, PluginError
 from tillpost.flow.line import Line
 from tillpost.flow.outage import FILE_MODE
 from tillpost.journal import Entry, Move, State
@@ -57,9 +57,15 @@ def _write(line: Line, entries: list[Entry]) -> int:
         sequence=sequence,
         folder=line.journal.spool_folder,
     )
-    spooled = line.hooks.spool(batch)
     rows = {entry.id: entry.seq for entry in entries if entry.id in payloads}
-    line.journal.files.add(spooled, sequence, rows, [*created, *updated], now)
+    try:
+        spooled = line.hooks.spool(batch)
+        line.journal.files.add(spooled, sequence, rows, [*created, *updated], now)
+    except (JournalFull, OSError, PluginError):
+        # Nothing of it counts, and the next round writes it again: a full disk must not fill with what is left.
+        # After any other error of the journal its commit may still show, so that waits for the next start.
+        sweep(line)
+        raise
     return sum(len(file.keys) for file in spooled.files if file.kind == "receipts")
 
 
@@ -69,7 +75,7 @@ def _map(line: Line, entries: list[Entry]) -> tuple[dict[str, Payload], dict[str
     for entry in entries:
         if entry.contact is None:
             continue
-        contact = contacts.get(entry.contact) or line.journal.contacts.get(entry.contact)
+        contact = contacts.get(entry.contact) or line.journal.contacts.for_file(entry.contact)
         match = line.hooks.match_in_file(contact)
         if match is None:
             continue  # no file can name this contact: it waits for the API

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import apsw
+import attrs
 
 from tillpost.journal import events
 from tillpost.journal.store import Store
@@ -53,6 +54,11 @@ def link(connection: apsw.Connection, customer: Customer, store: str, now: float
     return key
 
 
+def said_key(known: Identifier) -> str:
+    """How an identifier stands in `spooled` among the attributes files have said of a contact."""
+    return f"{known.kind}:{known.value}"
+
+
 class Contacts:
     """The contacts table with its identifiers."""
 
@@ -71,6 +77,19 @@ class Contacts:
             sent=json.loads(row[2]),
             store=row[3],
         )
+
+    def for_file(self, key: str) -> Contact:
+        """The contact as a file may name it: one that an earlier file made, by the identifiers that file had.
+
+        Those a till told later are not known to the far side, which would ignore a receipt that names one.
+        """
+        contact = self.get(key)
+        (spooled, file) = self._store.read("SELECT spooled, file FROM contacts WHERE key = ?", (key,))[0]
+        if contact.contact_id or not file:
+            return contact
+        said = json.loads(spooled)
+        told = tuple(known for known in contact.identifiers if said_key(known) in said)
+        return attrs.evolve(contact, identifiers=told or contact.identifiers)
 
     def learn(self, key: str, found: Identified, route: str, now: float) -> None:
         """Store the contactId, and what the far side holds. `route` says how it was learnt (api, file, lookup)."""
@@ -96,7 +115,10 @@ class Contacts:
 
         def work(connection: apsw.Connection) -> None:
             connection.execute(
-                "UPDATE contacts SET contact_id = '', sent = '{}', origin = '', learnt_at = NULL WHERE key = ?", (key,)
+                # Also what files have said: the far side has it no longer, so the next file makes the contact anew.
+                "UPDATE contacts SET contact_id = '', sent = '{}', origin = '', learnt_at = NULL, file = '',"
+                " spooled = '{}' WHERE key = ?",
+                (key,),
             )
             events.record(connection, now, "resolve", "id forgotten", contact=key, reason=reason)
 

@@ -12,6 +12,7 @@ import apsw
 import attrs
 
 from tillpost.journal import events
+from tillpost.journal.contacts import said_key
 from tillpost.journal.moves import Move, apply_move
 from tillpost.journal.states import State
 from tillpost.journal.store import Store
@@ -67,7 +68,7 @@ class Files:
 
         seqs: receipt id → journal row, of the receipts in the batch.
         """
-        changes = {contact.key: contact.changes() for contact in contacts}
+        said = {contact.key: contact for contact in contacts}
 
         def work(connection: apsw.Connection) -> None:
             for position, file in enumerate(spooled.files):
@@ -83,10 +84,7 @@ class Files:
                     if file.kind == "receipts":
                         apply_move(connection, seqs[key], Move(state=State.SPOOLED, file=file.name), now, "spool")
                     else:
-                        connection.execute(
-                            "UPDATE contacts SET file = ?, spooled = ? WHERE key = ?",
-                            (file.name, json.dumps(changes[key]), key),
-                        )
+                        _note_said(connection, said[key], file.name)
                         events.record(connection, now, "spool", "written to file", contact=key, file=file.name)
             for refused in spooled.refused:
                 _note_refused(connection, refused, seqs, now)
@@ -176,6 +174,17 @@ class Files:
             )
             for row in rows
         ]
+
+
+def _note_said(connection: apsw.Connection, contact: Contact, name: str) -> None:
+    """What files have said of the contact: its attributes, and the identifiers of the file that made it."""
+    spooled, made = connection.execute("SELECT spooled, file FROM contacts WHERE key = ?", (contact.key,)).get
+    if made:
+        keys = [known for known in json.loads(spooled) if ":" in known]
+    else:
+        keys = [said_key(known) for known in contact.identifiers]
+    said = contact.changes() | dict.fromkeys(keys, "")
+    connection.execute("UPDATE contacts SET file = ?, spooled = ? WHERE key = ?", (name, json.dumps(said), contact.key))
 
 
 def _note_refused(connection: apsw.Connection, refused: NotSpooled, seqs: dict[str, int], now: float) -> None:

@@ -1,0 +1,197 @@
+"""The far side in memory, by the Engage contract: contacts by key, receipts once by id, imports that take their time.
+
+It is stricter than Engage, which keeps silent: what must never reach it is written down as a violation.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import attrs
+
+CREATE_KEYS = ("email", "mobilePhone", "socialSecurityNumber", "externalId")
+KEYS = (*CREATE_KEYS, "memberNumber")
+RECEIPTS_EVERY = 900.0
+"""Seconds between two imports of what the API took (contract, "Save a receipt": about every 15 minutes)."""
+FILES_EVERY = 3600.0
+"""Seconds between two readings of the import folder (contract, "File import": about hourly)."""
+
+_NOT_ATTRIBUTES = ("contactType", "contactId", "id")
+
+
+@attrs.define
+class Person:
+    """A contact there."""
+
+    id: str
+    keys: dict[str, str]
+    attributes: dict[str, str]
+
+
+class Saved:
+    """The receipts Engage has imported, each with its contact."""
+
+    def __init__(self) -> None:
+        self._contact: dict[str, str] = {}
+        self._history: dict[str, list[str]] = {}
+
+    def __contains__(self, receipt_id: str) -> bool:
+        return receipt_id in self._contact
+
+    def __len__(self) -> int:
+        return len(self._contact)
+
+    def add(self, receipt_id: str, contact: str) -> None:
+        """Save it; called once an id."""
+        self._contact[receipt_id] = contact
+        self._history.setdefault(contact, []).append(receipt_id)
+
+    def history(self, contact: str) -> list[str]:
+        """The ids a contact's history shows, the first saved first."""
+        return self._history.get(contact, [])
+
+    def move(self, old: str, new: str) -> None:
+        """A merged contact's receipts go to the other."""
+        for receipt_id in self._history.pop(old, []):
+            self.add(receipt_id, new)
+
+
+class Engage:
+    """One tenant. Times are seconds of the simulation."""
+
+    def __init__(self, *, tells_existing: bool = False, saved: Saved | None = None) -> None:
+        self.tells_existing = tells_existing
+        """Answer a creation whose key exists with that contact (older versions), instead of an error."""
+        self.people: dict[str, Person] = {}
+        self.by_key: dict[tuple[str, str], str] = {}
+        self.merged: dict[str, str] = {}
+        self.erased: set[str] = set()
+        """Keys and ids of people who were erased and have not come back."""
+        self.forgiven: set[str] = set()
+        """Receipts that named somebody who was erased: they cannot be imported, and nobody is to blame."""
+        self.queue: deque[tuple[str, str]] = deque()
+        self.saved = saved if saved is not None else Saved()
+        self.dropped: dict[str, str] = {}
+        self.refusable: set[str] = set()
+        """Numbers of receipts this tenant refuses for their content."""
+        self.violations: list[str] = []
+        self.next_receipts = RECEIPTS_EVERY
+        self._ids_by_sale: dict[tuple[str, str], str] = {}
+
+    # --- contacts -----------------------------------------------------------------------------------------------
+
+    def find(self, kind: str, value: str) -> Person | None:
+        """By a key; e-mail without regard to case, a customKey as memberNumber or externalId."""
+        kinds = ("memberNumber", "externalId") if kind == "customKey" else (kind,)
+        ids = [self.by_key[known] for name in kinds if (known := (name, _normal(name, value))) in self.by_key]
+        return self.people[ids[0]] if ids else None
+
+    def with_keys(self, fields: Mapping[str, str]) -> list[Person]:
+        """The people who have one of the keys a contact is created by."""
+        found = {p.id: p for kind in CREATE_KEYS if (value := fields.get(kind)) and (p := self.find(kind, value))}
+        return list(found.values())
+
+    def make(self, fields: Mapping[str, str]) -> Person:
+        """A new contact."""
+        person = Person(f"g{len(self.people) + len(self.merged) + 1:05d}", {}, {})
+        while person.id in self.people or person.id in self.merged:
+            person.id += "x"
+        self.people[person.id] = person
+        self.change(person, fields)
+        return person
+
+    def change(self, person: Person, fields: Mapping[str, str]) -> None:
+        """Take the fields given; a key that belongs to somebody else is left out, and an empty value overwrites."""
+        for name, value in fields.items():
+            if not value:
+                self.violations.append(f"an empty {name} was sent")
+            if name in KEYS:
+                known = (name, _normal(name, value))
+                if self.by_key.get(known, person.id) == person.id:
+                    self.by_key[known] = person.id
+                    person.keys[name] = value
+                    self.erased.discard(":".join(known))
+            elif name not in _NOT_ATTRIBUTES:
+                person.attributes[name] = value
+
+    def register(self, email: str) -> None:
+        """The web shop, meanwhile: somebody registers an e-mail there."""
+        if self.find("email", email) is None:
+            self.make({"email": email, "origin": "web shop"})
+
+    def merge(self, loser: Person, winner: Person) -> None:
+        """Two contacts become one: the keys and receipts of the first go over, its id answers 404."""
+        del self.people[loser.id]
+        self.merged[loser.id] = winner.id
+        for known, owner in list(self.by_key.items()):
+            if owner == loser.id:
+                self.by_key[known] = winner.id
+        self.saved.move(loser.id, winner.id)
+
+    def erase(self, person: Person) -> None:
+        """The person's wish to be forgotten: the contact is gone, and with it what its history showed."""
+        del self.people[person.id]
+        self.erased.add(person.id)
+        for known, owner in list(self.by_key.items()):
+            if owner == person.id:
+                del self.by_key[known]
+                self.erased.add(":".join(known))
+
+    # --- receipts -----------------------------------------------------------------------------------------------
+
+    def take(self, body: Mapping[str, Any], by: str) -> str:
+        """A receipt arrives: its id. One sale under two ids is a violation, whichever way they come."""
+        receipt_id = str(body["uniqueReceiptId"])
+        sale = (str(body["storeExternalId"]), str(body["receiptNumber"]))
+        known = self._ids_by_sale.setdefault(sale, receipt_id)
+        if known != receipt_id:
+            self.violations.append(f"{by}: the sale {sale[1]} of store {sale[0]} came as {known} and as {receipt_id}")
+        return receipt_id
+
+    def enqueue(self, body: Mapping[str, Any]) -> None:
+        """Accepted by the API, imported later."""
+        self.queue.append((self.take(body, "api"), str(body["contact"]["matchKey"])))
+
+    def import_queue(self) -> None:
+        """The job of every 15 minutes."""
+        while self.queue:
+            receipt_id, contact_id = self.queue.popleft()
+            while contact_id in self.merged:
+                contact_id = self.merged[contact_id]
+            self.settle(receipt_id, self.people.get(contact_id), contact_id)
+
+    def settle(self, receipt_id: str, person: Person | None, named: str) -> None:
+        """Save a receipt, ignore it as known, or drop it without a word, as Engage does with unknown contacts."""
+        if receipt_id in self.saved:
+            return
+        if person is None:
+            self.dropped[receipt_id] = named
+            if named in self.erased:
+                self.forgiven.add(receipt_id)
+            return
+        self.saved.add(receipt_id, person.id)
+
+    def has(self, receipt_id: str) -> bool:
+        """Whether the receipt is here, imported or about to be."""
+        return receipt_id in self.saved or any(receipt_id == queued for queued, _ in self.queue)
+
+    def advance(self, now: float) -> None:
+        """Time has passed here: the import that was due, if one was."""
+        if now >= self.next_receipts:
+            self.import_queue()
+            self.next_receipts = now - now % RECEIPTS_EVERY + RECEIPTS_EVERY
+
+    def doubled(self) -> Iterable[str]:
+        """Keys that two contacts have."""
+        seen: dict[tuple[str, str], str] = {}
+        for person in self.people.values():
+            for kind, value in person.keys.items():
+                known = (kind, _normal(kind, value))
+                if seen.setdefault(known, person.id) != person.id:
+                    yield kind
+
+
+def _normal(kind: str, value: str) -> str:
+    return value.casefold() if kind == "email" else value

@@ -1,0 +1,79 @@
+"""What goes wrong, and where a kill can come: everything the far sides and the disk ask before they act."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+
+import attrs
+
+API_FAULTS = ("refused", "hang", "lost", "503", "502", "504", "429", "401", "page", "race")
+"""refused: no connection; hang: it never got there, and no answer; lost, 504: done, and no answer of it; 502: not
+done; page: a captive portal; race: the web shop registers the e-mail a moment before the contact is made."""
+API_OUTAGES = ("refused", "hang", "503", "502", "401", "lost")
+FILE_FAULTS = ("refused", "cut", "denied", "taken", "unsure")
+"""refused: no connection; cut: half of it arrived under the temporary name; unsure: renamed, and nothing could be seen
+after; denied: the login fails; taken: read by the import at once."""
+FILE_OUTAGES = ("refused", "denied", "cut")
+
+
+class Killed(BaseException):
+    """The process ends here, as by kill -9. No handler of an Exception sees it."""
+
+
+@attrs.define
+class Faults:
+    """Lasting outages, the faults of the step at hand in their order, and the count of places for a kill."""
+
+    api: str = "ok"
+    files: str = "ok"
+    requests: deque[str] = attrs.field(factory=deque)
+    transfers: deque[str] = attrs.field(factory=deque)
+    kill_at: int = 0
+    """The how-manieth boundary of this step is the last thing the process reaches; 0: none."""
+    full_at: int = 0
+    """The how-manieth commit of this step finds the disk full; 0: none."""
+    crossed: int = 0
+    commits: int = 0
+    where: str = ""
+
+    def arm(self, requests: Iterable[str], transfers: Iterable[str], kill_at: int, full_at: int) -> None:
+        """Set the faults of the next step."""
+        self.requests = deque(requests)
+        self.transfers = deque(transfers)
+        self.kill_at, self.full_at = kill_at, full_at
+        self.crossed = self.commits = 0
+
+    def disarm(self) -> None:
+        """The step is over; outages last."""
+        self.arm((), (), 0, 0)
+
+    def end(self) -> None:
+        """Everything works from now on."""
+        self.disarm()
+        self.api = self.files = "ok"
+
+    def request(self) -> str:
+        """What becomes of the next request."""
+        if self.api != "ok":
+            return self.api
+        return self.requests.popleft() if self.requests else "ok"
+
+    def transfer(self) -> str:
+        """What becomes of the next question to the file server."""
+        if self.files != "ok":
+            return self.files
+        return self.transfers.popleft() if self.transfers else "ok"
+
+    def cross(self, where: str) -> None:
+        """A boundary: the kill may come here."""
+        self.crossed += 1
+        if self.crossed == self.kill_at:
+            self.where = where
+            self.full_at = 0  # the next process finds room
+            raise Killed(where)
+
+    def commit(self) -> bool:
+        """Whether the commit about to be made finds room."""
+        self.commits += 1
+        return self.commits != self.full_at

@@ -1,0 +1,123 @@
+"""What must hold after every step, whatever has gone wrong."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from typing import Any
+
+from tests.scenarios.simulator.machine import Machine
+from tests.scenarios.simulator.till import Day
+from tillpost.journal import MOVES, State
+
+_STATES = frozenset(State)
+_FILE_STATES = {"spooled": ("written",), "transferred": ("uploaded", "consumed")}
+
+
+class Broken(AssertionError):
+    """A law does not hold; says which, and about what."""
+
+
+class Laws:
+    """Checks a machine against what its tills were told. Keeps how far the events were read, and nothing else."""
+
+    def __init__(self, machine: Machine, day: Day) -> None:
+        self._machine = machine
+        self._day = day
+        self.acknowledged: set[str] = set()
+        self._events = 0
+        self._was: dict[int, State] = {}
+        self._ids: Counter[str] = Counter()
+        self._read: dict[str, tuple[str, int]] = {}
+
+    def check(self) -> None:
+        """Raise Broken for the first law that does not hold."""
+        rows = self._machine.store.read("SELECT id, state, reason, route, file FROM receipts")
+        self._nothing_acknowledged_is_lost({row[0] for row in rows})
+        for receipt_id, state, reason, _, _ in rows:
+            if state not in _STATES:
+                raise Broken(f"{receipt_id} is in the state {state!r}, which does not exist")
+            if state in (State.HELD, State.SKIPPED) and not reason:
+                raise Broken(f"{receipt_id} is {state} without a reason")
+            if state == State.DELIVERED and not self._there(receipt_id):
+                raise Broken(f"{receipt_id} counts as delivered, and Engage does not have it")
+        self._files_are_whole_and_hold_what_the_rows_say(rows)
+        self._every_move_is_drawn()
+        self._far_side_is_clean()
+
+    def _nothing_acknowledged_is_lost(self, known: set[str]) -> None:
+        if lost := self.acknowledged - known:
+            raise Broken(f"acknowledged and lost: {', '.join(sorted(lost))}")
+
+    def _there(self, receipt_id: str) -> bool:
+        engage = self._machine.engage
+        return engage.has(receipt_id) or receipt_id in engage.forgiven
+
+    def _files_are_whole_and_hold_what_the_rows_say(self, rows: list[tuple[Any, ...]]) -> None:
+        states: dict[str, str] = {}
+        holder: dict[str, str] = {}
+        for name, state, sha256, path, keys, kind in self._machine.store.read(
+            "SELECT name, state, sha256, path, keys, kind FROM files WHERE state <> 'confirmed'"
+        ):
+            states[name] = state
+            if self._digest(path) != sha256:
+                raise Broken(f"the {state} file {name} is not on the disk as it was written")
+            if kind == "receipts":
+                for receipt_id in json.loads(keys):
+                    if holder.setdefault(receipt_id, name) != name:
+                        raise Broken(f"{receipt_id} is in two files at once")
+        for receipt_id, state, _, _, file in rows:
+            if state in _FILE_STATES:
+                if holder.get(receipt_id) != file:
+                    raise Broken(f"{receipt_id} is {state}, and no open file has it")
+                if states[file] not in _FILE_STATES[state]:
+                    raise Broken(f"{receipt_id} is {state}, and its file is {states[file]}")
+
+    def _digest(self, path: str) -> str:
+        """Of the file as it lies there; a file is never written twice, so a known one is not read again."""
+        try:
+            stat = self._machine.disk.folder.joinpath(path).stat()
+        except FileNotFoundError:
+            return "missing"
+        digest, inode = self._read.get(path, ("", 0))
+        if inode != stat.st_mtime_ns:
+            digest = hashlib.sha256(self._machine.disk.folder.joinpath(path).read_bytes()).hexdigest()
+            self._read[path] = digest, stat.st_mtime_ns
+        return digest
+
+    def _every_move_is_drawn(self) -> None:
+        for seq, receipt, contact, what in self._machine.store.read(
+            "SELECT seq, receipt, contact, what FROM events WHERE seq > ? ORDER BY seq", (self._events,)
+        ):
+            self._events = seq
+            if receipt is not None and (what == "sending" or what in _STATES):
+                state = State.RESOLVED if what == "sending" else State(what)
+                old = self._was.get(receipt)
+                if old is not None and state is not old and state not in MOVES[old]:
+                    raise Broken(f"receipt {receipt} went from {old} to {state}, which docs/states.md does not draw")
+                self._was[receipt] = state
+            elif contact is not None and what in ("id learnt", "created", "id forgotten"):
+                self._ids[contact] += -1 if what == "id forgotten" else 1
+                if self._ids[contact] > 1:
+                    raise Broken(f"the contact {contact} learnt a second id without having forgotten the first")
+
+    def _far_side_is_clean(self) -> None:
+        if found := self._machine.engage.violations:
+            raise Broken(f"Engage saw: {found[0]}")
+        for kind in self._machine.engage.doubled():
+            raise Broken(f"Engage has two contacts with one {kind}")
+
+    def settled(self) -> None:
+        """Liveness: every receipt that a person need not look at has arrived, and the odd ones say why not."""
+        machine = self._machine
+        for entry in machine.line.journal.receipts.find({}):
+            excused = entry.id in self._day.odd or "#" in entry.id or entry.id in machine.engage.forgiven
+            if entry.state is State.DELIVERED or (excused and entry.state in (State.HELD, State.SKIPPED)):
+                continue
+            raise Broken(f"{entry.id} ended as {entry.state} ({entry.reason})")
+        if strays := self._strays():
+            raise Broken(f"left in the spool folder: {', '.join(sorted(strays))}")
+
+    def _strays(self) -> set[str]:
+        return {path.name for path in self._machine.line.journal.spool_folder.rglob("*") if path.is_file()}

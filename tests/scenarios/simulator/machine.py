@@ -1,0 +1,198 @@
+"""The machine of one pipeline: a disk with the real journal, the real flow and plugins, and what a kill leaves."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from random import Random
+from typing import Any, TypeVar
+
+import apsw
+
+from tests.scenarios.simulator.api import SimulatedClient
+from tests.scenarios.simulator.chance import SimulatedClock
+from tests.scenarios.simulator.engage import Engage
+from tests.scenarios.simulator.faults import Faults, Killed
+from tests.scenarios.simulator.folder import ImportFolder, SimulatedTransfer
+from tillpost import Context, hookimpl
+from tillpost.compose.pipeline import HOOKS
+from tillpost.errors import JournalFull
+from tillpost.flow.hooked import Hooked
+from tillpost.flow.limits import FallbackPolicy, RetryPolicy, SourcePolicy, TransferPolicy
+from tillpost.flow.line import Line
+from tillpost.flow.outage import Gate
+from tillpost.flow.spool import sweep
+from tillpost.journal import Entry, Journal
+from tillpost.journal.store import Store
+from tillpost.model import Contact, Customer, Identifier, SpoolBatch, Spooled
+from tillpost_engage.contacts import Contacts
+from tillpost_engage.files import EngageFiles
+from tillpost_engage.filesettings import FileSettings
+from tillpost_engage.payload import Mapping
+from tillpost_engage.settings import MapSettings, ResolveSettings
+from tillpost_engage.transport import Transport
+from tillpost_known import Known
+from tillpost_receipts import ReceiptsAdapter
+from tillpost_receipts.settings import Settings as ReceiptsSettings
+
+RETRY = RetryPolicy(attempts=4)
+FALLBACK = FallbackPolicy(confirm_within=timedelta(hours=6))
+HOUSE = Customer(identifiers=(Identifier("externalId", "HOUSE"),))
+
+_T = TypeVar("_T")
+_templates: list[bytes] = []
+_fallback: list[EngageFiles] = []
+
+
+class _Fallback:
+    """The real files of Engage, with a kill before, within and after their writing."""
+
+    def __init__(self, faults: Faults) -> None:
+        self._faults = faults
+        if not _fallback:
+            _fallback.append(EngageFiles(FileSettings(), None))  # its schemas are parsed once for all runs
+        self._files = _fallback[0]
+
+    @hookimpl
+    def match_in_file(self, contact: Contact) -> Identifier | None:
+        return self._files.match_in_file(contact=contact)
+
+    @hookimpl
+    def spool(self, batch: SpoolBatch) -> Spooled:
+        self._faults.cross("before files are written")
+        spooled = self._files.spool(batch=batch)
+        try:
+            self._faults.cross("while the last file is written")
+        except Killed:
+            last = spooled.files[-1].path
+            last.rename(last.parent / f".{last.name}.part")  # as a kill before the rename leaves it
+            raise
+        self._faults.cross("after files are written")
+        return spooled
+
+
+class Disk:
+    """The state folder. What a kill leaves is what was committed: the journal is copied as it lies, WAL and all."""
+
+    def __init__(self, folder: Path, faults: Faults) -> None:
+        self.folder = folder
+        self._faults = faults
+        folder.mkdir(parents=True)
+        if not _templates:
+            Journal(folder / "template").close()
+            _templates.append((folder / "template" / "journal.db").read_bytes())
+        (folder / "journal.db").write_bytes(_templates[0])
+
+    def open(self) -> Journal:
+        """The journal, whose every commit is two boundaries: before it, and after it."""
+        journal = Journal(self.folder)
+        store: Any = journal.receipts._store
+        write = store.write
+
+        def bounded(work: Callable[[apsw.Connection], _T]) -> _T:
+            self._faults.cross("before a commit")
+            if not self._faults.commit():
+                raise JournalFull("simulated: no room on the disk")
+            result: _T = write(work)
+            self._faults.cross("after a commit")
+            return result
+
+        store.write = bounded
+        return journal
+
+    def lose(self, journal: Journal) -> None:
+        """The process is gone: nothing it would have done when it ends (checkpoint, rollback) happens."""
+        left = {name: (self.folder / name) for name in ("journal.db", "journal.db-wal")}
+        content = {name: path.read_bytes() for name, path in left.items() if path.exists()}
+        journal.close()
+        for name, path in left.items():
+            path.unlink(missing_ok=True)
+            if name in content:
+                path.write_bytes(content[name])
+
+
+class Machine:
+    """One process after the other on one disk, with the same far sides."""
+
+    def __init__(self, folder: Path, random: Random, engage: Engage) -> None:
+        self.random = random
+        self.clock = SimulatedClock()
+        self.faults = Faults()
+        self.engage = engage
+        self.imports = ImportFolder(engage)
+        self.client = SimulatedClient(engage, self.faults)
+        self.disk = Disk(folder, self.faults)
+        self.hands: list[Entry] = []
+        """Receipts a thread has claimed and not delivered yet."""
+        self.kills = 0
+        self.line = self._start()
+
+    @property
+    def store(self) -> Store:
+        """The journal's tables, for looking."""
+        return self.line.journal.receipts._store
+
+    def restart(self) -> None:
+        """The process is killed, if it was not already, and starts again; it may be killed while it starts."""
+        self.hands = []
+        self.client.meanwhile = None
+        while True:
+            self.kills += 1
+            self.disk.lose(self.line.journal)
+            try:
+                self.line = self._start()
+            except Killed:
+                continue
+            return
+
+    def stop(self) -> None:
+        """The run is over."""
+        self.line.journal.close()
+
+    def _start(self) -> Line:
+        """As `tillpost run` does it: the journal, the plugins, then `recover` and `sweep`."""
+        journal = self.disk.open()
+        self.line = Line(
+            name="simulated",
+            journal=journal,
+            hooks=self._hooks(),
+            clock=self.clock,
+            random=self.random,
+            gate=Gate(journal, RETRY, self.clock, self.random),
+            source=SourcePolicy(),
+            retry=RETRY,
+            fallback=FALLBACK,
+            transfer=TransferPolicy(),
+            anonymous=HOUSE,
+            workers=1,
+        )
+        journal.receipts.recover(self.clock.time(), RETRY.confirm_after.total_seconds())
+        sweep(self.line)
+        return self.line
+
+    def _hooks(self) -> Hooked:
+        context = Context(
+            pipeline="simulated",
+            folder=self.disk.folder,
+            state=self.disk.folder,
+            clock=self.clock,
+            random=self.random,
+            budget=lambda key, rate: contextlib.nullcontext(),  # type: ignore[arg-type, return-value] # no client asks
+        )
+        slots: list[tuple[str, str, object]] = [
+            ("adapter", "receipts", ReceiptsAdapter(ReceiptsSettings(), context)),
+            ("resolve", "known", Known()),
+            ("resolve", "engage", Contacts(ResolveSettings(), self.client)),
+            ("map", "engage", Mapping(MapSettings())),
+            ("transport", "engage", Transport(self.client)),
+            ("fallback", "engage-xml", _Fallback(self.faults)),
+            ("transfer", "sftp", SimulatedTransfer(self.imports, self.faults)),
+        ]
+        callers: dict[str, list[tuple[str, Callable[..., Any]]]] = {}
+        for slot, name, plugin in slots:
+            for hook in (*HOOKS[slot][0], *HOOKS[slot][1]):
+                if hasattr(plugin, hook):
+                    callers.setdefault(hook, []).append((name, getattr(plugin, hook)))
+        return Hooked(callers, frozenset(slot for slot, _, _ in slots))

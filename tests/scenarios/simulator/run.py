@@ -1,0 +1,297 @@
+"""Runs a schedule step by step, checks the laws after each, and lets everything settle when asked to."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from random import Random
+
+import attrs
+
+from tests.scenarios.simulator.chance import seeded
+from tests.scenarios.simulator.engage import Engage
+from tests.scenarios.simulator.faults import Killed
+from tests.scenarios.simulator.laws import Broken, Laws
+from tests.scenarios.simulator.machine import Machine
+from tests.scenarios.simulator.schedule import Step, outage, schedule
+from tests.scenarios.simulator.till import EMAILS, Day, day
+from tillpost.errors import JournalFull, TillpostError
+from tillpost.flow.accept import accept
+from tillpost.flow.deliver import claim, deliver
+from tillpost.flow.worker import attend
+from tillpost.journal import State
+
+BOUND = 3 * 86400.0
+"""Seconds in which everything must have settled once the faults are over; the longest wait of the flow is the six
+hours of `confirm_within`, and clocks that were set back a few hours make it longer."""
+_ROUNDS = 1500
+
+
+@attrs.frozen(kw_only=True)
+class Failure:
+    """What a seed found. step: the index of the last step that ran; -1: while settling."""
+
+    seed: int
+    mode: str
+    step: int
+    message: str
+
+    def __str__(self) -> str:
+        where = "while it settled" if self.step < 0 else f"after step {self.step}"
+        return (
+            f"seed {self.seed} ({self.mode}), {where}: {self.message}\n"
+            f"  again: python -m tests.scenarios.simulator --mode {self.mode} --seed {self.seed} --shrink"
+        )
+
+
+class Run:
+    """One schedule on one machine."""
+
+    def __init__(self, seed: int, folder: Path, random: Random) -> None:
+        own = Random(f"day {seed}")
+        self.day: Day = day(own)
+        engage = Engage(tells_existing=own.random() < 0.3)
+        engage.refusable = set(self.day.refusable)
+        self.machine = Machine(folder, random, engage)
+        self.laws = Laws(self.machine, self.day)
+        self.unacknowledged: set[int] = set()
+        """Documents of which the source keeps its copy: it hands them over again."""
+
+    def step(self, step: Step) -> None:
+        """One step, with its faults; what it raised is what the worker's loops would have caught."""
+        machine = self.machine
+        machine.random.seed(step.salt)
+        machine.faults.arm(step.requests, step.transfers, step.kill_at, step.full_at)
+        try:
+            self._do(step)
+        except Killed:
+            machine.restart()
+        except JournalFull:
+            pass  # the worker waits a second and goes on
+        except (TillpostError, OSError) as error:
+            raise Broken(f"{step.kind} raised {type(error).__name__}: {error}") from error
+        finally:
+            machine.faults.disarm()
+        self.laws.check()
+
+    def _do(self, step: Step) -> None:
+        machine, engage = self.machine, self.machine.engage
+        match step.kind:
+            case "accept":
+                self.accept(step.number % len(self.day.documents))
+            case "claim":
+                machine.hands += claim(machine.line, 2)
+            case "deliver":
+                self._deliver(step)
+            case "attend":
+                attend(machine.line)
+            case "time":
+                self.pass_time(step.seconds)
+            case "clock":
+                machine.clock.jump(step.seconds)
+            case "api away":
+                machine.faults.api = outage(step)
+            case "api back":
+                machine.faults.api = "ok"
+            case "files away":
+                machine.faults.files = outage(step)
+            case "files back":
+                machine.faults.files = "ok"
+            case "import":
+                self._import(step.number)
+            case "web shop":
+                engage.register(EMAILS[step.number % len(EMAILS)])
+            case "merge" | "erase":
+                self._change_people(step)
+            case "restart":
+                machine.restart()
+            case "retry held":
+                self._retry_held(step.number)
+            case "resend":
+                self._resend(step.number)
+
+    def accept(self, number: int) -> None:
+        """The source hands over a document and is told that it is safe."""
+        document = self.day.documents[number]
+        self.unacknowledged.add(number)
+        accept(self.machine.line, document)
+        self.unacknowledged.discard(number)
+        self.laws.acknowledged.update(self.day.ids[number])
+        self.machine.faults.cross("right after the acknowledgement")
+
+    def _deliver(self, step: Step) -> None:
+        """What a thread of the worker does: the receipt at hand, or the next that is due."""
+        machine = self.machine
+        if step.meanwhile:
+            machine.client.meanwhile = lambda: self._meanwhile(step.meanwhile)
+        if not machine.hands:
+            machine.hands += claim(machine.line, 2)
+        if machine.hands and not machine.line.gate.open():
+            self._give_back()
+        elif machine.hands:
+            entry = machine.hands.pop(0)
+            try:
+                deliver(machine.line, entry)
+            finally:
+                machine.line.claims.give_back([entry.seq])
+        machine.client.meanwhile = None
+
+    def _meanwhile(self, what: str) -> None:
+        if what == "attend":
+            attend(self.machine.line)
+            return
+        for entry in claim(self.machine.line, 1):
+            try:
+                deliver(self.machine.line, entry)
+            finally:
+                self.machine.line.claims.give_back([entry.seq])
+
+    def _give_back(self) -> None:
+        self.machine.line.claims.give_back(entry.seq for entry in self.machine.hands)
+        self.machine.hands = []
+
+    def pass_time(self, seconds: float) -> None:
+        """For us and for the far side."""
+        self.machine.clock.advance(seconds)
+        now = self.machine.clock.monotonic()
+        self.machine.engage.advance(now)
+        self.machine.imports.advance(now)
+
+    def _import(self, number: int) -> None:
+        """The importer reads whatever it likes, at any moment."""
+        names = sorted(self.machine.imports.files)
+        if names:
+            self.machine.imports.read(names[number % len(names)])
+        else:
+            self.machine.engage.import_queue()
+
+    def _change_people(self, step: Step) -> None:
+        engage = self.machine.engage
+        people = sorted(engage.people.values(), key=lambda person: person.id)
+        if step.kind == "erase" and people:
+            engage.erase(people[step.number % len(people)])
+        elif len(people) > 1:
+            at = step.number % (len(people) - 1)
+            engage.merge(people[at + 1], people[at])
+
+    def _retry_held(self, number: int) -> None:
+        held = [entry for entry in self.machine.line.journal.receipts.find({"state": State.HELD}) if entry.contact]
+        if held:
+            entry = held[number % len(held)]
+            self.machine.line.journal.receipts.revive(entry.id, None, self.machine.clock.time())
+
+    def _resend(self, number: int) -> None:
+        files = [entry for entry in self.machine.line.journal.files.all() if entry.file.path.exists()]
+        if files:
+            self.machine.line.journal.files.resend(files[number % len(files)].file.name, self.machine.clock.time())
+
+    def settle(self) -> None:
+        """The faults are over: within `BOUND` seconds everything is delivered, or held for a stated reason."""
+        machine = self.machine
+        machine.faults.end()
+        machine.random.seed(0)
+        self._give_back()
+        for number in sorted(self.unacknowledged):
+            self.accept(number)
+        end = machine.clock.monotonic() + BOUND
+        for _ in range(_ROUNDS):
+            attend(machine.line)
+            for entry in claim(machine.line, 20):
+                if machine.line.gate.open():
+                    deliver(machine.line, entry)
+                machine.line.claims.give_back([entry.seq])
+            self.laws.check()
+            if self._quiet():
+                self.laws.settled()
+                return
+            self.pass_time(self._next())
+            if machine.clock.monotonic() > end:
+                raise Broken(f"not settled within {BOUND:g} s: {self._left()}")
+        raise Broken(
+            f"not settled within {_ROUNDS} rounds, {machine.clock.monotonic() - end + BOUND:g} s: {self._left()}"
+        )
+
+    def _quiet(self) -> bool:
+        journal = self.machine.line.journal
+        return not (
+            journal.receipts.unsettled()
+            or journal.files.open()
+            or self.machine.engage.queue
+            or self.machine.line.gate.tenant.state != "online"
+        )
+
+    def _next(self) -> float:
+        """Seconds to the next moment at which something can happen."""
+        machine = self.machine
+        now, tenant = machine.clock.time(), machine.line.gate.tenant
+        far = now - machine.clock.monotonic()
+        moments = [machine.engage.next_receipts + far, machine.imports.next_import + far, now + 300.0]
+        moments += [entry.due for entry in machine.line.journal.files.open()]
+        if machine.line.gate.open():
+            moments.append(machine.line.journal.receipts.next_due() or now)
+        else:
+            moments.append(tenant.probe_due)
+        return max(1.0, min((moment for moment in moments if moment > now), default=now) - now)
+
+    def _left(self) -> str:
+        journal = self.machine.line.journal
+        receipts = {state: count for state, count in journal.receipts.counts().items() if count}
+        files = [f"{entry.file.kind} {entry.state} ({entry.reason})" for entry in journal.files.open()]
+        return f"{receipts}, tenant {self.machine.line.gate.tenant.state}, files {files}"
+
+
+@contextmanager
+def state_folder() -> Iterator[Path]:
+    """A folder for one state folder after the other, in memory where the system has such a place."""
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
+        yield Path(folder)
+
+
+def run(seed: int, mode: str, folder: Path, steps: Sequence[Step] | None = None) -> Failure | None:
+    """One seed. mode: `safety` (any faults, nothing is lost) or `liveness` (then they end, and everything settles)."""
+    home = folder / "state"
+    step = -1
+    with seeded(seed) as random:
+        running = Run(seed, home, random)
+        try:
+            for step, each in enumerate(schedule(seed) if steps is None else steps):  # noqa: B007
+                running.step(each)
+            if mode == "liveness":
+                step = -1
+                running.settle()
+        except Broken as broken:
+            return Failure(seed=seed, mode=mode, step=step, message=str(broken))
+        except (TillpostError, OSError, ArithmeticError, LookupError, TypeError, ValueError) as error:
+            return Failure(seed=seed, mode=mode, step=step, message=f"{type(error).__name__}: {error}")
+        finally:
+            running.machine.stop()
+            shutil.rmtree(home)
+    return None
+
+
+def shrink(failure: Failure, folder: Path) -> tuple[Step, ...]:
+    """The steps the failure needs: each that can be left out is, until none can, then each fault likewise."""
+    steps = list(schedule(failure.seed))
+    if failure.step >= 0:
+        steps = steps[: failure.step + 1]
+
+    def fails(tried: list[Step]) -> bool:
+        return run(failure.seed, failure.mode, folder, tried) is not None
+
+    shrunk = True
+    while shrunk:
+        shrunk = False
+        for at in reversed(range(len(steps))):
+            tried = steps[:at] + steps[at + 1 :]
+            if fails(tried):
+                steps, shrunk = tried, True
+    for at in range(len(steps)):
+        for plain in ({"requests": ()}, {"transfers": ()}, {"kill_at": 0}, {"full_at": 0}, {"meanwhile": ""}):
+            tried = [*steps[:at], attrs.evolve(steps[at], **plain), *steps[at + 1 :]]
+            if steps[at] != tried[at] and fails(tried):
+                steps = tried
+    return tuple(steps)
