@@ -163,6 +163,7 @@ def whole(folder: Path, ended: Ended) -> None:
             assert known >= {f"{folder.name}-{number}" for number in GIVEN[document]}, f"{folder.name}: lost"
         for file in journal.files.all():
             if file.state is not FileState.CONFIRMED:
+                assert file.file.name in spooled, f"{folder.name}: the journal waits for a file that is gone"
                 assert sha256(spooled[file.file.name].read_bytes()).hexdigest() == file.file.sha256
     finally:
         journal.close()

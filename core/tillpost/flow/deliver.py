@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import attrs
+
 from tillpost.errors import LawBroken, PluginError
 from tillpost.flow.line import Line
 from tillpost.flow.policy import decide
 from tillpost.flow.resolve import resolve
 from tillpost.journal import Entry, Move, State
-from tillpost.model import Contact, Gone, Identifier, MaybeSent, NotSent, Refused
+from tillpost.model import Contact, Gone, Identifier, MaybeSent, Misconfigured, NotSent, Outcome, Refused
 
 
 def claim(line: Line, most: int) -> list[Entry]:
@@ -54,7 +56,7 @@ def _send(line: Line, entry: Entry) -> Move:
         state = State.SKIPPED if line.skip_unknown else State.HELD
         return Move(state=state, attempts=entry.attempts, reason=reason)
     if not isinstance(contact, Contact):
-        move = decide(contact, entry.attempts, line.retry, line.clock.time(), line.random)
+        move = _decide(line, entry, contact)
         if move.state is State.UNCERTAIN:
             # Only the contact's fate is unknown; the receipt itself was not sent. It is looked up next time.
             not_sent = NotSent(reason=getattr(contact, "reason", ""))
@@ -65,7 +67,13 @@ def _send(line: Line, entry: Entry) -> Move:
     line.journal.receipts.intend(entry.seq, line.clock.time())
     outcome = line.hooks.deliver(payload)
     line.gate.saw(outcome)
-    return decide(outcome, entry.attempts, line.retry, line.clock.time(), line.random)
+    return _decide(line, entry, outcome)
+
+
+def _decide(line: Line, entry: Entry, outcome: Outcome) -> Move:
+    move = decide(outcome, entry.attempts, line.retry, line.clock.time(), line.random)
+    # Receipts go by when they were due: one that met wrong settings keeps its place before those behind it.
+    return attrs.evolve(move, due=entry.due) if isinstance(outcome, Misconfigured) else move
 
 
 def _ask(line: Line, entry: Entry) -> Move:

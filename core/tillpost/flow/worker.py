@@ -49,7 +49,9 @@ class Worker:
         if line.source is not None:
             jobs.append(("source", self._collect))
         for number, (name, job) in enumerate(jobs):
-            thread = threading.Thread(target=self._guard, args=(job,), name=f"{line.name}-{name}-{number}")
+            # daemon: a call that does not return (a Retry-After of an hour, a plugin that hangs) must not keep the
+            # process beyond the grace period, without its lock. What it was sending is asked for at the next start.
+            thread = threading.Thread(target=self._guard, args=(job,), name=f"{line.name}-{name}-{number}", daemon=True)
             thread.start()
             self._threads.append(thread)
 
