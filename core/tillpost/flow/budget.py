@@ -42,20 +42,26 @@ class SlidingBudget:
             self._sent = deque(self._sent, maxlen=self._size)
 
     def take(self) -> None:
-        """Wait for a slot; slots are handed out in the order of asking."""
+        """Wait for a slot. What counts is when a request is really let go, not when it was to go.
+
+        One thread waits for the next slot and the others behind it: a thread the machine wakes late thus moves
+        those behind it, instead of going out side by side with them.
+        """
         with self._lock:
-            now = self._monotonic()
-            slot = max(now, self._blocked_until)
-            if len(self._sent) == self._size:
-                slot = max(slot, self._sent[0] + self._window)
-            self._sent.append(slot)
-        if slot > now:
-            self._sleep(slot - now)
+            while True:
+                now = self._monotonic()
+                slot = self._blocked_until
+                if len(self._sent) == self._size:
+                    slot = max(slot, self._sent[0] + self._window)
+                if slot <= now:
+                    break
+                self._sleep(slot - now)
+            self._sent.append(now)
 
     def slow(self, seconds: float) -> None:
         """Let nothing pass for so long: the far side has said that it is too much."""
-        with self._lock:
-            self._blocked_until = max(self._blocked_until, self._monotonic() + seconds)
+        # Without the lock, which a waiting thread holds; that thread looks again when it wakes.
+        self._blocked_until = max(self._blocked_until, self._monotonic() + seconds)
 
 
 class Budgets:
