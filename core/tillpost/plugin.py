@@ -6,7 +6,7 @@ An entry point of the group `tillpost.plugins` names a `Plugin`. It is imported 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,6 +18,15 @@ from tillpost.model import DEFAULT_RECIPE, receipt_id
 
 SLOTS = ("source", "adapter", "resolve", "map", "amend", "transport", "fallback", "transfer", "observe")
 """The keys of a pipeline's table that name plugins, in flow order."""
+
+CAPABILITIES = ("customer", "sequence", "day totals", "linked returns", "discounts", "taxes", "tenders")
+"""What a till's format may tell, and an adapter says it gives (`Plugin.capabilities`).
+
+customer: who bought, where the till knew it. sequence: numbers run without a gap per store and till, so that a
+missing one is a missing receipt. day totals: the till's own sums of a day. linked returns: a returned line names the
+receipt it was bought on, as `originalReceipt` in its `extra`. discounts, taxes, tenders: told apart, not in
+the sums alone.
+"""
 
 
 class Secret:
@@ -98,17 +107,31 @@ class Plugin:
     object with hook implementations for each use. Raise ConfigurationError(Finding(key=…)) for what only
     shows here; open no connection.
     summary: one line for `tillpost plugins`.
+    capabilities: of an adapter, which of CAPABILITIES its format tells and it passes on.
     """
 
     summary: str
     slots: Mapping[str, type]
     build: Build
+    capabilities: frozenset[str] = attrs.field(default=frozenset())
+
+    @capabilities.validator
+    def _known(self, _: object, capabilities: frozenset[str]) -> None:
+        if unknown := capabilities - frozenset(CAPABILITIES):
+            raise ValueError(f"capabilities are {', '.join(CAPABILITIES)}, not {', '.join(sorted(unknown))}")
 
 
-def simple(summary: str, slot: str, settings: type, make: Callable[[Any, Context], object]) -> Plugin:
+def simple(
+    summary: str,
+    slot: str,
+    settings: type,
+    make: Callable[[Any, Context], object],
+    capabilities: Iterable[str] = (),
+) -> Plugin:
     """A plugin with one slot, whose object is `make(settings, context)`: what most adapters are."""
     return Plugin(
         summary=summary,
         slots={slot: settings},
         build=lambda uses, context: [make(use.settings, context) for use in uses],
+        capabilities=frozenset(capabilities),
     )
