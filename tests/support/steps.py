@@ -39,8 +39,9 @@ from tillpost.flow.accept import accept
 from tillpost.flow.deliver import claim, deliver
 from tillpost.flow.line import Line
 from tillpost.flow.reconcile import reconcile
+from tillpost.flow.recover import recover
 from tillpost.flow.resolve import resolve
-from tillpost.flow.spool import spool, sweep
+from tillpost.flow.spool import spool
 from tillpost.flow.transfer import transfer
 from tillpost.journal import RunLock
 from tillpost.model import Delivered, Document, NotSent
@@ -106,7 +107,8 @@ def _before_transfer(line: Line, control: str) -> None:
     spool(line)
     _before_deliver(line, control)
     spool(line)
-    line.gate.saw(Delivered())
+    for _ in range(outage.ANSWERS):
+        line.gate.saw(Delivered())
 
 
 def _before_reconcile(line: Line, control: str) -> None:
@@ -149,8 +151,7 @@ def _step(name: str, path: Path, control: str) -> None:
     with ExitStack() as stack:
         stack.callback(RunLock(config.pipelines[0].state).release)
         (line,) = stack.enter_context(lines(config, list(config.pipelines)))
-        line.journal.receipts.recover(line.clock.time(), line.retry.confirm_after.total_seconds())
-        sweep(line)
+        recover(line)
         walk(line)
 
 

@@ -23,7 +23,7 @@ COMMANDS = {
     "receipts": "list receipts",
     "held": "list, show, retry or drop held receipts",
     "contacts": "list contacts",
-    "spool": "list the files of outages, or send one again",
+    "spool": "list, show or resend the files of outages",
     "plugins": "list installed plugins",
     "sandbox": "an Engage to try things on",
     "demo": "a day of receipts through an outage, with proof",

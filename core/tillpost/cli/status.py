@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
-from tillpost.cli.opened import as_json, say, when
+from tillpost.cli.opened import as_json, plain, say, when
 from tillpost.compose.config import load
+from tillpost.flow.outage import reachable
 from tillpost.journal import Journal
 
 
@@ -16,7 +17,9 @@ from tillpost.journal import Journal
 @as_json
 @click.pass_obj
 def command(file: Any, as_json: bool) -> None:
-    """How every pipeline stands: far side, receipts by state, files, contacts. Exit code 1 when something is held.
+    """How every pipeline stands: far side, receipts by state, files, contacts, alerts.
+
+    Exit code 1 when something is held or an alert stands.
 
     \b
     Examples:
@@ -36,7 +39,8 @@ def command(file: Any, as_json: bool) -> None:
     else:
         for name, stand in answer["pipelines"].items():
             _print(name, stand)
-    sys.exit(1 if any(stand["counts"]["held"] for stand in answer["pipelines"].values()) else 0)
+    stands = answer["pipelines"].values()
+    sys.exit(1 if any(stand["counts"]["held"] or stand["alerts"] for stand in stands) else 0)
 
 
 def _stand(journal: Journal) -> dict[str, Any]:
@@ -45,21 +49,44 @@ def _stand(journal: Journal) -> dict[str, Any]:
         "state": tenant.state,
         "reason": tenant.reason,
         "since": when(tenant.since or None),
+        "unreachable_since": when(tenant.unreachable_since),
+        "next_probe": None if reachable(tenant) else when(tenant.probe_due),
         "counts": journal.receipts.counts(),
         "delivered": journal.receipts.routes(),
         "skipped": journal.receipts.skipped(),
         "contacts": journal.contacts.counts(),
         "files": journal.files.counts(),
+        "alerts": [
+            {
+                "file": entry.file.name,
+                "state": str(entry.state),
+                "since": when(entry.alerted_at),
+                "reason": entry.reason,
+            }
+            for entry in journal.files.open()
+            if entry.alerted_at is not None
+        ],
         "oldest_due": when(journal.receipts.next_due()),
         "history": [{"at": when(at), "state": what, "detail": detail} for at, what, detail in journal.tenant.history()],
     }
 
 
+def _alerts(journal: Journal) -> list[dict[str, Any]]:
+    alerted = [entry for entry in journal.files.open() if entry.alerted_at is not None]
+    return [
+        {"file": each.file.name, "state": str(each.state), "since": when(each.alerted_at), "reason": each.reason}
+        for each in alerted
+    ]
+
+
 def _print(name: str, stand: dict[str, Any]) -> None:
     reason = f" ({stand['reason']})" if stand["reason"] else ""
     since = f" since {stand['since']}" if stand["since"] else ""
-    click.echo(f"{name}: {stand['state']}{since}{reason}")
+    probe = f", asked again at {stand['next_probe']}" if stand["next_probe"] else ""
+    click.echo(f"{name}: {stand['state']}{since}{reason}{probe}")
     for title in ("counts", "delivered", "skipped", "contacts", "files"):
         filled = {key: value for key, value in stand[title].items() if value}
         if filled:
             click.echo(f"  {title}: " + ", ".join(f"{value} {key}" for key, value in filled.items()))
+    for alert in stand["alerts"]:
+        click.echo(plain(f"  alert: file {alert['file']} stays {alert['state']}: {alert['reason']}"))

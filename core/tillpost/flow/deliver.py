@@ -27,6 +27,11 @@ def claim(line: Line, most: int) -> list[Entry]:
 
 def deliver(line: Line, entry: Entry) -> Move:
     """Bring one claimed receipt a step further, and return the move that was made."""
+    with line.journal.in_hand.holding(entry.seq):
+        return _deliver(line, entry)
+
+
+def _deliver(line: Line, entry: Entry) -> Move:
     try:
         if entry.sending is not None:
             # Sent, and the outcome could not be written down (a full disk): as uncertain as a lost answer.

@@ -79,6 +79,11 @@ class FallbackPolicy:
     """Time between two looks at whether files were read and contacts have their ids."""
     confirm_within: timedelta = attrs.field(default=timedelta(hours=24), validator=_wait)
     """How long a transferred receipt may stay unconfirmed before a person is told."""
+    alert_after: timedelta = attrs.field(default=timedelta(hours=3), validator=_wait)
+    """How long a file may fail to go up, or lie unread in the far side's folder, before a person is told.
+
+    Engage imports about hourly (Engage contract, file import).
+    """
 
 
 @attrs.frozen(kw_only=True)

@@ -25,6 +25,9 @@ STATES = (ONLINE, DEGRADED, PAUSED, FILE_MODE, DRAINING, RECONCILING)
 _REACHABLE = (ONLINE, DRAINING, RECONCILING)
 _FAILURES = 3
 """Consecutive failures that open the breaker: one lost packet is no outage."""
+ANSWERS = 3
+"""Answers in a row that end an outage for which files are written: one answer of a far side that is still falling
+over must not send the whole backlog at it."""
 
 
 def reachable(tenant: Tenant) -> bool:
@@ -32,14 +35,19 @@ def reachable(tenant: Tenant) -> bool:
     return tenant.state in _REACHABLE
 
 
-def answered(tenant: Tenant, now: float, files_open: bool) -> Tenant:
-    """The far side has answered and takes our key."""
+def answered(tenant: Tenant, now: float, files_open: bool, retry: RetryPolicy, random: Random) -> Tenant:
+    """The far side has answered and takes our key. Out of file mode only after ANSWERS probes in a row."""
+    if tenant.state == FILE_MODE and tenant.answers + 1 < ANSWERS:
+        answers = tenant.answers + 1
+        pause = wait(1, retry.wait_initial.total_seconds(), retry.wait_max.total_seconds(), random)
+        reason = f"the far side answers again, {answers} of {ANSWERS} in a row"
+        return attrs.evolve(tenant, answers=answers, reason=reason, failures=0, probe_due=now + pause)
     state = tenant.state if reachable(tenant) else DRAINING if files_open else ONLINE
     if state == tenant.state and not tenant.failures:
         return tenant
     since = tenant.since if state == tenant.state else now
     reason = tenant.reason if state == tenant.state else "the far side answers again"
-    return attrs.evolve(tenant, state=state, reason=reason, since=since, unreachable_since=None, failures=0)
+    return attrs.evolve(tenant, state=state, reason=reason, since=since, unreachable_since=None, failures=0, answers=0)
 
 
 def failed(tenant: Tenant, failure: NotSent | MaybeSent, now: float, retry: RetryPolicy, random: Random) -> Tenant:
@@ -50,12 +58,15 @@ def failed(tenant: Tenant, failure: NotSent | MaybeSent, now: float, retry: Retr
     state, since, reason = tenant.state, tenant.since, tenant.reason
     if (reachable(tenant) and failures >= _FAILURES) or tenant.state == PAUSED:
         state, since, reason = DEGRADED, now, failure.reason
+    elif tenant.state == FILE_MODE:
+        reason = failure.reason
     return attrs.evolve(
         tenant,
         state=state,
         reason=reason,
         since=since,
         failures=failures,
+        answers=0,
         unreachable_since=now if tenant.unreachable_since is None else tenant.unreachable_since,
         probe_due=now + pause,
     )
@@ -68,7 +79,7 @@ def misconfigured(tenant: Tenant, failure: Misconfigured, now: float, retry: Ret
     since = tenant.since if tenant.state == PAUSED else now
     return attrs.evolve(
         tenant, state=PAUSED, reason=failure.reason, since=since, failures=failures,
-        unreachable_since=None, probe_due=now + pause,
+        answers=0, unreachable_since=None, probe_due=now + pause,
     )  # fmt: skip
 
 
@@ -122,7 +133,7 @@ class Gate:
                 case _:
                     if self.tenant.failures or not reachable(self.tenant):
                         files = bool(self._journal.files.open())
-                        self._store(answered(self.tenant, now, files))
+                        self._store(answered(self.tenant, now, files, self._retry, self._random))
 
     def _store(self, new: Tenant) -> None:
         if new != self.tenant:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from random import Random
 
 from tillpost.flow.limits import RetryPolicy
-from tillpost.journal import Move, State
+from tillpost.journal import Entry, Move, State
 from tillpost.model import Delivered, MaybeSent, Misconfigured, NotSent, Outcome, Refused, Throttled
 
 _GROWTH = (1, 3, 6, 30)
@@ -45,3 +45,17 @@ def decide(outcome: Outcome, attempts: int, retry: RetryPolicy, now: float, rand
         case Misconfigured():
             # The pipeline pauses as a whole; the receipt keeps its place and its attempts.
             return Move(state=State.WAITING, due=now, attempts=attempts, reason=outcome.reason)
+
+
+def crashed(entry: Entry, retry: RetryPolicy, now: float, random: Random) -> Move:
+    """The process ended while it had the receipt in hand and was not sending it: that was an attempt.
+
+    The last one holds it. By file it would have to be mapped all the same.
+    """
+    attempts = entry.attempts + 1
+    if attempts >= retry.attempts:
+        reason = f"the process ended while it had this receipt in hand, at attempt {attempts} of {retry.attempts}"
+        return Move(state=State.HELD, attempts=attempts, reason=reason)
+    due = now + wait(attempts, retry.wait_initial.total_seconds(), retry.wait_max.total_seconds(), random)
+    state = State.UNCERTAIN if entry.state is State.UNCERTAIN else State.WAITING
+    return Move(state=state, due=due, attempts=attempts, reason="the process ended while it had this receipt in hand")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+from tillpost.flow.alert import alert
 from tillpost.flow.line import Line
 from tillpost.journal import Entry, FileEntry, FileState, Move, State
 from tillpost.model import Gone, Identified, MaybeSent, Misconfigured, NotSent, Throttled
@@ -45,7 +46,11 @@ def _look(line: Line, entry: FileEntry) -> bool:
     if there is False:
         line.journal.files.move(entry, FileState.CONSUMED, line.clock.time(), due=line.clock.time(), step="reconcile")
         return True
-    return _again(line, entry, "not read by the importer yet" if there is True else there.reason)
+    if there is not True:
+        return _again(line, entry, there.reason)
+    reason = "not read by the importer yet"
+    alert(line, entry, entry.uploaded_at or 0.0, reason)
+    return _again(line, entry, reason)
 
 
 def _overdue(line: Line, entry: FileEntry) -> bool:

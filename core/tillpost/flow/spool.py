@@ -80,8 +80,9 @@ def _map(line: Line, entries: list[Entry]) -> tuple[dict[str, Payload], dict[str
         if match is None:
             continue  # no file can name this contact: it waits for the API
         try:
-            receipt = line.journal.receipts.body(entry.seq)
-            payloads[entry.id] = line.hooks.amend_payload(line.hooks.map_receipt(receipt, match), receipt)
+            with line.journal.in_hand.holding(entry.seq):
+                receipt = line.journal.receipts.body(entry.seq)
+                payloads[entry.id] = line.hooks.amend_payload(line.hooks.map_receipt(receipt, match), receipt)
         except (LawBroken, PluginError) as error:
             held = Move(state=State.HELD, attempts=entry.attempts, reason=str(error))
             line.journal.receipts.settle([(entry.seq, held)], line.clock.time(), "spool")

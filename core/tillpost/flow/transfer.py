@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tillpost.flow.alert import alert
 from tillpost.flow.line import Line
 from tillpost.flow.policy import wait
 from tillpost.journal import FileEntry, FileState
@@ -36,6 +37,10 @@ def transfer(line: Line) -> int:
                     line.random,
                 )
                 line.journal.files.postpone(entry.file.name, now + pause, entry.attempts + 1, outcome.reason)
+                # Until the far side was back nobody expected it to go up. Wrong settings and a file that is refused
+                # need a person at once: a host key that has changed is not trusted after three hours either.
+                hopeless = isinstance(outcome, Misconfigured | Refused)
+                alert(line, entry, 0.0 if hopeless else max(entry.written_at, line.gate.tenant.since), outcome.reason)
                 break
     return sent
 

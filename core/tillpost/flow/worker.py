@@ -14,7 +14,8 @@ from tillpost.flow.accept import accept
 from tillpost.flow.deliver import claim, deliver
 from tillpost.flow.line import Line
 from tillpost.flow.reconcile import reconcile
-from tillpost.flow.spool import spool, sweep
+from tillpost.flow.recover import recover
+from tillpost.flow.spool import spool
 from tillpost.flow.transfer import transfer
 from tillpost.journal import Accepted, FileState
 from tillpost.model import Document
@@ -43,8 +44,7 @@ class Worker:
     def start(self) -> None:
         """Recover from what was in flight, then start the threads."""
         line = self.line
-        line.journal.receipts.recover(line.clock.time(), line.retry.confirm_after.total_seconds())
-        sweep(line)
+        recover(line)
         jobs = [("deliver", self._deliver)] * line.workers + [("attend", self._attend)]
         if line.source is not None:
             jobs.append(("source", self._collect))

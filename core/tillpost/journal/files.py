@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import apsw
 import attrs
 
+from tillpost.clock import iso
 from tillpost.journal import events
 from tillpost.journal.contacts import said_key
 from tillpost.journal.moves import Move, apply_move
@@ -47,11 +49,16 @@ class FileEntry:
     uploaded_at: float | None
     consumed_at: float | None
     confirmed_at: float | None
+    first_at: str
+    last_at: str
+    """The first and the last time of what is in it: when its receipts were printed, or its contacts seen (ISO 8601)."""
+    alerted_at: float | None
+    """When a person was told that it stays where it is for too long; None while it goes its way."""
 
 
 _COLUMNS = (
     "name, kind, sha256, size, keys, path, sequence, rows, state, due, attempts, reason,"
-    " written_at, uploaded_at, consumed_at, confirmed_at"
+    " written_at, uploaded_at, consumed_at, confirmed_at, first_at, last_at, alerted_at"
 )
 
 
@@ -72,12 +79,13 @@ class Files:
 
         def work(connection: apsw.Connection) -> None:
             for position, file in enumerate(spooled.files):
+                first, last = _times(connection, file, seqs)
                 connection.execute(
                     "INSERT INTO files (name, kind, sequence, position, sha256, size, path, rows, keys, state, due,"
-                    " written_at) VALUES (?,?,?,?,?,?,?,?,?,'written',?,?)",
+                    " written_at, first_at, last_at) VALUES (?,?,?,?,?,?,?,?,?,'written',?,?,?,?)",
                     (
                         file.name, file.kind, sequence, position, file.sha256, file.size, str(file.path),
-                        len(file.keys), json.dumps(file.keys), now, now,
+                        len(file.keys), json.dumps(file.keys), now, now, first, last,
                     ),
                 )  # fmt: skip
                 for key in file.keys:
@@ -97,7 +105,8 @@ class Files:
         def work(connection: apsw.Connection) -> None:
             column = f"{state}_at"
             connection.execute(
-                f"UPDATE files SET state = ?, due = ?, attempts = 0, reason = '', {column} = ? WHERE name = ?",  # noqa: S608
+                "UPDATE files SET state = ?, due = ?, attempts = 0, reason = '', alerted_at = NULL,"  # noqa: S608
+                f" {column} = ? WHERE name = ?",
                 (state, due, now, entry.file.name),
             )
             if entry.file.kind == "contacts":
@@ -127,12 +136,22 @@ class Files:
             )
         )
 
+    def alert(self, name: str, reason: str, now: float) -> None:
+        """The file stays where it is for too long: an event says so once, and `status` until it has gone on."""
+
+        def work(connection: apsw.Connection) -> None:
+            connection.execute("UPDATE files SET alerted_at = ? WHERE name = ?", (now, name))
+            events.record(connection, now, "alert", "file stays", file=name, reason=reason)
+
+        self._store.write(work)
+
     def resend(self, name: str, now: float) -> None:
         """A person sends a file once more; Engage ignores what it has already."""
 
         def work(connection: apsw.Connection) -> None:
             connection.execute(
-                "UPDATE files SET state = 'written', due = ?, attempts = 0, reason = 'sent again' WHERE name = ?",
+                "UPDATE files SET state = 'written', due = ?, attempts = 0, reason = 'sent again', alerted_at = NULL"
+                " WHERE name = ?",
                 (now, name),
             )
             for (seq,) in list(
@@ -174,6 +193,16 @@ class Files:
             )
             for row in rows
         ]
+
+
+def _times(connection: apsw.Connection, file: SpooledFile, seqs: dict[str, int]) -> tuple[str, str]:
+    """The first and the last time of what is in the file; as they are written, compared as moments."""
+    if file.kind == "receipts":
+        rows = (connection.execute("SELECT created FROM receipts WHERE seq = ?", (seqs[key],)).get for key in file.keys)
+        times = [datetime.fromisoformat(created) for created in rows]
+        return (min(times).isoformat(), max(times).isoformat()) if times else ("", "")
+    seen = [connection.execute("SELECT seen_at FROM contacts WHERE key = ?", (key,)).get for key in file.keys]
+    return (iso(min(seen)), iso(max(seen))) if seen else ("", "")
 
 
 def _note_said(connection: apsw.Connection, contact: Contact, name: str) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from tillpost.journal.contacts import Contacts
 from tillpost.journal.events import Events
 from tillpost.journal.files import Files
+from tillpost.journal.in_hand import InHand
 from tillpost.journal.receipts import Receipts
 from tillpost.journal.store import Store
 from tillpost.journal.tenant import Tenants
@@ -23,6 +24,7 @@ class Journal:
         self.files = Files(self._store)
         self.events = Events(self._store)
         self.tenant = Tenants(self._store)
+        self.in_hand = InHand(folder / "in_hand")
 
     @property
     def spool_folder(self) -> Path:
@@ -30,5 +32,6 @@ class Journal:
         return self.folder / "spool"
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the files."""
+        self.in_hand.close()
         self._store.close()

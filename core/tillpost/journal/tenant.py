@@ -14,6 +14,7 @@ class Tenant:
     """One row. `state`: online, degraded, paused, file mode, draining, reconciling (flow/outage.py decides).
 
     unreachable_since: when answers stopped, None while it answers; failures: how many calls have failed since.
+    answers: how many have come in a row since, while files are still written.
     probe_due: when to ask next; spool_due: when to write files next. Seconds since 1970.
     """
 
@@ -22,6 +23,7 @@ class Tenant:
     since: float = 0.0
     unreachable_since: float | None = None
     failures: int = 0
+    answers: int = 0
     probe_due: float = 0.0
     spool_due: float = 0.0
 
@@ -34,10 +36,8 @@ class Tenants:
 
     def get(self) -> Tenant:
         """As stored."""
-        row = self._store.read(
-            "SELECT state, reason, since, unreachable_since, failures, probe_due, spool_due FROM tenant"
-        )[0]
-        names = ("state", "reason", "since", "unreachable_since", "failures", "probe_due", "spool_due")
+        names = [field.name for field in attrs.fields(Tenant)]
+        row = self._store.read(f"SELECT {', '.join(names)} FROM tenant")[0]  # noqa: S608 - names of ours
         return Tenant(**dict(zip(names, row, strict=True)))
 
     def put(self, tenant: Tenant, now: float) -> None:
@@ -47,7 +47,7 @@ class Tenants:
             old = connection.execute("SELECT state FROM tenant").get
             connection.execute(
                 "UPDATE tenant SET state = ?, reason = ?, since = ?, unreachable_since = ?, failures = ?,"
-                " probe_due = ?, spool_due = ?",
+                " answers = ?, probe_due = ?, spool_due = ?",
                 attrs.astuple(tenant),
             )
             if old != tenant.state:

@@ -127,3 +127,15 @@ def test_a_full_disk_does_not_fill_with_files_that_do_not_count(machine: Machine
     machine.faults.disarm()
     assert spool(machine.line) == 1
     assert len(machine.line.journal.receipts.find({"state": State.SPOOLED})) == 2
+
+
+def test_the_manifest_says_what_is_in_a_file_and_of_which_time(machine: Machine) -> None:
+    """Times are compared as moments, whatever their offset, and kept as the till printed them."""
+    first, last = sale(5, {"externalId": "4711"}), sale(9, {"externalId": "4711"})
+    take(machine, last, first)
+    outage(machine)
+    contacts, receipts = machine.line.journal.files.all()
+    assert (contacts.file.kind, receipts.file.kind) == ("contacts", "receipts")
+    assert receipts.file.keys == (last.id, first.id)
+    assert (receipts.first_at, receipts.last_at) == (first.created.isoformat(), last.created.isoformat())
+    assert contacts.first_at == contacts.last_at != ""

@@ -23,7 +23,7 @@ from tillpost.flow.hooked import Hooked
 from tillpost.flow.limits import FallbackPolicy, RetryPolicy, SourcePolicy, TransferPolicy
 from tillpost.flow.line import Line
 from tillpost.flow.outage import Gate
-from tillpost.flow.spool import sweep
+from tillpost.flow.recover import recover
 from tillpost.journal import Entry, Journal
 from tillpost.journal.store import Store
 from tillpost.model import Contact, Customer, Identifier, SpoolBatch, Spooled
@@ -168,8 +168,7 @@ class Machine:
             anonymous=HOUSE,
             workers=1,
         )
-        journal.receipts.recover(self.clock.time(), RETRY.confirm_after.total_seconds())
-        sweep(self.line)
+        recover(self.line)
         return self.line
 
     def _hooks(self) -> Hooked:

@@ -1,0 +1,23 @@
+"""Recover: what the last process left, put right before the first thread of this one starts."""
+
+from __future__ import annotations
+
+from tillpost.flow.line import Line
+from tillpost.flow.policy import crashed
+from tillpost.flow.spool import sweep
+
+
+def recover(line: Line) -> None:
+    """Nothing of it is repeated blindly.
+
+    What was being sent is uncertain. What was in hand and not sent has burnt an attempt: a receipt that brings the
+    process down again and again is held, instead of taking its neighbours with it. Files nobody needs are removed.
+    """
+    journal, now = line.journal, line.clock.time()
+    left = [entry for entry in journal.receipts.refresh(journal.in_hand.left()) if entry.sending is None]
+    journal.receipts.settle(
+        [(entry.seq, crashed(entry, line.retry, now, line.random)) for entry in left], now, "recover"
+    )
+    journal.receipts.recover(now, line.retry.confirm_after.total_seconds())
+    journal.in_hand.clear()
+    sweep(line)
