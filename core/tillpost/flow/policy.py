@@ -14,6 +14,8 @@ from tillpost.model import Delivered, MaybeSent, Misconfigured, NotSent, Outcome
 
 _GROWTH = (1, 3, 6, 30)
 _LONGEST_RETRY_AFTER = 3600.0
+CRASHES = 3
+"""Ends of the process with one receipt in hand after which a person looks at it: two may be chance."""
 
 
 def wait(attempt: int, initial: float, longest: float, random: Random, retry_after: float | None = None) -> float:
@@ -50,11 +52,11 @@ def decide(outcome: Outcome, attempts: int, retry: RetryPolicy, now: float, rand
 def crashed(entry: Entry, retry: RetryPolicy, now: float, random: Random) -> Move:
     """The process ended while it had the receipt in hand and was not sending it: that was an attempt.
 
-    The last one holds it. By file it would have to be mapped all the same.
+    One that has seen CRASHES of them is held: it may be the cause. By file it would have to be mapped all the same.
     """
     attempts = entry.attempts + 1
-    if attempts >= retry.attempts:
-        reason = f"the process ended while it had this receipt in hand, at attempt {attempts} of {retry.attempts}"
+    if entry.crashes + 1 >= CRASHES:
+        reason = f"the process ended {CRASHES} times while it had this receipt in hand"
         return Move(state=State.HELD, attempts=attempts, reason=reason)
     due = now + wait(attempts, retry.wait_initial.total_seconds(), retry.wait_max.total_seconds(), random)
     state = State.UNCERTAIN if entry.state is State.UNCERTAIN else State.WAITING

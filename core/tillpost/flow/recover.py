@@ -15,9 +15,7 @@ def recover(line: Line) -> None:
     """
     journal, now = line.journal, line.clock.time()
     left = [entry for entry in journal.receipts.refresh(journal.in_hand.left()) if entry.sending is None]
-    journal.receipts.settle(
-        [(entry.seq, crashed(entry, line.retry, now, line.random)) for entry in left], now, "recover"
-    )
+    journal.receipts.crashed([(entry.seq, crashed(entry, line.retry, now, line.random)) for entry in left], now)
     journal.receipts.recover(now, line.retry.confirm_after.total_seconds())
     journal.in_hand.clear()
     sweep(line)

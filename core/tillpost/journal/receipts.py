@@ -20,8 +20,8 @@ from tillpost.model.receipt_json import loads
 
 _OPEN = ", ".join(f"'{state}'" for state in OPEN)
 _COLUMNS = (
-    "seq, id, number, store, till, created, currency, total, line_count, state, due, attempts, sending, reason,"
-    " route, contact, file, document, place, accepted_at, delivered_at"
+    "seq, id, number, store, till, created, currency, total, line_count, state, due, attempts, crashes, sending,"
+    " reason, route, contact, file, document, place, accepted_at, delivered_at"
 )
 
 
@@ -41,6 +41,8 @@ class Entry:
     state: State = attrs.field(converter=State)
     due: float
     attempts: int
+    crashes: int
+    """How often the process ended while it had the receipt in hand."""
     sending: float | None
     reason: str
     route: str
@@ -158,6 +160,17 @@ class Receipts:
 
         self._store.write(work)
 
+    def crashed(self, moves: Iterable[tuple[int, Move]], now: float) -> None:
+        """The process ended while it had these in hand: make the moves, and count."""
+        listed = list(moves)
+
+        def work(connection: apsw.Connection) -> None:
+            for seq, move in listed:
+                apply_move(connection, seq, move, now, "recover")
+                connection.execute("UPDATE receipts SET crashes = crashes + 1 WHERE seq = ?", (seq,))
+
+        self._store.write(work)
+
     def recover(self, now: float, confirm_after: float) -> int:
         """After a crash: what was being sent is uncertain, and the crash counts as its attempt. How many there were."""
 
@@ -189,6 +202,7 @@ class Receipts:
                 )
             if parsed is None:
                 apply_move(connection, row[0], Move(state=State.ACCEPTED, due=now, reason="retried"), now, "held")
+                connection.execute("UPDATE receipts SET crashes = 0 WHERE seq = ?", (row[0],))
             else:
                 reason = parsed.reason if isinstance(parsed, NoReceipt) else "read anew"
                 apply_move(connection, row[0], Move(state=State.SKIPPED, reason=reason), now, "held")

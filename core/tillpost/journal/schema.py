@@ -67,8 +67,10 @@ UPGRADES = (
     );
     INSERT INTO tenant VALUES (1, 'online', '', 0, NULL, 0, 0, 0, 0, 0);
     """,
-    # 2: an outage ends after several answers; the manifest knows the times in a file, and when a person was told
+    # 2: an outage ends after several answers; crashes are counted by receipt; the manifest knows the times in a file,
+    # and when a person was told
     """
+    ALTER TABLE receipts ADD COLUMN crashes INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE tenant ADD COLUMN answers INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE files ADD COLUMN first_at TEXT NOT NULL DEFAULT '';
     ALTER TABLE files ADD COLUMN last_at TEXT NOT NULL DEFAULT '';

@@ -9,9 +9,10 @@ import pytest
 
 from tests.core.flow.test_spool import machine, take
 from tests.scenarios.simulator.faults import Killed
-from tests.scenarios.simulator.machine import RETRY, Machine
+from tests.scenarios.simulator.machine import Machine
 from tests.scenarios.simulator.till import sale
 from tillpost.flow.deliver import claim, deliver
+from tillpost.flow.policy import CRASHES
 from tillpost.journal import Entry, State
 from tillpost.journal.in_hand import InHand
 
@@ -54,12 +55,12 @@ def test_a_receipt_that_ends_the_process_again_and_again_is_held_and_its_neighbo
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     take(machine, sale(1, {"externalId": "4711"}))
-    for crash in range(1, RETRY.attempts + 1):
+    for crash in range(1, CRASHES + 1):
         killed_in_hand(machine, monkeypatch)
-        assert receipts(machine)["1"].attempts == crash
+        assert (receipts(machine)["1"].attempts, receipts(machine)["1"].crashes) == (crash, crash)
     held = receipts(machine)["1"]
     assert held.state is State.HELD
-    assert f"attempt {RETRY.attempts} of {RETRY.attempts}" in held.reason
+    assert f"ended {CRASHES} times" in held.reason
     take(machine, sale(2, {"externalId": "4712"}))
     for entry in claim(machine.line, 5):
         deliver(machine.line, entry)
@@ -89,3 +90,12 @@ def test_a_torn_note_is_read_as_far_as_it_goes(torn: InHand) -> None:
     assert torn.left() == [7]
     torn.clear()
     assert torn.left() == []
+
+
+def test_a_retry_by_a_person_counts_anew(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    take(machine, sale(1, {"externalId": "4711"}))
+    for _ in range(CRASHES):
+        killed_in_hand(machine, monkeypatch)
+    machine.line.journal.receipts.revive(receipts(machine)["1"].id, None, machine.clock.time())
+    killed_in_hand(machine, monkeypatch)
+    assert receipts(machine)["1"].state is State.WAITING
