@@ -63,6 +63,10 @@ class DocumentError(TillpostError):
         self.place = place
 
 
+class Stopped(TillpostError):
+    """The process is to end in the middle of a document; the source keeps it, and it goes on at the next start."""
+
+
 class JournalError(TillpostError):
     """The journal cannot promise what it must; nothing more is acknowledged until it can."""
 

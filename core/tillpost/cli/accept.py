@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import attrs
 import click
 
-from tillpost.cli.opened import as_json, lines, one, say, which
+from tillpost.cli.opened import as_json, lines, one, plain, say, which
 from tillpost.compose.config import load
 from tillpost.errors import DocumentError
 from tillpost.flow.accept import accept
@@ -35,11 +36,14 @@ def command(file: Any, files: tuple[Path, ...], pipeline: str | None, as_json: b
     failed = []
     with lines(config, [one(config, pipeline)]) as (line,):
         for path in files:
+            document = Document.from_path(path)
             try:
-                counts = accept(line, Document.from_path(path))
+                counts = accept(line, document, partial(_progress, document))
             except DocumentError as error:
                 failed.append(f"{path}: {error}")
                 continue
+            finally:
+                _progress(document, None)
             for name in ("accepted", "duplicates", "skipped", "not_receipts", "held"):
                 setattr(total, name, getattr(total, name) + getattr(counts, name))
             for reason, count in counts.reasons.items():
@@ -56,3 +60,10 @@ def command(file: Any, files: tuple[Path, ...], pipeline: str | None, as_json: b
         for reason, count in total.reasons.items():
             click.echo(f"  {count} times: {reason}")
     sys.exit(1 if failed or total.held else 0)
+
+
+def _progress(document: Document, counts: Accepted | None) -> None:
+    """A line on a terminal that says how far the document is; None takes it away."""
+    if sys.stderr.isatty():
+        done = f"{document.name}: {counts.records()} records, {document.reading.percent()} % read" if counts else ""
+        click.echo(f"\r\x1b[2K{plain(done)}", nl=False, err=True)

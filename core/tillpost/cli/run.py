@@ -19,6 +19,9 @@ from tillpost.flow.worker import Worker
 from tillpost.journal import Accepted, RunLock
 from tillpost.model import Document
 
+_TELL_EVERY = 10.0
+"""Seconds between two lines about a document that is being read."""
+
 
 @click.command("run")
 @click.option("--until-idle", is_flag=True, help="End when the source is empty and every receipt is settled.")
@@ -44,7 +47,7 @@ def command(file: Any, until_idle: bool, grace: float, names: tuple[str, ...], a
         for each in wanted:
             stack.callback(RunLock(each.state).release)
         made = stack.enter_context(lines(config, wanted))
-        workers = [Worker(line, _telling(line.name, as_json)) for line in made]
+        workers = [Worker(line, _telling(line.name, as_json), _Reading(line, as_json)) for line in made]
         for worker in workers:
             worker.start()
         watch = _Watch(made, as_json)
@@ -77,6 +80,30 @@ def _telling(name: str, as_json: bool) -> Any:
             )
 
     return tell
+
+
+class _Reading:
+    """Tells every ten seconds how far a large document has been read."""
+
+    def __init__(self, line: Line, as_json: bool) -> None:
+        self._line = line
+        self._json = as_json
+        self._next = 0.0
+        self._document = ""
+
+    def __call__(self, document: Document, counts: Accepted) -> None:
+        now = self._line.clock.monotonic()
+        if document.sha256 != self._document:
+            self._document, self._next = document.sha256, now + _TELL_EVERY
+        if now < self._next:
+            return
+        self._next = now + _TELL_EVERY
+        told = {"event": "reading", "pipeline": self._line.name, "document": document.name}
+        percent, records = document.reading.percent(), counts.records()
+        if self._json:
+            say(told | {"records": records, "percent": percent})
+        else:
+            click.echo(f"{self._line.name}: {document.name}: {records} records so far, {percent} % read")
 
 
 class _Watch:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import attrs
 
-from tillpost.errors import JournalFull, TillpostError, describe
+from tillpost.errors import JournalFull, Stopped, TillpostError, describe
 from tillpost.flow import outage
 from tillpost.flow.accept import accept
 from tillpost.flow.deliver import claim, deliver
@@ -31,10 +31,15 @@ class Worker:
     """One pipeline at work in threads: its source, its deliveries, and one that attends to the outage."""
 
     def __init__(
-        self, line: Line, accepted: Callable[[Document, Accepted], None] = lambda document, counts: None
+        self,
+        line: Line,
+        accepted: Callable[[Document, Accepted], None] = lambda document, counts: None,
+        reading: Callable[[Document, Accepted], None] = lambda document, counts: None,
     ) -> None:
+        """accepted: told of each document that was read to its end; reading: told after each commit before that."""
         self.line = line
         self._accepted = accepted
+        self._reading = reading
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
         self._source_quiet = line.source is None
@@ -93,6 +98,8 @@ class Worker:
             try:
                 collected = self.line.hooks.collect_documents(self._accept)
                 self._source_quiet = collected == 0
+            except Stopped:
+                return
             except (TillpostError, OSError) as error:
                 # The source keeps its copy; the next round tries again (a full disk, a share that is away).
                 self._source_quiet = False
@@ -100,11 +107,16 @@ class Worker:
             self._pause(poll)
 
     def _accept(self, document: Document) -> dict[str, int]:
-        counts = accept(self.line, document)
+        def told(counts: Accepted) -> None:
+            self._reading(document, counts)
+            if self._stop.is_set():
+                raise Stopped(f"{document.name}: stopped after {counts.records()} records")
+
+        counts = accept(self.line, document, told)
         self._accepted(document, counts)
-        told = attrs.asdict(counts)
-        del told["reasons"]
-        return told
+        answer = attrs.asdict(counts)
+        del answer["reasons"]
+        return answer
 
     def _deliver(self) -> None:
         while not self._stop.is_set():

@@ -3,12 +3,38 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import attrs
 
 from tillpost.model.receipt import Receipt
+
+
+@attrs.define
+class Reading:
+    """How far a document has been read, in bytes; an adapter that reads it twice begins anew."""
+
+    at: int = 0
+    size: int = 0
+
+    def percent(self) -> int:
+        """Of the whole, from 0 to 100."""
+        return min(100, 100 * self.at // self.size) if self.size else 100
+
+
+class _Counted(io.FileIO):
+    """A file that notes how far it has been read."""
+
+    def __init__(self, path: Path, reading: Reading) -> None:
+        super().__init__(path)
+        self._reading = reading
+
+    def readinto(self, buffer: Any, /) -> int | None:
+        count = super().readinto(buffer)
+        self._reading.at = self.tell()
+        return count
 
 
 @attrs.frozen(kw_only=True)
@@ -19,6 +45,7 @@ class Document:
     sha256: str
     path: Path | None = None
     content: bytes | None = attrs.field(default=None, repr=False)
+    reading: Reading = attrs.field(factory=Reading, eq=False, repr=False)
 
     @classmethod
     def from_bytes(cls, name: str, content: bytes) -> Document:
@@ -33,10 +60,9 @@ class Document:
 
     def open(self) -> IO[bytes]:
         """The bytes, from the start; the caller closes it."""
-        import io
-
         if self.path is not None:
-            return self.path.open("rb")
+            self.reading.size = self.path.stat().st_size
+            return io.BufferedReader(_Counted(self.path, self.reading))
         return io.BytesIO(self.content or b"")
 
 
