@@ -34,9 +34,12 @@ class Tenants:
 
     def get(self) -> Tenant:
         """As stored."""
-        row = self._store.read(
+        rows = self._store.read(
             "SELECT state, reason, since, unreachable_since, failures, probe_due, spool_due FROM tenant"
-        )[0]
+        )
+        if not rows or not _whole(rows[0]):
+            raise self._store.damaged("table tenant: its row is missing or makes no sense")
+        row = rows[0]
         names = ("state", "reason", "since", "unreachable_since", "failures", "probe_due", "spool_due")
         return Tenant(**dict(zip(names, row, strict=True)))
 
@@ -67,3 +70,8 @@ class Tenants:
         """Changes of state: when, to what, why."""
         rows = self._store.read("SELECT at, what, detail FROM events WHERE step = 'tenant' ORDER BY seq")
         return [(float(at), str(what), str(detail)) for at, what, detail in rows]
+
+
+def _whole(row: tuple[object, ...]) -> bool:
+    texts, numbers = row[:2], (row[2], row[3] or 0, *row[4:])
+    return all(isinstance(each, str) for each in texts) and all(isinstance(each, int | float) for each in numbers)
