@@ -113,7 +113,11 @@ class Receipts:
         """The receipt, its checksum verified. Raises LawBroken when the row is damaged or holds none."""
         rows = self._store.read("SELECT body, checksum FROM bodies WHERE seq = ?", (seq,))
         if not rows or rows[0][0] is None:
-            raise LawBroken("a receipt has a body", f"journal row {seq}", "none: it could not be read when accepted")
+            raise LawBroken(
+                "a receipt has a body",
+                f"journal row {seq}",
+                "none: it could not be read when accepted, or was damaged since",
+            )
         body, checksum = rows[0]
         if not isinstance(body, bytes) or hashlib.sha256(body).digest() != checksum:
             raise LawBroken(

@@ -71,7 +71,7 @@ class Store:
         opened: list[apsw.Connection] = []
         try:
             for _ in range(2):
-                opened.append(_connect(self.path))
+                opened.append(connect(self.path))
                 if len(opened) == 1:
                     upgrade(opened[0])
         except apsw.Error as error:
@@ -262,7 +262,8 @@ _PATIENCE = 30_000
 """Milliseconds to wait for the lock of another process."""
 
 
-def _connect(path: Path) -> apsw.Connection:
+def connect(path: Path) -> apsw.Connection:
+    """A connection with the settings every journal has. Raises apsw.Error."""
     old = os.umask(0o077)  # the journal holds personal data
     try:
         connection = apsw.Connection(str(path))
