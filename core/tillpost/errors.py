@@ -6,6 +6,7 @@ None of the messages carries personal data or a key: they name places, laws and 
 from __future__ import annotations
 
 from decimal import Decimal
+from pathlib import Path
 
 import attrs
 
@@ -71,8 +72,24 @@ class JournalError(TillpostError):
     """The journal cannot promise what it must; nothing more is acknowledged until it can."""
 
 
-class JournalFull(JournalError):
+class NotCommitted(JournalError):
+    """The disk did not take this commit; what was acknowledged before is there, and it may be tried again."""
+
+
+class JournalFull(NotCommitted):
     """No room on the disk (by bytes or inodes): new receipts are refused, nothing accepted is harmed."""
+
+
+class DiskFailed(JournalError):
+    """The disk failed, and reopening the journal did not help; the pipeline stops."""
+
+
+class JournalDamaged(JournalError):
+    """A page or a row of the journal is damaged; `folder` is its state folder."""
+
+    def __init__(self, message: str, folder: Path) -> None:
+        super().__init__(f"{message}; `tillpost journal verify` shows the damage, `tillpost journal repair` mends it")
+        self.folder = folder
 
 
 class StateFolderBusy(JournalError):

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import attrs
 
-from tillpost.errors import JournalFull, Stopped, TillpostError, describe
+from tillpost.errors import DiskFailed, JournalDamaged, NotCommitted, Stopped, TillpostError, describe
 from tillpost.flow import outage
 from tillpost.flow.accept import accept
 from tillpost.flow.deliver import claim, deliver
@@ -17,7 +17,7 @@ from tillpost.flow.reconcile import reconcile
 from tillpost.flow.recover import recover
 from tillpost.flow.spool import spool
 from tillpost.flow.transfer import transfer
-from tillpost.journal import Accepted, FileState
+from tillpost.journal import Accepted, Entry, FileState
 from tillpost.model import Document
 
 _log = logging.getLogger("tillpost.flow")
@@ -73,12 +73,15 @@ class Worker:
 
     def idle(self) -> bool:
         """True when the source has nothing and every receipt and file is settled."""
-        return (
-            self._source_quiet
-            and not len(self.line.claims)
-            and not self.line.journal.receipts.unsettled()
-            and not self.line.journal.files.open()
-        )
+        try:
+            return (
+                self._source_quiet
+                and not len(self.line.claims)
+                and not self.line.journal.receipts.unsettled()
+                and not self.line.journal.files.open()
+            )
+        except (NotCommitted, JournalDamaged, DiskFailed):
+            return False  # the threads meet the same, and say so
 
     def _guard(self, job: Callable[[], None]) -> None:
         try:
@@ -100,6 +103,8 @@ class Worker:
                 self._source_quiet = collected == 0
             except Stopped:
                 return
+            except (JournalDamaged, DiskFailed):
+                raise
             except (TillpostError, OSError) as error:
                 # The source keeps its copy; the next round tries again (a full disk, a share that is away).
                 self._source_quiet = False
@@ -120,13 +125,14 @@ class Worker:
 
     def _deliver(self) -> None:
         while not self._stop.is_set():
-            entries = claim(self.line, _BATCH)
+            entries: list[Entry] = []
             try:
+                entries = claim(self.line, _BATCH)
                 for entry in entries:
                     if self._stop.is_set() or not self.line.gate.open():
                         break
                     deliver(self.line, entry)
-            except JournalFull as error:
+            except NotCommitted as error:
                 # What was sent stays marked as being sent: it is asked for before it is repeated.
                 _log.error("pipeline %s: %s", self.line.name, error)
                 self._pause(1.0)
@@ -140,6 +146,9 @@ class Worker:
             try:
                 attend(self.line)
                 observe(self.line)
+                self.line.journal.tidy()
+            except (JournalDamaged, DiskFailed):
+                raise
             except (TillpostError, OSError) as error:
                 # Files and receipts stay as the journal has them; a full disk may have room in a moment.
                 _log.error("pipeline %s: %s", self.line.name, describe(error))

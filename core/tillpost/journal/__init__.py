@@ -3,10 +3,10 @@
 from tillpost.journal.acceptance import Accepted
 from tillpost.journal.files import FileEntry, FileState
 from tillpost.journal.journal import Journal
+from tillpost.journal.locks import RunLock
 from tillpost.journal.moves import Move
 from tillpost.journal.receipts import Entry
 from tillpost.journal.states import MOVES, OPEN, State
-from tillpost.journal.store import RunLock
 from tillpost.journal.tenant import Tenant
 
 __all__ = [

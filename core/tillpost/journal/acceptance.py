@@ -10,6 +10,7 @@ import apsw
 import attrs
 
 from tillpost.journal import contacts, events
+from tillpost.journal.moves import Move, apply_move
 from tillpost.journal.states import State
 from tillpost.model import Broken, Customer, Document, Found, NoReceipt, Parsed
 from tillpost.model.receipt_json import content_digest, difference, dumps, loads
@@ -108,16 +109,25 @@ def _accept_one(
     body = dumps(receipt)
     identity, state, reason = receipt.id, State.ACCEPTED, ""
     known = connection.execute(
-        "SELECT b.body, b.checksum FROM receipts r JOIN bodies b USING (seq) WHERE r.id = ?", (identity,)
+        "SELECT b.body, b.checksum, r.seq, r.state FROM receipts r LEFT JOIN bodies b USING (seq) WHERE r.id = ?",
+        (identity,),
     ).fetchone()
-    if known is not None and known[1] == hashlib.sha256(body).digest():
-        # The same document again: how a large one goes on where a crash stopped it, so it must cost little.
-        counts.duplicates += 1
-        return
     if known is not None:
+        if known[0] == body and _whole(known[0], known[1]):
+            # The same document again: how a large one goes on where a crash stopped it, so it must cost little.
+            counts.duplicates += 1
+            return
+        if not _whole(known[0], known[1]):
+            # The journal's copy is damaged, and here is the receipt once more: it takes the place of the copy.
+            restore(connection, known[2], found, now)
+            if known[3] == State.HELD:
+                counts.accepted += 1
+            else:
+                counts.duplicates += 1
+            return
         digest = content_digest(receipt)
         identity = f"{receipt.id}#{digest[:12]}"
-        same = known[0] is not None and content_digest(loads(known[0])) == digest
+        same = content_digest(loads(known[0])) == digest
         if same or connection.execute("SELECT 1 FROM receipts WHERE id = ?", (identity,)).fetchone():
             counts.duplicates += 1
             return
@@ -151,3 +161,29 @@ def _accept_one(
         counts.skipped += 1
     else:
         counts.held += 1
+
+
+def _whole(body: object, checksum: object) -> bool:
+    return isinstance(body, bytes) and hashlib.sha256(body).digest() == checksum
+
+
+def restore(connection: apsw.Connection, seq: int, found: Found, now: float) -> None:
+    """A receipt whose body is damaged gets it back; if it was held for that it goes on.
+
+    What Engage has by now it ignores when it comes again: the id is the same.
+    """
+    body = dumps(found.receipt)
+    connection.execute(
+        "INSERT INTO bodies VALUES (?1, ?2, ?3, ?4) ON CONFLICT (seq) DO UPDATE SET body = ?2, checksum = ?3, raw = ?4",
+        (seq, body, hashlib.sha256(body).digest(), found.raw),
+    )
+    events.record(connection, now, "accept", "content restored", receipt=seq)
+    state, contact = connection.execute("SELECT state, contact FROM receipts WHERE seq = ?", (seq,)).get
+    if state != State.HELD:
+        return
+    customer = found.receipt.customer
+    if contact is None and customer and customer.identifiers:
+        contact = contacts.link(connection, customer, found.receipt.store, now)
+        connection.execute("UPDATE receipts SET contact = ? WHERE seq = ?", (contact, seq))
+    if contact is not None:
+        apply_move(connection, seq, Move(state=State.ACCEPTED, due=now, reason="content restored"), now, "accept")

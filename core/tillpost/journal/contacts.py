@@ -67,16 +67,31 @@ class Contacts:
 
     def get(self, key: str) -> Contact:
         """By its local key."""
-        row = self._store.read("SELECT contact_id, attributes, sent, store FROM contacts WHERE key = ?", (key,))[0]
+        row = self._row("contact_id, attributes, sent, store", key)
         known = self._store.read("SELECT kind, value FROM identifiers WHERE contact = ? ORDER BY kind, value", (key,))
         return Contact(
             key=key,
             contact_id=row[0],
             identifiers=tuple(Identifier(kind, value) for kind, value in known),
-            attributes=json.loads(row[1]),
-            sent=json.loads(row[2]),
+            attributes=self._said(key, "attributes", row[1]),
+            sent=self._said(key, "sent", row[2]),
             store=row[3],
         )
+
+    def _row(self, columns: str, key: str) -> tuple[Any, ...]:
+        rows = self._store.read(f"SELECT {columns} FROM contacts WHERE key = ?", (key,))  # noqa: S608 - names are ours
+        if not rows:
+            raise self._store.damaged(f"table contacts: {key} is missing")
+        return rows[0]
+
+    def _said(self, key: str, column: str, text: object) -> dict[str, Any]:
+        try:
+            said = json.loads(text) if isinstance(text, str) else None
+        except (ValueError, RecursionError):
+            said = None
+        if not isinstance(said, dict):
+            raise self._store.damaged(f"table contacts, row {key}: {column} makes no sense")
+        return said
 
     def for_file(self, key: str) -> Contact:
         """The contact as a file may name it: one that an earlier file made, by the identifiers that file had.
@@ -84,10 +99,10 @@ class Contacts:
         Those a till told later are not known to the far side, which would ignore a receipt that names one.
         """
         contact = self.get(key)
-        (spooled, file) = self._store.read("SELECT spooled, file FROM contacts WHERE key = ?", (key,))[0]
+        spooled, file = self._row("spooled, file", key)
         if contact.contact_id or not file:
             return contact
-        said = json.loads(spooled)
+        said = self._said(key, "spooled", spooled)
         told = tuple(known for known in contact.identifiers if said_key(known) in said)
         return attrs.evolve(contact, identifiers=told or contact.identifiers)
 
@@ -143,8 +158,9 @@ class Contacts:
         created, updated = [], []
         for key in sorted(keys):
             contact = self.get(key)
-            (spooled, file) = self._store.read("SELECT spooled, file FROM contacts WHERE key = ?", (key,))[0]
-            unsaid = {n: v for n, v in contact.changes().items() if json.loads(spooled).get(n) != v}
+            spooled, file = self._row("spooled, file", key)
+            said = self._said(key, "spooled", spooled)
+            unsaid = {n: v for n, v in contact.changes().items() if said.get(n) != v}
             if not contact.contact_id and not file:
                 created.append(contact)
             elif unsaid:

@@ -42,8 +42,16 @@ class Events:
             (limit,),
         )
         names = ("seq", "at", "step", "what", "detail", "receipt", "contact")
-        return [dict(zip(names, row, strict=True)) | {"detail": json.loads(row[4])} for row in rows]
+        return [dict(zip(names, row, strict=True)) | {"detail": _detail(row[4])} for row in rows]
 
     def told(self, seq: int) -> None:
         """Observers have been told of everything up to here."""
         self._store.write(lambda connection: connection.execute("UPDATE tenant SET observed = ?", (seq,)) and None)
+
+
+def _detail(text: object) -> Any:
+    """What an event tells beside its name. A damaged one is told as such: observers get what is left of it."""
+    try:
+        return json.loads(text) if isinstance(text, str) else {"damaged": True}
+    except (ValueError, RecursionError):
+        return {"damaged": True}

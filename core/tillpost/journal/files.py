@@ -179,8 +179,11 @@ class Files:
             f"SELECT {_COLUMNS} FROM files WHERE {clause} ORDER BY sequence, position",  # noqa: S608 - clauses are ours
             values,
         )
-        return [
-            FileEntry(
+        return [self._entry(row) for row in rows]
+
+    def _entry(self, row: tuple[Any, ...]) -> FileEntry:
+        try:
+            return FileEntry(
                 file=SpooledFile(
                     name=row[0],
                     kind=row[1],
@@ -191,8 +194,8 @@ class Files:
                 ),
                 **dict(zip([name.strip() for name in _COLUMNS.split(",")][6:], row[6:], strict=True)),
             )
-            for row in rows
-        ]
+        except (ValueError, TypeError, RecursionError):
+            raise self._store.damaged(f"table files, row {row[0]}: makes no sense") from None
 
 
 def _times(connection: apsw.Connection, file: SpooledFile, seqs: dict[str, int]) -> tuple[str, str]:

@@ -31,6 +31,10 @@ class Journal:
         """Where the files of an outage are written."""
         return self.folder / "spool"
 
+    def tidy(self) -> None:
+        """Cut the WAL back when a reader that had pinned it is gone; costs next to nothing when there is none."""
+        self._store.tidy()
+
     def close(self) -> None:
         """Close the files."""
         self.in_hand.close()

@@ -9,20 +9,29 @@ from typing import Any
 import apsw
 import attrs
 
-from tillpost.errors import JournalError, LawBroken
+from tillpost.errors import JournalDamaged, JournalError, LawBroken
 from tillpost.journal import events
-from tillpost.journal.acceptance import Accepted, accept_records
+from tillpost.journal.acceptance import Accepted, accept_records, restore
 from tillpost.journal.moves import Move, apply_move
 from tillpost.journal.states import OPEN, State
 from tillpost.journal.store import Store
-from tillpost.model import Broken, Customer, Document, NoReceipt, Parsed, Receipt
+from tillpost.model import Broken, Customer, Document, Found, NoReceipt, Parsed, Receipt
 from tillpost.model.receipt_json import loads
 
 _OPEN = ", ".join(f"'{state}'" for state in OPEN)
+_STATES = frozenset(str(state) for state in State)
 _COLUMNS = (
     "seq, id, number, store, till, created, currency, total, line_count, state, due, attempts, crashes, sending,"
     " reason, route, contact, file, document, place, accepted_at, delivered_at"
 )
+
+_KINDS: dict[str, Any] = {
+    **dict.fromkeys(("id", "number", "store", "till", "total", "currency", "state", "reason", "route", "file"), str),
+    **dict.fromkeys(("due", "accepted_at", "attempts", "crashes"), (int, float)),
+    **dict.fromkeys(("sending", "delivered_at"), (int, float, type(None))),
+    "contact": (str, type(None)),
+}
+"""What a column of a whole row holds; SQLite itself would take anything."""
 
 
 @attrs.frozen(kw_only=True)
@@ -81,7 +90,7 @@ class Receipts:
             f"SELECT {_COLUMNS} FROM receipts WHERE due <= ? AND state IN ({_OPEN}) ORDER BY due, seq LIMIT ?",  # noqa: S608
             (now, limit),
         )
-        return [_entry(row) for row in rows]
+        return [self._entry(row) for row in rows]
 
     def next_due(self) -> float | None:
         """When the next open receipt is due; None when there is none."""
@@ -91,7 +100,7 @@ class Receipts:
     def get(self, receipt_id: str) -> Entry | None:
         """By its id."""
         rows = self._store.read(f"SELECT {_COLUMNS} FROM receipts WHERE id = ?", (receipt_id,))  # noqa: S608
-        return _entry(rows[0]) if rows else None
+        return self._entry(rows[0]) if rows else None
 
     def find(self, where: dict[str, str], limit: int = -1) -> list[Entry]:
         """By columns: number, store, state, file, contact…, in order of acceptance."""
@@ -100,22 +109,38 @@ class Receipts:
             f"SELECT {_COLUMNS} FROM receipts WHERE {clause} ORDER BY seq LIMIT ?",  # noqa: S608 - names are ours
             (*where.values(), limit),
         )
-        return [_entry(row) for row in rows]
+        return [self._entry(row) for row in rows]
 
     def body(self, seq: int) -> Receipt:
         """The receipt, its checksum verified. Raises LawBroken when the row is damaged or holds none."""
         rows = self._store.read("SELECT body, checksum FROM bodies WHERE seq = ?", (seq,))
         if not rows or rows[0][0] is None:
-            raise LawBroken("a receipt has a body", f"journal row {seq}", "none: it could not be read when accepted")
+            raise LawBroken(
+                "a receipt has a body",
+                f"journal row {seq}",
+                "none: it could not be read when accepted, or was damaged since",
+            )
         body, checksum = rows[0]
         if not isinstance(body, bytes) or hashlib.sha256(body).digest() != checksum:
-            raise LawBroken("the checksum fits the body", f"journal row {seq}", "the row is damaged")
+            raise LawBroken(
+                "the checksum fits the body",
+                f"journal row {seq}",
+                "the row is damaged; `tillpost held retry` reads the receipt again from its record",
+            )
         return loads(body)
+
+    def readable(self, seq: int) -> bool:
+        """Whether the row has its body, unharmed."""
+        try:
+            self.body(seq)
+        except (LawBroken, JournalDamaged):
+            return False
+        return True
 
     def raw(self, seq: int) -> bytes:
         """The record as the till wrote it."""
         rows = self._store.read("SELECT raw FROM bodies WHERE seq = ?", (seq,))
-        return bytes(rows[0][0]) if rows else b""
+        return bytes(rows[0][0]) if rows and isinstance(rows[0][0], bytes) else b""
 
     def refresh(self, seqs: Iterable[int]) -> list[Entry]:
         """These rows as they stand now, those that are still open only."""
@@ -123,7 +148,7 @@ class Receipts:
         rows = self._store.read(
             f"SELECT {_COLUMNS} FROM receipts WHERE seq IN ({listed}) AND state IN ({_OPEN})"  # noqa: S608 - integers
         )
-        return [_entry(row) for row in rows]
+        return [self._entry(row) for row in rows]
 
     def open_after(self, seq: int, attempts: int, limit: int) -> list[Entry]:
         """Open receipts behind `seq` with at least so many attempts burnt, in order of acceptance."""
@@ -132,7 +157,7 @@ class Receipts:
             " ORDER BY seq LIMIT ?",
             (seq, attempts, limit),
         )
-        return [_entry(row) for row in rows]
+        return [self._entry(row) for row in rows]
 
     def unsettled(self) -> int:
         """How many receipts are neither delivered, held nor skipped."""
@@ -187,7 +212,7 @@ class Receipts:
         return self._store.write(work)
 
     def revive(self, receipt_id: str, parsed: Parsed | None, now: float) -> None:
-        """A person retries a held receipt: `parsed` is its record read anew when it had not been readable."""
+        """A person retries a held receipt; `parsed`: its record read anew, when it was not readable or is damaged."""
 
         def work(connection: apsw.Connection) -> None:
             row = connection.execute("SELECT seq, state, contact FROM receipts WHERE id = ?", (receipt_id,)).fetchone()
@@ -195,6 +220,9 @@ class Receipts:
                 raise JournalError(f"{receipt_id} is not held")
             if isinstance(parsed, Broken):
                 raise LawBroken("the record can be read", parsed.place, parsed.reason)
+            if isinstance(parsed, Found) and parsed.receipt.id == receipt_id:
+                restore(connection, row[0], parsed, now)
+                return
             if parsed is None and row[2] is None:
                 raise JournalError(
                     f"{receipt_id} cannot be sent: its id belongs to other content; drop it, or change `receipt_id` in"
@@ -233,6 +261,10 @@ class Receipts:
         names = ("seq", "at", "step", "what", "detail")
         return [dict(zip(names, row, strict=True)) for row in rows]
 
-
-def _entry(row: tuple[Any, ...]) -> Entry:
-    return Entry(**dict(zip((name.strip() for name in _COLUMNS.split(",")), row, strict=True)))
+    def _entry(self, row: tuple[Any, ...]) -> Entry:
+        values = dict(zip((name.strip() for name in _COLUMNS.split(",")), row, strict=True))
+        wrong = [name for name, kinds in _KINDS.items() if not isinstance(values[name], kinds)]
+        if wrong or values["state"] not in _STATES:
+            named = ", ".join(wrong) or "state"
+            raise self._store.damaged(f"table receipts, row {row[0]}: {named} makes no sense")
+        return Entry(**values)

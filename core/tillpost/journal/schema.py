@@ -76,17 +76,25 @@ UPGRADES = (
     ALTER TABLE files ADD COLUMN last_at TEXT NOT NULL DEFAULT '';
     ALTER TABLE files ADD COLUMN alerted_at REAL;
     """,
+    # 3: what the doctor found damaged, as far as it could be read (personal data), with what was lost
+    """
+    CREATE TABLE quarantine (
+        seq INTEGER PRIMARY KEY, at REAL NOT NULL,
+        source TEXT NOT NULL, place TEXT NOT NULL, receipt TEXT NOT NULL,
+        reason TEXT NOT NULL, lost TEXT NOT NULL, raw BLOB NOT NULL
+    );
+    """,
 )
 
 
-def upgrade(connection: apsw.Connection) -> None:
-    """Bring the tables to the newest version, each step in a transaction of its own."""
+def upgrade(connection: apsw.Connection, to: int = len(UPGRADES)) -> None:
+    """Bring the tables to the newest version (or to an older one), each step in a transaction of its own."""
     version = int(connection.pragma("user_version"))
     if version > len(UPGRADES):
         raise JournalError(
             f"the journal has schema {version}, this Tillpost knows {len(UPGRADES)}: it was written by a newer one"
         )
-    for number, script in enumerate(UPGRADES[version:], start=version + 1):
+    for number, script in enumerate(UPGRADES[version:to], start=version + 1):
         with connection:
             if int(connection.pragma("user_version")) >= number:
                 continue  # another process upgraded meanwhile

@@ -1,29 +1,37 @@
-"""The SQLite file: how it is opened, how commits are grouped, and who may run on it.
+"""The SQLite file: how it is opened, how commits are grouped, and what becomes of it when the disk fails.
 
 The library comes with apsw (3.54): the WAL-reset bug of SQLite 3.7.0 to 3.51.2 is fixed there, so several
-connections may write and checkpoint (docs/decisions/0003-journal.md).
+connections may write and checkpoint (docs/decisions/0003-journal.md). A library without the fix is refused.
 """
 
 from __future__ import annotations
 
-import fcntl
+import logging
 import os
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 import apsw
 import attrs
 
-from tillpost.errors import JournalError, JournalFull, StateFolderBusy
+from tillpost.errors import DiskFailed, JournalDamaged, JournalError, JournalFull, NotCommitted
+from tillpost.journal.ground import refuse_library, refused_folder, trouble
+from tillpost.journal.locks import Presence
 from tillpost.journal.schema import upgrade
 
 _T = TypeVar("_T")
+_log = logging.getLogger("tillpost.journal")
 
 GROUP = 100
 """Most jobs in one commit: beyond it a group gains little and a failure repeats more (docs/decisions/0003)."""
+CHECKPOINT = 1000
+"""Pages in the WAL after which it is carried into the file."""
+WAL_BOUND = 16 << 20
+"""Bytes beyond which the WAL is cut to nothing as soon as no reader needs it; the disk of a shop PC is small."""
 
 
 @attrs.define(eq=False)
@@ -38,23 +46,56 @@ class Store:
     """One journal file. Writes of all threads are joined into group commits; reads have their own connection."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        refuse_library()
+        if reason := refused_folder(path.parent):
+            raise JournalError(f"{reason}; name a local folder as `state`")
         self.path = path
         self._queue: deque[_Job] = deque()
         self._gate = threading.Lock()
         self._reading = threading.RLock()
+        self._broken = False
+        self._acknowledged = 0
+        """The last event a commit of ours was acknowledged with; after a failure of the disk it must be there."""
         try:
-            self._writer = _open(path)
-            upgrade(self._writer)
-            self._reader = _open(path)
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._presence = Presence(path)
+        except OSError as error:
+            raise named(error, path) from error
+        try:
+            self._open()
+        except BaseException:
+            self._presence.release()
+            raise
+
+    def _open(self) -> None:
+        opened: list[apsw.Connection] = []
+        try:
+            for _ in range(2):
+                opened.append(connect(self.path))
+                if len(opened) == 1:
+                    upgrade(opened[0])
         except apsw.Error as error:
-            raise _named(error, path) from error
+            for connection in opened:
+                _abandon(connection)
+            raise named(error, self.path) from error
+        except JournalError:
+            for connection in opened:
+                connection.close()
+            raise
+        self._writer, self._reader = opened
+        self._pages, self._checkpoint_at = 0, CHECKPOINT
+        self._writer.set_wal_hook(self._committed)
+
+    def _committed(self, _: apsw.Connection, __: str, pages: int) -> int:
+        self._pages = pages
+        return apsw.SQLITE_OK
 
     def write(self, work: Callable[[apsw.Connection], _T]) -> _T:
         """Run `work` in a transaction and return its result once that is on the disk.
 
         Jobs of other threads that wait at the same time go into the same commit, each in a savepoint of its
-        own: an exception undoes only the job that raised it. Raises JournalFull when there is no room.
+        own: an exception undoes only the job that raised it. Raises NotCommitted (JournalFull when there is no
+        room) when the disk did not take it, JournalDamaged and DiskFailed when nothing can be promised any more.
         """
         job = _Job(work)
         self._queue.append(job)
@@ -68,76 +109,217 @@ class Store:
     def _commit_group(self) -> None:
         jobs = [self._queue.popleft() for _ in range(min(GROUP, len(self._queue)))]
         try:
+            if self._broken:
+                self._reopen()
             self._writer.execute("BEGIN IMMEDIATE")
             for job in jobs:
                 try:
                     with self._writer:  # a savepoint inside the transaction
                         job.result = job.work(self._writer)
                 except Exception as error:
-                    job.error = _named(error, self.path) if isinstance(error, apsw.Error) else error
-                    if self._writer.in_transaction is False:
+                    job.error = named(error, self.path) if isinstance(error, apsw.Error) else error
+                    if self._writer.in_transaction is False or isinstance(error, apsw.IOError):
                         raise
+            last = self._writer.execute("SELECT max(seq) FROM events").get
             self._writer.execute("COMMIT")
+            self._acknowledged = last or 0
         except Exception as error:  # noqa: BLE001 - nothing of the group is on the disk: every job says so
-            if self._writer.in_transaction:
-                self._writer.execute("ROLLBACK")
+            raised = self._undo(error)
             for job in jobs:
-                job.error = _named(error, self.path)
+                job.error = raised
         finally:
             for job in jobs:
                 job.done = True
+        if self._pages >= self._checkpoint_at and not self._broken:
+            self._checkpoint()
+
+    def _undo(self, error: Exception) -> JournalError:
+        if isinstance(error, apsw.IOError):
+            # A sync that failed is never repeated on its handle: the kernel has marked the pages as clean, and a
+            # second sync would say "written" of what is not (docs/decisions/0007).
+            return self._fail(error)
+        if not self._broken and self._writer.in_transaction:
+            with suppress(apsw.Error):
+                self._writer.execute("ROLLBACK")
+        return named(error, self.path)
+
+    def _fail(self, error: apsw.Error) -> JournalError:
+        """The disk failed under the connections: they are given up, and new ones must prove themselves."""
+        self._broken = True
+        with self._reading:
+            _abandon(self._writer)
+            _abandon(self._reader)
+        cause = named(error, self.path)
+        try:
+            self._reopen()
+        except JournalError as again:
+            _log.error("%s", again)
+            return again
+        _log.error("%s; the journal was reopened and what it had acknowledged is there", cause)
+        if isinstance(cause, NotCommitted):
+            return cause
+        return NotCommitted(f"{cause}; not acknowledged, the journal was reopened")
+
+    def _reopen(self) -> None:
+        """New connections, on which everything acknowledged is written and synced anew before they are trusted."""
+        with self._reading:
+            try:
+                self._open()
+            except DiskFailed:
+                raise
+            except JournalDamaged:
+                raise
+            except JournalError as error:
+                raise NotCommitted(f"{error}; nothing is acknowledged until it can be opened") from error
+            try:
+                # What the failed sync left in the WAL may be in the page cache only. Carried into the file and
+                # synced there, by handles that never failed, it no longer matters; and the WAL begins anew.
+                self._writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+                self._prove()
+            except BaseException as error:
+                _abandon(self._writer)
+                _abandon(self._reader)
+                if isinstance(error, apsw.BusyError):
+                    raise NotCommitted(
+                        f"{self.path}: the disk failed, and another process keeps the WAL from being written anew;"
+                        " nothing is acknowledged until it lets go"
+                    ) from error
+                if isinstance(error, apsw.Error):
+                    raise named(error, self.path) from error
+                raise
+            self._broken = False
+
+    def _prove(self) -> None:
+        said = self._writer.execute("PRAGMA quick_check(1)").get
+        if said != "ok":
+            raise JournalDamaged(f"{self.path}: after the disk failed: {said}", self.path.parent)
+        last = self._writer.execute("SELECT max(seq) FROM events").get or 0
+        if last < self._acknowledged:
+            raise DiskFailed(f"{self.path}: the disk failed, and what was acknowledged is not there any more")
+
+    def _checkpoint(self) -> None:
+        """Carry the WAL into the file. A reader may keep it from that: then it is tried again a while later."""
+        try:
+            frames, carried = self._writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+            whole = frames == carried
+            self._checkpoint_at = CHECKPOINT if whole else self._pages + CHECKPOINT
+            if whole and frames:
+                self._cut()
+        except apsw.IOError as error:
+            self._fail(error)  # everything is in the WAL still: what was acknowledged stays so
+        except (apsw.BusyError, apsw.FullError, apsw.ReadOnlyError):
+            self._checkpoint_at = self._pages + CHECKPOINT
+
+    def tidy(self) -> None:
+        """When a reader had pinned the WAL and is gone: cut it to nothing. To be called now and then; costs a stat."""
+        with self._gate:
+            if not self._broken:
+                try:
+                    self._cut()
+                except apsw.IOError as error:
+                    self._fail(error)
+
+    def _cut(self) -> None:
+        wal = self.path.with_name(f"{self.path.name}-wal")
+        try:
+            if wal.stat().st_size <= WAL_BOUND:
+                return
+        except OSError:
+            return
+        self._writer.set_busy_timeout(0)
+        try:
+            self._writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        except (apsw.BusyError, apsw.FullError, apsw.ReadOnlyError):
+            pass  # a reader needs it still, or there is no room: the next time
+        finally:
+            self._writer.set_busy_timeout(_PATIENCE)
 
     def read(self, sql: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
         """All rows of a query, as of the last commit."""
+        if self._broken:
+            with self._gate:
+                if self._broken:
+                    self._reopen()
         with self._reading:
             try:
                 return list(self._reader.execute(sql, values))
             except apsw.Error as error:
-                raise _named(error, self.path) from error
+                raise named(error, self.path) from error
+
+    def damaged(self, what: str) -> JournalDamaged:
+        """The error of a reader that met a row it cannot make sense of; `what` names table and row."""
+        return JournalDamaged(f"{self.path}: {what}", self.path.parent)
 
     def close(self) -> None:
         """Close both connections; the WAL is checkpointed into the file."""
         with self._gate, self._reading:
             self._reader.close()
             self._writer.close()
+            self._presence.release()
 
 
-def _open(path: Path) -> apsw.Connection:
+_PATIENCE = 30_000
+"""Milliseconds to wait for the lock of another process."""
+
+
+def connect(path: Path) -> apsw.Connection:
+    """A connection with the settings every journal has. Raises apsw.Error."""
     old = os.umask(0o077)  # the journal holds personal data
     try:
         connection = apsw.Connection(str(path))
     finally:
         os.umask(old)
-    connection.set_busy_timeout(30_000)
-    connection.pragma("journal_mode", "wal")
-    connection.pragma("synchronous", "full")
-    connection.pragma("foreign_keys", True)
-    connection.pragma("journal_size_limit", 64 << 20)
+    try:
+        connection.set_busy_timeout(_PATIENCE)
+        connection.pragma("journal_mode", "wal")
+        connection.pragma("synchronous", "full")
+        connection.pragma("foreign_keys", True)
+        connection.pragma("mmap_size", 0)  # an error of a mapped disk is a signal that ends the process
+        connection.pragma("journal_size_limit", WAL_BOUND)
+        connection.pragma("wal_autocheckpoint", 0)  # the Store does it, and sees what comes of it
+    except BaseException:
+        _abandon(connection)
+        raise
     return connection
 
 
-def _named(error: BaseException, path: Path) -> JournalError:
+def _abandon(connection: apsw.Connection) -> None:
+    """Close without a checkpoint: that would sync on a handle whose sync has failed."""
+    with suppress(apsw.Error):
+        connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+    with suppress(apsw.Error):
+        connection.close(True)
+
+
+_READING = {apsw.SQLITE_IOERR_READ, apsw.SQLITE_IOERR_SHORT_READ, apsw.SQLITE_IOERR_CORRUPTFS}
+
+
+def named(error: BaseException, path: Path) -> JournalError:
+    """What befell the journal, as one of our errors with the next step."""
     if isinstance(error, JournalError):
         return error
+    code = error.extendedresult if isinstance(error, apsw.Error) and hasattr(error, "extendedresult") else 0
+    if isinstance(error, apsw.CorruptError | apsw.NotADBError) or code in _READING:
+        return JournalDamaged(f"{path}: {type(error).__name__}: {error}", path.parent)
+    if isinstance(error, apsw.BusyError):
+        return NotCommitted(f"{path}: another process kept it locked for {_PATIENCE // 1000} s")
     if isinstance(error, apsw.FullError):
-        return JournalFull(f"{path}: no room on the disk; new receipts are refused until there is some")
+        return _full(path)
+    if isinstance(error, apsw.IOError | apsw.CantOpenError | apsw.ReadOnlyError | OSError):
+        stand = trouble(path.parent)
+        if stand == "full":
+            return _full(path)
+        if stand == "read-only" or isinstance(error, apsw.ReadOnlyError):
+            return NotCommitted(
+                f"{path}: the disk or the file is read-only; new receipts are refused until it can be written"
+            )
+        if isinstance(error, apsw.IOError):
+            return DiskFailed(f"{path}: the disk failed ({error}); look at the kernel's log")
     return JournalError(f"{path}: {type(error).__name__}: {error}")
 
 
-class RunLock:
-    """Held by the one process that runs the line on a state folder; a kill -9 releases it with the process."""
-
-    def __init__(self, folder: Path) -> None:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._file = (folder / "run.lock").open("a+")
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self._file.close()
-            raise StateFolderBusy(
-                f"{folder}: another `tillpost run` works on this state folder; stop it, or use another `state`"
-            ) from None
-
-    def release(self) -> None:
-        """Let another process run."""
-        self._file.close()
+def _full(path: Path) -> JournalFull:
+    return JournalFull(
+        f"{path}: no room on the disk (bytes or inodes); new receipts are refused until there is some, nothing"
+        " accepted is harmed"
+    )

@@ -37,8 +37,10 @@ class Tenants:
     def get(self) -> Tenant:
         """As stored."""
         names = [field.name for field in attrs.fields(Tenant)]
-        row = self._store.read(f"SELECT {', '.join(names)} FROM tenant")[0]  # noqa: S608 - names of ours
-        return Tenant(**dict(zip(names, row, strict=True)))
+        rows = self._store.read(f"SELECT {', '.join(names)} FROM tenant")  # noqa: S608 - names of ours
+        if not rows or not _whole(rows[0]):
+            raise self._store.damaged("table tenant: its row is missing or makes no sense")
+        return Tenant(**dict(zip(names, rows[0], strict=True)))
 
     def put(self, tenant: Tenant, now: float) -> None:
         """Store it; a change of state is an event."""
@@ -67,3 +69,8 @@ class Tenants:
         """Changes of state: when, to what, why."""
         rows = self._store.read("SELECT at, what, detail FROM events WHERE step = 'tenant' ORDER BY seq")
         return [(float(at), str(what), str(detail)) for at, what, detail in rows]
+
+
+def _whole(row: tuple[object, ...]) -> bool:
+    texts, numbers = row[:2], (row[2], row[3] or 0, *row[4:])
+    return all(isinstance(each, str) for each in texts) and all(isinstance(each, int | float) for each in numbers)

@@ -1,0 +1,19 @@
+"""A receipt's body as the journal keeps it, judged by its checksum."""
+
+from __future__ import annotations
+
+import hashlib
+
+from tillpost.errors import LawBroken
+from tillpost.model import Receipt
+from tillpost.model.receipt_json import loads
+
+
+def whole(body: object, checksum: object) -> Receipt | None:
+    """The receipt; None when the body is missing or damaged."""
+    if not isinstance(body, bytes) or hashlib.sha256(body).digest() != checksum:
+        return None
+    try:
+        return loads(body)
+    except LawBroken:
+        return None

@@ -1,0 +1,84 @@
+"""The laws of contacts and identifiers. What a contact row had can be told again by the receipts that name it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import apsw
+
+from tillpost.journal.doctor.bodies import whole
+from tillpost.journal.doctor.damage import Damage, Mend, is_json, leavings
+
+_COLUMNS = ["key", "contact_id", "attributes", "sent", "store", "origin", "file", "seen_at", "learnt_at", "spooled"]
+
+
+def examine(connection: apsw.Connection) -> Iterator[Damage]:
+    """Columns that make no sense, and contacts that are named and missing."""
+    for row in connection.execute(f"SELECT {', '.join(_COLUMNS)} FROM contacts"):  # noqa: S608 - ours
+        said = dict(zip(_COLUMNS, row, strict=True))
+        wrong = [name for name in ("attributes", "sent", "spooled") if not is_json(said[name], dict)]
+        wrong += [name for name in ("key", "contact_id", "store", "origin", "file") if not isinstance(said[name], str)]
+        wrong += [] if isinstance(said["seen_at"], int | float) else ["seen_at"]
+        wrong += [] if isinstance(said["learnt_at"], int | float | None) else ["learnt_at"]
+        if wrong:
+            yield Damage(
+                table="contacts", row=str(row[0]), reason=f"makes no sense: {', '.join(wrong)}",
+                lost="what only the contact knew; its receipts tell the rest again", remedy="filled from its receipts",
+                raw=leavings(_COLUMNS, row), mend=_mended(row[0], tuple(wrong)),
+            )  # fmt: skip
+    missing = connection.execute(
+        "SELECT contact, count(*) FROM (SELECT contact FROM receipts WHERE contact IS NOT NULL"
+        " UNION ALL SELECT contact FROM identifiers)"
+        " WHERE contact NOT IN (SELECT key FROM contacts) GROUP BY contact"
+    )
+    for key, _ in missing:
+        yield Damage(
+            table="contacts", row=str(key), reason="is named by other rows and missing",
+            lost="its contactId, which is looked up again, and attributes that no receipt tells",
+            remedy="made anew from its receipts", mend=_made_anew(key),
+        )  # fmt: skip
+
+
+def _made_anew(key: object) -> Mend:
+    def mend(connection: apsw.Connection, now: float) -> None:
+        connection.execute(
+            "INSERT OR IGNORE INTO contacts (key, attributes, sent, store, seen_at) VALUES (?, '{}', '{}', '', ?)",
+            (key, now),
+        )
+        _tell_again(connection, key, ("attributes", "store"))
+
+    return mend
+
+
+def _mended(key: object, wrong: tuple[str, ...]) -> Mend:
+    fresh = {"sent": "{}", "spooled": "{}", "contact_id": "", "origin": "", "file": "", "store": "", "learnt_at": None}
+
+    def mend(connection: apsw.Connection, now: float) -> None:
+        for name in wrong:
+            if name in fresh or name == "seen_at":
+                value = fresh.get(name, now)
+                connection.execute(f"UPDATE contacts SET {name} = ? WHERE key = ?", (value, key))  # noqa: S608 - ours
+        _tell_again(connection, key, wrong)
+
+    return mend
+
+
+def _tell_again(connection: apsw.Connection, key: object, wrong: tuple[str, ...]) -> None:
+    attributes: dict[str, str] = {}
+    store = ""
+    bodies = connection.execute(
+        "SELECT b.body, b.checksum FROM receipts r JOIN bodies b USING (seq) WHERE r.contact = ? ORDER BY seq", (key,)
+    )
+    for body, checksum in list(bodies):
+        receipt = whole(body, checksum)
+        if receipt is None or receipt.customer is None:
+            continue
+        attributes |= receipt.customer.attributes
+        store = receipt.store
+        for known in receipt.customer.identifiers:
+            connection.execute("INSERT OR IGNORE INTO identifiers VALUES (?,?,?)", (known.kind, known.value, key))
+    if "attributes" in wrong:
+        connection.execute("UPDATE contacts SET attributes = ? WHERE key = ?", (json.dumps(attributes), key))
+    if "store" in wrong:
+        connection.execute("UPDATE contacts SET store = ? WHERE key = ?", (store, key))

@@ -1,0 +1,71 @@
+"""Who may do what with a state folder: locks that the kernel releases with the process, after kill -9 too."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+from tillpost.errors import StateFolderBusy
+from tillpost.journal.swap import finish_swap, swapped
+
+
+class RunLock:
+    """Held by the one process that runs the line on a state folder, or repairs its journal."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._file = (folder / "run.lock").open("a+")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._file.close()
+            raise StateFolderBusy(
+                f"{folder}: another `tillpost run` works on this state folder; stop it, or use another `state`"
+            ) from None
+
+    def release(self) -> None:
+        """Let another process run."""
+        self._file.close()
+
+
+class Presence:
+    """Held, shared, as long as a journal is open: a repair must not put another file in its place meanwhile.
+
+    The lock is on the folder itself, so it needs no file and works where nothing can be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        if swapped(path).exists():
+            with Alone(path.parent):
+                finish_swap(path)
+        self._folder = _locked(path.parent, fcntl.LOCK_SH, "`tillpost journal repair` works on this state folder")
+
+    def release(self) -> None:
+        """The journal is closed."""
+        if self._folder >= 0:
+            os.close(self._folder)
+            self._folder = -1
+
+
+class Alone:
+    """Nobody else has the journal open, nor may open it, for as long as this is held."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = _locked(folder, fcntl.LOCK_EX, "another command has the journal of this state folder open")
+
+    def __enter__(self) -> Alone:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._folder)
+
+
+def _locked(folder: Path, how: int, why_not: str) -> int:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, how | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise StateFolderBusy(f"{folder}: {why_not}; try again when it has ended") from None
+    return descriptor

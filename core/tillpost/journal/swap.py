@@ -1,0 +1,47 @@
+"""A repaired journal takes the place of the damaged one: a crash at any moment leaves the one or the other, whole.
+
+A stale WAL beside a new file would be carried into it, so the file and its WAL must change as one. The rename to
+`journal.db.repaired` is what decides; what comes after it is repeated by whoever opens the journal next.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def swapped(path: Path) -> Path:
+    """A whole repaired journal whose swap has been decided and not finished."""
+    return path.with_name(f"{path.name}.repaired")
+
+
+def swap(path: Path, new: Path, kept: Path) -> None:
+    """Put `new`, synced, in the place of the journal, and keep the damaged one beside it under the name `kept`."""
+    for end in ("", "-wal"):
+        old = path.with_name(path.name + end)
+        if old.exists():
+            os.link(old, kept.with_name(kept.name + end))
+    sync(path.parent)
+    new.rename(swapped(path))
+    sync(path.parent)
+    finish_swap(path)
+
+
+def finish_swap(path: Path) -> None:
+    """What remains to be done once the swap is decided; nothing when there is none."""
+    if not swapped(path).exists():
+        return
+    for end in ("-wal", "-shm"):
+        path.with_name(path.name + end).unlink(missing_ok=True)
+    sync(path.parent)  # before the rename: the new file must never be seen beside the old WAL
+    swapped(path).rename(path)
+    sync(path.parent)
+
+
+def sync(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
