@@ -56,7 +56,7 @@ def parse_decimal(text: str, place: str) -> Decimal:
         raise LawBroken("must be a decimal number", place, "not a number") from None
     if not value.is_finite() or abs(value) >= _LARGEST:
         raise LawBroken("must be a finite amount below 1e15", place, "out of bounds")
-    if int(value.as_tuple().exponent) < -_MOST_DIGITS:
+    if (len(text) > _MOST_DIGITS or "e" in text or "E" in text) and int(value.as_tuple().exponent) < -_MOST_DIGITS:
         # Written out, 1e-999999999 would be a gigabyte.
         raise LawBroken(f"must have at most {_MOST_DIGITS} digits behind the point", place, "out of bounds")
     return value
