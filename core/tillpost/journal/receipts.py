@@ -23,6 +23,7 @@ _COLUMNS = (
     "seq, id, number, store, till, created, currency, total, line_count, state, due, attempts, sending, reason,"
     " route, contact, file, document, place, accepted_at, delivered_at"
 )
+_NAMES = tuple(_COLUMNS.replace(" ", "").split(","))
 
 
 @attrs.frozen(kw_only=True)
@@ -221,4 +222,4 @@ class Receipts:
 
 
 def _entry(row: tuple[Any, ...]) -> Entry:
-    return Entry(**dict(zip((name.strip() for name in _COLUMNS.split(",")), row, strict=True)))
+    return Entry(**dict(zip(_NAMES, row, strict=True)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal, InvalidOperation
 
@@ -38,6 +39,8 @@ _DIGITS = {
 # More digits than any till prints; a larger number is a fault, not a price.
 _LARGEST = Decimal("1e15")
 _MOST_DIGITS = 30
+# Within both bounds as it stands: nearly every amount, and there are dozens in a receipt.
+_USUAL = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")
 
 
 def minor_digits(currency: str) -> int:
@@ -50,13 +53,15 @@ def parse_decimal(text: str, place: str) -> Decimal:
 
     Raises LawBroken for NaN, Infinity, an exponent that leaves all bounds, or no number at all.
     """
+    if _USUAL.fullmatch(text):
+        return Decimal(text)
     try:
         value = Decimal(text.strip())
     except InvalidOperation:
         raise LawBroken("must be a decimal number", place, "not a number") from None
     if not value.is_finite() or abs(value) >= _LARGEST:
         raise LawBroken("must be a finite amount below 1e15", place, "out of bounds")
-    if (len(text) > _MOST_DIGITS or "e" in text or "E" in text) and int(value.as_tuple().exponent) < -_MOST_DIGITS:
+    if int(value.as_tuple().exponent) < -_MOST_DIGITS:
         # Written out, 1e-999999999 would be a gigabyte.
         raise LawBroken(f"must have at most {_MOST_DIGITS} digits behind the point", place, "out of bounds")
     return value

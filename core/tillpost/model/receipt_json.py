@@ -27,6 +27,7 @@ from tillpost.model.receipt import Discount, Line, LineKind, Promotion, RawRef, 
 T = TypeVar("T")
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_KINDS = {kind.value: kind for kind in LineKind}
 
 
 class MakeId(Protocol):
@@ -102,9 +103,7 @@ _write_receipt = _writes(
     ),
     tenders=_each(_writes(Tender, amount=_money_text, extra=_dict)),
     taxes=_each(
-        _writes(
-            Tax, percent=_number_text, amount=_money_text, including_tax=_money_text, excluding_tax=_money_text
-        )
+        _writes(Tax, percent=_number_text, amount=_money_text, including_tax=_money_text, excluding_tax=_money_text)
     ),
     customer=lambda customer, digits: None if customer is None else _write_customer(customer, digits),
     vouchers=_each(lambda text, _digits: text),
@@ -196,14 +195,16 @@ def _in(place: str, error: LawBroken) -> LawBroken:
 def _object(value: Any, allowed: frozenset[str], needed: frozenset[str], order: Sequence[str]) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise LawBroken("must be an object", "", _kind(value))
-    if not value.keys() <= allowed:
-        name = next(name for name in value if name not in allowed)
-        near = difflib.get_close_matches(str(name), order, 1)
-        hint = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(order)}"
-        raise LawBroken("only known keys", "", f"unknown {str(name)[:40]!a}{hint}")
-    if not value.keys() >= needed:
-        name = next(name for name in order if name in needed and name not in value)
-        raise LawBroken(f"needs the key {name!r}", "", "missing")
+    if value.keys() == allowed:
+        return value
+    for name in value:
+        if name not in allowed:
+            near = difflib.get_close_matches(str(name), order, 1)
+            hint = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(order)}"
+            raise LawBroken("only known keys", "", f"unknown {str(name)[:40]!a}{hint}")
+    for name in order:
+        if name in needed and name not in value:
+            raise LawBroken(f"needs the key {name!r}", "", "missing")
     return value
 
 
@@ -261,10 +262,10 @@ def _day(value: Any) -> date:
 
 
 def _line_kind(value: Any) -> LineKind:
-    try:
-        return LineKind(_text(value))
-    except ValueError:
-        raise LawBroken(f"must be one of {', '.join(LineKind)}", "", "another word") from None
+    kind = _KINDS.get(_text(value))
+    if kind is None:
+        raise LawBroken(f"must be one of {', '.join(LineKind)}", "", "another word")
+    return kind
 
 
 Reader = Callable[[Any], Any]
@@ -276,18 +277,21 @@ def _reads(made: type[T], **readers: Reader) -> Callable[[Any], T]:
     order = [field.name for field in fields]
     allowed = frozenset(order)
     needed = frozenset(field.name for field in fields if field.default is attrs.NOTHING)
-    of_field = {name: readers.get(name, _text) for name in order}
+    make = cast(Callable[..., T], made)
 
     def read(value: Any) -> T:
         given = _object(value, allowed, needed, order)
-        values = {}
+        values = dict(given)
         name = ""
         try:
             for name, item in given.items():
-                values[name] = of_field[name](item)
+                if name in readers:
+                    values[name] = readers[name](item)
+                elif type(item) is not str or not item.isascii():
+                    _text(item)
         except LawBroken as error:
             raise _in(f".{name}", error) from None
-        return made(**values)
+        return make(**values)
 
     return read
 
