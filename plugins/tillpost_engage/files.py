@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,11 @@ from tillpost import ConfigurationError, Context, Finding, hookimpl, simple
 from tillpost.model import Contact, Identifier, NotSpooled, Payload, SpoolBatch, Spooled, SpooledFile
 from tillpost_engage.filesettings import FileSettings
 from tillpost_engage.identifiers import CREATE_KEYS, is_usable, usable
-from tillpost_engage.schemas import contacts_schema, receipts_schema
+from tillpost_engage.schemas import InvalidFileError, contacts_schema, receipts_schema
 from tillpost_engage.writer import chunks, write_file
-from tillpost_engage.xmlnames import RECEIPTS_NAMESPACE, Cleaner, NoPlaceError, append, is_name
+from tillpost_engage.xmlnames import RECEIPTS_NAMESPACE, Cleaner, NoPlaceError, element, is_name
 
 _log = logging.getLogger(__name__)
-_TRANSACTION = f"{{{RECEIPTS_NAMESPACE}}}transaction"
 
 Transform = Callable[[etree._ElementTree], bytes]
 
@@ -100,6 +99,7 @@ class _Batch:
                     "contacts",
                     tuple(name[1:] for name in run),
                     etree.QName(settings.contacts_namespace, settings.contacts_root),
+                    settings.contacts_member,
                     [(name, map(self._member, members)) for name, members in groups if members],
                     self._contacts_schema,
                     self._transform,
@@ -107,45 +107,60 @@ class _Batch:
             )
 
     def _write_receipts(self) -> None:
-        payloads = {payload.receipt_id: payload for payload in self._batch.receipts}
+        texts: dict[str, str] = {}
         by_kind: dict[str, list[tuple[int, str]]] = {}
-        for payload in payloads.values():
+        for payload in {payload.receipt_id: payload for payload in self._batch.receipts}.values():
             lines = len(payload.fields.get("items", ()))
-            if self._can_carry(payload, lines):
+            text = self._transaction(payload, lines)
+            if text is not None:
+                texts[payload.receipt_id] = text
                 by_kind.setdefault(payload.match.kind, []).append((lines, payload.receipt_id))
         for sized in by_kind.values():
             for run in chunks(sized, self._settings.max_lines):
-                self._files.append(
-                    write_file(
-                        self._path(self._settings.receipts_folder, "transactions"),
-                        "receipts",
-                        run,
-                        etree.QName(RECEIPTS_NAMESPACE, "transactions"),
-                        [("", self._transactions(payloads, run))],
-                        self._receipts_schema,
-                        self._transform,
-                    )
-                )
+                try:
+                    self._write_run(run, texts)
+                except InvalidFileError:
+                    # One check of the whole file is enough nearly always; only now are its receipts looked at alone.
+                    taken = tuple(receipt_id for receipt_id in run if self._is_valid(receipt_id, texts[receipt_id]))
+                    if taken == run:
+                        raise
+                    if taken:
+                        self._write_run(taken, texts)
 
-    def _can_carry(self, payload: Payload, lines: int) -> bool:
-        """Whether a file takes the receipt; else it is refused, alone, and its neighbours go on."""
-        reason = ""
+    def _write_run(self, run: tuple[str, ...], texts: dict[str, str]) -> None:
+        self._files.append(
+            write_file(
+                self._path(self._settings.receipts_folder, "transactions"),
+                "receipts",
+                run,
+                etree.QName(RECEIPTS_NAMESPACE, "transactions"),
+                "transaction",
+                [("", (texts[receipt_id] for receipt_id in run))],
+                self._receipts_schema,
+                self._transform,
+            )
+        )
+
+    def _transaction(self, payload: Payload, lines: int) -> str | None:
+        """The receipt as a file says it; None when it is refused, alone, and its neighbours go on."""
         if lines > self._settings.max_lines:
             reason = f"it has {lines} lines, a file takes {self._settings.max_lines}"
         else:
             try:
-                element = _transaction(payload, Cleaner())
-                if not self._receipts_schema.validate(element):
-                    reason = f"not valid by receipts.xsd: {_where(self._receipts_schema, element)}"
+                return element("transaction", RECEIPTS_NAMESPACE, payload.fields, self._cleaner)
             except NoPlaceError as error:
                 reason = f"no place in a file: {error}"
-        if reason:
-            self._refused.append(NotSpooled(key=payload.receipt_id, reason=reason))
-        return not reason
+        self._refused.append(NotSpooled(key=payload.receipt_id, reason=reason))
+        return None
 
-    def _transactions(self, payloads: dict[str, Payload], run: Sequence[str]) -> Iterator[etree._Element]:
-        for receipt_id in run:
-            yield _transaction(payloads[receipt_id], self._cleaner)
+    def _is_valid(self, receipt_id: str, text: str) -> bool:
+        """Whether the schema takes the receipt; else it is refused, alone, and its neighbours go on."""
+        transaction = etree.fromstring(text.encode(), etree.XMLParser(resolve_entities=False, huge_tree=True))
+        if self._receipts_schema.validate(transaction):
+            return True
+        reason = f"not valid by receipts.xsd: {_where(self._receipts_schema, transaction)}"
+        self._refused.append(NotSpooled(key=receipt_id, reason=reason))
+        return False
 
     def _created(self, contact: Contact) -> dict[str, str] | None:
         keys = {kind: value for kind, value in usable(contact).items() if kind in CREATE_KEYS}
@@ -176,21 +191,12 @@ class _Batch:
     def _refuse(self, contact: Contact, reason: str) -> None:
         self._refused.append(NotSpooled(key=contact.key, reason=reason))
 
-    def _member(self, fields: dict[str, str]) -> etree._Element:
-        namespace = self._settings.contacts_namespace
-        member = etree.Element(f"{{{namespace}}}{self._settings.contacts_member}", nsmap={None: namespace})
-        append(member, namespace, fields, self._cleaner)
-        return member
+    def _member(self, fields: dict[str, str]) -> str:
+        return element(self._settings.contacts_member, self._settings.contacts_namespace, fields, self._cleaner)
 
     def _path(self, folder: str, kind: str) -> Path:
         number = f"{self._batch.sequence}{len(self._files):04d}-{self._token}"
         return self._batch.folder / folder / f"{self._batch.stamp:%Y%m%d%H%M%S}_{number}_{kind}.xml"
-
-
-def _transaction(payload: Payload, cleaner: Cleaner) -> etree._Element:
-    element = etree.Element(_TRANSACTION, nsmap={None: RECEIPTS_NAMESPACE})
-    append(element, RECEIPTS_NAMESPACE, payload.fields, cleaner)
-    return element
 
 
 def _where(schema: etree.XMLSchema, element: etree._Element) -> str:

@@ -156,4 +156,4 @@ def _extra(extra: collections.abc.Mapping[str, str], place: str) -> list[dict[st
 
 def _filled(fields: dict[str, Any]) -> dict[str, Any]:
     """Without what is not there: an empty text or list says nothing. Zero is a number and stays."""
-    return {name: value for name, value in fields.items() if value is not None and value != "" and value != []}
+    return {name: value for name, value in fields.items() if value or (value is not None and value not in ("", []))}

@@ -30,26 +30,26 @@ def contacts_schema(namespace: str, names: Mapping[str, str]) -> etree.XMLSchema
     return etree.XMLSchema(etree.fromstring(text.replace("\0", "").encode()))
 
 
-def check_file(path: Path, schema: etree.XMLSchema | None) -> None:
-    """Read the file once, by the schema if there is one. Raises InvalidFileError."""
+def check_file(path: Path, schema: etree.XMLSchema | None = None, record: str | None = None) -> None:
+    """Read the file once, by the schema if there is one. Raises InvalidFileError.
+
+    record: the tag of the elements there are many of; each is let go of once it was read.
+    """
     try:
         with path.open("rb") as file:
             events = etree.iterparse(
-                file, events=("end",), schema=schema, resolve_entities=False, no_network=True, huge_tree=True
-            )
+                file, events=("end",), tag=record, schema=schema, resolve_entities=False, no_network=True,
+                huge_tree=True,
+            )  # fmt: skip
             for _, element in events:
                 parent = element.getparent()
-                if parent is not None and _depth(element) <= 2:
+                if record is not None and parent is not None:
                     element.clear()
                     while element.getprevious() is not None:
                         del parent[0]
     except etree.XMLSyntaxError as error:
         line = error.position[0] if error.position else 0
         raise InvalidFileError(f"{path.name}: not valid at line {line}") from None
-
-
-def _depth(element: etree._Element) -> int:
-    return sum(1 for _ in element.iterancestors())
 
 
 def _source(name: str) -> bytes:

@@ -15,7 +15,10 @@ def decimal_text(value: Decimal) -> str:
     """A finite decimal with a point and no exponent; zero has no sign."""
     if not value.is_finite():
         raise ValueError("NaN and Infinity are no JSON numbers")
-    return format(value if value else abs(value), "f")
+    if not value:
+        value = abs(value)
+    text = str(value)
+    return format(value, "f") if "E" in text else text
 
 
 def dumps(value: Any) -> bytes:

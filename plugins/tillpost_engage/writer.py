@@ -7,15 +7,15 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from lxml import etree
 
 from tillpost.model import SpooledFile
 from tillpost_engage.schemas import check_file
+from tillpost_engage.xmlnames import Cleaner
 
-Group = tuple[str, Iterable[etree._Element]]
-"""An element name ("" for none) and the elements below it, made one by one."""
+Group = tuple[str, Iterable[str]]
+"""An element name ("" for none) and the elements below it, each as the text of a line."""
 
 
 def write_file(
@@ -23,22 +23,24 @@ def write_file(
     kind: str,
     keys: tuple[str, ...],
     root: etree.QName,
+    record: str,
     groups: Iterable[Group],
     schema: etree.XMLSchema,
     transform: Callable[[etree._ElementTree], bytes] | None,
 ) -> SpooledFile:
     """Write under a temporary name, check by the schema, transform, fsync, rename, fsync the folder.
 
-    Raises OSError, or schemas.InvalidFileError; then nothing is left under either name.
+    record: the name of the elements in the groups. Raises OSError, or schemas.InvalidFileError; then nothing is
+    left under either name.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.parent / f".{path.name}.part"
     try:
         _stream(part, root, groups)
-        check_file(part, schema)
+        check_file(part, schema, f"{{{root.namespace}}}{record}")
         if transform is not None:
             part.write_bytes(transform(etree.parse(part)))
-            check_file(part, None)
+            check_file(part)
         with part.open("rb+") as written:
             digest = hashlib.file_digest(written, "sha256").hexdigest()
             size = written.tell()
@@ -53,21 +55,15 @@ def write_file(
 
 
 def _stream(part: Path, root: etree.QName, groups: Iterable[Group]) -> None:
-    namespace = root.namespace or ""
-    with part.open("wb") as file, etree.xmlfile(file, encoding="utf-8") as document:
-        document.write_declaration()
-        with document.element(root.text, nsmap={None: namespace}):
-            for name, elements in groups:
-                if name:
-                    with document.element(f"{{{namespace}}}{name}"):
-                        _write_all(document, elements)
-                else:
-                    _write_all(document, elements)
-
-
-def _write_all(document: Any, elements: Iterable[etree._Element]) -> None:
-    for element in elements:
-        document.write(element, "\n")
+    namespace = Cleaner().value(root.namespace or "")
+    with part.open("w", encoding="utf-8", newline="", buffering=1 << 18) as file:
+        file.write(f"<?xml version='1.0' encoding='utf-8'?>\n<{root.localname} xmlns=\"{namespace}\">")
+        for name, elements in groups:
+            file.write(f"<{name}>" if name else "")
+            for element in elements:
+                file.write(f"{element}\n")
+            file.write(f"</{name}>" if name else "")
+        file.write(f"</{root.localname}>")
 
 
 def _sync_folder(folder: Path) -> None:

@@ -19,6 +19,9 @@ _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 # What XML 1.0 (section 2.2) cannot carry, so that no file to Engage could; tab and line ends stay.
 _UNCARRIED = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
+# The bytes by which a record that is JSON in UTF-8 can name such a character: an escape, U+FFFE or U+FFFF themselves.
+_SUSPECT = re.compile(rb"\\[ubf]|\xef\xbf[\xbe\xbf]")
+
 CLEANED = "control-characters"
 """The flag of a receipt out of whose text such characters were taken; the record is kept as it came."""
 
@@ -111,7 +114,9 @@ def _cleaned(value: Any) -> tuple[Any, int]:
 def _parsed(record: bytes, raw: RawRef, make_id: MakeId) -> Parsed:
     form: Any = None
     try:
-        form, taken = _cleaned(parse_json(record, place=raw.place))
+        form, taken = parse_json(record, place=raw.place), 0
+        if _SUSPECT.search(record):
+            form, taken = _cleaned(form)
         receipt = from_json(form, place=raw.place, make_id=make_id, raw=raw)
     except (LawBroken, RecursionError) as error:
         reason = str(error) if isinstance(error, LawBroken) else f"{raw.place}: nested too deep"

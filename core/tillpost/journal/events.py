@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 import apsw
 
 from tillpost.journal.store import Store
+
+_INSERT = "INSERT INTO events (receipt, contact, at, step, what, detail) VALUES (?,?,?,?,?,?)"
+_encoder = json.JSONEncoder(default=str, sort_keys=True)
 
 
 def record(
@@ -21,10 +25,15 @@ def record(
     **detail: Any,
 ) -> None:
     """Add an event in the transaction of what it tells of."""
-    connection.execute(
-        "INSERT INTO events (receipt, contact, at, step, what, detail) VALUES (?,?,?,?,?,?)",
-        (receipt, contact, at, step, what, json.dumps(detail, default=str, sort_keys=True)),
-    )
+    connection.execute(_INSERT, (receipt, contact, at, step, what, _encoder.encode(detail)))
+
+
+def record_all(
+    connection: apsw.Connection, at: float, step: str, what: str, *, receipts: Iterable[int], **detail: Any
+) -> None:
+    """The same event of many receipts, in their order."""
+    told = _encoder.encode(detail)
+    connection.executemany(_INSERT, ((receipt, None, at, step, what, told) for receipt in receipts))
 
 
 class Events:

@@ -15,7 +15,7 @@ import attrs
 from tillpost.clock import iso
 from tillpost.journal import events
 from tillpost.journal.contacts import said_key
-from tillpost.journal.moves import Move, apply_move
+from tillpost.journal.moves import Move, apply_moves
 from tillpost.journal.states import State
 from tillpost.journal.store import Store
 from tillpost.model import Contact, NotSpooled, Spooled, SpooledFile
@@ -88,12 +88,13 @@ class Files:
                         len(file.keys), json.dumps(file.keys), now, now, first, last,
                     ),
                 )  # fmt: skip
+                if file.kind == "receipts":
+                    spooled_now = Move(state=State.SPOOLED, file=file.name)
+                    apply_moves(connection, [seqs[key] for key in file.keys], spooled_now, now, "spool")
+                    continue
                 for key in file.keys:
-                    if file.kind == "receipts":
-                        apply_move(connection, seqs[key], Move(state=State.SPOOLED, file=file.name), now, "spool")
-                    else:
-                        _note_said(connection, said[key], file.name)
-                        events.record(connection, now, "spool", "written to file", contact=key, file=file.name)
+                    _note_said(connection, said[key], file.name)
+                    events.record(connection, now, "spool", "written to file", contact=key, file=file.name)
             for refused in spooled.refused:
                 _note_refused(connection, refused, seqs, now)
 
@@ -113,15 +114,11 @@ class Files:
                 for key in entry.file.keys:
                     events.record(connection, now, step, f"file {state}", contact=key, file=entry.file.name)
             elif state is FileState.UPLOADED:
-                for (seq,) in list(
-                    connection.execute(
-                        "SELECT seq FROM receipts WHERE file = ? AND state = 'spooled'", (entry.file.name,)
-                    )
-                ):
-                    apply_move(connection, seq, Move(state=State.TRANSFERRED), now, step)
+                seqs = _seqs(connection, entry.file.name, State.SPOOLED)
+                apply_moves(connection, seqs, Move(state=State.TRANSFERRED), now, step)
             elif state is FileState.CONSUMED:
-                for (seq,) in list(connection.execute("SELECT seq FROM receipts WHERE file = ?", (entry.file.name,))):
-                    events.record(connection, now, step, "file consumed", receipt=seq, file=entry.file.name)
+                seqs = _seqs(connection, entry.file.name)
+                events.record_all(connection, now, step, "file consumed", receipts=seqs, file=entry.file.name)
 
         self._store.write(work)
 
@@ -154,10 +151,8 @@ class Files:
                 " WHERE name = ?",
                 (now, name),
             )
-            for (seq,) in list(
-                connection.execute("SELECT seq FROM receipts WHERE file = ? AND state = 'transferred'", (name,))
-            ):
-                apply_move(connection, seq, Move(state=State.SPOOLED, reason="file sent again"), now, "transfer")
+            seqs = _seqs(connection, name, State.TRANSFERRED)
+            apply_moves(connection, seqs, Move(state=State.SPOOLED, reason="file sent again"), now, "transfer")
 
         self._store.write(work)
 
@@ -206,6 +201,12 @@ def _times(connection: apsw.Connection, file: SpooledFile, seqs: dict[str, int])
         return (min(times).isoformat(), max(times).isoformat()) if times else ("", "")
     seen = [connection.execute("SELECT seen_at FROM contacts WHERE key = ?", (key,)).get for key in file.keys]
     return (iso(min(seen)), iso(max(seen))) if seen else ("", "")
+
+
+def _seqs(connection: apsw.Connection, name: str, state: State | None = None) -> list[int]:
+    """The receipts of a file, those in one state or all."""
+    rows = connection.execute("SELECT seq, state FROM receipts WHERE file = ? ORDER BY seq", (name,))
+    return [seq for seq, stands in rows if state is None or stands == state]
 
 
 def _note_said(connection: apsw.Connection, contact: Contact, name: str) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
+
 import apsw
 import attrs
 
@@ -24,18 +27,30 @@ class Move:
 
 def apply_move(connection: apsw.Connection, seq: int, move: Move, now: float, step: str) -> None:
     """One move of one receipt inside a transaction: the row, and the event that tells of it."""
-    row = connection.execute("SELECT state FROM receipts WHERE seq = ?", (seq,)).fetchone()
-    if row is None:
-        raise JournalError(f"the journal has no row {seq}")
-    check_move(row[0], move.state)
-    connection.execute(
+    apply_moves(connection, [seq], move, now, step)
+
+
+def apply_moves(connection: apsw.Connection, seqs: Sequence[int], move: Move, now: float, step: str) -> None:
+    """The same move of many receipts, in their order: a file takes thousands with it."""
+    states = dict(
+        connection.execute(
+            "SELECT seq, state FROM receipts WHERE seq IN (SELECT value FROM json_each(?))", (json.dumps(seqs),)
+        )
+    )
+    for seq in seqs:
+        if seq not in states:
+            raise JournalError(f"the journal has no row {seq}")
+    for old in set(states.values()):
+        check_move(old, move.state)
+    values = (move.state, move.due, move.attempts, move.reason, now, move.route, move.file)
+    connection.executemany(
         "UPDATE receipts SET state = ?1, due = ?2, attempts = ?3, reason = ?4, sending = NULL, changed_at = ?5,"
         " route = CASE WHEN ?1 = 'delivered' THEN ?6 ELSE route END,"
         " file = CASE WHEN ?7 <> '' THEN ?7 ELSE file END,"
         " delivered_at = CASE WHEN ?1 = 'delivered' THEN ?5 ELSE delivered_at END WHERE seq = ?8",
-        (move.state, move.due, move.attempts, move.reason, now, move.route, move.file, seq),
+        ((*values, seq) for seq in seqs),
     )
     told = {name: value for name in ("reason", "route", "file") if (value := getattr(move, name))}
     if move.due > now:
         told["due"] = move.due
-    events.record(connection, now, step, move.state, receipt=seq, **told)
+    events.record_all(connection, now, step, move.state, receipts=seqs, **told)

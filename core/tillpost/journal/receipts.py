@@ -24,6 +24,7 @@ _COLUMNS = (
     "seq, id, number, store, till, created, currency, total, line_count, state, due, attempts, crashes, sending,"
     " reason, route, contact, file, document, place, accepted_at, delivered_at"
 )
+_NAMES = tuple(_COLUMNS.replace(" ", "").split(","))
 
 _KINDS: dict[str, Any] = {
     **dict.fromkeys(("id", "number", "store", "till", "total", "currency", "state", "reason", "route", "file"), str),
@@ -262,7 +263,7 @@ class Receipts:
         return [dict(zip(names, row, strict=True)) for row in rows]
 
     def _entry(self, row: tuple[Any, ...]) -> Entry:
-        values = dict(zip((name.strip() for name in _COLUMNS.split(",")), row, strict=True))
+        values = dict(zip(_NAMES, row, strict=True))
         wrong = [name for name, kinds in _KINDS.items() if not isinstance(values[name], kinds)]
         if wrong or values["state"] not in _STATES:
             named = ", ".join(wrong) or "state"

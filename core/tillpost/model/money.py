@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal, InvalidOperation
 
@@ -38,6 +39,8 @@ _DIGITS = {
 # More digits than any till prints; a larger number is a fault, not a price.
 _LARGEST = Decimal("1e15")
 _MOST_DIGITS = 30
+# Within both bounds as it stands: nearly every amount, and there are dozens in a receipt.
+_USUAL = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")
 
 
 def minor_digits(currency: str) -> int:
@@ -50,6 +53,8 @@ def parse_decimal(text: str, place: str) -> Decimal:
 
     Raises LawBroken for NaN, Infinity, an exponent that leaves all bounds, or no number at all.
     """
+    if _USUAL.fullmatch(text):
+        return Decimal(text)
     try:
         value = Decimal(text.strip())
     except InvalidOperation:

@@ -10,10 +10,11 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+import operator
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from enum import StrEnum
 from typing import Any, Protocol, TypeVar, cast
 
 import attrs
@@ -25,8 +26,8 @@ from tillpost.model.receipt import Discount, Line, LineKind, Promotion, RawRef, 
 
 T = TypeVar("T")
 
-_PLAIN = frozenset({"quantity", "percent", "tax_percent"})
-"""Decimals that are no money: written without the currency's digits."""
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_KINDS = {kind.value: kind for kind in LineKind}
 
 
 class MakeId(Protocol):
@@ -37,43 +38,92 @@ class MakeId(Protocol):
 
 # --- writing -------------------------------------------------------------------------------------------------------
 
+Writer = Callable[[Any, int], Any]
+"""Makes the JSON value of a field; the number is how many digits the currency has behind the point."""
 
-def _decimal_text(value: Decimal, least_digits: int) -> str:
-    text = format(value, "f")
+
+def _money_text(value: Decimal, least_digits: int) -> str:
+    text = str(value)
+    if "E" in text:
+        text = format(value, "f")
     whole, _, fraction = text.partition(".")
-    fraction = fraction.rstrip("0").ljust(least_digits, "0")
-    text = f"{whole}.{fraction}" if fraction else whole
-    return text.removeprefix("-") if not value else text
+    if len(fraction) != least_digits:
+        fraction = fraction.rstrip("0").ljust(least_digits, "0")
+        text = f"{whole}.{fraction}" if fraction else whole
+    return text if value else text.removeprefix("-")
 
 
-def _plain(value: Any, name: str, digits: int) -> Any:
-    if isinstance(value, Decimal):
-        return _decimal_text(value, 0 if name in _PLAIN else digits)
-    if isinstance(value, StrEnum):
-        return value.value
-    if isinstance(value, (datetime, date)):
-        return value.isoformat()
-    if isinstance(value, Mapping):
-        return dict(value)
-    if isinstance(value, tuple):
-        return [_plain(item, name, digits) for item in value]
-    if attrs.has(type(value)):
-        return {
-            field.name: _plain(getattr(value, field.name), field.name, digits) for field in attrs.fields(type(value))
-        }
-    return value
+def _number_text(value: Decimal, _digits: int) -> str:
+    return _money_text(value, 0)
+
+
+def _iso(value: date, _digits: int) -> str:
+    return value.isoformat()
+
+
+def _dict(value: Mapping[str, str], _digits: int) -> dict[str, str]:
+    return dict(value)
+
+
+def _each(one: Writer) -> Writer:
+    return lambda values, digits: [one(value, digits) for value in values]
+
+
+def _writes(made: type[Any], **writers: Writer) -> Writer:
+    """A writer for an attrs class; a field without a writer of its own is text."""
+    names = [field.name for field in attrs.fields(made)]
+    values = operator.attrgetter(*names)
+
+    def write(value: Any, digits: int) -> dict[str, Any]:
+        form = dict(zip(names, values(value), strict=True))
+        for name, one in writers.items():
+            form[name] = one(form[name], digits)
+        return form
+
+    return write
+
+
+_write_customer = _writes(Customer, identifiers=_each(_writes(Identifier)), attributes=_dict)
+_write_receipt = _writes(
+    Receipt,
+    created=_iso,
+    business_date=_iso,
+    total=_money_text,
+    lines=_each(
+        _writes(
+            Line,
+            kind=lambda kind, _digits: kind.value,
+            quantity=_number_text,
+            paid=_money_text,
+            tax_amount=_money_text,
+            tax_percent=_number_text,
+            discounts=_each(_writes(Discount, value=_money_text)),
+            extra=_dict,
+        )
+    ),
+    tenders=_each(_writes(Tender, amount=_money_text, extra=_dict)),
+    taxes=_each(
+        _writes(Tax, percent=_number_text, amount=_money_text, including_tax=_money_text, excluding_tax=_money_text)
+    ),
+    customer=lambda customer, digits: None if customer is None else _write_customer(customer, digits),
+    vouchers=_each(lambda text, _digits: text),
+    promotions=_each(_writes(Promotion)),
+    flags=_each(lambda text, _digits: text),
+    extra=_dict,
+    raw=_writes(RawRef),
+)
+_encoder = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 def to_json(receipt: Receipt) -> dict[str, Any]:
     """The receipt as JSON values: the model's own names, every field present."""
-    form: dict[str, Any] = _plain(receipt, "", minor_digits(receipt.currency))
+    form: dict[str, Any] = _write_receipt(receipt, minor_digits(receipt.currency))
     return form
 
 
 def _canonical(form: object, place: str) -> bytes:
-    text = json.dumps(form, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     try:
-        return text.encode()
+        return _encoder.encode(form).encode()
     except UnicodeEncodeError:
         raise LawBroken("text has no lone surrogates", place, "cannot be written as UTF-8") from None
 
@@ -93,30 +143,33 @@ def content_digest(receipt: Receipt) -> str:
 # --- reading -------------------------------------------------------------------------------------------------------
 
 
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise LawBroken("a key stands once in an object", "", f"{twice[:40]!r} twice")
+    return found
+
+
+def _constant(name: str) -> Any:
+    raise LawBroken("a number is finite", "", name)
+
+
+_decoder = json.JSONDecoder(
+    object_pairs_hook=_once, parse_constant=_constant, parse_float=lambda digits: parse_decimal(digits, "")
+)
+
+
 def parse_json(text: str | bytes, *, place: str) -> Any:
     """JSON values, strictly: `json` alone takes duplicate keys and NaN, and its depth error is no ValueError.
 
     Numbers with a point come as Decimal. Raises LawBroken with the place.
     """
-
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) != len(pairs):
-            names = [name for name, _ in pairs]
-            twice = next(name for name in names if names.count(name) > 1)
-            raise LawBroken("a key stands once in an object", place, f"{twice[:40]!r} twice")
-        return found
-
-    def constant(name: str) -> Any:
-        raise LawBroken("a number is finite", place, name)
-
-    def fraction(digits: str) -> Decimal:
-        return parse_decimal(digits, place)
-
     try:
-        if isinstance(text, bytes):
-            text = text.decode()
-        return json.loads(text, object_pairs_hook=once, parse_constant=constant, parse_float=fraction)
+        return _decoder.decode(text.decode() if isinstance(text, bytes) else text)
+    except LawBroken as error:
+        raise _in(place, error) from None
     except UnicodeDecodeError as error:
         raise LawBroken("JSON is UTF-8", place, f"byte {error.start + 1} is not") from None
     except json.JSONDecodeError as error:
@@ -127,17 +180,31 @@ def parse_json(text: str | bytes, *, place: str) -> Any:
         raise LawBroken("JSON of a receipt is shallow", place, "nested too deep") from None
 
 
-def _object(value: Any, place: str, allowed: Sequence[str], needed: Sequence[str]) -> dict[str, Any]:
+# A reader raises LawBroken without saying where it is: the path is put together on the way out, by those it passes,
+# because nearly every value is right and its path would be made for nothing.
+
+
+def _in(place: str, error: LawBroken) -> LawBroken:
+    """The same, further in than `place`: a path goes on with a dot or a bracket, a law of the model with a comma."""
+    inner = error.place
+    if inner and not inner.startswith((".", "[", " (")):
+        inner = f", {inner}"
+    return LawBroken(error.law, f"{place}{inner}", error.by)
+
+
+def _object(value: Any, allowed: frozenset[str], needed: frozenset[str], order: Sequence[str]) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise LawBroken("must be an object", place, _kind(value))
+        raise LawBroken("must be an object", "", _kind(value))
+    if value.keys() == allowed:
+        return value
     for name in value:
         if name not in allowed:
-            near = difflib.get_close_matches(str(name), allowed, 1)
-            hint = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(allowed)}"
-            raise LawBroken("only known keys", place, f"unknown {str(name)[:40]!a}{hint}")
-    for name in needed:
-        if name not in value:
-            raise LawBroken(f"needs the key {name!r}", place, "missing")
+            near = difflib.get_close_matches(str(name), order, 1)
+            hint = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(order)}"
+            raise LawBroken("only known keys", "", f"unknown {str(name)[:40]!a}{hint}")
+    for name in order:
+        if name in needed and name not in value:
+            raise LawBroken(f"needs the key {name!r}", "", "missing")
     return value
 
 
@@ -146,86 +213,109 @@ def _kind(value: Any) -> str:
     return f"is {names.get(type(value), 'a number')}"
 
 
-def _text(value: Any, place: str) -> str:
+def _text(value: Any) -> str:
     if not isinstance(value, str):
-        raise LawBroken("must be text", place, _kind(value))
-    if any("\ud800" <= character <= "\udfff" for character in value):
-        raise LawBroken("text has no lone surrogates", place, "has one")
+        raise LawBroken("must be text", "", _kind(value))
+    if not value.isascii() and _SURROGATE.search(value):
+        raise LawBroken("text has no lone surrogates", "", "has one")
     return value
 
 
-def _decimal(value: Any, place: str) -> Decimal:
-    if isinstance(value, bool) or not isinstance(value, (str, int, Decimal)):
-        raise LawBroken("must be a decimal, best as text", place, _kind(value))
-    return parse_decimal(str(value) if not isinstance(value, str) else _text(value, place), place)
+def _decimal(value: Any) -> Decimal:
+    if isinstance(value, str):
+        return parse_decimal(_text(value), "")
+    if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
+        raise LawBroken("must be a decimal, best as text", "", _kind(value))
+    return parse_decimal(str(value), "")
 
 
-def _pairs(value: Any, place: str) -> dict[str, str]:
+def _pairs(value: Any) -> dict[str, str]:
     if not isinstance(value, dict):
-        raise LawBroken("must be an object", place, _kind(value))
-    return {_text(name, f"{place} (a key)"): _text(item, f"{place}.{name}") for name, item in value.items()}
+        raise LawBroken("must be an object", "", _kind(value))
+    for name, item in value.items():
+        try:
+            _text(name)
+        except LawBroken as error:
+            raise _in(" (a key)", error) from None
+        try:
+            _text(item)
+        except LawBroken as error:
+            raise _in(f".{name}", error) from None
+    return value
 
 
-def _list(value: Any, place: str, one: Callable[[Any, str], T]) -> tuple[T, ...]:
-    if not isinstance(value, list):
-        raise LawBroken("must be a list", place, _kind(value))
-    return tuple(one(item, f"{place}[{number}]") for number, item in enumerate(value))
-
-
-def _moment(value: Any, place: str) -> datetime:
+def _moment(value: Any) -> datetime:
     try:
-        moment = datetime.fromisoformat(_text(value, place))
+        moment = datetime.fromisoformat(_text(value))
     except ValueError:
-        raise LawBroken("must be an ISO 8601 time such as 2026-01-31T12:00:00+01:00", place, "cannot be read") from None
+        raise LawBroken("must be an ISO 8601 time such as 2026-01-31T12:00:00+01:00", "", "cannot be read") from None
     if moment.tzinfo is None:
-        raise LawBroken("the time carries its offset", place, "naive time")
+        raise LawBroken("the time carries its offset", "", "naive time")
     return moment
 
 
-def _day(value: Any, place: str) -> date:
+def _day(value: Any) -> date:
     try:
-        return date.fromisoformat(_text(value, place))
+        return date.fromisoformat(_text(value))
     except ValueError:
-        raise LawBroken("must be a date such as 2026-01-31", place, "cannot be read") from None
+        raise LawBroken("must be a date such as 2026-01-31", "", "cannot be read") from None
 
 
-def _line_kind(value: Any, place: str) -> LineKind:
-    try:
-        return LineKind(_text(value, place))
-    except ValueError:
-        raise LawBroken(f"must be one of {', '.join(LineKind)}", place, "another word") from None
+def _line_kind(value: Any) -> LineKind:
+    kind = _KINDS.get(_text(value))
+    if kind is None:
+        raise LawBroken(f"must be one of {', '.join(LineKind)}", "", "another word")
+    return kind
 
 
-Reader = Callable[[Any, str], Any]
+Reader = Callable[[Any], Any]
 
 
-def _reads(made: type[T], **readers: Reader) -> Callable[[Any, str], T]:
+def _reads(made: type[T], **readers: Reader) -> Callable[[Any], T]:
     """A reader for an attrs class whose keys are its fields."""
     fields: Sequence[attrs.Attribute[Any]] = attrs.fields(cast(Any, made))
-    allowed = [field.name for field in fields]
-    needed = [field.name for field in fields if field.default is attrs.NOTHING]
-    text: Reader = _text
+    order = [field.name for field in fields]
+    allowed = frozenset(order)
+    needed = frozenset(field.name for field in fields if field.default is attrs.NOTHING)
+    make = cast(Callable[..., T], made)
 
-    def read(value: Any, place: str) -> T:
-        given = _object(value, place, allowed, needed)
-        values = {name: readers.get(name, text)(item, f"{place}.{name}") for name, item in given.items()}
+    def read(value: Any) -> T:
+        given = _object(value, allowed, needed, order)
+        values = dict(given)
+        name = ""
         try:
-            return made(**values)
+            for name, item in given.items():
+                if name in readers:
+                    values[name] = readers[name](item)
+                elif type(item) is not str or not item.isascii():
+                    _text(item)
         except LawBroken as error:
-            raise LawBroken(error.law, f"{place}, {error.place}", error.by) from None
+            raise _in(f".{name}", error) from None
+        return make(**values)
 
     return read
 
 
-def _nullable(one: Callable[[Any, str], T]) -> Callable[[Any, str], T | None]:
-    return lambda value, place: None if value is None else one(value, place)
+def _nullable(one: Callable[[Any], T]) -> Callable[[Any], T | None]:
+    return lambda value: None if value is None else one(value)
 
 
-def _many(one: Callable[[Any, str], T]) -> Callable[[Any, str], tuple[T, ...]]:
-    return lambda value, place: _list(value, place, one)
+def _many(one: Callable[[Any], T]) -> Callable[[Any], tuple[T, ...]]:
+    def read(value: Any) -> tuple[T, ...]:
+        if not isinstance(value, list):
+            raise LawBroken("must be a list", "", _kind(value))
+        made: list[T] = []
+        try:
+            for item in value:
+                made.append(one(item))  # noqa: PERF401 - how many were made says which one is wrong
+        except LawBroken as error:
+            raise _in(f"[{len(made)}]", error) from None
+        return tuple(made)
+
+    return read
 
 
-_raw = _reads(RawRef)
+_read_raw = _reads(RawRef)
 _read_receipt = _reads(
     Receipt,
     created=_moment,
@@ -252,7 +342,7 @@ _read_receipt = _reads(
     promotions=_many(_reads(Promotion)),
     flags=_many(_text),
     extra=_pairs,
-    raw=_raw,
+    raw=lambda value: value if isinstance(value, RawRef) else _read_raw(value),
 )
 
 
@@ -262,13 +352,26 @@ def from_json(obj: Any, *, place: str, make_id: MakeId | None = None, raw: RawRe
     make_id: makes the id of an object without `id` (`Context.receipt_id`); without it the id must be there.
     raw: where an object without `raw` came from.
     """
-    if isinstance(obj, dict):
-        if raw is not None and "raw" not in obj:
-            obj = obj | {"raw": attrs.asdict(raw)}
-        if make_id is not None and "id" not in obj:
-            parts = {name: _text(obj.get(name, ""), f"{place}.{name}") for name in ("store", "till", "number")}
-            obj = obj | {"id": make_id(business_date=_day(obj.get("business_date"), f"{place}.business_date"), **parts)}
-    return _read_receipt(obj, place)
+    try:
+        if isinstance(obj, dict):
+            if raw is not None and "raw" not in obj:
+                obj = obj | {"raw": raw}
+            if make_id is not None and "id" not in obj:
+                obj = obj | {"id": _made_id(obj, make_id)}
+        return _read_receipt(obj)
+    except LawBroken as error:
+        raise _in(place, error) from None
+
+
+def _made_id(obj: dict[str, Any], make_id: MakeId) -> str:
+    name = ""
+    try:
+        parts = {name: _text(obj.get(name, "")) for name in ("store", "till", "number")}
+        name = "business_date"
+        day = _day(obj.get(name))
+    except LawBroken as error:
+        raise _in(f".{name}", error) from None
+    return make_id(business_date=day, **parts)
 
 
 def loads(content: bytes, *, place: str = "receipt") -> Receipt:
