@@ -12,6 +12,7 @@ from tillpost.errors import JournalFull, TillpostError, describe
 from tillpost.flow import outage
 from tillpost.flow.accept import accept
 from tillpost.flow.deliver import claim, deliver
+from tillpost.flow.jump import follow, follow_since_last_run
 from tillpost.flow.line import Line
 from tillpost.flow.reconcile import reconcile
 from tillpost.flow.spool import spool, sweep
@@ -43,6 +44,7 @@ class Worker:
     def start(self) -> None:
         """Recover from what was in flight, then start the threads."""
         line = self.line
+        follow_since_last_run(line)
         line.journal.receipts.recover(line.clock.time(), line.retry.confirm_after.total_seconds())
         sweep(line)
         jobs = [("deliver", self._deliver)] * line.workers + [("attend", self._attend)]
@@ -153,6 +155,7 @@ def observe(line: Line) -> int:
 
 def attend(line: Line) -> None:
     """One round of everything but deliveries: probe, write files, transfer, reconcile, and tell the state."""
+    follow(line)
     now = line.clock.time()
     tenant = line.gate.tenant
     if not line.gate.open() and tenant.probe_due <= now:

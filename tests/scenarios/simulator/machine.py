@@ -20,6 +20,7 @@ from tillpost import Context, hookimpl
 from tillpost.compose.pipeline import HOOKS
 from tillpost.errors import JournalFull
 from tillpost.flow.hooked import Hooked
+from tillpost.flow.jump import follow_since_last_run
 from tillpost.flow.limits import FallbackPolicy, RetryPolicy, SourcePolicy, TransferPolicy
 from tillpost.flow.line import Line
 from tillpost.flow.outage import Gate
@@ -152,7 +153,7 @@ class Machine:
         self.line.journal.close()
 
     def _start(self) -> Line:
-        """As `tillpost run` does it: the journal, the plugins, then `recover` and `sweep`."""
+        """As `tillpost run` does it: the journal, the plugins, the clock, then `recover` and `sweep`."""
         journal = self.disk.open()
         self.line = Line(
             name="simulated",
@@ -168,6 +169,7 @@ class Machine:
             anonymous=HOUSE,
             workers=1,
         )
+        follow_since_last_run(self.line)
         journal.receipts.recover(self.clock.time(), RETRY.confirm_after.total_seconds())
         sweep(self.line)
         return self.line
