@@ -59,6 +59,8 @@ def command(file: Any, until_idle: bool, grace: float, names: tuple[str, ...], a
             late = [worker for worker in workers if not worker.join(grace)]
         watch.look()
         held = sum(line.journal.receipts.counts()["held"] for line in made)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)  # all is written down: a second one must not spoil the exit code
     if late:
         click.echo("tillpost: calls in flight did not end within the grace period; they are asked for again", err=True)
     faults = [worker.fault for worker in workers if worker.fault]
