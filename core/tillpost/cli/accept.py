@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 import click
 
-from tillpost.cli.opened import as_json, lines, one, plain, say, which
+from tillpost.cli.opened import as_json, lines, one, plain, say, sound, which
 from tillpost.compose.config import load
 from tillpost.errors import DocumentError
 from tillpost.flow.accept import accept
@@ -31,7 +31,7 @@ def command(file: Any, files: tuple[Path, ...], pipeline: str | None, as_json: b
       tillpost accept POSLog.xml
       tillpost accept day/*.jsonl --pipeline stores --json
     """
-    config = load(file)
+    config = sound(file, [pipeline])[0] if pipeline else load(file)
     total = Accepted()
     failed = []
     with lines(config, [one(config, pipeline)]) as (line,):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from random import SystemRandom
@@ -12,9 +12,9 @@ from typing import Any
 import click
 
 from tillpost.clock import SystemClock, iso
-from tillpost.compose.config import Config, PipelineConfig, load
-from tillpost.compose.pipeline import compose
-from tillpost.errors import UsageError
+from tillpost.compose.config import Config, PipelineConfig, examine, load
+from tillpost.compose.pipeline import Pipeline, compose
+from tillpost.errors import ConfigurationError, Finding, UsageError
 from tillpost.flow.budget import Budgets
 from tillpost.flow.line import Line
 from tillpost.flow.outage import Gate
@@ -38,6 +38,24 @@ def one(config: Config, name: str | None) -> PipelineConfig:
     raise UsageError(f"{config.file} has no pipeline {name!r}; it has: {', '.join(names)}")
 
 
+def sound(file: Path, names: Sequence[str]) -> tuple[Config, list[PipelineConfig], list[Finding]]:
+    """The pipelines that have no error (only those of `names`, if any), and the errors of the others of the file.
+
+    Raises ConfigurationError when a named one has an error, or when nothing is left.
+    """
+    config, findings = examine(file)
+    errors = [finding for finding in findings if finding.level == "error"]
+    if config is None:
+        raise ConfigurationError(*findings)
+    there = {pipeline.name for pipeline in config.pipelines}
+    for name in names:
+        own = [finding for finding in errors if f"{finding.key}.".startswith(f"pipelines.{name}.")]
+        if name not in there and own:
+            raise ConfigurationError(*own)
+    wanted = [one(config, name) for name in names] or list(config.pipelines)
+    return config, wanted, [] if names else errors
+
+
 @contextmanager
 def journal_of(file: Path, name: str | None) -> Iterator[Journal]:
     """The journal of one pipeline, without its plugins: works when a plugin is broken."""
@@ -49,13 +67,27 @@ def journal_of(file: Path, name: str | None) -> Iterator[Journal]:
 
 
 @contextmanager
-def lines(config: Config, wanted: list[PipelineConfig]) -> Iterator[list[Line]]:
-    """The pipelines composed with their plugins, their journals opened."""
+def lines(config: Config, wanted: list[PipelineConfig], refused: list[Finding] | None = None) -> Iterator[list[Line]]:
+    """The pipelines composed with their plugins, their journals opened.
+
+    refused: takes the errors of pipelines whose plugins do not build, which are then left out; without it, or when
+    none builds, ConfigurationError is raised.
+    """
     clock, random, budgets = SystemClock(), SystemRandom(), Budgets()
-    composed = [compose(config, each, clock=clock, random=random, budget=budgets) for each in wanted]
+    composed: list[Pipeline] = []
+    for each in wanted:
+        try:
+            composed.append(compose(config, each, clock=clock, random=random, budget=budgets))
+        except ConfigurationError as error:
+            if refused is None:
+                raise
+            refused += error.findings
+    if not composed:
+        raise ConfigurationError(*refused or ())
     made: list[Line] = []
     try:
-        for each, pipeline in zip(wanted, composed, strict=True):
+        for pipeline in composed:
+            each = pipeline.config
             journal = Journal(each.state)
             made.append(
                 Line(

@@ -11,8 +11,7 @@ from typing import Any
 
 import click
 
-from tillpost.cli.opened import as_json, lines, one, say, when
-from tillpost.compose.config import load
+from tillpost.cli.opened import as_json, lines, say, sound, when
 from tillpost.errors import describe
 from tillpost.flow.line import Line
 from tillpost.flow.worker import Worker
@@ -38,15 +37,16 @@ def command(file: Any, until_idle: bool, grace: float, names: tuple[str, ...], a
       tillpost run --until-idle --json
     """
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
-    config = load(file)
-    wanted = [one(config, name) for name in names] or list(config.pipelines)
+    config, wanted, refused = sound(file, names)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     with ExitStack() as stack:
         for each in wanted:
             stack.callback(RunLock(each.state).release)
-        made = stack.enter_context(lines(config, wanted))
+        made = stack.enter_context(lines(config, wanted, refused))
+        for finding in refused:
+            click.echo(f"tillpost: a pipeline does not start, the others do: {finding}", err=True)
         workers = [Worker(line, _telling(line.name, as_json), _Reading(line, as_json)) for line in made]
         for worker in workers:
             worker.start()
@@ -62,12 +62,14 @@ def command(file: Any, until_idle: bool, grace: float, names: tuple[str, ...], a
             late = [worker for worker in workers if not worker.join(grace)]
         watch.look()
         held = sum(line.journal.receipts.counts()["held"] for line in made)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)  # all is written down: a second one must not spoil the exit code
     if late:
         click.echo("tillpost: calls in flight did not end within the grace period; they are asked for again", err=True)
     faults = [worker.fault for worker in workers if worker.fault]
     for fault in faults:
         click.echo(f"tillpost: {describe(fault)}", err=True)
-    sys.exit(1 if faults or late or (until_idle and held) else 0)
+    sys.exit(1 if faults or late or refused or (until_idle and held) else 0)
 
 
 def _telling(name: str, as_json: bool) -> Any:

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from itertools import islice
+
+import attrs
 
 from tillpost.flow.line import Line
 from tillpost.journal import Accepted
-from tillpost.model import Document
+from tillpost.model import Document, Found, Parsed
 
 GROUP = 100
 """Records a commit: 41,000 rows/s at 10, 75,000 at 100, 79,000 at 1,000 (measured; decisions/0003-journal.md)."""
+
+CLOCK_OFF = "clock-off"
+"""Flag of a receipt whose time cannot be right: the till's clock is wrong. It is sent as printed all the same."""
+_AHEAD = 3600.0
+"""Seconds a receipt's time may lie ahead of this machine's clock; two clocks in step differ by far less."""
+_TRADING = timedelta(days=1)
+"""A business date and the time of a sale differ by a day at most: a shop that is open past midnight."""
 
 
 def accept(line: Line, document: Document, told: Callable[[Accepted], None] = lambda counts: None) -> Accepted:
@@ -25,6 +35,18 @@ def accept(line: Line, document: Document, told: Callable[[Accepted], None] = la
     counts = Accepted()
     records = iter(line.hooks.parse_receipts(document))
     while group := list(islice(records, GROUP)):
-        line.journal.receipts.accept(group, document, line.anonymous, line.clock.time(), counts)
+        now = line.clock.time()
+        flagged = [_told_by_clocks(record, now) for record in group]
+        line.journal.receipts.accept(flagged, document, line.anonymous, now, counts)
         told(counts)
     return counts
+
+
+def _told_by_clocks(record: Parsed, now: float) -> Parsed:
+    if not isinstance(record, Found) or CLOCK_OFF in record.receipt.flags:
+        return record
+    receipt = record.receipt
+    apart = abs(receipt.created.date() - receipt.business_date)
+    if receipt.created.timestamp() - now <= _AHEAD and apart <= _TRADING:
+        return record
+    return attrs.evolve(record, receipt=attrs.evolve(receipt, flags=(*receipt.flags, CLOCK_OFF)))

@@ -10,6 +10,7 @@ import attrs
 
 from tillpost.clock import Clock
 from tillpost.flow.hooked import Hooked
+from tillpost.flow.jump import Jumps
 from tillpost.flow.limits import FallbackPolicy, RetryPolicy, SourcePolicy, TransferPolicy
 from tillpost.flow.outage import Gate
 from tillpost.journal import Journal
@@ -70,3 +71,4 @@ class Line:
     """Skip, instead of hold, what belongs to a contact nobody knows and nobody may create."""
     claims: Claims = attrs.field(factory=Claims)
     locks: ContactLocks = attrs.field(factory=ContactLocks)
+    jumps: Jumps = attrs.field(default=attrs.Factory(lambda line: Jumps(line.clock), takes_self=True))

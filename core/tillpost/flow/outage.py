@@ -121,6 +121,12 @@ class Gate:
         with self._lock:
             self._store(transition(self.tenant))
 
+    def jumped(self, seconds: float) -> None:
+        """The wall clock was set by so much; the journal's pending times and the tenant's move with it."""
+        with self._lock:
+            self._journal.clock_jumped(seconds, self._clock.time())
+            self.tenant = self._journal.tenant.get()
+
     def saw(self, outcome: object) -> None:
         """Learn from any outcome of a call to the far side; other values count as an answer."""
         now = self._clock.time()

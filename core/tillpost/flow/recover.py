@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tillpost.flow.jump import follow_since_last_run
 from tillpost.flow.line import Line
 from tillpost.flow.policy import crashed
 from tillpost.flow.spool import sweep
@@ -13,6 +14,7 @@ def recover(line: Line) -> None:
     What was being sent is uncertain. What was in hand and not sent has burnt an attempt: a receipt that brings the
     process down again and again is held, instead of taking its neighbours with it. Files nobody needs are removed.
     """
+    follow_since_last_run(line)
     journal, now = line.journal, line.clock.time()
     left = [entry for entry in journal.receipts.refresh(journal.in_hand.left()) if entry.sending is None]
     journal.receipts.crashed([(entry.seq, crashed(entry, line.retry, now, line.random)) for entry in left], now)

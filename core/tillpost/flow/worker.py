@@ -12,6 +12,7 @@ from tillpost.errors import DiskFailed, JournalDamaged, NotCommitted, Stopped, T
 from tillpost.flow import outage
 from tillpost.flow.accept import accept
 from tillpost.flow.deliver import claim, deliver
+from tillpost.flow.jump import follow
 from tillpost.flow.line import Line
 from tillpost.flow.reconcile import reconcile
 from tillpost.flow.recover import recover
@@ -174,6 +175,7 @@ def observe(line: Line) -> int:
 
 def attend(line: Line) -> None:
     """One round of everything but deliveries: probe, write files, transfer, reconcile, and tell the state."""
+    follow(line)
     now = line.clock.time()
     tenant = line.gate.tenant
     if not line.gate.open() and tenant.probe_due <= now:

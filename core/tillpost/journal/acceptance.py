@@ -152,6 +152,8 @@ def _accept_one(
         found.raw,
     )  # fmt: skip
     told = {"reason": reason} if reason else {}
+    if receipt.flags:
+        told["flags"] = ", ".join(receipt.flags)
     events.record(connection, now, "accept", state, receipt=seq, document=receipt.raw.document, **told)
     if state is State.ACCEPTED:
         counts.accepted += 1

@@ -8,6 +8,7 @@ from tillpost.journal.contacts import Contacts
 from tillpost.journal.events import Events
 from tillpost.journal.files import Files
 from tillpost.journal.in_hand import InHand
+from tillpost.journal.jump import latest, move_pending
 from tillpost.journal.receipts import Receipts
 from tillpost.journal.store import Store
 from tillpost.journal.tenant import Tenants
@@ -34,6 +35,14 @@ class Journal:
     def tidy(self) -> None:
         """Cut the WAL back when a reader that had pinned it is gone; costs next to nothing when there is none."""
         self._store.tidy()
+
+    def latest(self) -> float:
+        """The latest wall time at which something is known to have been; later than now after a jump back."""
+        return latest(self._store)
+
+    def clock_jumped(self, seconds: float, now: float) -> None:
+        """The wall clock was set by so much: what is due later moves with it. now: the time it shows."""
+        self._store.write(lambda connection: move_pending(connection, seconds, now))
 
     def close(self) -> None:
         """Close the files."""

@@ -134,9 +134,13 @@ def dumps(receipt: Receipt) -> bytes:
 
 
 def content_digest(receipt: Receipt) -> str:
-    """SHA-256 (hex) over the canonical form without `raw`: the same sale read from another file has the same."""
+    """SHA-256 (hex) over the canonical form without `raw` and `flags`: the same sale read again has the same.
+
+    Flags tell about a reading: read a day later, a till's clock may no longer seem wrong.
+    """
     form = to_json(receipt)
     del form["raw"]
+    form.pop("flags", None)
     return hashlib.sha256(_canonical(form, f"receipt {receipt.id!r}")).hexdigest()
 
 

@@ -125,6 +125,7 @@ def test_text_that_is_no_unicode_is_not_written(simple_receipt: Receipt) -> None
 def test_the_digest_is_of_the_sale_and_not_of_the_file(simple_receipt: Receipt) -> None:
     elsewhere = attrs.evolve(simple_receipt, raw=RawRef(sha256="1" * 64, document="other"))
     assert content_digest(elsewhere) == content_digest(simple_receipt)
+    assert content_digest(attrs.evolve(simple_receipt, flags=("clock-off",))) == content_digest(simple_receipt)
     assert content_digest(attrs.evolve(simple_receipt, till="3")) != content_digest(simple_receipt)
 
 

@@ -152,6 +152,7 @@ def test_an_unknown_encoding_is_named(parse: Parse) -> None:
     ],
 )
 def test_local_time(parse: Parse, time: str, made: str, flags: tuple[str, ...]) -> None:
+    """The hour that DST repeats and the hour it skips: a deterministic offset and a flag, never an exception."""
     [record] = parse(poslog(transaction(time=time)).encode())
     assert found(record).receipt.created.isoformat() == made
     assert found(record).receipt.flags == flags

@@ -152,7 +152,7 @@ class Machine:
         self.line.journal.close()
 
     def _start(self) -> Line:
-        """As `tillpost run` does it: the journal, the plugins, then `recover` and `sweep`."""
+        """As `tillpost run` does it: the journal, the plugins, the clock, then `recover` and `sweep`."""
         journal = self.disk.open()
         self.line = Line(
             name="simulated",
