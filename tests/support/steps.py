@@ -40,6 +40,7 @@ from tillpost.flow.deliver import claim, deliver
 from tillpost.flow.line import Line
 from tillpost.flow.reconcile import reconcile
 from tillpost.flow.resolve import resolve
+from tillpost.flow.review import review
 from tillpost.flow.spool import spool, sweep
 from tillpost.flow.transfer import transfer
 from tillpost.journal import RunLock
@@ -71,6 +72,8 @@ def _walk_spool(line: Line) -> None:
 
 
 def _walk_transfer(line: Line) -> None:
+    while review(line):
+        pass
     transfer(line)
 
 
@@ -111,7 +114,7 @@ def _before_transfer(line: Line, control: str) -> None:
 
 def _before_reconcile(line: Line, control: str) -> None:
     _before_transfer(line, control)
-    transfer(line)
+    _walk_transfer(line)
     request = urllib.request.Request(f"{control}/_sandbox/import", b"{}", {"Content-Type": "application/json"})
     urllib.request.urlopen(request, timeout=30).close()
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 
 import attrs
 
@@ -79,6 +79,8 @@ class FallbackPolicy:
     """Time between two looks at whether files were read and contacts have their ids."""
     confirm_within: timedelta = attrs.field(default=timedelta(hours=24), validator=_wait)
     """How long a transferred receipt may stay unconfirmed before a person is told."""
+    conflicts: Literal["hold", "first"] = "hold"
+    """What becomes of a contact whose keys lead to several: a person decides, or the first key does."""
 
 
 @attrs.frozen(kw_only=True)

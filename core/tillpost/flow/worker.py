@@ -14,6 +14,7 @@ from tillpost.flow.accept import accept
 from tillpost.flow.deliver import claim, deliver
 from tillpost.flow.line import Line
 from tillpost.flow.reconcile import reconcile
+from tillpost.flow.review import review
 from tillpost.flow.spool import spool, sweep
 from tillpost.flow.transfer import transfer
 from tillpost.journal import Accepted, FileState
@@ -164,6 +165,7 @@ def attend(line: Line) -> None:
     if line.gate.tenant.spool_due <= now:
         spool(line)
         line.gate.change(lambda tenant: attrs.evolve(tenant, spool_due=line.clock.time() + every))
+    review(line)
     transfer(line)
     reconcile(line)
     states = [entry.state for entry in line.journal.files.open()]

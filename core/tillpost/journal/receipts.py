@@ -21,7 +21,7 @@ from tillpost.model.receipt_json import loads
 _OPEN = ", ".join(f"'{state}'" for state in OPEN)
 _COLUMNS = (
     "seq, id, number, store, till, created, currency, total, line_count, state, due, attempts, sending, reason,"
-    " route, contact, file, document, place, accepted_at, delivered_at"
+    " route, contact, file, matched, document, place, accepted_at, delivered_at"
 )
 
 
@@ -46,6 +46,7 @@ class Entry:
     route: str
     contact: str | None
     file: str
+    matched: str
     document: str
     place: str
     accepted_at: float
