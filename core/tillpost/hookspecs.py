@@ -14,6 +14,7 @@ from typing import Any
 import pluggy
 
 from tillpost.model import (
+    Conflict,
     Contact,
     Document,
     Failure,
@@ -56,11 +57,11 @@ class Hooks:
         """
 
     @hookspec(firstresult=True)
-    def resolve_contact(self, contact: Contact) -> Identified | Failure | None:
+    def resolve_contact(self, contact: Contact) -> Identified | Conflict | Failure | None:
         """Slot `resolve`, asked in the order of the file; the first answer that is not None wins.
 
         Called by one thread at a time for one contact. `None`: this resolver does not know the contact.
-        Refused: a person decides (several matches, a value the far side does not take). The other failures
+        Conflict: several contacts match. Refused: a value the far side does not take. The other failures
         are about the far side: the step is repeated when they are over. Look up before creating: an earlier
         creation may have gone through without an answer.
         """
@@ -130,10 +131,13 @@ class Hooks:
         """Slot `transfer`. True while the file still lies in the far side's folder, False once it is gone."""
 
     @hookspec(firstresult=True)
-    def reconcile_contact(self, contact: Contact) -> Identified | Failure | None:
-        """Slot `resolve`. Look a contact up by all its keys without creating it: its id after a file import.
+    def reconcile_contact(self, contact: Contact) -> Identified | Conflict | Gone | Failure | None:
+        """Slot `resolve`. Look a contact up by all its keys without creating it, and read what is held of it there.
 
-        None: the far side does not know it yet.
+        Called before the files of an outage go up, and after their import. A contact whose contact_id is known is
+        read by it, without a lookup; Gone when that id is no longer valid. `Identified.holds`: of the attributes
+        and identifiers in `contact` those the far side holds, with its values; the contact's own value where the
+        far side takes both for the same. Conflict: the keys lead to several contacts. None: nobody is known by them.
         """
 
     @hookspec

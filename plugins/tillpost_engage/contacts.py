@@ -14,6 +14,7 @@ import attrs
 
 from tillpost import hookimpl
 from tillpost.model import (
+    Conflict,
     Contact,
     Delivered,
     Failure,
@@ -49,7 +50,7 @@ class Contacts:
     client: Client
 
     @hookimpl
-    def resolve_contact(self, contact: Contact) -> Identified | Failure | None:
+    def resolve_contact(self, contact: Contact) -> Identified | Conflict | Failure | None:
         """Look up by every configured key, then create.
 
         None: no key to look up by, or nobody found and nothing to create by (a memberNumber alone).
@@ -70,10 +71,37 @@ class Contacts:
         return self._create(contact, good, found.invalid)
 
     @hookimpl
-    def reconcile_contact(self, contact: Contact) -> Identified | Failure | None:
-        """Look up by every key the contact has, the configured ones first."""
-        found = self._search(usable(contact), dict.fromkeys([*self.settings.keys, *QUERY_NAMES]))
-        return None if isinstance(found, _Searched) else found
+    def reconcile_contact(self, contact: Contact) -> Identified | Conflict | Gone | Failure | None:
+        """Look up by every key the contact has, the configured ones first, and read what Engage holds of it.
+
+        A key that the contact found is shown to hold leads to no other, and is not asked about.
+        """
+        if contact.contact_id:
+            return self._read(contact, contact.contact_id)
+        keys = usable(contact)
+        found: dict[str, str] = {}
+        shown: Identified | None = None
+        for kind in (kind for kind in dict.fromkeys([*self.settings.keys, *QUERY_NAMES]) if kind in keys):
+            if shown is not None and shown.holds.get(kind) == keys[kind]:
+                continue
+            one = self._find(kind, keys[kind])
+            if isinstance(one, _FAILURES):
+                return one
+            if isinstance(one, Conflict):
+                found[kind] = ""
+            elif isinstance(one, str):
+                found[kind] = one
+                if shown is None:
+                    read = self._read(contact, one)
+                    if not isinstance(read, Identified):
+                        return None if isinstance(read, Gone) else read
+                    shown = attrs.evolve(read, by=kind)
+        if "" in found.values() or len(set(found.values())) > 1:
+            kinds = ", ".join(found)
+            several = ", ".join(kind for kind, one in found.items() if not one)
+            tail = f"; several have the same {several}" if several else ""
+            return Conflict(reason=f"{kinds} lead to several contacts; keys: {', '.join(keys)}{tail}", found=found)
+        return shown
 
     @hookimpl
     def update_contact(self, contact: Contact, changes: Mapping[str, str]) -> Identified | Gone | Failure:
@@ -87,7 +115,7 @@ class Contacts:
             return held
         if not isinstance(held.value, dict):
             return NotSent(reason="answered a contact that is no object", status=held.status)
-        differing = {name: value for name, value in wanted.items() if not _holds(held.value, name, value)}
+        differing = {name: value for name, value in wanted.items() if not _same(name, _shown(held.value, name), value)}
         if differing:
             done = self._ask("PATCH", path, body=differing)
             if not isinstance(done, Answer):
@@ -100,32 +128,59 @@ class Contacts:
             return Refused(reason="answered 404 ContactNotFound: no contact has the contactId given", status=404)
         return held if not isinstance(held, Answer) else Identified(contact_id=contact_id, by="contactId")
 
-    def _search(self, keys: Mapping[str, str], order: Iterable[str]) -> Identified | Failure | _Searched:
+    def _read(self, contact: Contact, contact_id: str) -> Identified | Gone | Failure:
+        held = self._ask("GET", _path(contact_id))
+        if not isinstance(held, Answer):
+            return held
+        if not isinstance(held.value, dict):
+            return NotSent(reason="answered a contact that is no object", status=held.status)
+        holds: dict[str, str] = {}
+        for name, value in {**contact.attributes, **usable(contact)}.items():
+            shown = _shown(held.value, name)
+            if shown:
+                holds[name] = value if _same(name, shown, value) else shown
+        return Identified(contact_id=contact_id, holds=holds)
+
+    def _search(self, keys: Mapping[str, str], order: Iterable[str]) -> Identified | Conflict | Failure | _Searched:
         invalid: list[str] = []
         asked = False
         for kind in (kind for kind in order if kind in keys):
-            answer = self.client.send("GET", "/contacts/id", query={QUERY_NAMES[kind]: keys[kind]})
-            if isinstance(answer, (NotSent, MaybeSent)):
-                return answer
-            named = code(answer)
-            if answer.status == 404 and named == "ContactNotFound":
+            one = self._find(kind, keys[kind])
+            if isinstance(one, str):
+                return Identified(contact_id=one, by=kind)
+            if isinstance(one, Conflict):
+                reason = f"answered 409 MultipleMatches: several contacts by {kind}; keys: {', '.join(keys)}"
+                return Conflict(reason=reason, found={kind: ""})
+            if isinstance(one, _FAILURES):
+                return one
+            if one:
                 asked = True
-                continue
-            if answer.status == 400:
-                invalid.append(f"{kind}")
-                continue
-            if answer.status == 409:
-                others = ", ".join(keys)
-                return Refused(reason=f"answered 409 {named}: several contacts by {kind}; keys: {others}", status=409)
-            outcome = judge(answer, changes=False)
-            if not isinstance(outcome, Delivered):
-                return outcome
-            if not isinstance(answer.value, str) or not answer.value.strip():
-                return NotSent(reason="answered a search without a contact id", status=answer.status)
-            return Identified(contact_id=answer.value.strip(), by=kind)
+            else:
+                invalid.append(kind)
         return _Searched(invalid=tuple(invalid), asked=asked)
 
-    def _create(self, contact: Contact, keys: Mapping[str, str], invalid: tuple[str, ...]) -> Identified | Failure:
+    def _find(self, kind: str, value: str) -> str | Conflict | Failure | bool:
+        """The id of the contact that has a key; True: nobody has it, False: Engage does not take the value."""
+        answer = self.client.send("GET", "/contacts/id", query={QUERY_NAMES[kind]: value})
+        if isinstance(answer, (NotSent, MaybeSent)):
+            return answer
+        named = code(answer)
+        if answer.status == 404 and named == "ContactNotFound":
+            return True
+        if answer.status == 400:
+            return False
+        if answer.status == 409:
+            return Conflict(reason=f"answered 409 {named}", found={kind: ""})
+        outcome = judge(answer, changes=False)
+        if not isinstance(outcome, Delivered):
+            return outcome
+        if not isinstance(answer.value, str) or not answer.value.strip():
+            return NotSent(reason="answered a search without a contact id", status=answer.status)
+        return answer.value.strip()
+
+    def _create(
+        self, contact: Contact, keys: Mapping[str, str], invalid: tuple[str, ...]
+    ) -> Identified | Conflict | Failure:
         attributes = {name: value for name, value in _sendable(contact.attributes).items() if name not in invalid}
         body = attributes | {kind: value for kind, value in keys.items() if kind in CREATE_KEYS}
         if self.settings.contact_type:
@@ -148,7 +203,7 @@ class Contacts:
         is_new = answer.status == 201
         return Identified(contact_id=made, created=is_new, holds=attributes if is_new else {})
 
-    def _existing(self, keys: Mapping[str, str], refused: Any) -> Identified | Failure:
+    def _existing(self, keys: Mapping[str, str], refused: Any) -> Identified | Conflict | Failure:
         found = self._search(keys, dict.fromkeys([*self.settings.keys, *keys]))
         if not isinstance(found, _Searched):
             return found
@@ -185,12 +240,15 @@ def _sendable(attributes: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _holds(held: Mapping[str, Any], name: str, value: str) -> bool:
+def _shown(held: Mapping[str, Any], name: str) -> str:
+    """An attribute as an answer shows it (v3 flat, v2 in a group of its own), "" when it does not."""
     inner = held.get("attributes")
-    shown = held.get(name, inner.get(name) if isinstance(inner, dict) else None)
-    if name == "email" and isinstance(shown, str):
-        return shown.casefold() == value.casefold()
-    return shown is not None and str(shown) == value
+    value = held.get(name, inner.get(name) if isinstance(inner, dict) else None)
+    return "" if value is None or isinstance(value, (dict, list)) else str(value)
+
+
+def _same(name: str, shown: str, value: str) -> bool:
+    return shown.casefold() == value.casefold() if name == "email" else shown == value
 
 
 def _unusable(contact: Contact, keys: Mapping[str, str], order: Iterable[str]) -> list[str]:

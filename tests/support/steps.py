@@ -41,6 +41,7 @@ from tillpost.flow.line import Line
 from tillpost.flow.reconcile import reconcile
 from tillpost.flow.recover import recover
 from tillpost.flow.resolve import resolve
+from tillpost.flow.review import review
 from tillpost.flow.spool import spool
 from tillpost.flow.transfer import transfer
 from tillpost.journal import RunLock
@@ -72,6 +73,8 @@ def _walk_spool(line: Line) -> None:
 
 
 def _walk_transfer(line: Line) -> None:
+    while review(line):
+        pass
     transfer(line)
 
 
@@ -113,7 +116,7 @@ def _before_transfer(line: Line, control: str) -> None:
 
 def _before_reconcile(line: Line, control: str) -> None:
     _before_transfer(line, control)
-    transfer(line)
+    _walk_transfer(line)
     request = urllib.request.Request(f"{control}/_sandbox/import", b"{}", {"Content-Type": "application/json"})
     urllib.request.urlopen(request, timeout=30).close()
 

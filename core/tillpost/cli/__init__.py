@@ -22,7 +22,7 @@ COMMANDS = {
     "receipt": "the whole life of one receipt",
     "receipts": "list receipts",
     "held": "list, show, retry or drop held receipts",
-    "contacts": "list contacts",
+    "contacts": "list contacts, and say who is who when keys disagree",
     "spool": "list, show or resend the files of outages",
     "plugins": "list installed plugins",
     "sandbox": "an Engage to try things on",

@@ -1,33 +1,122 @@
-"""`tillpost contacts`: who is known, and whose id is still to be learnt."""
+"""`tillpost contacts`: who is known, whose id is still to be learnt, and whose keys lead to several contacts."""
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import click
 
-from tillpost.cli.opened import as_json, journal_of, say, table, when, which
+from tillpost.cli.opened import as_json, journal_of, plain, say, table, when, which
+from tillpost.clock import SystemClock
+from tillpost.errors import UsageError
 
 
-@click.command("contacts")
-@click.option("--pending", is_flag=True, help="Only those created by file whose id is not learnt yet.")
-@which
-@as_json
-@click.pass_obj
-def command(file: Any, pending: bool, pipeline: str | None, as_json: bool) -> None:
-    """List contacts without personal data: identifiers are shown by kind and digest.
+@click.group("contacts")
+def command() -> None:
+    """Contacts without personal data: identifiers are shown by kind and digest.
 
     \b
     Examples:
-      tillpost contacts
-      tillpost contacts --pending --json
+      tillpost contacts list
+      tillpost contacts conflicts
+      tillpost contacts resolve c0f3a9d2b7e61548 --use 6b1c9c1e-6f0a-4c55-9f6e-6d6f1c0f7a10
     """
-    with journal_of(file, pipeline) as journal:
-        rows = [each for each in journal.contacts.all() if not pending or each["state"] == "pending"]
+
+
+@command.command("list")
+@which
+@as_json
+@click.pass_obj
+def list_(file: Any, pipeline: str | None, as_json: bool) -> None:
+    """List them, with the names of fields that an import left out.
+
+    \b
+    Example:
+      tillpost contacts list --json
+    """
+    _print(_rows(file, pipeline, ""), as_json)
+
+
+@command.command("pending")
+@which
+@as_json
+@click.pass_obj
+def pending(file: Any, pipeline: str | None, as_json: bool) -> None:
+    """Those created by file whose id is not learnt yet, and those of which an import left out fields.
+
+    \b
+    Example:
+      tillpost contacts pending
+    """
+    _print([each for each in _rows(file, pipeline, "") if each["state"] == "pending" or each["dropped"]], as_json)
+
+
+@command.command("conflicts")
+@which
+@as_json
+@click.pass_obj
+def conflicts(file: Any, pipeline: str | None, as_json: bool) -> None:
+    """Those whose keys lead to several contacts, with these; exit code 1 when there are any.
+
+    \b
+    Example:
+      tillpost contacts conflicts --json
+    """
+    rows = _rows(file, pipeline, "conflict")
     for each in rows:
-        each["seen_at"], each["learnt_at"] = when(each["seen_at"]), when(each["learnt_at"])
+        told = each["conflict"]
+        each["reason"] = told["reason"]
+        each["candidates"] = told["found"]
         if as_json:
-            say(each)
+            say({name: each[name] for name in ("key", "reason", "candidates", "identifiers", "seen_at")})
     if not as_json:
-        table([each | {"identifiers": " ".join(each["identifiers"])} for each in rows],
-              ["key", "state", "contact_id", "origin", "identifiers", "learnt_at"])  # fmt: skip
+        shown = [
+            each | {"candidates": " ".join(f"{kind}:{found or '?'}" for kind, found in each["candidates"].items())}
+            for each in rows
+        ]
+        table(shown, ["key", "candidates", "reason"])
+    sys.exit(1 if rows else 0)
+
+
+@command.command("resolve")
+@click.argument("key")
+@click.option("--use", metavar="CONTACTID", required=True, help="The contact it is, by its contactId in Engage.")
+@which
+@as_json
+@click.pass_obj
+def resolve(file: Any, key: str, use: str, pipeline: str | None, as_json: bool) -> None:
+    """Say which contact it is; the receipts held for the conflict go back on the line.
+
+    \b
+    Example:
+      tillpost contacts resolve c0f3a9d2b7e61548 --use 6b1c9c1e-6f0a-4c55-9f6e-6d6f1c0f7a10
+    """
+    contact_id = use.strip()
+    if not contact_id:
+        raise UsageError("--use is empty: name the contactId of the contact it is")
+    with journal_of(file, pipeline) as journal:
+        if not any(each["key"] == key for each in journal.contacts.all() if each["conflict"]):
+            raise UsageError(f"{key} has no conflict; `tillpost contacts conflicts` shows which have")
+        receipts = journal.looks.resolve_conflict(key, contact_id, SystemClock().time())
+    if as_json:
+        say({"key": key, "contact_id": contact_id, "receipts": receipts})
+    else:
+        click.echo(plain(f"{key}: {contact_id}, {receipts} receipts back on the line"))
+
+
+def _rows(file: Any, pipeline: str | None, state: str) -> list[dict[str, Any]]:
+    with journal_of(file, pipeline) as journal:
+        rows = [each for each in journal.contacts.all() if state in ("", each["state"])]
+    return [each | {"seen_at": when(each["seen_at"]), "learnt_at": when(each["learnt_at"])} for each in rows]
+
+
+def _print(rows: list[dict[str, Any]], as_json: bool) -> None:
+    if as_json:
+        for each in rows:
+            say(each)
+        return
+    shown = [
+        each | {"identifiers": " ".join(each["identifiers"]), "dropped": " ".join(each["dropped"])} for each in rows
+    ]
+    table(shown, ["key", "state", "contact_id", "origin", "identifiers", "dropped", "learnt_at"])

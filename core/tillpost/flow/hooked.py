@@ -13,6 +13,7 @@ import attrs
 from tillpost.errors import PluginError, TillpostError
 from tillpost.model import (
     Broken,
+    Conflict,
     Contact,
     Document,
     Failure,
@@ -91,9 +92,10 @@ class Hooked:
             if close := getattr(records, "close", None):
                 close()
 
-    def resolve_contact(self, contact: Contact) -> Identified | Failure | None:
+    def resolve_contact(self, contact: Contact) -> Identified | Conflict | Failure | None:
         """The first resolver's answer; None: no resolver knows the contact."""
-        return cast(Identified | Failure | None, self._may("resolve_contact", Identified | Failure, contact=contact))
+        answer = self._may("resolve_contact", Identified | Conflict | Failure, contact=contact)
+        return cast(Identified | Conflict | Failure | None, answer)
 
     def update_contact(self, contact: Contact, changes: Mapping[str, str]) -> Identified | Gone | Failure | None:
         """None: no resolver sends changes."""
@@ -150,9 +152,10 @@ class Hooked:
         """True while the file still lies in the far side's folder."""
         return cast(bool | Failure, self._must("find_transferred", bool | Failure, file=file))
 
-    def reconcile_contact(self, contact: Contact) -> Identified | Failure | None:
+    def reconcile_contact(self, contact: Contact) -> Identified | Conflict | Gone | Failure | None:
         """None: the far side does not know the contact yet, or no resolver looks."""
-        return cast(Identified | Failure | None, self._may("reconcile_contact", Identified | Failure, contact=contact))
+        answer = self._may("reconcile_contact", Identified | Conflict | Gone | Failure, contact=contact)
+        return cast(Identified | Conflict | Gone | Failure | None, answer)
 
     def observe(self, event: Mapping[str, Any]) -> list[tuple[str, Exception]]:
         """Tell every observer; the plugins that raised, with what they raised."""

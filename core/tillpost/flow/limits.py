@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 
 import attrs
 
@@ -84,6 +84,8 @@ class FallbackPolicy:
 
     Engage imports about hourly (Engage contract, file import).
     """
+    conflicts: Literal["hold", "first"] = "hold"
+    """What becomes of a contact whose keys lead to several: a person decides, or the first key does."""
 
 
 @attrs.frozen(kw_only=True)

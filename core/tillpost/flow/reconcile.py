@@ -6,12 +6,16 @@ from collections import defaultdict
 
 from tillpost.flow.alert import alert
 from tillpost.flow.line import Line
+from tillpost.flow.look import look
+from tillpost.flow.rewrite import name_by_id
 from tillpost.journal import Entry, FileEntry, FileState, Move, State
-from tillpost.model import Gone, Identified, MaybeSent, Misconfigured, NotSent, Throttled
+from tillpost.model import Gone, MaybeSent, Misconfigured, NotSent, Throttled
 
 _NO_ANSWER = (NotSent, MaybeSent, Misconfigured, Throttled)
 _TRIES = 2
 """A stored id that turns out to be gone is identified anew once, as when receipts are sent (resolve)."""
+_GROUP = 50
+"""Contacts whose ids are learnt in one commit: what a crash may repeat."""
 
 
 def reconcile(line: Line) -> bool:
@@ -59,12 +63,11 @@ def _overdue(line: Line, entry: FileEntry) -> bool:
 
 
 def _learn(line: Line, entry: FileEntry) -> bool:
-    missing = 0
-    for key in entry.file.keys:
-        if not _identify(line, key):
-            if not line.gate.open():
-                return _again(line, entry, line.gate.tenant.reason)
-            missing += 1
+    keys = line.journal.looks.uncompared(entry.file.name)
+    for start in range(0, len(keys), _GROUP):
+        if not look(line, keys[start : start + _GROUP], "file", entry.file.name):
+            return _again(line, entry, line.gate.tenant.reason)
+    missing = line.journal.looks.unknown(entry.file.name)
     if missing and not _overdue(line, entry):
         return _again(line, entry, f"{missing} of {entry.rows} contacts do not show yet")
     line.journal.files.move(entry, FileState.CONFIRMED, line.clock.time(), step="reconcile")
@@ -74,18 +77,12 @@ def _learn(line: Line, entry: FileEntry) -> bool:
 
 def _identify(line: Line, key: str) -> bool | None:
     """True when the contact has its id, which is learnt here if need be: exactly once. None: nobody could be asked."""
-    with line.locks.of(key):
-        contact = line.journal.contacts.get(key)
-        if contact.contact_id:
-            return True
-        found = line.hooks.reconcile_contact(contact)
-        line.gate.saw(found)
-        if isinstance(found, _NO_ANSWER):
-            return None
-        if not isinstance(found, Identified):
-            return False
-        line.journal.contacts.learn(key, found, "file", line.clock.time())
+    contacts = line.journal.contacts
+    if contacts.get(key).contact_id:
         return True
+    if not line.journal.looks.conflict(key) and not look(line, [key], "file"):
+        return None
+    return bool(contacts.get(key).contact_id)
 
 
 def _prove(line: Line, entry: FileEntry) -> bool:
@@ -94,6 +91,7 @@ def _prove(line: Line, entry: FileEntry) -> bool:
     for row in rows:
         by_contact[row.contact or ""].append(row)
     absent: list[Entry] = []
+    misnamed: list[Entry] = []
     unasked = 0
     for key, receipts in by_contact.items():
         shown = _shown(line, key, receipts)
@@ -104,13 +102,23 @@ def _prove(line: Line, entry: FileEntry) -> bool:
             continue
         proved = [row for row in receipts if row.id in shown]
         moves = [(row.seq, Move(state=State.DELIVERED, attempts=row.attempts, route="file")) for row in proved]
+        missing = [row for row in receipts if row.id not in shown]
+        if conflict := key and line.journal.looks.conflict(key):
+            moves += [(row.seq, Move(state=State.HELD, attempts=row.attempts, reason=conflict)) for row in missing]
+        elif key and line.journal.contacts.get(key).contact_id:
+            misnamed += [row for row in missing if row.matched != "contactId"]
+            absent += [row for row in missing if row.matched == "contactId"]
+        else:
+            absent += missing
         if moves:
             line.journal.receipts.settle(moves, line.clock.time(), "reconcile")
-        absent += [row for row in receipts if row.id not in shown]
+    if misnamed and line.clock.time() - (entry.consumed_at or 0.0) > line.retry.confirm_after.total_seconds():
+        name_by_id(line, entry, misnamed)
+        misnamed = []
     if absent and _overdue(line, entry):
         _hold(line, entry, absent)
         absent = []
-    if left := len(absent) + unasked:
+    if left := len(absent) + len(misnamed) + unasked:
         return _again(line, entry, f"{left} of {entry.rows} receipts do not show yet")
     line.journal.files.move(entry, FileState.CONFIRMED, line.clock.time(), step="reconcile")
     entry.file.path.unlink(missing_ok=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from tillpost.flow.line import Line
-from tillpost.model import Contact, Failure, Gone, Identified, Refused
+from tillpost.flow.look import ask
+from tillpost.journal import Look
+from tillpost.model import Conflict, Contact, Failure, Gone, Identified, Refused
 
 _TRIES = 2
 """A stored id that turns out to be gone is identified anew once; twice in a row is a fault of the far side."""
@@ -16,6 +18,14 @@ def resolve(line: Line, key: str) -> Contact | Failure | None:
     """
     with line.locks.of(key):
         contact = line.journal.contacts.get(key)
+        if not contact.contact_id and line.journal.contacts.made(key):
+            # A file makes it: looked up by all its keys, as the files are (review), before anybody makes it here.
+            failure = _look(line, key)
+            if failure is not None:
+                return failure
+            contact = line.journal.contacts.get(key)
+        if conflict := line.journal.looks.conflict(key):
+            return Refused(reason=conflict)
         for _ in range(_TRIES):
             fresh = not contact.contact_id
             found = line.hooks.resolve_contact(contact)
@@ -23,6 +33,9 @@ def resolve(line: Line, key: str) -> Contact | Failure | None:
                 line.gate.saw(found)
             if found is None:
                 return None
+            if isinstance(found, Conflict):
+                line.journal.looks.note([Look(key=key, found=found)], "lookup", line.clock.time())
+                return Refused(reason=line.journal.looks.conflict(key))
             if not isinstance(found, Identified):
                 return found
             if found.contact_id != contact.contact_id or found.holds:
@@ -32,13 +45,31 @@ def resolve(line: Line, key: str) -> Contact | Failure | None:
             updated = _update(line, contact)
             if not isinstance(updated, Gone):
                 return updated
-            line.journal.contacts.forget_id(key, updated.reason, line.clock.time())
+            if line.journal.contacts.get(key).contact_id:
+                line.journal.contacts.forget_id(key, updated.reason, line.clock.time())
             contact = line.journal.contacts.get(key)
         return Refused(reason="the contactId that Engage names answers 404 again and again")
 
 
+def _look(line: Line, key: str) -> Failure | None:
+    shown = ask(line, key)
+    if not isinstance(shown, Look):
+        return shown
+    line.journal.looks.note([shown], "lookup", line.clock.time())
+    return None
+
+
 def _update(line: Line, contact: Contact) -> Contact | Gone | Failure:
     changes = contact.changes()
+    if changes and line.journal.contacts.seen_at(contact.key) < line.gate.tenant.since:
+        # Told before the far side was back: somebody may have changed it there since.
+        failure = _look(line, contact.key)
+        if failure is not None:
+            return failure
+        contact = line.journal.contacts.get(contact.key)
+        changes = contact.changes()
+    if not contact.contact_id:
+        return Gone()
     if not changes:
         return contact
     answer = line.hooks.update_contact(contact, changes)

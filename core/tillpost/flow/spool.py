@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 from tillpost.errors import JournalDamaged, JournalFull, LawBroken, PluginError
 from tillpost.flow.line import Line
 from tillpost.flow.outage import FILE_MODE
-from tillpost.journal import Entry, Move, State
-from tillpost.model import Contact, Payload, SpoolBatch
+from tillpost.journal import Batch, Entry, Move, State
+from tillpost.model import Contact, Payload, SpoolBatch, Spooled
 
 CHUNK = 2000
 """Receipts a batch: what is held in memory at a time."""
@@ -42,53 +44,95 @@ def spool(line: Line) -> int:
 
 
 def _write(line: Line, entries: list[Entry]) -> int:
-    payloads, contacts = _map(line, entries)
+    payloads, held = mapped(line, entries)
+    moves = [
+        (entry.seq, Move(state=State.HELD, attempts=entry.attempts, reason=held[entry.id]))
+        for entry in entries
+        if entry.id in held
+    ]
+    if moves:
+        line.journal.receipts.settle(moves, line.clock.time(), "spool")
     if not payloads:
         return 0
-    created, updated = line.journal.contacts.to_spool(set(contacts))
-    now = line.clock.time()
-    sequence = line.journal.tenant.next_sequence()
+    created, updated = line.journal.contacts.to_spool({e.contact for e in entries if e.id in payloads and e.contact})
+    with writing(line):
+        batch = written(line, created, updated, payloads, {entry.id: entry.seq for entry in entries})
+        line.journal.files.add(batch, line.clock.time())
+    return sum(len(file.keys) for file in batch.spooled.files if file.kind == "receipts")
+
+
+def mapped(line: Line, entries: list[Entry]) -> tuple[dict[str, Payload], dict[str, str]]:
+    """By receipt id: the payloads as a file may name their contacts, and why others must be held.
+
+    Those in neither cannot be named by a file.
+    """
+    payloads: dict[str, Payload] = {}
+    held: dict[str, str] = {}
+    contacts: dict[str, tuple[Contact, str]] = {}
+    for entry in entries:
+        if entry.contact is None:
+            continue
+        try:
+            if entry.contact not in contacts:
+                conflict = line.journal.looks.conflict(entry.contact)
+                contacts[entry.contact] = line.journal.contacts.for_file(entry.contact), conflict
+            contact, conflict = contacts[entry.contact]
+            if conflict:
+                held[entry.id] = conflict
+                continue
+            match = line.hooks.match_in_file(contact)
+            if match is None:
+                continue
+            with line.journal.in_hand.holding(entry.seq):
+                receipt = line.journal.receipts.body(entry.seq)
+                payloads[entry.id] = line.hooks.amend_payload(line.hooks.map_receipt(receipt, match), receipt)
+        except (LawBroken, PluginError, JournalDamaged) as error:
+            held[entry.id] = str(error)
+    return payloads, held
+
+
+def written(
+    line: Line,
+    created: list[Contact],
+    updated: list[Contact],
+    payloads: Mapping[str, Payload],
+    seqs: Mapping[str, int],
+    sequence: int | None = None,
+) -> Batch:
+    """The files of these contacts and receipts, on the disk and not in the journal yet.
+
+    sequence: before which other files they go up; as the last when left out.
+    """
+    number = line.journal.tenant.next_sequence()
     line.journal.spool_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     batch = SpoolBatch(
         created=tuple(created),
         updated=tuple(updated),
         receipts=tuple(payloads.values()),
-        stamp=datetime.fromtimestamp(now, UTC).astimezone(),
-        sequence=sequence,
+        stamp=datetime.fromtimestamp(line.clock.time(), UTC).astimezone(),
+        sequence=number,
         folder=line.journal.spool_folder,
     )
-    rows = {entry.id: entry.seq for entry in entries if entry.id in payloads}
+    spooled = line.hooks.spool(batch) if created or updated or payloads else Spooled(files=())
+    return Batch(
+        spooled=spooled,
+        sequence=number if sequence is None else sequence,
+        seqs=seqs,
+        payloads=payloads,
+        contacts=[*created, *updated],
+    )
+
+
+@contextmanager
+def writing(line: Line) -> Iterator[None]:
+    """Around the writing of files and the commit that makes them count."""
     try:
-        spooled = line.hooks.spool(batch)
-        line.journal.files.add(spooled, sequence, rows, [*created, *updated], now)
+        yield
     except (JournalFull, OSError, PluginError):
         # Nothing of it counts, and the next round writes it again: a full disk must not fill with what is left.
         # After any other error of the journal its commit may still show, so that waits for the next start.
         sweep(line)
         raise
-    return sum(len(file.keys) for file in spooled.files if file.kind == "receipts")
-
-
-def _map(line: Line, entries: list[Entry]) -> tuple[dict[str, Payload], dict[str, Contact]]:
-    payloads: dict[str, Payload] = {}
-    contacts: dict[str, Contact] = {}
-    for entry in entries:
-        if entry.contact is None:
-            continue
-        try:
-            contact = contacts.get(entry.contact) or line.journal.contacts.for_file(entry.contact)
-            match = line.hooks.match_in_file(contact)
-            if match is None:
-                continue  # no file can name this contact: it waits for the API
-            with line.journal.in_hand.holding(entry.seq):
-                receipt = line.journal.receipts.body(entry.seq)
-                payloads[entry.id] = line.hooks.amend_payload(line.hooks.map_receipt(receipt, match), receipt)
-        except (LawBroken, PluginError, JournalDamaged) as error:
-            held = Move(state=State.HELD, attempts=entry.attempts, reason=str(error))
-            line.journal.receipts.settle([(entry.seq, held)], line.clock.time(), "spool")
-            continue
-        contacts[contact.key] = contact
-    return payloads, contacts
 
 
 def sweep(line: Line) -> list[Path]:

@@ -16,7 +16,7 @@ def transfer(line: Line) -> int:
     sent = 0
     for entry in line.journal.files.open():
         now = line.clock.time()
-        if entry.state is not FileState.WRITTEN:
+        if entry.state is not FileState.WRITTEN or not entry.reviewed:
             continue
         if entry.file.kind == "receipts" and _waits_for_contacts(entry, line):
             continue

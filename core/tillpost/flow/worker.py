@@ -16,6 +16,7 @@ from tillpost.flow.jump import follow
 from tillpost.flow.line import Line
 from tillpost.flow.reconcile import reconcile
 from tillpost.flow.recover import recover
+from tillpost.flow.review import review
 from tillpost.flow.spool import spool
 from tillpost.flow.transfer import transfer
 from tillpost.journal import Accepted, Entry, FileState
@@ -187,6 +188,7 @@ def attend(line: Line) -> None:
     if line.gate.tenant.spool_due <= now:
         spool(line)
         line.gate.change(lambda tenant: attrs.evolve(tenant, spool_due=line.clock.time() + every))
+    review(line)
     transfer(line)
     reconcile(line)
     states = [entry.state for entry in line.journal.files.open()]

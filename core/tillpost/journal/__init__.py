@@ -1,9 +1,10 @@
 """The durable memory, and the only SQL."""
 
 from tillpost.journal.acceptance import Accepted
-from tillpost.journal.files import FileEntry, FileState
+from tillpost.journal.files import Batch, FileEntry, FileState
 from tillpost.journal.journal import Journal
 from tillpost.journal.locks import RunLock
+from tillpost.journal.looks import Look
 from tillpost.journal.moves import Move
 from tillpost.journal.receipts import Entry
 from tillpost.journal.states import MOVES, OPEN, State
@@ -13,10 +14,12 @@ __all__ = [
     "MOVES",
     "OPEN",
     "Accepted",
+    "Batch",
     "Entry",
     "FileEntry",
     "FileState",
     "Journal",
+    "Look",
     "Move",
     "RunLock",
     "State",

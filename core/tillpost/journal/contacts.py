@@ -99,31 +99,31 @@ class Contacts:
         Those a till told later are not known to the far side, which would ignore a receipt that names one.
         """
         contact = self.get(key)
-        spooled, file = self._row("spooled, file", key)
-        if contact.contact_id or not file:
+        if contact.contact_id or not self.made(key):
             return contact
-        said = self._said(key, "spooled", spooled)
+        said = self.said(key) or {}
         told = tuple(known for known in contact.identifiers if said_key(known) in said)
         return attrs.evolve(contact, identifiers=told or contact.identifiers)
 
+    def made(self, key: str) -> str:
+        """The file that creates the contact, "" when none does."""
+        return str(self._row("made", key)[0])
+
+    def said(self, key: str, last: str = "") -> dict[str, str] | None:
+        """What files have said of the contact: its attributes, and its identifiers as `said_key` writes them.
+
+        None when another file than `last` has had the last word.
+        """
+        spooled, file = self._row("spooled, file", key)
+        return self._said(key, "spooled", spooled) if last in ("", file) else None
+
+    def seen_at(self, key: str) -> float:
+        """When a till last told of the contact."""
+        return float(self._row("seen_at", key)[0])
+
     def learn(self, key: str, found: Identified, route: str, now: float) -> None:
-        """Store the contactId, and what the far side holds. `route` says how it was learnt (api, file, lookup)."""
-
-        def work(connection: apsw.Connection) -> None:
-            old, sent, origin = connection.execute(
-                "SELECT contact_id, sent, origin FROM contacts WHERE key = ?", (key,)
-            ).get
-            held = json.loads(sent) | found.holds
-            connection.execute(
-                "UPDATE contacts SET contact_id = ?, sent = ?, origin = ?,"
-                " learnt_at = CASE WHEN contact_id = ? THEN learnt_at ELSE ? END WHERE key = ?",
-                (found.contact_id, json.dumps(held), origin or route, found.contact_id, now, key),
-            )
-            if old != found.contact_id:
-                what = "created" if found.created else "id learnt"
-                events.record(connection, now, "resolve", what, contact=key, route=route, by=found.by)
-
-        self._store.write(work)
+        """Store the contactId, and what was just sent. `route`: how it was learnt (created, lookup, file)."""
+        self._store.write(lambda connection: know(connection, key, found, route, now, found.holds))
 
     def forget_id(self, key: str, reason: str, now: float) -> None:
         """The stored contactId is no longer valid: the contact will be identified anew."""
@@ -131,8 +131,14 @@ class Contacts:
         def work(connection: apsw.Connection) -> None:
             connection.execute(
                 # Also what files have said: the far side has it no longer, so the next file makes the contact anew.
-                "UPDATE contacts SET contact_id = '', sent = '{}', origin = '', learnt_at = NULL, file = '',"
-                " spooled = '{}' WHERE key = ?",
+                "UPDATE contacts SET contact_id = '', sent = '{}', origin = '', learnt_at = NULL, file = '', made = '',"
+                " spooled = '{}', looked_at = NULL, compared_at = NULL, dropped = '[]' WHERE key = ?",
+                (key,),
+            )
+            # Files that name the contact by that id name nobody.
+            connection.execute(
+                "UPDATE receipts SET matched = '' WHERE contact = ? AND matched = 'contactId'"
+                " AND state IN ('spooled', 'transferred')",
                 (key,),
             )
             events.record(connection, now, "resolve", "id forgotten", contact=key, reason=reason)
@@ -153,15 +159,18 @@ class Contacts:
 
         self._store.write(work)
 
-    def to_spool(self, keys: set[str]) -> tuple[list[Contact], list[Contact]]:
-        """Of these contacts, which a file must create and which it must update: only what no file holds yet."""
+    def to_spool(self, keys: set[str], replacing: frozenset[str] = frozenset()) -> tuple[list[Contact], list[Contact]]:
+        """Of these contacts, which a file must create and which it must update: only what no file holds yet.
+
+        replacing: names of files that are about to be written anew, as if there were none of them.
+        """
         created, updated = [], []
         for key in sorted(keys):
             contact = self.get(key)
-            spooled, file = self._row("spooled, file", key)
-            said = self._said(key, "spooled", spooled)
+            spooled, file, made = self._row("spooled, file, made", key)
+            said = {} if file in replacing else self._said(key, "spooled", spooled)
             unsaid = {n: v for n, v in contact.changes().items() if said.get(n) != v}
-            if not contact.contact_id and not file:
+            if not contact.contact_id and (not made or made in replacing):
                 created.append(contact)
             elif unsaid:
                 updated.append(contact)
@@ -170,34 +179,64 @@ class Contacts:
     def all(self, limit: int = -1) -> list[dict[str, Any]]:
         """A line a contact, without personal data: kinds of identifiers with their digests."""
         rows = self._store.read(
-            "SELECT key, contact_id, origin, file, seen_at, learnt_at FROM contacts ORDER BY seen_at, key LIMIT ?",
+            "SELECT key, contact_id, origin, file, seen_at, learnt_at, conflict, dropped FROM contacts"
+            " ORDER BY seen_at, key LIMIT ?",
             (limit,),
         )
         return [
             {
                 "key": key,
                 "contact_id": contact_id,
-                "state": "known" if contact_id else "pending" if file else "new",
+                "state": "known" if contact_id else "conflict" if conflict else "pending" if file else "new",
                 "identifiers": [str(known) for known in self.get(key).identifiers],
                 "origin": origin,
                 "file": file,
+                "dropped": json.loads(dropped),
                 "seen_at": seen_at,
                 "learnt_at": learnt_at,
+                "conflict": json.loads(conflict) if conflict else None,
             }
-            for key, contact_id, origin, file, seen_at, learnt_at in rows
+            for key, contact_id, origin, file, seen_at, learnt_at, conflict, dropped in rows
         ]
 
     def counts(self) -> dict[str, int]:
-        """known: with a contactId; pending: created by file, id not learnt; created: by API; reconciled: by file."""
+        """known: with a contactId; pending: created by file, id not learnt; created: by API; reconciled: by file.
+
+        conflicts: a person decides; dropped: the import left out fields of them.
+        """
         row = self._store.read(
-            "SELECT count(*) FILTER (WHERE contact_id <> ''), count(*) FILTER (WHERE contact_id = '' AND file <> ''),"
+            "SELECT count(*) FILTER (WHERE contact_id <> ''),"
+            " count(*) FILTER (WHERE contact_id = '' AND file <> '' AND conflict = ''),"
             " count(*) FILTER (WHERE origin = 'created'),"
-            " count(*) FILTER (WHERE contact_id <> '' AND file <> '') FROM contacts"
+            " count(*) FILTER (WHERE contact_id <> '' AND file <> ''),"
+            " count(*) FILTER (WHERE conflict <> ''), count(*) FILTER (WHERE dropped <> '[]') FROM contacts"
         )[0]
-        return dict(zip(("known", "pending", "created", "reconciled"), map(int, row), strict=True))
+        names = ("known", "pending", "created", "reconciled", "conflicts", "dropped")
+        return dict(zip(names, map(int, row), strict=True))
 
     def life(self, key: str) -> list[dict[str, Any]]:
         """The events of a contact, oldest first."""
         rows = self._store.read("SELECT seq, at, step, what, detail FROM events WHERE contact = ? ORDER BY seq", (key,))
         names = ("seq", "at", "step", "what", "detail")
         return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def know(
+    connection: apsw.Connection, key: str, found: Identified, route: str, now: float, settled: Mapping[str, str]
+) -> None:
+    """The contactId is known, and with it attributes that need not be sent; inside a transaction."""
+    old, sent, origin, dropped = connection.execute(
+        "SELECT contact_id, sent, origin, dropped FROM contacts WHERE key = ?", (key,)
+    ).get
+    left = [name for name in json.loads(dropped) if name not in settled]
+    connection.execute(
+        "UPDATE contacts SET contact_id = ?, sent = ?, origin = ?, conflict = '', dropped = ?,"
+        " learnt_at = CASE WHEN contact_id = ? THEN learnt_at ELSE ? END WHERE key = ?",
+        (
+            found.contact_id, json.dumps(json.loads(sent) | dict(settled)), origin or route, json.dumps(left),
+            found.contact_id, now, key,
+        ),
+    )  # fmt: skip
+    if old != found.contact_id:
+        what = "created" if found.created else "id learnt"
+        events.record(connection, now, "resolve", what, contact=key, route=route, by=found.by)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -13,12 +13,13 @@ import apsw
 import attrs
 
 from tillpost.clock import iso
+from tillpost.errors import JournalError
 from tillpost.journal import events
 from tillpost.journal.contacts import said_key
-from tillpost.journal.moves import Move, apply_moves
+from tillpost.journal.moves import Move, apply_move, apply_moves
 from tillpost.journal.states import State
 from tillpost.journal.store import Store
-from tillpost.model import Contact, NotSpooled, Spooled, SpooledFile
+from tillpost.model import Contact, NotSpooled, Payload, Spooled, SpooledFile
 
 
 class FileState(StrEnum):
@@ -35,8 +36,19 @@ class FileState(StrEnum):
 
 
 @attrs.frozen(kw_only=True)
+class Batch:
+    """What files were written of. sequence: before which other files they go up; seqs: receipt id → journal row."""
+
+    spooled: Spooled
+    sequence: int
+    seqs: Mapping[str, int]
+    payloads: Mapping[str, Payload]
+    contacts: Iterable[Contact]
+
+
+@attrs.frozen(kw_only=True)
 class FileEntry:
-    """A row of the manifest; times in seconds since 1970."""
+    """A row of the manifest; times in seconds since 1970. reviewed: its contacts were looked up, it may go up."""
 
     file: SpooledFile
     sequence: int
@@ -45,6 +57,7 @@ class FileEntry:
     due: float
     attempts: int
     reason: str
+    reviewed: bool = attrs.field(converter=bool)
     written_at: float
     uploaded_at: float | None
     consumed_at: float | None
@@ -57,7 +70,7 @@ class FileEntry:
 
 
 _COLUMNS = (
-    "name, kind, sha256, size, keys, path, sequence, rows, state, due, attempts, reason,"
+    "name, kind, sha256, size, keys, path, sequence, rows, state, due, attempts, reason, reviewed,"
     " written_at, uploaded_at, consumed_at, confirmed_at, first_at, last_at, alerted_at"
 )
 
@@ -68,37 +81,70 @@ class Files:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def add(
-        self, spooled: Spooled, sequence: int, seqs: dict[str, int], contacts: Iterable[Contact], now: float
-    ) -> None:
-        """Enter the files of a batch and move their receipts to `spooled`, in one commit.
-
-        seqs: receipt id → journal row, of the receipts in the batch.
-        """
-        said = {contact.key: contact for contact in contacts}
+    def add(self, batch: Batch, now: float) -> None:
+        """Enter the files of a batch and move their receipts to `spooled`, in one commit."""
 
         def work(connection: apsw.Connection) -> None:
-            for position, file in enumerate(spooled.files):
-                first, last = _times(connection, file, seqs)
-                connection.execute(
-                    "INSERT INTO files (name, kind, sequence, position, sha256, size, path, rows, keys, state, due,"
-                    " written_at, first_at, last_at) VALUES (?,?,?,?,?,?,?,?,?,'written',?,?,?,?)",
-                    (
-                        file.name, file.kind, sequence, position, file.sha256, file.size, str(file.path),
-                        len(file.keys), json.dumps(file.keys), now, now, first, last,
-                    ),
-                )  # fmt: skip
-                if file.kind == "receipts":
-                    spooled_now = Move(state=State.SPOOLED, file=file.name)
-                    apply_moves(connection, [seqs[key] for key in file.keys], spooled_now, now, "spool")
-                    continue
-                for key in file.keys:
-                    _note_said(connection, said[key], file.name)
-                    events.record(connection, now, "spool", "written to file", contact=key, file=file.name)
-            for refused in spooled.refused:
-                _note_refused(connection, refused, seqs, now)
+            _enter(connection, batch, now, "spool", reviewed=False)
+            for refused in batch.spooled.refused:
+                _note_refused(connection, refused, batch.seqs, now)
 
         self._store.write(work)
+
+    def replace(self, old: Sequence[FileEntry], batch: Batch, held: Mapping[str, str], now: float) -> None:
+        """Put the files of a batch in the place of old ones that have not gone up, in one commit.
+
+        held: receipt id → why it is taken out of the files. Raises JournalError when an old one has gone up.
+        """
+
+        def work(connection: apsw.Connection) -> None:
+            for entry in old:
+                connection.execute("DELETE FROM files WHERE name = ? AND state = 'written'", (entry.file.name,))
+                if not connection.changes():
+                    raise JournalError(f"{entry.file.name} is not there to be replaced")
+                _unsay(connection, entry.file.name)
+            _enter(connection, batch, now, "review", reviewed=True)
+            _hold_refused(connection, batch, held, now, "review")
+
+        self._store.write(work)
+
+    def take_over(self, old: FileEntry, batch: Batch, held: Mapping[str, str], now: float) -> None:
+        """Receipts of a file that the far side has read go up again in the files of a batch, in one commit.
+
+        held: receipt id → why no file takes it any more.
+        """
+
+        def work(connection: apsw.Connection) -> None:
+            left = [key for key in old.file.keys if key not in batch.payloads]
+            connection.execute(
+                "UPDATE files SET keys = ?, rows = ? WHERE name = ?", (json.dumps(left), len(left), old.file.name)
+            )
+            _enter(connection, batch, now, "reconcile", reviewed=True)
+            _hold_refused(connection, batch, held, now, "reconcile")
+
+        self._store.write(work)
+
+    def review(self, names: Iterable[str]) -> None:
+        """These files may go up as they are."""
+        listed = [(name,) for name in names]
+        self._store.write(
+            lambda connection: connection.executemany("UPDATE files SET reviewed = 1 WHERE name = ?", listed) and None
+        )
+
+    def misnaming(self, name: str) -> bool:
+        """Whether a receipts file names a contact by what the far side may not know it by, or one in conflict.
+
+        That is a contact found there by another way than through a file of ours, a key the import left out, or an id
+        that is no longer valid.
+        """
+        rows = self._store.read(
+            "SELECT 1 FROM receipts r JOIN contacts c ON c.key = r.contact WHERE r.file = ? AND r.state = 'spooled' AND"
+            " ((c.contact_id = '' AND (c.conflict <> '' OR r.matched = '')) OR (c.contact_id <> '' AND"
+            " r.matched <> 'contactId' AND (c.origin <> 'file' OR instr(c.dropped, '\"' || r.matched || '\"'))))"
+            " LIMIT 1",
+            (name,),
+        )
+        return bool(rows)
 
     def move(self, entry: FileEntry, state: FileState, now: float, due: float = 0.0, step: str = "transfer") -> None:
         """The file has come a step further; its receipts go with it."""
@@ -171,7 +217,8 @@ class Files:
 
     def _list(self, clause: str, values: tuple[Any, ...]) -> list[FileEntry]:
         rows = self._store.read(
-            f"SELECT {_COLUMNS} FROM files WHERE {clause} ORDER BY sequence, position",  # noqa: S608 - clauses are ours
+            # By kind: of one sequence the contacts (c) go before the receipts (r), also when written anew.
+            f"SELECT {_COLUMNS} FROM files WHERE {clause} ORDER BY sequence, kind, position",  # noqa: S608 - clauses are ours
             values,
         )
         return [self._entry(row) for row in rows]
@@ -193,7 +240,7 @@ class Files:
             raise self._store.damaged(f"table files, row {row[0]}: makes no sense") from None
 
 
-def _times(connection: apsw.Connection, file: SpooledFile, seqs: dict[str, int]) -> tuple[str, str]:
+def _times(connection: apsw.Connection, file: SpooledFile, seqs: Mapping[str, int]) -> tuple[str, str]:
     """The first and the last time of what is in the file; as they are written, compared as moments."""
     if file.kind == "receipts":
         rows = (connection.execute("SELECT created FROM receipts WHERE seq = ?", (seqs[key],)).get for key in file.keys)
@@ -209,18 +256,66 @@ def _seqs(connection: apsw.Connection, name: str, state: State | None = None) ->
     return [seq for seq, stands in rows if state is None or stands == state]
 
 
+def _enter(connection: apsw.Connection, batch: Batch, now: float, step: str, *, reviewed: bool) -> None:
+    said = {contact.key: contact for contact in batch.contacts}
+    for position, file in enumerate(batch.spooled.files):
+        first, last = _times(connection, file, batch.seqs)
+        connection.execute(
+            "INSERT INTO files (name, kind, sequence, position, sha256, size, path, rows, keys, state, due,"
+            " written_at, reviewed, first_at, last_at) VALUES (?,?,?,?,?,?,?,?,?,'written',?,?,?,?,?)",
+            (
+                file.name, file.kind, batch.sequence, position, file.sha256, file.size, str(file.path),
+                len(file.keys), json.dumps(file.keys), now, now, reviewed, first, last,
+            ),
+        )  # fmt: skip
+        if file.kind == "receipts":
+            spooled_now = Move(state=State.SPOOLED, file=file.name)
+            apply_moves(connection, [batch.seqs[key] for key in file.keys], spooled_now, now, step)
+            matched = [(batch.payloads[key].match.kind, batch.seqs[key]) for key in file.keys]
+            connection.executemany("UPDATE receipts SET matched = ? WHERE seq = ?", matched)
+            continue
+        for key in file.keys:
+            _note_said(connection, said[key], file.name)
+            events.record(connection, now, step, "written to file", contact=key, file=file.name)
+
+
 def _note_said(connection: apsw.Connection, contact: Contact, name: str) -> None:
     """What files have said of the contact: its attributes, and the identifiers of the file that made it."""
-    spooled, made = connection.execute("SELECT spooled, file FROM contacts WHERE key = ?", (contact.key,)).get
+    spooled, made = connection.execute("SELECT spooled, made FROM contacts WHERE key = ?", (contact.key,)).get
     if made:
         keys = [known for known in json.loads(spooled) if ":" in known]
     else:
         keys = [said_key(known) for known in contact.identifiers]
+        made = "" if contact.contact_id else name
     said = contact.changes() | dict.fromkeys(keys, "")
-    connection.execute("UPDATE contacts SET file = ?, spooled = ? WHERE key = ?", (name, json.dumps(said), contact.key))
+    connection.execute(
+        "UPDATE contacts SET file = ?, made = ?, spooled = ?, looked_at = NULL, compared_at = NULL WHERE key = ?",
+        (name, made, json.dumps(said), contact.key),
+    )
 
 
-def _note_refused(connection: apsw.Connection, refused: NotSpooled, seqs: dict[str, int], now: float) -> None:
+def _unsay(connection: apsw.Connection, name: str) -> None:
+    """The file is no more: what it has said of contacts nobody has said."""
+    connection.execute("UPDATE contacts SET made = '' WHERE made = ?", (name,))
+    for key, made, spooled in list(
+        connection.execute("SELECT key, made, spooled FROM contacts WHERE file = ?", (name,))
+    ):
+        # One that another file makes is still named by the identifiers of that file.
+        keys = {known: "" for known in json.loads(spooled) if ":" in known} if made else {}
+        connection.execute("UPDATE contacts SET file = ?, spooled = ? WHERE key = ?", (made, json.dumps(keys), key))
+
+
+def _hold_refused(connection: apsw.Connection, batch: Batch, held: Mapping[str, str], now: float, step: str) -> None:
+    """Receipts that are in files no more, and that no new file takes: the API route is closed to them, so a person."""
+    refused = {each.key: each.reason for each in batch.spooled.refused if each.key in batch.seqs}
+    for receipt_id, reason in {**held, **refused}.items():
+        apply_move(connection, batch.seqs[receipt_id], Move(state=State.HELD, reason=reason), now, step)
+    for each in batch.spooled.refused:
+        if each.key not in batch.seqs:
+            _note_refused(connection, each, batch.seqs, now)
+
+
+def _note_refused(connection: apsw.Connection, refused: NotSpooled, seqs: Mapping[str, int], now: float) -> None:
     # No file can carry it: it stays on the API route, where it loses nothing but time.
     seq = seqs.get(refused.key)
     if seq is None:

@@ -9,19 +9,21 @@ from tillpost.journal.events import Events
 from tillpost.journal.files import Files
 from tillpost.journal.in_hand import InHand
 from tillpost.journal.jump import latest, move_pending
+from tillpost.journal.looks import Looks
 from tillpost.journal.receipts import Receipts
 from tillpost.journal.store import Store
 from tillpost.journal.tenant import Tenants
 
 
 class Journal:
-    """Opened on a state folder; `receipts`, `contacts`, `files`, `events` and `tenant` share a file and its commits."""
+    """Opened on a state folder: its tables, each with what can be done with it, share a file and its commits."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._store = Store(folder / "journal.db")
         self.receipts = Receipts(self._store)
         self.contacts = Contacts(self._store)
+        self.looks = Looks(self._store, self.contacts)
         self.files = Files(self._store)
         self.events = Events(self._store)
         self.tenant = Tenants(self._store)

@@ -22,12 +22,14 @@ _OPEN = ", ".join(f"'{state}'" for state in OPEN)
 _STATES = frozenset(str(state) for state in State)
 _COLUMNS = (
     "seq, id, number, store, till, created, currency, total, line_count, state, due, attempts, crashes, sending,"
-    " reason, route, contact, file, document, place, accepted_at, delivered_at"
+    " reason, route, contact, file, matched, document, place, accepted_at, delivered_at"
 )
 _NAMES = tuple(_COLUMNS.replace(" ", "").split(","))
 
 _KINDS: dict[str, Any] = {
-    **dict.fromkeys(("id", "number", "store", "till", "total", "currency", "state", "reason", "route", "file"), str),
+    **dict.fromkeys(
+        ("id", "number", "store", "till", "total", "currency", "state", "reason", "route", "file", "matched"), str
+    ),
     **dict.fromkeys(("due", "accepted_at", "attempts", "crashes"), (int, float)),
     **dict.fromkeys(("sending", "delivered_at"), (int, float, type(None))),
     "contact": (str, type(None)),
@@ -58,6 +60,7 @@ class Entry:
     route: str
     contact: str | None
     file: str
+    matched: str
     document: str
     place: str
     accepted_at: float

@@ -84,6 +84,20 @@ UPGRADES = (
         reason TEXT NOT NULL, lost TEXT NOT NULL, raw BLOB NOT NULL
     );
     """,
+    # 4: contacts through an outage. made: the file that creates the contact; looked_at, compared_at: when the far side
+    # was asked about it before and after the import of what a file last said of it; conflict: reason and found, JSON;
+    # dropped: names the import left out, JSON. matched: the kind of identifier by which a file names the receipt's
+    # contact. reviewed: the file may go up, its contacts were looked up.
+    """
+    ALTER TABLE contacts ADD COLUMN made TEXT NOT NULL DEFAULT '';
+    ALTER TABLE contacts ADD COLUMN looked_at REAL;
+    ALTER TABLE contacts ADD COLUMN compared_at REAL;
+    ALTER TABLE contacts ADD COLUMN conflict TEXT NOT NULL DEFAULT '';
+    ALTER TABLE contacts ADD COLUMN dropped TEXT NOT NULL DEFAULT '[]';
+    UPDATE contacts SET made = file;
+    ALTER TABLE receipts ADD COLUMN matched TEXT NOT NULL DEFAULT '';
+    ALTER TABLE files ADD COLUMN reviewed INTEGER NOT NULL DEFAULT 0;
+    """,
 )
 
 

@@ -37,7 +37,7 @@ MOVES: dict[State, frozenset[State]] = {
     State.RESOLVED: frozenset({*_GOES}),
     State.WAITING: frozenset({State.RESOLVED, *_GOES}),
     State.UNCERTAIN: frozenset({State.WAITING, State.UNCERTAIN, State.SPOOLED, State.DELIVERED, State.HELD}),
-    State.SPOOLED: frozenset({State.TRANSFERRED, State.HELD}),
+    State.SPOOLED: frozenset({State.TRANSFERRED, State.SPOOLED, State.HELD}),
     State.TRANSFERRED: frozenset({State.DELIVERED, State.SPOOLED, State.HELD}),
     State.HELD: frozenset({State.ACCEPTED, State.SKIPPED}),
     State.DELIVERED: frozenset(),

@@ -5,6 +5,7 @@ from tillpost.model.document import Broken, Document, Found, NoReceipt, Parsed
 from tillpost.model.identity import DEFAULT_RECIPE, check_recipe, receipt_id
 from tillpost.model.money import minor_digits, parse_decimal, round_money, spread
 from tillpost.model.outcome import (
+    Conflict,
     Delivered,
     Failure,
     Gone,
@@ -23,6 +24,7 @@ __all__ = [
     "DEFAULT_RECIPE",
     "IDENTIFIER_KINDS",
     "Broken",
+    "Conflict",
     "Contact",
     "Customer",
     "Delivered",

@@ -6,6 +6,8 @@ answer must never become a second sale. `reason` is short, without personal data
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import attrs
 
 
@@ -69,13 +71,25 @@ class Identified:
     """A resolver's answer: the contact exists.
 
     created: this call made it. by: the kind of identifier that found it ("" when it was remembered).
-    holds: attributes the far side is known to hold now (those just sent, or read).
+    holds: attributes the far side is known to hold now: those just sent, or, of `reconcile_contact`, those read.
     """
 
     contact_id: str
     created: bool = False
     by: str = ""
     holds: dict[str, str] = attrs.field(factory=dict, repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class Conflict:
+    """The contact's keys lead to several contacts of the far side: a rule or a person decides which one it is.
+
+    reason: without personal data. found: kind of identifier → the contactId it leads to, in the order in which they
+    were asked; "" where the far side has several by that one key and does not say which.
+    """
+
+    reason: str
+    found: Mapping[str, str]
 
 
 @attrs.frozen(kw_only=True)

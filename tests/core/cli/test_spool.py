@@ -10,8 +10,8 @@ import pytest
 from tests.core.cli.test_commands import CONFIG, call, objects
 from tests.core.journal.test_journal import DOCUMENT, found
 from tillpost.errors import UsageError
-from tillpost.journal import Accepted, FileState, Journal
-from tillpost.model import Spooled, SpooledFile
+from tillpost.journal import Accepted, Batch, FileState, Journal
+from tillpost.model import Identifier, Payload, Spooled, SpooledFile
 
 NAME = "20261124101500_10000-3f9a11c2_transactions.xml"
 CONTENT = b"<transactions/>"
@@ -31,7 +31,10 @@ def shop(tmp_path: Path) -> Path:
     file = SpooledFile(
         name=NAME, kind="receipts", sha256=sha256(CONTENT).hexdigest(), size=len(CONTENT), keys=tuple(rows), path=path
     )
-    journal.files.add(Spooled(files=(file,)), 1, rows, [], 200.0)
+    match = Identifier("externalId", "4711")
+    payloads = {key: Payload(receipt_id=key, match=match, fields={}) for key in rows}
+    batch = Batch(spooled=Spooled(files=(file,)), sequence=1, seqs=rows, payloads=payloads, contacts=[])
+    journal.files.add(batch, 200.0)
     journal.files.move(journal.files.all()[0], FileState.UPLOADED, 300.0)
     journal.files.postpone(NAME, 400.0, 3, "not read by the importer yet")
     journal.files.alert(NAME, "not read by the importer yet", 350.0)

@@ -33,7 +33,7 @@ def test_every_key_the_core_takes_from_a_slot_stands_with_its_default(slot: str)
     assert list(rows) == [field.name for field in fields]
     for field in fields:
         written = rows[field.name][2].strip('`"')
-        documented = duration(written) if isinstance(field.default, timedelta) else int(written)
+        documented = duration(written) if isinstance(field.default, timedelta) else type(field.default)(written)
         assert documented == field.default
 
 

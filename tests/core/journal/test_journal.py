@@ -14,7 +14,7 @@ import attrs
 import pytest
 
 from tillpost.errors import JournalError, LawBroken, StateFolderBusy
-from tillpost.journal import Accepted, Journal, Move, RunLock, State
+from tillpost.journal import Accepted, Batch, Journal, Move, RunLock, State
 from tillpost.model import (
     Broken,
     Customer,
@@ -25,6 +25,7 @@ from tillpost.model import (
     Line,
     LineKind,
     NoReceipt,
+    Payload,
     RawRef,
     Receipt,
     Spooled,
@@ -232,7 +233,9 @@ def test_a_file_takes_its_receipts_along(journal: Journal, tmp_path: Path) -> No
             SpooledFile(name="1_transactions.xml", kind="receipts", sha256="", size=1, keys=(receipt().id,), path=path),
         )
     )
-    journal.files.add(files, 1, {receipt().id: 1}, created, 150.0)
+    payload = Payload(receipt_id=receipt().id, match=Identifier("externalId", "4711"), fields={})
+    batch = Batch(spooled=files, sequence=1, seqs={receipt().id: 1}, payloads={receipt().id: payload}, contacts=created)
+    journal.files.add(batch, 150.0)
     assert journal.contacts.to_spool({created[0].key}) == ([], []), "a contact goes into one file only"
     entry = journal.receipts.get(receipt().id)
     assert entry is not None
