@@ -223,7 +223,7 @@ def _code(error: Exception) -> str:
 
 @contextmanager
 def _meaning(kind: type[ftplib.Error], *codes: str) -> Iterator[None]:
-    """A permanent refusal, whose code begins with one of `codes` if there are any, is of this kind; it keeps its code."""
+    """A permanent refusal (whose code begins with one of `codes`, if there are any) is of this kind."""
     try:
         yield
     except ftplib.error_perm as error:
