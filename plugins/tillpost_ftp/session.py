@@ -142,9 +142,14 @@ class Session(ftplib.FTP):
         self.file = self.sock.makefile("r", encoding=self.encoding)
 
     def _wrap(self, tls: ssl.SSLContext, plain: socket.socket, session: ssl.SSLSession | None) -> ssl.SSLSocket:
-        secured = tls.wrap_socket(
-            plain, server_hostname=self._settings.host, session=session, do_handshake_on_connect=False
-        )
+        try:
+            plain.getpeername()  # of a connection that is gone already, wrap_socket would lose the socket
+            secured = tls.wrap_socket(
+                plain, server_hostname=self._settings.host, session=session, do_handshake_on_connect=False
+            )
+        except BaseException:
+            plain.close()
+            raise
         self._channel = secured  # so that the clock can shut it during the handshake
         try:
             secured.do_handshake()

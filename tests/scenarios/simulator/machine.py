@@ -116,8 +116,11 @@ class Disk:
 class Machine:
     """One process after the other on one disk, with the same far sides."""
 
-    def __init__(self, folder: Path, random: Random, engage: Engage) -> None:
+    def __init__(
+        self, folder: Path, random: Random, engage: Engage, transfer: TransferPolicy = TransferPolicy()
+    ) -> None:
         self.random = random
+        self.transfer = transfer
         self.clock = SimulatedClock()
         self.faults = Faults()
         self.engage = engage
@@ -164,7 +167,7 @@ class Machine:
             source=SourcePolicy(),
             retry=RETRY,
             fallback=FALLBACK,
-            transfer=TransferPolicy(),
+            transfer=self.transfer,
             anonymous=HOUSE,
             workers=1,
         )
