@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -65,8 +66,9 @@ async def connected(settings: Settings, trusted: asyncssh.SSHKey) -> AsyncIterat
     except asyncssh.HostKeyNotVerifiable:
         raise HostKeyChanged(client.presented or "unknown") from None
     try:
-        async with connection.start_sftp_client() as sftp:
-            yield sftp
+        async with asyncio.timeout(seconds):
+            sftp = await connection.start_sftp_client()
+        yield sftp
     finally:
         # A far side that has fallen silent answers no farewell either.
         connection.abort()

@@ -98,12 +98,13 @@ class SftpTransfer:
         except asyncssh.SFTPNoSuchFile:
             await self._step(sftp.makedirs(temporary.rpartition("/")[0], exist_ok=True))
             remote = await self._step(sftp.open(temporary, "wb"))
-        async with remote:
-            with file.path.open("rb") as content:
-                while block := content.read(_BLOCK):
-                    await self._step(remote.write(block))
-            with suppress(asyncssh.SFTPOpUnsupported):  # an extension of OpenSSH
-                await self._step(remote.fsync())
+        with file.path.open("rb") as content:
+            while block := content.read(_BLOCK):
+                await self._step(remote.write(block))
+        with suppress(asyncssh.SFTPOpUnsupported):  # an extension of OpenSSH
+            await self._step(remote.fsync())
+        # After a failure the connection is ended, and the file with it: closing it as well would wait once more.
+        await self._step(remote.close())
 
     async def _rename(self, sftp: asyncssh.SFTPClient, temporary: str, final: str) -> None:
         try:

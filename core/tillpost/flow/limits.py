@@ -90,8 +90,10 @@ class FallbackPolicy:
 
 @attrs.frozen(kw_only=True)
 class TransferPolicy:
-    """Keys of `transfer`: when a file is sent again."""
+    """Keys of `transfer`: when a file is sent, and sent again."""
 
+    when: Literal["restored", "asap"] = "restored"
+    """`restored`: files go once the API answers again; `asap`: as soon as the file server answers."""
     wait_initial: timedelta = attrs.field(default=timedelta(seconds=10), validator=_wait)
     """Wait after the first failed transfer; the next ones are 3, 6 and 30 times as long."""
     wait_max: timedelta = attrs.field(default=timedelta(seconds=300), validator=_wait)

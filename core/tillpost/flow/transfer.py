@@ -1,4 +1,7 @@
-"""Transfer: files go up once the far side answers again, contacts before the receipts that need them."""
+"""Transfer: files go up once the far side answers again, contacts before the receipts that need them.
+
+With `when = "asap"` they go as soon as the file server answers, whatever the API does.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +14,15 @@ from tillpost.model import Delivered, MaybeSent, Misconfigured, NotSent, Refused
 
 def transfer(line: Line) -> int:
     """Send what is due, in order; stops at the first failure. How many files went up."""
-    if line.transfer is None or line.fallback is None or not line.gate.open():
+    if line.transfer is None or line.fallback is None or not files_go(line):
         return 0
     sent = 0
     for entry in line.journal.files.open():
         now = line.clock.time()
-        if entry.state is not FileState.WRITTEN or not entry.reviewed:
+        if entry.state is not FileState.WRITTEN:
             continue
+        if line.gate.open() and not entry.reviewed:
+            continue  # its contacts are looked up first; while the API is away nobody can
         if entry.file.kind == "receipts" and _waits_for_contacts(entry, line):
             continue
         if entry.due > now:
@@ -45,9 +50,24 @@ def transfer(line: Line) -> int:
     return sent
 
 
+def files_go(line: Line) -> bool:
+    """Whether the file server may be asked now."""
+    return line.gate.open() or (line.transfer is not None and line.transfer.when == "asap")
+
+
 def _waits_for_contacts(entry: FileEntry, line: Line) -> bool:
     # Engage ignores a receipt whose contact it does not know yet (Engage contract, file import): files of
     # contacts of this batch or an earlier one must be confirmed first. Read anew: this round may have moved them.
     return any(
-        other.file.kind == "contacts" and other.sequence <= entry.sequence for other in line.journal.files.open()
+        other.file.kind == "contacts" and other.sequence <= entry.sequence and not _imported(other, line)
+        for other in line.journal.files.open()
     )
+
+
+def _imported(entry: FileEntry, line: Line) -> bool:
+    """While the API is away nobody confirms a contacts file. Engage deletes a file once it is processed (Engage
+    contract, file import); `check_every` after it was found gone, its contacts are taken to be there."""
+    assert line.fallback is not None
+    if line.gate.open() or entry.state is not FileState.CONSUMED or entry.consumed_at is None:
+        return False
+    return line.clock.time() - entry.consumed_at >= line.fallback.check_every.total_seconds()

@@ -9,6 +9,7 @@ from typing import Any
 
 import attrs
 
+from tillpost.errors import LawBroken
 from tillpost.model.customer import Contact, Identifier
 
 
@@ -43,11 +44,17 @@ class SpoolBatch:
     folder: Path
 
 
+def _one_name(_: object, __: object, name: str) -> None:
+    # Transfers put it behind a folder of the far side: nothing in it may lead elsewhere or end a command.
+    if name in ("", ".", "..") or any(c in "/\\" or c < " " or c == "\x7f" for c in name):
+        raise LawBroken("a file's name has no separator and no control character", "file", repr(name))
+
+
 @attrs.frozen(kw_only=True)
 class SpooledFile:
     """A file of the outage. kind: `contacts` or `receipts`; keys: contact keys or receipt ids, in file order."""
 
-    name: str
+    name: str = attrs.field(validator=_one_name)
     kind: str
     sha256: str
     size: int

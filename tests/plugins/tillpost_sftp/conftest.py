@@ -1,20 +1,18 @@
 """Two real servers: the sandbox's, and OpenSSH's sshd."""
 
-import getpass
-import os
-import shutil
-import socket
-import subprocess
-import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import attrs
 import pytest
 
+from tests.support import sshd as openssh
+from tests.support.program import account
+from tests.support.spooled import spooled as make_spooled
 from tillpost import Secret
 from tillpost.model import SpooledFile
 from tillpost_sandbox import Sandbox
@@ -54,69 +52,22 @@ def engage(sandbox: Sandbox) -> Server:
     return Server(sandbox.sftp_port, sandbox.host_key, login, "/integration", home)
 
 
-def _keygen(path: Path, kind: str = "ed25519") -> str:
-    subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", "", "-f", str(path)], check=True)
-    return path.with_suffix(".pub").read_text() if path.suffix else Path(f"{path}.pub").read_text()
-
-
 @pytest.fixture
 def sshd(tmp_path: Path) -> Iterator[Callable[..., Server]]:
-    program = shutil.which("sshd") or shutil.which("sshd", path="/usr/sbin")
-    if program is None:
-        if os.environ.get("CI"):
-            pytest.fail("sshd is missing: install openssh-server")
-        pytest.skip("sshd is missing: install openssh-server")
-    if os.geteuid() == 0:
-        Path("/run/sshd").mkdir(exist_ok=True)  # privilege separation wants it
-    running: list[subprocess.Popen[bytes]] = []
+    with ExitStack() as stack:
 
-    def start(kind: str = "ed25519", options: str = "", sftp_options: str = "") -> Server:
-        folder = tmp_path / f"sshd{len(running)}"
-        home = folder / "integration"
-        home.mkdir(parents=True)
-        host_key = _keygen(folder / "host", kind)
-        public = _keygen(folder / "user")
-        (folder / "authorized").write_text(public)
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
-        config = f"""Port {port}
-ListenAddress 127.0.0.1
-HostKey {folder / "host"}
-AuthorizedKeysFile {folder / "authorized"}
-PasswordAuthentication no
-UsePAM no
-StrictModes no
-PidFile none
-Subsystem sftp internal-sftp {sftp_options}
-{options}
-"""
-        (folder / "config").write_text(config)
-        log = (folder / "log").open("wb")
-        with log:
-            running.append(subprocess.Popen([program, "-D", "-e", "-f", str(folder / "config")], stderr=log))
-        until = time.monotonic() + 10
-        while time.monotonic() < until:
-            with suppress(OSError), socket.create_connection(("127.0.0.1", port), 0.2):
-                break
-            assert running[-1].poll() is None, (folder / "log").read_text()
-            time.sleep(0.02)
-        login = {"user": getpass.getuser(), "key": folder / "user"}
-        return Server(port, host_key.rsplit(" ", 1)[0], login, str(home), home)
+        def start(kind: str = "ed25519", password: bool = False, **options: str) -> Server:
+            user = stack.enter_context(account()) if password else None
+            folder = tmp_path / f"sshd-{kind}-{password}"
+            server = stack.enter_context(openssh.sshd(folder, kind, account=user, **options))
+            login: dict[str, Any] = {"user": server.user, "key": server.key}
+            if user is not None:
+                login = {"user": user.name, "password": Secret(user.password)}
+            return Server(server.port, server.host_key, login, str(server.home), server.home)
 
-    yield start
-    for process in running:
-        process.terminate()
-        process.wait(10)
+        yield start
 
 
 @pytest.fixture
 def spooled(tmp_path: Path) -> Callable[..., SpooledFile]:
-    def make(
-        content: bytes = b"<a/>", name: str = "20260301123000_1_transactions.xml", folder: str = "transactionImport"
-    ) -> SpooledFile:
-        path = tmp_path / "spool" / folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-        return SpooledFile(name=name, kind="receipts", sha256="", size=len(content), keys=("r",), path=path)
-
-    return make
+    return partial(make_spooled, tmp_path / "spool")

@@ -21,13 +21,14 @@ NAME = "20260301123000_1_transactions.xml"
 BIG = os.urandom(3 << 20)
 
 
-@pytest.fixture(params=["sandbox", "sshd", "sshd-rsa", "sshd-ecdsa"])
+@pytest.fixture(params=["sandbox", "sshd", "sshd-rsa", "sshd-ecdsa", "sshd-password"])
 def server(request: pytest.FixtureRequest) -> Server:
     if request.param == "sandbox":
         found: Server = request.getfixturevalue("engage")
         return found
     start = request.getfixturevalue("sshd")
-    made: Server = start(request.param.partition("-")[2] or "ed25519")
+    kind = request.param.partition("-")[2]
+    made: Server = start(password=True) if kind == "password" else start(kind or "ed25519")
     return made
 
 

@@ -39,6 +39,7 @@ from tillpost_receipts.settings import Settings as ReceiptsSettings
 
 RETRY = RetryPolicy(attempts=4)
 FALLBACK = FallbackPolicy(confirm_within=timedelta(hours=6))
+TRANSFER = TransferPolicy()
 HOUSE = Customer(identifiers=(Identifier("externalId", "HOUSE"),))
 
 _T = TypeVar("_T")
@@ -116,8 +117,9 @@ class Disk:
 class Machine:
     """One process after the other on one disk, with the same far sides."""
 
-    def __init__(self, folder: Path, random: Random, engage: Engage) -> None:
+    def __init__(self, folder: Path, random: Random, engage: Engage, transfer: TransferPolicy = TRANSFER) -> None:
         self.random = random
+        self.transfer = transfer
         self.clock = SimulatedClock()
         self.faults = Faults()
         self.engage = engage
@@ -164,7 +166,7 @@ class Machine:
             source=SourcePolicy(),
             retry=RETRY,
             fallback=FALLBACK,
-            transfer=TransferPolicy(),
+            transfer=self.transfer,
             anonymous=HOUSE,
             workers=1,
         )

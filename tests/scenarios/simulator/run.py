@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
+from typing import Literal
 
 import attrs
 
@@ -21,6 +22,7 @@ from tests.scenarios.simulator.till import EMAILS, Day, day
 from tillpost.errors import JournalFull, TillpostError
 from tillpost.flow.accept import accept
 from tillpost.flow.deliver import claim, deliver
+from tillpost.flow.limits import TransferPolicy
 from tillpost.flow.worker import attend
 from tillpost.journal import State
 
@@ -55,7 +57,8 @@ class Run:
         self.day: Day = day(own)
         engage = Engage(tells_existing=own.random() < 0.3)
         engage.refusable = set(self.day.refusable)
-        self.machine = Machine(folder, random, engage)
+        when: Literal["restored", "asap"] = "asap" if own.random() < 0.3 else "restored"
+        self.machine = Machine(folder, random, engage, TransferPolicy(when=when))
         self.laws = Laws(self.machine, self.day)
         self.unacknowledged: set[int] = set()
         """Documents of which the source keeps its copy: it hands them over again."""

@@ -1,0 +1,262 @@
+"""One FTP connection, each step of it within its time, and what its failures mean."""
+
+from __future__ import annotations
+
+import ftplib
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from tillpost.model import Failure, Misconfigured, NotSent
+from tillpost_ftp.listing import size_in_facts, size_in_list
+from tillpost_ftp.settings import Settings
+
+ERRORS = (ftplib.Error, OSError, EOFError)  # TimeoutError and ssl.SSLError are OSErrors
+_BLOCK = 1 << 18
+_FAREWELL = 5.0
+"""Seconds to wait for a server's end of TLS on a data connection."""
+_NONE_THERE = ("450", "550")
+_NOT_WRITABLE = ("532", "550", "553")
+
+
+class LoginRefusedError(ftplib.Error):
+    """The server does not take the user with this password."""
+
+
+class NoTlsError(ftplib.Error):
+    """The server does not do what TLS needs."""
+
+
+class NotWritableError(ftplib.Error):
+    """The server does not let the user write."""
+
+
+class Session(ftplib.FTP):
+    """Commands over one control connection. Every method raises one of ERRORS.
+
+    ftplib's own time-out is for each read, which one byte a second never exceeds: so a clock of ours runs for
+    each step, and at its end shuts the sockets under it.
+    """
+
+    def __init__(self, settings: Settings, tls: ssl.SSLContext | None) -> None:
+        # Replies may be in any encoding and none may break us; what we send is UTF-8 (`_wire`).
+        super().__init__(timeout=settings.timeout.total_seconds(), encoding="latin-1")
+        self._settings = settings
+        self._tls = tls
+        self._seconds = settings.timeout.total_seconds()
+        self._channel: socket.socket | None = None
+        self.set_pasv(settings.passive)
+
+    def open(self) -> None:
+        """Connect, start TLS where it is wanted, log in."""
+        with self._step():
+            self.connect(self._settings.host, self._settings.port)
+        if self._tls is not None:
+            with self._step(), _meaning(NoTlsError):
+                self.voidcmd("AUTH TLS")
+            with self._step():
+                self._secure(self._tls)
+        with self._step(), _meaning(LoginRefusedError, "53"):
+            self.login(_wire(self._settings.user), _wire(self._settings.password.reveal()))
+        if self._tls is not None:
+            with self._step(), _meaning(NoTlsError):
+                self.voidcmd("PBSZ 0")
+                self.voidcmd("PROT P")
+        with self._step():
+            self.voidcmd("TYPE I")
+
+    def leave(self) -> None:
+        """Close at once: a far side that has fallen silent answers no farewell either."""
+        if self.sock is not None:
+            with suppress(*ERRORS), self._step():
+                self.putcmd("QUIT")
+        self.close()
+
+    def find_size(self, path: str) -> int | None:
+        """The size of a file there; None when there is none.
+
+        A refused SIZE proves nothing (servers answer 550 to a command they forbid as well), so the file is then
+        looked for by MLST and in a listing.
+        """
+        with suppress(ftplib.error_perm), self._step():
+            size = self.size(_wire(path))
+            if size is not None:
+                return size
+        with suppress(ftplib.error_perm), self._step():
+            size = size_in_facts(self.sendcmd(f"MLST {_wire(path)}"))
+            if size is not None:
+                return size
+        try:
+            lines = self._list(path)
+        except (ftplib.error_perm, ftplib.error_temp) as error:
+            if _code(error) not in _NONE_THERE:
+                raise
+            return None
+        return size_in_list(lines, _wire(path.rpartition("/")[2]))
+
+    def put(self, path: str, source: Path) -> None:
+        """Write a file, over what lies there under that name. Makes the folder if there is none."""
+        try:
+            self._store(path, source)
+            return
+        except ftplib.error_perm as error:
+            if _code(error) not in _NOT_WRITABLE:
+                raise
+        # There is no folder, or a file that must not be written over.
+        self._make_folder(path.rpartition("/")[0])
+        self.remove(path)
+        with _meaning(NotWritableError, *_NOT_WRITABLE):
+            self._store(path, source)
+
+    def remove(self, path: str) -> None:
+        """Delete a file, if it is there and the server lets us."""
+        with suppress(ftplib.error_perm, ftplib.error_temp), self._step():
+            self.delete(_wire(path))
+
+    def move(self, old: str, new: str) -> None:
+        """Rename a file."""
+        with self._step():
+            self.rename(_wire(old), _wire(new))
+
+    def ntransfercmd(self, cmd: str, rest: int | str | None = None) -> tuple[socket.socket, int | None]:
+        """A data connection, with the TLS session of the control connection: vsftpd takes no other by default.
+
+        With TLS 1.3 that session is known only once the server has sent its ticket, so it is asked for here.
+        """
+        data, size = super().ntransfercmd(cmd, rest)
+        self._channel = data
+        if self._tls is not None:
+            assert isinstance(self.sock, ssl.SSLSocket)
+            data = self._wrap(self._tls, data, self.sock.session)
+        return data, size
+
+    def _secure(self, tls: ssl.SSLContext) -> None:
+        assert self.sock is not None
+        assert self.file is not None
+        self.sock, self._channel = self._wrap(tls, self.sock, None), None
+        # A new reader: what came in the clear before the handshake is not taken for an answer.
+        self.file.close()
+        self.file = self.sock.makefile("r", encoding=self.encoding)
+
+    def _wrap(self, tls: ssl.SSLContext, plain: socket.socket, session: ssl.SSLSession | None) -> ssl.SSLSocket:
+        try:
+            plain.getpeername()  # of a connection that is gone already, wrap_socket would lose the socket
+            secured = tls.wrap_socket(
+                plain, server_hostname=self._settings.host, session=session, do_handshake_on_connect=False
+            )
+        except BaseException:
+            plain.close()
+            raise
+        self._channel = secured  # so that the clock can shut it during the handshake
+        try:
+            secured.do_handshake()
+        except BaseException:
+            secured.close()
+            raise
+        return secured
+
+    def _list(self, path: str) -> list[str]:
+        with self._channel_for(f"LIST {_wire(path)}") as data, self._step(), data.makefile("rb") as listing:
+            return [line.decode("latin-1") for line in listing]
+
+    def _store(self, path: str, source: Path) -> None:
+        with source.open("rb") as content, self._channel_for(f"STOR {_wire(path)}") as data:
+            while block := content.read(_BLOCK):
+                with self._step():
+                    data.sendall(block)
+
+    @contextmanager
+    def _channel_for(self, command: str) -> Iterator[socket.socket]:
+        with self._step():
+            data = self.transfercmd(command)
+        try:
+            yield data
+            if isinstance(data, ssl.SSLSocket):
+                # The end of the data is told by TLS. Not every server answers that, and its reply below counts.
+                data.settimeout(min(_FAREWELL, self._seconds))
+                with suppress(OSError), self._step():
+                    data.unwrap()
+        finally:
+            data.close()
+            self._channel = None
+        with self._step():
+            self.voidresp()
+
+    def _make_folder(self, folder: str) -> None:
+        made = ""
+        for name in folder.strip("/").split("/"):
+            made += f"/{name}" if made or folder.startswith("/") else name
+            with suppress(ftplib.error_perm), self._step():
+                self.mkd(_wire(made))
+
+    @contextmanager
+    def _step(self) -> Iterator[None]:
+        """What is done within ends after `timeout`, however slowly bytes drip."""
+        expired = threading.Event()
+
+        def end() -> None:
+            expired.set()
+            for each in (self.sock, self._channel):
+                if each is not None:
+                    with suppress(OSError):
+                        socket.socket.shutdown(each, socket.SHUT_RDWR)  # below TLS, which another thread is in
+
+        clock = threading.Timer(self._seconds, end)
+        clock.daemon = True
+        clock.start()
+        try:
+            yield
+        except ERRORS:
+            if expired.is_set():
+                raise TimeoutError from None
+            raise
+        finally:
+            clock.cancel()
+
+
+def _wire(text: str) -> str:
+    """UTF-8, in the encoding of the control connection that never fails."""
+    return text.encode().decode("latin-1")
+
+
+def _code(error: Exception) -> str:
+    return str(error)[:3]
+
+
+@contextmanager
+def _meaning(kind: type[ftplib.Error], *codes: str) -> Iterator[None]:
+    """A permanent refusal (whose code begins with one of `codes`, if there are any) is of this kind."""
+    try:
+        yield
+    except ftplib.error_perm as error:
+        if codes and not _code(error).startswith(codes):
+            raise
+        raise kind(_code(error)) from None
+
+
+def failure(error: Exception, settings: Settings) -> Failure:
+    """What a failure before the decisive step means: nothing was sent, or the settings are wrong.
+
+    The server's own words are left out: they may repeat what it was sent.
+    """
+    where = f"{settings.host}:{settings.port}"
+    match error:
+        case ssl.SSLCertVerificationError():
+            return Misconfigured(
+                reason=f"the certificate of {where} is not taken ({error.verify_message}); "
+                "transfer.ca names whose certificates are trusted"
+            )
+        case NoTlsError():
+            return Misconfigured(reason=f"{where} does not start TLS (it answers {error})")
+        case LoginRefusedError():
+            return Misconfigured(
+                reason=f"{where} does not take the user with this password, or not this way (it answers {error})"
+            )
+        case NotWritableError():
+            return Misconfigured(reason=f"{where} does not let the user write below transfer.path {settings.path}")
+        case ftplib.Error():
+            return NotSent(reason=f"{where} answers {_code(error)}")
+    return NotSent(reason=f"{where}: {type(error).__name__}")
