@@ -104,7 +104,7 @@ def _accept_one(
     body = dumps(receipt)
     identity, state, reason = receipt.id, State.ACCEPTED, ""
     known = connection.execute(
-        "SELECT b.body FROM receipts r JOIN bodies b USING (seq) WHERE r.id = ?", (identity,)
+        "SELECT (SELECT body FROM bodies WHERE seq = receipts.seq) FROM receipts WHERE id = ?", (identity,)
     ).fetchone()
     if known is not None:
         digest = content_digest(receipt)

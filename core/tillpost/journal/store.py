@@ -11,6 +11,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -67,22 +68,24 @@ class Store:
 
     def _commit_group(self) -> None:
         jobs = [self._queue.popleft() for _ in range(min(GROUP, len(self._queue)))]
+        alone = len(jobs) == 1
         try:
             self._writer.execute("BEGIN IMMEDIATE")
             for job in jobs:
                 try:
-                    with self._writer:  # a savepoint inside the transaction
+                    # A savepoint inside the transaction; it costs a copy of each page, so none where none is needed.
+                    with nullcontext() if alone else self._writer:
                         job.result = job.work(self._writer)
                 except Exception as error:
                     job.error = _named(error, self.path) if isinstance(error, apsw.Error) else error
-                    if self._writer.in_transaction is False:
+                    if alone or self._writer.in_transaction is False:
                         raise
             self._writer.execute("COMMIT")
         except Exception as error:  # noqa: BLE001 - nothing of the group is on the disk: every job says so
             if self._writer.in_transaction:
                 self._writer.execute("ROLLBACK")
             for job in jobs:
-                job.error = _named(error, self.path)
+                job.error = job.error or _named(error, self.path)
         finally:
             for job in jobs:
                 job.done = True
