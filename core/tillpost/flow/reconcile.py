@@ -18,11 +18,12 @@ def reconcile(line: Line) -> bool:
     if line.fallback is None:
         return False
     moved = False
-    for entry in line.journal.files.open():
+    for standing in line.journal.files.standing(FileState.UPLOADED, FileState.CONSUMED):
         if not line.gate.open():
             break
-        if entry.due > line.clock.time() or entry.state is FileState.WRITTEN:
+        if standing.due > line.clock.time():
             continue
+        entry = line.journal.files.get(standing.name)
         if entry.state is FileState.UPLOADED:
             moved |= _look(line, entry)
         elif entry.file.kind == "contacts":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tillpost.flow.line import Line
 from tillpost.flow.policy import wait
-from tillpost.journal import FileEntry, FileState
+from tillpost.journal import OPEN_FILES, FileState
 from tillpost.model import Delivered, MaybeSent, Misconfigured, NotSent, Refused, Throttled
 
 
@@ -13,14 +13,16 @@ def transfer(line: Line) -> int:
     if line.transfer is None or line.fallback is None or not line.gate.open():
         return 0
     sent = 0
-    for entry in line.journal.files.open():
+    # Engage ignores a receipt whose contact it does not know yet (Engage contract, file import): files of contacts
+    # of this batch or an earlier one must be confirmed first.
+    unconfirmed = [each.sequence for each in line.journal.files.standing(*OPEN_FILES) if each.kind == "contacts"]
+    for standing in line.journal.files.standing(FileState.WRITTEN):
         now = line.clock.time()
-        if entry.state is not FileState.WRITTEN:
+        if standing.kind == "receipts" and unconfirmed and unconfirmed[0] <= standing.sequence:
             continue
-        if entry.file.kind == "receipts" and _waits_for_contacts(entry, line):
-            continue
-        if entry.due > now:
+        if standing.due > now:
             break  # the file server has failed a moment ago: its next time is this file's
+        entry = line.journal.files.get(standing.name)
         outcome = line.hooks.transfer(entry.file)
         now = line.clock.time()
         match outcome:
@@ -38,11 +40,3 @@ def transfer(line: Line) -> int:
                 line.journal.files.postpone(entry.file.name, now + pause, entry.attempts + 1, outcome.reason)
                 break
     return sent
-
-
-def _waits_for_contacts(entry: FileEntry, line: Line) -> bool:
-    # Engage ignores a receipt whose contact it does not know yet (Engage contract, file import): files of
-    # contacts of this batch or an earlier one must be confirmed first. Read anew: this round may have moved them.
-    return any(
-        other.file.kind == "contacts" and other.sequence <= entry.sequence for other in line.journal.files.open()
-    )

@@ -72,7 +72,7 @@ class Worker:
             self._source_quiet
             and not len(self.line.claims)
             and not self.line.journal.receipts.unsettled()
-            and not self.line.journal.files.open()
+            and not self.line.journal.files.open_states()
         )
 
     def _guard(self, job: Callable[[], None]) -> None:
@@ -166,6 +166,6 @@ def attend(line: Line) -> None:
         line.gate.change(lambda tenant: attrs.evolve(tenant, spool_due=line.clock.time() + every))
     transfer(line)
     reconcile(line)
-    states = [entry.state for entry in line.journal.files.open()]
+    states = line.journal.files.open_states()
     to_upload, to_confirm = FileState.WRITTEN in states, bool(states)
     line.gate.change(lambda tenant: outage.progressed(tenant, line.clock.time(), to_upload, to_confirm))

@@ -1,7 +1,7 @@
 """The durable memory, and the only SQL."""
 
 from tillpost.journal.acceptance import Accepted
-from tillpost.journal.files import FileEntry, FileState
+from tillpost.journal.files import OPEN_FILES, FileEntry, FileState, Standing
 from tillpost.journal.journal import Journal
 from tillpost.journal.moves import Move
 from tillpost.journal.receipts import Entry
@@ -12,6 +12,7 @@ from tillpost.journal.tenant import Tenant
 __all__ = [
     "MOVES",
     "OPEN",
+    "OPEN_FILES",
     "Accepted",
     "Entry",
     "FileEntry",
@@ -19,6 +20,7 @@ __all__ = [
     "Journal",
     "Move",
     "RunLock",
+    "Standing",
     "State",
     "Tenant",
 ]

@@ -49,6 +49,20 @@ class FileEntry:
     confirmed_at: float | None
 
 
+@attrs.frozen(kw_only=True)
+class Standing:
+    """Where a file stands, without what is in it: of an outage of days there are thousands, looked at all the time."""
+
+    name: str
+    kind: str
+    sequence: int
+    state: FileState = attrs.field(converter=FileState)
+    due: float
+
+
+OPEN_FILES = (FileState.WRITTEN, FileState.UPLOADED, FileState.CONSUMED)
+"""The states in which a file has still to be looked after."""
+
 _COLUMNS = (
     "name, kind, sha256, size, keys, path, sequence, rows, state, due, attempts, reason,"
     " written_at, uploaded_at, consumed_at, confirmed_at"
@@ -145,6 +159,27 @@ class Files:
         """Files not yet confirmed, in the order in which they must be transferred."""
         return self._list("state <> 'confirmed'", ())
 
+    def get(self, name: str) -> FileEntry:
+        """By its name."""
+        return self._list("name = ?", (name,))[0]
+
+    def standing(self, *states: FileState) -> list[Standing]:
+        """The files in one of these states, in the order in which they must be transferred."""
+        marks = ", ".join("?" * len(states))
+        rows = self._store.read(
+            f"SELECT name, kind, sequence, state, due FROM files WHERE state IN ({marks})"  # noqa: S608
+            " ORDER BY sequence, position",
+            states,
+        )
+        names = ("name", "kind", "sequence", "state", "due")
+        return [Standing(**dict(zip(names, row, strict=True))) for row in rows]
+
+    def open_states(self) -> frozenset[FileState]:
+        """In which states there are files that are not confirmed yet; empty: nothing is left to do."""
+        return frozenset(
+            state for state in OPEN_FILES if self._store.read("SELECT 1 FROM files WHERE state = ? LIMIT 1", (state,))
+        )
+
     def counts(self) -> dict[str, int]:
         """How many files stand in each state."""
         found = dict(self._store.read("SELECT state, count(*) FROM files GROUP BY state"))
@@ -173,7 +208,7 @@ class Files:
 
 def _seqs(connection: apsw.Connection, name: str, state: State | None = None) -> list[int]:
     """The receipts of a file, those in one state or all."""
-    rows = connection.execute("SELECT seq, state FROM receipts WHERE file = ? ORDER BY seq", (name,))
+    rows = connection.execute("SELECT seq, state FROM receipts WHERE file = ? AND file <> '' ORDER BY seq", (name,))
     return [seq for seq, stands in rows if state is None or stands == state]
 
 

@@ -67,6 +67,10 @@ UPGRADES = (
     );
     INSERT INTO tenant VALUES (1, 'online', '', 0, NULL, 0, 0, 0, 0, 0);
     """,
+    # 2: where files stand, without reading past the ids in them
+    """
+    CREATE INDEX files_standing ON files(state, sequence, position, kind, due);
+    """,
 )
 
 
