@@ -15,10 +15,13 @@ def transfer(line: Line) -> int:
     sent = 0
     # Engage ignores a receipt whose contact it does not know yet (Engage contract, file import): files of contacts
     # of this batch or an earlier one must be confirmed first.
-    unconfirmed = [each.sequence for each in line.journal.files.standing(*OPEN_FILES) if each.kind == "contacts"]
-    for standing in line.journal.files.standing(FileState.WRITTEN):
+    files = line.journal.files.standing(*OPEN_FILES)
+    unconfirmed = next((standing.sequence for standing in files if standing.kind == "contacts"), None)
+    for standing in files:
         now = line.clock.time()
-        if standing.kind == "receipts" and unconfirmed and unconfirmed[0] <= standing.sequence:
+        if standing.state is not FileState.WRITTEN:
+            continue
+        if standing.kind == "receipts" and unconfirmed is not None and unconfirmed <= standing.sequence:
             continue
         if standing.due > now:
             break  # the file server has failed a moment ago: its next time is this file's

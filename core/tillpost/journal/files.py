@@ -176,9 +176,9 @@ class Files:
 
     def open_states(self) -> frozenset[FileState]:
         """In which states there are files that are not confirmed yet; empty: nothing is left to do."""
-        return frozenset(
-            state for state in OPEN_FILES if self._store.read("SELECT 1 FROM files WHERE state = ? LIMIT 1", (state,))
-        )
+        exists = ", ".join(f"EXISTS (SELECT 1 FROM files WHERE state = '{state}')" for state in OPEN_FILES)  # noqa: S608
+        (found,) = self._store.read(f"SELECT {exists}")
+        return frozenset(state for state, there in zip(OPEN_FILES, found, strict=True) if there)
 
     def counts(self) -> dict[str, int]:
         """How many files stand in each state."""

@@ -30,10 +30,15 @@ class Laws:
         self._was: dict[int, State] = {}
         self._ids: Counter[str] = Counter()
         self._read: dict[str, tuple[str, int]] = {}
+        self._seen = 0
+        self._rows: list[tuple[Any, ...]] = []
+        self._files: list[tuple[Any, ...]] = []
 
     def check(self) -> None:
         """Raise Broken for the first law that does not hold."""
-        rows = self._machine.store.read("SELECT id, state, reason, route, file FROM receipts")
+        if self._machine.disk.changes != self._seen:
+            self._look()
+        rows = self._rows
         self._nothing_acknowledged_is_lost({row[0] for row in rows})
         for receipt_id, state, reason, _, _ in rows:
             if state not in _STATES:
@@ -43,8 +48,16 @@ class Laws:
             if state == State.DELIVERED and not self._there(receipt_id):
                 raise Broken(f"{receipt_id} counts as delivered, and Engage does not have it")
         self._files_are_whole_and_hold_what_the_rows_say(rows)
-        self._every_move_is_drawn()
         self._far_side_is_clean()
+
+    def _look(self) -> None:
+        """Read the journal as it stands now."""
+        self._seen = self._machine.disk.changes
+        self._rows = self._machine.store.read("SELECT id, state, reason, route, file FROM receipts")
+        self._files = self._machine.store.read(
+            "SELECT name, state, sha256, path, keys, kind FROM files WHERE state <> 'confirmed'"
+        )
+        self._every_move_is_drawn()
 
     def _nothing_acknowledged_is_lost(self, known: set[str]) -> None:
         if lost := self.acknowledged - known:
@@ -57,9 +70,7 @@ class Laws:
     def _files_are_whole_and_hold_what_the_rows_say(self, rows: list[tuple[Any, ...]]) -> None:
         states: dict[str, str] = {}
         holder: dict[str, str] = {}
-        for name, state, sha256, path, keys, kind in self._machine.store.read(
-            "SELECT name, state, sha256, path, keys, kind FROM files WHERE state <> 'confirmed'"
-        ):
+        for name, state, sha256, path, keys, kind in self._files:
             states[name] = state
             if self._digest(path) != sha256:
                 raise Broken(f"the {state} file {name} is not on the disk as it was written")
