@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
@@ -29,7 +30,7 @@ def test_no_schedule_breaks_a_law(mode: str) -> None:
         subprocess.Popen(
             [sys.executable, "-m", "tests.scenarios.simulator", "--mode", mode, "--seed", str(first),
              "--count", str(count), "--shrink"],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            cwd=Path(__file__).parents[2], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )
         for first, count in ranges
     ]  # fmt: skip

@@ -25,6 +25,7 @@ class Laws:
     def __init__(self, machine: Machine, day: Day) -> None:
         self._machine = machine
         self._day = day
+        self._ids_of_the_tills = {receipt_id for ids in day.ids for receipt_id in ids}
         self.acknowledged: set[str] = set()
         self._events = 0
         self._was: dict[int, State] = {}
@@ -40,6 +41,7 @@ class Laws:
             self._look()
         rows = self._rows
         self._nothing_acknowledged_is_lost({row[0] for row in rows})
+        self._no_receipt_has_a_second_id()
         for receipt_id, state, reason, _, _ in rows:
             if state not in _STATES:
                 raise Broken(f"{receipt_id} is in the state {state!r}, which does not exist")
@@ -62,6 +64,10 @@ class Laws:
     def _nothing_acknowledged_is_lost(self, known: set[str]) -> None:
         if lost := self.acknowledged - known:
             raise Broken(f"acknowledged and lost: {', '.join(sorted(lost))}")
+
+    def _no_receipt_has_a_second_id(self) -> None:
+        if made := self._machine.engage.ids() - self._ids_of_the_tills:
+            raise Broken(f"Engage was given an id no till made: {', '.join(sorted(made))}")
 
     def _there(self, receipt_id: str) -> bool:
         engage = self._machine.engage
