@@ -18,6 +18,8 @@ def claim(line: Line, most: int) -> list[Entry]:
         return []
     due = line.journal.receipts.due(line.clock.time(), most + len(line.claims))
     mine = line.claims.take((entry.seq for entry in due), most)
+    if not mine:
+        return []
     # Settled by another thread between the query and the claim: look again, now that it is ours.
     fresh = {entry.seq: entry for entry in line.journal.receipts.refresh(mine)}
     gone = mine - fresh.keys()

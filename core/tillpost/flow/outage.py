@@ -138,7 +138,7 @@ class Gate:
                     self._store(misconfigured(self.tenant, outcome, now, self._retry, self._random))
                 case _:
                     if self.tenant.failures or not reachable(self.tenant):
-                        files = bool(self._journal.files.open())
+                        files = bool(self._journal.files.open_states())
                         self._store(answered(self.tenant, now, files, self._retry, self._random))
 
     def _store(self, new: Tenant) -> None:

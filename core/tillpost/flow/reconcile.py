@@ -24,9 +24,10 @@ def reconcile(line: Line) -> bool:
     if line.fallback is None:
         return False
     moved = False
-    for entry in line.journal.files.open():
-        if entry.due > line.clock.time() or entry.state is FileState.WRITTEN:
+    for standing in line.journal.files.standing(FileState.UPLOADED, FileState.CONSUMED):
+        if standing.due > line.clock.time():
             continue
+        entry = line.journal.files.get(standing.name)
         if entry.state is FileState.UPLOADED:
             moved |= files_go(line) and _look(line, entry)
         elif not line.gate.open():

@@ -10,7 +10,7 @@ from itertools import groupby
 from tillpost.flow.line import Line
 from tillpost.flow.look import look
 from tillpost.flow.rewrite import rewrite
-from tillpost.journal import FileEntry, FileState
+from tillpost.journal import FileState, Standing
 
 _GROUP = 50
 """Contacts a round: their answers are one commit, and the other steps have their turn in between."""
@@ -20,23 +20,23 @@ def review(line: Line) -> bool:
     """A round of it; True when something moved and another round may follow at once."""
     if line.fallback is None or not line.gate.open():
         return False
-    files = [entry for entry in line.journal.files.open() if entry.state is FileState.WRITTEN and not entry.reviewed]
-    for entry in files:
-        if entry.file.kind == "contacts" and (keys := line.journal.looks.unlooked(entry.file.name, _GROUP)):
+    files = [standing for standing in line.journal.files.standing(FileState.WRITTEN) if not standing.reviewed]
+    for standing in files:
+        if standing.kind == "contacts" and (keys := line.journal.looks.unlooked(standing.name, _GROUP)):
             return look(line, keys, "lookup")
     good: list[str] = []
-    for _, batch in groupby(files, key=lambda entry: entry.sequence):
+    for _, batch in groupby(files, key=lambda standing: standing.sequence):
         together = list(batch)
-        outdated = [entry for entry in together if _outdated(line, entry)]
-        good += [entry.file.name for entry in together if entry not in outdated]
+        outdated = [standing for standing in together if _outdated(line, standing)]
+        good += [standing.name for standing in together if standing not in outdated]
         if outdated:
-            rewrite(line, outdated)
+            rewrite(line, [line.journal.files.get(standing.name) for standing in outdated])
             break
     line.journal.files.review(good) if good else None
     return bool(files)
 
 
-def _outdated(line: Line, entry: FileEntry) -> bool:
-    if entry.file.kind == "contacts":
-        return bool(line.journal.looks.outdated(entry.file.name))
-    return line.journal.files.misnaming(entry.file.name)
+def _outdated(line: Line, standing: Standing) -> bool:
+    if standing.kind == "contacts":
+        return bool(line.journal.looks.outdated(standing.name))
+    return line.journal.files.misnaming(standing.name)

@@ -10,7 +10,7 @@ from pathlib import Path
 from tillpost.errors import JournalDamaged, JournalFull, LawBroken, PluginError
 from tillpost.flow.line import Line
 from tillpost.flow.outage import FILE_MODE
-from tillpost.journal import Batch, Entry, Move, State
+from tillpost.journal import OPEN_FILES, Batch, Entry, Move, State
 from tillpost.model import Contact, Payload, SpoolBatch, Spooled
 
 CHUNK = 2000
@@ -140,7 +140,7 @@ def sweep(line: Line) -> list[Path]:
 
     The receipts of the first are still open in the journal and will be written again; the others are confirmed.
     """
-    needed = {entry.file.name for entry in line.journal.files.open()}
+    needed = {standing.name for standing in line.journal.files.standing(*OPEN_FILES)}
     strays = [path for path in line.journal.spool_folder.rglob("*") if path.is_file() and path.name not in needed]
     for path in strays:
         path.unlink(missing_ok=True)

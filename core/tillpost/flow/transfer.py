@@ -8,7 +8,7 @@ from __future__ import annotations
 from tillpost.flow.alert import alert
 from tillpost.flow.line import Line
 from tillpost.flow.policy import wait
-from tillpost.journal import FileEntry, FileState
+from tillpost.journal import OPEN_FILES, FileState, Standing
 from tillpost.model import Delivered, MaybeSent, Misconfigured, NotSent, Refused, Throttled
 
 
@@ -17,16 +17,22 @@ def transfer(line: Line) -> int:
     if line.transfer is None or line.fallback is None or not files_go(line):
         return 0
     sent = 0
-    for entry in line.journal.files.open():
+    # Engage ignores a receipt whose contact it does not know yet (Engage contract, file import): files of contacts
+    # of this batch or an earlier one must be confirmed first.
+    files = line.journal.files.standing(*OPEN_FILES)
+    contacts = (standing for standing in files if standing.kind == "contacts")
+    unconfirmed = next((standing.sequence for standing in contacts if not _imported(standing, line)), None)
+    for standing in files:
         now = line.clock.time()
-        if entry.state is not FileState.WRITTEN:
+        if standing.state is not FileState.WRITTEN:
             continue
-        if line.gate.open() and not entry.reviewed:
+        if line.gate.open() and not standing.reviewed:
             continue  # its contacts are looked up first; while the API is away nobody can
-        if entry.file.kind == "receipts" and _waits_for_contacts(entry, line):
+        if standing.kind == "receipts" and unconfirmed is not None and unconfirmed <= standing.sequence:
             continue
-        if entry.due > now:
+        if standing.due > now:
             break  # the file server has failed a moment ago: its next time is this file's
+        entry = line.journal.files.get(standing.name)
         outcome = line.hooks.transfer(entry.file)
         now = line.clock.time()
         match outcome:
@@ -55,19 +61,10 @@ def files_go(line: Line) -> bool:
     return line.gate.open() or (line.transfer is not None and line.transfer.when == "asap")
 
 
-def _waits_for_contacts(entry: FileEntry, line: Line) -> bool:
-    # Engage ignores a receipt whose contact it does not know yet (Engage contract, file import): files of
-    # contacts of this batch or an earlier one must be confirmed first. Read anew: this round may have moved them.
-    return any(
-        other.file.kind == "contacts" and other.sequence <= entry.sequence and not _imported(other, line)
-        for other in line.journal.files.open()
-    )
-
-
-def _imported(entry: FileEntry, line: Line) -> bool:
+def _imported(standing: Standing, line: Line) -> bool:
     """While the API is away nobody confirms a contacts file. Engage deletes a file once it is processed (Engage
     contract, file import); `check_every` after it was found gone, its contacts are taken to be there."""
     assert line.fallback is not None
-    if line.gate.open() or entry.state is not FileState.CONSUMED or entry.consumed_at is None:
+    if line.gate.open() or standing.state is not FileState.CONSUMED or standing.consumed_at is None:
         return False
-    return line.clock.time() - entry.consumed_at >= line.fallback.check_every.total_seconds()
+    return line.clock.time() - standing.consumed_at >= line.fallback.check_every.total_seconds()

@@ -80,7 +80,7 @@ class Worker:
                 self._source_quiet
                 and not len(self.line.claims)
                 and not self.line.journal.receipts.unsettled()
-                and not self.line.journal.files.open()
+                and not self.line.journal.files.open_states()
             )
         except (NotCommitted, JournalDamaged, DiskFailed):
             return False  # the threads meet the same, and say so
@@ -191,6 +191,6 @@ def attend(line: Line) -> None:
     review(line)
     transfer(line)
     reconcile(line)
-    states = [entry.state for entry in line.journal.files.open()]
+    states = line.journal.files.open_states()
     to_upload, to_confirm = FileState.WRITTEN in states, bool(states)
     line.gate.change(lambda tenant: outage.progressed(tenant, line.clock.time(), to_upload, to_confirm))

@@ -1,7 +1,7 @@
 """The durable memory, and the only SQL."""
 
 from tillpost.journal.acceptance import Accepted
-from tillpost.journal.files import Batch, FileEntry, FileState
+from tillpost.journal.files import OPEN_FILES, Batch, FileEntry, FileState, Standing
 from tillpost.journal.journal import Journal
 from tillpost.journal.locks import RunLock
 from tillpost.journal.looks import Look
@@ -13,6 +13,7 @@ from tillpost.journal.tenant import Tenant
 __all__ = [
     "MOVES",
     "OPEN",
+    "OPEN_FILES",
     "Accepted",
     "Batch",
     "Entry",
@@ -22,6 +23,7 @@ __all__ = [
     "Look",
     "Move",
     "RunLock",
+    "Standing",
     "State",
     "Tenant",
 ]

@@ -69,6 +69,22 @@ class FileEntry:
     """When a person was told that it stays where it is for too long; None while it goes its way."""
 
 
+@attrs.frozen(kw_only=True)
+class Standing:
+    """Where a file stands, without what is in it: of an outage of days there are thousands, looked at all the time."""
+
+    name: str
+    kind: str
+    sequence: int
+    state: FileState = attrs.field(converter=FileState)
+    due: float
+    reviewed: bool = attrs.field(converter=bool)
+    consumed_at: float | None
+
+
+OPEN_FILES = (FileState.WRITTEN, FileState.UPLOADED, FileState.CONSUMED)
+"""The states in which a file has still to be looked after."""
+
 _COLUMNS = (
     "name, kind, sha256, size, keys, path, sequence, rows, state, due, attempts, reason, reviewed,"
     " written_at, uploaded_at, consumed_at, confirmed_at, first_at, last_at, alerted_at"
@@ -210,6 +226,26 @@ class Files:
         """Files not yet confirmed, in the order in which they must be transferred."""
         return self._list("state <> 'confirmed'", ())
 
+    def get(self, name: str) -> FileEntry:
+        """By its name."""
+        return self._list("name = ?", (name,))[0]
+
+    def standing(self, *states: FileState) -> list[Standing]:
+        """The files in one of these states, in the order in which they must be transferred."""
+        marks = ", ".join("?" * len(states))
+        names = [field.name for field in attrs.fields(Standing)]
+        rows = self._store.read(
+            f"SELECT {', '.join(names)} FROM files WHERE state IN ({marks}) ORDER BY sequence, kind, position",  # noqa: S608
+            states,
+        )
+        return [Standing(**dict(zip(names, row, strict=True))) for row in rows]
+
+    def open_states(self) -> frozenset[FileState]:
+        """In which states there are files that are not confirmed yet; empty: nothing is left to do."""
+        exists = ", ".join(f"EXISTS (SELECT 1 FROM files WHERE state = '{state}')" for state in OPEN_FILES)  # noqa: S608
+        (found,) = self._store.read(f"SELECT {exists}")
+        return frozenset(state for state, there in zip(OPEN_FILES, found, strict=True) if there)
+
     def counts(self) -> dict[str, int]:
         """How many files stand in each state."""
         found = dict(self._store.read("SELECT state, count(*) FROM files GROUP BY state"))
@@ -252,7 +288,7 @@ def _times(connection: apsw.Connection, file: SpooledFile, seqs: Mapping[str, in
 
 def _seqs(connection: apsw.Connection, name: str, state: State | None = None) -> list[int]:
     """The receipts of a file, those in one state or all."""
-    rows = connection.execute("SELECT seq, state FROM receipts WHERE file = ? ORDER BY seq", (name,))
+    rows = connection.execute("SELECT seq, state FROM receipts WHERE file = ? AND file <> '' ORDER BY seq", (name,))
     return [seq for seq, stands in rows if state is None or stands == state]
 
 

@@ -98,6 +98,10 @@ UPGRADES = (
     ALTER TABLE receipts ADD COLUMN matched TEXT NOT NULL DEFAULT '';
     ALTER TABLE files ADD COLUMN reviewed INTEGER NOT NULL DEFAULT 0;
     """,
+    # 5: where files stand, without reading past the ids in them
+    """
+    CREATE INDEX files_standing ON files(state, sequence, kind, position, due, reviewed, consumed_at);
+    """,
 )
 
 

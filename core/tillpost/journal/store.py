@@ -11,7 +11,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -108,17 +108,19 @@ class Store:
 
     def _commit_group(self) -> None:
         jobs = [self._queue.popleft() for _ in range(min(GROUP, len(self._queue)))]
+        alone = len(jobs) == 1
         try:
             if self._broken:
                 self._reopen()
             self._writer.execute("BEGIN IMMEDIATE")
             for job in jobs:
                 try:
-                    with self._writer:  # a savepoint inside the transaction
+                    # A savepoint inside the transaction; it costs a copy of each page, so none where none is needed.
+                    with nullcontext() if alone else self._writer:
                         job.result = job.work(self._writer)
                 except Exception as error:
                     job.error = named(error, self.path) if isinstance(error, apsw.Error) else error
-                    if self._writer.in_transaction is False or isinstance(error, apsw.IOError):
+                    if alone or self._writer.in_transaction is False or isinstance(error, apsw.IOError):
                         raise
             last = self._writer.execute("SELECT max(seq) FROM events").get
             self._writer.execute("COMMIT")
@@ -126,7 +128,8 @@ class Store:
         except Exception as error:  # noqa: BLE001 - nothing of the group is on the disk: every job says so
             raised = self._undo(error)
             for job in jobs:
-                job.error = raised
+                if not (alone and job.error is error):  # what the only job raised is its own error
+                    job.error = raised
         finally:
             for job in jobs:
                 job.done = True

@@ -13,6 +13,7 @@ from tests.scenarios.simulator.engage import Engage
 from tests.scenarios.simulator.machine import FALLBACK, Machine
 from tests.scenarios.simulator.till import sale
 from tillpost.flow.limits import TransferPolicy
+from tillpost.flow.outage import ANSWERS
 from tillpost.flow.worker import attend
 from tillpost.journal import FileState, State
 from tillpost.model import Misconfigured, SpooledFile
@@ -110,6 +111,8 @@ def test_with_the_api_back_contacts_are_asked_for_as_always(machine: Machine) ->
     machine.clock.advance(CHECK)
     look(machine)
     machine.faults.api = "ok"
+    for _ in range(ANSWERS):
+        machine.line.gate.saw(machine.line.hooks.probe())
     machine.clock.advance(10 * CHECK)
     assert look(machine) == {"contacts": FileState.CONSUMED, "receipts": FileState.WRITTEN}
 
@@ -129,8 +132,9 @@ def test_the_time_to_confirm_begins_when_somebody_can_be_asked(machine: Machine)
     states = []
     for _ in range(2 * int(CONFIRM / CHECK)):
         machine.clock.advance(CHECK)
+        importing(machine)  # once more, by its contact's id
         attend(machine.line)
         (receipt,) = machine.line.journal.receipts.find({})
         states.append(receipt.state)
-    assert states[:10] == [State.TRANSFERRED] * 10
+    assert State.HELD not in states[:10]
     assert states[-1] is State.HELD

@@ -26,6 +26,8 @@ class SimulatedClient(Client):
         self._engage = engage
         self._faults = faults
         self.meanwhile: Callable[[], None] | None = None
+        self._unasked: dict[str, str] = {}
+        """Receipts that were taken, and their contacts, whose history has not been asked for since."""
 
     def close(self) -> None:
         """Nothing is open."""
@@ -95,6 +97,10 @@ class SimulatedClient(Client):
             self._engage.violations.append("a receipt by API that does not name its contact by contactId")
         if body["receiptNumber"] in self._engage.refusable:
             return _json(400, {"errorCode": "InvalidReceipt"})
+        receipt_id, contact_id = body["uniqueReceiptId"], body["contact"]["matchKey"]
+        if self._unasked.get(receipt_id) in self._engage.people:
+            self._engage.violations.append(f"the receipt {receipt_id} was sent again without asking the history")
+        self._unasked[receipt_id] = contact_id
         self._engage.enqueue(body)
         return _json(202, None)
 
@@ -103,6 +109,7 @@ class SimulatedClient(Client):
         if person is None:
             return _json(404, {"errorCode": "ContactNotFound"})
         if rest == ["transactions"]:
+            self._unasked = {known: of for known, of in self._unasked.items() if of != contact_id}
             start, count = int(query["offset"]), int(query["count"])
             shown = self._engage.saved.history(contact_id)[start : start + count]
             return _json(200, {"items": [{"externalId": receipt_id} for receipt_id in shown]})

@@ -150,6 +150,10 @@ class Engage:
             self.violations.append(f"{by}: the sale {sale[1]} of store {sale[0]} came as {known} and as {receipt_id}")
         return receipt_id
 
+    def ids(self) -> set[str]:
+        """The ids under which receipts came, whatever became of them."""
+        return set(self._ids_by_sale.values())
+
     def enqueue(self, body: Mapping[str, Any]) -> None:
         """Accepted by the API, imported later."""
         self.queue.append((self.take(body, "api"), str(body["contact"]["matchKey"])))

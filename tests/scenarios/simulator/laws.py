@@ -26,16 +26,23 @@ class Laws:
     def __init__(self, machine: Machine, day: Day) -> None:
         self._machine = machine
         self._day = day
+        self._ids_of_the_tills = {receipt_id for ids in day.ids for receipt_id in ids}
         self.acknowledged: set[str] = set()
         self._events = 0
         self._was: dict[int, State] = {}
         self._ids: Counter[str] = Counter()
         self._read: dict[str, tuple[str, int]] = {}
+        self._seen = 0
+        self._rows: list[tuple[Any, ...]] = []
+        self._files: list[tuple[Any, ...]] = []
 
     def check(self) -> None:
         """Raise Broken for the first law that does not hold."""
-        rows = self._machine.store.read("SELECT id, state, reason, route, file FROM receipts")
+        if self._machine.disk.changes != self._seen:
+            self._look()
+        rows = self._rows
         self._nothing_acknowledged_is_lost({row[0] for row in rows})
+        self._no_receipt_has_a_second_id()
         for receipt_id, state, reason, _, _ in rows:
             if state not in _STATES:
                 raise Broken(f"{receipt_id} is in the state {state!r}, which does not exist")
@@ -44,12 +51,24 @@ class Laws:
             if state == State.DELIVERED and not self._there(receipt_id):
                 raise Broken(f"{receipt_id} counts as delivered, and Engage does not have it")
         self._files_are_whole_and_hold_what_the_rows_say(rows)
-        self._every_move_is_drawn()
         self._far_side_is_clean()
+
+    def _look(self) -> None:
+        """Read the journal as it stands now."""
+        self._seen = self._machine.disk.changes
+        self._rows = self._machine.store.read("SELECT id, state, reason, route, file FROM receipts")
+        self._files = self._machine.store.read(
+            "SELECT name, state, sha256, path, keys, kind FROM files WHERE state <> 'confirmed'"
+        )
+        self._every_move_is_drawn()
 
     def _nothing_acknowledged_is_lost(self, known: set[str]) -> None:
         if lost := self.acknowledged - known:
             raise Broken(f"acknowledged and lost: {', '.join(sorted(lost))}")
+
+    def _no_receipt_has_a_second_id(self) -> None:
+        if made := self._machine.engage.ids() - self._ids_of_the_tills:
+            raise Broken(f"Engage was given an id no till made: {', '.join(sorted(made))}")
 
     def _there(self, receipt_id: str) -> bool:
         engage = self._machine.engage
@@ -58,9 +77,7 @@ class Laws:
     def _files_are_whole_and_hold_what_the_rows_say(self, rows: list[tuple[Any, ...]]) -> None:
         states: dict[str, str] = {}
         holder: dict[str, str] = {}
-        for name, state, sha256, path, keys, kind in self._machine.store.read(
-            "SELECT name, state, sha256, path, keys, kind FROM files WHERE state <> 'confirmed'"
-        ):
+        for name, state, sha256, path, keys, kind in self._files:
             states[name] = state
             if self._digest(path) != sha256:
                 raise Broken(f"the {state} file {name} is not on the disk as it was written")

@@ -79,6 +79,8 @@ class Disk:
 
     def __init__(self, folder: Path, faults: Faults) -> None:
         self.folder = folder
+        self.changes = 0
+        """How often the journal may have changed: laws read it again only then."""
         self._faults = faults
         folder.mkdir(parents=True)
         if not _templates:
@@ -89,6 +91,7 @@ class Disk:
     def open(self) -> Journal:
         """The journal, whose every commit is two boundaries: before it, and after it."""
         journal = Journal(self.folder)
+        self.changes += 1
         store: Any = journal.receipts._store
         write = store.write
 
@@ -96,6 +99,7 @@ class Disk:
             self._faults.cross("before a commit")
             if not self._faults.commit():
                 raise JournalFull("simulated: no room on the disk")
+            self.changes += 1
             result: _T = write(work)
             self._faults.cross("after a commit")
             return result

@@ -24,7 +24,7 @@ from tillpost.flow.accept import accept
 from tillpost.flow.deliver import claim, deliver
 from tillpost.flow.limits import TransferPolicy
 from tillpost.flow.worker import attend
-from tillpost.journal import State
+from tillpost.journal import OPEN_FILES, State
 
 BOUND = 3 * 86400.0
 """Seconds in which everything must have settled once the faults are over; the longest wait of the flow is the six
@@ -221,7 +221,7 @@ class Run:
         journal = self.machine.line.journal
         return not (
             journal.receipts.unsettled()
-            or journal.files.open()
+            or journal.files.open_states()
             or self.machine.engage.queue
             or self.machine.line.gate.tenant.state != "online"
         )
@@ -232,7 +232,7 @@ class Run:
         now, tenant = machine.clock.time(), machine.line.gate.tenant
         far = now - machine.clock.monotonic()
         moments = [machine.engage.next_receipts + far, machine.imports.next_import + far, now + 300.0]
-        moments += [entry.due for entry in machine.line.journal.files.open()]
+        moments += [standing.due for standing in machine.line.journal.files.standing(*OPEN_FILES)]
         if machine.line.gate.open():
             moments.append(machine.line.journal.receipts.next_due() or now)
         else:

@@ -1,0 +1,140 @@
+"""The laws of the simulator have teeth: faults planted in the real code are found, each for what it is."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pytest
+
+import tillpost.flow.deliver
+import tillpost.flow.worker
+from tests.scenarios.simulator.run import Failure, run, state_folder
+from tillpost.flow.line import Claims, Line
+from tillpost.flow.transfer import transfer
+from tillpost.journal import Entry, FileEntry, FileState, Move, Standing, State
+from tillpost.journal.acceptance import accept_records
+from tillpost.journal.files import Files
+from tillpost.journal.receipts import Receipts
+from tillpost.journal.store import _Job
+from tillpost.model import Identifier, Payload, Receipt
+from tillpost_engage.payload import Mapping
+
+MOST = 500
+Plant = Callable[[pytest.MonkeyPatch], object]
+
+
+def acknowledged_before_the_commit(patch: pytest.MonkeyPatch) -> None:
+    """Accept leaves its rows to the next commit, whosever that is."""
+
+    def accept(self: Receipts, parsed: Any, document: Any, anonymous: Any, now: float, counts: Any) -> None:
+        work = lambda connection: accept_records(connection, parsed, document, anonymous, now)  # noqa: E731
+        self._store._queue.append(_Job(work))
+
+    patch.setattr(Receipts, "accept", accept)
+
+
+def deleted_before_the_journal_knows(patch: pytest.MonkeyPatch) -> None:
+    """A confirmed file is removed first, and then the journal is told."""
+    move = Files.move
+
+    def early(self: Files, entry: FileEntry, state: FileState, *given: Any, **named: Any) -> None:
+        if state is FileState.CONFIRMED:
+            entry.file.path.unlink(missing_ok=True)
+        move(self, entry, state, *given, **named)
+
+    patch.setattr(Files, "move", early)
+
+
+def a_new_id_on_retry(patch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """The second time a receipt is mapped, it gets another uniqueReceiptId."""
+    map_receipt, seen = Mapping.map_receipt, Counter[str]()
+
+    def mapped(self: Mapping, receipt: Receipt, match: Identifier) -> Payload:
+        payload = map_receipt(self, receipt, match)
+        seen[receipt.id] += 1
+        if seen[receipt.id] > 1:
+            payload.fields["uniqueReceiptId"] += f"-{seen[receipt.id]}"  # type: ignore[index]
+        return payload
+
+    patch.setattr(Mapping, "map_receipt", mapped)
+    return seen.clear
+
+
+def no_intent_in_the_journal(patch: pytest.MonkeyPatch) -> None:
+    """The journal is not told that a receipt is about to be sent."""
+    patch.setattr(Receipts, "intend", lambda self, seq, now: None)
+
+
+def repeated_without_asking(patch: pytest.MonkeyPatch) -> None:
+    """An uncertain receipt is sent again as if it had not arrived."""
+
+    def not_asked(line: Line, entry: Entry) -> Move:
+        return Move(state=State.WAITING, due=line.clock.time(), attempts=entry.attempts, reason="sent again")
+
+    patch.setattr(tillpost.flow.deliver, "_ask", not_asked)
+
+
+def receipts_before_their_contacts(patch: pytest.MonkeyPatch) -> None:
+    """A contacts file that is up counts as imported."""
+    standing = Files.standing
+
+    def hasty(self: Files, *states: FileState) -> list[Standing]:
+        files = standing(self, *states)
+        return [each for each in files if each.kind == "receipts" or each.state is FileState.WRITTEN]
+
+    def hastily(line: Line) -> int:
+        with pytest.MonkeyPatch.context() as inner:
+            inner.setattr(Files, "standing", hasty)
+            return transfer(line)
+
+    patch.setattr(tillpost.flow.worker, "transfer", hastily)
+
+
+def two_hands_on_one_receipt(patch: pytest.MonkeyPatch) -> None:
+    """A claim keeps nobody else from the receipt."""
+    patch.setattr(Claims, "take", lambda self, seqs, most: set(list(seqs)[:most]))
+
+
+def moved_without_the_table(patch: pytest.MonkeyPatch) -> None:
+    """A file is sent again, and the receipts in it that are settled start anew."""
+    resend = Files.resend
+
+    def anew(self: Files, name: str, now: float) -> None:
+        resend(self, name, now)
+        self._store.write(
+            lambda connection: (
+                connection.execute("UPDATE receipts SET state = 'accepted', due = 0 WHERE file = ?", (name,)) and None
+            )
+        )
+
+    patch.setattr(Files, "resend", anew)
+
+
+PLANTED: Iterable[tuple[Plant, str, str]] = (
+    (acknowledged_before_the_commit, "safety", "acknowledged and lost"),
+    (deleted_before_the_journal_knows, "safety", "is not on the disk as it was written"),
+    (a_new_id_on_retry, "safety", "Engage was given an id no till made"),
+    (no_intent_in_the_journal, "safety", "sent again without asking the history"),
+    (repeated_without_asking, "safety", "sent again without asking the history"),
+    (receipts_before_their_contacts, "safety", "came before its contact"),
+    (two_hands_on_one_receipt, "safety", "sent again without asking the history"),
+    (moved_without_the_table, "safety", "which docs/states.md does not draw|and no open file has it"),
+)
+
+
+@pytest.mark.parametrize(("plant", "mode", "law"), PLANTED, ids=[plant.__name__ for plant, _, _ in PLANTED])
+def test_a_planted_bug_is_caught_and_named(plant: Plant, mode: str, law: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    forget = plant(monkeypatch)
+    failure: Failure | None = None
+    with state_folder() as folder:
+        for seed in range(MOST):
+            if callable(forget):
+                forget()
+            failure = run(seed, mode, folder)
+            if failure is not None:
+                break
+    assert failure is not None, f"{MOST} seeds without a violation"
+    print(f"{plant.__name__}: seed {failure.seed} of at most {MOST}, {failure.message}")
+    assert any(part in failure.message for part in law.split("|")), str(failure)
