@@ -79,7 +79,8 @@ def table_of(settings: type, pairs: tuple[str, ...]) -> dict[str, Any]:
     """`key=value` words as the table a configuration would have.
 
     A value is TOML; what is none is taken for text, and so is everything for a key that is text, so that
-    `store=0042` needs no quotes. A key with a dot sets a key of a table in it. Raises UsageError for a word without `=`.
+    `store=0042` needs no quotes. A key with a dot sets a key of a table in it. Raises UsageError for a word
+    without `=`.
     """
     kinds = get_type_hints(settings)
     text = {field.alias or field.name for field in attrs.fields(settings) if kinds[field.name] in (str, str | None)}

@@ -6,13 +6,16 @@ They run under pytest (`pip install 'tillpost[testing]'`), which is imported whe
 from tillpost.testing.adapter import AdapterSuite
 from tillpost.testing.canonical import Sale, SaleLine, canonical
 from tillpost.testing.fallback import FallbackSuite
-from tillpost.testing.resolver import ResolverSuite
+from tillpost.testing.far import Far
+from tillpost.testing.resolver import MemorySuite, ResolverSuite
 from tillpost.testing.transfer import TransferSuite
 from tillpost.testing.transport import TransportSuite
 
 __all__ = [
     "AdapterSuite",
     "FallbackSuite",
+    "Far",
+    "MemorySuite",
     "ResolverSuite",
     "Sale",
     "SaleLine",
