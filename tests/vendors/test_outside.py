@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import attrs
 import pytest
+
+from tests.vendors.guide import commands
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "docs" / "vendors" / "example"
@@ -59,6 +62,22 @@ def outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outside]:
     made.install(f"{wheel}[testing]")
     yield made
     shutil.rmtree(folder / "venv")
+
+
+def test_the_guide_leads_from_nothing_to_a_report(outside: Outside) -> None:
+    for command in commands()[1:]:
+        first_test = command == "tillpost adapter test square"
+        told = outside.run(*shlex.split(command), expect=1 if first_test else 0)
+        if first_test:
+            assert "promise `sale`: to do: write samples/sale.*" in told
+            assert "0 kept" not in told  # an empty file is no receipt for it either
+            shutil.copytree(
+                EXAMPLE / "tillpost_square", outside.folder / "tillpost-square" / "tillpost_square", dirs_exist_ok=True
+            )
+    assert "27 kept, 0 broken, 4 waived" in told
+    assert "customer, linked returns" in (outside.folder / "report.md").read_text(encoding="utf-8")
+    outside.run("pip", "uninstall", "-q", "-y", "tillpost-square")
+    shutil.rmtree(outside.folder / "tillpost-square")
 
 
 def test_the_example_keeps_its_promises_as_an_outside_package(outside: Outside) -> None:
