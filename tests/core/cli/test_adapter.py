@@ -172,7 +172,7 @@ class TestBad(SmallTillPromises):
 
 
 def test_test_names_a_broken_promise_and_a_waiver_that_cannot_stand(tmp_path: Path) -> None:
-    (tmp_path / "promises.py").write_text(f"import sys\nsys.path.insert(0, {str(Path.cwd())!r})\n{BAD}")
+    (tmp_path / "promises.py").write_text(f"import sys\nsys.path.insert(0, {str(Path(__file__).parents[3])!r})\n{BAD}")
     done = tillpost(tmp_path, "adapter", "test", "promises.py", "--report", "r.md")
     assert done.returncode == 1, done.stdout + done.stderr
     for said in (

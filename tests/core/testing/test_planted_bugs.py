@@ -26,6 +26,17 @@ class TestSmallTill(SmallTillPromises):
     """The sound adapter keeps every promise, without a waiver."""
 
 
+class TestOneADocument(SmallTillPromises):
+    """As for a format whose documents hold one receipt: no sample `day` is asked for."""
+
+    numbers = ("1001",)
+
+    def sample(self, promise: str) -> bytes | None:
+        if promise == "bad_amount":
+            return (super().sample("sale") or b"").replace(b'"price": "50', b'"price": "abc')
+        return None if promise == "day" else super().sample(promise)
+
+
 @pytest.mark.parametrize("bug", BUGS)
 def test_a_planted_bug_breaks_the_promise_named_for_it(bug: str, tmp_path: Path) -> None:
     found = broken_promises(type("Mutated", (SmallTillPromises,), {"plugin": plugin(bug)}), tmp_path)
