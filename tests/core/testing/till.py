@@ -32,7 +32,7 @@ from tillpost.model import (
     spread,
 )
 from tillpost.testing import AdapterSuite, canonical
-from tillpost.testing.adapter import clock_changes
+from tillpost.testing.reading import clock_changes
 
 BUGS = {
     "sign of returns": "return",
