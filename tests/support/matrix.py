@@ -26,6 +26,8 @@ vendor's own adapter shows its line by `tillpost plugins --json` and its promise
 - *day totals*: the till's own sums of a day, against which the day can be checked.
 - *linked returns*: a returned line names the receipt it was bought on.
 - *discounts*, *taxes*, *tenders*: told apart, not in the sums alone.
+
+Which field becomes which: [mapping.md](mapping.md).
 """
 
 
