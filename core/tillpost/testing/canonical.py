@@ -127,7 +127,7 @@ _SALES = {
         tenders=_paid(card="125.00"),
     ),
     "foreign_currency": Sale(
-        words="One A-1 at 9.00 in the suite's foreign currency; 9.00 by card in that currency.",
+        words="One A-1 at 9.00 in a foreign currency; 9.00 by card in that currency.",
         lines=(_line("A-1", 1, "9.00"),),
         tenders=_paid(card="9.00"),
     ),

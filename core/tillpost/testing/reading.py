@@ -90,17 +90,24 @@ class AdapterReading(Suite):
         said = canonical[promise].words
         if promise == "bad_amount" and len(self.numbers) == 1:
             said = "As `sale`, but an amount is `abc`."
+        currency = self._foreign if promise == "foreign_currency" else self.currency
         known = f" The customer's number is {self.customer}." if canonical[promise].customer else ""
         till = f", till {self.till}" if self.till else ""
-        return f"{said}{when} Store {self.store}{till}, number {number}, {self.currency}.{known}"
+        return f"{said}{when} Store {self.store}{till}, number {number}, {currency}.{known}"
 
     def _to_do(self, promise: str, what: str) -> NoReturn:
-        broken(promise, f"to do: {what}", f'or waive it: waivers = {{"{promise}": "why the till has no such thing"}}')
+        waive = f'or waive it: waivers = {{"{promise}": "why the till has no such thing"}}'
+        broken(promise, f"to do: {what}", *([] if promise in self.never_waived else [waive]))
 
     @property
     def _several(self) -> str:
         """The sample with as many receipts as a document can have."""
         return "day" if len(self.numbers) > 1 else "sale"
+
+    @property
+    def _foreign(self) -> str:
+        """A currency that is not the till's own."""
+        return "USD" if self.currency == "EUR" else "EUR"
 
     def _hooks(self, promise: str, recipe: str = DEFAULT_RECIPE) -> Hooked:
         return self.hooks({"adapter": self.settings_for(promise)}, recipe=recipe)

@@ -89,7 +89,7 @@ class SalePromises(AdapterReading):
 
     def test_foreign_currency(self) -> None:
         """A receipt's currency is the one the customer paid in."""
-        self._sold("foreign_currency", currency="USD" if self.currency == "EUR" else "EUR")
+        self._sold("foreign_currency", currency=self._foreign)
 
     def test_no_customer(self) -> None:
         """A receipt nobody is known to have bought has no customer, and is a receipt."""
