@@ -25,4 +25,10 @@ class PoslogAdapter:
         return parse(document, self.settings, self.context.receipt_id)
 
 
-plugin = simple("ARTS/NRF POSLog 2.x and 6.x (XML)", "adapter", Settings, PoslogAdapter)
+plugin = simple(
+    "ARTS/NRF POSLog 2.x and 6.x (XML)",
+    "adapter",
+    Settings,
+    PoslogAdapter,
+    capabilities=("customer", "discounts", "taxes", "tenders"),
+)

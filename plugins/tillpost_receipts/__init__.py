@@ -26,5 +26,9 @@ class ReceiptsAdapter:
 
 
 plugin = simple(
-    "Receipts in Tillpost's own JSON form, one a line or an array of them", "adapter", Settings, ReceiptsAdapter
+    "Receipts in Tillpost's own JSON form, one a line or an array of them",
+    "adapter",
+    Settings,
+    ReceiptsAdapter,
+    capabilities=("customer", "linked returns", "discounts", "taxes", "tenders"),
 )

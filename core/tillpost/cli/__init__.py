@@ -25,6 +25,7 @@ COMMANDS = {
     "contacts": "list contacts, and say who is who when keys disagree",
     "spool": "list, show or resend the files of outages",
     "plugins": "list installed plugins",
+    "adapter": "try an adapter on a file, test its promises, begin a new one",
     "sandbox": "an Engage to try things on",
     "demo": "a day of receipts through an outage, with proof",
 }

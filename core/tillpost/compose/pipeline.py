@@ -18,7 +18,7 @@ from tillpost.compose.toml_lines import KeyPath, key_text
 from tillpost.errors import ConfigurationError, Finding
 from tillpost.flow.hooked import Caller, Hooked
 from tillpost.hookspecs import Hooks
-from tillpost.plugin import Budget, Context, Secret, Use
+from tillpost.plugin import Budget, Context, Plugin, Secret, Use
 
 HOOKS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "source": (("collect_documents",), ()),
@@ -69,14 +69,15 @@ def compose(
     for name in dict.fromkeys(use.plugin for use in pipeline.slots):
         uses = [use for use in pipeline.slots if use.plugin == name]
         try:
-            objects = _build(name, uses, context)
+            given = [Use(use.slot, use.settings) for use in uses]
+            objects = build(name, load_plugin(name), given, context)
         except ConfigurationError as err:
             findings += [_placed(finding, config, pipeline, uses) for finding in err.findings]
             continue
         built.update({use.path: each for use, each in zip(uses, objects, strict=True)})
     if findings:
         raise ConfigurationError(*findings)
-    callers = _register(config, pipeline, [(use, built[use.path]) for use in pipeline.slots])
+    callers = register(config, pipeline, [(use, built[use.path]) for use in pipeline.slots])
     return Pipeline(pipeline, Hooked(callers, frozenset(use.slot for use in pipeline.slots)))
 
 
@@ -85,7 +86,7 @@ def rehearse(config: Config) -> list[Finding]:
     findings: list[Finding] = []
     for pipeline in config.pipelines:
         try:
-            compose(config, pipeline, clock=SystemClock(), random=random.Random(), budget=_unlimited)  # noqa: S311 - jitter
+            compose(config, pipeline, clock=SystemClock(), random=random.Random(), budget=unlimited)  # noqa: S311 - jitter
         except ConfigurationError as err:
             findings += err.findings
         if trouble := _unwritable(pipeline.state):
@@ -105,13 +106,15 @@ class _Unlimited:
         """No wait."""
 
 
-def _unlimited(_: Secret, __: float) -> Budget:
+def unlimited(_: Secret, __: float) -> Budget:
+    """A budget for what sends nothing."""
     return _Unlimited()
 
 
-def _build(name: str, uses: list[SlotConfig], context: Context) -> list[object]:
+def build(name: str, plugin: Plugin, uses: list[Use], context: Context) -> list[object]:
+    """The objects of a plugin, one for each use. Raises ConfigurationError, also for what is the plugin's fault."""
     try:
-        objects = list(load_plugin(name).build([Use(use.slot, use.settings) for use in uses], context))
+        objects = list(plugin.build(uses, context))
     except ConfigurationError:
         raise
     except Exception as err:
@@ -123,7 +126,7 @@ def _build(name: str, uses: list[SlotConfig], context: Context) -> list[object]:
     return objects
 
 
-def _register(
+def register(
     config: Config, pipeline: PipelineConfig, built: list[tuple[SlotConfig, object]]
 ) -> dict[str, list[tuple[str, Caller]]]:
     """Hook → who is asked, in order; raises ConfigurationError for what no contract knows."""

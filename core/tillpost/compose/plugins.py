@@ -11,7 +11,7 @@ import attrs
 
 from tillpost.compose.values import nearest
 from tillpost.errors import ConfigurationError, Finding
-from tillpost.plugin import SLOTS, Plugin
+from tillpost.plugin import CAPABILITIES, SLOTS, Plugin
 
 GROUP = "tillpost.plugins"
 
@@ -25,6 +25,8 @@ class PluginInfo:
     version: str
     summary: str = ""
     slots: tuple[str, ...] = ()
+    capabilities: tuple[str, ...] = ()
+    """Of an adapter: what its format tells, in the order of tillpost.plugin.CAPABILITIES."""
     error: str = ""
 
 
@@ -57,7 +59,8 @@ def known_plugins() -> list[PluginInfo]:
             infos.append(attrs.evolve(info, error=err.findings[0].message))
         else:
             slots = tuple(slot for slot in SLOTS if slot in plugin.slots)
-            infos.append(attrs.evolve(info, summary=plugin.summary, slots=slots))
+            gives = tuple(each for each in CAPABILITIES if each in plugin.capabilities)
+            infos.append(attrs.evolve(info, summary=plugin.summary, slots=slots, capabilities=gives))
     return infos
 
 

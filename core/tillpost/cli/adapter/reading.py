@@ -1,0 +1,131 @@
+"""What an adapter finds in a document, gathered for people: rows, reasons and sums. Pure but for the reading."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from decimal import Decimal
+from itertools import zip_longest
+from typing import Any
+
+import attrs
+
+from tillpost.errors import DocumentError, TillpostError
+from tillpost.model import Broken, Found, NoReceipt, Parsed, Receipt
+from tillpost.model.receipt_json import content_digest, difference, dumps
+
+Key = tuple[str, ...]
+
+
+@attrs.define
+class Reading:
+    """What was found so far."""
+
+    receipts: list[dict[str, Any]] = attrs.field(factory=list)
+    skipped: Counter[str] = attrs.field(factory=Counter)
+    broken: list[dict[str, str]] = attrs.field(factory=list)
+    refused: str = ""
+    """Why the document could not be read to its end."""
+    _totals: dict[Key, list[Decimal]] = attrs.field(factory=lambda: defaultdict(lambda: [Decimal(0)] * 3))
+    _tenders: dict[Key, Decimal] = attrs.field(factory=lambda: defaultdict(Decimal))
+    _digests: dict[str, str] = attrs.field(factory=dict)
+
+    def take(self, records: Iterable[Parsed], use: Callable[[Receipt], None]) -> None:
+        """Read to the end. `use` may raise LawBroken for a receipt the far side cannot be told."""
+        try:
+            for record in records:
+                self._one(record, use)
+        except DocumentError as error:
+            self.refused = str(error)
+
+    def _one(self, record: Parsed, use: Callable[[Receipt], None]) -> None:
+        if isinstance(record, NoReceipt):
+            self.skipped[record.reason] += 1
+        elif isinstance(record, Broken):
+            self._hold(record.place, record.number, record.reason)
+        else:
+            receipt = record.receipt
+            digest = content_digest(receipt)
+            known = self._digests.setdefault(receipt.id, digest)
+            if known != digest:
+                self._hold(receipt.raw.place, receipt.number, f"the id {receipt.id} is taken by other content")
+                return
+            try:
+                use(receipt)
+            except TillpostError as error:
+                self._hold(receipt.raw.place, receipt.number, f"cannot be mapped: {error}")
+            self.receipts.append(_row(receipt))
+            self._sum(receipt)
+
+    def _hold(self, place: str, number: str, reason: str) -> None:
+        self.broken.append({"place": place, "number": number, "reason": reason})
+
+    def _sum(self, receipt: Receipt) -> None:
+        of = (receipt.store, receipt.business_date.isoformat(), receipt.currency)
+        tax = sum((line.tax_amount for line in receipt.lines), Decimal(0))
+        self._totals[of] = [a + b for a, b in zip(self._totals[of], (Decimal(1), receipt.total, tax), strict=True)]
+        for tender in receipt.tenders:
+            self._tenders[(*of, tender.type)] += tender.amount
+
+    def totals(self) -> list[dict[str, Any]]:
+        """Receipts, total and tax, for each store and business date."""
+        return [
+            {"store": store, "day": day, "currency": currency, "receipts": int(count), "total": total, "tax": tax}
+            for (store, day, currency), (count, total, tax) in sorted(self._totals.items())
+        ]
+
+    def tenders(self) -> list[dict[str, Any]]:
+        """What was paid by each means, for each store and business date."""
+        return [
+            {"store": store, "day": day, "currency": currency, "tender": kind, "amount": amount}
+            for (store, day, currency, kind), amount in sorted(self._tenders.items())
+        ]
+
+
+def _row(receipt: Receipt) -> dict[str, Any]:
+    """One receipt without personal data."""
+    known = receipt.customer.identifiers if receipt.customer else ()
+    return {
+        "id": receipt.id,
+        "number": receipt.number,
+        "store": receipt.store,
+        "till": receipt.till,
+        "created": receipt.created.isoformat(),
+        "total": receipt.total,
+        "currency": receipt.currency,
+        "lines": len(receipt.lines),
+        "tenders": " ".join(f"{tender.type}:{tender.amount}" for tender in receipt.tenders),
+        "customer": " ".join(identifier.kind for identifier in known),
+        "flags": " ".join(receipt.flags),
+        "place": receipt.raw.place,
+    }
+
+
+def differences(one: Iterator[Parsed], other: Iterator[Parsed]) -> Iterator[dict[str, Any]]:
+    """Record by record what two readings of one document differ in."""
+    for number, (a, b) in enumerate(zip_longest(_told(one), _told(other)), start=1):
+        if isinstance(a, Found) and isinstance(b, Found):
+            changes = difference(dumps(a.receipt), dumps(b.receipt))
+        else:
+            changes = [] if _word(a) == _word(b) else [f"{_word(a)} → {_word(b)}"]
+        if changes:
+            named = next((each for each in (a, b) if isinstance(each, Found)), None)
+            label = named.receipt.number if named else getattr(a or b, "number", "")
+            yield {"record": number, "number": label, "changes": changes}
+
+
+def _told(records: Iterator[Parsed]) -> Iterator[Parsed | DocumentError]:
+    try:
+        yield from records
+    except DocumentError as error:
+        yield error
+
+
+def _word(record: Parsed | DocumentError | None) -> str:
+    if isinstance(record, Found):
+        return "receipt"
+    if isinstance(record, NoReceipt):
+        return f"no receipt: {record.reason}"
+    if isinstance(record, Broken):
+        return f"broken: {record.reason}"
+    return "nothing" if record is None else f"refused: {record}"

@@ -1,0 +1,166 @@
+"""`tillpost adapter try NAME FILE`: what the adapter makes of the file. Writes nothing."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tillpost.cli.adapter.reading import Reading, differences
+from tillpost.cli.opened import as_json, one, plain, say, table
+from tillpost.compose.alone import alone, table_of
+from tillpost.compose.config import PipelineConfig, load
+from tillpost.compose.plugins import load_plugin
+from tillpost.errors import UsageError
+from tillpost.model import DEFAULT_RECIPE, Document, Identifier, Receipt
+
+COLUMNS = ["number", "store", "till", "created", "total", "currency", "lines", "tenders", "customer", "flags"]
+NOBODY = Identifier("contactId", "00000000-0000-0000-0000-000000000000")
+"""Stands for the contactId that `resolve` would find."""
+
+
+@click.command("try")
+@click.argument("name")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--set", "pairs", multiple=True, metavar="KEY=VALUE", help="A setting of the adapter; may be repeated.")
+@click.option("--pipeline", "-p", default=None, help="Begin with the settings of this pipeline of the configuration.")
+@click.option("--body", is_flag=True, help="Show each receipt as the body that is sent.")
+@click.option("--map", "mapping", default="engage", show_default=True, help="The plugin that makes the body.")
+@click.option("--diff", "other", multiple=True, metavar="KEY=VALUE", help="Show what this setting would change.")
+@as_json
+@click.pass_obj
+def command(
+    config: Any,
+    name: str,
+    file: Path,
+    pairs: tuple[str, ...],
+    pipeline: str | None,
+    body: bool,
+    mapping: str,
+    other: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Show what an adapter makes of a file: receipts, what is left out and why, what is broken, and the sums.
+
+    Needs no configuration and writes nothing. Exit code 1 when something is broken.
+
+    \b
+    Examples:
+      tillpost adapter try poslog POSLog.xml --set timezone=Europe/Stockholm --set loyalty=externalId
+      tillpost adapter try receipts day.jsonl --body
+      tillpost adapter try poslog POSLog.xml --pipeline stores --diff sku=POSItemID
+    """
+    settings = load_plugin(name).slots.get("adapter")
+    if settings is None:
+        raise UsageError(f"plugin {name} is no adapter; `tillpost plugins` shows which are")
+    of = one(load(config, plugins=False), pipeline) if pipeline else None
+    document = Document.from_path(file)
+    base = _table(of, "adapter", name)
+    hooks = _adapter(name, base | table_of(settings, pairs), of)
+    if other:
+        changed = _adapter(name, base | table_of(settings, pairs + other), of)
+        _show_differences(
+            list(differences(hooks.parse_receipts(document), changed.parse_receipts(document))), other, as_json
+        )
+        return
+    mapped = alone(mapping, load_plugin(mapping), {"map": _table(of, "map", mapping)}, folder=Path.cwd())
+    bodies: list[Any] = []
+
+    def use(receipt: Receipt) -> None:
+        payload = mapped.map_receipt(receipt, NOBODY)
+        if body:
+            bodies.append(payload.fields)
+
+    reading = Reading()
+    reading.take(hooks.parse_receipts(document), use)
+    (_say_json if as_json else _show)(file, reading, bodies)
+    sys.exit(1 if reading.broken or reading.refused else 0)
+
+
+def _table(pipeline: PipelineConfig | None, slot: str, plugin: str) -> dict[str, Any]:
+    uses = pipeline.slots if pipeline else ()
+    return next((dict(use.table) for use in uses if (use.slot, use.plugin) == (slot, plugin)), {})
+
+
+def _adapter(name: str, given: dict[str, Any], pipeline: PipelineConfig | None) -> Any:
+    recipe = pipeline.recipe if pipeline else DEFAULT_RECIPE
+    return alone(name, load_plugin(name), {"adapter": given}, folder=Path.cwd(), recipe=recipe)
+
+
+def _say_json(file: Path, reading: Reading, bodies: list[Any]) -> None:
+    answer = {
+        "document": file.name,
+        "receipts": reading.receipts,
+        "skipped": dict(reading.skipped),
+        "broken": reading.broken,
+        "refused": reading.refused,
+        "totals": reading.totals(),
+        "tenders": reading.tenders(),
+    }
+    if not bodies:
+        say(answer)
+    else:
+        click.echo(_numbers({**answer, "bodies": bodies}, indent=None))
+
+
+def _show(file: Path, reading: Reading, bodies: list[Any]) -> None:
+    say_count = f"{len(reading.receipts)} receipts, {reading.skipped.total()} no receipts, {len(reading.broken)} broken"
+    click.echo(f"{plain(file.name)}: {say_count}")
+    _section("", reading.receipts, lambda rows: table(rows, COLUMNS))
+    for fields in bodies:
+        click.echo(_numbers(fields, indent=2))
+    _section(
+        "Not sent", list(reading.skipped.items()), lambda rows: click.echo("\n".join(_times(*row) for row in rows))
+    )
+    _section("Broken", reading.broken, lambda rows: click.echo("\n".join(map(_held, rows))))
+    if reading.refused:
+        click.echo(f"\nNot read to its end: {plain(reading.refused)}")
+    _section("Sums", reading.totals(), lambda rows: table(rows, list(rows[0])))
+    _section("Tenders", reading.tenders(), lambda rows: table(rows, list(rows[0])))
+
+
+def _section(title: str, rows: list[Any], show: Callable[[list[Any]], object]) -> None:
+    if rows:
+        click.echo(f"\n{title}" if title else "")
+        show(rows)
+
+
+def _times(reason: str, count: int) -> str:
+    return f"  {count} times: {plain(reason)}"
+
+
+def _held(row: dict[str, str]) -> str:
+    number = f"number {row['number']}: " if row["number"] else ""
+    where = "" if row["reason"].startswith(row["place"]) else f"{row['place']}: "
+    return f"  {plain(number)}{plain(where)}{plain(row['reason'])}"
+
+
+def _show_differences(found: list[dict[str, Any]], other: tuple[str, ...], as_json: bool) -> None:
+    for each in found:
+        if as_json:
+            say(each)
+            continue
+        click.echo(f"record {each['record']}" + (f", number {plain(each['number'])}" if each["number"] else ""))
+        for change in each["changes"]:
+            click.echo(f"  {plain(change)}")
+    if not as_json:
+        click.echo(f"{len(found)} records differ with {', '.join(other)}")
+
+
+_MARK = "\ue000"  # of the private use area: around a decimal, until the JSON is text
+
+
+def _numbers(value: Any, indent: int | None) -> str:
+    """JSON with decimals as numbers of as many digits as they have, which `json` has no way to write."""
+
+    def plain_value(each: Any) -> Any:
+        return f"{_MARK}{each}{_MARK}" if isinstance(each, Decimal) else dict(each)
+
+    text = json.dumps(value, ensure_ascii=False, default=plain_value, indent=indent)
+    return re.sub(f'"{_MARK}(-?[0-9.E+-]+){_MARK}"', r"\1", text)

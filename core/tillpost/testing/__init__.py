@@ -1,0 +1,25 @@
+"""The promise suites a vendor subclasses: what an adapter, resolver, transport, fallback or transfer must keep.
+
+They run under pytest (`pip install 'tillpost[testing]'`), which is imported when a promise is tried and not before.
+"""
+
+from tillpost.testing.adapter import AdapterSuite
+from tillpost.testing.canonical import Sale, SaleLine, canonical
+from tillpost.testing.fallback import FallbackSuite
+from tillpost.testing.far import Far
+from tillpost.testing.resolver import MemorySuite, ResolverSuite
+from tillpost.testing.transfer import TransferSuite
+from tillpost.testing.transport import TransportSuite
+
+__all__ = [
+    "AdapterSuite",
+    "FallbackSuite",
+    "Far",
+    "MemorySuite",
+    "ResolverSuite",
+    "Sale",
+    "SaleLine",
+    "TransferSuite",
+    "TransportSuite",
+    "canonical",
+]

@@ -1,0 +1,261 @@
+"""The suites of the other hooks see what they are for: small plugins, each with one fault, on a far side in memory."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+from tillpost import Plugin, hookimpl, simple
+from tillpost.model import (
+    Contact,
+    Delivered,
+    Gone,
+    Identified,
+    Identifier,
+    NotSent,
+    Outcome,
+    Payload,
+    Receipt,
+    SpoolBatch,
+    Spooled,
+    SpooledFile,
+)
+from tillpost.testing import FallbackSuite, Far, ResolverSuite, TransferSuite, TransportSuite
+from tillpost.testing.suite import Suite
+
+
+def failure(suite: Suite, promise: str, folder: Path) -> str:
+    """What a suite says of a promise; "" when it is kept."""
+    try:
+        getattr(suite, f"test_{promise}")(folder)
+    except pytest.fail.Exception as failed:
+        return str(failed)
+    return ""
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """Nothing to set."""
+
+
+def one(slot: str, made: object) -> Plugin:
+    return simple("small", slot, Settings, lambda _settings, _context: made)
+
+
+class Careless:
+    """A transport that takes any fault for "not sent"."""
+
+    def __init__(self) -> None:
+        self.taken: list[str] = []
+
+    @hookimpl
+    def deliver(self, payload: Payload) -> Outcome:
+        self.taken.append(payload.receipt_id)
+        return NotSent(reason="no answer for C-1001")
+
+    @hookimpl
+    def probe(self) -> Outcome:
+        return Delivered()
+
+
+class CarelessSuite(TransportSuite):
+    made = Careless()
+    plugin = one("transport", made)
+
+    @contextmanager
+    def far_side(self, fault: str, folder: Path) -> Iterator[Far]:
+        self.made.taken.clear()
+        yield Far(uses={"transport": {}}, holds=lambda: self.made.taken)
+
+    def payload(self, far: Far, folder: Path) -> Payload:
+        return Payload(receipt_id="r", match=Identifier("externalId", "C-1001"), fields={})
+
+
+def test_not_sent_after_the_body_left_is_seen(tmp_path: Path) -> None:
+    assert "NotSent would send it again" in failure(CarelessSuite(), "reset", tmp_path)
+
+
+def test_a_reason_that_shows_who_bought_is_seen(tmp_path: Path) -> None:
+    assert "who bought" in failure(CarelessSuite(), "unreachable", tmp_path)
+
+
+def test_a_wrong_key_taken_for_a_fault_is_seen(tmp_path: Path) -> None:
+    assert "not Misconfigured" in failure(CarelessSuite(), "wrong_key", tmp_path)
+
+
+class Maker:
+    """A resolver that makes a contact whenever it is asked."""
+
+    def __init__(self) -> None:
+        self.contacts: dict[str, dict[str, str]] = {}
+
+    @hookimpl
+    def resolve_contact(self, contact: Contact) -> Identified:
+        made = str(len(self.contacts))
+        self.contacts[made] = dict(contact.attributes)
+        return Identified(contact_id=made, created=True)
+
+    @hookimpl
+    def update_contact(self, contact: Contact, changes: Mapping[str, str]) -> Identified | Gone:
+        self.contacts[contact.contact_id] |= changes
+        return Identified(contact_id=contact.contact_id)
+
+
+class MakerSuite(ResolverSuite):
+    made = Maker()
+    plugin = one("resolve", made)
+
+    @contextmanager
+    def far_side(self, fault: str, folder: Path) -> Iterator[Far]:
+        held = self.made.contacts
+        held.clear()
+
+        def add(**attributes: str) -> str:
+            held["there"] = attributes
+            return "there"
+
+        yield Far(uses={"resolve": {}}, holds=lambda: list(held.values()), add=add)
+
+
+@pytest.mark.parametrize(
+    ("promise", "said"),
+    [
+        ("found", "another contact"),
+        ("unknown", "1 contacts"),
+        ("created_once", "2 contacts"),
+        ("several", "not Refused"),
+        ("nothing_empty", "overwritten"),
+        ("unreachable", "Identified"),
+    ],
+)
+def test_a_resolver_that_makes_first_and_sends_all_is_seen(promise: str, said: str, tmp_path: Path) -> None:
+    assert said in failure(MakerSuite(), promise, tmp_path)
+
+
+class Direct:
+    """A transfer that writes under the final name and looks at nothing."""
+
+    def __init__(self) -> None:
+        self.there: dict[str, bytes] = {}
+        self.cut = False
+
+    @hookimpl
+    def transfer(self, file: SpooledFile) -> Outcome:
+        content = file.path.read_bytes()
+        self.there[file.name] = content[: len(content) // 2] if self.cut else content
+        return NotSent(reason="cut") if self.cut else Delivered()
+
+    @hookimpl
+    def find_transferred(self, file: SpooledFile) -> bool:
+        return True
+
+
+class DirectSuite(TransferSuite):
+    made = Direct()
+    plugin = one("transfer", made)
+
+    @contextmanager
+    def far_side(self, fault: str, folder: Path) -> Iterator[Far]:
+        self.made.there, self.made.cut = {}, fault == "cut"
+
+        def add(name: str, content: str) -> str:
+            self.made.there[name] = content.encode()
+            return name
+
+        yield Far(uses={"transfer": {}}, holds=lambda: self.made.there, add=add)
+
+
+@pytest.mark.parametrize(
+    ("promise", "said"),
+    [
+        ("other_file", "overwritten"),
+        ("cut", "lies there under its name"),
+        ("found", "True and True"),
+        ("unreachable", "not NotSent"),
+        ("changed_here", "it is sent"),
+    ],
+)
+def test_a_transfer_that_writes_where_it_is_read_is_seen(promise: str, said: str, tmp_path: Path) -> None:
+    assert said in failure(DirectSuite(), promise, tmp_path)
+
+
+class Heap:
+    """A fallback that writes everything into one file."""
+
+    @hookimpl
+    def match_in_file(self, contact: Contact) -> Identifier | None:
+        return contact.identifiers[0] if contact.identifiers else Identifier("email", "nobody@example.com")
+
+    @hookimpl
+    def map_receipt(self, receipt: Receipt, match: Identifier) -> Payload:
+        return Payload(
+            receipt_id=receipt.id, match=match, fields={"names": [line.article_name for line in receipt.lines]}
+        )
+
+    @hookimpl
+    def spool(self, batch: SpoolBatch) -> Spooled:
+        batch.folder.mkdir(parents=True, exist_ok=True)
+        path = batch.folder / f"{batch.stamp:%Y%m%d%H%M%S}.txt"
+        content = "\n".join(str(name) for each in batch.receipts for name in each.fields["names"]).encode()
+        path.write_bytes(content)
+        keys = tuple(each.receipt_id for each in batch.receipts)
+        digest = hashlib.sha256(content).hexdigest()
+        return Spooled(
+            files=(
+                SpooledFile(name=path.name, kind="receipts", sha256=digest, size=len(content), keys=keys, path=path),
+            )
+        )
+
+
+class HeapSuite(FallbackSuite):
+    made = Heap()
+    plugin = Plugin(
+        summary="small",
+        slots={"fallback": Settings, "map": Settings},
+        build=lambda uses, _: [HeapSuite.made] * len(uses),
+    )
+    map_plugin = plugin
+
+
+@pytest.mark.parametrize(
+    ("promise", "said"),
+    [
+        ("contacts_first", "order is receipts"),
+        ("one_match_type", "mixes them"),
+        ("limit", "with 3 lines allowed"),
+        ("cleaned", "still there"),
+        ("refused_alone", "refused are []"),
+        ("names", "one name"),
+        ("nothing", "a file is written"),
+        ("match", "without keys"),
+    ],
+)
+def test_a_fallback_that_heaps_everything_up_is_seen(promise: str, said: str, tmp_path: Path) -> None:
+    assert said in failure(HeapSuite(), promise, tmp_path)
+
+
+def test_what_is_refused_by_nobody_is_seen(tmp_path: Path) -> None:
+    assert "not Refused" in failure(CarelessSuite(), "refused", tmp_path)
+
+
+def test_a_far_side_that_is_not_written_is_said(tmp_path: Path) -> None:
+    class Unwritten(TransportSuite):
+        plugin = CarelessSuite.plugin
+
+    with pytest.raises(NotImplementedError, match="write far_side for Unwritten"):
+        Unwritten().test_delivered(tmp_path)
+
+
+def every(suite: type[Suite]) -> dict[str, Any]:
+    return dict(suite.promises())
+
+
+@pytest.mark.parametrize("suite", [FallbackSuite, ResolverSuite, TransferSuite, TransportSuite])
+def test_every_promise_says_what_it_promises(suite: type[Suite]) -> None:
+    assert all(every(suite).values())

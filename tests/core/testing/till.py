@@ -1,0 +1,231 @@
+"""A small till with a small adapter, sound or with one of ten bugs that were met in the field."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timezone
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import attrs
+
+from tillpost import Context, DocumentError, LawBroken, Plugin, hookimpl, simple
+from tillpost.model import (
+    Broken,
+    Customer,
+    Discount,
+    Document,
+    Found,
+    Identifier,
+    Line,
+    LineKind,
+    NoReceipt,
+    Parsed,
+    RawRef,
+    Receipt,
+    Tax,
+    Tender,
+    parse_decimal,
+    round_money,
+    spread,
+)
+from tillpost.testing import AdapterSuite, canonical
+from tillpost.testing.reading import clock_changes
+
+BUGS = {
+    "sign of returns": "return",
+    "unit for line price": "sale",
+    "discount lost": "discount",
+    "tax on top": "tax_on_top",
+    "naive time": "local_time",
+    "training sent": "training",
+    "copy sent": "copy",
+    "void line sent": "void_line",
+    "float rounding": "receipt_discount",
+    "wrong id recipe": "ids",
+}
+"""Planted bug → the promise named for it."""
+GIVES = ("customer", "linked returns", "discounts", "taxes", "tenders")
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """timezone: where the tills stand."""
+
+    timezone: ZoneInfo
+
+
+@attrs.frozen
+class Adapter:
+    """One JSON object a line; every figure is text."""
+
+    settings: Settings
+    context: Context
+    bug: str = ""
+
+    @hookimpl
+    def parse_receipts(self, document: Document) -> Iterator[Parsed]:
+        with document.open() as file:
+            for number, raw in enumerate(file, start=1):
+                place = f"line {number}"
+                try:
+                    form = json.loads(raw.decode())
+                except UnicodeDecodeError:
+                    raise DocumentError("is not UTF-8", place) from None
+                except json.JSONDecodeError:
+                    yield Broken(reason=f"{place}: no JSON", place=place, raw=raw)
+                    continue
+                yield self._parsed(form, raw, RawRef(sha256=document.sha256, document=document.name, place=place))
+
+    def _parsed(self, form: Any, raw: bytes, source: RawRef) -> Parsed:
+        for word in ("training", "copy", "suspended", "voided"):
+            if form.get(word) and self.bug != f"{word} sent":
+                return NoReceipt(reason=word, place=source.place, retail=True, number=form["number"])
+        try:
+            return Found(receipt=self._receipt(form, source), raw=raw)
+        except LawBroken as error:
+            return Broken(reason=str(error), place=source.place, raw=raw, number=form["number"])
+
+    def _receipt(self, form: Any, source: RawRef) -> Receipt:
+        lines = [self._line(item) for item in form["items"] if not item.get("void") or self.bug == "void line sent"]
+        if off := Decimal(form.get("off", "0")):
+            lines = self._spread(lines, off, form["currency"])
+        taxes = []
+        if percent := Decimal(form.get("tax_percent", "0")):
+            [line] = lines
+            on_top = form["tax"] == "on top" and self.bug != "tax on top"
+            tax = round_money(line.paid * percent / (100 if on_top else 100 + percent), form["currency"])
+            paid = line.paid + tax if on_top else line.paid
+            lines = [attrs.evolve(line, paid=paid, tax_amount=tax, tax_percent=percent)]
+            taxes = [Tax(description="VAT", percent=percent, amount=tax, including_tax=paid, excluding_tax=paid - tax)]
+        total = sum((line.paid for line in lines), Decimal(0))
+        tenders = [Tender(type=kind, amount=Decimal(amount)) for kind, amount in form["paid"]]
+        if self.bug:  # careless code makes its figures fit, so that only the promise sees it
+            tenders = [Tender(type=form["paid"][0][0], amount=total)]
+        created, flags = self._time(form["time"])
+        day = date.fromisoformat(form["time"][:10])
+        return Receipt(
+            id=self._id(form, day),
+            number=form["number"],
+            created=created,
+            business_date=day,
+            store=form["store"],
+            till=form["till"],
+            currency=form["currency"],
+            total=total,
+            lines=tuple(lines),
+            tenders=tuple(tenders),
+            taxes=tuple(taxes),
+            customer=Customer(identifiers=tuple(Identifier(*pair) for pair in form["who"])) if form["who"] else None,
+            flags=flags,
+            raw=source,
+        )
+
+    def _line(self, item: Any) -> Line:
+        quantity, price = (parse_decimal(item[name], name) for name in ("quantity", "price"))
+        off = Decimal(item.get("off", "0"))
+        paid = price * quantity - off
+        if self.bug == "unit for line price":
+            paid = price - off
+        if self.bug == "sign of returns":
+            quantity, paid = abs(quantity), abs(paid)
+        return Line(
+            kind=LineKind.RETURN if quantity < 0 else LineKind.PURCHASE,
+            sku=item["sku"],
+            quantity=quantity,
+            paid=paid,
+            article_name=item["name"].replace("\x0b", ""),
+            discounts=(Discount(type="price", value=-off),) if off and self.bug != "discount lost" else (),
+            extra={"originalReceipt": item["bought"]} if "bought" in item else {},
+        )
+
+    def _spread(self, lines: list[Line], off: Decimal, currency: str) -> list[Line]:
+        shares = spread(-off, [line.paid for line in lines], currency)
+        if self.bug == "float rounding":
+            total = float(sum(line.paid for line in lines))
+            shares = tuple(Decimal(str(round(-float(off) * float(line.paid) / total, 2))) for line in lines)
+        return [
+            attrs.evolve(line, paid=line.paid + share, discounts=(Discount(type="receipt", value=share),))
+            for line, share in zip(lines, shares, strict=True)
+        ]
+
+    def _time(self, written: str) -> tuple[datetime, tuple[str, ...]]:
+        local = datetime.fromisoformat(written)
+        if self.bug == "naive time":
+            return local.replace(tzinfo=UTC), ()
+        first, second = (local.replace(tzinfo=self.settings.timezone, fold=fold) for fold in (0, 1))
+        settled = first.astimezone(UTC).astimezone(self.settings.timezone)
+        flags: tuple[str, ...] = ()
+        if settled.replace(tzinfo=None) != local:
+            flags = ("dst-gap",)
+        elif first.utcoffset() != second.utcoffset():
+            flags = ("dst-ambiguous",)
+        offset = settled.utcoffset()
+        assert offset is not None
+        return settled.replace(tzinfo=timezone(offset), fold=0), flags
+
+    def _id(self, form: Any, day: date) -> str:
+        if self.bug == "wrong id recipe":
+            return f"{form['store']}-{form['number']}"
+        return self.context.receipt_id(store=form["store"], till=form["till"], business_date=day, number=form["number"])
+
+
+def plugin(bug: str = "") -> Plugin:
+    """The till's adapter, with this bug."""
+    return simple("a small till", "adapter", Settings, lambda settings, context: Adapter(settings, context, bug), GIVES)
+
+
+class SmallTillPromises(AdapterSuite):
+    """The suite of the small till; its files are made of the prescribed sales."""
+
+    plugin = plugin()
+    settings = {"timezone": "Europe/Stockholm"}
+
+    def sample(self, promise: str) -> bytes | None:
+        sales = [self._form(promise, number) for number in self.numbers]
+        if promise not in ("day", "bad_amount"):
+            return _line(sales[0])
+        if promise == "bad_amount":
+            sales[1]["items"][0]["price"] = "abc"
+        return b"".join(map(_line, sales))
+
+    def repeat_line(self, count: int) -> bytes:
+        form = self._form("no_customer", "1001")
+        form["items"] = [form["items"][0] | {"price": "1.00"}] * count
+        form["paid"] = [("card", f"{count}.00")]
+        return _line(form)
+
+    def _form(self, promise: str, number: str) -> dict[str, Any]:
+        sale = canonical[promise]
+        missing, double = clock_changes(self.timezone)
+        when = {"dst_double": double, "dst_missing": missing}.get(promise, datetime(2026, 3, 14, 15, 30))  # noqa: DTZ001
+        who = [("externalId", self.customer)] * sale.customer + [("email", "anna@example.com")] * sale.email
+        form: dict[str, Any] = {
+            "number": number, "time": when.isoformat(), "store": self.store, "till": self.till, "who": who,
+            "currency": "EUR" if promise == "foreign_currency" else self.currency, "paid": sale.tenders,
+            "items": [
+                {"sku": line.sku, "name": line.name, "quantity": line.quantity,
+                 "price": (line.paid - line.discount) / line.quantity, "off": -line.discount}
+                for line in sale.lines
+            ],
+        }  # fmt: skip
+        word = {"void_receipt": "voided"}.get(promise, promise)
+        if word in ("voided", "training", "copy", "suspended"):
+            form[word] = True
+        if promise == "void_line":
+            form["items"].append({"sku": "B-1", "name": "B", "quantity": "1", "price": "30.00", "void": True})
+        if promise == "return":
+            form["items"][0]["bought"] = "12-900"
+        if promise == "receipt_discount":
+            form["off"] = "10.00"
+            form["items"] = [item | {"off": "0"} for item in form["items"]]
+        if promise.startswith("tax"):
+            form |= {"tax_percent": "25", "tax": promise.removeprefix("tax_").replace("_", " ")}
+            form["items"][0]["price"] = "100.00" if promise == "tax_on_top" else "125.00"
+        return form
+
+
+def _line(form: dict[str, Any]) -> bytes:
+    return json.dumps(form, default=str, ensure_ascii=False).encode() + b"\n"
