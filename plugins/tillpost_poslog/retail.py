@@ -11,12 +11,12 @@ from tillpost.model import RawRef, Receipt, parse_day, parse_time
 from tillpost.model.receipt_json import MakeId
 from tillpost_poslog.customer import read_customer
 from tillpost_poslog.drafts import read_lines, tax_entry
-from tillpost_poslog.element import attribute, children, decimal, flag, text
 from tillpost_poslog.rewards import apply_rewards
 from tillpost_poslog.settings import Settings
 from tillpost_poslog.settle import settle
 from tillpost_poslog.status import Key
 from tillpost_poslog.tenders import has_tenders, read_tenders
+from tillpost_xml.element import attribute, children, decimal, flag, text
 
 _TIMES = ("ReceiptDateTime", "EndDateTime", "POSLogDateTime", "BeginDateTime")
 _GRAND = ("TransactionGrandAmount", "TransactionTotalAmount", "TransactionGrossAmount")

@@ -9,9 +9,10 @@ from lxml.etree import _Element
 
 from tillpost import LawBroken
 from tillpost.model import parse_decimal
+from tillpost_xml.clean import MARK
 
-MARK = "\ufffd"
-"""Stands where the document had a character XML 1.0 forbids, or bytes its encoding does not have."""
+_NUMBERED = {"LineItem": ("line item", "SequenceNumber"), "ctLine": ("line", "lineID")}
+"""Elements that are known by a number of their own (ARTS, SAF-T): what messages call them, and where it stands."""
 
 
 def local(element: _Element) -> str:
@@ -52,12 +53,16 @@ def flag(element: _Element, name: str) -> bool:
 
 
 def place(element: _Element) -> str:
-    """The element and the sequence number of its line item, for messages."""
-    item: _Element | None = element
-    while item is not None and local(item) != "LineItem":
-        item = item.getparent()
-    number = text(item, "SequenceNumber")
-    return f"line item {number}, {local(element)}" if number else local(element)
+    """The element, and the number of the line it belongs to, for messages."""
+    line: _Element | None = element
+    while line is not None and local(line) not in _NUMBERED:
+        line = line.getparent()
+    if line is None:
+        return local(element)
+    called, where = _NUMBERED[local(line)]
+    number = text(line, where)
+    inside = f", {local(element)}" if line is not element else ""
+    return f"{called} {number}{inside}" if number else local(element)
 
 
 def decimal(element: _Element, *path: str) -> Decimal | None:
