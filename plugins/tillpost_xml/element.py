@@ -33,10 +33,15 @@ def child(element: _Element, *path: str) -> _Element | None:
     return found
 
 
+def tidy(written: str | None) -> str:
+    """Text with white space made single and marks taken out."""
+    return " ".join((written or "").replace(MARK, "").split())
+
+
 def text(element: _Element | None, *path: str) -> str:
-    """The text at this path, white space made single, marks taken out; "" when it is missing."""
+    """The text at this path, tidied; "" when it is missing."""
     found = child(element, *path) if element is not None else None
-    return " ".join((found.text or "").replace(MARK, "").split()) if found is not None else ""
+    return tidy(found.text) if found is not None else ""
 
 
 def attribute(element: _Element, name: str) -> str:

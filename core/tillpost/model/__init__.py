@@ -1,6 +1,6 @@
 """The values that walk the line: frozen, checked when they are made."""
 
-from tillpost.model.customer import IDENTIFIER_KINDS, Contact, Customer, Identifier
+from tillpost.model.customer import IDENTIFIER_KINDS, Contact, Customer, Identifier, IdentifierKind
 from tillpost.model.document import Broken, Document, Found, NoReceipt, Parsed
 from tillpost.model.identity import DEFAULT_RECIPE, check_recipe, receipt_id
 from tillpost.model.moment import local_time, parse_day, parse_time
@@ -34,6 +34,7 @@ __all__ = [
     "Gone",
     "Identified",
     "Identifier",
+    "IdentifierKind",
     "Line",
     "LineKind",
     "MaybeSent",
