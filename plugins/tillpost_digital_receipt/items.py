@@ -8,10 +8,10 @@ import attrs
 from lxml.etree import _Element
 
 from tillpost import LawBroken
-from tillpost.model import Discount, LineKind, round_money
+from tillpost.model import Discount, LineKind, parse_decimal, round_money
 from tillpost.model.receipt_json import MakeId
 from tillpost_digital_receipt.origin import original_receipt
-from tillpost_xml.element import amount, attribute, child, children, decimal, flag, place, text
+from tillpost_xml.element import amount, attribute, child, children, decimal, flag, local, place, text
 
 # Element of an article → the sign of what it adds; the standard writes every amount without one.
 ITEMS = {
@@ -76,17 +76,17 @@ def read_items(retail: _Element, currency: str, origin: str, make_id: MakeId) ->
     for entry in children(retail, "LineItem"):
         if not counts(entry):
             continue
-        for item in children(entry, *ITEMS):
-            drafts.append(_draft(item, text(entry, "SequenceNumber"), currency, origin, make_id))
+        sequence = text(entry, "SequenceNumber")
+        drafts += [_draft(item, sequence, currency, origin, make_id) for item in children(entry, *ITEMS)]
         for name, (label, where) in _OTHERS.items():
             for other in children(entry, name):
                 value = amount(other, where)
-                drafts.append(Draft(LineKind.ADJUSTMENT, name, label, Decimal(1), value, text(entry, "SequenceNumber")))
+                drafts.append(Draft(LineKind.ADJUSTMENT, name, label, Decimal(1), value, sequence))
     return drafts
 
 
 def _draft(item: _Element, sequence: str, currency: str, origin: str, make_id: MakeId) -> Draft:
-    sign = ITEMS[item.tag.rpartition("}")[2]]
+    sign = ITEMS[local(item)]
     quantity, extended = _quantity(item, currency)
     kind = attribute(item, "ItemType")
     added = child(item, "ExtendedAmount")
@@ -103,7 +103,7 @@ def _draft(item: _Element, sequence: str, currency: str, origin: str, make_id: M
     draft_kind = LineKind.ADJUSTMENT if kind in _NO_ARTICLES else kind_of(quantity, extended)
     return Draft(
         kind=draft_kind,
-        sku=number or group or kind,
+        sku=number or group or kind or text(item, "Description"),
         name=text(item, "Description"),
         quantity=quantity,
         amount=extended,
@@ -126,7 +126,7 @@ def _quantity(item: _Element, currency: str) -> tuple[Decimal, Decimal]:
     packs = Decimal(1) if packs is None else packs
     held = child(item, "Quantity")
     written = attribute(held, "Units") if held is not None else ""
-    units = _units(written, item)
+    units = parse_decimal(written, f"{place(item)}/Quantity Units") if written else Decimal(1)
     price = decimal(item, "ActualSalesUnitPrice")
     if price is None:
         price = decimal(item, "RegularSalesUnitPrice")
@@ -138,14 +138,6 @@ def _quantity(item: _Element, currency: str) -> tuple[Decimal, Decimal]:
     if price is not None and price * packs != extended and price * packs * units == extended:
         return packs * units, extended
     return packs, extended
-
-
-def _units(written: str, item: _Element) -> Decimal:
-    try:
-        units = Decimal(written) if written else Decimal(1)
-    except ArithmeticError:
-        raise LawBroken("must be a decimal number", f"{place(item)}/Quantity Units", "not a number") from None
-    return units if units.is_finite() else Decimal(1)
 
 
 def _identity(item: _Element) -> tuple[str, str]:

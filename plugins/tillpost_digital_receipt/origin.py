@@ -13,7 +13,7 @@ _DAY = ("BusinessDayDate", "Date")
 
 
 def original_receipt(holder: _Element, make_id: MakeId) -> str:
-    """The original of a return: its receipt id where the link has all of it, else its receipt code or transaction id."""
+    """The original of a return: its receipt id where the link tells it, else its receipt code or transaction id."""
     links = [link for link in children(holder, "TransactionLink") if attribute(link, "ReasonCode") in ("", "Return")]
     for link in links:
         day = text(link, *_DAY) or text(link, "BusinessDayDate")

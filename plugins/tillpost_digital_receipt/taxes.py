@@ -65,21 +65,26 @@ def line_taxes(
         round_money(value, currency) if draft.tax is None else draft.tax
         for draft, value in zip(drafts, exact, strict=True)
     ]
+    stated: dict[Decimal | None, Decimal] = {}
+    for entry in entries:
+        stated[entry.percent] = stated.get(entry.percent, ZERO) + entry.amount
+    by_rate: dict[Decimal, list[int]] = {}
+    for index, rate in enumerate(rates):
+        by_rate.setdefault(rate, []).append(index)
     unit = Decimal(1).scaleb(-minor_digits(currency))
-    for rate in set(rates):
-        on = [i for i, own in enumerate(rates) if own == rate and drafts[i].tax is None and paid[i]]
-        stated = [entry.amount for entry in entries if entry.percent == rate]
-        if not on or not stated or any(own == rate and drafts[i].tax is not None for i, own in enumerate(rates)):
+    for rate, group in by_rate.items():
+        if rate not in stated or any(drafts[index].tax is not None for index in group):
             continue
-        sign = -1 if sum((paid[i] for i in on), ZERO) < 0 else 1
-        left = int((sign * sum(stated, ZERO) - sum((taxes[i] for i in on), ZERO)) / unit)
+        on = [index for index in group if paid[index]]
+        sign = -1 if sum((paid[index] for index in on), ZERO) < 0 else 1
+        left = int((sign * stated[rate] - sum((taxes[index] for index in on), ZERO)) / unit)
         if abs(left) > len(on):
             continue
         step = unit if left > 0 else -unit
         # To those first that rounding moved furthest the other way.
-        on.sort(key=lambda i: (taxes[i] - exact[i]) * (1 if left > 0 else -1))
-        for i in on[: abs(left)]:
-            taxes[i] += step
+        on.sort(key=lambda index: (taxes[index] - exact[index]) * step)
+        for index in on[: abs(left)]:
+            taxes[index] += step
     return taxes
 
 
