@@ -81,7 +81,7 @@ def read_items(retail: _Element, currency: str, origin: str, make_id: MakeId) ->
         for name, (label, where) in _OTHERS.items():
             for other in children(entry, name):
                 value = amount(other, where)
-                drafts.append(Draft(LineKind.ADJUSTMENT, name, label, Decimal(1), value, sequence))
+                drafts.append(Draft(LineKind.ADJUSTMENT, name, label, Decimal(1), value, sequence, percent=Decimal(0)))
     return drafts
 
 

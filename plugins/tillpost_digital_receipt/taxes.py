@@ -81,10 +81,12 @@ def line_taxes(
         if abs(left) > len(on):
             continue
         step = unit if left > 0 else -unit
-        # To those first that rounding moved furthest the other way.
-        on.sort(key=lambda index: (taxes[index] - exact[index]) * step)
-        for index in on[: abs(left)]:
-            taxes[index] += step
+        # To those first that rounding moved furthest the other way; a line's tax stays a part of its price.
+        for index in sorted(on, key=lambda index: (taxes[index] - exact[index]) * step):
+            moved = taxes[index] + step
+            if left and moved * paid[index] >= 0 and abs(moved) <= abs(paid[index]):
+                taxes[index] = moved
+                left -= 1 if left > 0 else -1
     return taxes
 
 

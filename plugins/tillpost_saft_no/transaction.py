@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from lxml.etree import _Element
 
+from tillpost import LawBroken
 from tillpost.model import Line, LineKind, RawRef, Receipt, Tax, parse_day, parse_time
 from tillpost.model.receipt_json import MakeId
 from tillpost_saft_no.codes import CORRECTION, TRANSACTIONS
@@ -65,7 +66,9 @@ def read_receipt(
 
     The trading day is the day of the transaction; the format has no other.
     """
-    currency, own = masters.currency, number(transaction)
+    currency, own, place = masters.currency, number(transaction), store(masters, settings)
+    if not place:
+        raise LawBroken("needs the name of its location", "location", "missing; name it in `stores` of the adapter")
     day = parse_day(text(transaction, "transDate"), "cashtransaction/transDate")
     created, flags = parse_time(
         f"{day.isoformat()}T{text(transaction, 'transTime')}", settings.timezone, "cashtransaction/transTime"
@@ -84,7 +87,6 @@ def read_receipt(
     if code_name == CORRECTION:
         flags = (*flags, "correction")
     invoice = text(transaction, "invoiceID")
-    place = store(masters, settings)
     return Receipt(
         id=make_id(store=place, till=masters.register, business_date=day, number=own),
         number=own,
