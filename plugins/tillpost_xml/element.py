@@ -22,7 +22,7 @@ def local(element: _Element) -> str:
 
 def children(element: _Element, *names: str) -> Iterator[_Element]:
     """The children of these names, in the document's order."""
-    return (child for child in element if local(child) in names)
+    return element.iterchildren(*(f"{{*}}{name}" for name in names))
 
 
 def child(element: _Element, *path: str) -> _Element | None:
@@ -73,8 +73,12 @@ def place(element: _Element) -> str:
 def decimal(element: _Element, *path: str) -> Decimal | None:
     """The decimal at this path, None when it is missing. Raises LawBroken when it is no finite number."""
     written = text(element, *path)
-    where = "/".join((place(element), *path))
-    return parse_decimal(written, where) if written else None
+    if not written:
+        return None
+    try:
+        return parse_decimal(written, "")
+    except LawBroken as error:
+        raise LawBroken(error.law, "/".join((place(element), *path)), error.by) from None
 
 
 def amount(element: _Element, *path: str) -> Decimal:
