@@ -58,6 +58,8 @@ class Draft:
 
 def counts(entry: _Element) -> bool:
     """Whether a LineItem was not taken back before the receipt was finished."""
+    if not entry.attrib:
+        return True
     flagged = any(flag(entry, name) for name in ("CancelFlag", "DeleteFlag", "VoidFlag"))
     return not flagged and attribute(entry, "Action") not in _GONE
 

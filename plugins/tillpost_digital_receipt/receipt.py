@@ -7,13 +7,13 @@ from decimal import Decimal
 from lxml.etree import _Element
 
 from tillpost import LawBroken
-from tillpost.model import RawRef, Receipt, parse_time
+from tillpost.model import LineKind, RawRef, Receipt, parse_time
 from tillpost.model.receipt_json import MakeId
 from tillpost_digital_receipt.customer import read_customer
 from tillpost_digital_receipt.items import read_items
 from tillpost_digital_receipt.origin import original_receipt
 from tillpost_digital_receipt.settings import Settings
-from tillpost_digital_receipt.settle import settle
+from tillpost_digital_receipt.settle import Settled, settle
 from tillpost_digital_receipt.taxes import read_taxes
 from tillpost_digital_receipt.tenders import read_tenders
 from tillpost_xml.element import attribute, children, decimal, text
@@ -38,13 +38,13 @@ def control_unit(element: _Element) -> str:
     return "; ".join(line for line in lines if line)
 
 
-def _total(retail: _Element) -> tuple[Decimal, str]:
-    """The grand total as written, and the currency it names."""
+def _total(retail: _Element) -> tuple[_Element, Decimal]:
+    """The grand total, and its value as written."""
     for total in children(retail, "Total"):
         if attribute(total, "TotalType") == _GRAND:
             value = decimal(total)
             if value is not None:
-                return value, attribute(total, "CurrencyCode")
+                return total, value
     raise LawBroken(f"needs a Total of type {_GRAND}", "RetailTransaction", "missing")
 
 
@@ -59,11 +59,12 @@ def read_receipt(
         raise LawBroken("a Transaction has one RetailTransaction", "Transaction", "several")
     written = text(transaction, "ReceiptDateTime") or text(transaction, "POSLogDateTime")
     created, flags = parse_time(written, settings.timezone, "Transaction/ReceiptDateTime")
-    stated, named = _total(retail)
-    currency = text(transaction, "CurrencyCode") or named or settings.currency
+    grand, stated = _total(retail)
+    currency = text(transaction, "CurrencyCode") or attribute(grand, "CurrencyCode") or settings.currency
     origin = original_receipt(retail, make_id)
     taxes = read_taxes(retail)
     settled = settle(read_items(retail, currency, origin, make_id), taxes, retail, stated, currency)
+    _check_return(transaction, grand, settled)
     customer, customer_flags = read_customer(retail, created.date(), settings)
     place, till = store(transaction), text(transaction, "WorkstationID")
     return Receipt(
@@ -83,6 +84,16 @@ def read_receipt(
         extra=_extra(transaction),
         raw=source,
     )
+
+
+def _check_return(transaction: _Element, grand: _Element, settled: Settled) -> None:
+    """What says it is a return must not go out as a sale, whatever its lines are called."""
+    returned = any(line.kind is LineKind.RETURN for line in settled.lines)
+    paid_back = attribute(grand, "TypeCode") == "Return"
+    if settled.total > 0 and (
+        paid_back or (attribute(transaction, "TypeCode") == "ReturnTransaction" and not returned)
+    ):
+        raise LawBroken("a return pays money back", "RetailTransaction", settled.total)
 
 
 def _extra(transaction: _Element) -> dict[str, str]:

@@ -39,6 +39,7 @@ TRANSACTIONS = {
 }
 """List 11. "Other" is a sale where it has lines."""
 
+RETURN_PAYMENT = "11006"
 CORRECTION = "11009"
 
 PAYMENTS = {

@@ -10,7 +10,7 @@ from lxml.etree import _Element
 from tillpost import LawBroken
 from tillpost.model import Line, LineKind, RawRef, Receipt, Tax, parse_day, parse_time
 from tillpost.model.receipt_json import MakeId
-from tillpost_saft_no.codes import CORRECTION, TRANSACTIONS
+from tillpost_saft_no.codes import CORRECTION, RETURN_PAYMENT, TRANSACTIONS
 from tillpost_saft_no.customer import read_customer
 from tillpost_saft_no.lines import read_lines, signed
 from tillpost_saft_no.masters import Masters
@@ -79,6 +79,8 @@ def read_receipt(
     code = TRANSACTIONS.get(code_name)
     rounding = decimal(transaction, "rounding", "roundingAmnt") or ZERO
     total, tenders = settle(transaction, masters, stated, rounding, settings, credit=code is not None and code.credit)
+    if code_name == RETURN_PAYMENT and total > 0:
+        raise LawBroken("a return payment pays money back", "cashtransaction", total)
     if total != stated:
         lines = (*lines, _rounding(total - stated))
     taxes = _taxes(transaction, masters, lines)

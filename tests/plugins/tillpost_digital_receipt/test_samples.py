@@ -12,7 +12,7 @@ from lxml import etree
 import tillpost_digital_receipt
 from tests.support.adapter import receipts, records
 from tests.support.exports import export
-from tillpost.model import Found, Identifier, LineKind, NoReceipt, Parsed
+from tillpost.model import Broken, Found, Identifier, LineKind, NoReceipt, Parsed
 
 SAMPLES = Path(tillpost_digital_receipt.__file__).parent / "samples"
 
@@ -84,6 +84,15 @@ def test_returns_are_negative_and_name_what_they_were_bought_on() -> None:
     ]
     assert [(tax.percent, tax.amount) for tax in exchange.taxes] == [(D(25), D("-16.20")), (D(12), D("-0.64"))]
     assert exchange.flags == ()
+
+
+def test_a_return_whose_lines_are_called_sales_is_held() -> None:
+    called = (SAMPLES / "return.xml").read_bytes().replace(b"<Return>", b"<Sale>").replace(b"</Return>", b"</Sale>")
+    called = called.replace(b' TypeCode="Refund"', b"")
+    found = list(records(tillpost_digital_receipt.plugin, called, loyalty="email"))
+    reasons = [each.reason for each in found if isinstance(each, Broken)]
+    assert ["a return pays money back (off by 180.00)" in reasons[0], "(off by 24.00)" in reasons[1]] == [True, True]
+    assert len(reasons) == len(found) == 3
 
 
 def test_discounts_are_taken_off_once() -> None:

@@ -66,6 +66,17 @@ def test_returns_however_they_are_signed() -> None:
     assert [(tax.percent, tax.amount) for tax in correction.taxes] == [(D(15), D("-3.30"))]
 
 
+def test_a_return_payment_that_adds_up_to_a_sale_is_held() -> None:
+    unsigned = (
+        (SAMPLES / "return.xml").read_bytes().replace(b"<amntTp>D<", b"<amntTp>C<").replace(b"AmntTp>D<", b"AmntTp>C<")
+    )
+    [broken] = [
+        each for each in records(tillpost_saft_no.plugin, unsigned, customer="email") if isinstance(each, Broken)
+    ]
+    assert broken.number == "511"
+    assert "a return payment pays money back (off by 200.00)" in broken.reason
+
+
 def test_discounts_the_lines_do_not_have_off() -> None:
     whole, by_line = receipts(sample("discounts"))
     assert [line.paid for line in whole.lines] == [D("186.67"), D("93.33")]
