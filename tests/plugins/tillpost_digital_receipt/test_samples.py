@@ -137,6 +137,19 @@ def test_what_is_no_sale_says_why() -> None:
     assert len(sample("no-sales")) == 6
 
 
+def test_a_control_unit_belongs_to_the_one_transaction_of_its_digital_receipt() -> None:
+    text = (SAMPLES / "sale.xml").read_text(encoding="utf-8")
+    alone = text[text.index("<DigitalReceipt") :]
+    start, end = alone.index("  <Transaction"), alone.index("  <se:ControlUnit")
+    second = alone.replace(">701<", ">702<").replace("SE000TEST0001", "SE000TEST0002")
+    both = alone[:end] + alone[start:end].replace(">701<", ">703<") + alone[end:]
+    document = f"<batch>{alone}{second}{both}</batch>".encode()
+    found = receipts(list(records(tillpost_digital_receipt.plugin, document, loyalty="memberNumber")))
+    assert [receipt.id[-3:] for receipt in found] == ["701", "702", "701", "703"]
+    units = [receipt.extra.get("controlUnit", "").partition(";")[0] for receipt in found]
+    assert units == ["Kontrollenhet: SE000TEST0001", "Kontrollenhet: SE000TEST0002", "", ""]
+
+
 @pytest.mark.parametrize("path", sorted(SAMPLES.glob("*.xml")), ids=lambda path: str(path.stem))
 def test_a_sample_keeps_to_the_schema_and_its_records_read_alone(path: Path) -> None:
     spaces = {

@@ -13,6 +13,8 @@ from tests.support.adapter import records
 from tillpost import Plugin
 from tillpost.model import Parsed
 
+PLUGINS = Path(tillpost_saft_no.__file__).parents[1]
+
 
 @attrs.frozen
 class Till:
@@ -29,6 +31,11 @@ class Till:
     """Flags of a record that is no receipt."""
     beyond: tuple[str, str]
     """What to put in place of what for amounts that are each in bounds and whose product is not."""
+
+    @property
+    def folder(self) -> Path:
+        """The samples that ship with the adapter."""
+        return PLUGINS / f"tillpost_{self.name.replace('-', '_')}" / "samples"
 
     def parse(self, source: Path | bytes) -> Iterator[Parsed]:
         """The records of a document, one at a time."""
