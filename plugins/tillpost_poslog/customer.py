@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from lxml.etree import _Element
 
 from tillpost.model import Customer, Identifier
-from tillpost_poslog.element import attribute, local, text
 from tillpost_poslog.settings import Settings
+from tillpost_xml.element import attribute, local, text
 
 _HOLDERS = ("LoyaltyMembership", "LoyaltyAccount", "Loyalty", "Customer")
 _MAIL = ("eMail", "EMail", "EmailAddress", "EMailAddress")

@@ -9,8 +9,8 @@ from lxml.etree import _Element
 
 from tillpost import LawBroken
 from tillpost.model import Discount, round_money
-from tillpost_poslog.element import amount, attribute, child, children, decimal, flag, local, place, text
 from tillpost_poslog.settings import Settings
+from tillpost_xml.element import amount, attribute, child, children, decimal, flag, local, place, text
 
 SALES = ("Sale", "SaleForDelivery", "SaleForPickup")
 RETURNS = ("Return", "ReturnForDelivery", "ReturnForPickup")

@@ -5,23 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import attrs
-from lxml import etree
 from lxml.etree import _Element
 
 from tillpost import DocumentError, LawBroken
 from tillpost.model import Broken, Document, Found, NoReceipt, Parsed, RawRef
 from tillpost.model.receipt_json import MakeId
-from tillpost_poslog.clean import Encoding, detect
-from tillpost_poslog.element import MARK
 from tillpost_poslog.retail import read_receipt
 from tillpost_poslog.settings import Settings
 from tillpost_poslog.status import Key, control_reason, key, no_sale_reason, retail_part, voids
-from tillpost_poslog.stream import Record, transactions
+from tillpost_xml.clean import Encoding, detect, flags
+from tillpost_xml.stream import Form, Record, document_of, records
 
-CLEANED = "control-characters"
-"""The flag of a receipt out of whose text characters were taken that XML 1.0 forbids."""
-GUESSED = "encoding-guessed"
-"""The flag of receipts of a document that neither says its encoding nor is UTF-8."""
+_FORM = Form(root="POSLog", record="Transaction", within="POSLog")
 
 
 @attrs.frozen
@@ -40,15 +35,15 @@ def parse(document: Document, settings: Settings, make_id: MakeId) -> Iterator[P
     """
     encoding = detect(document)
     voided = _find_voids(document, encoding)
-    for record in transactions(document, encoding):
-        raw = etree.tostring(record.element, encoding="UTF-8", xml_declaration=True, with_tail=False)
+    for record in records(document, encoding, _FORM):
+        raw = document_of(record.element)
         yield _parsed(record, raw, document, encoding, voided, settings, make_id)
 
 
 def _find_voids(document: Document, encoding: Encoding) -> Voids:
     found = Voids({}, set())
     try:
-        for record in transactions(document, encoding):
+        for record in records(document, encoding, _FORM):
             own = key(record.element)
             found.there.add(own)
             target = voids(record.element)
@@ -86,11 +81,10 @@ def _parsed(
     if reason:
         return NoReceipt(reason=reason, place=record.place, retail=True, number=own.number)
     assert retail is not None
-    flags = (GUESSED,) * encoding.guessed + (CLEANED,) * (MARK.encode() in raw)
     source = RawRef(sha256=document.sha256, document=document.name, place=record.place)
     try:
         receipt = read_receipt(transaction, retail, own, source, settings, make_id)
-        return Found(receipt=attrs.evolve(receipt, flags=(*receipt.flags, *flags)), raw=raw)
+        return Found(receipt=attrs.evolve(receipt, flags=(*receipt.flags, *flags(encoding, raw))), raw=raw)
     except LawBroken as error:
         reason = f"{record.place}: {error}"
     except ArithmeticError:  # amounts each in bounds whose product or ratio is not

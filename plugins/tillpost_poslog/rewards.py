@@ -9,7 +9,7 @@ from lxml.etree import _Element
 from tillpost import LawBroken
 from tillpost.model import Discount, spread
 from tillpost_poslog.drafts import Draft
-from tillpost_poslog.element import attribute, children, decimal, flag, text
+from tillpost_xml.element import attribute, children, decimal, flag, text
 
 
 def _counts(reward: _Element) -> bool:

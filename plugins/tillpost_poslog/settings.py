@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import attrs
 
-IdentifierKind = Literal["contactId", "externalId", "memberNumber", "socialSecurityNumber", "email", "mobilePhone"]
+from tillpost.model import IdentifierKind
 
 
 def _currency(_: object, __: attrs.Attribute[str], value: str) -> None:

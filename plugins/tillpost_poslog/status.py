@@ -7,7 +7,7 @@ import re
 import attrs
 from lxml.etree import _Element
 
-from tillpost_poslog.element import attribute, child, children, flag, local, text
+from tillpost_xml.element import attribute, child, children, flag, local, text
 
 _VOID = re.compile(r"(^|:|_|\s|-)(post-?\s?)?void(ed|s|ing)?($|\s|_|-|transaction)", re.IGNORECASE)
 

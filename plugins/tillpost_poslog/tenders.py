@@ -9,7 +9,7 @@ from lxml.etree import _Element
 
 from tillpost import LawBroken
 from tillpost.model import Tender
-from tillpost_poslog.element import amount, attribute, child, children, decimal, flag, text
+from tillpost_xml.element import amount, attribute, child, children, decimal, flag, text
 
 # TenderType of POSLog 2.x and 6.x → payment type of the Engage contract.
 TYPES = {

@@ -7,6 +7,7 @@ from datetime import timedelta
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import attrs
 import pytest
@@ -65,7 +66,7 @@ def _written(default: Any) -> str:
         return f"`{str(default).lower()}`"
     if isinstance(default, tuple):
         return "`[" + ", ".join(f'"{each}"' for each in default) + "]`"
-    return f'`"{default}"`' if isinstance(default, str) else f"`{default}`"
+    return f'`"{default}"`' if isinstance(default, str | ZoneInfo) else f"`{default}`"
 
 
 @pytest.mark.parametrize("name", BUNDLED)

@@ -1,8 +1,9 @@
 """The values that walk the line: frozen, checked when they are made."""
 
-from tillpost.model.customer import IDENTIFIER_KINDS, Contact, Customer, Identifier
+from tillpost.model.customer import IDENTIFIER_KINDS, Contact, Customer, Identifier, IdentifierKind
 from tillpost.model.document import Broken, Document, Found, NoReceipt, Parsed
 from tillpost.model.identity import DEFAULT_RECIPE, check_recipe, receipt_id
+from tillpost.model.moment import local_time, parse_day, parse_time
 from tillpost.model.money import minor_digits, parse_decimal, round_money, spread
 from tillpost.model.outcome import (
     Conflict,
@@ -35,6 +36,7 @@ __all__ = [
     "Gone",
     "Identified",
     "Identifier",
+    "IdentifierKind",
     "Line",
     "LineKind",
     "MaybeSent",
@@ -56,8 +58,11 @@ __all__ = [
     "Tender",
     "Throttled",
     "check_recipe",
+    "local_time",
     "minor_digits",
+    "parse_day",
     "parse_decimal",
+    "parse_time",
     "receipt_id",
     "round_money",
     "spread",

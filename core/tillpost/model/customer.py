@@ -8,19 +8,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Literal, get_args
 
 import attrs
 
 from tillpost.errors import LawBroken
 
-IDENTIFIER_KINDS = (
-    "contactId",
-    "externalId",
-    "memberNumber",
-    "socialSecurityNumber",
-    "email",
-    "mobilePhone",
-)
+IdentifierKind = Literal["contactId", "externalId", "memberNumber", "socialSecurityNumber", "email", "mobilePhone"]
+"""The type of a setting that says what a till's number is."""
+
+IDENTIFIER_KINDS: tuple[str, ...] = get_args(IdentifierKind)
 """The matchKeyTypes of the Engage contract; other systems map theirs to these."""
 
 

@@ -15,7 +15,13 @@ import attrs
 
 from tillpost import DocumentError
 from tillpost.model import Document
-from tillpost_poslog.element import MARK
+
+MARK = "\ufffd"
+"""Stands where the document had a character XML 1.0 forbids, or bytes its encoding does not have."""
+CLEANED = "control-characters"
+"""The flag of a receipt out of whose text characters were taken that XML 1.0 forbids."""
+GUESSED = "encoding-guessed"
+"""The flag of receipts of a document that neither says its encoding nor is UTF-8."""
 
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _REFERENCE = re.compile(r"&#(?:[xX]([0-9a-fA-F]{1,8})|([0-9]{1,9}));")
@@ -60,6 +66,11 @@ def detect(document: Document) -> Encoding:
         except UnicodeDecodeError:
             return Encoding("cp1252", guessed=True)
     return Encoding("utf-8")
+
+
+def flags(encoding: Encoding, raw: bytes) -> tuple[str, ...]:
+    """What a receipt read out of this record (UTF-8) is flagged with."""
+    return (GUESSED,) * encoding.guessed + (CLEANED,) * (MARK.encode() in raw)
 
 
 def _allowed(match: re.Match[str]) -> str:

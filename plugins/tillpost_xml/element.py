@@ -9,9 +9,10 @@ from lxml.etree import _Element
 
 from tillpost import LawBroken
 from tillpost.model import parse_decimal
+from tillpost_xml.clean import MARK
 
-MARK = "\ufffd"
-"""Stands where the document had a character XML 1.0 forbids, or bytes its encoding does not have."""
+_NUMBERED = {"LineItem": ("line item", "SequenceNumber"), "ctLine": ("line", "lineID")}
+"""Elements that are known by a number of their own (ARTS, SAF-T): what messages call them, and where it stands."""
 
 
 def local(element: _Element) -> str:
@@ -21,7 +22,7 @@ def local(element: _Element) -> str:
 
 def children(element: _Element, *names: str) -> Iterator[_Element]:
     """The children of these names, in the document's order."""
-    return (child for child in element if local(child) in names)
+    return element.iterchildren(*(f"{{*}}{name}" for name in names))
 
 
 def child(element: _Element, *path: str) -> _Element | None:
@@ -32,10 +33,15 @@ def child(element: _Element, *path: str) -> _Element | None:
     return found
 
 
+def tidy(written: str | None) -> str:
+    """Text with white space made single and marks taken out."""
+    return " ".join((written or "").replace(MARK, "").split())
+
+
 def text(element: _Element | None, *path: str) -> str:
-    """The text at this path, white space made single, marks taken out; "" when it is missing."""
+    """The text at this path, tidied; "" when it is missing."""
     found = child(element, *path) if element is not None else None
-    return " ".join((found.text or "").replace(MARK, "").split()) if found is not None else ""
+    return tidy(found.text) if found is not None else ""
 
 
 def attribute(element: _Element, name: str) -> str:
@@ -52,19 +58,27 @@ def flag(element: _Element, name: str) -> bool:
 
 
 def place(element: _Element) -> str:
-    """The element and the sequence number of its line item, for messages."""
-    item: _Element | None = element
-    while item is not None and local(item) != "LineItem":
-        item = item.getparent()
-    number = text(item, "SequenceNumber")
-    return f"line item {number}, {local(element)}" if number else local(element)
+    """The element, and the number of the line it belongs to, for messages."""
+    line: _Element | None = element
+    while line is not None and local(line) not in _NUMBERED:
+        line = line.getparent()
+    if line is None:
+        return local(element)
+    called, where = _NUMBERED[local(line)]
+    number = text(line, where)
+    inside = f", {local(element)}" if line is not element else ""
+    return f"{called} {number}{inside}" if number else local(element)
 
 
 def decimal(element: _Element, *path: str) -> Decimal | None:
     """The decimal at this path, None when it is missing. Raises LawBroken when it is no finite number."""
     written = text(element, *path)
-    where = "/".join((place(element), *path))
-    return parse_decimal(written, where) if written else None
+    if not written:
+        return None
+    try:
+        return parse_decimal(written, "")
+    except LawBroken as error:
+        raise LawBroken(error.law, "/".join((place(element), *path)), error.by) from None
 
 
 def amount(element: _Element, *path: str) -> Decimal:

@@ -1,0 +1,32 @@
+"""What a returned article was bought on, as far as the receipt says."""
+
+from __future__ import annotations
+
+from lxml.etree import _Element
+
+from tillpost import LawBroken
+from tillpost.model import parse_day
+from tillpost.model.receipt_json import MakeId
+from tillpost_xml.element import attribute, children, text
+
+_DAY = ("BusinessDayDate", "Date")
+
+
+def original_receipt(holder: _Element, make_id: MakeId) -> str:
+    """The original of a return: its receipt id where the link tells it, else its receipt code or transaction id."""
+    links = [link for link in children(holder, "TransactionLink") if attribute(link, "ReasonCode") in ("", "Return")]
+    for link in links:
+        day = text(link, *_DAY) or text(link, "BusinessDayDate")
+        sequence = text(link, "SequenceNumber")
+        if day and sequence:
+            try:
+                return make_id(
+                    store=text(link, "BusinessUnit"),
+                    till=text(link, "WorkstationID"),
+                    business_date=parse_day(day, "TransactionLink/BusinessDayDate"),
+                    number=sequence,
+                )
+            except LawBroken:
+                continue
+    codes = [text(holder, "ReceiptCodeLink"), *(text(link, "TransactionID") for link in links)]
+    return next((code for code in codes if code), "")

@@ -1,0 +1,36 @@
+"""What a pipeline may set for the adapter `digital-receipt`."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+import attrs
+
+from tillpost.model import IdentifierKind
+
+STOCKHOLM = ZoneInfo("Europe/Stockholm")
+
+
+def _currency(_: object, __: attrs.Attribute[str], value: str) -> None:
+    if not re.fullmatch(r"[A-Z]{3}", value):
+        raise ValueError("currency is an ISO 4217 code, three capital letters")
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """Only the first must be given.
+
+    loyalty: what a loyalty number or CustomerID of the till is to Engage.
+    service_id: what the receiver's id at the receipt service is to Engage; empty when it is nothing.
+    timezone: for times without an offset.
+    currency: for receipts that name none.
+    tenders: TenderType of the till → payment type of Engage, over the built-in table.
+    """
+
+    loyalty: IdentifierKind
+    service_id: IdentifierKind | Literal[""] = ""
+    timezone: ZoneInfo = STOCKHOLM
+    currency: str = attrs.field(default="SEK", validator=_currency)
+    tenders: dict[str, str] = attrs.field(factory=dict)

@@ -1,0 +1,46 @@
+"""Which transactions are no sales."""
+
+from __future__ import annotations
+
+from lxml.etree import _Element
+
+from tillpost_xml.element import attribute, child, children, local
+
+# xs:boolean attribute, in small letters (the extension writes se:Copy in its schema and se:copy in its example).
+_FLAGS = {
+    "copy": "copy",
+    "copyflag": "copy",
+    "trainingflag": "training",
+    "trainingmodeflag": "training",
+    "cancelflag": "cancelled",
+    "voidflag": "voided",
+    "suspendflag": "suspended",
+}
+# Reason of a TransactionLink of the whole transaction → what that makes of it.
+_LINKS = {"Voided": "post-void of another transaction; if that one went out before, correct it in Engage"}
+_LINKS |= {"ReceiptReprint": "copy", "Reservation": "reservation"}
+# Attributes of the grand total that say that nothing was paid yet.
+_UNPAID = {("TypeCode", "PreAuthorize"): "pre-authorised, not paid", ("Type", "Estimated"): "estimated, not paid"}
+
+
+def retail_part(transaction: _Element) -> _Element | None:
+    """The RetailTransaction."""
+    return child(transaction, "RetailTransaction")
+
+
+def no_sale_reason(transaction: _Element, retail: _Element) -> str:
+    """Why a retail transaction is no sale; "" when it is one."""
+    for part in (transaction, retail):
+        for key, value in part.attrib.items():
+            reason = _FLAGS.get(str(key).rpartition("}")[2].lower())
+            if reason and str(value).strip().lower() in ("true", "1"):
+                return reason
+    for link in children(retail, "TransactionLink"):
+        reason = _LINKS.get(attribute(link, "ReasonCode"))
+        if reason:
+            return reason
+    for total in children(retail, "Total"):
+        for (name, value), reason in _UNPAID.items():
+            if attribute(total, "TotalType") == "TransactionGrandAmount" and attribute(total, name) == value:
+                return reason
+    return "" if any(local(part) == "LineItem" for part in retail) else "no line items"

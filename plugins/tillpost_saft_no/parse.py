@@ -1,0 +1,68 @@
+"""From an audit file to receipts. Pure: what it needs is in its arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import attrs
+
+from tillpost import LawBroken
+from tillpost.model import Broken, Document, Found, NoReceipt, Parsed, RawRef
+from tillpost.model.receipt_json import MakeId
+from tillpost_saft_no.codes import EVENTS
+from tillpost_saft_no.masters import FORM, Masters
+from tillpost_saft_no.settings import Settings
+from tillpost_saft_no.transaction import no_sale_reason, number, read_receipt, store
+from tillpost_xml.clean import Encoding, detect, flags
+from tillpost_xml.element import local, text
+from tillpost_xml.stream import Record, records
+
+
+def parse(document: Document, settings: Settings, make_id: MakeId) -> Iterator[Parsed]:
+    """Every cashtransaction as Found, NoReceipt or Broken, every event as NoReceipt, in the document's order.
+
+    Raises DocumentError for a DOCTYPE, an unknown encoding, no audit file, and where the document ends being
+    well-formed.
+    """
+    encoding, masters = detect(document), Masters()
+    for record in records(document, encoding, FORM):
+        match local(record.element):
+            case "cashtransaction":
+                yield _parsed(record, masters, document, encoding, settings, make_id)
+            case "event":
+                yield _event(record, masters)
+            case _:
+                masters.learn(record.element)
+
+
+def _event(record: Record, masters: Masters) -> NoReceipt:
+    code = masters.predefined("13", text(record.element, "eventType"))
+    reason = f"event: {EVENTS.get(code, 'of no known type')}"
+    return NoReceipt(reason=reason, place=record.place, retail=False, number=text(record.element, "transID"))
+
+
+def _parsed(
+    record: Record, masters: Masters, document: Document, encoding: Encoding, settings: Settings, make_id: MakeId
+) -> Parsed:
+    transaction = record.element
+    own = number(transaction)
+    try:
+        found = no_sale_reason(transaction, masters, settings)
+        if found is not None:
+            reason, retail = found
+            return NoReceipt(reason=reason, place=record.place, retail=retail, number=own)
+        raw = masters.document(transaction)
+        source = RawRef(sha256=document.sha256, document=document.name, place=record.place)
+        receipt = read_receipt(transaction, masters, source, settings, make_id)
+        return Found(receipt=attrs.evolve(receipt, flags=(*receipt.flags, *flags(encoding, raw))), raw=raw)
+    except LawBroken as error:
+        reason = f"{record.place}: {error}"
+    except ArithmeticError:  # amounts each in bounds whose product or ratio is not
+        reason = f"{record.place}: amounts cannot be reckoned with (more digits than decimals hold)"
+    return Broken(
+        reason=reason,
+        place=record.place,
+        raw=masters.document(transaction),
+        number=own,
+        store=store(masters, settings),
+    )
