@@ -7,12 +7,11 @@ from decimal import Decimal
 from lxml.etree import _Element
 
 from tillpost import LawBroken
-from tillpost.model import RawRef, Receipt
+from tillpost.model import RawRef, Receipt, parse_day, parse_time
 from tillpost.model.receipt_json import MakeId
 from tillpost_poslog.customer import read_customer
 from tillpost_poslog.drafts import read_lines, tax_entry
 from tillpost_poslog.element import attribute, children, decimal, flag, text
-from tillpost_poslog.moment import day, local_time
 from tillpost_poslog.rewards import apply_rewards
 from tillpost_poslog.settings import Settings
 from tillpost_poslog.settle import settle
@@ -55,9 +54,9 @@ def read_receipt(
     is what the paper shows, where the export has it apart.
     """
     currency = _currency(transaction, retail, settings)
-    created, flags = local_time(_written_time(transaction, retail), settings.timezone, "Transaction/EndDateTime")
+    created, flags = parse_time(_written_time(transaction, retail), settings.timezone, "Transaction/EndDateTime")
     written = text(transaction, "BusinessDayDate")
-    business_date = day(written, "Transaction/BusinessDayDate") if written else created.date()
+    business_date = parse_day(written, "Transaction/BusinessDayDate") if written else created.date()
     drafts = read_lines(retail, currency, settings)
     apply_rewards(retail, drafts, currency)
     entries = [

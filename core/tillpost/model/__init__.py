@@ -3,6 +3,7 @@
 from tillpost.model.customer import IDENTIFIER_KINDS, Contact, Customer, Identifier
 from tillpost.model.document import Broken, Document, Found, NoReceipt, Parsed
 from tillpost.model.identity import DEFAULT_RECIPE, check_recipe, receipt_id
+from tillpost.model.moment import local_time, parse_day, parse_time
 from tillpost.model.money import minor_digits, parse_decimal, round_money, spread
 from tillpost.model.outcome import (
     Delivered,
@@ -54,8 +55,11 @@ __all__ = [
     "Tender",
     "Throttled",
     "check_recipe",
+    "local_time",
     "minor_digits",
+    "parse_day",
     "parse_decimal",
+    "parse_time",
     "receipt_id",
     "round_money",
     "spread",

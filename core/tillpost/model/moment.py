@@ -1,0 +1,62 @@
+"""Local time of a till, with its offset: in the hour that repeats and in the hour that is missing, too."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timezone
+from zoneinfo import ZoneInfo
+
+from tillpost.errors import LawBroken
+
+AMBIGUOUS = "dst-ambiguous"
+"""The clock showed this time twice; the first of the two is taken."""
+GAP = "dst-gap"
+"""The clock never showed this time; it is moved out of the gap by the gap's length."""
+
+
+def local_time(moment: datetime, zone: ZoneInfo, place: str) -> tuple[datetime, tuple[str, ...]]:
+    """A till's time with a fixed offset, and the flags a receipt earns by it.
+
+    A naive time is what the till's clock showed, in `zone`; an aware one keeps its offset. The offset is fixed
+    because values of two zones do not compare well in a repeated hour (PEP 495).
+    Raises LawBroken, with `place`, for a time at the edge of what the calendar holds.
+    """
+    flags: tuple[str, ...] = ()
+    try:
+        if moment.tzinfo is None:
+            first, second = (moment.replace(tzinfo=zone, fold=fold) for fold in (0, 1))
+            settled = first.astimezone(UTC).astimezone(zone)
+            if settled.replace(tzinfo=None, fold=0) != moment.replace(fold=0):
+                first, flags = settled, (GAP,)
+            elif first.utcoffset() != second.utcoffset():
+                flags = (AMBIGUOUS,)
+            moment = first
+        offset = moment.utcoffset()
+    except OverflowError:
+        raise LawBroken("must be a time of our age", place, "out of bounds") from None
+    assert offset is not None
+    return moment.replace(tzinfo=timezone(offset), fold=0), flags
+
+
+def parse_time(written: str, zone: ZoneInfo, place: str) -> tuple[datetime, tuple[str, ...]]:
+    """An ISO 8601 time as `local_time` gives it. An offset that is written stays; Z becomes the time in `zone`.
+
+    Raises LawBroken, with `place`, for what is no ISO 8601 time.
+    """
+    try:
+        moment = datetime.fromisoformat(written)
+    except ValueError:
+        raise LawBroken("must be an ISO 8601 time", place, "missing" if not written else "cannot be read") from None
+    if written.endswith(("Z", "z")):
+        try:
+            moment = moment.astimezone(zone)
+        except OverflowError:
+            raise LawBroken("must be a time of our age", place, "out of bounds") from None
+    return local_time(moment, zone, place)
+
+
+def parse_day(written: str, place: str) -> date:
+    """An ISO 8601 date, such as a business date; a time after it is left out. Raises LawBroken with `place`."""
+    try:
+        return date.fromisoformat(written[:10])
+    except ValueError:
+        raise LawBroken("must be an ISO 8601 date", place, "cannot be read") from None
