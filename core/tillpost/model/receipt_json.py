@@ -20,6 +20,7 @@ import attrs
 
 from tillpost.errors import LawBroken
 from tillpost.model.customer import Customer, Identifier
+from tillpost.model.json_document import kind_of, parse_json
 from tillpost.model.money import minor_digits, parse_decimal
 from tillpost.model.receipt import Discount, Line, LineKind, Promotion, RawRef, Receipt, Tax, Tender
 
@@ -93,43 +94,9 @@ def content_digest(receipt: Receipt) -> str:
 # --- reading -------------------------------------------------------------------------------------------------------
 
 
-def parse_json(text: str | bytes, *, place: str) -> Any:
-    """JSON values, strictly: `json` alone takes duplicate keys and NaN, and its depth error is no ValueError.
-
-    Numbers with a point come as Decimal. Raises LawBroken with the place.
-    """
-
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) != len(pairs):
-            names = [name for name, _ in pairs]
-            twice = next(name for name in names if names.count(name) > 1)
-            raise LawBroken("a key stands once in an object", place, f"{twice[:40]!r} twice")
-        return found
-
-    def constant(name: str) -> Any:
-        raise LawBroken("a number is finite", place, name)
-
-    def fraction(digits: str) -> Decimal:
-        return parse_decimal(digits, place)
-
-    try:
-        if isinstance(text, bytes):
-            text = text.decode()
-        return json.loads(text, object_pairs_hook=once, parse_constant=constant, parse_float=fraction)
-    except UnicodeDecodeError as error:
-        raise LawBroken("JSON is UTF-8", place, f"byte {error.start + 1} is not") from None
-    except json.JSONDecodeError as error:
-        raise LawBroken("must be JSON", place, f"{error.msg} at character {error.pos + 1}") from None
-    except ValueError:  # an integer of more digits than Python reads
-        raise LawBroken("a number is below 1e15", place, "too many digits") from None
-    except RecursionError:
-        raise LawBroken("JSON of a receipt is shallow", place, "nested too deep") from None
-
-
 def _object(value: Any, place: str, allowed: Sequence[str], needed: Sequence[str]) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise LawBroken("must be an object", place, _kind(value))
+        raise LawBroken("must be an object", place, kind_of(value))
     for name in value:
         if name not in allowed:
             near = difflib.get_close_matches(str(name), allowed, 1)
@@ -141,14 +108,9 @@ def _object(value: Any, place: str, allowed: Sequence[str], needed: Sequence[str
     return value
 
 
-def _kind(value: Any) -> str:
-    names = {dict: "an object", list: "a list", str: "text", bool: "true or false", type(None): "null"}
-    return f"is {names.get(type(value), 'a number')}"
-
-
 def _text(value: Any, place: str) -> str:
     if not isinstance(value, str):
-        raise LawBroken("must be text", place, _kind(value))
+        raise LawBroken("must be text", place, kind_of(value))
     if any("\ud800" <= character <= "\udfff" for character in value):
         raise LawBroken("text has no lone surrogates", place, "has one")
     return value
@@ -156,19 +118,19 @@ def _text(value: Any, place: str) -> str:
 
 def _decimal(value: Any, place: str) -> Decimal:
     if isinstance(value, bool) or not isinstance(value, (str, int, Decimal)):
-        raise LawBroken("must be a decimal, best as text", place, _kind(value))
+        raise LawBroken("must be a decimal, best as text", place, kind_of(value))
     return parse_decimal(str(value) if not isinstance(value, str) else _text(value, place), place)
 
 
 def _pairs(value: Any, place: str) -> dict[str, str]:
     if not isinstance(value, dict):
-        raise LawBroken("must be an object", place, _kind(value))
+        raise LawBroken("must be an object", place, kind_of(value))
     return {_text(name, f"{place} (a key)"): _text(item, f"{place}.{name}") for name, item in value.items()}
 
 
 def _list(value: Any, place: str, one: Callable[[Any, str], T]) -> tuple[T, ...]:
     if not isinstance(value, list):
-        raise LawBroken("must be a list", place, _kind(value))
+        raise LawBroken("must be a list", place, kind_of(value))
     return tuple(one(item, f"{place}[{number}]") for number, item in enumerate(value))
 
 

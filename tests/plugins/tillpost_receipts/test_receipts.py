@@ -152,7 +152,7 @@ def test_utf_16_and_records_beyond_measure_are_document_errors(parse: Parse) -> 
         parse(json.dumps(receipt()).encode("utf-16"))
     with pytest.raises(DocumentError, match="line 1: the record is larger than 2000 bytes"):
         parse(written(receipt(extra={"a": "x" * 2000})), largest=2000)
-    with pytest.raises(DocumentError, match="an array of more than 2000 bytes"):
+    with pytest.raises(DocumentError, match="an array or object of more than 2000 bytes"):
         parse(b"[" + written(receipt(extra={"a": "x" * 2000})) + b"]", largest=2000)
 
 
