@@ -71,7 +71,7 @@ def _parsed(record: JsonRecord, document: Document, settings: Settings, make_id:
             yield Found(receipt=receipt, raw=entry.raw)
             continue
         except LawBroken as error:
-            reason = str(error) if str(error).startswith(record.place) else f"{place}: {error}"
+            reason = str(error) if error.place.startswith(record.place) else f"{place}: {error}"
         except ArithmeticError:  # amounts each in bounds whose product is not
             reason = f"{place}: amounts cannot be reckoned with (more digits than decimals hold)"
         yield Broken(reason=reason, place=place, raw=entry.raw, number=number, store=store)

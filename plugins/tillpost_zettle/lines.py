@@ -113,8 +113,8 @@ def _value(discount: JsonObject, whole: Decimal, money: Minor) -> Decimal:
 def take_off_purchase_discounts(purchase: JsonObject, drafts: list[Draft], due: Decimal | None, money: Minor) -> None:
     """Discounts on the whole purchase, spread to the cent over the products by what they cost.
 
-    due: what the products come to by the purchase's amount, None when it has tax on top. How Zettle rounds a percentage is not published:
-    where our rounding misses `due` by one smallest unit, the till's own counts.
+    due: what the products come to by the purchase's amount, None when it has tax on top. How Zettle rounds a
+    percentage is not published: where our rounding misses `due` by one smallest unit, the till's own counts.
     """
     goods = [draft for draft in drafts if draft.group != "service charge" and draft.net]
     for discount in purchase.objects("discounts"):

@@ -60,7 +60,7 @@ def _parsed(record: JsonRecord, document: Document, settings: Settings, make_id:
             receipt = attrs.evolve(receipt, flags=(*receipt.flags, CLEANED))
         return Found(receipt=receipt, raw=record.content)
     except LawBroken as error:
-        reason = str(error) if str(error).startswith(place) else f"{place}: {error}"
+        reason = str(error) if error.place.startswith(place) else f"{place}: {error}"
     except RecursionError:
         reason = f"{place}: nested too deep"
     except ArithmeticError:  # amounts each in bounds whose product is not
