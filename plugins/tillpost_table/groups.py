@@ -41,7 +41,11 @@ def groups(rows: Iterable[Row], key: tuple[str, ...], name: str, *, whole: bool)
         own = tuple(row.cells.get(column, "").strip() for column in key)
         if whole:
             own = (*own, row.place)
-        if not any(own) or (row.fault and not whole and not all(own)):
+        if row.left_out:
+            if current is not None and own == current.key:
+                current.rows += [*loose, row]
+                loose = []
+        elif not any(own) or (row.fault and not whole and not all(own)):
             loose.append(row if row.fault else attrs.evolve(row, fault="has no value in the columns of `group`"))
         elif current is not None and own == current.key:
             current.rows += [*loose, row]

@@ -22,7 +22,7 @@ def parse(document: Document, settings: Settings, make_id: MakeId) -> Iterator[P
     Raises DocumentError when the header lacks a column of the mapping, and for what no row can be read from.
     """
     table = CsvRows(document, settings) if settings.format == "csv" else JsonRows(document, settings)
-    rows = (row for row in table if row.fault or not _left_out(row, settings))
+    rows = (attrs.evolve(row, left_out=True) if not row.fault and _left_out(row, settings) else row for row in table)
     cells = Cells(settings)
     for group in groups(rows, settings.key, document.name, whole=bool(settings.lines)):
         yield _parsed(group, table.head, document, cells, make_id)
@@ -43,7 +43,7 @@ def _parsed(group: Group, head: bytes, document: Document, cells: Cells, make_id
                     return NoReceipt(reason=why, place=group.place, retail=True, number=number)
         try:
             source = RawRef(sha256=document.sha256, document=document.name, place=group.place)
-            rows, taken = _cleaned(group.rows)
+            rows, taken = _cleaned([row for row in group.rows if not row.left_out])
             receipt = read_receipt(rows, source, cells, make_id)
             if not receipt.lines:
                 return NoReceipt(reason="no lines", place=group.place, retail=True, number=number)

@@ -121,12 +121,12 @@ def _taxed(row: Row, cells: Cells, paid: Decimal, currency: str) -> tuple[Decima
     on_top = cells.settings.tax == "on top"
     if tax is None:
         rate = percent or ZERO
-        tax = round_money(paid * rate / (100 if on_top else 100 + rate), currency)
+        tax = round_money(paid * rate / (100 if on_top else 100 + rate), currency) or ZERO
     else:
         tax = abs(tax).copy_sign(paid) if tax else ZERO
     net = paid if on_top else paid - tax
     if percent is None:
-        percent = round(tax / net * 100, 2) if net else ZERO
+        percent = round(tax / net * 100, 2) if tax and net else ZERO
     return net + tax, tax, percent
 
 

@@ -21,12 +21,16 @@ _MARKS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", 
 
 @attrs.frozen
 class Row:
-    """One row: column → text, where it stands, and its bytes. `fault`: why it cannot be read ("" when it can)."""
+    """One row: column → text, where it stands, and its bytes.
+
+    fault: why it cannot be read ("" when it can). left_out: it says nothing (`skip_rows`), and is kept as bytes only.
+    """
 
     cells: dict[str, str] = attrs.field(repr=False)
     place: str
     raw: bytes = attrs.field(repr=False)
     fault: str = ""
+    left_out: bool = False
 
 
 # --- CSV -----------------------------------------------------------------------------------------------------------

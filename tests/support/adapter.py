@@ -6,10 +6,13 @@ import random
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
 from tillpost import Context, Plugin, Use
 from tillpost.clock import SystemClock
+from tillpost.compose.settings import Reader
+from tillpost.compose.toml_lines import read_toml
 from tillpost.model import Document, Found, Parsed, Receipt
 
 
@@ -37,3 +40,15 @@ def receipt(parsed: Parsed) -> Receipt:
     """The receipt that was found."""
     assert isinstance(parsed, Found), parsed
     return parsed.receipt
+
+
+def settings(plugin: Plugin, toml: Path | str, folder: Path) -> dict[str, Any]:
+    """What a TOML table says for the adapter, read as the configuration is; a finding fails the test."""
+    file = toml if isinstance(toml, Path) else folder / "settings.toml"
+    if isinstance(toml, str):
+        file.write_text(toml, encoding="utf-8")
+    table, lines = read_toml(file, file.name)
+    reader = Reader(file.name, folder, lines)
+    made = reader.read(table, plugin.slots["adapter"], ())
+    assert made is not None, [str(finding) for finding in reader.findings]
+    return {field.name: getattr(made, field.name) for field in attrs.fields(type(made))}
