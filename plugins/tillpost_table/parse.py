@@ -34,7 +34,8 @@ def _left_out(row: Row, settings: Settings) -> bool:
 
 def _parsed(group: Group, head: bytes, document: Document, cells: Cells, make_id: MakeId) -> Parsed:
     raw = head + b"".join(row.raw for row in group.rows)
-    number, store = (str(clean(cells.text(group.rows[0], field))[0]) for field in ("number", "store"))
+    shown = next((row for row in group.rows if not row.fault), group.rows[0])
+    number, store = (str(clean(cells.text(shown, field))[0]) for field in ("number", "store"))
     reason = next((f"{row.place}: {row.fault}" for row in group.rows if row.fault), "")
     if not reason:
         for column, reasons in cells.settings.skip.items():
