@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -16,17 +16,43 @@ from tillpost_table.settings import Settings
 
 
 @attrs.frozen
+class _Source:
+    """Where a field comes from: its column, what stands in for an empty cell, and what its values mean."""
+
+    column: str
+    constant: str
+    values: Mapping[str, str]
+
+
+@attrs.frozen
 class Cells:
     """Reads the fields of rows by the mapping. Each raises LawBroken with line and column, never with the value."""
 
     settings: Settings
+    _sources: dict[str, _Source] = attrs.field(init=False)
+    _number: re.Pattern[str] = attrs.field(init=False)
+
+    @_sources.default
+    def _by_field(self) -> dict[str, _Source]:
+        given = self.settings
+        return {
+            field: _Source(given.columns.get(field, ""), given.constants.get(field, ""), given.values.get(field, {}))
+            for field in (*given.columns, *given.constants)
+        }
+
+    @_number.default
+    def _pattern(self) -> re.Pattern[str]:
+        mark, point = re.escape(self.settings.thousands), re.escape(self.settings.decimal)
+        grouped = rf"[0-9]{{1,3}}(?:{mark}[0-9]{{3}})+|" if mark else ""
+        return re.compile(rf"[+-]?(?:{grouped}[0-9]*)(?:{point}[0-9]*)?")
 
     def text(self, row: Row, field: str) -> str:
         """The value of a field in a row: of its column, else the constant; by `values` where it is named there."""
-        column = self.settings.columns.get(field)
-        written = row.cells.get(column, "").strip() if column is not None else ""
-        written = written or self.settings.constants.get(field, "")
-        return self.settings.values.get(field, {}).get(written, written)
+        source = self._sources.get(field)
+        if source is None:
+            return ""
+        written = row.cells.get(source.column, "").strip() or source.constant
+        return source.values.get(written, written)
 
     def place(self, row: Row, field: str) -> str:
         """Where the field stands, for messages."""
@@ -47,7 +73,8 @@ class Cells:
 
     def number(self, row: Row, field: str) -> Decimal | None:
         """The number of a field, None when it is empty."""
-        return self.decimal(self.text(row, field), self.place(row, field))
+        written = self.text(row, field)
+        return self.decimal(written, self.place(row, field)) if written else None
 
     def decimal(self, written: str, place: str) -> Decimal | None:
         """A number in the marks of the file; a minus may stand behind it (SAP), a % sign too."""
@@ -56,9 +83,7 @@ class Cells:
             return None
         if text.endswith("-"):
             text = f"-{text[:-1].strip()}"
-        mark, point = re.escape(self.settings.thousands), re.escape(self.settings.decimal)
-        grouped = rf"[0-9]{{1,3}}(?:{mark}[0-9]{{3}})+|" if mark else ""
-        if not re.fullmatch(rf"[+-]?(?:{grouped}[0-9]*)(?:{point}[0-9]*)?", text):
+        if not self._number.fullmatch(text):
             raise LawBroken(f"must be a number such as 12{self.settings.decimal}50", place, "is none")
         if self.settings.thousands:
             text = text.replace(self.settings.thousands, "")

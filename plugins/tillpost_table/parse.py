@@ -59,7 +59,6 @@ def _parsed(group: Group, head: bytes, document: Document, cells: Cells, make_id
 
 
 def _cleaned(rows: list[Row]) -> tuple[list[Row], int]:
-    cleaned = [clean(row.cells) for row in rows]
-    return [attrs.evolve(row, cells=cells) for row, (cells, _) in zip(rows, cleaned, strict=True)], sum(
-        count for _, count in cleaned
-    )
+    """The rows with their characters cleaned, and how many there were."""
+    taken = sum(clean("".join(row.cells.values()))[1] for row in rows)
+    return ([attrs.evolve(row, cells=clean(row.cells)[0]) for row in rows] if taken else rows), taken

@@ -34,10 +34,12 @@ def read_receipt(rows: Sequence[Row], source: RawRef, cells: Cells, make_id: Mak
     currency = cells.same(rows, "currency")
     created, flags = cells.created(rows)
     day = cells.day(rows) or created.date()
-    lines = tuple(_line(row, cells, currency) for row in rows if _is_line(row, cells))
+    told = [(row, _is_line(row, cells)) for row in rows]
+    lines = tuple(_line(row, cells, currency) for row, is_line in told if is_line)
     summed = sum((line.paid for line in lines), ZERO)
     total = cells.decimal(cells.same(rows, "total"), cells.place(rows[0], "total"))
-    tenders = _tenders(rows, cells, summed if total is None else total)
+    apart = [row for row, is_line in told if not is_line]
+    tenders = _tenders(rows, apart, cells, summed if total is None else total)
     if lines and all(line.kind is LineKind.RETURN for line in lines):
         # Tills that tell returns by their kind write what is given back without a sign.
         total = summed if total == -summed else total
@@ -130,8 +132,11 @@ def _taxed(row: Row, cells: Cells, paid: Decimal, currency: str) -> tuple[Decima
     return net + tax, tax, percent
 
 
-def _tenders(rows: Sequence[Row], cells: Cells, total: Decimal) -> tuple[Tender, ...]:
-    """Tenders in columns of their own, in rows of their own, or told once; one with the total when none is told."""
+def _tenders(rows: Sequence[Row], apart: Sequence[Row], cells: Cells, total: Decimal) -> tuple[Tender, ...]:
+    """Tenders in columns of their own, in rows of their own, or told once.
+
+    One with the total only where the mapping has no column of amounts: else a file that was cut would pass.
+    """
     found = []
     for column, kind in cells.settings.tenders.items():
         written = {row.cells.get(column, "").strip() for row in rows} - {""}
@@ -139,14 +144,14 @@ def _tenders(rows: Sequence[Row], cells: Cells, total: Decimal) -> tuple[Tender,
         if len(written) > 1:
             raise LawBroken("is the same in all rows of a receipt", place, "differs")
         found += [Tender(type=kind, amount=amount) for text in written if (amount := cells.decimal(text, place))]
-    apart = [row for row in rows if not _is_line(row, cells) and cells.text(row, "tender_amount")]
     for row in apart:
         if amount := cells.number(row, "tender_amount"):
             found.append(_tender(cells.text(row, "tender_type"), amount, cells.text(row, "tender_description")))
     if not found:
         kind, said = cells.same(rows, "tender_type"), cells.same(rows, "tender_description")
         amount = cells.decimal(cells.same(rows, "tender_amount"), cells.place(rows[0], "tender_amount"))
-        amount = total if amount is None else amount
+        if amount is None and not cells.settings.tenders and "tender_amount" not in cells.settings.columns:
+            amount = total
         return (_tender(kind, amount, said),) if amount else ()
     return tuple(found)
 

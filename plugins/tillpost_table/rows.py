@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from decimal import Decimal
 from difflib import get_close_matches
@@ -16,6 +17,7 @@ from tillpost.model import Document, JsonRecord, json_records, parse_json
 from tillpost_table.settings import Settings
 
 _LONGEST = 1024 * 1024
+_UNDECODED = re.compile("[\udc80-\udcff]")
 _MARKS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 
 
@@ -161,7 +163,7 @@ def _row(record: _Record, names: list[str] | None, raw: bytes, codec: str) -> Ro
         fields.pop()  # a delimiter at the end of the line
     if not fault and len(fields) != len(columns):
         fault = f"has {len(fields)} fields, and the header {len(columns)}"
-    if not fault and any("\udc80" <= character <= "\udcff" for field in fields for character in field):
+    if not fault and _UNDECODED.search(record.text):
         fault = f"has bytes that are not {codec}; set `encoding`"
     return Row(dict(zip(columns, fields, strict=False)), f"line {record.line}", raw, fault)
 
