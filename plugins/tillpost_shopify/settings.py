@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import attrs
 
-IdentifierKind = Literal["contactId", "externalId", "memberNumber", "socialSecurityNumber", "email", "mobilePhone"]
+CustomerId = Literal["", "contactId", "externalId", "memberNumber", "socialSecurityNumber", "email", "mobilePhone"]
 
 
 @attrs.frozen(kw_only=True)
@@ -30,7 +30,7 @@ class Settings:
     stores: dict[str, str] = attrs.field(factory=dict)
     till: str = ""
     money: Literal["presentment", "shop"] = "presentment"
-    customer_id: IdentifierKind | Literal[""] = ""
+    customer_id: CustomerId = ""
     source_names: tuple[str, ...] = ()
     financial_status: tuple[str, ...] = ("paid", "partially_refunded", "refunded")
     timezone: ZoneInfo | None = None

@@ -12,7 +12,7 @@ import pytest
 from tillpost import Context, Plugin, Use
 from tillpost.clock import SystemClock
 from tillpost.compose.settings import Reader
-from tillpost.compose.toml_lines import read_toml
+from tillpost.compose.toml_lines import Lines, read_toml
 from tillpost.model import Document, Found, Parsed, Receipt
 
 
@@ -42,12 +42,12 @@ def receipt(parsed: Parsed) -> Receipt:
     return parsed.receipt
 
 
-def settings(plugin: Plugin, toml: Path | str, folder: Path) -> dict[str, Any]:
-    """What a TOML table says for the adapter, read as the configuration is; a finding fails the test."""
-    file = toml if isinstance(toml, Path) else folder / "settings.toml"
-    if isinstance(toml, str):
-        file.write_text(toml, encoding="utf-8")
-    table, lines = read_toml(file, file.name)
+def settings(plugin: Plugin, given: Path | str | dict[str, Any], folder: Path) -> dict[str, Any]:
+    """What a table (a TOML file, its text or its values) says for the adapter; a finding fails the test."""
+    file = given if isinstance(given, Path) else folder / "settings.toml"
+    if isinstance(given, str):
+        file.write_text(given, encoding="utf-8")
+    table, lines = (given, Lines({})) if isinstance(given, dict) else read_toml(file, file.name)
     reader = Reader(file.name, folder, lines)
     made = reader.read(table, plugin.slots["adapter"], ())
     assert made is not None, [str(finding) for finding in reader.findings]
