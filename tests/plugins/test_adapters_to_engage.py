@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,25 @@ def test_what_engage_gets_of_the_samples_adds_up(module: Any, basis: Any, tmp_pa
         assert summed == receipt.total
     assert linked
     assert kinds == {"PURCHASE", "RETURN", "ADJUSTMENT"}
+
+
+SHOWN: dict[str, Callable[[Receipt], bool]] = {
+    "customer": lambda receipt: receipt.customer is not None,
+    "sequence": lambda receipt: receipt.number.isdigit(),
+    "linked returns": lambda receipt: any("originalReceipt" in line.extra for line in receipt.lines),
+    "discounts": lambda receipt: any(line.discounts for line in receipt.lines),
+    "taxes": lambda receipt: len(receipt.taxes) > 1,
+    "tenders": lambda receipt: len({tender.type for tender in receipt.tenders}) > 1,
+}
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
+def test_the_samples_show_each_capability_that_is_declared(module: Any, tmp_path: Path) -> None:
+    receipts = list(samples(module, tmp_path))
+    for capability in module.plugin.capabilities:
+        assert any(SHOWN[capability](receipt) for receipt in receipts), capability
+    if "customer" not in module.plugin.capabilities:
+        assert not any(receipt.customer for receipt in receipts)
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)

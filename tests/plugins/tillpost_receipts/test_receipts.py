@@ -135,6 +135,13 @@ def test_an_array(parse: Parse, indent: int | None) -> None:
     assert parse(b"") == []
 
 
+def test_one_receipt_written_over_many_lines(parse: Parse) -> None:
+    content = json.dumps(receipt("1"), indent=2).encode()
+    [only] = parse(content)
+    assert found(only).receipt.number == "1"
+    assert found(only).raw == content
+
+
 @pytest.mark.parametrize("end", [b"", b",", b", {", b"] 7", b" {}]"])
 def test_what_stood_before_a_fault_in_an_array_stands(parse: Parse, end: bytes, tmp_path: Path) -> None:
     from tillpost.model import receipt_id

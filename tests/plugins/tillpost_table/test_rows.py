@@ -1,6 +1,8 @@
 """Rows that cannot be read, columns that are not there, encodings, and receipts that are large or do not end."""
 
+import csv
 import gzip
+import io
 import json
 import subprocess
 import sys
@@ -204,6 +206,37 @@ def test_a_number_written_with_its_marks_reads_back(value: D, marks: tuple[str, 
     written = f"{value:,}".replace(",", "t").replace(".", decimal).replace("t", thousands)
     [only] = read(HEAD + row(1, f'"{written}"'), decimal=decimal, thousands=thousands)
     assert receipt(only).total == value
+
+
+# No carriage return: older csv writers leave it without quotes, and then it is the end of a line.
+TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Cn"]) | st.sampled_from('\n,;"\t'))
+
+
+@given(
+    receipts=st.lists(st.lists(st.tuples(TEXT, st.integers(0, 10**6)), min_size=1, max_size=4), max_size=5),
+    delimiter=st.sampled_from([",", ";", "\t", "|"]),
+    end=st.sampled_from(["\n", "\r\n"]),
+    quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+)
+def test_what_a_csv_writer_wrote_reads_back(receipts: Any, delimiter: str, end: str, quoting: Any) -> None:
+    file = io.StringIO()
+    writer = csv.writer(file, delimiter=delimiter, lineterminator=end, quoting=quoting)
+    writer.writerow(HEAD.strip().split(","))
+    for number, lines in enumerate(receipts):
+        for name, cents in lines:
+            writer.writerow(["600", f"00{number}", "2026-03-14T10:00:00", "A", name, "1", f"{cents / 100:.2f}"])
+    parsed = read(file.getvalue(), delimiter=delimiter)
+    made = [receipt(each) for each in parsed]
+    assert [each.number for each in made] == [f"00{number}" for number in range(len(receipts))]
+    for each, lines in zip(made, receipts, strict=True):
+        assert [(line.article_name, line.paid) for line in each.lines] == [
+            (name.strip(), D(cents) / 100) for name, cents in lines
+        ]
+    whole = file.getvalue().encode()
+    rows = b"".join(
+        each.raw.removeprefix(whole[: len(HEAD) - 1 + len(end)]) for each in parsed if isinstance(each, Found)
+    )
+    assert quoting != csv.QUOTE_MINIMAL or whole.endswith(rows)
 
 
 @pytest.mark.parametrize(
