@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import re
@@ -62,13 +63,14 @@ class _Lines:
 
 
 def _codec(start: bytes, name: str, settings: Settings) -> tuple[bytes, str]:
-    """The mark at the start of a file and what it means, before the setting."""
+    """The mark at the start of a file and what it means, before the setting; never a codec that writes marks itself."""
     for mark, codec in _MARKS:
         if start.startswith(mark):
             return mark, codec
-    if b"\x00" in start and "16" not in settings.encoding:
+    codec = codecs.lookup(settings.encoding).name
+    if b"\x00" in start and not codec.startswith("utf-16"):
         raise DocumentError("looks like UTF-16 without a mark; set `encoding` to utf-16-le or utf-16-be", name)
-    return b"", settings.encoding
+    return b"", {"utf-16": "utf-16-le", "utf-8-sig": "utf-8"}.get(codec, codec)
 
 
 @attrs.define
@@ -92,7 +94,7 @@ class CsvRows:
             mark, codec = _codec(file.read(4), self.document.name, self.settings)
             file.seek(len(mark))
             # Bytes that are not in the encoding spoil their row only (PEP 383); UTF-16 knows no such way.
-            errors = "strict" if "16" in codec else "surrogateescape"
+            errors = "strict" if codec.startswith("utf-16") else "surrogateescape"
             lines = _Lines(io.TextIOWrapper(file, codec, errors=errors, newline=""), self.document.name)
             found = _records(lines, self.settings)
             names: list[str] | None = None

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import codecs
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from difflib import get_close_matches
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
@@ -62,9 +62,17 @@ def _one_character(_: object, field: attrs.Attribute[str], value: str) -> None:
 
 def _codec(_: object, __: attrs.Attribute[str], value: str) -> None:
     try:
-        codecs.lookup(value)
-    except LookupError:
-        raise ValueError("encoding is one Python knows, such as utf-8, windows-1252 or cp850") from None
+        b"a,1\n".decode(value, "surrogateescape")
+    except (LookupError, UnicodeError):
+        raise ValueError("encoding is one of text that Python knows, such as utf-8, windows-1252 or cp850") from None
+
+
+def _time_form(_: object, __: attrs.Attribute[str], value: str) -> None:
+    try:
+        datetime.strptime("", value)  # noqa: DTZ007 - only the form is looked at
+    except ValueError as error:
+        if "directive" in str(error) or "stray" in str(error):
+            raise ValueError('date is a form such as "%d.%m.%Y %H:%M" (Python\'s strptime)') from None
 
 
 @attrs.frozen(kw_only=True)
@@ -106,7 +114,7 @@ class Settings:
     lines: str = ""
     decimal: Literal[".", ","] = "."
     thousands: Literal["", " ", ".", ",", "'"] = ""
-    date: str = ""
+    date: str = attrs.field(default="", validator=_time_form)
     sign: Literal["both", "quantity", "paid"] = "both"
     tax: Literal["included", "on top"] = "included"
     largest: int = attrs.field(default=64 * 1024 * 1024, validator=attrs.validators.ge(1024))

@@ -9,14 +9,18 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import attrs
+import hypothesis
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import tillpost_shopify
 import tillpost_table
 import tillpost_zettle
 from tests.support.adapter import build, parse, receipt, settings
 from tillpost import DocumentError, Plugin
-from tillpost.model import Broken, Document, Found, LineKind, Parsed, Receipt
+from tillpost.model import Broken, Document, Found, LineKind, NoReceipt, Parsed, Receipt
+from tillpost.model.receipt_json import dumps, loads
 
 
 @attrs.frozen
@@ -37,8 +41,8 @@ class Trial:
     write: Callable[[list[Line], str, str], str]
 
     def read(self, content: str | bytes, encoding: str = "utf-8") -> list[Parsed]:
-        given = content if isinstance(content, bytes) else content.encode(encoding)
-        return parse(self.plugin, given, **self.settings)
+        written = content if isinstance(content, bytes) else content.encode(encoding)
+        return parse(self.plugin, written, **self.settings)
 
     def one(self, *lines: Line, total: str = "5", number: str = "1") -> Parsed:
         [parsed] = self.read(self.write(list(lines) or [Line()], total, number))
@@ -220,12 +224,12 @@ def told(made: Receipt) -> tuple[Any, ...]:
 
 @pytest.mark.parametrize(("plugin", "path"), list(sample_files()))
 def test_a_file_that_was_cut_gives_no_receipt_that_was_not_in_it(plugin: Plugin, path: Path) -> None:
-    given: dict[str, Any] = {"timezone": ZoneInfo("Europe/Stockholm")}
+    told_by: dict[str, Any] = {"timezone": ZoneInfo("Europe/Stockholm")}
     if plugin is tillpost_table.plugin:
-        given = settings(plugin, path.with_suffix(".toml"), path.parent)
-    adapter, content = build(plugin, **given), path.read_bytes()
+        told_by = settings(plugin, path.with_suffix(".toml"), path.parent)
+    adapter, content = build(plugin, **told_by), path.read_bytes()
     if plugin is tillpost_shopify.plugin:
-        adapter = build(plugin, store="web", **given)
+        adapter = build(plugin, store="web", **told_by)
 
     def records(cut: bytes) -> Iterator[Parsed]:
         with suppress(DocumentError):
@@ -239,6 +243,26 @@ def test_a_file_that_was_cut_gives_no_receipt_that_was_not_in_it(plugin: Plugin,
                 assert told(each.receipt) == whole[each.receipt.id], end
                 seen += 1
     assert seen or len(whole) < 2
+
+
+@given(data=st.data())
+@hypothesis.settings(max_examples=150)
+@pytest.mark.parametrize(("plugin", "path"), list(sample_files()))
+def test_spoilt_bytes_never_end_the_reading_in_another_way(plugin: Plugin, path: Path, data: st.DataObject) -> None:
+    told_by: dict[str, Any] = {"timezone": ZoneInfo("UTC")}
+    if plugin is tillpost_table.plugin:
+        told_by = settings(plugin, path.with_suffix(".toml"), path.parent)
+    content = path.read_bytes()
+    start = data.draw(st.integers(0, len(content)))
+    end = data.draw(st.integers(start, min(len(content), start + 40)))
+    put = data.draw(
+        st.binary(max_size=8) | st.sampled_from([b'"', b"\n", b"\xff\xfe", b"[[", b"}", b";;", b"\x00", b"-"])
+    )
+    with suppress(DocumentError):
+        for each in parse(plugin, content[:start] + put + content[end:], **told_by):
+            assert isinstance(each, (Found, NoReceipt, Broken))
+            if isinstance(each, Found):
+                loads(dumps(each.receipt))
 
 
 JUNK: list[Any] = [None, True, 7, -1, "", "x", [], {}, [7], [{}], {"a": [None]}, "1e999999", 10**40, "\x00", "9" * 400]
@@ -265,8 +289,8 @@ def paths(form: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 )
 def test_no_member_of_another_type_ends_the_reading(plugin: Any, name: str) -> None:
     text = (Path(plugin.__file__).parent / "samples" / name).read_text()
-    given = {"store": "web"} if plugin is tillpost_shopify else {"timezone": ZoneInfo("UTC")}
-    adapter = build(plugin.plugin, **given)
+    told_by = {"store": "web"} if plugin is tillpost_shopify else {"timezone": ZoneInfo("UTC")}
+    adapter = build(plugin.plugin, **told_by)
     held = 0
     for path in paths(json.loads(text)):
         for junk in JUNK:

@@ -134,7 +134,7 @@ def test_a_header_that_does_not_fit_the_mapping_is_told_with_its_names(head: str
         read(head + row(1))
 
 
-ENCODINGS = ["utf-8", "utf-8-sig", "utf-16", "windows-1252", "utf-16-be", "cp850"]
+ENCODINGS = ["utf-8", "utf-8-sig", "utf-16", "windows-1252", "utf-16-be", "cp850", "iso8859-16"]
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
@@ -158,6 +158,9 @@ def test_bytes_of_another_encoding_hold_their_receipt_only() -> None:
     assert "line 3: has bytes that are not utf-8; set `encoding`" in broken(held).reason
     [mended] = read(broken(held).raw, encoding="latin-1")
     assert receipt(mended).lines[0].article_name == "Grädde"
+    [unmarked] = read((HEAD + row(2)).encode("utf-16-le"), encoding="UTF-16")
+    assert isinstance(unmarked, Found)
+    assert read(unmarked.raw, encoding="utf-16") == [unmarked]
     with pytest.raises(DocumentError, match="looks like UTF-16"):
         read((HEAD + row(1)).encode("utf-16-le"))
     with pytest.raises(DocumentError, match="is no whole utf-16-le"):
@@ -280,11 +283,15 @@ def test_a_total_a_tender_and_a_kind_that_do_not_fit_are_told() -> None:
         ('columns = { nmber = "n" }', 'columns: "nmber" is no field; did you mean "number"?'),
         ('columns = { number = "n" }', "columns or constants must have store"),
         ('decimal = ";"', "decimal: is no known choice"),
-        ('encoding = "klingon"', "encoding is one Python knows"),
+        ('encoding = "klingon"', "encoding is one of text that Python knows"),
+        ('encoding = "hex"', "encoding is one of text"),
+        ('encoding = "idna"', "encoding is one of text"),
         ('delimiter = ";;"', "delimiter is one character"),
         ('group = ["shop"]', 'group: "shop" is no field'),
         ("values = { kinds = {} }", 'values: "kinds" is no field; did you mean "kind"?'),
         ("date = 7", "date: must be text"),
+        ('date = "%d.%m.%Y %Q"', "date is a form such as"),
+        ('date = "50 %"', "date is a form such as"),
     ],
 )
 def test_a_mapping_that_cannot_be_is_told_with_its_key(toml: str, said: str, tmp_path: Path) -> None:
