@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 
 from tillpost import LawBroken
-from tillpost.model import CLEANED, Broken, Document, Found, Parsed, RawRef, clean, json_records, parse_json
+from tillpost.model import CLEANED, Broken, Document, Found, Parsed, RawRef, json_records, parse_clean_json
 from tillpost.model.receipt_json import MakeId, from_json
 
 
@@ -26,7 +26,7 @@ def parse(document: Document, make_id: MakeId, largest: int) -> Iterator[Parsed]
 def _parsed(record: bytes, raw: RawRef, make_id: MakeId) -> Parsed:
     form: Any = None
     try:
-        form, taken = clean(parse_json(record, place=raw.place))
+        form, taken = parse_clean_json(record, place=raw.place)
         receipt = from_json(form, place=raw.place, make_id=make_id, raw=raw)
     except (LawBroken, RecursionError) as error:
         reason = str(error) if isinstance(error, LawBroken) else f"{raw.place}: nested too deep"

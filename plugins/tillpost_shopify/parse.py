@@ -20,9 +20,8 @@ from tillpost.model import (
     Parsed,
     RawRef,
     Receipt,
-    clean,
     json_records,
-    parse_json,
+    parse_clean_json,
 )
 from tillpost.model.receipt_json import MakeId
 from tillpost_shopify.order import no_sale, read_order
@@ -51,7 +50,7 @@ def parse(document: Document, settings: Settings, make_id: MakeId) -> Iterator[P
 
 def _parsed(record: JsonRecord, document: Document, settings: Settings, make_id: MakeId) -> Iterator[Parsed]:
     try:
-        form, taken = clean(parse_json(record.content, place=record.place))
+        form, taken = parse_clean_json(record.content, place=record.place)
         entries = list(_entries(form, record, settings, make_id))
     except (LawBroken, RecursionError) as error:
         reason = str(error) if isinstance(error, LawBroken) else f"{record.place}: nested too deep"

@@ -21,11 +21,10 @@ from tillpost.model import (
     Parsed,
     RawRef,
     Receipt,
-    clean,
     json_records,
     local_time,
     minor_digits,
-    parse_json,
+    parse_clean_json,
     parse_time,
 )
 from tillpost.model.receipt_json import MakeId
@@ -49,7 +48,7 @@ def parse(document: Document, settings: Settings, make_id: MakeId) -> Iterator[P
 def _parsed(record: JsonRecord, document: Document, settings: Settings, make_id: MakeId) -> Parsed:
     place, number, store = record.place, "", ""
     try:
-        form, taken = clean(parse_json(record.content, place=place))
+        form, taken = parse_clean_json(record.content, place=place)
         purchase = JsonObject.of(form, place)
         number, store = purchase.text("purchaseNumber", ""), purchase.text("organizationId", "")
         if purchase.has("purchaseUUID") and not purchase.objects("products") and not purchase.decimal("amount", ZERO):

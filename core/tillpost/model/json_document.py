@@ -13,12 +13,36 @@ import attrs
 from tillpost.errors import DocumentError, LawBroken
 from tillpost.model.document import Document
 from tillpost.model.money import parse_decimal
+from tillpost.model.text import clean
 
 _UTF8_BOM = b"\xef\xbb\xbf"
 _UTF16_STARTS = (b"\xff\xfe", b"\xfe\xff", b"{\x00", b"\x00{", b"[\x00", b"\x00[")
 _BLANK = re.compile(r"[ \t\r\n]*")
+_SCANNER = json.JSONDecoder(strict=False)
+# The bytes by which a record can name a character to clean: itself, or an escape.
+_SUSPECT = re.compile(rb"\\[ubf]|\xef\xbf[\xbe\xbf]|[\x00-\x08\x0b\x0c\x0e-\x1f]")
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise LawBroken("a key stands once in an object", "", f"{twice[:40]!a} twice")
+    return found
+
+
+def _constant(name: str) -> NoReturn:
+    raise LawBroken("a number is finite", "", name)
+
+
 # Control characters in a text are no reason to lose the record (RFC 8259 wants them escaped): they are cleaned.
-_DECODER = json.JSONDecoder(strict=False)
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_once,
+    parse_constant=_constant,
+    parse_float=lambda digits: parse_decimal(digits, ""),
+    strict=False,
+)
 
 
 def parse_json(text: str | bytes, *, place: str) -> Any:
@@ -26,31 +50,25 @@ def parse_json(text: str | bytes, *, place: str) -> Any:
 
     Numbers with a point come as Decimal. Raises LawBroken with the place.
     """
-
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) != len(pairs):
-            names = [name for name, _ in pairs]
-            twice = next(name for name in names if names.count(name) > 1)
-            raise LawBroken("a key stands once in an object", place, f"{twice[:40]!a} twice")
-        return found
-
-    def constant(name: str) -> NoReturn:
-        raise LawBroken("a number is finite", place, name)
-
-    def fraction(digits: str) -> Decimal:
-        return parse_decimal(digits, place)
-
     try:
-        if isinstance(text, bytes):
-            text = text.decode()
-        return json.loads(text, object_pairs_hook=once, parse_constant=constant, parse_float=fraction, strict=False)
+        return _DECODER.decode(text.decode() if isinstance(text, bytes) else text)
+    except LawBroken as error:
+        raise LawBroken(error.law, place, error.by) from None
     except UnicodeDecodeError as error:
         raise LawBroken("JSON is UTF-8", place, f"byte {error.start + 1} is not") from None
     except json.JSONDecodeError as error:
         raise LawBroken("must be JSON", place, f"{error.msg} at character {error.pos + 1}") from None
     except ValueError:  # an integer of more digits than Python reads
         raise LawBroken("a number is below 1e15", place, "too many digits") from None
+    except RecursionError:
+        raise LawBroken("JSON of a receipt is shallow", place, "nested too deep") from None
+
+
+def parse_clean_json(content: bytes, *, place: str) -> tuple[Any, int]:
+    """`parse_json`, its texts without characters that no file to Engage could carry, and how many there were."""
+    form = parse_json(content, place=place)
+    try:
+        return clean(form) if _SUSPECT.search(content) else (form, 0)
     except RecursionError:
         raise LawBroken("JSON of a receipt is shallow", place, "nested too deep") from None
 
@@ -185,7 +203,7 @@ def _skip(text: str, at: int) -> int:
 def _value(text: str, at: int, what: str) -> int:
     """Where the value that begins here ends."""
     try:
-        _, end = _DECODER.raw_decode(text, at)
+        _, end = _SCANNER.raw_decode(text, at)
     except (ValueError, RecursionError):
         raise _Fault(f"{what} is not JSON, or nested too deep", at) from None
     return end

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tillpost import DocumentError, LawBroken
-from tillpost.model import Document, JsonObject, JsonRecord, clean, json_records, parse_json
+from tillpost.model import Document, JsonObject, JsonRecord, clean, json_records, parse_clean_json, parse_json
 
 
 def records(content: bytes, largest: int = 10**6, lists: tuple[str, ...] = ("orders",)) -> Iterator[JsonRecord]:
@@ -103,8 +103,14 @@ def test_what_no_record_can_be_cut_from_is_a_document_error(content: bytes, reas
 
 
 def test_control_characters_do_not_lose_a_record() -> None:
-    form = parse_json(b'{"name": "Mi\x0blk", "more": ["\\ud800\\ufffe"]}', place="here")
-    assert clean(form) == ({"name": "Milk", "more": [""]}, 3)
+    content = b'{"name": "Mi\x0blk", "more": ["\\ud800\\ufffe"], "tab": "\\t"}'
+    assert parse_clean_json(content, place="here") == ({"name": "Milk", "more": [""], "tab": "\t"}, 3)
+
+
+@given(st.dictionaries(st.text(max_size=3), st.text(st.characters(), max_size=5)), st.booleans())
+def test_no_character_to_clean_passes_unseen(form: dict[str, str], ascii_only: bool) -> None:
+    content = json.dumps(form, ensure_ascii=ascii_only).encode("utf-8", "replace")
+    assert parse_clean_json(content, place="here") == clean(parse_json(content, place="here"))
 
 
 GIVEN = JsonObject.of(
