@@ -3,6 +3,7 @@
 from tillpost.model.customer import IDENTIFIER_KINDS, Contact, Customer, Identifier, IdentifierKind
 from tillpost.model.document import Broken, Document, Found, NoReceipt, Parsed
 from tillpost.model.identity import DEFAULT_RECIPE, check_recipe, receipt_id
+from tillpost.model.json_document import JsonObject, JsonRecord, json_records, parse_clean_json, parse_json
 from tillpost.model.moment import local_time, parse_day, parse_time
 from tillpost.model.money import minor_digits, parse_decimal, round_money, spread
 from tillpost.model.outcome import (
@@ -20,8 +21,10 @@ from tillpost.model.outcome import (
 )
 from tillpost.model.payload import NotSpooled, Payload, SpoolBatch, Spooled, SpooledFile
 from tillpost.model.receipt import Discount, Line, LineKind, Promotion, RawRef, Receipt, Tax, Tender
+from tillpost.model.text import CLEANED, clean
 
 __all__ = [
+    "CLEANED",
     "DEFAULT_RECIPE",
     "IDENTIFIER_KINDS",
     "Broken",
@@ -37,6 +40,8 @@ __all__ = [
     "Identified",
     "Identifier",
     "IdentifierKind",
+    "JsonObject",
+    "JsonRecord",
     "Line",
     "LineKind",
     "MaybeSent",
@@ -58,10 +63,14 @@ __all__ = [
     "Tender",
     "Throttled",
     "check_recipe",
+    "clean",
+    "json_records",
     "local_time",
     "minor_digits",
+    "parse_clean_json",
     "parse_day",
     "parse_decimal",
+    "parse_json",
     "parse_time",
     "receipt_id",
     "round_money",

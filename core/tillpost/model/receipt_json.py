@@ -21,6 +21,7 @@ import attrs
 
 from tillpost.errors import LawBroken
 from tillpost.model.customer import Customer, Identifier
+from tillpost.model.json_document import kind_of, parse_json
 from tillpost.model.money import minor_digits, parse_decimal
 from tillpost.model.receipt import Discount, Line, LineKind, Promotion, RawRef, Receipt, Tax, Tender
 
@@ -147,43 +148,6 @@ def content_digest(receipt: Receipt) -> str:
 # --- reading -------------------------------------------------------------------------------------------------------
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise LawBroken("a key stands once in an object", "", f"{twice[:40]!r} twice")
-    return found
-
-
-def _constant(name: str) -> Any:
-    raise LawBroken("a number is finite", "", name)
-
-
-_decoder = json.JSONDecoder(
-    object_pairs_hook=_once, parse_constant=_constant, parse_float=lambda digits: parse_decimal(digits, "")
-)
-
-
-def parse_json(text: str | bytes, *, place: str) -> Any:
-    """JSON values, strictly: `json` alone takes duplicate keys and NaN, and its depth error is no ValueError.
-
-    Numbers with a point come as Decimal. Raises LawBroken with the place.
-    """
-    try:
-        return _decoder.decode(text.decode() if isinstance(text, bytes) else text)
-    except LawBroken as error:
-        raise _in(place, error) from None
-    except UnicodeDecodeError as error:
-        raise LawBroken("JSON is UTF-8", place, f"byte {error.start + 1} is not") from None
-    except json.JSONDecodeError as error:
-        raise LawBroken("must be JSON", place, f"{error.msg} at character {error.pos + 1}") from None
-    except ValueError:  # an integer of more digits than Python reads
-        raise LawBroken("a number is below 1e15", place, "too many digits") from None
-    except RecursionError:
-        raise LawBroken("JSON of a receipt is shallow", place, "nested too deep") from None
-
-
 # A reader raises LawBroken without saying where it is: the path is put together on the way out, by those it passes,
 # because nearly every value is right and its path would be made for nothing.
 
@@ -198,7 +162,7 @@ def _in(place: str, error: LawBroken) -> LawBroken:
 
 def _object(value: Any, allowed: frozenset[str], needed: frozenset[str], order: Sequence[str]) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise LawBroken("must be an object", "", _kind(value))
+        raise LawBroken("must be an object", "", kind_of(value))
     if value.keys() == allowed:
         return value
     for name in value:
@@ -212,14 +176,9 @@ def _object(value: Any, allowed: frozenset[str], needed: frozenset[str], order: 
     return value
 
 
-def _kind(value: Any) -> str:
-    names = {dict: "an object", list: "a list", str: "text", bool: "true or false", type(None): "null"}
-    return f"is {names.get(type(value), 'a number')}"
-
-
 def _text(value: Any) -> str:
     if not isinstance(value, str):
-        raise LawBroken("must be text", "", _kind(value))
+        raise LawBroken("must be text", "", kind_of(value))
     if not value.isascii() and _SURROGATE.search(value):
         raise LawBroken("text has no lone surrogates", "", "has one")
     return value
@@ -229,13 +188,13 @@ def _decimal(value: Any) -> Decimal:
     if isinstance(value, str):
         return parse_decimal(_text(value), "")
     if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
-        raise LawBroken("must be a decimal, best as text", "", _kind(value))
+        raise LawBroken("must be a decimal, best as text", "", kind_of(value))
     return parse_decimal(str(value), "")
 
 
 def _pairs(value: Any) -> dict[str, str]:
     if not isinstance(value, dict):
-        raise LawBroken("must be an object", "", _kind(value))
+        raise LawBroken("must be an object", "", kind_of(value))
     for name, item in value.items():
         try:
             _text(name)
@@ -307,7 +266,7 @@ def _nullable(one: Callable[[Any], T]) -> Callable[[Any], T | None]:
 def _many(one: Callable[[Any], T]) -> Callable[[Any], tuple[T, ...]]:
     def read(value: Any) -> tuple[T, ...]:
         if not isinstance(value, list):
-            raise LawBroken("must be a list", "", _kind(value))
+            raise LawBroken("must be a list", "", kind_of(value))
         made: list[T] = []
         try:
             for item in value:

@@ -135,6 +135,13 @@ def test_an_array(parse: Parse, indent: int | None) -> None:
     assert parse(b"") == []
 
 
+def test_one_receipt_written_over_many_lines(parse: Parse) -> None:
+    content = json.dumps(receipt("1"), indent=2).encode()
+    [only] = parse(content)
+    assert found(only).receipt.number == "1"
+    assert found(only).raw == content
+
+
 @pytest.mark.parametrize("end", [b"", b",", b", {", b"] 7", b" {}]"])
 def test_what_stood_before_a_fault_in_an_array_stands(parse: Parse, end: bytes, tmp_path: Path) -> None:
     from tillpost.model import receipt_id
@@ -152,7 +159,7 @@ def test_utf_16_and_records_beyond_measure_are_document_errors(parse: Parse) -> 
         parse(json.dumps(receipt()).encode("utf-16"))
     with pytest.raises(DocumentError, match="line 1: the record is larger than 2000 bytes"):
         parse(written(receipt(extra={"a": "x" * 2000})), largest=2000)
-    with pytest.raises(DocumentError, match="an array of more than 2000 bytes"):
+    with pytest.raises(DocumentError, match="an array or object of more than 2000 bytes"):
         parse(b"[" + written(receipt(extra={"a": "x" * 2000})) + b"]", largest=2000)
 
 

@@ -1,0 +1,144 @@
+"""Lines before they are taxed and settled: what an order or a refund says of each."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import attrs
+
+from tillpost import LawBroken
+from tillpost.model import Discount, JsonObject, Line, LineKind, Tax, spread
+from tillpost_shopify.money import Money
+
+ZERO = Decimal(0)
+
+
+@attrs.frozen
+class TaxEntry:
+    """One tax on a line, with the line's sign."""
+
+    title: str
+    percent: Decimal
+    amount: Decimal
+
+
+@attrs.frozen
+class Article:
+    """What a line is of; `group` only where Shopify sets it apart (giftcard, tip, shipping …)."""
+
+    sku: str
+    number: str = ""
+    name: str = ""
+    group: str = ""
+
+
+@attrs.define(kw_only=True)
+class Draft:
+    """One line: `quantity` and `net` signed as they add to the total; `net` has discounts off."""
+
+    kind: LineKind
+    article: Article
+    quantity: Decimal
+    net: Decimal
+    taxable: bool = True
+    taxes: list[TaxEntry] = attrs.field(factory=list)
+    discounts: tuple[Discount, ...] = ()
+    original: str = ""
+
+    @property
+    def tax(self) -> Decimal:
+        """All taxes of the line."""
+        return sum((entry.amount for entry in self.taxes), ZERO)
+
+    def line(self, *, on_top: bool) -> Line:
+        """As a line of the receipt, tax in `paid`. Raises LawBroken."""
+        return Line(
+            kind=self.kind,
+            sku=self.article.sku,
+            quantity=self.quantity,
+            paid=self.net + self.tax if on_top else self.net,
+            tax_amount=self.tax,
+            tax_percent=sum((entry.percent for entry in self.taxes), ZERO),
+            article_number=self.article.number,
+            article_name=self.article.name,
+            article_group=self.article.group,
+            discounts=self.discounts,
+            extra={"originalReceipt": self.original} if self.original else {},
+        )
+
+
+def percent(entry: JsonObject) -> Decimal:
+    """The rate of a tax line, 0.25 for 25 %; `rate_percentage` where there is no rate."""
+    rate = entry.decimal("rate", ZERO)
+    return rate * 100 if rate else entry.decimal("rate_percentage", ZERO)
+
+
+def tax_entries(item: JsonObject, money: Money) -> list[TaxEntry]:
+    """The taxes of a line, or of a whole order."""
+    return [
+        TaxEntry(entry.text("title", "tax"), percent(entry), money.read(entry, "price"))
+        for entry in item.objects("tax_lines")
+    ]
+
+
+def discounts(item: JsonObject, order: JsonObject, money: Money) -> tuple[Discount, ...]:
+    """What was allocated to this line of the order's discounts, each by the name of its application.
+
+    `total_discount` counts only where there are no allocations: Shopify keeps the same money in both.
+    """
+    applications = order.objects("discount_applications")
+    found = []
+    for allocation in item.objects("discount_allocations"):
+        value = money.read(allocation, "amount")
+        index = int(allocation.decimal("discount_application_index", Decimal(-1)))
+        named = applications[index] if 0 <= index < len(applications) else None
+        labels = (named.text(key, "") for key in ("code", "title", "description")) if named is not None else iter(())
+        label = next(filter(None, labels), "")
+        if value:
+            found.append(Discount(type="discount", value=-value, description=label))
+    if not item.has("discount_allocations"):
+        value = money.read(item, "total_discount", ZERO)
+        if value:
+            found.append(Discount(type="discount", value=-value))
+    return tuple(found)
+
+
+def article(item: JsonObject) -> Article:
+    """By its sku, else the variant, else the product, else its title (a custom sale)."""
+    names = (item.text(key, "") for key in ("sku", "variant_id", "product_id", "title"))
+    return Article(
+        sku="tip" if is_tip(item) else next(filter(None, names), "custom"),
+        number=item.text("product_id", ""),
+        name=item.text("name", "") or item.text("title", ""),
+        group="tip" if is_tip(item) else "giftcard" if item.truth("gift_card") else "",
+    )
+
+
+def is_tip(item: JsonObject) -> bool:
+    """Whether a line item is the customer's tip."""
+    return item.has("tip_payment_gateway") or item.has("tip_payment_method")
+
+
+def spread_taxes(drafts: list[Draft], entries: list[TaxEntry], currency: str) -> None:
+    """Taxes told only for the whole order, spread to the cent over the lines that are taxed."""
+    on = [draft for draft in drafts if draft.taxable and draft.net]
+    for entry in entries:
+        if entry.amount and not on:
+            raise LawBroken("a tax needs a line it is on", "tax_lines", entry.amount)
+        shares = spread(entry.amount, [draft.net for draft in on], currency) if on else ()
+        for draft, share in zip(on, shares, strict=True):
+            draft.taxes.append(TaxEntry(entry.title, entry.percent, share))
+
+
+def summed(drafts: list[Draft], *, on_top: bool) -> tuple[Tax, ...]:
+    """One Tax a title and rate, laid on the lines that have it."""
+    found: dict[tuple[str, Decimal], tuple[Decimal, Decimal]] = {}
+    for draft in drafts:
+        base = draft.net if on_top else draft.net - draft.tax
+        for entry in draft.taxes:
+            amount, before = found.get((entry.title, entry.percent), (ZERO, ZERO))
+            found[entry.title, entry.percent] = (amount + entry.amount, before + base)
+    return tuple(
+        Tax(description=title, percent=rate, amount=amount, including_tax=base + amount, excluding_tax=base)
+        for (title, rate), (amount, base) in found.items()
+    )

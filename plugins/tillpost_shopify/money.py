@@ -1,0 +1,57 @@
+"""Which of Shopify's two currencies an amount is read in: the customer's (presentment) or the shop's."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import attrs
+
+from tillpost import LawBroken
+from tillpost.model import JsonObject
+from tillpost_shopify.settings import Settings
+
+
+@attrs.frozen
+class Money:
+    """The side to read, its currency, and the shop's, in which amounts without a `_set` are."""
+
+    side: str
+    currency: str
+    shop: str
+
+    @classmethod
+    def of_order(cls, order: JsonObject, settings: Settings) -> Money:
+        """By the currencies an order names."""
+        shop = order.text("currency")
+        paid_in = order.text("presentment_currency", "") or shop
+        return cls(settings.money, paid_in if settings.money == "presentment" else shop, shop)
+
+    @classmethod
+    def of_refund(cls, refund: JsonObject, settings: Settings) -> Money:
+        """By the currencies of its lines, else of its transactions: a refund body has none of its own."""
+        for line in refund.objects("refund_line_items"):
+            pair = line.object("subtotal_set")
+            if pair is not None:
+                sides = {side: pair.object(f"{side}_money") for side in ("presentment", "shop")}
+                codes = {side: money.text("currency_code") for side, money in sides.items() if money is not None}
+                if settings.money in codes:
+                    return cls(settings.money, codes[settings.money], codes.get("shop", codes[settings.money]))
+        for transaction in refund.objects("transactions"):
+            code = transaction.text("currency", "")
+            if code:
+                return cls(settings.money, code, code)
+        raise LawBroken("needs its currency, in a line or a transaction", refund.place, "missing")
+
+    def read(self, item: JsonObject, name: str, default: Decimal | None = None) -> Decimal:
+        """The amount: `name_set` on the side, else `name`. Raises LawBroken when only the other currency is there."""
+        pair = item.object(f"{name}_set")
+        money = pair.object(f"{self.side}_money") if pair is not None else None
+        if money is not None:
+            code = money.text("currency_code", self.currency)
+            if code != self.currency:
+                raise LawBroken(f"amounts of one receipt are in {self.currency}", money.place, f"{code[:3]!a}")
+            return money.decimal("amount")
+        plain = item.decimal(name, default)
+        if plain and self.currency != self.shop:
+            raise LawBroken(f"needs {name}_set for the amount in {self.currency}", item.place, "missing")
+        return plain

@@ -1,0 +1,124 @@
+"""An order as a receipt."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from tillpost.model import JsonObject, LineKind, RawRef, Receipt
+from tillpost.model.receipt_json import MakeId
+from tillpost_shopify import place
+from tillpost_shopify.customer import read_customer
+from tillpost_shopify.lines import ZERO, Article, Draft, article, discounts, is_tip, spread_taxes, summed, tax_entries
+from tillpost_shopify.money import Money
+from tillpost_shopify.settings import Settings
+from tillpost_shopify.tenders import order_tenders
+
+# Amounts of the whole order that are in its total and in no line.
+_EXTRAS = {
+    "original_total_duties": "duties",
+    "original_total_additional_fees": "fees",
+    "total_cash_rounding_payment_adjustment": "rounding",
+}
+
+
+def no_sale(order: JsonObject, settings: Settings) -> str:
+    """Why an order is no sale; "" when it is one.
+
+    A cancelled order that was paid and refunded stays a sale: its refund is a receipt that undoes it.
+    """
+    if order.truth("test"):
+        return "test order"
+    source = order.text("source_name", "")
+    if settings.source_names and source not in settings.source_names:
+        return f"order of another source ({source[:40]!a})"
+    status = order.text("financial_status")
+    if order.has("cancelled_at") and (not order.objects("refunds") or status not in settings.financial_status):
+        return "cancelled"
+    if status not in settings.financial_status:
+        return f"payment {status[:40]!a}"
+    return "" if order.objects("line_items") or not order.has("line_items") else "no line items"
+
+
+def read_order(order: JsonObject, source: RawRef, settings: Settings, make_id: MakeId) -> Receipt:
+    """The receipt. Raises LawBroken with what is missing or does not add up, and by how much."""
+    order.text("id")
+    if not order.has("line_items"):
+        order.text("line_items")  # says that it is missing
+    money = Money.of_order(order, settings)
+    drafts = [*_goods(order, money), *_shipping(order, money), *_extras(order, money)]
+    if not any(item.has("tax_lines") for item in (*order.objects("line_items"), *order.objects("shipping_lines"))):
+        spread_taxes(drafts, tax_entries(order, money), money.currency)
+    on_top = not order.truth("taxes_included")
+    total = money.read(order, "total_price") + sum(
+        (draft.net for draft in drafts if draft.article.sku == "rounding"), ZERO
+    )
+    created, flags = place.time(order, settings)
+    customer, more_flags = read_customer(order, settings)
+    store = place.store(order.text("location_id", ""), order.place, settings)
+    till = order.text("device_id", "") or settings.till
+    return Receipt(
+        id=make_id(store=store, till=till, business_date=created.date(), number=order.text("id")),
+        number=order.text("name", "") or order.text("order_number", "") or order.text("id"),
+        created=created,
+        business_date=created.date(),
+        store=store,
+        till=till,
+        currency=money.currency,
+        total=total,
+        lines=tuple(draft.line(on_top=on_top) for draft in drafts),
+        tenders=order_tenders(order, total, money.currency, settings.tenders),
+        taxes=summed(drafts, on_top=on_top),
+        customer=customer,
+        flags=(*flags, *more_flags),
+        raw=source,
+    )
+
+
+def _goods(order: JsonObject, money: Money) -> list[Draft]:
+    found = []
+    for item in order.objects("line_items"):
+        quantity = item.decimal("quantity")
+        reduced = discounts(item, order, money)
+        net = money.read(item, "price") * quantity + sum((discount.value for discount in reduced), ZERO)
+        tip = is_tip(item)
+        found.append(
+            Draft(
+                kind=LineKind.PURCHASE if quantity > 0 and not tip else LineKind.ADJUSTMENT,
+                article=article(item),
+                quantity=quantity,
+                net=net,
+                taxable=not tip and not item.truth("gift_card") and item.values.get("taxable") is not False,
+                taxes=tax_entries(item, money),
+                discounts=reduced,
+            )
+        )
+    tip_received = money.read(order, "total_tip_received", ZERO)
+    if tip_received and not any(draft.article.sku == "tip" for draft in found):
+        found.append(_adjustment("tip", tip_received))
+    return found
+
+
+def _shipping(order: JsonObject, money: Money) -> list[Draft]:
+    found = []
+    for line in order.objects("shipping_lines"):
+        price = money.read(line, "price", ZERO)
+        if not price or line.truth("is_removed"):
+            continue
+        reduced = discounts(line, order, money)
+        draft = _adjustment(
+            "shipping", price + sum((discount.value for discount in reduced), ZERO), line.text("title", "")
+        )
+        draft.taxable = True
+        draft.taxes, draft.discounts = tax_entries(line, money), reduced
+        found.append(draft)
+    return found
+
+
+def _extras(order: JsonObject, money: Money) -> list[Draft]:
+    amounts = {sku: money.read(order, name, ZERO) for name, sku in _EXTRAS.items()}
+    return [_adjustment(sku, amount) for sku, amount in amounts.items() if amount]
+
+
+def _adjustment(sku: str, net: Decimal, name: str = "") -> Draft:
+    article = Article(sku, name=name, group=sku)
+    return Draft(kind=LineKind.ADJUSTMENT, article=article, quantity=Decimal(1), net=net, taxable=False)

@@ -1,0 +1,37 @@
+"""Where and when: store, till and time of an order or a refund."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from tillpost import LawBroken
+from tillpost.model import JsonObject, parse_time
+from tillpost_shopify.settings import Settings
+
+
+def first_text(objects: list[JsonObject], name: str) -> str:
+    """The first that has this member, as text; "" when none has."""
+    return next((text for each in objects if (text := each.text(name, ""))), "")
+
+
+def store(location: str, place: str, settings: Settings) -> str:
+    """The store of a location, by `stores`, else the location itself; of none, the setting `store`."""
+    found = settings.stores.get(location, location) if location else settings.store
+    if not found:
+        raise LawBroken("needs a location_id, or the setting `store` for what has none", place, "missing")
+    return found
+
+
+def time(body: JsonObject, settings: Settings) -> tuple[datetime, tuple[str, ...]]:
+    """When it was processed, as Shopify writes it: the shop's local time with its offset."""
+    name = "processed_at" if body.has("processed_at") else "created_at"
+    written, where = body.text(name), f"{body.place}.{name}"
+    if settings.timezone is not None:
+        return parse_time(written, settings.timezone, where)
+    try:
+        moment = datetime.fromisoformat(written)
+    except ValueError:
+        raise LawBroken("must be an ISO 8601 time", where, "cannot be read") from None
+    if moment.tzinfo is None:
+        raise LawBroken("the time carries its offset", where, "naive time; set `timezone`")
+    return moment, ()

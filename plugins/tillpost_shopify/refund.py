@@ -1,0 +1,137 @@
+"""A refund as a receipt of its own: negative lines that name the order they undo."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from tillpost import LawBroken
+from tillpost.model import JsonObject, LineKind, RawRef, Receipt, round_money
+from tillpost.model.receipt_json import MakeId
+from tillpost_shopify import place
+from tillpost_shopify.customer import read_customer
+from tillpost_shopify.lines import ZERO, Article, Draft, TaxEntry, article, is_tip, percent, summed
+from tillpost_shopify.money import Money
+from tillpost_shopify.settings import Settings
+from tillpost_shopify.tenders import settled, tender
+
+
+def no_refund(refund: JsonObject, order: JsonObject | None, settings: Settings) -> str:
+    """Why a refund gives no receipt; "" when it gives one."""
+    moved = refund.objects("transactions")
+    if (order is not None and order.truth("test")) or (moved and all(each.truth("test") for each in moved)):
+        return "test order"
+    source = order.text("source_name", "") if order is not None else place.first_text(moved, "source_name")
+    if settings.source_names and source and source not in settings.source_names:
+        return f"order of another source ({source[:40]!a})"
+    if settled(refund, "refund"):
+        return ""
+    status = next((each.text("status", "") for each in moved if each.text("kind", "") == "refund"), "")
+    return f"refund {status[:40]!a}" if status else "a refund without money"
+
+
+def read_refund(
+    refund: JsonObject, order: JsonObject | None, source: RawRef, settings: Settings, make_id: MakeId
+) -> Receipt:
+    """The receipt. Raises LawBroken with what is missing or does not add up, and by how much.
+
+    The id is made of what the refund itself says, so that it is the same inside an order and as a webhook body.
+    Whether tax is on top of the subtotals is the order's to say; a body without its order takes what adds up.
+    """
+    money = Money.of_order(order, settings) if order is not None else Money.of_refund(refund, settings)
+    original = refund.text("order_id", "") or (order.text("id", "") if order is not None else "")
+    if not original:
+        refund.text("order_id")  # says that it is missing
+    drafts = [*_goods(refund, money, original), *_adjustments(refund, money, original)]
+    moved = settled(refund, "refund")
+    tenders = tuple(tender(each, -1, money.currency, settings.tenders) for each in moved)
+    total = sum((each.amount for each in tenders), ZERO)
+    created, flags = place.time(refund, settings)
+    customer, more_flags = read_customer(order, settings) if order is not None else (None, ())
+    on_top = _on_top(drafts, total, order)
+    location = place.first_text(moved, "location_id") or place.first_text(
+        refund.objects("refund_line_items"), "location_id"
+    )
+    if not location and not settings.store and order is not None:
+        location = order.text("location_id", "")
+    store = place.store(location, refund.place, settings)
+    till = place.first_text(moved, "device_id") or settings.till
+    number = refund.text("id")
+    return Receipt(
+        id=make_id(store=store, till=till, business_date=created.date(), number=number),
+        number=number,
+        created=created,
+        business_date=created.date(),
+        store=store,
+        till=till,
+        currency=money.currency,
+        total=total,
+        lines=tuple(draft.line(on_top=on_top) for draft in drafts),
+        tenders=tenders,
+        taxes=summed(drafts, on_top=on_top),
+        customer=customer,
+        flags=(*flags, *more_flags),
+        raw=source,
+    )
+
+
+def _on_top(drafts: list[Draft], total: Decimal, order: JsonObject | None) -> bool:
+    if order is not None:
+        return not order.truth("taxes_included")
+    nets = sum((draft.net for draft in drafts), ZERO)
+    return nets != total or nets + sum((draft.tax for draft in drafts), ZERO) == total
+
+
+def _goods(refund: JsonObject, money: Money, original: str) -> list[Draft]:
+    found = []
+    for entry in refund.objects("refund_line_items"):
+        item = entry.object("line_item")
+        if item is None:
+            raise LawBroken("needs the key 'line_item'", entry.place, "missing")
+        quantity = entry.decimal("quantity")
+        net, tax = _amounts(entry, item, quantity, money)
+        rates = [(line.text("title", "tax"), percent(line)) for line in item.objects("tax_lines")]
+        title, rate = rates[0][0] if len(rates) == 1 else "tax", sum((rate for _, rate in rates), ZERO)
+        found.append(
+            Draft(
+                kind=LineKind.RETURN if quantity > 0 and not is_tip(item) else LineKind.ADJUSTMENT,
+                article=article(item),
+                quantity=-quantity,
+                net=-net,
+                taxes=[TaxEntry(title, rate, -tax)] if tax else [],
+                original=original,
+            )
+        )
+    return found
+
+
+def _amounts(entry: JsonObject, item: JsonObject, quantity: Decimal, money: Money) -> tuple[Decimal, Decimal]:
+    """Subtotal and tax of a returned line; from its share of the sold line where the refund has none (older bodies)."""
+    if entry.has("subtotal") or entry.has("subtotal_set"):
+        return money.read(entry, "subtotal"), money.read(entry, "total_tax", ZERO)
+    sold = item.decimal("quantity", quantity) or Decimal(1)
+    discount = money.read(item, "total_discount", ZERO) * quantity / sold
+    net = round_money(money.read(item, "price") * quantity - discount, money.currency)
+    taxes = sum((money.read(line, "price") for line in item.objects("tax_lines")), ZERO)
+    return net, round_money(taxes * quantity / sold, money.currency)
+
+
+def _adjustments(refund: JsonObject, money: Money, original: str) -> list[Draft]:
+    """Shipping given back, and what was given back less or more than the lines; negative as Shopify has them."""
+    found = []
+    for entry in refund.objects("order_adjustments"):
+        amount, tax = money.read(entry, "amount", ZERO), money.read(entry, "tax_amount", ZERO)
+        if amount or tax:
+            kind = entry.text("kind", "") or "adjustment"
+            found.append(
+                Draft(
+                    kind=LineKind.ADJUSTMENT,
+                    article=Article(
+                        kind, name=entry.text("reason", ""), group="shipping" if kind == "shipping_refund" else ""
+                    ),
+                    quantity=Decimal(-1 if amount < 0 else 1),
+                    net=amount,
+                    taxes=[TaxEntry("tax", ZERO, tax)] if tax else [],
+                    original=original,
+                )
+            )
+    return found

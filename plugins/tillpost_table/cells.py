@@ -1,0 +1,120 @@
+"""One cell as what it means: a text, a number in the file's marks, a time in the file's format."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+
+import attrs
+
+from tillpost import LawBroken
+from tillpost.model import local_time, parse_day, parse_decimal, parse_time
+from tillpost_table.rows import Row
+from tillpost_table.settings import Settings
+
+
+@attrs.frozen
+class _Source:
+    """Where a field comes from: its column, what stands in for an empty cell, and what its values mean."""
+
+    column: str
+    constant: str
+    values: Mapping[str, str]
+
+
+@attrs.frozen
+class Cells:
+    """Reads the fields of rows by the mapping. Each raises LawBroken with line and column, never with the value."""
+
+    settings: Settings
+    _sources: dict[str, _Source] = attrs.field(init=False)
+    _number: re.Pattern[str] = attrs.field(init=False)
+
+    @_sources.default
+    def _by_field(self) -> dict[str, _Source]:
+        given = self.settings
+        return {
+            field: _Source(given.columns.get(field, ""), given.constants.get(field, ""), given.values.get(field, {}))
+            for field in (*given.columns, *given.constants)
+        }
+
+    @_number.default
+    def _pattern(self) -> re.Pattern[str]:
+        mark, point = re.escape(self.settings.thousands), re.escape(self.settings.decimal)
+        grouped = rf"[0-9]{{1,3}}(?:{mark}[0-9]{{3}})+|" if mark else ""
+        return re.compile(rf"[+-]?(?:{grouped}[0-9]*)(?:{point}[0-9]*)?")
+
+    def text(self, row: Row, field: str) -> str:
+        """The value of a field in a row: of its column, else the constant; by `values` where it is named there."""
+        source = self._sources.get(field)
+        if source is None:
+            return ""
+        written = row.cells.get(source.column, "").strip() or source.constant
+        return source.values.get(written, written)
+
+    def place(self, row: Row, field: str) -> str:
+        """Where the field stands, for messages."""
+        return f"{row.place}, column {self.settings.columns.get(field, field)}"
+
+    def same(self, rows: Sequence[Row], field: str) -> str:
+        """The value of a field of the receipt. Raises LawBroken when two rows differ in it."""
+        found, first = "", rows[0]
+        for row in rows:
+            value = self.text(row, field)
+            if value and found and value != found:
+                raise LawBroken(
+                    f"is the same in all rows of a receipt (see {first.place})", self.place(row, field), "differs"
+                )
+            if value and not found:
+                found, first = value, row
+        return found
+
+    def number(self, row: Row, field: str) -> Decimal | None:
+        """The number of a field, None when it is empty."""
+        written = self.text(row, field)
+        return self.decimal(written, self.place(row, field)) if written else None
+
+    def decimal(self, written: str, place: str) -> Decimal | None:
+        """A number in the marks of the file; a minus may stand behind it (SAP), a % sign too."""
+        text = written.replace("\u00a0", " ").replace("\u202f", " ").replace("\u2212", "-").removesuffix("%").strip()
+        if not text:
+            return None
+        if text.endswith("-"):
+            text = f"-{text[:-1].strip()}"
+        if not self._number.fullmatch(text):
+            raise LawBroken(f"must be a number such as 12{self.settings.decimal}50", place, "is none")
+        if self.settings.thousands:
+            text = text.replace(self.settings.thousands, "")
+        return parse_decimal(text.replace(self.settings.decimal, "."), place)
+
+    def created(self, rows: Sequence[Row]) -> tuple[datetime, tuple[str, ...]]:
+        """The time of the first row that has one; rows of one receipt may be seconds apart."""
+        for row in rows:
+            written, field = self.text(row, "created"), "created"
+            if not written:
+                field = "date"
+                written = f"{self.text(row, 'date')} {self.text(row, 'time')}".strip()
+            if written:
+                place = self.place(row, field)
+                if not self.settings.date:
+                    return parse_time(written, self.settings.timezone, place)
+                return local_time(self._parsed(written, self.settings.date, place), self.settings.timezone, place)
+        raise LawBroken("a receipt needs its time", rows[0].place, "missing")
+
+    def day(self, rows: Sequence[Row]) -> date | None:
+        """The business date, in the part of `date` before its first space; None when it is not told."""
+        written = self.same(rows, "business_date")
+        if not written:
+            return None
+        place = self.place(rows[0], "business_date")
+        if not self.settings.date:
+            return parse_day(written, place)
+        return self._parsed(written, self.settings.date.partition(" ")[0], place).date()
+
+    def _parsed(self, written: str, form: str, place: str) -> datetime:
+        try:
+            return datetime.strptime(written, form)  # noqa: DTZ007 - local_time gives it its offset
+        except ValueError:
+            raise LawBroken(f"must be a time in the form {form}", place, "is none") from None

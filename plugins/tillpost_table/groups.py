@@ -1,0 +1,64 @@
+"""Rows gathered into receipts: those that follow each other and have the same key, one receipt in memory at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import attrs
+
+from tillpost import DocumentError
+from tillpost_table.rows import Row
+
+MOST_ROWS = 200_000
+"""More rows than any receipt has: the key is wrong, and the whole file would come into memory."""
+
+
+@attrs.define
+class Group:
+    """The rows of one receipt."""
+
+    key: tuple[str, ...]
+    rows: list[Row]
+
+    @property
+    def place(self) -> str:
+        """From the first row to the last."""
+        first, last = self.rows[0].place, self.rows[-1].place
+        return first if first == last else f"{first} to {last}"
+
+
+def groups(rows: Iterable[Row], key: tuple[str, ...], name: str, *, whole: bool) -> Iterator[Group]:
+    """Receipts in the document's order.
+
+    A row that cannot be read and does not show whose it is goes to the receipt before it and to the one after it,
+    when those are two: either may lack it, and so both are held.
+    whole: a receipt is one record, whose rows have its place; two records of one key are two receipts.
+    Raises DocumentError when a receipt has more than MOST_ROWS rows.
+    """
+    current: Group | None = None
+    loose: list[Row] = []
+    for row in rows:
+        own = tuple(row.cells.get(column, "").strip() for column in key)
+        if whole:
+            own = (*own, row.place)
+        if row.left_out:
+            if current is not None and own == current.key:
+                current.rows += [*loose, row]
+                loose = []
+        elif not any(own) or (row.fault and not whole and not all(own)):
+            loose.append(row if row.fault else attrs.evolve(row, fault="has no value in the columns of `group`"))
+        elif current is not None and own == current.key:
+            current.rows += [*loose, row]
+            loose = []
+        else:
+            if current is not None:
+                current.rows += loose
+                yield current
+            current, loose = Group(own, [*loose, row]), []
+        if current is not None and len(current.rows) + len(loose) > MOST_ROWS:
+            raise DocumentError(f"a receipt has more than {MOST_ROWS} rows; is `group` right?", f"{name}, {row.place}")
+    if current is not None:
+        current.rows += loose
+        yield current
+    elif loose:
+        yield Group((), loose)

@@ -1,0 +1,151 @@
+"""JSON of tills: cut into records that keep their bytes, read strictly, members by type."""
+
+import json
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tillpost import DocumentError, LawBroken
+from tillpost.model import Document, JsonObject, JsonRecord, clean, json_records, parse_clean_json, parse_json
+
+
+def records(content: bytes, largest: int = 10**6, lists: tuple[str, ...] = ("orders",)) -> Iterator[JsonRecord]:
+    return json_records(Document.from_bytes("d.json", content), largest=largest, lists=lists)
+
+
+def read(content: bytes, **given: Any) -> list[tuple[bytes, str]]:
+    return [(record.content, record.place) for record in records(content, **given)]
+
+
+SHAPES = [
+    pytest.param(b'{"a": 1}\n\n{"a": 2}\n', ["line 1", "line 3"], id="lines"),
+    pytest.param(b'[{"a": 1},\n{"a": 2}]', ["line 1", "line 2"], id="array"),
+    pytest.param(b'{\n "orders": [\n  {"a": 1},\n  {"a": 2}\n ]\n}\n', ["line 3", "line 4"], id="wrapper"),
+    pytest.param(
+        b'{"n": "orders", "orders": [{"a": 1}, {"a": 2}]}', ["line 1, record 1", "line 1, record 2"], id="one"
+    ),
+    pytest.param(b'\xef\xbb\xbf{"a": 1}\r\n{"a": 2}', ["line 1", "line 2"], id="bom"),
+    pytest.param(b'{"orders": [{"a": 1},\n{"a": 2}],\n"next": null}', ["line 1", "line 2"], id="element a line"),
+]
+
+
+@pytest.mark.parametrize(("content", "places"), SHAPES)
+def test_records_keep_their_bytes_and_their_line(content: bytes, places: list[str]) -> None:
+    assert read(content) == list(zip([b'{"a": 1}', b'{"a": 2}'], places, strict=True))
+
+
+def test_an_object_over_many_lines_is_one_record() -> None:
+    content = json.dumps({"order": {"id": 1, "orders": "none"}}, indent=2).encode()
+    assert read(content + b"\n") == [(content, "line 1")]
+    assert read(b"") == read(b" \n\n") == read(b'{"orders": []}') == read(b" [ ] ") == []
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(st.lists(st.dictionaries(st.text(), values, max_size=3), max_size=4), st.sampled_from([None, 1]), st.booleans())
+def test_every_way_to_write_a_list_gives_its_elements(given: list[Any], indent: int | None, ascii_only: bool) -> None:
+    listed = [each for each in given if "orders" not in each]
+    wrapped = {"first": {"orders": 7}, "orders": listed, "last": []}
+    for form in (listed, wrapped):
+        content = json.dumps(form, indent=indent, ensure_ascii=ascii_only).encode("utf-8", "replace")
+        found = [parse_json(record.content, place="here") for record in records(content)]
+        assert found == json.loads(content.decode())["orders" if form is wrapped else slice(None)]
+
+
+@pytest.mark.parametrize("end", ["", ",", ", {", ', "', "} 9", ' "x"'])
+def test_what_stood_before_a_fault_is_kept(end: str) -> None:
+    for start in ('{\n"orders": [\n{"a": 1}', '[\n{"a": 1}'):
+        given = records((start + end).encode())
+        assert next(given).content == b'{"a": 1}'
+        with pytest.raises(DocumentError, match=r"d.json, line \d: .*what stood before is accepted"):
+            next(given)
+    first, rest = read(b'{"orders": [{"a": 1}' + end.encode() + b" ...")
+    assert first == (b'{"a": 1}', "line 1, record 1")
+    assert rest == ((end + " ...").encode(), "line 1, after record 1")
+
+
+def test_a_line_that_is_no_json_leaves_its_neighbours() -> None:
+    bad = [b'{"orders": [', b"\xe5 orders", b'{"orders": [1], "orders": [2]}', b"[" * 50_000, b'{"orders"}']
+    for line in bad[1:]:
+        found = [content for content, _ in read(b'{"a": 1}\n' + line + b'\n{"a": 2}')]
+        assert found[0] == b'{"a": 1}'
+        assert found[-1] == b'{"a": 2}'
+        assert b"".join(found[1:-1]) in line or line == bad[2]
+        with pytest.raises(LawBroken):
+            parse_json(found[-2], place="here")
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ('{"a": 1}'.encode("utf-16"), "UTF-16"),
+        ('{"a": 1}'.encode("utf-16-le"), "UTF-16"),
+        ('[{"å": 1}]'.encode("latin-1"), "byte 4 is not UTF-8"),
+        (b"[" * 50_000, "nested too deep"),
+        (b'{"a": "' + b"x" * 100 + b'"}', "larger than 50 bytes"),
+        (b'{\n"a": "' + b"x" * 100 + b'"}', "more than 50 bytes"),
+        (b'{\n"a": 1}\n{"a": 2}', "something follows"),
+        (b'{\n"a": 1,\n"a": 2}', "a key stands twice"),
+    ],
+)
+def test_what_no_record_can_be_cut_from_is_a_document_error(content: bytes, reason: str) -> None:
+    with pytest.raises(DocumentError, match=reason):
+        read(content, largest=50 if "50 bytes" in reason else 10**6)
+
+
+def test_control_characters_do_not_lose_a_record() -> None:
+    content = b'{"name": "Mi\x0blk", "more": ["\\ud800\\ufffe"], "tab": "\\t"}'
+    assert parse_clean_json(content, place="here") == ({"name": "Milk", "more": [""], "tab": "\t"}, 3)
+
+
+@given(st.dictionaries(st.text(max_size=3), st.text(st.characters(), max_size=5)), st.booleans())
+def test_no_character_to_clean_passes_unseen(form: dict[str, str], ascii_only: bool) -> None:
+    content = json.dumps(form, ensure_ascii=ascii_only).encode("utf-8", "replace")
+    assert parse_clean_json(content, place="here") == clean(parse_json(content, place="here"))
+
+
+GIVEN = JsonObject.of(
+    parse_json(
+        '{"id": 7, "name": " A  b ", "off": null, "on": true, "price": 1.50, "list": [{}], "empty": ""}', place="j"
+    ),
+    "order",
+)
+
+
+def test_members_by_type() -> None:
+    assert (GIVEN.text("id"), GIVEN.text("name"), GIVEN.text("off", "-")) == ("7", "A b", "-")
+    assert GIVEN.decimal("price") == Decimal("1.50")
+    assert GIVEN.decimal("empty", Decimal(3)) == GIVEN.decimal("off", Decimal(3)) == 3
+    assert (GIVEN.truth("on"), GIVEN.truth("off")) == (True, False)
+    assert (GIVEN.object("off"), GIVEN.objects("off")) == (None, [])
+    assert GIVEN.objects("list")[0].place == "order.list[0]"
+
+
+@pytest.mark.parametrize(
+    ("ask", "reason"),
+    [
+        (lambda: GIVEN.text("none"), r"order: needs the key 'none' \(missing\)"),
+        (lambda: GIVEN.text("on"), "order.on: must be text"),
+        (lambda: GIVEN.decimal("name"), "order.name: must be a decimal number"),
+        (lambda: GIVEN.decimal("on"), "order.on: must be a decimal"),
+        (lambda: GIVEN.decimal("empty"), "needs the key 'empty'"),
+        (lambda: GIVEN.truth("id"), "order.id: must be true or false"),
+        (lambda: GIVEN.object("list"), "order.list: must be an object"),
+        (lambda: GIVEN.objects("name"), "order.name: must be a list"),
+        (lambda: JsonObject.of(7, "it"), "it: must be an object"),
+        (lambda: JsonObject({"a": 10**4000}, "it").text("a"), "it.a: an id has at most 30 digits"),
+        (lambda: JsonObject({"a": 10**4000}, "it").decimal("a"), "it.a: must be a finite amount"),
+    ],
+)
+def test_a_member_of_another_type_is_named(ask: Any, reason: str) -> None:
+    with pytest.raises(LawBroken, match=reason):
+        ask()

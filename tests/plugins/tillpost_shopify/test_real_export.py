@@ -1,0 +1,104 @@
+"""Shopify's own fixtures, against figures taken by json alone, without the adapter."""
+
+import json
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import tillpost_shopify
+from tests.support.built_adapter import parse, receipt
+from tests.support.exports import export
+from tillpost.model import Broken, NoReceipt, Parsed
+
+
+def given(name: str) -> Any:
+    return json.loads(export("shopify", name).read_bytes(), parse_float=Decimal)
+
+
+def read(source: Path | Any, **settings: Any) -> list[Parsed]:
+    content = source if isinstance(source, Path) else json.dumps(source, default=str).encode()
+    return parse(tillpost_shopify.plugin, content, store="web", **settings)
+
+
+def figures(order: dict[str, Any]) -> tuple[Decimal, Decimal]:
+    """What the lines come to, and the taxes."""
+    goods = sum(Decimal(item["price"]) * item["quantity"] for item in order["line_items"])
+    shipping = sum(Decimal(line["price"]) for line in order["shipping_lines"])
+    return Decimal(goods + shipping), Decimal(sum(Decimal(tax["price"]) for tax in order["tax_lines"]))
+
+
+def test_an_order_whose_payment_is_only_authorised_is_no_sale_yet() -> None:
+    [only] = read(export("shopify", "order.json"))
+    assert isinstance(only, NoReceipt)
+    assert only.reason == f"payment {given('order.json')['order']['financial_status']!r}"
+
+
+def test_the_order_does_not_add_up_and_it_is_said_by_how_much() -> None:
+    order = given("order.json")["order"]
+    goods, taxes = figures(order)
+    off = goods + taxes - Decimal(order["total_price"])
+    assert off == Decimal("199.00")
+    [broken] = read(export("shopify", "order.json"), financial_status=("authorized",))
+    assert isinstance(broken, Broken)
+    assert f"the lines sum to the total (off by {off})" in broken.reason
+
+
+def test_the_order_with_its_total_mended_agrees_in_every_sum() -> None:
+    order = given("order.json")["order"]
+    goods, taxes = figures(order)
+    order["total_price"] = str(goods + taxes)
+    [parsed] = read({"order": order}, financial_status=("authorized",))
+    made = receipt(parsed)
+    assert made.total == sum(tender.amount for tender in made.tenders) == goods + taxes == Decimal("608.94")
+    assert sum(line.tax_amount for line in made.lines) == sum(tax.amount for tax in made.taxes) == taxes
+    assert [line.paid - line.tax_amount for line in made.lines] == [Decimal(i["price"]) for i in order["line_items"]]
+    assert made.business_date.isoformat() == order["created_at"][:10]
+    assert made.tenders[0].type == "card"
+    assert made.tenders[0].description == order["gateway"]
+    assert made.customer is not None
+
+
+def test_the_list_of_orders_has_one_without_its_lines() -> None:
+    [order] = given("orders.json")["orders"]
+    assert "line_items" not in order
+    [broken] = read(export("shopify", "orders.json"))
+    assert isinstance(broken, Broken)
+    assert "needs the key 'line_items' (missing)" in broken.reason
+    assert broken.number == str(order["id"])
+
+
+def test_the_refund_does_not_add_up_and_it_is_said_by_how_much() -> None:
+    refund = given("refund.json")["refund"]
+    lines = sum(
+        Decimal(entry["line_item"]["price"]) + sum(Decimal(tax["price"]) for tax in entry["line_item"]["tax_lines"])
+        for entry in refund["refund_line_items"]
+        if entry["quantity"] == entry["line_item"]["quantity"] == 1
+    )
+    moved = sum(Decimal(each["amount"]) for each in refund["transactions"])
+    assert (lines, moved) == (Decimal("405.96"), Decimal("209.00"))
+    [broken] = read(export("shopify", "refund.json"))
+    assert isinstance(broken, Broken)
+    assert f"the lines sum to the total (off by {moved - lines})" in broken.reason
+    refund["transactions"][0]["amount"] = str(lines)
+    [parsed] = read({"refund": refund})
+    made = receipt(parsed)
+    assert made.total == -lines
+    assert [line.quantity for line in made.lines] == [-1, -1]
+    assert {line.extra["originalReceipt"] for line in made.lines} == {str(refund["order_id"])}
+
+
+@pytest.mark.parametrize(
+    "name", ["locations.json", "tender_transactions.json", "transaction.json", "transactions.json"]
+)
+def test_what_is_neither_order_nor_refund_is_held(name: str) -> None:
+    [broken] = read(export("shopify", name))
+    assert isinstance(broken, Broken)
+    assert "must be an order or a refund (is neither)" in broken.reason
+
+
+def test_a_refund_that_was_only_calculated_moved_no_money() -> None:
+    [only] = read(export("shopify", "refund_calculate.json"))
+    assert isinstance(only, NoReceipt)
+    assert only.reason == "a refund without money"
