@@ -3,7 +3,8 @@
 from tillpost.model.customer import IDENTIFIER_KINDS, Contact, Customer, Identifier, IdentifierKind
 from tillpost.model.document import Broken, Document, Found, NoReceipt, Parsed
 from tillpost.model.identity import DEFAULT_RECIPE, check_recipe, receipt_id
-from tillpost.model.json_document import JsonObject, JsonRecord, json_records, parse_clean_json, parse_json
+from tillpost.model.json_document import JsonRecord, json_records
+from tillpost.model.json_values import JsonObject, parse_clean_json, parse_json
 from tillpost.model.moment import local_time, parse_day, parse_time
 from tillpost.model.money import minor_digits, parse_decimal, round_money, spread
 from tillpost.model.outcome import (

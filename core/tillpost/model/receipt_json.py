@@ -21,7 +21,7 @@ import attrs
 
 from tillpost.errors import LawBroken
 from tillpost.model.customer import Customer, Identifier
-from tillpost.model.json_document import kind_of, parse_json
+from tillpost.model.json_values import kind_of, parse_json
 from tillpost.model.money import minor_digits, parse_decimal
 from tillpost.model.receipt import Discount, Line, LineKind, Promotion, RawRef, Receipt, Tax, Tender
 
