@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from tillpost.cli.opened import as_json, say, when
+from tillpost.cli.opened import as_json, plain, say, when
 from tillpost.compose.config import load
 from tillpost.journal import Journal
 
@@ -56,10 +56,10 @@ def _stand(journal: Journal) -> dict[str, Any]:
 
 
 def _print(name: str, stand: dict[str, Any]) -> None:
-    reason = f" ({stand['reason']})" if stand["reason"] else ""
+    reason = f" ({plain(stand['reason'])})" if stand["reason"] else ""
     since = f" since {stand['since']}" if stand["since"] else ""
     click.echo(f"{name}: {stand['state']}{since}{reason}")
     for title in ("counts", "delivered", "skipped", "contacts", "files"):
         filled = {key: value for key, value in stand[title].items() if value}
         if filled:
-            click.echo(f"  {title}: " + ", ".join(f"{value} {key}" for key, value in filled.items()))
+            click.echo(f"  {title}: " + ", ".join(f"{value} {plain(key)}" for key, value in filled.items()))

@@ -220,6 +220,39 @@ def test_a_body_that_is_no_json_is_no_success(build: Callable[..., Any], body: b
     assert isinstance(judge(answer, changes=True), MaybeSent)
 
 
+def test_an_endless_answer_is_read_to_a_mebibyte_at_most(build: Callable[..., Any]) -> None:
+    """What is behind it is never fetched, let alone held: the connection is closed."""
+    sent = [0]
+
+    def act(connection: socket.socket, done: threading.Event) -> None:
+        read_request(connection)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n")
+        while not done.is_set():
+            sent[0] += connection.send(b" " * 65536)
+
+    with server(act) as url:
+        answer = build(url).transport.client.send("POST", "/receipts", body={})
+    assert isinstance(judge(answer, changes=True), MaybeSent)
+    assert 1 << 20 < sent[0] < 16 << 20, "a mebibyte, and what the two sockets hold"
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"id": 1, "id": 2}', b"NaN", b'{"a": -Infinity}', b'"\\ud800"', b'{"\\uDFFF": 1}', b"[" * 100_000]
+)
+def test_json_that_python_alone_would_take_is_no_answer(build: Callable[..., Any], body: bytes) -> None:
+    """Duplicate keys, NaN, half of a surrogate pair, and the depth at which it raises no ValueError."""
+    with server(answers(OK + b"Content-Length: %d\r\n\r\n" % len(body) + body)) as url:
+        answer = build(url).transport.client.send("GET", "/contacts/id")
+    assert (answer.kind, answer.value) == ("other", None)
+
+
+@pytest.mark.parametrize("body", [b"1e400", b'"\\ud83d\\ude00"', b'{"a": 1.10}'])
+def test_json_with_large_numbers_and_whole_pairs_is_an_answer(build: Callable[..., Any], body: bytes) -> None:
+    with server(answers(OK + b"Content-Length: %d\r\n\r\n" % len(body) + body)) as url:
+        answer = build(url).transport.client.send("GET", "/contacts/id")
+    assert answer.kind == "json"
+
+
 def test_a_redirect_is_never_followed(build: Callable[..., Any]) -> None:
     visited: list[bytes] = []
 
