@@ -27,6 +27,7 @@ COMMANDS = {
     "plugins": "list installed plugins",
     "sandbox": "an Engage to try things on",
     "demo": "a day of receipts through an outage, with proof",
+    "drill": "rehearse an outage on the sandbox with your own configuration",
 }
 
 
