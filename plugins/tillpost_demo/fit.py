@@ -18,6 +18,8 @@ FILES_JOB = timedelta(hours=1)
 _LONGEST_BLIND = timedelta(minutes=10)
 """Longer without noticing that the far side is back, and a person wonders what the line is doing."""
 _MANY_FILES = 100
+_ROUND = 5.0
+"""Seconds that a machine may need from the moment a file is due until it is there."""
 
 
 @attrs.frozen
@@ -39,7 +41,11 @@ def judge_limits(
     """Every limit that an outage touches. history: changes of the tenant's state; back_at: when the API came back."""
     found = [_noticed(rehearsal, history, back_at), _confirm_after(rehearsal)]
     if "fallback" in rehearsal.pipeline:
-        found += [_after(rehearsal, files), _every(rehearsal, files), _confirm_within(rehearsal, files)]
+        found += [
+            _after(rehearsal, files, history, back_at),
+            _every(rehearsal, files),
+            _confirm_within(rehearsal, files),
+        ]
     else:
         found.append(Finding("fallback", True, "none: receipts wait for the API, however long it is away"))
     return [*found, _attempts(rehearsal, receipts)]
@@ -75,14 +81,19 @@ def _confirm_after(rehearsal: Rehearsal) -> Finding:
     return Finding("transport.confirm_after", True, f"{told(given)}, Engage imports every {told(RECEIPTS_JOB)}")
 
 
-def _after(rehearsal: Rehearsal, files: Sequence[Mapping[str, Any]]) -> Finding:
-    given = rehearsal.limit("fallback", "after")
+def _after(
+    rehearsal: Rehearsal, files: Sequence[Mapping[str, Any]], history: Sequence[Mapping[str, Any]], back_at: float
+) -> Finding:
+    key, given = "fallback.after", rehearsal.limit("fallback", "after")
     if given >= rehearsal.length:
         says = f"{told(given)}: an outage of {told(rehearsal.length)} is waited out, receipts go by API when it is over"
-        return Finding("fallback.after", True, says)
-    if not files:
-        return Finding("fallback.after", False, f"{told(given)} had passed, and no file was written: see the timeline")
-    return Finding("fallback.after", True, f"files were written once the API had been away for {told(given)}")
+        return Finding(key, True, says)
+    if files:
+        return Finding(key, True, f"files were written once the API had been away for {told(given)}")
+    missed = [at for row in history if row["state"] == "degraded" and (at := moment(row["at"])) is not None]
+    if not missed or back_at - missed[0] < rehearsal.seconds(given) + _ROUND:
+        return Finding(key, True, f"{told(given)}, counted from the first calls that failed: too late for a file")
+    return Finding(key, False, f"{told(given)} had passed, and no file was written: see the timeline")
 
 
 def _every(rehearsal: Rehearsal, files: Sequence[Mapping[str, Any]]) -> Finding:

@@ -17,6 +17,8 @@ _LEAST = timedelta(milliseconds=50)
 """No wait is made shorter than this: below it the machine's own pace is all there is."""
 _ONE_MINUTE = 45.0
 """Seconds a quick drill may wait in all; starting and judging take the rest of a minute."""
+_SHORTEST = 3.0
+"""Seconds an outage lasts at least in a quick drill: three calls must have the time to fail."""
 GENERATED = ("externalId", "email", "mobilePhone")
 """The kinds of identifiers that generated customers have."""
 
@@ -73,7 +75,7 @@ def factor_for(pipeline: Mapping[str, Any], length: timedelta) -> int:
     waits: timedelta = length + 2 * pipeline["transport"]["wait_max"] + pipeline["transport"]["confirm_after"]
     if "fallback" in pipeline:
         waits += 4 * pipeline["fallback"]["check_every"] + 2 * pipeline["transfer"]["wait_max"]
-    return max(1, round(waits.total_seconds() / _ONE_MINUTE))
+    return max(1, min(round(waits.total_seconds() / _ONE_MINUTE), int(length.total_seconds() / _SHORTEST)))
 
 
 def check(pipeline: Mapping[str, Any], generated: bool) -> None:
