@@ -108,6 +108,7 @@ def silent(connection: socket.socket, done: threading.Event) -> None:
     ids=["silence", "status", "headers", "length", "to-the-end", "chunked", "continue"],
 )
 def test_the_deadline_bounds_the_whole_exchange(build: Callable[..., Any], act: Act) -> None:
+    """No answer at all, silence, a slow drip of a byte: a total deadline with its own clock, none for each read."""
     with server(act) as url:
         client = build(url, timeout=0.6).transport.client
         began = time.monotonic()
@@ -143,6 +144,7 @@ def test_a_tls_handshake_that_never_comes_is_not_sent(build: Callable[..., Any])
 
 
 def test_a_certificate_nobody_vouches_for_is_not_sent(build: Callable[..., Any], tmp_path: Any) -> None:
+    """No request is made to a server whose certificate does not hold."""
     import subprocess
 
     key, certificate = tmp_path / "k.pem", tmp_path / "c.pem"
@@ -188,6 +190,7 @@ def test_a_refused_connection_and_an_unknown_host_are_not_sent(build: Callable[.
 def test_an_answer_that_is_none_leaves_a_post_in_doubt(
     build: Callable[..., Any], raw: bytes, expected: type | None
 ) -> None:
+    """Half a response, or one that is no HTTP: the outcome is unknown."""
     with server(answers(raw)) as url:
         outcome = build(url).transport.client.send("POST", "/receipts", body={})
     if expected is None:
@@ -268,6 +271,7 @@ def test_a_redirect_is_never_followed(build: Callable[..., Any]) -> None:
 
 
 def test_what_is_sent_and_what_is_never_logged(build: Callable[..., Any], caplog: pytest.LogCaptureFixture) -> None:
+    """Keys, e-mails and phone numbers of an address, at level DEBUG, in log and exception text."""
     caplog.set_level(logging.DEBUG)
     seen: list[bytes] = []
 
