@@ -1,22 +1,25 @@
-"""The processes the demo starts, and how they end: always, and with the tail of what they complained of."""
+"""The processes the demo and the drill start, and how they end: always, with the tail of what they complained of."""
 
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
+from types import FrameType, TracebackType
 
 from tillpost import TillpostError
 
 _GRACE = 20.0  # seconds a child gets after SIGTERM; its own promise is shorter
 
 
-class DemoFailed(TillpostError):
-    """The demo could not be played to its end; the text says which part failed and shows its last words."""
+class PlayFailed(TillpostError):
+    """It could not be played to its end; the text says which part failed and shows its last words."""
 
 
 class Child:
@@ -45,13 +48,13 @@ class Child:
         self.end()
 
     def check(self) -> None:
-        """Raise DemoFailed when it has ended."""
+        """Raise PlayFailed when it has ended."""
         code = self._process.poll()
         if code is not None:
-            raise DemoFailed(f"`tillpost {self.name}` ended with code {code} in the middle of the demo:\n{self.tail()}")
+            raise PlayFailed(f"`tillpost {self.name}` ended with code {code} in the middle of it:\n{self.tail()}")
 
     def first_line(self, seconds: float) -> str:
-        """The first whole line it writes. Raises DemoFailed when it ends or takes longer."""
+        """The first whole line it writes. Raises PlayFailed when it ends or takes longer."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             text = self.out.read_text("utf-8")
@@ -59,7 +62,7 @@ class Child:
                 return text.partition("\n")[0]
             self.check()
             time.sleep(0.02)
-        raise DemoFailed(f"`tillpost {self.name}` was not ready within {seconds:g} s:\n{self.tail()}")
+        raise PlayFailed(f"`tillpost {self.name}` was not ready within {seconds:g} s:\n{self.tail()}")
 
     def end(self) -> int:
         """SIGTERM, then SIGKILL when it does not listen; its exit code."""
@@ -80,3 +83,20 @@ def tail(text: str, lines: int = 15) -> str:
     """The last lines of a text, indented, or a word that there are none."""
     kept = text.strip().splitlines()[-lines:]
     return "\n".join(f"    {line}" for line in kept) or "    (it said nothing)"
+
+
+@contextmanager
+def terminated_like_ctrl_c() -> Iterator[None]:
+    """SIGTERM leaves by the same way as Ctrl-C, so that the children are ended; only the main thread may say so."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def leave(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
 import attrs
+
+from tillpost_demo.toml import write_pipeline
 
 PIPELINE = "stores"
 KEY_FILE = "engage.key"
@@ -73,18 +74,9 @@ def write_config(folder: Path, till: Till, engage: Mapping[str, object], *, rate
             "wait_max": "1s",
         },
     }
-    lines = [
-        "# Written by `tillpost demo`.",
-        "[tillpost]",
-        f"state = {_toml(f'{name}-state')}",
-        "",
-        f"[pipelines.{PIPELINE}]",
-    ]
-    if till.anonymous is not None:
-        lines.append(f"anonymous = {_toml(till.anonymous)}")
-    lines += [f"{slot} = {_toml(value)}" for slot, value in tables.items()]
+    own: dict[str, object] = {} if till.anonymous is None else {"anonymous": till.anonymous}
     path = folder / f"{name}.toml"
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_pipeline(path, "Written by `tillpost demo`.", PIPELINE, f"{name}-state", own | tables)
     return path
 
 
@@ -94,17 +86,3 @@ def write_secrets(folder: Path, api_key: str, password: str) -> None:
         path = folder / name
         path.touch(mode=0o600)
         path.write_text(value, encoding="utf-8")
-
-
-def _toml(value: object) -> str:
-    match value:
-        case bool():
-            return "true" if value else "false"
-        case int():
-            return str(value)
-        case dict():
-            return "{ " + ", ".join(f"{name} = {_toml(item)}" for name, item in value.items()) + " }"
-        case list():
-            return "[ " + ", ".join(_toml(item) for item in value) + " ]"
-    # A JSON string is a TOML basic string, but for DEL and for surrogate pairs, which ensure_ascii would write.
-    return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
-import signal
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 
 from tillpost import UsageError
-from tillpost_demo.child import DemoFailed
+from tillpost_demo.child import PlayFailed, terminated_like_ctrl_c
 from tillpost_demo.config import Till
 from tillpost_demo.generator import documents, make_day
 from tillpost_demo.outcome import Outcome, summary, table
@@ -49,10 +45,10 @@ def run(
     folder = (dir or Path(tempfile.mkdtemp(prefix="tillpost-demo-"))).absolute()
     folder.mkdir(parents=True, exist_ok=True)
     script = _script(folder, from_file, adapter, anonymous, timezone, seed, receipts)
-    with _terminated_like_ctrl_c():
+    with terminated_like_ctrl_c():
         try:
             outcome = play(script, folder, echo)
-        except DemoFailed as failure:
+        except PlayFailed as failure:
             echo(f"The demo failed: {failure}")
             echo(f"What its parts wrote lies in {folder}")
             return 1
@@ -116,20 +112,3 @@ def _tell(outcome: Outcome, page: Path, folder: Path, seconds: float, echo: Call
     echo(f"{outcome.verdict.sentence()}, in {seconds:g} s.")
     echo(f"Picture of the day: {page}")
     echo(f"The journal stays:  tillpost --config {folder / 'tillpost.toml'} receipts")
-
-
-@contextmanager
-def _terminated_like_ctrl_c() -> Iterator[None]:
-    """SIGTERM leaves by the same way as Ctrl-C, so that the children are ended; only the main thread may say so."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def leave(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, leave)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -1,4 +1,4 @@
-"""The sandbox as the demo sees it: a process, an API to seed by, and controls to take it away."""
+"""The sandbox as demo and drill see it: a process, an API to seed by, and controls to take it away."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ from types import TracebackType
 from typing import Any
 from urllib.request import ProxyHandler, Request, build_opener
 
-from tillpost_demo.child import Child, DemoFailed
+from tillpost_demo.child import Child, PlayFailed
 
 _READY = 30.0  # seconds
+SHORT_DAY: Mapping[str, object] = {"import_every": 1, "import_files_every": 0.5}  # seconds
 _RATE_LIMIT = 200  # requests/s, Engage's own (contract, rules of conduct)
 # Never through a proxy of the environment: the sandbox is on loopback.
 _open = build_opener(ProxyHandler({})).open
 
 
 class Engage:
-    """A sandbox on free ports, with the waits of a day made short: receipts every second, files twice a second."""
+    """A sandbox on free ports. settings: of the sandbox; the demo's make a day's waits short."""
 
-    def __init__(self, folder: Path, api_key: str) -> None:
+    def __init__(self, folder: Path, api_key: str, settings: Mapping[str, object] = SHORT_DAY) -> None:
         self._key = api_key
         self._child = Child(
             "sandbox",
@@ -29,7 +30,7 @@ class Engage:
         )
         try:
             self.ready: dict[str, Any] = json.loads(self._child.first_line(_READY))
-            self._control("settings", {"import_every": 1, "import_files_every": 0.5})
+            self._control("settings", dict(settings))
         except BaseException:
             self._child.end()
             raise
@@ -43,7 +44,7 @@ class Engage:
         self._child.end()
 
     def check(self) -> None:
-        """Raise DemoFailed when it has ended."""
+        """Raise PlayFailed when it has ended."""
         self._child.check()
 
     def seed(self, contacts: Iterable[Mapping[str, str]]) -> int:
@@ -95,4 +96,4 @@ class Engage:
             with _open(Request(url, data=data, headers=sent), timeout=30) as answer:  # noqa: S310 - our own http URL
                 return json.loads(answer.read())
         except OSError as error:
-            raise DemoFailed(f"the sandbox did not answer {url}: {error}\n{self._child.tail()}") from error
+            raise PlayFailed(f"the sandbox did not answer {url}: {error}\n{self._child.tail()}") from error

@@ -1,4 +1,4 @@
-"""The `tillpost` commands the demo asks, each a process of its own as a user would start it."""
+"""The `tillpost` commands demo and drill ask, each a process of its own as a user would start it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tillpost_demo.child import Child, DemoFailed, tail
+from tillpost_demo.child import Child, PlayFailed, tail
 
 _LONGEST = 120.0  # seconds one command may take; a large export is read in this
 
@@ -31,6 +31,15 @@ class Launcher:
             self._ask("accept", *map(str, files), "--pipeline", self.pipeline, "--json", codes=(0, 1))
         )
         return answer
+
+    def read_ahead(self, files: Sequence[Path], title: str) -> dict[str, Any]:
+        """Read the input into a journal of its own: what there is to come, told by the line's own reader."""
+        read = self.accept(files)
+        if not read["accepted"]:
+            why = ", ".join(f"{count} times {reason!r}" for reason, count in read["reasons"].items()) or "it is empty"
+            hint = "; name an anonymous contact for receipts without a customer" if read["skipped"] else ""
+            raise PlayFailed(f"there is no receipt to carry in {title}: {why}{hint}")
+        return read
 
     def status(self) -> dict[str, Any]:
         """The pipeline's part of `tillpost status --json`; held receipts are no failure here."""
@@ -55,5 +64,5 @@ class Launcher:
             check=False,
         )
         if done.returncode not in codes or (not done.stdout.strip() and command in ("accept", "status")):
-            raise DemoFailed(f"`tillpost {command}` ended with code {done.returncode}:\n{tail(done.stderr)}")
+            raise PlayFailed(f"`tillpost {command}` ended with code {done.returncode}:\n{tail(done.stderr)}")
         return done.stdout

@@ -7,7 +7,9 @@ from typing import Any
 
 import attrs
 
-from tillpost_demo.verdict import Verdict, totals_plain, totals_text
+from tillpost_demo.engage import Engage
+from tillpost_demo.launcher import Launcher
+from tillpost_demo.verdict import Verdict, judge, totals_plain, totals_text
 
 
 @attrs.frozen(kw_only=True)
@@ -38,6 +40,48 @@ class Outcome:
     sandbox_receipts: int
     sent_again: int
     verdict: Verdict
+    what: str = "Tillpost demo"
+    """What was played, for the head of the page."""
+
+
+def judged(
+    *,
+    title: str,
+    documents: int,
+    not_receipts: int,
+    known_contacts: int,
+    times: tuple[float, float, float, float],
+    engage: Engage,
+    launcher: Launcher,
+    what: str = "Tillpost demo",
+) -> Outcome:
+    """Ask both sides what there is now. times: when it began, the outage from and to, the end."""
+    receipts, status, stats, stored = launcher.receipts(), launcher.status(), engage.stats(), engage.receipts()
+    contacts = engage.contacts()
+    reasons = dict(status["skipped"])
+    began, outage_from, outage_to, ended = times
+    return Outcome(
+        title=title,
+        began=began,
+        outage_from=outage_from,
+        outage_to=outage_to,
+        ended=ended,
+        receipts=tuple(receipts),
+        arrivals=tuple((row["receivedAt"], row["route"]) for row in stored if row["status"] == "imported"),
+        files=tuple(launcher.files()),
+        documents=documents,
+        skipped=sum(reasons.values()) - not_receipts,
+        not_receipts=not_receipts,
+        reasons=reasons,
+        known_contacts=known_contacts,
+        contacts_created=len(contacts) - known_contacts,
+        contacts_by_file=sum(contact["origin"] == "file" for contact in contacts),
+        contacts_reconciled=int(status["contacts"]["reconciled"]),
+        sandbox_receipts=sum(row["status"] == "imported" for row in stored),
+        sent_again=int(stats["ignored_duplicates"]),
+        verdict=judge(receipts, stored, int(stats["duplicated"])),
+        what=what,
+    )
 
 
 def summary(outcome: Outcome) -> dict[str, object]:

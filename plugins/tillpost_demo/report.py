@@ -18,11 +18,13 @@ _LEGEND = (
     ("arrived", "arrived"),
     ("outage", "the API is away"),
 )
+Section = tuple[str, Sequence[str], Sequence[Sequence[object]]]
+"""A heading, the heads of columns, and rows."""
 _MOST_LISTED = 50  # receipts of one kind of trouble; the journal has the rest
 
 
-def render(outcome: Outcome) -> str:
-    """The page. Everything that came from outside is escaped."""
+def render(outcome: Outcome, sections: Sequence[Section] = ()) -> str:
+    """The page, with further sections behind the picture. Everything that came from outside is escaped."""
     css = resources.files("tillpost_demo").joinpath("report.css").read_text("utf-8")
     when = datetime.fromtimestamp(outcome.began).astimezone()
     verdict = outcome.verdict
@@ -30,14 +32,15 @@ def render(outcome: Outcome) -> str:
         [
             '<!doctype html><html lang="en"><head><meta charset="utf-8">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<title>Tillpost demo</title><style>{css}</style></head><body>",
-            f"<h1>Tillpost demo: {escape(outcome.title)}, {when:%Y-%m-%d %H:%M:%S}</h1>",
+            f"<title>{escape(outcome.what)}</title><style>{css}</style></head><body>",
+            f"<h1>{escape(outcome.what)}: {escape(outcome.title)}, {when:%Y-%m-%d %H:%M:%S}</h1>",
             f'<p class="verdict{"" if verdict.ok else " bad"}">{escape(verdict.sentence())}</p>',
             _numbers(outcome),
             "<h2>The day</h2>",
             _legend(),
             f'<div class="scroll">{draw(outcome)}</div>',
             _troubles(outcome),
+            *(f"<h2>{escape(heading)}</h2>{_table(head, body)}" for heading, head, body in sections),
             "<h2>Files of the outage</h2>",
             _files(outcome),
             "<h2>Contacts</h2>",

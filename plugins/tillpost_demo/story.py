@@ -11,16 +11,15 @@ from typing import Any
 
 import attrs
 
-from tillpost_demo.child import Child, DemoFailed
+from tillpost_demo.child import Child, PlayFailed
 from tillpost_demo.config import PIPELINE, Till, write_config, write_secrets
 from tillpost_demo.engage import Engage
 from tillpost_demo.launcher import Launcher
-from tillpost_demo.outcome import Outcome
+from tillpost_demo.outcome import Outcome, judged
 from tillpost_demo.progress import Progress
-from tillpost_demo.verdict import judge
 
 OPEN = ("accepted", "resolved", "waiting", "uncertain")
-_ON_THE_WAY = (*OPEN, "spooled", "transferred")
+ON_THE_WAY = (*OPEN, "spooled", "transferred")
 _UNTIL_OUTAGE, _UNTIL_FILES, _UNTIL_SETTLED = 30.0, 40.0, 90.0  # seconds; more than a slow machine needs
 _MOST_BEFORE_OUTAGE = 60  # receipts; a large export must not spend its day at the demo's low rate
 _BETWEEN = 0.15  # seconds from one document to the next: a day comes in over time
@@ -38,7 +37,7 @@ class Script:
 
 
 def play(script: Script, folder: Path, echo: Callable[[str], None]) -> Outcome:
-    """Play it in `folder` and judge. Raises DemoFailed; every child has ended when this returns or raises."""
+    """Play it in `folder` and judge. Raises PlayFailed; every child has ended when this returns or raises."""
     progress = Progress(echo)
     key = secrets.token_hex(16)
     with Engage(folder, key) as engage:
@@ -66,9 +65,17 @@ def play(script: Script, folder: Path, echo: Callable[[str], None]) -> Outcome:
             ended = time.time()
             code = line.end()
             if code != 0:
-                raise DemoFailed(f"`tillpost run` ended with code {code} after SIGTERM:\n{line.tail()}")
+                raise PlayFailed(f"`tillpost run` ended with code {code} after SIGTERM:\n{line.tail()}")
         engage.import_now()
-        return _judge(script, read, before, (began, outage_from, outage_to, ended), engage, launcher)
+        return judged(
+            title=script.title,
+            documents=len(script.files),
+            not_receipts=int(read["not_receipts"]),
+            known_contacts=before,
+            times=(began, outage_from, outage_to, ended),
+            engage=engage,
+            launcher=launcher,
+        )
 
 
 def _config(script: Script, folder: Path, engage: Engage, name: str, receipts: int) -> Path:
@@ -81,13 +88,9 @@ def _config(script: Script, folder: Path, engage: Engage, name: str, receipts: i
 def _read_ahead(script: Script, folder: Path, engage: Engage) -> dict[str, Any]:
     """Read the input into a journal of its own: what there is to come, told by the line's own reader."""
     config = _config(script, folder, engage, "ahead", 0)
-    read = Launcher(config, PIPELINE).accept(script.files)
+    read = Launcher(config, PIPELINE).read_ahead(script.files, script.title)
     config.unlink()
     shutil.rmtree(folder / "ahead-state")
-    if not read["accepted"]:
-        why = ", ".join(f"{count} times {reason!r}" for reason, count in read["reasons"].items()) or "it is empty"
-        hint = "; --anonymous KIND:VALUE names a contact for receipts without a customer" if read["skipped"] else ""
-        raise DemoFailed(f"there is no receipt to carry in {script.title}: {why}{hint}")
     return read
 
 
@@ -114,7 +117,7 @@ class _Stage:
         while self.engage.arrived() < target:  # asked of the sandbox: the launcher would take too long to answer
             self._alive()
             if time.monotonic() > deadline:
-                raise DemoFailed(f"{target} receipts did not arrive by API in time:\n{self.line.tail()}")
+                raise PlayFailed(f"{target} receipts did not arrive by API in time:\n{self.line.tail()}")
             time.sleep(0.02)
 
     def outage(self) -> None:
@@ -134,7 +137,7 @@ class _Stage:
             return not waiting  # a very small day: nothing was left for a file
 
         if not self._until(written, _UNTIL_FILES):
-            raise DemoFailed(f"no files were written during the outage:\n{self.line.tail()}")
+            raise PlayFailed(f"no files were written during the outage:\n{self.line.tail()}")
         files = len(self.launcher.files())
         self.progress.say(f"files: {files} written" if files else "files: none, for nothing was left to send")
 
@@ -149,7 +152,7 @@ class _Stage:
             known = sum(counts.values()) - counts["skipped"]
             return (
                 known >= self.expected + self.held
-                and not any(counts[state] for state in _ON_THE_WAY)
+                and not any(counts[state] for state in ON_THE_WAY)
                 and not status["contacts"]["pending"]
             )
 
@@ -179,39 +182,3 @@ class _Stage:
                 return True
             time.sleep(0.1)
         return False
-
-
-def _judge(
-    script: Script,
-    read: Mapping[str, Any],
-    before: int,
-    times: tuple[float, float, float, float],
-    engage: Engage,
-    launcher: Launcher,
-) -> Outcome:
-    receipts, status, stats, stored = launcher.receipts(), launcher.status(), engage.stats(), engage.receipts()
-    contacts = engage.contacts()
-    not_receipts = int(read["not_receipts"])
-    reasons = dict(status["skipped"])
-    began, outage_from, outage_to, ended = times
-    return Outcome(
-        title=script.title,
-        began=began,
-        outage_from=outage_from,
-        outage_to=outage_to,
-        ended=ended,
-        receipts=tuple(receipts),
-        arrivals=tuple((row["receivedAt"], row["route"]) for row in stored if row["status"] == "imported"),
-        files=tuple(launcher.files()),
-        documents=len(script.files),
-        skipped=sum(reasons.values()) - not_receipts,
-        not_receipts=not_receipts,
-        reasons=reasons,
-        known_contacts=before,
-        contacts_created=len(contacts) - before,
-        contacts_by_file=sum(contact["origin"] == "file" for contact in contacts),
-        contacts_reconciled=int(status["contacts"]["reconciled"]),
-        sandbox_receipts=sum(row["status"] == "imported" for row in stored),
-        sent_again=int(stats["ignored_duplicates"]),
-        verdict=judge(receipts, stored, int(stats["duplicated"])),
-    )

@@ -30,11 +30,28 @@ def dumps(value: Any) -> bytes:
 
 
 def loads(raw: bytes) -> Any:
-    """JSON with numbers as Decimal. Raises ValueError, also for nesting too deep to follow."""
+    """JSON with numbers as Decimal. Raises ValueError, also for what `json` alone takes or trips over.
+
+    That is NaN and Infinity, a key that stands twice, half of a surrogate pair, nesting too deep to follow.
+    """
     try:
-        return json.loads(raw, parse_float=Decimal)
+        value = json.loads(raw, parse_float=Decimal, parse_constant=_no_number, object_pairs_hook=_once)
     except RecursionError:
         raise ValueError("nested too deep") from None
+    if b"\\ud" in raw.lower():
+        json.dumps(value, ensure_ascii=False, default=str).encode()  # UnicodeEncodeError is a ValueError
+    return value
+
+
+def _no_number(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key stands twice")
+    return found
 
 
 def _encode(value: Any) -> str:

@@ -28,6 +28,7 @@ COMMANDS = {
     "adapter": "try an adapter on a file, test its promises, begin a new one",
     "sandbox": "an Engage to try things on",
     "demo": "a day of receipts through an outage, with proof",
+    "drill": "rehearse an outage on the sandbox with your own configuration",
 }
 
 

@@ -49,7 +49,7 @@ def command(file: Any, files: tuple[Path, ...], pipeline: str | None, as_json: b
             for reason, count in counts.reasons.items():
                 total.reasons[reason] = total.reasons.get(reason, 0) + count
     for message in failed:
-        click.echo(f"tillpost: {message}", err=True)
+        click.echo(f"tillpost: {plain(message)}", err=True)
     answer = {"documents": len(files), **attrs.asdict(total)}
     if as_json:
         say(answer)
@@ -58,7 +58,7 @@ def command(file: Any, files: tuple[Path, ...], pipeline: str | None, as_json: b
             ", ".join(f"{value} {name.replace('_', ' ')}" for name, value in answer.items() if name != "reasons")
         )
         for reason, count in total.reasons.items():
-            click.echo(f"  {count} times: {reason}")
+            click.echo(f"  {count} times: {plain(reason)}")
     sys.exit(1 if failed or total.held else 0)
 
 

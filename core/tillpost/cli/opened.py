@@ -113,8 +113,9 @@ def lines(config: Config, wanted: list[PipelineConfig], refused: list[Finding] |
 
 
 def say(value: Any) -> None:
-    """One JSON line on standard output."""
-    click.echo(json.dumps(value, ensure_ascii=False, default=str))
+    """One JSON line on standard output; what a terminal would act on is escaped there too."""
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    click.echo("".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in text))
 
 
 def when(seconds: float | None) -> str | None:

@@ -64,7 +64,9 @@ def _print(answer: dict[str, Any]) -> None:
             click.echo(f"  {name}: {plain(answer[name])}")
     if "contact" in answer:
         contact = answer["contact"]
-        click.echo(f"  contact: {contact['contact_id'] or 'id not known yet'} ({', '.join(contact['identifiers'])})")
+        click.echo(
+            f"  contact: {plain(contact['contact_id']) or 'id not known yet'} ({', '.join(contact['identifiers'])})"
+        )
     for event in answer["events"]:
         who = "contact: " if "contact" in event else ""
         detail = ", ".join(f"{key} {plain(value)}" for key, value in event["detail"].items() if key != "due")

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from tillpost.cli.opened import as_json, lines, say, sound, when
+from tillpost.cli.opened import as_json, lines, plain, say, sound, when
 from tillpost.errors import describe
 from tillpost.flow.line import Line
 from tillpost.flow.worker import Worker
@@ -36,7 +36,9 @@ def command(file: Any, until_idle: bool, grace: float, names: tuple[str, ...], a
       tillpost run
       tillpost run --until-idle --json
     """
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    told = logging.StreamHandler(sys.stderr)
+    told.setFormatter(_Plain("%(asctime)s %(levelname)s %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[told])
     config, wanted, refused = sound(file, names)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -72,14 +74,20 @@ def command(file: Any, until_idle: bool, grace: float, names: tuple[str, ...], a
     sys.exit(1 if faults or late or refused or (until_idle and held) else 0)
 
 
+class _Plain(logging.Formatter):
+    """A line of the log has names of files and words of the far side in it: harmless, and one line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return plain(super().format(record))
+
+
 def _telling(name: str, as_json: bool) -> Any:
     def tell(document: Document, counts: Accepted) -> None:
         if as_json:
             say({"event": "accepted", "pipeline": name, "document": document.name, "accepted": counts.accepted})
         else:
-            click.echo(
-                f"{name}: {document.name}: {counts.accepted} accepted, {counts.skipped} skipped, {counts.held} held"
-            )
+            said = f"{counts.accepted} accepted, {counts.skipped} skipped, {counts.held} held"
+            click.echo(f"{name}: {plain(document.name)}: {said}")
 
     return tell
 
@@ -128,7 +136,7 @@ class _Watch:
                 if self._json:
                     say(told | {"since": when(state.since or None)})
                 else:
-                    click.echo(f"{line.name}: {state.state}" + (f" ({state.reason})" if state.reason else ""))
+                    click.echo(f"{line.name}: {state.state}" + (f" ({plain(state.reason)})" if state.reason else ""))
             if self._live and now >= self._next:
                 self._next = now + 0.5
                 counts = line.journal.receipts.counts()

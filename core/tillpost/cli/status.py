@@ -80,13 +80,13 @@ def _alerts(journal: Journal) -> list[dict[str, Any]]:
 
 
 def _print(name: str, stand: dict[str, Any]) -> None:
-    reason = f" ({stand['reason']})" if stand["reason"] else ""
+    reason = f" ({plain(stand['reason'])})" if stand["reason"] else ""
     since = f" since {stand['since']}" if stand["since"] else ""
     probe = f", asked again at {stand['next_probe']}" if stand["next_probe"] else ""
     click.echo(f"{name}: {stand['state']}{since}{reason}{probe}")
     for title in ("counts", "delivered", "skipped", "contacts", "files"):
         filled = {key: value for key, value in stand[title].items() if value}
         if filled:
-            click.echo(f"  {title}: " + ", ".join(f"{value} {key}" for key, value in filled.items()))
+            click.echo(f"  {title}: " + ", ".join(f"{value} {plain(key)}" for key, value in filled.items()))
     for alert in stand["alerts"]:
         click.echo(plain(f"  alert: file {alert['file']} stays {alert['state']}: {alert['reason']}"))

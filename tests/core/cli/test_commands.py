@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 from click.testing import CliRunner, Result
 
-from tests.core.journal.test_journal import receipt
+from tests.core.journal.test_journal import DOCUMENT, receipt
 from tillpost.cli import cli
 from tillpost.errors import UsageError
+from tillpost.journal import Accepted, Journal, Tenant
+from tillpost.model import Found
 from tillpost.model.receipt_json import dumps
 
 CONFIG = """\
@@ -127,11 +131,43 @@ def test_init_writes_a_configuration_that_check_reads_and_never_overwrites(tmp_p
 HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICWKN44Wd0qoYUFm2oDJvhJzKNj/72JvYhnpkL8PxNFi"
 
 
+HOSTILE = "\x9b31m\u202e=cmd|' /C calc'!A1</Receipt><script>"
+
+
 def test_hostile_text_reaches_the_terminal_harmless(shop: Path) -> None:
-    (shop.parent / "evil.jsonl").write_bytes(dumps(receipt(number="\x1b[31mred")))
+    """An ANSI escape in a number, a store, a name of a file, a reason, an answer of the far side: none gets out raw."""
+    evil = attrs.evolve(receipt(number=HOSTILE), store=HOSTILE, till=HOSTILE)
+    name = "\x1b[2Jevil.jsonl"
+    (shop.parent / name).write_bytes(dumps(evil) + b'\n{"number": "\\u001b[31m", "store": "\\u001b[31m"}')
+    taken = call(shop, "accept", str(shop.parent / name))
+    broken = call(shop, "accept", str(shop.parent / name), "--json").exit_code
+    assert broken == 0, "all known already"
+    evil = attrs.evolve(receipt(number="\x1b[31m9"), store="\x1b]0;title\x07")
+    with closing(Journal(shop.parent / "state" / "shop")) as journal:
+        journal.receipts.accept([Found(receipt=evil, raw=b"\x1b[2J")], DOCUMENT, None, 1.0, Accepted())
+        journal.tenant.put(Tenant(state="paused", reason=HOSTILE, since=1.0), 1.0)
+    (held,) = objects(call(shop, "held", "list", "--json"))
+    commands = (
+        ["status"],
+        ["receipts"],
+        ["receipt", "--number", HOSTILE],
+        ["receipt", "--number", "\x1b[31m9"],
+        ["held", "list"],
+        ["held", "show", held["id"]],
+        ["contacts"],
+    )
+    for said in [taken, *(call(shop, *words) for words in commands)]:
+        assert said.output
+        assert all(character.isprintable() for character in said.output.replace("\n", "")), said.output
+
+
+def test_hostile_text_is_text_in_answers_for_scripts(shop: Path) -> None:
+    """There is no CSV to be opened by a spreadsheet: answers for scripts are JSON, in which =cmd|… is a string."""
+    (shop.parent / "evil.jsonl").write_bytes(dumps(receipt(number=HOSTILE)))
     call(shop, "accept", str(shop.parent / "evil.jsonl"))
-    for words in (["receipts"], ["receipt", "--number", "\x1b[31mred"], ["held", "list"]):
-        assert "\x1b[31m" not in call(shop, *words).output
+    listed = call(shop, "receipts", "--json")
+    assert [row["number"] for row in objects(listed)] == [HOSTILE]
+    assert listed.stdout.strip().isprintable()
 
 
 def test_plugins_are_listed_with_their_slots() -> None:

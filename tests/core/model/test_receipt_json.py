@@ -103,6 +103,7 @@ def test_what_is_wrong_is_named_with_its_path(simple_receipt: Receipt, change: C
     ],
 )
 def test_json_is_read_strictly(text: bytes, message: str) -> None:
+    """What json.loads alone takes: duplicate keys, NaN, 1e400; and its RecursionError on depth."""
     with pytest.raises(LawBroken, match=message):
         parse_json(text, place="line 3")
 
@@ -118,6 +119,7 @@ def test_id_and_raw_may_be_left_out_when_somebody_gives_them(simple_receipt: Rec
 
 
 def test_text_that_is_no_unicode_is_not_written(simple_receipt: Receipt) -> None:
+    """A lone surrogate: Python text may hold half a pair, documents and the journal may not."""
     with pytest.raises(LawBroken, match="surrogates"):
         dumps(attrs.evolve(simple_receipt, till="\udc00"))
 

@@ -108,6 +108,7 @@ def silent(connection: socket.socket, done: threading.Event) -> None:
     ids=["silence", "status", "headers", "length", "to-the-end", "chunked", "continue"],
 )
 def test_the_deadline_bounds_the_whole_exchange(build: Callable[..., Any], act: Act) -> None:
+    """No answer at all, silence, a slow drip of a byte: a total deadline with its own clock, none for each read."""
     with server(act) as url:
         client = build(url, timeout=0.6).transport.client
         began = time.monotonic()
@@ -143,6 +144,7 @@ def test_a_tls_handshake_that_never_comes_is_not_sent(build: Callable[..., Any])
 
 
 def test_a_certificate_nobody_vouches_for_is_not_sent(build: Callable[..., Any], tmp_path: Any) -> None:
+    """No request is made to a server whose certificate does not hold."""
     import subprocess
 
     key, certificate = tmp_path / "k.pem", tmp_path / "c.pem"
@@ -188,6 +190,7 @@ def test_a_refused_connection_and_an_unknown_host_are_not_sent(build: Callable[.
 def test_an_answer_that_is_none_leaves_a_post_in_doubt(
     build: Callable[..., Any], raw: bytes, expected: type | None
 ) -> None:
+    """Half a response, or one that is no HTTP: the outcome is unknown."""
     with server(answers(raw)) as url:
         outcome = build(url).transport.client.send("POST", "/receipts", body={})
     if expected is None:
@@ -220,6 +223,39 @@ def test_a_body_that_is_no_json_is_no_success(build: Callable[..., Any], body: b
     assert isinstance(judge(answer, changes=True), MaybeSent)
 
 
+def test_an_endless_answer_is_read_to_a_mebibyte_at_most(build: Callable[..., Any]) -> None:
+    """What is behind it is never fetched, let alone held: the connection is closed."""
+    sent = [0]
+
+    def act(connection: socket.socket, done: threading.Event) -> None:
+        read_request(connection)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n")
+        while not done.is_set():
+            sent[0] += connection.send(b" " * 65536)
+
+    with server(act) as url:
+        answer = build(url).transport.client.send("POST", "/receipts", body={})
+    assert isinstance(judge(answer, changes=True), MaybeSent)
+    assert 1 << 20 < sent[0] < 16 << 20, "a mebibyte, and what the two sockets hold"
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"id": 1, "id": 2}', b"NaN", b'{"a": -Infinity}', b'"\\ud800"', b'{"\\uDFFF": 1}', b"[" * 100_000]
+)
+def test_json_that_python_alone_would_take_is_no_answer(build: Callable[..., Any], body: bytes) -> None:
+    """Duplicate keys, NaN, half of a surrogate pair, and the depth at which it raises no ValueError."""
+    with server(answers(OK + b"Content-Length: %d\r\n\r\n" % len(body) + body)) as url:
+        answer = build(url).transport.client.send("GET", "/contacts/id")
+    assert (answer.kind, answer.value) == ("other", None)
+
+
+@pytest.mark.parametrize("body", [b"1e400", b'"\\ud83d\\ude00"', b'{"a": 1.10}'])
+def test_json_with_large_numbers_and_whole_pairs_is_an_answer(build: Callable[..., Any], body: bytes) -> None:
+    with server(answers(OK + b"Content-Length: %d\r\n\r\n" % len(body) + body)) as url:
+        answer = build(url).transport.client.send("GET", "/contacts/id")
+    assert answer.kind == "json"
+
+
 def test_a_redirect_is_never_followed(build: Callable[..., Any]) -> None:
     visited: list[bytes] = []
 
@@ -235,6 +271,7 @@ def test_a_redirect_is_never_followed(build: Callable[..., Any]) -> None:
 
 
 def test_what_is_sent_and_what_is_never_logged(build: Callable[..., Any], caplog: pytest.LogCaptureFixture) -> None:
+    """Keys, e-mails and phone numbers of an address, at level DEBUG, in log and exception text."""
     caplog.set_level(logging.DEBUG)
     seen: list[bytes] = []
 

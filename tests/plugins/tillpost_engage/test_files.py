@@ -186,6 +186,24 @@ def test_what_xml_forbids_is_replaced_and_counted(
     assert "3 characters" in caplog.text
 
 
+HOSTILE = "</articleName></Receipt><!--]]>=cmd|' /C calc'!A1<script>alert(1)</script>&lt;\x1b[31m"
+
+
+def test_a_hostile_name_stays_text_in_the_xml(spool: Spool, payload: Callable[..., Payload]) -> None:
+    """</Receipt>, =cmd|…, <script> reach the importer as they are; of an ANSI escape XML cannot say the first sign."""
+    someone = contact("k", EMAIL, firstName=HOSTILE)
+    contacts, receipts = spool([payload("r1", article_name=HOSTILE), payload("r2")], [someone]).files
+    first, second = sandbox_reads(receipts)
+    assert first["items"][0]["articleName"] == HOSTILE.replace("\x1b", "\ufffd")
+    assert len(second["items"]) == 1
+    (person,) = sandbox_reads(contacts)
+    assert person["firstName"] == HOSTILE.replace("\x1b", "\ufffd")
+    for file in (contacts, receipts):
+        raw = file.path.read_bytes()
+        assert b"\x1b" not in raw
+        assert b"<script" not in raw
+
+
 @pytest.mark.parametrize("harm", ["field", "list", "sign", "type", "quantity"])
 def test_a_receipt_the_schema_does_not_take_is_refused_alone(
     spool: Spool, payload: Callable[..., Payload], harm: str

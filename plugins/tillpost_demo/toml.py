@@ -1,0 +1,37 @@
+"""A configuration file with one pipeline, written."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def write_pipeline(path: Path, comment: str, name: str, state: str, table: Mapping[str, object]) -> None:
+    """Write the file: the pipeline `name`, its keys and slots from `table`, its journal below `state`."""
+    lines = [f"# {comment}", "[tillpost]", f"state = {said(state)}", "", f"[pipelines.{name}]"]
+    lines += [f"{_key(key)} = {said(value)}" for key, value in table.items()]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def said(value: object) -> str:
+    """A value as TOML writes it, on one line."""
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case int() | Decimal():
+            return str(value)
+        case Mapping():
+            return "{ " + ", ".join(f"{_key(str(name))} = {said(item)}" for name, item in value.items()) + " }"
+        case list() | tuple():
+            return "[ " + ", ".join(said(item) for item in value) + " ]"
+    # A JSON string is a TOML basic string, but for DEL and for surrogate pairs, which ensure_ascii would write.
+    return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _key(name: str) -> str:
+    return name if _BARE.fullmatch(name) else said(name)
