@@ -20,14 +20,14 @@ _AT_ONCE = struct.pack("ii", 1, 0)  # SO_LINGER: closing sends a reset
 class Way:
     """What happens to the bytes of one direction of a connection.
 
-    latency: seconds every block is held back. drip: seconds between two single bytes. after: how many bytes of a
-    connection pass; then it is cut (an orderly end), reset, or falls silent (half-open: it stays, nothing passes).
+    latency: seconds every block is held back. after: how many bytes of a connection pass; then it is cut (an orderly
+    end), reset, falls silent (half-open: it stays, nothing passes), or drips: one byte every `drip` seconds.
     """
 
     latency: float = 0.0
-    drip: float = 0.0
+    drip: float = 5.0
     after: int | None = None
-    then: Literal["cut", "reset", "silence"] = "cut"
+    then: Literal["cut", "reset", "silence", "drip"] = "cut"
 
 
 WELL = Way()
@@ -148,19 +148,20 @@ class _Pair:
         while not self._ended.is_set():
             now = way()
             most = _BLOCK if now.after is None else min(_BLOCK, now.after - passed)
-            if most <= 0:
+            dripping = most <= 0 and now.then == "drip"
+            if most <= 0 and not dripping:
                 if now.then != "silence":
                     self.end(hard=now.then == "reset")
                 self._ended.wait(_POLL)
                 continue
             try:
-                data = source.recv(1 if now.drip else most)
+                data = source.recv(1 if dripping else most)
             except TimeoutError:
                 continue
             if not data:  # this direction has ended in good order; the other may go on
                 sink.shutdown(socket.SHUT_WR)
                 return
-            self._ended.wait(now.latency + now.drip)
+            self._ended.wait(now.latency + (now.drip if dripping else 0.0))
             passed += len(data)
             left = memoryview(data)
             while left and not self._ended.is_set():

@@ -2,6 +2,7 @@
 
 import logging
 import random
+import re
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +16,7 @@ from lxml import etree
 
 from tillpost import ConfigurationError, Context, Use
 from tillpost.clock import SystemClock
+from tillpost.errors import LawBroken
 from tillpost.model import Contact, Identifier, Payload, SpoolBatch, Spooled, SpooledFile
 from tillpost_engage.files import EngageFiles, plugin
 from tillpost_engage.filesettings import FileSettings
@@ -112,6 +114,7 @@ def test_a_receipts_file_says_what_the_api_would_have_been_told(
 
 
 def test_contacts_go_first_and_only_with_what_is_new(spool: Spool, payload: Callable[..., Payload]) -> None:
+    """Contacts files before receipts files."""
     known = Contact(
         key="k2",
         contact_id="g",
@@ -140,6 +143,7 @@ def test_a_contact_no_file_can_carry_is_refused_alone(spool: Spool) -> None:
 
 
 def test_one_match_key_type_a_file(spool: Spool, payload: Callable[..., Payload]) -> None:
+    """One matchKeyType a file."""
     mixed = [payload(f"r{i}", EXTERNAL if i % 2 else EMAIL) for i in range(6)]
     files = spool(mixed).files
     assert [file.keys for file in files] == [("r0", "r2", "r4"), ("r1", "r3", "r5")]
@@ -156,6 +160,7 @@ def test_lines_are_counted_not_receipts(spool: Spool, payload: Callable[..., Pay
 
 @given(st.lists(st.integers(1, 7), max_size=30), st.integers(7, 20))
 def test_every_key_is_in_exactly_one_run_and_no_run_is_too_long(sizes: list[int], most: int) -> None:
+    """The last receipt of a full file is in exactly one file."""
     runs = list(chunks([(size, str(i)) for i, size in enumerate(sizes)], most))
     assert [key for run in runs for key in run] == [str(i) for i in range(len(sizes))]
     assert all(0 < sum(sizes[int(key)] for key in run) <= most for run in runs)
@@ -167,6 +172,7 @@ def test_contacts_are_split_at_their_own_limit(spool: Spool) -> None:
 
 
 def test_names_differ_between_batches_files_and_machines(spool: Spool, payload: Callable[..., Payload]) -> None:
+    """Two machines, same second, same store: different names."""
     names = []
     for _ in range(20):
         names += [file.name for file in spool([payload("a"), payload("b")], max_lines=1).files]
@@ -174,6 +180,30 @@ def test_names_differ_between_batches_files_and_machines(spool: Spool, payload: 
     names += [file.name for file in spool([payload("a"), payload("b")], max_lines=1).files]
     assert len(set(names)) == 42
     assert all(is_import_name(name, "transactions") for name in names)
+
+
+HOSTILE = ("../../etc", "åäö/12:3", "/etc/passwd", "..", "a\x00b", "C:\\x", "\r\nDELE x", "a" * 300, "\u202ex")
+
+
+@pytest.mark.parametrize("odd", HOSTILE)
+def test_no_store_id_reaches_a_file_name(
+    spool: Spool, receipt_of: Callable[..., Any], line_of: Callable[..., Any], odd: str
+) -> None:
+    """A store id such as `../../etc` or `åäö/12:3` in a file name: names are made of time and numbers alone."""
+    receipt = attrs.evolve(receipt_of(line_of()), store=odd, till=odd, number=odd, id=odd)
+    kept = Identifier("externalId", odd.replace("\x00", ""))
+    done = spool([Mapping(MapSettings()).map_receipt(receipt, kept)], [contact(odd, kept)])
+    for file in done.files:
+        assert re.fullmatch(r"20260301123000_\d+-[0-9a-f]{8}_(contacts|transactions)\.xml", file.name)
+        assert file.path.parent.parent == spool.folder / "final"
+    assert {path.parent.parent for path in spool.folder.rglob("*.xml")} == {spool.folder / "final"}
+
+
+@pytest.mark.parametrize("name", ["../x.xml", "a/b", "a\\b", "..", "", "x\r\nDELE y", "x\0"])
+def test_a_file_of_another_fallback_cannot_be_called_what_leads_elsewhere(tmp_path: Path, name: str) -> None:
+    """Whatever writes the files: no transfer is given a name that is more than a name."""
+    with pytest.raises(LawBroken, match="name"):
+        SpooledFile(name=name, kind="receipts", sha256="", size=0, keys=(), path=tmp_path)
 
 
 def test_what_xml_forbids_is_replaced_and_counted(
@@ -295,6 +325,7 @@ def test_settings_engage_would_not_take_are_refused(wrong: dict[str, Any]) -> No
 
 
 def test_twenty_thousand_lines_fit_one_file(spool: Spool, payload: Callable[..., Payload]) -> None:
+    """20,000 lines at most; the last receipt of a full file is in exactly one file."""
     full = spool([payload(f"r{i}", lines=100) for i in range(201)])
     assert [len(file.keys) for file in full.files] == [200, 1]
     assert len(sandbox_reads(full.files[0])) == 200

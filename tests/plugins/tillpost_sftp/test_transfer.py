@@ -1,9 +1,12 @@
 """A file reaches the other side whole or not at all, whichever server it is, and whatever breaks."""
 
+import asyncio
 import os
 import socket
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import asyncssh
@@ -30,6 +33,57 @@ def server(request: pytest.FixtureRequest) -> Server:
     kind = request.param.partition("-")[2]
     made: Server = start(password=True) if kind == "password" else start(kind or "ed25519")
     return made
+
+
+class Strict(asyncssh.SFTPServer):
+    """A server without extensions that takes plain writes alone, and renames over nothing."""
+
+    def open(self, path: bytes, pflags: int, attrs: Any) -> Any:
+        if pflags & (asyncssh.FXF_APPEND | asyncssh.FXF_READ):
+            raise asyncssh.SFTPPermissionDenied("write only")
+        return super().open(path, pflags, attrs)
+
+    def rename(self, oldpath: bytes, newpath: bytes) -> Any:
+        if Path(os.fsdecode(self.map_path(newpath))).exists():
+            raise asyncssh.SFTPFailure("there is such a file")
+        return super().rename(oldpath, newpath)
+
+    def posix_rename(self, oldpath: bytes, newpath: bytes) -> Any:
+        raise asyncssh.SFTPOpUnsupported("posix-rename")
+
+    def fsync(self, file_obj: object) -> Any:
+        raise asyncssh.SFTPOpUnsupported("fsync")
+
+
+@pytest.fixture
+def strict(tmp_path: Path) -> Iterator[Server]:
+    """An asyncssh server on loopback with `Strict` files."""
+    home, key = tmp_path / "strict" / "integration", asyncssh.generate_private_key("ssh-ed25519")
+    home.mkdir(parents=True)
+    loop = asyncio.new_event_loop()
+
+    class Login(asyncssh.SSHServer):
+        def password_auth_supported(self) -> bool:
+            return True
+
+        def validate_password(self, username: str, password: str) -> bool:
+            return (username, password) == ("till", "p")
+
+    acceptor = loop.run_until_complete(
+        asyncssh.listen(
+            "127.0.0.1", 0, server_factory=Login, server_host_keys=[key],
+            sftp_factory=lambda chan: Strict(chan, chroot=os.fsencode(home.parent)),
+        )
+    )  # fmt: skip
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    login = {"user": "till", "password": Secret("p")}
+    yield Server(acceptor.get_port(), key.export_public_key().decode(), login, "/integration", home)
+    acceptor.close()
+    asyncio.run_coroutine_threadsafe(acceptor.wait_closed(), loop).result(10)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    loop.close()
 
 
 @pytest.mark.parametrize("content", [b"", b"<a/>", BIG], ids=["empty", "small", "3-MiB"])
@@ -68,6 +122,7 @@ def test_another_file_of_that_name_is_left_alone(server: Server, spooled: Callab
 def test_a_changed_host_key_is_refused_and_its_fingerprint_told(
     server: Server, spooled: Callable[..., SpooledFile]
 ) -> None:
+    """Unknown or changed SSH host key: refuse, say which fingerprint."""
     own = asyncssh.import_public_key(server.host_key)
     for kind in ("ssh-ed25519", "ecdsa-sha2-nistp256"):
         other = asyncssh.generate_private_key(kind).export_public_key().decode()
@@ -96,6 +151,7 @@ def test_a_key_file_that_is_none_is_a_setting(engage: Server, spooled: Callable[
 def test_a_cut_upload_is_never_seen_and_the_next_attempt_succeeds(
     sandbox: Sandbox, engage: Server, spooled: Callable[..., SpooledFile]
 ) -> None:
+    """Upload cut in half: the importer never sees a part and the next attempt succeeds."""
     sandbox.engage.faults.set({"sftp": "cut", "count": 1})
     file, transfer = spooled(BIG), engage.transfer()
     assert isinstance(transfer.transfer(file), NotSent)
@@ -124,10 +180,12 @@ class BrokenRename(SftpTransfer):
 
     when = ""
     look = True
+    read: Callable[[], None] = staticmethod(lambda: None)
 
     async def _rename(self, sftp: asyncssh.SFTPClient, temporary: str, final: str) -> None:
         if self.when == "after":
             await super()._rename(sftp, temporary, final)
+            self.read()
         if not self.look:
             self._settings = _elsewhere(self._settings)
         raise asyncssh.ConnectionLost("cut")
@@ -147,6 +205,7 @@ def _elsewhere(settings: Settings) -> Settings:
 def test_a_lost_answer_to_the_rename_is_judged_by_looking(
     server: Server, spooled: Callable[..., SpooledFile], when: str, look: bool, expected: type
 ) -> None:
+    """The rename succeeded but its answer was lost: judged by looking, not by the error."""
     plain = server.transfer()
     broken = BrokenRename(plain._settings, plain._trusted)
     broken.when, broken.look = when, look
@@ -154,6 +213,54 @@ def test_a_lost_answer_to_the_rename_is_judged_by_looking(
     assert type(broken.transfer(file)) is expected
     assert isinstance(plain.transfer(file), Delivered)
     assert server.files() == {f"transactionImport/{NAME}": BIG}
+
+
+def test_a_file_read_before_the_answer_to_its_rename_counts_as_up(
+    server: Server, spooled: Callable[..., SpooledFile]
+) -> None:
+    """The server deletes consumed files at any moment, also between upload and check."""
+    plain = server.transfer()
+    broken = BrokenRename(plain._settings, plain._trusted)
+    broken.when = "after"
+    broken.read = (server.home / "transactionImport" / NAME).unlink
+    assert isinstance(broken.transfer(spooled()), Delivered)
+    assert plain.find_transferred(spooled()) is False
+
+
+def test_a_server_that_takes_plain_writes_and_renames_to_free_names_only_is_served(
+    strict: Server, spooled: Callable[..., SpooledFile]
+) -> None:
+    """The server refuses rename over an existing file, or refuses APPEND/READ open modes."""
+    file, transfer = spooled(BIG), strict.transfer()
+    assert transfer.transfer(file) == Delivered()
+    assert transfer.find_transferred(file) is True
+    assert strict.files() == {f"transactionImport/{NAME}": BIG}
+    other = spooled(b"another of that name")
+    assert isinstance(transfer.transfer(other), Refused)
+    assert strict.files() == {f"transactionImport/{NAME}": BIG}
+
+
+class RacedRename(SftpTransfer):
+    """Another file of that name appears between the look and the rename."""
+
+    final: Path
+
+    async def _rename(self, sftp: asyncssh.SFTPClient, temporary: str, final: str) -> None:
+        self.final.write_bytes(b"of another")
+        await super()._rename(sftp, temporary, final)
+
+
+def test_a_refused_rename_over_another_file_leaves_it_as_it_is(
+    strict: Server, spooled: Callable[..., SpooledFile]
+) -> None:
+    """The server refuses rename over an existing file: judged by looking, the other file is left alone."""
+    plain = strict.transfer()
+    raced = RacedRename(plain._settings, plain._trusted)
+    raced.final = strict.home / "transactionImport" / NAME
+    outcome = raced.transfer(spooled(BIG))
+    assert isinstance(outcome, Refused)
+    assert "another file" in outcome.reason
+    assert raced.final.read_bytes() == b"of another"
 
 
 def test_a_server_without_extensions_is_served_by_plain_rename(
