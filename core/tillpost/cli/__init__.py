@@ -24,6 +24,7 @@ COMMANDS = {
     "held": "list, show, retry or drop held receipts",
     "contacts": "list contacts",
     "spool": "list the files of outages, or send one again",
+    "journal": "examine, measure, export or repair the journal",
     "plugins": "list installed plugins",
     "sandbox": "an Engage to try things on",
     "demo": "a day of receipts through an outage, with proof",

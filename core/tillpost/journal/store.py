@@ -63,6 +63,7 @@ class Store:
             raise named(error, path) from error
         try:
             self._open()
+            self._carry_over()
         except BaseException:
             self._presence.release()
             raise
@@ -70,6 +71,9 @@ class Store:
     def _open(self) -> None:
         opened: list[apsw.Connection] = []
         try:
+            with self._presence.alone() as alone:
+                if alone:
+                    _write_anew(self.path.with_name(f"{self.path.name}-wal"))
             for _ in range(2):
                 opened.append(connect(self.path))
                 if len(opened) == 1:
@@ -85,6 +89,17 @@ class Store:
         self._writer, self._reader = opened
         self._pages, self._checkpoint_at = 0, CHECKPOINT
         self._writer.set_wal_hook(self._committed)
+
+    def _carry_over(self) -> None:
+        """A WAL that was left is carried into the file at once, and the WAL begins anew."""
+        try:
+            self._writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        except (apsw.BusyError, apsw.FullError, apsw.ReadOnlyError):
+            pass  # another process has it open, and so knows its state; or nothing can be acknowledged anyway
+        except apsw.Error as error:
+            _abandon(self._writer)
+            _abandon(self._reader)
+            raise named(error, self.path) from error
 
     def _committed(self, _: apsw.Connection, __: str, pages: int) -> int:
         self._pages = pages
@@ -117,7 +132,7 @@ class Store:
                     with self._writer:  # a savepoint inside the transaction
                         job.result = job.work(self._writer)
                 except Exception as error:
-                    job.error = named(error, self.path) if isinstance(error, apsw.Error) else error
+                    job.error = named(error, self.path) if isinstance(error, _SQLITE) else error
                     if self._writer.in_transaction is False or isinstance(error, apsw.IOError):
                         raise
             last = self._writer.execute("SELECT max(seq) FROM events").get
@@ -172,8 +187,7 @@ class Store:
             except JournalError as error:
                 raise NotCommitted(f"{error}; nothing is acknowledged until it can be opened") from error
             try:
-                # What the failed sync left in the WAL may be in the page cache only. Carried into the file and
-                # synced there, by handles that never failed, it no longer matters; and the WAL begins anew.
+                # What is in the WAL is durable now (`_write_anew`). Carried into the file, it is so twice.
                 self._writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
                 self._prove()
             except BaseException as error:
@@ -243,7 +257,7 @@ class Store:
         with self._reading:
             try:
                 return list(self._reader.execute(sql, values))
-            except apsw.Error as error:
+            except _SQLITE as error:
                 raise named(error, self.path) from error
 
     def damaged(self, what: str) -> JournalDamaged:
@@ -283,6 +297,30 @@ def connect(path: Path) -> apsw.Connection:
     return connection
 
 
+def _write_anew(wal: Path) -> None:
+    """Write and sync a WAL once more, when nobody else has it open, before SQLite believes in what it holds.
+
+    After a failed sync its end may be in the page cache only, marked as written. SQLite would take it for committed,
+    carry it into the file and append to it; a power cut would then tear the file, or take later commits along.
+    """
+    if not wal.exists() or not wal.stat().st_size:
+        return
+    try:
+        file = apsw.VFSFile("", str(wal), [apsw.SQLITE_OPEN_WAL | apsw.SQLITE_OPEN_READWRITE, 0])
+    except (apsw.CantOpenError, apsw.ReadOnlyError):
+        return  # nothing can be acknowledged on it either
+    try:
+        size = file.xFileSize()
+        for at in range(0, size, _BLOCK):
+            file.xWrite(file.xRead(min(_BLOCK, size - at), at), at)
+        file.xSync(apsw.SQLITE_SYNC_NORMAL)
+    finally:
+        file.xClose()
+
+
+_BLOCK = 1 << 20
+
+
 def _abandon(connection: apsw.Connection) -> None:
     """Close without a checkpoint: that would sync on a handle whose sync has failed."""
     with suppress(apsw.Error):
@@ -291,6 +329,8 @@ def _abandon(connection: apsw.Connection) -> None:
         connection.close(True)
 
 
+_SQLITE = (apsw.Error, UnicodeDecodeError)
+"""What reading a row may raise; the latter for damaged text, which is then named without quoting it."""
 _READING = {apsw.SQLITE_IOERR_READ, apsw.SQLITE_IOERR_SHORT_READ, apsw.SQLITE_IOERR_CORRUPTFS}
 
 
@@ -299,6 +339,8 @@ def named(error: BaseException, path: Path) -> JournalError:
     if isinstance(error, JournalError):
         return error
     code = error.extendedresult if isinstance(error, apsw.Error) and hasattr(error, "extendedresult") else 0
+    if isinstance(error, UnicodeDecodeError):
+        return JournalDamaged(f"{path}: a row has text that is no UTF-8", path.parent)
     if isinstance(error, apsw.CorruptError | apsw.NotADBError) or code in _READING:
         return JournalDamaged(f"{path}: {type(error).__name__}: {error}", path.parent)
     if isinstance(error, apsw.BusyError):
