@@ -58,7 +58,7 @@ def network_mount(folder: Path, mounts: str) -> str:
     mounts: the text of /proc/self/mountinfo (proc_pid_mountinfo(5)); "" where a system has none.
     """
     found, kind = Path("/"), ""
-    real = _nearest(folder)
+    real = folder.resolve()
     for line in mounts.splitlines():
         fields, _, rest = line.partition(" - ")
         words, type_ = fields.split(), rest.split()
