@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from random import SystemRandom
 from typing import Any
@@ -54,9 +54,10 @@ def lines(config: Config, wanted: list[PipelineConfig]) -> Iterator[list[Line]]:
     clock, random, budgets = SystemClock(), SystemRandom(), Budgets()
     composed = [compose(config, each, clock=clock, random=random, budget=budgets) for each in wanted]
     made: list[Line] = []
-    try:
+    with ExitStack() as stack:
         for each, pipeline in zip(wanted, composed, strict=True):
             journal = Journal(each.state)
+            stack.callback(journal.close)
             made.append(
                 Line(
                     name=each.name,
@@ -75,9 +76,6 @@ def lines(config: Config, wanted: list[PipelineConfig]) -> Iterator[list[Line]]:
                 )
             )
         yield made
-    finally:
-        for line in made:
-            line.journal.close()
 
 
 def say(value: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tillpost.errors import JournalDamaged, JournalFull, LawBroken, PluginError
+from tillpost.errors import JournalFull, LawBroken, PluginError
 from tillpost.flow.line import Line
 from tillpost.flow.outage import FILE_MODE
 from tillpost.journal import Entry, Move, State
@@ -75,14 +75,14 @@ def _map(line: Line, entries: list[Entry]) -> tuple[dict[str, Payload], dict[str
     for entry in entries:
         if entry.contact is None:
             continue
+        contact = contacts.get(entry.contact) or line.journal.contacts.for_file(entry.contact)
+        match = line.hooks.match_in_file(contact)
+        if match is None:
+            continue  # no file can name this contact: it waits for the API
         try:
-            contact = contacts.get(entry.contact) or line.journal.contacts.for_file(entry.contact)
-            match = line.hooks.match_in_file(contact)
-            if match is None:
-                continue  # no file can name this contact: it waits for the API
             receipt = line.journal.receipts.body(entry.seq)
             payloads[entry.id] = line.hooks.amend_payload(line.hooks.map_receipt(receipt, match), receipt)
-        except (LawBroken, PluginError, JournalDamaged) as error:
+        except (LawBroken, PluginError) as error:
             held = Move(state=State.HELD, attempts=entry.attempts, reason=str(error))
             line.journal.receipts.settle([(entry.seq, held)], line.clock.time(), "spool")
             continue

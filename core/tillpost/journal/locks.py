@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tillpost.errors import StateFolderBusy
+from tillpost.journal.faults import named
 from tillpost.journal.swap import finish_swap, swapped
 
 _PATIENCE = 30.0
@@ -20,8 +21,12 @@ class RunLock:
     """Held by the one process that runs the line on a state folder, or repairs its journal."""
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._file = (folder / "run.lock").open("a+")
+        lock = folder / "run.lock"
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._file = lock.open("a+")
+        except OSError as error:
+            raise named(error, lock) from error
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

@@ -18,8 +18,9 @@ from typing import Any, TypeVar
 import apsw
 import attrs
 
-from tillpost.errors import DiskFailed, JournalDamaged, JournalError, JournalFull, NotCommitted
-from tillpost.journal.ground import refuse_library, refused_folder, trouble
+from tillpost.errors import DiskFailed, JournalDamaged, JournalError, NotCommitted
+from tillpost.journal.faults import PATIENCE, SQLITE, named
+from tillpost.journal.ground import refuse_library, refused_folder
 from tillpost.journal.locks import Presence
 from tillpost.journal.schema import upgrade
 
@@ -132,7 +133,7 @@ class Store:
                     with self._writer:  # a savepoint inside the transaction
                         job.result = job.work(self._writer)
                 except Exception as error:
-                    job.error = named(error, self.path) if isinstance(error, _SQLITE) else error
+                    job.error = named(error, self.path) if isinstance(error, SQLITE) else error
                     if self._writer.in_transaction is False or isinstance(error, apsw.IOError):
                         raise
             last = self._writer.execute("SELECT max(seq) FROM events").get
@@ -246,7 +247,7 @@ class Store:
         except (apsw.BusyError, apsw.FullError, apsw.ReadOnlyError):
             pass  # a reader needs it still, or there is no room: the next time
         finally:
-            self._writer.set_busy_timeout(_PATIENCE)
+            self._writer.set_busy_timeout(PATIENCE)
 
     def read(self, sql: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
         """All rows of a query, as of the last commit."""
@@ -257,7 +258,7 @@ class Store:
         with self._reading:
             try:
                 return list(self._reader.execute(sql, values))
-            except _SQLITE as error:
+            except SQLITE as error:
                 raise named(error, self.path) from error
 
     def damaged(self, what: str) -> JournalDamaged:
@@ -272,10 +273,6 @@ class Store:
             self._presence.release()
 
 
-_PATIENCE = 30_000
-"""Milliseconds to wait for the lock of another process."""
-
-
 def connect(path: Path) -> apsw.Connection:
     """A connection with the settings every journal has. Raises apsw.Error."""
     old = os.umask(0o077)  # the journal holds personal data
@@ -284,7 +281,7 @@ def connect(path: Path) -> apsw.Connection:
     finally:
         os.umask(old)
     try:
-        connection.set_busy_timeout(_PATIENCE)
+        connection.set_busy_timeout(PATIENCE)
         connection.pragma("journal_mode", "wal")
         connection.pragma("synchronous", "full")
         connection.pragma("foreign_keys", True)
@@ -327,41 +324,3 @@ def _abandon(connection: apsw.Connection) -> None:
         connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
     with suppress(apsw.Error):
         connection.close(True)
-
-
-_SQLITE = (apsw.Error, UnicodeDecodeError)
-"""What reading a row may raise; the latter for damaged text, which is then named without quoting it."""
-_READING = {apsw.SQLITE_IOERR_READ, apsw.SQLITE_IOERR_SHORT_READ, apsw.SQLITE_IOERR_CORRUPTFS}
-
-
-def named(error: BaseException, path: Path) -> JournalError:
-    """What befell the journal, as one of our errors with the next step."""
-    if isinstance(error, JournalError):
-        return error
-    code = error.extendedresult if isinstance(error, apsw.Error) and hasattr(error, "extendedresult") else 0
-    if isinstance(error, UnicodeDecodeError):
-        return JournalDamaged(f"{path}: a row has text that is no UTF-8", path.parent)
-    if isinstance(error, apsw.CorruptError | apsw.NotADBError) or code in _READING:
-        return JournalDamaged(f"{path}: {type(error).__name__}: {error}", path.parent)
-    if isinstance(error, apsw.BusyError):
-        return NotCommitted(f"{path}: another process kept it locked for {_PATIENCE // 1000} s")
-    if isinstance(error, apsw.FullError):
-        return _full(path)
-    if isinstance(error, apsw.IOError | apsw.CantOpenError | apsw.ReadOnlyError | OSError):
-        stand = trouble(path.parent)
-        if stand == "full":
-            return _full(path)
-        if stand == "read-only" or isinstance(error, apsw.ReadOnlyError):
-            return NotCommitted(
-                f"{path}: the disk or the file is read-only; new receipts are refused until it can be written"
-            )
-        if isinstance(error, apsw.IOError):
-            return DiskFailed(f"{path}: the disk failed ({error}); look at the kernel's log")
-    return JournalError(f"{path}: {type(error).__name__}: {error}")
-
-
-def _full(path: Path) -> JournalFull:
-    return JournalFull(
-        f"{path}: no room on the disk (bytes or inodes); new receipts are refused until there is some, nothing"
-        " accepted is harmed"
-    )
