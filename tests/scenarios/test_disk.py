@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,18 @@ def wait_until(condition: Callable[[], object], seconds: float = 60.0) -> None:
         time.sleep(0.1)
 
 
+@contextmanager
+def running(shop: Shop, process: subprocess.Popen[bytes] | None = None) -> Iterator[subprocess.Popen[bytes]]:
+    """`tillpost run`, ended in any case: it must not outlive the disk it works on."""
+    process = process or shop.start()
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+
+
 def log(shop: Shop) -> str:
     return (shop.folder / "run.log").read_text()
 
@@ -47,8 +60,7 @@ def once(shop: Shop, count: int) -> None:
 
 def test_a_disk_full_of_bytes_refuses_and_resumes_by_itself(shop: Shop) -> None:
     """Disk full by bytes: new receipts are refused with a clear message, nothing accepted is harmed, it resumes."""
-    with tmpfs(shop.folder / "state", "size=4m"):
-        process = shop.start()
+    with tmpfs(shop.folder / "state", "size=4m"), running(shop) as process:
         shop.put("1.jsonl", receipts(1, 2, 3))
         shop.wait_for(settled(3))
         filler = fill(shop.folder / "state")
@@ -81,17 +93,17 @@ def test_a_disk_full_of_inodes_refuses_and_resumes_by_itself(shop: Shop) -> None
         _empty(filler)
         assert shop.tillpost("accept", str(shop.folder / "1.jsonl")).returncode == 0
         shop.fault(http="refuse")
-        process = shop.start()
-        shop.wait_for(lambda stand: stand["state"] != "online")
-        filler = fill_inodes(shop.folder / "state")
-        shop.wait_for(lambda stand: stand["state"] == "file mode")
-        wait_until(lambda: "No space left" in log(shop) or "OSError" in log(shop) or "no room" in log(shop))
-        assert shop.status()["counts"]["spooled"] == 0
-        _empty(filler)
-        shop.wait_for(lambda stand: stand["counts"]["spooled"] == 3)
-        shop.fault(http="ok")
-        shop.wait_for(settled(3))
-        stop(process)
+        with running(shop) as process:
+            shop.wait_for(lambda stand: stand["state"] != "online")
+            filler = fill_inodes(shop.folder / "state")
+            shop.wait_for(lambda stand: stand["state"] == "file mode")
+            wait_until(lambda: "No space left" in log(shop) or "OSError" in log(shop) or "no room" in log(shop))
+            assert shop.status()["counts"]["spooled"] == 0
+            _empty(filler)
+            shop.wait_for(lambda stand: stand["counts"]["spooled"] == 3)
+            shop.fault(http="ok")
+            shop.wait_for(settled(3))
+            stop(process)
         once(shop, 3)
 
 
@@ -104,8 +116,7 @@ def _empty(filler: Path) -> None:
 def test_a_disk_that_turns_read_only_under_the_work_loses_nothing(shop: Shop) -> None:
     """Read-only remount: as the kernel does it after an error of the disk, while `run` has its files open."""
     state, image = shop.folder / "state", shop.folder / "image"
-    with ext4(state, image, 32):
-        process = shop.start()
+    with ext4(state, image, 32), running(shop) as process:
         shop.put("1.jsonl", receipts(1, 2, 3))
         shop.wait_for(settled(3))
         shop.fault(http="refuse")
@@ -158,7 +169,7 @@ def _traced(shop: Shop, when: str, *words: str) -> subprocess.Popen[bytes]:
         return subprocess.Popen(command, env=shop.environment, stdout=said, stderr=said)
 
 
-def _end(shop: Shop, process: subprocess.Popen[bytes]) -> int:
+def _end(process: subprocess.Popen[bytes]) -> int:
     """SIGTERM to the traced `run` itself; strace ends with its exit code."""
     (child,) = (Path("/proc") / str(process.pid) / "task" / str(process.pid) / "children").read_text().split()
     subprocess.run(["kill", "-TERM", child], check=True)
@@ -184,11 +195,11 @@ def test_a_sync_that_fails_is_never_repeated_on_its_handle_and_the_work_goes_on(
     """fsync answers EIO: stop acknowledging, reopen, check, say so; and go on, for it was one failure."""
     shop.put("0.jsonl", receipts(0))
     assert shop.tillpost("run", "--until-idle").returncode == 0
-    process = _traced(shop, "4+7", "run")
-    for number in range(1, 13):
-        shop.put(f"{number}.jsonl", receipts(number))
-    shop.wait_for(settled(13))
-    assert _end(shop, process) == 0
+    with running(shop, _traced(shop, "4+7", "run")) as process:
+        for number in range(1, 13):
+            shop.put(f"{number}.jsonl", receipts(number))
+        shop.wait_for(settled(13))
+        assert _end(process) == 0
     traced = (shop.folder / "strace.log").read_text()
     assert "INJECTED" in traced
     assert _retried(traced) == []
@@ -200,11 +211,10 @@ def test_a_disk_whose_syncs_all_fail_stops_the_pipeline(shop: Shop) -> None:
     """Reopening does not help: exit code 1, the source keeps its copy, and nothing was acknowledged that is lost."""
     shop.put("0.jsonl", receipts(0))
     assert shop.tillpost("run", "--until-idle").returncode == 0
-    process = _traced(shop, "3+", "run")
-    shop.wait_for(lambda stand: True)
-    for number in range(1, 9):
-        shop.put(f"{number}.jsonl", receipts(number))
-    assert process.wait(60) == 1, log(shop)
+    with running(shop, _traced(shop, "3+", "run")) as process:
+        for number in range(1, 9):
+            shop.put(f"{number}.jsonl", receipts(number))
+        assert process.wait(60) == 1, log(shop)
     assert "the disk failed" in log(shop)
     assert shop.tillpost("run", "--until-idle").returncode == 0
     once(shop, 9)
@@ -262,14 +272,12 @@ def test_a_damaged_row_is_held_and_its_neighbours_go_out(shop: Shop) -> None:
 
 def test_a_second_daemon_is_refused_and_a_killed_one_leaves_no_lock(shop: Shop) -> None:
     """A second daemon on one state folder is refused; a stale lock after kill -9 does not block."""
-    process = shop.start()
-    shop.put("1.jsonl", receipts(1))
-    shop.wait_for(settled(1))
-    second = shop.tillpost("run", "--until-idle")
-    assert second.returncode == 1
-    assert "another `tillpost run` works on this state folder" in second.stderr
-    process.kill()
-    process.wait()
+    with running(shop):
+        shop.put("1.jsonl", receipts(1))
+        shop.wait_for(settled(1))
+        second = shop.tillpost("run", "--until-idle")
+        assert second.returncode == 1
+        assert "another `tillpost run` works on this state folder" in second.stderr
     shop.put("2.jsonl", receipts(2))
     assert shop.tillpost("run", "--until-idle").returncode == 0
     once(shop, 2)

@@ -113,6 +113,12 @@ def trouble(folder: Path) -> str:
     return ""
 
 
+def narrow(folder: Path, least: int) -> bool:
+    """Whether the disk has less room than so many bytes."""
+    stand = os.statvfs(folder)
+    return stand.f_bavail * stand.f_frsize < least
+
+
 def _nearest(folder: Path) -> Path:
     real = folder.resolve()
     return next((each for each in (real, *real.parents) if each.exists()), real)

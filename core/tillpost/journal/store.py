@@ -20,7 +20,7 @@ import attrs
 
 from tillpost.errors import DiskFailed, JournalDamaged, JournalError, NotCommitted
 from tillpost.journal.faults import PATIENCE, SQLITE, named
-from tillpost.journal.ground import refuse_library, refused_folder
+from tillpost.journal.ground import narrow, refuse_library, refused_folder
 from tillpost.journal.locks import Presence
 from tillpost.journal.schema import upgrade
 
@@ -33,6 +33,9 @@ CHECKPOINT = 1000
 """Pages in the WAL after which it is carried into the file."""
 WAL_BOUND = 16 << 20
 """Bytes beyond which the WAL is cut to nothing as soon as no reader needs it; the disk of a shop PC is small."""
+NARROW = 64 << 20
+"""Bytes of room below which the WAL is kept as small as it can be: it must not take the last room there is."""
+_NARROW_PAGES = 64
 
 
 @attrs.define(eq=False)
@@ -146,7 +149,9 @@ class Store:
         finally:
             for job in jobs:
                 job.done = True
-        if self._pages >= self._checkpoint_at and not self._broken:
+        if not self._broken and (
+            self._pages >= self._checkpoint_at or (self._pages >= _NARROW_PAGES and narrow(self.path.parent, NARROW))
+        ):
             self._checkpoint()
 
     def _undo(self, error: Exception) -> JournalError:
@@ -157,6 +162,8 @@ class Store:
         if not self._broken and self._writer.in_transaction:
             with suppress(apsw.Error):
                 self._writer.execute("ROLLBACK")
+        if isinstance(error, apsw.FullError):
+            self._checkpoint()  # what the WAL holds twice is room
         return named(error, self.path)
 
     def _fail(self, error: apsw.Error) -> JournalError:
@@ -237,7 +244,8 @@ class Store:
     def _cut(self) -> None:
         wal = self.path.with_name(f"{self.path.name}-wal")
         try:
-            if wal.stat().st_size <= WAL_BOUND:
+            bound = _NARROW_PAGES << 12 if narrow(self.path.parent, NARROW) else WAL_BOUND
+            if wal.stat().st_size <= bound:
                 return
         except OSError:
             return
