@@ -94,7 +94,7 @@ def retry(file: Any, receipt_ids: tuple[str, ...], pipeline: str | None, as_json
             if entry is None or entry.state is not State.HELD:
                 raise UsageError(f"{receipt_id} is not held; `tillpost held list` shows what is")
             now = line.clock.time()
-            if not receipt_id.startswith("broken_"):
+            if not receipt_id.startswith("broken_") and line.journal.receipts.readable(entry.seq):
                 line.journal.receipts.revive(receipt_id, None, now)
                 _told(receipt_id, "back on the line", as_json)
                 continue

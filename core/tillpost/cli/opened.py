@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from random import SystemRandom
 from typing import Any
@@ -85,10 +85,11 @@ def lines(config: Config, wanted: list[PipelineConfig], refused: list[Finding] |
     if not composed:
         raise ConfigurationError(*refused or ())
     made: list[Line] = []
-    try:
+    with ExitStack() as stack:
         for pipeline in composed:
             each = pipeline.config
             journal = Journal(each.state)
+            stack.callback(journal.close)
             made.append(
                 Line(
                     name=each.name,
@@ -107,9 +108,6 @@ def lines(config: Config, wanted: list[PipelineConfig], refused: list[Finding] |
                 )
             )
         yield made
-    finally:
-        for line in made:
-            line.journal.close()
 
 
 def say(value: Any) -> None:

@@ -7,15 +7,19 @@ import signal
 import sys
 import threading
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
+import attrs
 import click
 
 from tillpost.cli.opened import as_json, lines, plain, say, sound, when
-from tillpost.errors import describe
+from tillpost.clock import SystemClock
+from tillpost.compose.config import Config, PipelineConfig
+from tillpost.errors import Finding, JournalDamaged, describe
 from tillpost.flow.line import Line
 from tillpost.flow.worker import Worker
-from tillpost.journal import Accepted, RunLock
+from tillpost.journal import Accepted, RunLock, doctor
 from tillpost.model import Document
 
 _TELL_EVERY = 10.0
@@ -43,35 +47,28 @@ def command(file: Any, until_idle: bool, grace: float, names: tuple[str, ...], a
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    repaired: set[Path] = set()
     with ExitStack() as stack:
-        for each in wanted:
-            stack.callback(RunLock(each.state).release)
-        made = stack.enter_context(lines(config, wanted, refused))
-        for finding in refused:
-            click.echo(f"tillpost: a pipeline does not start, the others do: {finding}", err=True)
-        workers = [Worker(line, _telling(line.name, as_json), _Reading(line, as_json)) for line in made]
-        for worker in workers:
-            worker.start()
-        watch = _Watch(made, as_json)
-        try:
-            while not stop.wait(0.1):
-                watch.look()
-                if any(worker.fault for worker in workers) or (until_idle and all(w.idle() for w in workers)):
-                    break
-        finally:
-            for worker in workers:
-                worker.stop()
-            late = [worker for worker in workers if not worker.join(grace)]
-        watch.look()
-        held = sum(line.journal.receipts.counts()["held"] for line in made)
+        for pipeline in wanted:
+            stack.callback(RunLock(pipeline.state).release)
+        while True:
+            carried = _carry(config, wanted, refused, stop, until_idle, grace, as_json)
+            damaged = [fault for fault in carried.faults if isinstance(fault, JournalDamaged)]
+            if not damaged or len(damaged) < len(carried.faults) or carried.late or stop.is_set():
+                break
+            if any(fault.folder in repaired for fault in damaged):
+                break  # once is an accident; again is the disk
+            for fault in damaged:
+                _repair(fault, as_json)
+                repaired.add(fault.folder)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)  # all is written down: a second one must not spoil the exit code
-    if late:
+    if carried.late:
         click.echo("tillpost: calls in flight did not end within the grace period; they are asked for again", err=True)
-    faults = [worker.fault for worker in workers if worker.fault]
-    for fault in faults:
-        click.echo(f"tillpost: {describe(fault)}", err=True)
-    sys.exit(1 if faults or late or refused or (until_idle and held) else 0)
+    for each in carried.faults:
+        click.echo(f"tillpost: {describe(each)}", err=True)
+    troubled = carried.faults or carried.late or refused
+    sys.exit(1 if troubled or (until_idle and (carried.held or repaired)) else 0)
 
 
 class _Plain(logging.Formatter):
@@ -79,6 +76,69 @@ class _Plain(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         return plain(super().format(record))
+
+
+@attrs.frozen
+class _Carried:
+    """How the work ended: what stopped it by itself, whether calls in flight were left, how many receipts are held."""
+
+    faults: list[Exception]
+    late: bool
+    held: int
+
+
+def _carry(
+    config: Config,
+    wanted: list[PipelineConfig],
+    refused: list[Finding],
+    stop: threading.Event,
+    until_idle: bool,
+    grace: float,
+    as_json: bool,
+) -> _Carried:
+    """Carry until told to stop, until idle, or until a pipeline stops by itself.
+
+    refused: takes why other pipelines do not start.
+    """
+    try:
+        with lines(config, wanted, refused) as made:
+            for finding in dict.fromkeys(refused):
+                click.echo(f"tillpost: a pipeline does not start, the others do: {finding}", err=True)
+            workers = [Worker(line, _telling(line.name, as_json), _Reading(line, as_json)) for line in made]
+            for worker in workers:
+                worker.start()
+            watch = _Watch(made, as_json)
+            try:
+                while not stop.wait(0.1):
+                    watch.look()
+                    if any(worker.fault for worker in workers) or (until_idle and all(w.idle() for w in workers)):
+                        break
+            finally:
+                for worker in workers:
+                    worker.stop()
+                late = [worker for worker in workers if not worker.join(grace)]
+            faults = [worker.fault for worker in workers if worker.fault]
+            if faults:
+                return _Carried(faults, bool(late), 0)
+            watch.look()
+            return _Carried([], bool(late), sum(line.journal.receipts.counts()["held"] for line in made))
+    except JournalDamaged as error:
+        return _Carried([error], False, 0)
+
+
+def _repair(fault: JournalDamaged, as_json: bool) -> None:
+    """A damaged journal is put right at once, or its neighbours would wait for a person; the damaged one is kept."""
+    click.echo(f"tillpost: {fault}", err=True)
+    done = doctor.repair(fault.folder, SystemClock().time())
+    for damage in done.damages:
+        whose = f" (receipt {damage.receipt})" if damage.receipt else ""
+        what = f"{damage.table} {damage.row}{whose}: {damage.reason}; lost: {damage.lost}; {damage.remedy}"
+        click.echo(f"tillpost: repaired: {plain(what)}", err=True)
+    told = {"event": "repaired", "folder": str(fault.folder), "damages": len(done.damages), "kept": str(done.kept)}
+    if as_json:
+        say(told)
+    else:
+        click.echo(f"{fault.folder}: journal repaired, {len(done.damages)} findings; the damaged one is {done.kept}")
 
 
 def _telling(name: str, as_json: bool) -> Any:

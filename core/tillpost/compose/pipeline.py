@@ -18,6 +18,7 @@ from tillpost.compose.toml_lines import KeyPath, key_text
 from tillpost.errors import ConfigurationError, Finding
 from tillpost.flow.hooked import Caller, Hooked
 from tillpost.hookspecs import Hooks
+from tillpost.journal.ground import refused_folder
 from tillpost.plugin import Budget, Context, Plugin, Secret, Use
 
 HOOKS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -89,10 +90,12 @@ def rehearse(config: Config) -> list[Finding]:
             compose(config, pipeline, clock=SystemClock(), random=random.Random(), budget=unlimited)  # noqa: S311 - jitter
         except ConfigurationError as err:
             findings += err.findings
+        own: KeyPath = ("pipelines", pipeline.name, "state")
+        key = own if own in config.lines.by_path else ("tillpost", "state")
         if trouble := _unwritable(pipeline.state):
-            own: KeyPath = ("pipelines", pipeline.name, "state")
-            key = own if own in config.lines.by_path else ("tillpost", "state")
             findings.append(_finding(config, key, trouble, "Change its owner, or name another folder."))
+        if trouble := refused_folder(pipeline.state):
+            findings.append(_finding(config, key, f"{trouble}.", "Name a folder on a local disk."))
     return findings
 
 

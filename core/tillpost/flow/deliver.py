@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from tillpost.errors import JournalDamaged, LawBroken, PluginError
+from tillpost.errors import LawBroken, PluginError
 from tillpost.flow.line import Line
 from tillpost.flow.policy import decide
 from tillpost.flow.resolve import resolve
@@ -41,8 +41,8 @@ def _deliver(line: Line, entry: Entry) -> Move:
             move = decide(lost, entry.attempts, line.retry, line.clock.time(), line.random)
         else:
             move = _ask(line, entry) if entry.state is State.UNCERTAIN else _send(line, entry)
-    except (LawBroken, PluginError, JournalDamaged) as error:
-        # Its own fault (a damaged page among them), or a plugin's: it waits for a person, its neighbours go on.
+    except (LawBroken, PluginError) as error:
+        # Its own fault, or a plugin's: it waits for a person, its neighbours go on.
         move = Move(state=State.HELD, attempts=entry.attempts, reason=str(error))
     except OSError as error:
         # A plugin let it out, so nobody knows whether the request had left.

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tillpost.errors import JournalDamaged, JournalFull, LawBroken, PluginError
+from tillpost.errors import JournalFull, LawBroken, PluginError
 from tillpost.flow.line import Line
 from tillpost.flow.outage import FILE_MODE
 from tillpost.journal import OPEN_FILES, Batch, Entry, Move, State
@@ -86,7 +86,7 @@ def mapped(line: Line, entries: list[Entry]) -> tuple[dict[str, Payload], dict[s
             with line.journal.in_hand.holding(entry.seq):
                 receipt = line.journal.receipts.body(entry.seq)
                 payloads[entry.id] = line.hooks.amend_payload(line.hooks.map_receipt(receipt, match), receipt)
-        except (LawBroken, PluginError, JournalDamaged) as error:
+        except (LawBroken, PluginError) as error:
             held[entry.id] = str(error)
     return payloads, held
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from pathlib import Path
@@ -24,6 +25,9 @@ _NETWORK_FUSE = (
     "sshfs", "smb", "cifs", "nfs", "ceph", "gluster", "s3", "rclone", "dav", "goofys", "gcs", "blobfuse", "juicefs",
     "mount-s3", "grpcfuse", "osxfs",
 )  # fmt: skip
+
+FULL, READ_ONLY, FAILING = "full", "read-only", "failing"
+_TROUBLES = {errno.ENOSPC: FULL, errno.EDQUOT: FULL, errno.EROFS: READ_ONLY, errno.EIO: FAILING}
 
 _LITTLE = 64 << 10
 """Bytes below which a failed write is called want of room: less than a commit needs."""
@@ -58,7 +62,7 @@ def network_mount(folder: Path, mounts: str) -> str:
     mounts: the text of /proc/self/mountinfo (proc_pid_mountinfo(5)); "" where a system has none.
     """
     found, kind = Path("/"), ""
-    real = _nearest(folder)
+    real = folder.resolve()
     for line in mounts.splitlines():
         fields, _, rest = line.partition(" - ")
         words, type_ = fields.split(), rest.split()
@@ -87,13 +91,32 @@ def refused_folder(folder: Path) -> str:
 
 
 def trouble(folder: Path) -> str:
-    """What the file system of the folder says of itself: "full", "read-only", or ""."""
-    stand = os.statvfs(_nearest(folder))
+    """What keeps a file from being written in this folder: FULL (bytes or inodes), READ_ONLY, FAILING, or ""."""
+    real = _nearest(folder)
+    stand = os.statvfs(real)
     if stand.f_flag & os.ST_RDONLY:
-        return "read-only"
+        return READ_ONLY
     if stand.f_bavail * stand.f_frsize < _LITTLE or (stand.f_files and not stand.f_favail):
-        return "full"
+        return FULL
+    try:
+        # A file without a name, gone with its descriptor: a disk may be read-only or full without saying so above.
+        descriptor = os.open(real, os.O_TMPFILE | os.O_WRONLY, 0o600)
+    except OSError as error:
+        return _TROUBLES.get(error.errno or 0, "")
+    try:
+        os.write(descriptor, bytes(_LITTLE))
+        os.fsync(descriptor)
+    except OSError as error:
+        return _TROUBLES.get(error.errno or 0, "")
+    finally:
+        os.close(descriptor)
     return ""
+
+
+def narrow(folder: Path, least: int) -> bool:
+    """Whether the disk has less room than so many bytes."""
+    stand = os.statvfs(folder)
+    return stand.f_bavail * stand.f_frsize < least
 
 
 def _nearest(folder: Path) -> Path:

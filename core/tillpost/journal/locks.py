@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tillpost.errors import StateFolderBusy
+from tillpost.journal.faults import named
 from tillpost.journal.swap import finish_swap, swapped
+
+_PATIENCE = 30.0
+"""Seconds to wait for somebody who opens the journal, which is short, or repairs it, which may be longer."""
 
 
 class RunLock:
     """Held by the one process that runs the line on a state folder, or repairs its journal."""
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._file = (folder / "run.lock").open("a+")
+        lock = folder / "run.lock"
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._file = lock.open("a+")
+        except OSError as error:
+            raise named(error, lock) from error
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -39,7 +50,22 @@ class Presence:
         if swapped(path).exists():
             with Alone(path.parent):
                 finish_swap(path)
-        self._folder = _locked(path.parent, fcntl.LOCK_SH, "`tillpost journal repair` works on this state folder")
+        why = "`tillpost journal repair` works on this state folder"
+        self._folder = _locked(path.parent, fcntl.LOCK_SH, why, _PATIENCE)
+
+    @contextmanager
+    def alone(self) -> Iterator[bool]:
+        """Keep others out for a moment; False, and no harm done, when somebody else has the journal open."""
+        try:
+            fcntl.flock(self._folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            alone = False
+        else:
+            alone = True
+        try:
+            yield alone
+        finally:
+            fcntl.flock(self._folder, fcntl.LOCK_SH)
 
     def release(self) -> None:
         """The journal is closed."""
@@ -49,10 +75,14 @@ class Presence:
 
 
 class Alone:
-    """Nobody else has the journal open, nor may open it, for as long as this is held."""
+    """Nobody else has the journal open, nor may open it, for as long as this is held.
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = _locked(folder, fcntl.LOCK_EX, "another command has the journal of this state folder open")
+    patience: seconds to wait for other commands, which are short, to end.
+    """
+
+    def __init__(self, folder: Path, patience: float = _PATIENCE) -> None:
+        why = "another command has the journal of this state folder open"
+        self._folder = _locked(folder, fcntl.LOCK_EX, why, patience)
 
     def __enter__(self) -> Alone:
         return self
@@ -61,11 +91,16 @@ class Alone:
         os.close(self._folder)
 
 
-def _locked(folder: Path, how: int, why_not: str) -> int:
+def _locked(folder: Path, how: int, why_not: str, patience: float) -> int:
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(descriptor, how | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
-        raise StateFolderBusy(f"{folder}: {why_not}; try again when it has ended") from None
-    return descriptor
+    end = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(descriptor, how | fcntl.LOCK_NB)
+        except OSError:
+            if time.monotonic() < end:
+                time.sleep(0.05)  # flock has no time-out of its own
+                continue
+            os.close(descriptor)
+            raise StateFolderBusy(f"{folder}: {why_not}; try again when it has ended") from None
+        return descriptor

@@ -113,8 +113,9 @@ def upgrade(connection: apsw.Connection, to: int = len(UPGRADES)) -> None:
             f"the journal has schema {version}, this Tillpost knows {len(UPGRADES)}: it was written by a newer one"
         )
     for number, script in enumerate(UPGRADES[version:to], start=version + 1):
+        connection.execute("BEGIN IMMEDIATE")  # one that reads first and then writes is told at once that it is locked
         with connection:
-            if int(connection.pragma("user_version")) >= number:
-                continue  # another process upgraded meanwhile
-            connection.execute(script)
-            connection.execute(f"PRAGMA user_version = {number}")
+            if int(connection.pragma("user_version")) < number:  # else another process upgraded meanwhile
+                connection.execute(script)
+                connection.execute(f"PRAGMA user_version = {number}")
+        connection.execute("COMMIT")

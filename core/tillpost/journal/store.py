@@ -18,8 +18,9 @@ from typing import Any, TypeVar
 import apsw
 import attrs
 
-from tillpost.errors import DiskFailed, JournalDamaged, JournalError, JournalFull, NotCommitted
-from tillpost.journal.ground import refuse_library, refused_folder, trouble
+from tillpost.errors import DiskFailed, JournalDamaged, JournalError, NotCommitted
+from tillpost.journal.faults import PATIENCE, SQLITE, named
+from tillpost.journal.ground import narrow, refuse_library, refused_folder
 from tillpost.journal.locks import Presence
 from tillpost.journal.schema import upgrade
 
@@ -32,6 +33,9 @@ CHECKPOINT = 1000
 """Pages in the WAL after which it is carried into the file."""
 WAL_BOUND = 16 << 20
 """Bytes beyond which the WAL is cut to nothing as soon as no reader needs it; the disk of a shop PC is small."""
+NARROW = 64 << 20
+"""Bytes of room below which the WAL is kept as small as it can be: it must not take the last room there is."""
+_NARROW_PAGES = 64
 
 
 @attrs.define(eq=False)
@@ -63,6 +67,7 @@ class Store:
             raise named(error, path) from error
         try:
             self._open()
+            self._carry_over()
         except BaseException:
             self._presence.release()
             raise
@@ -70,6 +75,9 @@ class Store:
     def _open(self) -> None:
         opened: list[apsw.Connection] = []
         try:
+            with self._presence.alone() as alone:
+                if alone:
+                    _write_anew(self.path.with_name(f"{self.path.name}-wal"))
             for _ in range(2):
                 opened.append(connect(self.path))
                 if len(opened) == 1:
@@ -85,6 +93,17 @@ class Store:
         self._writer, self._reader = opened
         self._pages, self._checkpoint_at = 0, CHECKPOINT
         self._writer.set_wal_hook(self._committed)
+
+    def _carry_over(self) -> None:
+        """A WAL that was left is carried into the file at once, and the WAL begins anew."""
+        try:
+            self._writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        except (apsw.BusyError, apsw.FullError, apsw.ReadOnlyError):
+            pass  # another process has it open, and so knows its state; or nothing can be acknowledged anyway
+        except apsw.Error as error:
+            _abandon(self._writer)
+            _abandon(self._reader)
+            raise named(error, self.path) from error
 
     def _committed(self, _: apsw.Connection, __: str, pages: int) -> int:
         self._pages = pages
@@ -119,7 +138,7 @@ class Store:
                     with nullcontext() if alone else self._writer:
                         job.result = job.work(self._writer)
                 except Exception as error:
-                    job.error = named(error, self.path) if isinstance(error, apsw.Error) else error
+                    job.error = named(error, self.path) if isinstance(error, SQLITE) else error
                     if alone or self._writer.in_transaction is False or isinstance(error, apsw.IOError):
                         raise
             last = self._writer.execute("SELECT max(seq) FROM events").get
@@ -133,7 +152,9 @@ class Store:
         finally:
             for job in jobs:
                 job.done = True
-        if self._pages >= self._checkpoint_at and not self._broken:
+        if not self._broken and (
+            self._pages >= self._checkpoint_at or (self._pages >= _NARROW_PAGES and narrow(self.path.parent, NARROW))
+        ):
             self._checkpoint()
 
     def _undo(self, error: Exception) -> JournalError:
@@ -144,6 +165,8 @@ class Store:
         if not self._broken and self._writer.in_transaction:
             with suppress(apsw.Error):
                 self._writer.execute("ROLLBACK")
+        if isinstance(error, apsw.FullError):
+            self._checkpoint()  # what the WAL holds twice is room
         return named(error, self.path)
 
     def _fail(self, error: apsw.Error) -> JournalError:
@@ -175,8 +198,7 @@ class Store:
             except JournalError as error:
                 raise NotCommitted(f"{error}; nothing is acknowledged until it can be opened") from error
             try:
-                # What the failed sync left in the WAL may be in the page cache only. Carried into the file and
-                # synced there, by handles that never failed, it no longer matters; and the WAL begins anew.
+                # What is in the WAL is durable now (`_write_anew`). Carried into the file, it is so twice.
                 self._writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
                 self._prove()
             except BaseException as error:
@@ -225,7 +247,8 @@ class Store:
     def _cut(self) -> None:
         wal = self.path.with_name(f"{self.path.name}-wal")
         try:
-            if wal.stat().st_size <= WAL_BOUND:
+            bound = _NARROW_PAGES << 12 if narrow(self.path.parent, NARROW) else WAL_BOUND
+            if wal.stat().st_size <= bound:
                 return
         except OSError:
             return
@@ -235,7 +258,7 @@ class Store:
         except (apsw.BusyError, apsw.FullError, apsw.ReadOnlyError):
             pass  # a reader needs it still, or there is no room: the next time
         finally:
-            self._writer.set_busy_timeout(_PATIENCE)
+            self._writer.set_busy_timeout(PATIENCE)
 
     def read(self, sql: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
         """All rows of a query, as of the last commit."""
@@ -246,7 +269,7 @@ class Store:
         with self._reading:
             try:
                 return list(self._reader.execute(sql, values))
-            except apsw.Error as error:
+            except SQLITE as error:
                 raise named(error, self.path) from error
 
     def damaged(self, what: str) -> JournalDamaged:
@@ -261,10 +284,6 @@ class Store:
             self._presence.release()
 
 
-_PATIENCE = 30_000
-"""Milliseconds to wait for the lock of another process."""
-
-
 def connect(path: Path) -> apsw.Connection:
     """A connection with the settings every journal has. Raises apsw.Error."""
     old = os.umask(0o077)  # the journal holds personal data
@@ -273,7 +292,7 @@ def connect(path: Path) -> apsw.Connection:
     finally:
         os.umask(old)
     try:
-        connection.set_busy_timeout(_PATIENCE)
+        connection.set_busy_timeout(PATIENCE)
         connection.pragma("journal_mode", "wal")
         connection.pragma("synchronous", "full")
         connection.pragma("foreign_keys", True)
@@ -286,43 +305,33 @@ def connect(path: Path) -> apsw.Connection:
     return connection
 
 
+def _write_anew(wal: Path) -> None:
+    """Write and sync a WAL once more, when nobody else has it open, before SQLite believes in what it holds.
+
+    After a failed sync its end may be in the page cache only, marked as written. SQLite would take it for committed,
+    carry it into the file and append to it; a power cut would then tear the file, or take later commits along.
+    """
+    if not wal.exists() or not wal.stat().st_size:
+        return
+    try:
+        file = apsw.VFSFile("", str(wal), [apsw.SQLITE_OPEN_WAL | apsw.SQLITE_OPEN_READWRITE, 0])
+    except (apsw.CantOpenError, apsw.ReadOnlyError):
+        return  # nothing can be acknowledged on it either
+    try:
+        size = file.xFileSize()
+        for at in range(0, size, _BLOCK):
+            file.xWrite(file.xRead(min(_BLOCK, size - at), at), at)
+        file.xSync(apsw.SQLITE_SYNC_NORMAL)
+    finally:
+        file.xClose()
+
+
+_BLOCK = 1 << 20
+
+
 def _abandon(connection: apsw.Connection) -> None:
     """Close without a checkpoint: that would sync on a handle whose sync has failed."""
     with suppress(apsw.Error):
         connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
     with suppress(apsw.Error):
         connection.close(True)
-
-
-_READING = {apsw.SQLITE_IOERR_READ, apsw.SQLITE_IOERR_SHORT_READ, apsw.SQLITE_IOERR_CORRUPTFS}
-
-
-def named(error: BaseException, path: Path) -> JournalError:
-    """What befell the journal, as one of our errors with the next step."""
-    if isinstance(error, JournalError):
-        return error
-    code = error.extendedresult if isinstance(error, apsw.Error) and hasattr(error, "extendedresult") else 0
-    if isinstance(error, apsw.CorruptError | apsw.NotADBError) or code in _READING:
-        return JournalDamaged(f"{path}: {type(error).__name__}: {error}", path.parent)
-    if isinstance(error, apsw.BusyError):
-        return NotCommitted(f"{path}: another process kept it locked for {_PATIENCE // 1000} s")
-    if isinstance(error, apsw.FullError):
-        return _full(path)
-    if isinstance(error, apsw.IOError | apsw.CantOpenError | apsw.ReadOnlyError | OSError):
-        stand = trouble(path.parent)
-        if stand == "full":
-            return _full(path)
-        if stand == "read-only" or isinstance(error, apsw.ReadOnlyError):
-            return NotCommitted(
-                f"{path}: the disk or the file is read-only; new receipts are refused until it can be written"
-            )
-        if isinstance(error, apsw.IOError):
-            return DiskFailed(f"{path}: the disk failed ({error}); look at the kernel's log")
-    return JournalError(f"{path}: {type(error).__name__}: {error}")
-
-
-def _full(path: Path) -> JournalFull:
-    return JournalFull(
-        f"{path}: no room on the disk (bytes or inodes); new receipts are refused until there is some, nothing"
-        " accepted is harmed"
-    )

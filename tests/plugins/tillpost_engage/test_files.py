@@ -182,10 +182,10 @@ def test_names_differ_between_batches_files_and_machines(spool: Spool, payload: 
     assert all(is_import_name(name, "transactions") for name in names)
 
 
-HOSTILE = ("../../etc", "åäö/12:3", "/etc/passwd", "..", "a\x00b", "C:\\x", "\r\nDELE x", "a" * 300, "\u202ex")
+ODD_STORES = ("../../etc", "åäö/12:3", "/etc/passwd", "..", "a\x00b", "C:\\x", "\r\nDELE x", "a" * 300, "\u202ex")
 
 
-@pytest.mark.parametrize("odd", HOSTILE)
+@pytest.mark.parametrize("odd", ODD_STORES)
 def test_no_store_id_reaches_a_file_name(
     spool: Spool, receipt_of: Callable[..., Any], line_of: Callable[..., Any], odd: str
 ) -> None:

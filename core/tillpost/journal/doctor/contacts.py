@@ -9,6 +9,7 @@ import apsw
 
 from tillpost.journal.doctor.bodies import whole
 from tillpost.journal.doctor.damage import Damage, Mend, is_json, leavings
+from tillpost.model import Customer
 
 _COLUMNS = ["key", "contact_id", "attributes", "sent", "store", "origin", "file", "seen_at", "learnt_at", "spooled"]
 
@@ -27,6 +28,15 @@ def examine(connection: apsw.Connection) -> Iterator[Damage]:
                 lost="what only the contact knew; its receipts tell the rest again", remedy="filled from its receipts",
                 raw=leavings(_COLUMNS, row), mend=_mended(row[0], tuple(wrong)),
             )  # fmt: skip
+    for (key,) in connection.execute(
+        "SELECT key FROM contacts WHERE key NOT IN (SELECT contact FROM identifiers) ORDER BY key"
+    ):
+        told = any(_customers(connection, key))
+        yield Damage(
+            table="identifiers", row=str(key), reason="a contact has none", lost="how the contact is known",
+            remedy="filled from its receipts" if told else "none of its receipts tells it: they will be held",
+            mend=_mended(key, ()), note=not told,
+        )  # fmt: skip
     missing = connection.execute(
         "SELECT contact, count(*) FROM (SELECT contact FROM receipts WHERE contact IS NOT NULL"
         " UNION ALL SELECT contact FROM identifiers)"
@@ -42,6 +52,11 @@ def examine(connection: apsw.Connection) -> Iterator[Damage]:
 
 def _made_anew(key: object) -> Mend:
     def mend(connection: apsw.Connection, now: float) -> None:
+        if not connection.execute("SELECT 1 FROM identifiers WHERE contact = ?", (key,)).fetchone():
+            # Nobody is known by this key: it is the receipt's that is damaged, when its customer has another.
+            _link_again(connection, key)
+            if not connection.execute("SELECT 1 FROM receipts WHERE contact = ?", (key,)).fetchone():
+                return
         connection.execute(
             "INSERT OR IGNORE INTO contacts (key, attributes, sent, store, seen_at) VALUES (?, '{}', '{}', '', ?)",
             (key, now),
@@ -49,6 +64,20 @@ def _made_anew(key: object) -> Mend:
         _tell_again(connection, key, ("attributes", "store"))
 
     return mend
+
+
+def _link_again(connection: apsw.Connection, key: object) -> None:
+    for seq, body, checksum in list(
+        connection.execute("SELECT seq, body, checksum FROM receipts JOIN bodies USING (seq) WHERE contact = ?", (key,))
+    ):
+        receipt = whole(body, checksum)
+        for known in receipt.customer.identifiers if receipt is not None and receipt.customer is not None else ():
+            row = connection.execute(
+                "SELECT contact FROM identifiers WHERE kind = ? AND value = ?", (known.kind, known.value)
+            ).fetchone()
+            if row is not None:
+                connection.execute("UPDATE receipts SET contact = ? WHERE seq = ?", (row[0], seq))
+                break
 
 
 def _mended(key: object, wrong: tuple[str, ...]) -> Mend:
@@ -64,19 +93,23 @@ def _mended(key: object, wrong: tuple[str, ...]) -> Mend:
     return mend
 
 
+def _customers(connection: apsw.Connection, key: object) -> Iterator[tuple[str, Customer]]:
+    """Store and customer of each receipt of a contact whose content is whole and names one."""
+    rows = connection.execute(
+        "SELECT b.body, b.checksum FROM receipts r JOIN bodies b USING (seq) WHERE r.contact = ? ORDER BY seq", (key,)
+    )
+    for body, checksum in list(rows):
+        receipt = whole(body, checksum)
+        if receipt is not None and receipt.customer is not None and receipt.customer.identifiers:
+            yield receipt.store, receipt.customer
+
+
 def _tell_again(connection: apsw.Connection, key: object, wrong: tuple[str, ...]) -> None:
     attributes: dict[str, str] = {}
     store = ""
-    bodies = connection.execute(
-        "SELECT b.body, b.checksum FROM receipts r JOIN bodies b USING (seq) WHERE r.contact = ? ORDER BY seq", (key,)
-    )
-    for body, checksum in list(bodies):
-        receipt = whole(body, checksum)
-        if receipt is None or receipt.customer is None:
-            continue
-        attributes |= receipt.customer.attributes
-        store = receipt.store
-        for known in receipt.customer.identifiers:
+    for store, customer in _customers(connection, key):  # noqa: B007 - the last one's store stays
+        attributes |= customer.attributes
+        for known in customer.identifiers:
             connection.execute("INSERT OR IGNORE INTO identifiers VALUES (?,?,?)", (known.kind, known.value, key))
     if "attributes" in wrong:
         connection.execute("UPDATE contacts SET attributes = ? WHERE key = ?", (json.dumps(attributes), key))

@@ -56,7 +56,7 @@ def _events(connection: apsw.Connection) -> Iterator[Damage]:
 def _tenant(connection: apsw.Connection) -> Iterator[Damage]:
     names = ["state", "reason", "since", "unreachable_since", "failures", "probe_due", "spool_due", "sequence"]
     rows = list(connection.execute(f"SELECT {', '.join(names)}, observed FROM tenant"))  # noqa: S608 - ours
-    last = connection.execute("SELECT max(sequence) FROM files").get or 0
+    last = connection.execute("SELECT max(sequence) FROM files WHERE typeof(sequence) = 'integer'").get or 0
     told = connection.execute("SELECT max(seq) FROM events").get or 0
     reason = ""
     if len(rows) != 1:

@@ -61,7 +61,7 @@ class Pages:
         """The bytes of a page. Raises Unreadable beyond the end of the file."""
         page = self._data[(number - 1) * self.size : number * self.size] if number > 0 else b""
         if len(page) < self.size:
-            raise Unreadable(f"page {number} lies beyond the end of the file")
+            raise Unreadable("lies beyond the end of the file")
         return page
 
     def tree(self, root: int, table: bool) -> Iterator[Row]:

@@ -15,8 +15,8 @@ import attrs
 from tillpost.errors import JournalError
 from tillpost.journal.doctor.damage import Damage
 from tillpost.journal.doctor.salvage import copy, problems, rebuild
+from tillpost.journal.faults import named
 from tillpost.journal.schema import UPGRADES, upgrade
-from tillpost.journal.store import named
 from tillpost.journal.swap import swapped
 
 Progress = Callable[[str], None]
@@ -94,11 +94,14 @@ def schema_of(path: Path) -> int:
 @contextmanager
 def work(folder: Path) -> Iterator[Path]:
     """A folder for copies, beside the journal: they hold what it holds, and must be renamed into its place."""
-    place = Path(tempfile.mkdtemp(prefix=WORK, dir=folder))  # 0700
+    try:
+        place = Path(tempfile.mkdtemp(prefix=WORK, dir=folder))  # 0700
+    except OSError as error:
+        raise named(error, folder) from error
     old = os.umask(0o077)
     try:
         yield place
-    except apsw.Error as error:
+    except (apsw.Error, OSError) as error:
         raise named(error, folder / "journal.db") from error
     finally:
         os.umask(old)

@@ -82,7 +82,22 @@ def problems(connection: apsw.Connection, most: int = 100) -> list[str]:
         said = [str(row[0]) for row in connection.execute(f"PRAGMA integrity_check({most})")]
     except apsw.Error as error:
         return [f"{type(error).__name__}: {error}"]
-    return [] if said == ["ok"] else [line for text in said for line in text.splitlines()]
+    if said != ["ok"]:
+        return [line for text in said for line in text.splitlines()]
+    return [text for table in _tables(connection) if (text := _undecodable(connection, table))]
+
+
+def _undecodable(connection: apsw.Connection, table: _Shape) -> str:
+    """SQLite's check does not look into texts, and one that is no UTF-8 cannot be read at all."""
+    texts = [name for name, kinds in zip(table.columns, table.kinds, strict=True) if str in kinds]
+    try:
+        for _ in connection.execute(f'SELECT {", ".join(texts)} FROM "{table.name}"') if texts else ():  # noqa: S608
+            pass
+    except UnicodeDecodeError:
+        return f"table {table.name} has text that is no UTF-8"
+    except apsw.Error as error:
+        return f"table {table.name}: {type(error).__name__}: {error}"
+    return ""
 
 
 def rebuild(damaged: Path, new: Path, progress: Progress = lambda text: None) -> list[Damage]:

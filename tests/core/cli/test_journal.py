@@ -1,0 +1,139 @@
+"""`tillpost journal`: what the doctor says to a person and to a script."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.core.cli.test_commands import CONFIG, call, objects
+from tests.core.journal.test_doctor import harm
+from tests.core.journal.test_journal import receipt
+from tillpost.errors import JournalError, StateFolderBusy, UsageError
+from tillpost.journal import RunLock, ground
+from tillpost.model.receipt_json import dumps
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    """Three receipts on the line; the configuration names a plugin that is gone, which the doctor does not need."""
+    file = tmp_path / "tillpost.toml"
+    file.write_text(CONFIG)
+    (tmp_path / "day.jsonl").write_bytes(b"\n".join(dumps(receipt(number=str(number))) for number in range(1, 4)))
+    assert call(file, "accept", str(tmp_path / "day.jsonl")).exit_code == 0
+    file.write_text(CONFIG.replace('use = "receipts"', 'use = "gone"'))
+    return file
+
+
+def state(shop: Path) -> Path:
+    return next(shop.parent.rglob("journal.db")).parent
+
+
+def test_verify_says_fine_and_which_protection_is_on(shop: Path) -> None:
+    """The doctor says which protection from the WAL-reset bug is on."""
+    result = call(shop, "journal", "verify")
+    assert result.exit_code == 0, result.output
+    assert "the WAL-reset bug is fixed" in result.output
+    assert "fine (3 receipts)" in result.output
+    (answer,) = objects(call(shop, "journal", "verify", "--json"))
+    assert (answer["fine"], answer["receipts"], answer["schema"]) == (True, 3, answer["newest_schema"])
+
+
+def test_a_damaged_receipt_is_named_repaired_and_told_how_to_bring_back(shop: Path) -> None:
+    harm(state(shop), "UPDATE bodies SET body = x'00' WHERE seq = 2")
+    result = call(shop, "journal", "verify", "--pipeline", "shop")
+    assert result.exit_code == 1
+    assert receipt(number="2").id in result.output
+    assert "number 2, total 10.00 SEK" in result.output
+    dry = call(shop, "journal", "repair", "--dry-run")
+    assert dry.exit_code == 1
+    assert "nothing was changed" in dry.output
+    assert call(shop, "journal", "verify").exit_code == 1
+    done = objects(call(shop, "journal", "repair", "--json"))
+    assert done[0]["receipt"] == receipt(number="2").id
+    assert Path(done[-1]["kept"]).exists()
+    again = call(shop, "journal", "verify")
+    assert again.exit_code == 0
+    assert "1 rows lie in the quarantine" in again.output
+    assert call(shop, "journal", "repair").output.endswith("nothing to repair (3 receipts)\n")
+    (held,) = objects(call(shop, "held", "list", "--json"))
+    assert "tillpost held retry" in held["reason"]
+    shop.write_text(CONFIG)
+    result = call(shop, "held", "retry", held["id"])
+    assert result.exit_code == 0, result.output
+    (back,) = objects(call(shop, "receipt", held["id"], "--json"))
+    assert back["state"] == "accepted"
+
+
+def test_a_receipt_whose_row_is_gone_as_well_is_read_again_from_its_record(shop: Path) -> None:
+    harm(state(shop), "UPDATE bodies SET body = x'00' WHERE seq = 2")
+    harm(state(shop), "DELETE FROM receipts WHERE seq = 2")
+    assert call(shop, "journal", "repair").exit_code == 1
+    (held,) = objects(call(shop, "held", "list", "--json"))
+    assert held["id"] == "damaged_2"
+    shop.write_text(CONFIG)
+    assert call(shop, "held", "retry", "damaged_2").exit_code == 0
+    (back,) = objects(call(shop, "receipt", receipt(number="2").id, "--json"))
+    assert back["state"] == "accepted"
+
+
+def test_repair_is_refused_while_a_run_works_on_it(shop: Path) -> None:
+    lock = RunLock(state(shop))
+    assert isinstance(call(shop, "journal", "repair").exception, StateFolderBusy)
+    assert call(shop, "journal", "repair", "--dry-run").exit_code == 0
+    lock.release()
+
+
+def test_export_has_every_row_in_a_file_of_its_owner(shop: Path, tmp_path: Path) -> None:
+    target = tmp_path / "rescue.jsonl"
+    result = call(shop, "journal", "export", "--to", str(target))
+    assert result.exit_code == 0, result.output
+    assert target.stat().st_mode & 0o077 == 0
+    assert "personal data" in result.output
+    lines = [json.loads(line) for line in target.read_text().splitlines()]
+    assert sum(line["table"] == "receipts" for line in lines) == 3
+    (content,) = {line["body"] for line in lines if line["table"] == "bodies" and line["seq"] == 1}
+    assert json.loads(content)["number"] == "1"
+    assert isinstance(call(shop, "journal", "export", "--to", str(target)).exception, UsageError), "never overwritten"
+    assert call(shop, "journal", "export").stdout.encode() == target.read_bytes()
+
+
+def test_stats_counts_measures_and_shows_the_settings(shop: Path) -> None:
+    (found,) = objects(call(shop, "journal", "stats", "--json"))
+    assert (found["receipts"]["accepted"], found["rows"]["receipts"], found["rows"]["quarantine"]) == (3, 3, 0)
+    assert found["bytes"]["journal"] > 0
+    assert found["settings"]["mmap_size"] == 0
+    assert found["settings"]["journal_mode"] == "wal"
+    assert found["growth_a_day"]["receipts"] == 3
+    assert found["oldest_open"]
+    assert "receipts: accepted 3" in call(shop, "journal", "stats").output
+
+
+def test_without_a_journal_the_doctor_says_so(tmp_path: Path) -> None:
+    file = tmp_path / "tillpost.toml"
+    file.write_text(CONFIG)
+    for words in (["verify"], ["stats"], ["repair"], ["repair", "--dry-run"], ["export"]):
+        result = call(file, "journal", *words)
+        assert isinstance(result.exception, JournalError), words
+        assert "there is no journal yet" in str(result.exception)
+
+
+def test_a_state_folder_on_the_network_is_a_finding_of_check(
+    shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """State on a network file system: `check` names the key, every other command refuses; the doctor still reads."""
+    shop.write_text(CONFIG)
+    mounts = tmp_path / "mountinfo"
+    mounts.write_text(f"30 22 0:26 / {tmp_path} rw - nfs4 nas:/export rw\n")
+    monkeypatch.setattr(ground, "MOUNTS", mounts)
+    result = call(shop, "check", "--offline", "--json")
+    assert result.exit_code == 78
+    (finding,) = objects(result)
+    assert finding["key"].endswith("state")
+    assert "network file system (nfs4 at" in finding["message"]
+    refused = call(shop, "accept", str(tmp_path / "day.jsonl"))
+    assert isinstance(refused.exception, JournalError)
+    verified = call(shop, "journal", "verify")
+    assert verified.exit_code == 1
+    assert "network file system" in verified.output
