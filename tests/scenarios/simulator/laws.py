@@ -35,6 +35,7 @@ class Laws:
         """Raise Broken for the first law that does not hold."""
         rows = self._machine.store.read("SELECT id, state, reason, route, file FROM receipts")
         self._nothing_acknowledged_is_lost({row[0] for row in rows})
+        self._conflicts_are_held()
         for receipt_id, state, reason, _, _ in rows:
             if state not in _STATES:
                 raise Broken(f"{receipt_id} is in the state {state!r}, which does not exist")
@@ -49,6 +50,15 @@ class Laws:
     def _nothing_acknowledged_is_lost(self, known: set[str]) -> None:
         if lost := self.acknowledged - known:
             raise Broken(f"acknowledged and lost: {', '.join(sorted(lost))}")
+
+    def _conflicts_are_held(self) -> None:
+        """A receipt is held for a conflict when its contact has one, and says how a person ends it."""
+        for receipt_id, reason, conflict in self._machine.store.read(
+            "SELECT r.id, r.reason, c.conflict FROM receipts r JOIN contacts c ON c.key = r.contact"
+            " WHERE r.state = 'held' AND r.reason LIKE 'conflict%'"
+        ):
+            if not conflict or "tillpost contacts resolve" not in reason:
+                raise Broken(f"{receipt_id} is held for a conflict ({reason}), and its contact has {conflict!r}")
 
     def _there(self, receipt_id: str) -> bool:
         engage = self._machine.engage
