@@ -129,13 +129,16 @@ def test_a_create_that_is_a_duplicate_is_looked_up(tmp_path: Path) -> None:
         assert len(people(shop)) == 1
 
 
-def test_a_stored_id_that_answers_404_is_forgotten_and_the_contact_identified_again(shop: Shop) -> None:
-    """The stored GUID answers 404 (merged, erased): forget it, identify again. Here while a file names it."""
+@pytest.mark.parametrize("news", [{"city": "Lund"}, {}], ids=["a file updates it", "a file names it"])
+def test_a_stored_id_that_answers_404_is_forgotten_and_the_contact_identified_again(
+    shop: Shop, news: dict[str, str]
+) -> None:
+    """The stored GUID answers 404 (merged, erased): forget it, identify again. Here while files hold it."""
     process = shop.start()
     shop.put("1.jsonl", document([sale(1, {"email": "eva@example.se"})]))
     shop.wait_for(settled(1))
     (old,) = people(shop)
-    outage(shop, sale(2, {"email": "eva@example.se"}, city="Lund"))
+    outage(shop, sale(2, {"email": "eva@example.se"}, **news))
     stop(process)
     shop.fault(http="ok")
     new = web_shop(shop, email="eva.new@example.se")
