@@ -206,7 +206,8 @@ def test_an_update_during_the_outage_does_not_overwrite_a_later_one_made_through
     """
     with Shop(tmp_path) as shop:
         if by == "api":
-            shop.config.write_text(shop.config.read_text().replace('after = "500ms"', 'after = "10m"'))
+            text = shop.config.read_text().replace('after = "500ms"', 'after = "10m"')
+            shop.config.write_text(text.replace("attempts = 3", "attempts = 1000"))
         process = shop.start()
         keys = {"email": "eva@example.se"}
         shop.put("1.jsonl", document([sale(1, keys, firstName="Eva", city="Lund")]))
@@ -230,6 +231,7 @@ def test_an_update_during_the_outage_does_not_overwrite_a_later_one_made_through
             "email": "eva@example.se", "firstName": "Eva-Lotta", "city": "Malmö", "street": "Storgatan 1",
         }  # fmt: skip
         assert told(shop, 2).count("attributes kept") == 1
+        assert [row["route"] for row in shop.answers("receipts")] == ["api", by]
 
 
 def test_somebody_who_registered_meanwhile_gets_the_receipts_and_keeps_what_he_said(shop: Shop) -> None:

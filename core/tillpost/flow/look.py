@@ -112,7 +112,12 @@ def settle(contact: Contact, holds: Mapping[str, str]) -> tuple[dict[str, str], 
 
 
 def missing(contact: Contact, said: Mapping[str, str], holds: Mapping[str, str]) -> tuple[str, ...]:
-    """Names of what files have said and the far side does not hold: the import left it out without a word."""
+    """Names of what files have said and the far side does not hold: the import left it out without a word.
+
+    None when nothing was read: a contact that is found holds the key that found it.
+    """
+    if not holds:
+        return ()
     attributes = {name for name, value in said.items() if ":" not in name and holds.get(name) != value}
     kinds = {name.partition(":")[0] for name in said if ":" in name} - set(_GIVEN_OUT)
     own = {(known.kind, known.value) for known in contact.identifiers}

@@ -261,6 +261,7 @@ def test_names_of_what_is_missing_are_attributes_and_keys_but_none_that_engage_g
     said = {"city": "Lund", "street": "x"} | {f"{each.kind}:{each.value}": "" for each in known}
     assert missing(contact, said, {"city": "Lund", "email": "b@b.se"}) == ("street",)
     assert missing(contact, said, {"city": "Oslo", "street": "x"}) == ("city", "email")
+    assert missing(contact, said, {}) == (), "nothing was read"
 
 
 def test_a_file_waits_for_the_look(machine: Machine) -> None:
