@@ -41,6 +41,13 @@ def requests(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     return seen
 
 
+def answers(machine: Machine) -> None:
+    """The API is back, and the pipeline knows it."""
+    machine.faults.api = "ok"
+    while not machine.line.gate.open():
+        machine.line.gate.saw(machine.line.hooks.probe())
+
+
 def unreviewed(machine: Machine) -> None:
     """The files go up without a look, as soon as the file server answers."""
     machine.line.journal.files.review(entry.file.name for entry in machine.line.journal.files.open())
@@ -61,8 +68,7 @@ def test_nobody_has_registered_and_the_files_go_up_as_they_are(
     take(machine, sale(1, EVA), sale(2, {"externalId": "4712"}))
     outage(machine)
     before = written(machine)
-    machine.faults.api = "ok"
-    machine.line.gate.saw(machine.line.hooks.probe())
+    answers(machine)
     seen = requests(machine, monkeypatch)
     while review(machine.line):
         pass
@@ -76,8 +82,7 @@ def test_an_interrupted_look_goes_on_where_it_was(machine: Machine, monkeypatch:
     """60 new contacts are two groups and a handful of commits; the API goes away after the first."""
     take(machine, *(sale(number, {"email": f"{number}@example.se"}) for number in range(1, 61)))
     outage(machine)
-    machine.faults.api = "ok"
-    machine.line.gate.saw(machine.line.hooks.probe())
+    answers(machine)
     seen = requests(machine, monkeypatch)
     machine.faults.arm((), (), 0, 0)
     assert review(machine.line)
@@ -104,8 +109,7 @@ def test_who_registered_meanwhile_is_not_created_and_its_receipts_are_named_by_i
     machine.engage.register({"email": EVA["email"]})
     (person,) = machine.engage.people.values()
     machine.engage.rename(person, "Eva")
-    machine.faults.api = "ok"
-    machine.line.gate.saw(machine.line.hooks.probe())
+    answers(machine)
     while review(machine.line):
         pass
     assert sorted(match_keys(machine)) == ["contactId", "contactId", "externalId"]
@@ -130,8 +134,7 @@ def killed_return(folder: Path, kill_at: int) -> bool:
     machine.engage.register({"email": EVA["email"]})
     for kind, value in keys.items():
         machine.engage.register({kind: value})
-    machine.faults.api = "ok"
-    machine.line.gate.saw(machine.line.hooks.probe())
+    answers(machine)
     machine.faults.arm((), (), kill_at, 0)
     killed = False
     try:
@@ -268,9 +271,8 @@ def test_a_file_waits_for_the_look(machine: Machine) -> None:
     """Engage answers the probe and nothing else: no file goes up unseen."""
     take(machine, sale(1, EVA))
     outage(machine)
-    machine.faults.api = "ok"
-    machine.clock.advance(400.0)
-    machine.faults.arm(["ok", "hang", "hang"], (), 0, 0)
+    answers(machine)
+    machine.faults.arm(["hang"], (), 0, 0)
     attend(machine.line)
     assert machine.line.gate.open()
     assert {entry.state for entry in machine.line.journal.files.open()} == {FileState.WRITTEN}
