@@ -137,7 +137,8 @@ class Hooks:
         Called before the files of an outage go up, and after their import. A contact whose contact_id is known is
         read by it, without a lookup; Gone when that id is no longer valid. `Identified.holds`: of the attributes
         and identifiers in `contact` those the far side holds, with its values; the contact's own value where the
-        far side takes both for the same. Conflict: the keys lead to several contacts. None: nobody is known by them.
+        far side takes both for the same; empty when nothing was read, and then nothing is compared. Conflict: the keys
+        lead to several contacts. None: nobody is known by them.
         """
 
     @hookspec

@@ -97,10 +97,8 @@ class Contacts:
                         return None if isinstance(read, Gone) else read
                     shown = attrs.evolve(read, by=kind)
         if "" in found.values() or len(set(found.values())) > 1:
-            kinds = ", ".join(found)
-            several = ", ".join(kind for kind, one in found.items() if not one)
-            tail = f"; several have the same {several}" if several else ""
-            return Conflict(reason=f"{kinds} lead to several contacts; keys: {', '.join(keys)}{tail}", found=found)
+            reason = f"several contacts by {', '.join(found)}; keys: {', '.join(keys)}"
+            return Conflict(reason=reason, found=found)
         return shown
 
     @hookimpl

@@ -123,6 +123,7 @@ def _import_contacts(state: State, settings: Settings, raw: bytes, file: str) ->
 
 def _import_contact(state: State, settings: Settings, record: Record, file: str) -> str:
     body = _valid_fields(state, record, file)
+    body = {name: value for name, value in body.items() if name not in settings.import_drops}
     if record.group == "new":
         return "new" if contacts.create(state, settings, body, origin="file")[1] else "existing"
     target = _target(state, body)

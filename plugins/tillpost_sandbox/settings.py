@@ -23,6 +23,7 @@ class Settings:
     rate_limit: requests in any sliding second and API key before 429 (Engage: 200).
     duplicates: what POST contacts answers for a key that exists: `existing` gives the first contact's id,
     `error` is a 409. price_basis: whether grossPaidPrice is for the whole `line` or one `unit`.
+    import_drops: attributes that the import of a contacts file leaves out without a word.
     contact_types: the tenant's contact types; the first is the default. stores: the known stores' external
     ids, None for any. contacts_root, contacts_namespace: of a contacts file.
     """
@@ -33,6 +34,7 @@ class Settings:
     rate_limit: int = 200
     duplicates: str = "existing"
     price_basis: str = "line"
+    import_drops: tuple[str, ...] = ()
     contact_types: tuple[str, ...] = ("Member", "Contact")
     stores: tuple[str, ...] | None = None
     contacts_root: str = "contacts"
@@ -62,6 +64,8 @@ def _checked(key: str, value: object) -> object:
             return value
         case "stores", None:
             return None
+        case "import_drops", list() if all(isinstance(item, str) for item in value):
+            return tuple(value)
         case (("contact_types" | "stores" | "api_keys"), list()) if value and all(
             isinstance(item, str) and item for item in value
         ):
@@ -78,6 +82,7 @@ _EXPECTED = {
     "api_keys": "a list of texts, at least one",
     "import_every": "seconds, a number over 0",
     "import_files_every": "seconds, a number over 0",
+    "import_drops": "a list of texts",
     "rate_limit": "requests a second, a whole number over 0",
     "duplicates": "existing or error",
     "price_basis": "line or unit",

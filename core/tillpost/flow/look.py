@@ -27,17 +27,25 @@ def look(line: Line, keys: Iterable[str], route: str, imported: str = "") -> boo
     route: how an id that is learnt here was learnt. imported: the file that the far side has read.
     """
     looks: list[Look] = []
+    whole = True
     try:
         for key in keys:
             with line.locks.of(key):
                 shown = ask(line, key, imported)
             if not isinstance(shown, Look):
-                return False
+                whole = False
+                break
             looks.append(shown)
-        return True
-    finally:
-        if looks:
-            line.journal.looks.note(looks, route, line.clock.time())
+    except Exception:
+        _note(line, looks, route)  # what was shown before it
+        raise
+    _note(line, looks, route)
+    return whole
+
+
+def _note(line: Line, looks: list[Look], route: str) -> None:
+    if looks:
+        line.journal.looks.note(looks, route, line.clock.time())
 
 
 def ask(line: Line, key: str, imported: str = "") -> Look | Failure:
@@ -104,7 +112,12 @@ def settle(contact: Contact, holds: Mapping[str, str]) -> tuple[dict[str, str], 
 
 
 def missing(contact: Contact, said: Mapping[str, str], holds: Mapping[str, str]) -> tuple[str, ...]:
-    """Names of what files have said and the far side does not hold: the import left it out without a word."""
+    """Names of what files have said and the far side does not hold: the import left it out without a word.
+
+    None when nothing was read: a contact that is found holds the key that found it.
+    """
+    if not holds:
+        return ()
     attributes = {name for name, value in said.items() if ":" not in name and holds.get(name) != value}
     kinds = {name.partition(":")[0] for name in said if ":" in name} - set(_GIVEN_OUT)
     own = {(known.kind, known.value) for known in contact.identifiers}

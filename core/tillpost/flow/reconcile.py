@@ -16,7 +16,7 @@ _NO_ANSWER = (NotSent, MaybeSent, Misconfigured, Throttled)
 _TRIES = 2
 """A stored id that turns out to be gone is identified anew once, as when receipts are sent (resolve)."""
 _GROUP = 50
-"""Contacts whose ids are learnt in one commit: what a crash may repeat."""
+"""Contacts whose ids are learnt, and receipts that are proved, in one commit: what a crash may repeat."""
 
 
 def reconcile(line: Line) -> bool:
@@ -98,26 +98,26 @@ def _prove(line: Line, entry: FileEntry) -> bool:
         by_contact[row.contact or ""].append(row)
     absent: list[Entry] = []
     misnamed: list[Entry] = []
+    moves: list[tuple[int, Move]] = []
     unasked = 0
-    for key, receipts in by_contact.items():
-        shown = _shown(line, key, receipts)
-        if not line.gate.open():
-            return _again(line, entry, line.gate.tenant.reason)
-        if shown is None:
-            unasked += len(receipts)
-            continue
-        proved = [row for row in receipts if row.id in shown]
-        moves = [(row.seq, Move(state=State.DELIVERED, attempts=row.attempts, route="file")) for row in proved]
-        missing = [row for row in receipts if row.id not in shown]
-        if conflict := key and line.journal.looks.conflict(key):
-            moves += [(row.seq, Move(state=State.HELD, attempts=row.attempts, reason=conflict)) for row in missing]
-        elif key and line.journal.contacts.get(key).contact_id:
-            misnamed += [row for row in missing if row.matched != "contactId"]
-            absent += [row for row in missing if row.matched == "contactId"]
-        else:
-            absent += missing
-        if moves:
-            line.journal.receipts.settle(moves, line.clock.time(), "reconcile")
+    try:
+        for key, receipts in by_contact.items():
+            shown = _shown(line, key, receipts)
+            if not line.gate.open():
+                _settled(line, moves)
+                return _again(line, entry, line.gate.tenant.reason)
+            if shown is None:
+                unasked += len(receipts)
+                continue
+            proved = [row for row in receipts if row.id in shown]
+            moves += [(row.seq, Move(state=State.DELIVERED, attempts=row.attempts, route="file")) for row in proved]
+            _sort_out(line, key, [row for row in receipts if row.id not in shown], moves, absent, misnamed)
+            if len(moves) >= _GROUP:
+                moves = _settled(line, moves)
+    except Exception:
+        _settled(line, moves)  # what was proved before it
+        raise
+    _settled(line, moves)
     if misnamed and line.clock.time() - (entry.consumed_at or 0.0) > line.retry.confirm_after.total_seconds():
         name_by_id(line, entry, misnamed)
         misnamed = []
@@ -129,6 +129,35 @@ def _prove(line: Line, entry: FileEntry) -> bool:
     line.journal.files.move(entry, FileState.CONFIRMED, line.clock.time(), step="reconcile")
     entry.file.path.unlink(missing_ok=True)
     return True
+
+
+def _sort_out(
+    line: Line,
+    key: str,
+    missing: list[Entry],
+    moves: list[tuple[int, Move]],
+    absent: list[Entry],
+    misnamed: list[Entry],
+) -> None:
+    """What a history does not show: held for a conflict, to be named by the contactId, or absent."""
+    if not missing:
+        return
+    conflict = key and line.journal.looks.conflict(key)
+    if conflict:
+        moves += [(row.seq, Move(state=State.HELD, attempts=row.attempts, reason=conflict)) for row in missing]
+        return
+    known = bool(key and line.journal.contacts.get(key).contact_id)
+    for row in missing:
+        # Read anew: the id by which the file names the contact may have turned out to be no longer valid.
+        fresh = line.journal.receipts.get(row.id)
+        (misnamed if known and fresh and fresh.matched != "contactId" else absent).append(row)
+
+
+def _settled(line: Line, moves: list[tuple[int, Move]]) -> list[tuple[int, Move]]:
+    """Commit the moves; none are left."""
+    if moves:
+        line.journal.receipts.settle(moves, line.clock.time(), "reconcile")
+    return []
 
 
 def _shown(line: Line, key: str, receipts: list[Entry]) -> frozenset[str] | None:

@@ -15,8 +15,8 @@ from click.testing import CliRunner, Result
 from tests.core.journal.test_journal import DOCUMENT, receipt
 from tillpost.cli import cli
 from tillpost.errors import UsageError
-from tillpost.journal import Accepted, Journal, Tenant
-from tillpost.model import Found
+from tillpost.journal import Accepted, Journal, Look, Move, State, Tenant
+from tillpost.model import Conflict, Found, Identified
 from tillpost.model.receipt_json import dumps
 
 CONFIG = """\
@@ -97,6 +97,62 @@ def test_another_receipt_under_a_known_id_is_held_with_the_difference(shop: Path
     (taken,) = [held["id"] for held in objects(call(shop, "held", "list", "--json")) if "#" in held["id"]]
     refused = call(shop, "held", "retry", taken)
     assert "its id belongs to other content" in str(refused.exception), "Engage would silently ignore it"
+
+
+def conflicted(shop: Path) -> str:
+    """The journal has a contact in conflict, and a receipt that is held for it; the contact's key."""
+    call(shop, "accept", str(shop.parent / "day.jsonl"))
+    (contact,) = objects(call(shop, "contacts", "list", "--json"))
+    key = str(contact["key"])
+    journal = Journal(shop.parent / "state" / "shop")
+    found = Conflict(reason="several contacts by email, mobilePhone", found={"email": "g-1", "mobilePhone": "g-2"})
+    journal.looks.note([Look(key=key, found=found)], "lookup", 100.0)
+    row = journal.receipts.get(receipt(number="1").id)
+    assert row is not None
+    move = Move(state=State.HELD, reason=journal.looks.conflict(key))
+    journal.receipts.settle([(row.seq, move)], 100.0, "deliver")
+    journal.close()
+    return key
+
+
+def test_a_conflict_is_listed_without_personal_data_and_ended_by_a_person(shop: Path) -> None:
+    key = conflicted(shop)
+    listed = call(shop, "contacts", "conflicts", "--json")
+    (conflict,) = objects(listed)
+    assert listed.exit_code == 1
+    assert conflict["candidates"] == {"email": "g-1", "mobilePhone": "g-2"}
+    table = call(shop, "contacts", "conflicts").output
+    assert "email:g-1 mobilePhone:g-2" in table
+    assert "4711" not in listed.output + table
+    assert objects(call(shop, "contacts", "list", "--json"))[0]["state"] == "conflict"
+    result = call(shop, "contacts", "resolve", key, "--use", "g-2", "--json")
+    assert objects(result) == [{"key": key, "contact_id": "g-2", "receipts": 1}]
+    (contact,) = objects(call(shop, "contacts", "list", "--json"))
+    assert (contact["state"], contact["contact_id"], contact["origin"]) == ("known", "g-2", "person")
+    assert call(shop, "contacts", "conflicts").exit_code == 0
+    (row,) = objects(call(shop, "receipt", receipt(number="1").id, "--json"))
+    assert row["state"] == "accepted"
+
+
+def test_resolving_what_is_no_conflict_is_wrong_usage_and_changes_nothing(shop: Path) -> None:
+    key = conflicted(shop)
+    for words in (["c-nobody", "--use", "g-1"], [key, "--use", " "]):
+        assert isinstance(call(shop, "contacts", "resolve", *words).exception, UsageError)
+    assert call(shop, "contacts", "resolve", key).exit_code == 2
+    assert call(shop, "contacts", "conflicts").exit_code == 1
+
+
+def test_pending_contacts_are_those_without_an_id_and_those_the_import_cut_short(shop: Path) -> None:
+    call(shop, "accept", str(shop.parent / "day.jsonl"))
+    assert objects(call(shop, "contacts", "pending", "--json")) == []
+    journal = Journal(shop.parent / "state" / "shop")
+    (contact,) = journal.contacts.all()
+    found = Identified(contact_id="g-1", by="externalId")
+    journal.looks.note([Look(key=contact["key"], found=found, dropped=("firstName",))], "file", 100.0)
+    journal.close()
+    (pending,) = objects(call(shop, "contacts", "pending", "--json"))
+    assert (pending["dropped"], pending["state"]) == (["firstName"], "known")
+    assert "firstName" in call(shop, "contacts", "list").output
 
 
 def test_status_tells_counts_and_works_when_a_plugin_is_missing(shop: Path) -> None:

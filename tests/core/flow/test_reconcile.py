@@ -46,7 +46,7 @@ def test_no_answer_is_no_proof_that_a_receipt_is_missing(machine: Machine) -> No
 
 def test_a_contact_merged_meanwhile_is_identified_anew_before_its_receipts_are_judged(machine: Machine) -> None:
     imported(machine)
-    machine.engage.register("nils@example.se")
+    machine.engage.register({"email": "nils@example.se"})
     first, second = machine.engage.people.values()
     machine.engage.merge(first, second)
     machine.clock.advance(2 * FALLBACK.confirm_within.total_seconds())

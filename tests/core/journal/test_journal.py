@@ -15,6 +15,7 @@ import pytest
 
 from tillpost.errors import JournalError, LawBroken, StateFolderBusy
 from tillpost.journal import Accepted, Batch, Journal, Move, RunLock, State
+from tillpost.journal.schema import UPGRADES
 from tillpost.model import (
     Broken,
     Customer,
@@ -277,6 +278,20 @@ def test_a_second_runner_is_refused_and_a_killed_one_leaves_no_lock(tmp_path: Pa
     child.wait()
     child.stdout.close()
     RunLock(tmp_path).release()
+
+
+def test_a_journal_of_the_first_version_keeps_what_its_files_said(tmp_path: Path) -> None:
+    raw = sqlite3.connect(tmp_path / "journal.db")
+    raw.executescript(UPGRADES[0])
+    raw.execute("INSERT INTO contacts VALUES ('c1', '', '{}', '{}', '12', '', '1_contacts.xml', 1.0, NULL, '{}')")
+    raw.execute("PRAGMA user_version = 1")
+    raw.commit()
+    raw.close()
+    journal = Journal(tmp_path)
+    assert journal.contacts.to_spool({"c1"}) == ([], [])
+    assert journal.contacts.made("c1") == "1_contacts.xml"
+    assert journal.contacts.counts()["pending"] == 1
+    journal.close()
 
 
 def test_a_journal_of_a_newer_tillpost_is_refused(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tillpost.model import Contact, Gone, Identified, Identifier, MaybeSent, Misconfigured, NotSent, Refused
+from tillpost.model import Conflict, Contact, Gone, Identified, Identifier, MaybeSent, Misconfigured, NotSent, Refused
 
 _NAMES = {"email": "email", "phone": "mobilePhone", "external": "externalId", "member": "memberNumber"}
 
@@ -13,6 +13,15 @@ _NAMES = {"email": "email", "phone": "mobilePhone", "external": "externalId", "m
 def contact(contact_id: str = "", attributes: dict[str, str] | None = None, **keys: Any) -> Contact:
     identifiers = tuple(Identifier(_NAMES.get(kind, kind), value) for kind, value in keys.items())
     return Contact(key="k", contact_id=contact_id, identifiers=identifiers, attributes=attributes or {}, store="600")
+
+
+def web_shop(tenant: Any, **fields: str) -> str:
+    """Somebody registers there: a contact made by API, not by us."""
+    answer = tenant.pool.request(
+        "POST", tenant.sandbox.url + "/api/v3/contacts", json=fields, headers={"apikey": "test-key"}
+    )
+    assert answer.status == 201, answer.data
+    return str(answer.json()["id"])
 
 
 def test_an_unknown_customer_is_made_once_with_what_the_till_knows(tenant: Any) -> None:
@@ -32,6 +41,7 @@ def test_an_unknown_customer_is_made_once_with_what_the_till_knows(tenant: Any) 
 
 @pytest.mark.parametrize("email", ["a+b@x.se", "a&b=c@x.se", "å@x.se", "a%2B@x.se"])
 def test_odd_characters_in_a_key_find_the_contact_they_made(tenant: Any, email: str) -> None:
+    """`a+b@x.se`, `&`, `å` in an e-mail are encoded."""
     made = tenant.engage.contacts.resolve_contact(contact(email=email))
     assert tenant.engage.contacts.resolve_contact(contact(email=email)).contact_id == made.contact_id
     assert len(tenant.contacts()) == 1
@@ -46,19 +56,50 @@ def test_keys_are_tried_in_the_configured_order(tenant: Any, build: Callable[...
     assert other.contacts.resolve_contact(both) == Identified(contact_id=second.contact_id, by="email")
 
 
-def test_several_matches_are_refused_with_the_keys_named(tenant: Any) -> None:
+def test_several_matches_are_a_conflict_with_the_keys_named(tenant: Any) -> None:
+    """409 MultipleMatches: held, with both keys named. Which contacts they are, Engage does not say."""
     for kind in ("Member", "Contact"):
-        answer = tenant.pool.request(
-            "POST",
-            tenant.sandbox.url + "/api/v3/contacts",
-            json={"email": "a@b.se", "contactType": kind},
-            headers={"apikey": "test-key"},
-        )
-        assert answer.status == 201
-    refused = tenant.engage.contacts.resolve_contact(contact(email="a@b.se", phone="+46701234567"))
-    assert refused == Refused(
-        reason="answered 409 MultipleMatches: several contacts by email; keys: email, mobilePhone", status=409
+        web_shop(tenant, email="a@b.se", contactType=kind)
+    new = contact(email="a@b.se", phone="+46701234567")
+    assert tenant.engage.contacts.resolve_contact(new) == Conflict(
+        reason="answered 409 MultipleMatches: several contacts by email; keys: email, mobilePhone", found={"email": ""}
     )
+    found = tenant.engage.contacts.reconcile_contact(new)
+    assert (found.found, "keys: email, mobilePhone" in found.reason) == ({"email": ""}, True)
+
+
+def test_keys_of_two_contacts_are_a_conflict_that_names_both(tenant: Any) -> None:
+    first, second = web_shop(tenant, email="a@b.se"), web_shop(tenant, mobilePhone="+46701234567")
+    found = tenant.engage.contacts.reconcile_contact(contact(email="a@b.se", phone="+46701234567", external="c-1"))
+    assert found.found == {"email": first, "mobilePhone": second}
+    assert found.reason == "several contacts by email, mobilePhone; keys: email, mobilePhone, externalId"
+
+
+def test_what_engage_holds_is_read_with_its_own_values(tenant: Any) -> None:
+    """Its value where it differs, ours where it is the same to Engage, nothing where it holds none."""
+    made = web_shop(tenant, email="Ann@B.se", firstName="Anna", city="Lund")
+    known = {"firstName": "Ann", "city": "Lund", "street": "Storgatan 1"}
+    before = tenant.engage.budget.taken
+    found = tenant.engage.contacts.reconcile_contact(contact(email="ann@b.se", external="c-1", attributes=known))
+    assert found == Identified(
+        contact_id=made, by="email", holds={"firstName": "Anna", "city": "Lund", "email": "ann@b.se"}
+    )
+    assert tenant.engage.budget.taken - before == 3  # two keys, one reading
+
+
+def test_a_contact_whose_id_is_known_is_read_and_not_looked_up(tenant: Any) -> None:
+    made = web_shop(tenant, email="a@b.se", mobilePhone="+46701234567", city="Lund")
+    before = tenant.engage.budget.taken
+    found = tenant.engage.contacts.reconcile_contact(contact(made, email="a@b.se", attributes={"city": "Oslo"}))
+    assert (found.contact_id, found.holds["city"]) == (made, "Lund")
+    assert tenant.engage.budget.taken - before == 1
+
+
+def test_a_key_that_the_contact_holds_is_not_asked_about(tenant: Any) -> None:
+    web_shop(tenant, email="a@b.se", mobilePhone="+46701234567")
+    before = tenant.engage.budget.taken
+    assert tenant.engage.contacts.reconcile_contact(contact(email="a@b.se", phone="+46701234567")).by == "email"
+    assert tenant.engage.budget.taken - before == 2
 
 
 def test_a_key_engage_does_not_take_gives_way_to_the_next(tenant: Any) -> None:
@@ -91,6 +132,7 @@ def test_creation_can_be_switched_off(tenant: Any, build: Callable[..., Any]) ->
 def test_a_key_that_is_not_looked_up_still_makes_no_second_contact(
     tenant: Any, build: Callable[..., Any], duplicates: str
 ) -> None:
+    """Create answered by a duplicate error: look up, use that one."""
     tenant.control("POST", "settings", {"duplicates": duplicates})
     made = tenant.engage.contacts.resolve_contact(contact(email="a@b.se"))
     blind = build(tenant.sandbox.url, keys=("externalId",))
@@ -122,6 +164,7 @@ def test_a_wrong_address_makes_no_contact_and_condemns_none(tenant: Any, build: 
 
 
 def test_an_update_sends_only_what_differs_and_never_an_empty_value(tenant: Any) -> None:
+    """An empty field is never sent."""
     made = tenant.engage.contacts.resolve_contact(
         contact(email="a@b.se", attributes={"firstName": "Ann", "city": "Oslo"})
     )
@@ -141,7 +184,8 @@ def test_an_erased_contact_is_gone_and_found_anew(tenant: Any) -> None:
     made = tenant.engage.contacts.resolve_contact(contact(email="a@b.se"))
     tenant.control("POST", "erase", {"contactId": made.contact_id})
     assert tenant.engage.contacts.update_contact(contact(made.contact_id), {"city": "x"}) == Gone()
-    assert tenant.engage.contacts.reconcile_contact(contact(made.contact_id, email="a@b.se")) is None
+    assert tenant.engage.contacts.reconcile_contact(contact(made.contact_id, email="a@b.se")) == Gone()
+    assert tenant.engage.contacts.reconcile_contact(contact(email="a@b.se")) is None
     assert tenant.engage.contacts.resolve_contact(contact(email="a@b.se")).contact_id != made.contact_id
 
 

@@ -200,6 +200,16 @@ def test_contacts_are_validated_one_by_one_and_field_by_field(client: "Client") 
     assert "broken" not in str(log)
 
 
+def test_an_import_can_leave_out_fields_without_a_word(client: "Client") -> None:
+    client.control("POST", "settings", {"import_drops": ["firstName"]})
+    member = "<new><member><email>a@b.se</email><firstName>Ann</firstName><city>Lund</city></member></new>"
+    drop(client.sandbox, CONTACTS_FILE, f'<contacts xmlns="{MEMBERS}">{member}</contacts>')
+    client.control("POST", "import", {})
+    (held,) = client.control("GET", "contacts")
+    assert held["attributes"] == {"email": "a@b.se", "city": "Lund"}
+    assert {entry["level"] for entry in client.control("GET", "log")} == {"info"}
+
+
 def test_root_and_namespace_of_a_contacts_file_are_settings(client: "Client") -> None:
     content = '<members xmlns="urn:m"><new><contact><email>a@b.se</email></contact></new></members>'
     client.control("POST", "settings", {"contacts_root": "members", "contacts_namespace": "urn:m"})

@@ -52,7 +52,7 @@ class SimulatedClient(Client):
         if fault in _ANSWERED:
             return Answer(status=_ANSWERED[fault], kind="empty", retry_after=20.0 if fault == "429" else None)
         if fault == "race" and method == "POST" and path == "/contacts" and "email" in given:
-            self._engage.register(given["email"])
+            self._engage.register({"email": given["email"]})
         answer = self._answer(method, path, query or {}, given, raced=fault == "race")
         self._faults.cross(f"after {method} {path}")
         if fault == "lost":
@@ -115,6 +115,7 @@ class SimulatedClient(Client):
             return _json(200, {"items": [{"externalId": receipt_id} for receipt_id in shown]})
         if method == "PATCH":
             self._engage.change(person, body)
+        self._engage.show(person)
         return _json(200, {"id": person.id, **person.keys, **person.attributes})
 
 

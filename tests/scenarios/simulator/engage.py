@@ -76,6 +76,16 @@ class Engage:
         self.dropped: dict[str, str] = {}
         self.refusable: set[str] = set()
         """Numbers of receipts this tenant refuses for their content."""
+        self.keeps_existing = False
+        """The import leaves a contact that exists as it is, where a file would create it."""
+        self.import_drops: frozenset[str] = frozenset()
+        """Fields that the import of contacts leaves out without a word."""
+        self.left_out: set[str] = set()
+        """Keys that files said and the import did not take: a receipt that names one may come to nothing."""
+        self.by_web: dict[tuple[str, str], str] = {}
+        """Attributes the web shop set, by contact and name."""
+        self.shown: set[tuple[str, str, str]] = set()
+        """Those of them that an answer has shown since."""
         self.violations: list[str] = []
         self.next_receipts = RECEIPTS_EVERY
         self._ids_by_sale: dict[tuple[str, str], str] = {}
@@ -116,10 +126,18 @@ class Engage:
             elif name not in _NOT_ATTRIBUTES:
                 person.attributes[name] = value
 
-    def register(self, email: str) -> None:
-        """The web shop, meanwhile: somebody registers an e-mail there."""
-        if self.find("email", email) is None:
-            self.make({"email": email, "origin": "web shop"})
+    def register(self, keys: Mapping[str, str]) -> None:
+        """The web shop, meanwhile: somebody registers there."""
+        if not self.with_keys(keys):
+            self.make({**keys, "origin": "web shop"})
+
+    def rename(self, person: Person, name: str) -> None:
+        """The web shop: a customer says what the first name is."""
+        person.attributes["firstName"] = self.by_web[person.id, "firstName"] = name
+
+    def show(self, person: Person) -> None:
+        """An answer shows this contact."""
+        self.shown.update((*known, value) for known, value in self.by_web.items() if known[0] == person.id)
 
     def merge(self, loser: Person, winner: Person) -> None:
         """Two contacts become one: the keys and receipts of the first go over, its id answers 404."""

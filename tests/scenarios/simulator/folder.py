@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.scenarios.simulator.engage import FILES_EVERY, Engage
+from tests.scenarios.simulator.engage import FILES_EVERY, Engage, Person
 from tests.scenarios.simulator.faults import Faults
 from tillpost import hookimpl
 from tillpost.model import Delivered, Failure, MaybeSent, Misconfigured, NotSent, Outcome, Refused, SpooledFile
@@ -21,6 +21,8 @@ class ImportFolder:
     def __init__(self, engage: Engage) -> None:
         self._engage = engage
         self.files: dict[str, bytes] = {}
+        self.known_then: dict[str, frozenset[tuple[str, str, str]]] = {}
+        """What the web shop had set and an answer had shown when a file was uploaded first."""
         self.next_import = FILES_EVERY
         self.imported: set[str] = set()
 
@@ -41,26 +43,43 @@ class ImportFolder:
         self.imported.add(name)
         try:
             if name.endswith("_contacts.xml"):
-                self._contacts(raw)
+                self._contacts(raw, self.known_then.pop(name, frozenset()))
             else:
                 self._receipts(raw)
         except UnreadableError as error:
             self._engage.violations.append(f"{name} was skipped as a whole: {error.message}")
 
-    def _contacts(self, raw: bytes) -> None:
+    def arrived(self, name: str, content: bytes) -> None:
+        """A file is here under its final name."""
+        if name not in self.imported:
+            self.known_then[name] = frozenset(self._engage.shown)
+        self.files[name] = content
+
+    def _contacts(self, raw: bytes, known_then: frozenset[tuple[str, str, str]]) -> None:
         for record in read_contacts(raw, "contacts", CONTACTS_NAMESPACE):
             fields = {
-                name: value for name, value in record.body.items() if name != "email" or "@" in value
+                name: value
+                for name, value in record.body.items()
+                if (name != "email" or "@" in value) and name not in self._engage.import_drops
             }  # validated field by field
             found = self._engage.with_keys(fields)
-            if len(found) > 1:
-                continue  # two people: Engage skips the record
+            if len(found) > 1 or (found and record.group == "new" and self._engage.keeps_existing):
+                # Two people: Engage skips the record. One, and it was to be made: left as it is.
+                self._engage.left_out.update(_named(kind, value) for kind, value in record.body.items())
+                continue
             if found:
-                self._engage.change(found[0], fields)
+                self._change(found[0], fields, known_then)
             elif record.group == "new":
                 self._engage.make(fields)
             elif person := self._engage.find("memberNumber", fields.get("memberNumber", "")):
-                self._engage.change(person, fields)
+                self._change(person, fields, known_then)
+
+    def _change(self, person: Person, fields: dict[str, str], known_then: frozenset[tuple[str, str, str]]) -> None:
+        for name, value in fields.items():
+            there = person.attributes.get(name, "")
+            if value != there and (person.id, name, there) in known_then:
+                self._engage.violations.append(f"a file overwrote the {name} that the web shop had set, and shown us")
+        self._engage.change(person, fields)
 
     def _receipts(self, raw: bytes) -> None:
         for record in read_receipts(raw):
@@ -70,7 +89,7 @@ class ImportFolder:
                 self._engage.dropped[receipt_id] = "refused for its content"
                 continue
             person = self._person(kind, value)
-            named = value if kind == "contactId" else f"{kind}:{value.casefold() if kind == 'email' else value}"
+            named = value if kind == "contactId" else _named(kind, value)
             if person is None and not self._may_be_missing(kind, value, named):
                 self._engage.violations.append(f"a file with the receipt {receipt_id} came before its contact")
             self._engage.settle(receipt_id, person, named)
@@ -83,7 +102,12 @@ class ImportFolder:
         return self._engage.people.get(value)
 
     def _may_be_missing(self, kind: str, value: str, named: str) -> bool:
-        return kind in _SKIPPED_KEYS or named in self._engage.erased or (kind == "email" and "@" not in value)
+        gone = named in self._engage.erased or named in self._engage.left_out
+        return kind in _SKIPPED_KEYS or gone or (kind == "email" and "@" not in value)
+
+
+def _named(kind: str, value: str) -> str:
+    return f"{kind}:{value.casefold() if kind == 'email' else value}"
 
 
 class SimulatedTransfer:
@@ -109,7 +133,7 @@ class SimulatedTransfer:
         if fault == "cut":
             return NotSent(reason="simulated: half of it arrived")  # under the temporary name: nobody reads it
         if file.name not in self._folder.files:
-            self._folder.files[file.name] = content
+            self._folder.arrived(file.name, content)
         if fault == "taken":
             self._folder.read(file.name)
         self._faults.cross("after an upload")

@@ -40,6 +40,7 @@ class Laws:
         """Raise Broken for the first law that does not hold."""
         if self._machine.disk.changes != self._seen:
             self._look()
+            self._conflicts_are_held()
         rows = self._rows
         self._nothing_acknowledged_is_lost({row[0] for row in rows})
         self._no_receipt_has_a_second_id()
@@ -69,6 +70,15 @@ class Laws:
     def _no_receipt_has_a_second_id(self) -> None:
         if made := self._machine.engage.ids() - self._ids_of_the_tills:
             raise Broken(f"Engage was given an id no till made: {', '.join(sorted(made))}")
+
+    def _conflicts_are_held(self) -> None:
+        """A receipt is held for a conflict when its contact has one, and says how a person ends it."""
+        for receipt_id, reason, conflict in self._machine.store.read(
+            "SELECT r.id, r.reason, c.conflict FROM receipts r JOIN contacts c ON c.key = r.contact"
+            " WHERE r.state = 'held' AND r.reason LIKE 'conflict%'"
+        ):
+            if not conflict or "tillpost contacts resolve" not in reason:
+                raise Broken(f"{receipt_id} is held for a conflict ({reason}), and its contact has {conflict!r}")
 
     def _there(self, receipt_id: str) -> bool:
         engage = self._machine.engage

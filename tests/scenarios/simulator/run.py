@@ -18,7 +18,7 @@ from tests.scenarios.simulator.faults import Killed
 from tests.scenarios.simulator.laws import Broken, Laws
 from tests.scenarios.simulator.machine import Machine
 from tests.scenarios.simulator.schedule import Step, outage, schedule
-from tests.scenarios.simulator.till import EMAILS, Day, day
+from tests.scenarios.simulator.till import PEOPLE, REGISTERED, Day, day
 from tillpost.errors import JournalFull, TillpostError
 from tillpost.flow.accept import accept
 from tillpost.flow.deliver import claim, deliver
@@ -57,6 +57,8 @@ class Run:
         self.day: Day = day(own)
         engage = Engage(tells_existing=own.random() < 0.3)
         engage.refusable = set(self.day.refusable)
+        engage.keeps_existing = own.random() < 0.5
+        engage.import_drops = frozenset(own.choice(((), ("firstName",), ("mobilePhone",))))
         when: Literal["restored", "asap"] = "asap" if own.random() < 0.3 else "restored"
         self.machine = Machine(folder, random, engage, TransferPolicy(when=when))
         self.laws = Laws(self.machine, self.day)
@@ -81,7 +83,7 @@ class Run:
         self.laws.check()
 
     def _do(self, step: Step) -> None:
-        machine, engage = self.machine, self.machine.engage
+        machine = self.machine
         match step.kind:
             case "accept":
                 self.accept(step.number % len(self.day.documents))
@@ -106,13 +108,15 @@ class Run:
             case "import":
                 self._import(step.number)
             case "web shop":
-                engage.register(EMAILS[step.number % len(EMAILS)])
+                self._web_shop(step.number)
             case "merge" | "erase":
                 self._change_people(step)
             case "restart":
                 machine.restart()
             case "retry held":
                 self._retry_held(step.number)
+            case "resolve":
+                self._resolve_conflict(step.number)
             case "resend":
                 self._resend(step.number)
 
@@ -180,6 +184,28 @@ class Run:
             at = step.number % (len(people) - 1)
             engage.merge(people[at + 1], people[at])
 
+    def _web_shop(self, number: int) -> None:
+        engage = self.machine.engage
+        people = sorted(engage.people.values(), key=lambda person: person.id)
+        if number % 3 == 0 and people:
+            engage.rename(people[number // 3 % len(people)], f"Web {number}")
+        elif number % 3 == 1:
+            # A household: each key of a customer is somebody else's there.
+            for kind, value in PEOPLE[number // 3 % len(PEOPLE)].items():
+                engage.register({kind: value})
+        else:
+            engage.register(REGISTERED[number % len(REGISTERED)])
+
+    def _resolve_conflict(self, number: int) -> bool:
+        """A person says which of the contacts it is."""
+        journal = self.machine.line.journal
+        rows = [row for row in journal.contacts.all() if row["conflict"]]
+        if rows:
+            row = rows[number % len(rows)]
+            candidates = [contact_id for contact_id in row["conflict"]["found"].values() if contact_id]
+            journal.looks.resolve_conflict(row["key"], candidates[number % len(candidates)], self.machine.clock.time())
+        return bool(rows)
+
     def _retry_held(self, number: int) -> None:
         held = [entry for entry in self.machine.line.journal.receipts.find({"state": State.HELD}) if entry.contact]
         if held:
@@ -207,7 +233,7 @@ class Run:
                     deliver(machine.line, entry)
                 machine.line.claims.give_back([entry.seq])
             self.laws.check()
-            if self._quiet():
+            if self._quiet() and not self._resolve_conflict(0):
                 self.laws.settled()
                 return
             self.pass_time(self._next())

@@ -23,7 +23,15 @@ PEOPLE: tuple[Mapping[str, str], ...] = (
     {"email": "nils@example.se"},
     {"externalId": "4713", "mobilePhone": "+46707654321"},
 )
-EMAILS = ("eva+kund@example.se", "nils@example.se", "åsa@example.se")
+REGISTERED: tuple[Mapping[str, str], ...] = (
+    {"email": "eva+kund@example.se"},
+    {"email": "nils@example.se"},
+    {"email": "åsa@example.se"},
+    {"mobilePhone": "+46701234567"},
+    {"mobilePhone": "+46707654321"},
+    {"externalId": "4712"},
+)
+"""With which keys people register at the web shop: some of those the tills know them by."""
 ODD: tuple[Mapping[str, str], ...] = ({"memberNumber": "9001"}, {"email": "no-address"}, {})
 """A number nobody knows, an e-mail that is none, nobody at all."""
 
