@@ -74,7 +74,8 @@ def _tenant(connection: apsw.Connection) -> Iterator[Damage]:
     def anew(connection: apsw.Connection, now: float) -> None:
         connection.execute("DELETE FROM tenant")
         connection.execute(
-            "INSERT INTO tenant VALUES (1, 'online', 'journal repaired', ?, NULL, 0, 0, 0, ?, ?)",
+            "INSERT INTO tenant (one, state, reason, since, failures, probe_due, spool_due, sequence, observed)"
+            " VALUES (1, 'online', 'journal repaired', ?, 0, 0, 0, ?, ?)",
             (now, sequence + 1, observed),
         )
 
