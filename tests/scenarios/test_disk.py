@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import sqlite3
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.scenarios.test_http import configure
 from tests.scenarios.test_outage import document, of, saved, settled, stop
 from tests.support import strace
 from tests.support.mounts import ext4, fill, fill_inodes, tmpfs, unmount
@@ -46,8 +48,14 @@ def running(shop: Shop, process: subprocess.Popen[bytes] | None = None) -> Itera
         yield process
     finally:
         if process.poll() is None:
+            for child in _children(process):  # of strace: it would let go of it, alive
+                os.kill(child, signal.SIGKILL)
             process.kill()
         process.wait()
+
+
+def _children(process: subprocess.Popen[bytes]) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
 
 
 def log(shop: Shop) -> str:
@@ -93,6 +101,7 @@ def test_a_disk_full_of_inodes_refuses_and_resumes_by_itself(shop: Shop) -> None
         _empty(filler)
         assert shop.tillpost("accept", str(shop.folder / "1.jsonl")).returncode == 0
         shop.fault(http="refuse")
+        configure(shop, 'after = "500ms"', 'after = "8s"')
         with running(shop) as process:
             shop.wait_for(lambda stand: stand["state"] != "online")
             filler = fill_inodes(shop.folder / "state")
@@ -171,8 +180,8 @@ def _traced(shop: Shop, when: str, *words: str) -> subprocess.Popen[bytes]:
 
 def _end(process: subprocess.Popen[bytes]) -> int:
     """SIGTERM to the traced `run` itself; strace ends with its exit code."""
-    (child,) = (Path("/proc") / str(process.pid) / "task" / str(process.pid) / "children").read_text().split()
-    subprocess.run(["kill", "-TERM", child], check=True)
+    (child,) = _children(process)
+    os.kill(child, signal.SIGTERM)
     return process.wait(60)
 
 

@@ -7,7 +7,6 @@ connections may write and checkpoint (docs/decisions/0003-journal.md). A library
 from __future__ import annotations
 
 import logging
-import os
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -19,6 +18,7 @@ import apsw
 import attrs
 
 from tillpost.errors import DiskFailed, JournalDamaged, JournalError, NotCommitted
+from tillpost.journal.connection import WAL_BOUND, abandon, connect, write_anew
 from tillpost.journal.faults import PATIENCE, SQLITE, named
 from tillpost.journal.ground import narrow, refuse_library, refused_folder
 from tillpost.journal.locks import Presence
@@ -31,8 +31,6 @@ GROUP = 100
 """Most jobs in one commit: beyond it a group gains little and a failure repeats more (docs/decisions/0003)."""
 CHECKPOINT = 1000
 """Pages in the WAL after which it is carried into the file."""
-WAL_BOUND = 16 << 20
-"""Bytes beyond which the WAL is cut to nothing as soon as no reader needs it; the disk of a shop PC is small."""
 NARROW = 64 << 20
 """Bytes of room below which the WAL is kept as small as it can be: it must not take the last room there is."""
 _NARROW_PAGES = 64
@@ -77,14 +75,14 @@ class Store:
         try:
             with self._presence.alone() as alone:
                 if alone:
-                    _write_anew(self.path.with_name(f"{self.path.name}-wal"))
+                    write_anew(self.path.with_name(f"{self.path.name}-wal"))
             for _ in range(2):
                 opened.append(connect(self.path))
                 if len(opened) == 1:
                     upgrade(opened[0])
         except apsw.Error as error:
             for connection in opened:
-                _abandon(connection)
+                abandon(connection)
             raise named(error, self.path) from error
         except JournalError:
             for connection in opened:
@@ -101,8 +99,8 @@ class Store:
         except (apsw.BusyError, apsw.FullError, apsw.ReadOnlyError):
             pass  # another process has it open, and so knows its state; or nothing can be acknowledged anyway
         except apsw.Error as error:
-            _abandon(self._writer)
-            _abandon(self._reader)
+            abandon(self._writer)
+            abandon(self._reader)
             raise named(error, self.path) from error
 
     def _committed(self, _: apsw.Connection, __: str, pages: int) -> int:
@@ -173,8 +171,8 @@ class Store:
         """The disk failed under the connections: they are given up, and new ones must prove themselves."""
         self._broken = True
         with self._reading:
-            _abandon(self._writer)
-            _abandon(self._reader)
+            abandon(self._writer)
+            abandon(self._reader)
         cause = named(error, self.path)
         try:
             self._reopen()
@@ -198,12 +196,12 @@ class Store:
             except JournalError as error:
                 raise NotCommitted(f"{error}; nothing is acknowledged until it can be opened") from error
             try:
-                # What is in the WAL is durable now (`_write_anew`). Carried into the file, it is so twice.
+                # What is in the WAL is durable now (`write_anew`). Carried into the file, it is so twice.
                 self._writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
                 self._prove()
             except BaseException as error:
-                _abandon(self._writer)
-                _abandon(self._reader)
+                abandon(self._writer)
+                abandon(self._reader)
                 if isinstance(error, apsw.BusyError):
                     raise NotCommitted(
                         f"{self.path}: the disk failed, and another process keeps the WAL from being written anew;"
@@ -282,56 +280,3 @@ class Store:
             self._reader.close()
             self._writer.close()
             self._presence.release()
-
-
-def connect(path: Path) -> apsw.Connection:
-    """A connection with the settings every journal has. Raises apsw.Error."""
-    old = os.umask(0o077)  # the journal holds personal data
-    try:
-        connection = apsw.Connection(str(path))
-    finally:
-        os.umask(old)
-    try:
-        connection.set_busy_timeout(PATIENCE)
-        connection.pragma("journal_mode", "wal")
-        connection.pragma("synchronous", "full")
-        connection.pragma("foreign_keys", True)
-        connection.pragma("mmap_size", 0)  # an error of a mapped disk is a signal that ends the process
-        connection.pragma("journal_size_limit", WAL_BOUND)
-        connection.pragma("wal_autocheckpoint", 0)  # the Store does it, and sees what comes of it
-    except BaseException:
-        _abandon(connection)
-        raise
-    return connection
-
-
-def _write_anew(wal: Path) -> None:
-    """Write and sync a WAL once more, when nobody else has it open, before SQLite believes in what it holds.
-
-    After a failed sync its end may be in the page cache only, marked as written. SQLite would take it for committed,
-    carry it into the file and append to it; a power cut would then tear the file, or take later commits along.
-    """
-    if not wal.exists() or not wal.stat().st_size:
-        return
-    try:
-        file = apsw.VFSFile("", str(wal), [apsw.SQLITE_OPEN_WAL | apsw.SQLITE_OPEN_READWRITE, 0])
-    except (apsw.CantOpenError, apsw.ReadOnlyError):
-        return  # nothing can be acknowledged on it either
-    try:
-        size = file.xFileSize()
-        for at in range(0, size, _BLOCK):
-            file.xWrite(file.xRead(min(_BLOCK, size - at), at), at)
-        file.xSync(apsw.SQLITE_SYNC_NORMAL)
-    finally:
-        file.xClose()
-
-
-_BLOCK = 1 << 20
-
-
-def _abandon(connection: apsw.Connection) -> None:
-    """Close without a checkpoint: that would sync on a handle whose sync has failed."""
-    with suppress(apsw.Error):
-        connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
-    with suppress(apsw.Error):
-        connection.close(True)

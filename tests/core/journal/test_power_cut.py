@@ -16,6 +16,7 @@ from tests.core.journal.test_journal import accept, found
 from tests.support.disk import Disk
 from tillpost.errors import DiskFailed, NotCommitted
 from tillpost.journal import Journal, Move, State, store
+from tillpost.journal.connection import connect
 
 SCHEDULES = 25
 CUTS = 3
@@ -38,7 +39,6 @@ def test_a_power_cut_at_any_write_loses_nothing_acknowledged(tmp_path: Path) -> 
 
 def test_a_journal_that_does_not_sync_each_commit_is_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The test above can fail: with synchronous=NORMAL it finds acknowledged receipts gone."""
-    connect = store.connect
 
     def careless(path: Path) -> apsw.Connection:
         connection = connect(path)
@@ -57,7 +57,7 @@ def test_a_failed_sync_followed_by_a_power_cut_loses_nothing_acknowledged(tmp_pa
 def test_reopening_without_writing_anew_is_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The test above can fail: frames of the failed sync, believed after reopening, take later commits with them."""
 
-    monkeypatch.setattr(store, "_write_anew", lambda wal: None)
+    monkeypatch.setattr(store, "write_anew", lambda wal: None)
     assert any(_run(tmp_path / str(seed), seed, failing=True) for seed in range(4 * SCHEDULES))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,8 +14,8 @@ from tests.core.journal.test_journal import accept, found
 from tests.support.disk import Disk
 from tillpost.errors import DiskFailed, JournalDamaged, JournalError, NotCommitted
 from tillpost.journal import Journal, State, ground
+from tillpost.journal.connection import WAL_BOUND
 from tillpost.journal.ground import network_mount, protection
-from tillpost.journal.store import WAL_BOUND
 
 READER = """
 import sys, apsw
@@ -47,6 +48,20 @@ def test_the_wal_shrinks_after_a_reader_pinned_it_for_ten_thousand_receipts(tmp_
     journal.tidy()
     assert _wal(tmp_path) == 0
     assert journal.receipts.counts()[State.ACCEPTED] == 10_001
+    journal.close()
+
+
+def test_a_large_wal_that_a_kill_left_is_carried_over(tmp_path: Path) -> None:
+    """What is in it was acknowledged; whoever opens the journal next writes it anew and into the file."""
+    journal = Journal(tmp_path / "state")
+    for group in range(5):
+        accept(journal, *[found(number=f"{group}-{each}") for each in range(30)])
+    assert _wal(tmp_path / "state") > 256 << 10
+    shutil.copytree(tmp_path / "state", tmp_path / "killed")
+    journal.close()
+    journal = Journal(tmp_path / "killed")
+    assert _wal(tmp_path / "killed") == 0
+    assert journal.receipts.counts()[State.ACCEPTED] == 150
     journal.close()
 
 

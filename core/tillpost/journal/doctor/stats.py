@@ -7,11 +7,11 @@ from typing import Any
 
 import apsw
 
+from tillpost.journal.connection import connect
 from tillpost.journal.doctor.reading import located
 from tillpost.journal.faults import named
 from tillpost.journal.ground import protection
 from tillpost.journal.states import OPEN, State
-from tillpost.journal.store import connect
 
 _SETTINGS = ("journal_mode", "synchronous", "mmap_size", "journal_size_limit", "wal_autocheckpoint", "page_size")
 _WEEK = 7 * 86400.0
