@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tillpost.flow.line import Line
 from tillpost.flow.policy import wait
-from tillpost.journal import OPEN_FILES, FileState
+from tillpost.journal import OPEN_FILES, FileState, Later
 from tillpost.model import Delivered, MaybeSent, Misconfigured, NotSent, Refused, Throttled
 
 
@@ -40,6 +40,7 @@ def transfer(line: Line) -> int:
                     policy.wait_max.total_seconds(),
                     line.random,
                 )
-                line.journal.files.postpone(entry.file.name, now + pause, entry.attempts + 1, outcome.reason)
+                later = Later(name=standing.name, due=now + pause, attempts=entry.attempts + 1, reason=outcome.reason)
+                line.journal.files.postpone([later])
                 break
     return sent

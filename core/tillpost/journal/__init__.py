@@ -1,7 +1,7 @@
 """The durable memory, and the only SQL."""
 
 from tillpost.journal.acceptance import Accepted
-from tillpost.journal.files import OPEN_FILES, FileEntry, FileState, Standing
+from tillpost.journal.files import OPEN_FILES, FileEntry, FileState, Later, Standing
 from tillpost.journal.journal import Journal
 from tillpost.journal.moves import Move
 from tillpost.journal.receipts import Entry
@@ -18,6 +18,7 @@ __all__ = [
     "FileEntry",
     "FileState",
     "Journal",
+    "Later",
     "Move",
     "RunLock",
     "Standing",

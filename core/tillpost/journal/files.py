@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -58,6 +58,16 @@ class Standing:
     sequence: int
     state: FileState = attrs.field(converter=FileState)
     due: float
+
+
+@attrs.frozen(kw_only=True)
+class Later:
+    """A file whose step has to be tried again: when it is due, how often it was tried, and why."""
+
+    name: str
+    due: float
+    attempts: int
+    reason: str
 
 
 OPEN_FILES = (FileState.WRITTEN, FileState.UPLOADED, FileState.CONSUMED)
@@ -127,16 +137,12 @@ class Files:
 
         self._store.write(work)
 
-    def postpone(self, name: str, due: float, attempts: int, reason: str) -> None:
-        """The step has to be tried again."""
-        self._store.write(
-            lambda connection: (
-                connection.execute(
-                    "UPDATE files SET due = ?, attempts = ?, reason = ? WHERE name = ?", (due, attempts, reason, name)
-                )
-                and None
-            )
-        )
+    def postpone(self, later: Sequence[Later]) -> None:
+        """Their step has to be tried again; in one commit."""
+        rows = [(each.due, each.attempts, each.reason, each.name) for each in later]
+        if rows:
+            sql = "UPDATE files SET due = ?, attempts = ?, reason = ? WHERE name = ?"
+            self._store.write(lambda connection: connection.executemany(sql, rows) and None)
 
     def resend(self, name: str, now: float) -> None:
         """A person sends a file once more; Engage ignores what it has already."""
