@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import tillpost.flow.deliver
+import tillpost.flow.reconcile
 import tillpost.flow.worker
 from tests.scenarios.simulator.run import Failure, run, state_folder
 from tillpost.flow.line import Claims, Line
@@ -97,19 +98,13 @@ def two_hands_on_one_receipt(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Claims, "take", lambda self, seqs, most: set(list(seqs)[:most]))
 
 
-def moved_without_the_table(patch: pytest.MonkeyPatch) -> None:
-    """A file is sent again, and the receipts in it that are settled start anew."""
-    resend = Files.resend
+def proved_by_nothing(patch: pytest.MonkeyPatch) -> None:
+    """What went up with a file that was read counts as delivered, whatever the history shows."""
 
-    def anew(self: Files, name: str, now: float) -> None:
-        resend(self, name, now)
-        self._store.write(
-            lambda connection: (
-                connection.execute("UPDATE receipts SET state = 'accepted', due = 0 WHERE file = ?", (name,)) and None
-            )
-        )
+    def all_of_them(line: Line, key: str, receipts: list[Entry]) -> frozenset[str]:
+        return frozenset(entry.id for entry in receipts)
 
-    patch.setattr(Files, "resend", anew)
+    patch.setattr(tillpost.flow.reconcile, "_shown", all_of_them)
 
 
 PLANTED: Iterable[tuple[Plant, str, str]] = (
@@ -117,10 +112,10 @@ PLANTED: Iterable[tuple[Plant, str, str]] = (
     (deleted_before_the_journal_knows, "safety", "is not on the disk as it was written"),
     (a_new_id_on_retry, "safety", "Engage was given an id no till made"),
     (no_intent_in_the_journal, "safety", "sent again without asking the history"),
-    (repeated_without_asking, "safety", "sent again without asking the history"),
+    (repeated_without_asking, "liveness", "sent again without asking the history"),
     (receipts_before_their_contacts, "safety", "came before its contact"),
-    (two_hands_on_one_receipt, "safety", "sent again without asking the history"),
-    (moved_without_the_table, "safety", "which docs/states.md does not draw|and no open file has it"),
+    (two_hands_on_one_receipt, "safety", "went from delivered to resolved"),
+    (proved_by_nothing, "liveness", "counts as delivered, and Engage does not have it"),
 )
 
 
@@ -137,4 +132,4 @@ def test_a_planted_bug_is_caught_and_named(plant: Plant, mode: str, law: str, mo
                 break
     assert failure is not None, f"{MOST} seeds without a violation"
     print(f"{plant.__name__}: seed {failure.seed} of at most {MOST}, {failure.message}")
-    assert any(part in failure.message for part in law.split("|")), str(failure)
+    assert law in failure.message, str(failure)

@@ -9,7 +9,7 @@ from tillpost.flow.line import Line
 from tillpost.flow.look import look
 from tillpost.flow.rewrite import name_by_id
 from tillpost.flow.transfer import files_go
-from tillpost.journal import Entry, FileEntry, FileState, Move, State
+from tillpost.journal import Entry, FileEntry, FileState, Later, Move, Standing, State
 from tillpost.model import Gone, MaybeSent, Misconfigured, NotSent, Throttled
 
 _NO_ANSWER = (NotSent, MaybeSent, Misconfigured, Throttled)
@@ -23,35 +23,42 @@ def reconcile(line: Line) -> bool:
     """Look after every file that is up and due; True when something moved."""
     if line.fallback is None:
         return False
-    moved = False
-    for standing in line.journal.files.standing(FileState.UPLOADED, FileState.CONSUMED):
-        if standing.due > line.clock.time():
-            continue
-        entry = line.journal.files.get(standing.name)
-        if entry.state is FileState.UPLOADED:
-            moved |= files_go(line) and _look(line, entry)
-        elif not line.gate.open():
-            continue
-        elif entry.file.kind == "contacts":
-            moved |= _learn(line, entry)
-        else:
-            moved |= _prove(line, entry)
+    moved, later = False, list[Later]()
+    try:
+        for standing in line.journal.files.standing(FileState.UPLOADED, FileState.CONSUMED):
+            if standing.due > line.clock.time() or not _can(line, standing):
+                continue
+            entry = line.journal.files.get(standing.name)
+            step = _look if entry.state is FileState.UPLOADED else _learn if entry.file.kind == "contacts" else _prove
+            if (put_off := step(line, entry)) is None:
+                moved = True
+            else:
+                later.append(put_off)
+    except Exception:
+        line.journal.files.postpone(later)
+        raise
+    # In one commit: after an outage of days thousands of files wait for the importer side by side.
+    line.journal.files.postpone(later)
     return moved
 
 
-def _again(line: Line, entry: FileEntry, reason: str) -> bool:
+def _can(line: Line, standing: Standing) -> bool:
+    """Whether whom the step asks may be asked now: the file server, or the far side itself."""
+    return files_go(line) if standing.state is FileState.UPLOADED else line.gate.open()
+
+
+def _again(line: Line, entry: FileEntry, reason: str) -> Later:
     assert line.fallback is not None
     due = line.clock.time() + line.fallback.check_every.total_seconds()
-    line.journal.files.postpone(entry.file.name, due, entry.attempts + 1, reason)
-    return False
+    return Later(name=entry.file.name, due=due, attempts=entry.attempts + 1, reason=reason)
 
 
-def _look(line: Line, entry: FileEntry) -> bool:
+def _look(line: Line, entry: FileEntry) -> Later | None:
     """Engage deletes a file once it is processed (Engage contract, file import)."""
     there = line.hooks.find_transferred(entry.file)
     if there is False:
         line.journal.files.move(entry, FileState.CONSUMED, line.clock.time(), due=line.clock.time(), step="reconcile")
-        return True
+        return None
     if there is not True:
         return _again(line, entry, there.reason)
     reason = "not read by the importer yet"
@@ -68,7 +75,7 @@ def _overdue(line: Line, entry: FileEntry) -> bool:
     return line.clock.time() - asked > line.fallback.confirm_within.total_seconds()
 
 
-def _learn(line: Line, entry: FileEntry) -> bool:
+def _learn(line: Line, entry: FileEntry) -> Later | None:
     keys = line.journal.looks.uncompared(entry.file.name)
     for start in range(0, len(keys), _GROUP):
         if not look(line, keys[start : start + _GROUP], "file", entry.file.name):
@@ -78,7 +85,7 @@ def _learn(line: Line, entry: FileEntry) -> bool:
         return _again(line, entry, f"{missing} of {entry.rows} contacts do not show yet")
     line.journal.files.move(entry, FileState.CONFIRMED, line.clock.time(), step="reconcile")
     entry.file.path.unlink(missing_ok=True)
-    return True
+    return None
 
 
 def _identify(line: Line, key: str) -> bool | None:
@@ -91,7 +98,7 @@ def _identify(line: Line, key: str) -> bool | None:
     return bool(contacts.get(key).contact_id)
 
 
-def _prove(line: Line, entry: FileEntry) -> bool:
+def _prove(line: Line, entry: FileEntry) -> Later | None:
     rows = line.journal.receipts.find({"file": entry.file.name, "state": State.TRANSFERRED})
     by_contact: dict[str, list[Entry]] = defaultdict(list)
     for row in rows:
@@ -128,7 +135,7 @@ def _prove(line: Line, entry: FileEntry) -> bool:
         return _again(line, entry, f"{left} of {entry.rows} receipts do not show yet")
     line.journal.files.move(entry, FileState.CONFIRMED, line.clock.time(), step="reconcile")
     entry.file.path.unlink(missing_ok=True)
-    return True
+    return None
 
 
 def _sort_out(

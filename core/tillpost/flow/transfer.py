@@ -8,7 +8,7 @@ from __future__ import annotations
 from tillpost.flow.alert import alert
 from tillpost.flow.line import Line
 from tillpost.flow.policy import wait
-from tillpost.journal import OPEN_FILES, FileState, Standing
+from tillpost.journal import OPEN_FILES, FileState, Later, Standing
 from tillpost.model import Delivered, MaybeSent, Misconfigured, NotSent, Refused, Throttled
 
 
@@ -47,7 +47,8 @@ def transfer(line: Line) -> int:
                     policy.wait_max.total_seconds(),
                     line.random,
                 )
-                line.journal.files.postpone(entry.file.name, now + pause, entry.attempts + 1, outcome.reason)
+                later = Later(name=standing.name, due=now + pause, attempts=entry.attempts + 1, reason=outcome.reason)
+                line.journal.files.postpone([later])
                 # Until the far side was back nobody expected it to go up. Wrong settings and a file that is refused
                 # need a person at once: a host key that has changed is not trusted after three hours either.
                 hopeless = isinstance(outcome, Misconfigured | Refused)

@@ -1,7 +1,7 @@
 """The durable memory, and the only SQL."""
 
 from tillpost.journal.acceptance import Accepted
-from tillpost.journal.files import OPEN_FILES, Batch, FileEntry, FileState, Standing
+from tillpost.journal.files import OPEN_FILES, Batch, FileEntry, FileState, Later, Standing
 from tillpost.journal.journal import Journal
 from tillpost.journal.locks import RunLock
 from tillpost.journal.looks import Look
@@ -20,6 +20,7 @@ __all__ = [
     "FileEntry",
     "FileState",
     "Journal",
+    "Later",
     "Look",
     "Move",
     "RunLock",

@@ -82,6 +82,16 @@ class Standing:
     consumed_at: float | None
 
 
+@attrs.frozen(kw_only=True)
+class Later:
+    """A file whose step has to be tried again: when it is due, how often it was tried, and why."""
+
+    name: str
+    due: float
+    attempts: int
+    reason: str
+
+
 OPEN_FILES = (FileState.WRITTEN, FileState.UPLOADED, FileState.CONSUMED)
 """The states in which a file has still to be looked after."""
 
@@ -184,16 +194,12 @@ class Files:
 
         self._store.write(work)
 
-    def postpone(self, name: str, due: float, attempts: int, reason: str) -> None:
-        """The step has to be tried again."""
-        self._store.write(
-            lambda connection: (
-                connection.execute(
-                    "UPDATE files SET due = ?, attempts = ?, reason = ? WHERE name = ?", (due, attempts, reason, name)
-                )
-                and None
-            )
-        )
+    def postpone(self, later: Sequence[Later]) -> None:
+        """Their step has to be tried again; in one commit."""
+        rows = [(each.due, each.attempts, each.reason, each.name) for each in later]
+        if rows:
+            sql = "UPDATE files SET due = ?, attempts = ?, reason = ? WHERE name = ?"
+            self._store.write(lambda connection: connection.executemany(sql, rows) and None)
 
     def alert(self, name: str, reason: str, now: float) -> None:
         """The file stays where it is for too long: an event says so once, and `status` until it has gone on."""

@@ -260,6 +260,15 @@ def test_a_receipt_the_schema_does_not_take_is_refused_alone(
     assert named.get(harm, "item/quantity") in refused.reason
 
 
+def test_where_the_schema_takes_none_there_is_no_file(spool: Spool, payload: Callable[..., Payload]) -> None:
+    bad = payload("bad")
+    bad.fields["items"][0]["quantity"] = 0
+    done = spool([bad, payload("r", EXTERNAL)])
+    assert [file.keys for file in done.files] == [("r",)]
+    assert [refused.key for refused in done.refused] == ["bad"]
+    assert {path for path in spool.folder.rglob("*") if path.is_file()} == {file.path for file in done.files}
+
+
 def test_nothing_is_left_under_a_temporary_name(spool: Spool, payload: Callable[..., Payload]) -> None:
     done = spool([payload("r")], [contact("k", EMAIL)])
     assert {path for path in spool.folder.rglob("*") if path.is_file()} == {file.path for file in done.files}

@@ -35,12 +35,11 @@ class Laws:
         self._seen = 0
         self._rows: list[tuple[Any, ...]] = []
         self._files: list[tuple[Any, ...]] = []
+        machine.disk.about_to_commit = self.files_are_whole
 
     def check(self) -> None:
         """Raise Broken for the first law that does not hold."""
-        if self._machine.disk.changes != self._seen:
-            self._look()
-            self._conflicts_are_held()
+        self._look()
         rows = self._rows
         self._nothing_acknowledged_is_lost({row[0] for row in rows})
         self._no_receipt_has_a_second_id()
@@ -51,17 +50,21 @@ class Laws:
                 raise Broken(f"{receipt_id} is {state} without a reason")
             if state == State.DELIVERED and not self._there(receipt_id):
                 raise Broken(f"{receipt_id} counts as delivered, and Engage does not have it")
-        self._files_are_whole_and_hold_what_the_rows_say(rows)
+        self.files_are_whole()
+        self._files_hold_what_the_rows_say(rows)
         self._far_side_is_clean()
 
     def _look(self) -> None:
         """Read the journal as it stands now."""
+        if self._machine.disk.changes == self._seen:
+            return
         self._seen = self._machine.disk.changes
         self._rows = self._machine.store.read("SELECT id, state, reason, route, file FROM receipts")
         self._files = self._machine.store.read(
             "SELECT name, state, sha256, path, keys, kind FROM files WHERE state <> 'confirmed'"
         )
         self._every_move_is_drawn()
+        self._conflicts_are_held()
 
     def _nothing_acknowledged_is_lost(self, known: set[str]) -> None:
         if lost := self.acknowledged - known:
@@ -84,13 +87,18 @@ class Laws:
         engage = self._machine.engage
         return engage.has(receipt_id) or receipt_id in engage.forgiven
 
-    def _files_are_whole_and_hold_what_the_rows_say(self, rows: list[tuple[Any, ...]]) -> None:
-        states: dict[str, str] = {}
-        holder: dict[str, str] = {}
-        for name, state, sha256, path, keys, kind in self._files:
-            states[name] = state
+    def files_are_whole(self) -> None:
+        """What the journal says is on the disk is there: also where the next thing to happen is a power cut."""
+        self._look()
+        for name, state, sha256, path, _, _ in self._files:
             if self._digest(path) != sha256:
                 raise Broken(f"the {state} file {name} is not on the disk as it was written")
+
+    def _files_hold_what_the_rows_say(self, rows: list[tuple[Any, ...]]) -> None:
+        states: dict[str, str] = {}
+        holder: dict[str, str] = {}
+        for name, state, _, _, keys, kind in self._files:
+            states[name] = state
             if kind == "receipts":
                 for receipt_id in json.loads(keys):
                     if holder.setdefault(receipt_id, name) != name:

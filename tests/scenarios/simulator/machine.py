@@ -81,6 +81,8 @@ class Disk:
         self.folder = folder
         self.changes = 0
         """How often the journal may have changed: laws read it again only then."""
+        self.about_to_commit: Callable[[], None] = lambda: None
+        """Called where the machine could die just before what a step has done is in the journal."""
         self._faults = faults
         folder.mkdir(parents=True)
         if not _templates:
@@ -96,6 +98,7 @@ class Disk:
         write = store.write
 
         def bounded(work: Callable[[apsw.Connection], _T]) -> _T:
+            self.about_to_commit()
             self._faults.cross("before a commit")
             if not self._faults.commit():
                 raise JournalFull("simulated: no room on the disk")
