@@ -148,6 +148,13 @@ UNHARMED = {
         ("UPDATE receipts SET contact = NULL WHERE seq = 2", "receipts", {}),
         ("UPDATE receipts SET contact = 'cnone' WHERE seq = 2", "contacts", {}),
         ("DELETE FROM contacts WHERE key = (SELECT contact FROM receipts WHERE seq = 1)", "contacts", {}),
+        (
+            "UPDATE identifiers SET contact = (SELECT contact FROM receipts WHERE seq = 2)"
+            " WHERE contact = (SELECT contact FROM receipts WHERE seq = 1)",
+            "identifiers",
+            {},
+        ),
+        ("DELETE FROM identifiers", "identifiers", {}),
         ("UPDATE contacts SET attributes = '{\"fi'", "contacts", {}),
         ("UPDATE contacts SET sent = '[]', spooled = 'x', contact_id = x'00'", "contacts", {}),
         ("UPDATE files SET keys = '[\"a' WHERE kind = 'receipts'", "files", {}),

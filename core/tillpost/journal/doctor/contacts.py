@@ -35,7 +35,7 @@ def examine(connection: apsw.Connection) -> Iterator[Damage]:
         yield Damage(
             table="identifiers", row=str(key), reason="a contact has none", lost="how the contact is known",
             remedy="filled from its receipts" if told else "none of its receipts tells it: they will be held",
-            mend=_mended(key, ()), note=not told,
+            mend=_known_again(key), note=not told,
         )  # fmt: skip
     missing = connection.execute(
         "SELECT contact, count(*) FROM (SELECT contact FROM receipts WHERE contact IS NOT NULL"
@@ -48,6 +48,14 @@ def examine(connection: apsw.Connection) -> Iterator[Damage]:
             lost="its contactId, which is looked up again, and attributes that no receipt tells",
             remedy="made anew from its receipts", mend=_made_anew(key),
         )  # fmt: skip
+
+
+def _known_again(key: object) -> Mend:
+    def mend(connection: apsw.Connection, now: float) -> None:
+        _link_again(connection, key)  # where its receipts' identifiers lead to another contact, that one has them
+        _tell_again(connection, key, ())
+
+    return mend
 
 
 def _made_anew(key: object) -> Mend:
