@@ -151,6 +151,7 @@ class Engage:
     def erase(self, person: Person) -> None:
         """The person's wish to be forgotten: the contact is gone, and with it what its history showed."""
         del self.people[person.id]
+        self.forgiven.update(self.saved.history(person.id))
         self.erased.add(person.id)
         for known, owner in list(self.by_key.items()):
             if owner == person.id:

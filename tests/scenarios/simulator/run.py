@@ -57,8 +57,9 @@ class Run:
         self.day: Day = day(own)
         engage = Engage(tells_existing=own.random() < 0.3)
         engage.refusable = set(self.day.refusable)
-        engage.keeps_existing = own.random() < 0.5
-        engage.import_drops = frozenset(own.choice(((), ("firstName",), ("mobilePhone",))))
+        imports = Random(f"imports {seed}")
+        engage.keeps_existing = imports.random() < 0.5
+        engage.import_drops = frozenset(imports.choice(((), ("firstName",), ("mobilePhone",))))
         when: Literal["restored", "asap"] = "asap" if own.random() < 0.3 else "restored"
         self.machine = Machine(folder, random, engage, TransferPolicy(when=when))
         self.laws = Laws(self.machine, self.day)
@@ -114,9 +115,9 @@ class Run:
             case "restart":
                 machine.restart()
             case "retry held":
-                self._retry_held(step.number)
-            case "resolve":
-                self._resolve_conflict(step.number)
+                # A person looks at what is held: says who a contact in conflict is, else tries again.
+                if step.number % 2 or not self._resolve_conflict(step.number):
+                    self._retry_held(step.number)
             case "resend":
                 self._resend(step.number)
 

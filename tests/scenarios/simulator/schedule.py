@@ -19,13 +19,12 @@ KINDS = {
     "files away": 1,
     "files back": 1,
     "import": 2,
-    "web shop": 2,
+    "web shop": 1,
     "merge": 0.4,
     "erase": 0.2,
     "clock": 0.5,
     "restart": 1,
     "retry held": 0.5,
-    "resolve": 0.3,
     "resend": 0.3,
 }
 """Kind of step → how often it is drawn, against the others."""
