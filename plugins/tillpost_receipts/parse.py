@@ -11,8 +11,7 @@ import attrs
 
 from tillpost import DocumentError, LawBroken
 from tillpost.model import Broken, Document, Found, Parsed, RawRef
-from tillpost.model.json_values import parse_json
-from tillpost.model.receipt_json import MakeId, from_json
+from tillpost.model.receipt_json import MakeId, from_json, parse_json
 
 _UTF8_BOM = b"\xef\xbb\xbf"
 _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")

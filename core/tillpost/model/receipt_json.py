@@ -7,33 +7,26 @@ at least the digits of the currency, ISO 8601 time with its offset), so the jour
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
 import operator
-from collections.abc import Callable, Mapping
-from datetime import date
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar, cast
 
 import attrs
 
 from tillpost.errors import LawBroken
 from tillpost.model.customer import Customer, Identifier
-from tillpost.model.json_values import (
-    many,
-    nullable,
-    parse_json,
-    read_day,
-    read_decimal,
-    read_moment,
-    read_pairs,
-    read_text,
-    reads,
-    within,
-)
-from tillpost.model.money import minor_digits
+from tillpost.model.money import minor_digits, parse_decimal
 from tillpost.model.receipt import Discount, Line, LineKind, Promotion, RawRef, Receipt, Tax, Tender
 
+T = TypeVar("T")
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _KINDS = {kind.value: kind for kind in LineKind}
 
 
@@ -150,40 +143,205 @@ def content_digest(receipt: Receipt) -> str:
 # --- reading -------------------------------------------------------------------------------------------------------
 
 
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise LawBroken("a key stands once in an object", "", f"{twice[:40]!r} twice")
+    return found
+
+
+def _constant(name: str) -> Any:
+    raise LawBroken("a number is finite", "", name)
+
+
+_decoder = json.JSONDecoder(
+    object_pairs_hook=_once, parse_constant=_constant, parse_float=lambda digits: parse_decimal(digits, "")
+)
+
+
+def parse_json(text: str | bytes, *, place: str) -> Any:
+    """JSON values, strictly: `json` alone takes duplicate keys and NaN, and its depth error is no ValueError.
+
+    Numbers with a point come as Decimal. Raises LawBroken with the place.
+    """
+    try:
+        return _decoder.decode(text.decode() if isinstance(text, bytes) else text)
+    except LawBroken as error:
+        raise _in(place, error) from None
+    except UnicodeDecodeError as error:
+        raise LawBroken("JSON is UTF-8", place, f"byte {error.start + 1} is not") from None
+    except json.JSONDecodeError as error:
+        raise LawBroken("must be JSON", place, f"{error.msg} at character {error.pos + 1}") from None
+    except ValueError:  # an integer of more digits than Python reads
+        raise LawBroken("a number is below 1e15", place, "too many digits") from None
+    except RecursionError:
+        raise LawBroken("JSON of a receipt is shallow", place, "nested too deep") from None
+
+
+# A reader raises LawBroken without saying where it is: the path is put together on the way out, by those it passes,
+# because nearly every value is right and its path would be made for nothing.
+
+
+def _in(place: str, error: LawBroken) -> LawBroken:
+    """The same, further in than `place`: a path goes on with a dot or a bracket, a law of the model with a comma."""
+    inner = error.place
+    if inner and not inner.startswith((".", "[", " (")):
+        inner = f", {inner}"
+    return LawBroken(error.law, f"{place}{inner}", error.by)
+
+
+def _object(value: Any, allowed: frozenset[str], needed: frozenset[str], order: Sequence[str]) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise LawBroken("must be an object", "", _kind(value))
+    if value.keys() == allowed:
+        return value
+    for name in value:
+        if name not in allowed:
+            near = difflib.get_close_matches(str(name), order, 1)
+            hint = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(order)}"
+            raise LawBroken("only known keys", "", f"unknown {str(name)[:40]!a}{hint}")
+    for name in order:
+        if name in needed and name not in value:
+            raise LawBroken(f"needs the key {name!r}", "", "missing")
+    return value
+
+
+def _kind(value: Any) -> str:
+    names = {dict: "an object", list: "a list", str: "text", bool: "true or false", type(None): "null"}
+    return f"is {names.get(type(value), 'a number')}"
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise LawBroken("must be text", "", _kind(value))
+    if not value.isascii() and _SURROGATE.search(value):
+        raise LawBroken("text has no lone surrogates", "", "has one")
+    return value
+
+
+def _decimal(value: Any) -> Decimal:
+    if isinstance(value, str):
+        return parse_decimal(_text(value), "")
+    if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
+        raise LawBroken("must be a decimal, best as text", "", _kind(value))
+    return parse_decimal(str(value), "")
+
+
+def _pairs(value: Any) -> dict[str, str]:
+    if not isinstance(value, dict):
+        raise LawBroken("must be an object", "", _kind(value))
+    for name, item in value.items():
+        try:
+            _text(name)
+        except LawBroken as error:
+            raise _in(" (a key)", error) from None
+        try:
+            _text(item)
+        except LawBroken as error:
+            raise _in(f".{name}", error) from None
+    return value
+
+
+def _moment(value: Any) -> datetime:
+    try:
+        moment = datetime.fromisoformat(_text(value))
+    except ValueError:
+        raise LawBroken("must be an ISO 8601 time such as 2026-01-31T12:00:00+01:00", "", "cannot be read") from None
+    if moment.tzinfo is None:
+        raise LawBroken("the time carries its offset", "", "naive time")
+    return moment
+
+
+def _day(value: Any) -> date:
+    try:
+        return date.fromisoformat(_text(value))
+    except ValueError:
+        raise LawBroken("must be a date such as 2026-01-31", "", "cannot be read") from None
+
+
 def _line_kind(value: Any) -> LineKind:
-    kind = _KINDS.get(read_text(value))
+    kind = _KINDS.get(_text(value))
     if kind is None:
         raise LawBroken(f"must be one of {', '.join(LineKind)}", "", "another word")
     return kind
 
 
-_read_raw = reads(RawRef)
-_read_receipt = reads(
+Reader = Callable[[Any], Any]
+
+
+def _reads(made: type[T], **readers: Reader) -> Callable[[Any], T]:
+    """A reader for an attrs class whose keys are its fields."""
+    fields: Sequence[attrs.Attribute[Any]] = attrs.fields(cast(Any, made))
+    order = [field.name for field in fields]
+    allowed = frozenset(order)
+    needed = frozenset(field.name for field in fields if field.default is attrs.NOTHING)
+    make = cast(Callable[..., T], made)
+
+    def read(value: Any) -> T:
+        given = _object(value, allowed, needed, order)
+        values = dict(given)
+        name = ""
+        try:
+            for name, item in given.items():
+                if name in readers:
+                    values[name] = readers[name](item)
+                elif type(item) is not str or not item.isascii():
+                    _text(item)
+        except LawBroken as error:
+            raise _in(f".{name}", error) from None
+        return make(**values)
+
+    return read
+
+
+def _nullable(one: Callable[[Any], T]) -> Callable[[Any], T | None]:
+    return lambda value: None if value is None else one(value)
+
+
+def _many(one: Callable[[Any], T]) -> Callable[[Any], tuple[T, ...]]:
+    def read(value: Any) -> tuple[T, ...]:
+        if not isinstance(value, list):
+            raise LawBroken("must be a list", "", _kind(value))
+        made: list[T] = []
+        try:
+            for item in value:
+                made.append(one(item))  # noqa: PERF401 - how many were made says which one is wrong
+        except LawBroken as error:
+            raise _in(f"[{len(made)}]", error) from None
+        return tuple(made)
+
+    return read
+
+
+_read_raw = _reads(RawRef)
+_read_receipt = _reads(
     Receipt,
-    created=read_moment,
-    business_date=read_day,
-    total=read_decimal,
-    lines=many(
-        reads(
+    created=_moment,
+    business_date=_day,
+    total=_decimal,
+    lines=_many(
+        _reads(
             Line,
             kind=_line_kind,
-            quantity=read_decimal,
-            paid=read_decimal,
-            tax_amount=read_decimal,
-            tax_percent=read_decimal,
-            discounts=many(reads(Discount, value=read_decimal)),
-            extra=read_pairs,
+            quantity=_decimal,
+            paid=_decimal,
+            tax_amount=_decimal,
+            tax_percent=_decimal,
+            discounts=_many(_reads(Discount, value=_decimal)),
+            extra=_pairs,
         )
     ),
-    tenders=many(reads(Tender, amount=read_decimal, extra=read_pairs)),
-    taxes=many(
-        reads(Tax, percent=read_decimal, amount=read_decimal, including_tax=read_decimal, excluding_tax=read_decimal),
+    tenders=_many(_reads(Tender, amount=_decimal, extra=_pairs)),
+    taxes=_many(
+        _reads(Tax, percent=_decimal, amount=_decimal, including_tax=_decimal, excluding_tax=_decimal),
     ),
-    customer=nullable(reads(Customer, identifiers=many(reads(Identifier)), attributes=read_pairs)),
-    vouchers=many(read_text),
-    promotions=many(reads(Promotion)),
-    flags=many(read_text),
-    extra=read_pairs,
+    customer=_nullable(_reads(Customer, identifiers=_many(_reads(Identifier)), attributes=_pairs)),
+    vouchers=_many(_text),
+    promotions=_many(_reads(Promotion)),
+    flags=_many(_text),
+    extra=_pairs,
     raw=lambda value: value if isinstance(value, RawRef) else _read_raw(value),
 )
 
@@ -202,17 +360,17 @@ def from_json(obj: Any, *, place: str, make_id: MakeId | None = None, raw: RawRe
                 obj = obj | {"id": _made_id(obj, make_id)}
         return _read_receipt(obj)
     except LawBroken as error:
-        raise within(place, error) from None
+        raise _in(place, error) from None
 
 
 def _made_id(obj: dict[str, Any], make_id: MakeId) -> str:
     name = ""
     try:
-        parts = {name: read_text(obj.get(name, "")) for name in ("store", "till", "number")}
+        parts = {name: _text(obj.get(name, "")) for name in ("store", "till", "number")}
         name = "business_date"
-        day = read_day(obj.get(name))
+        day = _day(obj.get(name))
     except LawBroken as error:
-        raise within(f".{name}", error) from None
+        raise _in(f".{name}", error) from None
     return make_id(business_date=day, **parts)
 
 

@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 
 from tillpost import LawBroken
 from tillpost.model import Customer, Identifier, RawRef, Receipt, receipt_id
-from tillpost.model.json_values import parse_json
-from tillpost.model.receipt_json import content_digest, difference, dumps, from_json, loads, to_json
+from tillpost.model.receipt_json import content_digest, difference, dumps, from_json, loads, parse_json, to_json
 
 SCHEMA = json.loads(files("tillpost.model").joinpath("receipt.schema.json").read_text("utf-8"))
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
