@@ -40,6 +40,27 @@ class SystemClock:
         return stop.wait(max(0.0, seconds))
 
 
+LEAST_JUMP = 2.0
+"""Seconds below which it is no jump: a clock that is kept in step is moved by less, and no wait is that exact."""
+
+
+class Jumps:
+    """How far the wall clock was set since what is stored last followed it."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._ahead = clock.time() - clock.monotonic()
+
+    def seen(self) -> float:
+        """Seconds, negative for a clock set back; 0 when it was not set."""
+        jumped = self._clock.time() - self._clock.monotonic() - self._ahead
+        return jumped if abs(jumped) >= LEAST_JUMP else 0.0
+
+    def followed(self, jumped: float) -> None:
+        """What is stored has moved by so much."""
+        self._ahead += jumped
+
+
 def iso(seconds: float) -> str:
     """A moment for people and JSON: local time with its offset, to the millisecond."""
     return datetime.fromtimestamp(seconds, UTC).astimezone().isoformat(timespec="milliseconds")

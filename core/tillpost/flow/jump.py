@@ -8,33 +8,11 @@ jump back of an hour, and after a jump forward a receipt would be held because i
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
 
-from tillpost.clock import Clock
-
-if TYPE_CHECKING:
-    from tillpost.flow.line import Line
+from tillpost.clock import LEAST_JUMP
+from tillpost.flow.line import Line
 
 _log = logging.getLogger("tillpost.flow")
-_LEAST = 2.0
-"""Seconds below which it is no jump: a clock that is kept in step is moved by less, and no wait is that exact."""
-
-
-class Jumps:
-    """How far the wall clock was set since what is stored last followed it."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._ahead = clock.time() - clock.monotonic()
-
-    def seen(self) -> float:
-        """Seconds, negative for a clock set back; 0 when it was not set."""
-        jumped = self._clock.time() - self._clock.monotonic() - self._ahead
-        return jumped if abs(jumped) >= _LEAST else 0.0
-
-    def followed(self, jumped: float) -> None:
-        """What is stored has moved by so much."""
-        self._ahead += jumped
 
 
 def follow(line: Line) -> None:
@@ -51,7 +29,7 @@ def follow_since_last_run(line: Line) -> None:
     A clock set forward meanwhile cannot be told from time that has passed.
     """
     jumped = line.clock.time() - line.journal.latest()
-    if jumped <= -_LEAST:
+    if jumped <= -LEAST_JUMP:
         _move(line, jumped)
 
 

@@ -8,9 +8,8 @@ from random import Random
 
 import attrs
 
-from tillpost.clock import Clock
+from tillpost.clock import Clock, Jumps
 from tillpost.flow.hooked import Hooked
-from tillpost.flow.jump import Jumps
 from tillpost.flow.limits import FallbackPolicy, RetryPolicy, SourcePolicy, TransferPolicy
 from tillpost.flow.outage import Gate
 from tillpost.journal import Journal
