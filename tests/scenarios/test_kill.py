@@ -6,6 +6,7 @@ import json
 import random
 import time
 from collections import Counter
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
@@ -20,7 +21,9 @@ DOCUMENTS = 40
 
 
 @pytest.mark.timeout(290)
-def test_twenty_kills_during_two_thousand_baskets_lose_and_double_nothing(tmp_path: Path) -> None:
+def test_twenty_kills_during_two_thousand_baskets_lose_and_double_nothing(
+    tmp_path: Path, measured: Callable[[str], None]
+) -> None:
     """Seven kills on line, seven while the API is away and files are written, six while they go up."""
     given = list(completejourney.receipts(export("completejourney", "receipts-small.jsonl.gz")))
     lines = [line.encode() + b"\n" for line in given]
@@ -60,7 +63,7 @@ def test_twenty_kills_during_two_thousand_baskets_lose_and_double_nothing(tmp_pa
     assert stand["delivered"]["api"] > 0
     total = sum((Decimal(row["total"]) for row in receipts), Decimal(0))
     assert total == sum((Decimal(row["totalGrossPrice"]) for row in there), Decimal(0))
-    print(
+    measured(
         f"killed {KILLS} times: lost 0, duplicated 0, by api {stand['delivered']['api']}, by file "
         f"{stand['delivered']['file']}, repeats that Engage ignored {stats['ignored_duplicates']}"
     )

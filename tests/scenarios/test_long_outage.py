@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -206,7 +206,9 @@ def a_run(folder: Path) -> Iterator[Run]:
 
 
 @pytest.mark.timeout(1800)
-def test_an_outage_of_72_hours_with_200_000_receipts_and_5_000_new_contacts(tmp_path: Path) -> None:
+def test_an_outage_of_72_hours_with_200_000_receipts_and_5_000_new_contacts(
+    tmp_path: Path, measured: Callable[[str], None]
+) -> None:
     """All delivered, exactly once; files within limits; contacts before receipts; memory flat; the rate kept."""
     with a_run(tmp_path) as running:
         clock, journal, tills = running.machine.clock, running.machine.line.journal, Tills(Random(2))
@@ -259,7 +261,7 @@ def test_an_outage_of_72_hours_with_200_000_receipts_and_5_000_new_contacts(tmp_
         quarter = len(running.resident) // 4
         grown = max(running.resident[-quarter:]) - max(running.resident[:quarter])
         files = sum(journal.files.counts().values())
-        print(
+        measured(
             f"{DURING} receipts and {NEW} new contacts in {files} files, all delivered"
             f" {(clock.monotonic() - began) / 3600 - HOURS:.1f} h after Engage came back; {running.client.requests}"
             f" requests, at most {running.client.most_a_second} in a second; grown by {grown >> 20} MB"

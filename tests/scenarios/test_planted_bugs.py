@@ -120,7 +120,9 @@ PLANTED: Iterable[tuple[Plant, str, str]] = (
 
 
 @pytest.mark.parametrize(("plant", "mode", "law"), PLANTED, ids=[plant.__name__ for plant, _, _ in PLANTED])
-def test_a_planted_bug_is_caught_and_named(plant: Plant, mode: str, law: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_planted_bug_is_caught_and_named(
+    plant: Plant, mode: str, law: str, monkeypatch: pytest.MonkeyPatch, measured: Callable[[str], None]
+) -> None:
     forget = plant(monkeypatch)
     failure: Failure | None = None
     with state_folder() as folder:
@@ -131,5 +133,5 @@ def test_a_planted_bug_is_caught_and_named(plant: Plant, mode: str, law: str, mo
             if failure is not None:
                 break
     assert failure is not None, f"{MOST} seeds without a violation"
-    print(f"{plant.__name__}: seed {failure.seed} of at most {MOST}, {failure.message}")
+    measured(f"{plant.__name__}: seed {failure.seed} of at most {MOST}, {failure.message}")
     assert law in failure.message, str(failure)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
@@ -22,7 +23,7 @@ def seeds() -> int:
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("mode", ["safety", "liveness"])
-def test_no_schedule_breaks_a_law(mode: str) -> None:
+def test_no_schedule_breaks_a_law(mode: str, measured: Callable[[str], None]) -> None:
     """safety: any faults, nothing lost and no second id. liveness: the faults end and everything settles."""
     bounds = [seeds() * number // _WORKERS for number in range(_WORKERS + 1)]
     ranges = [(first, last - first) for first, last in pairwise(bounds)]
@@ -41,4 +42,4 @@ def test_no_schedule_breaks_a_law(mode: str) -> None:
             worker.kill()
     assert [worker.returncode for worker in workers] == [0] * _WORKERS, "\n".join(told)
     assert all(f"{count} seeds, 0 failures" in text for (_, count), text in zip(ranges, told, strict=True))
-    print(f"{mode}: {seeds()} seeds, 0 violations; {'; '.join(text.strip() for text in told)}")
+    measured(f"{mode}: {seeds()} seeds, 0 violations; {'; '.join(text.strip() for text in told)}")

@@ -7,7 +7,7 @@ import shutil
 import threading
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
@@ -95,7 +95,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
 
 @pytest.mark.parametrize("step", ["accept", "deliver", "spool", "transfer", "reconcile"])
 def test_a_kill_at_every_point_of_a_step_loses_and_doubles_nothing(
-    shop: Shop, tmp_path: Path, step: str, capsys: pytest.CaptureFixture[str]
+    shop: Shop, tmp_path: Path, step: str, measured: Callable[[str], None]
 ) -> None:
     """strace kills; then 0 acknowledged receipts are lost, 0 have two ids, each is in the sandbox exactly once."""
     with Steps(shop.environment) as steps:
@@ -119,8 +119,7 @@ def test_a_kill_at_every_point_of_a_step_loses_and_doubles_nothing(
         for done in [pool.submit(sweep) for _ in range(AT_ONCE)]:
             done.result()
     total[step] = points.hit.total()
-    with capsys.disabled():
-        print(f"\n{step}: killed at {total[step]} points ({dict(points.hit)}); of all steps so far {total.total()}")
+    measured(f"{step}: killed at {total[step]} points ({dict(points.hit)}); of all steps so far {total.total()}")
     arrived(shop, step, [folder.name for folder in tmp_path.iterdir()])
     assert set(points.hit) == set(calls)
     assert total[step] >= 50

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
@@ -32,7 +33,9 @@ def day() -> dict[str, bytes]:
         *(pytest.param(kind, True, id=f"{kind}-read-and-deleted") for kind in ("sftp-key", "ftps-1.3", "ftp")),
     ],
 )
-def test_no_part_of_a_file_is_ever_seen_under_its_final_name(tmp_path: Path, kind: str, consume: bool) -> None:
+def test_no_part_of_a_file_is_ever_seen_under_its_final_name(
+    tmp_path: Path, kind: str, consume: bool, measured: Callable[[str], None]
+) -> None:
     """vsftpd with require_ssl_reuse=YES on TLS 1.2 and 1.3, sshd with password and with key: 100 files each, 0 partial
     files ever visible under a final name. The server deletes consumed files at any moment, also between upload and
     check: every file counts as up once, and as gone."""
@@ -51,7 +54,7 @@ def test_no_part_of_a_file_is_ever_seen_under_its_final_name(tmp_path: Path, kin
         assert server.files() == ({} if consume else {f"transactionImport/{name}": whole[name] for name in whole})
         gone = spooled(tmp_path / "spool", b"", "20260301000000_0_transactions.xml")
         assert transfer.find_transferred(gone) is not consume
-    print(f"{kind}: {FILES} files, {watch.looks} looks, {len(watch.partial)} partial")
+    measured(f"{kind}: {FILES} files, {watch.looks} looks, {len(watch.partial)} partial")
 
 
 def test_a_writer_without_a_temporary_name_would_be_seen(tmp_path: Path) -> None:
