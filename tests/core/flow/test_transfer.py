@@ -113,7 +113,7 @@ def test_with_the_api_back_contacts_are_asked_for_as_always(machine: Machine) ->
     machine.faults.api = "ok"
     for _ in range(ANSWERS):
         machine.line.gate.saw(machine.line.hooks.probe())
-    machine.clock.advance(10 * CHECK)
+    machine.clock.advance(2 * CHECK)
     assert look(machine) == {"contacts": FileState.CONSUMED, "receipts": FileState.WRITTEN}
 
 
@@ -138,3 +138,24 @@ def test_the_time_to_confirm_begins_when_somebody_can_be_asked(machine: Machine)
         states.append(receipt.state)
     assert State.HELD not in states[:10]
     assert states[-1] is State.HELD
+
+
+def test_a_contact_the_import_leaves_out_keeps_back_no_receipt_of_another(tmp_path: Path) -> None:
+    """An e-mail that is none makes no contact. What is left of its file is there; the others go on after
+    `confirm_after`, not after `confirm_within`, and its own receipt is held in the end, with the reason."""
+    machine = Machine(tmp_path / "state", Random(1), Engage())
+    take(machine, sale(1, {"externalId": "4711"}), sale(2, {"email": "no-address"}))
+    outage(machine)
+    machine.faults.api = "ok"
+    began = machine.clock.monotonic()
+    receipts = machine.line.journal.receipts
+    while receipts.counts()["delivered"] == 0:
+        machine.clock.advance(CHECK)
+        machine.imports.advance(machine.clock.monotonic())
+        attend(machine.line)
+        assert machine.clock.monotonic() - began < CONFIRM / 2, "kept back by a neighbour"
+    back(machine)
+    (held,) = receipts.find({"state": State.HELD})
+    assert (held.number, receipts.counts()["delivered"]) == ("2", 1)
+    assert "does not show it" in held.reason
+    machine.stop()
