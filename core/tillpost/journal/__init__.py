@@ -1,7 +1,8 @@
 """The durable memory, and the only SQL."""
 
 from tillpost.journal.acceptance import Accepted
-from tillpost.journal.files import OPEN_FILES, Batch, FileEntry, FileState, Later, Standing
+from tillpost.journal.batches import Batch
+from tillpost.journal.files import OPEN_FILES, FileEntry, FileState, Later, Standing
 from tillpost.journal.journal import Journal
 from tillpost.journal.locks import RunLock
 from tillpost.journal.looks import Look
