@@ -127,7 +127,12 @@ def test_a_plugin_that_cannot_be_imported_stops_its_own_pipeline_alone(shop: Sho
     refused = shop.tillpost("run", "--pipeline", "other")
     assert (refused.returncode, "cannot be imported" in refused.stderr) == (78, True)
     assert shop.tillpost("run", "--pipeline", "shop", "--until-idle").returncode == 0
-    for words in (["status"], ["receipts", "-p", "shop"], ["held", "list", "-p", "other"], ["spool", "-p", "shop"]):
+    for words in (
+        ["status"],
+        ["receipts", "-p", "shop"],
+        ["held", "list", "-p", "other"],
+        ["spool", "list", "-p", "shop"],
+    ):
         assert shop.tillpost(*words).returncode == 0, words
     plugins = shop.tillpost("plugins")
     assert (plugins.returncode, "faulty" in plugins.stdout) == (1, True)

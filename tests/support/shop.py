@@ -39,6 +39,7 @@ class Shop:
 
     def __init__(self, folder: Path, adapter: str = 'use = "receipts"', rate: int = 190, own: str = "") -> None:
         self.folder = folder
+        self._started: list[subprocess.Popen[bytes]] = []
         self.inbox = folder / "inbox"
         self.inbox.mkdir(parents=True)
         self._sandbox = subprocess.Popen(
@@ -57,6 +58,9 @@ class Shop:
         return self
 
     def __exit__(self, *_: object) -> None:
+        for process in self._started:  # what a test that failed has left
+            process.kill()
+            process.wait()
         self._sandbox.send_signal(signal.SIGTERM)
         self._sandbox.wait(20)
         assert self._sandbox.stdout is not None
@@ -75,7 +79,9 @@ class Shop:
     def start(self) -> subprocess.Popen[bytes]:
         """`tillpost run` in the background; its output goes to a file of the shop."""
         with (self.folder / "run.log").open("ab") as log:
-            return subprocess.Popen(self.command("run"), env=self.environment, stdout=log, stderr=log)
+            process = subprocess.Popen(self.command("run"), env=self.environment, stdout=log, stderr=log)
+        self._started.append(process)
+        return process
 
     def answers(self, *words: str) -> list[dict[str, Any]]:
         """The JSON lines a command prints."""

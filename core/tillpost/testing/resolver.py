@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tillpost.flow.hooked import Hooked
-from tillpost.model import Contact, Gone, Identified, Identifier, Refused
+from tillpost.model import Conflict, Contact, Gone, Identified, Identifier, Refused
 from tillpost.testing.far import Far, FarSuite
 from tillpost.testing.suite import Suite, broken, keep
 
@@ -61,12 +61,12 @@ class ResolverSuite(FarSuite):
             self._is("duplicate", answer, there, far)
 
     def test_several(self, tmp_path: Path) -> None:
-        """Several contacts for one key are Refused: a person decides. The reason names the kinds of all keys."""
+        """Several contacts for one key are a Conflict: a person decides. The reason names the kinds of all keys."""
         with self.far_side("several", tmp_path) as far:
             _add(far, email=EMAIL)
             answer = self.at(far, tmp_path).resolve_contact(contact(email=EMAIL, externalId=NUMBER))
-        if not isinstance(answer, Refused):
-            broken("several", f"the answer is {_kind(answer)}, not Refused")
+        if not isinstance(answer, Conflict):
+            broken("several", f"the answer is {_kind(answer)}, not Conflict")
         missing = [kind for kind in ("email", "externalId") if kind not in answer.reason]
         keep(
             "several",

@@ -129,7 +129,7 @@ class MakerSuite(ResolverSuite):
         ("found", "another contact"),
         ("unknown", "1 contacts"),
         ("created_once", "2 contacts"),
-        ("several", "not Refused"),
+        ("several", "not Conflict"),
         ("nothing_empty", "overwritten"),
         ("unreachable", "Identified"),
     ],
