@@ -13,6 +13,7 @@ from tillpost_xml.element import attribute, local, text
 _HOLDERS = ("LoyaltyMembership", "LoyaltyAccount", "Loyalty", "Customer")
 _MAIL = ("eMail", "EMail", "EmailAddress", "EMailAddress")
 _NAMES = {"First": "firstName", "Last": "lastName", "FirstName": "firstName", "LastName": "lastName"}
+_NAMES |= {"GivenName": "firstName", "FamilyName": "lastName"}
 
 
 def _holders(retail: _Element) -> Iterator[_Element]:
@@ -44,7 +45,8 @@ def read_customer(retail: _Element, settings: Settings) -> Customer | None:
                 mail = Identifier("email", value)
                 if mail not in identifiers:
                     identifiers.append(mail)
-            label = _NAMES.get(attribute(element, "Location") if name == "Name" else name)
+            part = attribute(element, "Location") or attribute(element, "TypeCode")
+            label = _NAMES.get(part if name == "Name" else name)
             if label and value:
                 attributes.setdefault(label, value)
     return Customer(identifiers=tuple(identifiers), attributes=attributes) if identifiers else None
