@@ -53,7 +53,7 @@ COMPLETED = ("completed", "complete", "pickup")
 """With these values it is sold."""
 
 NO_ARTICLES = {"Deposit": 1, "DepositRefund": -1, "FeeRefund": -1}
-"""ItemType of what is no article → the sign of what it adds: a bottle's deposit taken, handed back; a fee handed back."""
+"""ItemType of what is no article → the sign of what it adds: a bottle's deposit, one handed back, a fee handed back."""
 OTHERS = {
     "Deposit": ("Deposit", "Amount"),
     "PaymentOnAccount": ("Payment on account", "Amount"),
