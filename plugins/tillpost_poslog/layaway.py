@@ -11,6 +11,7 @@ from tillpost_poslog.dialects import COMPLETED, NO_ARTICLES, ON_ACCOUNT, OTHERS,
 from tillpost_xml.element import attribute, children, decimal, flag, local
 
 ZERO = Decimal(0)
+_ASIDE = tuple(f"{{*}}{name}" for name in (*PUT_ASIDE, *ON_ACCOUNT))
 _GOODS = frozenset((*SALES, *RETURNS, *PUT_ASIDE, *OTHERS, "Rounding"))
 
 
@@ -18,6 +19,11 @@ def sold(item: _Element) -> bool:
     """Whether a line item of PUT_ASIDE is handed over now."""
     name, default = PUT_ASIDE[local(item)]
     return (attribute(item, name).lower() or default) in COMPLETED
+
+
+def _plain(retail: _Element) -> bool:
+    """Nothing put aside, no deposit: nearly every transaction, told at once."""
+    return next(retail.iter(*_ASIDE), None) is None
 
 
 def _items(retail: _Element) -> Iterator[_Element]:
@@ -28,6 +34,8 @@ def _items(retail: _Element) -> Iterator[_Element]:
 
 def reserved_reason(retail: _Element) -> str:
     """Why a transaction is no sale in which articles are only put aside or paid off; "" when it may be one."""
+    if _plain(retail):
+        return ""
     found = [local(item) for item in _items(retail) if local(item) not in PUT_ASIDE or not sold(item)]
     if len(found) < sum(1 for _ in _items(retail)) or any(name not in (*PUT_ASIDE, *ON_ACCOUNT) for name in found):
         return ""
@@ -43,6 +51,8 @@ def paid_before(retail: _Element) -> tuple[Decimal, ...]:
 
     The deposit that stands with them, or what is no longer part of AmountRemaining.
     """
+    if _plain(retail):
+        return ()
     completed = [item for item in _items(retail) if local(item) in PUT_ASIDE and sold(item)]
     deposits = sum((abs(decimal(item, "Deposit") or ZERO) for item in completed), ZERO)
     deposits += sum(
@@ -60,21 +70,21 @@ def deposits(entry: _Element, *, completing: bool) -> Iterator[tuple[str, str, D
 
     Where something is completed, its deposit is not money of today.
     """
-    for name, (label, where) in OTHERS.items():
-        for other in children(entry, name):
-            value = decimal(other, where)
-            if value and not (completing and name == "Deposit"):
-                yield name, label, value
-    for name in PUT_ASIDE:
-        for item in children(entry, name):
-            value = None if sold(item) else decimal(item, "Deposit")
-            if value:
-                yield "Deposit", OTHERS["Deposit"][0], value
+    for item in children(entry, *OTHERS, *PUT_ASIDE):
+        name = local(item)
+        aside = name in PUT_ASIDE
+        if (aside and sold(item)) or (completing and name == "Deposit"):
+            continue
+        sku = "Deposit" if aside else name
+        label, where = OTHERS[sku]
+        value = decimal(item, "Deposit" if aside else where)
+        if value:
+            yield sku, label, value
 
 
 def completing(retail: _Element) -> bool:
     """Whether something put aside earlier is handed over."""
-    return any(local(item) in PUT_ASIDE and sold(item) for item in _items(retail))
+    return not _plain(retail) and any(local(item) in PUT_ASIDE and sold(item) for item in _items(retail))
 
 
 def deposit_sign(kind: str) -> int:

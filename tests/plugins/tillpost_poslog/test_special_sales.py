@@ -118,3 +118,12 @@ def test_a_post_void_on_either_side_of_its_sale_is_told_from_one_of_another_day(
     }
     assert "not in this document" in reason_of(elsewhere)
     assert receipt_of(stands).total == D(5)
+
+
+def test_a_long_basket_with_a_vendors_own_data(sample: Sample) -> None:
+    [record] = sample("basket")
+    receipt = receipt_of(record)
+    assert len(receipt.lines) == 12
+    assert receipt.lines[0].article_name == "Milk"
+    assert sum(line.paid for line in receipt.lines) == receipt.total == D("595.60")
+    assert sum(line.tax_amount for line in receipt.lines) == D("63.81")
