@@ -8,7 +8,7 @@ from decimal import Decimal
 from lxml.etree import _Element
 
 from tillpost_poslog.dialects import COMPLETED, NO_ARTICLES, ON_ACCOUNT, OTHERS, PUT_ASIDE, RETURNS, SALES
-from tillpost_xml.element import attribute, children, decimal, flag, local
+from tillpost_xml.element import attribute, child, children, decimal, flag, local
 
 ZERO = Decimal(0)
 _ASIDE = tuple(f"{{*}}{name}" for name in (*PUT_ASIDE, *ON_ACCOUNT))
@@ -46,34 +46,46 @@ def reserved_reason(retail: _Element) -> str:
     return "payment on account" if found else ""
 
 
+def _on_it(item: _Element) -> bool:
+    """Whether money paid on account, or a deposit, is for an article that is completed beside it."""
+    return local(item) in ON_ACCOUNT and attribute(item, "AccountCode") in ("", "Layaway", "Order")
+
+
 def paid_before(retail: _Element) -> tuple[Decimal, ...]:
     """What may have been paid on completed articles in earlier transactions, as far as this one says.
 
-    The deposit that stands with them, or what is no longer part of AmountRemaining.
+    The deposit that stands with them, what is no longer part of AmountRemaining, or what is not paid on account today.
     """
     if _plain(retail):
         return ()
     completed = [item for item in _items(retail) if local(item) in PUT_ASIDE and sold(item)]
-    deposits = sum((abs(decimal(item, "Deposit") or ZERO) for item in completed), ZERO)
-    deposits += sum(
-        (abs(decimal(item, "Amount") or ZERO) for item in _items(retail) if completed and local(item) == "Deposit"),
-        ZERO,
-    )
-    left = [decimal(item, "AmountRemaining") for item in completed]
-    whole = sum((decimal(item, "ExtendedAmount") or ZERO for item in completed), ZERO)
-    by_rest = whole - sum((each for each in left if each is not None), ZERO) if None not in left else ZERO
-    return tuple(dict.fromkeys(value for value in (deposits, by_rest) if value > 0))
+    if not completed:
+        return ()
+    whole = _sum(completed, "ExtendedAmount")
+    beside = [item for item in _items(retail) if _on_it(item)]
+    deposits = _sum(completed, "Deposit") + _sum([item for item in beside if local(item) == "Deposit"], "Amount")
+    today = [item for item in beside if local(item) == "PaymentOnAccount"]
+    told = [deposits]
+    if all(child(item, "AmountRemaining") is not None for item in completed):
+        told.append(whole - _sum(completed, "AmountRemaining"))
+    if today:
+        told.append(whole - _sum(today, "Amount"))
+    return tuple(dict.fromkeys(value for value in told if value > 0))
+
+
+def _sum(items: list[_Element], name: str) -> Decimal:
+    return sum((abs(decimal(item, name) or ZERO) for item in items), ZERO)
 
 
 def deposits(entry: _Element, *, completing: bool) -> Iterator[tuple[str, str, Decimal]]:
     """Money of a line item that comes in for no article: sku, name and amount.
 
-    Where something is completed, its deposit is not money of today.
+    Where something is completed, what is paid on it is the price of the article.
     """
     for item in children(entry, *OTHERS, *PUT_ASIDE):
         name = local(item)
         aside = name in PUT_ASIDE
-        if (aside and sold(item)) or (completing and name == "Deposit"):
+        if (aside and sold(item)) or (completing and _on_it(item)):
             continue
         sku = "Deposit" if aside else name
         label, where = OTHERS[sku]

@@ -22,7 +22,7 @@ def reason_of(record: Parsed) -> str:
 
 
 def test_a_layaway_is_a_sale_when_it_is_completed(sample: Sample) -> None:
-    put_aside, instalment, coat, ring, given_up, order, beside, untold = sample("layaway")
+    put_aside, instalment, coat, ring, given_up, order, beside, untold, desk = sample("layaway")
     assert reason_of(put_aside).startswith("layaway")
     assert reason_of(instalment).startswith("layaway")
     assert reason_of(given_up).startswith("layaway")
@@ -40,6 +40,7 @@ def test_a_layaway_is_a_sale_when_it_is_completed(sample: Sample) -> None:
     # Nothing says that 20.00 were paid before: it may as well be an error of the till.
     assert isinstance(untold, Broken)
     assert "20" in untold.reason
+    assert [(each.type, each.amount) for each in receipt_of(desk).tenders] == [("cash", D(70)), ("deposit", D(30))]
 
 
 def test_bottle_deposits_are_no_articles(sample: Sample) -> None:
