@@ -183,6 +183,7 @@ def test_killed_half_way_and_accepted_again(tmp_path: Path, name: str) -> None:
     assert total == count * large.total
     assert peak < MOST, f"{peak / 1e6:.0f} MB at the peak"
     size = document.stat().st_size / 1e6
+    document.unlink()
     print(
         f"{name}: {size:.0f} MB, {count} receipts, killed at {before}, accepted again: {took:.0f} s in all, "
         f"{peak / 1e6:.0f} MB at the peak"
