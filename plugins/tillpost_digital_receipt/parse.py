@@ -31,7 +31,7 @@ def parse(document: Document, settings: Settings, make_id: MakeId) -> Iterator[P
 
     A Transaction is handed out when the next one begins or its DigitalReceipt ends: what the control unit says comes
     after it. Raises DocumentError for a DOCTYPE, an unknown encoding, no DigitalReceipt, and where the document
-    ends being well-formed.
+    ends being well-formed; a receipt whose DigitalReceipt does not end is not handed out.
     """
     encoding = detect(document)
     held: Parsed | None = None
@@ -53,7 +53,8 @@ def parse(document: Document, settings: Settings, make_id: MakeId) -> Iterator[P
                         yield held
                     held, alone = None, True
     except DocumentError:
-        if held is not None:
+        # One that stands alone is whole when its DigitalReceipt is: its control unit may have been cut off.
+        if held is not None and not alone:
             yield held
         raise
     if held is not None:

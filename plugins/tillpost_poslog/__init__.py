@@ -30,5 +30,5 @@ plugin = simple(
     "adapter",
     Settings,
     PoslogAdapter,
-    capabilities=("customer", "discounts", "taxes", "tenders"),
+    capabilities=("customer", "sequence", "linked returns", "discounts", "taxes", "tenders"),
 )

@@ -10,13 +10,14 @@ from tillpost.model import Customer, Identifier
 from tillpost_poslog.settings import Settings
 from tillpost_xml.element import attribute, local, text
 
-_HOLDERS = ("LoyaltyMembership", "LoyaltyAccount", "Loyalty", "Customer")
+_HOLDERS = tuple(f"{{*}}{name}" for name in ("LoyaltyMembership", "LoyaltyAccount", "Loyalty", "Customer"))
 _MAIL = ("eMail", "EMail", "EmailAddress", "EMailAddress")
 _NAMES = {"First": "firstName", "Last": "lastName", "FirstName": "firstName", "LastName": "lastName"}
+_NAMES |= {"GivenName": "firstName", "FamilyName": "lastName"}
 
 
 def _holders(retail: _Element) -> Iterator[_Element]:
-    return (element for element in retail.iter("{*}*") if local(element) in _HOLDERS)
+    return retail.iter(*_HOLDERS)
 
 
 def _card(holders: list[_Element], settings: Settings) -> str:
@@ -44,7 +45,8 @@ def read_customer(retail: _Element, settings: Settings) -> Customer | None:
                 mail = Identifier("email", value)
                 if mail not in identifiers:
                     identifiers.append(mail)
-            label = _NAMES.get(attribute(element, "Location") if name == "Name" else name)
+            part = attribute(element, "Location") or attribute(element, "TypeCode")
+            label = _NAMES.get(part if name == "Name" else name)
             if label and value:
                 attributes.setdefault(label, value)
     return Customer(identifiers=tuple(identifiers), attributes=attributes) if identifiers else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 
 import attrs
@@ -9,11 +10,12 @@ from lxml.etree import _Element
 
 from tillpost import LawBroken
 from tillpost.model import Discount, round_money
+from tillpost_poslog.dialects import PUT_ASIDE, RETURNS, SALES
+from tillpost_poslog.layaway import completing, deposit_sign, deposits, sold
 from tillpost_poslog.settings import Settings
 from tillpost_xml.element import amount, attribute, child, children, decimal, flag, local, place, text
 
-SALES = ("Sale", "SaleForDelivery", "SaleForPickup")
-RETURNS = ("Return", "ReturnForDelivery", "ReturnForPickup")
+Originals = Callable[[_Element], str]
 
 
 @attrs.frozen
@@ -46,10 +48,16 @@ class Draft:
     """Price modifiers of the line, which `extended` may have off already or not."""
     rewards: list[Discount] = attrs.field(factory=list)
     """Reductions that stand apart from the line: never off in `extended`."""
+    shares: list[Discount] = attrs.field(factory=list)
+    """Of discounts on the transaction, which may repeat what the modifiers of its lines say."""
+    article: bool = True
+    """Not so for a bottle's deposit, money paid on account, a rounding."""
+    origin: str = ""
+    """What a returned article was bought on."""
 
-    def net(self, *, modifiers_apart: bool) -> Decimal:
+    def net(self, *, modifiers_apart: bool, shares_count: bool = True) -> Decimal:
         """What the line adds before tax."""
-        apart = (*self.rewards, *self.modifiers) if modifiers_apart else self.rewards
+        apart = (*self.rewards, *(self.modifiers if modifiers_apart else ()), *(self.shares if shares_count else ()))
         return self.extended + sum((discount.value for discount in apart), Decimal(0))
 
 
@@ -87,7 +95,7 @@ def _modifiers(item: _Element, sign: int) -> list[Discount]:
     return found
 
 
-def _draft(item: _Element, currency: str, settings: Settings) -> Draft:
+def _draft(item: _Element, currency: str, settings: Settings, originals: Originals) -> Draft:
     returned = local(item) in RETURNS
     quantity = decimal(item, "Quantity")
     if quantity is None:
@@ -98,6 +106,9 @@ def _draft(item: _Element, currency: str, settings: Settings) -> Draft:
         extended = round_money((amount(item, "RegularSalesUnitPrice") if price is None else price) * quantity, currency)
     if returned:  # the standard writes returns without a sign, some vendors with one
         quantity, extended = -abs(quantity), -abs(extended)
+    no_article = deposit_sign(attribute(item, "ItemType"))
+    if no_article < 0:
+        quantity, extended = abs(quantity), -abs(extended)
     sign = -1 if extended < 0 else 1
     ids = {"ItemID": text(item, "ItemID"), "POSItemID": text(item, "POSIdentity", "POSItemID")}
     number = ids["ItemID"] or ids["POSItemID"]
@@ -105,7 +116,7 @@ def _draft(item: _Element, currency: str, settings: Settings) -> Draft:
     itemizers = child(item, "Itemizers")
     marks = itemizers.attrib.items() if itemizers is not None else ()
     return Draft(
-        sku=ids[settings.sku] or number or group,
+        sku=ids[settings.sku] or number or group or (attribute(item, "ItemType") if no_article else ""),
         article_number=number,
         name=text(item, "Description"),
         group=group,
@@ -115,6 +126,8 @@ def _draft(item: _Element, currency: str, settings: Settings) -> Draft:
         taxed_by=frozenset(str(key)[3:] for key, on in marks if str(key).startswith("Tax") and on in ("true", "1")),
         taxes=[tax_entry(tax, sign) for tax in children(item, "Tax") if not flag(tax, "VoidFlag")],
         modifiers=_modifiers(item, sign),
+        article=not no_article,
+        origin=originals(item) if quantity < 0 and not no_article else "",
     )
 
 
@@ -133,22 +146,31 @@ def _net_void(drafts: list[Draft], void: Draft, where: str) -> None:
     raise LawBroken("a voided line comes after the line it voids", where, void.extended)
 
 
-def read_lines(retail: _Element, currency: str, settings: Settings) -> list[Draft]:
-    """The lines that count.
+def _money(sku: str, name: str, value: Decimal) -> Draft:
+    return Draft(sku, "", name, "", Decimal(1), value, frozenset(), frozenset(), [], [], article=False)
+
+
+def read_lines(retail: _Element, currency: str, settings: Settings, originals: Originals) -> list[Draft]:
+    """The lines that count; `originals` tells of a returned one what it was bought on.
 
     A flagged line with a negative amount is the second of a pair, and both go (NCR); a flagged one with a
     positive amount is the voided line itself (ARTS), and it goes alone.
     """
     drafts: list[Draft] = []
+    completed = completing(retail)
     for entry in children(retail, "LineItem"):
-        for item in children(entry, *SALES, *RETURNS):
-            draft = _draft(item, currency, settings)
+        for item in children(entry, *SALES, *RETURNS, *PUT_ASIDE):
+            if local(item) in PUT_ASIDE and not sold(item):
+                continue
+            draft = _draft(item, currency, settings, originals)
             if not flag(entry, "VoidFlag"):
                 drafts.append(draft)
             elif draft.extended < 0 and local(item) in SALES:
                 _net_void(drafts, draft, place(item))
+        if flag(entry, "VoidFlag"):
+            continue
+        drafts += [_money(*each) for each in deposits(entry, completing=completed)]
         for rounding in children(entry, "Rounding"):
-            if not flag(entry, "VoidFlag"):
-                off = decimal(rounding, "Amount") or Decimal((rounding.text or "0").strip() or 0)
-                drafts.append(Draft("rounding", "", "Rounding", "", Decimal(1), off, frozenset(), frozenset(), [], []))
+            off = decimal(rounding, "Amount") or decimal(rounding) or Decimal(0)
+            drafts.append(_money("rounding", "Rounding", off))
     return drafts

@@ -21,10 +21,18 @@ _FORM = Form(root="POSLog", record="Transaction", within="POSLog")
 
 @attrs.frozen
 class Voids:
-    """What the document voids of itself: voided → voiding, and every key there is in it."""
+    """What the document voids of itself: voided → voiding, and which of the voided were seen in it.
+
+    Nothing is kept of what nobody voids: a day of a large retailer has millions of transactions.
+    """
 
     by: dict[Key, Key]
     there: set[Key]
+
+    def saw(self, own: Key) -> None:
+        """A transaction goes by. What stands behind its post-void is seen in the first reading, what before in both."""
+        if own in self.by:
+            self.there.add(own)
 
 
 def parse(document: Document, settings: Settings, make_id: MakeId) -> Iterator[Parsed]:
@@ -44,12 +52,12 @@ def _find_voids(document: Document, encoding: Encoding) -> Voids:
     found = Voids({}, set())
     try:
         for record in records(document, encoding, _FORM):
-            own = key(record.element)
-            found.there.add(own)
+            if found.by:
+                found.saw(key(record.element))
             target = voids(record.element)
             # A training, suspended or cancelled post-void undoes nothing.
             if target is not None and _in_force(record.element):
-                found.by[target] = own
+                found.by[target] = key(record.element)
     except DocumentError:
         pass  # the second reading comes to the same place and says it there
     return found
@@ -71,6 +79,7 @@ def _parsed(
     make_id: MakeId,
 ) -> Parsed:
     transaction, own = record.element, key(record.element)
+    voided.saw(own)
     retail = retail_part(transaction)
     target = voids(transaction)
     if retail is None and target is None:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 from lxml.etree import _Element
 
 from tillpost import LawBroken
-from tillpost.model import RawRef, Receipt, parse_day, parse_time
+from tillpost.model import RawRef, Receipt, Tender, parse_day, parse_time
 from tillpost.model.receipt_json import MakeId
 from tillpost_poslog.customer import read_customer
-from tillpost_poslog.drafts import read_lines, tax_entry
+from tillpost_poslog.drafts import Draft, TaxEntry, read_lines, tax_entry
+from tillpost_poslog.layaway import paid_before
+from tillpost_poslog.origin import original_receipt
 from tillpost_poslog.rewards import apply_rewards
 from tillpost_poslog.settings import Settings
-from tillpost_poslog.settle import settle
+from tillpost_poslog.settle import Settled, settle
 from tillpost_poslog.status import Key
 from tillpost_poslog.tenders import has_tenders, read_tenders
 from tillpost_xml.element import attribute, children, decimal, flag, text
 
+ZERO = Decimal(0)
 _TIMES = ("ReceiptDateTime", "EndDateTime", "POSLogDateTime", "BeginDateTime")
 _GRAND = ("TransactionGrandAmount", "TransactionTotalAmount", "TransactionGrossAmount")
 
@@ -45,6 +49,35 @@ def _currency(transaction: _Element, retail: _Element, settings: Settings) -> st
     return found
 
 
+def _paid(
+    retail: _Element,
+    drafts: Sequence[Draft],
+    entries: Sequence[TaxEntry],
+    stated: Decimal,
+    currency: str,
+    settings: Settings,
+) -> tuple[Settled, tuple[Tender, ...]]:
+    """The lines and the tenders that sum to the total.
+
+    Of articles that were put aside, what was paid before is a tender `deposit`; the stated total may have it or not.
+    Raises LawBroken, by how much the reading without one is off.
+    """
+    tax, failed = _total(retail, "TransactionTaxAmount"), None
+    for before in (ZERO, *paid_before(retail)):
+        for total in dict.fromkeys((stated, stated + before)):
+            try:
+                settled = settle(drafts, entries, total, tax, currency, settings)
+                today = settled.total - before
+                tenders = read_tenders(retail, today, settings.tenders) if has_tenders(retail) or today else ()
+            except LawBroken as error:
+                failed = failed or error
+                continue
+            deposit = (Tender(type="deposit", amount=before, description="Paid before"),) if before else ()
+            return settled, (*tenders, *deposit)
+    assert failed is not None
+    raise failed
+
+
 def read_receipt(
     transaction: _Element, retail: _Element, own: Key, source: RawRef, settings: Settings, make_id: MakeId
 ) -> Receipt:
@@ -57,7 +90,8 @@ def read_receipt(
     created, flags = parse_time(_written_time(transaction, retail), settings.timezone, "Transaction/EndDateTime")
     written = text(transaction, "BusinessDayDate")
     business_date = parse_day(written, "Transaction/BusinessDayDate") if written else created.date()
-    drafts = read_lines(retail, currency, settings)
+    of_all = original_receipt(retail, own, make_id)
+    drafts = read_lines(retail, currency, settings, lambda item: original_receipt(item, own, make_id) or of_all)
     apply_rewards(retail, drafts, currency)
     entries = [
         tax_entry(tax, 1)
@@ -68,7 +102,7 @@ def read_receipt(
     stated = _total(retail, *_GRAND)
     if stated is None:
         raise LawBroken("needs a Total of type TransactionGrandAmount", "RetailTransaction", "missing")
-    settled = settle(drafts, entries, stated, _total(retail, "TransactionTaxAmount"), currency, settings)
+    settled, tenders = _paid(retail, drafts, entries, stated, currency, settings)
     return Receipt(
         id=make_id(store=own.store, till=own.till, business_date=business_date, number=own.number),
         number=text(retail, "ReceiptNumber") or text(transaction, "ReceiptNumber") or own.number,
@@ -79,7 +113,7 @@ def read_receipt(
         currency=currency,
         total=settled.total,
         lines=settled.lines,
-        tenders=read_tenders(retail, settled.total, settings.tenders) if has_tenders(retail) or settled.total else (),
+        tenders=tenders,
         taxes=settled.taxes,
         customer=read_customer(retail, settings),
         flags=flags,

@@ -26,6 +26,8 @@ def _counts(reward: _Element) -> bool:
 def apply_rewards(retail: _Element, drafts: list[Draft], currency: str) -> None:
     """Tie every reward to its line; one that names no line, and every discount on the transaction, is spread.
 
+    A reward is money off; a discount on the transaction may only sum what the modifiers of its lines say already.
+
     Raises LawBroken when there is a discount and no line to carry it.
     """
     by_reference = {reference: draft for draft in drafts for reference in draft.references}
@@ -50,14 +52,17 @@ def apply_rewards(retail: _Element, drafts: list[Draft], currency: str) -> None:
                 reason = text(found, "ReasonCode") or text(found, "Description")
                 whole.append(Discount(type="discount", value=-abs(value), description=reason))
     for discount in whole:
-        _spread(discount, drafts, currency)
+        _spread(discount, drafts, currency, may_repeat=discount.type == "discount")
 
 
-def _spread(discount: Discount, drafts: list[Draft], currency: str) -> None:
-    carrying = [draft for draft in drafts if draft.quantity > 0 and draft.net(modifiers_apart=False) > 0]
+def _spread(discount: Discount, drafts: list[Draft], currency: str, *, may_repeat: bool) -> None:
+    carrying = [
+        draft for draft in drafts if draft.article and draft.quantity > 0 and draft.net(modifiers_apart=False) > 0
+    ]
     if not carrying:
         raise LawBroken("a discount needs a line to reduce", "receipt", discount.value)
     weights = [draft.net(modifiers_apart=False) for draft in carrying]
     for draft, share in zip(carrying, spread(discount.value, weights, currency), strict=True):
         if share != Decimal(0):
-            draft.rewards.append(Discount(type=discount.type, value=share, description=discount.description))
+            carried = draft.shares if may_repeat else draft.rewards
+            carried.append(Discount(type=discount.type, value=share, description=discount.description))

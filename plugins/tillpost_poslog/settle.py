@@ -35,9 +35,11 @@ def settle(
 ) -> Settled:
     """Find the reading of the amounts that adds up to the stated total.
 
-    POSLog leaves open whether amounts of lines have the tax in them and price modifiers off already; vendors
-    differ. The first reading that adds up to the stated total is taken, in the order: modifiers off already,
-    tax on top; off already, included; not off, on top; not off, included.
+    POSLog leaves open whether amounts of lines have the tax in them and price modifiers off already, and whether a
+    discount on the transaction only sums those modifiers; vendors differ. The first reading that adds up to the stated
+    total is taken, in the order: modifiers off already, tax on top; off already, included; not off, on top; not off,
+    included; each with the discounts on the transaction counted, then without (without first where they come to what
+    the modifiers come to).
     Raises LawBroken, by how much the most usual reading is off, when none adds up.
     """
     on_lines = sum((tax.amount for draft in drafts for tax in draft.taxes), ZERO)
@@ -45,8 +47,8 @@ def settle(
     tax = on_lines if by_line else sum((entry.amount for entry in entries), ZERO)
     ways = ("on top", "included") if settings.tax == "auto" else (settings.tax,)
     off: Decimal | None = None
-    for apart, way in product((False, True), ways):
-        nets = [draft.net(modifiers_apart=apart) for draft in drafts]
+    for counted, apart, way in product(_counted(drafts), (False, True), ways):
+        nets = [draft.net(modifiers_apart=apart, shares_count=counted) for draft in drafts]
         total = sum(nets, ZERO) + (tax if way == "on top" else ZERO)
         if abs(total) == abs(stated):
             shares = (
@@ -55,16 +57,26 @@ def settle(
                 else _shares(drafts, nets, entries, currency)
             )
             bases = nets if way == "on top" else [net - share for net, share in zip(nets, shares, strict=True)]
-            return Settled(_lines(drafts, bases, shares, entries), _taxes(drafts, bases, entries, by_line), total)
+            lines = _lines(drafts, bases, shares, entries, counted=counted)
+            return Settled(lines, _taxes(drafts, bases, entries, by_line), total)
         off = total - stated if off is None else off
     raise LawBroken("the lines and taxes sum to the total", "receipt", off if off is not None else stated)
+
+
+def _counted(drafts: Sequence[Draft]) -> tuple[bool, ...]:
+    """Whether discounts on the transaction count beside the modifiers of its lines, the likelier first."""
+    shares = [discount.value for draft in drafts for discount in draft.shares]
+    modifiers = [discount.value for draft in drafts for discount in draft.modifiers]
+    if not shares or not modifiers:
+        return (True,)
+    return (False, True) if sum(shares) == sum(modifiers) else (True, False)
 
 
 def _taxed(drafts: Sequence[Draft], nets: Sequence[Decimal], entry: TaxEntry) -> list[int]:
     """The lines a tax of the transaction is on: those marked with its number, else all goods."""
     there = [index for index, net in enumerate(nets) if net]
     marked = [index for index in there if entry.number and entry.number in drafts[index].taxed_by]
-    goods = [index for index in there if _kind(drafts[index].quantity, nets[index]) is not LineKind.ADJUSTMENT]
+    goods = [index for index in there if _kind(drafts[index], nets[index]) is not LineKind.ADJUSTMENT]
     return marked or goods or there
 
 
@@ -93,11 +105,13 @@ def _spread(shares: list[Decimal], value: Decimal, on: Sequence[int], nets: Sequ
         shares[index] += share
 
 
-def _kind(quantity: Decimal, paid: Decimal) -> LineKind:
-    if quantity >= 0 and paid >= 0:
+def _kind(draft: Draft, paid: Decimal) -> LineKind:
+    if not draft.article:
+        return LineKind.ADJUSTMENT
+    if draft.quantity >= 0 and paid >= 0:
         return LineKind.PURCHASE
     # A positive quantity with money back is a deposit handed back or a coupon, no returned article.
-    return LineKind.RETURN if quantity < 0 and paid <= 0 else LineKind.ADJUSTMENT
+    return LineKind.RETURN if draft.quantity < 0 and paid <= 0 else LineKind.ADJUSTMENT
 
 
 def _percent(amount: Decimal, base: Decimal) -> Decimal:
@@ -114,11 +128,16 @@ def _line_percent(draft: Draft, share: Decimal, base: Decimal, entries: Sequence
 
 
 def _lines(
-    drafts: Sequence[Draft], bases: Sequence[Decimal], shares: Sequence[Decimal], entries: Sequence[TaxEntry]
+    drafts: Sequence[Draft],
+    bases: Sequence[Decimal],
+    shares: Sequence[Decimal],
+    entries: Sequence[TaxEntry],
+    *,
+    counted: bool,
 ) -> tuple[Line, ...]:
     return tuple(
         Line(
-            kind=LineKind.ADJUSTMENT if draft.sku == "rounding" else _kind(draft.quantity, base + share),
+            kind=_kind(draft, base + share),
             sku=draft.sku,
             quantity=draft.quantity,
             paid=base + share,
@@ -127,7 +146,8 @@ def _lines(
             article_number=draft.article_number,
             article_name=draft.name,
             article_group=draft.group,
-            discounts=(*draft.modifiers, *draft.rewards),
+            discounts=(*draft.modifiers, *draft.rewards, *(draft.shares if counted else ())),
+            extra={"originalReceipt": draft.origin} if draft.origin else {},
         )
         for draft, base, share in zip(drafts, bases, shares, strict=True)
     )

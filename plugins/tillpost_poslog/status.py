@@ -7,7 +7,9 @@ import re
 import attrs
 from lxml.etree import _Element
 
-from tillpost_xml.element import attribute, child, children, flag, local, text
+from tillpost_poslog.dialects import FLAGS, KINDS, ORDER, STATUSES
+from tillpost_poslog.layaway import reserved_reason
+from tillpost_xml.element import attribute, child, local, text
 
 _VOID = re.compile(r"(^|:|_|\s|-)(post-?\s?)?void(ed|s|ing)?($|\s|_|-|transaction)", re.IGNORECASE)
 
@@ -41,16 +43,16 @@ def voids(transaction: _Element) -> Key | None:
     Told by a TransactionLink of the whole transaction with a void as its reason; the link leaves out what is
     the same in both.
     """
-    own = key(transaction)
-    for holder in (transaction, *transaction):
-        if not isinstance(holder.tag, str):
+    for link in transaction.iter("{*}TransactionLink"):
+        holder = link.getparent()
+        # Of the transaction or its retail part, not of a line of it.
+        if holder is None or (holder is not transaction and holder.getparent() is not transaction):
             continue
-        for link in children(holder, "TransactionLink"):
-            named = local(holder).lower().removeprefix("post").startswith("void")
-            reason = attribute(link, "ReasonCode") or text(link, "ReasonCode")
-            if named or _VOID.search(reason):
-                there = key(link)
-                return Key(there.store or own.store, there.till or own.till, there.number, there.date or own.date)
+        named = local(holder).lower().removeprefix("post").startswith("void")
+        reason = attribute(link, "ReasonCode") or text(link, "ReasonCode")
+        if named or _VOID.search(reason):
+            there, own = key(link), key(transaction)
+            return Key(there.store or own.store, there.till or own.till, there.number, there.date or own.date)
     return None
 
 
@@ -73,35 +75,29 @@ def control_reason(transaction: _Element) -> str:
     return "no RetailTransaction"
 
 
-_STATUSES = (
-    ("suspend", "suspended"),
-    ("retriev", "retrieved from suspension and not finished"),
-    ("postvoid", "voided after it was finished"),
-    ("void", "voided"),
-    ("cancel", "cancelled"),
-    ("training", "training"),
-    ("refused", "refused"),
-    ("failed", "failed"),
-)
+def _flagged(transaction: _Element, retail: _Element) -> str:
+    found = {
+        FLAGS.get(str(name).rpartition("}")[2].lower())
+        for part in (transaction, retail)
+        for name, value in part.attrib.items()
+        if str(value).strip().lower() in ("true", "1")
+    }
+    return next((reason for reason in ORDER if reason in found), "")
+
+
+def _status(part: _Element) -> str:
+    """The first word of STATUSES in what says of which kind the transaction is."""
+    written = [attribute(part, name) for name in KINDS] if part.attrib else []
+    written.append(text(part, "TransactionStatus"))
+    bare = [each.lower().replace("-", "").replace(" ", "") for each in written if each]
+    return next((reason for word, reason in STATUSES if any(word in each for each in bare)), "")
 
 
 def no_sale_reason(transaction: _Element, retail: _Element) -> str:
     """Why a retail transaction is no sale; "" when it is one."""
-    both = (transaction, retail)
-    if any(flag(part, name) for part in both for name in ("TrainingModeFlag", "TrainingFlag")):
-        return "training"
-    if any(flag(part, name) for part in both for name in ("CopyFlag", "CopyIndicator", "copy", "ReprintFlag")):
-        return "copy"
-    if any(flag(part, "CancelFlag") for part in both):
-        return "cancelled"
-    if any(flag(part, name) for part in both for name in ("SuspendFlag", "SuspendedFlag")):
-        return "suspended"
-    for part in both:
-        status = attribute(part, "TransactionStatus") or text(part, "TransactionStatus")
-        kind = attribute(part, "TypeCode")
-        for word, reason in _STATUSES:
-            if any(word in written.lower().replace("-", "").replace(" ", "") for written in (status, kind)):
-                return reason
+    reason = _flagged(transaction, retail) or _status(transaction) or _status(retail)
+    if reason:
+        return reason
     if local(retail) != "RetailTransaction":
         return "voided"
-    return "" if child(retail, "LineItem") is not None else "no line items"
+    return reserved_reason(retail) if child(retail, "LineItem") is not None else "no line items"

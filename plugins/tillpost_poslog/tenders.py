@@ -69,6 +69,10 @@ def read_tenders(retail: _Element, total: Decimal, more_types: Mapping[str, str]
             back = decimal(tender, "Cashback")
             if back and value > 0:
                 cashback.append(Tender(type="cash", amount=-abs(back), description="Cash-back"))
+        for given in children(entry, "TenderChange"):  # POSLog 6: a line item of its own
+            back = decimal(given, "Amount")
+            if back and not flag(entry, "VoidFlag"):
+                change.append(Tender(type=_type(given, types, "cash"), amount=-abs(back), description="Change"))
     readings = (paid, [*paid, *change], [*paid, *cashback], [*paid, *change, *cashback])
     for reading in readings:
         if sum((tender.amount for tender in reading), Decimal(0)) == total:

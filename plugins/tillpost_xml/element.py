@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
+from functools import cache
 
 from lxml.etree import _Element
 
@@ -20,16 +21,24 @@ def local(element: _Element) -> str:
     return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""
 
 
+@cache
+def _anywhere(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The names in any namespace. Kept: they are asked for many times a record, and are few."""
+    return tuple(f"{{*}}{name}" for name in names)
+
+
 def children(element: _Element, *names: str) -> Iterator[_Element]:
     """The children of these names, in the document's order."""
-    return element.iterchildren(*(f"{{*}}{name}" for name in names))
+    return element.iterchildren(*_anywhere(names))
 
 
 def child(element: _Element, *path: str) -> _Element | None:
     """The first child by this path."""
     found: _Element | None = element
-    for name in path:
-        found = next(children(found, name), None) if found is not None else None
+    for name in _anywhere(path):
+        if found is None:
+            return None
+        found = next(found.iterchildren(name), None)
     return found
 
 

@@ -1,0 +1,64 @@
+"""What the standard and its vendors call things, as tables; local names and values without a vendor's prefix.
+
+Sources: the schemas of ARTS (POSLog, and the line items that Digital Receipt 2.0 shares with POSLog 6), an export of NCR ACS
+(`acs:`), Retalix R10 (`http://www.Retalix.com/Extensions`). Others put the kind of a transaction into attributes of their own.
+"""
+
+from __future__ import annotations
+
+FLAGS = {
+    "trainingmodeflag": "training",
+    "trainingflag": "training",
+    "istraining": "training",
+    "copyflag": "copy",
+    "copyindicator": "copy",
+    "copy": "copy",
+    "reprintflag": "copy",
+    "isreprint": "copy",
+    "cancelflag": "cancelled",
+    "suspendflag": "suspended",
+    "suspendedflag": "suspended",
+}
+"""xs:boolean attribute of the transaction, in small letters → why it is no sale. The first reason of ORDER counts."""
+ORDER = ("training", "copy", "cancelled", "suspended")
+
+KINDS = ("TransactionStatus", "TypeCode", "TransactionType")
+"""Attributes (and the element TransactionStatus) in which a word of STATUSES may stand."""
+STATUSES = (
+    ("suspend", "suspended"),
+    ("retriev", "retrieved from suspension and not finished"),
+    ("postvoid", "voided after it was finished"),
+    ("void", "voided"),
+    ("cancel", "cancelled"),
+    ("abort", "cancelled"),
+    ("training", "training"),
+    ("reprint", "copy"),
+    ("refused", "refused"),
+    ("failed", "failed"),
+)
+"""Word in a status or type, without hyphens and blanks → why it is no sale; the first that fits counts."""
+
+SALES = ("Sale", "SaleForDelivery", "SaleForPickup")
+RETURNS = ("Return", "ReturnForDelivery", "ReturnForPickup")
+
+PUT_ASIDE = {
+    "Layaway": ("Status", "new"),
+    "PreviousLayaway": ("Action", "inprogress"),
+    "CustomerOrderForDelivery": ("Status", "new"),
+    "CustomerOrderForPickup": ("Status", "new"),
+    "PreviousCustomerOrder": ("Action", "inprogress"),
+}
+"""Element of an article put aside or ordered → the attribute that says what becomes of it, and its default."""
+COMPLETED = ("completed", "complete", "pickup")
+"""With these values it is sold."""
+
+NO_ARTICLES = {"Deposit": 1, "DepositRefund": -1, "FeeRefund": -1}
+"""ItemType of what is no article → the sign of what it adds: a bottle's deposit, one handed back, a fee handed back."""
+OTHERS = {
+    "Deposit": ("Deposit", "Amount"),
+    "PaymentOnAccount": ("Payment on account", "Amount"),
+    "GiftCertificate": ("Gift certificate", "FaceValue"),
+}
+"""Element of a line item that brings money in for no article → its name, and where the amount stands."""
+ON_ACCOUNT = ("Deposit", "PaymentOnAccount")
+"""Those of them that alone make no sale."""

@@ -1,0 +1,39 @@
+"""What a returned article was bought on, as far as the export says."""
+
+from __future__ import annotations
+
+from lxml.etree import _Element
+
+from tillpost import LawBroken
+from tillpost.model import parse_day
+from tillpost.model.receipt_json import MakeId
+from tillpost_poslog.status import Key, key
+from tillpost_xml.element import attribute, children, text
+
+_OTHER = ("void", "reprint", "layaway", "order", "suspend", "retriev")
+"""Words in the reason of a link that is about something else than a return."""
+
+
+def original_receipt(holder: _Element, own: Key, make_id: MakeId) -> str:
+    """The original of a return: its receipt id where the link tells the day, else its number; "" when it tells none.
+
+    Store and till a link leaves out are those of the return; the day is not, for few return on the day they bought.
+    """
+    for link in children(holder, "TransactionLink"):
+        reason = (attribute(link, "ReasonCode") or text(link, "ReasonCode")).lower()
+        there = key(link)
+        if any(word in reason for word in _OTHER):
+            continue
+        if there.number and there.date:
+            try:
+                return make_id(
+                    store=there.store or own.store,
+                    till=there.till or own.till,
+                    business_date=parse_day(there.date, "TransactionLink/BusinessDayDate"),
+                    number=there.number,
+                )
+            except LawBroken:
+                pass
+        if number := there.number or text(link, "TransactionID") or text(link, "ReceiptNumber"):
+            return number
+    return ""
