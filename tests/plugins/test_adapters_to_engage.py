@@ -26,7 +26,7 @@ MATCH = Identifier("externalId", "K-1")
 def samples(module: Any, folder: Path) -> Iterator[Receipt]:
     """The receipts of every sample, by the mapping beside it where there is one."""
     for path in sorted((Path(module.__file__).parent / "samples").iterdir()):
-        if path.suffix != ".toml":
+        if path.is_file() and path.suffix != ".toml":
             mapping = path.with_suffix(".toml")
             given = settings(module.plugin, mapping if mapping.exists() else NEEDED[module.__name__], folder)
             yield from (each.receipt for each in parse(module.plugin, path, **given) if isinstance(each, Found))

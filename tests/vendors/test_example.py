@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import sys
 from decimal import Decimal
 from pathlib import Path
@@ -51,6 +52,19 @@ def test_a_paid_order_of_square_is_a_receipt() -> None:
     [found] = read("PayOrderResponse.example.json")
     assert isinstance(found, Found)
     receipt = found.receipt
+    order = json.loads(export("square", "PayOrderResponse.example.json").read_bytes())["order"]
+    cents = {
+        "total": order["total_money"]["amount"],
+        "tax": order["total_tax_money"]["amount"],
+        "lines": sum(line["total_money"]["amount"] for line in order["line_items"]),
+        "CARD": sum(each["amount_money"]["amount"] for each in order["tenders"] if each["type"] == "CARD"),
+    }
+    assert {name: Decimal(amount) / 100 for name, amount in cents.items()} == {
+        "total": receipt.total,
+        "tax": sum(line.tax_amount for line in receipt.lines),
+        "lines": sum(line.paid for line in receipt.lines),
+        "CARD": sum(tender.amount for tender in receipt.tenders if tender.type == "card"),
+    }
     assert (receipt.total, receipt.currency, receipt.store) == (Decimal("20.00"), "USD", "P3CCK6HSNDAS7")
     assert [(line.quantity, line.paid) for line in receipt.lines] == [
         (Decimal(1), Decimal("5.00")),

@@ -8,6 +8,7 @@ from itertools import islice
 
 import attrs
 
+from tillpost.errors import DocumentError
 from tillpost.flow.line import Line
 from tillpost.journal import Accepted
 from tillpost.model import Document, Found, Parsed
@@ -34,11 +35,21 @@ def accept(line: Line, document: Document, told: Callable[[Accepted], None] = la
     """
     counts = Accepted()
     records = iter(line.hooks.parse_receipts(document))
-    while group := list(islice(records, GROUP)):
+    fault: DocumentError | None = None
+    while fault is None:
+        group: list[Parsed] = []
+        try:
+            group.extend(islice(records, GROUP))
+        except DocumentError as error:
+            fault = error  # after what stood before it in this group
+        if not group:
+            break
         now = line.clock.time()
         flagged = [_told_by_clocks(record, now) for record in group]
         line.journal.receipts.accept(flagged, document, line.anonymous, now, counts)
         told(counts)
+    if fault is not None:
+        raise fault
     return counts
 
 

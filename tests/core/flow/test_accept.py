@@ -9,7 +9,7 @@ import pytest
 from tests.core.flow.test_spool import machine
 from tests.scenarios.simulator.machine import Machine
 from tests.scenarios.simulator.till import sale
-from tillpost.errors import Stopped
+from tillpost.errors import DocumentError, Stopped
 from tillpost.flow.accept import GROUP, accept
 from tillpost.journal import Accepted
 from tillpost.model import Document
@@ -49,3 +49,11 @@ def test_a_document_that_was_broken_off_goes_on_and_nothing_is_doubled(machine: 
     counts = accept(machine.line, document)
     assert (counts.accepted, counts.duplicates) == (COUNT - GROUP, GROUP)
     assert machine.line.journal.receipts.counts()["accepted"] == COUNT
+
+
+def test_what_stood_before_a_fault_is_accepted_to_the_last_record(machine: Machine) -> None:
+    """Not only whole groups: the file is set aside after this, and nobody hands it over again."""
+    content = b",\n".join(dumps(sale(number, {"externalId": "4711"})) for number in range(1, COUNT + 1))
+    with pytest.raises(DocumentError, match="what stood before is accepted"):
+        accept(machine.line, Document.from_bytes("day.json", b"[" + content[:-40]))
+    assert machine.line.journal.receipts.counts()["accepted"] == COUNT - 1

@@ -125,6 +125,7 @@ def test_a_reference_split_between_two_pieces_is_found(parse: Parse) -> None:
         ("", "utf-8", ()),
         ("", "utf-8-sig", ()),
         ("", "utf-16", ()),
+        ("", "utf-16-le", ()),
         ('<?xml version="1.0" encoding="UTF-16"?>', "utf-16", ()),
         ('<?xml version="1.0" encoding="ISO-8859-1"?>', "latin-1", ()),
         ('<?xml version="1.0"?>', "latin-1", ("encoding-guessed",)),
@@ -164,6 +165,18 @@ def test_odd_times_never_crash(parse: Parse, time: str) -> None:
     assert isinstance(record, (Broken, Found))
 
 
+def test_a_quantity_of_zero_is_taken_as_it_is(parse: Parse) -> None:
+    [record] = parse(poslog(transaction().replace("<Quantity>1<", "<Quantity>0<")).encode())
+    [line] = found(record).receipt.lines
+    assert (line.quantity, line.paid) == (Decimal(0), Decimal(5))
+
+
+def test_what_is_nested_too_deep_is_a_document_error(parse: Parse) -> None:
+    deep = "<a>" * 100_000 + "</a>" * 100_000
+    with pytest.raises(DocumentError, match="not well-formed"):
+        parse(poslog(transaction(1), transaction(2, name=deep)).encode())
+
+
 def test_amounts_beyond_reckoning_are_held(parse: Parse) -> None:
     huge = "<RegularSalesUnitPrice>999999999999999</RegularSalesUnitPrice>"
     content = transaction().replace(
@@ -180,12 +193,13 @@ def test_without_a_business_date_the_day_of_the_receipt_counts(parse: Parse) -> 
     assert found(record).receipt.id == "1_1_2026-03-14_1"
 
 
-def test_a_receipt_of_many_lines(parse: Parse) -> None:
+def test_a_receipt_of_fifty_thousand_lines(parse: Parse) -> None:
     line = "<LineItem><Sale><ItemID>P</ItemID><ExtendedAmount>0.01</ExtendedAmount></Sale></LineItem>"
-    content = transaction(amount="0.00").replace("<RetailTransaction>", "<RetailTransaction>" + line * 500)
+    content = transaction().replace(">5.00</Total", ">505.00</Total").replace("<Amount>5.00<", "<Amount>505.00<")
+    content = content.replace("<RetailTransaction>", "<RetailTransaction>" + line * 50_000)
     [record] = parse(poslog(content).encode())
-    assert found(record).receipt.total == Decimal(5)
-    assert len(found(record).receipt.lines) == 501
+    assert found(record).receipt.total == Decimal(505)
+    assert len(found(record).receipt.lines) == 50_001
 
 
 PEAK = """

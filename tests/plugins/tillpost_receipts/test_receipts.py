@@ -105,6 +105,27 @@ def test_a_bad_line_is_held_with_its_number_and_the_others_go_on(parse: Parse, b
     assert broken.raw == bad
 
 
+@pytest.mark.parametrize(
+    "amount", ["NaN", "Infinity", "-Infinity", "1e999999", "1e-999999999", '"1e999999"', "9" * 5000]
+)
+def test_what_is_no_money_is_held_with_its_place(parse: Parse, amount: str) -> None:
+    bad = written(receipt("2")).replace(b'"49.50"', amount.encode())
+    broken, after = parse(bad + b"\n" + written(receipt("3")))
+    assert isinstance(broken, Broken)
+    assert broken.reason.startswith("line 1")
+    assert (broken.raw, len(broken.reason) < 300) == (bad, True)
+    assert found(after).receipt.number == "3"
+
+
+@pytest.mark.parametrize("kind", ["adjustment", "purchase"])
+def test_a_quantity_of_zero_is_taken_as_it_is(parse: Parse, kind: str) -> None:
+    line = {"kind": kind, "sku": "A", "quantity": "0", "paid": "0"}
+    [only] = parse(written(receipt(lines=[*receipt()["lines"], line])))
+    made = found(only).receipt
+    assert [(each.kind.value, str(each.quantity)) for each in made.lines] == [("purchase", "1"), (kind, "0")]
+    assert made.total == Decimal("49.50")
+
+
 def test_number_and_store_of_a_bad_line_are_told(parse: Parse) -> None:
     [broken] = parse(written(receipt("17", total="1")))
     assert isinstance(broken, Broken)

@@ -87,6 +87,12 @@ def test_the_refund_does_not_add_up_and_it_is_said_by_how_much() -> None:
     assert made.total == -lines
     assert [line.quantity for line in made.lines] == [-1, -1]
     assert {line.extra["originalReceipt"] for line in made.lines} == {str(refund["order_id"])}
+    taxes = [Decimal(tax["price"]) for e in refund["refund_line_items"] for tax in e["line_item"]["tax_lines"]]
+    assert -sum(tax.amount for tax in made.taxes) == -sum(line.tax_amount for line in made.lines) == sum(taxes) > 0
+    assert [(tender.description, tender.amount) for tender in made.tenders] == [
+        (each["gateway"], -Decimal(each["amount"])) for each in refund["transactions"]
+    ]
+    assert made.business_date.isoformat() == refund["created_at"][:10]
 
 
 @pytest.mark.parametrize(
