@@ -5,17 +5,15 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import attrs
 import pytest
 
-from tests.support.exports import beside
+from tests.support.faults import ROOT, cells, listed, parsed
 
-ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "operators" / "faults.md"
 LEFT_OUT = {"Input"}
-"""Sections of the list that the READMEs of the adapters answer."""
+"""Sections of the list that docs/integrators/bad-input.md answers."""
 _TEST = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
 
 
@@ -38,32 +36,21 @@ def _rows() -> Iterator[Row]:
         if line.startswith("## "):
             section = line[3:]
         elif line.startswith("| ") and not line.startswith("| fault |"):
-            cells = [cell.strip().replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
-            yield Row(section, *cells)
+            yield Row(section, *cells(line))
 
 
 ROWS = list(_rows())
 
 
-def _listed() -> dict[str, list[str]]:
-    """Section → its faults, as the list separates them."""
-    text = beside("faults.md").read_text(encoding="utf-8")
-    sections = re.findall(r"^\*\*(.+?)\.\*\* (.*)$", text, re.M)
-    assert len(sections) == len(re.findall(r"^\*\*", text, re.M)) > 5, "the list has another form"
-    return {name: re.split(r"\s*·\s*", faults.strip()) for name, faults in sections if name not in LEFT_OUT}
-
-
 def test_every_fault_of_the_list_has_its_row_in_its_words() -> None:
     """A fault that is added, taken out or told otherwise there must be so here: word by word, in order."""
     there = {row.section: [each.fault for each in ROWS if each.section == row.section] for row in ROWS}
-    assert there == _listed()
+    assert there == {name: faults for name, faults in listed().items() if name not in LEFT_OUT}
 
 
 def _told(path: str, name: str) -> str:
     """What a test says of itself: its name, its docstring and that of its module. Fails when there is no such test."""
-    file = ROOT / path
-    assert file.is_file(), f"{path} does not exist"
-    tree = ast.parse(file.read_text(encoding="utf-8"))
+    tree = parsed(path)
     found = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name]
     assert found, f"{path} has no {name}"
     return " ".join([name, ast.get_docstring(found[0]) or "", ast.get_docstring(tree) or ""])

@@ -26,9 +26,13 @@ def cells(line: str) -> list[str]:
 
 
 @cache
-def functions_of(path: str) -> frozenset[str]:
-    """The names of the test functions of a module of the project. Fails when there is no such module."""
+def parsed(path: str) -> ast.Module:
+    """A module of the project. Fails when there is none."""
     file = ROOT / path
     assert file.is_file(), f"{path} does not exist"
-    tree = ast.parse(file.read_text(encoding="utf-8"))
-    return frozenset(node.name for node in tree.body if isinstance(node, ast.FunctionDef))
+    return ast.parse(file.read_text(encoding="utf-8"))
+
+
+def functions_of(path: str) -> frozenset[str]:
+    """The names of the test functions of a module of the project. Fails when there is no such module."""
+    return frozenset(node.name for node in parsed(path).body if isinstance(node, ast.FunctionDef))
