@@ -36,8 +36,11 @@ def reserved_reason(retail: _Element) -> str:
     """Why a transaction is no sale in which articles are only put aside or paid off; "" when it may be one."""
     if _plain(retail):
         return ""
-    found = [local(item) for item in _items(retail) if local(item) not in PUT_ASIDE or not sold(item)]
-    if len(found) < sum(1 for _ in _items(retail)) or any(name not in (*PUT_ASIDE, *ON_ACCOUNT) for name in found):
+    items = list(_items(retail))
+    found = [local(item) for item in items]
+    if any(name not in (*PUT_ASIDE, *ON_ACCOUNT) for name in found):
+        return ""
+    if any(local(item) in PUT_ASIDE and sold(item) for item in items):
         return ""
     if any(name.endswith("Layaway") for name in found):
         return "layaway: put aside or paid off, and not handed over; the sale is its completion"
