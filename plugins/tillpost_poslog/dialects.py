@@ -1,12 +1,8 @@
 """What the standard and its vendors call things, as tables; local names and values without a vendor's prefix.
 
 Sources: the schemas of ARTS (POSLog, and the line items that Digital Receipt 2.0 shares with POSLog 6), an export of
-<<<<<<< HEAD
 NCR ACS (`acs:`), Retalix R10 (`http://www.Retalix.com/Extensions`). Others put the kind of a transaction into
 attributes of their own.
-=======
-NCR ACS (`acs:`), Retalix R10 (`http://www.Retalix.com/Extensions`). Others put the kind of a transaction into attributes.
->>>>>>> promises-xml
 """
 
 from __future__ import annotations
