@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from datetime import timedelta
 
 from tillpost.flow.alert import alert
+from tillpost.flow.elsewhere import found_elsewhere
 from tillpost.flow.line import Line
 from tillpost.flow.look import look
 from tillpost.flow.rewrite import name_by_id
@@ -66,13 +68,12 @@ def _look(line: Line, entry: FileEntry) -> Later | None:
     return _again(line, entry, reason)
 
 
-def _overdue(line: Line, entry: FileEntry) -> bool:
-    """Whether it could have been confirmed long ago; while the API is away nobody can tell."""
-    assert line.fallback is not None
+def _past(line: Line, entry: FileEntry, limit: timedelta) -> bool:
+    """Whether it could have shown for so long; while the API is away nobody can tell."""
     asked = entry.consumed_at or 0.0
     if line.transfer is not None and line.transfer.when == "asap":
         asked = max(asked, line.gate.tenant.since)
-    return line.clock.time() - asked > line.fallback.confirm_within.total_seconds()
+    return line.clock.time() - asked > limit.total_seconds()
 
 
 def _learn(line: Line, entry: FileEntry) -> Later | None:
@@ -81,7 +82,9 @@ def _learn(line: Line, entry: FileEntry) -> Later | None:
         if not look(line, keys[start : start + _GROUP], "file", entry.file.name):
             return _again(line, entry, line.gate.tenant.reason)
     missing = line.journal.looks.unknown(entry.file.name)
-    if missing and not _overdue(line, entry):
+    # What does not show by then the import has left out, and one contact it does not take must not keep back the
+    # receipts of all others.
+    if missing and not _past(line, entry, line.retry.confirm_after):
         return _again(line, entry, f"{missing} of {entry.rows} contacts do not show yet")
     line.journal.files.move(entry, FileState.CONFIRMED, line.clock.time(), step="reconcile")
     entry.file.path.unlink(missing_ok=True)
@@ -99,6 +102,7 @@ def _identify(line: Line, key: str) -> bool | None:
 
 
 def _prove(line: Line, entry: FileEntry) -> Later | None:
+    assert line.fallback is not None
     rows = line.journal.receipts.find({"file": entry.file.name, "state": State.TRANSFERRED})
     by_contact: dict[str, list[Entry]] = defaultdict(list)
     for row in rows:
@@ -128,7 +132,10 @@ def _prove(line: Line, entry: FileEntry) -> Later | None:
     if misnamed and line.clock.time() - (entry.consumed_at or 0.0) > line.retry.confirm_after.total_seconds():
         name_by_id(line, entry, misnamed)
         misnamed = []
-    if absent and _overdue(line, entry):
+    if absent and _past(line, entry, line.fallback.confirm_within):
+        absent = found_elsewhere(line, absent)
+        if not line.gate.open():
+            return _again(line, entry, line.gate.tenant.reason)
         _hold(line, entry, absent)
         absent = []
     if left := len(absent) + len(misnamed) + unasked:

@@ -63,14 +63,9 @@ def files_go(line: Line) -> bool:
 
 
 def _imported(standing: Standing, line: Line) -> bool:
-    """Whether receipts need not wait for a contacts file any more, though not all of its contacts show.
-
-    Engage deletes a file once it is processed (Engage contract, file import). What it has not shown `confirm_after`
-    later it has left out, and one contact it does not take must not keep back the receipts of all others. While the API
-    is away nobody can be asked: then it is `check_every`.
-    """
+    """While the API is away nobody confirms a contacts file. Engage deletes a file once it is processed (Engage
+    contract, file import); `check_every` after it was found gone, its contacts are taken to be there."""
     assert line.fallback is not None
-    if standing.state is not FileState.CONSUMED or standing.consumed_at is None:
+    if line.gate.open() or standing.state is not FileState.CONSUMED or standing.consumed_at is None:
         return False
-    patience = line.retry.confirm_after if line.gate.open() else line.fallback.check_every
-    return line.clock.time() - standing.consumed_at >= patience.total_seconds()
+    return line.clock.time() - standing.consumed_at >= line.fallback.check_every.total_seconds()

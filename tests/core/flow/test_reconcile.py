@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.core.flow.test_spool import machine, outage, take
+from tests.core.flow.test_spool import back, machine, outage, take
 from tests.scenarios.simulator.machine import FALLBACK, Machine
 from tests.scenarios.simulator.till import sale
 from tillpost.flow.worker import attend
@@ -11,9 +11,9 @@ from tillpost.journal import State
 __all__ = ["machine"]
 
 
-def imported(machine: Machine) -> None:
+def imported(machine: Machine, **keys: str) -> None:
     """One receipt by file: Engage has imported it, its contact's id is learnt, its proof is still to come."""
-    take(machine, sale(1, {"externalId": "4711"}))
+    take(machine, sale(1, {"externalId": "4711", **keys}))
     outage(machine)
     machine.faults.api = "ok"
     for _ in range(100):
@@ -52,3 +52,18 @@ def test_a_contact_merged_meanwhile_is_identified_anew_before_its_receipts_are_j
     machine.clock.advance(2 * FALLBACK.confirm_within.total_seconds())
     attend(machine.line)
     assert settle(machine) is State.DELIVERED
+
+
+def test_a_receipt_with_another_contact_of_the_same_person_is_not_held(machine: Machine) -> None:
+    """The far side has two contacts of her, and the file's receipt came to the one whose id we do not know."""
+    imported(machine, email="nils@example.se")
+    ours = next(iter(machine.engage.people.values()))
+    other = machine.engage.make({"externalId": "web 1"})
+    del ours.keys["email"]
+    other.keys["email"] = "nils@example.se"
+    machine.engage.by_key["email", "nils@example.se"] = other.id
+    machine.engage.saved.move(ours.id, other.id)
+    back(machine)
+    (receipt,) = machine.line.journal.receipts.find({})
+    assert receipt.state is State.DELIVERED
+    assert "another contact" in (receipt.reason or "")
