@@ -73,11 +73,13 @@ class Looks:
     def outdated(self, file: str) -> list[str]:
         """Contacts of which a file says what it must say no longer.
 
-        In conflict; known by now, so that nobody has to make them; no longer known; attributes that are settled.
+        In conflict; known by now, so that nobody has to make them; no longer known; known by another id than when it
+        was written; attributes that are settled.
         """
         made = "c.contact_id <> '' AND c.made = f.name"
         gone = "c.contact_id = '' AND c.made = ''"
-        found = self._in_file(file, f"(c.contact_id = '' AND c.conflict <> '') OR ({made}) OR ({gone})", -1)
+        anew = "c.contact_id <> '' AND c.file = ''"  # forgotten, with all that files had said, and found again
+        found = self._in_file(file, f"(c.contact_id = '' AND c.conflict <> '') OR ({made}) OR ({gone}) OR ({anew})", -1)
         for key in self._in_file(file, "c.contact_id <> '' AND c.made <> f.name", -1):
             changes = self._contacts.get(key).changes()
             if any(

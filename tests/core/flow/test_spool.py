@@ -15,6 +15,7 @@ from tests.scenarios.simulator.machine import Machine
 from tests.scenarios.simulator.till import sale
 from tillpost.errors import JournalFull
 from tillpost.flow.accept import accept
+from tillpost.flow.deliver import claim, deliver
 from tillpost.flow.spool import spool
 from tillpost.flow.worker import attend
 from tillpost.journal import FileEntry, FileState, State
@@ -139,3 +140,23 @@ def test_the_manifest_says_what_is_in_a_file_and_of_which_time(machine: Machine)
     assert receipts.file.keys == (last.id, first.id)
     assert (receipts.first_at, receipts.last_at) == (first.created.isoformat(), last.created.isoformat())
     assert contacts.first_at == contacts.last_at != ""
+
+
+def test_a_contact_identified_anew_is_not_overwritten_by_the_file_of_its_old_id(machine: Machine) -> None:
+    """Its contact was merged into one that says its own first name: seen when the file was looked over."""
+    keys = {"externalId": "4713", "mobilePhone": "+46707654321"}
+    take(machine, sale(1, keys))
+    for entry in claim(machine.line, 1):
+        deliver(machine.line, entry)
+        machine.line.claims.give_back([entry.seq])
+    outage(machine)
+    take(machine, sale(2, keys, name="Nils"))
+    spool(machine.line)
+    (ours,) = machine.engage.people.values()
+    other = machine.engage.make({"email": "eva@example.se"})
+    machine.engage.merge(ours, other)
+    machine.engage.rename(other, "Eva")
+    back(machine)
+    assert machine.line.journal.receipts.counts()["delivered"] == 2
+    assert machine.engage.violations == []
+    assert other.attributes["firstName"] == "Eva"
