@@ -13,7 +13,6 @@ import tillpost.flow.reconcile
 import tillpost.flow.worker
 from tests.scenarios.simulator.run import Failure, run, state_folder
 from tillpost.flow.line import Claims, Line
-from tillpost.flow.transfer import transfer
 from tillpost.journal import Entry, FileEntry, FileState, Move, Standing, State
 from tillpost.journal.acceptance import accept_records
 from tillpost.journal.files import Files
@@ -79,18 +78,12 @@ def repeated_without_asking(patch: pytest.MonkeyPatch) -> None:
 
 def receipts_before_their_contacts(patch: pytest.MonkeyPatch) -> None:
     """A contacts file that is up counts as imported."""
-    standing = Files.standing
+    unconfirmed = Files.unconfirmed_contacts
 
-    def hasty(self: Files, *states: FileState) -> list[Standing]:
-        files = standing(self, *states)
-        return [each for each in files if each.kind == "receipts" or each.state is FileState.WRITTEN]
+    def hasty(self: Files) -> list[Standing]:
+        return [standing for standing in unconfirmed(self) if standing.state is FileState.WRITTEN]
 
-    def hastily(line: Line) -> int:
-        with pytest.MonkeyPatch.context() as inner:
-            inner.setattr(Files, "standing", hasty)
-            return transfer(line)
-
-    patch.setattr(tillpost.flow.worker, "transfer", hastily)
+    patch.setattr(Files, "unconfirmed_contacts", hasty)
 
 
 def two_hands_on_one_receipt(patch: pytest.MonkeyPatch) -> None:
@@ -111,7 +104,7 @@ PLANTED: Iterable[tuple[Plant, str, str]] = (
     (acknowledged_before_the_commit, "safety", "acknowledged and lost"),
     (deleted_before_the_journal_knows, "safety", "is not on the disk as it was written"),
     (a_new_id_on_retry, "safety", "Engage was given an id no till made"),
-    (no_intent_in_the_journal, "safety", "sent again without asking the history"),
+    (no_intent_in_the_journal, "liveness", "sent again without asking the history"),
     (repeated_without_asking, "liveness", "sent again without asking the history"),
     (receipts_before_their_contacts, "safety", "came before its contact"),
     (two_hands_on_one_receipt, "safety", "went from delivered to resolved"),

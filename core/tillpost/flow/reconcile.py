@@ -12,7 +12,7 @@ from tillpost.flow.look import look
 from tillpost.flow.rewrite import name_by_id
 from tillpost.flow.transfer import files_go
 from tillpost.journal import Entry, FileEntry, FileState, Later, Move, Standing, State
-from tillpost.model import Gone, MaybeSent, Misconfigured, NotSent, Throttled
+from tillpost.model import Contact, Gone, MaybeSent, Misconfigured, NotSent, Throttled
 
 _NO_ANSWER = (NotSent, MaybeSent, Misconfigured, Throttled)
 _TRIES = 2
@@ -27,8 +27,8 @@ def reconcile(line: Line) -> bool:
         return False
     moved, later = False, list[Later]()
     try:
-        for standing in line.journal.files.standing(FileState.UPLOADED, FileState.CONSUMED):
-            if standing.due > line.clock.time() or not _can(line, standing):
+        for standing in line.journal.files.to_look_after(line.clock.time()):
+            if not _can(line, standing):
                 continue
             entry = line.journal.files.get(standing.name)
             step = _look if entry.state is FileState.UPLOADED else _learn if entry.file.kind == "contacts" else _prove
@@ -91,14 +91,14 @@ def _learn(line: Line, entry: FileEntry) -> Later | None:
     return None
 
 
-def _identify(line: Line, key: str) -> bool | None:
-    """True when the contact has its id, which is learnt here if need be: exactly once. None: nobody could be asked."""
-    contacts = line.journal.contacts
-    if contacts.get(key).contact_id:
-        return True
+def _identify(line: Line, key: str) -> Contact | None:
+    """The contact, whose id is learnt here if need be: exactly once. None: nobody could be asked."""
+    contact = line.journal.contacts.get(key)
+    if contact.contact_id:
+        return contact
     if not line.journal.looks.conflict(key) and not look(line, [key], "file"):
         return None
-    return bool(contacts.get(key).contact_id)
+    return line.journal.contacts.get(key)
 
 
 def _prove(line: Line, entry: FileEntry) -> Later | None:
@@ -176,11 +176,10 @@ def _settled(line: Line, moves: list[tuple[int, Move]]) -> list[tuple[int, Move]
 
 def _shown(line: Line, key: str, receipts: list[Entry]) -> frozenset[str] | None:
     """Those of the receipts that the contact's history shows; None when there was no answer, which proves nothing."""
-    for _ in range(_TRIES):
-        known = _identify(line, key) if key else False
-        if not known:
-            return None if known is None else frozenset()
-        contact = line.journal.contacts.get(key)
+    for _ in range(_TRIES if key else 0):
+        contact = _identify(line, key)
+        if contact is None or not contact.contact_id:
+            return None if contact is None else frozenset()
         answer = line.hooks.confirm_receipts(contact, frozenset(row.id for row in receipts))
         line.gate.saw(answer)
         if not isinstance(answer, Gone):

@@ -10,7 +10,7 @@ from itertools import groupby
 from tillpost.flow.line import Line
 from tillpost.flow.look import look
 from tillpost.flow.rewrite import rewrite
-from tillpost.journal import FileState, Standing
+from tillpost.journal import Standing
 
 _GROUP = 50
 """Contacts a round: their answers are one commit, and the other steps have their turn in between."""
@@ -20,10 +20,14 @@ def review(line: Line) -> bool:
     """A round of it; True when something moved and another round may follow at once."""
     if line.fallback is None or not line.gate.open():
         return False
-    files = [standing for standing in line.journal.files.standing(FileState.WRITTEN) if not standing.reviewed]
+    files = line.journal.files.unreviewed()
+    keys: list[str] = []
     for standing in files:
-        if standing.kind == "contacts" and (keys := line.journal.looks.unlooked(standing.name, _GROUP)):
-            return look(line, keys, "lookup")
+        if standing.kind == "contacts" and len(keys) < _GROUP:
+            # Of several files: an outage of days has hundreds, each of a few contacts.
+            keys += line.journal.looks.unlooked(standing.name, _GROUP - len(keys))
+    if keys:
+        return look(line, keys, "lookup")
     good: list[str] = []
     for _, batch in groupby(files, key=lambda standing: standing.sequence):
         together = list(batch)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from tillpost.flow.alert import alert
 from tillpost.flow.line import Line
 from tillpost.flow.policy import wait
-from tillpost.journal import OPEN_FILES, FileState, Later, Standing
+from tillpost.journal import FileState, Later, Standing
 from tillpost.model import Delivered, MaybeSent, Misconfigured, NotSent, Refused, Throttled
 
 
@@ -19,17 +19,11 @@ def transfer(line: Line) -> int:
     sent = 0
     # Engage ignores a receipt whose contact it does not know yet (Engage contract, file import): files of contacts
     # of this batch or an earlier one must be confirmed first.
-    files = line.journal.files.standing(*OPEN_FILES)
-    contacts = (standing for standing in files if standing.kind == "contacts")
+    contacts = line.journal.files.unconfirmed_contacts()
     unconfirmed = next((standing.sequence for standing in contacts if not _imported(standing, line)), None)
-    for standing in files:
+    # Contacts are looked up before their file goes up; while the API is away nobody can.
+    for standing in line.journal.files.to_go_up(before=unconfirmed, unreviewed=not line.gate.open()):
         now = line.clock.time()
-        if standing.state is not FileState.WRITTEN:
-            continue
-        if line.gate.open() and not standing.reviewed:
-            continue  # its contacts are looked up first; while the API is away nobody can
-        if standing.kind == "receipts" and unconfirmed is not None and unconfirmed <= standing.sequence:
-            continue
         if standing.due > now:
             break  # the file server has failed a moment ago: its next time is this file's
         entry = line.journal.files.get(standing.name)

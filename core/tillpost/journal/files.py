@@ -88,6 +88,9 @@ _COLUMNS = (
 )
 
 
+_STANDING = tuple(field.name for field in attrs.fields(Standing))
+
+
 class Files:
     """The files table."""
 
@@ -151,7 +154,8 @@ class Files:
         that is no longer valid.
         """
         rows = self._store.read(
-            "SELECT 1 FROM receipts r JOIN contacts c ON c.key = r.contact WHERE r.file = ? AND r.state = 'spooled' AND"
+            "SELECT 1 FROM receipts r JOIN contacts c ON c.key = r.contact"
+            " WHERE r.file = ? AND r.file <> '' AND r.state = 'spooled' AND"
             " ((c.contact_id = '' AND (c.conflict <> '' OR r.matched = '')) OR (c.contact_id <> '' AND"
             " r.matched <> 'contactId' AND (c.origin <> 'file' OR instr(c.dropped, '\"' || r.matched || '\"'))))"
             " LIMIT 1",
@@ -225,13 +229,34 @@ class Files:
 
     def standing(self, *states: FileState) -> list[Standing]:
         """The files in one of these states, in the order in which they must be transferred."""
+        return self._standing(states, "1")
+
+    def to_look_after(self, now: float) -> list[Standing]:
+        """Those that are up and due."""
+        return self._standing((FileState.UPLOADED, FileState.CONSUMED), "due <= ?", now)
+
+    def unreviewed(self) -> list[Standing]:
+        """Those of which nobody has seen yet whether they may go up."""
+        return self._standing((FileState.WRITTEN,), "NOT reviewed")
+
+    def unconfirmed_contacts(self) -> list[Standing]:
+        """Those of contacts that are not confirmed yet."""
+        return self._standing(OPEN_FILES, "kind = 'contacts'")
+
+    def to_go_up(self, before: int | None, unreviewed: bool) -> list[Standing]:
+        """Those that have not gone up; of receipts files those before a sequence, None: all."""
+        clause = "(kind = 'contacts' OR ? IS NULL OR sequence < ?) AND (reviewed OR ?)"
+        return self._standing((FileState.WRITTEN,), clause, before, before, unreviewed)
+
+    def _standing(self, states: tuple[FileState, ...], clause: str, *values: Any) -> list[Standing]:
+        # A round comes five times a second, and after an outage of days most of its files wait for something.
         marks = ", ".join("?" * len(states))
-        names = [field.name for field in attrs.fields(Standing)]
         rows = self._store.read(
-            f"SELECT {', '.join(names)} FROM files WHERE state IN ({marks}) ORDER BY sequence, kind, position",  # noqa: S608
-            states,
+            f"SELECT {', '.join(_STANDING)} FROM files WHERE state IN ({marks}) AND {clause}"  # noqa: S608 - ours
+            " ORDER BY sequence, kind, position",
+            (*states, *values),
         )
-        return [Standing(**dict(zip(names, row, strict=True))) for row in rows]
+        return [Standing(**dict(zip(_STANDING, row, strict=True))) for row in rows]
 
     def open_states(self) -> frozenset[FileState]:
         """In which states there are files that are not confirmed yet; empty: nothing is left to do."""

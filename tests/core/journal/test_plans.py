@@ -45,6 +45,11 @@ OFTEN: dict[str, tuple[Ask, bool]] = {
     "open after": (lambda journal: journal.receipts.open_after(0, 0, 10), True),
     "of a file": (lambda journal: journal.receipts.find({"file": "f", "state": State.TRANSFERRED}), False),
     "standing": (lambda journal: journal.files.standing(*OPEN_FILES), True),
+    "to look after": (lambda journal: journal.files.to_look_after(1.0), True),
+    "unreviewed": (lambda journal: journal.files.unreviewed(), False),
+    "unconfirmed contacts": (lambda journal: journal.files.unconfirmed_contacts(), True),
+    "to go up": (lambda journal: journal.files.to_go_up(7, False), False),
+    "misnaming": (lambda journal: journal.files.misnaming("f.xml"), False),
     "open states": (lambda journal: journal.files.open_states(), False),
     "a file": (lambda journal: journal.files.get("f.xml"), False),
 }
@@ -56,7 +61,7 @@ def test_it_is_looked_up_and_not_searched_for(ask: str, journal: Journal, monkey
     add(journal, "f.xml")
     asked, sorts = OFTEN[ask]
     found = plans(journal, asked, monkeypatch)
-    rows = [plan for plan in found if " receipts" in plan or " files" in plan]
+    rows = [plan for plan in found if " receipts" in plan or " files" in plan or plan.split()[1] in "rfc"]
     assert rows
     # A scan is allowed of the receipts that are open, which their own index holds, and of nothing else.
     assert all(plan.startswith("SEARCH") or "INDEX receipts_due" in plan for plan in rows), found
