@@ -87,7 +87,7 @@ class Tills:
     def __attrs_post_init__(self) -> None:
         while len(self.bodies) < 300:
             basket = make_basket(self.random, "SEK")
-            if len(basket.lines) <= 3:
+            if len(basket.lines) <= 2:
                 self.bodies.append(_body(basket.lines, basket.tenders))
         line = Line(kind=LineKind.PURCHASE, sku="bulk", quantity=Decimal(6), paid=Decimal("120.00"))
         self.bulk = _body((line,) * BULK_LINES, (Tender(type="card", amount=Decimal(120 * BULK_LINES)),))

@@ -16,16 +16,10 @@ from tillpost_engage.xmlnames import RECEIPTS_NAMESPACE
 
 _TRANSACTION = f"{{{RECEIPTS_NAMESPACE}}}transaction"
 _PATHS = {
-    name: etree.XPath(f"string({path})", namespaces={"r": RECEIPTS_NAMESPACE})
-    for name, path in {
-        "uniqueReceiptId": "r:uniqueReceiptId",
-        "receiptNumber": "r:receiptNumber",
-        "storeExternalId": "r:storeExternalId",
-        "matchKey": "r:contact/r:matchKey",
-        "matchKeyType": "r:contact/r:matchKeyType",
-    }.items()
+    path.rpartition("/")[2]: "/".join(f"{{{RECEIPTS_NAMESPACE}}}{name}" for name in path.split("/"))
+    for path in ("uniqueReceiptId", "receiptNumber", "storeExternalId", "contact/matchKey", "contact/matchKeyType")
 }
-_LINES = etree.XPath("count(r:items/r:item)", namespaces={"r": RECEIPTS_NAMESPACE})
+_ITEMS = f"{{{RECEIPTS_NAMESPACE}}}items"
 
 
 class Ledger(Saved):
@@ -131,8 +125,9 @@ class LongImport(ImportFolder):
     def _receipts(self, raw: bytes) -> None:
         lines, kinds = 0, set[str]()
         for _, element in etree.iterparse(io.BytesIO(raw), tag=_TRANSACTION):
-            body = {name: str(find(element)) for name, find in _PATHS.items()}
-            lines += int(_LINES(element))
+            body = {name: str(element.findtext(path)) for name, path in _PATHS.items()}
+            items = element.find(_ITEMS)
+            lines += 0 if items is None else len(items)
             kinds.add(body["matchKeyType"])
             self._take(body)
             element.clear()
