@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -39,9 +40,18 @@ def test_twenty_kills_during_two_thousand_baskets_lose_and_double_nothing(
                 shop.fault(http="refuse")
             if kill == 14:
                 shop.fault(http="ok")
+            before, told = _sent(shop), _told(shop)
             process = shop.start()
-            # Some in the middle of the first files, some after them.
-            time.sleep(chance.uniform(1.0, 6.0) if 7 <= kill < 14 else chance.uniform(0.3, 2.0))
+            # Counted from the first line it says, as a busy machine starts it late. Every second kill on line comes
+            # with receipts on their way, the last one of the outage with files written.
+            _until(lambda told=told: _told(shop) > told, shop, process)  # type: ignore[misc]
+            if kill < 7 and kill % 2:
+                some = before + chance.randint(1, 60)
+                _until(lambda some=some: _sent(shop) >= some, shop, process)  # type: ignore[misc]
+            elif kill == 13:
+                _until(lambda: any((shop.folder / "state").rglob("*.xml")), shop, process)
+            else:
+                time.sleep(chance.uniform(1.0, 6.0) if 7 <= kill < 14 else chance.uniform(0.0, 1.5))
             assert process.poll() is None, (tmp_path / "run.log").read_text()
             process.kill()
             process.wait()
@@ -67,3 +77,22 @@ def test_twenty_kills_during_two_thousand_baskets_lose_and_double_nothing(
         f"killed {KILLS} times: lost 0, duplicated 0, by api {stand['delivered']['api']}, by file "
         f"{stand['delivered']['file']}, repeats that Engage ignored {stats['ignored_duplicates']}"
     )
+
+
+def _sent(shop: Shop) -> int:
+    stats = shop.sandbox("stats")
+    return int(stats["receipts"] + stats["queued"])
+
+
+def _told(shop: Shop) -> int:
+    """How much the processes have said so far."""
+    log = shop.folder / "run.log"
+    return log.stat().st_size if log.exists() else 0
+
+
+def _until(condition: Callable[[], bool], shop: Shop, process: subprocess.Popen[bytes]) -> None:
+    end = time.monotonic() + 60
+    while not condition():
+        assert process.poll() is None, (shop.folder / "run.log").read_text()
+        assert time.monotonic() < end, (shop.folder / "run.log").read_text()
+        time.sleep(0.02)
