@@ -49,7 +49,7 @@ def test_twenty_kills_during_two_thousand_baskets_lose_and_double_nothing(
                 some = before + chance.randint(1, 60)
                 _until(lambda some=some: _sent(shop) >= some, shop, process)  # type: ignore[misc]
             elif kill == 13:
-                _until(lambda: any((shop.folder / "state").rglob("*.xml")), shop, process)
+                shop.wait_for(lambda stand: stand["files"]["written"] > 0)
             else:
                 time.sleep(chance.uniform(1.0, 6.0) if 7 <= kill < 14 else chance.uniform(0.0, 1.5))
             assert process.poll() is None, (tmp_path / "run.log").read_text()
