@@ -42,7 +42,8 @@ class Identifier:
         tidy = _tidy(self.kind, self.value)
         if not tidy:
             raise LawBroken("an identifier is not empty", f"customer {self.kind}", "empty")
-        object.__setattr__(self, "value", tidy)
+        if tidy != self.value:
+            object.__setattr__(self, "value", tidy)
 
     @classmethod
     def parse(cls, text: str) -> Identifier:
