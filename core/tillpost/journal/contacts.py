@@ -40,6 +40,8 @@ class Linking:
         self.told: list[events.Row] = []
         self._keys: dict[tuple[str, str], str | None] = {}
         self._attributes: dict[str, dict[str, str]] = {}
+        self._texts: dict[str, str] = {}
+        """The attributes as they are stored, of contacts of which nothing new was said."""
         self._new: dict[str, tuple[str, str]] = {}
         """Key of a contact that is made → its contactId and store."""
         self._seen: dict[str, None] = {}
@@ -60,6 +62,7 @@ class Linking:
             "SELECT key, attributes FROM contacts WHERE key = ?", ((key,) for key in wanted - self._attributes.keys())
         ):
             self._attributes[key] = json.loads(attributes)
+            self._texts[key] = attributes
 
     def link(self, customer: Customer, store: str) -> str:
         """The key of the contact these identifiers lead to, made when none does; new knowledge is merged in."""
@@ -71,7 +74,10 @@ class Linking:
             key = found[0]
             if len(set(found)) > 1:
                 self._tell("identifiers lead to several contacts", key)
-            self._attributes[key] |= customer.attributes
+            known = self._attributes[key]
+            if any(known.get(name) != value for name, value in customer.attributes.items()):
+                known |= customer.attributes
+                self._texts.pop(key, None)
             self._seen[key] = None
         else:
             key = "c" + secrets.token_hex(8)
@@ -85,7 +91,7 @@ class Linking:
                 self._named.append((*name, key))
         return key
 
-    def _tell(self, what: str, key: str, **detail: str) -> None:
+    def _tell(self, what: str, key: str, **detail: Any) -> None:
         self.told.append(events.row(self._now, "resolve", what, contact=key, **detail))
 
     def write(self) -> None:
@@ -99,7 +105,11 @@ class Linking:
         )
         self._connection.executemany(
             "UPDATE contacts SET attributes = ?, seen_at = ? WHERE key = ?",
-            ((json.dumps(self._attributes[key]), self._now, key) for key in self._seen if key not in self._new),
+            (
+                (self._texts.get(key) or json.dumps(self._attributes[key]), self._now, key)
+                for key in self._seen
+                if key not in self._new
+            ),
         )
         self._connection.executemany("INSERT INTO identifiers VALUES (?,?,?)", self._named)
 

@@ -51,7 +51,7 @@ def plain_receipt(
         written = encode(form)
         if _quotes(content) != _quotes(written):
             return None
-        if cleaned and (b"\\" in written or b"\xef\xbf" in written) and _DOUBTFUL.search(written):
+        if cleaned and (b"\\" in written or b"\xef" in written) and _DOUBTFUL.search(written):
             return None
         return _receipt(form, raw, make_id)
     except (msgspec.DecodeError, LawBroken, ValueError, RecursionError):
