@@ -11,7 +11,6 @@ import attrs
 
 from tillpost.model.receipt import Receipt
 
-
 _BUFFER = 1 << 17
 """Bytes read at once: few calls, and still a fine measure of how far a document has been read."""
 

@@ -101,7 +101,7 @@ class ReceiptForm(_Form, kw_only=True):
     business_date: str
     created: str
     currency: str
-    customer: CustomerForm | None | UnsetType = UNSET
+    customer: CustomerForm | UnsetType | None = UNSET
     extra: Pairs = UNSET
     flags: Texts = UNSET
     id: Text = UNSET

@@ -56,7 +56,9 @@ def _encoded(receipt: Receipt, form: ReceiptForm) -> bytes:
     try:
         return encode(form)
     except UnicodeEncodeError:
-        raise LawBroken("text has no lone surrogates", f"receipt {receipt.id!r}", "cannot be written as UTF-8") from None
+        raise LawBroken(
+            "text has no lone surrogates", f"receipt {receipt.id!r}", "cannot be written as UTF-8"
+        ) from None
 
 
 def content_digest(receipt: Receipt) -> str:
