@@ -33,8 +33,24 @@ class LineKind(StrEnum):
 
 _PURCHASE, _RETURN = LineKind.PURCHASE, LineKind.RETURN
 _ZERO = Decimal(0)
-_UNITS = {digits: Decimal(1).scaleb(-digits) for digits in (0, 2, 3, 4)}
-"""The last digit of a currency, by its digits behind the point."""
+_MOST = 10_000
+
+
+class _Fits(dict[Decimal, bool]):
+    """Amount → whether it has no more digits behind the point; remembered, for amounts repeat."""
+
+    def __init__(self, digits: int) -> None:
+        super().__init__()
+        self._digits = digits
+
+    def __missing__(self, amount: Decimal) -> bool:
+        if len(self) >= _MOST:
+            self.clear()
+        self[amount] = fits = amount == round(amount, self._digits)
+        return fits
+
+
+_fits = {digits: _Fits(digits) for digits in (0, 2, 3, 4)}
 
 
 @attrs.frozen(kw_only=True)
@@ -46,10 +62,12 @@ class Discount:
     description: str = ""
 
 
+_set = object.__setattr__
 _NO_PAIRS: Mapping[str, str] = MappingProxyType({})
 
 
-def _frozen_pairs(pairs: Mapping[str, str]) -> Mapping[str, str]:
+def _frozen(pairs: Mapping[str, str]) -> Mapping[str, str]:
+    # Not a converter of attrs: what msgspec makes would not meet it (receipt_plain.py).
     return MappingProxyType(dict(pairs)) if pairs else _NO_PAIRS
 
 
@@ -72,9 +90,10 @@ class Line:
     article_name: str = ""
     article_group: str = ""
     discounts: tuple[Discount, ...] = ()
-    extra: Mapping[str, str] = attrs.field(factory=dict, converter=_frozen_pairs, hash=False)
+    extra: Mapping[str, str] = attrs.field(factory=dict, hash=False)
 
     def __attrs_post_init__(self) -> None:
+        _set(self, "extra", _frozen(self.extra))
         quantity, paid, tax = self.quantity, self.paid, self.tax_amount
         if not (quantity.is_finite() and paid.is_finite() and tax.is_finite() and self.tax_percent.is_finite()):
             names = ("quantity", "paid", "tax_amount", "tax_percent")
@@ -106,7 +125,10 @@ class Tender:
     type: str
     amount: Decimal
     description: str = ""
-    extra: Mapping[str, str] = attrs.field(factory=dict, converter=_frozen_pairs, hash=False)
+    extra: Mapping[str, str] = attrs.field(factory=dict, hash=False)
+
+    def __attrs_post_init__(self) -> None:
+        _set(self, "extra", _frozen(self.extra))
 
 
 @attrs.frozen(kw_only=True)
@@ -173,9 +195,12 @@ class Receipt:
     vouchers: tuple[str, ...] = ()
     promotions: tuple[Promotion, ...] = ()
     flags: tuple[str, ...] = ()
-    extra: Mapping[str, str] = attrs.field(factory=dict, converter=_frozen_pairs, hash=False)
+    extra: Mapping[str, str] = attrs.field(factory=dict, hash=False)
+    written: bytes | None = attrs.field(default=None, init=False, eq=False, repr=False)
+    """The canonical bytes where reading has made them (`receipt_json.dumps`); no part of the value."""
 
     def __attrs_post_init__(self) -> None:
+        _set(self, "extra", _frozen(self.extra))
         if not (self.id and self.store and self.currency):
             name = next(name for name in ("id", "store", "currency") if not getattr(self, name))
             raise self._breaks(f"a receipt needs its {name}", "empty")
@@ -186,11 +211,11 @@ class Receipt:
         paid = [line.paid for line in self.lines]
         tendered = [tender.amount for tender in self.tenders]
         digits = minor_digits(self.currency)
-        unit = _UNITS[digits]
+        fits = _fits[digits]
         for amount in (self.total, *paid, *tendered):
             if not amount.is_finite():
                 raise self._breaks("money is finite", "not finite")
-            if amount != amount.quantize(unit):
+            if not fits[amount]:
                 raise self._breaks(f"{self.currency} has {digits} digits behind the point", amount)
         if off := sum(paid, _ZERO) - self.total:
             raise self._breaks("the lines sum to the total", off)

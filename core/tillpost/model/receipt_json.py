@@ -31,9 +31,9 @@ from tillpost.model.json_readers import (
 from tillpost.model.json_values import parse_json
 from tillpost.model.receipt import Discount, Line, LineKind, Promotion, RawRef, Receipt, Tax, Tender
 from tillpost.model.receipt_form import ReceiptForm, encode, form_of
-from tillpost.model.receipt_plain import plain_receipt
+from tillpost.model.receipt_plain import plain_body, plain_record
 
-__all__ = ["MakeId", "content_digest", "difference", "dumps", "from_json", "loads", "plain_receipt", "to_json"]
+__all__ = ["MakeId", "content_digest", "difference", "dumps", "from_json", "loads", "plain_record", "to_json"]
 
 _KINDS = {kind.value: kind for kind in LineKind}
 
@@ -49,7 +49,7 @@ def to_json(receipt: Receipt) -> dict[str, Any]:
 
 def dumps(receipt: Receipt) -> bytes:
     """The canonical bytes. Raises LawBroken for text that UTF-8 cannot say (a lone surrogate)."""
-    return _encoded(receipt, form_of(receipt))
+    return receipt.written or _encoded(receipt, form_of(receipt))
 
 
 def _encoded(receipt: Receipt, form: ReceiptForm) -> bytes:
@@ -142,7 +142,7 @@ def _made_id(obj: dict[str, Any], make_id: MakeId) -> str:
 
 def loads(content: bytes, *, place: str = "receipt") -> Receipt:
     """The receipt in canonical (or any) JSON bytes. Raises LawBroken."""
-    return plain_receipt(content) or from_json(parse_json(content, place=place), place=place)
+    return plain_body(content) or from_json(parse_json(content, place=place), place=place)
 
 
 # --- comparing -----------------------------------------------------------------------------------------------------

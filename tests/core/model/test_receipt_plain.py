@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tillpost.errors import LawBroken
 from tillpost.model import RawRef, Receipt, parse_clean_json, receipt_id
-from tillpost.model.receipt_json import content_digest, dumps, from_json, plain_receipt, to_json
+from tillpost.model.receipt_json import content_digest, dumps, from_json, plain_record, to_json
 
 RAW = RawRef(sha256="f" * 64, document="day.jsonl", place="line 3")
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
@@ -41,7 +41,7 @@ def strictly(content: bytes) -> Receipt | None:
 
 
 def quickly(content: bytes) -> Receipt | None:
-    return plain_receipt(content, raw=RAW, make_id=receipt_id, cleaned=True)
+    return plain_record(content, raw=RAW, make_id=receipt_id)
 
 
 def nodes(value: Any) -> list[Any]:
@@ -129,13 +129,42 @@ def test_what_is_usual_is_read_quickly_and_the_rest_left_to_the_strict_reading(
     assert read is None or read == strictly(content)
 
 
-def test_without_a_name_for_it_an_object_without_id_or_raw_is_left_to_the_strict_reading(
-    simple_receipt: Receipt,
+@given(data=st.data())
+@settings(max_examples=100, suppress_health_check=SLOW)
+def test_what_is_remembered_from_reading_is_what_would_be_written(
+    any_receipt: st.SearchStrategy[Receipt], data: st.DataObject
 ) -> None:
-    for name in ("id", "raw"):
-        form = to_json(simple_receipt)
-        del form[name]
-        assert plain_receipt(json.dumps(form).encode()) is None
+    form = to_json(data.draw(any_receipt))
+    for line in form["lines"]:
+        line["quantity"] += data.draw(st.sampled_from(["", ".0", "0"])) if "." in line["quantity"] else ""
+    for each in (form["customer"] or {"identifiers": []})["identifiers"]:
+        each["value"] = f" {each['value'].upper()}"
+    form["created"] = form["created"].replace("+00:00", "Z").replace("T", " ")
+    read = quickly(json.dumps(form, ensure_ascii=False).encode())
+    if read is not None:
+        assert read.written is not None
+        again = attrs.evolve(read)
+        assert again == read
+        assert again.written is None, "another value, other bytes"
+        assert dumps(again) == read.written
+
+
+def test_what_is_read_quickly_is_as_frozen_as_what_is_made(simple_receipt: Receipt) -> None:
+    form = to_json(simple_receipt)
+    form["lines"][0]["extra"] = form["tenders"][0]["extra"] = form["extra"] = {"a": "b"}
+    form["customer"]["attributes"]["city"] = ""
+    read = quickly(json.dumps(form).encode())
+    assert read is not None
+    assert read.customer is not None
+    assert read.customer.attributes == {}, "an empty value is never kept"
+    extras = [read.extra, read.lines[0].extra, read.lines[1].extra, read.tenders[0].extra, read.customer.attributes]
+    for pairs in extras:
+        with pytest.raises(TypeError):
+            pairs["a"] = "c"  # type: ignore[index]
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        read.lines[0].sku = "other"  # type: ignore[misc]
+    assert isinstance(read.lines, tuple)
+    assert hash(read) == hash(strictly(json.dumps(form).encode()))
 
 
 @given(data=st.data())
