@@ -1,9 +1,15 @@
 """Tillpost: the names a vendor's plugin imports; `tillpost.model` has the values."""
 
-from tillpost.clock import Clock
-from tillpost.errors import ConfigurationError, DocumentError, Finding, LawBroken, TillpostError, UsageError
-from tillpost.hookspecs import hookimpl
-from tillpost.plugin import Budget, Context, Plugin, Secret, Use, simple
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tillpost.clock import Clock
+    from tillpost.errors import ConfigurationError, DocumentError, Finding, LawBroken, TillpostError, UsageError
+    from tillpost.hookspecs import hookimpl
+    from tillpost.plugin import Budget, Context, Plugin, Secret, Use, simple
 
 __all__ = [
     "Budget",
@@ -21,3 +27,13 @@ __all__ = [
     "hookimpl",
     "simple",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """A public name, imported when it is first asked for: the launcher starts without any of them."""
+    if name in __all__:
+        for home in ("errors", "clock", "hookspecs", "plugin"):
+            public = vars(import_module(f"tillpost.{home}"))
+            if name in public:
+                return globals().setdefault(name, public[name])
+    raise AttributeError(f"module 'tillpost' has no attribute {name!r}")

@@ -9,7 +9,7 @@ import attrs
 
 from tillpost import LawBroken
 from tillpost.model import CLEANED, Broken, Document, Found, Parsed, RawRef, json_records, parse_clean_json
-from tillpost.model.receipt_json import MakeId, from_json
+from tillpost.model.receipt_json import MakeId, from_json, plain_record
 
 
 def parse(document: Document, make_id: MakeId, largest: int) -> Iterator[Parsed]:
@@ -24,6 +24,8 @@ def parse(document: Document, make_id: MakeId, largest: int) -> Iterator[Parsed]
 
 
 def _parsed(record: bytes, raw: RawRef, make_id: MakeId) -> Parsed:
+    if plain := plain_record(record, raw=raw, make_id=make_id):
+        return Found(receipt=plain, raw=record)
     form: Any = None
     try:
         form, taken = parse_clean_json(record, place=raw.place)

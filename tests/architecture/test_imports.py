@@ -18,7 +18,7 @@ CORE = ROOT / "core" / "tillpost"
 PLUGINS = ROOT / "plugins"
 
 LAYERS = (
-    {"errors"},
+    {"errors", "version"},
     {"model", "clock"},
     {"hookspecs", "plugin"},
     {""},  # `tillpost` itself: the public names
@@ -37,6 +37,7 @@ LIBRARIES = {
     "apsw": {"journal"},
     "sqlite3": {"journal"},
     "cattrs": {"compose"},
+    "msgspec": {"model"},
     "urllib3": set[str](),
     "lxml": set[str](),
     "asyncssh": set[str](),
@@ -172,9 +173,20 @@ def _loaded(code: str) -> set[str]:
 
 
 def test_importing_tillpost_loads_no_library_of_journal_or_plugins() -> None:
-    loaded = _loaded("import tillpost")
-    assert "tillpost" in loaded
-    assert not loaded & {"lxml", "urllib3", "asyncssh", "apsw"}
+    loaded = _loaded("import tillpost\nfor name in tillpost.__all__: getattr(tillpost, name)")
+    assert {"tillpost", "pluggy"} <= loaded
+    assert not loaded & {"lxml", "urllib3", "asyncssh", "apsw", "waitress", "http", "ssl", "cattrs", "msgspec"}
+
+
+def test_the_launcher_starts_with_nothing_but_click() -> None:
+    """What a shell waits for at each `tillpost --version` and `--help`."""
+    loaded = _loaded(
+        "import contextlib, io, sys\nfrom tillpost.cli import cli\nsys.argv = ['tillpost', '--help']\n"
+        "with contextlib.redirect_stdout(io.StringIO()) as said: cli(standalone_mode=False)\n"
+        "assert 'receipts' in said.getvalue()"
+    )
+    assert {"tillpost", "click"} <= loaded
+    assert not loaded & {"attr", "attrs", "pluggy", "apsw", "lxml", "urllib3", "zoneinfo", "email", "msgspec"}
 
 
 @pytest.mark.parametrize("point", sorted(entry_points(group="tillpost.plugins")), ids=lambda point: str(point.name))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from tillpost.errors import ConfigurationError, TillpostError, UsageError
+from tillpost.version import __version__
 
 COMMANDS = {
     "init": "write a commented configuration",
@@ -63,7 +63,7 @@ class _Lazy(click.Group):
     envvar="TILLPOST_CONFIG",
     help="The configuration file.",
 )
-@click.version_option(package_name="tillpost")
+@click.version_option(__version__, prog_name="tillpost", message="%(prog)s, version %(version)s")
 @click.pass_context
 def cli(ctx: click.Context, config: Path) -> None:
     """Carry sales receipts from any point of sale to Voyado Engage, and lose none.
@@ -88,15 +88,21 @@ def main() -> None:
         sys.exit(error.exit_code)
     except click.Abort:
         sys.exit(130)
-    except ConfigurationError as error:
-        click.echo(str(error), err=True)
-        sys.exit(78)
-    except UsageError as error:
-        click.echo(f"tillpost: {error}", err=True)
-        sys.exit(2)
-    except TillpostError as error:
-        click.echo(f"tillpost: {error}", err=True)
-        sys.exit(1)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)
+    except Exception as error:  # noqa: BLE001 - what is not ours is raised again
+        sys.exit(_told(error))
+
+
+def _told(error: Exception) -> int:
+    """Say what went wrong; the exit code. What no person can mend is raised again."""
+    from tillpost.errors import ConfigurationError, TillpostError, UsageError
+
+    if not isinstance(error, TillpostError):
+        raise error
+    if isinstance(error, ConfigurationError):
+        click.echo(str(error), err=True)
+        return 78
+    click.echo(f"tillpost: {error}", err=True)
+    return 2 if isinstance(error, UsageError) else 1

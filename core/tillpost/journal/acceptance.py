@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import apsw
@@ -43,16 +44,78 @@ def accept_records(
     anonymous: Customer | None,
     now: float,
 ) -> Accepted:
-    """Insert the records and count what came of each; the caller commits."""
+    """Insert the records and count what came of each; the caller commits.
+
+    What the journal knows of them is looked up once for all, and what is new is inserted together. A record whose id
+    is taken by other content stands alone, after all before it.
+    """
     counts = Accepted()
-    for record in parsed:
+    coming = [_come(record) for record in parsed]
+    known = _known(connection, coming)
+    rows = _Rows(connection, now)
+    rows.linking.look_up(
+        who for each in coming if each.id not in known and (who := _customer(each.record, anonymous)) is not None
+    )
+    for each in coming:
+        record = each.record
         if isinstance(record, NoReceipt):
             _note_no_receipt(connection, record, document, now, counts)
         elif isinstance(record, Broken):
-            _hold_broken(connection, record, document, now, counts)
+            if each.id in known:
+                counts.duplicates += 1
+                continue
+            known[each.id] = None
+            rows.add_broken(each.id, record, document)
+            counts.held += 1
+            counts.because(record.reason)
+        elif each.id not in known:
+            known[each.id] = each.digest
+            _accept_new(rows, each, record, anonymous, counts)
+        elif known[each.id] == each.digest:
+            # The same document again: how a large one goes on where a crash stopped it, so it must cost little.
+            counts.duplicates += 1
         else:
-            _accept_one(connection, record, anonymous, now, counts)
+            rows.insert()
+            if (identity := _accept_taken(rows, each, record, counts)) is not None:
+                known[identity] = None
+    rows.insert()
     return counts
+
+
+@attrs.frozen
+class _Coming:
+    """A record with its id, the bytes its row is to hold, and their digest."""
+
+    record: Parsed
+    id: str = ""
+    body: bytes = b""
+    digest: bytes = b""
+
+
+def _come(record: Parsed) -> _Coming:
+    if isinstance(record, Found):
+        body = dumps(record.receipt)
+        return _Coming(record, record.receipt.id, body, hashlib.sha256(body).digest())
+    if isinstance(record, Broken):
+        digest = hashlib.sha256(record.raw + record.reason.encode()).hexdigest()
+        return _Coming(record, f"broken_{digest[:16]}")
+    return _Coming(record)
+
+
+def _known(connection: apsw.Connection, coming: Sequence[_Coming]) -> dict[str, bytes | None]:
+    """Those that are in the journal: id → the digest of its body; None when there is none, or it is damaged."""
+    rows = connection.executemany(
+        "SELECT r.id, b.body, b.checksum FROM receipts r LEFT JOIN bodies b USING (seq) WHERE r.id = ?",
+        ((each.id,) for each in coming if each.id),
+    )
+    return {identity: checksum if _whole(body, checksum) else None for identity, body, checksum in rows}
+
+
+def _customer(record: Parsed, anonymous: Customer | None) -> Customer | None:
+    if not isinstance(record, Found):
+        return None
+    customer = record.receipt.customer
+    return customer if customer is not None and customer.identifiers else anonymous
 
 
 def _note_no_receipt(
@@ -69,100 +132,121 @@ def _note_no_receipt(
     counts.because(record.reason)
 
 
-def _insert(connection: apsw.Connection, values: dict[str, Any], body: bytes | None, raw: bytes) -> int:
-    names = ", ".join(values)
-    marks = ", ".join("?" * len(values))
-    connection.execute(f"INSERT INTO receipts ({names}) VALUES ({marks})", tuple(values.values()))  # noqa: S608
-    seq = connection.last_insert_rowid()
-    connection.execute(
-        "INSERT INTO bodies VALUES (?,?,?,?)",
-        (seq, body, hashlib.sha256(body if body is not None else raw).digest(), raw),
-    )
-    return seq
+class _Rows:
+    """Rows that are inserted together."""
+
+    def __init__(self, connection: apsw.Connection, now: float) -> None:
+        self.connection, self.now = connection, now
+        self._begin()
+
+    def _begin(self) -> None:
+        self.linking = contacts.Linking(self.connection, self.now)
+        self._seq: int | None = None
+        self._receipts: list[tuple[Any, ...]] = []
+        self._bodies: list[tuple[int, bytes | None, bytes, bytes]] = []
+        self._events: list[events.Row] = []
+
+    def _next(self) -> int:
+        if self._seq is None:
+            self._seq = int(self.connection.execute("SELECT max(seq) FROM receipts").get or 0)
+        self._seq += 1
+        return self._seq
+
+    def add(
+        self, each: _Coming, found: Found, identity: str, state: State, reason: str = "", contact: str | None = None
+    ) -> None:
+        """A receipt; its contact's events go before it."""
+        seq, receipt, now = self._next(), found.receipt, self.now
+        self._receipts.append(
+            (
+                seq, identity, receipt.number, receipt.store, receipt.till, receipt.business_date.isoformat(),
+                receipt.created.isoformat(), receipt.currency, str(receipt.total), len(receipt.lines), state, now,
+                reason, contact, receipt.raw.document, receipt.raw.place, now, now,
+            )
+        )  # fmt: skip
+        self._bodies.append((seq, each.body, each.digest, found.raw))
+        told = {"reason": reason} if reason else {}
+        if receipt.flags:
+            told["flags"] = ", ".join(receipt.flags)
+        self._tell(seq, state, document=receipt.raw.document, **told)
+
+    def add_broken(self, identity: str, record: Broken, document: Document) -> None:
+        """A record without a receipt, to be held."""
+        seq, now = self._next(), self.now
+        self._receipts.append(
+            (
+                seq, identity, record.number, record.store, "", "", "", "", "", 0, State.HELD, 0.0,
+                record.reason, None, document.name, record.place, now, now,
+            )
+        )  # fmt: skip
+        self._bodies.append((seq, None, hashlib.sha256(record.raw).digest(), record.raw))
+        self._tell(seq, State.HELD, reason=record.reason, place=record.place)
+
+    def _tell(self, seq: int, state: State, **told: str) -> None:
+        if self.linking.told:
+            self._events += self.linking.told
+            self.linking.told.clear()
+        self._events.append((seq, None, self.now, "accept", state, _detail(tuple(told.items()))))
+
+    def insert(self) -> None:
+        """All that were added, with their contacts and events."""
+        self.linking.write()
+        self.connection.executemany(_RECEIPT, self._receipts)
+        self.connection.executemany("INSERT INTO bodies VALUES (?,?,?,?)", self._bodies)
+        events.insert(self.connection, self._events)
+        self._begin()
 
 
-def _hold_broken(connection: apsw.Connection, record: Broken, document: Document, now: float, counts: Accepted) -> None:
-    identity = f"broken_{hashlib.sha256(record.raw + record.reason.encode()).hexdigest()[:16]}"
-    if connection.execute("SELECT 1 FROM receipts WHERE id = ?", (identity,)).fetchone():
-        counts.duplicates += 1
-        return
-    seq = _insert(
-        connection,
-        {
-            "id": identity, "number": record.number, "store": record.store, "till": "", "business_date": "",
-            "created": "", "currency": "", "total": "", "line_count": 0, "state": State.HELD, "due": 0.0,
-            "reason": record.reason, "document": document.name, "place": record.place,
-            "accepted_at": now, "changed_at": now,
-        },
-        None,
-        record.raw,
-    )  # fmt: skip
-    events.record(connection, now, "accept", State.HELD, receipt=seq, reason=record.reason, place=record.place)
-    counts.held += 1
-    counts.because(record.reason)
+_RECEIPT = (
+    "INSERT INTO receipts (seq, id, number, store, till, business_date, created, currency, total, line_count, state,"
+    " due, reason, contact, document, place, accepted_at, changed_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+)
 
 
-def _accept_one(
-    connection: apsw.Connection, found: Found, anonymous: Customer | None, now: float, counts: Accepted
-) -> None:
-    receipt = found.receipt
-    body = dumps(receipt)
-    identity, state, reason = receipt.id, State.ACCEPTED, ""
-    known = connection.execute(
-        "SELECT b.body, b.checksum, r.seq, r.state FROM receipts r LEFT JOIN bodies b USING (seq) WHERE r.id = ?",
-        (identity,),
-    ).fetchone()
-    if known is not None:
-        if known[0] == body and _whole(known[0], known[1]):
-            # The same document again: how a large one goes on where a crash stopped it, so it must cost little.
-            counts.duplicates += 1
-            return
-        if not _whole(known[0], known[1]):
-            # The journal's copy is damaged, and here is the receipt once more: it takes the place of the copy.
-            restore(connection, known[2], found, now)
-            if known[3] == State.HELD:
-                counts.accepted += 1
-            else:
-                counts.duplicates += 1
-            return
-        digest = content_digest(receipt)
-        identity = f"{receipt.id}#{digest[:12]}"
-        same = content_digest(loads(known[0])) == digest
-        if same or connection.execute("SELECT 1 FROM receipts WHERE id = ?", (identity,)).fetchone():
-            counts.duplicates += 1
-            return
-        state = State.HELD
-        reason = "the id is taken by other content: " + "; ".join(difference(known[0], body)[:10])
-    customer = receipt.customer if receipt.customer and receipt.customer.identifiers else anonymous
-    if state is State.ACCEPTED and customer is None:
-        state, reason = State.SKIPPED, "no customer"
-    key = None
-    if state is State.ACCEPTED and customer is not None:
-        key = contacts.link(connection, customer, receipt.store, now)
-    seq = _insert(
-        connection,
-        {
-            "id": identity, "number": receipt.number, "store": receipt.store, "till": receipt.till,
-            "business_date": receipt.business_date.isoformat(), "created": receipt.created.isoformat(),
-            "currency": receipt.currency, "total": str(receipt.total), "line_count": len(receipt.lines),
-            "state": state, "due": now, "reason": reason, "contact": key,
-            "document": receipt.raw.document, "place": receipt.raw.place, "accepted_at": now, "changed_at": now,
-        },
-        body,
-        found.raw,
-    )  # fmt: skip
-    told = {"reason": reason} if reason else {}
-    if receipt.flags:
-        told["flags"] = ", ".join(receipt.flags)
-    events.record(connection, now, "accept", state, receipt=seq, document=receipt.raw.document, **told)
-    if state is State.ACCEPTED:
-        counts.accepted += 1
-        return
-    counts.because(reason if state is State.SKIPPED else "the id is taken by other content")
-    if state is State.SKIPPED:
+@lru_cache(maxsize=64)
+def _detail(told: tuple[tuple[str, str], ...]) -> str:
+    """The same text for nearly all receipts of a document."""
+    return events.detail(dict(told))
+
+
+def _accept_new(rows: _Rows, each: _Coming, found: Found, anonymous: Customer | None, counts: Accepted) -> None:
+    customer = _customer(found, anonymous)
+    if customer is None:
+        rows.add(each, found, each.id, State.SKIPPED, "no customer")
         counts.skipped += 1
-    else:
-        counts.held += 1
+        counts.because("no customer")
+        return
+    contact = rows.linking.link(customer, found.receipt.store)
+    rows.add(each, found, each.id, State.ACCEPTED, contact=contact)
+    counts.accepted += 1
+
+
+def _accept_taken(rows: _Rows, each: _Coming, found: Found, counts: Accepted) -> str | None:
+    """A receipt whose id has other content in the journal, or damaged content; the id under which it is held."""
+    connection = rows.connection
+    body, checksum, seq, state = connection.execute(
+        "SELECT b.body, b.checksum, r.seq, r.state FROM receipts r LEFT JOIN bodies b USING (seq) WHERE r.id = ?",
+        (each.id,),
+    ).get
+    if not _whole(body, checksum):
+        # The journal's copy is damaged, and here is the receipt once more: it takes the place of the copy.
+        restore(connection, seq, found, rows.now)
+        if state == State.HELD:
+            counts.accepted += 1
+        else:
+            counts.duplicates += 1
+        return None
+    digest = content_digest(found.receipt)
+    identity = f"{each.id}#{digest[:12]}"
+    same = checksum == each.digest or content_digest(loads(body)) == digest
+    if same or connection.execute("SELECT 1 FROM receipts WHERE id = ?", (identity,)).fetchone():
+        counts.duplicates += 1
+        return None
+    reason = "the id is taken by other content: " + "; ".join(difference(body, each.body)[:10])
+    rows.add(each, found, identity, State.HELD, reason)
+    counts.held += 1
+    counts.because("the id is taken by other content")
+    return identity
 
 
 def _whole(body: object, checksum: object) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import apsw
@@ -19,39 +19,99 @@ from tillpost.model import Contact, Customer, Identified, Identifier
 
 
 def link(connection: apsw.Connection, customer: Customer, store: str, now: float) -> str:
-    """The key of the contact these identifiers lead to, made when none does; new knowledge is merged in.
+    """The key of the contact these identifiers lead to, made when none does; new knowledge is merged in."""
+    linking = Linking(connection, now)
+    key = linking.link(customer, store)
+    linking.write()
+    events.insert(connection, linking.told)
+    return key
+
+
+class Linking:
+    """The contacts of the customers of one commit: each looked up once, and written once.
 
     Where identifiers lead to different contacts the first identifier decides and none is moved: merging people
-    is a person's decision.
+    is a person's decision. told: the events of it, in order, for the caller to insert.
     """
-    found = [
-        row[0]
-        for known in customer.identifiers
-        for row in connection.execute(
-            "SELECT contact FROM identifiers WHERE kind = ? AND value = ?", (known.kind, known.value)
+
+    def __init__(self, connection: apsw.Connection, now: float) -> None:
+        self._connection = connection
+        self._now = now
+        self.told: list[events.Row] = []
+        self._keys: dict[tuple[str, str], str | None] = {}
+        self._attributes: dict[str, dict[str, str]] = {}
+        self._texts: dict[str, str] = {}
+        """The attributes as they are stored, of contacts of which nothing new was said."""
+        self._new: dict[str, tuple[str, str]] = {}
+        """Key of a contact that is made → its contactId and store."""
+        self._seen: dict[str, None] = {}
+        self._named: list[tuple[str, str, str]] = []
+
+    def look_up(self, customers: Iterable[Customer]) -> None:
+        """Read whom these identifiers lead to, and what is known of those."""
+        asked = {(known.kind, known.value) for customer in customers for known in customer.identifiers}
+        asked -= self._keys.keys()
+        self._keys.update(dict.fromkeys(asked))
+        wanted = set()
+        for kind, value, key in self._connection.executemany(
+            "SELECT kind, value, contact FROM identifiers WHERE kind = ? AND value = ?", asked
+        ):
+            self._keys[kind, value] = key
+            wanted.add(key)
+        for key, attributes in self._connection.executemany(
+            "SELECT key, attributes FROM contacts WHERE key = ?", ((key,) for key in wanted - self._attributes.keys())
+        ):
+            self._attributes[key] = json.loads(attributes)
+            self._texts[key] = attributes
+
+    def link(self, customer: Customer, store: str) -> str:
+        """The key of the contact these identifiers lead to, made when none does; new knowledge is merged in."""
+        names = [(known.kind, known.value) for known in customer.identifiers]
+        if any(name not in self._keys for name in names):
+            self.look_up([customer])
+        found = [key for name in names if (key := self._keys[name]) is not None]
+        if found:
+            key = found[0]
+            if len(set(found)) > 1:
+                self._tell("identifiers lead to several contacts", key)
+            known = self._attributes[key]
+            if any(known.get(name) != value for name, value in customer.attributes.items()):
+                known |= customer.attributes
+                self._texts.pop(key, None)
+            self._seen[key] = None
+        else:
+            key = "c" + secrets.token_hex(8)
+            given = customer.identifiers[0]
+            self._attributes[key] = dict(customer.attributes)
+            self._new[key] = (given.value if given.kind == "contactId" else "", store)
+            self._tell("first seen", key, store=store)
+        for name in names:
+            if self._keys[name] is None:
+                self._keys[name] = key
+                self._named.append((*name, key))
+        return key
+
+    def _tell(self, what: str, key: str, **detail: Any) -> None:
+        self.told.append(events.row(self._now, "resolve", what, contact=key, **detail))
+
+    def write(self) -> None:
+        """What was learnt, into the tables."""
+        self._connection.executemany(
+            "INSERT INTO contacts (key, contact_id, attributes, sent, store, seen_at) VALUES (?,?,?,'{}',?,?)",
+            (
+                (key, contact_id, json.dumps(self._attributes[key]), store, self._now)
+                for key, (contact_id, store) in self._new.items()
+            ),
         )
-    ]
-    if found:
-        key = str(found[0])
-        if len(set(found)) > 1:
-            events.record(connection, now, "resolve", "identifiers lead to several contacts", contact=key)
-        old = connection.execute("SELECT attributes FROM contacts WHERE key = ?", (key,)).get
-        merged = json.loads(old) | dict(customer.attributes)
-        connection.execute(
-            "UPDATE contacts SET attributes = ?, seen_at = ? WHERE key = ?", (json.dumps(merged), now, key)
+        self._connection.executemany(
+            "UPDATE contacts SET attributes = ?, seen_at = ? WHERE key = ?",
+            (
+                (self._texts.get(key) or json.dumps(self._attributes[key]), self._now, key)
+                for key in self._seen
+                if key not in self._new
+            ),
         )
-    else:
-        key = "c" + secrets.token_hex(8)
-        given = customer.identifiers[0]
-        contact_id = given.value if given.kind == "contactId" else ""
-        connection.execute(
-            "INSERT INTO contacts (key, contact_id, attributes, sent, store, seen_at) VALUES (?,?,?,?,?,?)",
-            (key, contact_id, json.dumps(dict(customer.attributes)), "{}", store, now),
-        )
-        events.record(connection, now, "resolve", "first seen", contact=key, store=store)
-    for known in customer.identifiers:
-        connection.execute("INSERT OR IGNORE INTO identifiers VALUES (?,?,?)", (known.kind, known.value, key))
-    return key
+        self._connection.executemany("INSERT INTO identifiers VALUES (?,?,?)", self._named)
 
 
 def said_key(known: Identifier) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import apsw
@@ -12,6 +12,26 @@ from tillpost.journal.store import Store
 
 _INSERT = "INSERT INTO events (receipt, contact, at, step, what, detail) VALUES (?,?,?,?,?,?)"
 _encoder = json.JSONEncoder(default=str, sort_keys=True)
+
+
+Row = tuple[int | None, str | None, float, str, str, str]
+
+
+def row(
+    at: float, step: str, what: str, *, receipt: int | None = None, contact: str | None = None, **detail: Any
+) -> Row:
+    """An event, for `insert`."""
+    return receipt, contact, at, step, what, _encoder.encode(detail)
+
+
+def detail(told: Mapping[str, Any]) -> str:
+    """What an event tells beside its name, as it is stored."""
+    return _encoder.encode(told)
+
+
+def insert(connection: apsw.Connection, rows: Iterable[Row]) -> None:
+    """Add events in the transaction of what they tell of."""
+    connection.executemany(_INSERT, rows)
 
 
 def record(
@@ -25,7 +45,7 @@ def record(
     **detail: Any,
 ) -> None:
     """Add an event in the transaction of what it tells of."""
-    connection.execute(_INSERT, (receipt, contact, at, step, what, _encoder.encode(detail)))
+    connection.execute(_INSERT, row(at, step, what, receipt=receipt, contact=contact, **detail))
 
 
 def record_all(

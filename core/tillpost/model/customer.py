@@ -21,8 +21,8 @@ IDENTIFIER_KINDS: tuple[str, ...] = get_args(IdentifierKind)
 """The matchKeyTypes of the Engage contract; other systems map theirs to these."""
 
 
-def _tidy(kind: str, value: str) -> str:
-    # E-mail addresses are matched without regard to case (Engage contract, matchKeyType).
+def tidy_identifier(kind: str, value: str) -> str:
+    """Without blanks around it; e-mail addresses are matched without regard to case (Engage contract, matchKeyType)."""
     return value.strip().lower() if kind == "email" else value.strip()
 
 
@@ -30,19 +30,17 @@ def _tidy(kind: str, value: str) -> str:
 class Identifier:
     """One key a customer is known by, such as `externalId` or `email`."""
 
-    kind: str = attrs.field()
+    kind: str
     value: str = attrs.field(repr=False)
 
-    @kind.validator
-    def _known(self, _: object, kind: str) -> None:
-        if kind not in IDENTIFIER_KINDS:
-            raise LawBroken(f"an identifier is one of {', '.join(IDENTIFIER_KINDS)}", "customer", repr(kind))
-
     def __attrs_post_init__(self) -> None:
-        tidy = _tidy(self.kind, self.value)
+        if self.kind not in IDENTIFIER_KINDS:
+            raise LawBroken(f"an identifier is one of {', '.join(IDENTIFIER_KINDS)}", "customer", repr(self.kind))
+        tidy = tidy_identifier(self.kind, self.value)
         if not tidy:
             raise LawBroken("an identifier is not empty", f"customer {self.kind}", "empty")
-        object.__setattr__(self, "value", tidy)
+        if tidy != self.value:
+            object.__setattr__(self, "value", tidy)
 
     @classmethod
     def parse(cls, text: str) -> Identifier:
@@ -69,8 +67,11 @@ class Customer:
 
     identifiers: tuple[Identifier, ...] = ()
     attributes: Mapping[str, str] = attrs.field(
-        factory=dict, converter=_filled, hash=False, repr=lambda given: f"<{len(given)} attributes>"
+        factory=dict, hash=False, repr=lambda given: f"<{len(given)} attributes>"
     )
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "attributes", _filled(self.attributes))
 
 
 @attrs.frozen(kw_only=True)

@@ -9,12 +9,19 @@ from __future__ import annotations
 
 from datetime import date
 from string import Formatter
+from typing import Protocol
 from urllib.parse import quote
 
 from tillpost.errors import LawBroken
 
 DEFAULT_RECIPE = "{store}_{till}_{date}_{number}"
 FIELDS = ("store", "till", "date", "number")
+
+
+class MakeId(Protocol):
+    """`Context.receipt_id`: the id of a receipt whose input has none."""
+
+    def __call__(self, *, store: str, till: str, business_date: date, number: str) -> str: ...
 
 
 def check_recipe(recipe: str) -> None:
@@ -35,5 +42,12 @@ def receipt_id(*, store: str, till: str, business_date: date, number: str, recip
     """The id of a receipt by the recipe. Raises LawBroken when the number is empty."""
     if not number:
         raise LawBroken("a receipt needs its number", f"store {store}, till {till}", "empty")
-    values = {"store": store, "till": till, "date": business_date.isoformat(), "number": number}
-    return recipe.format_map({name: quote(value, safe=".-").replace("_", "%5F") for name, value in values.items()})
+    return recipe.format(
+        store=_escaped(store), till=_escaped(till), date=business_date.isoformat(), number=_escaped(number)
+    )
+
+
+def _escaped(value: str) -> str:
+    if value.isascii() and value.isalnum():
+        return value
+    return quote(value, safe=".-").replace("_", "%5F")

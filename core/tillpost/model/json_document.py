@@ -65,7 +65,10 @@ def json_records(document: Document, *, largest: int, lists: Collection[str] = (
                     f"the record is larger than {largest} bytes; split it, or raise `largest`",
                     f"{document.name}, line {number}",
                 )
-            yield from _of_line(line.strip(), f"line {number}", lists)
+            if lists:
+                yield from _of_line(line.strip(), f"line {number}", lists)
+            else:
+                yield JsonRecord(line.strip(), f"line {number}")
 
 
 def _goes_on(line: bytes) -> bool:

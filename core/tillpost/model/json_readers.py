@@ -104,7 +104,7 @@ def read_day(value: Any) -> date:
 
 def reads(made: type[T], **readers: Reader) -> Callable[[Any], T]:
     """A reader for an attrs class whose keys are its fields."""
-    fields: Sequence[attrs.Attribute[Any]] = attrs.fields(cast(Any, made))
+    fields = [field for field in attrs.fields(cast(Any, made)) if field.init]
     order = [field.name for field in fields]
     allowed = frozenset(order)
     needed = frozenset(field.name for field in fields if field.default is attrs.NOTHING)

@@ -15,7 +15,8 @@ from tillpost.model.money import parse_decimal
 from tillpost.model.text import clean
 
 # The bytes by which a record can name a character to clean: itself, or an escape.
-_SUSPECT = re.compile(rb"\\[ubf]|\xef\xbf[\xbe\xbf]|[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_SUSPECT = re.compile(rb"\\[ubf]|\xef\xbf[\xbe\xbf]")
+_CONTROLS = bytes(code for code in range(0x20) if code not in b"\t\n\r")
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -63,9 +64,15 @@ def parse_clean_json(content: bytes, *, place: str) -> tuple[Any, int]:
     """`parse_json`, its texts without characters that no file to Engage could carry, and how many there were."""
     form = parse_json(content, place=place)
     try:
-        return clean(form) if _SUSPECT.search(content) else (form, 0)
+        return clean(form) if _suspect(content) else (form, 0)
     except RecursionError:
         raise LawBroken("JSON of a receipt is shallow", place, "nested too deep") from None
+
+
+def _suspect(content: bytes) -> bool:
+    if (b"\\" in content or b"\xef" in content) and _SUSPECT.search(content):
+        return True
+    return len(content.translate(None, _CONTROLS)) != len(content)
 
 
 def kind_of(value: Any) -> str:

@@ -31,6 +31,28 @@ class LineKind(StrEnum):
     ADJUSTMENT = "adjustment"
 
 
+_PURCHASE, _RETURN = LineKind.PURCHASE, LineKind.RETURN
+_ZERO = Decimal(0)
+_MOST = 10_000
+
+
+class _Fits(dict[Decimal, bool]):
+    """Amount → whether it has no more digits behind the point; remembered, for amounts repeat."""
+
+    def __init__(self, digits: int) -> None:
+        super().__init__()
+        self._digits = digits
+
+    def __missing__(self, amount: Decimal) -> bool:
+        if len(self) >= _MOST:
+            self.clear()
+        self[amount] = fits = amount == round(amount, self._digits)
+        return fits
+
+
+_fits = {digits: _Fits(digits) for digits in (0, 2, 3, 4)}
+
+
 @attrs.frozen(kw_only=True)
 class Discount:
     """What a line has been reduced by. `value` is negative; `paid` of the line already has it off."""
@@ -40,8 +62,13 @@ class Discount:
     description: str = ""
 
 
-def _frozen_pairs(pairs: Mapping[str, str]) -> Mapping[str, str]:
-    return MappingProxyType(dict(pairs))
+_set = object.__setattr__
+_NO_PAIRS: Mapping[str, str] = MappingProxyType({})
+
+
+def _frozen(pairs: Mapping[str, str]) -> Mapping[str, str]:
+    # Not a converter of attrs: what msgspec makes would not meet it (receipt_plain.py).
+    return MappingProxyType(dict(pairs)) if pairs else _NO_PAIRS
 
 
 @attrs.frozen(kw_only=True)
@@ -63,28 +90,32 @@ class Line:
     article_name: str = ""
     article_group: str = ""
     discounts: tuple[Discount, ...] = ()
-    extra: Mapping[str, str] = attrs.field(factory=dict, converter=_frozen_pairs, hash=False)
+    extra: Mapping[str, str] = attrs.field(factory=dict, hash=False)
 
     def __attrs_post_init__(self) -> None:
-        place = f"line {self.sku or self.article_number or '?'}"
-        for name in ("quantity", "paid", "tax_amount", "tax_percent"):
-            if not getattr(self, name).is_finite():
-                raise LawBroken(f"{name} must be finite", place, "not finite")
+        _set(self, "extra", _frozen(self.extra))
+        quantity, paid, tax = self.quantity, self.paid, self.tax_amount
+        if not (quantity.is_finite() and paid.is_finite() and tax.is_finite() and self.tax_percent.is_finite()):
+            names = ("quantity", "paid", "tax_amount", "tax_percent")
+            name = next(name for name in names if not getattr(self, name).is_finite())
+            raise self._breaks(f"{name} must be finite", "not finite")
         if not self.sku:
-            raise LawBroken("a line needs a sku", place, "empty")
-        if self.kind is LineKind.PURCHASE and (self.quantity < 0 or self.paid < 0):
-            raise LawBroken("a purchase has no negative quantity or price", place, min(self.quantity, self.paid))
-        if self.kind is LineKind.RETURN and (self.quantity >= 0 or self.paid > 0):
-            raise LawBroken(
-                "a return has a negative quantity and no positive price", place, max(self.quantity, self.paid)
-            )
-        if self.tax_amount * self.paid < 0:
-            raise LawBroken("tax has the sign of the price", place, self.tax_amount)
-        if abs(self.tax_amount) > abs(self.paid):
-            raise LawBroken("tax is a part of the price", place, abs(self.tax_amount) - abs(self.paid))
+            raise self._breaks("a line needs a sku", "empty")
+        if self.kind is _PURCHASE and (quantity < _ZERO or paid < _ZERO):
+            raise self._breaks("a purchase has no negative quantity or price", min(quantity, paid))
+        if self.kind is _RETURN and (quantity >= _ZERO or paid > _ZERO):
+            raise self._breaks("a return has a negative quantity and no positive price", max(quantity, paid))
+        if tax:
+            if tax * paid < _ZERO:
+                raise self._breaks("tax has the sign of the price", tax)
+            if abs(tax) > abs(paid):
+                raise self._breaks("tax is a part of the price", abs(tax) - abs(paid))
         for discount in self.discounts:
             if not discount.value.is_finite():
-                raise LawBroken("discount must be finite", place, "not finite")
+                raise self._breaks("discount must be finite", "not finite")
+
+    def _breaks(self, law: str, by: Decimal | str) -> LawBroken:
+        return LawBroken(law, f"line {self.sku or self.article_number or '?'}", by)
 
 
 @attrs.frozen(kw_only=True)
@@ -94,7 +125,10 @@ class Tender:
     type: str
     amount: Decimal
     description: str = ""
-    extra: Mapping[str, str] = attrs.field(factory=dict, converter=_frozen_pairs, hash=False)
+    extra: Mapping[str, str] = attrs.field(factory=dict, hash=False)
+
+    def __attrs_post_init__(self) -> None:
+        _set(self, "extra", _frozen(self.extra))
 
 
 @attrs.frozen(kw_only=True)
@@ -161,30 +195,32 @@ class Receipt:
     vouchers: tuple[str, ...] = ()
     promotions: tuple[Promotion, ...] = ()
     flags: tuple[str, ...] = ()
-    extra: Mapping[str, str] = attrs.field(factory=dict, converter=_frozen_pairs, hash=False)
+    extra: Mapping[str, str] = attrs.field(factory=dict, hash=False)
+    written: bytes | None = attrs.field(default=None, init=False, eq=False, repr=False)
+    """The canonical bytes where reading has made them (`receipt_json.dumps`); no part of the value."""
 
     def __attrs_post_init__(self) -> None:
-        place = f"receipt {self.number or '?'} of store {self.store or '?'}"
-        for name in ("id", "store", "currency"):
-            if not getattr(self, name):
-                raise LawBroken(f"a receipt needs its {name}", place, "empty")
+        _set(self, "extra", _frozen(self.extra))
+        if not (self.id and self.store and self.currency):
+            name = next(name for name in ("id", "store", "currency") if not getattr(self, name))
+            raise self._breaks(f"a receipt needs its {name}", "empty")
         if self.created.tzinfo is None or self.created.utcoffset() is None:
-            raise LawBroken("the time carries its offset", place, "naive time")
+            raise self._breaks("the time carries its offset", "naive time")
         if not _CURRENCY.fullmatch(self.currency):
-            raise LawBroken("the currency is an ISO 4217 code", place, "not three capital letters")
-        self._check_digits(place)
-        off = sum((line.paid for line in self.lines), Decimal(0)) - self.total
-        if off:
-            raise LawBroken("the lines sum to the total", place, off)
-        off = sum((tender.amount for tender in self.tenders), Decimal(0)) - self.total
-        if off:
-            raise LawBroken("the tenders sum to the total", place, off)
-
-    def _check_digits(self, place: str) -> None:
+            raise self._breaks("the currency is an ISO 4217 code", "not three capital letters")
+        paid = [line.paid for line in self.lines]
+        tendered = [tender.amount for tender in self.tenders]
         digits = minor_digits(self.currency)
-        amounts = (self.total, *(line.paid for line in self.lines), *(t.amount for t in self.tenders))
-        for amount in amounts:
+        fits = _fits[digits]
+        for amount in (self.total, *paid, *tendered):
             if not amount.is_finite():
-                raise LawBroken("money is finite", place, "not finite")
-            if amount != round(amount, digits):
-                raise LawBroken(f"{self.currency} has {digits} digits behind the point", place, amount)
+                raise self._breaks("money is finite", "not finite")
+            if not fits[amount]:
+                raise self._breaks(f"{self.currency} has {digits} digits behind the point", amount)
+        if off := sum(paid, _ZERO) - self.total:
+            raise self._breaks("the lines sum to the total", off)
+        if off := sum(tendered, _ZERO) - self.total:
+            raise self._breaks("the tenders sum to the total", off)
+
+    def _breaks(self, law: str, by: Decimal | str) -> LawBroken:
+        return LawBroken(law, f"receipt {self.number or '?'} of store {self.store or '?'}", by)

@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import operator
-from collections.abc import Callable, Mapping
-from datetime import date
-from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any
 
-import attrs
+import msgspec
+from msgspec import UNSET
 
 from tillpost.errors import LawBroken
 from tillpost.model.customer import Customer, Identifier
+from tillpost.model.identity import MakeId
 from tillpost.model.json_readers import (
     many,
     nullable,
@@ -31,113 +29,36 @@ from tillpost.model.json_readers import (
     within,
 )
 from tillpost.model.json_values import parse_json
-from tillpost.model.money import minor_digits
 from tillpost.model.receipt import Discount, Line, LineKind, Promotion, RawRef, Receipt, Tax, Tender
+from tillpost.model.receipt_form import ReceiptForm, encode, form_of
+from tillpost.model.receipt_plain import plain_body, plain_record
+
+__all__ = ["MakeId", "content_digest", "difference", "dumps", "from_json", "loads", "plain_record", "to_json"]
 
 _KINDS = {kind.value: kind for kind in LineKind}
 
 
-class MakeId(Protocol):
-    """`Context.receipt_id`: the id of a receipt whose input has none."""
-
-    def __call__(self, *, store: str, till: str, business_date: date, number: str) -> str: ...
-
-
 # --- writing -------------------------------------------------------------------------------------------------------
-
-Writer = Callable[[Any, int], Any]
-"""Makes the JSON value of a field; the number is how many digits the currency has behind the point."""
-
-
-def _money_text(value: Decimal, least_digits: int) -> str:
-    text = str(value)
-    if "E" in text:
-        text = format(value, "f")
-    whole, _, fraction = text.partition(".")
-    if len(fraction) != least_digits:
-        fraction = fraction.rstrip("0").ljust(least_digits, "0")
-        text = f"{whole}.{fraction}" if fraction else whole
-    return text if value else text.removeprefix("-")
-
-
-def _number_text(value: Decimal, _digits: int) -> str:
-    return _money_text(value, 0)
-
-
-def _iso(value: date, _digits: int) -> str:
-    return value.isoformat()
-
-
-def _dict(value: Mapping[str, str], _digits: int) -> dict[str, str]:
-    return dict(value)
-
-
-def _each(one: Writer) -> Writer:
-    return lambda values, digits: [one(value, digits) for value in values]
-
-
-def _writes(made: type[Any], **writers: Writer) -> Writer:
-    """A writer for an attrs class; a field without a writer of its own is text."""
-    names = [field.name for field in attrs.fields(made)]
-    values = operator.attrgetter(*names)
-
-    def write(value: Any, digits: int) -> dict[str, Any]:
-        form = dict(zip(names, values(value), strict=True))
-        for name, one in writers.items():
-            form[name] = one(form[name], digits)
-        return form
-
-    return write
-
-
-_write_customer = _writes(Customer, identifiers=_each(_writes(Identifier)), attributes=_dict)
-_write_receipt = _writes(
-    Receipt,
-    created=_iso,
-    business_date=_iso,
-    total=_money_text,
-    lines=_each(
-        _writes(
-            Line,
-            kind=lambda kind, _digits: kind.value,
-            quantity=_number_text,
-            paid=_money_text,
-            tax_amount=_money_text,
-            tax_percent=_number_text,
-            discounts=_each(_writes(Discount, value=_money_text)),
-            extra=_dict,
-        )
-    ),
-    tenders=_each(_writes(Tender, amount=_money_text, extra=_dict)),
-    taxes=_each(
-        _writes(Tax, percent=_number_text, amount=_money_text, including_tax=_money_text, excluding_tax=_money_text)
-    ),
-    customer=lambda customer, digits: None if customer is None else _write_customer(customer, digits),
-    vouchers=_each(lambda text, _digits: text),
-    promotions=_each(_writes(Promotion)),
-    flags=_each(lambda text, _digits: text),
-    extra=_dict,
-    raw=_writes(RawRef),
-)
-_encoder = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 def to_json(receipt: Receipt) -> dict[str, Any]:
     """The receipt as JSON values: the model's own names, every field present."""
-    form: dict[str, Any] = _write_receipt(receipt, minor_digits(receipt.currency))
+    form: dict[str, Any] = msgspec.to_builtins(form_of(receipt))
     return form
-
-
-def _canonical(form: object, place: str) -> bytes:
-    try:
-        return _encoder.encode(form).encode()
-    except UnicodeEncodeError:
-        raise LawBroken("text has no lone surrogates", place, "cannot be written as UTF-8") from None
 
 
 def dumps(receipt: Receipt) -> bytes:
     """The canonical bytes. Raises LawBroken for text that UTF-8 cannot say (a lone surrogate)."""
-    return _canonical(to_json(receipt), f"receipt {receipt.id!r}")
+    return receipt.written or _encoded(receipt, form_of(receipt))
+
+
+def _encoded(receipt: Receipt, form: ReceiptForm) -> bytes:
+    try:
+        return encode(form)
+    except UnicodeEncodeError:
+        raise LawBroken(
+            "text has no lone surrogates", f"receipt {receipt.id!r}", "cannot be written as UTF-8"
+        ) from None
 
 
 def content_digest(receipt: Receipt) -> str:
@@ -145,10 +66,9 @@ def content_digest(receipt: Receipt) -> str:
 
     Flags tell about a reading: read a day later, a till's clock may no longer seem wrong.
     """
-    form = to_json(receipt)
-    del form["raw"]
-    form.pop("flags", None)
-    return hashlib.sha256(_canonical(form, f"receipt {receipt.id!r}")).hexdigest()
+    form = form_of(receipt)
+    form.raw = form.flags = UNSET
+    return hashlib.sha256(_encoded(receipt, form)).hexdigest()
 
 
 # --- reading -------------------------------------------------------------------------------------------------------
@@ -222,7 +142,7 @@ def _made_id(obj: dict[str, Any], make_id: MakeId) -> str:
 
 def loads(content: bytes, *, place: str = "receipt") -> Receipt:
     """The receipt in canonical (or any) JSON bytes. Raises LawBroken."""
-    return from_json(parse_json(content, place=place), place=place)
+    return plain_body(content) or from_json(parse_json(content, place=place), place=place)
 
 
 # --- comparing -----------------------------------------------------------------------------------------------------
