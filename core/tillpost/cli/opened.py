@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from itertools import islice
 from pathlib import Path
 from random import SystemRandom
 from typing import Any
@@ -149,9 +150,18 @@ def row(entry: Entry) -> dict[str, Any]:
     }
 
 
-def table(rows: list[dict[str, Any]], columns: list[str]) -> None:
-    """Columns under their names, as wide as they need to be."""
-    cells = [columns, *([plain("" if each.get(name) is None else each[name]) for name in columns] for each in rows)]
-    widths = [max(len(line[index]) for line in cells) for index in range(len(columns))]
-    for line in cells:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+def table(rows: Iterable[dict[str, Any]], columns: list[str]) -> None:
+    """Columns under their names, as wide as they need to be; of very many rows as wide as those so far."""
+    cells = ([plain("" if each.get(name) is None else each[name]) for name in columns] for each in rows)
+    widths = [0] * len(columns)
+    lines = [columns]
+    while lines:
+        lines += islice(cells, _BLOCK)
+        widths = [max(widths[index], *(len(line[index]) for line in lines)) for index in range(len(columns))]
+        for line in lines:
+            click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+        lines = list(islice(cells, 1))
+
+
+_BLOCK = 1000
+"""Lines of a table that are measured and printed together."""

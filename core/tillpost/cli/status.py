@@ -57,26 +57,12 @@ def _stand(journal: Journal) -> dict[str, Any]:
         "contacts": journal.contacts.counts(),
         "files": journal.files.counts(),
         "alerts": [
-            {
-                "file": entry.file.name,
-                "state": str(entry.state),
-                "since": when(entry.alerted_at),
-                "reason": entry.reason,
-            }
-            for entry in journal.files.open()
-            if entry.alerted_at is not None
+            {"file": each.name, "state": str(each.state), "since": when(each.alerted_at), "reason": each.reason}
+            for each in journal.files.alerted()
         ],
         "oldest_due": when(journal.receipts.next_due()),
         "history": [{"at": when(at), "state": what, "detail": detail} for at, what, detail in journal.tenant.history()],
     }
-
-
-def _alerts(journal: Journal) -> list[dict[str, Any]]:
-    alerted = [entry for entry in journal.files.open() if entry.alerted_at is not None]
-    return [
-        {"file": each.file.name, "state": str(each.state), "since": when(each.alerted_at), "reason": each.reason}
-        for each in alerted
-    ]
 
 
 def _print(name: str, stand: dict[str, Any]) -> None:
