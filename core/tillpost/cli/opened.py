@@ -106,6 +106,7 @@ def lines(config: Config, wanted: list[PipelineConfig], refused: list[Finding] |
                     anonymous=Customer(identifiers=(each.anonymous,)) if each.anonymous else None,
                     workers=each.workers,
                     skip_unknown=each.unknown_contact == "skip",
+                    keep=each.keep,
                 )
             )
         yield made

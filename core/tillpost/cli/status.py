@@ -56,6 +56,7 @@ def _stand(journal: Journal) -> dict[str, Any]:
         "skipped": journal.receipts.skipped(),
         "contacts": journal.contacts.counts(),
         "files": journal.files.counts(),
+        "removed": journal.retention.removed(),
         "alerts": [
             {"file": each.name, "state": str(each.state), "since": when(each.alerted_at), "reason": each.reason}
             for each in journal.files.alerted()
@@ -74,5 +75,7 @@ def _print(name: str, stand: dict[str, Any]) -> None:
         filled = {key: value for key, value in stand[title].items() if value}
         if filled:
             click.echo(f"  {title}: " + ", ".join(f"{value} {plain(key)}" for key, value in filled.items()))
+    if stand["removed"]:
+        click.echo(f"  removed: {stand['removed']} receipts settled longer ago than `keep`")
     for alert in stand["alerts"]:
         click.echo(plain(f"  alert: file {alert['file']} stays {alert['state']}: {alert['reason']}"))

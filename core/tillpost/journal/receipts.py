@@ -132,13 +132,10 @@ class Receipts:
     def listed(self, state: str = "", store: str = "", limit: int = -1) -> Iterator[Entry]:
         """All of them, those in a state, those of a store, in order of acceptance; however many, few are in memory."""
         if state:
-            source, clauses = (
-                _BY_STATE,
-                [("state = ? AND route = ?", (state, route)) for route in self._routes_of(state)],
-            )
+            clause = "state = ? AND route = ?"
+            streams = [self._pages(_BY_STATE, clause, (state, route), store) for route in self._routes_of(state)]
         else:
-            source, clauses = "receipts NOT INDEXED", [("1", ())]
-        streams = [self._pages(source, clause, values, store) for clause, values in clauses]
+            streams = [self._pages("receipts NOT INDEXED", "1", (), store)]
         return islice(merge(*streams, key=lambda entry: entry.seq), None if limit < 0 else limit)
 
     def _routes_of(self, state: str) -> list[str]:
