@@ -131,11 +131,12 @@ class Receipts:
 
     def listed(self, state: str = "", store: str = "", limit: int = -1) -> Iterator[Entry]:
         """All of them, those in a state, those of a store, in order of acceptance; however many, few are in memory."""
+        page = _PAGE if limit < 0 else min(limit, _PAGE)
         if state:
             clause = "state = ? AND route = ?"
-            streams = [self._pages(_BY_STATE, clause, (state, route), store) for route in self._routes_of(state)]
+            streams = [self._pages(_BY_STATE, clause, (state, route), store, page) for route in self._routes_of(state)]
         else:
-            streams = [self._pages("receipts NOT INDEXED", "1", (), store)]
+            streams = [self._pages("receipts NOT INDEXED", "1", (), store, page)]
         return islice(merge(*streams, key=lambda entry: entry.seq), None if limit < 0 else limit)
 
     def _routes_of(self, state: str) -> list[str]:
@@ -146,10 +147,10 @@ class Receipts:
             found.append(str(rows[0][0]))
         return found
 
-    def _pages(self, source: str, clause: str, values: tuple[str, ...], store: str) -> Iterator[Entry]:
+    def _pages(self, source: str, clause: str, values: tuple[str, ...], store: str, page: int) -> Iterator[Entry]:
         seq = 0
         sql = f"SELECT {_COLUMNS} FROM {source} WHERE {clause} AND ? IN ('', store) AND seq > ? ORDER BY seq LIMIT ?"  # noqa: S608 - ours
-        while rows := self._store.read(sql, (*values, store, seq, _PAGE)):
+        while rows := self._store.read(sql, (*values, store, seq, page)):
             yield from map(self._entry, rows)
             seq = rows[-1][0]
 

@@ -88,15 +88,12 @@ def _receipts(connection: apsw.Connection, after: tuple[Any, ...], before: float
     # The newest stays: its seq would be given out again.
     newest = connection.execute("SELECT max(seq) FROM receipts").get
     seqs: list[int] = []
-    last = None
+    last, old = None, False
     for seq, state, accepted_at, changed_at in connection.execute(
-        "SELECT seq, state, accepted_at, changed_at FROM receipts WHERE seq > ? ORDER BY seq LIMIT ?",
-        (after[0] if after else 0, LOOK),
+        "SELECT seq, state, accepted_at, changed_at FROM receipts WHERE seq > ? AND seq < ? ORDER BY seq LIMIT ?",
+        (after[0] if after else 0, newest, LOOK),
     ):
-        if accepted_at >= before or seq == newest:
-            last = None  # what follows is not old enough
-            break
-        last = seq
+        last, old = seq, old or accepted_at < before
         if state in (State.DELIVERED, State.SKIPPED) and changed_at < before:
             seqs.append(seq)
             if len(seqs) == STEP:
@@ -108,7 +105,8 @@ def _receipts(connection: apsw.Connection, after: tuple[Any, ...], before: float
     for table in ("bodies", "receipts"):
         connection.executemany(f"DELETE FROM {table} WHERE seq = ?", [(seq,) for seq in seqs])  # noqa: S608 - ours
     removed.enter(connection, removed.RECEIPTS, seqs)
-    return None if last is None else (last,)
+    # Rows lie in the order of acceptance, but for a clock that was set: a page of young ones is the end.
+    return (last,) if old else None
 
 
 def _files(connection: apsw.Connection, after: tuple[Any, ...], before: float, now: float) -> tuple[Any, ...] | None:
@@ -174,7 +172,7 @@ def _events(connection: apsw.Connection, after: tuple[Any, ...], before: float, 
     )
     old = [row for row in rows if row[2] < before]
     _remove_events(connection, [seq for seq, receipt, _ in old if receipt is None], now)
-    return rows[-1][:1] if rows and len(old) == len(rows) else None
+    return rows[-1][:1] if old else None
 
 
 _STEPS: dict[Kind, _Step] = {

@@ -275,3 +275,11 @@ def test_a_journal_from_before_gives_pages_back_once_it_was_compacted(tmp_path: 
     assert journal.receipts.get(receipt().id) is None
     assert json.loads(journal.receipts.raw(4001) or b"0") == {}
     journal.close()
+
+
+def test_a_clock_that_was_ahead_for_a_while_does_not_keep_what_came_later(journal: Journal) -> None:
+    accept(journal, found(number="1"), now=1e12)
+    accept(journal, found(number="2"), found(number="3"), now=100.0)
+    deliver(journal, 2, at=110.0)
+    sweep(journal, before=400.0)
+    assert seqs(journal) == [1, 3]
