@@ -81,7 +81,7 @@ class Worker:
             return (
                 self._source_quiet
                 and not len(self.line.claims)
-                and not self.line.journal.receipts.unsettled()
+                and self.line.journal.receipts.all_settled()
                 and not self.line.journal.files.open_states()
             )
         except (NotCommitted, JournalDamaged, DiskFailed):

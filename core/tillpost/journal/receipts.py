@@ -12,7 +12,7 @@ import apsw
 import attrs
 
 from tillpost.errors import JournalDamaged, JournalError, LawBroken
-from tillpost.journal import events, tally
+from tillpost.journal import events
 from tillpost.journal.acceptance import Accepted, accept_records, restore
 from tillpost.journal.moves import Move, apply_move
 from tillpost.journal.states import OPEN, SETTLED, State
@@ -91,10 +91,7 @@ class Receipts:
         """
 
         # Counted on the side: the group may be rolled back and the caller must then see nothing of it.
-        def work(connection: apsw.Connection) -> Accepted:
-            return accept_records(connection, parsed, document, anonymous, now)
-
-        fresh = self._store.write(lambda connection: tally.adding(connection, work))
+        fresh = self._store.write(lambda connection: accept_records(connection, parsed, document, anonymous, now))
         for name in ("accepted", "duplicates", "skipped", "not_receipts", "held"):
             setattr(counts, name, getattr(counts, name) + getattr(fresh, name))
         for reason, count in fresh.reasons.items():
@@ -203,9 +200,14 @@ class Receipts:
         rows = self._store.read(f"{each} ORDER BY seq LIMIT ?3", (seq, attempts, limit))
         return [self._entry(row) for row in rows]
 
-    def unsettled(self) -> bool:
-        """Whether any receipt is neither delivered, held nor skipped."""
-        return bool(self._store.read(f"SELECT 1 FROM {_BY_STATE} WHERE state IN ({_UNSETTLED}) LIMIT 1"))  # noqa: S608
+    def unsettled(self) -> int:
+        """How many receipts are neither delivered, held nor skipped; for show (tally), see `all_settled`."""
+        rows = self._store.read(f"SELECT sum(count) FROM tally WHERE state IN ({_UNSETTLED})")  # noqa: S608 - ours
+        return max(0, int(rows[0][0] or 0))
+
+    def all_settled(self) -> bool:
+        """Whether every receipt is delivered, held or skipped."""
+        return not self._store.read(f"SELECT 1 FROM {_BY_STATE} WHERE state IN ({_UNSETTLED}) LIMIT 1")  # noqa: S608
 
     def intend(self, seq: int, now: float) -> None:
         """Write down, before the call, that the receipt is about to be sent."""

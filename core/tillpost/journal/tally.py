@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from typing import TypeVar
+from functools import wraps
+from typing import Concatenate, ParamSpec, TypeVar
 
 import apsw
 
 from tillpost.journal.states import State
 
+_P = ParamSpec("_P")
 _T = TypeVar("_T")
 CONTACTS = ("known", "pending", "created", "reconciled", "conflicts", "dropped")
 
@@ -30,17 +32,22 @@ _CONTACTS = (
 )
 
 
-def adding(connection: apsw.Connection, work: Callable[[apsw.Connection], _T]) -> _T:
-    """Do the work and count the receipts it has added, in the same transaction."""
-    last = connection.execute("SELECT max(seq) FROM receipts").get or 0
-    done = work(connection)
-    added = connection.execute("SELECT state, route, reason FROM receipts WHERE seq > ?", (last,))
-    counted = Counter((state, route, reason if state == State.SKIPPED else "") for state, route, reason in added)
-    connection.executemany(
-        "INSERT INTO tally VALUES (?,?,?,?) ON CONFLICT DO UPDATE SET count = count + excluded.count",
-        [(*where, count) for where, count in counted.items()],
-    )
-    return done
+def counted(work: Callable[Concatenate[apsw.Connection, _P], _T]) -> Callable[Concatenate[apsw.Connection, _P], _T]:
+    """The receipts that `work` adds in a transaction are counted in it."""
+
+    @wraps(work)
+    def counting(connection: apsw.Connection, *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        last = connection.execute("SELECT max(seq) FROM receipts").get or 0
+        done = work(connection, *args, **kwargs)
+        added = connection.execute("SELECT state, route, reason FROM receipts WHERE seq > ?", (last,))
+        stand = Counter((state, route, reason if state == State.SKIPPED else "") for state, route, reason in added)
+        connection.executemany(
+            "INSERT INTO tally VALUES (?,?,?,?) ON CONFLICT DO UPDATE SET count = count + excluded.count",
+            [(*where, count) for where, count in stand.items()],
+        )
+        return done
+
+    return counting
 
 
 def wrong(connection: apsw.Connection) -> list[str]:

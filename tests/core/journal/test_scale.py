@@ -27,6 +27,7 @@ ASKED: dict[str, Ask] = {
     "next due": lambda journal: journal.receipts.next_due(),
     "open after": lambda journal: journal.receipts.open_after(0, 0, 100),
     "unsettled": lambda journal: journal.receipts.unsettled(),
+    "all settled": lambda journal: journal.receipts.all_settled(),
     "counts": lambda journal: journal.receipts.counts(),
     "routes": lambda journal: journal.receipts.routes(),
     "skipped": lambda journal: journal.receipts.skipped(),
@@ -229,7 +230,7 @@ def test_numbers_that_are_off_are_told_and_counted_anew_and_harm_nothing_else(tm
     harm(tmp_path, "UPDATE tally SET count = 77 WHERE state = 'accepted'")
     harm(tmp_path, "DELETE FROM contact_tally")
     journal = Journal(tmp_path)
-    assert journal.receipts.unsettled()
+    assert not journal.receipts.all_settled()
     assert [entry.seq for entry in journal.receipts.due(1e9, 5)] == [1]
     assert journal.contacts.counts()["known"] == 0
     journal.close()
@@ -245,11 +246,11 @@ def test_numbers_that_are_off_are_told_and_counted_anew_and_harm_nothing_else(tm
 
 def test_nothing_left_to_do_is_told_by_the_rows(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
-    assert not journal.receipts.unsettled()
+    assert (journal.receipts.all_settled(), journal.receipts.unsettled()) == (True, 0)
     accept(journal, found(number="1"))
     for state in (State.WAITING, State.SPOOLED, State.TRANSFERRED):
         journal.receipts.settle([(1, Move(state=state))], 1.0, "x")
-        assert journal.receipts.unsettled()
+        assert (journal.receipts.all_settled(), journal.receipts.unsettled()) == (False, 1)
     journal.receipts.settle([(1, Move(state=State.DELIVERED, route="file"))], 1.0, "x")
-    assert not journal.receipts.unsettled()
+    assert (journal.receipts.all_settled(), journal.receipts.unsettled()) == (True, 0)
     journal.close()
