@@ -8,19 +8,19 @@ from contextlib import ExitStack, contextmanager
 from itertools import islice
 from pathlib import Path
 from random import SystemRandom
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from tillpost.clock import SystemClock, iso
 from tillpost.compose.config import Config, PipelineConfig, examine, load
-from tillpost.compose.pipeline import Pipeline, compose
 from tillpost.errors import ConfigurationError, Finding, UsageError
-from tillpost.flow.budget import Budgets
-from tillpost.flow.line import Line
-from tillpost.flow.outage import Gate
 from tillpost.journal import Entry, Journal
 from tillpost.model import Customer
+
+if TYPE_CHECKING:
+    from tillpost.compose.pipeline import Pipeline
+    from tillpost.flow.line import Line
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Answer in JSON, for scripts.")
 which = click.option("--pipeline", "-p", default=None, help="The pipeline; needed when there are several.")
@@ -74,6 +74,12 @@ def lines(config: Config, wanted: list[PipelineConfig], refused: list[Finding] |
     refused: takes the errors of pipelines whose plugins do not build, which are then left out; without it, or when
     none builds, ConfigurationError is raised.
     """
+    # Here, because commands that only look into the journal need none of it and should answer at once.
+    from tillpost.compose.pipeline import compose
+    from tillpost.flow.budget import Budgets
+    from tillpost.flow.line import Line
+    from tillpost.flow.outage import Gate
+
     clock, random, budgets = SystemClock(), SystemRandom(), Budgets()
     composed: list[Pipeline] = []
     for each in wanted:

@@ -18,8 +18,8 @@ from tillpost.journal import events, removed
 from tillpost.journal.states import State
 from tillpost.journal.store import Store
 
-STEP = 100
-"""Rows a step removes at most; with their bodies, events and index entries that is some ten milliseconds."""
+STEP = 50
+"""Rows a step removes at most; with their bodies, events and index entries that is some milliseconds of work."""
 LOOK = 500
 """Rows a step looks at."""
 PAGES = 64
@@ -115,7 +115,7 @@ def _files(connection: apsw.Connection, after: tuple[Any, ...], before: float, n
             "SELECT sequence, kind, position, name FROM files"
             " WHERE state = 'confirmed' AND (sequence, kind, position) > (?, ?, ?)"
             " ORDER BY sequence, kind, position LIMIT ?",
-            (*(after or (-1, "", 0)), STEP // 10),
+            (*(after or (-1, "", 0)), STEP // 5),
         )
     )
     connection.executemany(

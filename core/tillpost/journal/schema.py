@@ -155,8 +155,8 @@ UPGRADES = (
             reconciled = reconciled - (OLD.contact_id <> '' AND OLD.file <> ''),
             conflicts = conflicts - (OLD.conflict <> ''), dropped = dropped - (OLD.dropped <> '[]');
     END;
-    INSERT INTO tally SELECT state, route, CASE state WHEN 'skipped' THEN reason ELSE '' END, count(*)
-        FROM receipts GROUP BY 1, 2, 3;
+    INSERT INTO tally SELECT state, route, '', count(*) FROM receipts WHERE state <> 'skipped' GROUP BY state, route;
+    INSERT INTO tally SELECT state, route, reason, count(*) FROM receipts WHERE state = 'skipped' GROUP BY 2, 3;
     INSERT INTO tally SELECT 'no receipt', '', reason, count(*) FROM no_receipts GROUP BY reason;
     INSERT INTO contact_tally SELECT 1, count(*) FILTER (WHERE contact_id <> ''),
         count(*) FILTER (WHERE contact_id = '' AND file <> '' AND conflict = ''),
@@ -166,8 +166,8 @@ UPGRADES = (
         of TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, PRIMARY KEY (of, first)
     ) WITHOUT ROWID;
     INSERT INTO removed SELECT 'lost', before + 1, seq - 1 FROM (
-        SELECT seq, lag(seq, 1, 0) OVER (ORDER BY seq) AS before
-        FROM (SELECT seq FROM receipts UNION SELECT seq FROM bodies)
+        SELECT seq, lag(seq, 1, 0) OVER (ORDER BY seq) AS before FROM receipts
+        WHERE (SELECT count(*) FROM receipts) < (SELECT max(seq) FROM receipts)
     ) WHERE seq > before + 1;
     CREATE INDEX events_tenant ON events(at) WHERE step = 'tenant';
     CREATE INDEX files_alerted ON files(alerted_at) WHERE alerted_at IS NOT NULL;
