@@ -96,7 +96,7 @@ def resolve(file: Any, key: str, use: str, pipeline: str | None, as_json: bool) 
     if not contact_id:
         raise UsageError("--use is empty: name the contactId of the contact it is")
     with journal_of(file, pipeline) as journal:
-        if not any(each["key"] == key for each in journal.contacts.all() if each["conflict"]):
+        if not journal.looks.conflict(key):
             raise UsageError(f"{key} has no conflict; `tillpost contacts conflicts` shows which have")
         receipts = journal.looks.resolve_conflict(key, contact_id, SystemClock().time())
     if as_json:

@@ -39,13 +39,14 @@ def list_(file: Any, pipeline: str | None, as_json: bool) -> None:
       tillpost held list --json
     """
     with journal_of(file, pipeline) as journal:
-        rows = [row(entry) for entry in journal.receipts.find({"state": State.HELD})]
-    if as_json:
-        for each in rows:
-            say(each)
-    else:
-        table(rows, ["id", "number", "store", "document", "place", "reason"])
-    sys.exit(1 if rows else 0)
+        there = any(True for _ in journal.receipts.listed(State.HELD, limit=1))
+        rows = map(row, journal.receipts.listed(State.HELD))
+        if as_json:
+            for each in rows:
+                say(each)
+        else:
+            table(rows, ["id", "number", "store", "document", "place", "reason"])
+    sys.exit(1 if there else 0)
 
 
 @command.command("show")

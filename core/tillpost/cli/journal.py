@@ -19,7 +19,7 @@ from tillpost.journal import RunLock, doctor
 
 @click.group("journal")
 def command() -> None:
-    """Examine, measure, export and repair the journal of a pipeline. Needs no plugin.
+    """Examine, measure, export, repair and compact the journal of a pipeline. Needs no plugin.
 
     \b
     Examples:
@@ -134,6 +134,30 @@ def repair(file: Any, dry_run: bool, pipeline: str | None, as_json: bool) -> Non
         else:
             click.echo(f"a repair would keep {done.receipts} receipts; nothing was changed")
     sys.exit(1 if done.damages or done.pages else 0)
+
+
+@command.command("compact")
+@which
+@as_json
+@click.pass_obj
+def compact(file: Any, pipeline: str | None, as_json: bool) -> None:
+    """Write the journal anew without its free pages. Needs room for a copy; not while a `run` works on it.
+
+    \b
+    Examples:
+      tillpost journal compact
+      tillpost journal compact --pipeline stores --json
+    """
+    folder = _folder(file, pipeline)
+    lock = RunLock(folder)
+    try:
+        done = doctor.compact(folder, _progress)
+    finally:
+        lock.release()
+    if as_json:
+        say({"before": done.before, "after": done.after})
+    else:
+        click.echo(f"{folder}: {done.before} bytes before, {done.after} now")
 
 
 @command.command("export")

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from itertools import islice
 from pathlib import Path
 from random import SystemRandom
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from tillpost.clock import SystemClock, iso
 from tillpost.compose.config import Config, PipelineConfig, examine, load
-from tillpost.compose.pipeline import Pipeline, compose
 from tillpost.errors import ConfigurationError, Finding, UsageError
-from tillpost.flow.budget import Budgets
-from tillpost.flow.line import Line
-from tillpost.flow.outage import Gate
 from tillpost.journal import Entry, Journal
 from tillpost.model import Customer
+
+if TYPE_CHECKING:
+    from tillpost.compose.pipeline import Pipeline
+    from tillpost.flow.line import Line
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Answer in JSON, for scripts.")
 which = click.option("--pipeline", "-p", default=None, help="The pipeline; needed when there are several.")
@@ -73,6 +74,12 @@ def lines(config: Config, wanted: list[PipelineConfig], refused: list[Finding] |
     refused: takes the errors of pipelines whose plugins do not build, which are then left out; without it, or when
     none builds, ConfigurationError is raised.
     """
+    # Here, because commands that only look into the journal need none of it and should answer at once.
+    from tillpost.compose.pipeline import compose
+    from tillpost.flow.budget import Budgets
+    from tillpost.flow.line import Line
+    from tillpost.flow.outage import Gate
+
     clock, random, budgets = SystemClock(), SystemRandom(), Budgets()
     composed: list[Pipeline] = []
     for each in wanted:
@@ -105,6 +112,7 @@ def lines(config: Config, wanted: list[PipelineConfig], refused: list[Finding] |
                     anonymous=Customer(identifiers=(each.anonymous,)) if each.anonymous else None,
                     workers=each.workers,
                     skip_unknown=each.unknown_contact == "skip",
+                    keep=each.keep,
                 )
             )
         yield made
@@ -149,9 +157,18 @@ def row(entry: Entry) -> dict[str, Any]:
     }
 
 
-def table(rows: list[dict[str, Any]], columns: list[str]) -> None:
-    """Columns under their names, as wide as they need to be."""
-    cells = [columns, *([plain("" if each.get(name) is None else each[name]) for name in columns] for each in rows)]
-    widths = [max(len(line[index]) for line in cells) for index in range(len(columns))]
-    for line in cells:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+def table(rows: Iterable[dict[str, Any]], columns: list[str]) -> None:
+    """Columns under their names, as wide as they need to be; of very many rows as wide as those so far."""
+    cells = ([plain("" if each.get(name) is None else each[name]) for name in columns] for each in rows)
+    widths = [0] * len(columns)
+    lines = [columns]
+    while lines:
+        lines += islice(cells, _BLOCK)
+        widths = [max(widths[index], *(len(line[index]) for line in lines)) for index in range(len(columns))]
+        for line in lines:
+            click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+        lines = list(islice(cells, 1))
+
+
+_BLOCK = 1000
+"""Lines of a table that are measured and printed together."""

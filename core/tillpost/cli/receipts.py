@@ -25,11 +25,10 @@ def command(file: Any, state: str | None, store: str | None, limit: int, pipelin
       tillpost receipts --state held
       tillpost receipts --store 12 --json
     """
-    where = {name: value for name, value in (("state", state), ("store", store)) if value}
     with journal_of(file, pipeline) as journal:
-        rows = [row(entry) for entry in journal.receipts.find(where, limit)]
-    if as_json:
-        for each in rows:
-            say(each)
-    else:
-        table(rows, ["id", "created", "total", "currency", "state", "route", "reason"])
+        rows = map(row, journal.receipts.listed(state or "", store or "", limit))
+        if as_json:
+            for each in rows:
+                say(each)
+        else:
+            table(rows, ["id", "created", "total", "currency", "state", "route", "reason"])

@@ -9,7 +9,7 @@ import click
 from tillpost.cli.opened import as_json, journal_of, plain, say, table, when, which
 from tillpost.clock import SystemClock
 from tillpost.errors import UsageError
-from tillpost.journal import FileEntry, Journal
+from tillpost.journal import OPEN_FILES, FileEntry, FileState, Journal
 
 
 @click.group("spool")
@@ -38,12 +38,13 @@ def list_(file: Any, only_open: bool, pipeline: str | None, as_json: bool) -> No
       tillpost spool list --open --json
     """
     with journal_of(file, pipeline) as journal:
-        rows = [_row(entry) for entry in (journal.files.open() if only_open else journal.files.all())]
-    if as_json:
-        for each in rows:
-            say(each)
-    else:
-        table(rows, ["name", "kind", "rows", "first_at", "last_at", "state", "reason"])
+        standing = journal.files.standing(*(OPEN_FILES if only_open else FileState))
+        rows = (_row(journal.files.get(each.name)) for each in standing)  # one at a time: each has the ids in it
+        if as_json:
+            for each in rows:
+                say(each)
+        else:
+            table(rows, ["name", "kind", "rows", "first_at", "last_at", "state", "reason"])
 
 
 @command.command("show")
@@ -97,9 +98,8 @@ def resend(file: Any, names: tuple[str, ...], pipeline: str | None, as_json: boo
 
 
 def _entry(journal: Journal, name: str) -> FileEntry:
-    for entry in journal.files.all():
-        if entry.file.name == name:
-            return entry
+    if name in {each.name for each in journal.files.standing(*FileState)}:
+        return journal.files.get(name)
     raise UsageError(f"the spool has no file {name}; `tillpost spool list` shows what it has")
 
 

@@ -56,27 +56,14 @@ def _stand(journal: Journal) -> dict[str, Any]:
         "skipped": journal.receipts.skipped(),
         "contacts": journal.contacts.counts(),
         "files": journal.files.counts(),
+        "removed": journal.retention.removed(),
         "alerts": [
-            {
-                "file": entry.file.name,
-                "state": str(entry.state),
-                "since": when(entry.alerted_at),
-                "reason": entry.reason,
-            }
-            for entry in journal.files.open()
-            if entry.alerted_at is not None
+            {"file": each.name, "state": str(each.state), "since": when(each.alerted_at), "reason": each.reason}
+            for each in journal.files.alerted()
         ],
         "oldest_due": when(journal.receipts.next_due()),
         "history": [{"at": when(at), "state": what, "detail": detail} for at, what, detail in journal.tenant.history()],
     }
-
-
-def _alerts(journal: Journal) -> list[dict[str, Any]]:
-    alerted = [entry for entry in journal.files.open() if entry.alerted_at is not None]
-    return [
-        {"file": each.file.name, "state": str(each.state), "since": when(each.alerted_at), "reason": each.reason}
-        for each in alerted
-    ]
 
 
 def _print(name: str, stand: dict[str, Any]) -> None:
@@ -88,5 +75,7 @@ def _print(name: str, stand: dict[str, Any]) -> None:
         filled = {key: value for key, value in stand[title].items() if value}
         if filled:
             click.echo(f"  {title}: " + ", ".join(f"{value} {plain(key)}" for key, value in filled.items()))
+    if stand["removed"]:
+        click.echo(f"  removed: {stand['removed']} receipts settled longer ago than `keep`")
     for alert in stand["alerts"]:
         click.echo(plain(f"  alert: file {alert['file']} stays {alert['state']}: {alert['reason']}"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
@@ -61,6 +62,7 @@ class PipelineConfig:
     anonymous: Identifier | None = None
     workers: int = 4
     unknown_contact: Literal["hold", "skip"] = "hold"
+    keep: timedelta | None = None
     slots: tuple[SlotConfig, ...]
     source: SourcePolicy
     retry: RetryPolicy
@@ -87,6 +89,11 @@ class Config:
 def _workers(_: object, field: attrs.Attribute[int], value: int) -> None:
     if not 1 <= value <= 64:
         raise ValueError("must be from 1 to 64")
+
+
+def _keep(_: object, field: attrs.Attribute[timedelta], value: timedelta) -> None:
+    if not timedelta(days=1) <= value <= timedelta(days=3660):
+        raise ValueError("must be from 1d to 3660d")
 
 
 def _recipe(_: object, field: attrs.Attribute[str], value: str) -> None:
@@ -125,6 +132,8 @@ class _Own:
     """Receipts on their way by API at the same time."""
     unknown_contact: Literal["hold", "skip"] = "hold"
     """What becomes of a receipt whose contact Engage does not know and no resolver may create."""
+    keep: timedelta | None = attrs.field(default=None, validator=attrs.validators.optional(_keep))
+    """How long what is settled stays in the journal; None: for good."""
 
 
 def load(path: Path, *, plugins: bool = True) -> Config:
@@ -203,6 +212,7 @@ def _pipeline(reader: Reader, name: str, table: Any, state: Path, plugins: bool)
         anonymous=Identifier.parse(own.anonymous) if own.anonymous else None,
         workers=own.workers,
         unknown_contact=own.unknown_contact,
+        keep=own.keep,
         slots=tuple(slots),
         source=policies["source"],
         retry=policies["transport"],

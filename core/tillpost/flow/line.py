@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
+from datetime import timedelta
 from random import Random
 
 import attrs
@@ -68,6 +69,8 @@ class Line:
     workers: int
     skip_unknown: bool = False
     """Skip, instead of hold, what belongs to a contact nobody knows and nobody may create."""
+    keep: timedelta | None = None
+    """How long what is settled stays in the journal; None: for good."""
     claims: Claims = attrs.field(factory=Claims)
     locks: ContactLocks = attrs.field(factory=ContactLocks)
     jumps: Jumps = attrs.field(default=attrs.Factory(lambda line: Jumps(line.clock), takes_self=True))

@@ -16,6 +16,7 @@ from tillpost.flow.jump import follow
 from tillpost.flow.line import Line
 from tillpost.flow.reconcile import reconcile
 from tillpost.flow.recover import recover
+from tillpost.flow.retain import Pass, retain
 from tillpost.flow.review import review
 from tillpost.flow.spool import spool
 from tillpost.flow.transfer import transfer
@@ -45,6 +46,7 @@ class Worker:
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
         self._source_quiet = line.source is None
+        self._pass = Pass()
         self.fault: Exception | None = None
         """Why the pipeline stopped by itself: the journal can no longer promise anything."""
 
@@ -79,7 +81,7 @@ class Worker:
             return (
                 self._source_quiet
                 and not len(self.line.claims)
-                and not self.line.journal.receipts.unsettled()
+                and self.line.journal.receipts.all_settled()
                 and not self.line.journal.files.open_states()
             )
         except (NotCommitted, JournalDamaged, DiskFailed):
@@ -148,6 +150,7 @@ class Worker:
             try:
                 attend(self.line)
                 observe(self.line)
+                retain(self.line, self._pass)
                 self.line.journal.tidy()
             except (JournalDamaged, DiskFailed):
                 raise

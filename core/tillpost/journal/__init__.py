@@ -8,6 +8,7 @@ from tillpost.journal.locks import RunLock
 from tillpost.journal.looks import Look
 from tillpost.journal.moves import Move
 from tillpost.journal.receipts import Entry
+from tillpost.journal.retention import Place
 from tillpost.journal.states import MOVES, OPEN, State
 from tillpost.journal.tenant import Tenant
 
@@ -24,6 +25,7 @@ __all__ = [
     "Later",
     "Look",
     "Move",
+    "Place",
     "RunLock",
     "Standing",
     "State",

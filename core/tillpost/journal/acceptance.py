@@ -10,7 +10,7 @@ from typing import Any
 import apsw
 import attrs
 
-from tillpost.journal import contacts, events
+from tillpost.journal import contacts, events, tally
 from tillpost.journal.moves import Move, apply_move
 from tillpost.journal.states import State
 from tillpost.model import Broken, Customer, Document, Found, NoReceipt, Parsed
@@ -37,6 +37,7 @@ class Accepted:
         self.reasons[reason] = self.reasons.get(reason, 0) + 1
 
 
+@tally.counted
 def accept_records(
     connection: apsw.Connection,
     parsed: Sequence[Parsed],

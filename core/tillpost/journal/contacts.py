@@ -13,7 +13,7 @@ from typing import Any
 import apsw
 import attrs
 
-from tillpost.journal import events
+from tillpost.journal import events, tally
 from tillpost.journal.store import Store
 from tillpost.model import Contact, Customer, Identified, Identifier
 
@@ -264,15 +264,8 @@ class Contacts:
 
         conflicts: a person decides; dropped: the import left out fields of them.
         """
-        row = self._store.read(
-            "SELECT count(*) FILTER (WHERE contact_id <> ''),"
-            " count(*) FILTER (WHERE contact_id = '' AND file <> '' AND conflict = ''),"
-            " count(*) FILTER (WHERE origin = 'created'),"
-            " count(*) FILTER (WHERE contact_id <> '' AND file <> ''),"
-            " count(*) FILTER (WHERE conflict <> ''), count(*) FILTER (WHERE dropped <> '[]') FROM contacts"
-        )[0]
-        names = ("known", "pending", "created", "reconciled", "conflicts", "dropped")
-        return dict(zip(names, map(int, row), strict=True))
+        rows = self._store.read(f"SELECT {', '.join(tally.CONTACTS)} FROM contact_tally")  # noqa: S608 - ours
+        return dict(zip(tally.CONTACTS, map(int, rows[0] if rows else (0,) * len(tally.CONTACTS)), strict=True))
 
     def life(self, key: str) -> list[dict[str, Any]]:
         """The events of a contact, oldest first."""

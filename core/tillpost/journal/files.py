@@ -69,6 +69,16 @@ class Standing:
     consumed_at: float | None
 
 
+@attrs.frozen
+class Alerted:
+    """A file of which a person was told that it stays where it is, since when and why."""
+
+    name: str
+    state: FileState = attrs.field(converter=FileState)
+    alerted_at: float
+    reason: str
+
+
 @attrs.frozen(kw_only=True)
 class Later:
     """A file whose step has to be tried again: when it is due, how often it was tried, and why."""
@@ -221,7 +231,8 @@ class Files:
 
     def open(self) -> list[FileEntry]:
         """Files not yet confirmed, in the order in which they must be transferred."""
-        return self._list("state <> 'confirmed'", ())
+        listed = ", ".join(f"'{state}'" for state in OPEN_FILES)
+        return self._list(f"state IN ({listed})", ())
 
     def get(self, name: str) -> FileEntry:
         """By its name."""
@@ -257,6 +268,14 @@ class Files:
             (*states, *values),
         )
         return [Standing(**dict(zip(_STANDING, row, strict=True))) for row in rows]
+
+    def alerted(self) -> list[Alerted]:
+        """Those that stay where they are for too long, the longest first."""
+        rows = self._store.read(
+            "SELECT name, state, alerted_at, reason FROM files INDEXED BY files_alerted"
+            " WHERE alerted_at IS NOT NULL ORDER BY alerted_at, name"
+        )
+        return [Alerted(*row) for row in rows]
 
     def open_states(self) -> frozenset[FileState]:
         """In which states there are files that are not confirmed yet; empty: nothing is left to do."""

@@ -11,6 +11,7 @@ from tillpost.journal.in_hand import InHand
 from tillpost.journal.jump import latest, move_pending
 from tillpost.journal.looks import Looks
 from tillpost.journal.receipts import Receipts
+from tillpost.journal.retention import Retention
 from tillpost.journal.store import Store
 from tillpost.journal.tenant import Tenants
 
@@ -27,6 +28,7 @@ class Journal:
         self.files = Files(self._store)
         self.events = Events(self._store)
         self.tenant = Tenants(self._store)
+        self.retention = Retention(self._store)
         self.in_hand = InHand(folder / "in_hand")
 
     @property

@@ -100,10 +100,10 @@ class Looks:
 
     def conflict(self, key: str) -> str:
         """Why the contact's receipts are held, with what to do about it; "" when there is no conflict."""
-        (told,) = self._store.read("SELECT conflict FROM contacts WHERE key = ?", (key,))[0]
-        if not told:
+        rows = self._store.read("SELECT conflict FROM contacts WHERE key = ?", (key,))
+        if not rows or not rows[0][0]:
             return ""
-        return f"{_CONFLICT}{json.loads(told)['reason']}; `tillpost contacts resolve {key} --use CONTACTID`"
+        return f"{_CONFLICT}{json.loads(rows[0][0])['reason']}; `tillpost contacts resolve {key} --use CONTACTID`"
 
     def resolve_conflict(self, key: str, contact_id: str, now: float) -> int:
         """A person says which contact it is; how many receipts that were held for it are back on the line."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from heapq import merge
+from itertools import islice
 from typing import Any
 
 import apsw
@@ -13,7 +15,7 @@ from tillpost.errors import JournalDamaged, JournalError, LawBroken
 from tillpost.journal import events
 from tillpost.journal.acceptance import Accepted, accept_records, restore
 from tillpost.journal.moves import Move, apply_move
-from tillpost.journal.states import OPEN, State
+from tillpost.journal.states import OPEN, SETTLED, State
 from tillpost.journal.store import Store
 from tillpost.model import Broken, Customer, Document, Found, NoReceipt, Parsed, Receipt
 from tillpost.model.receipt_json import loads
@@ -24,8 +26,12 @@ _COLUMNS = (
     "seq, id, number, store, till, created, currency, total, line_count, state, due, attempts, crashes, sending,"
     " reason, route, contact, file, matched, document, place, accepted_at, delivered_at"
 )
+_UNSETTLED = ", ".join(f"'{state}'" for state in State if state not in SETTLED)
+_BY_STATE = "receipts INDEXED BY receipts_state"
 _BY_DUE = "receipts INDEXED BY receipts_due"
 """The open receipts; left to itself SQLite takes the index by state and sorts them all, at each claim."""
+_PAGE = 1000
+"""Rows of a listing that are read at a time."""
 _NAMES = tuple(_COLUMNS.replace(" ", "").split(","))
 
 _KINDS: dict[str, Any] = {
@@ -83,6 +89,7 @@ class Receipts:
         The same receipt again changes nothing. The same id with other content is held, with the difference,
         under an id of its own: Engage would ignore the second without a word.
         """
+
         # Counted on the side: the group may be rolled back and the caller must then see nothing of it.
         fresh = self._store.write(lambda connection: accept_records(connection, parsed, document, anonymous, now))
         for name in ("accepted", "duplicates", "skipped", "not_receipts", "held"):
@@ -118,6 +125,31 @@ class Receipts:
             (*where.values(), limit),
         )
         return [self._entry(row) for row in rows]
+
+    def listed(self, state: str = "", store: str = "", limit: int = -1) -> Iterator[Entry]:
+        """All of them, those in a state, those of a store, in order of acceptance; however many, few are in memory."""
+        page = _PAGE if limit < 0 else min(limit, _PAGE)
+        if state:
+            clause = "state = ? AND route = ?"
+            streams = [self._pages(_BY_STATE, clause, (state, route), store, page) for route in self._routes_of(state)]
+        else:
+            streams = [self._pages("receipts NOT INDEXED", "1", (), store, page)]
+        return islice(merge(*streams, key=lambda entry: entry.seq), None if limit < 0 else limit)
+
+    def _routes_of(self, state: str) -> list[str]:
+        """The routes of those in a state, by one look-up each: there may be millions."""
+        found: list[str] = []
+        sql = f"SELECT route FROM {_BY_STATE} WHERE state = ? AND route >= ? ORDER BY route LIMIT 1"  # noqa: S608 - ours
+        while rows := self._store.read(sql, (state, f"{found[-1]}\x01" if found else "")):
+            found.append(str(rows[0][0]))
+        return found
+
+    def _pages(self, source: str, clause: str, values: tuple[str, ...], store: str, page: int) -> Iterator[Entry]:
+        seq = 0
+        sql = f"SELECT {_COLUMNS} FROM {source} WHERE {clause} AND ? IN ('', store) AND seq > ? ORDER BY seq LIMIT ?"  # noqa: S608 - ours
+        while rows := self._store.read(sql, (*values, store, seq, page)):
+            yield from map(self._entry, rows)
+            seq = rows[-1][0]
 
     def body(self, seq: int) -> Receipt:
         """The receipt, its checksum verified. Raises LawBroken when the row is damaged or holds none."""
@@ -160,17 +192,22 @@ class Receipts:
 
     def open_after(self, seq: int, attempts: int, limit: int) -> list[Entry]:
         """Open receipts behind `seq` with at least so many attempts burnt, in order of acceptance."""
-        rows = self._store.read(
-            f"SELECT {_COLUMNS} FROM {_BY_DUE} WHERE state IN ({_OPEN}) AND seq > ? AND attempts >= ?"  # noqa: S608
-            " ORDER BY seq LIMIT ?",
-            (seq, attempts, limit),
+        # Each state in the order of its index, merged: by due, or together, all that wait would be sorted each time.
+        each = " UNION ALL ".join(
+            f"SELECT {_COLUMNS} FROM {_BY_STATE} WHERE state = '{state}' AND route = '' AND seq > ?1 AND attempts >= ?2"  # noqa: S608 - ours
+            for state in OPEN
         )
+        rows = self._store.read(f"{each} ORDER BY seq LIMIT ?3", (seq, attempts, limit))
         return [self._entry(row) for row in rows]
 
     def unsettled(self) -> int:
-        """How many receipts are neither delivered, held nor skipped."""
-        rows = self._store.read("SELECT count(*) FROM receipts WHERE state NOT IN ('delivered', 'held', 'skipped')")
-        return int(rows[0][0])
+        """How many receipts are neither delivered, held nor skipped; for show (tally), see `all_settled`."""
+        rows = self._store.read(f"SELECT sum(count) FROM tally WHERE state IN ({_UNSETTLED})")  # noqa: S608 - ours
+        return max(0, int(rows[0][0] or 0))
+
+    def all_settled(self) -> bool:
+        """Whether every receipt is delivered, held or skipped."""
+        return not self._store.read(f"SELECT 1 FROM {_BY_STATE} WHERE state IN ({_UNSETTLED}) LIMIT 1")  # noqa: S608
 
     def intend(self, seq: int, now: float) -> None:
         """Write down, before the call, that the receipt is about to be sent."""
@@ -208,7 +245,13 @@ class Receipts:
         """After a crash: what was being sent is uncertain, and the crash counts as its attempt. How many there were."""
 
         def work(connection: apsw.Connection) -> int:
-            rows = list(connection.execute("SELECT seq, attempts, sending FROM receipts WHERE sending IS NOT NULL"))
+            # Only `intend` sets `sending`, and the state with it; without the state every row would be looked at.
+            rows = list(
+                connection.execute(
+                    f"SELECT seq, attempts, sending FROM {_BY_STATE}"  # noqa: S608 - ours
+                    " WHERE state = 'resolved' AND sending IS NOT NULL"
+                )
+            )
             for seq, attempts, sending in rows:
                 due = min(sending, now) + confirm_after
                 move = Move(
@@ -247,19 +290,19 @@ class Receipts:
 
     def counts(self) -> dict[str, int]:
         """How many receipts stand in each state."""
-        found = dict(self._store.read("SELECT state, count(*) FROM receipts GROUP BY state"))
-        return {state: int(found.get(state, 0)) for state in State}
+        found = dict(self._store.read("SELECT state, sum(count) FROM tally GROUP BY state"))
+        return {state: max(0, int(found.get(state, 0))) for state in State}
 
     def routes(self) -> dict[str, int]:
         """How many were delivered by each route."""
-        rows = self._store.read("SELECT route, count(*) FROM receipts WHERE state = 'delivered' GROUP BY route")
-        return {"api": 0, "file": 0} | {str(route): int(count) for route, count in rows}
+        rows = self._store.read("SELECT route, count FROM tally WHERE state = 'delivered'")
+        return {"api": 0, "file": 0} | {str(route): int(count) for route, count in rows if count > 0}
 
     def skipped(self) -> dict[str, int]:
         """Why records were not sent, counted: receipts skipped, and records that are no sales."""
         rows = self._store.read(
-            "SELECT reason, count(*) FROM receipts WHERE state = 'skipped' GROUP BY reason"
-            " UNION ALL SELECT reason, count(*) FROM no_receipts GROUP BY reason"
+            "SELECT reason, sum(count) FROM tally WHERE state IN ('skipped', 'no receipt') GROUP BY reason"
+            " HAVING sum(count) > 0"
         )
         return {str(reason): int(count) for reason, count in rows}
 

@@ -102,6 +102,76 @@ UPGRADES = (
     """
     CREATE INDEX files_standing ON files(state, sequence, kind, position, due, reviewed, consumed_at);
     """,
+    # 6: counted as they come and go, so that nobody counts rows (tally.py; what is accepted is counted there), and the
+    # seqs of rows that are no more: removed by retention, or lost and told by the doctor. What `status` asks, indexed.
+    """
+    CREATE TABLE tally (
+        state TEXT NOT NULL, route TEXT NOT NULL, reason TEXT NOT NULL, count INTEGER NOT NULL,
+        PRIMARY KEY (state, route, reason)
+    ) WITHOUT ROWID;
+    CREATE TRIGGER receipts_moved AFTER UPDATE OF state, route, reason ON receipts
+    WHEN OLD.state <> NEW.state OR OLD.route <> NEW.route OR (NEW.state = 'skipped' AND OLD.reason <> NEW.reason) BEGIN
+        UPDATE tally SET count = count - 1 WHERE state = OLD.state AND route = OLD.route
+            AND reason = CASE OLD.state WHEN 'skipped' THEN OLD.reason ELSE '' END;
+        INSERT INTO tally VALUES (NEW.state, NEW.route, CASE NEW.state WHEN 'skipped' THEN NEW.reason ELSE '' END, 1)
+            ON CONFLICT DO UPDATE SET count = count + 1;
+    END;
+    CREATE TRIGGER receipts_removed AFTER DELETE ON receipts BEGIN
+        UPDATE tally SET count = count - 1 WHERE state = OLD.state AND route = OLD.route
+            AND reason = CASE OLD.state WHEN 'skipped' THEN OLD.reason ELSE '' END;
+    END;
+    CREATE TRIGGER no_receipts_added AFTER INSERT ON no_receipts BEGIN
+        INSERT INTO tally VALUES ('no receipt', '', NEW.reason, 1) ON CONFLICT DO UPDATE SET count = count + 1;
+    END;
+    CREATE TRIGGER no_receipts_removed AFTER DELETE ON no_receipts BEGIN
+        UPDATE tally SET count = count - 1 WHERE state = 'no receipt' AND route = '' AND reason = OLD.reason;
+    END;
+    CREATE TABLE contact_tally (
+        one INTEGER PRIMARY KEY CHECK (one = 1), known INTEGER NOT NULL, pending INTEGER NOT NULL,
+        created INTEGER NOT NULL, reconciled INTEGER NOT NULL, conflicts INTEGER NOT NULL, dropped INTEGER NOT NULL
+    );
+    CREATE TRIGGER contacts_added AFTER INSERT ON contacts WHEN NEW.contact_id <> '' OR NEW.file <> ''
+    OR NEW.origin <> '' OR NEW.conflict <> '' OR NEW.dropped <> '[]' BEGIN
+        UPDATE contact_tally SET known = known + (NEW.contact_id <> ''),
+            pending = pending + (NEW.contact_id = '' AND NEW.file <> '' AND NEW.conflict = ''),
+            created = created + (NEW.origin = 'created'),
+            reconciled = reconciled + (NEW.contact_id <> '' AND NEW.file <> ''),
+            conflicts = conflicts + (NEW.conflict <> ''), dropped = dropped + (NEW.dropped <> '[]');
+    END;
+    CREATE TRIGGER contacts_changed AFTER UPDATE OF contact_id, file, origin, conflict, dropped ON contacts BEGIN
+        UPDATE contact_tally SET known = known + (NEW.contact_id <> '') - (OLD.contact_id <> ''),
+            pending = pending + (NEW.contact_id = '' AND NEW.file <> '' AND NEW.conflict = '')
+                - (OLD.contact_id = '' AND OLD.file <> '' AND OLD.conflict = ''),
+            created = created + (NEW.origin = 'created') - (OLD.origin = 'created'),
+            reconciled = reconciled + (NEW.contact_id <> '' AND NEW.file <> '')
+                - (OLD.contact_id <> '' AND OLD.file <> ''),
+            conflicts = conflicts + (NEW.conflict <> '') - (OLD.conflict <> ''),
+            dropped = dropped + (NEW.dropped <> '[]') - (OLD.dropped <> '[]');
+    END;
+    CREATE TRIGGER contacts_removed AFTER DELETE ON contacts BEGIN
+        UPDATE contact_tally SET known = known - (OLD.contact_id <> ''),
+            pending = pending - (OLD.contact_id = '' AND OLD.file <> '' AND OLD.conflict = ''),
+            created = created - (OLD.origin = 'created'),
+            reconciled = reconciled - (OLD.contact_id <> '' AND OLD.file <> ''),
+            conflicts = conflicts - (OLD.conflict <> ''), dropped = dropped - (OLD.dropped <> '[]');
+    END;
+    INSERT INTO tally SELECT state, route, '', count(*) FROM receipts WHERE state <> 'skipped' GROUP BY state, route;
+    INSERT INTO tally SELECT state, route, reason, count(*) FROM receipts WHERE state = 'skipped' GROUP BY 2, 3;
+    INSERT INTO tally SELECT 'no receipt', '', reason, count(*) FROM no_receipts GROUP BY reason;
+    INSERT INTO contact_tally SELECT 1, count(*) FILTER (WHERE contact_id <> ''),
+        count(*) FILTER (WHERE contact_id = '' AND file <> '' AND conflict = ''),
+        count(*) FILTER (WHERE origin = 'created'), count(*) FILTER (WHERE contact_id <> '' AND file <> ''),
+        count(*) FILTER (WHERE conflict <> ''), count(*) FILTER (WHERE dropped <> '[]') FROM contacts;
+    CREATE TABLE removed (
+        of TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, PRIMARY KEY (of, first)
+    ) WITHOUT ROWID;
+    INSERT INTO removed SELECT 'lost', before + 1, seq - 1 FROM (
+        SELECT seq, lag(seq, 1, 0) OVER (ORDER BY seq) AS before FROM receipts
+        WHERE (SELECT count(*) FROM receipts) < (SELECT max(seq) FROM receipts)
+    ) WHERE seq > before + 1;
+    CREATE INDEX events_tenant ON events(at) WHERE step = 'tenant';
+    CREATE INDEX files_alerted ON files(alerted_at) WHERE alerted_at IS NOT NULL;
+    """,
 )
 
 

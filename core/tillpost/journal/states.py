@@ -47,6 +47,9 @@ MOVES: dict[State, frozenset[State]] = {
 OPEN = (State.ACCEPTED, State.RESOLVED, State.WAITING, State.UNCERTAIN)
 """The states in which the API route has something to do when the receipt is due."""
 
+SETTLED = (State.DELIVERED, State.HELD, State.SKIPPED)
+"""The states in which nothing more happens by itself."""
+
 
 def check_move(old: str, new: str) -> None:
     """Raise JournalError when the table does not allow the move."""

@@ -67,7 +67,9 @@ class Tenants:
 
     def history(self) -> list[tuple[float, str, str]]:
         """Changes of state: when, to what, why."""
-        rows = self._store.read("SELECT at, what, detail FROM events WHERE step = 'tenant' ORDER BY seq")
+        rows = self._store.read(
+            "SELECT at, what, detail FROM events INDEXED BY events_tenant WHERE step = 'tenant' ORDER BY seq"
+        )
         return [(float(at), str(what), str(detail)) for at, what, detail in rows]
 
 

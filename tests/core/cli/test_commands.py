@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 from tests.core.journal.test_journal import DOCUMENT, receipt
 from tillpost.cli import cli
 from tillpost.errors import UsageError
-from tillpost.journal import Accepted, Journal, Look, Move, State, Tenant
+from tillpost.journal import Accepted, Journal, Look, Move, Place, State, Tenant
 from tillpost.model import Conflict, Found, Identified
 from tillpost.model.receipt_json import dumps
 
@@ -231,3 +231,27 @@ def test_plugins_are_listed_with_their_slots() -> None:
     names = {info["name"]: info for info in objects(result)}
     assert result.exit_code == 0, result.output
     assert {"engage", "engage-xml", "folder", "known", "poslog", "receipts", "sftp"} <= names.keys()
+
+
+def test_a_long_list_is_told_line_by_line_under_one_head(shop: Path) -> None:
+    lines = [dumps(receipt(number=str(number))) for number in range(1, 2501)]
+    (shop.parent / "day.jsonl").write_bytes(b"\n".join(lines))
+    call(shop, "accept", str(shop.parent / "day.jsonl"))
+    told = call(shop, "receipts").output.splitlines()
+    assert told[0].split()[0] == "id"
+    assert [line.split()[0] for line in told[1:]] == [receipt(number=str(number)).id for number in range(1, 2501)]
+    assert len(objects(call(shop, "receipts", "--state", "accepted", "--limit", "1500", "--json"))) == 1500
+
+
+def test_status_tells_how_many_have_left(shop: Path) -> None:
+    call(shop, "accept", str(shop.parent / "day.jsonl"))
+    with closing(Journal(shop.parent / "state" / "shop")) as journal:
+        seq = journal.receipts.find({"state": State.SKIPPED})[0].seq
+        journal.receipts.settle([(1, Move(state=State.DELIVERED, route="api"))], 1.0, "deliver")
+        place: Place | None = Place()
+        while place is not None:
+            place = journal.retention.step(place, 1e12, 1e12)
+        assert journal.receipts.get(receipt(number="1").id) is None, seq
+    (answer,) = objects(call(shop, "status", "--json"))
+    assert answer["pipelines"]["shop"]["removed"] == 1
+    assert "removed: 1 receipts" in call(shop, "status").output

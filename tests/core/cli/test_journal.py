@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from tests.core.cli.test_commands import CONFIG, call, objects
 from tests.core.journal.test_doctor import harm
-from tests.core.journal.test_journal import receipt
-from tillpost.errors import JournalError, StateFolderBusy, UsageError
-from tillpost.journal import RunLock, ground
+from tests.core.journal.test_journal import DOCUMENT, receipt
+from tillpost.errors import JournalError, JournalFull, StateFolderBusy, UsageError
+from tillpost.journal import Accepted, Journal, Move, Place, RunLock, State, ground
+from tillpost.model import Found
 from tillpost.model.receipt_json import dumps
 
 
@@ -137,3 +140,33 @@ def test_a_state_folder_on_the_network_is_a_finding_of_check(
     verified = call(shop, "journal", "verify")
     assert verified.exit_code == 1
     assert "network file system" in verified.output
+
+
+def test_compact_writes_the_journal_anew_and_says_what_was_gained(shop: Path) -> None:
+    with closing(Journal(state(shop))) as journal:
+        bulk = [Found(receipt=receipt(number=str(number)), raw=b"{}") for number in range(10, 400)]
+        journal.receipts.accept(bulk, DOCUMENT, None, 1.0, Accepted())
+        moves = [(seq, Move(state=State.SKIPPED, reason="test")) for seq in range(4, 394)]
+        journal.receipts.settle(moves, 1.0, "held")
+        place: Place | None = Place()
+        while place is not None:
+            place = journal.retention.step(place, 2.0, 3.0)
+    (answer,) = objects(call(shop, "journal", "compact", "--json"))
+    assert answer["after"] < answer["before"] / 2
+    said = call(shop, "journal", "compact")
+    assert said.exit_code == 0
+    assert f"{answer['after']} bytes before" in said.output
+    assert call(shop, "journal", "verify").exit_code == 0
+
+
+def test_compact_is_refused_while_a_run_works_or_the_disk_has_no_room(
+    shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = RunLock(state(shop))
+    assert isinstance(call(shop, "journal", "compact").exception, StateFolderBusy)
+    lock.release()
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=1000))
+    refused = call(shop, "journal", "compact").exception
+    assert isinstance(refused, JournalFull)
+    assert "nothing was changed" in str(refused)
+    assert call(shop, "journal", "verify").exit_code == 0

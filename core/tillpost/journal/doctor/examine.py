@@ -8,7 +8,8 @@ from typing import Any
 
 import apsw
 
-from tillpost.journal.doctor import contacts, files, receipts
+from tillpost.journal import tally
+from tillpost.journal.doctor import contacts, files, gaps, receipts
 from tillpost.journal.doctor.damage import Damage, is_json, leavings
 
 Progress = Callable[[str], None]
@@ -21,6 +22,7 @@ def examine(connection: apsw.Connection, spool: Path, progress: Progress = lambd
         ("receipts and bodies", receipts.examine),
         ("bodies without a receipt", receipts.orphans),
         ("histories", receipts.histories),
+        ("missing rows", gaps.examine),
         ("events", _events),
     ):
         progress(f"examining {name}")
@@ -28,6 +30,7 @@ def examine(connection: apsw.Connection, spool: Path, progress: Progress = lambd
     progress("examining files")
     yield from files.examine(connection, spool)
     yield from _tenant(connection)
+    yield from _tally(connection)
 
 
 def _events(connection: apsw.Connection) -> Iterator[Damage]:
@@ -50,6 +53,16 @@ def _events(connection: apsw.Connection) -> Iterator[Damage]:
             table="events", row=str(seq), reason="its detail is no JSON" if fits else "its columns make no sense",
             lost="the detail of an event" if fits else "an event", remedy="kept in the quarantine",
             raw=leavings(names, row), mend=blank if fits else remove,
+        )  # fmt: skip
+
+
+def _tally(connection: apsw.Connection) -> Iterator[Damage]:
+    if not connection.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'tally'").get:
+        return  # a journal from before, that is upgraded when it is next opened
+    if off := tally.wrong(connection):
+        yield Damage(
+            table="tally", row="", reason=f"does not say what is there: {'; '.join(off[:5])}", lost="nothing",
+            remedy="counted anew", mend=lambda connection, now: tally.count_anew(connection),
         )  # fmt: skip
 
 

@@ -53,9 +53,15 @@ class Pages:
         self.size = 65536 if size == 1 else size if size in {1 << n for n in range(9, 16)} else 4096
         self.usable = self.size - (self._data[20] if len(self._data) > 20 and self._data[20] <= self.size - 480 else 0)
         self.count = -(-len(self._data) // self.size)
-        self.seen: set[int] = set()
-        """Pages some tree, chain or list leads to."""
+        self.seen: set[int] = set(self._maps())
+        """Pages some tree, chain or list leads to, and the pointer maps."""
         self.bad: list[Bad] = []
+
+    def _maps(self) -> range:
+        """The pages that say where others are pointed at from; a file with auto_vacuum has them in fixed places."""
+        if not any(self._data[52:56]):
+            return range(0)
+        return range(2, self.count + 1, self.usable // 5 + 1)
 
     def raw(self, number: int) -> bytes:
         """The bytes of a page. Raises Unreadable beyond the end of the file."""

@@ -12,6 +12,7 @@ import apsw
 import attrs
 
 from tillpost.errors import JournalError
+from tillpost.journal import tally
 from tillpost.journal.doctor.damage import Damage, quarantine
 from tillpost.journal.doctor.examine import examine
 from tillpost.journal.doctor.reading import WORK, located, prepared, quiet, work
@@ -95,5 +96,6 @@ def _mend(connection: apsw.Connection, spool: Path, now: float, progress: Callab
                 quarantine(connection, damage, now)
                 if damage.mend is not None:
                     damage.mend(connection, now)
+            tally.count_anew(connection)  # rows that were made again
         done += found
     return done + [attrs.evolve(damage, remedy="no repair helps: a person must look at it") for damage in found]

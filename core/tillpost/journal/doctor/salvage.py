@@ -11,11 +11,17 @@ from typing import Any
 import apsw
 import attrs
 
+from tillpost.journal import tally
+from tillpost.journal.connection import REUSABLE
+from tillpost.journal.doctor import gaps
 from tillpost.journal.doctor.damage import Damage, leavings
 from tillpost.journal.doctor.pages import INDEX_INNER, INDEX_LEAF, TABLE_LEAF, Pages, Row, Value
 from tillpost.journal.schema import UPGRADES, upgrade
 
 Progress = Callable[[str], None]
+
+_COUNTED = ("tally", "contact_tally")
+"""Tables that say nothing the others do not: filled by triggers while those are."""
 
 _MAGIC = b"SQLite format 3\0"
 _CHUNK = 4096
@@ -128,6 +134,7 @@ class _Rebuilding:
         self._pages = pages
         self._progress = progress
         self._new = apsw.Connection(str(new))
+        self._new.pragma("auto_vacuum", REUSABLE)
         self._new.pragma("synchronous", "off")  # one sync at the end, by the swap
         version = int.from_bytes(pages.raw(1)[60:64], "big") if pages.count else 0
         upgrade(self._new, version if 0 < version <= len(UPGRADES) else len(UPGRADES))
@@ -144,18 +151,19 @@ class _Rebuilding:
                 if table.name in roots:
                     for row in self._pages.tree(roots[table.name], table.rowids):
                         self._put(table, row)
-                self._report(table.name)
+                self._report(table.name, derived=table.name in _COUNTED)
             for index in self._indexes:
                 if index.name in roots:
                     for _ in self._pages.tree(roots[index.name], False):
                         pass
-                self._report(f"index {index.name}", index=True)
+                self._report(f"index {index.name}", derived=True)
             free = self._pages.skip_free()
             self._lost_pages()
             if not free:
                 self._tell("free list", "pages", "cannot be followed", "nothing", "made anew")
             self._gaps()
         upgrade(self._new)
+        tally.count_anew(self._new)
         self._new.close()
         return self._found
 
@@ -169,6 +177,8 @@ class _Rebuilding:
         return roots
 
     def _put(self, table: _Shape, row: Row) -> None:
+        if table.name in _COUNTED:
+            return  # counted anew at the end
         values: list[Value] = list(row.values)
         if table.alias is not None and len(values) > table.alias:
             values[table.alias] = row.rowid
@@ -186,11 +196,11 @@ class _Rebuilding:
             raw = leavings(list(names), tuple(values))
             self._tell(table.name, key, "does not fit its table", "the row", "kept in the quarantine", raw)
 
-    def _report(self, table: str, index: bool = False) -> None:
+    def _report(self, table: str, derived: bool = False) -> None:
         for bad in self._pages.bad:
-            lost = "nothing: it is made anew from its table" if index else "its rows, those that are named below"
-            remedy = "made anew" if index else "kept in the quarantine; the rest is served"
-            self._tell(table, f"page {bad.page}", bad.reason, lost, remedy, b"" if index else bad.raw)
+            lost = "nothing: it is made anew from the rows" if derived else "its rows, those that are named below"
+            remedy = "made anew" if derived else "kept in the quarantine; the rest is served"
+            self._tell(table, f"page {bad.page}", bad.reason, lost, remedy, b"" if derived else bad.raw)
         self._pages.bad.clear()
 
     def _lost_pages(self) -> None:
@@ -213,31 +223,15 @@ class _Rebuilding:
                 self._tell(names, f"page {number}", "nothing says whose it is", f"{len(rows)} rows", "quarantine", raw)
 
     def _gaps(self) -> None:
-        """Rows whose number is missing: a journal never deletes one."""
+        """Rows whose number is missing and that nobody has removed."""
         if not self._found:
             return
-        missing = self._new.execute(
-            "WITH RECURSIVE known(seq) AS (SELECT seq FROM receipts UNION SELECT seq FROM bodies),"
-            " told(seq) AS (SELECT DISTINCT receipt FROM events WHERE receipt IS NOT NULL),"
-            " gaps(seq, upto) AS (SELECT seq + 1, (SELECT min(k.seq) FROM known k WHERE k.seq > known.seq) - 1"
-            "   FROM (SELECT seq FROM known UNION SELECT 0) known"
-            "   WHERE NOT EXISTS (SELECT 1 FROM known k WHERE k.seq = known.seq + 1)),"
-            " rows(seq, upto) AS (SELECT seq, upto FROM gaps WHERE upto >= seq"
-            "   UNION ALL SELECT seq + 1, upto FROM rows WHERE seq < upto)"
-            " SELECT seq FROM rows UNION SELECT seq FROM told WHERE seq NOT IN (SELECT seq FROM known) ORDER BY seq"
-        )
-        for (seq,) in list(missing):
-            document = self._new.execute(
-                "SELECT json_extract(detail, '$.document') FROM events"
-                " WHERE receipt = ? AND step = 'accept' AND json_valid(detail)",
-                (seq,),
-            ).get
-            last = self._new.execute("SELECT what FROM events WHERE receipt = ? ORDER BY seq DESC LIMIT 1", (seq,)).get
-            known = f"; its last event: {last}" if last else ""
-            again = f"accept {document} again" if document else "accept the documents of that time again"
-            self._tell("receipts", str(seq), f"the row and its content are gone{known}", "the receipt", again)
-        events, first, last = self._new.execute("SELECT count(*), min(seq), max(seq) FROM events").get
-        if events and (lost := last - first + 1 - events):
+        for damage in list(gaps.examine(self._new)):
+            if damage.mend is not None:
+                damage.mend(self._new, 0.0)  # else the laws of the rows would tell of it again
+            self._found.append(attrs.evolve(damage, mend=None))
+        if lost := gaps.lost_events(self._new):
+            first, last = self._new.execute("SELECT min(seq), max(seq) FROM events").get
             self._tell("events", f"{first} to {last}", f"{lost} rows are gone", f"{lost} events", "nothing to be done")
 
     def _tell(self, table: str, row: str, reason: str, lost: str, remedy: str, raw: bytes = b"") -> None:
