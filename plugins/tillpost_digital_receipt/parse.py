@@ -80,7 +80,9 @@ def _parsed(record: Record, document: Document, encoding: Encoding, settings: Se
     source = RawRef(sha256=document.sha256, document=document.name, place=record.place)
     try:
         receipt = read_receipt(transaction, retail, source, settings, make_id)
-        return Found(receipt=attrs.evolve(receipt, flags=(*receipt.flags, *flags(encoding, raw))), raw=raw)
+        if told := flags(encoding, raw):
+            receipt = attrs.evolve(receipt, flags=(*receipt.flags, *told))
+        return Found(receipt=receipt, raw=raw)
     except LawBroken as error:
         reason = f"{record.place}: {error}"
     except ArithmeticError:  # amounts each in bounds whose product or ratio is not

@@ -54,7 +54,9 @@ def _parsed(
         raw = masters.document(transaction)
         source = RawRef(sha256=document.sha256, document=document.name, place=record.place)
         receipt = read_receipt(transaction, masters, source, settings, make_id)
-        return Found(receipt=attrs.evolve(receipt, flags=(*receipt.flags, *flags(encoding, raw))), raw=raw)
+        if told := flags(encoding, raw):
+            receipt = attrs.evolve(receipt, flags=(*receipt.flags, *told))
+        return Found(receipt=receipt, raw=raw)
     except LawBroken as error:
         reason = f"{record.place}: {error}"
     except ArithmeticError:  # amounts each in bounds whose product or ratio is not

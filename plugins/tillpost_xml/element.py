@@ -55,7 +55,7 @@ def text(element: _Element | None, *path: str) -> str:
 
 def attribute(element: _Element, name: str) -> str:
     """The attribute of this local name, whatever its namespace; "" when it is missing."""
-    for key, value in element.attrib.items():
+    for key, value in element.items():
         if str(key).rpartition("}")[2] == name:
             return str(value).replace(MARK, "").strip()
     return ""

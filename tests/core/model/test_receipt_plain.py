@@ -52,7 +52,7 @@ def nodes(value: Any) -> list[Any]:
 
 
 @given(data=st.data(), changes=st.integers(0, 3), ascii_only=st.booleans(), indent=st.sampled_from([None, 1]))
-@settings(max_examples=300, suppress_health_check=SLOW)
+@settings(max_examples=300, deadline=None, suppress_health_check=SLOW)
 def test_the_quick_reading_takes_nothing_that_the_strict_one_reads_otherwise(
     any_receipt: st.SearchStrategy[Receipt], data: st.DataObject, changes: int, ascii_only: bool, indent: int | None
 ) -> None:
@@ -76,7 +76,7 @@ def test_the_quick_reading_takes_nothing_that_the_strict_one_reads_otherwise(
 
 
 @given(data=st.data())
-@settings(max_examples=100, suppress_health_check=SLOW)
+@settings(max_examples=100, deadline=None, suppress_health_check=SLOW)
 def test_a_key_that_stands_twice_is_never_overlooked(
     any_receipt: st.SearchStrategy[Receipt], data: st.DataObject
 ) -> None:
@@ -130,7 +130,7 @@ def test_what_is_usual_is_read_quickly_and_the_rest_left_to_the_strict_reading(
 
 
 @given(data=st.data())
-@settings(max_examples=100, suppress_health_check=SLOW)
+@settings(max_examples=100, deadline=None, suppress_health_check=SLOW)
 def test_what_is_remembered_from_reading_is_what_would_be_written(
     any_receipt: st.SearchStrategy[Receipt], data: st.DataObject
 ) -> None:
@@ -168,7 +168,7 @@ def test_what_is_read_quickly_is_as_frozen_as_what_is_made(simple_receipt: Recei
 
 
 @given(data=st.data())
-@settings(max_examples=100, suppress_health_check=SLOW)
+@settings(max_examples=100, deadline=None, suppress_health_check=SLOW)
 def test_the_canonical_bytes_are_those_of_the_standard_library(
     any_receipt: st.SearchStrategy[Receipt], data: st.DataObject
 ) -> None:
@@ -184,6 +184,7 @@ def test_the_canonical_bytes_are_those_of_the_standard_library(
 @given(text=st.text(st.characters(exclude_categories=[]), max_size=8))
 @example("\ud800")
 @example("\x7f\x00\x1f\u2028\uffff\U0010ffff")
+@settings(deadline=None)
 def test_any_text_is_written_as_the_standard_library_writes_it_or_refused(simple_receipt: Receipt, text: str) -> None:
     receipt = attrs.evolve(simple_receipt, till=text, extra={text: text, "z": "1", "\uffff": "2", "\U00010000": "3"})
     standard = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode(to_json(receipt))
