@@ -27,7 +27,8 @@ def connect(path: Path) -> apsw.Connection:
         os.umask(old)
     try:
         connection.set_busy_timeout(PATIENCE)
-        connection.pragma("auto_vacuum", REUSABLE)
+        if not connection.pragma("page_count"):
+            connection.pragma("auto_vacuum", REUSABLE)  # of a file that is there already this would be a write
         connection.pragma("journal_mode", "wal")
         connection.pragma("synchronous", "full")
         connection.pragma("foreign_keys", True)

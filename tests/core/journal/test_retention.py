@@ -253,6 +253,17 @@ def test_pages_are_given_back_a_few_at_a_time_and_some_are_left_to_be_used_again
     assert verify(tmp_path).fine
 
 
+def test_opening_a_journal_that_is_there_writes_nothing(tmp_path: Path) -> None:
+    """A disk that fails would fail each time it is opened anew; and `status` is not to wait for writers."""
+    Journal(tmp_path).close()
+    before = (tmp_path / "journal.db").read_bytes()
+    assert before
+    journal = Journal(tmp_path)
+    assert not (tmp_path / "journal.db-wal").stat().st_size
+    journal.close()
+    assert (tmp_path / "journal.db").read_bytes() == before
+
+
 def test_a_journal_from_before_gives_pages_back_once_it_was_compacted(tmp_path: Path) -> None:
     build(tmp_path, 100, 4000, contacts=20)
     raw = sqlite3.connect(tmp_path / "journal.db", isolation_level=None)
