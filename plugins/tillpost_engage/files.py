@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,10 @@ from tillpost import ConfigurationError, Context, Finding, hookimpl, simple
 from tillpost.model import Contact, Identifier, NotSpooled, Payload, SpoolBatch, Spooled, SpooledFile
 from tillpost_engage.filesettings import FileSettings
 from tillpost_engage.identifiers import CREATE_KEYS, is_usable, usable
-from tillpost_engage.schemas import InvalidFileError, contacts_schema, receipts_schema
+from tillpost_engage.schemas import contacts_schema, receipts_schema
 from tillpost_engage.writer import chunks, write_file
-from tillpost_engage.xmlnames import RECEIPTS_NAMESPACE, Cleaner, NoPlaceError, element, is_name
+from tillpost_engage.xmlnames import RECEIPTS_NAMESPACE, Cleaner, element, is_name
+from tillpost_engage.xmlreceipt import NotPlainError, receipt_writer
 
 _log = logging.getLogger(__name__)
 
@@ -71,6 +72,7 @@ class _Batch:
         self._contacts_schema = contacts_schema
         self._receipts_schema = receipts_schema
         self._cleaner = Cleaner()
+        self._write_receipt = receipt_writer(self._cleaner)
         self._refused: list[NotSpooled] = []
         self._files: list[SpooledFile] = []
         # Another machine, in the same second, may have a journal that counts alike.
@@ -88,84 +90,74 @@ class _Batch:
         settings = self._settings
         made = {contact.key: fields for contact in self._batch.created if (fields := self._created(contact))}
         changed = {contact.key: fields for contact in self._batch.updated if (fields := self._updated(contact))}
-        sized = [(1, f"n{key}") for key in made] + [(1, f"u{key}") for key in changed]
+        sized = [(1, (True, each)) for each in made.items()] + [(1, (False, each)) for each in changed.items()]
         for run in chunks(sized, settings.max_contacts):
-            new = [made[name[1:]] for name in run if name[0] == "n"]
-            updated = [changed[name[1:]] for name in run if name[0] == "u"]
-            groups = [(settings.contacts_new, new), (settings.contacts_updated, updated)]
-            self._files.append(
+            groups = [(settings.contacts_new, True), (settings.contacts_updated, False)]
+            below = [(name, [each for new, each in run if new is kind]) for name, kind in groups]
+            self._add(
                 write_file(
                     self._path(settings.contacts_folder, "contacts"),
                     "contacts",
-                    tuple(name[1:] for name in run),
                     etree.QName(settings.contacts_namespace, settings.contacts_root),
-                    settings.contacts_member,
-                    [(name, map(self._member, members)) for name, members in groups if members],
-                    self._contacts_schema,
+                    [(name, map(self._member, members)) for name, members in below if members],
                     self._transform,
+                    self._contacts_schema,
+                    settings.contacts_member,
                 )
             )
 
     def _write_receipts(self) -> None:
-        texts: dict[str, str] = {}
-        by_kind: dict[str, list[tuple[int, str]]] = {}
+        by_kind: dict[str, list[tuple[int, Payload]]] = {}
         for payload in {payload.receipt_id: payload for payload in self._batch.receipts}.values():
             lines = len(payload.fields.get("items", ()))
-            text = self._transaction(payload, lines)
-            if text is not None:
-                texts[payload.receipt_id] = text
-                by_kind.setdefault(payload.match.kind, []).append((lines, payload.receipt_id))
+            if lines > self._settings.max_lines:
+                self._refuse(payload.receipt_id, f"it has {lines} lines, a file takes {self._settings.max_lines}")
+            else:
+                by_kind.setdefault(payload.match.kind, []).append((lines, payload))
         for sized in by_kind.values():
             for run in chunks(sized, self._settings.max_lines):
-                try:
-                    self._write_run(run, texts)
-                except InvalidFileError:
-                    # One check of the whole file is enough nearly always; only now are its receipts looked at alone.
-                    taken = tuple(receipt_id for receipt_id in run if self._is_valid(receipt_id, texts[receipt_id]))
-                    if taken == run:
-                        raise
-                    if taken:
-                        self._write_run(taken, texts)
+                self._add(
+                    write_file(
+                        self._path(self._settings.receipts_folder, "transactions"),
+                        "receipts",
+                        etree.QName(RECEIPTS_NAMESPACE, "transactions"),
+                        [("", self._transactions(run))],
+                        self._transform,
+                    )
+                )
 
-    def _write_run(self, run: tuple[str, ...], texts: dict[str, str]) -> None:
-        self._files.append(
-            write_file(
-                self._path(self._settings.receipts_folder, "transactions"),
-                "receipts",
-                run,
-                etree.QName(RECEIPTS_NAMESPACE, "transactions"),
-                "transaction",
-                [("", (texts[receipt_id] for receipt_id in run))],
-                self._receipts_schema,
-                self._transform,
-            )
-        )
+    def _add(self, file: SpooledFile | None) -> None:
+        if file is not None:
+            self._files.append(file)
 
-    def _transaction(self, payload: Payload, lines: int) -> str | None:
-        """The receipt as a file says it; None when it is refused, alone, and its neighbours go on."""
-        if lines > self._settings.max_lines:
-            reason = f"it has {lines} lines, a file takes {self._settings.max_lines}"
-        else:
+    def _transactions(self, run: Iterable[Payload]) -> Iterator[tuple[str, str]]:
+        """The receipts as a file says them, one after the other; one that is refused is left out."""
+        for payload in run:
             try:
-                return element("transaction", RECEIPTS_NAMESPACE, payload.fields, self._cleaner)
-            except NoPlaceError as error:
-                reason = f"no place in a file: {error}"
-        self._refused.append(NotSpooled(key=payload.receipt_id, reason=reason))
-        return None
+                text = self._write_receipt(payload.fields)
+            except NotPlainError:
+                text = self._checked(payload)
+            if text:
+                yield payload.receipt_id, text
 
-    def _is_valid(self, receipt_id: str, text: str) -> bool:
-        """Whether the schema takes the receipt; else it is refused, alone, and its neighbours go on."""
+    def _checked(self, payload: Payload) -> str:
+        """A receipt by its names, looked at by the schema; "" when it is refused, alone, and its neighbours go on."""
+        try:
+            text = element("transaction", RECEIPTS_NAMESPACE, payload.fields, self._cleaner)
+        except ValueError as error:
+            self._refuse(payload.receipt_id, f"no place in a file: {error}")
+            return ""
         transaction = etree.fromstring(text.encode(), etree.XMLParser(resolve_entities=False, huge_tree=True))
-        if self._receipts_schema.validate(transaction):
-            return True
-        reason = f"not valid by receipts.xsd: {_where(self._receipts_schema, transaction)}"
-        self._refused.append(NotSpooled(key=receipt_id, reason=reason))
-        return False
+        if not self._receipts_schema.validate(transaction):
+            reason = f"not valid by receipts.xsd: {_where(self._receipts_schema, transaction)}"
+            self._refuse(payload.receipt_id, reason)
+            return ""
+        return text
 
     def _created(self, contact: Contact) -> dict[str, str] | None:
         keys = {kind: value for kind, value in usable(contact).items() if kind in CREATE_KEYS}
         if not keys:
-            self._refuse(contact, f"it has none of the keys Engage creates by ({', '.join(CREATE_KEYS)})")
+            self._refuse(contact.key, f"it has none of the keys Engage creates by ({', '.join(CREATE_KEYS)})")
             return None
         kind = {"contactType": self._settings.contact_type} if self._settings.contact_type else {}
         return self._fields(contact, kind | dict(contact.attributes) | keys)
@@ -176,7 +168,7 @@ class _Batch:
             return None  # only new information is sent
         keys = usable(contact)
         if not keys:
-            self._refuse(contact, "it has no identifier by which a file can name it")
+            self._refuse(contact.key, "it has no identifier by which a file can name it")
             return None
         return self._fields(contact, changes | keys)
 
@@ -184,15 +176,17 @@ class _Batch:
         sent = {name: value for name, value in fields.items() if value.strip() and is_usable(name, value)}
         odd = sum(not is_name(name) for name in sent)
         if odd:
-            self._refuse(contact, f"{odd} of its attributes are called what no XML element can be called")
+            self._refuse(contact.key, f"{odd} of its attributes are called what no XML element can be called")
             return None
         return sent
 
-    def _refuse(self, contact: Contact, reason: str) -> None:
-        self._refused.append(NotSpooled(key=contact.key, reason=reason))
+    def _refuse(self, key: str, reason: str) -> None:
+        self._refused.append(NotSpooled(key=key, reason=reason))
 
-    def _member(self, fields: dict[str, str]) -> str:
-        return element(self._settings.contacts_member, self._settings.contacts_namespace, fields, self._cleaner)
+    def _member(self, member: tuple[str, dict[str, str]]) -> tuple[str, str]:
+        key, fields = member
+        settings = self._settings
+        return key, element(settings.contacts_member, settings.contacts_namespace, fields, self._cleaner)
 
     def _path(self, folder: str, kind: str) -> Path:
         number = f"{self._batch.sequence}{len(self._files):04d}-{self._token}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 from xml.sax.saxutils import quoteattr
 
 from lxml import etree
@@ -30,18 +31,28 @@ def contacts_schema(namespace: str, names: Mapping[str, str]) -> etree.XMLSchema
     return etree.XMLSchema(etree.fromstring(text.replace("\0", "").encode()))
 
 
+class _Nothing:
+    """A parser's target that keeps nothing of what it is told."""
+
+    def close(self) -> None:
+        """The end of the file."""
+
+
 def check_file(path: Path, schema: etree.XMLSchema | None = None, record: str | None = None) -> None:
     """Read the file once, by the schema if there is one. Raises InvalidFileError.
 
     record: the tag of the elements there are many of; each is let go of once it was read.
     """
+    limits: Any = {"resolve_entities": False, "no_network": True, "huge_tree": True}
     try:
         with path.open("rb") as file:
-            events = etree.iterparse(
-                file, events=("end",), tag=record, schema=schema, resolve_entities=False, no_network=True,
-                huge_tree=True,
-            )  # fmt: skip
-            for _, element in events:
+            if schema is None:
+                parser: Any = etree.XMLParser(target=_Nothing(), **limits)  # type: ignore[call-overload] # no methods
+                while block := file.read(1 << 18):
+                    parser.feed(block)
+                parser.close()
+                return
+            for _, element in etree.iterparse(file, events=("end",), tag=record, schema=schema, **limits):
                 parent = element.getparent()
                 if record is not None and parent is not None:
                     element.clear()

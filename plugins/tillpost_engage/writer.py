@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
 from lxml import etree
 
@@ -14,29 +15,32 @@ from tillpost.model import SpooledFile
 from tillpost_engage.schemas import check_file
 from tillpost_engage.xmlnames import Cleaner
 
-Group = tuple[str, Iterable[str]]
-"""An element name ("" for none) and the elements below it, each as the text of a line."""
+T = TypeVar("T")
+Group = tuple[str, Iterable[tuple[str, str]]]
+"""An element name ("" for none) and what stands below it: the key of each element, and its text."""
 
 
 def write_file(
     path: Path,
     kind: str,
-    keys: tuple[str, ...],
     root: etree.QName,
-    record: str,
     groups: Iterable[Group],
-    schema: etree.XMLSchema,
     transform: Callable[[etree._ElementTree], bytes] | None,
-) -> SpooledFile:
-    """Write under a temporary name, check by the schema, transform, fsync, rename, fsync the folder.
+    schema: etree.XMLSchema | None = None,
+    record: str | None = None,
+) -> SpooledFile | None:
+    """Write under a temporary name, read it once, transform, fsync, rename, fsync the folder; None: nothing to write.
 
-    record: the name of the elements in the groups. Raises OSError, or schemas.InvalidFileError; then nothing is
-    left under either name.
+    schema: what the file is checked by, with `record` the name of its elements; left out where each element was checked
+    before. Raises OSError, or schemas.InvalidFileError; then nothing is left under either name.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.parent / f".{path.name}.part"
     try:
-        _stream(part, root, groups)
+        keys = _stream(part, root, groups)
+        if not keys:
+            part.unlink()
+            return None
         check_file(part, schema, f"{{{root.namespace}}}{record}")
         if transform is not None:
             part.write_bytes(transform(etree.parse(part)))
@@ -54,16 +58,20 @@ def write_file(
     return SpooledFile(name=path.name, kind=kind, sha256=digest, size=size, keys=keys, path=path)
 
 
-def _stream(part: Path, root: etree.QName, groups: Iterable[Group]) -> None:
+def _stream(part: Path, root: etree.QName, groups: Iterable[Group]) -> tuple[str, ...]:
+    """Write the elements as they come; the keys of those that came."""
     namespace = Cleaner().value(root.namespace or "")
+    keys: list[str] = []
     with part.open("w", encoding="utf-8", newline="", buffering=1 << 18) as file:
         file.write(f"<?xml version='1.0' encoding='utf-8'?>\n<{root.localname} xmlns=\"{namespace}\">")
         for name, elements in groups:
             file.write(f"<{name}>" if name else "")
-            for element in elements:
+            for key, element in elements:
                 file.write(f"{element}\n")
+                keys.append(key)
             file.write(f"</{name}>" if name else "")
         file.write(f"</{root.localname}>")
+    return tuple(keys)
 
 
 def _sync_folder(folder: Path) -> None:
@@ -74,15 +82,15 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def chunks(sized: Iterable[tuple[int, str]], most: int) -> Iterator[tuple[str, ...]]:
-    """The keys in runs of at most `most` together; each key is in exactly one run, in order."""
-    run: list[str] = []
+def chunks(sized: Iterable[tuple[int, T]], most: int) -> Iterator[tuple[T, ...]]:
+    """Runs of at most `most` together; each is in exactly one run, in order."""
+    run: list[T] = []
     total = 0
-    for size, key in sized:
+    for size, each in sized:
         if run and total + size > most:
             yield tuple(run)
             run, total = [], 0
-        run.append(key)
+        run.append(each)
         total += size
     if run:
         yield tuple(run)

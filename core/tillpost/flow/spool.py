@@ -15,6 +15,8 @@ from tillpost.model import Contact, Payload, SpoolBatch, Spooled
 
 CHUNK = 2000
 """Receipts a batch: what is held in memory at a time."""
+LINES = 20_000
+"""Lines of receipts a batch, for the same reason: a receipt may have thousands."""
 
 
 def spool(line: Line) -> int:
@@ -28,11 +30,12 @@ def spool(line: Line) -> int:
     written, last = 0, 0
     more = True
     while more:
-        entries = line.journal.receipts.open_after(last, attempts, CHUNK)
-        if not entries:
+        found = line.journal.receipts.open_after(last, attempts, CHUNK)
+        if not found:
             break
+        entries = _within(found)
         # What arrives meanwhile waits for the next round, or each would get a file of its own.
-        more = len(entries) == CHUNK
+        more = len(entries) < len(found) or len(found) == CHUNK
         last = entries[-1].seq
         mine = line.claims.take((entry.seq for entry in entries), CHUNK)
         try:
@@ -41,6 +44,16 @@ def spool(line: Line) -> int:
         finally:
             line.claims.give_back(mine)
     return written
+
+
+def _within(entries: list[Entry]) -> list[Entry]:
+    """The first of them, at least one, that have no more than LINES together."""
+    total = 0
+    for number, entry in enumerate(entries):
+        total += entry.line_count
+        if number and total > LINES:
+            return entries[:number]
+    return entries
 
 
 def _write(line: Line, entries: list[Entry]) -> int:

@@ -38,7 +38,7 @@ _KINDS: dict[str, Any] = {
     **dict.fromkeys(
         ("id", "number", "store", "till", "total", "currency", "state", "reason", "route", "file", "matched"), str
     ),
-    **dict.fromkeys(("due", "accepted_at", "attempts", "crashes"), (int, float)),
+    **dict.fromkeys(("due", "accepted_at", "attempts", "crashes", "line_count"), (int, float)),
     **dict.fromkeys(("sending", "delivered_at"), (int, float, type(None))),
     "contact": (str, type(None)),
 }

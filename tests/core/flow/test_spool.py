@@ -75,6 +75,24 @@ def test_a_contact_made_by_file_is_named_by_the_keys_of_that_file(machine: Machi
     assert machine.engage.violations == []
 
 
+def test_a_batch_is_cut_by_lines_and_every_receipt_is_in_one_file(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Large receipts must not fill the memory; one with more lines than a batch has a batch of its own."""
+    sales = [sale(number, {"externalId": f"c{number}"}) for number in range(5)]
+    lines = [len(each.lines) for each in sales]
+    monkeypatch.setattr("tillpost.flow.spool.LINES", max(lines) - 1)
+    take(machine, *sales)
+    outage(machine)
+    files = [entry for entry in machine.line.journal.files.all() if entry.file.kind == "receipts"]
+    assert sorted(key for entry in files for key in entry.file.keys) == sorted(each.id for each in sales)
+    counted = {each.id: len(each.lines) for each in sales}
+    assert len({entry.sequence for entry in files}) > 1
+    for entry in files:
+        total = sum(counted[key] for key in entry.file.keys)
+        assert total < max(lines) or len(entry.file.keys) == 1
+
+
 def test_a_contact_that_is_gone_is_made_anew_by_the_next_file(machine: Machine) -> None:
     take(machine, sale(1, {"externalId": "4711"}))
     outage(machine)

@@ -61,8 +61,12 @@ def strict(tmp_path: Path) -> Iterator[Server]:
     home, key = tmp_path / "strict" / "integration", asyncssh.generate_private_key("ssh-ed25519")
     home.mkdir(parents=True)
     loop = asyncio.new_event_loop()
+    connections: list[asyncssh.SSHServerConnection] = []
 
     class Login(asyncssh.SSHServer):
+        def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+            connections.append(conn)
+
         def password_auth_supported(self) -> bool:
             return True
 
@@ -79,8 +83,15 @@ def strict(tmp_path: Path) -> Iterator[Server]:
     thread.start()
     login = {"user": "till", "password": Secret("p")}
     yield Server(acceptor.get_port(), key.export_public_key().decode(), login, "/integration", home)
-    acceptor.close()
-    asyncio.run_coroutine_threadsafe(acceptor.wait_closed(), loop).result(10)
+
+    async def end() -> None:
+        acceptor.close()
+        await acceptor.wait_closed()
+        for connection in connections:  # a client keeps its connection for a while
+            connection.abort()
+            await connection.wait_closed()
+
+    asyncio.run_coroutine_threadsafe(end(), loop).result(10)
     loop.call_soon_threadsafe(loop.stop)
     thread.join()
     loop.close()
