@@ -73,7 +73,7 @@ def lines(config: Config, wanted: list[PipelineConfig], refused: list[Finding] |
     refused: takes the errors of pipelines whose plugins do not build, which are then left out; without it, or when
     none builds, ConfigurationError is raised.
     """
-    clock, random, budgets = SystemClock(), SystemRandom(), Budgets()
+    clock, random, budgets = SystemClock(), SystemRandom(), Budgets(config.state)
     composed: list[Pipeline] = []
     for each in wanted:
         try:

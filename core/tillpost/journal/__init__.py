@@ -7,6 +7,7 @@ from tillpost.journal.journal import Journal
 from tillpost.journal.locks import RunLock
 from tillpost.journal.looks import Look
 from tillpost.journal.moves import Move
+from tillpost.journal.rates import RateFile
 from tillpost.journal.receipts import Entry
 from tillpost.journal.states import MOVES, OPEN, State
 from tillpost.journal.tenant import Tenant
@@ -24,6 +25,7 @@ __all__ = [
     "Later",
     "Look",
     "Move",
+    "RateFile",
     "RunLock",
     "Standing",
     "State",
