@@ -86,6 +86,7 @@ def lines(config: Config, wanted: list[PipelineConfig], refused: list[Finding] |
         raise ConfigurationError(*refused or ())
     made: list[Line] = []
     with ExitStack() as stack:
+        stack.callback(budgets.close)
         for pipeline in composed:
             each = pipeline.config
             journal = Journal(each.state)

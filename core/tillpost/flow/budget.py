@@ -131,6 +131,12 @@ class SlidingBudget:
             self._held = 0
             self._on_window(lambda window: window.block(seconds))
 
+    def close(self) -> None:
+        """No longer count along with other processes."""
+        with self._lock:
+            if self._shared is not None:
+                self._shared.close()
+
     def _wait(self) -> float:
         """Until it is our turn; when that was."""
         with self._lock:
@@ -226,3 +232,8 @@ class Budgets:
                 known = self._known[digest] = SlidingBudget(rate, cells=file)
             known.narrow(rate)
             return known
+
+    def close(self) -> None:
+        """The pipelines have ended; a request that is still under way opens its file again."""
+        for budget in self._known.values():
+            budget.close()

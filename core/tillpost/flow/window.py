@@ -50,6 +50,8 @@ class Cells(Protocol):
 
     def write(self, at: int, data: bytes) -> None: ...
 
+    def close(self) -> None: ...
+
 
 class Memory:
     """Cells of this process alone."""
@@ -71,6 +73,9 @@ class Memory:
     def write(self, at: int, data: bytes) -> None:
         """Put the bytes there."""
         self._bytes[at : at + len(data)] = data
+
+    def close(self) -> None:
+        """They stay."""
 
 
 @attrs.define

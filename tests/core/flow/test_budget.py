@@ -221,11 +221,12 @@ def test_pipelines_with_one_key_share_one_budget() -> None:
 
 
 def test_processes_with_one_key_share_a_file_that_does_not_tell_the_key(tmp_path: Path) -> None:
-    """Two openings of the file are two processes to it. What it says of a block goes with the last of them."""
     state = tmp_path / "state"
     for _ in range(2):
-        with Budgets(state)(Secret("k1"), 50).request():
+        budgets = Budgets(state)
+        with budgets(Secret("k1"), 50).request():
             pass
+        budgets.close()
     (path,) = state.iterdir()
     assert path.name == f"{hashlib.sha256(b'k1').hexdigest()[:32]}.rate"
     assert path.stat().st_mode & 0o777 == 0o600
@@ -289,6 +290,47 @@ def test_a_full_disk_in_mid_run_leaves_a_budget_of_one_process(
         time.send(budget)
     assert not time.above(10)
     assert len(caplog.messages) == 1
+
+
+def test_a_block_is_forgotten_when_the_last_process_of_the_key_has_ended(files: Callable[[], RateFile]) -> None:
+    """Who restarts wants it tried."""
+    time = Time(50.0)
+    budget = time.budget(50, files())
+    budget.slow(3000.0)
+    budget.close()
+    time.send(time.budget(50, files()))
+    assert time.now == 50.0
+
+
+def test_a_process_that_was_stopped_with_the_lock_in_its_hand_stops_no_other(
+    files: Callable[[], RateFile], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("tillpost.journal.rates._PATIENCE", 0.01)
+    time, stopped = Time(50.0), files()
+    budget = time.budget(50, files())
+    stopped.acquire()
+    time.send(budget)
+    stopped.release()
+    (said,) = caplog.messages
+    assert "another process kept it locked" in said
+
+
+def test_no_thread_that_waits_is_forgotten() -> None:
+    """Real threads, as many as there may be, each with its kind of work; all are let go."""
+    budget = SlidingBudget(900)
+    done: list[int] = []
+
+    def work(number: int) -> None:
+        for round_ in range(20):
+            with live_work((number + round_) % 3 == 0), budget.request():
+                done.append(number)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(32)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert sorted(done) == sorted(list(range(32)) * 20)
 
 
 def test_the_fastest_exchange_is_believed_once_there_were_enough_and_forgotten_when_the_way_changes() -> None:
