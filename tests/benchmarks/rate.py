@@ -17,11 +17,14 @@ from tests.support.sharing import Sharing
 from tests.support.shop import Shop
 
 NAMES = ("shop", "web")
+WORKERS = 16
+"""Enough that there is always one who waits for the rate, also while others wait for the disk."""
 
 
 def measure(processes: int, rate: int, seconds: float) -> dict[str, Any]:
     """Of so many processes: the part used, the most requests in any sliding second, and how many were too many."""
-    with tempfile.TemporaryDirectory() as folder, Shop(Path(folder), rate=rate) as shop:
+    own = f"workers = {WORKERS}"
+    with tempfile.TemporaryDirectory() as folder, Shop(Path(folder), rate=rate, own=own) as shop:
         sharing = Sharing(shop)
         sharing.limit(rate)
         try:

@@ -20,7 +20,7 @@ SECONDS = float(os.environ.get("TILLPOST_RATE_SECONDS", "6"))
 
 @pytest.fixture
 def two(tmp_path: Path) -> Iterator[Sharing]:
-    with Shop(tmp_path, rate=RATE) as shop:
+    with Shop(tmp_path, rate=RATE, own="workers = 16") as shop:
         sharing = Sharing(shop)
         try:
             yield sharing
