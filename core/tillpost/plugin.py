@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import date
 from pathlib import Path
 from typing import Any, Protocol
@@ -56,8 +57,11 @@ class Secret:
 class Budget(Protocol):
     """The request rate of one API key, shared by every pipeline that uses the key."""
 
-    def take(self) -> None:
-        """Wait until one more request is allowed. Call it right before each request."""
+    def request(self) -> AbstractContextManager[None]:
+        """Wait until one more request is allowed: `with budget.request():` around each request and its answer.
+
+        When the answer came bounds when the request arrived, and that is what the far side counts.
+        """
         ...
 
     def slow(self, seconds: float) -> None:

@@ -67,8 +67,7 @@ class Client:
         if query:
             url = f"{url}?{urlencode(query, quote_via=quote, safe='')}"
         content = None if body is None else wire.dumps(body)
-        self._budget.take()
-        with serving(Exchange(self._seconds)) as exchange:
+        with self._budget.request(), serving(Exchange(self._seconds)) as exchange:
             self._watchdog.add(exchange)
             try:
                 answer = self._exchange(method, url, content)

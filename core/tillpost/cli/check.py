@@ -47,7 +47,7 @@ def command(file: Any, offline: bool, as_json: bool) -> None:
 
 def _reach(config: Config) -> list[Finding]:
     findings = []
-    budgets = Budgets()
+    budgets = Budgets(config.state if config.state.is_dir() else None)  # makes no folder
     for pipeline in config.pipelines:
         made = compose(config, pipeline, clock=SystemClock(), random=SystemRandom(), budget=budgets)
         outcome = made.hooks.probe()

@@ -80,7 +80,7 @@ def lines(config: Config, wanted: list[PipelineConfig], refused: list[Finding] |
     from tillpost.flow.line import Line
     from tillpost.flow.outage import Gate
 
-    clock, random, budgets = SystemClock(), SystemRandom(), Budgets()
+    clock, random, budgets = SystemClock(), SystemRandom(), Budgets(config.state)
     composed: list[Pipeline] = []
     for each in wanted:
         try:
@@ -93,6 +93,7 @@ def lines(config: Config, wanted: list[PipelineConfig], refused: list[Finding] |
         raise ConfigurationError(*refused or ())
     made: list[Line] = []
     with ExitStack() as stack:
+        stack.callback(budgets.close)
         for pipeline in composed:
             each = pipeline.config
             journal = Journal(each.state)

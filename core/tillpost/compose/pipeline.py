@@ -6,6 +6,7 @@ import inspect
 import os
 import random
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import attrs
@@ -102,8 +103,9 @@ def rehearse(config: Config) -> list[Finding]:
 class _Unlimited:
     """A rehearsal sends nothing."""
 
-    def take(self) -> None:
+    def request(self) -> AbstractContextManager[None]:
         """No wait."""
+        return nullcontext()
 
     def slow(self, seconds: float) -> None:
         """No wait."""

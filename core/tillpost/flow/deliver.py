@@ -5,19 +5,30 @@ from __future__ import annotations
 import attrs
 
 from tillpost.errors import LawBroken, PluginError
+from tillpost.flow.budget import live_work
 from tillpost.flow.line import Line
-from tillpost.flow.policy import decide
+from tillpost.flow.policy import FLOOR, LIVE, decide, live
 from tillpost.flow.resolve import resolve
 from tillpost.journal import Entry, Move, State
 from tillpost.model import Contact, Gone, Identifier, MaybeSent, Misconfigured, NotSent, Outcome, Refused
 
 
 def claim(line: Line, most: int) -> list[Entry]:
-    """Receipts that are due and that no other thread works on; none while the far side is not to be called."""
+    """Receipts that are due and that no other thread works on; none while the far side is not to be called.
+
+    What was just accepted goes first; one claim in FLOOR takes the longest due, whatever it is.
+    """
     if not line.gate.open():
         return []
-    due = line.journal.receipts.due(line.clock.time(), most + len(line.claims))
-    mine = line.claims.take((entry.seq for entry in due), most)
+    now, limit = line.clock.time(), most + len(line.claims)
+    due: list[Entry] = []
+    mine: set[int] = set()
+    if line.claims.turn() % FLOOR:
+        due = line.journal.receipts.just_accepted(now - LIVE, now, limit)
+        mine = line.claims.take((entry.seq for entry in due), most)
+    if not mine:
+        due = line.journal.receipts.due(now, limit)
+        mine = line.claims.take((entry.seq for entry in due), most)
     if not mine:
         return []
     # Settled by another thread between the query and the claim: look again, now that it is ours.
@@ -29,7 +40,7 @@ def claim(line: Line, most: int) -> list[Entry]:
 
 def deliver(line: Line, entry: Entry) -> Move:
     """Bring one claimed receipt a step further, and return the move that was made."""
-    with line.journal.in_hand.holding(entry.seq):
+    with line.journal.in_hand.holding(entry.seq), live_work(live(entry, line.clock.time())):
         return _deliver(line, entry)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable
 from datetime import timedelta
+from itertools import count
 from random import Random
 
 import attrs
@@ -23,6 +24,11 @@ class Claims:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._taken: set[int] = set()
+        self._turns = count(1)
+
+    def turn(self) -> int:
+        """The number of this look for work, from 1."""
+        return next(self._turns)
 
     def take(self, seqs: Iterable[int], most: int) -> set[int]:
         """Those of `seqs`, in order and at most so many, that nobody works on; they are now the caller's."""

@@ -17,6 +17,16 @@ _LONGEST_RETRY_AFTER = 3600.0
 CRASHES = 3
 """Ends of the process with one receipt in hand after which a person looks at it: two may be chance."""
 
+LIVE = 60.0
+"""Seconds after its acceptance in which a receipt is live: just sold, and not yet of the backlog."""
+FLOOR = 4
+"""One turn in so many is the backlog's, however much is live: it must always move."""
+
+
+def live(entry: Entry, now: float) -> bool:
+    """Whether it was just accepted, and has burnt no attempt."""
+    return not entry.attempts and entry.accepted_at >= now - LIVE
+
 
 def wait(attempt: int, initial: float, longest: float, random: Random, retry_after: float | None = None) -> float:
     """Seconds before the next attempt; `attempt` counts from 1. Jittered over the whole span, never zero."""

@@ -7,6 +7,7 @@ from tillpost.journal.journal import Journal
 from tillpost.journal.locks import RunLock
 from tillpost.journal.looks import Look
 from tillpost.journal.moves import Move
+from tillpost.journal.rates import RateFile
 from tillpost.journal.receipts import Entry
 from tillpost.journal.retention import Place
 from tillpost.journal.states import MOVES, OPEN, State
@@ -26,6 +27,7 @@ __all__ = [
     "Look",
     "Move",
     "Place",
+    "RateFile",
     "RunLock",
     "Standing",
     "State",

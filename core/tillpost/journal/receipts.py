@@ -97,6 +97,15 @@ class Receipts:
         for reason, count in fresh.reasons.items():
             counts.reasons[reason] = counts.reasons.get(reason, 0) + count
 
+    def just_accepted(self, since: float, now: float, limit: int) -> list[Entry]:
+        """Receipts accepted since then that are due and have burnt no attempt, the longest due first."""
+        rows = self._store.read(
+            f"SELECT {_COLUMNS} FROM {_BY_DUE} WHERE due BETWEEN ?1 AND ?2 AND state IN ({_OPEN})"  # noqa: S608
+            " AND attempts = 0 AND accepted_at >= ?1 ORDER BY due, seq LIMIT ?3",
+            (since, now, limit),
+        )
+        return [self._entry(row) for row in rows]
+
     def due(self, now: float, limit: int) -> list[Entry]:
         """Receipts with something to do now, the longest due first."""
         rows = self._store.read(

@@ -41,6 +41,7 @@ def plans(journal: Journal, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> list[s
 
 OFTEN: dict[str, tuple[Ask, bool]] = {
     "due": (lambda journal: journal.receipts.due(1.0, 4), False),
+    "just accepted": (lambda journal: journal.receipts.just_accepted(0.0, 1.0, 4), False),
     "next due": (lambda journal: journal.receipts.next_due(), False),
     "open after": (lambda journal: journal.receipts.open_after(0, 0, 10), False),
     "of a file": (lambda journal: journal.receipts.find({"file": "f", "state": State.TRANSFERRED}), False),

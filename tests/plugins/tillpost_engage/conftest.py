@@ -4,6 +4,7 @@ import json
 import random
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -35,9 +36,10 @@ class CountingBudget:
     slowed: list[float] = attrs.field(factory=list)
     lock: threading.Lock = attrs.field(factory=threading.Lock)
 
-    def take(self) -> None:
+    def request(self) -> AbstractContextManager[None]:
         with self.lock:
             self.taken += 1
+        return nullcontext()
 
     def slow(self, seconds: float) -> None:
         self.slowed.append(seconds)
