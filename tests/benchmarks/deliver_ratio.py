@@ -24,6 +24,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ transport = {{ use = "engage", url = "{url}", api_key = {{ env = "ENGAGE_API_KEY
 """
 CONTACTS = 2000
 LINES = 8
-NAMES = ("Blå kopp", "Tallrik, djup", "Linneduk 140 × 250 cm", "Ljusstake i mässing", "Korg av pil", "Kökshandduk")
+NAMES = ("Blå kopp", "Tallrik, djup", "Linneduk 140 x 250 cm", "Ljusstake i mässing", "Korg av pil", "Kökshandduk")
 
 
 def form(number: int) -> dict[str, Any]:
@@ -214,7 +215,7 @@ def main() -> None:
                 "machine": platform.machine(),
                 "cores": os.cpu_count(),
                 "python": platform.python_version(),
-                "urllib3": urllib3.__version__,
+                "urllib3": version("urllib3"),
                 "receipts": given.receipts,
                 "bytes": round(statistics.mean(map(len, bodies))),
             }
@@ -239,7 +240,10 @@ def _measure(
     told: dict[str, Any] = {"delay": delay, "connections": connections}
     for name, of in (("bare", 0), ("ours", 1)):
         told[name] = {key: round(statistics.median(pair[of][key] for pair in pairs), 3) for key in pairs[0][of]}
-    told["ratio"] = {"median": round(statistics.median(ratios), 3), "spread": [round(ratios[0], 3), round(ratios[-1], 3)]}
+    told["ratio"] = {
+        "median": round(statistics.median(ratios), 3),
+        "spread": [round(ratios[0], 3), round(ratios[-1], 3)],
+    }
     if delay:
         told["of_limit"] = round(told["ours"]["rate"] / (connections / delay), 3)
     print(json.dumps(told), flush=True)

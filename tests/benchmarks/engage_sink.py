@@ -3,8 +3,8 @@
     python -m tests.benchmarks.engage_sink [--delay 0.05] [--silent]
 
 HTTP/1.1 on loopback with kept connections; prints its port. Any contact is found by its key, any receipt is taken with
-202, each answer `--delay` seconds after its request; `--silent` takes everything and answers nothing. `GET /_sink` tells
-at once what came: receipts, the different ids among them, other requests, and when the first and last receipt came.
+202, each answer `--delay` seconds after its request; `--silent` takes everything and answers nothing. `GET /_sink`
+tells at once what came: receipts, the different ids among them, other requests, and when the first and last receipt came.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from tillpost.journal.journal import Journal
 from tillpost.journal.locks import RunLock
 from tillpost.journal.looks import Look
 from tillpost.journal.moves import Move
-from tillpost.journal.receipts import Entry
+from tillpost.journal.receipts import Entry, Stored
 from tillpost.journal.states import MOVES, OPEN, State
 from tillpost.journal.tenant import Tenant
 
@@ -27,5 +27,6 @@ __all__ = [
     "RunLock",
     "Standing",
     "State",
+    "Stored",
     "Tenant",
 ]

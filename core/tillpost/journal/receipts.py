@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import apsw
@@ -12,7 +13,7 @@ import attrs
 from tillpost.errors import JournalDamaged, JournalError, LawBroken
 from tillpost.journal import events
 from tillpost.journal.acceptance import Accepted, accept_records, restore
-from tillpost.journal.moves import Move, apply_move
+from tillpost.journal.moves import Move, apply_move, apply_moves
 from tillpost.journal.states import OPEN, State
 from tillpost.journal.store import Store
 from tillpost.model import Broken, Customer, Document, Found, NoReceipt, Parsed, Receipt
@@ -37,6 +38,9 @@ _KINDS: dict[str, Any] = {
     "contact": (str, type(None)),
 }
 """What a column of a whole row holds; SQLite itself would take anything."""
+
+Stored = tuple[Any, Any]
+"""A body and its checksum, neither verified."""
 
 
 @attrs.frozen(kw_only=True)
@@ -119,16 +123,26 @@ class Receipts:
         )
         return [self._entry(row) for row in rows]
 
-    def body(self, seq: int) -> Receipt:
-        """The receipt, its checksum verified. Raises LawBroken when the row is damaged or holds none."""
-        rows = self._store.read("SELECT body, checksum FROM bodies WHERE seq = ?", (seq,))
-        if not rows or rows[0][0] is None:
+    def stored(self, seqs: Iterable[int]) -> dict[int, Stored]:
+        """The bodies of several rows as they are stored, to be given to `body` one by one."""
+        rows = self._store.read(
+            "SELECT seq, body, checksum FROM bodies WHERE seq IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(seqs)),),
+        )
+        return {seq: (body, checksum) for seq, body, checksum in rows}
+
+    def body(self, seq: int, stored: Mapping[int, Stored] | None = None) -> Receipt:
+        """The receipt, its checksum verified. Raises LawBroken when the row is damaged or holds none.
+
+        stored: rows read before, with this one among them if it is there at all.
+        """
+        body, checksum = (self.stored([seq]) if stored is None else stored).get(seq, (None, None))
+        if body is None:
             raise LawBroken(
                 "a receipt has a body",
                 f"journal row {seq}",
                 "none: it could not be read when accepted, or was damaged since",
             )
-        body, checksum = rows[0]
         if not isinstance(body, bytes) or hashlib.sha256(body).digest() != checksum:
             raise LawBroken(
                 "the checksum fits the body",
@@ -174,24 +188,38 @@ class Receipts:
 
     def intend(self, seq: int, now: float) -> None:
         """Write down, before the call, that the receipt is about to be sent."""
+        self.advance((), [seq], (), now)
+
+    def advance(
+        self, moves: Iterable[tuple[int, Move]], sending: Sequence[int], unsent: Sequence[int], now: float
+    ) -> None:
+        """In one commit, what came of calls and which come next.
+
+        moves: as `settle` makes them. sending: these are about to be sent. unsent: these were to be sent and were not,
+        for calls are not to be made now; they keep their place and their attempts.
+        """
+        listed = list(moves)
 
         def work(connection: apsw.Connection) -> None:
-            connection.execute(
-                "UPDATE receipts SET sending = ?, state = 'resolved', changed_at = ? WHERE seq = ?", (now, now, seq)
-            )
-            events.record(connection, now, "deliver", "sending", receipt=seq)
+            _settle(connection, listed, now, "deliver")
+            if unsent:
+                connection.executemany(
+                    "UPDATE receipts SET sending = NULL, changed_at = ? WHERE seq = ?", ((now, seq) for seq in unsent)
+                )
+                events.record_all(connection, now, "deliver", "not sent", receipts=unsent)
+            if sending:
+                connection.executemany(
+                    "UPDATE receipts SET sending = ?1, state = 'resolved', changed_at = ?1 WHERE seq = ?2",
+                    ((now, seq) for seq in sending),
+                )
+                events.record_all(connection, now, "deliver", "sending", receipts=sending)
 
         self._store.write(work)
 
     def settle(self, moves: Iterable[tuple[int, Move]], now: float, step: str) -> None:
         """Make the moves in one commit, each with its event. Raises JournalError for a move not allowed."""
         listed = list(moves)
-
-        def work(connection: apsw.Connection) -> None:
-            for seq, move in listed:
-                apply_move(connection, seq, move, now, step)
-
-        self._store.write(work)
+        self._store.write(lambda connection: _settle(connection, listed, now, step))
 
     def crashed(self, moves: Iterable[tuple[int, Move]], now: float) -> None:
         """The process ended while it had these in hand: make the moves, and count."""
@@ -276,3 +304,12 @@ class Receipts:
             named = ", ".join(wrong) or "state"
             raise self._store.damaged(f"table receipts, row {row[0]}: {named} makes no sense")
         return Entry(**values)
+
+
+def _settle(connection: apsw.Connection, moves: Iterable[tuple[int, Move]], now: float, step: str) -> None:
+    """The moves, those that are alike in one go."""
+    alike: dict[Move, list[int]] = {}
+    for seq, move in moves:
+        alike.setdefault(move, []).append(seq)
+    for move, seqs in alike.items():
+        apply_moves(connection, seqs, move, now, step)
