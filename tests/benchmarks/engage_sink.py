@@ -4,7 +4,7 @@
 
 HTTP/1.1 on loopback with kept connections; prints its port. Any contact is found by its key, any receipt is taken with
 202, each answer `--delay` seconds after its request; `--silent` takes everything and answers nothing. `GET /_sink`
-tells at once what came: receipts, the different ids among them, other requests, and when the first and last receipt came.
+tells at once what came: receipts, different ids, other requests, and the time from the first receipt to the last.
 """
 
 from __future__ import annotations
