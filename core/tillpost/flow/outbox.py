@@ -150,20 +150,23 @@ class Outbox:
     def send(self) -> None:
         """What a sender does: one job after the other, until there is a None among them."""
         while (job := self._jobs.get()) is not None:
-            self.work(job)
+            try:
+                self.work(job)
+            except NotCommitted as error:
+                _log.error("pipeline %s: %s", self._line.name, error)
+                self._line.clock.wait(1.0, self._stop)
 
     def work(self, job: Ready | Entry) -> None:
-        """One job, unless calls are not to be made now."""
+        """One job, unless calls are not to be made now.
+
+        Raises NotCommitted: what was sent stays marked as being sent, and is asked for before it is repeated.
+        """
         back = _Back(job)
         try:
             if self._stop.is_set() or not self._line.gate.open():
                 back = _Back(job, unsent=isinstance(job, Ready))
             else:
                 back = _Back(job, carry(self._line, job))
-        except NotCommitted as error:
-            # What was sent stays marked as being sent: it is asked for before it is repeated.
-            _log.error("pipeline %s: %s", self._line.name, error)
-            self._line.clock.wait(1.0, self._stop)
         finally:
             self._back.put(back)
 
