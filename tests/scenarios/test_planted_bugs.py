@@ -108,7 +108,7 @@ PLANTED: Iterable[tuple[Plant, str, str]] = (
     (no_intent_in_the_journal, "liveness", "sent again without asking the history"),
     (repeated_without_asking, "liveness", "sent again without asking the history"),
     (receipts_before_their_contacts, "safety", "came before its contact"),
-    (two_hands_on_one_receipt, "safety", "went from delivered to resolved"),
+    (two_hands_on_one_receipt, "safety", "from delivered to"),
     (proved_by_nothing, "liveness", "counts as delivered, and Engage does not have it"),
 )
 
