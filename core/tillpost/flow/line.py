@@ -12,6 +12,7 @@ from tillpost.clock import Clock, Jumps
 from tillpost.flow.hooked import Hooked
 from tillpost.flow.limits import FallbackPolicy, RetryPolicy, SourcePolicy, TransferPolicy
 from tillpost.flow.outage import Gate
+from tillpost.flow.pace import Pace
 from tillpost.journal import Journal
 from tillpost.model import Customer
 
@@ -91,6 +92,8 @@ class Line:
     transfer: TransferPolicy | None
     anonymous: Customer | None
     workers: int
+    pace: Pace | None = None
+    """What is known of the rate budget; None where nothing asks for one."""
     skip_unknown: bool = False
     """Skip, instead of hold, what belongs to a contact nobody knows and nobody may create."""
     claims: Claims = attrs.field(factory=Claims)

@@ -22,6 +22,11 @@ _log = logging.getLogger("tillpost.flow")
 GROUP = 100
 """Most receipts made ready ahead of the senders; beyond it a commit gains little and a kill leaves more to ask for."""
 
+_FIRST = 4
+"""Receipts on their way at once, at first."""
+_WAITING = 2
+"""Threads that wait for the rate budget, and so will use it as soon as they may; more would not send more."""
+
 
 @attrs.frozen
 class _Back:
@@ -50,11 +55,14 @@ class Outbox:
         self._out = 0
         """Jobs that have not come back."""
         self._ahead = 0
+        """Jobs to be made ready beyond those the senders have in hand."""
+        self._window = min(_FIRST, line.workers)
+        """Receipts that may be with the senders."""
 
     # --- the thread that keeps it --------------------------------------------------------------------------------
 
-    def turn(self) -> bool:
-        """Settle what came back and make ready what the senders will want next; True when there was any of it.
+    def turn(self) -> None:
+        """Settle what came back and make ready what the senders will want next.
 
         Raises NotCommitted when the journal cannot take it: what came back stays as it is in the journal, being sent,
         and is asked for before it is repeated.
@@ -65,27 +73,26 @@ class Outbox:
         if not going:
             back += self._withdrawn()
         self._out -= len(back)
-        self._ahead = min(GROUP, max(2 * len(back), self._ahead // 2))
-        mine, again = [each.entry for each in back], self._released(back)
-        kept: list[Entry] = []
+        self._resize(len(back) if going else 0)
+        again = self._released(back)
+        mine, kept = [*(each.entry for each in back), *again], set[int]()
         try:
-            entries = again + claim(line, self._room(again)) if going else []
-            mine += entries if going else again
-            prepared = prepare(line, entries)
+            room = self._room(again) if going else 0
+            claimed = claim(line, room) if room > 0 else []
+            mine += claimed
+            prepared = prepare(line, [*again, *claimed] if going else [])
             moves = [(each.entry.seq, each.move) for each in back if each.move is not None] + prepared.moves
             unsent = [each.entry.seq for each in back if each.unsent]
             sending = [ready.entry.seq for ready in prepared.ready]
             if moves or unsent or sending:
                 line.journal.receipts.advance(moves, sending, unsent, line.clock.time())
-            kept = [ready.entry for ready in prepared.ready] + prepared.asking
+            kept = {*sending, *(entry.seq for entry in prepared.asking)}
         finally:
-            held = {entry.seq for entry in kept}
-            line.claims.give_back(entry.seq for entry in mine if entry.seq not in held)
+            line.claims.give_back(entry.seq for entry in mine if entry.seq not in kept)
         for ready in prepared.ready:
             self._put(ready)
         for entry in prepared.asking:
             self._ask(entry, again)
-        return bool(back or entries)
 
     def rest(self, seconds: float) -> None:
         """Until something has come back, at most so long; then a moment more while the senders have enough to do."""
@@ -100,12 +107,26 @@ class Outbox:
         """Whether nothing is on its way."""
         return not self._out
 
+    def _resize(self, back: int) -> None:
+        """Twice as many while all of them are in use, fewer when they only wait for the rate budget.
+
+        What waits there has its intent in the journal, and goes on its way even when the gate closes meanwhile.
+        """
+        waiting = self._line.pace.waiting if self._line.pace else 0
+        if waiting > _WAITING:
+            self._window = max(1, self._window - (waiting - _WAITING))
+            self._ahead = 0
+            return
+        self._ahead = min(GROUP, max(2 * back, self._ahead // 2))
+        if self._out + back >= self._window:
+            self._window = min(self._line.workers, 2 * self._window)
+
     def _room(self, again: list[Entry]) -> int:
         """How many receipts to claim; none while half of what was made ready ahead is still there."""
         if self._jobs.qsize() > self._ahead // 2:
             return 0
         parked = sum(map(len, self._parked.values()))
-        return self._line.workers + self._ahead - self._out - parked - len(again)
+        return self._window + self._ahead - self._out - parked - len(again)
 
     def _put(self, job: Ready | Entry) -> None:
         self._out += 1
