@@ -1,4 +1,4 @@
-"""The outbox: made ready and settled in groups, sent one by one; what was not sent loses nothing by having been ready."""
+"""The outbox: made ready and settled in groups, sent one by one; being made ready costs a receipt nothing."""
 
 from __future__ import annotations
 
