@@ -2,7 +2,7 @@
 
 Errors tell the kind of failure by name only: the texts of urllib3 carry the address with its query, which has
 e-mails and phone numbers in it. Of urllib3 are the connections (addresses, TLS); requests are written here, the head in
-one piece with the body, for its pool and its requests cost twice what the rest of a delivery does.
+one piece with the body: its pool and its requests cost half as much again, for what is not wanted here.
 """
 
 from __future__ import annotations
