@@ -100,17 +100,21 @@ def prepare(line: Line, entries: Iterable[Entry]) -> Prepared:
     return prepared
 
 
-def carry(line: Line, job: Ready | Entry) -> Move:
-    """The call, or what must be asked before it and then the call; the move that comes of it, yet to be made."""
+def carry(line: Line, job: Ready | Entry, *, alone: bool = False) -> Move | None:
+    """The call, or what must be asked before it; the move that comes of it, yet to be made.
+
+    None: its contact is known by now, so it can be prepared with others; never for one that goes `alone`.
+    """
     if isinstance(job, Ready):
         return _guarded(line, job.entry, lambda: _hand_over(line, job))
     with line.journal.in_hand.holding(job.seq):
-        return _guarded(line, job, lambda: _ask(line, job) if job.state is State.UNCERTAIN else _send(line, job))
+        return _guarded(line, job, lambda: _ask(line, job) if job.state is State.UNCERTAIN else _send(line, job, alone))
 
 
 def deliver(line: Line, entry: Entry) -> Move:
     """Bring one claimed receipt a step further, and return the move that was made."""
-    move = _lost(line, entry) if entry.sending is not None else carry(line, entry)
+    move = _lost(line, entry) if entry.sending is not None else carry(line, entry, alone=True)
+    assert move is not None
     line.journal.receipts.settle([(entry.seq, move)], line.clock.time(), "deliver")
     return move
 
@@ -135,10 +139,9 @@ def _lost(line: Line, entry: Entry) -> Move:
     return decide(lost, entry.attempts, line.retry, line.clock.time(), line.random)
 
 
-def _send(line: Line, entry: Entry) -> Move:
+def _send(line: Line, entry: Entry, alone: bool) -> Move | None:
     if entry.contact is None:
         raise LawBroken("a receipt on the line has a contact", f"receipt {entry.id}", "none")
-    receipt = line.journal.receipts.body(entry.seq)
     contact = resolve(line, entry.contact)
     if contact is None:
         reason = "the contact is unknown and no resolver may create it"
@@ -151,7 +154,9 @@ def _send(line: Line, entry: Entry) -> Move:
             not_sent = NotSent(reason=getattr(contact, "reason", ""))
             move = decide(not_sent, entry.attempts, line.retry, line.clock.time(), line.random)
         return move
-    ready = Ready(entry, _payload(line, receipt, contact.contact_id))
+    if not alone and not contact.changes():
+        return None
+    ready = Ready(entry, _payload(line, line.journal.receipts.body(entry.seq), contact.contact_id))
     line.journal.receipts.intend(entry.seq, line.clock.time())
     return _hand_over(line, ready)
 

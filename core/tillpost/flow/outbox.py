@@ -30,11 +30,15 @@ _WAITING = 2
 
 @attrs.frozen
 class _Back:
-    """What a sender gives back. move: None when nothing is to be written; unsent: its intent is to be taken back."""
+    """What a sender gives back. move: None when nothing is to be written.
+
+    unsent: its intent is to be taken back. again: its contact is known by now.
+    """
 
     job: Ready | Entry
     move: Move | None = None
     unsent: bool = False
+    again: bool = False
 
     @property
     def entry(self) -> Entry:
@@ -75,7 +79,7 @@ class Outbox:
         self._out -= len(back)
         self._resize(len(back) if going else 0)
         again = self._released(back)
-        mine, kept = [*(each.entry for each in back), *again], set[int]()
+        mine, kept = [*(each.entry for each in back if not each.again), *again], set[int]()
         try:
             room = self._room(again) if going else 0
             claimed = claim(line, room) if room > 0 else []
@@ -91,8 +95,9 @@ class Outbox:
             line.claims.give_back(entry.seq for entry in mine if entry.seq not in kept)
         for ready in prepared.ready:
             self._put(ready)
+        anew = {entry.seq for entry in again}
         for entry in prepared.asking:
-            self._ask(entry, again)
+            self._ask(entry, anew)
 
     def rest(self, seconds: float) -> None:
         """Until something has come back, at most so long; then a moment more while the senders have enough to do."""
@@ -132,9 +137,9 @@ class Outbox:
         self._out += 1
         self._jobs.put(job)
 
-    def _ask(self, entry: Entry, again: list[Entry]) -> None:
+    def _ask(self, entry: Entry, again: set[int]) -> None:
         """To a sender, unless another receipt asks about the same contact already."""
-        if entry.state is not State.UNCERTAIN and entry.contact is not None and entry not in again:
+        if entry.state is not State.UNCERTAIN and entry.contact is not None and entry.seq not in again:
             if entry.contact in self._parked:
                 self._parked[entry.contact].append(entry)
                 return
@@ -142,8 +147,10 @@ class Outbox:
         self._put(entry)
 
     def _released(self, back: list[_Back]) -> list[Entry]:
+        """Receipts of contacts that were asked about: those that waited for it, and those that asked and go on."""
         asked = [each.entry.contact for each in back if isinstance(each.job, Entry)]
-        return [entry for contact in asked for entry in self._parked.pop(contact or "", ())]
+        waited = [entry for contact in asked for entry in self._parked.pop(contact or "", ())]
+        return [*(each.entry for each in back if each.again), *waited]
 
     def _returned(self) -> list[_Back]:
         back, self._seen = self._seen, []
@@ -187,7 +194,8 @@ class Outbox:
             if self._stop.is_set() or not self._line.gate.open():
                 back = _Back(job, unsent=isinstance(job, Ready))
             else:
-                back = _Back(job, carry(self._line, job))
+                move = carry(self._line, job)
+                back = _Back(job, move, again=move is None)
         finally:
             self._back.put(back)
 

@@ -88,10 +88,12 @@ def line(tmp_path: Path, far: FarSide) -> Iterator[Line]:
 
 @pytest.fixture
 def outbox(line: Line) -> Outbox:
-    """Which has looked the contact up, and delivered the first receipt."""
+    """Which has looked the contact up and delivered one receipt, and has made others ready."""
     made = Outbox(line, Event())
     made.turn()
     assert carried(made) == 1, "the others wait for the answer about their contact"
+    made.turn()
+    assert carried(made, 1) == 1
     made.turn()
     return made
 
