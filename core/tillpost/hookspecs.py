@@ -63,7 +63,8 @@ class Hooks:
         Called by one thread at a time for one contact. `None`: this resolver does not know the contact.
         Conflict: several contacts match. Refused: a value the far side does not take. The other failures
         are about the far side: the step is repeated when they are over. Look up before creating: an earlier
-        creation may have gone through without an answer.
+        creation may have gone through without an answer. An answer that names the stored contactId is remembered
+        for a minute, in which receipts of that contact ask no resolver.
         """
 
     @hookspec(firstresult=True)

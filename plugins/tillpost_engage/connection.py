@@ -3,44 +3,30 @@
 from __future__ import annotations
 
 import socket
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import NameResolutionError, NewConnectionError
+from urllib3.util import Url
 
 from tillpost_engage.deadline import Exchange
-
-_here = threading.local()
-
-
-@contextmanager
-def serving(exchange: Exchange) -> Iterator[Exchange]:
-    """Connections used by this thread inside the block serve this exchange."""
-    _here.exchange = exchange
-    try:
-        yield exchange
-    finally:
-        _here.exchange = None
-        exchange.finish()
-
-
-def _exchange() -> Exchange:
-    found = getattr(_here, "exchange", None)
-    if not isinstance(found, Exchange):
-        raise RuntimeError("a connection is used outside `serving`")
-    return found
 
 
 class _Serving(HTTPConnection):
     """What both kinds of connection add to urllib3's."""
 
+    _exchange: Exchange
+
+    def serve(self, exchange: Exchange) -> None:
+        """What is done from now on is done for this exchange."""
+        self._exchange = exchange
+        if self.sock is not None:
+            self.sock.settimeout(max(0.001, exchange.left()))
+            exchange.watch(self.sock)
+
     def _new_conn(self) -> socket.socket:
         """Connect within what is left of the deadline, an equal share for each address of the host."""
-        exchange = _exchange()
+        exchange = self._exchange
         try:
             found = socket.getaddrinfo(self._dns_host, self.port, 0, socket.SOCK_STREAM)
         except (socket.gaierror, UnicodeError) as error:
@@ -62,17 +48,9 @@ class _Serving(HTTPConnection):
             return connecting
         raise NewConnectionError(self, failure)
 
-    def request(self, *args: Any, **options: Any) -> None:
-        """Also watch a kept connection, which was made for an earlier exchange."""
-        if self.sock is not None:
-            _exchange().watch(self.sock)
-        super().request(*args, **options)
-
     def send(self, data: Any) -> None:
         """Note that from here on the far side may have seen something."""
-        if self.sock is None:
-            self.connect()
-        _exchange().sent = True
+        self._exchange.sent = True
         super().send(data)
 
 
@@ -84,13 +62,11 @@ class _Tls(_Serving, HTTPSConnection):
     pass
 
 
-class PlainPool(HTTPConnectionPool):
-    """A pool of watched connections."""
-
-    ConnectionCls = _Plain
+Connection = _Plain | _Tls
 
 
-class TlsPool(HTTPSConnectionPool):
-    """A pool of watched connections over TLS."""
-
-    ConnectionCls = _Tls
+def connection_to(url: Url) -> Connection:
+    """A connection that is not made yet; it must `serve` first."""
+    kind = _Tls if url.scheme == "https" else _Plain
+    assert url.host is not None
+    return kind(url.host.strip("[]"), url.port)

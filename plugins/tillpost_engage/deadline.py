@@ -6,13 +6,12 @@ shuts the socket down at the deadline, and the reader meets its end at once.
 
 from __future__ import annotations
 
-import heapq
 import os
 import socket
 import threading
 import time
-from contextlib import suppress
-from itertools import count
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 
 class Exchange:
@@ -61,24 +60,29 @@ class Exchange:
 
 
 class Watchdog:
-    """The thread that expires exchanges; started by the first, ended by `close`."""
+    """The thread that expires exchanges; started by the first, ended by `close`.
+
+    All last equally long at most, so the one that began first is the first to expire.
+    """
 
     def __init__(self) -> None:
         self._wake = threading.Condition()
-        self._due: list[tuple[float, int, Exchange]] = []
-        self._order = count()
+        self._under_way: dict[Exchange, None] = {}
         self._thread: threading.Thread | None = None
+        self._idle = True
         self._closed = False
 
-    def add(self, exchange: Exchange) -> None:
-        """Expire this exchange at its deadline, unless it is finished by then."""
-        with self._wake:
-            heapq.heappush(self._due, (exchange.deadline, next(self._order), exchange))
-            if self._thread is None and not self._closed:
-                self._thread = threading.Thread(target=self._run, name="engage-deadlines", daemon=True)
-                self._thread.start()
-            elif self._due[0][2] is exchange:
-                self._wake.notify()
+    @contextmanager
+    def over(self, exchange: Exchange) -> Iterator[Exchange]:
+        """Expire this exchange at its deadline, unless the block has ended by then."""
+        self._under_way[exchange] = None
+        if self._idle:
+            self._begin()
+        try:
+            yield exchange
+        finally:
+            self._under_way.pop(exchange, None)
+            exchange.finish()
 
     def close(self) -> None:
         """End the thread; exchanges under way are no longer bounded."""
@@ -88,12 +92,27 @@ class Watchdog:
         if self._thread is not None:
             self._thread.join()
 
+    def _begin(self) -> None:
+        with self._wake:
+            self._idle = False
+            if self._thread is None and not self._closed:
+                self._thread = threading.Thread(target=self._run, name="engage-deadlines", daemon=True)
+                self._thread.start()
+            self._wake.notify()
+
     def _run(self) -> None:
+        """Woken at a deadline, seldom at the end of an exchange: what is over by then is not looked at."""
         while True:
             with self._wake:
-                while not self._closed and (not self._due or self._due[0][2].left() > 0):
-                    self._wake.wait(self._due[0][2].left() if self._due else None)
-                if self._closed:
-                    return
-                exchange = heapq.heappop(self._due)[2]
-            exchange.expire()
+                while True:
+                    if self._closed:
+                        return
+                    self._idle = True  # before the look: one that begins after it finds this, and wakes
+                    first = next(iter(self._under_way.copy()), None)
+                    if first is not None:
+                        self._idle = False
+                        if first.left() <= 0:
+                            break
+                    self._wake.wait(None if first is None else first.left())
+                self._under_way.pop(first, None)
+            first.expire()

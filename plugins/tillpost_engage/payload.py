@@ -108,6 +108,8 @@ def _sign(line: Line) -> int:
 
 def _short(value: Decimal) -> Decimal:
     """At most six decimals. For what no law sums: a weight or a percentage an adapter divided for has 28 of them."""
+    if len(text := str(value)) < _MOST_DECIMALS + 3 and "E" not in text:
+        return value
     exponent = value.as_tuple().exponent
     return round(value, _MOST_DECIMALS) if isinstance(exponent, int) and exponent < -_MOST_DECIMALS else value
 

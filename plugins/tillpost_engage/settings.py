@@ -77,7 +77,7 @@ class TransportSettings:
 
     url: the tenant's base address, without /api/v3. rate: requests a second and API key (the contract asks for
     50 at most). timeout: the longest one exchange may take, from the connection to the last byte.
-    user_agent: "" for `tillpost/<version>`. connections: kept alive, and at most open at once.
+    user_agent: "" for `tillpost/<version>`.
     """
 
     url: str = attrs.field(converter=_no_last_slash)
@@ -85,7 +85,6 @@ class TransportSettings:
     rate: int = attrs.field(default=50, validator=_positive)
     timeout: timedelta = attrs.field(default=timedelta(seconds=30), validator=_positive)
     user_agent: str = attrs.field(default="")
-    connections: int = attrs.field(default=8, validator=_positive)
 
     @url.validator
     def _address(self, _: object, url: str) -> None:

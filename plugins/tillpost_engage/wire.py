@@ -6,6 +6,8 @@ import json
 import re
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import lru_cache
+from json.encoder import encode_basestring_ascii as _quoted
 from typing import Any
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -55,19 +57,43 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _encode(value: Any) -> str:
+    kind = type(value)
+    if kind is str:
+        return _text(value)
+    if kind is Decimal:
+        return decimal_text(value)
+    if kind is dict:
+        return "{" + ",".join([f"{_name(name)}:{_encode(item)}" for name, item in value.items()]) + "}"
+    if kind is list:
+        return "[" + ",".join(map(_encode, value)) + "]"
+    return _encode_other(value)
+
+
+def _encode_other(value: Any) -> str:
+    """What is seldom met, and what is derived from the kinds above."""
     match value:
         case None:
             return "null"
         case bool():
             return "true" if value else "false"
         case str():
-            return json.dumps(_SURROGATE.sub("\ufffd", value))
+            return _text(value)
         case int():
             return str(int(value))
         case Decimal():
             return decimal_text(value)
         case Mapping():
-            return "{" + ",".join(f"{_encode(str(name))}:{_encode(item)}" for name, item in value.items()) + "}"
+            return _encode(dict(value))
         case list() | tuple():
-            return "[" + ",".join(map(_encode, value)) + "]"
+            return _encode(list(value))
     raise TypeError(f"{type(value).__name__} has no JSON form here; money is Decimal")
+
+
+def _text(value: str) -> str:
+    return _quoted(value if value.isascii() else _SURROGATE.sub("\ufffd", value))
+
+
+@lru_cache(1024)
+def _name(name: Any) -> str:
+    """A name as JSON; the same few come again and again."""
+    return _text(str(name))

@@ -111,7 +111,8 @@ def lines(config: Config, wanted: list[PipelineConfig], refused: list[Finding] |
                     fallback=each.fallback if each.has("fallback") else None,
                     transfer=each.transfer if each.has("transfer") else None,
                     anonymous=Customer(identifiers=(each.anonymous,)) if each.anonymous else None,
-                    workers=each.workers,
+                    workers=pipeline.workers,
+                    pace=pipeline.pace,
                     skip_unknown=each.unknown_contact == "skip",
                     keep=each.keep,
                 )

@@ -60,7 +60,7 @@ class PipelineConfig:
     state: Path
     recipe: str = DEFAULT_RECIPE
     anonymous: Identifier | None = None
-    workers: int = 4
+    workers: int | None = None
     unknown_contact: Literal["hold", "skip"] = "hold"
     keep: timedelta | None = None
     slots: tuple[SlotConfig, ...]
@@ -128,8 +128,8 @@ class _Own:
     """Recipe of the receipt's id, over {store}, {till}, {date} and {number}."""
     anonymous: str | None = attrs.field(default=None, validator=attrs.validators.optional(_anonymous))
     """Contact that gets receipts without a customer; without it they are skipped and counted."""
-    workers: int = attrs.field(default=4, validator=_workers)
-    """Receipts on their way by API at the same time."""
+    workers: int | None = attrs.field(default=None, validator=attrs.validators.optional(_workers))
+    """Receipts on their way by API at the same time; None: as many as the rate allows at a second's answer time."""
     unknown_contact: Literal["hold", "skip"] = "hold"
     """What becomes of a receipt whose contact Engage does not know and no resolver may create."""
     keep: timedelta | None = attrs.field(default=None, validator=attrs.validators.optional(_keep))

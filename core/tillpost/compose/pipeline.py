@@ -18,6 +18,7 @@ from tillpost.compose.plugins import load_plugin
 from tillpost.compose.toml_lines import KeyPath, key_text
 from tillpost.errors import ConfigurationError, Finding
 from tillpost.flow.hooked import Caller, Hooked
+from tillpost.flow.pace import Pace
 from tillpost.hookspecs import Hooks
 from tillpost.journal.ground import refused_folder
 from tillpost.plugin import Budget, Context, Plugin, Secret, Use
@@ -42,6 +43,12 @@ class Pipeline:
 
     config: PipelineConfig
     hooks: Hooked
+    pace: Pace
+
+    @property
+    def workers(self) -> int:
+        """Receipts on their way by API at the same time."""
+        return self.config.workers or self.pace.workers()
 
 
 def compose(
@@ -57,13 +64,14 @@ def compose(
     budget: the shared rate budget of an API key, requests per second. Raises ConfigurationError with everything
     the plugins found, each with file and line.
     """
+    pace = Pace(budget)
     context = Context(
         pipeline=pipeline.name,
         folder=config.file.parent,
         state=pipeline.state,
         clock=clock,
         random=random,
-        budget=budget,
+        budget=pace.budget,
         recipe=pipeline.recipe,
     )
     findings: list[Finding] = []
@@ -80,7 +88,7 @@ def compose(
     if findings:
         raise ConfigurationError(*findings)
     callers = register(config, pipeline, [(use, built[use.path]) for use in pipeline.slots])
-    return Pipeline(pipeline, Hooked(callers, frozenset(use.slot for use in pipeline.slots)))
+    return Pipeline(pipeline, Hooked(callers, frozenset(use.slot for use in pipeline.slots)), pace)
 
 
 def rehearse(config: Config) -> list[Finding]:

@@ -23,9 +23,10 @@ def portable(pipeline: PipelineConfig, folder: Path) -> dict[str, Any]:
     )
     table: dict[str, Any] = {
         "receipt_id": pipeline.recipe,
-        "workers": pipeline.workers,
         "unknown_contact": pipeline.unknown_contact,
     }
+    if pipeline.workers is not None:
+        table["workers"] = pipeline.workers
     if pipeline.anonymous is not None:
         table["anonymous"] = f"{pipeline.anonymous.kind}:{pipeline.anonymous.value}"
     for use in pipeline.slots:

@@ -1,6 +1,13 @@
-"""Deliver: one receipt by API. The intent is in the journal before the call, the outcome right after it."""
+"""Deliver: receipts by API. The intent is in the journal before the call, the outcome after it.
+
+`claim` picks receipts, `prepare` makes the requests of those that need no question first, `carry` makes the call. A
+thread of the worker does the first two for many receipts at a time (flow/outbox.py); `deliver` is all of it for one.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeVar
 
 import attrs
 
@@ -9,8 +16,44 @@ from tillpost.flow.budget import live_work
 from tillpost.flow.line import Line
 from tillpost.flow.policy import FLOOR, LIVE, decide, live
 from tillpost.flow.resolve import resolve
-from tillpost.journal import Entry, Move, State
-from tillpost.model import Contact, Gone, Identifier, MaybeSent, Misconfigured, NotSent, Outcome, Refused
+from tillpost.journal import Entry, Move, State, Stored
+from tillpost.model import (
+    Contact,
+    Gone,
+    Identifier,
+    MaybeSent,
+    Misconfigured,
+    NotSent,
+    Outcome,
+    Payload,
+    Refused,
+)
+
+_T = TypeVar("_T")
+
+
+@attrs.frozen
+class Ready:
+    """A receipt that can be sent, and of which the journal is about to be told that it is.
+
+    The thread that sends it maps it, too: a plugin that hangs keeps back this one and no other.
+    """
+
+    entry: Entry
+    contact_id: str
+    stored: Mapping[int, Stored] = attrs.field(repr=False)
+
+
+@attrs.frozen
+class Prepared:
+    """What has become of claimed receipts.
+
+    asking: the far side must be asked first, about the receipt or its contact. moves: nothing is to be sent.
+    """
+
+    ready: list[Ready] = attrs.field(factory=list)
+    asking: list[Entry] = attrs.field(factory=list)
+    moves: list[tuple[int, Move]] = attrs.field(factory=list)
 
 
 def claim(line: Line, most: int) -> list[Entry]:
@@ -32,40 +75,86 @@ def claim(line: Line, most: int) -> list[Entry]:
     if not mine:
         return []
     # Settled by another thread between the query and the claim: look again, now that it is ours.
-    fresh = {entry.seq: entry for entry in line.journal.receipts.refresh(mine)}
+    try:
+        fresh = {entry.seq: entry for entry in line.journal.receipts.refresh(mine)}
+    except BaseException:
+        line.claims.give_back(mine)
+        raise
     gone = mine - fresh.keys()
     line.claims.give_back(gone)
     return [fresh[entry.seq] for entry in due if entry.seq in fresh]
 
 
+def prepare(line: Line, entries: Iterable[Entry]) -> Prepared:
+    """Make the requests of claimed receipts, as far as that takes no call to the far side."""
+    prepared, now = Prepared(), line.clock.monotonic()
+    sendable: list[Entry] = []
+    for entry in entries:
+        if entry.sending is not None:
+            prepared.moves.append((entry.seq, _lost(line, entry)))
+        elif entry.state is State.UNCERTAIN or entry.contact is None:
+            prepared.asking.append(entry)
+        else:
+            sendable.append(entry)
+    known = line.journal.contacts.known({entry.contact for entry in sendable if entry.contact}) if sendable else {}
+    known = {key: contact_id for key, contact_id in known.items() if line.resolved.holds(key, contact_id, now)}
+    stored = line.journal.receipts.stored(entry.seq for entry in sendable if entry.contact in known) if known else {}
+    for entry in sendable:
+        contact_id = known.get(entry.contact or "")
+        if contact_id is None:
+            prepared.asking.append(entry)
+        else:
+            own = {entry.seq: stored[entry.seq]} if entry.seq in stored else {}
+            prepared.ready.append(Ready(entry, contact_id, own))
+    return prepared
+
+
+def carry(line: Line, job: Ready | Entry, *, alone: bool = False) -> Move | None:
+    """The call, or what must be asked before it; the move that comes of it, yet to be made.
+
+    None: its contact is known by now, so it can be prepared with others; never for one that goes `alone`.
+    """
+    entry = job.entry if isinstance(job, Ready) else job
+    with live_work(live(entry, line.clock.time())):
+        if isinstance(job, Ready):
+            with line.journal.in_hand.holding(entry.seq):
+                made = _guarded(line, entry, lambda: _mapped(line, job))
+            return made if isinstance(made, Move) else _guarded(line, entry, lambda: _hand_over(line, entry, made))
+        with line.journal.in_hand.holding(entry.seq):
+            if entry.state is State.UNCERTAIN:
+                return _guarded(line, entry, lambda: _ask(line, entry))
+            return _guarded(line, entry, lambda: _send(line, entry, alone))
+
+
 def deliver(line: Line, entry: Entry) -> Move:
     """Bring one claimed receipt a step further, and return the move that was made."""
-    with line.journal.in_hand.holding(entry.seq), live_work(live(entry, line.clock.time())):
-        return _deliver(line, entry)
-
-
-def _deliver(line: Line, entry: Entry) -> Move:
-    try:
-        if entry.sending is not None:
-            # Sent, and the outcome could not be written down (a full disk): as uncertain as a lost answer.
-            lost = MaybeSent(reason="the outcome could not be written down")
-            move = decide(lost, entry.attempts, line.retry, line.clock.time(), line.random)
-        else:
-            move = _ask(line, entry) if entry.state is State.UNCERTAIN else _send(line, entry)
-    except (LawBroken, PluginError) as error:
-        # Its own fault, or a plugin's: it waits for a person, its neighbours go on.
-        move = Move(state=State.HELD, attempts=entry.attempts, reason=str(error))
-    except OSError as error:
-        # A plugin let it out, so nobody knows whether the request had left.
-        lost = MaybeSent(reason=type(error).__name__)
-        line.gate.saw(lost)
-        move = decide(lost, entry.attempts, line.retry, line.clock.time(), line.random)
+    move = _lost(line, entry) if entry.sending is not None else carry(line, entry, alone=True)
+    assert move is not None
     line.journal.receipts.settle([(entry.seq, move)], line.clock.time(), "deliver")
     return move
 
 
-def _send(line: Line, entry: Entry) -> Move:
-    receipt = line.journal.receipts.body(entry.seq)
+def _guarded(line: Line, entry: Entry, step: Callable[[], _T]) -> _T | Move:
+    """What the step gives, or what becomes of a receipt of which it says that it cannot be done."""
+    try:
+        return step()
+    except (LawBroken, PluginError) as error:
+        # Its own fault, or a plugin's: it waits for a person, its neighbours go on.
+        return Move(state=State.HELD, attempts=entry.attempts, reason=str(error))
+    except OSError as error:
+        # A plugin let it out, so nobody knows whether the request had left.
+        lost = MaybeSent(reason=type(error).__name__)
+        line.gate.saw(lost)
+        return decide(lost, entry.attempts, line.retry, line.clock.time(), line.random)
+
+
+def _lost(line: Line, entry: Entry) -> Move:
+    # Sent, and the outcome could not be written down (a full disk): as uncertain as a lost answer.
+    lost = MaybeSent(reason="the outcome could not be written down")
+    return decide(lost, entry.attempts, line.retry, line.clock.time(), line.random)
+
+
+def _send(line: Line, entry: Entry, alone: bool) -> Move | None:
     if entry.contact is None:
         raise LawBroken("a receipt on the line has a contact", f"receipt {entry.id}", "none")
     contact = resolve(line, entry.contact)
@@ -80,9 +169,20 @@ def _send(line: Line, entry: Entry) -> Move:
             not_sent = NotSent(reason=getattr(contact, "reason", ""))
             move = decide(not_sent, entry.attempts, line.retry, line.clock.time(), line.random)
         return move
-    payload = line.hooks.map_receipt(receipt, Identifier("contactId", contact.contact_id))
-    payload = line.hooks.amend_payload(payload, receipt)
+    if not alone and not contact.changes():
+        return None
+    payload = _mapped(line, Ready(entry, contact.contact_id, line.journal.receipts.stored([entry.seq])))
     line.journal.receipts.intend(entry.seq, line.clock.time())
+    return _hand_over(line, entry, payload)
+
+
+def _mapped(line: Line, ready: Ready) -> Payload:
+    receipt = line.journal.receipts.body(ready.entry.seq, ready.stored)
+    payload = line.hooks.map_receipt(receipt, Identifier("contactId", ready.contact_id))
+    return line.hooks.amend_payload(payload, receipt)
+
+
+def _hand_over(line: Line, entry: Entry, payload: Payload) -> Move:
     outcome = line.hooks.deliver(payload)
     line.gate.saw(outcome)
     return _decide(line, entry, outcome)

@@ -14,6 +14,7 @@ from tillpost.clock import Clock, Jumps
 from tillpost.flow.hooked import Hooked
 from tillpost.flow.limits import FallbackPolicy, RetryPolicy, SourcePolicy, TransferPolicy
 from tillpost.flow.outage import Gate
+from tillpost.flow.pace import Pace
 from tillpost.journal import Journal
 from tillpost.model import Customer
 
@@ -57,6 +58,31 @@ class ContactLocks:
         return self._stripes[hash(key) % len(self._stripes)]
 
 
+class Resolved:
+    """Contacts of which the resolvers have said, a moment ago, that they have the contactId that is stored."""
+
+    LONG = 60.0
+    """Seconds for which an answer holds."""
+    MOST = 10_000
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._said: dict[str, tuple[str, float]] = {}
+
+    def note(self, key: str, contact_id: str, now: float) -> None:
+        """The resolvers have just said so. now: monotonic."""
+        with self._lock:
+            self._said.pop(key, None)
+            if len(self._said) >= self.MOST:
+                del self._said[next(iter(self._said))]
+            self._said[key] = (contact_id, now + self.LONG)
+
+    def holds(self, key: str, contact_id: str, now: float) -> bool:
+        """Whether they need not be asked."""
+        said, until = self._said.get(key, ("", 0.0))
+        return said == contact_id and now < until
+
+
 @attrs.frozen(kw_only=True)
 class Line:
     """One pipeline at work. Plugins never see it."""
@@ -73,10 +99,13 @@ class Line:
     transfer: TransferPolicy | None
     anonymous: Customer | None
     workers: int
+    pace: Pace | None = None
+    """What is known of the rate budget; None where nothing asks for one."""
     skip_unknown: bool = False
     """Skip, instead of hold, what belongs to a contact nobody knows and nobody may create."""
     keep: timedelta | None = None
     """How long what is settled stays in the journal; None: for good."""
     claims: Claims = attrs.field(factory=Claims)
     locks: ContactLocks = attrs.field(factory=ContactLocks)
+    resolved: Resolved = attrs.field(factory=Resolved)
     jumps: Jumps = attrs.field(default=attrs.Factory(lambda line: Jumps(line.clock), takes_self=True))

@@ -43,6 +43,8 @@ def resolve(line: Line, key: str) -> Contact | Failure | None:
                 line.journal.contacts.learn(key, found, route, line.clock.time())
                 contact = line.journal.contacts.get(key)
             updated = _update(line, contact)
+            if isinstance(updated, Contact):
+                line.resolved.note(key, updated.contact_id, line.clock.monotonic())
             if not isinstance(updated, Gone):
                 return updated
             if line.journal.contacts.get(key).contact_id:

@@ -11,21 +11,19 @@ import attrs
 from tillpost.errors import DiskFailed, JournalDamaged, NotCommitted, Stopped, TillpostError, describe
 from tillpost.flow import outage
 from tillpost.flow.accept import accept
-from tillpost.flow.deliver import claim, deliver
 from tillpost.flow.jump import follow
 from tillpost.flow.line import Line
+from tillpost.flow.outbox import Outbox
 from tillpost.flow.reconcile import reconcile
 from tillpost.flow.recover import recover
 from tillpost.flow.retain import Pass, retain
 from tillpost.flow.review import review
 from tillpost.flow.spool import spool
 from tillpost.flow.transfer import transfer
-from tillpost.journal import Accepted, Entry, FileState
+from tillpost.journal import Accepted, FileState
 from tillpost.model import Document
 
 _log = logging.getLogger("tillpost.flow")
-_BATCH = 4
-"""Receipts a thread claims at a time; few, so that a slow call keeps back few others."""
 _TICK = 0.2
 """Seconds between two looks for work when there was none."""
 
@@ -44,6 +42,7 @@ class Worker:
         self._accepted = accepted
         self._reading = reading
         self._stop = threading.Event()
+        self._outbox = Outbox(line, self._stop)
         self._threads: list[threading.Thread] = []
         self._source_quiet = line.source is None
         self._pass = Pass()
@@ -54,7 +53,8 @@ class Worker:
         """Recover from what was in flight, then start the threads."""
         line = self.line
         recover(line)
-        jobs = [("deliver", self._deliver)] * line.workers + [("attend", self._attend)]
+        jobs = [("deliver", self._outbox.send)] * line.workers
+        jobs += [("outbox", self._keep), ("attend", self._attend)]
         if line.source is not None:
             jobs.append(("source", self._collect))
         for number, (name, job) in enumerate(jobs):
@@ -67,6 +67,7 @@ class Worker:
     def stop(self) -> None:
         """Ask the threads to end after the value at hand."""
         self._stop.set()
+        self._outbox.dismiss(self.line.workers)
 
     def join(self, timeout: float) -> bool:
         """Wait for the threads; False when some are still busy after so many seconds."""
@@ -93,7 +94,7 @@ class Worker:
         except Exception as error:  # noqa: BLE001 - told by `run` and its exit code
             _log.error("pipeline %s stops: %s", self.line.name, describe(error))
             self.fault = error
-            self._stop.set()
+            self.stop()
 
     def _pause(self, seconds: float) -> None:
         self.line.clock.wait(seconds, self._stop)
@@ -127,23 +128,17 @@ class Worker:
         del answer["reasons"]
         return answer
 
-    def _deliver(self) -> None:
-        while not self._stop.is_set():
-            entries: list[Entry] = []
+    def _keep(self) -> None:
+        """Keep the senders busy; when told to stop, until the last call in flight is settled."""
+        while not (self._stop.is_set() and self._outbox.empty()):
             try:
-                entries = claim(self.line, _BATCH)
-                for entry in entries:
-                    if self._stop.is_set() or not self.line.gate.open():
-                        break
-                    deliver(self.line, entry)
+                self._outbox.turn()
             except NotCommitted as error:
                 # What was sent stays marked as being sent: it is asked for before it is repeated.
                 _log.error("pipeline %s: %s", self.line.name, error)
                 self._pause(1.0)
-            finally:
-                self.line.claims.give_back(entry.seq for entry in entries)
-            if not entries:
-                self._pause(_TICK)
+            else:
+                self._outbox.rest(_TICK)
 
     def _attend(self) -> None:
         while not self._stop.is_set():

@@ -8,7 +8,7 @@ from tillpost.journal.locks import RunLock
 from tillpost.journal.looks import Look
 from tillpost.journal.moves import Move
 from tillpost.journal.rates import RateFile
-from tillpost.journal.receipts import Entry
+from tillpost.journal.receipts import Entry, Stored
 from tillpost.journal.retention import Place
 from tillpost.journal.states import MOVES, OPEN, State
 from tillpost.journal.tenant import Tenant
@@ -31,5 +31,6 @@ __all__ = [
     "RunLock",
     "Standing",
     "State",
+    "Stored",
     "Tenant",
 ]

@@ -138,6 +138,22 @@ class Contacts:
             store=row[3],
         )
 
+    def known(self, keys: Iterable[str]) -> dict[str, str]:
+        """Key → contactId of those of these contacts of which there is nothing to ask and nothing to tell."""
+        rows = self._store.read(
+            "SELECT key, contact_id, attributes, sent FROM contacts"
+            " WHERE key IN (SELECT value FROM json_each(?)) AND contact_id <> '' AND conflict = ''",
+            (json.dumps(list(keys)),),
+        )
+        return {
+            key: contact_id
+            for key, contact_id, attributes, sent in rows
+            if attributes in ("{}", sent)
+            or not Contact(
+                key=key, attributes=self._said(key, "attributes", attributes), sent=self._said(key, "sent", sent)
+            ).changes()
+        }
+
     def _row(self, columns: str, key: str) -> tuple[Any, ...]:
         rows = self._store.read(f"SELECT {columns} FROM contacts WHERE key = ?", (key,))  # noqa: S608 - names are ours
         if not rows:

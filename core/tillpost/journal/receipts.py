@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from heapq import merge
 from itertools import islice
 from typing import Any
@@ -14,7 +15,7 @@ import attrs
 from tillpost.errors import JournalDamaged, JournalError, LawBroken
 from tillpost.journal import events
 from tillpost.journal.acceptance import Accepted, accept_records, restore
-from tillpost.journal.moves import Move, apply_move
+from tillpost.journal.moves import Move, apply_move, apply_moves
 from tillpost.journal.states import OPEN, SETTLED, State
 from tillpost.journal.store import Store
 from tillpost.model import Broken, Customer, Document, Found, NoReceipt, Parsed, Receipt
@@ -43,6 +44,11 @@ _KINDS: dict[str, Any] = {
     "contact": (str, type(None)),
 }
 """What a column of a whole row holds; SQLite itself would take anything."""
+_SOUND: set[tuple[type, ...]] = set()
+"""The kinds of whole rows that were found to make sense: there are few, and rows are read all the time."""
+
+Stored = tuple[Any, Any]
+"""A body and its checksum, neither verified."""
 
 
 @attrs.frozen(kw_only=True)
@@ -160,16 +166,26 @@ class Receipts:
             yield from map(self._entry, rows)
             seq = rows[-1][0]
 
-    def body(self, seq: int) -> Receipt:
-        """The receipt, its checksum verified. Raises LawBroken when the row is damaged or holds none."""
-        rows = self._store.read("SELECT body, checksum FROM bodies WHERE seq = ?", (seq,))
-        if not rows or rows[0][0] is None:
+    def stored(self, seqs: Iterable[int]) -> dict[int, Stored]:
+        """The bodies of several rows as they are stored, to be given to `body` one by one."""
+        rows = self._store.read(
+            "SELECT seq, body, checksum FROM bodies WHERE seq IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(seqs)),),
+        )
+        return {seq: (body, checksum) for seq, body, checksum in rows}
+
+    def body(self, seq: int, stored: Mapping[int, Stored] | None = None) -> Receipt:
+        """The receipt, its checksum verified. Raises LawBroken when the row is damaged or holds none.
+
+        stored: rows read before, with this one among them if it is there at all.
+        """
+        body, checksum = (self.stored([seq]) if stored is None else stored).get(seq, (None, None))
+        if body is None:
             raise LawBroken(
                 "a receipt has a body",
                 f"journal row {seq}",
                 "none: it could not be read when accepted, or was damaged since",
             )
-        body, checksum = rows[0]
         if not isinstance(body, bytes) or hashlib.sha256(body).digest() != checksum:
             raise LawBroken(
                 "the checksum fits the body",
@@ -220,24 +236,38 @@ class Receipts:
 
     def intend(self, seq: int, now: float) -> None:
         """Write down, before the call, that the receipt is about to be sent."""
+        self.advance((), [seq], (), now)
+
+    def advance(
+        self, moves: Iterable[tuple[int, Move]], sending: Sequence[int], unsent: Sequence[int], now: float
+    ) -> None:
+        """In one commit, what came of calls and which come next.
+
+        moves: as `settle` makes them. sending: these are about to be sent. unsent: these were to be sent and were not,
+        for calls are not to be made now; they keep their place and their attempts.
+        """
+        listed = list(moves)
 
         def work(connection: apsw.Connection) -> None:
-            connection.execute(
-                "UPDATE receipts SET sending = ?, state = 'resolved', changed_at = ? WHERE seq = ?", (now, now, seq)
-            )
-            events.record(connection, now, "deliver", "sending", receipt=seq)
+            _settle(connection, listed, now, "deliver")
+            if unsent:
+                connection.executemany(
+                    "UPDATE receipts SET sending = NULL, changed_at = ? WHERE seq = ?", ((now, seq) for seq in unsent)
+                )
+                events.record_all(connection, now, "deliver", "not sent", receipts=unsent)
+            if sending:
+                connection.executemany(
+                    "UPDATE receipts SET sending = ?1, state = 'resolved', changed_at = ?1 WHERE seq = ?2",
+                    ((now, seq) for seq in sending),
+                )
+                events.record_all(connection, now, "deliver", "sending", receipts=sending)
 
         self._store.write(work)
 
     def settle(self, moves: Iterable[tuple[int, Move]], now: float, step: str) -> None:
         """Make the moves in one commit, each with its event. Raises JournalError for a move not allowed."""
         listed = list(moves)
-
-        def work(connection: apsw.Connection) -> None:
-            for seq, move in listed:
-                apply_move(connection, seq, move, now, step)
-
-        self._store.write(work)
+        self._store.write(lambda connection: _settle(connection, listed, now, step))
 
     def crashed(self, moves: Iterable[tuple[int, Move]], now: float) -> None:
         """The process ended while it had these in hand: make the moves, and count."""
@@ -323,8 +353,19 @@ class Receipts:
 
     def _entry(self, row: tuple[Any, ...]) -> Entry:
         values = dict(zip(_NAMES, row, strict=True))
-        wrong = [name for name, kinds in _KINDS.items() if not isinstance(values[name], kinds)]
+        kinds = tuple(map(type, row))
+        wrong = [] if kinds in _SOUND else [n for n, known in _KINDS.items() if not isinstance(values[n], known)]
         if wrong or values["state"] not in _STATES:
             named = ", ".join(wrong) or "state"
             raise self._store.damaged(f"table receipts, row {row[0]}: {named} makes no sense")
+        _SOUND.add(kinds)
         return Entry(**values)
+
+
+def _settle(connection: apsw.Connection, moves: Iterable[tuple[int, Move]], now: float, step: str) -> None:
+    """The moves, those that are alike in one go."""
+    alike: dict[Move, list[int]] = {}
+    for seq, move in moves:
+        alike.setdefault(move, []).append(seq)
+    for move, seqs in alike.items():
+        apply_moves(connection, seqs, move, now, step)

@@ -13,6 +13,7 @@ from tillpost.compose.portable import portable
 CONFIG = """
 [pipelines.shop]
 anonymous = "externalId:HOUSE"
+workers   = 3
 source    = { use = "folder", path = "inbox", done = "/var/done" }
 adapter   = { use = "receipts" }
 resolve   = [ { use = "known" }, { use = "engage", keys = ["email"] } ]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from random import Random
+from threading import Event
 from typing import Any, TypeVar
 
 import apsw
@@ -19,10 +20,12 @@ from tests.scenarios.simulator.folder import ImportFolder, SimulatedTransfer
 from tillpost import Context, hookimpl
 from tillpost.compose.pipeline import HOOKS
 from tillpost.errors import JournalFull
+from tillpost.flow.deliver import Ready
 from tillpost.flow.hooked import Hooked
 from tillpost.flow.limits import FallbackPolicy, RetryPolicy, SourcePolicy, TransferPolicy
 from tillpost.flow.line import Line
 from tillpost.flow.outage import Gate
+from tillpost.flow.outbox import Outbox
 from tillpost.flow.recover import recover
 from tillpost.journal import Entry, Journal
 from tillpost.journal.store import Store
@@ -133,8 +136,6 @@ class Machine:
         self.imports = ImportFolder(engage)
         self.client = SimulatedClient(engage, self.faults)
         self.disk = Disk(folder, self.faults)
-        self.hands: list[Entry] = []
-        """Receipts a thread has claimed and not delivered yet."""
         self.kills = 0
         self.line = self._start()
 
@@ -145,7 +146,6 @@ class Machine:
 
     def restart(self) -> None:
         """The process is killed, if it was not already, and starts again; it may be killed while it starts."""
-        self.hands = []
         self.client.meanwhile = None
         while True:
             self.kills += 1
@@ -155,6 +155,11 @@ class Machine:
             except Killed:
                 continue
             return
+
+    def job(self) -> Ready | Entry | None:
+        """What a sender would take next."""
+        jobs = self.outbox._jobs
+        return jobs.get_nowait() if jobs.qsize() else None
 
     def stop(self) -> None:
         """The run is over."""
@@ -178,6 +183,7 @@ class Machine:
             workers=1,
         )
         recover(self.line)
+        self.outbox = Outbox(self.line, Event())
         return self.line
 
     def _hooks(self) -> Hooked:

@@ -89,7 +89,7 @@ class Run:
             case "accept":
                 self.accept(step.number % len(self.day.documents))
             case "claim":
-                machine.hands += claim(machine.line, 2)
+                machine.outbox.turn()
             case "deliver":
                 self._deliver(step)
             case "attend":
@@ -131,20 +131,18 @@ class Run:
         self.machine.faults.cross("right after the acknowledgement")
 
     def _deliver(self, step: Step) -> None:
-        """What a thread of the worker does: the receipt at hand, or the next that is due."""
+        """What the threads of the worker do: one job, made ready before if none is; its outcome may wait a while."""
         machine = self.machine
         if step.meanwhile:
             machine.client.meanwhile = lambda: self._meanwhile(step.meanwhile)
-        if not machine.hands:
-            machine.hands += claim(machine.line, 2)
-        if machine.hands and not machine.line.gate.open():
-            self._give_back()
-        elif machine.hands:
-            entry = machine.hands.pop(0)
-            try:
-                deliver(machine.line, entry)
-            finally:
-                machine.line.claims.give_back([entry.seq])
+        job = machine.job()
+        if job is None:
+            machine.outbox.turn()
+            job = machine.job()
+        if job is not None:
+            machine.outbox.work(job)
+        if step.number % 3:
+            machine.outbox.turn()
         machine.client.meanwhile = None
 
     def _meanwhile(self, what: str) -> None:
@@ -156,10 +154,6 @@ class Run:
                 deliver(self.machine.line, entry)
             finally:
                 self.machine.line.claims.give_back([entry.seq])
-
-    def _give_back(self) -> None:
-        self.machine.line.claims.give_back(entry.seq for entry in self.machine.hands)
-        self.machine.hands = []
 
     def pass_time(self, seconds: float) -> None:
         """For us and for the far side."""
@@ -223,16 +217,15 @@ class Run:
         machine = self.machine
         machine.faults.end()
         machine.random.seed(0)
-        self._give_back()
         for number in sorted(self.unacknowledged):
             self.accept(number)
         end = machine.clock.monotonic() + BOUND
         for _ in range(_ROUNDS):
             attend(machine.line)
-            for entry in claim(machine.line, 20):
-                if machine.line.gate.open():
-                    deliver(machine.line, entry)
-                machine.line.claims.give_back([entry.seq])
+            machine.outbox.turn()
+            while (job := machine.job()) is not None:
+                machine.outbox.work(job)
+                machine.outbox.turn()
             self.laws.check()
             if self._quiet() and not self._resolve_conflict(0):
                 self.laws.settled()

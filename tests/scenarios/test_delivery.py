@@ -1,0 +1,114 @@
+"""Deliveries by many threads at once, with the real launcher: killed in mid-run, and beside a tenant that is dead."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.benchmarks.engage_sink import sink
+from tests.scenarios.test_outage import document, of, saved
+from tests.support.shop import Shop
+from tillpost.journal import Journal, State
+
+WORKERS = 8
+COUNT = 900
+KILLS = 3
+
+TENANTS = """
+[tillpost]
+state = "state"
+
+[pipelines.dead]
+adapter   = {{ use = "receipts" }}
+resolve   = [ {{ use = "known" }}, {{ use = "engage" }} ]
+map       = {{ use = "engage" }}
+transport = {{ use = "engage", url = "{dead}", api_key = {{ env = "DEAD_KEY" }}, rate = 1000, timeout = "120s" }}
+
+[pipelines.well]
+adapter   = {{ use = "receipts" }}
+resolve   = [ {{ use = "known" }}, {{ use = "engage" }} ]
+map       = {{ use = "engage" }}
+transport = {{ use = "engage", url = "{well}", api_key = {{ env = "WELL_KEY" }}, rate = 1000 }}
+"""
+
+
+@pytest.mark.timeout(290)
+def test_kills_in_mid_run_lose_nothing_and_repeat_no_more_than_was_in_flight(
+    tmp_path: Path, measured: Callable[[str], None]
+) -> None:
+    """What was made ready and not sent, or sent and not settled, is asked for; each repeat is under its own id."""
+    with Shop(tmp_path, own=f"workers = {WORKERS}", rate=10000) as shop:
+        given = [of(number, externalId=f"c{number % 50}") for number in range(COUNT)]
+        (tmp_path / "given.jsonl").write_bytes(document(given))
+        assert shop.tillpost("accept", str(tmp_path / "given.jsonl")).returncode == 0
+        left: list[int] = []
+        for kill in range(KILLS):
+            process = shop.start()
+            wanted = (kill + 1) * COUNT // (KILLS + 1)
+            end = time.monotonic() + 60
+            while _arrived(shop) < wanted:
+                assert process.poll() is None
+                assert time.monotonic() < end
+            process.kill()
+            process.wait()
+            left.append(_being_sent(tmp_path / "state" / "shop"))
+        assert shop.tillpost("run", "--until-idle", timeout=200).returncode == 0
+        stats = shop.sandbox("stats")
+        there = saved(shop)
+        stand = shop.status()
+    assert there.keys() == {each.id for each in given}, "lost or invented"
+    assert set(there.values()) == {1}
+    assert stand["counts"]["delivered"] == COUNT
+    assert stats["ignored_duplicates"] <= WORKERS * KILLS
+    measured(
+        f"killed {KILLS} times with {WORKERS} workers: lost 0, repeated {stats['ignored_duplicates']}, "
+        f"being sent at the kills {left}"
+    )
+
+
+def _arrived(shop: Shop) -> int:
+    stats = shop.sandbox("stats")
+    return int(stats["receipts"] + stats["queued"])
+
+
+def _being_sent(state: Path) -> int:
+    """How many receipts the journal says were being sent."""
+    journal = Journal(state)
+    try:
+        return sum(entry.sending is not None for entry in journal.receipts.find({"state": State.RESOLVED}))
+    finally:
+        journal.close()
+
+
+def test_a_tenant_that_accepts_and_never_answers_stalls_no_other(tmp_path: Path) -> None:
+    """One process, two tenants: the one is delivered to the last receipt while the other waits for its first answer."""
+    count = 300
+    with sink(silent=True) as dead, sink() as well:
+        (tmp_path / "tillpost.toml").write_text(TENANTS.format(dead=dead.url, well=well.url))
+        (tmp_path / "given.jsonl").write_bytes(document([of(n, externalId=f"c{n % 20}") for n in range(count)]))
+        command = [sys.executable, "-m", "tillpost", "--config", str(tmp_path / "tillpost.toml")]
+        environment = os.environ | {"DEAD_KEY": "dead", "WELL_KEY": "well"}
+        for name in ("dead", "well"):
+            words = ["accept", str(tmp_path / "given.jsonl"), "--pipeline", name]
+            subprocess.run([*command, *words], env=environment, check=True, capture_output=True)
+        process = subprocess.Popen(
+            [*command, "run", "--grace", "0.5"], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        try:
+            end = time.monotonic() + 60
+            while well.seen()["ids"] < count or not dead.seen()["others"]:
+                assert process.poll() is None
+                assert time.monotonic() < end
+                time.sleep(0.05)
+            assert dead.seen()["receipts"] == 0, "its contacts were asked about, and that is still so"
+        finally:
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(60) == 1, "calls in flight did not end within the grace period"
+        assert (well.seen()["receipts"], well.seen()["most"]) == (count, 1)
