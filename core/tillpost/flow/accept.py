@@ -42,13 +42,17 @@ def accept(line: Line, document: Document, told: Callable[[Accepted], None] = la
             group.extend(islice(records, GROUP))
         except DocumentError as error:
             fault = error  # after what stood before it in this group
-        if not group:
+        last = fault is None and len(group) < GROUP
+        if not group and not (last and document.key):
             break
         now = line.clock.time()
         flagged = [_told_by_clocks(record, now) for record in group]
-        line.journal.receipts.accept(flagged, document, line.anonymous, now, counts)
+        line.journal.receipts.accept(flagged, document, line.anonymous, now, counts, last)
         told(counts)
+        if last:
+            break
     if fault is not None:
+        fault.counts = counts.counted()
         raise fault
     return counts
 

@@ -12,6 +12,7 @@ import attrs
 from tillpost.errors import JournalDamaged, JournalError, LawBroken
 from tillpost.journal import events
 from tillpost.journal.acceptance import Accepted, accept_records, restore
+from tillpost.journal.answers import remember
 from tillpost.journal.moves import Move, apply_move
 from tillpost.journal.states import OPEN, State
 from tillpost.journal.store import Store
@@ -76,19 +77,30 @@ class Receipts:
         self._store = store
 
     def accept(
-        self, parsed: Sequence[Parsed], document: Document, anonymous: Customer | None, now: float, counts: Accepted
+        self,
+        parsed: Sequence[Parsed],
+        document: Document,
+        anonymous: Customer | None,
+        now: float,
+        counts: Accepted,
+        last: bool = False,
     ) -> None:
         """Commit a group of records of one document; when this returns they are on the disk.
 
         The same receipt again changes nothing. The same id with other content is held, with the difference,
         under an id of its own: Engage would ignore the second without a word.
+
+        last: nothing of the document comes after these, so its answer is known and, when it has a key, remembered.
         """
+
         # Counted on the side: the group may be rolled back and the caller must then see nothing of it.
-        fresh = self._store.write(lambda connection: accept_records(connection, parsed, document, anonymous, now))
-        for name in ("accepted", "duplicates", "skipped", "not_receipts", "held"):
-            setattr(counts, name, getattr(counts, name) + getattr(fresh, name))
-        for reason, count in fresh.reasons.items():
-            counts.reasons[reason] = counts.reasons.get(reason, 0) + count
+        def work(connection: apsw.Connection) -> Accepted:
+            fresh = accept_records(connection, parsed, document, anonymous, now)
+            if last and document.key:
+                remember(connection, document, counts.plus(fresh), now)
+            return fresh
+
+        counts.add(self._store.write(work))
 
     def due(self, now: float, limit: int) -> list[Entry]:
         """Receipts with something to do now, the longest due first."""

@@ -102,6 +102,13 @@ UPGRADES = (
     """
     CREATE INDEX files_standing ON files(state, sequence, kind, position, due, reviewed, consumed_at);
     """,
+    # 6: what was answered to a document that came with a key, for when it comes again; counts: JSON
+    """
+    CREATE TABLE answers (
+        key TEXT PRIMARY KEY, sha256 TEXT NOT NULL, counts TEXT NOT NULL, at REAL NOT NULL
+    ) WITHOUT ROWID;
+    CREATE INDEX answers_at ON answers(at);
+    """,
 )
 
 
