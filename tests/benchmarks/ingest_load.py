@@ -32,8 +32,14 @@ def receipts(run: str) -> Iterator[bytes]:
     """Receipts without end, each with another number; about 2.7 KB."""
     lines = [
         {
-            "kind": "purchase", "sku": f"73{number:011d}", "quantity": "1", "paid": "12.50", "tax_amount": "2.50",
-            "tax_percent": "25", "article_number": f"A-{number:06d}", "article_group": "things",
+            "kind": "purchase",
+            "sku": f"73{number:011d}",
+            "quantity": "1",
+            "paid": "12.50",
+            "tax_amount": "2.50",
+            "tax_percent": "25",
+            "article_number": f"A-{number:06d}",
+            "article_group": "things",
             "article_name": f"A thing of some kind, number {number} of this receipt",
         }
         for number in range(LINES)

@@ -19,12 +19,15 @@ from tillpost.errors import (
 from tillpost.flow.accept import accept
 from tillpost.flow.limits import SourcePolicy
 from tillpost.flow.line import Line
+from tillpost.flow.together import Together
 from tillpost.journal import Accepted
 from tillpost.model import Document
 
 _log = logging.getLogger("tillpost.flow")
 _LOOK_EVERY = 1.0
 """Seconds between two looks at the room on the disk, and at a backlog of which nine tenths were used up."""
+_SMALL = 64 << 10
+"""Bytes of a document up to which it is read together with others."""
 _RETRY_AFTER = 30.0
 """Seconds a sender is told to wait near a limit: a backlog shrinks at the rate of the far side."""
 _TELL_EVERY = 10.0
@@ -39,6 +42,7 @@ class Served:
         self._line = line
         self._policy = policy
         self._stopping = stopping
+        self._together = Together(line)
         self._lock = threading.Lock()
         self._keys: set[str] = set()
         self._in_flight = 0
@@ -85,7 +89,8 @@ class Served:
             return known.counts
 
     def _accept(self, document: Document) -> Accepted:
-        counts = accept(self._line, document)
+        small = document.content is not None and len(document.content) <= _SMALL
+        counts = self._together.accept(document) if small else accept(self._line, document)
         self._left -= counts.accepted  # of two threads one may go uncounted: the limit is not that exact
         return counts
 

@@ -7,7 +7,7 @@ from tillpost.journal.journal import Journal
 from tillpost.journal.locks import RunLock
 from tillpost.journal.looks import Look
 from tillpost.journal.moves import Move
-from tillpost.journal.receipts import Entry
+from tillpost.journal.receipts import Entry, Group
 from tillpost.journal.states import MOVES, OPEN, State
 from tillpost.journal.tenant import Tenant
 
@@ -20,6 +20,7 @@ __all__ = [
     "Entry",
     "FileEntry",
     "FileState",
+    "Group",
     "Journal",
     "Later",
     "Look",

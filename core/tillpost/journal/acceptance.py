@@ -15,7 +15,6 @@ from tillpost.journal.states import State
 from tillpost.model import Broken, Customer, Document, Found, NoReceipt, Parsed
 from tillpost.model.receipt_json import content_digest, difference, dumps, loads
 
-
 _COUNTED = ("accepted", "duplicates", "skipped", "not_receipts", "held")
 
 

@@ -41,6 +41,20 @@ _KINDS: dict[str, Any] = {
 
 
 @attrs.frozen(kw_only=True)
+class Group:
+    """Records of one document that are committed together.
+
+    counts: takes what came of them. last: nothing of the document comes after them, so its answer is known and, when
+    it has a key, remembered.
+    """
+
+    parsed: Sequence[Parsed]
+    document: Document
+    counts: Accepted
+    last: bool = False
+
+
+@attrs.frozen(kw_only=True)
 class Entry:
     """A receipt's row: where it stands. The receipt itself is read with `Receipts.body`."""
 
@@ -70,6 +84,13 @@ class Entry:
     delivered_at: float | None
 
 
+def _take(connection: apsw.Connection, group: Group, anonymous: Customer | None, now: float) -> Accepted:
+    fresh = accept_records(connection, group.parsed, group.document, anonymous, now)
+    if group.last and group.document.key:
+        remember(connection, group.document, group.counts.plus(fresh), now)
+    return fresh
+
+
 class Receipts:
     """The receipts table with its bodies."""
 
@@ -77,30 +98,25 @@ class Receipts:
         self._store = store
 
     def accept(
-        self,
-        parsed: Sequence[Parsed],
-        document: Document,
-        anonymous: Customer | None,
-        now: float,
-        counts: Accepted,
-        last: bool = False,
+        self, parsed: Sequence[Parsed], document: Document, anonymous: Customer | None, now: float, counts: Accepted
     ) -> None:
-        """Commit a group of records of one document; when this returns they are on the disk.
+        """Commit a group of records of one document; see `accept_groups`."""
+        self.accept_groups([Group(parsed=parsed, document=document, counts=counts)], anonymous, now)
+
+    def accept_groups(self, groups: Sequence[Group], anonymous: Customer | None, now: float) -> None:
+        """Commit groups of records in one commit; when this returns they are on the disk, and counted.
 
         The same receipt again changes nothing. The same id with other content is held, with the difference,
-        under an id of its own: Engage would ignore the second without a word.
-
-        last: nothing of the document comes after these, so its answer is known and, when it has a key, remembered.
+        under an id of its own: Engage would ignore the second without a word. When it raises nothing was committed.
         """
 
-        # Counted on the side: the group may be rolled back and the caller must then see nothing of it.
-        def work(connection: apsw.Connection) -> Accepted:
-            fresh = accept_records(connection, parsed, document, anonymous, now)
-            if last and document.key:
-                remember(connection, document, counts.plus(fresh), now)
-            return fresh
+        # Counted on the side: all may be rolled back and the caller must then see nothing of it.
+        def work(connection: apsw.Connection) -> list[Accepted]:
+            return [_take(connection, group, anonymous, now) for group in groups]
 
-        counts.add(self._store.write(work))
+        if groups:
+            for group, fresh in zip(groups, self._store.write(work), strict=True):
+                group.counts.add(fresh)
 
     def due(self, now: float, limit: int) -> list[Entry]:
         """Receipts with something to do now, the longest due first."""
