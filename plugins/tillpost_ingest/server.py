@@ -49,6 +49,7 @@ class Server(HTTPServer):
 
     max_request_header_size = HEADERS
     request_queue_size = 128
+    expiration_interval = 0.1
     timeout = _HEADERS_WITHIN
     software = "tillpost"
 
@@ -68,6 +69,16 @@ class Server(HTTPServer):
         self.prepare()
         # daemon, as everything it starts: a request that does not end must not keep the process.
         threading.Thread(target=self.serve, name="ingest", daemon=True).start()
+
+    @staticmethod
+    def bind_socket(socket_: socket.socket, bind_addr: Any) -> socket.socket:
+        """Bind, or close: cheroot itself leaves a socket open whose address is taken."""
+        try:
+            socket_.bind(bind_addr)
+        except OSError:
+            socket_.close()
+            raise
+        return socket_
 
     def process_conn(self, conn: Any) -> None:
         """A connection that sent something gets a thread; a new one waits for that like one that is kept."""
