@@ -57,8 +57,8 @@ class Hooks:
         committed: only then may a sender be told so. It raises DocumentError (its `counts` says what was accepted
         before the fault), KeyTaken and KeyBusy for the document's key, Busy near a limit, and JournalError
         (JournalFull) when nothing can be committed: then the sender keeps its copy. Returns once `stopping` is set,
-        nothing new is taken, and what is in flight is answered. OSError, such as an address in use: called again
-        after `poll`.
+        nothing new is taken, and what is in flight is answered. When it raises TillpostError or OSError, such as for
+        an address in use, it is called again after `poll`.
         """
 
     @hookspec(firstresult=True)

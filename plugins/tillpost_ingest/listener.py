@@ -12,7 +12,7 @@ from weakref import WeakValueDictionary
 
 import attrs
 
-from tillpost import ConfigurationError, Finding
+from tillpost import ConfigurationError, Finding, TillpostError
 from tillpost_ingest.address import parse
 from tillpost_ingest.receive import Door
 from tillpost_ingest.settings import Settings
@@ -44,7 +44,7 @@ class Listener:
 
     @contextmanager
     def open(self, pipeline: str, door: Door) -> Iterator[None]:
-        """Take requests for a pipeline. At the end those in flight are answered. Raises OSError: address in use."""
+        """Take requests for a pipeline. At the end those in flight are answered. Raises TillpostError: address in use."""
         with self._lock:
             self.doors = {**self.doors, pipeline: door}
             try:
@@ -71,7 +71,12 @@ class Listener:
 
         context = tls(self.terms.certificate, self.terms.key)
         server = Server(self.address, context, self.terms.timeout, lambda: self.doors)
-        server.begin()
+        try:
+            server.begin()
+        except OSError as error:
+            cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
+            host, port = self.address
+            raise TillpostError(f"{host}:{port} cannot be listened at: {cause.strerror or cause}") from None
         return server
 
 

@@ -19,7 +19,7 @@ from cryptography.x509.oid import NameOID
 from tests.plugins.tillpost_ingest.test_answers import ONE
 from tests.support.ingest import KEY, Ingest, free_port
 from tillpost.compose.alone import alone
-from tillpost.errors import ConfigurationError
+from tillpost.errors import ConfigurationError, TillpostError
 from tillpost_ingest import plugin
 
 
@@ -118,7 +118,7 @@ def test_an_address_that_is_taken_is_an_error_of_the_system(tmp_path: Path) -> N
     with socket.create_server(("127.0.0.1", 0)) as taken:
         build_at = f"127.0.0.1:{taken.getsockname()[1]}"
         hooks = build(tmp_path, listen=build_at)
-        with pytest.raises(OSError, match="Address already in use"):
+        with pytest.raises(TillpostError, match="cannot be listened at: Address already in use"):
             hooks.serve_documents(lambda document: {}, threading.Event())
 
 
