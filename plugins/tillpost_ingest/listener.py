@@ -44,7 +44,7 @@ class Listener:
 
     @contextmanager
     def open(self, pipeline: str, door: Door) -> Iterator[None]:
-        """Take requests for a pipeline. At the end those in flight are answered. Raises TillpostError: address in use."""
+        """Take requests for a pipeline; those in flight at the end are answered. TillpostError: address in use."""
         with self._lock:
             self.doors = {**self.doors, pipeline: door}
             try:
@@ -74,9 +74,8 @@ class Listener:
         try:
             server.begin()
         except OSError as error:
-            cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
             host, port = self.address
-            raise TillpostError(f"{host}:{port} cannot be listened at: {cause.strerror or cause}") from None
+            raise TillpostError(f"{host}:{port} cannot be listened at: {error.strerror or error}") from None
         return server
 
 

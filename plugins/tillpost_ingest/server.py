@@ -62,13 +62,26 @@ class Server(HTTPServer):
         self.within = within
         self.doors = doors
         self.open: set[HTTPConnection] = set()
+        self._refused: OSError | None = None
         self._large = threading.BoundedSemaphore(LARGE)
 
     def begin(self) -> None:
         """Listen. Raises OSError when the address cannot be had."""
-        self.prepare()
+        try:
+            self.prepare()
+        except OSError as error:
+            raise self._refused or error from None
         # daemon, as everything it starts: a request that does not end must not keep the process.
         threading.Thread(target=self.serve, name="ingest", daemon=True).start()
+
+    def bind(self, family: int, type: int, proto: int = 0) -> socket.socket:
+        """As cheroot does it, which then says in words of its own why it could not."""
+        try:
+            bound: socket.socket = super().bind(family, type, proto)
+        except OSError as error:
+            self._refused = error
+            raise
+        return bound
 
     @staticmethod
     def bind_socket(socket_: socket.socket, bind_addr: Any) -> socket.socket:
