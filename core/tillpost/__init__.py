@@ -7,23 +7,44 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tillpost.clock import Clock
-    from tillpost.errors import ConfigurationError, DocumentError, Finding, LawBroken, TillpostError, UsageError
+    from tillpost.errors import (
+        Busy,
+        ConfigurationError,
+        DocumentError,
+        Finding,
+        JournalError,
+        JournalFull,
+        KeyBusy,
+        KeyTaken,
+        LawBroken,
+        Stopped,
+        TillpostError,
+        UsageError,
+        describe,
+    )
     from tillpost.hookspecs import hookimpl
     from tillpost.plugin import Budget, Context, Plugin, Secret, Use, simple
 
 __all__ = [
     "Budget",
+    "Busy",
     "Clock",
     "ConfigurationError",
     "Context",
     "DocumentError",
     "Finding",
+    "JournalError",
+    "JournalFull",
+    "KeyBusy",
+    "KeyTaken",
     "LawBroken",
     "Plugin",
     "Secret",
+    "Stopped",
     "TillpostError",
     "UsageError",
     "Use",
+    "describe",
     "hookimpl",
     "simple",
 ]

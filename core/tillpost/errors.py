@@ -5,6 +5,7 @@ None of the messages carries personal data or a key: they name places, laws and 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 
@@ -57,11 +58,31 @@ class LawBroken(TillpostError):
 
 
 class DocumentError(TillpostError):
-    """A whole document cannot be read (not well-formed, wrong encoding, DOCTYPE). The file is kept."""
+    """A whole document cannot be read (not well-formed, wrong encoding, DOCTYPE). The file is kept.
+
+    counts: what came of the records before the fault, by the names of `Accepted`; empty before the flow knows.
+    """
 
     def __init__(self, message: str, place: str) -> None:
         super().__init__(f"{place}: {message}")
         self.place = place
+        self.counts: Mapping[str, int] = {}
+
+
+class KeyTaken(TillpostError):
+    """The document's key was given to other content before; nothing was accepted."""
+
+
+class KeyBusy(TillpostError):
+    """A document with this key is being accepted at this moment; its answer is not known yet."""
+
+
+class Busy(TillpostError):
+    """The backlog or the disk is near its limit: nothing was accepted, and it may be tried in `after` seconds."""
+
+    def __init__(self, message: str, after: float) -> None:
+        super().__init__(message)
+        self.after = after
 
 
 class Stopped(TillpostError):

@@ -8,6 +8,7 @@ at hand is held (or the step waits), the plugin is named, the others go on.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -45,6 +46,19 @@ class Hooks:
         committed to the journal: only then may the source let go of its copy. When `accept` raises
         DocumentError the document itself is bad: set it aside, keep it, go on with the next. Any other
         exception: leave the document where it is and let the exception out.
+        """
+
+    @hookspec
+    def serve_documents(self, accept: Callable[[Document], Mapping[str, int]], stopping: threading.Event) -> None:
+        """Slot `source`. Hand documents to `accept` as they are sent to us, until `stopping` is set.
+
+        Called once by a thread of its own; `accept` may be called by several threads at once, and what they hand over
+        at the same time is committed together. It returns what came of the document, counted, once that is
+        committed: only then may a sender be told so. It raises DocumentError (its `counts` says what was accepted
+        before the fault), KeyTaken and KeyBusy for the document's key, Busy near a limit, and JournalError
+        (JournalFull) when nothing can be committed: then the sender keeps its copy. Returns once `stopping` is set,
+        nothing new is taken, and what is in flight is answered. When it raises TillpostError or OSError, such as for
+        an address in use, it is called again after `poll`.
         """
 
     @hookspec(firstresult=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tillpost import errors
-from tillpost.compose.pipeline import HOOKS
+from tillpost.compose.pipeline import HOOKS, ONE_OF
 from tillpost.flow.outage import STATES
 from tillpost.hookspecs import Hooks
 from tillpost.journal import MOVES, FileState, State
@@ -46,7 +46,7 @@ def test_every_hook_stands_in_order_with_its_exact_arguments() -> None:
 def test_a_hook_names_its_slot_and_whether_the_slot_needs_it(slot: str) -> None:
     needed, optional = HOOKS[slot]
     for hook in (*needed, *optional):
-        said = "needed" if hook in needed else "optional"
+        said = "needed" if hook in needed else "one of two" if hook in ONE_OF.get(slot, ()) else "optional"
         assert f"Slot `{slot}`, {said}." in _section("hooks.md", f"`{_signatures()[hook]}`")
 
 

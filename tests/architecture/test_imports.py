@@ -41,10 +41,13 @@ LIBRARIES = {
     "urllib3": set[str](),
     "lxml": set[str](),
     "asyncssh": set[str](),
+    "cheroot": set[str](),
     "pytest": {"testing"},
 }
 """Library → the parts of the core that may import it; none: plugins only."""
-PLUGIN_LIBRARIES = {"urllib3", "lxml", "asyncssh"}
+PLUGIN_LIBRARIES = {"urllib3", "lxml", "asyncssh", "cheroot"}
+EXTRAS = {"asyncssh", "cheroot"}
+"""Libraries that may be missing."""
 SHARED = {"tillpost_xml"}
 """Packages beside the plugins that any of them may import; they have no entry point, and import no plugin."""
 
@@ -151,10 +154,11 @@ def test_a_plugin_leaves_the_libraries_of_the_core_alone(path: Path) -> None:
         assert top not in LIBRARIES or top in PLUGIN_LIBRARIES, f"{imported.place}: {top} belongs to the core"
 
 
-def test_the_optional_asyncssh_is_imported_only_when_something_is_built() -> None:
+@pytest.mark.parametrize("library", sorted(EXTRAS))
+def test_an_optional_library_is_imported_only_when_something_is_built(library: str) -> None:
     """A module that has it at its top may itself be imported only inside functions, or by such a module."""
     eager = {_module(path, PLUGINS): [each for each in _imports(path) if not each.lazy] for path in PLUGIN_FILES}
-    having = {name for name, found in eager.items() if any(each.module.split(".")[0] == "asyncssh" for each in found)}
+    having = {name for name, found in eager.items() if any(each.module.split(".")[0] == library for each in found)}
     for name, found in eager.items():
         if name not in having:
             for each in found:
@@ -175,7 +179,7 @@ def _loaded(code: str) -> set[str]:
 def test_importing_tillpost_loads_no_library_of_journal_or_plugins() -> None:
     loaded = _loaded("import tillpost\nfor name in tillpost.__all__: getattr(tillpost, name)")
     assert {"tillpost", "pluggy"} <= loaded
-    assert not loaded & {"lxml", "urllib3", "asyncssh", "apsw", "waitress", "http", "ssl", "cattrs", "msgspec"}
+    assert not loaded & {"lxml", "urllib3", "apsw", "http", "ssl", "cattrs", "msgspec", *EXTRAS}
 
 
 def test_the_launcher_starts_with_nothing_but_click() -> None:
@@ -194,4 +198,4 @@ def test_naming_a_plugin_does_not_need_the_extra(point: object) -> None:
     module = getattr(point, "module", "")
     loaded = _loaded(f"import {module}")
     assert module.split(".")[0] in loaded
-    assert "asyncssh" not in loaded
+    assert not loaded & EXTRAS

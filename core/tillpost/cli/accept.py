@@ -44,10 +44,7 @@ def command(file: Any, files: tuple[Path, ...], pipeline: str | None, as_json: b
                 continue
             finally:
                 _progress(document, None)
-            for name in ("accepted", "duplicates", "skipped", "not_receipts", "held"):
-                setattr(total, name, getattr(total, name) + getattr(counts, name))
-            for reason, count in counts.reasons.items():
-                total.reasons[reason] = total.reasons.get(reason, 0) + count
+            total.add(counts)
     for message in failed:
         click.echo(f"tillpost: {plain(message)}", err=True)
     answer = {"documents": len(files), **attrs.asdict(total)}

@@ -24,7 +24,7 @@ from tillpost.journal.ground import refused_folder
 from tillpost.plugin import Budget, Context, Plugin, Secret, Use
 
 HOOKS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "source": (("collect_documents",), ()),
+    "source": ((), ("collect_documents", "serve_documents")),
     "adapter": (("parse_receipts",), ()),
     "resolve": (("resolve_contact",), ("update_contact", "reconcile_contact")),
     "map": (("map_receipt",), ()),
@@ -35,6 +35,8 @@ HOOKS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "observe": (("observe",), ()),
 }
 """Slot → the hooks it must implement, and those it may. Other hooks of its object are not asked in that slot."""
+ONE_OF: Mapping[str, tuple[str, ...]] = {"source": ("collect_documents", "serve_documents")}
+"""Slot → hooks of which it must implement one, or all."""
 
 
 @attrs.frozen
@@ -162,6 +164,10 @@ def register(
             continue
         required, optional = HOOKS[use.slot]
         others = [other for other in everyone if other is not each]
+        choice = ONE_OF.get(use.slot, ())
+        if choice and not any(hasattr(each, hook) for hook in choice):
+            message = f'plugin "{use.plugin}" has no {" or ".join(choice)}, one of which {use.slot} needs.'
+            findings.append(_finding(config, (*use.path, "use"), message, "Name another plugin."))
         for hook in (*required, *optional):
             if hasattr(each, hook):
                 callers.setdefault(hook, []).append((use.plugin, manager.subset_hook_caller(hook, others)))

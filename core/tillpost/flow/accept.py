@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from itertools import islice
 
 import attrs
 
-from tillpost.errors import DocumentError
+from tillpost.errors import DocumentError, JournalError
 from tillpost.flow.line import Line
-from tillpost.journal import Accepted
+from tillpost.journal import Accepted, Group
 from tillpost.model import Document, Found, Parsed
 
 GROUP = 100
@@ -24,6 +24,37 @@ _TRADING = timedelta(days=1)
 """A business date and the time of a sale differ by a day at most: a shop that is open past midnight."""
 
 
+class Begun:
+    """A document being read: its records in groups, in order, and what has come of those that are committed."""
+
+    def __init__(self, line: Line, document: Document) -> None:
+        self.document = document
+        self.counts = Accepted()
+        self._line = line
+        self._records = iter(line.hooks.parse_receipts(document))
+        self._fault: DocumentError | None = None
+        self._ended = False
+
+    def read(self, now: float) -> Group | None:
+        """The next group to commit; None at the end. Raises DocumentError when the document cannot be read on."""
+        if self._ended:
+            if self._fault is not None:
+                self._fault.counts = self.counts.counted()
+                raise self._fault
+            return None
+        records: list[Parsed] = []
+        try:
+            records.extend(islice(self._records, GROUP))
+        except DocumentError as error:
+            self._fault = error  # after what stood before it in this group
+        self._ended = len(records) < GROUP
+        last = self._ended and self._fault is None
+        if not records and not (last and self.document.key):
+            return self.read(now)
+        flagged = [_told_by_clocks(record, now) for record in records]
+        return Group(parsed=flagged, document=self.document, counts=self.counts, last=last)
+
+
 def accept(line: Line, document: Document, told: Callable[[Accepted], None] = lambda counts: None) -> Accepted:
     """Parse a document and commit its records in groups, in order.
 
@@ -33,24 +64,40 @@ def accept(line: Line, document: Document, told: Callable[[Accepted], None] = la
     Raises DocumentError when the document as a whole cannot be read (what came before the fault stays
     accepted), JournalError when the journal cannot promise anything: then the source keeps its copy.
     """
-    counts = Accepted()
-    records = iter(line.hooks.parse_receipts(document))
-    fault: DocumentError | None = None
-    while fault is None:
-        group: list[Parsed] = []
+    return go_on(line, Begun(line, document), told)
+
+
+def go_on(line: Line, begun: Begun, told: Callable[[Accepted], None] = lambda counts: None) -> Accepted:
+    """The rest of a document, as `accept` does it."""
+    while group := begun.read(line.clock.time()):
+        line.journal.receipts.accept_groups([group], line.anonymous, line.clock.time())
+        told(begun.counts)
+    return begun.counts
+
+
+def begin_together(line: Line, documents: Sequence[Document]) -> list[Begun | Exception]:
+    """The first group of each document, in one commit. What failed with one stands in its place, the others go on."""
+    began: list[Begun | Exception] = []
+    groups: dict[int, Group] = {}
+    for number, document in enumerate(documents):
         try:
-            group.extend(islice(records, GROUP))
-        except DocumentError as error:
-            fault = error  # after what stood before it in this group
-        if not group:
-            break
-        now = line.clock.time()
-        flagged = [_told_by_clocks(record, now) for record in group]
-        line.journal.receipts.accept(flagged, document, line.anonymous, now, counts)
-        told(counts)
-    if fault is not None:
-        raise fault
-    return counts
+            begun = Begun(line, document)
+            began.append(begun)
+            if group := begun.read(line.clock.time()):
+                groups[number] = group
+        except Exception as error:  # noqa: BLE001 - goes to who handed this document over
+            began[number:] = [error]
+    try:
+        line.journal.receipts.accept_groups(list(groups.values()), line.anonymous, line.clock.time())
+    except JournalError as error:
+        began = [error if number in groups else each for number, each in enumerate(began)]
+    except Exception:  # noqa: BLE001 - of one of them; which, they show one by one
+        for number, group in groups.items():
+            try:
+                line.journal.receipts.accept_groups([group], line.anonymous, line.clock.time())
+            except Exception as error:  # noqa: BLE001 - goes to who handed this document over
+                began[number] = error
+    return began
 
 
 def _told_by_clocks(record: Parsed, now: float) -> Parsed:

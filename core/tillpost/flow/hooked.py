@@ -5,6 +5,7 @@ A plugin that answers with the wrong type or raises what no contract allows beco
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar, cast, get_args
 
@@ -50,6 +51,10 @@ class Hooked:
         """Whether a plugin fills this slot."""
         return slot in self.slots
 
+    def implements(self, hook: str) -> bool:
+        """Whether a plugin has this hook, where its slot leaves that to it."""
+        return hook in self.callers
+
     def collect_documents(self, accept: Callable[[Document], Mapping[str, int]]) -> int:
         """How many documents the source handed to `accept`. What `accept` raised comes out as it was."""
         raised: list[BaseException] = []
@@ -67,6 +72,11 @@ class Hooked:
             if raised and err.__cause__ is raised[-1]:
                 raise raised[-1] from None  # ours, and not the plugin's fault
             raise
+
+    def serve_documents(self, accept: Callable[[Document], Mapping[str, int]], stopping: threading.Event) -> None:
+        """Let the source serve until `stopping` is set."""
+        for name, caller in self.callers.get("serve_documents", ()):
+            _call(name, "serve_documents", caller, accept=accept, stopping=stopping)
 
     def parse_receipts(self, document: Document) -> Iterator[Parsed]:
         """The records of the document, read on demand."""

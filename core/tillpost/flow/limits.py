@@ -34,6 +34,16 @@ def _attempts(_: Any, field: attrs.Attribute[int], value: int) -> None:
         raise ValueError("must be from 1 to 1000")
 
 
+def _positive(_: Any, field: attrs.Attribute[int], value: int) -> None:
+    if value < 1:
+        raise ValueError("must be at least 1")
+
+
+def _not_negative(_: Any, field: attrs.Attribute[int], value: int) -> None:
+    if value < 0:
+        raise ValueError("must not be negative")
+
+
 def _ordered(initial: timedelta, most: timedelta) -> None:
     if most < initial:
         raise ValueError("wait_max must not be shorter than wait_initial")
@@ -45,6 +55,10 @@ class SourcePolicy:
 
     poll: timedelta = attrs.field(default=timedelta(seconds=1), validator=_poll)
     """Time between two rounds in which the source is asked for documents."""
+    backlog: int = attrs.field(default=2_000_000, validator=_positive)
+    """Most unsettled receipts with which a source that serves takes more; above, senders are told to wait."""
+    room: int = attrs.field(default=256 * 1024 * 1024, validator=_not_negative)
+    """Bytes the disk must have left for a source that serves to take more; below, senders are told to wait."""
 
 
 @attrs.frozen(kw_only=True)

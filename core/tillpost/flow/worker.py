@@ -18,6 +18,7 @@ from tillpost.flow.reconcile import reconcile
 from tillpost.flow.recover import recover
 from tillpost.flow.retain import Pass, retain
 from tillpost.flow.review import review
+from tillpost.flow.serve import Served
 from tillpost.flow.spool import spool
 from tillpost.flow.transfer import transfer
 from tillpost.journal import Accepted, FileState
@@ -44,8 +45,14 @@ class Worker:
         self._stop = threading.Event()
         self._outbox = Outbox(line, self._stop)
         self._threads: list[threading.Thread] = []
-        self._source_quiet = line.source is None
         self._pass = Pass()
+        collects = line.source is not None and line.hooks.implements("collect_documents")
+        self._source_quiet = not collects
+        self._served = (
+            Served(line, line.source, self._stop)
+            if line.source is not None and line.hooks.implements("serve_documents")
+            else None
+        )
         self.fault: Exception | None = None
         """Why the pipeline stopped by itself: the journal can no longer promise anything."""
 
@@ -55,8 +62,10 @@ class Worker:
         recover(line)
         jobs = [("deliver", self._outbox.send)] * line.workers
         jobs += [("outbox", self._keep), ("attend", self._attend)]
-        if line.source is not None:
+        if not self._source_quiet:
             jobs.append(("source", self._collect))
+        if self._served is not None:
+            jobs.append(("serve", self._serve))
         for number, (name, job) in enumerate(jobs):
             # daemon: a call that does not return (a Retry-After of an hour, a plugin that hangs) must not keep the
             # process beyond the grace period, without its lock. What it was sending is asked for at the next start.
@@ -77,10 +86,11 @@ class Worker:
         return not any(thread.is_alive() for thread in self._threads)
 
     def idle(self) -> bool:
-        """True when the source has nothing and every receipt and file is settled."""
+        """True when the source has nothing, or is handing nothing over, and every receipt and file is settled."""
         try:
             return (
                 self._source_quiet
+                and (self._served is None or self._served.quiet())
                 and not len(self.line.claims)
                 and self.line.journal.receipts.all_settled()
                 and not self.line.journal.files.open_states()
@@ -124,9 +134,19 @@ class Worker:
 
         counts = accept(self.line, document, told)
         self._accepted(document, counts)
-        answer = attrs.asdict(counts)
-        del answer["reasons"]
-        return answer
+        return counts.counted()
+
+    def _serve(self) -> None:
+        assert self.line.source is not None
+        assert self._served is not None
+        while not self._stop.is_set():
+            try:
+                self.line.hooks.serve_documents(self._served, self._stop)
+            except (TillpostError, OSError) as error:
+                _log.error("pipeline %s: source: %s", self.line.name, describe(error))
+            self._pause(self.line.source.poll.total_seconds())
+        if self._served.fault is not None:
+            raise self._served.fault
 
     def _keep(self) -> None:
         """Keep the senders busy; when told to stop, until the last call in flight is settled."""

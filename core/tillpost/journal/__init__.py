@@ -8,7 +8,7 @@ from tillpost.journal.locks import RunLock
 from tillpost.journal.looks import Look
 from tillpost.journal.moves import Move
 from tillpost.journal.rates import RateFile
-from tillpost.journal.receipts import Entry, Stored
+from tillpost.journal.receipts import Entry, Group, Stored
 from tillpost.journal.retention import Place
 from tillpost.journal.states import MOVES, OPEN, State
 from tillpost.journal.tenant import Tenant
@@ -22,6 +22,7 @@ __all__ = [
     "Entry",
     "FileEntry",
     "FileState",
+    "Group",
     "Journal",
     "Later",
     "Look",

@@ -16,6 +16,8 @@ from tillpost.journal.states import State
 from tillpost.model import Broken, Customer, Document, Found, NoReceipt, Parsed
 from tillpost.model.receipt_json import content_digest, difference, dumps, loads
 
+_COUNTED = ("accepted", "duplicates", "skipped", "not_receipts", "held")
+
 
 @attrs.define(kw_only=True)
 class Accepted:
@@ -31,6 +33,23 @@ class Accepted:
     def records(self) -> int:
         """How many records there were."""
         return self.accepted + self.duplicates + self.skipped + self.not_receipts + self.held
+
+    def counted(self) -> dict[str, int]:
+        """The counts by name, without the reasons: what a source is answered."""
+        return {name: getattr(self, name) for name in _COUNTED}
+
+    def add(self, other: Accepted) -> None:
+        """Count what came of further records of the document."""
+        for name in _COUNTED:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        for reason, count in other.reasons.items():
+            self.reasons[reason] = self.reasons.get(reason, 0) + count
+
+    def plus(self, other: Accepted) -> Accepted:
+        """Both together, as a new value."""
+        both = Accepted(**self.counted(), reasons=dict(self.reasons))
+        both.add(other)
+        return both
 
     def because(self, reason: str) -> None:
         """Count a reason."""

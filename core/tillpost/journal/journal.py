@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tillpost.journal.answers import Answers
 from tillpost.journal.contacts import Contacts
 from tillpost.journal.events import Events
 from tillpost.journal.files import Files
+from tillpost.journal.ground import narrow
 from tillpost.journal.in_hand import InHand
 from tillpost.journal.jump import latest, move_pending
 from tillpost.journal.looks import Looks
@@ -23,6 +25,7 @@ class Journal:
         self.folder = folder
         self._store = Store(folder / "journal.db")
         self.receipts = Receipts(self._store)
+        self.answers = Answers(self._store)
         self.contacts = Contacts(self._store)
         self.looks = Looks(self._store, self.contacts)
         self.files = Files(self._store)
@@ -35,6 +38,10 @@ class Journal:
     def spool_folder(self) -> Path:
         """Where the files of an outage are written."""
         return self.folder / "spool"
+
+    def narrow(self, least: int) -> bool:
+        """Whether the journal's disk has less room than so many bytes."""
+        return narrow(self.folder, least)
 
     def tidy(self) -> None:
         """Cut the WAL back when a reader that had pinned it is gone; costs next to nothing when there is none."""

@@ -15,6 +15,7 @@ import attrs
 from tillpost.errors import JournalDamaged, JournalError, LawBroken
 from tillpost.journal import events
 from tillpost.journal.acceptance import Accepted, accept_records, restore
+from tillpost.journal.answers import remember
 from tillpost.journal.moves import Move, apply_move, apply_moves
 from tillpost.journal.states import OPEN, SETTLED, State
 from tillpost.journal.store import Store
@@ -52,6 +53,20 @@ Stored = tuple[Any, Any]
 
 
 @attrs.frozen(kw_only=True)
+class Group:
+    """Records of one document that are committed together.
+
+    counts: takes what came of them. last: nothing of the document comes after them, so its answer is known and, when
+    it has a key, remembered.
+    """
+
+    parsed: Sequence[Parsed]
+    document: Document
+    counts: Accepted
+    last: bool = False
+
+
+@attrs.frozen(kw_only=True)
 class Entry:
     """A receipt's row: where it stands. The receipt itself is read with `Receipts.body`."""
 
@@ -81,6 +96,13 @@ class Entry:
     delivered_at: float | None
 
 
+def _take(connection: apsw.Connection, group: Group, anonymous: Customer | None, now: float) -> Accepted:
+    fresh = accept_records(connection, group.parsed, group.document, anonymous, now)
+    if group.last and group.document.key:
+        remember(connection, group.document, group.counts.plus(fresh), now)
+    return fresh
+
+
 class Receipts:
     """The receipts table with its bodies."""
 
@@ -90,18 +112,23 @@ class Receipts:
     def accept(
         self, parsed: Sequence[Parsed], document: Document, anonymous: Customer | None, now: float, counts: Accepted
     ) -> None:
-        """Commit a group of records of one document; when this returns they are on the disk.
+        """Commit a group of records of one document; see `accept_groups`."""
+        self.accept_groups([Group(parsed=parsed, document=document, counts=counts)], anonymous, now)
+
+    def accept_groups(self, groups: Sequence[Group], anonymous: Customer | None, now: float) -> None:
+        """Commit groups of records in one commit; when this returns they are on the disk, and counted.
 
         The same receipt again changes nothing. The same id with other content is held, with the difference,
-        under an id of its own: Engage would ignore the second without a word.
+        under an id of its own: Engage would ignore the second without a word. When it raises nothing was committed.
         """
 
-        # Counted on the side: the group may be rolled back and the caller must then see nothing of it.
-        fresh = self._store.write(lambda connection: accept_records(connection, parsed, document, anonymous, now))
-        for name in ("accepted", "duplicates", "skipped", "not_receipts", "held"):
-            setattr(counts, name, getattr(counts, name) + getattr(fresh, name))
-        for reason, count in fresh.reasons.items():
-            counts.reasons[reason] = counts.reasons.get(reason, 0) + count
+        # Counted on the side: all may be rolled back and the caller must then see nothing of it.
+        def work(connection: apsw.Connection) -> list[Accepted]:
+            return [_take(connection, group, anonymous, now) for group in groups]
+
+        if groups:
+            for group, fresh in zip(groups, self._store.write(work), strict=True):
+                group.counts.add(fresh)
 
     def just_accepted(self, since: float, now: float, limit: int) -> list[Entry]:
         """Receipts accepted since then that are due and have burnt no attempt, the longest due first."""

@@ -172,6 +172,13 @@ UPGRADES = (
     CREATE INDEX events_tenant ON events(at) WHERE step = 'tenant';
     CREATE INDEX files_alerted ON files(alerted_at) WHERE alerted_at IS NOT NULL;
     """,
+    # 7: what was answered to a document that came with a key, for when it comes again; counts: JSON
+    """
+    CREATE TABLE answers (
+        key TEXT PRIMARY KEY, sha256 TEXT NOT NULL, counts TEXT NOT NULL, at REAL NOT NULL
+    ) WITHOUT ROWID;
+    CREATE INDEX answers_at ON answers(at);
+    """,
 )
 
 

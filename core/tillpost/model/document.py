@@ -42,18 +42,23 @@ class _Counted(io.FileIO):
 
 @attrs.frozen(kw_only=True)
 class Document:
-    """One export of a POS: a file, or a body received. Exactly one of `path` and `content` is set."""
+    """One export of a POS: a file, or a body received. Exactly one of `path` and `content` is set.
+
+    key: the name its sender gave to handing it over, "" for none. The same key with the same content again gives
+    what it gave before; what was accepted whole is remembered with it, in the same commit.
+    """
 
     name: str
     sha256: str
     path: Path | None = None
     content: bytes | None = attrs.field(default=None, repr=False)
+    key: str = ""
     reading: Reading = attrs.field(factory=Reading, eq=False, repr=False)
 
     @classmethod
-    def from_bytes(cls, name: str, content: bytes) -> Document:
+    def from_bytes(cls, name: str, content: bytes, key: str = "") -> Document:
         """A document held in memory."""
-        return cls(name=name, sha256=hashlib.sha256(content).hexdigest(), content=content)
+        return cls(name=name, sha256=hashlib.sha256(content).hexdigest(), content=content, key=key)
 
     @classmethod
     def from_path(cls, path: Path) -> Document:

@@ -1,0 +1,60 @@
+"""What a sender is told when it is not 202: problem documents (RFC 9457), without personal data and without keys."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import attrs
+
+Headers = Mapping[str, str]
+
+
+@attrs.frozen
+class Answer:
+    """An answer as it goes out. close: nothing more is read from the connection."""
+
+    status: int
+    headers: Headers
+    body: bytes
+    close: bool = False
+
+
+class Problem(Exception):
+    """Ends the handling of a request. `kind` is the last part of its `type`, for programs; README lists them."""
+
+    def __init__(
+        self,
+        status: int,
+        kind: str,
+        detail: str,
+        headers: Headers | None = None,
+        close: bool = False,
+        **members: Any,
+    ) -> None:
+        super().__init__(kind)
+        self.status = status
+        self.kind = kind
+        self.detail = detail
+        self.headers = headers or {}
+        self.close = close
+        self.members = members
+
+    def answer(self) -> Answer:
+        """The problem document."""
+        document = {
+            "type": f"urn:tillpost:problem:{self.kind}",
+            "title": HTTPStatus(self.status).phrase,
+            "status": self.status,
+            "detail": self.detail,
+            **self.members,
+        }
+        body = json.dumps(document).encode()
+        return Answer(self.status, {"Content-Type": "application/problem+json", **self.headers}, body, self.close)
+
+
+def later(status: int, kind: str, detail: str, seconds: float) -> Problem:
+    """One that passes: the sender keeps its copy and comes again after so many seconds."""
+    return Problem(status, kind, detail, {"Retry-After": str(max(1, round(seconds)))})

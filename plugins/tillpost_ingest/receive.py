@@ -1,0 +1,179 @@
+"""What becomes of a request, from its headers to its answer. It knows HTTP; what a receipt is, the core knows."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+
+import attrs
+
+from tillpost import (
+    Busy,
+    Clock,
+    DocumentError,
+    JournalError,
+    JournalFull,
+    KeyBusy,
+    KeyTaken,
+    Stopped,
+    TillpostError,
+)
+from tillpost.model import Document
+from tillpost_ingest.body import check_type, too_large, unpack
+from tillpost_ingest.problem import Answer, Problem, later
+from tillpost_ingest.senders import Senders
+
+PATH = re.compile(r"/v1/([a-z0-9][a-z0-9_-]*)/receipts", re.ASCII)
+_IDEMPOTENCY_KEY = re.compile(r"[!-~](?:[ -~]{0,253}[!-~])?", re.ASCII)
+_SOON, _LATER = 5.0, 60.0
+"""Seconds after which to come again: when a commit failed or we are stopping, and when the disk is full."""
+
+
+@attrs.frozen
+class Request:
+    """A request whose headers have arrived. Headers are named in lower case.
+
+    read: so many bytes of the body, or fewer when the sender is gone; it is called once. large: held while more than
+    a small body is in memory.
+    """
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    read: Callable[[int], bytes]
+    large: Callable[[], AbstractContextManager[None]]
+
+
+@attrs.define(eq=False)
+class Door:
+    """A pipeline as its senders see it."""
+
+    accept: Callable[[Document], Mapping[str, int]]
+    senders: Senders
+    clock: Clock
+    largest: int
+    _idle: threading.Condition = attrs.field(factory=threading.Condition, init=False)
+    _inside: int = attrs.field(default=0, init=False)
+    _closed: bool = attrs.field(default=False, init=False)
+
+    def answer(self, request: Request) -> Answer:
+        """Take the body and accept it. Raises Problem."""
+        with self._idle:
+            if self._closed:
+                raise later(503, "stopping", "the receiver is stopping; send it again", _SOON)
+            self._inside += 1
+        try:
+            return self._answer(request)
+        finally:
+            with self._idle:
+                self._inside -= 1
+                if self._closed:
+                    self._idle.notify_all()
+
+    def close(self) -> None:
+        """Take no more requests; returns when those in flight are answered."""
+        with self._idle:
+            self._closed = True
+            self._idle.wait_for(lambda: not self._inside)
+
+    def _answer(self, request: Request) -> Answer:
+        headers = request.headers
+        sender = self.senders.by_key(headers)
+        length = _length(headers, self.largest)
+        packed = check_type(headers)
+        key = _key(headers.get("idempotency-key"))
+        if length > SMALL or (packed and length > SMALL_PACKED):
+            with request.large():
+                return self._take(request, sender, key, length, packed)
+        return self._take(request, sender, key, length, packed)
+
+    def _take(self, request: Request, sender: str | None, key: str, length: int, packed: bool) -> Answer:
+        body = request.read(length)
+        if len(body) < length:
+            raise Problem(400, "incomplete", "the body ended before its Content-Length", close=True)
+        if sender is None:
+            sender = self.senders.by_signature(request.headers, body, self.clock.time())
+            key = key or _key(request.headers["webhook-id"])
+        if packed:
+            body = unpack(body, self.largest)
+        if not body:
+            raise Problem(400, "empty", "the body is empty")
+        return self._hand_over(sender, key, body)
+
+    def _hand_over(self, sender: str, key: str, body: bytes) -> Answer:
+        document = Document.from_bytes("", body, f"{sender}:{key}" if key else "")
+        at = datetime.fromtimestamp(self.clock.time(), UTC).strftime("%Y-%m-%dT%H%M%SZ")
+        name = f"{at}-{document.sha256[:12]}"
+        document = attrs.evolve(document, name=f"{sender}/{name}" if sender else name)
+        try:
+            counts = self.accept(document)
+        except DocumentError as error:
+            accepted = {name: error.counts.get(name, 0) for name in COUNTS}
+            raise Problem(
+                422, "unreadable", str(error), place=error.place, sha256=document.sha256, before_the_fault=accepted
+            ) from None
+        except KeyTaken:
+            raise Problem(422, "key-taken", "this key was sent with another body before") from None
+        except KeyBusy:
+            raise Problem(409, "in-flight", "a request with this key is being handled; ask again") from None
+        except Busy as error:
+            raise later(429, "busy", str(error), error.after) from None
+        except JournalFull:
+            raise later(507, "disk-full", "there is no room on the disk; nothing more was accepted", _LATER) from None
+        except (JournalError, Stopped):
+            raise later(503, "not-committed", "it could not be committed; send it again", _SOON) from None
+        except (TillpostError, OSError):
+            raise Problem(500, "failed", "it could not be read here; the log of the receiver says why") from None
+        told = {name: counts.get(name, 0) for name in COUNTS} | {"sha256": document.sha256}
+        return Answer(202, {"Content-Type": "application/json"}, json.dumps(told).encode())
+
+
+SMALL = 1 << 20
+"""Bytes up to which a body counts as small; of larger ones only a few are in memory at once."""
+SMALL_PACKED = 16 << 10
+"""The same of one that is packed: gzip makes at most about a thousand times as much of it."""
+COUNTS = ("accepted", "duplicates", "skipped", "not_receipts", "held")
+
+
+def answer(request: Request, doors: Mapping[str, Door]) -> Answer:
+    """The answer to any request; what went wrong is a problem document.
+
+    doors: by pipeline.
+    """
+    try:
+        found = PATH.fullmatch(request.path)
+        door = doors.get(found[1]) if found else None
+        if door is None:
+            raise Problem(404, "not-found", "there is /v1/PIPELINE/receipts for each pipeline that listens", close=True)
+        if request.method != "POST":
+            raise Problem(405, "method", "receipts are sent by POST", {"Allow": "POST"}, close=True)
+        return door.answer(request)
+    except Problem as problem:
+        return problem.answer()
+
+
+def _length(headers: Mapping[str, str], largest: int) -> int:
+    given = headers.get("content-length")
+    if given is None or "transfer-encoding" in headers:
+        raise Problem(411, "length-required", "send the body with its Content-Length, not in chunks", close=True)
+    if not (given.isascii() and given.isdigit()):
+        raise Problem(400, "bad-length", "Content-Length is no number of bytes", close=True)
+    if len(given) > 18 or int(given) > largest:
+        raise too_large(largest)
+    return int(given)
+
+
+def _key(header: str | None) -> str:
+    """The key in `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header: in quotes) or `webhook-id`; "": none."""
+    if header is None:
+        return ""
+    key = header.strip()
+    if len(key) > 2 and key.startswith('"') and key.endswith('"'):
+        key = key[1:-1]
+    if not _IDEMPOTENCY_KEY.fullmatch(key):
+        raise Problem(400, "bad-key", "a key has 1 to 255 visible ASCII characters", close=True)
+    return key

@@ -1,0 +1,94 @@
+"""Who sends: by a key of its own, or by a signature. Keys are compared in constant time and never told."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+
+import attrs
+
+from tillpost_ingest.address import is_local
+from tillpost_ingest.problem import Problem
+from tillpost_ingest.settings import Settings
+from tillpost_ingest.signature import given, in_time, secret_bytes, signed
+
+_ASK = {"WWW-Authenticate": 'Bearer realm="tillpost"'}
+
+
+def _unknown(detail: str, close: bool = False) -> Problem:
+    return Problem(401, "unauthorized", detail, _ASK, close)
+
+
+@attrs.frozen
+class Senders:
+    """The senders of one pipeline. Headers are named in lower case."""
+
+    keys: Mapping[bytes, tuple[str, bytes]] = attrs.field(repr=False)
+    """SHA-256 of the key → sender and key: how long it takes to find one tells nothing of the others."""
+    secrets: tuple[tuple[str, bytes], ...] = attrs.field(repr=False)
+
+    @classmethod
+    def of(cls, settings: Settings) -> Senders:
+        """Those the settings name."""
+        return cls(
+            {_digest(key.reveal().encode()): (name, key.reveal().encode()) for name, key in settings.keys.items()},
+            tuple((name, secret_bytes(each.reveal())) for name, all_ in settings.secrets.items() for each in all_),
+        )
+
+    def named(self) -> bool:
+        """Whether a sender has to say who it is."""
+        return bool(self.keys or self.secrets)
+
+    def by_key(self, headers: Mapping[str, str]) -> str | None:
+        """The sender by its key, "" where nobody is named; None: it must have signed the body. Raises Problem."""
+        if not self.named():
+            _refuse_pages(headers)
+            return ""
+        key = _key(headers)
+        if key is not None:
+            found, expected = self.keys.get(_digest(key), ("", b""))
+            if not found or not hmac.compare_digest(key, expected):
+                raise _unknown("the key is not known here", close=True)
+            return found
+        if self.secrets and "webhook-signature" in headers:
+            return None
+        raise _unknown("neither a key nor a signature was sent", close=True)
+
+    def by_signature(self, headers: Mapping[str, str], body: bytes, now: float) -> str:
+        """The sender whose secret signed the body as it was sent. Raises Problem."""
+        identity, timestamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
+        if not identity:
+            raise _unknown("webhook-id is missing")
+        if not in_time(timestamp, now):
+            raise _unknown("webhook-timestamp is missing, or more than five minutes from this machine's clock")
+        signatures = given(headers["webhook-signature"])
+        found = None
+        for name, secret in self.secrets:
+            expected = signed(identity, timestamp, body, secret)
+            if any(hmac.compare_digest(signature, expected) for signature in signatures):
+                found = name
+        if found is None:
+            raise _unknown("no signature fits the body")
+        return found
+
+
+def _digest(key: bytes) -> bytes:
+    return hashlib.sha256(key).digest()
+
+
+def _key(headers: Mapping[str, str]) -> bytes | None:
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return token.strip().encode("latin-1")
+    if "x-api-key" in headers:
+        return headers["x-api-key"].encode("latin-1")
+    return None
+
+
+def _refuse_pages(headers: Mapping[str, str]) -> None:
+    """Without keys a web page open in this machine's browser could send receipts: what comes from one is refused."""
+    host = headers.get("host", "localhost")
+    name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
+    if "origin" in headers or "sec-fetch-site" in headers or not is_local(name):
+        raise Problem(403, "forbidden", "without keys only programs of this machine may send", close=True)

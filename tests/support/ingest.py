@@ -1,0 +1,155 @@
+"""The source `ingest` on a real journal, with its own server on a real socket; nothing behind it delivers."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from random import Random
+from typing import Any, Self
+
+import attrs
+
+from tillpost.compose.config import load
+from tillpost.compose.pipeline import compose, unlimited
+from tillpost.flow.limits import RetryPolicy, SourcePolicy
+from tillpost.flow.line import Line
+from tillpost.flow.outage import Gate
+from tillpost.flow.serve import Served
+from tillpost.journal import Journal
+
+NOW = 1_780_000_000.0
+KEY = "key-of-store-12-for-tests"
+CONFIG = """
+[pipelines.{name}]
+source = {{ use = "ingest", listen = "{listen}", {settings} }}
+adapter = {{ use = "receipts" }}
+resolve = [ {{ use = "known" }} ]
+map = {{ use = "engage" }}
+transport = {{ use = "engage", url = "http://127.0.0.1:9", api_key = "none" }}
+"""
+
+
+def free_port() -> int:
+    """A port nobody listens on at this moment."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+class Clock:
+    """Wall time that stands still until it is set."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def time(self) -> float:
+        return self.now
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def wait(self, seconds: float, stop: threading.Event) -> bool:
+        return stop.wait(seconds)
+
+
+@attrs.frozen
+class Reply:
+    status: int
+    headers: Mapping[str, str]
+    body: Any
+
+
+class Ingest:
+    """A pipeline that serves while it is entered."""
+
+    def __init__(
+        self,
+        folder: Path,
+        settings: str = f'keys = {{ store12 = "{KEY}" }}',
+        name: str = "shop",
+        port: int = 0,
+        policy: SourcePolicy | None = None,
+    ) -> None:
+        self.port = port or free_port()
+        self.clock = Clock()
+        self.stopping = threading.Event()
+        file = folder / f"{name}.toml"
+        file.write_text(CONFIG.format(name=name, listen=f"127.0.0.1:{self.port}", settings=settings))
+        config = load(file)
+        pipeline = compose(config, config.pipelines[0], clock=self.clock, random=Random(1), budget=unlimited)
+        self.path = f"/v1/{name}/receipts"
+        self.journal = Journal(pipeline.config.state)
+        chance = Random(1)
+        self.line = Line(
+            name=name, journal=self.journal, hooks=pipeline.hooks, clock=self.clock, random=chance,
+            gate=Gate(self.journal, RetryPolicy(), self.clock, chance), source=pipeline.config.source,
+            retry=pipeline.config.retry, fallback=None, transfer=None, anonymous=None, workers=1,
+        )  # fmt: skip
+        self.served = Served(self.line, policy or pipeline.config.source, self.stopping)
+        self.accept: Any = self.served
+        self.error: BaseException | None = None
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+
+    def _serve(self) -> None:
+        try:
+            self.line.hooks.serve_documents(lambda document: self.accept(document), self.stopping)
+        except BaseException as error:  # noqa: BLE001 - raised where the test waits
+            self.error = error
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        end = time.monotonic() + 30
+        while self._thread.is_alive():
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 5).close()
+                return self
+            except ConnectionRefusedError:
+                assert time.monotonic() < end
+                time.sleep(0.02)
+        assert self.error is not None
+        raise self.error
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+        self.journal.close()
+
+    def stop(self) -> None:
+        """As SIGTERM does it; returns when the source has returned."""
+        self.stopping.set()
+        self._thread.join(60)
+        assert not self._thread.is_alive()
+
+    def connect(self, context: ssl.SSLContext | None = None) -> http.client.HTTPConnection:
+        if context is not None:
+            return http.client.HTTPSConnection("127.0.0.1", self.port, timeout=30, context=context)
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+
+    def send(
+        self,
+        body: bytes = b"",
+        method: str = "POST",
+        path: str = "",
+        connection: http.client.HTTPConnection | None = None,
+        **headers: Any,
+    ) -> Reply:
+        """One request, on a connection of its own unless one is given. `_` in a header's name is a hyphen."""
+        used = connection or self.connect()
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        sent = {"Content-Type": "application/json", "X-Api-Key": KEY} | named
+        try:
+            used.request(method, path or self.path, body, {name: value for name, value in sent.items() if value})
+            answer = used.getresponse()
+            content = answer.read()
+            return Reply(answer.status, dict(answer.getheaders()), json.loads(content) if content else None)
+        finally:
+            if connection is None:
+                used.close()
+
+    def ids(self) -> list[str]:
+        """The numbers of the receipts in the journal."""
+        return [entry.number for entry in self.journal.receipts.find({})]
