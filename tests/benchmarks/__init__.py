@@ -1,1 +1,1 @@
-"""Tillpost beside its bare limits and beside what a user would pick instead, in one run: `python -m tests.benchmarks`."""
+"""Tillpost beside its bare limits and beside what could be picked instead, in one run: `python -m tests.benchmarks`."""

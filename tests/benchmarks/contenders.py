@@ -1,6 +1,7 @@
 """Who is measured: for each, how its input is accepted and how its deliveries are started. Commands only.
 
-All keep what they accepted on the disk, but the two loops; `connections` workers post to a target over kept connections.
+All but the two loops keep what they accepted on the disk. `connections` workers post to a target,
+over kept connections.
 """
 
 from __future__ import annotations
@@ -124,7 +125,7 @@ def plain_loop(task: Task) -> Commands:
 
 
 _SYSLOG_NG = """@version: 3.38
-options { stats-freq(0); use-dns(no); keep-hostname(yes); log-msg-size(65536); };
+options { stats-freq(0); use-dns(no); keep-hostname(yes); log-msg-size(65536); time-reopen(1); };
 """
 _SYSLOG_NG_TARGET = """
 source s{number} {{ file("{file}" flags(no-parse) follow-freq(0.1) log-fetch-limit(100) log-iw-size(1000)); }};
@@ -138,7 +139,10 @@ log {{ source(s{number}); destination(d{number}); flags(flow-control); }};
 
 
 def syslog_ng(task: Task) -> Commands:
-    """Reads the files and posts them, with the reliable disk buffer between; its own defaults otherwise."""
+    """Reads the files and posts them, with the reliable disk buffer between.
+
+    Its own defaults otherwise, but for time-reopen: it would wait 60 seconds before it looks at a failed target again.
+    """
     config = task.folder / "syslog-ng.conf"
     config.write_text(
         _SYSLOG_NG

@@ -7,11 +7,11 @@ import platform
 import re
 import subprocess
 import sys
+from importlib import import_module
 from importlib.metadata import distribution, packages_distributions
 from pathlib import Path
 
 import apsw
-import urllib3
 
 from tests.benchmarks.process import ROOT, BenchmarkFailed
 
@@ -23,12 +23,14 @@ def check_urllib3() -> str:
     """The version of urllib3. Raises BenchmarkFailed for a fork that has taken its place without a word."""
     owners = packages_distributions().get("urllib3", [])
     if owners != ["urllib3"]:
-        raise BenchmarkFailed(f"`import urllib3` loads {' and '.join(owners) or 'something else'}; use a clean environment")
-    told = distribution("urllib3")
+        raise BenchmarkFailed(
+            f"`import urllib3` loads {' and '.join(owners) or 'something else'}; use a clean environment"
+        )
+    imported, told = import_module("urllib3").__version__, distribution("urllib3")
     home = " ".join(told.metadata.get_all("Project-URL") or [])
-    if told.version != urllib3.__version__ or "github.com/urllib3/urllib3" not in home:
-        raise BenchmarkFailed(f"urllib3 {urllib3.__version__} is not the one installed; use a clean environment")
-    return urllib3.__version__
+    if told.version != imported or "github.com/urllib3/urllib3" not in home:
+        raise BenchmarkFailed(f"urllib3 {imported} is not the one installed; use a clean environment")
+    return told.version
 
 
 def peers_python() -> Path:

@@ -8,11 +8,15 @@ from statistics import median
 import attrs
 
 
+def _floats(values: Iterable[float]) -> tuple[float, ...]:
+    return tuple(map(float, values))
+
+
 @attrs.frozen
 class Figure:
     """One quantity, measured once a round; `values` in the order of the rounds."""
 
-    values: tuple[float, ...] = attrs.field(converter=lambda values: tuple(map(float, values)))
+    values: tuple[float, ...] = attrs.field(converter=_floats)
 
     @values.validator
     def _some(self, _: object, values: tuple[float, ...]) -> None:

@@ -9,7 +9,7 @@ from html import escape
 import attrs
 
 _WIDTH, _HEIGHT = 860, 360
-_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 150, 40, 48
+_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 150, 58, 48
 _STYLE = """
 text { font: 13px system-ui, sans-serif; fill: #24292f }
 .title { font-weight: 600 } .axis { stroke: #57606a } .grid { stroke: #d0d7de; stroke-width: 1 }
@@ -57,7 +57,9 @@ class Chart:
 
     def _ends(self) -> tuple[float, float]:
         along = [at for points in self.lines.values() for at, _ in points] or [0.0, 1.0]
-        return (min(along), max(along)) if min(along) < max(along) else (min(along), min(along) + 1)
+        if not self.logarithmic:
+            return 0.0, float(math.ceil(max(along)))
+        return (min(along), max(along)) if min(along) < max(along) else (min(along), min(along) * 10)
 
     def _x(self, at: float) -> float:
         low, high = self._ends()
@@ -74,20 +76,19 @@ class Chart:
         start, end, name = self.shaded
         left, right = self._x(start), self._x(end)
         return [
-            f'<rect class="shade" x="{left}" y="{_TOP}" width="{right - left:.1f}" height="{_HEIGHT - _TOP - _BOTTOM}"/>',
+            f'<rect class="shade" x="{left}" y="{_TOP}" width="{right - left:.1f}" '
+            f'height="{_HEIGHT - _TOP - _BOTTOM}"/>',
             _text((left + right) / 2, _TOP + 16, name, anchor="middle"),
         ]
 
     def _axes(self) -> list[str]:
         parts, base, top = [], _HEIGHT - _BOTTOM, ceiling(self._highest())
-        for step in range(5):
-            value = top * step / 4
-            kind = "grid" if step else "axis"
-            parts.append(f'<line class="{kind}" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{self._y(value)}" y2="{self._y(value)}"/>')
-            parts.append(_text(_LEFT - 8, self._y(value) + 4, f"{value:,.4g}", anchor="end"))
-        for at in self._ticks():
-            parts.append(_text(self._x(at), base + 18, f"{at:,.0f}", anchor="middle"))
-        parts.append(_text(_LEFT, _TOP - 6, self.up))
+        for value in (top * step / 4 for step in range(5)):
+            y, kind = self._y(value), "grid" if value else "axis"
+            parts.append(f'<line class="{kind}" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y}" y2="{y}"/>')
+            parts.append(_text(_LEFT - 8, y + 4, f"{value:,.4g}", anchor="end"))
+        parts += [_text(self._x(at), base + 18, f"{at:,.0f}", anchor="middle") for at in self._ticks()]
+        parts.append(_text(_LEFT, _TOP - 12, self.up))
         parts.append(_text((_LEFT + _WIDTH - _RIGHT) / 2, _HEIGHT - 10, self.along, anchor="middle"))
         return parts
 
@@ -95,7 +96,7 @@ class Chart:
         if self.logarithmic:
             return sorted({at for points in self.lines.values() for at, _ in points})
         low, high = self._ends()
-        step = ceiling((high - low) / 8)
+        step = max(1.0, ceiling((high - low) / 12))
         return [low + number * step for number in range(int((high - low) / step) + 1)]
 
     def _line(self, number: int, name: str, points: Points) -> list[str]:
@@ -105,7 +106,9 @@ class Chart:
         steps = " L".join(f"{self._x(at)} {self._y(value)}" for at, value in points)
         parts = [f'<path class="{colour}" d="M{steps}"><title>{escape(name)}</title></path>']
         if self.logarithmic:
-            parts += [f'<circle class="{colour}" cx="{self._x(at)}" cy="{self._y(value)}" r="4"/>' for at, value in points]
+            parts += [
+                f'<circle class="{colour}" cx="{self._x(at)}" cy="{self._y(value)}" r="4"/>' for at, value in points
+            ]
         # The names stand in a column of their own: lines that end side by side would cover each other's.
         y = _TOP + 14 + number * 20
         x = _WIDTH - _RIGHT + 14

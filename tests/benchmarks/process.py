@@ -47,6 +47,11 @@ class Running:
                 start_new_session=True,
             )
 
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
     def alive(self) -> bool:
         """Whether it runs; looks at its memory, too."""
         self._look()
@@ -56,7 +61,9 @@ class Running:
 
     def cpu(self) -> float:
         """CPU seconds so far, of this one process and all its threads."""
-        return time.clock_gettime((~self._process.pid << 3) | 2)  # the clock of another process, as in <linux/posix-timers.h>
+        return time.clock_gettime(
+            (~self._process.pid << 3) | 2
+        )  # the clock of another process, as in <linux/posix-timers.h>
 
     def kill(self) -> Used:
         """kill -9 of the whole group, as a power cut does it to a program."""
@@ -91,7 +98,9 @@ class Running:
 
     def tail(self) -> str:
         """Its last lines."""
-        return "\n".join(self._log.read_text("utf-8", errors="replace").strip().splitlines()[-15:]) or "(it said nothing)"
+        return (
+            "\n".join(self._log.read_text("utf-8", errors="replace").strip().splitlines()[-15:]) or "(it said nothing)"
+        )
 
     def _look(self) -> None:
         # VmHWM, for ru_maxrss begins with the memory of whoever started it.

@@ -14,7 +14,7 @@ from tests.benchmarks.far import Far
 from tests.benchmarks.figures import steady_rate, tally
 from tests.benchmarks.process import BenchmarkFailed, Running, Used, finish
 
-PATIENCE = 15.0
+PATIENCE = 8.0
 """Seconds without an arrival after which nothing more is waited for."""
 
 
@@ -22,9 +22,9 @@ PATIENCE = 15.0
 class Raced:
     """What came of one race.
 
-    rate: receipts/s at the sink, in its steady part. accept_rate: receipts/s into the contender's own store, 0 where that
-    is no step of its own. whole: receipts/s from the first command to the last arrival. cpu: seconds for 1,000 receipts,
-    accepting and delivering; deliver_cpu: delivering only. peak: MB of memory. sink_cpu: of the sink for 1,000.
+    rate: receipts/s at the sink, in its steady part. accept_rate: receipts/s into the contender's own store, 0 where
+    that is no step of its own. whole: receipts/s from the first command to the last arrival. cpu: seconds for 1,000
+    receipts, accepting and delivering; deliver_cpu: delivering only. peak: MB of memory. sink_cpu: of the sink.
     """
 
     receipts: int
@@ -116,5 +116,3 @@ def inputs(folder: Path, count: int, contenders: Sequence[Contender]) -> dict[st
         path = folder / f"{size}.jsonl"
         made[size] = path, receipts.write(path, size)
     return {each.name: made[max(1, int(count * each.share))] for each in contenders}
-
-

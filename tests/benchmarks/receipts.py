@@ -1,7 +1,7 @@
 """The input of every benchmark: the same receipts in Tillpost's JSON form, one a line, with invented data.
 
-About 2.7 KB and eight lines each, of 2,000 contacts; `id` is the first member, so that whoever posts a line as it stands
-can be counted.
+About 2.7 KB and eight lines each, of 2,000 contacts. `id` is the first member, so that a line posted as it stands can
+be counted.
 """
 
 from __future__ import annotations

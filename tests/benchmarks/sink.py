@@ -230,7 +230,7 @@ class Sink:
                 start, most = int(query.get("offset", 0)), int(query.get("count", PAGE))
                 shown = self._histories.get(unquote(name), [])[start : start + most]
                 return _answer("200 OK", {"items": [{"externalId": each} for each in shown]})
-            case (b"GET" | b"PATCH"), [name] if name:
+            case ((b"GET" | b"PATCH"), [name]) if name:
                 return _answer("200 OK", {"id": unquote(name)} | (json.loads(body) if body else {}))
         return _NO_ROUTE
 

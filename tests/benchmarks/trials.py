@@ -5,13 +5,14 @@ They are no races: each has a sink of its own, and several contenders may stand 
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 
 import attrs
 
 from tests.benchmarks import receipts
-from tests.benchmarks.contenders import Contender, Task
+from tests.benchmarks.contenders import Commands, Contender, Task
 from tests.benchmarks.far import Far
 from tests.benchmarks.figures import tally
 from tests.benchmarks.process import Running
@@ -97,6 +98,25 @@ def silent(contender: Contender, folder: Path, count: int) -> Silence:
             carrier.end()
             at_mute, at_healthy = tally(mute_ids, mute.ids()), tally(healthy_ids, healthy.ids())
     return Silence(count, seconds, at_healthy.lost, at_mute.lost, at_mute.repeated + at_healthy.repeated)
+
+
+def synced(contender: Contender, folder: Path, count: int) -> int:
+    """How often it tells the disk to write, from accepting so many receipts to their arrival; told by strace."""
+    receipts.write(folder / "synced.jsonl", count)
+    trace = folder / "trace"
+    calls = "trace=fsync,fdatasync,msync,sync_file_range,sync,syncfs"
+    tracing = ["strace", "-f", "-qq", "--seccomp-bpf", "-A", "-o", str(trace), "-e", calls, "-e", "signal=none"]
+    traced = attrs.evolve(contender, prepare=lambda task: _before(tracing, contender.prepare(task)))
+    with Far() as far, _one(traced, folder, "synced.jsonl", far) as carrier:
+        carrier.accept()
+        far.wait(count, PATIENCE, carrier.start().alive)
+        carrier.end()
+    return len(re.findall(r"sync[a-z_]*\(", trace.read_text("utf-8", errors="replace")))
+
+
+def _before(words: list[str], commands: Commands) -> Commands:
+    accept = [[*words, *each] for each in commands.accept]
+    return attrs.evolve(commands, accept=accept, deliver=[*words, *commands.deliver])
 
 
 def _one(contender: Contender, folder: Path, name: str, far: Far) -> Carrier:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import urllib3
@@ -32,11 +33,9 @@ def post_all(url: str, lines: Iterator[bytes], connections: int) -> None:
                 retries=False,
             )
 
-    threads = [threading.Thread(target=work) for _ in range(connections)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(connections) as threads:
+        for working in [threads.submit(work) for _ in range(connections)]:
+            working.result()
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""What a user would pick instead, each a script of its own: run in the peers' environment, it imports nothing of ours."""
+"""What could be picked instead, each a script of its own: run in the peers' environment, it imports nothing of ours."""

@@ -1,7 +1,7 @@
 """huey on SQLite with fsync: `accept` puts every line into the queue, `deliver` runs its consumer with threads.
 
-`huey_queue.py accept FOLDER FILE URL [FILE URL]…` and `huey_queue.py deliver FOLDER CONNECTIONS TIMEOUT`. The worker posts
-by urllib3, which is the cheaper client; a task that fails is tried again each second.
+`huey_queue.py accept FOLDER FILE URL [FILE URL]…` and `huey_queue.py deliver FOLDER CONNECTIONS TIMEOUT`. The worker
+posts by urllib3, which is the cheaper client; a task that fails is tried again each second.
 """
 
 import sys

@@ -1,12 +1,13 @@
 """No journal at all: threads read the lines and post them by requests.Session; after three tries a line is given up.
 
-`plain_loop.py CONNECTIONS TIMEOUT FILE URL [FILE URL]…`. Started again, it begins at the first line, for it knows nothing.
+`plain_loop.py CONNECTIONS TIMEOUT FILE URL [FILE URL]…`. Started again, it begins at the first line: it knows nothing.
 """
 
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from itertools import zip_longest
 from pathlib import Path
 
 import requests
@@ -16,15 +17,9 @@ TRIES = 3
 
 def read() -> Iterator[tuple[str, bytes]]:
     """The lines of all files in turn, each with its address."""
-    files = [(url, Path(name).open("rb")) for name, url in zip(sys.argv[3::2], sys.argv[4::2], strict=True)]
-    while files:
-        for url, file in list(files):
-            line = file.readline()
-            if line:
-                yield url, line
-            else:
-                file.close()
-                files.remove((url, file))
+    given = [(Path(name), url) for name, url in zip(sys.argv[3::2], sys.argv[4::2], strict=True)]
+    for row in zip_longest(*(path.read_bytes().splitlines(keepends=True) for path, _ in given)):
+        yield from ((url, line) for (_, url), line in zip(given, row, strict=True) if line)
 
 
 todo, lock = read(), threading.Lock()

@@ -1,0 +1,119 @@
+"""The measurements of single parts, each a module beside this one that can be run alone and prints JSON.
+
+    python -m tests.benchmarks.NAME [options]
+
+Those that are there are run one after another, and every ratio they print is taken into the tables.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from tests.benchmarks.process import ROOT
+
+_LIMIT = 600.0  # seconds for one of them
+
+
+@attrs.frozen
+class Script:
+    """One of them. options: of a whole run; quick: of a trial of the machinery; seconds: it takes about so long."""
+
+    name: str
+    options: tuple[str, ...]
+    quick: tuple[str, ...]
+    seconds: float
+
+    def exists(self) -> bool:
+        """Whether it is in this checkout."""
+        return (Path(__file__).parent / f"{self.name}.py").exists()
+
+
+SCRIPTS = (
+    Script("accept_ratio", (), ("--receipts", "200", "--runs", "1"), 20),
+    Script(
+        "deliver_ratio",
+        ("--receipts", "2000", "--connections", "32"),
+        ("--receipts", "200", "--runs", "1", "--connections", "8", "--delay", "0"),
+        60,
+    ),
+    Script("rate", (), (), 140),
+    Script("file_ratio", (), ("--receipts", "200", "--runs", "1"), 40),
+    Script("transfer_ratio", (), (), 40),
+    Script("scale", (), (), 120),
+)
+
+
+@attrs.frozen
+class Told:
+    """One ratio as a script printed it; low and high are its spread."""
+
+    what: str
+    median: float
+    low: float
+    high: float
+
+
+def run(script: Script, quick: bool) -> dict[str, Any]:
+    """What it printed: `objects`, how long it took, and why it failed, if it did."""
+    began = time.monotonic()
+    words = [sys.executable, "-m", f"tests.benchmarks.{script.name}", *(script.quick if quick else script.options)]
+    try:
+        done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=_LIMIT, check=False)
+        failed = "" if done.returncode == 0 else (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        objects = list(read(done.stdout))
+    except (subprocess.TimeoutExpired, ValueError) as error:
+        failed, objects = f"{type(error).__name__}: {error}"[:200], []
+    return {"objects": objects, "failed": failed, "seconds": time.monotonic() - began, "options": words[3:]}
+
+
+def read(text: str) -> Iterator[dict[str, Any]]:
+    """The JSON objects of a text, one after another, whatever lines they are on. Raises ValueError for other text."""
+    decoder, at = json.JSONDecoder(), 0
+    while at < len(text):
+        if text[at].isspace():
+            at += 1
+            continue
+        value, at = decoder.raw_decode(text, at)
+        if isinstance(value, dict):
+            yield value
+
+
+def ratios(objects: list[dict[str, Any]]) -> list[Told]:
+    """Every ratio in them: a member whose name has `ratio` in it, a number or `median` with `spread`.
+
+    What stands beside it in the same object, of plain text and numbers, tells which one it is.
+    """
+    return [told for each in objects for told in _ratios(each, "")]
+
+
+def _ratios(value: Any, path: str) -> Iterator[Told]:
+    if isinstance(value, list):
+        for each in value:
+            yield from _ratios(each, path)
+    if not isinstance(value, dict):
+        return
+    beside = ", ".join(f"{name} {each}" for name, each in value.items() if _plain(each) and name in _LABELS)
+    for name, each in value.items():
+        label = " ".join(part for part in (path, "" if name == "ratio" else name.replace("_", " "), beside) if part)
+        if "ratio" in name and isinstance(each, int | float):
+            yield Told(label, each, each, each)
+        elif "ratio" in name and isinstance(each, dict) and isinstance(each.get("median"), int | float):
+            low, high = each.get("spread") or (each["median"], each["median"])
+            yield Told(label, each["median"], low, high)
+        else:
+            yield from _ratios(each, f"{path} {name}".strip())
+
+
+_LABELS = ("what", "name", "delay", "connections", "size", "lines", "bytes", "receipts", "load", "load_factor")
+
+
+def _plain(value: Any) -> bool:
+    return isinstance(value, str | int | float) and not isinstance(value, bool)
