@@ -99,9 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--dir", type=Path, default=environment.BUILD, help="where it works; on a disk, not in memory")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure there")
     parser.add_argument("--docs", action="store_true", help="write docs/benchmarks.md and its plots")
-    parser.add_argument(
-        "--page", type=Path, metavar="FILE", help="measure nothing; write the page from figures of --json"
-    )
+    parser.add_argument("--page", type=Path, metavar="FILE", help="measure nothing; write the page from such figures")
     return parser
 
 

@@ -60,6 +60,11 @@ class Far:
         found: list[float] = self._ask("GET", "/arrivals")
         return found
 
+    def requests(self) -> list[float]:
+        """When each request came that was answered, contacts asked for included."""
+        found: list[float] = self._ask("GET", "/requests")
+        return found
+
     def wait(self, count: int, patience: float, look: Callable[[], bool] = lambda: True) -> int:
         """Wait until it has so many receipts, or until none came for `patience` seconds; how many it has.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,8 @@ _NOT_MEASURED = "Not measured in this run."
 
 
 def write(results: Results, docs: Path) -> None:
-    """The page and its two plots."""
+    """The page, its two plots, and every figure it is made of."""
+    (docs / "benchmarks.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     (docs / "benchmarks.md").write_text(page(results), encoding="utf-8")
     (docs / "benchmarks-outage.svg").write_text(outage_chart(results).svg(), encoding="utf-8")
     (docs / "benchmarks-backlog.svg").write_text(backlog_chart(results).svg(), encoding="utf-8")
@@ -99,8 +101,18 @@ def goals(results: Results) -> str:
 
 def race(results: Results, name: str) -> str:
     """One race: who, rates, CPU, memory."""
-    heads = ("", "accept/s", "deliver/s", "whole/s", "CPU s per 1,000", "of it deliver", "peak MB", "sink's CPU")
-    keys = {"accept_rate": ",.0f", "rate": ",.0f", "whole": ",.0f", "cpu": ".3f", "deliver_cpu": ".3f", "peak": ".0f",
+    heads = (
+        "",
+        "accept/s",
+        "deliver/s",
+        "requests/s",
+        "whole/s",
+        "CPU s per 1,000",
+        "of it deliver",
+        "peak MB",
+        "sink's CPU",
+    )
+    keys = {"accept_rate": ",.0f", "rate": ",.0f", "requests": ",.0f", "whole": ",.0f", "cpu": ".3f", "deliver_cpu": ".3f", "peak": ".0f",
             "sink_cpu": ".3f"}  # fmt: skip
     rows = []
     for who in NAMES:

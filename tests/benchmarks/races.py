@@ -22,13 +22,14 @@ PATIENCE = 8.0
 class Raced:
     """What came of one race.
 
-    rate: receipts/s at the sink, in its steady part. accept_rate: receipts/s into the contender's own store, 0 where
+    rate: receipts/s at the sink, in its steady part; requests: all requests/s, in theirs. accept_rate: receipts/s into the contender's own store, 0 where
     that is no step of its own. whole: receipts/s from the first command to the last arrival. cpu: seconds for 1,000
     receipts, accepting and delivering; deliver_cpu: delivering only. peak: MB of memory. sink_cpu: of the sink.
     """
 
     receipts: int
     rate: float
+    requests: float
     accept_rate: float
     whole: float
     cpu: float
@@ -91,13 +92,14 @@ def race(contender: Contender, far: Far, folder: Path, file: Path, ids: Sequence
         running = carrier.start()
         far.wait(len(ids), PATIENCE, running.alive)
         delivered = carrier.end()
-        told, arrivals = tally(ids, far.ids()), far.arrivals()
+        told, arrivals, asked = tally(ids, far.ids()), far.arrivals(), far.requests()
         if contender.durable and told.lost:
             raise BenchmarkFailed(f"{contender.name} brought {told.lost} of {len(ids)} not:\n{carrier.tail()}")
     thousands = len(ids) / 1000
     return Raced(
         receipts=len(ids),
         rate=steady_rate(arrivals),
+        requests=steady_rate(asked),
         accept_rate=len(ids) / accepted.seconds if accepted.seconds else 0.0,
         whole=len(ids) / (accepted.seconds + arrivals[-1] - running.began),
         cpu=(accepted.cpu + delivered.cpu) / thousands,

@@ -87,7 +87,9 @@ def read(text: str) -> Iterator[dict[str, Any]]:
 
 
 def ratios(objects: list[dict[str, Any]]) -> list[Told]:
-    """Every ratio in them: a member whose name has `ratio` in it, a number or `median` with `spread`.
+    """Every ratio in them: a member whose name has `ratio` in it, with its spread where one is told.
+
+    Either a number, its spread beside it in `NAME_spread`, or an object with `median` and `spread`.
 
     What stands beside it in the same object, of plain text and numbers, tells which one it is.
     """
@@ -104,7 +106,8 @@ def _ratios(value: Any, path: str) -> Iterator[Told]:
     for name, each in value.items():
         label = " ".join(part for part in (path, "" if name == "ratio" else name.replace("_", " "), beside) if part)
         if "ratio" in name and isinstance(each, int | float):
-            yield Told(label, each, each, each)
+            low, high = value.get(f"{name}_spread") or (each, each)
+            yield Told(label, each, low, high)
         elif "ratio" in name and isinstance(each, dict) and isinstance(each.get("median"), int | float):
             low, high = each.get("spread") or (each["median"], each["median"])
             yield Told(label, each["median"], low, high)

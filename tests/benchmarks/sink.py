@@ -6,7 +6,8 @@ It is cheap on purpose, for it shares the machine with what is measured; its own
 
 `python -m tests.benchmarks.sink` prints one JSON line, `{"url": …, "control": …}`, and ends with SIGTERM. The control
 address takes `POST /set` (`delay` in seconds; `fault`: "", "500", "refuse" or "silent"; `known`: whether every contact
-is there already), `POST /reset`, and answers `GET /counts`, `/ids` and `/arrivals`. Times are of CLOCK_MONOTONIC, which
+is there already), `POST /reset`, and answers `GET /counts`, `/ids`, `/arrivals` (of each receipt, its first) and
+`/requests` (of everything that was answered). Times are of CLOCK_MONOTONIC, which
 all processes of a machine share.
 """
 
@@ -83,6 +84,7 @@ class Sink:
         """Forget everything that was taken; how it answers stays."""
         self.seen: dict[bytes, int] = {}
         self.arrivals = array("d")
+        self.requests = array("d")
         self.posts = self.faulted = self.unanswered = self.lookups = self.made = 0
         self._histories: dict[str, list[str]] = {}
         self._contacts: dict[str, str] = {}
@@ -182,9 +184,11 @@ class Sink:
             content = self._take(body)
         else:
             content = self._contact(method, target.decode(), body)
+        now = time.monotonic()
+        self.requests.append(now)
         if self.delay:
             self._order += 1
-            heapq.heappush(self._late, (time.monotonic() + self.delay, self._order, connection, content))
+            heapq.heappush(self._late, (now + self.delay, self._order, connection, content))
         else:
             self._send(connection, content)
 
@@ -252,6 +256,8 @@ class Sink:
                 return _answer("200 OK", {name.decode(): count for name, count in self.seen.items()})
             case b"GET", "/arrivals":
                 return _answer("200 OK", self.arrivals.tolist())
+            case b"GET", "/requests":
+                return _answer("200 OK", self.requests.tolist())
             case b"GET", "/counts":
                 pass
             case _:
