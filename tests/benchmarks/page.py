@@ -101,26 +101,23 @@ def goals(results: Results) -> str:
 
 def race(results: Results, name: str) -> str:
     """One race: who, rates, CPU, memory."""
-    heads = (
-        "",
-        "accept/s",
-        "deliver/s",
-        "requests/s",
-        "whole/s",
-        "CPU s per 1,000",
-        "of it deliver",
-        "peak MB",
-        "sink's CPU",
-    )
-    keys = {"accept_rate": ",.0f", "rate": ",.0f", "requests": ",.0f", "whole": ",.0f", "cpu": ".3f", "deliver_cpu": ".3f", "peak": ".0f",
-            "sink_cpu": ".3f"}  # fmt: skip
+    columns = {
+        "accept/s": ("accept_rate", ",.0f"),
+        "deliver/s": ("rate", ",.0f"),
+        "requests/s": ("requests", ",.0f"),
+        "whole/s": ("whole", ",.0f"),
+        "CPU s per 1,000": ("cpu", ".3f"),
+        "of it deliver": ("deliver_cpu", ".3f"),
+        "peak MB": ("peak", ".0f"),
+        "sink's CPU": ("sink_cpu", ".3f"),
+    }
     rows = []
     for who in NAMES:
-        values = {key: [value for value in column(results, name, who, key) if value] for key in keys}
+        values = {key: [value for value in column(results, name, who, key) if value] for key, _ in columns.values()}
         if values["cpu"]:
-            told = [said(Figure(values[key]) if values[key] else None, form) for key, form in keys.items()]
+            told = [said(Figure(values[key]) if values[key] else None, form) for key, form in columns.values()]
             rows.append((who, *told))
-    return table(heads, rows)
+    return table(("", *columns), rows)
 
 
 def kept(results: Results) -> str:
