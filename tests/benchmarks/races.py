@@ -24,8 +24,8 @@ class Raced:
 
     rate: receipts/s at the sink, in its steady part; requests: all requests/s, in theirs. accept_rate: receipts/s into
     the contender's own store, 0 where that is no step of its own. whole: receipts/s from the first command to the last
-    arrival. cpu: seconds for 1,000 receipts, accepting and delivering; deliver_cpu: delivering only. peak: MB of memory.
-    sink_cpu: of the sink.
+    arrival. cpu: seconds for 1,000 receipts, accepting and delivering; deliver_cpu: delivering only. peak: MB of
+    memory. sink_cpu: of the sink.
     """
 
     receipts: int

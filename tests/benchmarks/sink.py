@@ -131,7 +131,7 @@ class Sink:
 
     def _read(self, connection: _Connection) -> None:
         try:
-            piece = connection.sock.recv(1 << 18)
+            piece = connection.sock.recv(1 << 16)
         except BlockingIOError:
             return
         except OSError:
