@@ -128,7 +128,7 @@ _SYSLOG_NG = """@version: 3.38
 options { stats-freq(0); use-dns(no); keep-hostname(yes); log-msg-size(65536); time-reopen(1); };
 """
 _SYSLOG_NG_TARGET = """
-source s{number} {{ file("{file}" flags(no-parse) follow-freq(0.1) log-fetch-limit(100) log-iw-size(1000)); }};
+source s{number} {{ file("{file}" flags(no-parse) follow-freq(0.1) log-fetch-limit(1000) log-iw-size(10000)); }};
 destination d{number} {{
     http(url("{url}/api/v3/receipts") method("POST") headers("Content-Type: application/json") body("${{MESSAGE}}")
          workers({connections}) persist-name("d{number}")
