@@ -127,11 +127,11 @@ def left_beside_silence(results: Results) -> Figure | None:
 
 
 def printed(script: str, words: str) -> Callable[[Results], Figure | None]:
-    """The first ratio of a script whose name has all these words."""
+    """The first figure of a script whose name has all these words."""
 
     def find(results: Results) -> Figure | None:
         objects = results.get("scripts", {}).get(script, {}).get("objects", [])
-        for told in scripts.ratios(objects):
+        for told in scripts.figures(objects):
             if set(words.split()) <= set(told.what.replace(",", "").split()):
                 return Figure([told.low, told.median, told.high])
         return None
@@ -174,4 +174,27 @@ GOALS = (
     Goal("repeated after kill -9 ÷ in flight", 1.0, False, beyond_flight, always=True),
     Goal("lost after an outage", 0, False, counted("outage", "lost"), always=True),
     Goal("left undelivered beside a target that never answers", 0, False, left_beside_silence),
+    Goal(
+        "delivering at 50 ms, 32 connections, alone ÷ limit (`deliver_ratio`)",
+        0.95,
+        True,
+        printed("deliver_ratio", "delay 0.05 connections 32 of_limit"),
+    ),
+    Goal(
+        "delivering at no delay, 32 connections ÷ a bare urllib3 loop (`deliver_ratio`)",
+        0.7,
+        True,
+        printed("deliver_ratio", "delay 0.0 connections 32"),
+    ),
+    Goal("rate used, one process (`rate`)", 0.99, True, printed("rate", "processes 1 used")),
+    Goal("rate used, two processes (`rate`)", 0.99, True, printed("rate", "processes 2 used")),
+    Goal("requests above the rate, one process", 0, False, printed("rate", "processes 1 above"), always=True),
+    Goal("requests above the rate, two processes", 0, False, printed("rate", "processes 2 above"), always=True),
+    Goal("file of an outage ÷ hand-written template (`file_ratio`)", 0.6, True, printed("file_ratio", "")),
+    Goal("its peak memory, MB", 80, False, printed("file_ratio", "ours peak_mb")),
+    Goal("transfer of 100 MB ÷ OpenSSH sftp (`transfer_ratio`)", 0.85, True, printed("transfer_ratio", "files 1")),
+    Goal("its peak memory, MB", 80, False, printed("transfer_ratio", "files 1 peak_mb")),
+    Goal("peak memory, 1,000,000 waiting ÷ 10,000 (`scale`)", 1.2, False, printed("scale", "1000000 run_mib")),
+    Goal("time per claim, 1,000,000 waiting ÷ 10,000 (`scale`)", 1.5, False, printed("scale", "1000000 claim_us")),
+    Goal("`status` with 1,000,000 waiting, s (`scale`)", 0.3, False, printed("scale", "1000000 status_s")),
 )

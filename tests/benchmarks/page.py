@@ -164,10 +164,10 @@ def backlog(results: Results) -> str:
 
 
 def parts(results: Results) -> str:
-    """Every ratio the scripts printed."""
+    """Every figure the scripts printed."""
     rows = []
     for name, told in results.get("scripts", {}).items():
-        rows += [(f"`{name}`", each.what or "ratio", said(_spread(each))) for each in scripts.ratios(told["objects"])]
+        rows += [(f"`{name}`", each.what or "ratio", said(_spread(each))) for each in scripts.figures(told["objects"])]
         if told["failed"]:
             rows.append((f"`{name}`", "failed", told["failed"]))
     return table(("module", "what", "median (spread)"), rows)

@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks.NAME [options]
 
-Those that are there are run one after another, and every ratio they print is taken into the tables.
+Those that are there are run one after another, and every ratio they print gets into the tables.
 """
 
 from __future__ import annotations
@@ -44,16 +44,21 @@ SCRIPTS = (
         ("--receipts", "200", "--runs", "1", "--connections", "8", "--delay", "0"),
         60,
     ),
-    Script("rate", (), (), 140),
+    Script("rate", (), ("--seconds", "3"), 150),
     Script("file_ratio", (), ("--receipts", "200", "--runs", "1"), 40),
-    Script("transfer_ratio", (), (), 40),
-    Script("scale", (), (), 120),
+    Script("transfer_ratio", (), ("--runs", "1"), 40),
+    Script(
+        "scale",
+        ("--repeat", "3", "--run", "4"),
+        ("--waiting", "1000", "2000", "--repeat", "1", "--run", "1"),
+        120,
+    ),
 )
 
 
 @attrs.frozen
 class Told:
-    """One ratio as a script printed it; low and high are its spread."""
+    """One figure as a script printed it; low and high are its spread."""
 
     what: str
     median: float
@@ -75,48 +80,52 @@ def run(script: Script, quick: bool) -> dict[str, Any]:
 
 
 def read(text: str) -> Iterator[dict[str, Any]]:
-    """The JSON objects of a text, one after another, whatever lines they are on. Raises ValueError for other text."""
+    """The JSON objects of a text, or of lists in it, whatever lines they are on. Raises ValueError for other text."""
     decoder, at = json.JSONDecoder(), 0
     while at < len(text):
         if text[at].isspace():
             at += 1
             continue
         value, at = decoder.raw_decode(text, at)
-        if isinstance(value, dict):
-            yield value
+        yield from value if isinstance(value, list) else [value]
 
 
-def ratios(objects: list[dict[str, Any]]) -> list[Told]:
-    """Every ratio in them: a member whose name has `ratio` in it, with its spread where one is told.
+def figures(objects: list[dict[str, Any]]) -> list[Told]:
+    """What is worth a row: every ratio in them, with its spread where one is told, and the few other figures of goals.
 
-    Either a number, its spread beside it in `NAME_spread`, or an object with `median` and `spread`.
-
-    What stands beside it in the same object, of plain text and numbers, tells which one it is.
+    A ratio is a member with `ratio` in its name: a number, its spread beside it in `NAME_spread`; an object with
+    `median` and `spread`; or an object of numbers. What stands beside it in the same object tells which one it is.
     """
-    return [told for each in objects for told in _ratios(each, "")]
+    return [told for each in objects for told in _figures(each, "")]
 
 
-def _ratios(value: Any, path: str) -> Iterator[Told]:
+_LABELS = (
+    "what", "delay", "connections", "lines", "processes", "files", "bytes_a_file", "fsync_by_sftp", "waiting", "settled"
+)  # fmt: skip
+_OTHERS = ("used", "above", "of_limit", "status_s", "peak_mb", "retention_longest_ms")
+
+
+def _figures(value: Any, path: str) -> Iterator[Told]:
     if isinstance(value, list):
         for each in value:
-            yield from _ratios(each, path)
+            yield from _figures(each, path)
     if not isinstance(value, dict):
         return
-    beside = ", ".join(f"{name} {each}" for name, each in value.items() if _plain(each) and name in _LABELS)
+    beside = ", ".join(f"{name} {value[name]}" for name in _LABELS if isinstance(value.get(name), str | int | float))
     for name, each in value.items():
-        label = " ".join(part for part in (path, "" if name == "ratio" else name.replace("_", " "), beside) if part)
-        if "ratio" in name and isinstance(each, int | float):
+        wanted = "ratio" in name or name in _OTHERS
+        label = " ".join(part for part in (path, beside, "" if name == "ratio" else name) if part)
+        if wanted and isinstance(each, int | float):
             low, high = value.get(f"{name}_spread") or (each, each)
             yield Told(label, each, low, high)
-        elif "ratio" in name and isinstance(each, dict) and isinstance(each.get("median"), int | float):
+        elif wanted and isinstance(each, dict) and isinstance(each.get("median"), int | float):
             low, high = each.get("spread") or (each["median"], each["median"])
             yield Told(label, each["median"], low, high)
+        elif wanted and isinstance(each, dict):
+            yield from (
+                Told(f"{label} {inner}", number, number, number)
+                for inner, number in each.items()
+                if isinstance(number, int | float)
+            )
         else:
-            yield from _ratios(each, f"{path} {name}".strip())
-
-
-_LABELS = ("what", "name", "delay", "connections", "size", "lines", "bytes", "receipts", "load", "load_factor")
-
-
-def _plain(value: Any) -> bool:
-    return isinstance(value, str | int | float) and not isinstance(value, bool)
+            yield from _figures(each, f"{path} {name}".strip())

@@ -101,18 +101,31 @@ def test_axes_end_at_round_numbers(value: float, round_: float) -> None:
     assert ceiling(value) == pytest.approx(round_)
 
 
-def test_ratios_are_found_in_what_a_script_prints() -> None:
+def test_figures_are_found_in_what_a_script_prints() -> None:
     printed = (
-        '{"delay": 0, "connections": 8, "ours": {"rate": 5}, "ratio": {"median": 0.8, "spread": [0.7, 0.9]}}\n'
-        '{"sizes": [\n {"lines": 4, "ratio": 0.5, "ratio_spread": [0.4, 0.6]}]}'
+        '{"delay": 0.0, "connections": 8, "ours": {"rate": 5}, "ratio": {"median": 0.8, "spread": [0.7, 0.9]}}\n'
+        '{"sizes": [\n {"lines": 4, "bytes": 9, "ratio": 0.5, "ratio_spread": [0.4, 0.6]}]}'
+        '[{"waiting": 9, "ratio": {"claim_us": 1.5}}] {"rate": [{"processes": 2, "used": 0.99}]}'
     )
-    found = scripts.ratios(list(scripts.read(printed)))
+    found = scripts.figures(list(scripts.read(printed)))
     assert [(told.what, told.median, told.low, told.high) for told in found] == [
-        ("delay 0, connections 8", 0.8, 0.7, 0.9),
+        ("delay 0.0, connections 8", 0.8, 0.7, 0.9),
         ("sizes lines 4", 0.5, 0.4, 0.6),
+        ("waiting 9 claim_us", 1.5, 1.5, 1.5),
+        ("rate processes 2 used", 0.99, 0.99, 0.99),
     ]
     with pytest.raises(ValueError, match="Expecting"):
         list(scripts.read("Traceback"))
+
+
+def test_a_goal_is_found_in_what_a_script_prints(results: dict[str, Any]) -> None:
+    told = {"rate": [{"processes": 1, "used": 0.97, "above": 0}, {"processes": 2, "used": 0.995, "above": 3}]}
+    results["scripts"] = {"rate": {"objects": [told], "failed": ""}}
+    shown = page.goals(results)
+    assert row(shown, "rate used, one process")[2:] == ["0.97", "**no**"]
+    assert row(shown, "rate used, two processes")[2:] == ["0.995", "yes"]
+    assert row(shown, "requests above the rate, two")[2:] == ["3", "**no**"]
+    assert "rate processes 1 used" in page.parts(results)
 
 
 def test_the_page_in_the_docs_was_written_by_this_code(tmp_path: Path) -> None:
