@@ -46,6 +46,8 @@ def page(results: Results) -> str:
             races=race(results, "no delay"),
             limit=late["connections"] / late["delay"],
             late=race(results, "50 ms"),
+            disk=disk(results),
+            ingest=ingest(results),
             in_flight=kills[0]["in_flight"] if kills else 8,
             kept=kept(results),
             backlog=backlog(results),
@@ -58,6 +60,8 @@ def text(results: Results) -> str:
     """The tables, for a terminal."""
     made = {
         "Goals": goals(results),
+        "Accepting": disk(results),
+        "Receipts by HTTP": ingest(results),
         **{f"Side by side, {name}": race(results, name) for name in results.get("races", {})},
         "What is kept": kept(results),
         "Cost and backlog": backlog(results),
@@ -118,6 +122,32 @@ def race(results: Results, name: str) -> str:
             told = [said(Figure(values[key]) if values[key] else None, form) for key, form in columns.values()]
             rows.append((who, *told))
     return table(("", *columns), rows)
+
+
+def ingest(results: Results) -> str:
+    """Receipts taken by HTTP, and the no-op."""
+    rounds = results.get("ingest", [])
+    if not rounds:
+        return _NOT_MEASURED
+
+    def told(key: str, form: str, times: float = 1.0) -> str:
+        return said(Figure([each[key] * times for each in rounds]), form)
+
+    return table(
+        ("", "receipts/s", "CPU s per 1,000", "p99 at half load, ms"),
+        [
+            ("Tillpost", told("rate", ",.0f"), told("cpu", ".3f"), told("p99", ".1f", 1000)),
+            ("no-op", told("noop", ",.0f"), told("noop_cpu", ".3f"), NONE),
+            ("one fdatasync", NONE, NONE, told("sync", ".2f", 1000)),
+        ],
+    )
+
+
+def disk(results: Results) -> str:
+    """Rows/s of the bare disk, of SQLite, and of `tillpost accept`."""
+    rounds = results.get("disk", [])
+    rows = [(name, said(Figure([each[name] for each in rounds]), ",.0f")) for name in (rounds[0] if rounds else ())]
+    return table(("", "receipts/s"), rows)
 
 
 def kept(results: Results) -> str:

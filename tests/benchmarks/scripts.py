@@ -45,8 +45,8 @@ SCRIPTS = (
         60,
     ),
     Script("rate", (), ("--seconds", "3"), 150),
-    Script("file_ratio", (), ("--receipts", "200", "--runs", "1"), 40),
-    Script("transfer_ratio", (), ("--runs", "1"), 40),
+    Script("file_ratio", (), ("--receipts", "2000", "--runs", "1"), 40),
+    Script("transfer_ratio", (), ("--runs", "1"), 90),
     Script(
         "scale",
         ("--repeat", "3", "--run", "4"),

@@ -43,6 +43,8 @@ def results() -> dict[str, Any]:
         "silent": {"Tillpost": {"receipts": 9, "seconds": 1.5, "left": 0, "lost": 0, "repeated": 0},
                    "huey": {"receipts": 9, "seconds": None, "left": 4, "lost": 9, "repeated": 0}},
         "through-outage": {"timeline": {"on": 1, "off": 1, "after": 1}, "arrivals": {"Tillpost": [5, 0, 9]}},
+        "ingest": [{"rate": 900, "noop": 1800, "cpu": 0.5, "noop_cpu": 0.3, "p99": 0.02, "sync": 0.002}],
+        "disk": [{"SQLite commits of 100 rows": 8000, "tillpost accept": 3200}],
         "backlog": {"Tillpost": {"100": [0.5, 0.7, 0.6], "10000": [0.8]}},
     }  # fmt: skip
 
@@ -57,6 +59,14 @@ def test_a_goal_is_reached_by_the_median_of_ratios_of_one_round(results: dict[st
     assert best_peer(results) == "huey"
     assert row(told, "rate ÷ the best durable Python peer's")[1:] == ["≥ 3", "4 (3.5 to 4.5)", "yes"]
     assert row(told, "CPU per 1,000 ÷ the best durable Python peer's")[1:] == ["≤ 0.4", "0.3 (0.25 to 0.35)", "yes"]
+
+
+def test_limits_are_told_beside_what_is_reached(results: dict[str, Any]) -> None:
+    assert row(page.goals(results), "receipts/s by HTTP")[2:] == ["0.5", "yes"]
+    assert row(page.goals(results), "p99 by HTTP")[2:] == ["10", "yes"]
+    assert row(page.goals(results), "accepting JSON lines")[2:] == ["0.4", "yes"]
+    assert row(page.disk(results), "tillpost accept")[1] == "3,200"
+    assert row(page.ingest(results), "Tillpost")[3] == "20.0"
 
 
 def test_a_loss_in_one_trial_is_no_goal_reached(results: dict[str, Any]) -> None:
