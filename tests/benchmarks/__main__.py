@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 from datetime import datetime
@@ -55,6 +56,7 @@ def _run(given: argparse.Namespace) -> tuple[dict[str, Any], bool]:
         "date": datetime.now().astimezone().isoformat(timespec="seconds"),
         "machine": environment.machine(folder),
         "receipts": receipts,
+        "load": os.getloadavg()[0] / (os.cpu_count() or 1),
         "runs": given.runs,
         "quick": given.quick,
         "missing": missing,

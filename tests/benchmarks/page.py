@@ -16,6 +16,8 @@ from tests.benchmarks.plots import Chart
 Results = Mapping[str, Any]
 NAMES = tuple(each.name for each in ALL)
 NONE = "-"
+_BUSY = 0.3
+"""Runnable tasks a core above which the machine is not ours alone."""
 _NOT_MEASURED = "Not measured in this run."
 
 
@@ -241,6 +243,11 @@ def backlog_chart(results: Results) -> Chart:
 def _gaps(results: Results) -> str:
     told = [f"- {name} is left out: {why}" for name, why in results["missing"].items()]
     told += [f"- *{name}* failed: {why.splitlines()[0]}" for name, why in results["failed"].items()]
+    if results["load"] > _BUSY:
+        told.append(
+            f"- **The machine was busy before it began ({results['load']:.1f} runnable tasks a core): the rates are too low, "
+            "and the spread is that of the neighbours.**"
+        )
     if results["quick"]:
         told.append("- **This was a quick run: it shows that everything works, the figures mean nothing.**")
     return "\n" + "\n".join(told) + "\n" if told else ""

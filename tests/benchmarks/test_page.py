@@ -34,6 +34,7 @@ def results() -> dict[str, Any]:
         "date": "2026-11-24T12:00:00+01:00",
         "machine": {"CPU": "a | b", "disk": "ext4"},
         "runs": 2,
+        "load": 0.1,
         "quick": False,
         "minutes": 12.4,
         "missing": {"plain loop": "its packages could not be installed"},
@@ -79,6 +80,11 @@ def test_what_was_not_measured_has_no_row_and_is_said(results: dict[str, Any]) -
     assert "plain loop is left out: its packages could not be installed" in told
     assert "Not measured in this run." in told
     assert not re.findall(r"\{\w*\}", re.sub(r"```.*?```", "", told, flags=re.S))
+
+
+def test_a_busy_machine_is_told(results: dict[str, Any]) -> None:
+    assert "machine was busy" not in page.page(results)
+    assert "machine was busy before it began (4.2 runnable tasks a core)" in page.page(results | {"load": 4.2})
 
 
 def test_what_is_lost_and_who_stalls_is_told_of_each(results: dict[str, Any]) -> None:
