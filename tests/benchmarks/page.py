@@ -245,8 +245,8 @@ def _gaps(results: Results) -> str:
     told += [f"- *{name}* failed: {why.splitlines()[0]}" for name, why in results["failed"].items()]
     if results["load"] > _BUSY:
         told.append(
-            f"- **The machine was busy before it began ({results['load']:.1f} runnable tasks a core): the rates are too low, "
-            "and the spread is that of the neighbours.**"
+            f"- **The machine was busy before it began ({results['load']:.1f} runnable tasks a core): the rates are "
+            "too low, and the spread is that of the neighbours.**"
         )
     if results["quick"]:
         told.append("- **This was a quick run: it shows that everything works, the figures mean nothing.**")

@@ -10,10 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.benchmarks import contenders, environment
-from tests.benchmarks.contenders import Task
-from tests.benchmarks.far import Far
-from tests.benchmarks.process import BenchmarkFailed, Running
+from tests.benchmarks import environment
+from tests.benchmarks.process import BenchmarkFailed
 
 ROOT = Path(__file__).parents[2]
 
@@ -56,28 +54,3 @@ def test_urllib3_is_the_real_one_or_nothing_is_measured(monkeypatch: pytest.Monk
     monkeypatch.setattr(environment, "packages_distributions", lambda: {"urllib3": ["urllib3-future"]})
     with pytest.raises(BenchmarkFailed, match="loads urllib3-future"):
         environment.check_urllib3()
-
-
-def test_the_sink_counts_and_fails_as_told(tmp_path: Path) -> None:
-    lines = tmp_path / "lines"
-    lines.write_bytes(b'{"id": "a"}\n{"id": "b"}\n{"id": "a"}\n')
-
-    def post(far: Far) -> None:
-        commands = contenders.urllib3_loop(Task(tmp_path, (lines,), (far.url,), 1))
-        Running(commands.deliver, tmp_path / "log").ended(60)
-
-    with Far() as far:
-        post(far)
-        assert far.ids() == {"a": 2, "b": 1}
-        assert len(far.arrivals()) == 2
-        far.reset()
-        far.set(fault="500")
-        post(far)
-        assert far.ids() == {}
-        assert far.counts()["faulted"] == 3
-        far.set(fault="refuse")
-        with pytest.raises(BenchmarkFailed, match=r"NewConnectionError|refused"):
-            post(far)
-        far.set(fault="")
-        post(far)
-        assert far.ids() == {"a": 2, "b": 1}
