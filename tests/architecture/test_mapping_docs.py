@@ -27,7 +27,9 @@ from tillpost.model import (
 )
 
 PAGE = (Path(__file__).parents[2] / "docs" / "integrators" / "mapping.md").read_text(encoding="utf-8")
-FIELDS = {each.__name__: [field.name for field in attrs.fields(each)] for each in (Receipt, Line, Tender, Tax)}
+FIELDS = {
+    each.__name__: [field.name for field in attrs.fields(each) if field.init] for each in (Receipt, Line, Tender, Tax)
+}
 
 
 def rows(heading: str) -> list[tuple[str, str]]:
