@@ -60,7 +60,7 @@ def decide(outcome: Outcome, attempts: int, retry: RetryPolicy, now: float, rand
 
 
 def crashed(entry: Entry, retry: RetryPolicy, now: float, random: Random) -> Move:
-    """The process ended while it had the receipt in hand and was not sending it: that was an attempt.
+    """The process ended while it had the receipt in hand: that was an attempt. If it may be sent it is asked for.
 
     One that has seen CRASHES of them is held: it may be the cause. By file it would have to be mapped all the same.
     """
@@ -69,5 +69,9 @@ def crashed(entry: Entry, retry: RetryPolicy, now: float, random: Random) -> Mov
         reason = f"the process ended {CRASHES} times while it had this receipt in hand"
         return Move(state=State.HELD, attempts=attempts, reason=reason)
     due = now + wait(attempts, retry.wait_initial.total_seconds(), retry.wait_max.total_seconds(), random)
-    state = State.UNCERTAIN if entry.state is State.UNCERTAIN else State.WAITING
+    state = State.WAITING
+    if entry.sending is not None:
+        state, due = State.UNCERTAIN, min(entry.sending, now) + retry.confirm_after.total_seconds()
+    elif entry.state is State.UNCERTAIN:
+        state = State.UNCERTAIN
     return Move(state=state, due=due, attempts=attempts, reason="the process ended while it had this receipt in hand")

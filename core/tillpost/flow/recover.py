@@ -11,12 +11,12 @@ from tillpost.flow.spool import sweep
 def recover(line: Line) -> None:
     """Nothing of it is repeated blindly.
 
-    What was being sent is uncertain. What was in hand and not sent has burnt an attempt: a receipt that brings the
-    process down again and again is held, instead of taking its neighbours with it. Files nobody needs are removed.
+    What was being sent is uncertain. What was in hand has burnt an attempt: a receipt that brings the process down
+    again and again is held, instead of taking its neighbours with it. Files nobody needs are removed.
     """
     follow_since_last_run(line)
     journal, now = line.journal, line.clock.time()
-    left = [entry for entry in journal.receipts.refresh(journal.in_hand.left()) if entry.sending is None]
+    left = journal.receipts.refresh(journal.in_hand.left())
     journal.receipts.crashed([(entry.seq, crashed(entry, line.retry, now, line.random)) for entry in left], now)
     journal.receipts.recover(now, line.retry.confirm_after.total_seconds())
     journal.in_hand.clear()
