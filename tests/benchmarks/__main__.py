@@ -50,7 +50,7 @@ def _run(given: argparse.Namespace) -> tuple[dict[str, Any], bool]:
     folder.mkdir(parents=True, exist_ok=True)
     if environment.in_memory(folder) and not given.quick:
         raise BenchmarkFailed(f"{folder} is on a file system in memory; name a folder on a disk with --dir")
-    receipts = given.receipts or (500 if given.quick else 10_000)
+    receipts = given.receipts or (500 if given.quick else 8000)
     plan = Plan(tuple(each for each in chosen if each.name not in missing), receipts, given.runs, folder, given.quick)
     results: dict[str, Any] = {
         "date": datetime.now().astimezone().isoformat(timespec="seconds"),
@@ -96,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--who", nargs="+", choices=[each.name for each in contenders.ALL], metavar="NAME",
                         help="these contenders: " + ", ".join(each.name for each in contenders.ALL))  # fmt: skip
     parser.add_argument("--runs", type=int, default=5, help="rounds, default 5")
-    parser.add_argument("--receipts", type=int, help="receipts of a race, default 10,000; with --quick 500")
+    parser.add_argument("--receipts", type=int, help="receipts of a race, default 8,000; with --quick 500")
     parser.add_argument("--quick", action="store_true", help="the smallest size: shows that it works, not how fast")
     parser.add_argument("--dir", type=Path, default=environment.BUILD, help="where it works; on a disk, not in memory")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure there")

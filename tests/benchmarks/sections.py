@@ -209,7 +209,7 @@ def _fresh(plan: Plan, name: str) -> Path:
 
 SECTIONS = (
     Section("disk", "accepting against the bare disk and SQLite", lambda plan: 4.0 * plan.runs, _disk),
-    Section("races", "rate, CPU and memory of everybody", lambda plan: (8 + plan.receipts / 300) * plan.runs, _races),
+    Section("races", "rate, CPU and memory of everybody", lambda plan: (8 + plan.receipts / 200) * plan.runs, _races),
     Section("ingest", "receipts by HTTP", lambda plan: (14.0 if ingest.exists() else 0.0) * plan.runs, _ingest),
     Section("kill", "lost and repeated after kill -9", lambda plan: 16.0 * plan.runs, _kill),
     Section("outage", "lost and repeated after an outage", lambda plan: 28.0 * min(plan.runs, 2), _outage),
