@@ -112,6 +112,23 @@ def test_a_plugin_that_hangs_keeps_back_nothing_else_and_a_stop_ends_by_the_grac
     assert set(saved(shop).values()) == {1}
 
 
+def test_a_plugin_that_hangs_at_a_receipt_of_a_known_contact_keeps_back_no_other_of_that_contact(
+    shop: Shop, tmp_path: Path
+) -> None:
+    install(shop, tmp_path, AMEND.format(fault="time.sleep(3600)"))
+    configure(shop, "map       =", 'amend     = { use = "faulty" }\nmap       =')
+    process = subprocess.Popen(shop.command("run", "--grace", "1"), env=shop.environment, stderr=subprocess.DEVNULL)
+    try:
+        shop.put("1.jsonl", document([of(1, externalId="a")]))
+        shop.wait_for(lambda stand: stand["counts"]["delivered"] == 1)
+        shop.put("2.jsonl", document([of(number, externalId="a") for number in range(2, 40)]))
+        shop.wait_for(lambda stand: stand["counts"]["delivered"] == 38)
+    finally:
+        process.kill()
+        process.wait()
+    assert len(saved(shop)) == 38
+
+
 def test_a_plugin_that_cannot_be_imported_stops_its_own_pipeline_alone(shop: Shop, tmp_path: Path) -> None:
     """Named with file and line; the other pipeline of the file runs, and the exit code says that one did not."""
     install(shop, tmp_path, 'raise ImportError("no such library")\n')
