@@ -71,7 +71,6 @@ use = "engage"
 url = "{url}"
 api_key = "{name}-key"
 rate = 1000000
-connections = {connections}
 timeout = "{timeout:g}s"
 attempts = 1000
 wait_initial = "1s"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import pytest
@@ -14,12 +14,11 @@ import tillpost.flow.reconcile
 import tillpost.flow.worker
 from tests.scenarios.simulator.run import Failure, run, state_folder
 from tillpost.flow.line import Claims, Line
-from tillpost.journal import Entry, FileEntry, FileState, Move, Standing, State
-from tillpost.journal.acceptance import accept_records
+from tillpost.journal import Entry, FileEntry, FileState, Group, Move, Standing, State
 from tillpost.journal.files import Files
-from tillpost.journal.receipts import Receipts
+from tillpost.journal.receipts import Receipts, _take
 from tillpost.journal.store import _Job
-from tillpost.model import Identifier, Payload, Receipt
+from tillpost.model import Customer, Identifier, Payload, Receipt
 from tillpost_engage.payload import Mapping
 
 MOST = 500
@@ -29,11 +28,12 @@ Plant = Callable[[pytest.MonkeyPatch], object]
 def acknowledged_before_the_commit(patch: pytest.MonkeyPatch) -> None:
     """Accept leaves its rows to the next commit, whosever that is."""
 
-    def accept(self: Receipts, parsed: Any, document: Any, anonymous: Any, now: float, counts: Any) -> None:
-        work = lambda connection: accept_records(connection, parsed, document, anonymous, now)  # noqa: E731
-        self._store._queue.append(_Job(work))
+    def accept(self: Receipts, groups: Sequence[Group], anonymous: Customer | None, now: float) -> None:
+        for group in groups:
+            work = lambda connection, group=group: _take(connection, group, anonymous, now)  # noqa: E731
+            self._store._queue.append(_Job(work))
 
-    patch.setattr(Receipts, "accept", accept)
+    patch.setattr(Receipts, "accept_groups", accept)
 
 
 def deleted_before_the_journal_knows(patch: pytest.MonkeyPatch) -> None:
