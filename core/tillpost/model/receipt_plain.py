@@ -23,6 +23,9 @@ from tillpost.model.receipt import RawRef, Receipt
 from tillpost.model.receipt_form import MOST, RawForm, ReceiptForm, encode, money_text
 
 _decoder = msgspec.json.Decoder(ReceiptForm)
+# What msgspec knows of a type it finds out at the first use, and two threads that do so at once end the process with
+# a signal (0.22). So it is found out here, where the import lets one thread in; the decoder itself is of no use.
+msgspec.json.Decoder(Receipt)
 # How `encode` writes what `clean` takes away, or a backslash, after which quotes are not easily counted.
 _DOUBTFUL = re.compile(rb"\\[\\ubf]|\xef\xbf[\xbe\xbf]")
 _LONGEST = 20

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -207,3 +209,25 @@ def test_the_bytes_of_a_receipt_are_these(simple_receipt: Receipt) -> None:
         b'{"city":"Lund"},"identifiers":[{"kind":"email","value":"secret.person@example.com"}]},"extra":{},"flags":[],'
         b'"id":"1_2_2026-01-31_7","lines":[{"article_group":"","article_name":"","article_number":"","discounts":[],'
     )
+
+
+_AT_ONCE = """
+import sys, threading
+sys.setswitchinterval(1e-6)
+from tillpost.model.receipt_plain import plain_body
+content, barrier, read = sys.stdin.buffer.read(), threading.Barrier(16), []
+def first():
+    barrier.wait()
+    read.append(plain_body(content))
+threads = [threading.Thread(target=first) for _ in range(16)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+assert len(read) == 16 and all(each == read[0] is not None for each in read), read
+"""
+
+
+def test_threads_that_read_their_first_receipt_at_once_all_get_it(simple_receipt: Receipt) -> None:
+    """The senders of a line that starts with a backlog do; three processes of ten were ended by a signal."""
+    for _ in range(12):
+        done = subprocess.run([sys.executable, "-c", _AT_ONCE], input=dumps(simple_receipt), capture_output=True)
+        assert done.returncode == 0, done.stderr.decode()
