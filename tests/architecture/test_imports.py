@@ -25,7 +25,8 @@ LAYERS = (
     {"journal"},
     {"flow"},
     {"compose"},
-    {"testing"},
+    {"sight"},
+    {"testing", "page"},
     {"cli"},
     {"__main__"},
 )
@@ -41,7 +42,9 @@ LIBRARIES = {
     "urllib3": set[str](),
     "lxml": set[str](),
     "asyncssh": set[str](),
-    "cheroot": set[str](),
+    "cheroot": {"page"},
+    "jinja2": {"page"},
+    "prometheus_client": {"sight"},
     "pytest": {"testing"},
 }
 """Library → the parts of the core that may import it; none: plugins only."""

@@ -12,6 +12,7 @@ from tillpost.journal.receipts import Entry, Group, Stored
 from tillpost.journal.retention import Place
 from tillpost.journal.states import MOVES, OPEN, State
 from tillpost.journal.tenant import Tenant
+from tillpost.journal.tills import Till
 
 __all__ = [
     "MOVES",
@@ -34,4 +35,5 @@ __all__ = [
     "State",
     "Stored",
     "Tenant",
+    "Till",
 ]

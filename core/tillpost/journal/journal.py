@@ -16,6 +16,7 @@ from tillpost.journal.receipts import Receipts
 from tillpost.journal.retention import Retention
 from tillpost.journal.store import Store
 from tillpost.journal.tenant import Tenants
+from tillpost.journal.tills import Tills
 
 
 class Journal:
@@ -31,6 +32,7 @@ class Journal:
         self.files = Files(self._store)
         self.events = Events(self._store)
         self.tenant = Tenants(self._store)
+        self.tills = Tills(self._store)
         self.retention = Retention(self._store)
         self.in_hand = InHand(folder / "in_hand")
 

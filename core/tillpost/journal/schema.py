@@ -179,6 +179,19 @@ UPGRADES = (
     ) WITHOUT ROWID;
     CREATE INDEX answers_at ON answers(at);
     """,
+    # 8: the tills that were ever seen (tills.py), and the receipts of a store's days
+    """
+    CREATE TABLE tills (
+        store TEXT NOT NULL, till TEXT NOT NULL, first_at REAL NOT NULL, last_at REAL NOT NULL,
+        receipts INTEGER NOT NULL, last_number TEXT NOT NULL, last_created TEXT NOT NULL,
+        PRIMARY KEY (store, till)
+    ) WITHOUT ROWID;
+    CREATE INDEX receipts_day ON receipts(store, business_date, till);
+    INSERT INTO tills SELECT store, till, first, accepted_at, count, number, created FROM (
+        SELECT store, till, min(accepted_at) AS first, max(seq) AS seq, count(*) AS count FROM receipts
+        WHERE store <> '' GROUP BY store, till
+    ) JOIN receipts USING (seq, store, till);
+    """,
 )
 
 

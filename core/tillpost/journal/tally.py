@@ -14,6 +14,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 import apsw
 
+from tillpost.journal import tills
 from tillpost.journal.states import State
 
 _P = ParamSpec("_P")
@@ -41,8 +42,13 @@ def counted(work: Callable[Concatenate[apsw.Connection, _P], _T]) -> Callable[Co
     def counting(connection: apsw.Connection, /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
         last = connection.execute("SELECT max(seq) FROM receipts").get or 0
         done = work(connection, *args, **kwargs)
-        added = connection.execute("SELECT state, route, reason FROM receipts WHERE seq > ?", (last,))
-        stand = Counter((state, route, reason if state == State.SKIPPED else "") for state, route, reason in added)
+        added = connection.execute(
+            "SELECT state, route, reason, store, till, accepted_at, number, created FROM receipts WHERE seq > ?"
+            " ORDER BY seq",
+            (last,),
+        ).fetchall()
+        stand = Counter((row[0], row[1], row[2] if row[0] == State.SKIPPED else "") for row in added)
+        tills.seen(connection, (row[3:] for row in added))
         connection.executemany(
             "INSERT INTO tally VALUES (?,?,?,?) ON CONFLICT DO UPDATE SET count = count + excluded.count",
             [(*where, count) for where, count in stand.items()],

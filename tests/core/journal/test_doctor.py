@@ -303,7 +303,15 @@ def test_a_journal_of_the_first_schema_is_verified_and_repaired(folder: Path) ->
     raw = sqlite3.connect(folder / "journal.db")
     triggers = [name for (name,) in raw.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'")]
     raw.close()
-    dropped = ["TABLE quarantine", "TABLE answers", "TABLE tally", "TABLE contact_tally", "TABLE removed"]
+    dropped = [
+        "TABLE quarantine",
+        "TABLE answers",
+        "TABLE tally",
+        "TABLE contact_tally",
+        "TABLE removed",
+        "TABLE tills",
+        "INDEX receipts_day",
+    ]
     dropped += ["INDEX files_standing", "INDEX events_tenant", "INDEX files_alerted"]
     dropped += [f"TRIGGER {name}" for name in triggers]
     for statement in (*(f"DROP {what}" for what in reversed(dropped)), "PRAGMA user_version = 1"):
