@@ -17,6 +17,7 @@ COMMANDS = {
     "init": "write a commented configuration",
     "check": "examine the configuration, folders, plugins and the far side",
     "run": "carry receipts until told to stop",
+    "reload": "have the running process read its configuration again",
     "accept": "put files into the journal",
     "status": "how the line stands",
     "receipt": "the whole life of one receipt",

@@ -89,6 +89,10 @@ class Worker:
         self._stop.set()
         self._outbox.dismiss(self.line.workers)
 
+    def stopped(self) -> bool:
+        """Whether it was asked to end, or ends by itself."""
+        return self._stop.is_set()
+
     def join(self, timeout: float) -> bool:
         """Wait for the threads; False when some are still busy after so many seconds."""
         return self._joined(self._threads, timeout)
