@@ -25,7 +25,7 @@ COMMANDS = {
     "held": "list, show, retry or drop held receipts",
     "contacts": "list contacts, and say who is who when keys disagree",
     "spool": "list, show or resend the files of outages",
-    "journal": "examine, measure, export, repair or compact the journal",
+    "journal": "examine, measure, export, repair, compact, back up or restore the journal",
     "plugins": "list installed plugins",
     "adapter": "try an adapter on a file, test its promises, begin a new one",
     "sandbox": "an Engage to try things on",
