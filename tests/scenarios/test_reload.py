@@ -4,114 +4,18 @@ none sent twice; what is refused changes nothing."""
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import apsw
 import pytest
 
 from tests.benchmarks import receipts
 from tests.benchmarks.far import Far
-
-CONFIG = """
-[tillpost]
-state = "state"
-
-[pipelines.{name}]
-workers   = {workers}
-source    = {{ use = "folder", path = "{name}-inbox", settle = "0s", poll = "100ms" }}
-adapter   = {{ use = "receipts" }}
-resolve   = [ {{ use = "known" }}, {{ use = "engage", keys = ["externalId"] }} ]
-map       = {{ use = "engage" }}
-transport = {{ use = "engage", url = "{url}", api_key = {{ env = "ENGAGE_API_KEY" }}, rate = 20000, timeout = "60s", \
-wait_initial = "100ms", wait_max = "500ms", confirm_after = "1h" }}
-"""
-"""With `confirm_after` of an hour nothing that is in doubt would be delivered within a test."""
-
-
-class Shop:
-    """A folder with a configuration, a sink, and a `run` that ends with the block."""
-
-    def __init__(self, folder: Path, far: Far) -> None:
-        self.folder, self.far = folder, far
-        self.file = folder / "tillpost.toml"
-        self.log = folder / "run.log"
-        self._process: subprocess.Popen[bytes] | None = None
-        self.configure(self.pipeline())
-
-    def pipeline(self, name: str = "shop", workers: int = 4) -> str:
-        (self.folder / f"{name}-inbox").mkdir(exist_ok=True)
-        return CONFIG.format(name=name, workers=workers, url=self.far.url)
-
-    def configure(self, *pipelines: str) -> None:
-        first, *others = pipelines
-        text = "\n".join([first, *(each.split("\n\n", 1)[1] for each in others)])
-        written = self.file.with_suffix(".new")
-        written.write_text(text)
-        written.rename(self.file)
-
-    def command(self, *words: str) -> list[str]:
-        return [sys.executable, "-m", "tillpost", "--config", str(self.file), *words]
-
-    def start(self) -> subprocess.Popen[bytes]:
-        with self.log.open("ab") as log:
-            environment = os.environ | {"ENGAGE_API_KEY": "key"}
-            self._process = subprocess.Popen(self.command("run", "--json"), env=environment, stdout=log, stderr=log)
-        wait_for(lambda: (self.folder / "state" / "shop" / "journal.db").exists() and self.states() is not None)
-        return self._process
-
-    def reload(self, *words: str) -> tuple[int, dict[str, Any]]:
-        """Exit code and answer of `tillpost reload`."""
-        done = subprocess.run(
-            self.command("reload", "--json", *words), capture_output=True, text=True, timeout=300, check=False
-        )
-        return done.returncode, json.loads(done.stdout) if done.stdout else {"said": done.stderr}
-
-    def put(self, name: str, first: int, count: int, pipeline: str = "shop") -> None:
-        receipts.write(self.folder / name, count, first=first)
-        (self.folder / name).rename(self.folder / f"{pipeline}-inbox" / name)
-
-    def states(self, pipeline: str = "shop") -> dict[str, int] | None:
-        """Receipts by state, from the journal itself."""
-        connection = apsw.Connection(
-            f"file:{self.folder}/state/{pipeline}/journal.db?mode=ro", apsw.SQLITE_OPEN_URI | 1
-        )
-        try:
-            connection.set_busy_timeout(10_000)
-            return dict(connection.execute("SELECT state, sum(count) FROM tally GROUP BY state"))
-        except apsw.SQLError:
-            return None  # its tables are being made
-        finally:
-            connection.close()
-
-    def delivered(self, pipeline: str = "shop") -> int:
-        return (self.states(pipeline) or {}).get("delivered", 0)
-
-    def ask(self, sql: str) -> Any:
-        connection = apsw.Connection(str(self.folder / "state" / "shop" / "journal.db"), apsw.SQLITE_OPEN_READONLY)
-        try:
-            return connection.execute(sql).get
-        finally:
-            connection.close()
-
-    def end(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait(30)
-
-
-def wait_for(condition: Callable[[], Any], seconds: float = 180.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"not within {seconds} s"
-        time.sleep(0.1)
+from tests.support.sunk import Sunk, stop, wait_for
 
 
 @pytest.fixture
@@ -121,22 +25,17 @@ def far() -> Iterator[Far]:
 
 
 @pytest.fixture
-def shop(tmp_path: Path, far: Far) -> Iterator[Shop]:
-    shop = Shop(tmp_path, far)
+def shop(tmp_path: Path, far: Far) -> Iterator[Sunk]:
+    shop = Sunk(tmp_path, far)
     try:
         yield shop
     finally:
         shop.end()
 
 
-def stop(process: subprocess.Popen[bytes]) -> None:
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(90) == 0
-
-
 @pytest.mark.timeout(500)
 def test_reloads_under_load_lose_nothing_and_send_nothing_twice(
-    shop: Shop, far: Far, measured: Callable[[str], None]
+    shop: Sunk, far: Far, measured: Callable[[str], None]
 ) -> None:
     """1,000 receipts a second arrive; settings change, the file breaks and is put right, again and again."""
     count, each, seconds = 12_000, 250, 12.0
@@ -185,7 +84,7 @@ def test_reloads_under_load_lose_nothing_and_send_nothing_twice(
     measured(f"reload under load: {count} receipts accepted in {taken:.1f} s, {round_ + 1} reloads, {done}")
 
 
-def test_a_call_in_flight_is_not_repeated_and_the_next_receipts_do_not_wait_for_it(shop: Shop, far: Far) -> None:
+def test_a_call_in_flight_is_not_repeated_and_the_next_receipts_do_not_wait_for_it(shop: Sunk, far: Far) -> None:
     process = shop.start()
     shop.put("0.jsonl", 0, 4)
     wait_for(lambda: shop.delivered() == 4)
@@ -205,9 +104,10 @@ def test_a_call_in_flight_is_not_repeated_and_the_next_receipts_do_not_wait_for_
     assert set(far.ids().values()) == {1}
     assert far.counts()["posts"] == 12
     assert shop.ask("SELECT count(*) FROM events WHERE what = 'sending'") == 12
+    assert shop.ask("SELECT count(*) FROM events WHERE what = 'uncertain'") == 0, "the new one leaves it to the old one"
 
 
-def test_pipelines_start_and_stop_and_the_others_do_not_notice(shop: Shop, far: Far) -> None:
+def test_pipelines_start_and_stop_and_the_others_do_not_notice(shop: Sunk, far: Far) -> None:
     process = shop.start()
     shop.configure(shop.pipeline(), shop.pipeline("web"))
     code, told = shop.reload()
@@ -229,7 +129,7 @@ def test_pipelines_start_and_stop_and_the_others_do_not_notice(shop: Shop, far: 
     assert far.counts()["posts"] == 12
 
 
-def test_what_is_refused_is_told_with_its_place_and_the_old_one_goes_on(shop: Shop) -> None:
+def test_what_is_refused_is_told_with_its_place_and_the_old_one_goes_on(shop: Sunk) -> None:
     process = shop.start()
     sound = shop.file.read_text()
     for broken, key in (
@@ -252,7 +152,7 @@ def test_what_is_refused_is_told_with_its_place_and_the_old_one_goes_on(shop: Sh
     stop(process)
 
 
-def test_sighup_reloads_and_the_answer_is_in_the_output(shop: Shop) -> None:
+def test_sighup_reloads_and_the_answer_is_in_the_output(shop: Sunk) -> None:
     process = shop.start()
     shop.configure(shop.pipeline(workers=7))
     process.send_signal(signal.SIGHUP)
@@ -266,13 +166,13 @@ def test_sighup_reloads_and_the_answer_is_in_the_output(shop: Shop) -> None:
     stop(process)
 
 
-def test_when_nobody_runs_it_says_so(shop: Shop) -> None:
+def test_when_nobody_runs_it_says_so(shop: Sunk) -> None:
     code, told = shop.reload()
     assert code == 1
     assert "no `tillpost run` works on" in told["said"]
 
 
-def test_a_process_that_does_not_answer_is_named(shop: Shop) -> None:
+def test_a_process_that_does_not_answer_is_named(shop: Sunk) -> None:
     process = shop.start()
     process.send_signal(signal.SIGSTOP)
     try:
