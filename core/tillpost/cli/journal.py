@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from tillpost.cli.backup import backup, restore
 from tillpost.cli.opened import as_json, one, plain, say, table, when, which
 from tillpost.clock import SystemClock
 from tillpost.compose.config import load
@@ -19,14 +20,18 @@ from tillpost.journal import RunLock, doctor
 
 @click.group("journal")
 def command() -> None:
-    """Examine, measure, export, repair and compact the journal of a pipeline. Needs no plugin.
+    """Examine, measure, export, repair, compact, back up and restore the journal of a pipeline. Needs no plugin.
 
     \b
     Examples:
       tillpost journal verify
       tillpost journal repair --dry-run
-      tillpost journal export --to rescue.jsonl
+      tillpost journal backup /var/backups/tillpost
     """
+
+
+for each in (backup, restore):
+    command.add_command(each)
 
 
 def _folder(file: Any, pipeline: str | None) -> Path:

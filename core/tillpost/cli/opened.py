@@ -77,8 +77,6 @@ def lines(config: Config, wanted: list[PipelineConfig], refused: list[Finding] |
     # Here, because commands that only look into the journal need none of it and should answer at once.
     from tillpost.compose.pipeline import compose
     from tillpost.flow.budget import Budgets
-    from tillpost.flow.line import Line
-    from tillpost.flow.outage import Gate
 
     clock, random, budgets = SystemClock(), SystemRandom(), Budgets(config.state)
     composed: list[Pipeline] = []
@@ -95,29 +93,41 @@ def lines(config: Config, wanted: list[PipelineConfig], refused: list[Finding] |
     with ExitStack() as stack:
         stack.callback(budgets.close)
         for pipeline in composed:
-            each = pipeline.config
-            journal = Journal(each.state)
+            journal = Journal(pipeline.config.state)
             stack.callback(journal.close)
-            made.append(
-                Line(
-                    name=each.name,
-                    journal=journal,
-                    hooks=pipeline.hooks,
-                    clock=clock,
-                    random=random,
-                    gate=Gate(journal, each.retry, clock, random),
-                    source=each.source if each.has("source") else None,
-                    retry=each.retry,
-                    fallback=each.fallback if each.has("fallback") else None,
-                    transfer=each.transfer if each.has("transfer") else None,
-                    anonymous=Customer(identifiers=(each.anonymous,)) if each.anonymous else None,
-                    workers=pipeline.workers,
-                    pace=pipeline.pace,
-                    skip_unknown=each.unknown_contact == "skip",
-                    keep=each.keep,
-                )
-            )
+            made.append(line_of(pipeline, journal))
         yield made
+
+
+def line_of(pipeline: Pipeline, journal: Journal, before: Line | None = None) -> Line:
+    """What the steps of a composed pipeline share.
+
+    before: the line of the same journal whose place it takes, with what it knows of receipts in hand and the far side.
+    """
+    from tillpost.flow.line import Line
+    from tillpost.flow.outage import Gate
+
+    config, clock, random = pipeline.config, SystemClock(), SystemRandom()
+    shared: dict[str, Any] = {"gate": Gate(journal, config.retry, clock, random)}
+    if before is not None:
+        shared = {name: getattr(before, name) for name in ("gate", "claims", "locks", "jumps")}
+    return Line(
+        name=config.name,
+        journal=journal,
+        hooks=pipeline.hooks,
+        clock=clock,
+        random=random,
+        source=config.source if config.has("source") else None,
+        retry=config.retry,
+        fallback=config.fallback if config.has("fallback") else None,
+        transfer=config.transfer if config.has("transfer") else None,
+        anonymous=Customer(identifiers=(config.anonymous,)) if config.anonymous else None,
+        workers=pipeline.workers,
+        pace=pipeline.pace,
+        skip_unknown=config.unknown_contact == "skip",
+        keep=config.keep,
+        **shared,
+    )
 
 
 def say(value: Any) -> None:

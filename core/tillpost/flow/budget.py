@@ -110,10 +110,10 @@ class SlidingBudget:
         self._passed = 0
         self._held, self._held_until = 0, 0.0
 
-    def narrow(self, rate: float) -> None:
-        """Allow no more than this from now on; a larger rate than before changes nothing."""
+    def allow(self, rate: float) -> None:
+        """So many requests in any second from now on."""
         with self._lock:
-            self._rate = min(self._rate, rate)
+            self._rate = rate
 
     @contextmanager
     def request(self) -> Iterator[None]:
@@ -220,20 +220,57 @@ class Budgets:
         self._folder = folder
         self._lock = threading.Lock()
         self._known: dict[str, SlidingBudget] = {}
+        self._named: dict[str, list[float]] = {}
+        """By key: the rates that are named."""
 
     def __call__(self, key: Secret, rate: float) -> Budget:
         """The budget of this key."""
-        digest = hashlib.sha256(key.reveal().encode()).hexdigest()
+        return self._name(hashlib.sha256(key.reveal().encode()).hexdigest(), rate)
+
+    def apart(self) -> Named:
+        """For one pipeline: the same budgets, of which it can take back what it has named."""
+        return Named(self._name, self._take_back)
+
+    def _name(self, digest: str, rate: float) -> Budget:
         with self._lock:
             known = self._known.get(digest)
             if known is None:
                 # No pipeline's folder has such a name: it has a dot.
                 file = None if self._folder is None else RateFile(self._folder / f"{digest[:32]}.rate", SIZE)
                 known = self._known[digest] = SlidingBudget(rate, cells=file)
-            known.narrow(rate)
+            named = self._named.setdefault(digest, [])
+            named.append(rate)
+            known.allow(min(named))
             return known
+
+    def _take_back(self, digest: str, rate: float) -> None:
+        with self._lock:
+            named = self._named[digest]
+            named.remove(rate)
+            if named:  # else it holds for the calls that are still in flight
+                self._known[digest].allow(min(named))
 
     def close(self) -> None:
         """The pipelines have ended; a request that is still under way opens its file again."""
         for budget in self._known.values():
             budget.close()
+
+
+class Named:
+    """The budgets one pipeline asks for. A reload that is refused, or a pipeline that ends, must not narrow others."""
+
+    def __init__(self, name: Callable[[str, float], Budget], take_back: Callable[[str, float], None]) -> None:
+        self._name, self._take_back = name, take_back
+        self._named: list[tuple[str, float]] = []
+
+    def __call__(self, key: Secret, rate: float) -> Budget:
+        """The budget of this key."""
+        digest = hashlib.sha256(key.reveal().encode()).hexdigest()
+        budget = self._name(digest, rate)
+        self._named.append((digest, rate))
+        return budget
+
+    def take_back(self) -> None:
+        """The rates of this pipeline hold no longer; a second time changes nothing."""
+        while self._named:
+            self._take_back(*self._named.pop())

@@ -116,6 +116,13 @@ class Gate:
         """True while requests may be made."""
         return reachable(self.tenant)
 
+    def follow(self, retry: RetryPolicy) -> None:
+        """Other settings hold from now on: what refused the old ones is asked at once."""
+        with self._lock:
+            self._retry = retry
+            if not reachable(self.tenant):
+                self._store(attrs.evolve(self.tenant, probe_due=self._clock.time()))
+
     def change(self, transition: Callable[[Tenant], Tenant]) -> None:
         """Make one of the transitions above on the current state, and store what comes of it."""
         with self._lock:

@@ -45,6 +45,8 @@ class Worker:
         self._stop = threading.Event()
         self._outbox = Outbox(line, self._stop)
         self._threads: list[threading.Thread] = []
+        self._senders: list[threading.Thread] = []
+        """Of the threads: those that send, and the one that settles what they have sent."""
         self._pass = Pass()
         collects = line.source is not None and line.hooks.implements("collect_documents")
         self._source_quiet = not collects
@@ -58,8 +60,15 @@ class Worker:
 
     def start(self) -> None:
         """Recover from what was in flight, then start the threads."""
+        recover(self.line)
+        self.take_over()
+
+    def take_over(self) -> None:
+        """Start the threads beside the senders of a worker that has handed over: its line's claims are ours, too.
+
+        There is nothing to recover from: what it has in flight it settles itself.
+        """
         line = self.line
-        recover(line)
         jobs = [("deliver", self._outbox.send)] * line.workers
         jobs += [("outbox", self._keep), ("attend", self._attend)]
         if not self._source_quiet:
@@ -72,18 +81,34 @@ class Worker:
             thread = threading.Thread(target=self._guard, args=(job,), name=f"{line.name}-{name}-{number}", daemon=True)
             thread.start()
             self._threads.append(thread)
+            if name in ("deliver", "outbox"):
+                self._senders.append(thread)
 
     def stop(self) -> None:
         """Ask the threads to end after the value at hand."""
         self._stop.set()
         self._outbox.dismiss(self.line.workers)
 
+    def stopped(self) -> bool:
+        """Whether it was asked to end, or ends by itself."""
+        return self._stop.is_set()
+
     def join(self, timeout: float) -> bool:
         """Wait for the threads; False when some are still busy after so many seconds."""
+        return self._joined(self._threads, timeout)
+
+    def hand_over(self, timeout: float) -> bool:
+        """Wait for all threads but those with calls in flight, after `stop`; False as `join`.
+
+        Then another worker may `take_over` a line that shares this one's journal, claims and gate.
+        """
+        return self._joined([thread for thread in self._threads if thread not in self._senders], timeout)
+
+    def _joined(self, threads: list[threading.Thread], timeout: float) -> bool:
         end = self.line.clock.monotonic() + timeout
-        for thread in self._threads:
+        for thread in threads:
             thread.join(max(0.0, end - self.line.clock.monotonic()))
-        return not any(thread.is_alive() for thread in self._threads)
+        return not any(thread.is_alive() for thread in threads)
 
     def idle(self) -> bool:
         """True when the source has nothing, or is handing nothing over, and every receipt and file is settled."""

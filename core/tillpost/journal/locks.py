@@ -6,7 +6,7 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tillpost.errors import StateFolderBusy
@@ -17,8 +17,12 @@ _PATIENCE = 30.0
 """Seconds to wait for somebody who opens the journal, which is short, or repairs it, which may be longer."""
 
 
+_GLANCE = 0.5
+"""Seconds for which a run lock is tried: whoever looks whether it is held has it for a moment himself."""
+
+
 class RunLock:
-    """Held by the one process that runs the line on a state folder, or repairs its journal."""
+    """Held by the one process that runs the line on a state folder, or repairs its journal; the file has its id."""
 
     def __init__(self, folder: Path) -> None:
         lock = folder / "run.lock"
@@ -27,17 +31,41 @@ class RunLock:
             self._file = lock.open("a+")
         except OSError as error:
             raise named(error, lock) from error
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self._file.close()
-            raise StateFolderBusy(
-                f"{folder}: another `tillpost run` works on this state folder; stop it, or use another `state`"
-            ) from None
+        end = time.monotonic() + _GLANCE
+        while True:
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                if time.monotonic() < end:
+                    time.sleep(0.02)
+                    continue
+                self._file.close()
+                raise StateFolderBusy(
+                    f"{folder}: another `tillpost run` works on this state folder; stop it, or use another `state`"
+                ) from None
+            break
+        with suppress(OSError):  # on a full disk the line still runs; `tillpost reload` does not find it
+            self._file.truncate(0)
+            self._file.write(f"{os.getpid()}\n")
+            self._file.flush()
 
     def release(self) -> None:
         """Let another process run."""
         self._file.close()
+
+
+def holder(folder: Path) -> int | None:
+    """The id of the process that holds the run lock of a state folder; None when nobody does."""
+    try:
+        with (folder / "run.lock").open() as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except OSError:
+                said = file.read().strip()
+                return int(said) if said.isascii() and said.isdigit() else None
+            return None
+    except OSError:
+        return None
 
 
 class Presence:

@@ -1,4 +1,4 @@
-"""A repaired journal takes the place of the damaged one: a crash at any moment leaves the one or the other, whole.
+"""A repaired or restored journal takes the place of the old one; a crash leaves the one or the other, whole.
 
 A stale WAL beside a new file would be carried into it, so the file and its WAL must change as one. The rename to
 `journal.db.repaired` is what decides; what comes after it is repeated by whoever opens the journal next.
@@ -11,15 +11,15 @@ from pathlib import Path
 
 
 def swapped(path: Path) -> Path:
-    """A whole repaired journal whose swap has been decided and not finished."""
+    """A whole journal whose swap has been decided and not finished."""
     return path.with_name(f"{path.name}.repaired")
 
 
-def swap(path: Path, new: Path, kept: Path) -> None:
-    """Put `new`, synced, in the place of the journal, and keep the damaged one beside it under the name `kept`."""
+def swap(path: Path, new: Path, kept: Path | None) -> None:
+    """Put `new`, synced, in the place of the journal, and keep the old one, if any, beside it under the name `kept`."""
     for end in ("", "-wal"):
         old = path.with_name(path.name + end)
-        if old.exists():
+        if kept is not None and old.exists():
             os.link(old, kept.with_name(kept.name + end))
     sync(path.parent)
     new.rename(swapped(path))

@@ -75,7 +75,7 @@ def _mended(path: Path, place: Path, now: float, progress: Callable[[str], None]
         with connection:
             for damage in damages:
                 quarantine(connection, damage, now)
-        damages += _mend(connection, path.parent / "spool", now, progress)
+        damages += mend(connection, path.parent / "spool", now, progress)
         progress("proving the repaired journal")
         if said := problems(connection):
             raise JournalError(f"{path}: the repaired copy does not prove whole: {said[0]}; nothing was changed")
@@ -85,7 +85,8 @@ def _mended(path: Path, place: Path, now: float, progress: Callable[[str], None]
     return Repaired(damages=damages, pages=pages, receipts=receipts, kept=None), new
 
 
-def _mend(connection: apsw.Connection, spool: Path, now: float, progress: Callable[[str], None]) -> list[Damage]:
+def mend(connection: apsw.Connection, spool: Path, now: float, progress: Callable[[str], None]) -> list[Damage]:
+    """Put every row right or into the quarantine; what was wrong. The pages are whole, the schema the newest."""
     done: list[Damage] = []
     for _ in range(_ROUNDS):
         found = [damage for damage in examine(connection, spool, progress) if not damage.note]

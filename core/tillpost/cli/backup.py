@@ -1,0 +1,109 @@
+"""`tillpost journal backup` and `tillpost journal restore`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tillpost.cli.opened import as_json, one, plain, say, when, which
+from tillpost.clock import SystemClock
+from tillpost.compose.config import load
+from tillpost.journal import RunLock, doctor
+
+
+def _progress(text: str) -> None:
+    """A line that moves on a terminal; nothing for scripts and logs."""
+    if sys.stderr.isatty():
+        click.echo(f"\r\x1b[2K{text} …", err=True, nl=False)
+
+
+@click.command("backup")
+@click.argument("target", type=click.Path(path_type=Path))
+@which
+@as_json
+@click.pass_obj
+def backup(file: Any, target: Path, pipeline: str | None, as_json: bool) -> None:
+    """Copy the journal while receipts flow to TARGET, a new file or a folder. It holds personal data.
+
+    The copy is consistent, as of the moment the command begins, proved and on the disk when it ends.
+
+    \b
+    Examples:
+      tillpost journal backup /var/backups/tillpost
+      tillpost journal backup stores.db --pipeline stores --json
+    """
+    folder = one(load(file, plugins=False), pipeline).state
+    done = doctor.backup(folder, target, SystemClock().time(), _progress)
+    if as_json:
+        say({"file": str(done.path), "receipts": done.receipts, "bytes": done.bytes, "schema": done.schema})
+    else:
+        click.echo(f"{done.path}: {done.receipts} receipts, {done.bytes} bytes; it holds personal data")
+
+
+@click.command("restore")
+@click.argument("source", type=click.Path(path_type=Path))
+@click.option("--replace", is_flag=True, help="Keep the journal that is there aside, and put the backup in its place.")
+@which
+@as_json
+@click.pass_obj
+def restore(file: Any, source: Path, replace: bool, pipeline: str | None, as_json: bool) -> None:
+    """Put the backup SOURCE in the place of the journal. Not while a `run` works on it.
+
+    What was open in it may have been sent since: it is asked for before it is sent again. Exit code 1 when something
+    had to be put right.
+
+    \b
+    Examples:
+      tillpost journal restore /var/backups/tillpost/stores-20251128T020000Z.db
+      tillpost journal restore stores.db --replace --json
+    """
+    of = one(load(file, plugins=False), pipeline)
+    lock = RunLock(of.state)
+    wait = of.retry.confirm_after.total_seconds()
+    now = SystemClock().time()
+    try:
+        done = doctor.restore(of.state, source, now, wait, replace, _progress)
+    finally:
+        lock.release()
+    if as_json:
+        say(
+            {
+                "receipts": done.receipts, "as_of": when(done.as_of or None), "asked": done.asked,
+                "unknown": done.unknown, "open_files": done.open_files, "newer": done.newer,
+                "damages": [damage.told() for damage in done.damages], "kept": str(done.kept) if done.kept else None,
+            }
+        )  # fmt: skip
+    else:
+        for line in _told(done, of.state, when(now + wait) or ""):
+            click.echo(plain(line))
+    sys.exit(1 if done.damages else 0)
+
+
+def _told(done: doctor.Restored, folder: Path, due: str) -> list[str]:
+    as_of = when(done.as_of or None) or "a journal without events"
+    said = [f"{folder}: {done.receipts} receipts, as of {as_of}"]
+    if done.asked:
+        said.append(
+            f"{done.asked} were open and may have been sent since: from {due} on they are asked for, and only what is"
+            " not shown is sent again, under the same id"
+        )
+    if done.unknown:
+        said.append(f"{done.unknown} of them have a contact without an id to ask by: sent again, under the same id")
+    if done.open_files:
+        said.append(
+            f"{done.open_files} files of outages go up again, even if they went up since; Engage ignores repeats"
+        )
+    said.append(f"what was accepted after {as_of} is not in it: let the documents since then be read again")
+    if done.newer:
+        said.append(f"{done.newer} receipts are in the journal that was replaced and not in this one")
+    if done.kept:
+        said.append(
+            f"the journal that was there is kept as {done.kept}; `tillpost accept` of its documents adds the rest"
+        )
+    return said + [
+        f"put right: {damage.table} {damage.row}: {damage.reason}; lost: {damage.lost}; {damage.remedy}"
+        for damage in done.damages
+    ]

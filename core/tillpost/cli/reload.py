@@ -1,0 +1,67 @@
+"""`tillpost reload`: have the running process read its configuration again, and say what came of it."""
+
+from __future__ import annotations
+
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tillpost.cli.carrying import Reloaded, sentences
+from tillpost.cli.drill import Duration
+from tillpost.cli.opened import as_json, say
+from tillpost.compose.change import change
+from tillpost.compose.config import examine
+from tillpost.journal import requests
+from tillpost.journal.locks import holder
+
+
+@click.command("reload")
+@click.option("--timeout", type=Duration(), default="60s", show_default=True, help="How long to wait for the answer.")
+@as_json
+@click.pass_obj
+def command(file: Any, timeout: timedelta, as_json: bool) -> None:
+    """Have the running `tillpost run` read the configuration again. No receipt in flight is dropped or repeated.
+
+    Unchanged pipelines are left running; a changed one is rebuilt, or refused, and then goes on as it was. Exit code 78
+    when something was refused, 1 when nobody runs or answers.
+
+    \b
+    Examples:
+      tillpost reload
+      tillpost reload --timeout 5m --json
+    """
+    config, findings = examine(file, plugins=False)
+    if config is None:
+        _tell(Reloaded(refused=list(change({}, None, findings).refused)).told() | {"process": None}, as_json)
+        sys.exit(78)
+    folders = {each.state: holder(each.state) for each in config.pipelines}
+    processes: dict[int, Path] = {process: folder for folder, process in folders.items() if process is not None}
+    if not processes:
+        where = ", ".join(str(folder) for folder in folders)
+        click.echo(f"tillpost: no `tillpost run` works on {where}; start one", err=True)
+        sys.exit(1)
+    code = 0
+    for process, folder in processes.items():
+        told = requests.ask(folder, timeout.total_seconds())
+        if told is None:
+            click.echo(
+                f"tillpost: process {process} has not answered within {timeout.total_seconds():g} s; its log says what"
+                " becomes of it",
+                err=True,
+            )
+            code = max(code, 1)
+            continue
+        _tell(told | {"process": process}, as_json)
+        code = max(code, 78 if told["refused"] else 1 if told["late"] else 0)
+    sys.exit(code)
+
+
+def _tell(told: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        say(told)
+        return
+    for line in sentences(told):
+        click.echo(line)

@@ -1,0 +1,185 @@
+"""A changed configuration takes over while receipts flow, with the real launcher and a sink that counts: none lost,
+none sent twice; what is refused changes nothing."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.benchmarks import receipts
+from tests.benchmarks.far import Far
+from tests.support.sunk import Sunk, stop, wait_for
+
+
+@pytest.fixture
+def far() -> Iterator[Far]:
+    with Far() as far:
+        yield far
+
+
+@pytest.fixture
+def shop(tmp_path: Path, far: Far) -> Iterator[Sunk]:
+    shop = Sunk(tmp_path, far)
+    try:
+        yield shop
+    finally:
+        shop.end()
+
+
+@pytest.mark.timeout(500)
+def test_reloads_under_load_lose_nothing_and_send_nothing_twice(
+    shop: Sunk, far: Far, measured: Callable[[str], None]
+) -> None:
+    """1,000 receipts a second arrive; settings change, the file breaks and is put right, again and again."""
+    count, each, seconds = 12_000, 250, 12.0
+    process = shop.start()
+    fed = threading.Event()
+
+    def feed() -> None:
+        began = time.monotonic()
+        for number in range(count // each):
+            time.sleep(max(0.0, began + number * each * seconds / count - time.monotonic()))
+            shop.put(f"{number:04}.jsonl", number * each, each)
+        fed.set()
+
+    feeder = threading.Thread(target=feed)
+    feeder.start()
+    done = {"rebuilt": 0, "refused": 0, "left_running": 0}
+    round_ = 0
+    while not fed.is_set() or min(done.values()) < 2:
+        round_ += 1
+        match round_ % 4:
+            case 0:
+                shop.file.write_text("[tillpost\n")
+            case 1:
+                shop.configure(shop.pipeline(workers=4 + round_ % 8))
+            case 2:
+                shop.configure(shop.pipeline().replace('use = "receipts"', 'use = "gone"'))
+            case 3:
+                shop.configure(shop.pipeline(workers=12))
+        code, told = shop.reload()
+        assert code == (78 if told["refused"] else 0), told
+        assert not told["late"]
+        for key in done:
+            done[key] += bool(told[key])
+    shop.configure(shop.pipeline(workers=6))
+    assert shop.reload()[1]["rebuilt"] == ["shop"]
+    feeder.join()
+    wait_for(lambda: shop.delivered() == count, 300)
+    taken = shop.ask("SELECT max(accepted_at) - min(accepted_at) FROM receipts")
+    stop(process)
+    times = far.ids()
+    assert set(times) == {receipts.receipt_id(number) for number in range(count)}
+    assert set(times.values()) == {1}
+    assert shop.states() == {"delivered": count} | {state: 0 for state in (shop.states() or {}) if state != "delivered"}
+    assert "Traceback" not in shop.log.read_text()
+    assert min(done.values()) >= 2
+    measured(f"reload under load: {count} receipts accepted in {taken:.1f} s, {round_ + 1} reloads, {done}")
+
+
+def test_a_call_in_flight_is_not_repeated_and_the_next_receipts_do_not_wait_for_it(shop: Sunk, far: Far) -> None:
+    process = shop.start()
+    shop.put("0.jsonl", 0, 4)
+    wait_for(lambda: shop.delivered() == 4)
+    far.set(delay=20.0)
+    shop.put("1.jsonl", 4, 4)
+    wait_for(lambda: shop.ask("SELECT count(*) FROM receipts WHERE sending IS NOT NULL AND state = 'resolved'"))
+    shop.configure(shop.pipeline(workers=5))
+    began = time.monotonic()
+    code, told = shop.reload()
+    assert (code, told["rebuilt"], told["late"]) == (0, ["shop"], [])
+    in_flight = shop.delivered() == 4
+    assert in_flight or time.monotonic() - began > 15, "the answers were not there yet when the new one began"
+    far.set(delay=0.0)
+    shop.put("2.jsonl", 8, 4)
+    wait_for(lambda: shop.delivered() == 12)
+    stop(process)
+    assert set(far.ids().values()) == {1}
+    assert far.counts()["posts"] == 12
+    assert shop.ask("SELECT count(*) FROM events WHERE what = 'sending'") == 12
+    assert shop.ask("SELECT count(*) FROM events WHERE what = 'uncertain'") == 0, "the new one leaves it to the old one"
+
+
+def test_pipelines_start_and_stop_and_the_others_do_not_notice(shop: Sunk, far: Far) -> None:
+    process = shop.start()
+    shop.configure(shop.pipeline(), shop.pipeline("web"))
+    code, told = shop.reload()
+    assert (code, told["started"], told["left_running"]) == (0, ["web"], ["shop"])
+    shop.put("1.jsonl", 0, 3)
+    shop.put("2.jsonl", 3, 3, "web")
+    wait_for(lambda: shop.delivered() == 3 and shop.delivered("web") == 3)
+    shop.configure(shop.pipeline("web"))
+    code, told = shop.reload()
+    assert (code, told["stopped"], told["left_running"]) == (0, ["shop"], ["web"])
+    shop.put("3.jsonl", 6, 3)
+    shop.put("4.jsonl", 9, 3, "web")
+    wait_for(lambda: shop.delivered("web") == 6)
+    shop.configure(shop.pipeline(), shop.pipeline("web"))
+    code, told = shop.reload()
+    assert (code, told["started"], told["left_running"]) == (0, ["shop"], ["web"])
+    wait_for(lambda: shop.delivered() == 6)
+    stop(process)
+    assert far.counts()["posts"] == 12
+
+
+def test_what_is_refused_is_told_with_its_place_and_the_old_one_goes_on(shop: Sunk) -> None:
+    process = shop.start()
+    sound = shop.file.read_text()
+    for broken, key in (
+        (sound.replace('use = "receipts"', 'use = "gone"'), "pipelines.shop.adapter.use"),
+        (sound.replace("workers   = 4", "workers = 400"), "pipelines.shop.workers"),
+        (sound.replace('{ env = "ENGAGE_API_KEY" }', '{ env = "NO_SUCH_KEY" }'), "pipelines.shop.transport.api_key"),
+        (sound.replace('state = "state"', 'state = "other"'), "tillpost.state"),
+        ("[tillpost", ""),
+    ):
+        shop.file.write_text(broken)
+        if key == "tillpost.state":  # the command would look for the process in the other folder
+            (shop.folder / "other").symlink_to(shop.folder / "state")
+        code, told = shop.reload()
+        assert code == 78, told
+        assert {each["key"] for each in told["refused"]} == {key}
+        assert all(each["file"] and each["message"] and each["line"] for each in told["refused"]), told
+        assert told["rebuilt"] == told["stopped"] == told["late"] == []
+    shop.put("1.jsonl", 0, 3)
+    wait_for(lambda: shop.delivered() == 3)
+    stop(process)
+
+
+def test_sighup_reloads_and_the_answer_is_in_the_output(shop: Sunk) -> None:
+    process = shop.start()
+    shop.configure(shop.pipeline(workers=7))
+    process.send_signal(signal.SIGHUP)
+
+    def told() -> list[dict[str, Any]]:
+        rows = [json.loads(line) for line in shop.log.read_text().splitlines() if line.startswith("{")]
+        return [row for row in rows if row["event"] == "reloaded"]
+
+    wait_for(told)
+    assert told()[0]["rebuilt"] == ["shop"]
+    stop(process)
+
+
+def test_when_nobody_runs_it_says_so(shop: Sunk) -> None:
+    code, told = shop.reload()
+    assert code == 1
+    assert "no `tillpost run` works on" in told["said"]
+
+
+def test_a_process_that_does_not_answer_is_named(shop: Sunk) -> None:
+    process = shop.start()
+    process.send_signal(signal.SIGSTOP)
+    try:
+        code, told = shop.reload("--timeout", "500ms")
+    finally:
+        process.send_signal(signal.SIGCONT)
+    assert code == 1
+    assert f"process {process.pid} has not answered" in told["said"]
+    assert not list((shop.folder / "state" / "shop").glob("reload-*.request")), "it is taken back"
+    stop(process)
