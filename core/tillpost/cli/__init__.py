@@ -19,6 +19,7 @@ COMMANDS = {
     "run": "carry receipts until told to stop",
     "accept": "put files into the journal",
     "status": "how the line stands",
+    "metrics": "what the journals say, for Prometheus",
     "receipt": "the whole life of one receipt",
     "receipts": "list receipts",
     "held": "list, show, retry or drop held receipts",

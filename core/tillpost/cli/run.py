@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import signal
 import sys
 import threading
@@ -13,6 +12,8 @@ from typing import Any
 import attrs
 import click
 
+from tillpost.cli.logs import Form, log_to_stderr
+from tillpost.cli.notify import Notify
 from tillpost.cli.opened import as_json, lines, plain, say, sound, when
 from tillpost.clock import SystemClock
 from tillpost.compose.config import Config, PipelineConfig
@@ -21,6 +22,7 @@ from tillpost.flow.line import Line
 from tillpost.flow.worker import Worker
 from tillpost.journal import Accepted, RunLock, doctor
 from tillpost.model import Document
+from tillpost.sight.health import alive
 
 _TELL_EVERY = 10.0
 """Seconds between two lines about a document that is being read."""
@@ -30,9 +32,12 @@ _TELL_EVERY = 10.0
 @click.option("--until-idle", is_flag=True, help="End when the source is empty and every receipt is settled.")
 @click.option("--grace", default=30.0, show_default=True, help="Seconds for calls in flight when told to stop.")
 @click.option("--pipeline", "-p", "names", multiple=True, help="Only these pipelines.")
+@click.option(
+    "--log", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Form of the log."
+)
 @as_json
 @click.pass_obj
-def command(file: Any, until_idle: bool, grace: float, names: tuple[str, ...], as_json: bool) -> None:
+def command(file: Any, until_idle: bool, grace: float, names: tuple[str, ...], form: Form, as_json: bool) -> None:
     """Carry receipts until told to stop (SIGTERM, Ctrl-C).
 
     \b
@@ -40,9 +45,8 @@ def command(file: Any, until_idle: bool, grace: float, names: tuple[str, ...], a
       tillpost run
       tillpost run --until-idle --json
     """
-    told = logging.StreamHandler(sys.stderr)
-    told.setFormatter(_Plain("%(asctime)s %(levelname)s %(message)s"))
-    logging.basicConfig(level=logging.WARNING, handlers=[told])
+    log_to_stderr(form)
+    notify = Notify()
     config, wanted, refused = sound(file, names)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -52,15 +56,17 @@ def command(file: Any, until_idle: bool, grace: float, names: tuple[str, ...], a
         for pipeline in wanted:
             stack.callback(RunLock(pipeline.state).release)
         while True:
-            carried = _carry(config, wanted, refused, stop, until_idle, grace, as_json)
+            carried = _carry(config, wanted, refused, stop, until_idle, grace, as_json, notify)
             damaged = [fault for fault in carried.faults if isinstance(fault, JournalDamaged)]
             if not damaged or len(damaged) < len(carried.faults) or carried.late or stop.is_set():
                 break
             if any(fault.folder in repaired for fault in damaged):
                 break  # once is an accident; again is the disk
             for fault in damaged:
-                _repair(fault, as_json)
+                with notify.busy():
+                    _repair(fault, as_json)
                 repaired.add(fault.folder)
+    notify.stopping()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)  # all is written down: a second one must not spoil the exit code
     if carried.late:
@@ -69,13 +75,6 @@ def command(file: Any, until_idle: bool, grace: float, names: tuple[str, ...], a
         click.echo(f"tillpost: {describe(each)}", err=True)
     troubled = carried.faults or carried.late or refused
     sys.exit(1 if troubled or (until_idle and (carried.held or repaired)) else 0)
-
-
-class _Plain(logging.Formatter):
-    """A line of the log has names of files and words of the far side in it: harmless, and one line."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        return plain(super().format(record))
 
 
 @attrs.frozen
@@ -95,6 +94,7 @@ def _carry(
     until_idle: bool,
     grace: float,
     as_json: bool,
+    notify: Notify,
 ) -> _Carried:
     """Carry until told to stop, until idle, or until a pipeline stops by itself.
 
@@ -107,13 +107,16 @@ def _carry(
             workers = [Worker(line, _telling(line.name, as_json), _Reading(line, as_json)) for line in made]
             for worker in workers:
                 worker.start()
-            watch = _Watch(made, as_json)
+            watch = _Watch(made, as_json, notify)
+            notify.ready(watch.stand())
             try:
                 while not stop.wait(0.1):
                     watch.look()
                     if any(worker.fault for worker in workers) or (until_idle and all(w.idle() for w in workers)):
                         break
             finally:
+                if stop.is_set():
+                    notify.stopping()
                 for worker in workers:
                     worker.stop()
                 late = [worker for worker in workers if not worker.join(grace)]
@@ -177,16 +180,25 @@ class _Reading:
 
 
 class _Watch:
-    """Tells changes: a live line on a terminal, plain lines elsewhere."""
+    """Tells changes: a live line on a terminal, plain lines elsewhere; and the service manager that all is well."""
 
-    def __init__(self, made: list[Line], as_json: bool) -> None:
+    def __init__(self, made: list[Line], as_json: bool, notify: Notify) -> None:
         self._lines = made
+        self._notify = notify
         self._json = as_json
         self._live = sys.stdout.isatty() and not as_json
         self._last: dict[str, Any] = {}
         self._next = 0.0
 
+    def stand(self) -> str:
+        """The far side of each pipeline in a few words."""
+        return ", ".join(f"{line.name} {line.gate.tenant.state}" for line in self._lines)
+
     def look(self) -> None:
+        clock = self._lines[0].clock
+        self._notify.status(self.stand())
+        if self._notify.due(clock.monotonic()) and alive(self._lines, clock.time())[0]:
+            self._notify.well()
         for line in self._lines:
             now = line.clock.monotonic()
             state = line.gate.tenant
