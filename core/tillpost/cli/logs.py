@@ -11,6 +11,8 @@ from tillpost.cli.opened import plain
 from tillpost.clock import iso
 from tillpost.trace import at_hand, trace_id
 
+OWN = "tillpost.run"
+"""The logger of what the command itself has to say; as text it is a plain message, as those of other commands are."""
 Form = Literal["text", "json"]
 
 
@@ -33,6 +35,8 @@ class _Text(logging.Formatter):
     """A line of the log has names of files and words of the far side in it: harmless, and one line."""
 
     def format(self, record: logging.LogRecord) -> str:
+        if record.name == OWN:
+            return plain(f"tillpost: {record.getMessage()}")
         receipt = getattr(record, "receipt", "")
         about = f" (receipt {receipt}, trace {getattr(record, 'trace_id', '')})" if receipt else ""
         return plain(super().format(record) + about)

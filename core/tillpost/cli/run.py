@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import sys
 import threading
@@ -12,7 +13,7 @@ from typing import Any
 import attrs
 import click
 
-from tillpost.cli.logs import Form, log_to_stderr
+from tillpost.cli.logs import OWN, Form, log_to_stderr
 from tillpost.cli.notify import Notify
 from tillpost.cli.opened import as_json, lines, plain, say, sound, when
 from tillpost.clock import SystemClock
@@ -24,6 +25,7 @@ from tillpost.journal import Accepted, RunLock, doctor
 from tillpost.model import Document
 from tillpost.sight.health import alive
 
+_log = logging.getLogger(OWN)
 _TELL_EVERY = 10.0
 """Seconds between two lines about a document that is being read."""
 
@@ -70,9 +72,9 @@ def command(file: Any, until_idle: bool, grace: float, names: tuple[str, ...], f
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)  # all is written down: a second one must not spoil the exit code
     if carried.late:
-        click.echo("tillpost: calls in flight did not end within the grace period; they are asked for again", err=True)
+        _log.error("calls in flight did not end within the grace period; they are asked for again")
     for each in carried.faults:
-        click.echo(f"tillpost: {describe(each)}", err=True)
+        _log.error("%s", describe(each))
     troubled = carried.faults or carried.late or refused
     sys.exit(1 if troubled or (until_idle and (carried.held or repaired)) else 0)
 
@@ -103,7 +105,7 @@ def _carry(
     try:
         with lines(config, wanted, refused) as made:
             for finding in dict.fromkeys(refused):
-                click.echo(f"tillpost: a pipeline does not start, the others do: {finding}", err=True)
+                _log.error("a pipeline does not start, the others do: %s", finding)
             workers = [Worker(line, _telling(line.name, as_json), _Reading(line, as_json)) for line in made]
             for worker in workers:
                 worker.start()
@@ -119,7 +121,8 @@ def _carry(
                     notify.stopping()
                 for worker in workers:
                     worker.stop()
-                late = [worker for worker in workers if not worker.join(grace)]
+                with notify.busy():
+                    late = [worker for worker in workers if not worker.join(grace)]
             faults = [worker.fault for worker in workers if worker.fault]
             if faults:
                 return _Carried(faults, bool(late), 0)
@@ -131,12 +134,12 @@ def _carry(
 
 def _repair(fault: JournalDamaged, as_json: bool) -> None:
     """A damaged journal is put right at once, or its neighbours would wait for a person; the damaged one is kept."""
-    click.echo(f"tillpost: {fault}", err=True)
+    _log.error("%s", fault)
     done = doctor.repair(fault.folder, SystemClock().time())
     for damage in done.damages:
         whose = f" (receipt {damage.receipt})" if damage.receipt else ""
         what = f"{damage.table} {damage.row}{whose}: {damage.reason}; lost: {damage.lost}; {damage.remedy}"
-        click.echo(f"tillpost: repaired: {plain(what)}", err=True)
+        _log.error("repaired: %s", what)
     told = {"event": "repaired", "folder": str(fault.folder), "damages": len(done.damages), "kept": str(done.kept)}
     if as_json:
         say(told)

@@ -75,7 +75,7 @@ class Worker:
             # daemon: a call that does not return (a Retry-After of an hour, a plugin that hangs) must not keep the
             # process beyond the grace period, without its lock. What it was sending is asked for at the next start.
             beat = line.pulse.watch(f"{line.name}-{name}-{number}", line.clock)
-            thread = threading.Thread(target=self._guard, args=(job, beat), name=beat.name, daemon=True)
+            thread = threading.Thread(target=self._work, args=(job, beat), name=beat.name, daemon=True)
             beat.thread = thread
             thread.start()
             self._threads.append(thread)
@@ -106,10 +106,13 @@ class Worker:
         except (NotCommitted, JournalDamaged, DiskFailed):
             return False  # the threads meet the same, and say so
 
-    def _guard(self, job: Callable[[], None], beat: Beat) -> None:
+    def _work(self, job: Callable[[], None], beat: Beat) -> None:
+        with working(self.line.name), beating(beat):
+            self._guard(job)
+
+    def _guard(self, job: Callable[[], None]) -> None:
         try:
-            with working(self.line.name), beating(beat):
-                job()
+            job()
         except Exception as error:  # noqa: BLE001 - told by `run` and its exit code
             _log.error("pipeline %s stops: %s", self.line.name, describe(error))
             self.line.pulse.fault = error

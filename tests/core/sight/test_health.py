@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import apsw
 import attrs
@@ -67,7 +68,8 @@ def test_a_plugin_that_never_returns_makes_the_line_hang(tmp_path: Path, hook: s
         let_go.wait(120)
         return 0 if hook == "collect_documents" else Delivered(status=202)
 
-    with line_on(tmp_path, clock=clock, **{"collect_documents": lambda accept: 0} | {hook: hangs}) as line:
+    hooks: dict[str, Any] = {"collect_documents": lambda accept: 0, hook: hangs}
+    with line_on(tmp_path, clock=clock, **hooks) as line:
         line.journal.receipts.accept([found()], DOCUMENT, None, time.time(), Accepted())
         if hook == "probe":
             line.gate.change(lambda tenant: attrs.evolve(tenant, state="degraded", probe_due=0.0))

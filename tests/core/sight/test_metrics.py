@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from tillpost.cli import cli
 from tillpost.flow.pace import Pace
 from tillpost.flow.worker import Worker
 from tillpost.journal import Accepted, Journal, Move, State, Tenant
-from tillpost.model import Broken, Delivered, NotSent
+from tillpost.model import Broken, Delivered, NotSent, Outcome
 from tillpost.sight.metrics import FAMILIES, MOST_STORES, OTHER, Source, exposition, written
 
 NOW = 1_800_000_000.0
@@ -114,7 +115,7 @@ def test_the_oldest_of_a_state_is_the_oldest_of_all_its_routes(tmp_path: Path) -
 
 
 def test_a_running_line_tells_its_calls_and_delays(tmp_path: Path) -> None:
-    answers = iter([NotSent(reason="503"), *[Delivered(status=202)] * 100])
+    answers: Iterator[Outcome] = iter([NotSent(reason="503"), *[Delivered(status=202)] * 100])
     budget = Pace(lambda key, rate: pytest.fail("nothing asks for a budget"))
     with line_on(tmp_path, lambda payload: next(answers), pace=budget, collect_documents=lambda accept: 0) as line:
         line.journal.receipts.accept([found(number=str(n)) for n in range(4)], DOCUMENT, None, time.time(), Accepted())
