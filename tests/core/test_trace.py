@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import re
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.core.journal.test_journal import accept, found
+from tests.core.sight.lines import line_on
 from tillpost import traceparent
+from tillpost.flow.deliver import deliver
+from tillpost.model import Contact, Delivered, Identified, NotSent, Outcome, Payload
 from tillpost.trace import at_hand, trace_id, working
 
 # https://www.w3.org/TR/trace-context/#traceparent-header-field-values
@@ -53,3 +58,26 @@ def test_it_is_of_the_thread_and_ends_with_the_block() -> None:
             assert at_hand() == ("shop", "r-1")
         assert at_hand() == ("shop", "")
     assert at_hand() == ("", "")
+
+
+def test_the_hooks_of_a_receipt_see_its_trace_and_keep_it_when_it_is_sent_again(tmp_path: Path) -> None:
+    seen: list[tuple[str, str]] = []
+
+    def resolve(contact: Contact) -> Identified:
+        seen.append(("resolve", traceparent()))
+        return Identified(contact_id="guid", holds=dict(contact.attributes))
+
+    def hand_over(payload: Payload) -> Outcome:
+        seen.append(("deliver", traceparent()))
+        return NotSent(reason="503") if len(seen) < 3 else Delivered(status=202)
+
+    with line_on(tmp_path, hand_over, resolve_contact=resolve) as line:
+        accept(line.journal, found(number="7"))
+        for _ in range(2):
+            entry = line.journal.receipts.get("12_1_2026-11-24_7")
+            assert entry is not None
+            deliver(line, entry)
+        assert traceparent() == ""
+    assert [step for step, _ in seen][:2] == ["resolve", "deliver"]
+    assert {header.split("-")[1] for _, header in seen} == {trace_id("12_1_2026-11-24_7")}
+    assert len({header for _, header in seen}) == len(seen) >= 3

@@ -44,11 +44,10 @@ def test_a_line_in_json_has_time_level_logger_and_message() -> None:
 
 
 def test_what_the_thread_works_on_is_told() -> None:
-    with logged("json") as root:
-        with working("shop"):
-            logging.getLogger("a").error("first")
-            with working("shop", "r-1"):
-                logging.getLogger("a").error("second")
+    with logged("json") as root, working("shop"):
+        logging.getLogger("a").error("first")
+        with working("shop", "r-1"):
+            logging.getLogger("a").error("second")
     first, second = lines(root)
     assert (first["pipeline"], "receipt" in first) == ("shop", False)
     assert (second["pipeline"], second["receipt"], second["trace_id"]) == ("shop", "r-1", trace_id("r-1"))

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.core.sight.lines import Ahead, line_on
 from tillpost.cli.notify import Notify
+from tillpost.cli.run import _Watch
+from tillpost.flow.pulse import STUCK
 
 
 @pytest.fixture
@@ -70,3 +74,22 @@ def test_without_a_manager_or_with_one_that_is_gone_nothing_happens(tmp_path: Pa
         notify.well()
         with notify.busy():
             notify.stopping()
+
+
+def test_a_line_that_hangs_stops_the_pings(manager: socket.socket, tmp_path: Path) -> None:
+    notify = Notify(environment(manager, WATCHDOG_USEC="1"))
+    clock = Ahead()
+    with line_on(tmp_path / "state", clock=clock) as line:
+        beat = line.pulse.watch("shop-deliver-0", clock)
+        beat.thread, beat.since = threading.current_thread(), clock.monotonic()
+        watch = _Watch([line], True, notify)
+        watch.look()
+        assert manager.recv(999) == b"STATUS=shop online"
+        assert manager.recv(999) == b"WATCHDOG=1"
+        clock.ahead = STUCK + 1
+        watch.look()
+        beat.since = clock.monotonic()
+        notify.stopping()
+        assert manager.recv(999) == b"STOPPING=1", "nothing came between"
+        watch.look()
+        assert manager.recv(999) == b"WATCHDOG=1", "it got on again"

@@ -14,7 +14,7 @@ import attrs
 import pytest
 
 from tests.core.journal.test_journal import DOCUMENT, found
-from tests.core.sight.lines import line_on, until
+from tests.core.sight.lines import Ahead, line_on, until
 from tillpost.clock import SystemClock
 from tillpost.errors import DiskFailed
 from tillpost.flow.pace import Pace
@@ -26,15 +26,6 @@ from tillpost.plugin import Secret
 from tillpost.sight.health import alive, ready
 
 NOW = 1_800_000_000.0
-
-
-class Ahead(SystemClock):
-    """The machine's clock, some seconds ahead."""
-
-    ahead = 0.0
-
-    def monotonic(self) -> float:
-        return super().monotonic() + self.ahead
 
 
 def test_a_line_at_work_is_alive_and_ready(tmp_path: Path) -> None:
