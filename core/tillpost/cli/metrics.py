@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import click
 
 from tillpost.clock import SystemClock
 from tillpost.compose.config import load
+from tillpost.errors import UsageError
 from tillpost.journal import Journal
 from tillpost.sight.metrics import Source, written
 
 
 @click.command("metrics")
+@click.option("--to", type=click.Path(path_type=Path, dir_okay=False), help="A file; else standard output.")
 @click.pass_obj
-def command(file: Any) -> None:
+def command(file: Any, to: Path | None) -> None:
     """Print the metrics of the journals in the text format of Prometheus.
 
     For the textfile collector of node_exporter. What only a running process knows, such as how long calls take, is
@@ -24,7 +28,7 @@ def command(file: Any) -> None:
     \b
     Examples:
       tillpost metrics
-      tillpost metrics > /var/lib/prometheus/node-exporter/tillpost.prom
+      tillpost metrics --to /var/lib/prometheus/node-exporter/tillpost.prom
     """
     with ExitStack() as stack:
         sources = []
@@ -32,4 +36,14 @@ def command(file: Any) -> None:
             journal = Journal(pipeline.state)
             stack.callback(journal.close)
             sources.append(Source(pipeline.name, journal))
-        click.echo(written(sources, SystemClock().time())[0], nl=False)
+        body = written(sources, SystemClock().time())[0]
+    if to is None:
+        click.echo(body, nl=False)
+        return
+    beside = to.with_name(f".{to.name}.{os.getpid()}")  # whoever reads the file sees all of it, or the one before
+    try:
+        beside.write_bytes(body)
+        beside.replace(to)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise UsageError(f"{to} cannot be written: {error.strerror}; name a folder that is there") from error

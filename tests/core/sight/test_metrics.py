@@ -21,6 +21,7 @@ from tests.core.journal.test_plans import plans
 from tests.core.sight.lines import line_on, until
 from tests.support.program import needed
 from tillpost.cli import cli
+from tillpost.errors import UsageError
 from tillpost.flow.pace import Pace
 from tillpost.flow.worker import Worker
 from tillpost.journal import Accepted, Journal, Move, State, Tenant
@@ -213,3 +214,12 @@ def test_the_command_prints_them_without_a_run(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     assert of(done.stdout_bytes, "tillpost_receipts", state="accepted", route="") == 1
     assert "tillpost_hook_duration" not in done.output
+    to = tmp_path / "collected" / "tillpost.prom"
+    refused = CliRunner().invoke(cli, ["--config", str(config), "metrics", "--to", str(to)])
+    assert isinstance(refused.exception, UsageError)
+    to.parent.mkdir()
+    to.write_text("an older one")
+    done = CliRunner().invoke(cli, ["--config", str(config), "metrics", "--to", str(to)])
+    assert (done.exit_code, done.output) == (0, "")
+    assert of(to.read_bytes(), "tillpost_receipts", state="accepted", route="") == 1
+    assert [each.name for each in to.parent.iterdir()] == ["tillpost.prom"], "nothing is left beside it"
