@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     )
     from tillpost.hookspecs import hookimpl
     from tillpost.plugin import Budget, Context, Plugin, Secret, Use, simple
+    from tillpost.trace import traceparent
 
 __all__ = [
     "Budget",
@@ -47,13 +48,14 @@ __all__ = [
     "describe",
     "hookimpl",
     "simple",
+    "traceparent",
 ]
 
 
 def __getattr__(name: str) -> object:
     """A public name, imported when it is first asked for: the launcher starts without any of them."""
     if name in __all__:
-        for home in ("errors", "clock", "hookspecs", "plugin"):
+        for home in ("errors", "clock", "hookspecs", "plugin", "trace"):
             public = vars(import_module(f"tillpost.{home}"))
             if name in public:
                 return globals().setdefault(name, public[name])

@@ -19,7 +19,7 @@ from urllib.parse import quote, urlencode
 import urllib3
 from urllib3.exceptions import HTTPError
 
-from tillpost import Budget
+from tillpost import Budget, traceparent
 from tillpost.model import MaybeSent, NotSent
 from tillpost_engage import wire
 from tillpost_engage.answers import Answer, Kind, retry_after
@@ -85,6 +85,8 @@ class Client:
 
     def _exchange(self, exchange: Exchange, method: str, target: str, content: bytes | None) -> Answer:
         request = f"{method} {target}{self._head}"
+        if trace := traceparent():
+            request += f"traceparent: {trace}\r\n"
         if content is None:
             request += "\r\n"
         else:

@@ -19,7 +19,7 @@ PLUGINS = ROOT / "plugins"
 
 LAYERS = (
     {"errors", "version"},
-    {"model", "clock"},
+    {"model", "clock", "trace"},
     {"hookspecs", "plugin"},
     {""},  # `tillpost` itself: the public names
     {"journal"},

@@ -20,6 +20,7 @@ COMMANDS = {
     "reload": "have the running process read its configuration again",
     "accept": "put files into the journal",
     "status": "how the line stands",
+    "metrics": "what the journals say, for Prometheus",
     "receipt": "the whole life of one receipt",
     "receipts": "list receipts",
     "held": "list, show, retry or drop held receipts",

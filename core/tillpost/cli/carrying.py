@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -12,17 +13,21 @@ from typing import Any, Self
 import attrs
 import click
 
+from tillpost.cli.logs import OWN
+from tillpost.cli.notify import Notify
 from tillpost.cli.opened import line_of, plain, say
-from tillpost.cli.telling import Reading, Watch, telling
+from tillpost.cli.telling import Reading, Watch, stand, telling
 from tillpost.clock import SystemClock
 from tillpost.compose.change import change
 from tillpost.compose.config import Config, PipelineConfig, examine
 from tillpost.compose.pipeline import Pipeline, compose
 from tillpost.errors import ConfigurationError, Finding, JournalDamaged, JournalError, NotCommitted, StateFolderBusy
 from tillpost.flow.budget import Budgets, Named
+from tillpost.flow.line import Line
 from tillpost.flow.worker import Worker
 from tillpost.journal import Journal, RunLock, requests
 
+_log = logging.getLogger(OWN)
 _LOOK_EVERY = 0.1
 """Seconds between two looks at faults, requests and what is to be told."""
 
@@ -84,11 +89,12 @@ class Reloaded:
 class Carrying:
     """Holds the run locks of its pipelines while it is entered."""
 
-    def __init__(self, file: Path, names: Sequence[str], grace: float, as_json: bool) -> None:
+    def __init__(self, file: Path, names: Sequence[str], grace: float, as_json: bool, notify: Notify) -> None:
         """names: the only pipelines to carry, none for all; grace: seconds for calls in flight."""
         self.refused: list[Finding] = []
         """Why pipelines of the file do not run."""
         self._file, self._names, self._grace, self._json = file, names, grace, as_json
+        self._notify = notify
         self._locks: dict[Path, RunLock] = {}
         self._wanted: dict[str, tuple[Config, PipelineConfig]] = {}
         self._units: dict[str, _Unit] = {}
@@ -119,9 +125,10 @@ class Carrying:
         """
         try:
             self._begin()
-            watch = Watch(self._json)
+            watch = Watch(self._json, self._notify)
+            self._notify.ready(stand(self.lines()))
             while not stop.wait(_LOOK_EVERY):
-                watch.look(unit.worker.line for unit in self._units.values())
+                watch.look(self.lines())
                 self._go_on()
                 self._follow_requests(stop, reload)
                 workers = [unit.worker for unit in self._units.values()]
@@ -130,10 +137,12 @@ class Carrying:
                 if until_idle and all(worker.idle() for worker in workers) and not self._leaving:
                     break
             workers = [unit.worker for unit in self._units.values()] + self._leaving
+            if stop.is_set():
+                self._notify.stopping()
             late = self._stop(workers)
             if faults := [worker.fault for worker in workers if worker.fault]:
                 return Carried(faults, late, 0)
-            lines = [unit.worker.line for unit in self._units.values()]
+            lines = self.lines()
             watch.look(lines)
             return Carried([], late, sum(line.journal.receipts.counts()["held"] for line in lines))
         except JournalDamaged as error:
@@ -141,11 +150,16 @@ class Carrying:
         finally:
             self._end()
 
+    def lines(self) -> list[Line]:
+        """What is at work now; asked from any thread."""
+        return [unit.worker.line for unit in list(self._units.values())]
+
     def _stop(self, workers: list[Worker]) -> bool:
         """Let calls in flight end; whether some did not."""
         for worker in workers:
             worker.stop()
-        return not all([worker.join(self._grace) for worker in workers])  # noqa: C419 - all of them, each its time
+        with self._notify.busy():
+            return not all([worker.join(self._grace) for worker in workers])  # noqa: C419 - all of them, each its time
 
     def _begin(self) -> None:
         made: list[_Composed] = []
@@ -157,7 +171,7 @@ class Carrying:
         if not made:
             raise ConfigurationError(*self.refused)
         for finding in dict.fromkeys(self.refused):
-            click.echo(f"tillpost: a pipeline does not start, the others do: {finding}", err=True)
+            _log.error("a pipeline does not start, the others do: %s", finding)
         units = [(composed, self._worker(composed)) for composed in made]
         for composed, worker in units:
             worker.start()
@@ -205,7 +219,8 @@ class Carrying:
         if not asked and not reload.is_set():
             return
         reload.clear()
-        told = self._reload(stop).told()
+        with self._notify.busy():
+            told = self._reload(stop).told()
         self._tell(told)
         for folder, identity in asked:
             with suppress(JournalError):  # who asked sees that nobody answers; the disk is told of by the pipelines

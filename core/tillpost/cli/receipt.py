@@ -9,6 +9,7 @@ import click
 
 from tillpost.cli.opened import as_json, journal_of, plain, row, say, when, which
 from tillpost.errors import UsageError
+from tillpost.trace import trace_id
 
 
 @click.command("receipt")
@@ -39,7 +40,7 @@ def command(
         if not found:
             raise UsageError("the journal has no such receipt; `tillpost receipts` lists what it has")
         for entry in found:
-            answer = row(entry)
+            answer = row(entry) | {"trace_id": trace_id(entry.id)}
             events = journal.receipts.life(entry.seq)
             if entry.contact:
                 known = journal.contacts.get(entry.contact)
@@ -59,7 +60,7 @@ def command(
 def _print(answer: dict[str, Any]) -> None:
     route = f" by {answer['route']}" if answer["route"] else ""
     click.echo(plain(f"receipt {answer['number']} of store {answer['store']}: {answer['state']}{route}"))
-    for name in ("id", "created", "total", "currency", "document", "place", "file", "reason"):
+    for name in ("id", "trace_id", "created", "total", "currency", "document", "place", "file", "reason"):
         if answer[name]:
             click.echo(f"  {name}: {plain(answer[name])}")
     if "contact" in answer:

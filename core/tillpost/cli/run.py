@@ -12,20 +12,26 @@ from typing import Any
 import click
 
 from tillpost.cli.carrying import Carrying
-from tillpost.cli.opened import as_json, plain, say, sound
-from tillpost.cli.telling import PlainLines
+from tillpost.cli.logs import OWN, Form, log_to_stderr
+from tillpost.cli.notify import Notify
+from tillpost.cli.opened import as_json, say, sound
 from tillpost.clock import SystemClock
 from tillpost.errors import JournalDamaged, describe
 from tillpost.journal import doctor
+
+_log = logging.getLogger(OWN)
 
 
 @click.command("run")
 @click.option("--until-idle", is_flag=True, help="End when the source is empty and every receipt is settled.")
 @click.option("--grace", default=30.0, show_default=True, help="Seconds for calls in flight when told to stop.")
 @click.option("--pipeline", "-p", "names", multiple=True, help="Only these pipelines.")
+@click.option(
+    "--log", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Form of the log."
+)
 @as_json
 @click.pass_obj
-def command(file: Any, until_idle: bool, grace: float, names: tuple[str, ...], as_json: bool) -> None:
+def command(file: Any, until_idle: bool, grace: float, names: tuple[str, ...], form: Form, as_json: bool) -> None:
     """Carry receipts until told to stop (SIGTERM, Ctrl-C). SIGHUP reads the configuration again.
 
     \b
@@ -33,14 +39,13 @@ def command(file: Any, until_idle: bool, grace: float, names: tuple[str, ...], a
       tillpost run
       tillpost run --until-idle --json
     """
-    told = logging.StreamHandler(sys.stderr)
-    told.setFormatter(PlainLines("%(asctime)s %(levelname)s %(message)s"))
-    logging.basicConfig(level=logging.WARNING, handlers=[told])
+    log_to_stderr(form)
+    notify = Notify()
     config, wanted, refused = sound(file, names)
     stop, reload = threading.Event(), threading.Event()
     _follow_signals(stop, reload)
     repaired: set[Path] = set()
-    with Carrying(file, names, grace, as_json) as carrying:
+    with Carrying(file, names, grace, as_json, notify) as carrying:
         carrying.take(config, wanted, refused)
         while True:
             carried = carrying.carry(stop, reload, until_idle)
@@ -50,14 +55,16 @@ def command(file: Any, until_idle: bool, grace: float, names: tuple[str, ...], a
             if any(fault.folder in repaired for fault in damaged):
                 break  # once is an accident; again is the disk
             for fault in damaged:
-                _repair(fault, as_json)
+                with notify.busy():
+                    _repair(fault, as_json)
                 repaired.add(fault.folder)
+    notify.stopping()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)  # all is written down: a second one must not spoil the exit code
     if carried.late:
-        click.echo("tillpost: calls in flight did not end within the grace period; they are asked for again", err=True)
+        _log.error("calls in flight did not end within the grace period; they are asked for again")
     for each in carried.faults:
-        click.echo(f"tillpost: {describe(each)}", err=True)
+        _log.error("%s", describe(each))
     troubled = carried.faults or carried.late or carrying.refused
     sys.exit(1 if troubled or (until_idle and (carried.held or repaired)) else 0)
 
@@ -73,12 +80,12 @@ def _follow_signals(stop: threading.Event, reload: threading.Event) -> None:
 
 def _repair(fault: JournalDamaged, as_json: bool) -> None:
     """A damaged journal is put right at once, or its neighbours would wait for a person; the damaged one is kept."""
-    click.echo(f"tillpost: {fault}", err=True)
+    _log.error("%s", fault)
     done = doctor.repair(fault.folder, SystemClock().time())
     for damage in done.damages:
         whose = f" (receipt {damage.receipt})" if damage.receipt else ""
         what = f"{damage.table} {damage.row}{whose}: {damage.reason}; lost: {damage.lost}; {damage.remedy}"
-        click.echo(f"tillpost: repaired: {plain(what)}", err=True)
+        _log.error("repaired: %s", what)
     told = {"event": "repaired", "folder": str(fault.folder), "damages": len(done.damages), "kept": str(done.kept)}
     if as_json:
         say(told)

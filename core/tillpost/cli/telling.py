@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import logging
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
 
+from tillpost.cli.notify import Notify
 from tillpost.cli.opened import plain, say, when
+from tillpost.clock import SystemClock
 from tillpost.flow.line import Line
 from tillpost.journal import Accepted
 from tillpost.model import Document
+from tillpost.sight.health import alive
 
 _TELL_EVERY = 10.0
 """Seconds between two lines about a document that is being read."""
-
-
-class PlainLines(logging.Formatter):
-    """A line of the log has names of files and words of the far side in it: harmless, and one line."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        return plain(super().format(record))
 
 
 def telling(name: str, as_json: bool) -> Callable[[Document, Accepted], None]:
@@ -62,17 +57,27 @@ class Reading:
             click.echo(f"{self._line.name}: {document.name}: {records} records so far, {percent} % read")
 
 
-class Watch:
-    """Tells changes: a live line on a terminal, plain lines elsewhere."""
+def stand(made: Sequence[Line]) -> str:
+    """The far side of each pipeline in a few words."""
+    return ", ".join(f"{line.name} {line.gate.tenant.state}" for line in made)
 
-    def __init__(self, as_json: bool) -> None:
+
+class Watch:
+    """Tells changes: a live line on a terminal, plain lines elsewhere; and the service manager that all is well."""
+
+    def __init__(self, as_json: bool, notify: Notify) -> None:
         self._json = as_json
+        self._notify = notify
         self._live = sys.stdout.isatty() and not as_json
         self._last: dict[str, Any] = {}
         self._next = 0.0
 
-    def look(self, made: Iterable[Line]) -> None:
+    def look(self, made: Sequence[Line]) -> None:
         """Tell of these what has changed since the last look."""
+        self._notify.status(stand(made))
+        clock = made[0].clock if made else SystemClock()
+        if self._notify.due(clock.monotonic()) and alive(made, clock.time())[0]:
+            self._notify.well()
         for line in made:
             now = line.clock.monotonic()
             state = line.gate.tenant

@@ -28,6 +28,7 @@ from tillpost.model import (
     Payload,
     Refused,
 )
+from tillpost.trace import working
 
 _T = TypeVar("_T")
 
@@ -115,7 +116,7 @@ def carry(line: Line, job: Ready | Entry, *, alone: bool = False) -> Move | None
     None: its contact is known by now, so it can be prepared with others; never for one that goes `alone`.
     """
     entry = job.entry if isinstance(job, Ready) else job
-    with live_work(live(entry, line.clock.time())):
+    with live_work(live(entry, line.clock.time())), working(line.name, entry.id):
         if isinstance(job, Ready):
             with line.journal.in_hand.holding(entry.seq):
                 made = _guarded(line, entry, lambda: _mapped(line, job))

@@ -6,12 +6,15 @@ A plugin that answers with the wrong type or raises what no contract allows beco
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar, cast, get_args
 
 import attrs
 
 from tillpost.errors import PluginError, TillpostError
+from tillpost.flow.pulse import progressed
+from tillpost.flow.timing import Timings
 from tillpost.model import (
     Broken,
     Conflict,
@@ -34,6 +37,10 @@ from tillpost.model import (
 
 Caller = Callable[..., Any]
 _T = TypeVar("_T")
+_TOLD = frozenset(
+    ("Delivered", "NotSent", "MaybeSent", "Refused", "Misconfigured", "Throttled", "Conflict", "Gone", "NoneType")
+)
+"""Kinds of answers that are told apart where calls are counted; any other is `answered`."""
 
 
 @attrs.frozen
@@ -46,6 +53,8 @@ class Hooked:
 
     callers: Mapping[str, Sequence[tuple[str, Caller]]]
     slots: frozenset[str]
+    timings: Timings = attrs.field(factory=Timings)
+    """Takes how long each call took; but for the source's and the adapter's, which take as long as a document does."""
 
     def has(self, slot: str) -> bool:
         """Whether a plugin fills this slot."""
@@ -181,15 +190,34 @@ class Hooked:
         return cast(_T, self._checked(hook, kinds, **given)[1])
 
     def _may(self, hook: str, kinds: Any, **given: Any) -> Any:
-        for name, caller in self.callers.get(hook, ()):
-            answer = _one(_call(name, hook, caller, **given))
-            if answer is not None:
-                return _check(name, hook, kinds, answer)
-        return None
+        began, outcome = time.perf_counter(), "raised"
+        try:
+            found = None
+            for name, caller in self.callers.get(hook, ()):
+                answer = _one(_call(name, hook, caller, **given))
+                if answer is not None:
+                    found = _check(name, hook, kinds, answer)
+                    break
+            outcome = type(found).__name__
+            return found
+        finally:
+            self._took(hook, outcome, began)
 
     def _checked(self, hook: str, kinds: Any, **given: Any) -> tuple[str, Any]:
-        name, answer = self._first(hook, **given)
-        return name, _check(name, hook, kinds, answer)
+        began, outcome = time.perf_counter(), "raised"
+        try:
+            name, answer = self._first(hook, **given)
+            _check(name, hook, kinds, answer)
+            outcome = type(answer).__name__
+            return name, answer
+        finally:
+            self._took(hook, outcome, began)
+
+    def _took(self, hook: str, outcome: str, began: float) -> None:
+        progressed()
+        if hook != "collect_documents":
+            named = "none" if outcome == "NoneType" else outcome if outcome in (*_TOLD, "raised") else "answered"
+            self.timings.hook(hook, named, time.perf_counter() - began)
 
     def _first(self, hook: str, **given: Any) -> tuple[str, Any]:
         """The first answer that is not None, and whose it is."""

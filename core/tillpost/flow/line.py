@@ -15,6 +15,7 @@ from tillpost.flow.hooked import Hooked
 from tillpost.flow.limits import FallbackPolicy, RetryPolicy, SourcePolicy, TransferPolicy
 from tillpost.flow.outage import Gate
 from tillpost.flow.pace import Pace
+from tillpost.flow.pulse import Pulse
 from tillpost.journal import Journal
 from tillpost.model import Customer
 
@@ -105,6 +106,7 @@ class Line:
     """Skip, instead of hold, what belongs to a contact nobody knows and nobody may create."""
     keep: timedelta | None = None
     """How long what is settled stays in the journal; None: for good."""
+    pulse: Pulse = attrs.field(factory=Pulse)
     claims: Claims = attrs.field(factory=Claims)
     locks: ContactLocks = attrs.field(factory=ContactLocks)
     resolved: Resolved = attrs.field(factory=Resolved)

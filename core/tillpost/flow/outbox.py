@@ -16,6 +16,7 @@ import attrs
 from tillpost.errors import NotCommitted
 from tillpost.flow.deliver import Ready, carry, claim, prepare
 from tillpost.flow.line import Line
+from tillpost.flow.pulse import progressed, rests
 from tillpost.journal import Entry, Move, State
 
 _log = logging.getLogger("tillpost.flow")
@@ -90,6 +91,7 @@ class Outbox:
             sending = [ready.entry.seq for ready in prepared.ready]
             if moves or unsent or sending:
                 line.journal.receipts.advance(moves, sending, unsent, line.clock.time())
+                self._tell(back)
             kept = {*sending, *(entry.seq for entry in prepared.asking)}
         finally:
             line.claims.give_back(entry.seq for entry in mine if entry.seq not in kept)
@@ -111,6 +113,13 @@ class Outbox:
     def empty(self) -> bool:
         """Whether nothing is on its way."""
         return not self._out
+
+    def _tell(self, back: list[_Back]) -> None:
+        """How long those that are delivered by now had taken since they were accepted."""
+        now = self._line.clock.time()
+        for each in back:
+            if each.move is not None and each.move.state is State.DELIVERED:
+                self._line.hooks.timings.delivered(each.move.route, now - each.entry.accepted_at)
 
     def _resize(self, back: int) -> None:
         """Twice as many while all of them are in use, fewer when they only wait for the rate budget.
@@ -178,11 +187,13 @@ class Outbox:
     def send(self) -> None:
         """What a sender does: one job after the other, until there is a None among them."""
         while (job := self._jobs.get()) is not None:
+            progressed()
             try:
                 self.work(job)
             except NotCommitted as error:
                 _log.error("pipeline %s: %s", self._line.name, error)
                 self._line.clock.wait(1.0, self._stop)
+            rests()
 
     def work(self, job: Ready | Entry) -> None:
         """One job, unless calls are not to be made now.

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
+from tillpost.flow.pulse import progressed, rests
 from tillpost.plugin import Budget, Secret
 
 LEAST, MOST = 4, 64
@@ -21,11 +22,18 @@ class Pace:
         self._rate = 0.0
         self.waiting = 0
         """Threads that wait for the budget now."""
+        self.requests = 0
+        """How many the budget has let go so far."""
 
     def budget(self, key: Secret, rate: float) -> Budget:
         """`Context.budget` of the pipeline's plugins."""
         self._rate = max(self._rate, rate)
         return _Watched(self, self._budget(key, rate))
+
+    @property
+    def rate(self) -> float:
+        """Requests a second its plugins ask for; 0 when none asks. Others with the same key may make it less."""
+        return self._rate
 
     def workers(self) -> int:
         """As many as the rate allows when an answer takes a second, within bounds."""
@@ -35,6 +43,11 @@ class Pace:
         """So many more threads wait."""
         with self._lock:
             self.waiting += more
+
+    def let_go(self) -> None:
+        """One more request is under way."""
+        with self._lock:
+            self.requests += 1
 
 
 class _Watched:
@@ -47,8 +60,11 @@ class _Watched:
     def request(self) -> Iterator[None]:
         with ExitStack() as under_way:
             self._pace.waits(1)
+            rests()
             try:
                 under_way.enter_context(self._budget.request())
             finally:
+                progressed()
                 self._pace.waits(-1)
+            self._pace.let_go()
             yield

@@ -14,6 +14,7 @@ from tillpost.flow.accept import accept
 from tillpost.flow.jump import follow
 from tillpost.flow.line import Line
 from tillpost.flow.outbox import Outbox
+from tillpost.flow.pulse import Beat, beating, progressed, rests
 from tillpost.flow.reconcile import reconcile
 from tillpost.flow.recover import recover
 from tillpost.flow.retain import Pass, retain
@@ -23,6 +24,7 @@ from tillpost.flow.spool import spool
 from tillpost.flow.transfer import transfer
 from tillpost.journal import Accepted, FileState
 from tillpost.model import Document
+from tillpost.trace import working
 
 _log = logging.getLogger("tillpost.flow")
 _TICK = 0.2
@@ -55,8 +57,11 @@ class Worker:
             if line.source is not None and line.hooks.implements("serve_documents")
             else None
         )
-        self.fault: Exception | None = None
+
+    @property
+    def fault(self) -> Exception | None:
         """Why the pipeline stopped by itself: the journal can no longer promise anything."""
+        return self.line.pulse.fault
 
     def start(self) -> None:
         """Recover from what was in flight, then start the threads."""
@@ -78,7 +83,9 @@ class Worker:
         for number, (name, job) in enumerate(jobs):
             # daemon: a call that does not return (a Retry-After of an hour, a plugin that hangs) must not keep the
             # process beyond the grace period, without its lock. What it was sending is asked for at the next start.
-            thread = threading.Thread(target=self._guard, args=(job,), name=f"{line.name}-{name}-{number}", daemon=True)
+            beat = line.pulse.watch(f"{line.name}-{name}-{number}", line.clock)
+            thread = threading.Thread(target=self._work, args=(job, beat), name=beat.name, daemon=True)
+            beat.thread = thread
             thread.start()
             self._threads.append(thread)
             if name in ("deliver", "outbox"):
@@ -86,6 +93,7 @@ class Worker:
 
     def stop(self) -> None:
         """Ask the threads to end after the value at hand."""
+        self.line.pulse.stopping = True
         self._stop.set()
         self._outbox.dismiss(self.line.workers)
 
@@ -123,21 +131,28 @@ class Worker:
         except (NotCommitted, JournalDamaged, DiskFailed):
             return False  # the threads meet the same, and say so
 
+    def _work(self, job: Callable[[], None], beat: Beat) -> None:
+        with working(self.line.name), beating(beat):
+            self._guard(job)
+
     def _guard(self, job: Callable[[], None]) -> None:
         try:
             job()
         except Exception as error:  # noqa: BLE001 - told by `run` and its exit code
             _log.error("pipeline %s stops: %s", self.line.name, describe(error))
-            self.fault = error
+            self.line.pulse.fault = error
             self.stop()
 
     def _pause(self, seconds: float) -> None:
+        rests()
         self.line.clock.wait(seconds, self._stop)
+        progressed()
 
     def _collect(self) -> None:
         assert self.line.source is not None
         poll = self.line.source.poll.total_seconds()
         while not self._stop.is_set():
+            progressed()
             try:
                 collected = self.line.hooks.collect_documents(self._accept)
                 self._source_quiet = collected == 0
@@ -153,6 +168,7 @@ class Worker:
 
     def _accept(self, document: Document) -> dict[str, int]:
         def told(counts: Accepted) -> None:
+            progressed()
             self._reading(document, counts)
             if self._stop.is_set():
                 raise Stopped(f"{document.name}: stopped after {counts.records()} records")
@@ -165,6 +181,7 @@ class Worker:
         assert self.line.source is not None
         assert self._served is not None
         while not self._stop.is_set():
+            rests()  # it serves for as long as it runs, in threads of its own
             try:
                 self.line.hooks.serve_documents(self._served, self._stop)
             except (TillpostError, OSError) as error:
@@ -176,6 +193,7 @@ class Worker:
     def _keep(self) -> None:
         """Keep the senders busy; when told to stop, until the last call in flight is settled."""
         while not (self._stop.is_set() and self._outbox.empty()):
+            progressed()
             try:
                 self._outbox.turn()
             except NotCommitted as error:
@@ -187,6 +205,7 @@ class Worker:
 
     def _attend(self) -> None:
         while not self._stop.is_set():
+            progressed()
             try:
                 attend(self.line)
                 observe(self.line)

@@ -115,8 +115,13 @@ def trouble(folder: Path) -> str:
 
 def narrow(folder: Path, least: int) -> bool:
     """Whether the disk has less room than so many bytes."""
+    return room(folder)[0] < least
+
+
+def room(folder: Path) -> tuple[int, int]:
+    """Bytes that are free for us on the disk of this folder, and how large the disk is."""
     stand = os.statvfs(folder)
-    return stand.f_bavail * stand.f_frsize < least
+    return stand.f_bavail * stand.f_frsize, stand.f_blocks * stand.f_frsize
 
 
 def _nearest(folder: Path) -> Path:

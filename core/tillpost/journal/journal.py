@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tillpost.errors import JournalError, describe
+from tillpost.journal.ages import Ages
 from tillpost.journal.answers import Answers
 from tillpost.journal.contacts import Contacts
 from tillpost.journal.events import Events
 from tillpost.journal.files import Files
-from tillpost.journal.ground import narrow
+from tillpost.journal.ground import narrow, room, trouble
 from tillpost.journal.in_hand import InHand
 from tillpost.journal.jump import latest, move_pending
 from tillpost.journal.looks import Looks
@@ -33,6 +35,7 @@ class Journal:
         self.events = Events(self._store)
         self.tenant = Tenants(self._store)
         self.tills = Tills(self._store)
+        self.ages = Ages(self._store)
         self.retention = Retention(self._store)
         self.in_hand = InHand(folder / "in_hand")
 
@@ -44,6 +47,18 @@ class Journal:
     def narrow(self, least: int) -> bool:
         """Whether the journal's disk has less room than so many bytes."""
         return narrow(self.folder, least)
+
+    def room(self) -> tuple[int, int]:
+        """Bytes that are free on the journal's disk, and how large the disk is."""
+        return room(self.folder)
+
+    def trouble(self) -> str:
+        """Why nothing could be committed now; "" when a commit and a write beside it have just gone through."""
+        try:
+            self._store.write(lambda connection: None)
+        except JournalError as error:
+            return describe(error)
+        return trouble(self.folder)
 
     def tidy(self) -> None:
         """Cut the WAL back when a reader that had pinned it is gone; costs next to nothing when there is none."""

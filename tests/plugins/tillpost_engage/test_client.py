@@ -1,6 +1,7 @@
 """The conversation itself, against raw sockets that misbehave."""
 
 import logging
+import re
 import socket
 import ssl
 import threading
@@ -13,6 +14,7 @@ import pytest
 
 from tillpost import ConfigurationError, Secret, Use
 from tillpost.model import MaybeSent, Misconfigured, NotSent
+from tillpost.trace import trace_id, working
 from tillpost_engage import plugin
 from tillpost_engage.answers import Answer, judge, retry_after
 from tillpost_engage.settings import ResolveSettings, TransportSettings
@@ -376,3 +378,21 @@ def test_a_resolver_without_a_transport_is_a_finding() -> None:
     with pytest.raises(ConfigurationError) as caught:
         plugin.build([Use("resolve", ResolveSettings())], None)  # type: ignore[arg-type]
     assert caught.value.findings[0].key == "resolve"
+
+
+def test_a_request_for_a_receipt_carries_its_trace_and_another_none(build: Any) -> None:
+    seen: list[str] = []
+
+    def act(connection: socket.socket, _: threading.Event) -> None:
+        while len(seen) < 3:
+            seen.append(read_request(connection).decode())
+            connection.sendall(OK + b"Content-Length: 1\r\n\r\n7")
+
+    with server(act) as url:
+        client = build(url).transport.client
+        with working("shop", "r-1"):
+            client.send("GET", "/contacts/id", query={"email": "a@b.se"})
+            client.send("POST", "/receipts", body={})
+        client.send("GET", "/contacts/count")
+    traces = [re.findall(r"^traceparent: 00-([0-9a-f]{32})-[0-9a-f]{16}-01\r$", raw, re.M) for raw in seen]
+    assert traces == [[trace_id("r-1")], [trace_id("r-1")], []]

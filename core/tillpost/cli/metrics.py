@@ -1,0 +1,49 @@
+"""`tillpost metrics`: what the journals say, for Prometheus, without a server."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tillpost.clock import SystemClock
+from tillpost.compose.config import load
+from tillpost.errors import UsageError
+from tillpost.journal import Journal
+from tillpost.sight.metrics import Source, written
+
+
+@click.command("metrics")
+@click.option("--to", type=click.Path(path_type=Path, dir_okay=False), help="A file; else standard output.")
+@click.pass_obj
+def command(file: Any, to: Path | None) -> None:
+    """Print the metrics of the journals in the text format of Prometheus.
+
+    For the textfile collector of node_exporter. What only a running process knows, such as how long calls take, is
+    left out: a `run` with --status tells it.
+
+    \b
+    Examples:
+      tillpost metrics
+      tillpost metrics --to /var/lib/prometheus/node-exporter/tillpost.prom
+    """
+    with ExitStack() as stack:
+        sources = []
+        for pipeline in load(file, plugins=False).pipelines:
+            journal = Journal(pipeline.state)
+            stack.callback(journal.close)
+            sources.append(Source(pipeline.name, journal))
+        body = written(sources, SystemClock().time())[0]
+    if to is None:
+        click.echo(body, nl=False)
+        return
+    beside = to.with_name(f".{to.name}.{os.getpid()}")  # whoever reads the file sees all of it, or the one before
+    try:
+        beside.write_bytes(body)
+        beside.replace(to)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise UsageError(f"{to} cannot be written: {error.strerror}; name a folder that is there") from error
