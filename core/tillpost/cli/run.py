@@ -6,7 +6,8 @@ import logging
 import signal
 import sys
 import threading
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from tillpost.flow.line import Line
 from tillpost.flow.worker import Worker
 from tillpost.journal import Accepted, RunLock, doctor
 from tillpost.model import Document
+from tillpost.page.server import check, serving
 
 _TELL_EVERY = 10.0
 """Seconds between two lines about a document that is being read."""
@@ -30,19 +32,25 @@ _TELL_EVERY = 10.0
 @click.option("--until-idle", is_flag=True, help="End when the source is empty and every receipt is settled.")
 @click.option("--grace", default=30.0, show_default=True, help="Seconds for calls in flight when told to stop.")
 @click.option("--pipeline", "-p", "names", multiple=True, help="Only these pipelines.")
+@click.option("--status", metavar="HOST:PORT", help="Serve the status page there, such as 127.0.0.1:8090.")
 @as_json
 @click.pass_obj
-def command(file: Any, until_idle: bool, grace: float, names: tuple[str, ...], as_json: bool) -> None:
+def command(
+    file: Any, until_idle: bool, grace: float, names: tuple[str, ...], status: str | None, as_json: bool
+) -> None:
     """Carry receipts until told to stop (SIGTERM, Ctrl-C).
 
     \b
     Examples:
       tillpost run
+      tillpost run --status 127.0.0.1:8090
       tillpost run --until-idle --json
     """
     told = logging.StreamHandler(sys.stderr)
     told.setFormatter(_Plain("%(asctime)s %(levelname)s %(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[told])
+    if status is not None:
+        check(status)
     config, wanted, refused = sound(file, names)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -52,7 +60,7 @@ def command(file: Any, until_idle: bool, grace: float, names: tuple[str, ...], a
         for pipeline in wanted:
             stack.callback(RunLock(pipeline.state).release)
         while True:
-            carried = _carry(config, wanted, refused, stop, until_idle, grace, as_json)
+            carried = _carry(config, wanted, refused, stop, until_idle, grace, status, as_json)
             damaged = [fault for fault in carried.faults if isinstance(fault, JournalDamaged)]
             if not damaged or len(damaged) < len(carried.faults) or carried.late or stop.is_set():
                 break
@@ -94,6 +102,7 @@ def _carry(
     stop: threading.Event,
     until_idle: bool,
     grace: float,
+    status: str | None,
     as_json: bool,
 ) -> _Carried:
     """Carry until told to stop, until idle, or until a pipeline stops by itself.
@@ -101,7 +110,7 @@ def _carry(
     refused: takes why other pipelines do not start.
     """
     try:
-        with lines(config, wanted, refused) as made:
+        with lines(config, wanted, refused) as made, _page(status, made, config.state, as_json):
             for finding in dict.fromkeys(refused):
                 click.echo(f"tillpost: a pipeline does not start, the others do: {finding}", err=True)
             workers = [Worker(line, _telling(line.name, as_json), _Reading(line, as_json)) for line in made]
@@ -124,6 +133,20 @@ def _carry(
             return _Carried([], bool(late), sum(line.journal.receipts.counts()["held"] for line in made))
     except JournalDamaged as error:
         return _Carried([error], False, 0)
+
+
+@contextmanager
+def _page(status: str | None, made: list[Line], state: Path, as_json: bool) -> Iterator[None]:
+    """The status page, where one is wanted."""
+    if status is None:
+        yield
+        return
+    with serving(status, made, state) as token:
+        if as_json:
+            say({"event": "status page", "url": f"http://{status}/", "token": str(token)})
+        else:
+            click.echo(f"status page: http://{status}/ (its token is in {token})")
+        yield
 
 
 def _repair(fault: JournalDamaged, as_json: bool) -> None:
