@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import socket
 import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from tillpost.clock import SystemClock
 from tillpost.errors import TillpostError, UsageError, describe
@@ -51,6 +53,7 @@ def serving(listen: str, lines: Sequence[Line], state: Path) -> Iterator[Path]:
         server.max_request_header_size = 16 << 10
         server.max_request_body_size = 64 << 10
         server.error_log = _told  # type: ignore[method-assign]
+        server.bind_socket = _bind  # type: ignore[method-assign]
         try:
             server.prepare()
         except OSError as error:
@@ -69,6 +72,16 @@ def serving(listen: str, lines: Sequence[Line], state: Path) -> Iterator[Path]:
             server.stop()
             for thread in threads:
                 thread.join(5)
+
+
+def _bind(bound: socket.socket, address: Any) -> socket.socket:
+    """Bind, or close: cheroot itself leaves a socket open whose address is taken."""
+    try:
+        bound.bind(address)
+    except OSError:
+        bound.close()
+        raise
+    return bound
 
 
 def _why(error: OSError) -> str:
