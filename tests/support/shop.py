@@ -76,10 +76,10 @@ class Shop:
             self.command(*words), env=self.environment, capture_output=True, text=True, timeout=timeout, check=False
         )
 
-    def start(self) -> subprocess.Popen[bytes]:
+    def start(self, *options: str) -> subprocess.Popen[bytes]:
         """`tillpost run` in the background; its output goes to a file of the shop."""
         with (self.folder / "run.log").open("ab") as log:
-            process = subprocess.Popen(self.command("run"), env=self.environment, stdout=log, stderr=log)
+            process = subprocess.Popen(self.command("run", *options), env=self.environment, stdout=log, stderr=log)
         self._started.append(process)
         return process
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from random import SystemRandom
 from typing import Any, Self
@@ -21,11 +21,20 @@ from tillpost.clock import SystemClock
 from tillpost.compose.change import change
 from tillpost.compose.config import Config, PipelineConfig, examine
 from tillpost.compose.pipeline import Pipeline, compose
-from tillpost.errors import ConfigurationError, Finding, JournalDamaged, JournalError, NotCommitted, StateFolderBusy
+from tillpost.errors import (
+    ConfigurationError,
+    Finding,
+    JournalDamaged,
+    JournalError,
+    NotCommitted,
+    StateFolderBusy,
+    TillpostError,
+)
 from tillpost.flow.budget import Budgets, Named
 from tillpost.flow.line import Line
 from tillpost.flow.worker import Worker
 from tillpost.journal import Journal, RunLock, requests
+from tillpost.page.server import serving
 
 _log = logging.getLogger(OWN)
 _LOOK_EVERY = 0.1
@@ -89,12 +98,20 @@ class Reloaded:
 class Carrying:
     """Holds the run locks of its pipelines while it is entered."""
 
-    def __init__(self, file: Path, names: Sequence[str], grace: float, as_json: bool, notify: Notify) -> None:
-        """names: the only pipelines to carry, none for all; grace: seconds for calls in flight."""
+    def __init__(
+        self, file: Path, names: Sequence[str], grace: float, as_json: bool, notify: Notify, status: str | None = None
+    ) -> None:
+        """names: the only pipelines to carry, none for all; grace: seconds for calls in flight.
+
+        status: where the status page is served, if it is.
+        """
         self.refused: list[Finding] = []
         """Why pipelines of the file do not run."""
         self._file, self._names, self._grace, self._json = file, names, grace, as_json
         self._notify = notify
+        self._status = status
+        self._page = ExitStack()
+        """Closed when the page is no longer served."""
         self._locks: dict[Path, RunLock] = {}
         self._wanted: dict[str, tuple[Config, PipelineConfig]] = {}
         self._units: dict[str, _Unit] = {}
@@ -102,6 +119,7 @@ class Carrying:
         """Handed over or removed, with calls in flight."""
         self._journals: dict[Path, Journal] = {}
         self._budgets = Budgets()
+        self._state = Path()
 
     def __enter__(self) -> Self:
         return self
@@ -117,6 +135,7 @@ class Carrying:
             self._wanted[pipeline.name] = config, pipeline
         self.refused = list(refused)
         self._budgets = Budgets(config.state)
+        self._state = config.state
 
     def carry(self, stop: threading.Event, reload: threading.Event, until_idle: bool) -> Carried:
         """Carry until told to stop, until idle, or until a pipeline stops by itself.
@@ -125,6 +144,7 @@ class Carrying:
         """
         try:
             self._begin()
+            self._serve_page()
             watch = Watch(self._json, self._notify)
             self._notify.ready(stand(self.lines()))
             while not stop.wait(_LOOK_EVERY):
@@ -177,7 +197,28 @@ class Carrying:
             worker.start()
             self._units[composed.pipeline.config.name] = _Unit(composed, worker)
 
+    def _serve_page(self) -> None:
+        """The status page of the lines there are now; one of those there were before is closed.
+
+        Raises TillpostError when it cannot be served.
+        """
+        self._page.close()
+        if self._status is None:
+            return
+        token = self._page.enter_context(serving(self._status, self.lines(), self._state))
+        if self._json:
+            say({"event": "status page", "url": f"http://{self._status}/", "token": str(token)})
+        else:
+            click.echo(f"status page: http://{self._status}/ (its token is in {token})")
+
+    def _serve_page_again(self) -> None:
+        try:
+            self._serve_page()
+        except TillpostError as error:
+            _log.error("%s", error)
+
     def _end(self) -> None:
+        self._page.close()
         working = [unit.worker for unit in self._units.values() if not unit.worker.stopped()]
         self._stop(working)  # an error has come between
         self._units.clear()
@@ -257,6 +298,8 @@ class Carrying:
                 self._add(composed, done)
         self._wanted = {name: wanted for name, wanted in self._wanted.items() if name in self._units}
         self.refused = [finding for name, finding in done.refused if name not in self._units]
+        if made or removed:
+            self._serve_page_again()
         self._clear_away()
         return done
 
@@ -318,6 +361,7 @@ class Carrying:
     def _go_on(self) -> None:
         for unit in self._units.values():
             if unit.next is not None and self._switch(unit):
+                self._serve_page_again()
                 name = unit.config.name
                 if self._json:
                     say({"event": "rebuilt", "pipeline": name})

@@ -11,8 +11,8 @@ from tillpost.cli.opened import as_json, journal_of, lines, one, plain, row, say
 from tillpost.clock import SystemClock
 from tillpost.compose.config import load
 from tillpost.errors import UsageError
-from tillpost.journal import Accepted, Journal, Move, State
-from tillpost.model import Document, Found
+from tillpost.flow import held
+from tillpost.journal import State
 
 
 @click.group("held")
@@ -91,21 +91,7 @@ def retry(file: Any, receipt_ids: tuple[str, ...], pipeline: str | None, as_json
     config = load(file)
     with lines(config, [one(config, pipeline)]) as (line,):
         for receipt_id in receipt_ids:
-            entry = line.journal.receipts.get(receipt_id)
-            if entry is None or entry.state is not State.HELD:
-                raise UsageError(f"{receipt_id} is not held; `tillpost held list` shows what is")
-            now = line.clock.time()
-            if not receipt_id.startswith("broken_") and line.journal.receipts.readable(entry.seq):
-                line.journal.receipts.revive(receipt_id, None, now)
-                _told(receipt_id, "back on the line", as_json)
-                continue
-            document = Document.from_bytes(entry.document, line.journal.receipts.raw(entry.seq))
-            for parsed in line.hooks.parse_receipts(document):
-                line.journal.receipts.revive(receipt_id, parsed, now)
-                line.journal.receipts.accept([parsed], document, line.anonymous, now, Accepted())
-                found = parsed.receipt.id if isinstance(parsed, Found) else "no receipt"
-                _told(receipt_id, f"read as {found}", as_json)
-                break
+            _told(receipt_id, held.retry(line, receipt_id), as_json)
 
 
 @command.command("drop")
@@ -123,7 +109,7 @@ def drop(file: Any, receipt_ids: tuple[str, ...], reason: str, pipeline: str | N
     """
     with journal_of(file, pipeline) as journal:
         for receipt_id in receipt_ids:
-            _drop(journal, receipt_id, reason)
+            held.drop(journal, receipt_id, reason, SystemClock().time())
             _told(receipt_id, "dropped", as_json)
 
 
@@ -132,11 +118,3 @@ def _told(receipt_id: str, result: str, as_json: bool) -> None:
         say({"id": receipt_id, "result": result})
     else:
         click.echo(plain(f"{receipt_id}: {result}"))
-
-
-def _drop(journal: Journal, receipt_id: str, reason: str) -> None:
-    entry = journal.receipts.get(receipt_id)
-    if entry is None or entry.state is not State.HELD:
-        raise UsageError(f"{receipt_id} is not held; `tillpost held list` shows what is")
-    move = Move(state=State.SKIPPED, attempts=entry.attempts, reason=f"dropped: {reason}")
-    journal.receipts.settle([(entry.seq, move)], SystemClock().time(), "held")

@@ -18,6 +18,7 @@ from tillpost.cli.opened import as_json, say, sound
 from tillpost.clock import SystemClock
 from tillpost.errors import JournalDamaged, describe
 from tillpost.journal import doctor
+from tillpost.page.server import check
 
 _log = logging.getLogger(OWN)
 
@@ -29,23 +30,29 @@ _log = logging.getLogger(OWN)
 @click.option(
     "--log", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Form of the log."
 )
+@click.option("--status", metavar="HOST:PORT", help="Serve the status page there, such as 127.0.0.1:8090.")
 @as_json
 @click.pass_obj
-def command(file: Any, until_idle: bool, grace: float, names: tuple[str, ...], form: Form, as_json: bool) -> None:
+def command(
+    file: Any, until_idle: bool, grace: float, names: tuple[str, ...], form: Form, status: str | None, as_json: bool
+) -> None:
     """Carry receipts until told to stop (SIGTERM, Ctrl-C). SIGHUP reads the configuration again.
 
     \b
     Examples:
       tillpost run
+      tillpost run --status 127.0.0.1:8090
       tillpost run --until-idle --json
     """
     log_to_stderr(form)
     notify = Notify()
+    if status is not None:
+        check(status)
     config, wanted, refused = sound(file, names)
     stop, reload = threading.Event(), threading.Event()
     _follow_signals(stop, reload)
     repaired: set[Path] = set()
-    with Carrying(file, names, grace, as_json, notify) as carrying:
+    with Carrying(file, names, grace, as_json, notify, status) as carrying:
         carrying.take(config, wanted, refused)
         while True:
             carried = carrying.carry(stop, reload, until_idle)

@@ -10,7 +10,7 @@ from tillpost.journal.moves import Move
 from tillpost.journal.rates import RateFile
 from tillpost.journal.receipts import Entry, Group, Stored
 from tillpost.journal.retention import Place
-from tillpost.journal.states import MOVES, OPEN, State
+from tillpost.journal.states import MOVES, OPEN, SETTLED, State
 from tillpost.journal.tenant import Tenant
 from tillpost.journal.tills import Till
 
@@ -18,6 +18,7 @@ __all__ = [
     "MOVES",
     "OPEN",
     "OPEN_FILES",
+    "SETTLED",
     "Accepted",
     "Batch",
     "Entry",

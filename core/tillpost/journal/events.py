@@ -73,6 +73,10 @@ class Events:
         names = ("seq", "at", "step", "what", "detail", "receipt", "contact")
         return [dict(zip(names, row, strict=True)) | {"detail": _detail(row[4])} for row in rows]
 
+    def note(self, at: float, step: str, what: str, *, receipt: int, **detail: Any) -> None:
+        """Something that happened to a receipt without moving it; returns once it is on the disk."""
+        self._store.write(lambda connection: record(connection, at, step, what, receipt=receipt, **detail))
+
     def told(self, seq: int) -> None:
         """Observers have been told of everything up to here."""
         self._store.write(lambda connection: connection.execute("UPDATE tenant SET observed = ?", (seq,)) and None)

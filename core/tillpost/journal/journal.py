@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Self
 
 from tillpost.errors import JournalError, describe
 from tillpost.journal.ages import Ages
@@ -14,8 +15,10 @@ from tillpost.journal.ground import narrow, room, trouble
 from tillpost.journal.in_hand import InHand
 from tillpost.journal.jump import latest, move_pending
 from tillpost.journal.looks import Looks
+from tillpost.journal.reading import Reading
 from tillpost.journal.receipts import Receipts
 from tillpost.journal.retention import Retention
+from tillpost.journal.seek import Seek
 from tillpost.journal.store import Store
 from tillpost.journal.tenant import Tenants
 from tillpost.journal.tills import Tills
@@ -24,9 +27,9 @@ from tillpost.journal.tills import Tills
 class Journal:
     """Opened on a state folder: its tables, each with what can be done with it, share a file and its commits."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, store: Store | None = None) -> None:
         self.folder = folder
-        self._store = Store(folder / "journal.db")
+        self._store = store or Store(folder / "journal.db")
         self.receipts = Receipts(self._store)
         self.answers = Answers(self._store)
         self.contacts = Contacts(self._store)
@@ -36,8 +39,14 @@ class Journal:
         self.tenant = Tenants(self._store)
         self.tills = Tills(self._store)
         self.ages = Ages(self._store)
+        self.seek = Seek(self._store, self.receipts, self.contacts)
         self.retention = Retention(self._store)
         self.in_hand = InHand(folder / "in_hand")
+
+    @classmethod
+    def reading(cls, folder: Path) -> Self:
+        """To be read only, by a process whose line has the journal open: the line never waits for this one."""
+        return cls(folder, Reading(folder / "journal.db"))
 
     @property
     def spool_folder(self) -> Path:

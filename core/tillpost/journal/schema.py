@@ -192,6 +192,11 @@ UPGRADES = (
         WHERE store <> '' GROUP BY store, till
     ) JOIN receipts USING (seq, store, till);
     """,
+    # 9: contacts a person may want to see, few of them all (seek.py)
+    """
+    CREATE INDEX contacts_open ON contacts(seen_at)
+        WHERE ((contact_id = '' AND file <> '') OR conflict <> '' OR dropped <> '[]');
+    """,
 )
 
 

@@ -53,6 +53,10 @@ OFTEN: dict[str, tuple[Ask, bool]] = {
     "misnaming": (lambda journal: journal.files.misnaming("f.xml"), False),
     "open states": (lambda journal: journal.files.open_states(), False),
     "a file": (lambda journal: journal.files.get("f.xml"), False),
+    "oldest": (lambda journal: journal.seek.oldest("held"), False),
+    "latest": (lambda journal: journal.seek.latest("held", 10), False),
+    "by number": (lambda journal: journal.receipts.find({"number": "1", "store": "12"}, 10), False),
+    "files of a state": (lambda journal: journal.seek.files(FileState.WRITTEN, 10), False),
 }
 """What is asked → how, and whether what is found has to be sorted."""
 
@@ -130,3 +134,13 @@ def add(journal: Journal, name: str, sequence: int = 1) -> None:
     file = SpooledFile(name=name, kind="receipts", sha256="", size=1, keys=(), path=Path(name))
     batch = Batch(spooled=Spooled(files=(file,)), sequence=sequence, seqs={}, payloads={}, contacts=[])
     journal.files.add(batch, 1.0)
+
+
+def test_contacts_and_their_keys_are_looked_up(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    add(journal, "f.xml")
+    found = plans(journal, lambda journal: journal.seek.open_contacts(10), monkeypatch)
+    assert any("INDEX contacts_open" in plan for plan in found), found
+    assert not any("TEMP B-TREE" in plan for plan in found), found
+    monkeypatch.undo()
+    found = plans(journal, lambda journal: journal.seek.contacts_known_by("a@b.c"), monkeypatch)
+    assert all(plan.startswith("SEARCH identifiers USING PRIMARY KEY") for plan in found), found

@@ -1,0 +1,45 @@
+"""A person's decision on a held receipt: back on the line, or never sent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tillpost.errors import UsageError
+from tillpost.journal import Accepted, Entry, Journal, Move, State
+from tillpost.model import Document, Found
+
+if TYPE_CHECKING:
+    from tillpost.flow.line import Line
+
+
+def retry(line: Line, receipt_id: str) -> str:
+    """Put it back on the line; what could not be read is read again with today's settings. What came of it.
+
+    Raises UsageError when it is not held; LawBroken when it still cannot be read, JournalError when it cannot be sent.
+    """
+    journal = line.journal
+    entry = _held(journal, receipt_id)
+    now = line.clock.time()
+    if not receipt_id.startswith("broken_") and journal.receipts.readable(entry.seq):
+        journal.receipts.revive(receipt_id, None, now)
+        return "back on the line"
+    document = Document.from_bytes(entry.document, journal.receipts.raw(entry.seq))
+    for parsed in line.hooks.parse_receipts(document):
+        journal.receipts.revive(receipt_id, parsed, now)
+        journal.receipts.accept([parsed], document, line.anonymous, now, Accepted())
+        return f"read as {parsed.receipt.id if isinstance(parsed, Found) else 'no receipt'}"
+    return "held as before: its record has nothing in it"
+
+
+def drop(journal: Journal, receipt_id: str, reason: str, now: float) -> None:
+    """Never send it; the record and the reason stay. Raises UsageError when it is not held."""
+    entry = _held(journal, receipt_id)
+    move = Move(state=State.SKIPPED, attempts=entry.attempts, reason=f"dropped: {reason}")
+    journal.receipts.settle([(entry.seq, move)], now, "held")
+
+
+def _held(journal: Journal, receipt_id: str) -> Entry:
+    entry = journal.receipts.get(receipt_id)
+    if entry is None or entry.state is not State.HELD:
+        raise UsageError(f"{receipt_id} is not held; `tillpost held list` shows what is")
+    return entry

@@ -1,0 +1,67 @@
+"""How the numbers went: one sample a minute of each pipeline, in memory, for the charts. A restart begins anew."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Mapping
+
+import attrs
+
+from tillpost.clock import Clock
+from tillpost.errors import JournalError
+from tillpost.journal import SETTLED, Journal
+
+EVERY = 60.0
+"""Seconds between two samples."""
+KEPT = 24 * 60
+"""Samples of a pipeline: a day."""
+
+
+@attrs.frozen
+class Sample:
+    """At a moment: receipts not settled, and how many were ever accepted and delivered."""
+
+    at: float
+    backlog: int
+    accepted: int
+    delivered: int
+
+
+def sample(journal: Journal, now: float) -> Sample:
+    """As it is now; receipts that retention has removed were delivered or skipped and are left out."""
+    counts = journal.receipts.counts()
+    backlog = sum(count for state, count in counts.items() if state not in SETTLED)
+    return Sample(now, backlog, sum(counts.values()), counts["delivered"])
+
+
+class Samples:
+    """The samples of all pipelines."""
+
+    def __init__(self, journals: Mapping[str, Journal], clock: Clock) -> None:
+        self._journals = journals
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._kept: dict[str, deque[Sample]] = {name: deque(maxlen=KEPT) for name in journals}
+
+    def take(self) -> None:
+        """One of each pipeline; a journal that cannot be read just now has a gap."""
+        for name, journal in self._journals.items():
+            try:
+                taken = sample(journal, self._clock.time())
+            except JournalError:
+                continue
+            with self._lock:
+                self._kept[name].append(taken)
+
+    def keep_taking(self, stop: threading.Event) -> None:
+        """Until told to stop."""
+        self.take()
+        while not self._clock.wait(EVERY, stop):
+            self.take()
+
+    def of(self, name: str) -> list[Sample]:
+        """Those of a pipeline, oldest first, and one of this moment."""
+        with self._lock:
+            kept = list(self._kept[name])
+        return [*kept, sample(self._journals[name], self._clock.time())]
