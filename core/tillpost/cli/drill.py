@@ -16,7 +16,7 @@ from tillpost.compose.portable import portable
 from tillpost.compose.values import Unfit, duration
 
 
-class _Duration(click.ParamType[timedelta]):
+class Duration(click.ParamType[timedelta]):
     """A duration as the configuration writes it."""
 
     name = "duration"
@@ -41,7 +41,7 @@ def command() -> None:
 
 
 @command.command("outage")
-@click.option("--for", "length", type=_Duration(), default="10m", show_default=True, help="How long the API is away.")
+@click.option("--for", "length", type=Duration(), default="10m", show_default=True, help="How long the API is away.")
 @click.option("--quick", is_flag=True, help="Divide all durations by one factor, so that it takes about a minute.")
 @click.option("--receipts", default=120, show_default=True, help="Generated receipts, in place of your adapter's.")
 @click.option(

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from tillpost.journal.answers import Answers
+from tillpost.journal.backlogs import Backlogs
 from tillpost.journal.contacts import Contacts
+from tillpost.journal.days import Days
 from tillpost.journal.events import Events
 from tillpost.journal.files import Files
 from tillpost.journal.ground import narrow
@@ -14,6 +16,7 @@ from tillpost.journal.jump import latest, move_pending
 from tillpost.journal.looks import Looks
 from tillpost.journal.receipts import Receipts
 from tillpost.journal.retention import Retention
+from tillpost.journal.sizes import Sizes, measure
 from tillpost.journal.store import Store
 from tillpost.journal.tenant import Tenants
 from tillpost.journal.tills import Tills
@@ -33,6 +36,8 @@ class Journal:
         self.events = Events(self._store)
         self.tenant = Tenants(self._store)
         self.tills = Tills(self._store)
+        self.backlogs = Backlogs(self._store)
+        self.days = Days(self._store)
         self.retention = Retention(self._store)
         self.in_hand = InHand(folder / "in_hand")
 
@@ -40,6 +45,10 @@ class Journal:
     def spool_folder(self) -> Path:
         """Where the files of an outage are written."""
         return self.folder / "spool"
+
+    def sizes(self) -> Sizes:
+        """What its receipts and files take on the disk."""
+        return measure(self._store)
 
     def narrow(self, least: int) -> bool:
         """Whether the journal's disk has less room than so many bytes."""
