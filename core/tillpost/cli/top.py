@@ -7,7 +7,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -60,10 +60,8 @@ def command(file: Path, every: timedelta, once: bool, each_till: bool, pipeline:
             now = SystemClock().time()
             return [_look(name, journal, now, each_till) for name, journal in journals]
 
-        try:
+        with suppress(KeyboardInterrupt):
             _show(look, max(0.2, every.total_seconds()), once, as_json)
-        except KeyboardInterrupt:
-            pass
 
 
 def _look(name: str, journal: Journal, now: float, each_till: bool) -> dict[str, Any]:
@@ -113,9 +111,9 @@ def _lines(answer: dict[str, Any]) -> list[str]:
     reason = f" ({plain(answer['reason'])})" if answer["reason"] else ""
     probe = f", asked again at {answer['next_probe']}" if answer["next_probe"] else ""
     lines = [f"{plain(answer['pipeline'])}: {answer['state']}{reason}{probe}    {answer['at']}"]
-    for title in ("counts", "files"):
-        if filled := [f"{count} {name}" for name, count in answer[title].items() if count]:
-            lines.append(f"  {'receipts' if title == 'counts' else title}: {', '.join(filled)}")
+    for title, name in (("counts", "receipts"), ("files", "files")):
+        filled = ", ".join(f"{count} {state}" for state, count in answer[title].items() if count)
+        lines += [f"  {name}: {filled}"] if filled else []
     rows = [_COLUMNS, *(_cells(each) for each in answer["stores"])]
     widths = [max(len(row[index]) for row in rows) for index in range(len(_COLUMNS))]
     for row in rows:
@@ -128,8 +126,8 @@ def _lines(answer: dict[str, Any]) -> list[str]:
 
 
 def _cells(each: dict[str, Any]) -> tuple[str, ...]:
-    seen = "" if each["age"] is None else f"{span(each['age'])} ago"
-    oldest = "" if each["oldest_age"] is None else span(each["oldest_age"])
+    seen = "" if each["age"] is None else f"{span(round(each['age']))} ago"
+    oldest = "" if each["oldest_age"] is None else span(round(each["oldest_age"]))
     numbers = (str(each[name] or "") for name in ("undelivered", "held"))
     undelivered, held = numbers
     return plain(each["store"]) or "?", plain(each["till"]), seen, str(each["today"]), undelivered, oldest, held
@@ -141,7 +139,7 @@ def _draw(lines: list[str]) -> None:
     room = max(1, height - 1)
     if len(lines) > room:
         lines = [*lines[: room - 1], f"… {len(lines) - room + 1} more lines; `tillpost top --once` shows all"]
-    shown = "".join(f"{line[:width]}{_CLEAR_LINE}\r\n" for line in lines)
+    shown = "".join(f"{line[:width]}{_CLEAR_LINE}\n" for line in lines)
     sys.stdout.write(f"{_HOME}{shown}{_CLEAR_REST}{'q ends'[:width]}")
     sys.stdout.flush()
 
@@ -185,7 +183,10 @@ def _keys() -> Iterator[Callable[[float], bool]]:
 
     def pressed(seconds: float) -> bool:
         ready, _, _ = select.select([sys.stdin], [], [], seconds)
-        return bool(ready) and os.read(sys.stdin.fileno(), 64).lower().strip() in (b"q", b"")
+        if not ready:
+            return False
+        typed = os.read(sys.stdin.fileno(), 64)
+        return not typed or b"q" in typed.lower()
 
     try:
         yield pressed

@@ -47,7 +47,7 @@ class Weights:
     lines: of one receipt. contacts: new contacts a receipt. contact: bytes of one in a file.
     """
 
-    journal: float = 6000.0
+    journal: float = 8000.0
     file: float = 4200.0
     lines: float = 8.0
     contacts: float = 0.2
@@ -149,7 +149,7 @@ def _assumed(load: Load, weights: Weights) -> tuple[str, ...]:
         return "measured on this journal" if name in weights.measured else "default"
 
     said = [
-        f"{load.stores} stores, {load.receipts_per_hour:g} receipts an hour each, around the clock, also while it drains",
+        f"{load.stores} stores with {load.receipts_per_hour:g} receipts an hour each, day and night, also afterwards",
         f"{weights.journal:,.0f} bytes a receipt in the journal ({how('journal')})",
         f"{load.rate:g} requests a second for everything; the backlog keeps a quarter of them at least",
         f"{weights.contacts:.2f} new contacts a receipt ({how('contacts')}), each with a look-up and a creation",
@@ -157,7 +157,8 @@ def _assumed(load: Load, weights: Weights) -> tuple[str, ...]:
     if load.files:
         said += [
             f"{weights.file:,.0f} bytes a receipt in files ({how('file')}), {weights.contact:,.0f} a contact"
-            f" ({how('contact')}), {weights.lines:.1f} lines a receipt ({how('lines')}), {MOST:,} lines or contacts a file",
+            f" ({how('contact')})",
+            f"{weights.lines:.1f} lines a receipt ({how('lines')}), {MOST:,} lines or contacts a file",
             f"files from {_span(load.after)} on, a batch every {_span(load.every)}, one kind of key",
             f"upload of {UPLOAD / 1e6:g} MB a second, an import every {_span(IMPORT_EVERY)}, contacts before receipts",
         ]
