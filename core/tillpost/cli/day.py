@@ -22,7 +22,7 @@ from tillpost.sight.day import Day, day
 @click.argument("on", metavar="DATE", type=click.DateTime(["%Y-%m-%d"]))
 @click.option("--till", help="Only this till.")
 @click.option(
-    "--printed", "file_of_totals", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    "--printed", "file_of_totals", type=click.Path(path_type=Path),
     help="What the tills printed, as CSV: date, store, till, currency, count, total and tender, tax or number.",
 )  # fmt: skip
 @click.option("--html", "page", type=click.Path(dir_okay=False, path_type=Path), help="Write a report to print.")
