@@ -78,8 +78,8 @@ def _about(store: str, business_date: str, wanted: str, on: date) -> bool:
 
 def _print(found: Day) -> None:
     rows = [
-        {"currency": currency, "what": what, "of": of, "receipts": each.count, "amount": each.total}
-        for currency, what, of, each in day_report.figures(found)
+        {"currency": each.currency, "what": each.what, "of": each.of, "receipts": each.receipts, "amount": each.amount}
+        for each in day_report.figures(found)
     ]
     if rows:
         table(rows, ["currency", "what", "of", "receipts", "amount"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -30,6 +30,7 @@ class Day:
     sums: currency → the whole store's. printed: what was compared with. undelivered: the first `LISTED` receipts that
     are neither delivered nor skipped, held ones among them. skipped: reason → how many. twice: held because their id
     has other content, in no sum. undated: held, could not be read, of this store or no store and about that time.
+    unprinted: tills with receipts and without a printed total, where other tills of the store have one.
     damaged: ids whose content cannot be read, or is not what their row says; they are in no tender and no tax.
     removed: how many receipts of any day have left by `keep`.
     """
@@ -39,6 +40,7 @@ class Day:
     till: str
     sums: dict[str, Sums]
     printed: tuple[Printed, ...]
+    unprinted: tuple[str, ...]
     differences: tuple[Difference, ...]
     undelivered: tuple[Suspect, ...]
     skipped: dict[str, int]
@@ -96,7 +98,8 @@ def day(
         missing=(missing := looked.missing()),
     )
     return Day(
-        store=store, date=text, till=till or "", sums=dict(whole), printed=tuple(figures), differences=tuple(found),
+        store=store, date=text, till=till or "", sums=dict(whole), printed=tuple(figures),
+        unprinted=_unprinted(figures, till or "", looked.tills), differences=tuple(found),
         undelivered=tuple(looked.undelivered), skipped=dict(looked.skipped), twice=tuple(twice),
         undated=tuple(undated), missing=tuple(missing), damaged=tuple(looked.damaged),
         removed=journal.retention.removed(),
@@ -191,6 +194,18 @@ class _Looked:
             if sum(last - first + 1 for first, last in runs) <= len(ordered):
                 found += [(till, first, last) for first, last in runs[:LISTED]]
         return found
+
+
+def _unprinted(figures: Sequence[Printed], whole: str, tills: Mapping[tuple[str, str], Sums]) -> tuple[str, ...]:
+    """Tills nobody can compare: neither they nor the whole have a printed total in their currency."""
+    totals = {(each.till, each.currency) for each in figures if each.kind == "total"}
+    return tuple(
+        sorted(
+            till
+            for till, currency in tills
+            if totals and (till, currency) not in totals and (whole, currency) not in totals
+        )
+    )
 
 
 def _undated(journal: Journal, store: str, day_: date) -> list[Suspect]:

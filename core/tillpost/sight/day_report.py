@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence, Set
+from decimal import Decimal
 from html import escape
 from typing import Any
 
 import attrs
 
 from tillpost.clock import iso
+from tillpost.model.money import minor_digits
 from tillpost.sight.day import LISTED, Day, Difference, Suspect
 from tillpost.sight.sums import Sum, Sums
 
@@ -24,16 +26,17 @@ def to_json(day: Day) -> dict[str, Any]:
         "store": day.store, "date": day.date, "till": day.till, "fine": day.fine,
         "currencies": {
             currency: {
-                "printed": _sum(printed_total(day, currency)),
                 **{stage: _sum(sums.stages[stage]) for stage in STAGES},
                 "confirmed": {name: _sum(sums.confirmed[name]) for name in CONFIRMED},
                 "tenders": {name: _sum(each) for name, each in sorted(sums.tenders.items())},
                 "taxes": {
-                    name: {**(_sum(each) or {}), "tax": str(each.tax)} for name, each in sorted(sums.taxes.items())
+                    name: _sum(each) | {"tax": str(each.tax)} for name, each in sorted(sums.taxes.items())
                 },
             }
             for currency, sums in day.sums.items()
         },
+        "printed": [attrs.asdict(each) | {"total": str(each.total)} for each in day.printed],
+        "unprinted": list(day.unprinted),
         "differences": [difference_json(each) for each in day.differences],
         "undelivered": [attrs.asdict(each) for each in day.undelivered],
         "skipped": day.skipped,
@@ -51,35 +54,55 @@ def difference_json(each: Difference) -> dict[str, Any]:
     return values | {"printed": str(each.printed), "journalled": str(each.journalled)}
 
 
-def _sum(each: Sum | None) -> dict[str, Any] | None:
-    return None if each is None else {"count": each.count, "total": str(each.total)}
+def _sum(each: Sum) -> dict[str, Any]:
+    return {"count": each.count, "total": str(each.total)}
 
 
-def printed_total(day: Day, currency: str) -> Sum | None:
-    """What was printed of the whole: the store's own figure, else the sum of its tills'; None when nothing was."""
-    found = [each for each in day.printed if each.kind == "total" and each.currency == currency]
-    found = [each for each in found if each.till == day.till] or found
-    return (
-        Sum(sum(each.count or 0 for each in found), sum((each.total for each in found), Sum().total)) if found else None
-    )
+@attrs.frozen
+class Figure:
+    """One row of a report. of: of which tender, rate, till. count: None where the till printed none."""
+
+    currency: str
+    what: str
+    of: str
+    count: int | None
+    total: Decimal
+    tax: Decimal | None = None
+
+    @property
+    def amount(self) -> str:
+        """With the digits of its currency."""
+        return money(self.total, self.currency)
+
+    @property
+    def receipts(self) -> str:
+        """The count as text."""
+        return "" if self.count is None else str(self.count)
 
 
-def figures(day: Day) -> Iterator[tuple[str, str, str, Sum]]:
-    """Each figure of the journal in one order: currency, what, of which, count and amount."""
-    for currency, sums in day.sums.items():
-        if (printed := printed_total(day, currency)) is not None:
-            yield currency, "printed", "", printed
+def money(amount: Decimal, currency: str) -> str:
+    """With the digits of its currency, and those it has."""
+    digits = minor_digits(currency) if currency else 0
+    return f"{max(amount, round(amount, digits), key=lambda each: -int(each.as_tuple().exponent)):f}"
+
+
+def figures(day: Day) -> Iterator[Figure]:
+    """Each figure of the day in one order."""
+    printed = [each for each in day.printed if each.kind == "total"]
+    for currency in sorted(day.sums.keys() | {each.currency for each in printed}):
+        sums = day.sums.get(currency, Sums())
+        for each in printed:
+            if each.currency == currency:
+                till = f"till {each.till}" if each.till else ""
+                yield Figure(currency, "printed", till, each.count, each.total)
         for stage in STAGES:
-            yield currency, stage, "", sums.stages[stage]
-        yield from ((currency, "confirmed", name, sums.confirmed[name]) for name in CONFIRMED)
-        yield from _told_apart(currency, sums)
-
-
-def _told_apart(currency: str, sums: Sums) -> Iterator[tuple[str, str, str, Sum]]:
-    yield from ((currency, "tender", name or "not told", each) for name, each in sorted(sums.tenders.items()))
-    yield from (
-        (currency, "tax", f"{name} %" if name else "not told", each) for name, each in sorted(sums.taxes.items())
-    )
+            yield Figure(currency, stage, "", sums.stages[stage].count, sums.stages[stage].total)
+        for name in CONFIRMED:
+            yield Figure(currency, "confirmed", name, sums.confirmed[name].count, sums.confirmed[name].total)
+        for name, tender in sorted(sums.tenders.items()):
+            yield Figure(currency, "tender", name or "not told", tender.count, tender.total)
+        for name, tax in sorted(sums.taxes.items(), key=lambda item: Decimal(item[0] or -1)):
+            yield Figure(currency, "tax", f"{name} %" if name else "not told", tax.count, tax.total, tax.tax)
 
 
 def sentence(each: Difference) -> str:
@@ -100,17 +123,18 @@ def as_csv(day: Day) -> str:
     out = io.StringIO()
     write = csv.writer(out, lineterminator="\r\n").writerow
     write(["store", "date", "till", "currency", "what", "of", "count", "total", "tax", "id", "state", "note"])
-    for currency, what, of, each in figures(day):
-        tax = each.tax if what == "tax" else ""
-        write([*_cells(day.store, day.date, day.till, currency, what, of), each.count, each.total, tax, "", "", ""])
+    for each in figures(day):
+        tax = "" if each.tax is None else money(each.tax, each.currency)
+        cells = _cells(day.store, day.date, day.till, each.currency, each.what, each.of)
+        write([*cells, each.receipts, each.amount, tax, "", "", ""])
     for gap in day.differences:
         cells = _cells(day.store, day.date, gap.till, gap.currency, "difference", f"{gap.kind} {gap.name}".strip())
         write([*cells, "" if gap.count_off is None else gap.count_off, gap.off, "", "", "", *_cells(sentence(gap))])
-        for each_ in gap.suspects:
-            write(_row(day, "suspect", each_))
+        for suspect in gap.suspects:
+            write(_row(day, "suspect", suspect))
     for title, listed in _lists(day):
-        for each_ in listed:
-            write(_row(day, title, each_))
+        for suspect in listed:
+            write(_row(day, title, suspect))
     return out.getvalue()
 
 
@@ -180,20 +204,22 @@ def verdict(day: Day) -> str:
     said = ", ".join(part for part in parts if part)
     if said:
         return f"Look at: {said}."
-    return "Everything is delivered" + (
-        ", and it is what was printed, to the cent." if day.printed else "; no printed total is known."
-    )
+    if not day.printed:
+        return "Everything is delivered; no printed total is known."
+    left = f"; no total is known of till {', '.join(day.unprinted)}" if day.unprinted else ""
+    return f"Everything is delivered, and it is what was printed, to the cent{left}."
 
 
 def _body(day: Day) -> Iterator[str]:
-    for currency in day.sums:
-        rows = [(what, of, each) for each_currency, what, of, each in figures(day) if each_currency == currency]
+    shown = list(figures(day))
+    for currency in dict.fromkeys(each.currency for each in shown):
         yield _table(
             f"Sums in {currency}",
             ["what", "of", "receipts", "amount", "tax in it"],
             (
-                [what, of, str(each.count), str(each.total), str(each.tax) if what == "tax" else ""]
-                for what, of, each in rows
+                [each.what, each.of, each.receipts, each.amount, "" if each.tax is None else money(each.tax, currency)]
+                for each in shown
+                if each.currency == currency
             ),
             numbers={2, 3, 4},
         )

@@ -35,7 +35,7 @@ from tillpost.model import (
 from tillpost.sight import day as day_module
 from tillpost.sight import printed as printed_module
 from tillpost.sight.day import Day, day, differences
-from tillpost.sight.day_report import as_csv, html, printed_total, to_json, verdict
+from tillpost.sight.day_report import as_csv, figures, html, money, to_json, verdict
 from tillpost.sight.sums import Sum, Sums
 
 ON = date(2026, 11, 23)
@@ -280,7 +280,26 @@ def test_a_till_alone_is_compared_alone(journal: Journal) -> None:
     assert day(journal, "12", ON, till="1").differences == ()
     only = day(journal, "12", ON, till="2")
     assert [each.till for each in only.differences] == ["2"]
-    assert printed_total(only, "SEK") == Sum(0, Decimal(21))
+    assert [(each.what, each.of, each.receipts, each.amount) for each in figures(only)][:2] == [
+        ("printed", "till 2", "", "21.00"), ("journalled", "", "1", "20.00"),
+    ]  # fmt: skip
+
+
+def test_a_till_nothing_was_printed_of_is_told_and_so_is_a_currency_nothing_was_journalled_in(journal: Journal) -> None:
+    take(journal, sale("1", "10"), sale("2", "20", till="2"))
+    settle(journal, State.DELIVERED, "1", "2", route="api")
+    found = day(journal, "12", ON, printed=[total("10", till="1")])
+    assert (found.fine, found.unprinted) == (True, ("2",))
+    assert verdict(found).endswith("to the cent; no total is known of till 2.")
+    (gap,) = day(journal, "12", ON, printed=[total("5", currency="EUR")]).differences
+    assert (gap.currency, gap.off, gap.journalled_count) == ("EUR", Decimal(-5), 0)
+    assert day(journal, "12", ON, printed=[total("30")]).unprinted == ()
+
+
+def test_money_has_the_digits_of_its_currency() -> None:
+    given = [("0", "SEK"), ("-5.5", "SEK"), ("100", "JPY"), ("1E+2", "SEK")]
+    shown = [money(Decimal(text), currency) for text, currency in given]
+    assert shown == ["0.00", "-5.50", "100", "100.00"]
 
 
 def test_a_late_receipt_ends_the_difference(journal: Journal) -> None:
@@ -364,7 +383,7 @@ def test_the_page_is_whole_and_what_comes_from_outside_is_escaped(journal: Journ
     assert "http" not in page.lower()
     sheet = as_csv(found)
     assert "'=1+1" in sheet
-    assert ",journalled,,2,30" in sheet
+    assert ",journalled,,2,30.00," in sheet
     assert to_json(found)["differences"][0]["off"] == "-0.01"
 
 
