@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal, InvalidOperation
+from typing import Any
 
 import apsw
 import attrs
@@ -79,7 +80,7 @@ class Days:
         )
         seq = 0
         while rows := self._store.read(sql, (store, business_date, till, seq, PAGE)):
-            yield [DayReceipt(*row) for row in rows]
+            yield [self._receipt(row) for row in rows]
             seq = rows[-1][0]
 
     def undated(self, store: str, since: float, until: float, limit: int) -> list[DayReceipt]:
@@ -89,7 +90,7 @@ class Days:
             " AND business_date = '' AND state = 'held' AND accepted_at BETWEEN ? AND ? LIMIT ?",
             (store, since, until, limit),
         )
-        return [DayReceipt(*row) for row in rows]
+        return [self._receipt(row) for row in rows]
 
     def put(self, figures: Sequence[Printed], now: float) -> None:
         """Remember what was printed; it takes the place of what was known of the same days and tills."""
@@ -124,6 +125,16 @@ class Days:
             "SELECT DISTINCT store, business_date FROM day_totals WHERE at >= ? ORDER BY business_date, store", (at,)
         )
         return [(str(store), str(date)) for store, date in rows]
+
+    def _receipt(self, row: tuple[Any, ...]) -> DayReceipt:
+        try:
+            found = DayReceipt(*row)
+            sound = found.total == "" or Decimal(found.total).is_finite()
+        except (ValueError, TypeError, InvalidOperation):
+            sound = False
+        if not sound:
+            raise self._store.damaged(f"table receipts, row {row[0]}: state or total makes no sense")
+        return found
 
     def _figures(self, rows: Iterable[tuple[object, ...]]) -> list[Printed]:
         names = ("store", "business_date", "till", "currency", "kind", "name", "count", "total", "source", "at")

@@ -166,7 +166,7 @@ _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 60em; margin: 2em auto; padding: 0 1em; }
 table { border-collapse: collapse; width: 100%; margin: .5em 0 1.5em; }
 caption { text-align: left; font-weight: 600; padding: .3em 0; }
-th, td { text-align: left; padding: .25em .6em; border-bottom: 1px solid #8886; vertical-align: top; }
+th, td { text-align: left; padding: .25em .6em; border-bottom: 1px solid #8886; vertical-align: top; overflow-wrap: anywhere; }
 td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .verdict { border: 2px solid; padding: .5em 1em; font-weight: 600; }
 @media print { body { margin: 0; max-width: none; } table { break-inside: auto; } tr { break-inside: avoid; } }

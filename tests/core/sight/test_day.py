@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from tests.core.journal.test_journal import DOCUMENT
 from tests.core.journal.test_plans import plans
 from tests.support.backlog import build
-from tillpost.errors import UsageError
-from tillpost.journal import Accepted, Journal, Move, Printed, State
+from tillpost.errors import JournalDamaged, UsageError
+from tillpost.journal import Accepted, Journal, Move, Printed, State, doctor
 from tillpost.model import (
     Broken,
     Customer,
@@ -366,6 +366,45 @@ def test_a_days_receipts_are_read_in_pages(many: Journal, monkeypatch: pytest.Mo
     assert most == 5  # the tills; of the receipts no more than a page
 
 
+def test_contents_are_read_a_page_at_a_time_too(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    take(journal, *[sale(str(number), "10") for number in range(1, 11)])
+    monkeypatch.setattr("tillpost.journal.days.PAGE", 3)
+    asked: list[int] = []
+    stored = journal.receipts.stored
+
+    def watched(seqs: Any) -> Any:
+        listed = list(seqs)
+        asked.append(len(listed))
+        return stored(listed)
+
+    monkeypatch.setattr(journal.receipts, "stored", watched)
+    assert day(journal, "12", ON).sums["SEK"].tenders["card"] == Sum(10, Decimal(100))
+    assert asked == [3, 3, 3, 1]
+
+
+@pytest.mark.parametrize("harm", ["total = 'much'", "total = 'NaN'", "state = 'gone'", "total = x'00'"])
+def test_a_row_that_makes_no_sense_is_a_damaged_journal(journal: Journal, tmp_path: Path, harm: str) -> None:
+    take(journal, sale("1", "10"))
+    other = apsw.Connection(str(tmp_path / "journal.db"))
+    other.execute(f"UPDATE receipts SET {harm}")
+    other.close()
+    with pytest.raises(JournalDamaged, match="row 1: state or total makes no sense"):
+        day(journal, "12", ON)
+
+
+def test_a_repair_keeps_what_was_printed(journal: Journal, tmp_path: Path) -> None:
+    take(journal, sale("1", "10"), sale("2", "20"))
+    journal.days.put([total("30", 2, source="t.csv")], 5.0)
+    journal.close()
+    other = apsw.Connection(str(tmp_path / "journal.db"))
+    other.execute("DELETE FROM receipts WHERE number = '1'")  # its body stays behind: damage
+    other.close()
+    assert doctor.repair(tmp_path, NOON).damages
+    again = Journal(tmp_path)
+    assert [(str(each.total), each.source) for each in again.days.printed("12", ON.isoformat())] == [("30", "t.csv")]
+    again.close()
+
+
 # --- what people get ----------------------------------------------------------------------------------------------
 
 
@@ -415,6 +454,15 @@ def test_a_csv_is_read_with_either_separator(tmp_path: Path) -> None:
     file.write_text("\ufeffDate;Store;Till;Currency;Count;Total;Tax\r\n2026-11-23;12;1;SEK;7;1234,50;25,00%\r\n")
     assert printed_module.read(file) == [
         total("1234.50", 7, till="1", kind="tax", name="25", source="t.csv")
+    ]  # fmt: skip
+
+
+def test_the_csv_of_the_docs_is_one(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[3] / "docs" / "operators" / "day-end.md").read_text(encoding="utf-8")
+    file = tmp_path / "totals.csv"
+    file.write_text(text.split("```csv\n")[1].split("```")[0])
+    assert [(each.till, each.kind, each.name, each.count) for each in printed_module.read(file)] == [
+        ("1", "total", "", 214), ("1", "tender", "card", 160), ("1", "tax", "25", None), ("2", "receipt", "1077", None),
     ]  # fmt: skip
 
 
