@@ -1,7 +1,9 @@
 """The durable memory, and the only SQL."""
 
 from tillpost.journal.acceptance import Accepted
+from tillpost.journal.backlogs import Backlog
 from tillpost.journal.batches import Batch
+from tillpost.journal.days import DayReceipt, Printed
 from tillpost.journal.files import OPEN_FILES, FileEntry, FileState, Later, Standing
 from tillpost.journal.journal import Journal
 from tillpost.journal.locks import RunLock
@@ -20,7 +22,9 @@ __all__ = [
     "OPEN_FILES",
     "SETTLED",
     "Accepted",
+    "Backlog",
     "Batch",
+    "DayReceipt",
     "Entry",
     "FileEntry",
     "FileState",
@@ -30,6 +34,7 @@ __all__ = [
     "Look",
     "Move",
     "Place",
+    "Printed",
     "RateFile",
     "RunLock",
     "Standing",

@@ -8,7 +8,9 @@ from typing import Self
 from tillpost.errors import JournalError, describe
 from tillpost.journal.ages import Ages
 from tillpost.journal.answers import Answers
+from tillpost.journal.backlogs import Backlogs
 from tillpost.journal.contacts import Contacts
+from tillpost.journal.days import Days
 from tillpost.journal.events import Events
 from tillpost.journal.files import Files
 from tillpost.journal.ground import narrow, room, trouble
@@ -19,6 +21,7 @@ from tillpost.journal.reading import Reading
 from tillpost.journal.receipts import Receipts
 from tillpost.journal.retention import Retention
 from tillpost.journal.seek import Seek
+from tillpost.journal.sizes import Sizes, measure
 from tillpost.journal.store import Store
 from tillpost.journal.tenant import Tenants
 from tillpost.journal.tills import Tills
@@ -40,6 +43,8 @@ class Journal:
         self.tills = Tills(self._store)
         self.ages = Ages(self._store)
         self.seek = Seek(self._store, self.receipts, self.contacts)
+        self.backlogs = Backlogs(self._store)
+        self.days = Days(self._store)
         self.retention = Retention(self._store)
         self.in_hand = InHand(folder / "in_hand")
 
@@ -52,6 +57,10 @@ class Journal:
     def spool_folder(self) -> Path:
         """Where the files of an outage are written."""
         return self.folder / "spool"
+
+    def sizes(self) -> Sizes:
+        """What its receipts and files take on the disk."""
+        return measure(self._store)
 
     def narrow(self, least: int) -> bool:
         """Whether the journal's disk has less room than so many bytes."""

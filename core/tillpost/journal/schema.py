@@ -197,6 +197,16 @@ UPGRADES = (
     CREATE INDEX contacts_open ON contacts(seen_at)
         WHERE ((contact_id = '' AND file <> '') OR conflict <> '' OR dropped <> '[]');
     """,
+    # 10: what tills printed of a day (days.py); total: a decimal
+    """
+    CREATE TABLE day_totals (
+        store TEXT NOT NULL, business_date TEXT NOT NULL, till TEXT NOT NULL, currency TEXT NOT NULL,
+        kind TEXT NOT NULL, name TEXT NOT NULL, count INTEGER, total TEXT NOT NULL,
+        source TEXT NOT NULL, at REAL NOT NULL,
+        PRIMARY KEY (store, business_date, till, currency, kind, name)
+    ) WITHOUT ROWID;
+    CREATE INDEX day_totals_at ON day_totals(at);
+    """,
 )
 
 

@@ -1,0 +1,101 @@
+"""`tillpost day`: what a store printed of a day against what is journalled, delivered and confirmed."""
+
+from __future__ import annotations
+
+import sys
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tillpost.cli.opened import as_json, one, plain, say, table, which
+from tillpost.clock import SystemClock
+from tillpost.compose.config import load
+from tillpost.journal import Journal
+from tillpost.sight import day_report, printed
+from tillpost.sight.day import Day, day
+
+
+@click.command("day")
+@click.argument("store")
+@click.argument("on", metavar="DATE", type=click.DateTime(["%Y-%m-%d"]))
+@click.option("--till", help="Only this till.")
+@click.option(
+    "--printed", "file_of_totals", type=click.Path(path_type=Path),
+    help="What the tills printed, as CSV: date, store, till, currency, count, total and tender, tax or number.",
+)  # fmt: skip
+@click.option("--html", "page", type=click.Path(dir_okay=False, path_type=Path), help="Write a report to print.")
+@click.option("--csv", "sheet", type=click.Path(dir_okay=False, path_type=Path), help="Write every figure as CSV.")
+@which
+@as_json
+@click.pass_obj
+def command(
+    file: Any,
+    store: str,
+    on: datetime,
+    till: str | None,
+    file_of_totals: Path | None,
+    page: Path | None,
+    sheet: Path | None,
+    pipeline: str | None,
+    as_json: bool,
+) -> None:
+    """Counts and sums of a business date: printed, journalled, delivered, confirmed; by currency, tender and tax.
+
+    Exit code 1 when a figure is not what was printed, or a receipt is not delivered. What --printed says is kept in
+    the journal: the next call knows it, and an alert can tell when it stays off.
+
+    \b
+    Examples:
+      tillpost day 12 2026-11-23
+      tillpost day 12 2026-11-23 --printed totals.csv --html day.html
+    """
+    chosen, now = one(load(file, plugins=False), pipeline), SystemClock().time()
+    figures = printed.read(file_of_totals) if file_of_totals is not None else []
+    journal = Journal(chosen.state)
+    try:
+        journal.days.put(figures, now)
+        found = day(journal, store, on.date(), till=till)
+    finally:
+        journal.close()
+    if page is not None:
+        page.write_text(day_report.html(found, chosen.name, now), encoding="utf-8")
+    if sheet is not None:
+        sheet.write_text(day_report.as_csv(found), encoding="utf-8", newline="")
+    if as_json:
+        say(day_report.to_json(found))
+    else:
+        _print(found)
+        if figures and not any(_about(each.store, each.business_date, store, on.date()) for each in figures):
+            click.echo(f"{file_of_totals} says nothing of store {plain(store)} on {on.date()}")
+    sys.exit(0 if found.fine else 1)
+
+
+def _about(store: str, business_date: str, wanted: str, on: date) -> bool:
+    return (store, business_date) == (wanted, on.isoformat())
+
+
+def _print(found: Day) -> None:
+    rows = [
+        {"currency": each.currency, "what": each.what, "of": each.of, "receipts": each.receipts, "amount": each.amount}
+        for each in day_report.figures(found)
+    ]
+    if rows:
+        table(rows, ["currency", "what", "of", "receipts", "amount"])
+    for reason, count in found.skipped.items():
+        click.echo(f"skipped: {count} {plain(reason)}")
+    for difference in found.differences:
+        click.echo(plain(f"difference: {day_report.sentence(difference)}"))
+        for suspect in difference.suspects:
+            click.echo(plain(f"  {suspect.id or suspect.number} {suspect.total}: {suspect.why}"))
+    for listed in (found.undelivered, found.twice, found.undated):
+        for each in listed:
+            because = f" ({each.reason})" if each.reason else ""
+            click.echo(plain(f"{each.id} {each.total} {each.currency}: {each.why}{because}"))
+    for till, first, last in found.missing:
+        numbers = first if first == last else f"{first} to {last}"
+        click.echo(plain(f"not in the journal: till {till} number {numbers}"))
+    if found.removed:
+        click.echo(f"{found.removed} receipts have left the journal by `keep`; a day that old is not whole")
+    click.echo(day_report.verdict(found))

@@ -1,0 +1,112 @@
+"""`tillpost plan`: what an outage takes."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import attrs
+import click
+
+from tillpost.cli.drill import Duration
+from tillpost.cli.opened import as_json, one, say, which
+from tillpost.compose.config import PipelineConfig, load
+from tillpost.journal import Journal
+from tillpost.sight.plan import RATE, Load, Plan, Weights, plan, size, span, weigh
+
+
+@click.command("plan")
+@click.option("--stores", type=click.IntRange(1), required=True, help="How many stores.")
+@click.option(
+    "--receipts-per-hour", type=click.FloatRange(0, min_open=True), required=True, help="Of one store, when it is busy."
+)
+@click.option("--outage", type=Duration(), default="72h", show_default=True, help="How long the API is away.")
+@click.option(
+    "--rate", type=click.FloatRange(0, min_open=True), help="Requests a second; else that of the pipeline, else 50."
+)
+@which
+@as_json
+@click.pass_obj
+def command(
+    file: Path,
+    stores: int,
+    receipts_per_hour: float,
+    outage: timedelta,
+    rate: float | None,
+    pipeline: str | None,
+    as_json: bool,
+) -> None:
+    """Disk, files and drain time of an outage, with what is assumed.
+
+    Sizes are measured on the pipeline's journal where it has 1,000 receipts; without a configuration file they are
+    defaults.
+
+    \b
+    Examples:
+      tillpost plan --stores 40 --receipts-per-hour 120 --outage 72h
+      tillpost plan --stores 40 --receipts-per-hour 120 --rate 30 --json
+    """
+    chosen = one(load(file, plugins=False), pipeline) if pipeline is not None or file.exists() else None
+    asked = Load(
+        stores=stores, receipts_per_hour=receipts_per_hour, outage=outage, rate=rate or _rate(chosen), **_limits(chosen)
+    )
+    weights, free = _at_hand(chosen)
+    answer = plan(asked, weights, free)
+    if as_json:
+        say(attrs.asdict(answer) | {"weights": attrs.asdict(weights), "free": free})
+    else:
+        _print(answer, asked)
+
+
+def _rate(chosen: PipelineConfig | None) -> float:
+    for use in chosen.slots if chosen else ():
+        rate = use.table.get("rate") if use.slot == "transport" else None
+        if isinstance(rate, int | float) and rate > 0:
+            return float(rate)
+    return RATE
+
+
+def _limits(chosen: PipelineConfig | None) -> dict[str, Any]:
+    if chosen is None:
+        return {}
+    return {"after": chosen.fallback.after, "every": chosen.fallback.every, "files": chosen.has("fallback")}
+
+
+def _at_hand(chosen: PipelineConfig | None) -> tuple[Weights, int | None]:
+    """Of the journal and its disk, where there is one; none is made."""
+    if chosen is None or not (chosen.state / "journal.db").exists():
+        return Weights(), None
+    journal = Journal(chosen.state)
+    try:
+        return weigh(journal), shutil.disk_usage(chosen.state).free
+    finally:
+        journal.close()
+
+
+def _print(answer: Plan, asked: Load) -> None:
+    rows = [
+        ("receipts of the outage", f"{answer.receipts:,} ({answer.live_per_second:g} a second)"),
+        ("journal", size(answer.journal_bytes)),
+        (
+            "files",
+            f"{size(answer.spool_bytes)} in {answer.receipt_files} of receipts, {answer.contact_files} of contacts",
+        ),
+        ("disk to keep free", size(answer.disk)),
+        ("drained by API", f"{_span(answer.drain_api)} ({answer.requests:,} requests, beside live traffic)"),
+    ]
+    if asked.files:
+        rows.append(("drained by file", f"{_span(answer.drain_files)} at most, until the last receipt is proven"))
+    for name, value in rows:
+        click.echo(f"{name:24}{value}")
+    click.echo("assumed:")
+    for line in answer.assumptions:
+        click.echo(f"  {line}")
+    click.echo("do:")
+    for line in answer.advice:
+        click.echo(f"  {line}")
+
+
+def _span(seconds: float | None) -> str:
+    return "never" if seconds is None else span(seconds)

@@ -1,0 +1,194 @@
+"""`tillpost top`: every store live in a terminal, until q or Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import attrs
+import click
+
+from tillpost.cli.drill import Duration
+from tillpost.cli.opened import as_json, one, plain, say, when, which
+from tillpost.clock import SystemClock
+from tillpost.compose.config import load
+from tillpost.flow.outage import reachable
+from tillpost.journal import Journal
+from tillpost.sight.plan import span
+from tillpost.sight.stores import TillView, by_store, stores
+
+_COLUMNS = ("store", "till", "last seen", "today", "undelivered", "oldest", "held")
+_HOME, _CLEAR_LINE, _CLEAR_REST = "\x1b[H", "\x1b[K", "\x1b[J"
+_ENTER, _LEAVE = "\x1b[?1049h\x1b[?25l", "\x1b[?25h\x1b[?1049l"
+
+
+@click.command("top")
+@click.option("--every", type=Duration(), default="2s", show_default=True, help="Time between two looks.")
+@click.option("--once", is_flag=True, help="One look, as plain text.")
+@click.option("--tills", "each_till", is_flag=True, help="A row a till instead of a row a store.")
+@which
+@as_json
+@click.pass_obj
+def command(file: Path, every: timedelta, once: bool, each_till: bool, pipeline: str | None, as_json: bool) -> None:
+    """How the line and every store stand, live: last seen, receipts today, what waits and how long, what is held.
+
+    What needs a person comes first. Ends with q or Ctrl-C. Where the terminal is dumb, or output is no terminal, the
+    looks follow one another as plain text.
+
+    \b
+    Examples:
+      tillpost top
+      tillpost top --once --tills
+      tillpost top --every 10s --json
+    """
+    config = load(file, plugins=False)
+    wanted = [one(config, pipeline)] if pipeline is not None else list(config.pipelines)
+    with ExitStack() as stack:
+        journals: list[tuple[str, Journal]] = []
+        for each in wanted:
+            journals.append((each.name, Journal(each.state)))
+            stack.callback(journals[-1][1].close)
+
+        def look() -> list[dict[str, Any]]:
+            now = SystemClock().time()
+            return [_look(name, journal, now, each_till) for name, journal in journals]
+
+        with suppress(KeyboardInterrupt):
+            _show(look, max(0.2, every.total_seconds()), once, as_json)
+
+
+def _look(name: str, journal: Journal, now: float, each_till: bool) -> dict[str, Any]:
+    tenant = journal.tenant.get()
+    tills = stores(journal, now, datetime.fromtimestamp(now).astimezone().date())
+    shown = tills if each_till else by_store(tills)
+    return {
+        "at": when(now),
+        "pipeline": name,
+        "state": tenant.state,
+        "reason": tenant.reason,
+        "since": when(tenant.since or None),
+        "next_probe": None if reachable(tenant) else when(tenant.probe_due),
+        "counts": journal.receipts.counts(),
+        "files": journal.files.counts(),
+        "stores": [
+            attrs.asdict(each) | {"last_seen": when(each.last_seen), "age": _age(each, now)}
+            for each in sorted(shown, key=lambda each: (-(each.held > 0), -(each.oldest_age or 0.0)))
+        ],
+    }
+
+
+def _age(each: TillView, now: float) -> float | None:
+    return None if each.last_seen is None else max(0.0, now - each.last_seen)
+
+
+def _show(look: Callable[[], list[dict[str, Any]]], every: float, once: bool, as_json: bool) -> None:
+    live = not (once or as_json) and sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+    with _screen() if live else _plain() as stopped:
+        while True:
+            answers = look()
+            if as_json:
+                for answer in answers:
+                    say(answer)
+            else:
+                lines = [line for answer in answers for line in _lines(answer)]
+                if live:
+                    _draw(lines)
+                else:
+                    click.echo("\n".join(lines))
+            if once or stopped(every):
+                return
+
+
+def _lines(answer: dict[str, Any]) -> list[str]:
+    """Plain text, harmless for a terminal."""
+    reason = f" ({plain(answer['reason'])})" if answer["reason"] else ""
+    probe = f", asked again at {answer['next_probe']}" if answer["next_probe"] else ""
+    lines = [f"{plain(answer['pipeline'])}: {answer['state']}{reason}{probe}    {answer['at']}"]
+    for title, name in (("counts", "receipts"), ("files", "files")):
+        filled = ", ".join(f"{count} {state}" for state, count in answer[title].items() if count)
+        lines += [f"  {name}: {filled}"] if filled else []
+    rows = [_COLUMNS, *(_cells(each) for each in answer["stores"])]
+    widths = [max(len(row[index]) for row in rows) for index in range(len(_COLUMNS))]
+    for row in rows:
+        aligned = [
+            cell.ljust(width) if index < 2 else cell.rjust(width)
+            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append("  ".join(aligned).rstrip())
+    return [*lines, ""]
+
+
+def _cells(each: dict[str, Any]) -> tuple[str, ...]:
+    seen = "" if each["age"] is None else f"{span(round(each['age']))} ago"
+    oldest = "" if each["oldest_age"] is None else span(round(each["oldest_age"]))
+    numbers = (str(each[name] or "") for name in ("undelivered", "held"))
+    undelivered, held = numbers
+    return plain(each["store"]) or "?", plain(each["till"]), seen, str(each["today"]), undelivered, oldest, held
+
+
+def _draw(lines: list[str]) -> None:
+    """Over the last picture, cut to the terminal as it is now."""
+    width, height = shutil.get_terminal_size()
+    room = max(1, height - 1)
+    if len(lines) > room:
+        lines = [*lines[: room - 1], f"… {len(lines) - room + 1} more lines; `tillpost top --once` shows all"]
+    shown = "".join(f"{line[:width]}{_CLEAR_LINE}\n" for line in lines)
+    sys.stdout.write(f"{_HOME}{shown}{_CLEAR_REST}{'q ends'[:width]}")
+    sys.stdout.flush()
+
+
+@contextmanager
+def _plain() -> Iterator[Callable[[float], bool]]:
+    """No terminal to be put in order: only Ctrl-C ends it."""
+
+    def stopped(seconds: float) -> bool:
+        time.sleep(seconds)
+        return False
+
+    yield stopped
+
+
+@contextmanager
+def _screen() -> Iterator[Callable[[float], bool]]:
+    """A screen of its own and keys without Enter; both are put back, whatever happens."""
+    with _keys() as stopped:
+        sys.stdout.write(_ENTER)
+        try:
+            yield stopped
+        finally:
+            sys.stdout.write(_LEAVE)
+            sys.stdout.flush()
+
+
+@contextmanager
+def _keys() -> Iterator[Callable[[float], bool]]:
+    """Waits that end at a q."""
+    if not sys.stdin.isatty() or os.name != "posix":
+        with _plain() as stopped:
+            yield stopped
+        return
+    import select
+    import termios
+    import tty
+
+    before = termios.tcgetattr(sys.stdin)
+    tty.setcbreak(sys.stdin)
+
+    def pressed(seconds: float) -> bool:
+        ready, _, _ = select.select([sys.stdin], [], [], seconds)
+        if not ready:
+            return False
+        typed = os.read(sys.stdin.fileno(), 64)
+        return not typed or b"q" in typed.lower()
+
+    try:
+        yield pressed
+    finally:
+        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
