@@ -9,8 +9,9 @@ from tillpost.journal.looks import Look
 from tillpost.journal.moves import Move
 from tillpost.journal.rates import RateFile
 from tillpost.journal.receipts import Entry, Group, Stored
+from tillpost.journal.replays import Candidate, Cursor, Order, Replay, Step
 from tillpost.journal.retention import Place
-from tillpost.journal.states import MOVES, OPEN, State
+from tillpost.journal.states import MOVES, OPEN, REPLAYS, State
 from tillpost.journal.tenant import Tenant
 from tillpost.journal.tills import Till
 
@@ -18,8 +19,11 @@ __all__ = [
     "MOVES",
     "OPEN",
     "OPEN_FILES",
+    "REPLAYS",
     "Accepted",
     "Batch",
+    "Candidate",
+    "Cursor",
     "Entry",
     "FileEntry",
     "FileState",
@@ -28,11 +32,14 @@ __all__ = [
     "Later",
     "Look",
     "Move",
+    "Order",
     "Place",
     "RateFile",
+    "Replay",
     "RunLock",
     "Standing",
     "State",
+    "Step",
     "Stored",
     "Tenant",
     "Till",
