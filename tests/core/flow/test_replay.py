@@ -376,7 +376,7 @@ def test_a_kill_at_any_moment_of_a_replay_loses_and_doubles_none(
         assert not machine.engage.violations
         done = journal.replays.get(number)
         assert done is not None
-    assert done.put_back == 8
+        assert done.put_back == 8
         for seq in range(1, 9):
             assert sum(event["step"] == "replay" for event in journal.receipts.life(seq)) == 1
         machine.stop()
