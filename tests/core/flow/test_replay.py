@@ -26,7 +26,7 @@ from tillpost.flow.accept import accept
 from tillpost.flow.deliver import claim, deliver
 from tillpost.flow.replay import CHOSEN, Fate, judge, left, plan, replay
 from tillpost.flow.worker import attend
-from tillpost.journal import Candidate, Cursor, Journal, Order, State
+from tillpost.journal import Candidate, Cursor, FileState, Journal, Order, State
 from tillpost.model import Document
 from tillpost.model.receipt_json import dumps
 
@@ -308,7 +308,7 @@ def test_history_goes_by_file_in_chunks_and_in_order_though_the_api_answers(
     journal = machine.line.journal
     files = [each.file for each in journal.files.all() if each.file.kind == "receipts"]
     assert [[key.split("_")[-1] for key in file.keys] for file in files] == [["6", "7", "8"], ["1", "2", "5"], ["9"]]
-    assert [each.kind for each in journal.files.standing("written")][0] == "contacts"  # type: ignore[arg-type]
+    assert journal.files.standing(FileState.WRITTEN)[0].kind == "contacts"
     by_file(machine)
     assert states(machine) == {"delivered": 7}
     assert {entry.route for entry in journal.receipts.find({})} == {"file"}
