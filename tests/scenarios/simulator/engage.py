@@ -106,7 +106,7 @@ class Engage:
     def make(self, fields: Mapping[str, str]) -> Person:
         """A new contact."""
         person = Person(f"g{len(self.people) + len(self.merged) + 1:05d}", {}, {})
-        while person.id in self.people or person.id in self.merged:
+        while person.id in self.people or person.id in self.merged or person.id in self.erased:  # never given twice
             person.id += "x"
         self.people[person.id] = person
         self.change(person, fields)

@@ -66,6 +66,9 @@ class Run:
         self.laws = Laws(self.machine, self.day)
         self.unacknowledged: set[int] = set()
         """Documents of which the source keeps its copy: it hands them over again."""
+        last = Random(f"last replay {seed}")
+        self._last_replay = last.randrange(1000) if last.random() < 0.3 else 0
+        """The replay of everything, once all has settled; 0: none."""
 
     def step(self, step: Step) -> None:
         """One step, with its faults; what it raised is what the worker's loops would have caught."""
@@ -245,7 +248,10 @@ class Run:
             self.laws.check()
             if self._quiet() and not self._resolve_conflict(0):
                 self.laws.settled()
-                return
+                if not self._last_replay:
+                    return
+                self._replay(self._last_replay)
+                self._last_replay, end = 0, machine.clock.monotonic() + BOUND
             self.pass_time(self._next())
             if machine.clock.monotonic() > end:
                 raise Broken(f"not settled within {BOUND:g} s: {self._left()}")
