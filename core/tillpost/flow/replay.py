@@ -7,7 +7,7 @@ Engage ignores a receipt it has (Engage contract, save a receipt): id and conten
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -22,8 +22,8 @@ from tillpost.journal import OPEN, Candidate, Entry, FileState, Journal, Move, O
 
 STEP = 100
 """Receipts that a replay by API puts back at most, and only while fewer are due: a stop leaves little on the line."""
-LOOK = 2000
-"""Receipts a step looks at: most may be confirmed."""
+LOOK = 500
+"""Receipts a step looks at: most may be confirmed, and the thread has other things to do."""
 FILES = 20
 """Files that wait to go up, beyond which a replay by file beside live traffic writes no more."""
 _TAKEN = re.compile(r"#[0-9a-f]{12}$")
@@ -108,7 +108,7 @@ def judge(
         return Fate.DROPPED
     if each.state in (State.DELIVERED, State.SKIPPED) and before is not None and each.changed_at < before:
         return Fate.TOO_OLD
-    if not each.body or not readable(each.seq):
+    if not readable(each.seq):
         return Fate.UNREADABLE
     if each.contact is None and not anonymous:
         return Fate.NO_CUSTOMER
@@ -119,10 +119,11 @@ def plan(journal: Journal, order: Order, keep: timedelta | None, anonymous: bool
     """Look at every receipt of the order; nothing is changed."""
     before = None if keep is None else now - keep.total_seconds()
     shares = {fate: Share() for fate in Fate}
-    for each in journal.replays.walk(order):
-        share = shares[judge(each, order, before, anonymous, journal.receipts.readable)]
-        share.count += 1
-        share.amounts[each.currency] = share.amounts.get(each.currency, Decimal(0)) + Decimal(each.total)
+    for page in journal.replays.pages(order):
+        for each, fate in _judged(journal, page, order, before, anonymous):
+            share = shares[fate]
+            share.count += 1
+            share.amounts[each.currency] = share.amounts.get(each.currency, Decimal(0)) + Decimal(each.total)
     kept_since = "" if before is None else datetime.fromtimestamp(before, UTC).date().isoformat()
     return Plan(
         order=order,
@@ -130,6 +131,23 @@ def plan(journal: Journal, order: Order, keep: timedelta | None, anonymous: bool
         undated=journal.replays.undated(order.store, order.till),
         kept_since=kept_since if order.first < kept_since else "",
     )
+
+
+def _judged(
+    journal: Journal, rows: list[Candidate], order: Order, before: float | None, anonymous: bool
+) -> Iterator[tuple[Candidate, Fate]]:
+    """Each with its fate; only the bodies that decide about it are read, and all together."""
+    wanted: list[int] = []
+
+    def note(seq: int) -> bool:
+        wanted.append(seq)
+        return True
+
+    for each in rows:
+        judge(each, order, before, anonymous, note)
+    stored = journal.receipts.stored(wanted) if wanted else {}
+    for each in rows:
+        yield each, judge(each, order, before, anonymous, lambda seq: journal.receipts.readable(seq, stored))
 
 
 def replay(line: Line, files: int = FILES) -> bool:
@@ -213,10 +231,9 @@ def _choose(line: Line, running: Replay, most: int) -> tuple[list[Candidate], li
     """What comes next, and those of it, at most so many, that are to be put back."""
     now = line.clock.time()
     before = None if line.keep is None else now - line.keep.total_seconds()
-    rows = line.journal.replays.candidates(running.order, running.cursor, LOOK)
+    rows = line.journal.replays.candidates(running.order, running.cursor, max(LOOK, most))
     chosen: list[tuple[Candidate, Fate]] = []
-    for each in rows:
-        fate = judge(each, running.order, before, line.anonymous is not None, line.journal.receipts.readable)
+    for each, fate in _judged(line.journal, rows, running.order, before, line.anonymous is not None):
         if fate in CHOSEN:
             chosen.append((each, fate))
             if len(chosen) == most:

@@ -86,7 +86,7 @@ class Replay:
 
 @attrs.frozen(kw_only=True)
 class Candidate:
-    """A receipt of the store's days, as far as it decides what becomes of it. body: whether the row has one at all."""
+    """A receipt of the store's days, as far as it decides what becomes of it. at: where it stands in the order."""
 
     seq: int
     id: str
@@ -98,7 +98,6 @@ class Candidate:
     total: str
     changed_at: float
     delivered_at: float | None
-    body: bool = attrs.field(converter=bool)
     at: Cursor
 
 
@@ -133,11 +132,11 @@ class Replays:
             day = self._day_after(order, day)
         return found
 
-    def walk(self, order: Order, page: int = 1000) -> Iterator[Candidate]:
+    def pages(self, order: Order, page: int = 500) -> Iterator[list[Candidate]]:
         """All of them; however many, few are in memory."""
         cursor = Cursor()
         while rows := self.candidates(order, cursor, page):
-            yield from rows
+            yield rows
             cursor = rows[-1].at
 
     def undated(self, store: str, till: str) -> int:
@@ -278,9 +277,8 @@ class Replays:
         at = (cursor.moment, cursor.after) if cursor.day == day else ("", 0)
         rows = self._store.read(
             "SELECT seq, id, state, route, reason, contact, currency, total, changed_at, delivered_at,"
-            " EXISTS (SELECT 1 FROM bodies b WHERE b.seq = r.seq AND b.body IS NOT NULL),"
             " coalesce(datetime(created), created) AS moment"
-            " FROM receipts r INDEXED BY receipts_day WHERE store = ? AND business_date = ? AND seq <= ?"
+            " FROM receipts INDEXED BY receipts_day WHERE store = ? AND business_date = ? AND seq <= ?"
             " AND ? IN ('', till) AND (moment, seq) > (?, ?) ORDER BY moment, seq LIMIT ?",
             (order.store, day, order.newest, order.till, *at, limit),
         )
