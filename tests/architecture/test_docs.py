@@ -13,7 +13,7 @@ from tillpost import errors
 from tillpost.compose.pipeline import HOOKS, ONE_OF
 from tillpost.flow.outage import STATES
 from tillpost.hookspecs import Hooks
-from tillpost.journal import MOVES, FileState, State
+from tillpost.journal import MOVES, REPLAYS, FileState, State, replays
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -73,7 +73,18 @@ def _rows(heading: str) -> list[str]:
 
 
 def test_the_drawing_of_receipts_has_the_allowed_moves_and_no_other() -> None:
-    assert _drawing("Receipt") == {(old, new) for old, moves in MOVES.items() for new in moves}
+    drawn = [*MOVES.items(), *REPLAYS.items()]
+    assert _drawing("Receipt") == {(old, new) for old, moves in drawn for new in moves}
+
+
+def test_what_only_a_replay_may_do_is_drawn_as_its_move() -> None:
+    text = _section("states.md", "Receipt")
+    drawn = set(re.findall(r"^    (\w+) --> (\w+): replay", text, re.M))
+    assert drawn == {(old, new) for old, moves in REPLAYS.items() for new in moves}
+
+
+def test_the_table_of_replays_is_whole() -> None:
+    assert _rows("Replay") == [replays.RUNNING, replays.STOPPED, replays.DONE]
 
 
 @pytest.mark.parametrize(("heading", "states"), [("Receipt", State), ("File", FileState)])

@@ -29,6 +29,7 @@ COMMANDS = {
     "held": "list, show, retry or drop held receipts",
     "contacts": "list contacts, and say who is who when keys disagree",
     "spool": "list, show or resend the files of outages",
+    "replay": "send receipts of a store's days again: plan, start, list, show, stop",
     "journal": "examine, measure, export, repair, compact, back up or restore the journal",
     "plugins": "list installed plugins",
     "adapter": "try an adapter on a file, test its promises, begin a new one",

@@ -17,6 +17,7 @@ from tillpost.flow.outbox import Outbox
 from tillpost.flow.pulse import Beat, beating, progressed, rests
 from tillpost.flow.reconcile import reconcile
 from tillpost.flow.recover import recover
+from tillpost.flow.replay import replay
 from tillpost.flow.retain import Pass, retain
 from tillpost.flow.review import review
 from tillpost.flow.serve import Served
@@ -127,6 +128,7 @@ class Worker:
                 and not len(self.line.claims)
                 and self.line.journal.receipts.all_settled()
                 and not self.line.journal.files.open_states()
+                and self.line.journal.replays.running() is None
             )
         except (NotCommitted, JournalDamaged, DiskFailed):
             return False  # the threads meet the same, and say so
@@ -211,6 +213,7 @@ class Worker:
                 observe(self.line)
                 retain(self.line, self._pass)
                 self.line.journal.tidy()
+                replay(self.line)
             except (JournalDamaged, DiskFailed):
                 raise
             except (TillpostError, OSError) as error:

@@ -11,8 +11,9 @@ from tillpost.journal.looks import Look
 from tillpost.journal.moves import Move
 from tillpost.journal.rates import RateFile
 from tillpost.journal.receipts import Entry, Group, Stored
+from tillpost.journal.replays import Candidate, Cursor, Order, Replay, Step
 from tillpost.journal.retention import Place
-from tillpost.journal.states import MOVES, OPEN, SETTLED, State
+from tillpost.journal.states import MOVES, OPEN, REPLAYS, SETTLED, State
 from tillpost.journal.tenant import Tenant
 from tillpost.journal.tills import Till
 
@@ -20,10 +21,13 @@ __all__ = [
     "MOVES",
     "OPEN",
     "OPEN_FILES",
+    "REPLAYS",
     "SETTLED",
     "Accepted",
     "Backlog",
     "Batch",
+    "Candidate",
+    "Cursor",
     "DayReceipt",
     "Entry",
     "FileEntry",
@@ -33,12 +37,15 @@ __all__ = [
     "Later",
     "Look",
     "Move",
+    "Order",
     "Place",
     "Printed",
     "RateFile",
+    "Replay",
     "RunLock",
     "Standing",
     "State",
+    "Step",
     "Stored",
     "Tenant",
     "Till",

@@ -13,7 +13,7 @@ from tillpost.clock import iso
 from tillpost.journal import events
 from tillpost.journal.contacts import said_key
 from tillpost.journal.moves import Move, apply_move, apply_moves
-from tillpost.journal.states import State
+from tillpost.journal.states import MOVES, State
 from tillpost.model import Contact, NotSpooled, Payload, Spooled, SpooledFile
 
 
@@ -28,7 +28,16 @@ class Batch:
     contacts: Iterable[Contact]
 
 
-def enter(connection: apsw.Connection, batch: Batch, now: float, step: str, *, reviewed: bool) -> None:
+def enter(
+    connection: apsw.Connection,
+    batch: Batch,
+    now: float,
+    step: str,
+    *,
+    reviewed: bool,
+    reason: str = "",
+    allowed: Mapping[State, frozenset[State]] = MOVES,
+) -> None:
     """The rows of its files, and the moves of its receipts and contacts. reviewed: the files may go up."""
     said = {contact.key: contact for contact in batch.contacts}
     for position, file in enumerate(batch.spooled.files):
@@ -42,8 +51,8 @@ def enter(connection: apsw.Connection, batch: Batch, now: float, step: str, *, r
             ),
         )  # fmt: skip
         if file.kind == "receipts":
-            spooled_now = Move(state=State.SPOOLED, file=file.name)
-            apply_moves(connection, [batch.seqs[key] for key in file.keys], spooled_now, now, step)
+            spooled_now = Move(state=State.SPOOLED, file=file.name, reason=reason)
+            apply_moves(connection, [batch.seqs[key] for key in file.keys], spooled_now, now, step, allowed)
             matched = [(batch.payloads[key].match.kind, batch.seqs[key]) for key in file.keys]
             connection.executemany("UPDATE receipts SET matched = ? WHERE seq = ?", matched)
             continue

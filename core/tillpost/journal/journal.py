@@ -19,6 +19,7 @@ from tillpost.journal.jump import latest, move_pending
 from tillpost.journal.looks import Looks
 from tillpost.journal.reading import Reading
 from tillpost.journal.receipts import Receipts
+from tillpost.journal.replays import Replays
 from tillpost.journal.retention import Retention
 from tillpost.journal.seek import Seek
 from tillpost.journal.sizes import Sizes, measure
@@ -46,6 +47,7 @@ class Journal:
         self.backlogs = Backlogs(self._store)
         self.days = Days(self._store)
         self.retention = Retention(self._store)
+        self.replays = Replays(self._store)
         self.in_hand = InHand(folder / "in_hand")
 
     @classmethod

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import apsw
 import attrs
 
 from tillpost.errors import JournalError
 from tillpost.journal import events
-from tillpost.journal.states import State, check_move
+from tillpost.journal.states import MOVES, State, check_move
 
 
 @attrs.frozen(kw_only=True)
@@ -30,7 +30,14 @@ def apply_move(connection: apsw.Connection, seq: int, move: Move, now: float, st
     apply_moves(connection, [seq], move, now, step)
 
 
-def apply_moves(connection: apsw.Connection, seqs: Sequence[int], move: Move, now: float, step: str) -> None:
+def apply_moves(
+    connection: apsw.Connection,
+    seqs: Sequence[int],
+    move: Move,
+    now: float,
+    step: str,
+    allowed: Mapping[State, frozenset[State]] = MOVES,
+) -> None:
     """The same move of many receipts, in their order: a file takes thousands with it."""
     states = dict(
         connection.execute(
@@ -41,7 +48,7 @@ def apply_moves(connection: apsw.Connection, seqs: Sequence[int], move: Move, no
         if seq not in states:
             raise JournalError(f"the journal has no row {seq}")
     for old in set(states.values()):
-        check_move(old, move.state)
+        check_move(old, move.state, allowed)
     values = (move.state, move.due, move.attempts, move.reason, now, move.route, move.file)
     connection.executemany(
         "UPDATE receipts SET state = ?1, due = ?2, attempts = ?3, reason = ?4, sending = NULL, changed_at = ?5,"

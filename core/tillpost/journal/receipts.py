@@ -221,10 +221,10 @@ class Receipts:
             )
         return loads(body)
 
-    def readable(self, seq: int) -> bool:
-        """Whether the row has its body, unharmed."""
+    def readable(self, seq: int, stored: Mapping[int, Stored] | None = None) -> bool:
+        """Whether the row has its body, unharmed. stored: as for `body`."""
         try:
-            self.body(seq)
+            self.body(seq, stored)
         except (LawBroken, JournalDamaged):
             return False
         return True

@@ -207,6 +207,23 @@ UPGRADES = (
     ) WITHOUT ROWID;
     CREATE INDEX day_totals_at ON day_totals(at);
     """,
+    # 11: replays (replays.py): what was asked for, and by whom; planned: JSON; day, moment, after: the last receipt that
+    # was looked at. replayed: the receipts that were put back, and the state each had before.
+    """
+    CREATE TABLE replays (
+        id INTEGER PRIMARY KEY, reason TEXT NOT NULL, who TEXT NOT NULL, by TEXT NOT NULL,
+        store TEXT NOT NULL, till TEXT NOT NULL, first TEXT NOT NULL, last TEXT NOT NULL, answered INTEGER NOT NULL,
+        newest INTEGER NOT NULL, made_at REAL NOT NULL, planned TEXT NOT NULL, chosen INTEGER NOT NULL,
+        state TEXT NOT NULL,
+        day TEXT NOT NULL DEFAULT '', moment TEXT NOT NULL DEFAULT '', after INTEGER NOT NULL DEFAULT 0,
+        put_back INTEGER NOT NULL DEFAULT 0, left_out INTEGER NOT NULL DEFAULT 0,
+        stepped_at REAL, busy REAL NOT NULL DEFAULT 0, ended_at REAL
+    );
+    CREATE TABLE replayed (
+        replay INTEGER NOT NULL REFERENCES replays(id), receipt INTEGER NOT NULL, was TEXT NOT NULL,
+        PRIMARY KEY (replay, receipt)
+    ) WITHOUT ROWID;
+    """,
 )
 
 

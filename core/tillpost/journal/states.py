@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 from tillpost.errors import JournalError
@@ -44,6 +45,14 @@ MOVES: dict[State, frozenset[State]] = {
     State.SKIPPED: frozenset(),
 }
 
+REPLAYS: dict[State, frozenset[State]] = {
+    State.DELIVERED: frozenset({State.ACCEPTED, State.UNCERTAIN, State.SPOOLED}),
+    State.SKIPPED: frozenset({State.ACCEPTED, State.SPOOLED}),
+    State.HELD: frozenset({State.ACCEPTED, State.SPOOLED}),
+    **{state: frozenset({State.SPOOLED}) for state in (State.ACCEPTED, State.RESOLVED, State.WAITING, State.UNCERTAIN)},
+}
+"""The moves of a replay, which a person has confirmed; nothing else makes those that MOVES has not."""
+
 OPEN = (State.ACCEPTED, State.RESOLVED, State.WAITING, State.UNCERTAIN)
 """The states in which the API route has something to do when the receipt is due."""
 
@@ -51,7 +60,7 @@ SETTLED = (State.DELIVERED, State.HELD, State.SKIPPED)
 """The states in which nothing more happens by itself."""
 
 
-def check_move(old: str, new: str) -> None:
+def check_move(old: str, new: str, allowed: Mapping[State, frozenset[State]] = MOVES) -> None:
     """Raise JournalError when the table does not allow the move."""
-    if State(new) not in MOVES[State(old)]:
+    if State(new) not in allowed.get(State(old), ()):
         raise JournalError(f"a receipt does not go from {old} to {new}")

@@ -310,6 +310,8 @@ def test_a_journal_of_the_first_schema_is_verified_and_repaired(folder: Path) ->
         "TABLE contact_tally",
         "TABLE removed",
         "TABLE tills",
+        "TABLE replays",
+        "TABLE replayed",
         "INDEX receipts_day",
         "TABLE day_totals",
     ]

@@ -88,6 +88,8 @@ class ImportFolder:
             if record.body["receiptNumber"] in self._engage.refusable:
                 self._engage.dropped[receipt_id] = "refused for its content"
                 continue
+            if kind == "contactId":
+                value = self._merged_into(value)  # whom a merged one's receipts go to, and who may be erased by now
             person = self._person(kind, value)
             named = value if kind == "contactId" else _named(kind, value)
             if person is None and not self._may_be_missing(kind, value, named):
@@ -95,11 +97,12 @@ class ImportFolder:
             self._engage.settle(receipt_id, person, named)
 
     def _person(self, kind: str, value: str) -> Any:
-        if kind != "contactId":
-            return self._engage.find(kind, value)
+        return self._engage.people.get(value) if kind == "contactId" else self._engage.find(kind, value)
+
+    def _merged_into(self, value: str) -> str:
         while value in self._engage.merged:
             value = self._engage.merged[value]
-        return self._engage.people.get(value)
+        return value
 
     def _may_be_missing(self, kind: str, value: str, named: str) -> bool:
         gone = named in self._engage.erased or named in self._engage.left_out

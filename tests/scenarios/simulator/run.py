@@ -23,8 +23,9 @@ from tillpost.errors import JournalFull, TillpostError
 from tillpost.flow.accept import accept
 from tillpost.flow.deliver import claim, deliver
 from tillpost.flow.limits import TransferPolicy
+from tillpost.flow.replay import plan, replay
 from tillpost.flow.worker import attend
-from tillpost.journal import OPEN_FILES, State
+from tillpost.journal import OPEN_FILES, Order, State
 
 BOUND = 3 * 86400.0
 """Seconds in which everything must have settled once the faults are over; the longest wait of the flow is the six
@@ -65,6 +66,9 @@ class Run:
         self.laws = Laws(self.machine, self.day)
         self.unacknowledged: set[int] = set()
         """Documents of which the source keeps its copy: it hands them over again."""
+        last = Random(f"last replay {seed}")
+        self._last_replay = last.randrange(1000) if last.random() < 0.3 else 0
+        """The replay of everything, once all has settled; 0: none."""
 
     def step(self, step: Step) -> None:
         """One step, with its faults; what it raised is what the worker's loops would have caught."""
@@ -94,6 +98,10 @@ class Run:
                 self._deliver(step)
             case "attend":
                 attend(machine.line)
+                replay(machine.line)
+            case "replay":
+                self._replay(step.number)
+                replay(machine.line)
             case "time":
                 self.pass_time(step.seconds)
             case "clock":
@@ -212,6 +220,16 @@ class Run:
         if files:
             self.machine.line.journal.files.resend(files[number % len(files)].file.name, self.machine.clock.time())
 
+    def _replay(self, number: int) -> None:
+        """A person replays the day, by API or by file, with or without what was only answered."""
+        journal, now = self.machine.line.journal, self.machine.clock.time()
+        order = Order(
+            reason="simulated", who="a person", by=("api", "file")[number % 2], store="12", till="",
+            first="2026-01-01", last="2027-12-31", answered=number % 3 > 0, newest=journal.replays.newest(),
+        )  # fmt: skip
+        made = plan(journal, order, None, True, now)
+        journal.replays.start(order, made.json(), made.chosen, now)
+
     def settle(self) -> None:
         """The faults are over: within `BOUND` seconds everything is delivered, or held for a stated reason."""
         machine = self.machine
@@ -222,6 +240,7 @@ class Run:
         end = machine.clock.monotonic() + BOUND
         for _ in range(_ROUNDS):
             attend(machine.line)
+            replay(machine.line)
             machine.outbox.turn()
             while (job := machine.job()) is not None:
                 machine.outbox.work(job)
@@ -229,7 +248,10 @@ class Run:
             self.laws.check()
             if self._quiet() and not self._resolve_conflict(0):
                 self.laws.settled()
-                return
+                if not self._last_replay:
+                    return
+                self._replay(self._last_replay)
+                self._last_replay, end = 0, machine.clock.monotonic() + BOUND
             self.pass_time(self._next())
             if machine.clock.monotonic() > end:
                 raise Broken(f"not settled within {BOUND:g} s: {self._left()}")
@@ -242,6 +264,7 @@ class Run:
         return not (
             journal.receipts.unsettled()
             or journal.files.open_states()
+            or journal.replays.running()
             or self.machine.engage.queue
             or self.machine.line.gate.tenant.state != "online"
         )

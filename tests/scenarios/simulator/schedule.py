@@ -61,7 +61,7 @@ class Step:
 
 
 def schedule(seed: int) -> tuple[Step, ...]:
-    """The steps of a seed: 15 to 40."""
+    """The steps of a seed: 15 to 40, and the replays of one seed in two."""
     random = Random(f"schedule {seed}")
     calm = random.random() < 0.2
     if random.random() < 0.5:
@@ -70,11 +70,16 @@ def schedule(seed: int) -> tuple[Step, ...]:
             kinds += [kind, *random.choices(list(KINDS), list(KINDS.values()), k=random.choice((0, 0, 1, 2)))]
     else:
         kinds = random.choices(list(KINDS), list(KINDS.values()), k=random.randint(15, 40))
-    return tuple(_step(kind, random, calm) for kind in kinds[:40])
+    steps = [_step(kind, random, calm) for kind in kinds[:40]]
+    # By a chance of their own: the other seeds, and what they are known to find, stay as they are.
+    own = Random(f"replay {seed}")
+    for _ in range(own.choice((0, 0, 1, 2))):
+        steps.insert(own.randrange(len(steps) // 2, len(steps) + 1), _step("replay", own, calm))
+    return tuple(steps)
 
 
 def _step(kind: str, random: Random, calm: bool) -> Step:
-    work = kind in ("accept", "deliver", "attend", "restart")
+    work = kind in ("accept", "deliver", "attend", "restart", "replay")
     troubled = work and not calm
     return Step(
         kind=kind,

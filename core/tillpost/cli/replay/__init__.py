@@ -1,0 +1,241 @@
+"""`tillpost replay`: receipts of a store's days once more, after a look at what that means."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import sys
+from datetime import date, datetime
+from typing import Any
+
+import click
+
+from tillpost.cli.opened import as_json, journal_of, one, say, table, which
+from tillpost.cli.replay.carry import carry
+from tillpost.cli.replay.shown import show_plan, show_replay, told
+from tillpost.clock import SystemClock
+from tillpost.compose.config import load
+from tillpost.errors import UsageError
+from tillpost.flow.replay import plan
+from tillpost.journal import Journal, Order, Replay
+
+_BULK = 1000
+"""Receipts beyond which a replay by API is told that Engage wants history by file."""
+
+
+class _Starting(click.Group):
+    """`start` may be left out: its options then follow at once."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put `start` before options that are not the group's own."""
+        if args and args[0].startswith("-") and args[0] not in ctx.help_option_names:
+            args = ["start", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group("replay", cls=_Starting)
+def command() -> None:
+    """Send receipts of a store's days again. `start` may be left out.
+
+    \b
+    Examples:
+      tillpost replay start --store 12 --from 2026-11-20 --to 2026-11-24 --reason "store was unknown to Engage"
+      tillpost replay list
+      tillpost replay show 3
+    """
+
+
+_date = click.DateTime(formats=["%Y-%m-%d"])
+
+
+@command.command("start")
+@click.option("--store", required=True, help="The store.")
+@click.option("--till", default="", help="Only this till of it.")
+@click.option("--from", "first", type=_date, required=True, help="The first business date, YYYY-MM-DD.")
+@click.option("--to", "last", type=_date, required=True, help="The last business date.")
+@click.option("--reason", required=True, help="Why; it stays in the life of each receipt.")
+@click.option("--by", type=click.Choice(["api", "file"]), default="api", show_default=True, help="file: for history.")
+@click.option("--answered", is_flag=True, help="Also those Engage answered and no history has shown: ask for them.")
+@click.option("--dry-run", is_flag=True, help="Show the plan and do nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask; for scripts.")
+@click.option("--detach", is_flag=True, help="Do not wait; `tillpost run` carries it out.")
+@which
+@as_json
+@click.pass_obj
+def start(
+    file: Any,
+    store: str,
+    till: str,
+    first: datetime,
+    last: datetime,
+    reason: str,
+    by: str,
+    answered: bool,
+    dry_run: bool,
+    yes: bool,
+    detach: bool,
+    pipeline: str | None,
+    as_json: bool,
+) -> None:
+    """Show what a replay would do, ask, and carry it out below live traffic.
+
+    A receipt that Engage has is not sent; ids stay the same, so none is there twice. Beside a `run` that one does
+    the work and this command shows how far it is; without one this command does it. Exit code 1 when receipts are
+    held, or when it was stopped before all were settled.
+
+    \b
+    Examples:
+      tillpost replay start --store 12 --from 2026-11-24 --to 2026-11-24 --reason "held for the wrong key" --dry-run
+      tillpost replay start --store 12 --from 2025-01-01 --to 2026-11-23 --reason "history" --by file --yes
+    """
+    if not reason.strip():
+        raise UsageError("--reason is empty: say why, it is the audit trail")
+    if last < first:
+        raise UsageError(f"--to {_iso(last)} lies before --from {_iso(first)}")
+    config = one(load(file, plugins=False), pipeline)
+    if by == "file" and not (config.has("fallback") and config.has("transfer")):
+        raise UsageError(f"{file}: pipeline {config.name!r} has no `fallback` and `transfer`; --by file needs both")
+    with journal_of(file, pipeline) as journal:
+        now = SystemClock().time()
+        order = Order(
+            reason=reason.strip(), who=_who(), by=by, store=store, till=till,
+            first=_iso(first), last=_iso(last), answered=answered, newest=journal.replays.newest(),
+        )  # fmt: skip
+        made = plan(journal, order, config.keep, config.anonymous is not None, now)
+        show_plan(made, as_json, bulk=by == "api" and made.chosen > _BULK)
+        if dry_run:
+            return
+        if not made.chosen:
+            if not as_json:
+                click.echo("nothing to send")
+            return
+        if not yes and not _agreed(made.chosen):
+            sys.exit(1)
+        number = journal.replays.start(order, made.json(), made.chosen, SystemClock().time())
+        if detach:
+            told(_get(journal, number), as_json)
+    if not detach:
+        sys.exit(carry(file, pipeline, number, as_json))
+
+
+@command.command("list")
+@which
+@as_json
+@click.pass_obj
+def list_(file: Any, pipeline: str | None, as_json: bool) -> None:
+    """List every replay there was: who, why, how far.
+
+    \b
+    Example:
+      tillpost replay list --json
+    """
+    with journal_of(file, pipeline) as journal:
+        rows = [show_replay(each) for each in journal.replays.all()]
+    if as_json:
+        for each in rows:
+            say(each)
+    else:
+        table(
+            rows, ["id", "made_at", "who", "store", "till", "from", "to", "by", "state", "chosen", "put_back", "reason"]
+        )
+
+
+@command.command("show")
+@click.argument("number", type=int)
+@which
+@as_json
+@click.pass_obj
+def show(file: Any, number: int, pipeline: str | None, as_json: bool) -> None:
+    """Show one: the order, the plan as it was confirmed, and where its receipts stand now.
+
+    \b
+    Example:
+      tillpost replay show 3
+    """
+    with journal_of(file, pipeline) as journal:
+        replay = _get(journal, number)
+        answer = show_replay(replay) | {"receipts": journal.replays.standing(number), "plan": dict(replay.planned)}
+    if as_json:
+        say(answer)
+        return
+    for name, value in answer.items():
+        if isinstance(value, dict):
+            value = ", ".join(f"{key} {_short(each)}" for key, each in value.items() if _short(each) not in ("0", ""))
+        click.echo(f"{name}: {'' if value is None else value}")
+
+
+@command.command("stop")
+@click.argument("number", type=int)
+@which
+@as_json
+@click.pass_obj
+def stop(file: Any, number: int, pipeline: str | None, as_json: bool) -> None:
+    """Put no more receipts back; those that are on the line go on. `resume` goes on where it stopped.
+
+    \b
+    Example:
+      tillpost replay stop 3
+    """
+    with journal_of(file, pipeline) as journal:
+        _change(journal, number, "running", "stopped")
+        told(_get(journal, number), as_json)
+
+
+@command.command("resume")
+@click.argument("number", type=int)
+@click.option("--detach", is_flag=True, help="Do not wait; `tillpost run` carries it out.")
+@which
+@as_json
+@click.pass_obj
+def resume(file: Any, number: int, detach: bool, pipeline: str | None, as_json: bool) -> None:
+    """Go on with one that was stopped, or whose process has ended, exactly where it was.
+
+    \b
+    Example:
+      tillpost replay resume 3
+    """
+    with journal_of(file, pipeline) as journal:
+        if _get(journal, number).state == "stopped":
+            _change(journal, number, "stopped", "running")
+        if detach:
+            told(_get(journal, number), as_json)
+    if not detach:
+        sys.exit(carry(file, pipeline, number, as_json))
+
+
+def _change(journal: Journal, number: int, old: str, new: str) -> None:
+    replay = _get(journal, number)
+    if replay.state != old:
+        raise UsageError(f"replay {number} is {replay.state}, not {old}")
+    journal.replays.change(number, old, new, SystemClock().time())
+
+
+def _get(journal: Journal, number: int) -> Replay:
+    found = journal.replays.get(number)
+    if found is None:
+        raise UsageError(f"the journal has no replay {number}; `tillpost replay list` shows what it has")
+    return found
+
+
+def _agreed(count: int) -> bool:
+    if not sys.stdin.isatty():
+        raise UsageError("nobody is there to be asked: add --yes to carry the plan out, or --dry-run to look only")
+    return click.confirm(f"Send {count} receipts again?", err=True)
+
+
+def _iso(day: datetime) -> str:
+    return date(day.year, day.month, day.day).isoformat()
+
+
+def _short(value: object) -> str:
+    return str(value["count"]) if isinstance(value, dict) else str(value)
+
+
+def _who() -> str:
+    """The person at the machine: the user of the operating system, and whom `sudo` says it is for."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = str(os.getuid())
+    behind = os.environ.get("SUDO_USER", "")
+    return f"{behind} as {user}" if behind and behind != user else user

@@ -1,0 +1,97 @@
+"""A replay carried out to its end: by the `run` that is alive, or by a worker of ours without its source."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from contextlib import ExitStack
+from pathlib import Path
+
+import attrs
+import click
+
+from tillpost.cli.opened import journal_of, lines, one
+from tillpost.cli.replay.shown import told
+from tillpost.compose.config import load
+from tillpost.errors import StateFolderBusy, UsageError, describe
+from tillpost.flow.line import Line
+from tillpost.flow.recover import recover
+from tillpost.flow.replay import replay
+from tillpost.flow.worker import Worker
+from tillpost.journal import Journal, Replay, RunLock
+
+_TELL_EVERY = 5.0
+"""Seconds between two lines about how far it is."""
+_LOOK_EVERY = 0.5
+_GRACE = 30.0
+
+
+def carry(file: Path, pipeline: str | None, number: int, as_json: bool) -> int:
+    """Until every receipt it has put back is settled, or until told to stop; the exit code."""
+    stop = threading.Event()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, lambda *_: stop.set())
+    with ExitStack() as stack:
+        try:
+            stack.callback(RunLock(one(load(file, plugins=False), pipeline).state).release)
+        except StateFolderBusy:
+            with journal_of(file, pipeline) as journal:
+                return _watch(journal, number, as_json, stop, None)
+        config = load(file)
+        (line,) = stack.enter_context(lines(config, [one(config, pipeline)]))
+        return _work(line, number, as_json, stop)
+
+
+def _work(line: Line, number: int, as_json: bool, stop: threading.Event) -> int:
+    line = attrs.evolve(line, source=None)
+    _write_files(line, number, stop)
+    if stop.is_set():
+        told(_of(line.journal, number), as_json)
+        return 1
+    worker = Worker(line)
+    worker.start()
+    try:
+        return _watch(line.journal, number, as_json, stop, worker)
+    finally:
+        worker.stop()
+        worker.join(_GRACE)
+
+
+def _write_files(line: Line, number: int, stop: threading.Event) -> None:
+    """A replay by file writes first, while no thread sends: what is open would go by API meanwhile."""
+    running = line.journal.replays.running()
+    if running is not None and running.id == number and running.order.by == "file":
+        recover(line)
+        while not stop.is_set() and replay(line, sys.maxsize):
+            running = line.journal.replays.running()
+            if running is None or running.id != number:
+                break
+
+
+def _watch(journal: Journal, number: int, as_json: bool, stop: threading.Event, worker: Worker | None) -> int:
+    since = _TELL_EVERY
+    while True:
+        standing = _of(journal, number)
+        settled = standing.state != "running" and not journal.replays.on_the_line(number)
+        faulty = worker is not None and worker.fault is not None
+        if settled or faulty or stop.is_set():
+            break
+        if since >= _TELL_EVERY:
+            told(standing, as_json)
+            since = 0.0
+        stop.wait(_LOOK_EVERY)
+        since += _LOOK_EVERY
+    receipts = journal.replays.standing(number)
+    told(standing, as_json, receipts)
+    if worker is not None and worker.fault is not None:
+        click.echo(f"tillpost: {describe(worker.fault)}", err=True)
+    good = settled and standing.state == "done" and not receipts.get("held") and not standing.left_out
+    return 0 if good else 1
+
+
+def _of(journal: Journal, number: int) -> Replay:
+    found = journal.replays.get(number)
+    if found is None:
+        raise UsageError(f"the journal has no replay {number}")
+    return found

@@ -1,0 +1,96 @@
+"""A plan and a replay, for people and as JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from tillpost.cli.opened import plain, say, table, when
+from tillpost.flow.replay import CHOSEN, Fate, Plan, left
+from tillpost.journal import Replay
+
+_MEANS = {
+    Fate.SEND: "sent",
+    Fate.ASK: "asked for in Engage's history, and sent if it is not there",
+    Fate.CONFIRMED: "skipped: Engage has it",
+    Fate.ON_THE_LINE: "skipped: on its way already",
+    Fate.COLLIDES: "left: its id has other content, and Engage would keep that",
+    Fate.DROPPED: "left: a person has dropped it",
+    Fate.UNREADABLE: "left: its content is damaged; `tillpost held retry`, or accept its file again",
+    Fate.NO_CUSTOMER: "left: no customer, and the pipeline has no `anonymous`",
+    Fate.TOO_OLD: "left: settled longer ago than `keep`, it leaves the journal now",
+}
+
+
+def show_plan(made: Plan, as_json: bool, bulk: bool) -> None:
+    """What would be done. bulk: say that Engage wants so many by file."""
+    order = made.order
+    asked = {"store": order.store, "till": order.till, "from": order.first, "to": order.last, "by": order.by}
+    if as_json:
+        say({"event": "plan", **asked, "chosen": made.chosen, "plan": made.json()})
+        return
+    rows = [
+        {
+            "receipts": share.count,
+            "amount": ", ".join(f"{amount} {currency}" for currency, amount in sorted(share.amounts.items())),
+            "what": _MEANS[fate],
+        }
+        for fate, share in made.shares.items()
+        if share.count or fate in CHOSEN[:1]
+    ]
+    till = f", till {order.till}" if order.till else ""
+    click.echo(plain(f"store {order.store}{till}, {order.first} to {order.last}, by {order.by}:"))
+    table(rows, ["receipts", "amount", "what"])
+    if made.undated:
+        click.echo(f"{made.undated} records of the store could not be read and have no day: `tillpost held list`")
+    if made.kept_since:
+        click.echo(f"of days before {made.kept_since} receipts may have left the journal (`keep`)")
+    if bulk:
+        click.echo("Engage asks that history goes by file: consider --by file")
+
+
+def show_replay(replay: Replay) -> dict[str, Any]:
+    """A replay in JSON."""
+    order, seconds = replay.order, left(replay)
+    return {
+        "id": replay.id,
+        "state": replay.state,
+        "reason": order.reason,
+        "who": order.who,
+        "store": order.store,
+        "till": order.till,
+        "from": order.first,
+        "to": order.last,
+        "by": order.by,
+        "answered": order.answered,
+        "made_at": when(replay.made_at),
+        "ended_at": when(replay.ended_at),
+        "chosen": replay.chosen,
+        "put_back": replay.put_back,
+        "left_out": replay.left_out,
+        "day": replay.cursor.day,
+        "seconds_left": None if seconds is None else round(seconds),
+    }
+
+
+def told(replay: Replay, as_json: bool, receipts: dict[str, int] | None = None) -> None:
+    """How far it is. receipts: where those it has put back stand."""
+    row = show_replay(replay)
+    if as_json:
+        say({"event": "replay", **row} | ({} if receipts is None else {"receipts": receipts}))
+        return
+    text = f"replay {replay.id}: {replay.state}, {replay.put_back} of {replay.chosen} put back"
+    if replay.left_out:
+        text += f", {replay.left_out} left as they were"
+    if receipts:
+        text += f" ({', '.join(f'{count} {state}' for state, count in sorted(receipts.items()))})"
+    if replay.state == "running" and row["seconds_left"] is not None:
+        text += f", about {_span(row['seconds_left'])} to go"
+    click.echo(text)
+
+
+def _span(seconds: int) -> str:
+    minutes, rest = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"
