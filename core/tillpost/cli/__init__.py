@@ -22,6 +22,7 @@ COMMANDS = {
     "receipt": "the whole life of one receipt",
     "receipts": "list receipts",
     "held": "list, show, retry or drop held receipts",
+    "mapping": "show what makes the payload, and release a new one",
     "contacts": "list contacts, and say who is who when keys disagree",
     "spool": "list, show or resend the files of outages",
     "journal": "examine, measure, export, repair or compact the journal",

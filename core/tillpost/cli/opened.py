@@ -75,6 +75,7 @@ def lines(config: Config, wanted: list[PipelineConfig], refused: list[Finding] |
     none builds, ConfigurationError is raised.
     """
     # Here, because commands that only look into the journal need none of it and should answer at once.
+    from tillpost.compose.mapping import guard_of
     from tillpost.compose.pipeline import compose
     from tillpost.flow.budget import Budgets
     from tillpost.flow.line import Line
@@ -115,6 +116,7 @@ def lines(config: Config, wanted: list[PipelineConfig], refused: list[Finding] |
                     pace=pipeline.pace,
                     skip_unknown=each.unknown_contact == "skip",
                     keep=each.keep,
+                    guard=guard_of(each),
                 )
             )
         yield made

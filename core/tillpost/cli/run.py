@@ -121,7 +121,9 @@ def _carry(
             if faults:
                 return _Carried(faults, bool(late), 0)
             watch.look()
-            return _Carried([], bool(late), sum(line.journal.receipts.counts()["held"] for line in made))
+            return _Carried(
+                [], bool(late), sum(line.journal.receipts.counts()["held"] + line.guard.closed for line in made)
+            )
     except JournalDamaged as error:
         return _Carried([error], False, 0)
 

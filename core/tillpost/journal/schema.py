@@ -192,6 +192,13 @@ UPGRADES = (
         WHERE store <> '' GROUP BY store, till
     ) JOIN receipts USING (seq, store, till);
     """,
+    # 9: the mappings the line has worked with (mappings.py); what: JSON without secrets; held: receipts tried on it
+    """
+    CREATE TABLE mappings (
+        fingerprint TEXT PRIMARY KEY, what TEXT NOT NULL, first_at REAL NOT NULL, since REAL NOT NULL,
+        released_at REAL, held INTEGER NOT NULL DEFAULT 0
+    ) WITHOUT ROWID;
+    """,
 )
 
 

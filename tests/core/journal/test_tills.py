@@ -37,7 +37,7 @@ def test_the_upgrade_knows_them_as_if_it_had_seen_them(tmp_path: Path) -> None:
     before = journal.tills.all()
     journal.close()
     old = apsw.Connection(str(tmp_path / "journal.db"))
-    old.execute("DROP TABLE tills; DROP INDEX receipts_day; PRAGMA user_version = 7")
+    old.execute("DROP TABLE tills; DROP INDEX receipts_day; DROP TABLE mappings; PRAGMA user_version = 7")
     upgrade(old)
     old.close()
     journal = Journal(tmp_path)

@@ -1,0 +1,166 @@
+"""The mappings a line has worked with: what decides the payload of a receipt, and whether a person has released it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import apsw
+import attrs
+
+from tillpost.errors import UsageError
+from tillpost.journal import events
+from tillpost.journal.moves import Move, apply_moves
+from tillpost.journal.states import State
+from tillpost.journal.store import Store
+
+_COLUMNS = "fingerprint, what, first_at, since, released_at, held"
+
+
+@attrs.frozen(kw_only=True)
+class KnownMapping:
+    """A mapping, by its fingerprint.
+
+    what: plugins, their versions and settings, without secrets. first_at: when the line first began to work with it;
+    since: when it last did; released_at: since when its receipts may be sent, None while they may not. held: on how
+    many receipts it was tried while it waited for its release.
+    """
+
+    fingerprint: str
+    what: Mapping[str, Any] = attrs.field(repr=False, hash=False)
+    first_at: float
+    since: float
+    released_at: float | None
+    held: int
+
+
+def reason_of(fingerprint: str) -> str:
+    """How the reason of a receipt begins that is held until its mapping is released."""
+    return f"new mapping {fingerprint}: "
+
+
+class Mappings:
+    """What the journal knows of them."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def all(self) -> list[KnownMapping]:
+        """Every one, the one the line works with last."""
+        rows = self._store.read(f"SELECT {_COLUMNS} FROM mappings ORDER BY since, first_at")  # noqa: S608 - ours
+        return [self._known(row) for row in rows]
+
+    def current(self) -> KnownMapping | None:
+        """The one the line began to work with last; None before its first start."""
+        known = self.all()
+        return known[-1] if known else None
+
+    def standing(self) -> KnownMapping | None:
+        """The one the line waits with until a person releases it; None when receipts flow."""
+        current = self.current()
+        return None if current is None or current.released_at is not None else current
+
+    def enter(self, fingerprint: str, what: Mapping[str, Any], hold: bool, now: float) -> KnownMapping:
+        """The line begins to work with this mapping. hold: a new one has to be released first.
+
+        The first of a journal is released by itself, for there is none it differs from. Receipts held for the release
+        of another mapping go back on the line: it is no longer the one that would send them.
+        """
+
+        def work(connection: apsw.Connection) -> None:
+            rows: list[Any] = list(connection.execute("SELECT fingerprint, released_at, since FROM mappings"))
+            known = {row[0]: row[1] for row in rows}
+            latest = max((row[2] for row in rows), default=now)
+            before = max(rows, key=lambda row: row[2])[0] if rows else ""
+            released = known.get(fingerprint)
+            if released is None and (not hold or not known):
+                released = now
+            if fingerprint != before:
+                if fingerprint not in known:
+                    connection.execute(
+                        "INSERT INTO mappings VALUES (?,?,?,?,?,0)",
+                        (fingerprint, json.dumps(what, sort_keys=True), now, now, released),
+                    )
+                events.record(connection, now, "mapping", "changed", mapping=fingerprint, released=released is not None)
+                # After a clock that was set back it must still be the latest.
+                since = max(now, latest + 1e-3) if rows else now
+                connection.execute(
+                    "UPDATE mappings SET since = ?, held = 0 WHERE fingerprint = ?", (since, fingerprint)
+                )
+            connection.execute("UPDATE mappings SET released_at = ? WHERE fingerprint = ?", (released, fingerprint))
+            others = [other for other in known if other != fingerprint]
+            for each in [*others, *([fingerprint] if released is not None else [])]:
+                _free(connection, each, "another mapping" if each != fingerprint else "mapping released", now)
+
+        self._store.write(work)
+        current = self.current()
+        assert current is not None
+        return current
+
+    def hold(self, fingerprint: str, moves: Iterable[tuple[int, Move]], now: float) -> None:
+        """Make these moves, and count them as receipts the mapping was tried on."""
+        listed = list(moves)
+
+        def work(connection: apsw.Connection) -> None:
+            for seq, move in listed:
+                apply_moves(connection, [seq], move, now, "mapping")
+            connection.execute("UPDATE mappings SET held = held + ? WHERE fingerprint = ?", (len(listed), fingerprint))
+
+        self._store.write(work)
+
+    def held(self, fingerprint: str) -> int:
+        """How many receipts are held now until this mapping is released."""
+        return len(self.held_ids(fingerprint))
+
+    def held_ids(self, fingerprint: str) -> list[str]:
+        """Their ids, in order of acceptance."""
+        rows = self._store.read(
+            "SELECT id FROM receipts INDEXED BY receipts_state WHERE state = 'held' AND route = ''"
+            " AND substr(reason, 1, ?1) = ?2 ORDER BY seq",
+            (len(reason_of(fingerprint)), reason_of(fingerprint)),
+        )
+        return [str(row[0]) for row in rows]
+
+    def release(self, fingerprint: str, now: float) -> int:
+        """Its receipts may be sent; how many were held and are back on the line.
+
+        Raises UsageError for one the journal does not know.
+        """
+
+        def work(connection: apsw.Connection) -> int:
+            row = connection.execute(
+                "SELECT released_at FROM mappings WHERE fingerprint = ?", (fingerprint,)
+            ).fetchone()
+            if row is None:
+                raise UsageError(f"the journal knows no mapping {fingerprint}; `tillpost mapping show` lists them")
+            if row[0] is not None:
+                return 0
+            connection.execute("UPDATE mappings SET released_at = ? WHERE fingerprint = ?", (now, fingerprint))
+            events.record(connection, now, "mapping", "released", mapping=fingerprint)
+            return _free(connection, fingerprint, "mapping released", now)
+
+        return self._store.write(work)
+
+    def _known(self, row: tuple[Any, ...]) -> KnownMapping:
+        try:
+            what = json.loads(row[1])
+        except (TypeError, ValueError):
+            raise self._store.damaged(f"table mappings, row {row[0]}: what makes no sense") from None
+        return KnownMapping(
+            fingerprint=str(row[0]), what=what, first_at=row[2], since=row[3], released_at=row[4], held=row[5]
+        )
+
+
+def _free(connection: apsw.Connection, fingerprint: str, reason: str, now: float) -> int:
+    """Receipts held until its release are back on the line; how many there were."""
+    beginning = reason_of(fingerprint)
+    rows: list[Any] = connection.execute(
+        "SELECT seq FROM receipts INDEXED BY receipts_state WHERE state = 'held' AND route = ''"
+        " AND substr(reason, 1, ?) = ?",
+        (len(beginning), beginning),
+    ).fetchall()
+    if rows:
+        move = Move(state=State.ACCEPTED, due=now, reason=reason)
+        apply_moves(connection, [row[0] for row in rows], move, now, "mapping")
+    return len(rows)
