@@ -7,22 +7,32 @@ mapping anything that would leave. Open, it costs the look at one attribute.
 
 from __future__ import annotations
 
-from tillpost.errors import LawBroken, PluginError
+import attrs
+
+from tillpost.errors import DocumentError, LawBroken, PluginError
 from tillpost.flow.line import Line
-from tillpost.journal import Entry, Move, State
+from tillpost.journal import Entry, KnownMapping, Move, State
 from tillpost.journal.mappings import reason_of
-from tillpost.model import Identifier
+from tillpost.model import Broken, Document, Found, Identifier, NoReceipt, Parsed
 
 NOBODY = Identifier("contactId", "00000000-0000-0000-0000-000000000000")
 """Stands for the contactId that `resolve` would find."""
+_GROUP = 100
+"""Records read again in one commit."""
 _LOOK = 1000
 """Due receipts among which the ones to hold are looked for."""
 
 
 def enter(line: Line) -> None:
-    """Before the first thread: whether this mapping is a new one. The guard is closed then."""
+    """Before the first thread: whether this mapping is a new one. The guard is closed then.
+
+    What was read with one that nobody released is read again from its records: it may have been read wrongly.
+    """
     guard = line.guard
     if guard.fingerprint:
+        before = line.journal.mappings.standing()
+        if before is not None and before.fingerprint != guard.fingerprint:
+            _read_again(line, before)
         known = line.journal.mappings.enter(guard.fingerprint, guard.what, guard.hold, line.clock.time())
         guard.known(known)
 
@@ -50,6 +60,30 @@ def attend(line: Line) -> int:
     finally:
         line.claims.give_back(mine)
     return len(moves)
+
+
+def _read_again(line: Line, before: KnownMapping) -> None:
+    after = 0
+    while rows := line.journal.mappings.unsent(before, after, _GROUP):
+        read = [(seq, _parsed(line, seq, document)) for seq, document in rows]
+        line.journal.mappings.read_again(read, line.anonymous, line.clock.time())
+        after = rows[-1][0]
+
+
+def _parsed(line: Line, seq: int, name: str) -> Parsed:
+    """The record of this row as today's adapter reads it."""
+    raw = line.journal.receipts.raw(seq)
+    try:
+        parsed = next(line.hooks.parse_receipts(Document.from_bytes(name, raw)), None)
+        old = line.journal.receipts.body(seq)
+    except (DocumentError, LawBroken, PluginError) as error:
+        return Broken(reason=str(error), place="", raw=raw)
+    if parsed is None:
+        return NoReceipt(reason="read again it is no receipt", place="", retail=True)
+    if isinstance(parsed, Found):
+        # Where it stands in its document is not told by its record alone.
+        return attrs.evolve(parsed, receipt=attrs.evolve(parsed.receipt, raw=old.raw))
+    return parsed
 
 
 def waits(line: Line) -> bool:

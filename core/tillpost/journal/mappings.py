@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -10,10 +11,12 @@ import apsw
 import attrs
 
 from tillpost.errors import UsageError
-from tillpost.journal import events
+from tillpost.journal import contacts, events
 from tillpost.journal.moves import Move, apply_moves
 from tillpost.journal.states import State
 from tillpost.journal.store import Store
+from tillpost.model import Customer, Found, NoReceipt, Parsed
+from tillpost.model.receipt_json import dumps
 
 _COLUMNS = "fingerprint, what, first_at, since, released_at, held"
 
@@ -142,6 +145,31 @@ class Mappings:
 
         return self._store.write(work)
 
+    def unsent(self, mapping: KnownMapping, after: int, limit: int) -> list[tuple[int, str]]:
+        """Receipts read since the last mapping that was released, waiting or held for this one: row and document.
+
+        In order of acceptance.
+        """
+        beginning = reason_of(mapping.fingerprint)
+        rows = self._store.read(
+            "SELECT seq, document FROM receipts INDEXED BY receipts_state WHERE state IN ('accepted', 'held')"
+            " AND route = '' AND seq > ?1 AND accepted_at >= (SELECT min(since) FROM mappings WHERE released_at IS NULL"
+            " AND since > (SELECT max(since) FROM mappings WHERE released_at IS NOT NULL))"
+            " AND (state = 'accepted' OR substr(reason, 1, ?2) = ?3) ORDER BY seq LIMIT ?4",
+            (after, len(beginning), beginning, limit),
+        )
+        return [(int(seq), str(document)) for seq, document in rows]
+
+    def read_again(self, read: Iterable[tuple[int, Parsed]], anonymous: Customer | None, now: float) -> None:
+        """Unsent receipts as today's adapter reads their records; each is back on the line, skipped or held."""
+        listed = list(read)
+
+        def work(connection: apsw.Connection) -> None:
+            for seq, parsed in listed:
+                _replace(connection, seq, parsed, anonymous, now)
+
+        self._store.write(work)
+
     def _known(self, row: tuple[Any, ...]) -> KnownMapping:
         try:
             what = json.loads(row[1])
@@ -164,3 +192,40 @@ def _free(connection: apsw.Connection, fingerprint: str, reason: str, now: float
         move = Move(state=State.ACCEPTED, due=now, reason=reason)
         apply_moves(connection, [row[0] for row in rows], move, now, "mapping")
     return len(rows)
+
+
+def _replace(connection: apsw.Connection, seq: int, parsed: Parsed, anonymous: Customer | None, now: float) -> None:
+    state, identity = connection.execute("SELECT state, id FROM receipts WHERE seq = ?", (seq,)).get
+    if state not in (State.ACCEPTED, State.HELD):
+        return
+
+    def move(to: State, reason: str) -> None:
+        due = now if to is State.ACCEPTED else 0.0
+        apply_moves(connection, [seq], Move(state=to, due=due, reason=reason), now, "mapping")
+
+    if not isinstance(parsed, Found):
+        move(State.SKIPPED if isinstance(parsed, NoReceipt) else State.HELD, parsed.reason)
+        return
+    receipt = parsed.receipt
+    if receipt.id != identity and connection.execute("SELECT 1 FROM receipts WHERE id = ?", (receipt.id,)).get:
+        move(State.HELD, f"read again it has the id of another receipt: {receipt.id}")
+        return
+    known = receipt.customer if receipt.customer is not None and receipt.customer.identifiers else anonymous
+    contact = contacts.link(connection, known, receipt.store, now) if known is not None else None
+    connection.execute(
+        "UPDATE receipts SET id = ?, number = ?, store = ?, till = ?, business_date = ?, created = ?, currency = ?,"
+        " total = ?, line_count = ?, contact = ? WHERE seq = ?",
+        (
+            receipt.id, receipt.number, receipt.store, receipt.till, receipt.business_date.isoformat(),
+            receipt.created.isoformat(), receipt.currency, str(receipt.total), len(receipt.lines), contact, seq,
+        ),
+    )  # fmt: skip
+    body = dumps(receipt)
+    connection.execute(
+        "UPDATE bodies SET body = ?, checksum = ? WHERE seq = ?", (body, hashlib.sha256(body).digest(), seq)
+    )
+    events.record(connection, now, "mapping", "read again", receipt=seq)
+    if contact is None:
+        move(State.SKIPPED, "no customer")
+    elif state == State.HELD:
+        move(State.ACCEPTED, "read again")

@@ -311,6 +311,7 @@ def test_a_journal_of_the_first_schema_is_verified_and_repaired(folder: Path) ->
         "TABLE removed",
         "TABLE tills",
         "INDEX receipts_day",
+        "TABLE mappings",
     ]
     dropped += ["INDEX files_standing", "INDEX events_tenant", "INDEX files_alerted"]
     dropped += [f"TRIGGER {name}" for name in triggers]
