@@ -23,6 +23,7 @@ COMMANDS = {
     "receipts": "list receipts",
     "held": "list, show, retry or drop held receipts",
     "mapping": "show what makes the payload, and release a new one",
+    "diff": "what today's configuration would change of recent receipts",
     "contacts": "list contacts, and say who is who when keys disagree",
     "spool": "list, show or resend the files of outages",
     "journal": "examine, measure, export, repair or compact the journal",

@@ -13,14 +13,21 @@ from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import attrs
 
-from tillpost.compose.config import PipelineConfig, SlotConfig
-from tillpost.compose.plugins import owner
+from tillpost.clock import SystemClock
+from tillpost.compose.config import Config, PipelineConfig, SlotConfig
+from tillpost.compose.pipeline import compose, unlimited
+from tillpost.compose.plugins import load_plugin, owner
+from tillpost.compose.settings import Reader
+from tillpost.compose.toml_lines import Lines
+from tillpost.flow.hooked import Hooked
 from tillpost.flow.line import Guard
+from tillpost.model import Identifier
 from tillpost.plugin import Secret
 from tillpost.version import __version__
 
@@ -57,6 +64,35 @@ def guard_of(pipeline: PipelineConfig) -> Guard:
         hold=pipeline.guard == "hold",
         first=pipeline.guard_first,
     )
+
+
+def hooks_of(config: Config, pipeline: PipelineConfig) -> Hooked:
+    """The hooks of its mapping alone. Raises ConfigurationError as a start would."""
+    only = attrs.evolve(pipeline, slots=tuple(use for use in pipeline.slots if use.slot in SLOTS))
+    return compose(config, only, clock=SystemClock(), random=Random(1), budget=unlimited).hooks  # noqa: S311 - no secret
+
+
+def rebuilt(config: Config, pipeline: PipelineConfig, what: Mapping[str, Any]) -> PipelineConfig | str:
+    """The pipeline with the mapping a journal remembers, or why it cannot be built again."""
+    if what.get("tillpost") != __version__:
+        return f"it was Tillpost {what.get('tillpost')}, this is {__version__}"
+    reader = Reader("", config.file.parent, Lines({}))
+    slots: list[SlotConfig] = []
+    for use in what["uses"]:
+        package, version = owner(use["plugin"])
+        if (package, version) != (use["package"], use["version"]):
+            return f"plugin {use['plugin']} was {use['package']} {use['version']}, now {package} {version or 'missing'}"
+        table = unpacked(use["table"])
+        if HIDDEN in json.dumps(use["table"]):
+            return f"a secret of plugin {use['plugin']} stood in the configuration itself and is not kept"
+        kind = load_plugin(use["plugin"]).slots[use["slot"]]
+        settings = reader.read(table, kind, (use["slot"],))
+        if settings is None:
+            return f"the settings of plugin {use['plugin']} cannot be read any more"
+        path = (use["slot"], len(slots))
+        slots.append(SlotConfig(slot=use["slot"], plugin=use["plugin"], table=table, path=path, settings=settings))
+    anonymous = Identifier.parse(what["anonymous"]) if what["anonymous"] else None
+    return attrs.evolve(pipeline, slots=tuple(slots), recipe=what["receipt_id"], anonymous=anonymous)
 
 
 def _use(use: SlotConfig) -> dict[str, Any]:

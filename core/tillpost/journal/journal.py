@@ -13,6 +13,7 @@ from tillpost.journal.in_hand import InHand
 from tillpost.journal.jump import latest, move_pending
 from tillpost.journal.looks import Looks
 from tillpost.journal.mappings import Mappings
+from tillpost.journal.newest import Newest
 from tillpost.journal.receipts import Receipts
 from tillpost.journal.retention import Retention
 from tillpost.journal.store import Store
@@ -34,6 +35,7 @@ class Journal:
         self.events = Events(self._store)
         self.tenant = Tenants(self._store)
         self.tills = Tills(self._store)
+        self.newest = Newest(self._store, self.receipts)
         self.mappings = Mappings(self._store)
         self.retention = Retention(self._store)
         self.in_hand = InHand(folder / "in_hand")
