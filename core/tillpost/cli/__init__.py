@@ -26,6 +26,7 @@ COMMANDS = {
     "diff": "what today's configuration would change of recent receipts",
     "contacts": "list contacts, and say who is who when keys disagree",
     "spool": "list, show or resend the files of outages",
+    "bundle": "write a zip file for support, with pseudonyms",
     "journal": "examine, measure, export, repair or compact the journal",
     "plugins": "list installed plugins",
     "adapter": "try an adapter on a file, test its promises, begin a new one",
