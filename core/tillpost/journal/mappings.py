@@ -102,10 +102,12 @@ class Mappings:
         return current
 
     def hold(self, fingerprint: str, moves: Iterable[tuple[int, Move]], now: float) -> None:
-        """Make these moves, and count them as receipts the mapping was tried on."""
+        """Make these moves, and count them as receipts the mapping was tried on; none when it is released by now."""
         listed = list(moves)
 
         def work(connection: apsw.Connection) -> None:
+            if connection.execute("SELECT released_at FROM mappings WHERE fingerprint = ?", (fingerprint,)).get:
+                return
             for seq, move in listed:
                 apply_moves(connection, [seq], move, now, "mapping")
             connection.execute("UPDATE mappings SET held = held + ? WHERE fingerprint = ?", (len(listed), fingerprint))
