@@ -17,7 +17,7 @@ from tillpost.model import Broken, Document, Found, Identifier, NoReceipt, Parse
 
 NOBODY = Identifier("contactId", "00000000-0000-0000-0000-000000000000")
 """Stands for the contactId that `resolve` would find."""
-_GROUP = 100
+_GROUP = 500
 """Records read again in one commit."""
 _LOOK = 1000
 """Due receipts among which the ones to hold are looked for."""
