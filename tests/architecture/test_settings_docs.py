@@ -41,7 +41,9 @@ def test_every_key_of_the_core_is_named(slot: str) -> None:
     assert set(_rows(f"`{slot}`")) == {field.name for field in attrs.fields(POLICIES[slot])}
 
 
-@pytest.mark.parametrize("key", ["state", "receipt_id", "anonymous", "workers", "unknown_contact", "keep", *SLOTS])
+@pytest.mark.parametrize(
+    "key", ["state", "receipt_id", "anonymous", "workers", "unknown_contact", "keep", "guard", "guard_first", *SLOTS]
+)
 def test_every_key_of_a_pipeline_is_named(key: str) -> None:
     assert key in _rows("`[pipelines.NAME]`") | _rows("Slots")
 

@@ -164,7 +164,7 @@ class Carrying:
                 return Carried(faults, late, 0)
             lines = self.lines()
             watch.look(lines)
-            return Carried([], late, sum(line.journal.receipts.counts()["held"] for line in lines))
+            return Carried([], late, sum(line.journal.receipts.counts()["held"] + line.guard.closed for line in lines))
         except JournalDamaged as error:
             return Carried([error], False, 0)
         finally:

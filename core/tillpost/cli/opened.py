@@ -104,6 +104,7 @@ def line_of(pipeline: Pipeline, journal: Journal, before: Line | None = None) ->
 
     before: the line of the same journal whose place it takes, with what it knows of receipts in hand and the far side.
     """
+    from tillpost.compose.mapping import guard_of
     from tillpost.flow.line import Line
     from tillpost.flow.outage import Gate
 
@@ -126,6 +127,7 @@ def line_of(pipeline: Pipeline, journal: Journal, before: Line | None = None) ->
         pace=pipeline.pace,
         skip_unknown=config.unknown_contact == "skip",
         keep=config.keep,
+        guard=guard_of(config),
         **shared,
     )
 

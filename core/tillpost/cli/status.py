@@ -19,7 +19,7 @@ from tillpost.journal import Journal
 def command(file: Any, as_json: bool) -> None:
     """How every pipeline stands: far side, receipts by state, files, contacts, alerts.
 
-    Exit code 1 when something is held or an alert stands.
+    Exit code 1 when something is held, an alert stands or a new mapping waits for its release.
 
     \b
     Examples:
@@ -40,7 +40,7 @@ def command(file: Any, as_json: bool) -> None:
         for name, stand in answer["pipelines"].items():
             _print(name, stand)
     stands = answer["pipelines"].values()
-    sys.exit(1 if any(stand["counts"]["held"] or stand["alerts"] for stand in stands) else 0)
+    sys.exit(1 if any(stand["counts"]["held"] or stand["alerts"] or stand["mapping"] for stand in stands) else 0)
 
 
 def _stand(journal: Journal) -> dict[str, Any]:
@@ -56,6 +56,7 @@ def _stand(journal: Journal) -> dict[str, Any]:
         "skipped": journal.receipts.skipped(),
         "contacts": journal.contacts.counts(),
         "files": journal.files.counts(),
+        "mapping": _mapping(journal),
         "removed": journal.retention.removed(),
         "alerts": [
             {"file": each.name, "state": str(each.state), "since": when(each.alerted_at), "reason": each.reason}
@@ -64,6 +65,15 @@ def _stand(journal: Journal) -> dict[str, Any]:
         "oldest_due": when(journal.receipts.next_due()),
         "history": [{"at": when(at), "state": what, "detail": detail} for at, what, detail in journal.tenant.history()],
     }
+
+
+def _mapping(journal: Journal) -> dict[str, Any] | None:
+    """The mapping the line waits with until a person releases it."""
+    standing = journal.mappings.standing()
+    if standing is None:
+        return None
+    held = journal.mappings.held(standing.fingerprint)
+    return {"fingerprint": standing.fingerprint, "since": when(standing.since), "held": held}
 
 
 def _print(name: str, stand: dict[str, Any]) -> None:
@@ -75,6 +85,11 @@ def _print(name: str, stand: dict[str, Any]) -> None:
         filled = {key: value for key, value in stand[title].items() if value}
         if filled:
             click.echo(f"  {title}: " + ", ".join(f"{value} {plain(key)}" for key, value in filled.items()))
+    if (new := stand["mapping"]) is not None:
+        click.echo(
+            f"  mapping {new['fingerprint']} waits since {new['since']}, {new['held']} receipts held:"
+            " `tillpost diff` shows what it changes, `tillpost mapping release` sends with it"
+        )
     if stand["removed"]:
         click.echo(f"  removed: {stand['removed']} receipts settled longer ago than `keep`")
     for alert in stand["alerts"]:

@@ -63,6 +63,8 @@ class PipelineConfig:
     workers: int | None = None
     unknown_contact: Literal["hold", "skip"] = "hold"
     keep: timedelta | None = None
+    guard: Literal["off", "hold"] = "off"
+    guard_first: int = 20
     slots: tuple[SlotConfig, ...]
     source: SourcePolicy
     retry: RetryPolicy
@@ -89,6 +91,11 @@ class Config:
 def _workers(_: object, field: attrs.Attribute[int], value: int) -> None:
     if not 1 <= value <= 64:
         raise ValueError("must be from 1 to 64")
+
+
+def _first(_: object, field: attrs.Attribute[int], value: int) -> None:
+    if not 1 <= value <= 1000:
+        raise ValueError("must be from 1 to 1000")
 
 
 def _keep(_: object, field: attrs.Attribute[timedelta], value: timedelta) -> None:
@@ -134,6 +141,10 @@ class _Own:
     """What becomes of a receipt whose contact Engage does not know and no resolver may create."""
     keep: timedelta | None = attrs.field(default=None, validator=attrs.validators.optional(_keep))
     """How long what is settled stays in the journal; None: for good."""
+    guard: Literal["off", "hold"] = "off"
+    """Whether receipts wait, after a change of the mapping, until a person releases it."""
+    guard_first: int = attrs.field(default=20, validator=_first)
+    """How many receipts of a new mapping are held to be looked at; the others wait behind them."""
 
 
 def load(path: Path, *, plugins: bool = True) -> Config:
@@ -213,6 +224,8 @@ def _pipeline(reader: Reader, name: str, table: Any, state: Path, plugins: bool)
         workers=own.workers,
         unknown_contact=own.unknown_contact,
         keep=own.keep,
+        guard=own.guard,
+        guard_first=own.guard_first,
         slots=tuple(slots),
         source=policies["source"],
         retry=policies["transport"],

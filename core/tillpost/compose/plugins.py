@@ -46,6 +46,11 @@ def load_plugin(name: str) -> Plugin:
     return _load(named[0])
 
 
+def owner(name: str) -> tuple[str, str]:
+    """The distribution that brings the plugin, and its version."""
+    return next((_owner(point) for point in entry_points(group=GROUP, name=name)), ("(unknown)", ""))
+
+
 def known_plugins() -> list[PluginInfo]:
     """Every installed plugin by name, the broken ones with their error."""
     infos = []

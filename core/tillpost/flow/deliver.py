@@ -62,7 +62,7 @@ def claim(line: Line, most: int) -> list[Entry]:
 
     What was just accepted goes first; one claim in FLOOR takes the longest due, whatever it is.
     """
-    if not line.gate.open():
+    if line.guard.closed or not line.gate.open():
         return []
     now, limit = line.clock.time(), most + len(line.claims)
     due: list[Entry] = []

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from itertools import count
 from random import Random
+from typing import Any
 
 import attrs
 
@@ -16,7 +17,7 @@ from tillpost.flow.limits import FallbackPolicy, RetryPolicy, SourcePolicy, Tran
 from tillpost.flow.outage import Gate
 from tillpost.flow.pace import Pace
 from tillpost.flow.pulse import Pulse
-from tillpost.journal import Journal
+from tillpost.journal import Journal, KnownMapping
 from tillpost.model import Customer
 
 
@@ -84,6 +85,34 @@ class Resolved:
         return said == contact_id and now < until
 
 
+@attrs.define
+class Guard:
+    """Whether receipts may be sent with the mapping of this line (flow/guard.py).
+
+    fingerprint: of the mapping, "" where nobody asks; what: what it is made of. hold: a new one waits for its release,
+    and is tried on the `first` receipts meanwhile.
+    """
+
+    fingerprint: str = ""
+    what: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
+    hold: bool = False
+    first: int = 20
+    closed: bool = False
+    """Nothing may be mapped and sent."""
+    count: int = 0
+    """On how many receipts it was tried while it was closed."""
+    since: float = 0.0
+
+    def known(self, mapping: KnownMapping) -> None:
+        """As the journal has it."""
+        self.closed = mapping.released_at is None
+        self.count, self.since = mapping.held, mapping.since
+
+    def room(self) -> int:
+        """How many receipts more are to be held."""
+        return max(0, self.first - self.count)
+
+
 @attrs.frozen(kw_only=True)
 class Line:
     """One pipeline at work. Plugins never see it."""
@@ -107,6 +136,7 @@ class Line:
     keep: timedelta | None = None
     """How long what is settled stays in the journal; None: for good."""
     pulse: Pulse = attrs.field(factory=Pulse)
+    guard: Guard = attrs.field(factory=Guard)
     claims: Claims = attrs.field(factory=Claims)
     locks: ContactLocks = attrs.field(factory=ContactLocks)
     resolved: Resolved = attrs.field(factory=Resolved)

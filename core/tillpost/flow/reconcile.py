@@ -129,7 +129,11 @@ def _prove(line: Line, entry: FileEntry) -> Later | None:
         _settled(line, moves)  # what was proved before it
         raise
     _settled(line, moves)
-    if misnamed and line.clock.time() - (entry.consumed_at or 0.0) > line.retry.confirm_after.total_seconds():
+    if (
+        misnamed
+        and not line.guard.closed
+        and line.clock.time() - (entry.consumed_at or 0.0) > line.retry.confirm_after.total_seconds()
+    ):
         name_by_id(line, entry, misnamed)
         misnamed = []
     if absent and _past(line, entry, line.fallback.confirm_within):

@@ -18,8 +18,8 @@ _GROUP = 50
 
 def review(line: Line) -> bool:
     """A round of it; True when something moved and another round may follow at once."""
-    if line.fallback is None or not line.gate.open():
-        return False
+    if line.fallback is None or line.guard.closed or not line.gate.open():
+        return False  # closed, what is outdated could not be written anew
     files = line.journal.files.unreviewed()
     keys: list[str] = []
     for standing in files:

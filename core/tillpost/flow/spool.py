@@ -24,7 +24,7 @@ def spool(line: Line) -> int:
 
     In file mode that is every open receipt; else those whose attempts have run out.
     """
-    if line.fallback is None:
+    if line.fallback is None or line.guard.closed:
         return 0
     attempts = 0 if line.gate.tenant.state == FILE_MODE else line.retry.attempts
     written, last = 0, 0

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import attrs
 
 from tillpost.errors import DiskFailed, JournalDamaged, NotCommitted, Stopped, TillpostError, describe
-from tillpost.flow import outage
+from tillpost.flow import guard, outage
 from tillpost.flow.accept import accept
 from tillpost.flow.jump import follow
 from tillpost.flow.line import Line
@@ -75,6 +75,7 @@ class Worker:
         There is nothing to recover from: what it has in flight it settles itself.
         """
         line = self.line
+        guard.enter(line)  # a reload may have brought another mapping
         jobs = [("deliver", self._outbox.send)] * line.workers
         jobs += [("outbox", self._keep), ("attend", self._attend)]
         if not self._source_quiet:
@@ -126,7 +127,7 @@ class Worker:
                 self._source_quiet
                 and (self._served is None or self._served.quiet())
                 and not len(self.line.claims)
-                and self.line.journal.receipts.all_settled()
+                and (self.line.journal.receipts.all_settled() or guard.waits(self.line))
                 and not self.line.journal.files.open_states()
                 and self.line.journal.replays.running() is None
             )
@@ -242,6 +243,7 @@ def observe(line: Line) -> int:
 def attend(line: Line) -> None:
     """One round of everything but deliveries: probe, write files, transfer, reconcile, and tell the state."""
     follow(line)
+    guard.attend(line)
     now = line.clock.time()
     tenant = line.gate.tenant
     if not line.gate.open() and tenant.probe_due <= now:

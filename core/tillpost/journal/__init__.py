@@ -8,6 +8,7 @@ from tillpost.journal.files import OPEN_FILES, FileEntry, FileState, Later, Stan
 from tillpost.journal.journal import Journal
 from tillpost.journal.locks import RunLock
 from tillpost.journal.looks import Look
+from tillpost.journal.mappings import KnownMapping
 from tillpost.journal.moves import Move
 from tillpost.journal.rates import RateFile
 from tillpost.journal.receipts import Entry, Group, Stored
@@ -34,6 +35,7 @@ __all__ = [
     "FileState",
     "Group",
     "Journal",
+    "KnownMapping",
     "Later",
     "Look",
     "Move",

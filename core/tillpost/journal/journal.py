@@ -17,6 +17,8 @@ from tillpost.journal.ground import narrow, room, trouble
 from tillpost.journal.in_hand import InHand
 from tillpost.journal.jump import latest, move_pending
 from tillpost.journal.looks import Looks
+from tillpost.journal.mappings import Mappings
+from tillpost.journal.newest import Newest
 from tillpost.journal.reading import Reading
 from tillpost.journal.receipts import Receipts
 from tillpost.journal.replays import Replays
@@ -46,6 +48,8 @@ class Journal:
         self.seek = Seek(self._store, self.receipts, self.contacts)
         self.backlogs = Backlogs(self._store)
         self.days = Days(self._store)
+        self.newest = Newest(self._store, self.receipts)
+        self.mappings = Mappings(self._store)
         self.retention = Retention(self._store)
         self.replays = Replays(self._store)
         self.in_hand = InHand(folder / "in_hand")

@@ -207,8 +207,8 @@ UPGRADES = (
     ) WITHOUT ROWID;
     CREATE INDEX day_totals_at ON day_totals(at);
     """,
-    # 11: replays (replays.py): what was asked for, and by whom; planned: JSON; day, moment, after: the last receipt that
-    # was looked at. replayed: the receipts that were put back, and the state each had before.
+    # 11: replays (replays.py): what was asked for, and by whom; planned: JSON; day, moment, after: the last receipt
+    # that was looked at. replayed: the receipts that were put back, and the state each had before.
     """
     CREATE TABLE replays (
         id INTEGER PRIMARY KEY, reason TEXT NOT NULL, who TEXT NOT NULL, by TEXT NOT NULL,
@@ -222,6 +222,12 @@ UPGRADES = (
     CREATE TABLE replayed (
         replay INTEGER NOT NULL REFERENCES replays(id), receipt INTEGER NOT NULL, was TEXT NOT NULL,
         PRIMARY KEY (replay, receipt)
+    """,
+    # 12: the mappings the line has worked with (mappings.py); what: JSON without secrets; held: receipts tried on it
+    """
+    CREATE TABLE mappings (
+        fingerprint TEXT PRIMARY KEY, what TEXT NOT NULL, first_at REAL NOT NULL, since REAL NOT NULL,
+        released_at REAL, held INTEGER NOT NULL DEFAULT 0
     ) WITHOUT ROWID;
     """,
 )

@@ -18,11 +18,10 @@ from tillpost.compose.alone import alone, table_of
 from tillpost.compose.config import PipelineConfig, load
 from tillpost.compose.plugins import load_plugin
 from tillpost.errors import UsageError
-from tillpost.model import DEFAULT_RECIPE, Document, Identifier, Receipt
+from tillpost.flow.guard import NOBODY
+from tillpost.model import DEFAULT_RECIPE, Document, Receipt
 
 COLUMNS = ["number", "store", "till", "created", "total", "currency", "lines", "tenders", "customer", "flags"]
-NOBODY = Identifier("contactId", "00000000-0000-0000-0000-000000000000")
-"""Stands for the contactId that `resolve` would find."""
 
 
 @click.command("try")

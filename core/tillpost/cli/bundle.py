@@ -1,0 +1,55 @@
+"""`tillpost bundle`: what somebody who helps needs to see, without anything of anybody's."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tillpost.cli.opened import as_json, plain, say
+from tillpost.clock import SystemClock
+from tillpost.compose.config import examine
+from tillpost.compose.pipeline import rehearse
+from tillpost.errors import UsageError
+from tillpost.sight import bundle
+
+
+@click.command("bundle")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="The file; else one of the time's name.")
+@click.option("--last", default=1000, show_default=True, type=click.IntRange(1), help="How many receipts a pipeline.")
+@click.option(
+    "--log",
+    "logs",
+    multiple=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The end of this log as well; may be repeated.",
+)
+@as_json
+@click.pass_obj
+def command(file: Any, out: Path | None, last: int, logs: tuple[Path, ...], as_json: bool) -> None:
+    """Write a zip file for support: versions, settings, findings, status, recent receipts and events.
+
+    Whatever names a person, a store or a receipt is a pseudonym; no secret and no body is in it. Amounts are.
+
+    \b
+    Examples:
+      tillpost bundle
+      tillpost bundle --out case-17.zip --last 5000
+    """
+    now = SystemClock().time()
+    stamp = datetime.fromtimestamp(now, UTC)
+    out = out or Path(f"tillpost-bundle-{stamp:%Y%m%d-%H%M%S}.zip")
+    if out.exists():
+        raise UsageError(f"{out} is there already; name another file with --out")
+    if missing := [str(path) for path in logs if not path.is_file()]:
+        raise UsageError(f"no such log: {', '.join(missing)}")
+    config, findings = examine(file)
+    if config is not None:
+        findings += rehearse(config)
+    written = bundle.write(out, config, findings, last=last, now=now, logs=logs)
+    if as_json:
+        say({"file": str(out), "bytes": out.stat().st_size, "contents": written})
+    else:
+        click.echo(plain(f"{out}: {out.stat().st_size} bytes, {len(written)} files. Look into it before you send it."))

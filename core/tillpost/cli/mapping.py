@@ -1,0 +1,118 @@
+"""`tillpost mapping`: the mappings a pipeline has worked with, and the release of a new one."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from tillpost.cli.opened import as_json, journal_of, plain, say, when, which
+from tillpost.clock import SystemClock
+from tillpost.errors import UsageError
+from tillpost.journal import Journal, KnownMapping
+
+
+@click.group("mapping")
+def command() -> None:
+    """What decides the payload of a receipt: show what it was made of and when, release a new one.
+
+    \b
+    Examples:
+      tillpost mapping show
+      tillpost mapping release
+    """
+
+
+@command.command("show")
+@which
+@as_json
+@click.pass_obj
+def show(file: Any, pipeline: str | None, as_json: bool) -> None:
+    """Show the mappings the line has worked with, the latest last; exit code 1 when it waits for its release.
+
+    \b
+    Example:
+      tillpost mapping show --json
+    """
+    with journal_of(file, pipeline) as journal:
+        standing = journal.mappings.standing()
+        before: KnownMapping | None = None
+        for known in journal.mappings.all():
+            row = _row(journal, known, known == standing)
+            if as_json:
+                say(row)
+            else:
+                _print(row, before)
+            before = known
+    sys.exit(1 if standing else 0)
+
+
+@command.command("release")
+@click.argument("fingerprint", required=False)
+@which
+@as_json
+@click.pass_obj
+def release(file: Any, fingerprint: str | None, pipeline: str | None, as_json: bool) -> None:
+    """Let receipts be sent with the new mapping: those that are held for it and those that wait behind them.
+
+    With its FINGERPRINT, that one and no other that came meanwhile. Engage cannot take back what is sent then.
+
+    \b
+    Examples:
+      tillpost mapping release
+      tillpost mapping release 3f2a9c01b7de
+    """
+    with journal_of(file, pipeline) as journal:
+        standing = journal.mappings.standing()
+        if fingerprint is None:
+            if standing is None:
+                raise UsageError("no mapping waits for its release")
+            fingerprint = standing.fingerprint
+        count = journal.mappings.release(fingerprint, SystemClock().time())
+    if as_json:
+        say({"released": fingerprint, "receipts": count})
+    else:
+        click.echo(plain(f"mapping {fingerprint} released, {count} receipts back on the line"))
+
+
+def _row(journal: Journal, known: KnownMapping, standing: bool) -> dict[str, Any]:
+    return {
+        "fingerprint": known.fingerprint,
+        "first_at": when(known.first_at),
+        "since": when(known.since),
+        "released_at": when(known.released_at),
+        "waits": standing,
+        "held": journal.mappings.held(known.fingerprint),
+        **known.what,
+    }
+
+
+def _print(row: dict[str, Any], before: KnownMapping | None) -> None:
+    stands = f"released {row['released_at']}" if row["released_at"] else "not released"
+    if row["waits"]:
+        stands = f"WAITS FOR ITS RELEASE, {row['held']} receipts held"
+    click.echo(f"{row['fingerprint']}  since {row['since']}  {stands}")
+    for change in changes(before.what if before else {}, row):
+        click.echo(plain(f"  {change}"))
+
+
+def changes(before: Any, after: Any) -> list[str]:
+    """What differs between two mappings, a line each; of the first everything."""
+    old, new = _flat(before), _flat(after)
+    lines = []
+    for key in dict.fromkeys([*old, *new]):
+        if old.get(key) == new.get(key):
+            continue
+        was, now = old.get(key, "(none)"), new.get(key, "(none)")
+        lines.append(f"{key}: {was} -> {now}" if before else f"{key}: {now}")
+    return lines
+
+
+def _flat(what: Any) -> dict[str, str]:
+    flat = {key: str(what[key]) for key in ("tillpost", "receipt_id", "anonymous") if what.get(key) is not None}
+    for use in what.get("uses", ()):
+        name = f"{use['slot']} {use['plugin']}"
+        flat[name] = f"{use['package']} {use['version']}"
+        flat |= {f"{name}: {key}": str(value) for key, value in (use["settings"] or {}).items()}
+    return flat

@@ -1,0 +1,176 @@
+"""The mapping of a pipeline: everything that decides what a record of a till becomes on its way to the far side.
+
+The adapter, `map` and `amend` with their settings, the versions of the packages they come from, and the pipeline's own
+`receipt_id` and `anonymous`. Its fingerprint changes when any of them does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from random import Random
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import attrs
+
+from tillpost.clock import SystemClock
+from tillpost.compose.config import Config, PipelineConfig, SlotConfig
+from tillpost.compose.pipeline import compose, unlimited
+from tillpost.compose.plugins import load_plugin, owner
+from tillpost.compose.settings import Reader
+from tillpost.compose.toml_lines import Lines
+from tillpost.flow.hooked import Hooked
+from tillpost.flow.line import Guard
+from tillpost.model import Identifier
+from tillpost.plugin import Secret
+from tillpost.version import __version__
+
+SLOTS = ("adapter", "map", "amend")
+"""The slots whose plugins make the payload."""
+HIDDEN = "***"
+"""Stands for a secret that is written into the configuration itself."""
+_DECIMAL = "decimal"
+
+
+def what_of(pipeline: PipelineConfig) -> dict[str, Any]:
+    """The mapping as JSON, without secrets: enough to build it again where the same versions are installed."""
+    return {
+        "tillpost": __version__,
+        "receipt_id": pipeline.recipe,
+        "anonymous": str(pipeline.anonymous.kind + ":" + pipeline.anonymous.value) if pipeline.anonymous else None,
+        "uses": [_use(use) for slot in SLOTS for use in pipeline.slots if use.slot == slot],
+    }
+
+
+def fingerprint(pipeline: PipelineConfig) -> str:
+    """Twelve hex digits; two files that write the same settings differently have the same."""
+    what = what_of(pipeline)
+    for use in what["uses"]:
+        del use["table"]  # the settings say the same, with what the table leaves to their defaults
+    return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def guard_of(pipeline: PipelineConfig) -> Guard:
+    """The guard of a line with this mapping."""
+    return Guard(
+        fingerprint=fingerprint(pipeline),
+        what=what_of(pipeline),
+        hold=pipeline.guard == "hold",
+        first=pipeline.guard_first,
+    )
+
+
+def hooks_of(config: Config, pipeline: PipelineConfig) -> Hooked:
+    """The hooks of its mapping alone. Raises ConfigurationError as a start would."""
+    only = attrs.evolve(pipeline, slots=tuple(use for use in pipeline.slots if use.slot in SLOTS))
+    return compose(config, only, clock=SystemClock(), random=Random(1), budget=unlimited).hooks  # noqa: S311 - no secret
+
+
+def rebuilt(config: Config, pipeline: PipelineConfig, what: Mapping[str, Any]) -> PipelineConfig | str:
+    """The pipeline with the mapping a journal remembers, or why it cannot be built again."""
+    if what.get("tillpost") != __version__:
+        return f"it was Tillpost {what.get('tillpost')}, this is {__version__}"
+    reader = Reader("", config.file.parent, Lines({}))
+    slots: list[SlotConfig] = []
+    for use in what["uses"]:
+        package, version = owner(use["plugin"])
+        if (package, version) != (use["package"], use["version"]):
+            return f"plugin {use['plugin']} was {use['package']} {use['version']}, now {package} {version or 'missing'}"
+        table = unpacked(use["table"])
+        if HIDDEN in json.dumps(use["table"]):
+            return f"a secret of plugin {use['plugin']} stood in the configuration itself and is not kept"
+        kind = load_plugin(use["plugin"]).slots[use["slot"]]
+        settings = reader.read(table, kind, (use["slot"],))
+        if settings is None:
+            return f"the settings of plugin {use['plugin']} cannot be read any more"
+        path = (use["slot"], len(slots))
+        slots.append(SlotConfig(slot=use["slot"], plugin=use["plugin"], table=table, path=path, settings=settings))
+    anonymous = Identifier.parse(what["anonymous"]) if what["anonymous"] else None
+    return attrs.evolve(pipeline, slots=tuple(slots), recipe=what["receipt_id"], anonymous=anonymous)
+
+
+def _use(use: SlotConfig) -> dict[str, Any]:
+    package, version = owner(use.plugin)
+    return {
+        "slot": use.slot,
+        "plugin": use.plugin,
+        "package": package,
+        "version": version,
+        "table": packed(without_secrets(use.table, use.settings)),
+        "settings": _plain(use.settings),
+    }
+
+
+def without_secrets(value: Any, settings: Any) -> Any:
+    """What TOML gave, with `***` in place of a secret that stands there itself.
+
+    settings: what was read from it, which knows what is secret.
+    """
+    if isinstance(settings, Secret):
+        return value if isinstance(value, Mapping) else HIDDEN
+    if isinstance(value, Mapping):
+        if isinstance(settings, Mapping):
+            return {key: without_secrets(each, settings.get(key)) for key, each in value.items()}
+        return {key: without_secrets(each, _attribute(settings, key)) for key, each in value.items()}
+    if isinstance(value, list):
+        inner = list(settings) if isinstance(settings, tuple | list) else []
+        inner += [None] * (len(value) - len(inner))
+        return [without_secrets(each, known) for each, known in zip(value, inner, strict=False)]
+    return value
+
+
+def _attribute(settings: Any, key: str) -> Any:
+    if settings is not None and attrs.has(type(settings)):
+        for field in attrs.fields(type(settings)):
+            if key in (field.name, field.alias):
+                return getattr(settings, field.name)
+    return None
+
+
+def packed(value: Any) -> Any:
+    """TOML values as JSON has them; a decimal keeps its digits."""
+    if isinstance(value, Decimal):
+        return {_DECIMAL: str(value)}
+    if isinstance(value, Mapping):
+        return {key: packed(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [packed(each) for each in value]
+    return value if isinstance(value, str | int | float | bool | None) else str(value)
+
+
+def unpacked(value: Any) -> Any:
+    """The values `packed` was given."""
+    if isinstance(value, Mapping):
+        if value.keys() == {_DECIMAL} and isinstance(value[_DECIMAL], str):
+            return Decimal(value[_DECIMAL])
+        return {key: unpacked(each) for key, each in value.items()}
+    return [unpacked(each) for each in value] if isinstance(value, list) else value
+
+
+def _plain(value: Any) -> Any:
+    """Settings in one form, whatever class holds them."""
+    if isinstance(value, Secret):
+        return HIDDEN
+    if attrs.has(type(value)):
+        return {field.name: _plain(getattr(value, field.name)) for field in attrs.fields(type(value))}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(each) for each in value]
+    if isinstance(value, frozenset | set):
+        return sorted(map(str, value))
+    if isinstance(value, Decimal):
+        return format(value.normalize(), "f")
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, Path | ZoneInfo):
+        return str(value)
+    if isinstance(value, re.Pattern):
+        return value.pattern
+    return value if isinstance(value, str | int | float | bool | None) else repr(value)
