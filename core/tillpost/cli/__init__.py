@@ -21,6 +21,8 @@ COMMANDS = {
     "status": "how the line stands",
     "receipt": "the whole life of one receipt",
     "receipts": "list receipts",
+    "gaps": "numbers of a till that nobody has seen",
+    "alerts": "troubles that stand, and a test of the channels",
     "held": "list, show, retry or drop held receipts",
     "contacts": "list contacts, and say who is who when keys disagree",
     "spool": "list, show or resend the files of outages",

@@ -1,12 +1,14 @@
 """The durable memory, and the only SQL."""
 
 from tillpost.journal.acceptance import Accepted
+from tillpost.journal.alerts import Alert, Notice
 from tillpost.journal.batches import Batch
 from tillpost.journal.files import OPEN_FILES, FileEntry, FileState, Later, Standing
 from tillpost.journal.journal import Journal
 from tillpost.journal.locks import RunLock
 from tillpost.journal.looks import Look
 from tillpost.journal.moves import Move
+from tillpost.journal.numbers import Number
 from tillpost.journal.rates import RateFile
 from tillpost.journal.receipts import Entry, Group, Stored
 from tillpost.journal.retention import Place
@@ -19,6 +21,7 @@ __all__ = [
     "OPEN",
     "OPEN_FILES",
     "Accepted",
+    "Alert",
     "Batch",
     "Entry",
     "FileEntry",
@@ -28,6 +31,8 @@ __all__ = [
     "Later",
     "Look",
     "Move",
+    "Notice",
+    "Number",
     "Place",
     "RateFile",
     "RunLock",

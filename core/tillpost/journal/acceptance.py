@@ -142,8 +142,19 @@ def _note_no_receipt(
     connection: apsw.Connection, record: NoReceipt, document: Document, now: float, counts: Accepted
 ) -> None:
     connection.execute(
-        "INSERT OR IGNORE INTO no_receipts VALUES (?,?,?,?,?,?)",
-        (document.sha256, record.place, record.reason, record.retail, record.number, now),
+        "INSERT OR IGNORE INTO no_receipts (document, place, reason, retail, number, at, store, till, date)"
+        " VALUES (?,?,?,?,?,?,?,?,?)",
+        (
+            document.sha256,
+            record.place,
+            record.reason,
+            record.retail,
+            record.number,
+            now,
+            record.store,
+            record.till,
+            record.date,
+        ),  # fmt: skip
     )
     if record.retail:
         counts.skipped += 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tillpost.journal.alerts import Alerts
 from tillpost.journal.answers import Answers
 from tillpost.journal.contacts import Contacts
 from tillpost.journal.events import Events
@@ -12,6 +13,7 @@ from tillpost.journal.ground import narrow
 from tillpost.journal.in_hand import InHand
 from tillpost.journal.jump import latest, move_pending
 from tillpost.journal.looks import Looks
+from tillpost.journal.numbers import Numbers
 from tillpost.journal.receipts import Receipts
 from tillpost.journal.retention import Retention
 from tillpost.journal.store import Store
@@ -33,6 +35,8 @@ class Journal:
         self.events = Events(self._store)
         self.tenant = Tenants(self._store)
         self.tills = Tills(self._store)
+        self.numbers = Numbers(self._store)
+        self.alerts = Alerts(self._store)
         self.retention = Retention(self._store)
         self.in_hand = InHand(folder / "in_hand")
 

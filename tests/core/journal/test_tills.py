@@ -37,6 +37,9 @@ def test_the_upgrade_knows_them_as_if_it_had_seen_them(tmp_path: Path) -> None:
     before = journal.tills.all()
     journal.close()
     old = apsw.Connection(str(tmp_path / "journal.db"))
+    old.execute("DROP TABLE notices; DROP TABLE alerts; DROP INDEX no_receipts_till")
+    for column in ("store", "till", "date"):
+        old.execute(f"ALTER TABLE no_receipts DROP COLUMN {column}")
     old.execute("DROP TABLE tills; DROP INDEX receipts_day; PRAGMA user_version = 7")
     upgrade(old)
     old.close()
