@@ -11,10 +11,9 @@ import click
 from tillpost.cli.opened import as_json, one, plain, say, table, which
 from tillpost.clock import SystemClock
 from tillpost.compose.config import load
-from tillpost.compose.plugins import load_plugin
 from tillpost.compose.values import Unfit, duration
 from tillpost.journal import Journal
-from tillpost.sight.gaps import gaps
+from tillpost.sight.gaps import gaps, numbered
 
 
 def _since(_: click.Context, __: click.Parameter, value: str) -> timedelta:
@@ -42,9 +41,8 @@ def command(file: Any, store: str, till: str | None, since: timedelta, pipeline:
       tillpost gaps --store 12 --since 7d
     """
     chosen = one(load(file, plugins=False), pipeline)
-    adapter = next(use.plugin for use in chosen.slots if use.slot == "adapter")
-    if "sequence" not in load_plugin(adapter).capabilities:
-        reason = f"not numbered: the adapter {adapter} does not promise numbers without a gap"
+    if not numbered(chosen):
+        reason = "not numbered: the adapter does not promise numbers without a gap"
         say({"numbered": False, "reason": reason}) if as_json else click.echo(f"{chosen.name}: {reason}")
         return
     journal = Journal(chosen.state)

@@ -21,6 +21,9 @@ from tillpost.flow.line import Line
 from tillpost.flow.worker import Worker
 from tillpost.journal import Accepted, RunLock, doctor
 from tillpost.model import Document
+from tillpost.sight.channels import TIMEOUT
+from tillpost.sight.gaps import numbered
+from tillpost.sight.watch import Watch, Watching
 
 _TELL_EVERY = 10.0
 """Seconds between two lines about a document that is being read."""
@@ -103,11 +106,16 @@ def _carry(
     try:
         with lines(config, wanted, refused) as made:
             for finding in dict.fromkeys(refused):
-                click.echo(f"tillpost: a pipeline does not start, the others do: {finding}", err=True)
+                off = f"{finding.key}.".startswith("alerts.")
+                what = "no alerts are sent" if off else "a pipeline does not start, the others do"
+                click.echo(f"tillpost: {what}: {finding}", err=True)
             workers = [Worker(line, _telling(line.name, as_json), _Reading(line, as_json)) for line in made]
             for worker in workers:
                 worker.start()
             watch = _Watch(made, as_json)
+            watching = _watching(config, made)
+            if watching is not None:
+                watching.start()
             try:
                 while not stop.wait(0.1):
                     watch.look()
@@ -117,6 +125,8 @@ def _carry(
                 for worker in workers:
                     worker.stop()
                 late = [worker for worker in workers if not worker.join(grace)]
+                if watching is not None:
+                    watching.stop(TIMEOUT)
             faults = [worker.fault for worker in workers if worker.fault]
             if faults:
                 return _Carried(faults, bool(late), 0)
@@ -124,6 +134,18 @@ def _carry(
             return _Carried([], bool(late), sum(line.journal.receipts.counts()["held"] for line in made))
     except JournalDamaged as error:
         return _Carried([error], False, 0)
+
+
+def _watching(config: Config, made: list[Line]) -> Watching | None:
+    """The look for troubles of these lines; None where nobody is to be told."""
+    if config.alerts is None:
+        return None
+    pipelines = {pipeline.name: pipeline for pipeline in config.pipelines}
+    watches = [
+        Watch(line.name, line.journal, config.alerts, line.clock, numbered(pipelines[line.name]), line.keep)
+        for line in made
+    ]
+    return Watching(watches, config.alerts.every, made[0].clock)
 
 
 def _repair(fault: JournalDamaged, as_json: bool) -> None:

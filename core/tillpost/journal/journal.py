@@ -19,6 +19,7 @@ from tillpost.journal.retention import Retention
 from tillpost.journal.store import Store
 from tillpost.journal.tenant import Tenants
 from tillpost.journal.tills import Tills
+from tillpost.journal.watched import Watched
 
 
 class Journal:
@@ -37,6 +38,7 @@ class Journal:
         self.tills = Tills(self._store)
         self.numbers = Numbers(self._store)
         self.alerts = Alerts(self._store)
+        self.watched = Watched(self._store)
         self.retention = Retention(self._store)
         self.in_hand = InHand(folder / "in_hand")
 

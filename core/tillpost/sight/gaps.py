@@ -24,6 +24,8 @@ from typing import Any
 
 import attrs
 
+from tillpost.compose.config import PipelineConfig
+from tillpost.compose.plugins import load_plugin
 from tillpost.journal import Journal, Number
 
 LARGEST = 1000
@@ -71,6 +73,12 @@ class TillGaps:
             "missing": self.missing,
             "gaps": gaps,
         }
+
+
+def numbered(pipeline: PipelineConfig) -> bool:
+    """Whether the pipeline's adapter promises numbers without a gap. Raises ConfigurationError for a broken one."""
+    adapter = next(use.plugin for use in pipeline.slots if use.slot == "adapter")
+    return "sequence" in load_plugin(adapter).capabilities
 
 
 def gaps(
