@@ -35,7 +35,8 @@ def spans(text: str) -> tuple[Span, ...]:
         first, last = DAYS.index(match[1]), DAYS.index(match[2] or match[1])
         days = frozenset((first + step) % 7 for step in range((last - first) % 7 + 1))
         try:
-            hours = time(int(match[3]), int(match[4])), time(int(match[5]) % 24, int(match[6]))
+            closes = time() if (match[5], match[6]) == ("24", "00") else time(int(match[5]), int(match[6]))
+            hours = time(int(match[3]), int(match[4])), closes
         except ValueError:
             raise ValueError(f"must have hours from 00:00 to 24:00 ({part.strip()!r})") from None
         made.append(Span(days, *hours))

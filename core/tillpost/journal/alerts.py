@@ -96,11 +96,11 @@ class Alerts:
             " WHERE b.alert = n.alert AND b.channel = n.channel AND b.seq < n.seq) ORDER BY n.seq",
             (now,),
         )
-        return [Notice(*row[:4], Alert(*row[4:])) for row in rows]
+        return [Notice(row[0], row[1], row[2], row[3], Alert(*row[4:])) for row in rows]
 
     def unsent(self) -> list[tuple[str, int, str]]:
         """Of the notices that a channel refused: channel, attempts, why."""
-        return self._store.read("SELECT channel, attempts, reason FROM notices WHERE attempts > 0 ORDER BY seq")  # type: ignore[return-value]
+        return self._store.read("SELECT channel, attempts, reason FROM notices WHERE attempts > 0 ORDER BY seq")
 
     def sent(self, notice: Notice) -> None:
         """A channel took it (or is no more, or never will)."""
