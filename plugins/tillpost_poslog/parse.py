@@ -83,12 +83,12 @@ def _parsed(
     retail = retail_part(transaction)
     target = voids(transaction)
     if retail is None and target is None:
-        return NoReceipt(reason=control_reason(transaction), place=record.place, retail=False, number=own.number)
+        return NoReceipt(reason=control_reason(transaction), place=record.place, retail=False, **_named(own))
     reason = _void_reason(target, own, voided)
     if retail is not None and not (target is not None and _in_force(transaction)):
         reason = no_sale_reason(transaction, retail) or reason
     if reason:
-        return NoReceipt(reason=reason, place=record.place, retail=True, number=own.number)
+        return NoReceipt(reason=reason, place=record.place, retail=True, **_named(own))
     assert retail is not None
     source = RawRef(sha256=document.sha256, document=document.name, place=record.place)
     try:
@@ -101,6 +101,10 @@ def _parsed(
     except ArithmeticError:  # amounts each in bounds whose product or ratio is not
         reason = f"{record.place}: amounts cannot be reckoned with (more digits than decimals hold)"
     return Broken(reason=reason, place=record.place, raw=raw, number=own.number, store=own.store)
+
+
+def _named(own: Key) -> dict[str, str]:
+    return {"number": own.number, "store": own.store, "till": own.till, "date": own.date}
 
 
 def _void_reason(target: Key | None, own: Key, voided: Voids) -> str:

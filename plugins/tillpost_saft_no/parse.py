@@ -30,15 +30,22 @@ def parse(document: Document, settings: Settings, make_id: MakeId) -> Iterator[P
             case "cashtransaction":
                 yield _parsed(record, masters, document, encoding, settings, make_id)
             case "event":
-                yield _event(record, masters)
+                yield _event(record, masters, settings)
             case _:
                 masters.learn(record.element)
 
 
-def _event(record: Record, masters: Masters) -> NoReceipt:
+def _event(record: Record, masters: Masters, settings: Settings) -> NoReceipt:
     code = masters.predefined("13", text(record.element, "eventType"))
     reason = f"event: {EVENTS.get(code, 'of no known type')}"
-    return NoReceipt(reason=reason, place=record.place, retail=False, number=text(record.element, "transID"))
+    return NoReceipt(
+        reason=reason,
+        place=record.place,
+        retail=False,
+        number=text(record.element, "transID"),
+        store=store(masters, settings),
+        till=masters.register,
+    )
 
 
 def _parsed(
@@ -50,7 +57,14 @@ def _parsed(
         found = no_sale_reason(transaction, masters, settings)
         if found is not None:
             reason, retail = found
-            return NoReceipt(reason=reason, place=record.place, retail=retail, number=own)
+            return NoReceipt(
+                reason=reason,
+                place=record.place,
+                retail=retail,
+                number=own,
+                store=store(masters, settings),
+                till=masters.register,
+            )
         raw = masters.document(transaction)
         source = RawRef(sha256=document.sha256, document=document.name, place=record.place)
         receipt = read_receipt(transaction, masters, source, settings, make_id)

@@ -75,6 +75,9 @@ def _parse(example: str) -> None:
     context = click.Context(cli, info_name="tillpost")
     while isinstance(command, click.Group):
         rest = command.make_parser(context).parse_args(words)[1]
+        if not rest and command.invoke_without_command:
+            command.make_context(command.name, words).close()
+            return
         name, found, words = command.resolve_command(context, rest)
         assert found is not None, example
         context = click.Context(found, parent=context, info_name=name)

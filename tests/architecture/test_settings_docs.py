@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import attrs
 import pytest
 
+from tillpost.compose.alerting import RULES, Alerting, Email, Silence, Webhook
 from tillpost.compose.config import POLICIES, load
 from tillpost.compose.plugins import load_plugin
 from tillpost.compose.values import duration
@@ -83,3 +84,18 @@ def test_every_setting_of_a_bundled_plugin_stands_with_its_default(name: str) ->
                 assert duration(cell.strip('`"')) == field.default, field.name
             else:
                 assert cell == _written(field.default), field.name
+
+
+def test_every_key_of_alerts_stands_with_its_default_and_every_rule_is_named() -> None:
+    rows = _rows("`[alerts]`")
+    fields: tuple[attrs.Attribute[Any], ...] = attrs.fields(Alerting)
+    assert list(rows) == [field.name for field in fields]
+    for field in fields:
+        cell = rows[field.name][2]
+        if isinstance(field.default, timedelta):
+            assert duration(cell.strip('`"')) == field.default, field.name
+        else:
+            assert cell == _written(field.default), field.name
+    for kind, key in ((Silence, "silence"), (Webhook, "webhook"), (Email, "email")):
+        assert all(f"`{field.name}`" in rows[key][3] for field in attrs.fields(kind)), key
+    assert all(f"`{rule}`" in rows["off"][3] for rule in RULES)

@@ -35,6 +35,8 @@ from tillpost.flow.line import Line
 from tillpost.flow.worker import Worker
 from tillpost.journal import Journal, RunLock, requests
 from tillpost.page.server import serving
+from tillpost.sight.channels import TIMEOUT
+from tillpost.sight.watch import watching_of
 
 _log = logging.getLogger(OWN)
 _LOOK_EVERY = 0.1
@@ -110,8 +112,8 @@ class Carrying:
         self._file, self._names, self._grace, self._json = file, names, grace, as_json
         self._notify = notify
         self._status = status
-        self._page = ExitStack()
-        """Closed when the page is no longer served."""
+        self._beside = ExitStack()
+        """Closed when the page is no longer served, and nobody looks for troubles any more."""
         self._locks: dict[Path, RunLock] = {}
         self._wanted: dict[str, tuple[Config, PipelineConfig]] = {}
         self._units: dict[str, _Unit] = {}
@@ -119,7 +121,7 @@ class Carrying:
         """Handed over or removed, with calls in flight."""
         self._journals: dict[Path, Journal] = {}
         self._budgets = Budgets()
-        self._state = Path()
+        self._config: Config | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -135,7 +137,7 @@ class Carrying:
             self._wanted[pipeline.name] = config, pipeline
         self.refused = list(refused)
         self._budgets = Budgets(config.state)
-        self._state = config.state
+        self._config = config
 
     def carry(self, stop: threading.Event, reload: threading.Event, until_idle: bool) -> Carried:
         """Carry until told to stop, until idle, or until a pipeline stops by itself.
@@ -144,7 +146,7 @@ class Carrying:
         """
         try:
             self._begin()
-            self._serve_page()
+            self._watch_and_serve()
             watch = Watch(self._json, self._notify)
             self._notify.ready(stand(self.lines()))
             while not stop.wait(_LOOK_EVERY):
@@ -191,34 +193,40 @@ class Carrying:
         if not made:
             raise ConfigurationError(*self.refused)
         for finding in dict.fromkeys(self.refused):
-            _log.error("a pipeline does not start, the others do: %s", finding)
+            off = f"{finding.key}.".startswith("alerts.")
+            _log.error("%s: %s", "no alerts are sent" if off else "a pipeline does not start, the others do", finding)
         units = [(composed, self._worker(composed)) for composed in made]
         for composed, worker in units:
             worker.start()
             self._units[composed.pipeline.config.name] = _Unit(composed, worker)
 
-    def _serve_page(self) -> None:
-        """The status page of the lines there are now; one of those there were before is closed.
+    def _watch_and_serve(self) -> None:
+        """Alerts and the status page of the lines there are now; in the place of those there were before.
 
-        Raises TillpostError when it cannot be served.
+        Raises TillpostError when the page cannot be served.
         """
-        self._page.close()
+        self._beside.close()
+        assert self._config is not None
+        if self._config.alerts is not None:
+            watching = watching_of(self._config.alerts, self._config.pipelines, self.lines())
+            watching.start()
+            self._beside.callback(watching.stop, TIMEOUT)
         if self._status is None:
             return
-        token = self._page.enter_context(serving(self._status, self.lines(), self._state))
+        token = self._beside.enter_context(serving(self._status, self.lines(), self._config.state))
         if self._json:
             say({"event": "status page", "url": f"http://{self._status}/", "token": str(token)})
         else:
             click.echo(f"status page: http://{self._status}/ (its token is in {token})")
 
-    def _serve_page_again(self) -> None:
+    def _watch_and_serve_anew(self) -> None:
         try:
-            self._serve_page()
+            self._watch_and_serve()
         except TillpostError as error:
             _log.error("%s", error)
 
     def _end(self) -> None:
-        self._page.close()
+        self._beside.close()
         working = [unit.worker for unit in self._units.values() if not unit.worker.stopped()]
         self._stop(working)  # an error has come between
         self._units.clear()
@@ -270,6 +278,9 @@ class Carrying:
     def _reload(self, stop: threading.Event) -> Reloaded:
         """Read the file again. What is refused changes nothing; what is not takes the place of what ran."""
         config, findings = examine(self._file)
+        alerts = self._config.alerts if self._config else None
+        if config is not None:
+            self._config = config
         running = {name: unit.config for name, unit in self._units.items()}
         plan = change(running, config, findings, self._names)
         done = Reloaded(left_running=list(plan.unchanged), refused=list(plan.refused))
@@ -298,8 +309,8 @@ class Carrying:
                 self._add(composed, done)
         self._wanted = {name: wanted for name, wanted in self._wanted.items() if name in self._units}
         self.refused = [finding for name, finding in done.refused if name not in self._units]
-        if made or removed:
-            self._serve_page_again()
+        if made or removed or (config is not None and config.alerts != alerts):
+            self._watch_and_serve_anew()
         self._clear_away()
         return done
 
@@ -361,7 +372,7 @@ class Carrying:
     def _go_on(self) -> None:
         for unit in self._units.values():
             if unit.next is not None and self._switch(unit):
-                self._serve_page_again()
+                self._watch_and_serve_anew()
                 name = unit.config.name
                 if self._json:
                     say({"event": "rebuilt", "pipeline": name})

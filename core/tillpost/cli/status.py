@@ -40,7 +40,8 @@ def command(file: Any, as_json: bool) -> None:
         for name, stand in answer["pipelines"].items():
             _print(name, stand)
     stands = answer["pipelines"].values()
-    sys.exit(1 if any(stand["counts"]["held"] or stand["alerts"] or stand["mapping"] for stand in stands) else 0)
+    people = ("alerts", "standing", "mapping")
+    sys.exit(1 if any(stand["counts"]["held"] or any(stand[name] for name in people) for stand in stands) else 0)
 
 
 def _stand(journal: Journal) -> dict[str, Any]:
@@ -61,6 +62,10 @@ def _stand(journal: Journal) -> dict[str, Any]:
         "alerts": [
             {"file": each.name, "state": str(each.state), "since": when(each.alerted_at), "reason": each.reason}
             for each in journal.files.alerted()
+        ],
+        "standing": [
+            {"alert": each.key, "since": when(each.raised_at), "what": each.what, "next_step": each.next_step}
+            for each in journal.alerts.standing()
         ],
         "oldest_due": when(journal.receipts.next_due()),
         "history": [{"at": when(at), "state": what, "detail": detail} for at, what, detail in journal.tenant.history()],
@@ -94,3 +99,5 @@ def _print(name: str, stand: dict[str, Any]) -> None:
         click.echo(f"  removed: {stand['removed']} receipts settled longer ago than `keep`")
     for alert in stand["alerts"]:
         click.echo(plain(f"  alert: file {alert['file']} stays {alert['state']}: {alert['reason']}"))
+    for alert in stand["standing"]:
+        click.echo(plain(f"  alert since {alert['since']}: {alert['what']}; {alert['next_step']}"))

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import attrs
 
+from tillpost.compose.alerting import Alerting
 from tillpost.compose.clash import clashes
 from tillpost.compose.plugins import load_plugin
 from tillpost.compose.settings import Reader
@@ -35,6 +36,7 @@ POLICIES: Mapping[str, type[Any]] = {
 }
 """The slots whose tables hold keys of the core, and the class that reads them."""
 
+_TABLES = ("tillpost", "alerts", "pipelines")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 
@@ -83,6 +85,8 @@ class Config:
     file: Path
     state: Path
     pipelines: tuple[PipelineConfig, ...]
+    alerts: Alerting | None = None
+    """Of what a person is told; None without `[alerts]`, when it has an error, and when plugins were not read."""
     lines: Lines = attrs.field(repr=False, eq=False)
     shown: str = attrs.field(default="", repr=False, eq=False)
     """The file as the person named it, for messages."""
@@ -170,8 +174,8 @@ def examine(path: Path, *, plugins: bool = True) -> tuple[Config | None, list[Fi
         return None, list(err.findings)
     reader = Reader(str(path), file.parent, lines)
     for name in document:
-        if name not in ("tillpost", "pipelines"):
-            reader.report((name,), "is no known table.", nearest(name, ("tillpost", "pipelines")))
+        if name not in _TABLES:
+            reader.report((name,), "is no known table.", nearest(name, _TABLES))
     top = reader.read(document.get("tillpost", {}), _Top, ("tillpost",))
     tables = document.get("pipelines", {})
     if not isinstance(tables, Mapping) or not tables:
@@ -186,9 +190,12 @@ def examine(path: Path, *, plugins: bool = True) -> tuple[Config | None, list[Fi
         clashing.add(name)
         reader.report(key_path, message, hint)
     sound = tuple(one for one in pipelines if one.name not in clashing)
+    # With the plugins, for it has secrets of its own; a mistake in it stops no pipeline.
+    alerts = reader.read(document["alerts"], Alerting, ("alerts",)) if plugins and "alerts" in document else None
     if not whole or not sound:
         return None, reader.findings
-    return Config(file=file, state=state, pipelines=sound, lines=lines, shown=str(path)), reader.findings
+    made = Config(file=file, state=state, pipelines=sound, alerts=alerts, lines=lines, shown=str(path))
+    return made, reader.findings
 
 
 def _pipeline(reader: Reader, name: str, table: Any, state: Path, plugins: bool) -> PipelineConfig | None:

@@ -1,6 +1,7 @@
 """The durable memory, and the only SQL."""
 
 from tillpost.journal.acceptance import Accepted
+from tillpost.journal.alerts import Alert, Notice
 from tillpost.journal.backlogs import Backlog
 from tillpost.journal.batches import Batch
 from tillpost.journal.days import DayReceipt, Printed
@@ -10,6 +11,7 @@ from tillpost.journal.locks import RunLock
 from tillpost.journal.looks import Look
 from tillpost.journal.mappings import KnownMapping
 from tillpost.journal.moves import Move
+from tillpost.journal.numbers import Number
 from tillpost.journal.rates import RateFile
 from tillpost.journal.receipts import Entry, Group, Stored
 from tillpost.journal.replays import Candidate, Cursor, Order, Replay, Step
@@ -25,6 +27,7 @@ __all__ = [
     "REPLAYS",
     "SETTLED",
     "Accepted",
+    "Alert",
     "Backlog",
     "Batch",
     "Candidate",
@@ -39,6 +42,8 @@ __all__ = [
     "Later",
     "Look",
     "Move",
+    "Notice",
+    "Number",
     "Order",
     "Place",
     "Printed",

@@ -141,9 +141,11 @@ def _customer(record: Parsed, anonymous: Customer | None) -> Customer | None:
 def _note_no_receipt(
     connection: apsw.Connection, record: NoReceipt, document: Document, now: float, counts: Accepted
 ) -> None:
+    own = (document.sha256, record.place, record.reason, record.retail, record.number, now)
     connection.execute(
-        "INSERT OR IGNORE INTO no_receipts VALUES (?,?,?,?,?,?)",
-        (document.sha256, record.place, record.reason, record.retail, record.number, now),
+        "INSERT OR IGNORE INTO no_receipts (document, place, reason, retail, number, at, store, till, date)"
+        " VALUES (?,?,?,?,?,?,?,?,?)",
+        (*own, record.store, record.till, record.date),
     )
     if record.retail:
         counts.skipped += 1

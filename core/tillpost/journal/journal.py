@@ -7,6 +7,7 @@ from typing import Self
 
 from tillpost.errors import JournalError, describe
 from tillpost.journal.ages import Ages
+from tillpost.journal.alerts import Alerts
 from tillpost.journal.answers import Answers
 from tillpost.journal.backlogs import Backlogs
 from tillpost.journal.contacts import Contacts
@@ -19,6 +20,7 @@ from tillpost.journal.jump import latest, move_pending
 from tillpost.journal.looks import Looks
 from tillpost.journal.mappings import Mappings
 from tillpost.journal.newest import Newest
+from tillpost.journal.numbers import Numbers
 from tillpost.journal.reading import Reading
 from tillpost.journal.receipts import Receipts
 from tillpost.journal.replays import Replays
@@ -28,6 +30,7 @@ from tillpost.journal.sizes import Sizes, measure
 from tillpost.journal.store import Store
 from tillpost.journal.tenant import Tenants
 from tillpost.journal.tills import Tills
+from tillpost.journal.watched import Watched
 
 
 class Journal:
@@ -50,6 +53,9 @@ class Journal:
         self.days = Days(self._store)
         self.newest = Newest(self._store, self.receipts)
         self.mappings = Mappings(self._store)
+        self.numbers = Numbers(self._store)
+        self.alerts = Alerts(self._store)
+        self.watched = Watched(self._store)
         self.retention = Retention(self._store)
         self.replays = Replays(self._store)
         self.in_hand = InHand(folder / "in_hand")

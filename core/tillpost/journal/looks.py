@@ -16,7 +16,7 @@ from tillpost.journal.states import State
 from tillpost.journal.store import Store
 from tillpost.model import Conflict, Identified
 
-_CONFLICT = "conflict: "
+CONFLICT = "conflict: "
 """How the reason of a receipt begins that is held because of its contact's conflict."""
 
 
@@ -103,7 +103,7 @@ class Looks:
         rows = self._store.read("SELECT conflict FROM contacts WHERE key = ?", (key,))
         if not rows or not rows[0][0]:
             return ""
-        return f"{_CONFLICT}{json.loads(rows[0][0])['reason']}; `tillpost contacts resolve {key} --use CONTACTID`"
+        return f"{CONFLICT}{json.loads(rows[0][0])['reason']}; `tillpost contacts resolve {key} --use CONTACTID`"
 
     def resolve_conflict(self, key: str, contact_id: str, now: float) -> int:
         """A person says which contact it is; how many receipts that were held for it are back on the line."""
@@ -117,7 +117,7 @@ class Looks:
             rows = list(
                 connection.execute(
                     "SELECT seq FROM receipts WHERE contact = ? AND state = 'held' AND substr(reason, 1, ?) = ?",
-                    (key, len(_CONFLICT), _CONFLICT),
+                    (key, len(CONFLICT), CONFLICT),
                 )
             )
             for (seq,) in rows:

@@ -222,6 +222,7 @@ UPGRADES = (
     CREATE TABLE replayed (
         replay INTEGER NOT NULL REFERENCES replays(id), receipt INTEGER NOT NULL, was TEXT NOT NULL,
         PRIMARY KEY (replay, receipt)
+    ) WITHOUT ROWID;
     """,
     # 12: the mappings the line has worked with (mappings.py); what: JSON without secrets; held: receipts tried on it
     """
@@ -229,6 +230,23 @@ UPGRADES = (
         fingerprint TEXT PRIMARY KEY, what TEXT NOT NULL, first_at REAL NOT NULL, since REAL NOT NULL,
         released_at REAL, held INTEGER NOT NULL DEFAULT 0
     ) WITHOUT ROWID;
+    """,
+    # 13: whose the number of a record is that is no receipt, and what a person was told (alerts.py)
+    """
+    ALTER TABLE no_receipts ADD COLUMN store TEXT NOT NULL DEFAULT '';
+    ALTER TABLE no_receipts ADD COLUMN till TEXT NOT NULL DEFAULT '';
+    ALTER TABLE no_receipts ADD COLUMN date TEXT NOT NULL DEFAULT '';
+    CREATE INDEX no_receipts_till ON no_receipts(store, till, date, number) WHERE number <> '';
+    CREATE TABLE alerts (
+        seq INTEGER PRIMARY KEY, key TEXT NOT NULL, what TEXT NOT NULL, means TEXT NOT NULL, next_step TEXT NOT NULL,
+        raised_at REAL NOT NULL, over_at REAL
+    );
+    CREATE UNIQUE INDEX alerts_standing ON alerts(key) WHERE over_at IS NULL;
+    CREATE TABLE notices (
+        seq INTEGER PRIMARY KEY, alert INTEGER NOT NULL REFERENCES alerts(seq), event TEXT NOT NULL,
+        channel TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, due REAL NOT NULL, reason TEXT NOT NULL DEFAULT ''
+    );
+    CREATE INDEX notices_due ON notices(due);
     """,
 )
 

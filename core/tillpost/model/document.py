@@ -87,13 +87,17 @@ class NoReceipt:
     """A record that is no sale, and why; it is counted, never dropped in silence.
 
     retail: False for what was never a sale (sign-on, no-sale, day totals), True for one that was begun and is
-    none (voided, suspended, training, copy).
+    none (voided, suspended, training, copy). store, till, date: whose number it is and of which business date
+    (YYYY-MM-DD), as far as the record tells: a number that is known to be none of a sale is no gap.
     """
 
     reason: str
     place: str
     retail: bool
     number: str = ""
+    store: str = ""
+    till: str = ""
+    date: str = ""
 
 
 @attrs.frozen(kw_only=True)

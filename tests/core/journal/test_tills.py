@@ -41,6 +41,8 @@ def test_the_upgrade_knows_them_as_if_it_had_seen_them(tmp_path: Path) -> None:
     added = re.findall(r"CREATE (TABLE|INDEX|TRIGGER) (\w+)", "".join(UPGRADES[7:]))
     for kind, name in reversed(added):
         old.execute(f"DROP {kind} IF EXISTS {name}")  # an index goes with its table
+    for table, column in re.findall(r"ALTER TABLE (\w+) ADD COLUMN (\w+)", "".join(UPGRADES[7:])):
+        old.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
     old.execute("PRAGMA user_version = 7")
     upgrade(old)
     old.close()

@@ -1,0 +1,98 @@
+"""`tillpost alerts`: troubles that stand, and whether the channels work."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from tillpost.cli.opened import as_json, plain, say, when
+from tillpost.clock import SystemClock
+from tillpost.compose.config import load
+from tillpost.errors import UsageError
+from tillpost.journal import Alert, Journal
+
+_RECENT = 20
+
+
+@click.group("alerts", invoke_without_command=True)
+@as_json
+@click.pass_context
+def command(ctx: click.Context, as_json: bool) -> None:
+    """Alerts that stand and the last ones that are over, of every pipeline; exit code 1 when one stands.
+
+    \b
+    Examples:
+      tillpost alerts
+      tillpost alerts --json
+      tillpost alerts test
+    """
+    if ctx.invoked_subcommand is not None:
+        return
+    standing = 0
+    for pipeline in load(ctx.obj, plugins=False).pipelines:
+        journal = Journal(pipeline.state)
+        try:
+            stands, recent = journal.alerts.standing(), journal.alerts.recent(_RECENT)
+            unsent = journal.alerts.unsent()
+        finally:
+            journal.close()
+        standing += len(stands)
+        if as_json:
+            for alert in (*stands, *recent):
+                say({"pipeline": pipeline.name, **_form(alert)})
+            continue
+        if not stands:
+            click.echo(f"{pipeline.name}: no alert stands")
+        for alert in stands:
+            click.echo(plain(f"since {when(alert.raised_at)}: {alert.what}"))
+            click.echo(plain(f"  {alert.means}"))
+            click.echo(plain(f"  do: {alert.next_step}"))
+        for alert in recent:
+            click.echo(plain(f"over since {when(alert.over_at)}: {alert.what}"))
+        for channel, attempts, reason in unsent:
+            click.echo(plain(f"not told by {channel} yet, refused {attempts} times: {reason}"))
+    sys.exit(1 if standing else 0)
+
+
+def _form(alert: Alert) -> dict[str, Any]:
+    return {
+        "alert": alert.key,
+        "what": alert.what,
+        "means": alert.means,
+        "next_step": alert.next_step,
+        "raised_at": when(alert.raised_at),
+        "over_at": when(alert.over_at),
+    }
+
+
+@command.command("test")
+@as_json
+@click.pass_obj
+def test(file: Any, as_json: bool) -> None:
+    """Send a test notice by every channel; exit code 1 when one does not take it.
+
+    \b
+    Example:
+      tillpost alerts test
+    """
+    from tillpost.sight.channels import NotTaken, notice, send
+
+    config = load(file)
+    if config.alerts is None:
+        raise UsageError(f"{config.shown} has no table [alerts]: add it with a channel (docs/operators/alerts.md)")
+    said = "This is a test of the alerts."
+    alert = Alert(0, "test", said, "The channel works.", "Nothing.", SystemClock().time(), None)
+    failed = False
+    for channel in config.alerts.channels:
+        reason = ""
+        try:
+            send(channel, config.alerts, notice("test", "test", alert))
+        except NotTaken as error:
+            failed, reason = True, str(error)
+        if as_json:
+            say({"channel": channel, "taken": not reason, "reason": reason})
+        else:
+            click.echo(plain(f"{channel}: {reason or 'taken'}"))
+    sys.exit(1 if failed else 0)
