@@ -168,7 +168,8 @@ body { font: 15px/1.5 system-ui, sans-serif; max-width: 60em; margin: 2em auto; 
 table { border-collapse: collapse; width: 100%; margin: .5em 0 1.5em; }
 caption { text-align: left; font-weight: 600; padding: .3em 0; }
 th, td { text-align: left; padding: .25em .6em; border-bottom: 1px solid #8886; vertical-align: top; }
-td:last-child { overflow-wrap: anywhere; }
+td:last-child:not(.n) { overflow-wrap: anywhere; min-width: 8em; }
+.wide { overflow-x: auto; }
 td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .verdict { border: 2px solid; padding: .5em 1em; font-weight: 600; }
 @media print { body { margin: 0; max-width: none; } table { break-inside: auto; } tr { break-inside: avoid; } }
@@ -295,6 +296,6 @@ def _table(caption: str, columns: list[str], rows: Iterable[list[str]], numbers:
 
     body = "".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
     return (
-        f"<table><caption>{escape(caption)}</caption><thead><tr>{cells('th', columns)}</tr></thead>"
-        f"<tbody>{body}</tbody></table>"
+        f'<div class="wide"><table><caption>{escape(caption)}</caption>'
+        f"<thead><tr>{cells('th', columns)}</tr></thead><tbody>{body}</tbody></table></div>"
     )
