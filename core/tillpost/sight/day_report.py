@@ -111,10 +111,11 @@ def sentence(each: Difference) -> str:
     what = {"total": "day total", "tender": f"tender {each.name}", "tax": f"tax {each.name} %"}.get(
         each.kind, f"receipt {each.name}"
     )
+    off = f"off by {'+' if each.off > 0 else ''}{money(each.off, each.currency)}"
     count = f", {each.count_off:+d} receipts" if each.count_off else ""
     return (
-        f"store {each.store}{till}, {each.date}: {what} printed {each.printed} {each.currency},"
-        f" journalled {each.journalled}: off by {each.off:+}{count}"
+        f"store {each.store}{till}, {each.date}: {what} printed {money(each.printed, each.currency)} {each.currency},"
+        f" journalled {money(each.journalled, each.currency)}: {off}{count}"
     )
 
 
@@ -167,7 +168,8 @@ body { font: 15px/1.5 system-ui, sans-serif; max-width: 60em; margin: 2em auto; 
 table { border-collapse: collapse; width: 100%; margin: .5em 0 1.5em; }
 caption { text-align: left; font-weight: 600; padding: .3em 0; }
 th, td { text-align: left; padding: .25em .6em; border-bottom: 1px solid #8886; vertical-align: top; }
-th, td { overflow-wrap: anywhere; }
+td:last-child:not(.n) { overflow-wrap: anywhere; min-width: 8em; }
+.wide { overflow-x: auto; }
 td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .verdict { border: 2px solid; padding: .5em 1em; font-weight: 600; }
 @media print { body { margin: 0; max-width: none; } table { break-inside: auto; } tr { break-inside: avoid; } }
@@ -196,11 +198,11 @@ def verdict(day: Day) -> str:
         return "No receipt of this day is in the journal, and no printed total is known."
     undelivered = sum(sums.stages["undelivered"].count for sums in day.sums.values())
     parts = [
-        f"{len(day.differences)} differences from what was printed" if day.differences else "",
-        f"{undelivered} receipts not delivered" if undelivered else "",
-        f"{len(day.twice)} held because their number came with other content" if day.twice else "",
-        f"{len(day.undated)} records that could not be read" if day.undated else "",
-        f"{len(day.damaged)} receipts whose content is damaged (`tillpost journal verify`)" if day.damaged else "",
+        _counted(len(day.differences), "difference", "from what was printed"),
+        _counted(undelivered, "receipt", "not delivered"),
+        _counted(len(day.twice), "receipt", "held because the number came with other content"),
+        _counted(len(day.undated), "record", "that could not be read"),
+        _counted(len(day.damaged), "receipt", "with damaged content (`tillpost journal verify`)"),
     ]
     said = ", ".join(part for part in parts if part)
     if said:
@@ -209,6 +211,10 @@ def verdict(day: Day) -> str:
         return "Everything is delivered; no printed total is known."
     left = f"; no total is known of till {', '.join(day.unprinted)}" if day.unprinted else ""
     return f"Everything is delivered, and it is what was printed, to the cent{left}."
+
+
+def _counted(number: int, what: str, said: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'} {said}" if number else ""
 
 
 def _body(day: Day) -> Iterator[str]:
@@ -227,8 +233,26 @@ def _body(day: Day) -> Iterator[str]:
     if day.differences:
         yield "<h2>Differences</h2>"
     for gap in day.differences:
-        yield f"<p><strong>{escape(sentence(gap))}</strong></p>"
-        yield _receipts("What may be behind it", gap.suspects)
+        if gap.kind != "receipt":
+            yield f"<p><strong>{escape(sentence(gap))}</strong></p>"
+            yield _receipts("What may be behind it", gap.suspects)
+    if single := [(gap, gap.suspects[0]) for gap in day.differences if gap.kind == "receipt"]:
+        yield _table(
+            "Receipts that are not as they were printed",
+            ["number", "till", "printed", "journalled", "why", "id"],
+            (
+                [
+                    gap.name,
+                    gap.till,
+                    money(gap.printed, gap.currency),
+                    money(gap.journalled, gap.currency),
+                    why.why,
+                    why.id,
+                ]
+                for gap, why in single
+            ),
+            numbers={2, 3},
+        )
     for title, listed in _lists(day):
         more = f" (the first {LISTED})" if len(listed) == LISTED else ""
         yield _receipts(title.capitalize() + more, listed)
@@ -250,12 +274,16 @@ def _receipts(caption: str, listed: Sequence[Suspect]) -> str:
         caption,
         ["number", "till", "amount", "state", "why", "id"],
         (
-            [each.number, each.till, f"{each.total} {each.currency}".strip(), each.state,
+            [each.number, each.till, _amount(each), each.state,
              f"{each.why}: {each.reason}" if each.reason else each.why, each.id]
             for each in listed
         ),
         numbers={2},
     )  # fmt: skip
+
+
+def _amount(each: Suspect) -> str:
+    return f"{money(Decimal(each.total), each.currency)} {each.currency}" if each.total else ""
 
 
 def _table(caption: str, columns: list[str], rows: Iterable[list[str]], numbers: Set[int] = frozenset()) -> str:
@@ -268,6 +296,6 @@ def _table(caption: str, columns: list[str], rows: Iterable[list[str]], numbers:
 
     body = "".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
     return (
-        f"<table><caption>{escape(caption)}</caption><thead><tr>{cells('th', columns)}</tr></thead>"
-        f"<tbody>{body}</tbody></table>"
+        f'<div class="wide"><table><caption>{escape(caption)}</caption>'
+        f"<thead><tr>{cells('th', columns)}</tr></thead><tbody>{body}</tbody></table></div>"
     )
