@@ -100,9 +100,7 @@ def _told(done: doctor.Restored, folder: Path, due: str) -> list[str]:
     if done.newer:
         said.append(f"{done.newer} receipts are in the journal that was replaced and not in this one")
     if done.kept:
-        said.append(
-            f"the journal that was there is kept as {done.kept}; `tillpost accept` of its documents adds the rest"
-        )
+        said.append(f"the journal that was there is kept as {done.kept}")
     return said + [
         f"put right: {damage.table} {damage.row}: {damage.reason}; lost: {damage.lost}; {damage.remedy}"
         for damage in done.damages

@@ -115,6 +115,11 @@ class SlidingBudget:
         with self._lock:
             self._rate = rate
 
+    @property
+    def rate(self) -> float:
+        """Requests allowed in any second."""
+        return self._rate
+
     @contextmanager
     def request(self) -> Iterator[None]:
         """Wait until one more request is allowed; the block is the request and its answer."""

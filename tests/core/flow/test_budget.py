@@ -220,6 +220,26 @@ def test_pipelines_with_one_key_share_one_budget() -> None:
     assert budgets(Secret("k1"), 50) is not budgets(Secret("k2"), 50)
 
 
+def test_a_pipeline_takes_back_what_it_named_and_no_more() -> None:
+    """A reload that is refused must not leave the rate narrow, nor a wider one of two pipelines hold."""
+    budgets, key = Budgets(), Secret("k1")
+    one, other = budgets.apart(), budgets.apart()
+    budget = one(key, 50)
+    assert isinstance(budget, SlidingBudget)
+    other(key, 10)
+    assert budget.rate == 10
+    other.take_back()
+    other.take_back()
+    assert budget.rate == 50
+    wider = budgets.apart()
+    wider(key, 80)
+    assert budget.rate == 50
+    one.take_back()
+    assert budget.rate == 80
+    wider.take_back()
+    assert budget.rate == 80, "calls in flight still have one"
+
+
 def test_processes_with_one_key_share_a_file_that_does_not_tell_the_key(tmp_path: Path) -> None:
     state = tmp_path / "state"
     for _ in range(2):
