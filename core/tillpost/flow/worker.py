@@ -65,6 +65,7 @@ class Worker:
         """Recover from what was in flight, then start the threads."""
         line = self.line
         recover(line)
+        line.pulse.begin()
         jobs = [("deliver", self._outbox.send)] * line.workers
         jobs += [("outbox", self._keep), ("attend", self._attend)]
         if not self._source_quiet:
