@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from itertools import islice
@@ -70,7 +71,7 @@ def accept(line: Line, document: Document, told: Callable[[Accepted], None] = la
 def go_on(line: Line, begun: Begun, told: Callable[[Accepted], None] = lambda counts: None) -> Accepted:
     """The rest of a document, as `accept` does it."""
     while group := begun.read(line.clock.time()):
-        line.journal.receipts.accept_groups([group], line.anonymous, line.clock.time())
+        _commit(line, [group])
         told(begun.counts)
     return begun.counts
 
@@ -88,16 +89,22 @@ def begin_together(line: Line, documents: Sequence[Document]) -> list[Begun | Ex
         except Exception as error:  # noqa: BLE001 - goes to who handed this document over
             began[number:] = [error]
     try:
-        line.journal.receipts.accept_groups(list(groups.values()), line.anonymous, line.clock.time())
+        _commit(line, list(groups.values()))
     except JournalError as error:
         began = [error if number in groups else each for number, each in enumerate(began)]
     except Exception:  # noqa: BLE001 - of one of them; which, they show one by one
         for number, group in groups.items():
             try:
-                line.journal.receipts.accept_groups([group], line.anonymous, line.clock.time())
+                _commit(line, [group])
             except Exception as error:  # noqa: BLE001 - goes to who handed this document over
                 began[number] = error
     return began
+
+
+def _commit(line: Line, groups: list[Group]) -> None:
+    began = time.perf_counter()
+    line.journal.receipts.accept_groups(groups, line.anonymous, line.clock.time())
+    line.hooks.timings.committed(time.perf_counter() - began)
 
 
 def _told_by_clocks(record: Parsed, now: float) -> Parsed:

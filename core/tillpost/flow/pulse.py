@@ -44,6 +44,11 @@ class Pulse:
         self.fault: Exception | None = None
         """Why the pipeline stopped by itself."""
 
+    def begin(self) -> None:
+        """The pipeline is started (again): what was of its earlier threads no longer counts."""
+        self._beats = []
+        self.stopping, self.fault = False, None
+
     def watch(self, name: str, clock: Clock) -> Beat:
         """A thread that is about to be made; it says `beating` with what is returned."""
         beat = Beat(name, clock)

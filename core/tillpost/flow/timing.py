@@ -45,6 +45,7 @@ class Timings:
         self._lock = threading.Lock()
         self._hooks: dict[tuple[str, str], Spread] = {}
         self._delays: dict[str, Spread] = {}
+        self._commits: dict[str, Spread] = {}
 
     def hook(self, name: str, outcome: str, seconds: float) -> None:
         """A hook was called. outcome: the kind of its answer, such as `Delivered`, or `raised`."""
@@ -54,6 +55,10 @@ class Timings:
         """A receipt was delivered so long after its acceptance."""
         self._note(self._delays, route, DELAYS, max(0.0, seconds))
 
+    def committed(self, seconds: float) -> None:
+        """Records of documents were committed to the journal, in one commit that took so long."""
+        self._note(self._commits, "", BOUNDS, seconds)
+
     def hooks(self) -> dict[tuple[str, str], Spread]:
         """(hook, outcome) → what was noted, as of now."""
         return self._copied(self._hooks)
@@ -61,6 +66,10 @@ class Timings:
     def delays(self) -> dict[str, Spread]:
         """Route → what was noted, as of now."""
         return self._copied(self._delays)
+
+    def commits(self) -> Spread | None:
+        """What was noted of commits, as of now; None: nothing was."""
+        return self._copied(self._commits).get("")
 
     def _note(self, table: dict[_Key, Spread], key: _Key, bounds: tuple[float, ...], seconds: float) -> None:
         with self._lock:

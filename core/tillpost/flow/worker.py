@@ -76,6 +76,7 @@ class Worker:
         """
         line = self.line
         guard.enter(line)  # a reload may have brought another mapping
+        line.pulse.begin()
         jobs = [("deliver", self._outbox.send)] * line.workers
         jobs += [("outbox", self._keep), ("attend", self._attend)]
         if not self._source_quiet:

@@ -43,6 +43,11 @@ def test_a_line_at_work_is_alive_and_ready(tmp_path: Path) -> None:
         assert not ready([line], NOW)[0], "it stops"
         assert worker.join(30)
         assert alive([line], NOW)[0], "that threads ended is no fault when they were told to"
+        again = Worker(line)
+        again.start()
+        until(lambda: ready([line], time.time())[0])
+        again.stop()
+        assert again.join(30)
 
 
 def test_no_pipeline_at_all_is_not_ready() -> None:

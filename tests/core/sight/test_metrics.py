@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -22,11 +23,13 @@ from tests.core.sight.lines import line_on, until
 from tests.support.program import needed
 from tillpost.cli import cli
 from tillpost.errors import UsageError
+from tillpost.flow.accept import accept as flow_accept
 from tillpost.flow.pace import Pace
 from tillpost.flow.worker import Worker
 from tillpost.journal import Accepted, Journal, Move, State, Tenant
 from tillpost.model import Broken, Delivered, NotSent, Outcome
-from tillpost.sight.metrics import FAMILIES, MOST_STORES, OTHER, Source, exposition, written
+from tillpost.sight.families import FAMILIES
+from tillpost.sight.metrics import MOST_STORES, OTHER, Source, exposition, written
 
 NOW = 1_800_000_000.0
 
@@ -187,6 +190,7 @@ def test_promtool_finds_nothing_to_say(tmp_path: Path) -> None:
         line.journal.tenant.put(Tenant(state="degraded", since=NOW), NOW)
         line.hooks.timings.hook("deliver", "Delivered", 0.2)
         line.hooks.timings.delivered("api", 3.0)
+        line.hooks.timings.committed(0.01)
         body, _ = exposition([line], NOW)
     told = {family.name for family in text_string_to_metric_families(body.decode())}
     assert told == {name for _, name, _, _ in FAMILIES.values()}, "every family is judged"
@@ -223,3 +227,25 @@ def test_the_command_prints_them_without_a_run(tmp_path: Path) -> None:
     assert (done.exit_code, done.output) == (0, "")
     assert of(to.read_bytes(), "tillpost_receipts", state="accepted", route="") == 1
     assert [each.name for each in to.parent.iterdir()] == ["tillpost.prom"], "nothing is left beside it"
+
+
+def test_commits_of_what_is_accepted_are_timed(tmp_path: Path) -> None:
+    with line_on(tmp_path, parse_receipts=lambda document: [found(number=str(n)) for n in range(3)]) as line:
+        flow_accept(line, DOCUMENT)
+        body, _ = exposition([line], time.time())
+    assert of(body, "tillpost_accept_commit_duration_seconds_count") == 1
+    assert 0 < of(body, "tillpost_accept_commit_duration_seconds_sum") < 60
+    assert of(body, "tillpost_receipts", state="accepted", route="") == 3
+
+
+def test_nothing_loads_prometheus_client_but_metrics() -> None:
+    script = (
+        "import sys, tillpost.sight.metrics, tillpost.sight.health, tillpost.cli.run, tillpost.cli.metrics\n"
+        "assert 'prometheus_client' not in sys.modules\n"
+        "sys.modules['prometheus_client'] = None\n"
+        "from tillpost.errors import UsageError\n"
+        "try: tillpost.sight.metrics.written([], 1.0)\n"
+        "except UsageError as error: print(error)\n"
+    )
+    done = subprocess.run([sys.executable, "-I", "-c", script], capture_output=True, text=True, check=True)
+    assert "tillpost[status]" in done.stdout

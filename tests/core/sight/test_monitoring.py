@@ -16,7 +16,8 @@ from tests.core.sight.lines import line_on
 from tests.support.program import needed
 from tillpost.flow.pace import Pace
 from tillpost.journal import Tenant
-from tillpost.sight.metrics import FAMILIES, exposition
+from tillpost.sight.families import FAMILIES
+from tillpost.sight.metrics import exposition
 
 DOCS = Path(__file__).parents[3] / "docs" / "operators"
 RULES = DOCS / "monitoring" / "alerts.yml"
@@ -36,6 +37,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
         line.journal.tenant.put(Tenant(state="degraded", since=now), now)
         line.hooks.timings.hook("deliver", "Delivered", 0.2)
         line.hooks.timings.delivered("api", 3.0)
+        line.hooks.timings.committed(0.01)
         body, _ = exposition([line], now)
     samples = re.findall(r"^(tillpost_\w+)(?:\{(.*)\})? \S+$", body.decode(), re.M)
     return {name: set(re.findall(r'(\w+)="', labels)) for name, labels in samples}
