@@ -39,7 +39,8 @@ ROUTES: tuple[tuple[str, str, str, Callable[..., Answer]], ...] = (
 )
 """Method, path, who may, and the page. The first that fits."""
 
-_STYLE = Path(__file__).parent / "style.css"
+_STATIC = {"/style.css": "text/css; charset=utf-8", "/icon.svg": "image/svg+xml"}
+"""Files of this folder that anybody may have, and what they are."""
 HEADERS = (
     (
         "Content-Security-Policy",
@@ -61,7 +62,7 @@ class App:
     def __init__(self, desk: Desk, local: bool) -> None:
         self._desk = desk
         self._local = local
-        self._style = _STYLE.read_bytes()
+        self._static = {path: (Path(__file__).parent / path[1:]).read_bytes() for path in _STATIC}
 
     def __call__(self, environ: Mapping[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer a request; never raises."""
@@ -90,8 +91,8 @@ class App:
         desk = self._desk
         if self._local and not names_this_machine(request.headers.get("host", "")):
             raise Failure(421, "This page is served to this machine only, under its own name or address.")
-        if request.path == "/style.css":
-            return Answer(body=self._style, kind="text/css; charset=utf-8")
+        if request.path in _STATIC:
+            return Answer(body=self._static[request.path], kind=_STATIC[request.path])
         who, handle, named = _route(request)
         if request.method == "POST" and not request.same_origin():
             raise Failure(403, "The form was sent from another site.")

@@ -94,7 +94,7 @@ def _templates(clock: Clock) -> jinja2.Environment:
         moment=lambda at: iso(at)[:19].replace("T", " "),
         iso=iso,
         ago=lambda at: span(clock.time() - at),
-        number=lambda count: f"{count:,.4g}" if isinstance(count, float) else f"{count:,}",
+        number=lambda count: f"{count:,.1f}".removesuffix(".0") if isinstance(count, float) else f"{count:,}",
         quoted=lambda text: quote(str(text), safe=""),
         plain=lambda text: "".join(
             char if char.isprintable() or char == "\n" else "\N{REPLACEMENT CHARACTER}" for char in text
