@@ -27,6 +27,7 @@ from tillpost.flow.deliver import claim, deliver
 from tillpost.flow.replay import CHOSEN, Fate, judge, left, plan, replay
 from tillpost.flow.worker import attend
 from tillpost.journal import Candidate, Cursor, FileState, Journal, Order, State
+from tillpost.journal.doctor import verify
 from tillpost.model import Document
 from tillpost.model.receipt_json import dumps
 
@@ -273,6 +274,18 @@ def test_a_receipt_without_a_customer_gets_the_anonymous_contact(machine: Machin
     while replay(machine.line):
         carry(machine)
     assert states(machine) == {"delivered": 1}
+
+
+def test_the_numbers_of_status_and_the_doctor_agree_after_a_replay(machine: Machine) -> None:
+    take(machine, *range(4))
+    carry(machine)
+    start(machine, answered=True)
+    assert replay(machine.line)
+    journal = machine.line.journal
+    assert journal.receipts.routes() == {"api": 0, "file": 0}, "what is asked for is not delivered meanwhile"
+    assert journal.receipts.counts()["uncertain"] == 4
+    found = verify(journal.folder)
+    assert found.fine, found
 
 
 def test_the_rest_takes_as_long_as_the_rate_so_far_says(machine: Machine) -> None:
