@@ -146,7 +146,6 @@ class Carrying:
         """
         try:
             self._begin()
-            self._watch_and_serve()
             watch = Watch(self._json, self._notify)
             self._notify.ready(stand(self.lines()))
             while not stop.wait(_LOOK_EVERY):
@@ -196,9 +195,10 @@ class Carrying:
             off = f"{finding.key}.".startswith("alerts.")
             _log.error("%s: %s", "no alerts are sent" if off else "a pipeline does not start, the others do", finding)
         units = [(composed, self._worker(composed)) for composed in made]
-        for composed, worker in units:
+        self._units = {composed.pipeline.config.name: _Unit(composed, worker) for composed, worker in units}
+        self._watch_and_serve()  # before anything is begun: an address that is taken is told at once
+        for _, worker in units:
             worker.start()
-            self._units[composed.pipeline.config.name] = _Unit(composed, worker)
 
     def _watch_and_serve(self) -> None:
         """Alerts and the status page of the lines there are now; in the place of those there were before.

@@ -23,9 +23,11 @@ RULES = (
     "disk_for_outage",
     "silence",
     "gap",
+    "day_total",
+    "mapping",
 )
-"""The rules, in the order in which troubles are looked for. Without a key of their own: paused, not_consumed,
-conflict."""
+"""The rules, in the order in which troubles are looked for. Without a key of their own: paused, not_consumed, conflict,
+day_total, mapping."""
 _YEAR = timedelta(days=366)
 
 

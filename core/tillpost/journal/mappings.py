@@ -18,6 +18,7 @@ from tillpost.journal.store import Store
 from tillpost.model import Customer, Found, NoReceipt, Parsed
 from tillpost.model.receipt_json import dumps
 
+NEW_MAPPING = "new mapping "
 _COLUMNS = "fingerprint, what, first_at, since, released_at, held"
 
 
@@ -40,7 +41,7 @@ class KnownMapping:
 
 def reason_of(fingerprint: str) -> str:
     """How the reason of a receipt begins that is held until its mapping is released."""
-    return f"new mapping {fingerprint}: "
+    return f"{NEW_MAPPING}{fingerprint}: "
 
 
 class Mappings:

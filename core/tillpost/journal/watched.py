@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tillpost.journal.looks import CONFLICT
+from tillpost.journal.mappings import NEW_MAPPING
 from tillpost.journal.states import OPEN
 from tillpost.journal.store import Store
 
@@ -28,11 +29,14 @@ class Watched:
         return (str(rows[0][0]), float(rows[0][1])) if rows else None
 
     def held(self) -> tuple[int, str]:
-        """How many receipts are held, but for those of a contact in conflict, and the reason of the first."""
+        """How many receipts are held, and the reason of the first.
+
+        But for those of a contact in conflict, or of a mapping that waits for its release: that is one trouble.
+        """
         rows = self._store.read(
             "SELECT count(*), min(seq) FROM receipts INDEXED BY receipts_state WHERE state = 'held'"
-            " AND reason NOT LIKE ?",
-            (f"{CONFLICT}%",),
+            " AND reason NOT LIKE ? AND reason NOT LIKE ?",
+            (f"{CONFLICT}%", f"{NEW_MAPPING}%"),
         )
         count, first = rows[0]
         reason = self._store.read("SELECT reason FROM receipts WHERE seq = ?", (first,)) if count else [("",)]

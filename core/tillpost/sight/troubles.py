@@ -18,6 +18,9 @@ from tillpost.compose.alerting import Alerting, Silence
 from tillpost.compose.hours import opened, spans
 from tillpost.flow.outage import PAUSED
 from tillpost.journal import Alert, Journal, Tenant, Till
+from tillpost.sight.day import differences
+from tillpost.sight.day_report import sentence
+from tillpost.sight.differ import Difference
 from tillpost.sight.gaps import TillGaps, gaps
 
 _WEEK = timedelta(days=7)
@@ -187,6 +190,32 @@ def _gap_of(asked: Asked, found: TillGaps) -> Trouble:
     )
 
 
+def _day_total(asked: Asked) -> Iterable[Trouble]:
+    """One a store's day, of the totals that were put in within a week."""
+    days: dict[tuple[str, str], list[Difference]] = {}
+    for each in differences(asked.journal, asked.now - _WEEK.total_seconds()):
+        days.setdefault((each.store, each.date), []).append(each)
+    for (store, day), found in days.items():
+        more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+        yield Trouble(
+            f"day_total {store} {day}",
+            f"{asked.pipeline}: {sentence(found[0])}{more}",
+            "What the tills printed for that day is not what the journal has.",
+            f"`tillpost day {store} {day}` names the receipts that may be behind it.",
+        )
+
+
+def _mapping(asked: Asked) -> Iterable[Trouble]:
+    if known := asked.journal.mappings.standing():
+        yield Trouble(
+            "mapping",
+            f"{asked.pipeline}: a new mapping {known.fingerprint} waits for its release; it was tried on {known.held}"
+            " receipts, which are held",
+            "Adapter, mapping, settings or version have changed. Nothing is sent until a person has looked.",
+            "`tillpost diff` shows what it would change; then `tillpost mapping release`, or put the change back.",
+        )
+
+
 def _till_key(rule: str, till: Till) -> str:
     return f"{rule} {till.store}/{till.till}"
 
@@ -201,6 +230,8 @@ RULES: Mapping[str, Rule] = {
     "disk_for_outage": _disk_for_outage,
     "silence": _silence,
     "gap": _gap,
+    "day_total": _day_total,
+    "mapping": _mapping,
 }
 
 

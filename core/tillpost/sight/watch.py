@@ -22,7 +22,8 @@ from tillpost.sight.gaps import numbered
 from tillpost.sight.troubles import Asked, free, troubles
 
 SELDOM = 300.0
-"""Seconds between two looks for gaps, which read the numbers of a week."""
+"""Seconds between two looks for what reads the receipts of a week (_SELDOM)."""
+_SELDOM = ("gap", "day_total")
 REMEMBERED = 90 * 86400.0
 """Seconds after which an alert that is over leaves."""
 _WAITS = (60.0, 300.0, 900.0, 3600.0)
@@ -47,19 +48,19 @@ class Watch:
     keep: timedelta | None = None
     room: Callable[[Path], int] = free
     sending: Callable[[str, Alerting, dict[str, Any]], None] = send
-    _gaps_next: float = float("-inf")
+    _seldom_next: float = float("-inf")
 
     def look(self) -> None:
         """Look for troubles once: raise what is new, end what is over, and hand over the notices that are due."""
         now = self.clock.time()
         standing = {alert.key: alert for alert in self.journal.alerts.standing()}
         rules = [rule for rule in RULES if rule not in self.settings.off]
-        if "gap" in rules and self.clock.monotonic() < self._gaps_next:
-            rules.remove("gap")
-            kept = {key for key in standing if key.startswith("gap ")}
+        kept: set[str] = set()
+        if self.clock.monotonic() < self._seldom_next:
+            kept = {key for key in standing if key.split(" ")[0] in _SELDOM and key.split(" ")[0] in rules}
+            rules = [rule for rule in rules if rule not in _SELDOM]
         else:
-            self._gaps_next = self.clock.monotonic() + SELDOM
-            kept = set()
+            self._seldom_next = self.clock.monotonic() + SELDOM
         asked = Asked(
             pipeline=self.pipeline, journal=self.journal, limits=self.settings, now=now, standing=standing,
             sequence=self.sequence, keep=self.keep, room=self.room,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -15,7 +16,8 @@ import pytest
 from tests.core.journal.test_plans import add, plans
 from tests.core.sight.test_gaps import NOW, sale, take
 from tillpost.compose.alerting import RULES, Alerting, Silence
-from tillpost.journal import FileState, Journal, Look, Move, State, Tenant
+from tillpost.journal import FileState, Journal, Look, Move, Printed, State, Tenant
+from tillpost.journal.mappings import reason_of
 from tillpost.model import Broken, Conflict
 from tillpost.sight import troubles
 from tillpost.sight.channels import NotTaken
@@ -186,6 +188,37 @@ def _resolved(desk: Desk) -> None:
 
 
 Step = Callable[[Desk], None]
+
+
+def _printed(desk: Desk, off: str) -> None:
+    (entry,) = desk.journal.receipts.find({})
+    total = Decimal(entry.total) + Decimal(off)
+    figure = Printed(store="12", business_date="2026-11-24", currency=entry.currency, total=total, source="day.csv")
+    desk.journal.days.put([figure], desk.clock.now)
+
+
+def _total_off(desk: Desk) -> None:
+    _printed(desk, "0.01")
+
+
+def _total_right(desk: Desk) -> None:
+    _printed(desk, "0")
+
+
+def _mapping(desk: Desk) -> None:
+    desk.journal.mappings.enter("a", {}, True, NOW)
+    desk.journal.mappings.enter("b", {}, True, NOW)
+    take(desk.journal, sale("2"))
+    (entry,) = desk.journal.receipts.find({"state": State.ACCEPTED})
+    held = Move(state=State.HELD, reason=reason_of("b") + "release it, or put the change back")
+    desk.journal.mappings.hold("b", [(entry.seq, held)], NOW)
+
+
+def _released(desk: Desk) -> None:
+    desk.journal.mappings.release("b", desk.clock.now)
+    _settle(desk)
+
+
 PLANTED: dict[str, tuple[Step, Step, str, str, str]] = {
     "key revoked": (_revoke, _online, "paused", "401: the key is not valid", "tillpost check"),
     "disk filling": (_disk, _disk_again, "disk_for_outage", "MB left", "Make room"),
@@ -195,6 +228,8 @@ PLANTED: dict[str, tuple[Step, Step, str, str, str]] = {
     "held receipt": (_held, _dropped, "held", "held receipts: 1", "tillpost held list"),
     "contact conflict": (_conflict, _resolved, "conflict", "lead to several contacts", "tillpost contacts resolve"),
     "outage": (_outage, _online, "file_mode", "no answer of the far side", "tillpost status"),
+    "day total": (_total_off, _total_right, "day_total 12 2026-11-24", "off by -0.01", "tillpost day 12 2026-11-24"),
+    "mapping change": (_mapping, _released, "mapping", "tried on 1 receipts", "tillpost mapping release"),
     "stuck": (_stuck, _goes, "oldest_undelivered", "is not delivered", "tillpost receipt"),
 }
 """Trouble → how it comes, how it goes, the alert's key, what names the cause, and the next step."""
