@@ -166,6 +166,10 @@ class Carrying:
     def _end(self) -> None:
         working = [unit.worker for unit in self._units.values() if not unit.worker.stopped()]
         self._stop(working)  # an error has come between
+        for unit in self._units.values():
+            for composed in (unit.composed, unit.next):
+                if composed is not None:
+                    composed.budgets.take_back()
         self._units.clear()
         self._leaving.clear()
         for journal in self._journals.values():
