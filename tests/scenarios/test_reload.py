@@ -3,11 +3,13 @@ none sent twice; what is refused changes nothing."""
 
 from __future__ import annotations
 
+import http.client
 import json
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ import pytest
 
 from tests.benchmarks import receipts
 from tests.benchmarks.far import Far
+from tests.support.ingest import free_port
 from tests.support.sunk import Sunk, stop, wait_for
 
 
@@ -105,6 +108,55 @@ def test_a_call_in_flight_is_not_repeated_and_the_next_receipts_do_not_wait_for_
     assert far.counts()["posts"] == 12
     assert shop.ask("SELECT count(*) FROM events WHERE what = 'sending'") == 12
     assert shop.ask("SELECT count(*) FROM events WHERE what = 'uncertain'") == 0, "the new one leaves it to the old one"
+
+
+def test_a_source_that_listens_loses_nothing_it_has_answered(shop: Sunk, far: Far) -> None:
+    """Senders go on until they have their 202, under the key they began with; the port changes hands meanwhile."""
+    port, count, senders, key = free_port(), 400, 4, "key-of-store-12-for-tests"
+    folder = 'use = "folder", path = "shop-inbox", settle = "0s", poll = "100ms"'
+    listening = f'use = "ingest", listen = "127.0.0.1:{port}", keys = {{ till = "{key}" }}, room = 0'
+
+    def configure(workers: int) -> None:
+        shop.configure(shop.pipeline(workers=workers).replace(folder, listening))
+
+    configure(4)
+    process = shop.start()
+    documents = list(receipts.lines(count))
+    refused: list[int] = []
+
+    def send(first: int) -> None:
+        for number in range(first, count, senders):
+            headers = {"X-Api-Key": key, "Content-Type": "application/json", "Idempotency-Key": f"k{number}"}
+            while True:
+                connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+                try:
+                    connection.request("POST", "/v1/shop/receipts", documents[number], headers)
+                    status = connection.getresponse().status
+                except (OSError, http.client.HTTPException):
+                    refused.append(number)
+                    time.sleep(0.02)
+                    continue
+                finally:
+                    connection.close()
+                assert status in (202, 409)
+                if status == 202:
+                    break
+            time.sleep(0.02)
+
+    with ThreadPoolExecutor(senders) as pool:
+        sending = [pool.submit(send, first) for first in range(senders)]
+        rounds = 0
+        while not all(each.done() for each in sending) or rounds < 3:
+            rounds += 1
+            configure(4 + rounds)
+            assert shop.reload()[1]["rebuilt"] == ["shop"]
+        for each in sending:
+            each.result(120)
+    wait_for(lambda: shop.delivered() == count)
+    stop(process)
+    assert set(far.ids().values()) == {1}
+    assert len(far.ids()) == count
+    assert shop.ask("SELECT count(*) FROM receipts") == count
 
 
 def test_pipelines_start_and_stop_and_the_others_do_not_notice(shop: Sunk, far: Far) -> None:

@@ -61,8 +61,14 @@ class Sunk:
         with self.log.open("ab") as log:
             environment = os.environ | {"ENGAGE_API_KEY": "key"}
             self._process = subprocess.Popen(self.command("run", "--json"), env=environment, stdout=log, stderr=log)
-        wait_for(lambda: (self.folder / "state" / "shop" / "journal.db").exists() and self.states() is not None)
-        return self._process
+        process = self._process
+
+        def begun() -> bool:
+            assert process.poll() is None, self.log.read_text()
+            return (self.folder / "state" / "shop" / "journal.db").exists() and self.states() is not None
+
+        wait_for(begun)
+        return process
 
     def reload(self, *words: str) -> tuple[int, dict[str, Any]]:
         """Exit code and answer of `tillpost reload`."""

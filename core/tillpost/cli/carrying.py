@@ -229,6 +229,10 @@ class Carrying:
         self._beside.close()
         working = [unit.worker for unit in self._units.values() if not unit.worker.stopped()]
         self._stop(working)  # an error has come between
+        for unit in self._units.values():
+            for composed in (unit.composed, unit.next):
+                if composed is not None:
+                    composed.budgets.take_back()
         self._units.clear()
         self._leaving.clear()
         for journal in self._journals.values():
