@@ -49,8 +49,8 @@ def free(folder: Path) -> int:
 class Asked:
     """One look: the journal, the rules' limits, and now. standing: the alerts of earlier looks by key.
 
-    sequence: whether the adapter promises numbers without a gap. gaps: how they are found, and room: how the disk's
-    room is, so that a look may keep an answer that costs more than others.
+    sequence: whether the adapter promises numbers without a gap. keep: the pipeline's retention. room: tells the bytes
+    left on the disk of a folder.
     """
 
     pipeline: str

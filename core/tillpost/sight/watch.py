@@ -69,8 +69,11 @@ class Watch:
         raised = [
             (each.key, each.what, each.means, each.next_step) for key, each in found.items() if key not in standing
         ]
-        anew = [(standing[key].seq, found[key].what) for key in found if key in standing]
-        anew = [(seq, what) for seq, what in anew if what != next(a.what for a in standing.values() if a.seq == seq)]
+        anew = [
+            (alert.seq, found[key].what)
+            for key, alert in standing.items()
+            if key in found and found[key].what != alert.what
+        ]
         over = [alert.seq for key, alert in standing.items() if key not in found and key not in kept]
         if raised or anew or over:
             self.journal.alerts.change(raised, anew, over, self.settings.channels, now)
