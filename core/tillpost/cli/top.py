@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -135,7 +134,7 @@ def _cells(each: dict[str, Any]) -> tuple[str, ...]:
 
 def _draw(lines: list[str]) -> None:
     """Over the last picture, cut to the terminal as it is now."""
-    width, height = shutil.get_terminal_size()
+    width, height = os.get_terminal_size(sys.stdout.fileno())  # COLUMNS of the environment does not follow it
     room = max(1, height - 1)
     if len(lines) > room:
         lines = [*lines[: room - 1], f"… {len(lines) - room + 1} more lines; `tillpost top --once` shows all"]

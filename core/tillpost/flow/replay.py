@@ -156,8 +156,8 @@ def replay(line: Line, files: int = FILES) -> bool:
     files: how many may wait to go up before one by file writes more.
     """
     running = line.journal.replays.running()
-    if running is None:
-        return False
+    if running is None or line.guard.closed:
+        return False  # a new mapping is not released yet, and what a replay puts back would be mapped with it
     return _by_file(line, running, files) if running.order.by == "file" else _by_api(line, running)
 
 

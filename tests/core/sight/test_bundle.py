@@ -101,7 +101,8 @@ def written(folder: Path, who: dict[str, str]) -> dict[str, str]:
 @given(who=people)
 def test_nothing_that_names_anybody_is_in_it(who: dict[str, str]) -> None:
     assume(len(set(who.values())) == len(who))
-    assume(not any(value in WORDS for value in who.values()))
+    words = " ".join(WORDS).casefold()  # nor a part of one: `engag` is in it with every `engage`
+    assume(not any(value.casefold() in words for value in who.values()))
     with TemporaryDirectory() as folder:
         files = written(Path(folder), who)
     assert len(files) > 9

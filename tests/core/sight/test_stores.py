@@ -69,4 +69,5 @@ def test_what_is_delivered_is_not_looked_at(journals: tuple[Journal, Journal], m
     rows = [plan for plan in found if " receipts " in plan]
     assert rows == [
         "SEARCH receipts USING INDEX receipts_state (state=?)",
+        "SEARCH receipts USING COVERING INDEX receipts_day (store=? AND business_date=?)",  # today's, for their number
     ], found
