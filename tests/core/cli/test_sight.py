@@ -147,6 +147,8 @@ class Terminal:
             [sys.executable, "-m", "tillpost", "--config", str(shop), "top", *words],
             stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
             env=os.environ | {"TERM": term, "ENGAGE_API_KEY": "k"},
+            # Who starts the tests in the background of a shell has them ignore Ctrl-C, and so would this.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )  # fmt: skip
         os.close(slave)
         self.seen = b""
