@@ -34,7 +34,7 @@ def move_pending(connection: apsw.Connection, seconds: float, now: float) -> Non
         (seconds,),
     )
     connection.execute(
-        "UPDATE tenant SET since = since + ?1, unreachable_since = unreachable_since + ?1,"
+        "UPDATE tenant SET since = iif(since > 0, since + ?1, 0), unreachable_since = unreachable_since + ?1,"
         " probe_due = probe_due + ?1, spool_due = spool_due + ?1",
         (seconds,),
     )

@@ -20,7 +20,7 @@ from tillpost.flow.deliver import claim, deliver
 from tillpost.flow.jump import follow
 from tillpost.flow.outage import ANSWERS
 from tillpost.flow.worker import attend
-from tillpost.journal import Entry, FileState, State
+from tillpost.journal import Entry, FileState, Journal, State
 from tillpost.model import Document
 from tillpost.model.receipt_json import dumps
 
@@ -212,3 +212,11 @@ def test_a_clock_that_is_kept_in_step_moves_nothing(machine: Machine) -> None:
     machine.clock.jump(0.5)
     attend(machine.line)
     assert wait_left(machine) == pytest.approx(left - 0.5)
+
+
+def test_a_far_side_that_was_never_away_is_not_away_since_the_jump(tmp_path: Path) -> None:
+    """0 is no time: moved with the others it was a day of 1969 on the status page."""
+    journal = Journal(tmp_path)
+    journal.clock_jumped(-90_000.0, 1_800_000_000.0)
+    assert journal.tenant.get().since == 0.0
+    journal.close()
