@@ -13,7 +13,7 @@ from tillpost.compose.config import Config, PipelineConfig, load
 from tillpost.compose.mapping import fingerprint, hooks_of, rebuilt
 from tillpost.journal import Journal
 from tillpost.model import Customer
-from tillpost.sight.difference import Difference, Way, difference
+from tillpost.sight.mapping_difference import MappingDifference, Way, difference
 
 
 @click.command("diff")
@@ -87,7 +87,7 @@ def _before(
     return _way(config, made), f"mapping {old.fingerprint}, as the journal remembers it", None
 
 
-def _print(said: str, found: Difference) -> None:
+def _print(said: str, found: MappingDifference) -> None:
     click.echo(plain(f"before: {said}"))
     click.echo(f"{found.changed} of {found.compared} receipts would change")
     for reason, count in found.left_out.items():

@@ -14,7 +14,7 @@ import attrs
 from tillpost.errors import JournalDamaged, LawBroken
 from tillpost.journal import DayReceipt, Journal, Printed, State
 from tillpost.model import Receipt
-from tillpost.sight.differ import Difference, Figures, Suspect, differ
+from tillpost.sight.day_difference import Difference, Figures, Suspect, differ
 from tillpost.sight.sums import Sum, Sums, by_tax, by_tender
 
 LISTED = 100

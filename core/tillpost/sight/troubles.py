@@ -19,8 +19,8 @@ from tillpost.compose.hours import opened, spans
 from tillpost.flow.outage import PAUSED
 from tillpost.journal import Alert, Journal, Tenant, Till
 from tillpost.sight.day import differences
+from tillpost.sight.day_difference import Difference
 from tillpost.sight.day_report import sentence
-from tillpost.sight.differ import Difference
 from tillpost.sight.gaps import TillGaps, gaps
 
 _WEEK = timedelta(days=7)

@@ -65,7 +65,7 @@ class Change:
 
 
 @attrs.frozen(kw_only=True)
-class Difference:
+class MappingDifference:
     """What would change. compared, changed: receipts. fields: the most frequent first.
 
     left_out: why receipts could not be compared → how many.
@@ -83,7 +83,7 @@ class Difference:
 
 def difference(
     journal: Journal, before: Way, after: Way, last: int, *, unmasked: bool = False, stored_before: float | None = None
-) -> Difference:
+) -> MappingDifference:
     """Compare the payloads of the last receipts.
 
     stored_before: where `before` takes receipts as the journal has them, those accepted later are left out: what reads
@@ -114,7 +114,7 @@ def difference(
     fields = [
         Change(field=name, receipts=count, examples=tuple(examples[name])) for name, count in receipts.most_common()
     ]
-    return Difference(compared=compared, changed=changed, fields=tuple(fields), left_out=dict(left_out))
+    return MappingDifference(compared=compared, changed=changed, fields=tuple(fields), left_out=dict(left_out))
 
 
 def masked(value: Any) -> str:
