@@ -109,7 +109,7 @@ class JournalDamaged(JournalError):
     """A page or a row of the journal is damaged; `folder` is its state folder."""
 
     def __init__(self, message: str, folder: Path) -> None:
-        super().__init__(f"{message}; `tillpost journal verify` shows the damage, `tillpost journal repair` mends it")
+        super().__init__(f"{message}; `tillpost journal verify` shows the damage, `tillpost journal repair` fixes it")
         self.folder = folder
 
 

@@ -19,6 +19,8 @@ from tillpost.model import (
     Contact,
     Document,
     Failure,
+    FallbackBatch,
+    FallbackFile,
     Gone,
     Identified,
     Identifier,
@@ -26,9 +28,7 @@ from tillpost.model import (
     Parsed,
     Payload,
     Receipt,
-    SpoolBatch,
-    Spooled,
-    SpooledFile,
+    WrittenFiles,
 )
 
 hookspec = pluggy.HookspecMarker("tillpost")
@@ -75,25 +75,25 @@ class Hooks:
         """Slot `resolve`, asked in the order of the file; the first answer that is not None wins.
 
         Called by one thread at a time for one contact. `None`: this resolver does not know the contact.
-        Conflict: several contacts match. Refused: a value the far side does not take. The other failures
-        are about the far side: the step is repeated when they are over. Look up before creating: an earlier
+        Conflict: several contacts match. Refused: a value the destination does not take. The other failures
+        are about the destination: the step is repeated when they are over. Look up before creating: an earlier
         creation may have gone through without an answer. An answer that names the stored contactId is remembered
         for a minute, in which receipts of that contact ask no resolver.
         """
 
     @hookspec(firstresult=True)
     def update_contact(self, contact: Contact, changes: Mapping[str, str]) -> Identified | Gone | Failure | None:
-        """Slot `resolve`. Send attributes the far side does not hold; never an empty one.
+        """Slot `resolve`. Send attributes the destination does not hold; never an empty one.
 
-        Called for a contact whose contact_id is known. `Identified.holds` says what the far side holds now.
+        Called for a contact whose contact_id is known. `Identified.holds` says what the destination holds now.
         Gone: the id is no longer valid; it is forgotten and the contact identified anew.
         """
 
     @hookspec(firstresult=True)
     def map_receipt(self, receipt: Receipt, match: Identifier) -> Payload | None:
-        """Slot `map`. The receipt in the far side's shape, tied to the contact by `match`. Pure.
+        """Slot `map`. The receipt in the destination's shape, tied to the contact by `match`. Pure.
 
-        Raise LawBroken when the far side has no way to say it; the receipt is held with that reason.
+        Raise LawBroken when the destination has no way to say it; the receipt is held with that reason.
         """
 
     @hookspec
@@ -113,13 +113,13 @@ class Hooks:
 
     @hookspec(firstresult=True)
     def probe(self) -> Outcome | None:
-        """Slot `transport`. Ask the far side something harmless: Delivered when it answers and takes our key."""
+        """Slot `transport`. Ask the destination something harmless: Delivered when it answers and takes our key."""
 
     @hookspec(firstresult=True)
     def confirm_receipts(self, contact: Contact, receipt_ids: frozenset[str]) -> frozenset[str] | Gone | Failure | None:
-        """Slot `transport`. Which of these receipts does the far side show in the contact's history?
+        """Slot `transport`. Which of these receipts does the destination show in the contact's history?
 
-        Absence proves nothing before the far side has imported what it took (`confirm_after`).
+        Absence proves nothing before the destination has imported what it took (`confirm_after`).
         """
 
     @hookspec(firstresult=True)
@@ -127,7 +127,7 @@ class Hooks:
         """Slot `fallback`. The identifier by which a file may name this contact; None: no file can carry it."""
 
     @hookspec(firstresult=True)
-    def spool(self, batch: SpoolBatch) -> Spooled | None:
+    def write_files(self, batch: FallbackBatch) -> WrittenFiles | None:
         """Slot `fallback`. Write the batch into files of `batch.folder`: temporary name, fsync, rename.
 
         Called by one thread. After a crash the batch is written again under another sequence, and files the
@@ -135,24 +135,25 @@ class Hooks:
         """
 
     @hookspec(firstresult=True)
-    def transfer(self, file: SpooledFile) -> Outcome | None:
-        """Slot `transfer`. Put one file where the far side reads it; it is seen there whole or not at all.
+    def transfer(self, file: FallbackFile) -> Outcome | None:
+        """Slot `transfer`. Put one file where the destination reads it; it is seen there whole or not at all.
 
         Called by one thread, in order. Repeating after MaybeSent must look before it sends.
         """
 
     @hookspec(firstresult=True)
-    def find_transferred(self, file: SpooledFile) -> bool | Failure | None:
-        """Slot `transfer`. True while the file still lies in the far side's folder, False once it is gone."""
+    def find_transferred(self, file: FallbackFile) -> bool | Failure | None:
+        """Slot `transfer`. True while the file still lies in the destination's folder, False once it is gone."""
 
     @hookspec(firstresult=True)
     def reconcile_contact(self, contact: Contact) -> Identified | Conflict | Gone | Failure | None:
         """Slot `resolve`. Look a contact up by all its keys without creating it, and read what is held of it there.
 
-        Called before the files of an outage go up, and after their import. A contact whose contact_id is known is
+        Called before the fallback files go up, and after their import. A contact whose contact_id is known is
         read by it, without a lookup; Gone when that id is no longer valid. `Identified.holds`: of the attributes
-        and identifiers in `contact` those the far side holds, with its values; the contact's own value where the
-        far side takes both for the same; empty when nothing was read, and then nothing is compared. Conflict: the keys
+        and identifiers in `contact` those the destination holds, with its values; the contact's own value where the
+        destination takes both for the same; empty when nothing was read, and then nothing is compared. Conflict: the
+        keys
         lead to several contacts. None: nobody is known by them.
         """
 

@@ -60,12 +60,12 @@ class Budget(Protocol):
     def request(self) -> AbstractContextManager[None]:
         """Wait until one more request is allowed: `with budget.request():` around each request and its answer.
 
-        When the answer came bounds when the request arrived, and that is what the far side counts.
+        When the answer came bounds when the request arrived, and that is what the destination counts.
         """
         ...
 
     def slow(self, seconds: float) -> None:
-        """Let no request pass for so many seconds (the far side answered 429)."""
+        """Let no request pass for so many seconds (the destination answered 429)."""
         ...
 
 

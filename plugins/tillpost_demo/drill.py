@@ -31,7 +31,7 @@ from tillpost_demo.story import ON_THE_WAY
 
 _SEED = 7
 _BEFORE = 30.0
-"""Seconds the first receipts get to arrive; a far side that cannot be reached then has another reason."""
+"""Seconds the first receipts get to arrive; a destination that cannot be reached then has another reason."""
 
 
 @attrs.frozen(kw_only=True)
@@ -226,7 +226,7 @@ class _Stage:
             file.replace(self._folder / "inbox" / file.name)
 
     def _until(self, met: Callable[[Mapping[str, Any]], bool], seconds: float) -> bool:
-        """Watch until it is met; changes of the tenant's state are said. False after so many seconds."""
+        """Watch until it is met; changes of the state of the destination are said. False after so many seconds."""
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0:
             self._engage.check()
@@ -266,7 +266,7 @@ def _person(course: Course) -> list[str]:
 
 
 def _tell(rehearsal: Rehearsal, course: Course, echo: Callable[[str], None]) -> None:
-    echo("\nTimeline of the tenant")
+    echo("\nTimeline of the destination")
     for at, state, reason in _timeline(course):
         echo(f"  {at}  {state}" + (f" ({reason})" if reason else ""))
     echo("\nReceipts, files and contacts")
@@ -289,7 +289,7 @@ def _tell(rehearsal: Rehearsal, course: Course, echo: Callable[[str], None]) -> 
 def _sections(rehearsal: Rehearsal, course: Course) -> list[tuple[str, Sequence[str], Sequence[Sequence[object]]]]:
     limits = [(finding.key, "fits" if finding.fits else "look", finding.says) for finding in course.findings]
     return [
-        ("Timeline of the tenant", ("time", "state", "why"), _timeline(course)),
+        ("Timeline of the destination", ("time", "state", "why"), _timeline(course)),
         ("Your limits", ("key", "", "what was found"), limits),
         ("Not as in your configuration", ("",), [(text,) for text in rehearsal.replaced()]),
         ("A person is needed for", ("",), [(text,) for text in _person(course)]),

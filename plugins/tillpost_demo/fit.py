@@ -16,7 +16,7 @@ RECEIPTS_JOB = timedelta(minutes=15)
 FILES_JOB = timedelta(hours=1)
 """Engage reads files about hourly (Engage contract, file import)."""
 _LONGEST_BLIND = timedelta(minutes=10)
-"""Longer without noticing that the far side is back, and a person wonders what the line is doing."""
+"""Longer without noticing that the destination is back, and a person wonders what the line is doing."""
 _MANY_FILES = 100
 _ROUND = 5.0
 """Seconds that a machine may need from the moment a file is due until it is there."""
@@ -38,7 +38,8 @@ def judge_limits(
     receipts: Sequence[Mapping[str, Any]],
     back_at: float,
 ) -> list[Finding]:
-    """Every limit that an outage touches. history: changes of the tenant's state; back_at: when the API came back."""
+    """Every limit that an outage touches. history: changes of the state of the destination; back_at: when the API
+    came back."""
     found = [_noticed(rehearsal, history, back_at), _confirm_after(rehearsal)]
     if "fallback" in rehearsal.pipeline:
         found += [
@@ -63,7 +64,7 @@ def _noticed(rehearsal: Rehearsal, history: Sequence[Mapping[str, Any]], back_at
     longest = rehearsal.limit("transport", "wait_max")
     later = [at for row in history if (at := moment(row["at"])) is not None and at >= back_at]
     if not later:
-        return Finding(key, True, "the far side was not missed: nothing was sent while it was away")
+        return Finding(key, True, "the destination was not missed: nothing was sent while it was away")
     blind = timedelta(seconds=(later[0] - back_at) * rehearsal.factor)
     says = f"the return of the API was noticed after {told(blind)}; probes are {told(longest)} apart at most"
     if longest > _LONGEST_BLIND:

@@ -52,7 +52,7 @@ class Launcher:
 
     def files(self) -> list[dict[str, Any]]:
         """Every file the outage made."""
-        return [json.loads(line) for line in self._ask("spool", "list", "--json").splitlines() if line.strip()]
+        return [json.loads(line) for line in self._ask("files", "list", "--json").splitlines() if line.strip()]
 
     def _ask(self, command: str, *arguments: str, codes: Sequence[int] = (0,)) -> str:
         done = subprocess.run(

@@ -16,7 +16,7 @@ from tillpost_demo.verdict import Verdict, judge, totals_plain, totals_text
 class Outcome:
     """The end of the story. Times are seconds of the wall clock since the epoch.
 
-    receipts and files: rows of `tillpost receipts` and `tillpost spool`. arrivals: when the sandbox got each
+    receipts and files: rows of `tillpost receipts` and `tillpost files`. arrivals: when the sandbox got each
     receipt it holds, and by which route. skipped: sales that were not to be sent; not_receipts: records that
     never were a sale; reasons: why, reason → count, of both.
     """
@@ -118,7 +118,7 @@ def rows(outcome: Outcome) -> list[tuple[str, str]]:
         ("records that are no receipts", str(outcome.not_receipts)),
         ("delivered by API", str(verdict.by_api)),
         ("delivered by file", str(verdict.by_file)),
-        ("files of the outage", f"{kinds.count('contacts')} contacts, {kinds.count('receipts')} receipts"),
+        ("fallback files", f"{kinds.count('contacts')} contacts, {kinds.count('receipts')} receipts"),
         ("outage", f"{outcome.outage_to - outcome.outage_from:.1f} s"),
         ("contacts Engage had before", str(outcome.known_contacts)),
         ("contacts created", f"{outcome.contacts_created} ({outcome.contacts_by_file} by file)"),

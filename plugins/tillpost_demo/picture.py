@@ -1,4 +1,4 @@
-"""The picture of the day: receipts by route over time, the files of the outage, and the catching up. SVG."""
+"""The picture of the day: receipts by route over time, the fallback files, and the catching up. SVG."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The configuration of a drill: the operator's own, with the far sides replaced by the sandbox."""
+"""The configuration of a drill: the operator's own, with the destinations replaced by the sandbox."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from tillpost_demo.outcome import Outcome, judged
 from tillpost_demo.progress import Progress
 
 OPEN = ("accepted", "resolved", "waiting", "uncertain")
-ON_THE_WAY = (*OPEN, "spooled", "transferred")
+ON_THE_WAY = (*OPEN, "written", "transferred")
 _UNTIL_OUTAGE, _UNTIL_FILES, _UNTIL_SETTLED = 30.0, 40.0, 90.0  # seconds; more than a slow machine needs
 _MOST_BEFORE_OUTAGE = 60  # receipts; a large export must not spend its day at the demo's low rate
 _BETWEEN = 0.15  # seconds from one document to the next: a day comes in over time

@@ -1,6 +1,6 @@
 """The transfer: a temporary name, fsync, a size check, one rename that writes over nothing; and when in doubt, looking.
 
-The far side reads its folder at any moment and deletes what it has read (Engage contract, section 3), so a
+The destination reads its folder at any moment and deletes what it has read (Engage contract, section 3), so a
 file under its final name is never touched again, and a file that is no longer there after its rename has
 been taken.
 """
@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from tillpost import hookimpl
-from tillpost.model import Delivered, Failure, MaybeSent, Misconfigured, NotSent, Outcome, Refused, SpooledFile
+from tillpost.model import Delivered, Failure, FallbackFile, MaybeSent, Misconfigured, NotSent, Outcome, Refused
 from tillpost_directory.settings import Settings
 
 _BLOCK = 1 << 18
@@ -31,7 +31,7 @@ class DirectoryTransfer:
         self._settings = settings
 
     @hookimpl
-    def transfer(self, file: SpooledFile) -> Outcome:
+    def transfer(self, file: FallbackFile) -> Outcome:
         """Copy, unless it lies there already. Repeating is safe: it looks first."""
         try:
             size = file.path.stat().st_size
@@ -60,14 +60,14 @@ class DirectoryTransfer:
         return Delivered()
 
     @hookimpl
-    def find_transferred(self, file: SpooledFile) -> bool | Failure:
+    def find_transferred(self, file: FallbackFile) -> bool | Failure:
         """Whether the file still lies under its final name."""
         try:
             return _size(self._names(file)[0]) is not None
         except OSError as error:
             return self._failure(error)
 
-    def _judge_rename(self, file: SpooledFile, failed: str) -> Outcome:
+    def _judge_rename(self, file: FallbackFile, failed: str) -> Outcome:
         """After a rename without a good answer: what lies there says what became of it."""
         final, temporary = self._names(file)
         try:
@@ -102,8 +102,8 @@ class DirectoryTransfer:
             return Misconfigured(reason=f"transfer.path {path} cannot be written: {type(error).__name__}")
         return NotSent(reason=f"{path}: {os.strerror(error.errno or 0)}")
 
-    def _names(self, file: SpooledFile) -> tuple[Path, Path]:
-        """The final and the temporary path; the folder is the one below the spool that the file lies in."""
+    def _names(self, file: FallbackFile) -> tuple[Path, Path]:
+        """The final and the temporary path; the folder is the one below the fallback folder that the file lies in."""
         folder = self._settings.path / file.path.parent.name
         return folder / file.name, folder / f".{file.name}.part"
 
@@ -137,7 +137,7 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def _already(file: SpooledFile, size: int, temporary: Path) -> Outcome:
+def _already(file: FallbackFile, size: int, temporary: Path) -> Outcome:
     if size != file.size:
         return Refused(reason=f"another file named {file.name} lies there, of {size} bytes instead of {file.size}")
     with suppress(OSError):

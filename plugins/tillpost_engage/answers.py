@@ -19,7 +19,7 @@ import attrs
 
 from tillpost.model import Delivered, MaybeSent, Misconfigured, NotSent, Outcome, Refused, Throttled
 
-LONGEST_WAIT = 3600.0  # seconds; a Retry-After beyond an hour is taken for an error of the far side
+LONGEST_WAIT = 3600.0  # seconds; a Retry-After beyond an hour is taken for an error of Engage
 
 # The error names of the contract, looked for anywhere in an error body, whose shape is not published.
 KNOWN_CODES = (

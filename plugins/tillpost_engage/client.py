@@ -113,7 +113,7 @@ class Client:
         return Answer(status=response.status, kind=kind, value=value, retry_after=wait)
 
     def _connection(self, exchange: Exchange) -> Connection:
-        """A kept connection that the far side has not closed, or a new one; it serves this exchange."""
+        """A kept connection that Engage has not closed, or a new one; it serves this exchange."""
         while self._idle:
             with suppress(IndexError):  # another thread took the last one
                 connection = self._idle.pop()

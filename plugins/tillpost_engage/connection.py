@@ -49,7 +49,7 @@ class _Serving(HTTPConnection):
         raise NewConnectionError(self, failure)
 
     def send(self, data: Any) -> None:
-        """Note that from here on the far side may have seen something."""
+        """Note that from here on Engage may have seen something."""
         self._exchange.sent = True
         super().send(data)
 

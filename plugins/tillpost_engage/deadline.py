@@ -1,4 +1,4 @@
-"""One total deadline for an exchange, whatever the far side drips.
+"""One total deadline for an exchange, whatever Engage drips.
 
 urllib3's time-outs are for each read, so one byte a second keeps a request alive for ever. Here one thread
 shuts the socket down at the deadline, and the reader meets its end at once.

@@ -11,7 +11,7 @@ from typing import Any
 from lxml import etree
 
 from tillpost import ConfigurationError, Context, Finding, hookimpl, simple
-from tillpost.model import Contact, Identifier, NotSpooled, Payload, SpoolBatch, Spooled, SpooledFile
+from tillpost.model import Contact, FallbackBatch, FallbackFile, Identifier, NotWritten, Payload, WrittenFiles
 from tillpost_engage.filesettings import FileSettings
 from tillpost_engage.identifiers import CREATE_KEYS, is_usable, usable
 from tillpost_engage.schemas import contacts_schema, receipts_schema
@@ -50,18 +50,18 @@ class EngageFiles:
         return next((Identifier(kind, known[kind]) for kind in self._settings.match_keys if kind in known), None)
 
     @hookimpl
-    def spool(self, batch: SpoolBatch) -> Spooled:
+    def write_files(self, batch: FallbackBatch) -> WrittenFiles:
         """Write the batch: contacts files first, then receipts files, one matchKeyType each."""
         return _Batch(self._settings, batch, self._transform, self._contacts_schema, self._receipts_schema).write()
 
 
 class _Batch:
-    """One call of `spool`: numbers its files and gathers what no file can carry."""
+    """One call of `write_files`: numbers its files and gathers what no file can carry."""
 
     def __init__(
         self,
         settings: FileSettings,
-        batch: SpoolBatch,
+        batch: FallbackBatch,
         transform: Transform | None,
         contacts_schema: etree.XMLSchema,
         receipts_schema: etree.XMLSchema,
@@ -73,18 +73,18 @@ class _Batch:
         self._receipts_schema = receipts_schema
         self._cleaner = Cleaner()
         self._write_receipt = receipt_writer(self._cleaner)
-        self._refused: list[NotSpooled] = []
-        self._files: list[SpooledFile] = []
+        self._refused: list[NotWritten] = []
+        self._files: list[FallbackFile] = []
         # Another machine, in the same second, may have a journal that counts alike.
         self._token = secrets.token_hex(4)
 
-    def write(self) -> Spooled:
+    def write(self) -> WrittenFiles:
         self._write_contacts()
         self._write_receipts()
         if self._cleaner.replaced:
             count, sequence = self._cleaner.replaced, self._batch.sequence
             _log.warning("batch %d: %d characters that XML forbids were replaced by U+FFFD", sequence, count)
-        return Spooled(files=tuple(self._files), refused=tuple(self._refused))
+        return WrittenFiles(files=tuple(self._files), refused=tuple(self._refused))
 
     def _write_contacts(self) -> None:
         settings = self._settings
@@ -126,7 +126,7 @@ class _Batch:
                     )
                 )
 
-    def _add(self, file: SpooledFile | None) -> None:
+    def _add(self, file: FallbackFile | None) -> None:
         if file is not None:
             self._files.append(file)
 
@@ -181,7 +181,7 @@ class _Batch:
         return sent
 
     def _refuse(self, key: str, reason: str) -> None:
-        self._refused.append(NotSpooled(key=key, reason=reason))
+        self._refused.append(NotWritten(key=key, reason=reason))
 
     def _member(self, member: tuple[str, dict[str, str]]) -> tuple[str, str]:
         key, fields = member

@@ -32,7 +32,7 @@ def _element(_: object, field: attrs.Attribute[Any], value: str) -> None:
 
 @attrs.frozen(kw_only=True)
 class FileSettings:
-    """The files of an outage.
+    """The fallback files.
 
     max_lines, max_contacts: in one file. receipts_folder, contacts_folder: below the transfer's path.
     match_keys: by which kind a file names a contact whose contactId is unknown, the first it has; memberNumber

@@ -21,7 +21,7 @@ from tillpost_engage.answers import code, judge
 from tillpost_engage.client import Client
 
 PAGE = 100  # the most transactions one answer may hold (contract, History)
-_MOST_PAGES = 1000  # a history that never ends is a fault of the far side
+_MOST_PAGES = 1000  # a history that never ends is a fault of Engage
 
 
 @attrs.frozen

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from lxml import etree
 
-from tillpost.model import SpooledFile
+from tillpost.model import FallbackFile
 from tillpost_engage.schemas import check_file
 from tillpost_engage.xmlnames import Cleaner
 
@@ -28,7 +28,7 @@ def write_file(
     transform: Callable[[etree._ElementTree], bytes] | None,
     schema: etree.XMLSchema | None = None,
     record: str | None = None,
-) -> SpooledFile | None:
+) -> FallbackFile | None:
     """Write under a temporary name, read it once, transform, fsync, rename, fsync the folder; None: nothing to write.
 
     schema: what the file is checked by, with `record` the name of its elements; left out where each element was checked
@@ -55,7 +55,7 @@ def write_file(
             part.unlink(missing_ok=True)
         raise
     _sync_folder(path.parent)
-    return SpooledFile(name=path.name, kind=kind, sha256=digest, size=size, keys=keys, path=path)
+    return FallbackFile(name=path.name, kind=kind, sha256=digest, size=size, keys=keys, path=path)
 
 
 def _stream(part: Path, root: etree.QName, groups: Iterable[Group]) -> tuple[str, ...]:

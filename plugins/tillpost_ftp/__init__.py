@@ -1,4 +1,5 @@
-"""Transfers files by FTP, with TLS (`ftps`) or without (`ftp`), so that the far side sees each whole or not at all."""
+"""Transfers files by FTP, with TLS (`ftps`) or without (`ftp`), so that the destination sees each whole or not at
+all."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ class Session(ftplib.FTP):
             self.voidcmd("TYPE I")
 
     def leave(self) -> None:
-        """Close at once: a far side that has fallen silent answers no farewell either."""
+        """Close at once: a destination that has fallen silent answers no farewell either."""
         if self.sock is not None:
             with suppress(*ERRORS), self._step():
                 self.putcmd("QUIT")

@@ -1,6 +1,6 @@
 """The transfer: a temporary name, a size check, one rename; and when in doubt, looking.
 
-The far side reads its folder at any moment and deletes what it has read (Engage contract, section 3), so a
+The destination reads its folder at any moment and deletes what it has read (Engage contract, section 3), so a
 file under its final name is never touched again, and a file that is no longer there after its rename has
 been taken.
 """
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tillpost import hookimpl
-from tillpost.model import Delivered, Failure, MaybeSent, NotSent, Outcome, Refused, SpooledFile
+from tillpost.model import Delivered, Failure, FallbackFile, MaybeSent, NotSent, Outcome, Refused
 from tillpost_ftp.session import ERRORS, Session, failure
 from tillpost_ftp.settings import Settings
 
@@ -25,7 +25,7 @@ class FtpTransfer:
         self._tls = tls
 
     @hookimpl
-    def transfer(self, file: SpooledFile) -> Outcome:
+    def transfer(self, file: FallbackFile) -> Outcome:
         """Upload, unless it lies there already. Repeating is safe: it looks first."""
         try:
             size = file.path.stat().st_size
@@ -54,7 +54,7 @@ class FtpTransfer:
             return self._judge_rename(file, type(error).__name__)
 
     @hookimpl
-    def find_transferred(self, file: SpooledFile) -> bool | Failure:
+    def find_transferred(self, file: FallbackFile) -> bool | Failure:
         """Whether the file still lies under its final name."""
         try:
             with self._session() as session:
@@ -62,7 +62,7 @@ class FtpTransfer:
         except ERRORS as error:
             return failure(error, self._settings)
 
-    def _judge_rename(self, file: SpooledFile, failed: str) -> Outcome:
+    def _judge_rename(self, file: FallbackFile, failed: str) -> Outcome:
         """After a rename without a good answer: what lies there says what became of it."""
         final, temporary = self._names(file)
         try:
@@ -89,13 +89,13 @@ class FtpTransfer:
         finally:
             session.leave()
 
-    def _names(self, file: SpooledFile) -> tuple[str, str]:
-        """The final and the temporary path; the folder is the one below the spool that the file lies in."""
+    def _names(self, file: FallbackFile) -> tuple[str, str]:
+        """The final and the temporary path; the folder is the one below the fallback folder that the file lies in."""
         folder = f"{self._settings.path.rstrip('/')}/{file.path.parent.name}"
         return f"{folder}/{file.name}", f"{folder}/.{file.name}.part"
 
 
-def _already(file: SpooledFile, size: int) -> Outcome:
+def _already(file: FallbackFile, size: int) -> Outcome:
     if size == file.size:
         return Delivered(reason="it was there already")
     return Refused(reason=f"another file named {file.name} lies there, of {size} bytes instead of {file.size}")

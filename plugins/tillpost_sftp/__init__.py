@@ -1,4 +1,4 @@
-"""Transfers files by SFTP so that the far side sees each whole or not at all. Needs `tillpost[sftp]`."""
+"""Transfers files by SFTP so that the destination sees each whole or not at all. Needs `tillpost[sftp]`."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ class Kept:
         """Close it at once."""
         connection, self._connection, self.sftp = self._connection, None, None
         if connection is not None:
-            # A far side that has fallen silent answers no farewell either.
+            # A destination that has fallen silent answers no farewell either.
             connection.abort()
             await connection.wait_closed()
 

@@ -1,6 +1,6 @@
 """The transfer: a temporary name, a size check, one rename; and when in doubt, looking.
 
-The far side reads its folder at any moment and deletes what it has read (Engage contract, section 3), so a
+The destination reads its folder at any moment and deletes what it has read (Engage contract, section 3), so a
 file under its final name is never touched again, and a file that is no longer there after its rename has
 been taken.
 """
@@ -17,7 +17,7 @@ from typing import TypeVar
 import asyncssh
 
 from tillpost import hookimpl
-from tillpost.model import Delivered, Failure, MaybeSent, NotSent, Outcome, Refused, SpooledFile
+from tillpost.model import Delivered, Failure, FallbackFile, MaybeSent, NotSent, Outcome, Refused
 from tillpost_sftp.session import HostKeyChanged, Kept, failure
 from tillpost_sftp.settings import Settings
 
@@ -39,7 +39,7 @@ class SftpTransfer:
         weakref.finalize(self, self._kept.close)
 
     @hookimpl
-    def transfer(self, file: SpooledFile) -> Outcome:
+    def transfer(self, file: FallbackFile) -> Outcome:
         """Upload, unless it lies there already. Repeating is safe: it looks first."""
         try:
             with file.path.open("rb") as content:
@@ -51,11 +51,11 @@ class SftpTransfer:
         return self._kept.run(self._transfer(file))
 
     @hookimpl
-    def find_transferred(self, file: SpooledFile) -> bool | Failure:
+    def find_transferred(self, file: FallbackFile) -> bool | Failure:
         """Whether the file still lies under its final name."""
         return self._kept.run(self._find(file))
 
-    async def _transfer(self, file: SpooledFile) -> Outcome:
+    async def _transfer(self, file: FallbackFile) -> Outcome:
         final, temporary = self._names(file)
         renaming = False
         try:
@@ -77,7 +77,7 @@ class SftpTransfer:
                 return failure(error, self._settings)
             return await self._judge_rename(file, type(error).__name__)
 
-    async def _judge_rename(self, file: SpooledFile, failed: str) -> Outcome:
+    async def _judge_rename(self, file: FallbackFile, failed: str) -> Outcome:
         """After a rename without a good answer: what lies there says what became of it."""
         final, temporary = self._names(file)
         try:
@@ -93,7 +93,7 @@ class SftpTransfer:
             return _already(file, there)
         return NotSent(reason=f"{failed} at the rename of {file.name}, which was not done")
 
-    async def _find(self, file: SpooledFile) -> bool | Failure:
+    async def _find(self, file: FallbackFile) -> bool | Failure:
         try:
             return (await self._look(self._names(file)[0]))[1] is not None
         except _ERRORS as error:
@@ -101,7 +101,7 @@ class SftpTransfer:
             return failure(error, self._settings)
 
     async def _look(self, path: str) -> tuple[asyncssh.SFTPClient, int | None]:
-        """A connection on which the far side has just answered, and the size of what lies there under that name."""
+        """A connection on which the destination has just answered, and the size of what lies there under that name."""
         if self._kept.sftp is not None:
             try:
                 return self._kept.sftp, await self._size(self._kept.sftp, path)
@@ -111,7 +111,7 @@ class SftpTransfer:
         sftp = await self._kept.open(self._settings, self._trusted)
         return sftp, await self._size(sftp, path)
 
-    async def _upload(self, sftp: asyncssh.SFTPClient, file: SpooledFile, temporary: str) -> None:
+    async def _upload(self, sftp: asyncssh.SFTPClient, file: FallbackFile, temporary: str) -> None:
         try:
             remote = await self._step(sftp.open(temporary, "wb"))
         except asyncssh.SFTPNoSuchFile:
@@ -123,7 +123,7 @@ class SftpTransfer:
         # After a failure the connection is ended, and the file with it: closing it as well would wait once more.
         await self._step(remote.close())
 
-    async def _write(self, remote: asyncssh.SFTPClientFile, file: SpooledFile) -> None:
+    async def _write(self, remote: asyncssh.SFTPClientFile, file: FallbackFile) -> None:
         """All of the file, each block at its place."""
         ahead: deque[asyncio.Task[int]] = deque()
         offset = 0
@@ -158,13 +158,13 @@ class SftpTransfer:
         async with asyncio.timeout(self._settings.timeout.total_seconds()):
             return await work
 
-    def _names(self, file: SpooledFile) -> tuple[str, str]:
-        """The final and the temporary path; the folder is the one below the spool that the file lies in."""
+    def _names(self, file: FallbackFile) -> tuple[str, str]:
+        """The final and the temporary path; the folder is the one below the fallback folder that the file lies in."""
         folder = f"{self._settings.path.rstrip('/')}/{file.path.parent.name}"
         return f"{folder}/{file.name}", f"{folder}/.{file.name}.part"
 
 
-def _already(file: SpooledFile, size: int) -> Outcome:
+def _already(file: FallbackFile, size: int) -> Outcome:
     if size == file.size:
         return Delivered(reason="it was there already")
     return Refused(reason=f"another file named {file.name} lies there, of {size} bytes instead of {file.size}")

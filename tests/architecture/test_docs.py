@@ -11,9 +11,10 @@ import pytest
 
 from tillpost import errors
 from tillpost.compose.pipeline import HOOKS, ONE_OF
-from tillpost.flow.outage import STATES
+from tillpost.flow.breaker import STATES
 from tillpost.hookspecs import Hooks
-from tillpost.journal import MOVES, REPLAYS, FileState, State, replays
+from tillpost.journal import MOVES, REPLAYS, FileState, State
+from tillpost.journal.tables import replays
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -92,6 +93,6 @@ def test_the_table_of_states_is_whole(heading: str, states: type[StrEnum]) -> No
     assert _rows(heading) == [str(state) for state in states]
 
 
-def test_the_tenant_stands_with_every_state_in_table_and_drawing() -> None:
-    assert tuple(_rows("Tenant")) == STATES
-    assert {state for arrow in _drawing("Tenant") for state in arrow} == set(STATES)
+def test_the_destination_stands_with_every_state_in_table_and_drawing() -> None:
+    assert tuple(_rows("Destination")) == STATES
+    assert {state for arrow in _drawing("Destination") for state in arrow} == set(STATES)

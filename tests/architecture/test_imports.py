@@ -20,13 +20,17 @@ PLUGINS = ROOT / "plugins"
 LAYERS = (
     {"errors", "version"},
     {"model", "clock", "trace"},
+    {"terminal"},
     {"hookspecs", "plugin"},
     {""},  # `tillpost` itself: the public names
+    {"kit"},
     {"journal"},
     {"flow"},
     {"compose"},
-    {"sight"},
-    {"testing", "page"},
+    {"reports"},
+    {"alerts", "telemetry", "support"},
+    {"testing", "web"},
+    {"daemon"},
     {"cli"},
     {"__main__"},
 )
@@ -34,7 +38,7 @@ LAYERS = (
 
 LIBRARIES = {
     "pluggy": {"hookspecs", "compose"},
-    "click": {"cli"},
+    "click": {"cli", "daemon", "terminal"},
     "apsw": {"journal"},
     "sqlite3": {"journal"},
     "cattrs": {"compose"},
@@ -42,9 +46,9 @@ LIBRARIES = {
     "urllib3": set[str](),
     "lxml": set[str](),
     "asyncssh": set[str](),
-    "cheroot": {"page"},
-    "jinja2": {"page"},
-    "prometheus_client": {"sight"},
+    "cheroot": {"web"},
+    "jinja2": {"web"},
+    "prometheus_client": {"telemetry"},
     "pytest": {"testing"},
 }
 """Library → the parts of the core that may import it; none: plugins only."""
@@ -101,7 +105,7 @@ def _module(path: Path, base: Path) -> str:
 
 
 def _part(module: str) -> str:
-    """`tillpost.journal.store` → `journal`; `tillpost` → ``."""
+    """`tillpost.journal.sqlite.store` → `journal`; `tillpost` → ``."""
     return module.split(".")[1] if "." in module else ""
 
 

@@ -27,9 +27,9 @@ import apsw
 
 from tillpost.cli.opened import lines
 from tillpost.compose.config import load
-from tillpost.flow.accept import GROUP, accept
+from tillpost.flow.intake.accept import GROUP, accept
 from tillpost.flow.line import Line
-from tillpost.journal.schema import upgrade
+from tillpost.journal.sqlite.schema import upgrade
 from tillpost.model import Document
 
 CONFIG = """

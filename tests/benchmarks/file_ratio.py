@@ -1,4 +1,4 @@
-"""How fast the files of an outage are written, against a hand-written text template of the same file, side by side.
+"""How fast the fallback files are written, against a hand-written text template of the same file, side by side.
 
     python -m tests.benchmarks.file_ratio [--receipts 20000] [--runs 5] [--folder DIR]
 
@@ -6,7 +6,8 @@ Prints JSON: receipts/s, CPU seconds per 1,000 and peak memory of both, medians 
 of its own, and the ratios with their spread. Both get the same mapped receipts (eight lines, about 4 KB in the file),
 2,000 at a time as the flow gives them.
 
-Ours: the hook `spool` of `engage-xml`: each receipt checked, text cleaned, the file read once, its SHA-256, fsync,
+Ours: the hook `write_files` of `engage-xml`: each receipt checked, text cleaned, the file read once, its SHA-256,
+fsync,
 rename. Template: f-strings that know the receipt's fields, `escape` of each text, write, fsync, rename; no check at
 all. The two files are the same but for line ends.
 """
@@ -29,7 +30,7 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
-from tillpost.model import Identifier, Payload, SpoolBatch
+from tillpost.model import FallbackBatch, Identifier, Payload
 from tillpost.model.receipt_json import from_json
 from tillpost_engage.files import EngageFiles
 from tillpost_engage.filesettings import FileSettings
@@ -171,13 +172,13 @@ def _extra(entries: Iterable[Any]) -> str:
 
 def ours(folder: Path, payloads: Sequence[Payload], number: int, files: EngageFiles) -> Path:
     """The same by the plugin."""
-    batch = SpoolBatch(
-        created=(), updated=(), receipts=tuple(payloads), stamp=STAMP, sequence=number, folder=folder / "spool"
+    batch = FallbackBatch(
+        created=(), updated=(), receipts=tuple(payloads), stamp=STAMP, sequence=number, folder=folder / "fallback"
     )
-    spooled = files.spool(batch)
-    assert len(spooled.files) == 1, spooled
-    assert not spooled.refused, spooled
-    return spooled.files[0].path
+    written = files.write_files(batch)
+    assert len(written.files) == 1, written
+    assert not written.refused, written
+    return written.files[0].path
 
 
 def one(side: str, receipts: int, folder: Path) -> dict[str, float]:

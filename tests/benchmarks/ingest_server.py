@@ -18,10 +18,10 @@ from cheroot.wsgi import Server as WsgiServer
 from tillpost.clock import SystemClock
 from tillpost.compose.config import load
 from tillpost.compose.pipeline import compose, unlimited
+from tillpost.flow.breaker import Breaker
+from tillpost.flow.intake.served_source import Served
 from tillpost.flow.limits import RetryPolicy
 from tillpost.flow.line import Line
-from tillpost.flow.outage import Gate
-from tillpost.flow.serve import Served
 from tillpost.journal import Journal
 
 CONFIG = """
@@ -46,7 +46,7 @@ def serve(port: int, folder: Path, stopping: threading.Event, listening: Callabl
     journal = Journal(each.state)
     line = Line(
         name=each.name, journal=journal, hooks=pipeline.hooks, clock=clock, random=chance,
-        gate=Gate(journal, RetryPolicy(), clock, chance), source=each.source, retry=each.retry, fallback=None,
+        breaker=Breaker(journal, RetryPolicy(), clock, chance), source=each.source, retry=each.retry, fallback=None,
         transfer=None, anonymous=None, workers=1,
     )  # fmt: skip
     threading.Timer(1.0, listening).start()

@@ -1,7 +1,8 @@
 """What a large journal costs: `python -m tests.benchmarks.scale --waiting 10000 1000000 --settled 0 10000000`.
 
 For the first of `--waiting` beside the first of `--settled`, then each larger one: CPU time and steps of SQLite's
-machine a claim, time of `tillpost status` (the whole process), peak memory of `tillpost run` against a far side that is
+machine a claim, time of `tillpost status` (the whole process), peak memory of `tillpost run` against a destination
+that is
 closed, and the longest of the commits in which retention removes what is old. Prints JSON; ratios are to the first.
 Journals are made in `--in` (a folder of the disk to be judged), and used again when they are there.
 """
@@ -24,11 +25,11 @@ from typing import Any
 
 from tests.support.backlog import DAY, NOW, build
 from tillpost.clock import SystemClock
-from tillpost.flow.deliver import claim
-from tillpost.flow.hooked import Hooked
+from tillpost.flow.breaker import Breaker
+from tillpost.flow.delivery.deliver import claim
+from tillpost.flow.hook_calls import HookCalls
 from tillpost.flow.limits import RetryPolicy
 from tillpost.flow.line import Line
-from tillpost.flow.outage import Gate
 from tillpost.journal import Journal, Place
 
 CONFIG = """\
@@ -100,8 +101,8 @@ def claims(journal: Journal, repeat: int) -> dict[str, Any]:
     """CPU time and steps of a claim, as a thread of the worker makes it."""
     clock, chance, retry = _Clock(), Random(1), RetryPolicy()
     line = Line(
-        name="shop", journal=journal, hooks=Hooked({}, frozenset()), clock=clock, random=chance,
-        gate=Gate(journal, retry, clock, chance), source=None, retry=retry, fallback=None, transfer=None,
+        name="shop", journal=journal, hooks=HookCalls({}, frozenset()), clock=clock, random=chance,
+        breaker=Breaker(journal, retry, clock, chance), source=None, retry=retry, fallback=None, transfer=None,
         anonymous=None, workers=4,
     )  # fmt: skip
 

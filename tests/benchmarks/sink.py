@@ -1,4 +1,4 @@
-"""The far side of every benchmark: an HTTP/1.1 server in a process of its own, one thread on raw sockets.
+"""The destination of every benchmark: an HTTP/1.1 server in a process of its own, one thread on raw sockets.
 
 It answers as Engage does to what Tillpost asks (contract, section 2): contacts are found by any key, or made; receipts
 are taken and shown in the contact's history at once. Anybody else's POST of a JSON line counts by the line's `id`.

@@ -30,7 +30,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from tests.support.spooled import spooled
+from tests.support.fallback_files import written
 from tests.support.sshd import Sshd, sshd
 from tillpost.model import Delivered
 
@@ -38,16 +38,16 @@ CASES = ((1, 100_000_000, True), (1, 100_000_000, False), (100, 1_000_000, True)
 """How many files, of how many bytes, and whether `sftp` is told to fsync."""
 
 
-def files(spool: Path, count: int, size: int) -> list[Path]:
+def files(folder: Path, count: int, size: int) -> list[Path]:
     """Files with content no cipher or disk can make short work of."""
     return [
-        spooled(spool, os.urandom(size), f"20260301123000_{number}_transactions.xml").path for number in range(count)
+        written(folder, os.urandom(size), f"20260301123000_{number}_transactions.xml").path for number in range(count)
     ]
 
 
-def ours(server: dict[str, Any], spool: Path) -> dict[str, float]:
+def ours(server: dict[str, Any], folder: Path) -> dict[str, float]:
     """What `tillpost run` does with the files, in this process."""
-    from tillpost.model import SpooledFile
+    from tillpost.model import FallbackFile
     from tillpost_sftp import _make
     from tillpost_sftp.settings import Settings
 
@@ -57,8 +57,10 @@ def ours(server: dict[str, Any], spool: Path) -> dict[str, float]:
     )  # fmt: skip
     wall, cpu = time.perf_counter(), time.process_time()
     transfer: Any = _make(settings, None)  # type: ignore[arg-type]
-    for path in sorted((spool / "transactionImport").iterdir()):
-        file = SpooledFile(name=path.name, kind="receipts", sha256="", size=path.stat().st_size, keys=("r",), path=path)
+    for path in sorted((folder / "transactionImport").iterdir()):
+        file = FallbackFile(
+            name=path.name, kind="receipts", sha256="", size=path.stat().st_size, keys=("r",), path=path
+        )
         outcome = transfer.transfer(file)
         assert outcome == Delivered(), outcome
     # Not ru_maxrss: that is at least what the parent had when it started this process.
@@ -67,18 +69,18 @@ def ours(server: dict[str, Any], spool: Path) -> dict[str, float]:
     return {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu, "memory": memory}
 
 
-def theirs(server: Sshd, spool: Path, fsync: bool) -> list[str]:
+def theirs(server: Sshd, folder: Path, fsync: bool) -> list[str]:
     """The command that does the same."""
-    folder = f"{server.home}/transactionImport"
+    there = f"{server.home}/transactionImport"
     put = "put -f" if fsync else "put"
     lines = []
-    for path in sorted((spool / "transactionImport").iterdir()):
-        lines += [f"{put} {path} {folder}/.{path.name}.part", f"rename {folder}/.{path.name}.part {folder}/{path.name}"]
-    (spool / "batch").write_text("\n".join(lines))
-    options = ["-o", "StrictHostKeyChecking=yes", "-o", f"UserKnownHostsFile={spool / 'known'}", "-o", "BatchMode=yes"]
-    (spool / "known").write_text(f"[127.0.0.1]:{server.port} {server.host_key}\n")
+    for path in sorted((folder / "transactionImport").iterdir()):
+        lines += [f"{put} {path} {there}/.{path.name}.part", f"rename {there}/.{path.name}.part {there}/{path.name}"]
+    (folder / "batch").write_text("\n".join(lines))
+    options = ["-o", "StrictHostKeyChecking=yes", "-o", f"UserKnownHostsFile={folder / 'known'}", "-o", "BatchMode=yes"]
+    (folder / "known").write_text(f"[127.0.0.1]:{server.port} {server.host_key}\n")
     login = ["-F", "none", "-i", str(server.key), "-P", str(server.port)]
-    return ["sftp", *options, *login, "-b", str(spool / "batch"), f"{server.user}@127.0.0.1"]
+    return ["sftp", *options, *login, "-b", str(folder / "batch"), f"{server.user}@127.0.0.1"]
 
 
 def timed(command: list[str], server: Sshd, names: list[tuple[str, int]]) -> dict[str, float]:
@@ -99,16 +101,16 @@ def timed(command: list[str], server: Sshd, names: list[tuple[str, int]]) -> dic
 
 def measure(count: int, size: int, fsync: bool, runs: int, folder: Path) -> dict[str, Any]:
     """Alternating runs of one case."""
-    spool = folder / "spool"
-    names = sorted((path.name, size) for path in files(spool, count, size))
+    folder = folder / "fallback"
+    names = sorted((path.name, size) for path in files(folder, count, size))
     with sshd(folder / "server") as server:
         (server.home / "transactionImport").mkdir()
         told = {
             "port": server.port, "user": server.user, "key": str(server.key), "path": str(server.home),
             "host_key": server.host_key,
         }  # fmt: skip
-        own = [sys.executable, "-m", "tests.benchmarks.transfer_ratio", "--one", json.dumps(told), str(spool)]
-        other = theirs(server, spool, fsync)
+        own = [sys.executable, "-m", "tests.benchmarks.transfer_ratio", "--one", json.dumps(told), str(folder)]
+        other = theirs(server, folder, fsync)
         pairs = [(timed(own, server, names), timed(other, server, names)) for _ in range(runs)]
     shutil.rmtree(folder)
     ratios = [them["wall"] / us["wall"] for us, them in pairs]

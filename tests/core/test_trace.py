@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.core.journal.test_journal import accept, found
-from tests.core.sight.lines import line_on
+from tests.support.lines import line_on
 from tillpost import traceparent
-from tillpost.flow.deliver import deliver
+from tillpost.flow.delivery.deliver import deliver
 from tillpost.model import Contact, Delivered, Identified, NotSent, Outcome, Payload
 from tillpost.trace import at_hand, trace_id, working
 

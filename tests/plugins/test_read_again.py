@@ -1,6 +1,6 @@
 """The record an adapter keeps of a receipt is a document of its own: read again, it is the same receipt.
 
-`tillpost diff` and the mapping guard compare and mend by it, and so does `tillpost held retry`.
+`tillpost diff` and the mapping guard compare and fix by it, and so does `tillpost held retry`.
 """
 
 from __future__ import annotations

@@ -8,9 +8,9 @@ from typing import Literal
 
 import pytest
 
+from tests.support.fallback_files import NAME, written
 from tests.support.fileserver import FileServer, fileserver
 from tests.support.proxy import Way
-from tests.support.spooled import NAME, spooled
 from tillpost.model import Delivered, MaybeSent, NotSent
 
 SIZE = 1 << 20
@@ -58,7 +58,7 @@ def test_a_broken_connection_never_shows_a_part_and_the_next_attempt_succeeds(
     """Upload cut in half: the importer never sees a part (temporary name, size check, rename) and the next attempt
     succeeds. At one byte every 5 s the file would take two months: every step has an end."""
     (content,) = WHOLE.values()
-    file = spooled(tmp_path, content)
+    file = written(tmp_path, content)
     with server.front() as front:
         front.set(direction, way, data)
         outcome = server.transfer(SHORT, front).transfer(file)
@@ -80,13 +80,13 @@ def test_a_slow_line_is_no_broken_one(server: FileServer, tmp_path: Path) -> Non
         for direction in ("up", "down"):
             for data in (False, True):
                 front.set(direction, Way(latency=0.01), data)
-        assert server.transfer(front=front).transfer(spooled(tmp_path, content)) == Delivered()
+        assert server.transfer(front=front).transfer(written(tmp_path, content)) == Delivered()
     assert server.files() == WHOLE
 
 
 def test_a_port_that_refuses_is_tried_again(server: FileServer, tmp_path: Path) -> None:
     (content,) = WHOLE.values()
-    file = spooled(tmp_path, content)
+    file = written(tmp_path, content)
     with server.front() as front:
         for refusing in (front.control, front.data or front.control):
             refusing.refuse()

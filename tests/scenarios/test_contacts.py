@@ -49,9 +49,9 @@ def web_shop(shop: Shop, **fields: str) -> str:
 def outage(shop: Shop, *receipts: Receipt) -> None:
     """Engage does not answer; these sales are written to files."""
     shop.fault(http="refuse")
-    before = shop.status()["counts"]["spooled"]
+    before = shop.status()["counts"]["written"]
     shop.put(f"{receipts[0].number}.jsonl", document(list(receipts)))
-    shop.wait_for(lambda stand: stand["counts"]["spooled"] == before + len(receipts))
+    shop.wait_for(lambda stand: stand["counts"]["written"] == before + len(receipts))
 
 
 def people(shop: Shop) -> list[dict[str, Any]]:
@@ -241,7 +241,7 @@ def test_somebody_who_registered_meanwhile_gets_the_receipts_and_keeps_what_he_s
     keys = {"externalId": "4711", "email": "eva@example.se"}
     outage(shop, sale(1, keys, firstName="E.", city="Lund"), sale(2, {"externalId": "4712"}))
     outage(shop, sale(3, keys))
-    old = {row["name"] for row in shop.answers("spool", "list")}
+    old = {row["name"] for row in shop.answers("files", "list")}
     stop(process)
     shop.fault(http="ok")
     registered = web_shop(shop, email="eva@example.se", firstName="Eva")
@@ -256,9 +256,9 @@ def test_somebody_who_registered_meanwhile_gets_the_receipts_and_keeps_what_he_s
     stats = shop.sandbox("stats")
     assert (stats["create_duplicates"], stats["dropped"]) == (0, 0)
     # Nobody had to be told of it, and no file lies about.
-    assert told(shop, 1).count("spooled") == 2
-    assert not list((shop.folder / "state" / "shop" / "spool").rglob("*.xml"))
-    assert not old <= {row["name"] for row in shop.answers("spool", "list")}
+    assert told(shop, 1).count("written") == 2
+    assert not list((shop.folder / "state" / "shop" / "fallback").rglob("*.xml"))
+    assert not old <= {row["name"] for row in shop.answers("files", "list")}
 
 
 @pytest.mark.parametrize("rule", ["hold", "first"])

@@ -1,4 +1,5 @@
-"""Deliveries by many threads at once, with the real launcher: killed in mid-run, and beside a tenant that is dead."""
+"""Deliveries by many threads at once, with the real launcher: killed in mid-run, and beside a destination that is
+dead."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ def test_the_unit_calls_commands_that_are_there_and_gives_them_their_time() -> N
 
 
 def test_every_system_call_of_the_line_is_in_the_filter_of_the_unit(shop: Sunk) -> None:
-    """The receipts of a document from the inbox to the far side."""
+    """The receipts of a document from the inbox to the destination."""
     analyze, strace = needed("systemd-analyze", "systemd"), needed("strace", "strace")
     said = settings(UNIT.read_text())["SystemCallFilter"]
     allowed = calls(analyze, said[0].split())

@@ -90,7 +90,7 @@ def test_a_disk_full_of_bytes_refuses_and_resumes_by_itself(shop: Shop) -> None:
 
 
 def test_a_disk_full_of_inodes_refuses_and_resumes_by_itself(shop: Shop) -> None:
-    """Disk full by inodes: a journal that cannot make its files says so; files of an outage wait for room."""
+    """Disk full by inodes: a journal that cannot make its files says so; fallback files wait for room."""
     with tmpfs(shop.folder / "state", "size=64m,nr_inodes=64"):
         filler = fill_inodes(shop.folder / "state")
         (shop.folder / "1.jsonl").write_bytes(receipts(1, 2, 3))
@@ -105,11 +105,11 @@ def test_a_disk_full_of_inodes_refuses_and_resumes_by_itself(shop: Shop) -> None
         with running(shop) as process:
             shop.wait_for(lambda stand: stand["state"] != "online")
             filler = fill_inodes(shop.folder / "state")
-            shop.wait_for(lambda stand: stand["state"] == "file mode")
+            shop.wait_for(lambda stand: stand["state"] == "fallback")
             wait_until(lambda: "No space left" in log(shop) or "OSError" in log(shop) or "no room" in log(shop))
-            assert shop.status()["counts"]["spooled"] == 0
+            assert shop.status()["counts"]["written"] == 0
             _empty(filler)
-            shop.wait_for(lambda stand: stand["counts"]["spooled"] == 3)
+            shop.wait_for(lambda stand: stand["counts"]["written"] == 3)
             shop.fault(http="ok")
             shop.wait_for(settled(3))
             stop(process)
@@ -236,7 +236,7 @@ def _root(path: Path, table: str) -> int:
     return root
 
 
-@pytest.mark.parametrize("table", ["receipts", "receipts_due", "bodies", "events", "contacts", "tenant"])
+@pytest.mark.parametrize("table", ["receipts", "receipts_due", "bodies", "events", "contacts", "destination"])
 def test_a_damaged_page_is_repaired_by_the_run_that_meets_it(shop: Shop, table: str) -> None:
     """A damaged journal page: its neighbours still go out, the damage is quarantined and reported."""
     (shop.folder / "1.jsonl").write_bytes(receipts(*range(1, 41)))

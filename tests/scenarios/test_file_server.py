@@ -74,7 +74,7 @@ def test_files_are_imported_while_the_api_is_away(shop: Shop) -> None:
     with running(shop):
         shop.put("1.jsonl", document(*odd))
         stand = shop.wait_for(lambda stand: stand["files"]["consumed"] >= 2 and stand["counts"]["transferred"] == 2)
-        assert stand["state"] == "file mode"
+        assert stand["state"] == "fallback"
         assert list(by_file(shop).values()) == [1, 1]
         shop.put("2.jsonl", document(receipt(number="3")))
         shop.wait_for(lambda _: len(by_file(shop)) == 3)
@@ -88,16 +88,16 @@ def test_files_are_imported_while_the_api_is_away(shop: Shop) -> None:
 
 
 def test_a_changed_host_key_keeps_the_files_and_is_told_with_its_fingerprint(shop: Shop) -> None:
-    """Unknown or changed SSH host key: refuse, keep spooling, say which fingerprint."""
+    """Unknown or changed SSH host key: refuse, keep writing files, say which fingerprint."""
     right, shown = shop.config.read_text(), asyncssh.import_public_key(shop.ready["host_key"]).get_fingerprint()
     other = asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode().strip()
     shop.config.write_text(right.replace(shop.ready["host_key"].strip(), other))
     shop.fault(http="refuse")
     with running(shop):
         shop.put("1.jsonl", document(receipt(number="1")))
-        shop.wait_for(lambda stand: stand["counts"]["spooled"] == 1 and any(shown in each for each in reasons(shop)))
+        shop.wait_for(lambda stand: stand["counts"]["written"] == 1 and any(shown in each for each in reasons(shop)))
         shop.put("2.jsonl", document(receipt(number="2")))
-        stand = shop.wait_for(lambda stand: stand["counts"]["spooled"] == 2)
+        stand = shop.wait_for(lambda stand: stand["counts"]["written"] == 2)
         assert stand["files"]["written"] == sum(stand["files"].values())
     assert by_file(shop) == Counter()
     assert list((shop.folder / "sandbox" / "sftp").rglob("*.xml*")) == []

@@ -80,7 +80,7 @@ def test_no_answer_at_all_ends_at_the_deadline_and_the_receipts_go_by_file(shop:
     shop.fault(http="hang")
     process = shop.start()
     shop.put("1.jsonl", receipts(1, 2, 3))
-    shop.wait_for(lambda stand: stand["counts"]["spooled"] == 3)
+    shop.wait_for(lambda stand: stand["counts"]["written"] == 3)
     shop.fault(http="ok")
     stand = shop.wait_for(settled(3))
     stop(process)
@@ -280,7 +280,7 @@ def test_when_dns_is_gone_receipts_go_by_file_later(shop: Shop) -> None:
     configure(shop, url, "http://engage.invalid")
     process = shop.start()
     shop.put("1.jsonl", receipts(1, 2))
-    stand = shop.wait_for(lambda stand: stand["counts"]["spooled"] == 2)
+    stand = shop.wait_for(lambda stand: stand["counts"]["written"] == 2)
     stop(process)
     assert "NameResolutionError" in "".join(entry["detail"] for entry in stand["history"])
     configure(shop, "http://engage.invalid", url)
@@ -323,7 +323,8 @@ def test_after_the_outage_there_is_no_stampede(tmp_path: Path) -> None:
         shop.wait_for(settled(80))
         stop(process)
         once(shop, 80)
-        # The law itself is tested with an injected clock (tests/core/flow/test_budget.py). Arrivals on a busy machine
+        # The law itself is tested with an injected clock (tests/core/flow/rate_limit/test_budget.py). Arrivals on a
+        # busy machine
         # bunch by a few; a stampede would be all eighty.
         assert shop.sandbox("stats")["peak_rate"] <= 40
 

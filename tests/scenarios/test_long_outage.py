@@ -21,9 +21,9 @@ from tests.scenarios.simulator.api import SimulatedClient
 from tests.scenarios.simulator.chance import seeded
 from tests.scenarios.simulator.machine import Machine
 from tests.scenarios.simulator.shelf import Ledger, LongEngage, LongImport
-from tillpost.flow.accept import accept
-from tillpost.flow.budget import SlidingBudget
-from tillpost.flow.deliver import claim, deliver
+from tillpost.flow.delivery.deliver import claim, deliver
+from tillpost.flow.intake.accept import accept
+from tillpost.flow.rate_limit.budget import SlidingBudget
 from tillpost.flow.worker import attend
 from tillpost.model import Document, Line, LineKind, RawRef, Receipt, Tender
 from tillpost.model.receipt_json import to_json
@@ -149,7 +149,7 @@ def _body(lines: tuple[Line, ...], tenders: tuple[Tender, ...]) -> str:
 
 
 class Run:
-    """The line, its far sides, and time."""
+    """The line, its destinations, and time."""
 
     def __init__(self, folder: Path, random: Random) -> None:
         self.ledger = Ledger(folder / "ledger.db")
@@ -169,9 +169,9 @@ class Run:
     def tick(self) -> None:
         """Five minutes of everything but the source."""
         machine, line = self.machine, self.machine.line
-        while line.gate.open() and (entries := claim(line, 50)):
+        while line.breaker.open() and (entries := claim(line, 50)):
             for entry in entries:
-                if line.gate.open():
+                if line.breaker.open():
                     deliver(line, entry)
             line.claims.give_back(entry.seq for entry in entries)
         # The worker's round comes five times a second; here until one has changed nothing: all wait for others.
@@ -195,7 +195,7 @@ class Run:
     def quiet(self) -> bool:
         """Nothing is left to do."""
         line = self.machine.line
-        return line.gate.tenant.state == "online" and not (
+        return line.breaker.destination.state == "online" and not (
             line.journal.files.open_states() or line.journal.receipts.unsettled() or self.engage.queue
         )
 
@@ -241,12 +241,12 @@ def test_an_outage_of_72_hours_with_200_000_receipts_and_5_000_new_contacts(
             accepted = due
             running.tick()
         assert (accepted, tills.met) == (DURING, NEW)
-        assert running.machine.line.gate.tenant.state == "file mode"
+        assert running.machine.line.breaker.destination.state == "fallback"
         assert len(running.ledger) == BEFORE
         states = journal.receipts.counts()
         # What the last five minutes brought waits for the next batch; the first failures wait for theirs.
-        assert states["spooled"] + states["accepted"] + states["waiting"] == DURING
-        assert states["spooled"] > 0.99 * DURING
+        assert states["written"] + states["accepted"] + states["waiting"] == DURING
+        assert states["written"] > 0.99 * DURING
 
         running.machine.faults.api = "ok"
         running.take(tills.regulars(AFTER, clock.monotonic()))
@@ -264,7 +264,7 @@ def test_an_outage_of_72_hours_with_200_000_receipts_and_5_000_new_contacts(
         assert running.imports.most_contacts <= 20_000
         assert len(running.engage.people) == BEFORE + MEMBERS + NEW
         assert journal.contacts.counts()["known"] == BEFORE + MEMBERS + NEW
-        assert [path for path in journal.spool_folder.rglob("*") if path.is_file()] == []
+        assert [path for path in journal.fallback_folder.rglob("*") if path.is_file()] == []
         assert running.client.most_a_second <= RATE
         quarter = len(running.resident) // 4
         grown = max(running.resident[-quarter:]) - max(running.resident[:quarter])

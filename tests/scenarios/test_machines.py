@@ -41,7 +41,7 @@ def test_a_run_tells_systemd_how_it_stands_and_logs_in_json(tmp_path: Path) -> N
             shop.put("bad.jsonl", b"\xff\xfe no receipts")
             shop.fault(http="refuse")
             shop.put("1.jsonl", document([of(number, externalId="known") for number in range(5)]))
-            wait_for(manager, lambda said: said.get("STATUS") in ("shop degraded", "shop file mode"))
+            wait_for(manager, lambda said: said.get("STATUS") in ("shop degraded", "shop fallback"))
             wait_for(manager, lambda said: said == {"WATCHDOG": "1"})  # an outage is no reason to be restarted
             shop.fault(http="ok")
             wait_for(manager, lambda said: said.get("STATUS") == "shop online")

@@ -41,7 +41,7 @@ def change(shop: Shop, old: str, new: str) -> None:
 
 
 def sent(shop: Shop) -> dict[str, str]:
-    """Number of each receipt the far side has → the offset of its time, by which the adapter's zone shows."""
+    """Number of each receipt the destination has → the offset of its time, by which the adapter's zone shows."""
     there = shop.sandbox("receipts")
     numbers = [row["receiptNumber"] for row in there]
     assert len(set(numbers)) == len(numbers)
@@ -104,7 +104,7 @@ def test_by_file_as_well(shop: Shop) -> None:
     shop.wait_for(lambda stand: stand["state"] != "online" or held(stand))
     assert not any(shop.status()["files"].values())
     shop.answers("mapping", "release")
-    shop.wait_for(lambda stand: stand["counts"]["spooled"] + stand["counts"]["transferred"] > 0)
+    shop.wait_for(lambda stand: stand["counts"]["written"] + stand["counts"]["transferred"] > 0)
     shop.fault(http="ok")
     shop.wait_for(delivered(8), 120)
     process.terminate()

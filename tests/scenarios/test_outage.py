@@ -56,7 +56,7 @@ def test_an_outage_is_bridged_by_files_and_the_id_is_learnt_once(shop: Shop) -> 
     shop.wait_for(lambda stand: stand["delivered"]["api"] == 3)
     shop.fault(http="refuse")
     shop.put("2.jsonl", document([of(number, externalId="fresh") for number in range(3, 8)]))
-    shop.wait_for(lambda stand: stand["counts"]["spooled"] == 5)
+    shop.wait_for(lambda stand: stand["counts"]["written"] == 5)
     shop.fault(http="ok")
     shop.wait_for(settled(8))
     shop.put("3.jsonl", document([of(8, externalId="fresh")]))
@@ -70,15 +70,15 @@ def test_an_outage_is_bridged_by_files_and_the_id_is_learnt_once(shop: Shop) -> 
     (life,) = shop.answers("receipt", by_file["id"])
     told = [event["what"] for event in life["events"]]
     for first, second in zip(
-        ["accepted", "spooled", "file uploaded", "id learnt", "transferred"],
-        ["spooled", "file uploaded", "id learnt", "transferred", "delivered"],
+        ["accepted", "written", "file uploaded", "id learnt", "transferred"],
+        ["written", "file uploaded", "id learnt", "transferred", "delivered"],
         strict=True,
     ):
         assert told.index(first) < told.index(second), told
     assert told.count("id learnt") == 1
     assert shop.tillpost("receipt", by_file["id"]).stdout.count("id learnt") == 1
     assert [entry["state"] for entry in stand["history"]] == [
-        "degraded", "file mode", "draining", "reconciling", "online",
+        "degraded", "fallback", "catching up", "confirming", "online",
     ]  # fmt: skip
 
 
@@ -113,7 +113,7 @@ def test_a_lost_answer_is_asked_for_and_never_becomes_a_second_sale(shop: Shop) 
     shop.wait_for(settled(1))
     shop.fault(http="reset-after-body")
     shop.put("1.jsonl", document([of(1, externalId="a")]))
-    shop.wait_for(lambda stand: stand["counts"]["uncertain"] + stand["counts"]["spooled"] == 1)
+    shop.wait_for(lambda stand: stand["counts"]["uncertain"] + stand["counts"]["written"] == 1)
     shop.fault(http="ok")
     shop.wait_for(settled(2))
     stop(process)

@@ -45,7 +45,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
         shop.wait_for(lambda stand: stand["delivered"]["api"] == 3)
         shop.fault(http="refuse")
         shop.put("2.jsonl", document([of(number, email="eva@example.org") for number in range(3, 8)]) + b"{broken\n")
-        shop.wait_for(lambda stand: stand["counts"]["spooled"] == 5)
+        shop.wait_for(lambda stand: stand["counts"]["written"] == 5)
         shop.fault(http="ok")
         shop.wait_for(lambda stand: stand["counts"]["delivered"] == 8)
         other = attrs.evolve(of(7, email="eva@example.org"), till="1")
@@ -215,14 +215,14 @@ def test_it_is_live_while_the_api_goes_down_and_comes_back(live: Live) -> None:
         before = number("delivered by API"), number("delivered by file")
         live.shop.fault(http="refuse")
         live.shop.put("live.jsonl", document([of(number, externalId="known") for number in range(100, 120)]))
-        until(lambda: "file mode" in page.locator(".stand").first.inner_text())
-        until(lambda: number("spooled") > 0)
+        until(lambda: "fallback" in page.locator(".stand").first.inner_text())
+        until(lambda: number("written") > 0)
         shot(page, "outage")
         assert no_faults(page) == []
         live.shop.fault(http="ok")
         until(lambda: sum((number("delivered by API"), number("delivered by file"))) == sum(before) + 20)
         until(lambda: "online" in page.locator(".stand").first.inner_text())
-        assert number("spooled") == number("transferred") == 0
+        assert number("written") == number("transferred") == 0
         page.get_by_role("link", name="Stop").click()
         page.get_by_role("link", name="Load again every").wait_for()
 

@@ -100,7 +100,7 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
 
 
 OUTAGES = ("500", "401", "html", "hang", "refuse")
-ON_THE_WAY = ("accepted", "resolved", "waiting", "uncertain", "spooled", "transferred")
+ON_THE_WAY = ("accepted", "resolved", "waiting", "uncertain", "written", "transferred")
 
 
 def through_an_outage(shop: Shop) -> None:
@@ -114,7 +114,7 @@ def through_an_outage(shop: Shop) -> None:
         shop.wait_for(lambda stand: stand["state"] != "online")
     shop.wait_for(lambda stand: stand["files"]["written"] > 0)
     shop.fault(sftp="refuse", http="ok")
-    shop.wait_for(lambda stand: stand["state"] == "draining")
+    shop.wait_for(lambda stand: stand["state"] == "catching up")
     shop.fault(sftp="ok")
     shop.wait_for(
         lambda stand: stand["state"] == "online" and not any(stand["counts"][name] for name in ON_THE_WAY), 120
@@ -139,7 +139,7 @@ def test_no_personal_value_and_no_secret_is_told_anywhere_through_a_whole_outage
     assert held
     ids = [row["id"] for row in shop.answers("receipts")]
     commands = [
-        ["status"], ["receipts"], ["held", "list"], ["contacts"], ["contacts", "--pending"], ["spool"], ["plugins"],
+        ["status"], ["receipts"], ["held", "list"], ["contacts"], ["contacts", "--pending"], ["files"], ["plugins"],
         ["check", "--offline"], *(["receipt", each] for each in (ids[0], ids[-1], held[0]["id"])),
         ["held", "retry", held[0]["id"]],
     ]  # fmt: skip
@@ -154,7 +154,7 @@ def told_by_the_journal(shop: Shop) -> str:
     """The events, and every reason; bodies, contacts and identifiers are what the journal is for."""
     with closing(sqlite3.connect(shop.folder / "state" / "shop" / "journal.db")) as journal:
         rows = list(journal.execute("SELECT * FROM events"))
-        for table in ("receipts", "files", "tenant", "no_receipts"):
+        for table in ("receipts", "files", "destination", "no_receipts"):
             rows += list(journal.execute(f"SELECT reason FROM {table}"))
     return str(rows)
 

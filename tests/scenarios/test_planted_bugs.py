@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-import tillpost.flow.deliver
-import tillpost.flow.reconcile
+import tillpost.flow.delivery.deliver
+import tillpost.flow.fallback.reconcile
 import tillpost.flow.worker
 from tests.scenarios.simulator.run import Failure, run, state_folder
 from tillpost.flow.line import Claims, Line
 from tillpost.journal import Entry, FileEntry, FileState, Group, Move, Standing, State
-from tillpost.journal.files import Files
-from tillpost.journal.receipts import Receipts, _take
-from tillpost.journal.store import _Job
+from tillpost.journal.sqlite.store import _Job
+from tillpost.journal.tables.files import Files
+from tillpost.journal.tables.receipts import Receipts, _take
 from tillpost.model import Customer, Identifier, Payload, Receipt
 from tillpost_engage.payload import Mapping
 
@@ -75,7 +75,7 @@ def repeated_without_asking(patch: pytest.MonkeyPatch) -> None:
     def not_asked(line: Line, entry: Entry) -> Move:
         return Move(state=State.WAITING, due=line.clock.time(), attempts=entry.attempts, reason="sent again")
 
-    patch.setattr(tillpost.flow.deliver, "_ask", not_asked)
+    patch.setattr(tillpost.flow.delivery.deliver, "_ask", not_asked)
 
 
 def receipts_before_their_contacts(patch: pytest.MonkeyPatch) -> None:
@@ -99,7 +99,7 @@ def proved_by_nothing(patch: pytest.MonkeyPatch) -> None:
     def all_of_them(line: Line, key: str, receipts: list[Entry]) -> frozenset[str]:
         return frozenset(entry.id for entry in receipts)
 
-    patch.setattr(tillpost.flow.reconcile, "_shown", all_of_them)
+    patch.setattr(tillpost.flow.fallback.reconcile, "_shown", all_of_them)
 
 
 PLANTED: Iterable[tuple[Plant, str, str]] = (

@@ -86,7 +86,7 @@ def test_a_plugin_that_raises_or_gives_the_wrong_type_is_named_and_holds_its_rec
 def test_a_plugin_that_hangs_keeps_back_nothing_else_and_a_stop_ends_by_the_grace_period(
     shop: Shop, tmp_path: Path
 ) -> None:
-    """One thread is lost to it. The receipt was not sent; with the plugin mended it is, once."""
+    """One thread is lost to it. The receipt was not sent; with the plugin fixed it is, once."""
     install(shop, tmp_path, AMEND.format(fault="time.sleep(3600)"))
     configure(shop, "map       =", 'amend     = { use = "faulty" }\nmap       =')
     process = subprocess.Popen(shop.command("run", "--grace", "2"), env=shop.environment, stderr=subprocess.PIPE)
@@ -148,7 +148,7 @@ def test_a_plugin_that_cannot_be_imported_stops_its_own_pipeline_alone(shop: Sho
         ["status"],
         ["receipts", "-p", "shop"],
         ["held", "list", "-p", "other"],
-        ["spool", "list", "-p", "shop"],
+        ["files", "list", "-p", "shop"],
     ):
         assert shop.tillpost(*words).returncode == 0, words
     plugins = shop.tillpost("plugins")

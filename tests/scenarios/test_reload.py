@@ -40,7 +40,7 @@ def shop(tmp_path: Path, far: Far) -> Iterator[Sunk]:
 def test_reloads_under_load_lose_nothing_and_send_nothing_twice(
     shop: Sunk, far: Far, measured: Callable[[str], None]
 ) -> None:
-    """1,000 receipts a second arrive; settings change, the file breaks and is put right, again and again."""
+    """1,000 receipts a second arrive; settings change, the file breaks and is repaired, again and again."""
     count, each, seconds = 12_000, 250, 12.0
     process = shop.start()
     fed = threading.Event()

@@ -93,7 +93,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
         yield shop
 
 
-@pytest.mark.parametrize("step", ["accept", "deliver", "spool", "transfer", "reconcile"])
+@pytest.mark.parametrize("step", ["accept", "deliver", "write_files", "transfer", "reconcile"])
 def test_a_kill_at_every_point_of_a_step_loses_and_doubles_nothing(
     shop: Shop, tmp_path: Path, step: str, measured: Callable[[str], None]
 ) -> None:
@@ -147,8 +147,8 @@ def content(store: str, numbers: tuple[int, ...]) -> bytes:
 
 def whole(folder: Path, ended: Ended) -> None:
     """As the kill left it: what was acknowledged is in the journal, and no file is partial under a final name."""
-    spooled = {path.name: path for path in (folder / "state").glob("shop/spool/*/*.xml") if path.name[0] != "."}
-    for path in spooled.values():
+    written = {path.name: path for path in (folder / "state").glob("shop/spool/*/*.xml") if path.name[0] != "."}
+    for path in written.values():
         etree.parse(path)
     for path in (*folder.glob("inbox/*.jsonl"), *folder.glob("inbox/done/*")):
         assert path.read_bytes() == content(folder.name, GIVEN[path.name]), path
@@ -162,8 +162,8 @@ def whole(folder: Path, ended: Ended) -> None:
             assert known >= {f"{folder.name}-{number}" for number in GIVEN[document]}, f"{folder.name}: lost"
         for file in journal.files.all():
             if file.state is not FileState.CONFIRMED:
-                assert file.file.name in spooled, f"{folder.name}: the journal waits for a file that is gone"
-                assert sha256(spooled[file.file.name].read_bytes()).hexdigest() == file.file.sha256
+                assert file.file.name in written, f"{folder.name}: the journal waits for a file that is gone"
+                assert sha256(written[file.file.name].read_bytes()).hexdigest() == file.file.sha256
     finally:
         journal.close()
 
@@ -183,7 +183,7 @@ def settled(folder: Path, steps: Steps) -> None:
     with apsw.Connection(str(folder / "state" / "shop" / "journal.db")) as database:
         assert database.pragma("integrity_check") == "ok", folder.name
     database.close()
-    left = [str(path) for path in (folder / "state" / "shop" / "spool").rglob("*") if path.is_file()]
+    left = [str(path) for path in (folder / "state" / "shop" / "fallback").rglob("*") if path.is_file()]
     assert not left, left
     shutil.rmtree(folder / "state")
 

@@ -1,4 +1,4 @@
-"""faults.md, section People: SIGTERM in each state of the tenant, with the real launcher and the real sandbox.
+"""faults.md, section People: SIGTERM in each state of the destination, with the real launcher and the real sandbox.
 
 It ends within the grace period, whatever is under way; so does a second SIGTERM. The next start settles every receipt,
 each once.
@@ -18,7 +18,7 @@ import pytest
 from tests.scenarios.test_http import configure, control
 from tests.scenarios.test_outage import document, of, saved, settled, stop
 from tests.support.shop import Shop
-from tillpost.flow.outage import STATES
+from tillpost.flow.breaker import STATES
 
 GRACE = 10.0
 SLACK = 15.0
@@ -57,7 +57,7 @@ def wrong_key(shop: Shop) -> None:
 def gone(shop: Shop) -> None:
     shop.fault(http="refuse")
     shop.put("1.jsonl", receipts(0, COUNT))
-    shop.wait_for(lambda stand: stand["counts"]["spooled"] == COUNT)
+    shop.wait_for(lambda stand: stand["counts"]["written"] == COUNT)
 
 
 def no_file_server(shop: Shop) -> None:
@@ -70,12 +70,13 @@ def no_file_server(shop: Shop) -> None:
 def no_import(shop: Shop) -> None:
     """The files are up, and the import does not read them."""
     control(shop, "settings", import_files_every=3600)
-    # Of known contacts: what belongs to new ones would wait for their file, and the tenant would go on draining.
+    # Of known contacts: what belongs to new ones would wait for their file, and the destination would go on catching
+    # up.
     shop.put("0.jsonl", receipts(0, COUNT // 2))
     shop.wait_for(lambda stand: stand["counts"]["delivered"] == COUNT // 2)
     shop.fault(http="refuse")
     shop.put("1.jsonl", receipts(COUNT // 2, COUNT // 2))
-    shop.wait_for(lambda stand: stand["counts"]["spooled"] == COUNT // 2)
+    shop.wait_for(lambda stand: stand["counts"]["written"] == COUNT // 2)
     shop.fault(http="ok")
 
 
@@ -92,9 +93,9 @@ CASES = {
     "online": Case(slowly_online, after="1h", timeout="30s"),
     "degraded": Case(silent, after="1h"),
     "paused": Case(wrong_key),
-    "file mode": Case(gone),
-    "draining": Case(no_file_server),
-    "reconciling": Case(no_import),
+    "fallback": Case(gone),
+    "catching up": Case(no_file_server),
+    "confirming": Case(no_import),
 }
 
 

@@ -9,8 +9,8 @@ from random import Random
 
 import pytest
 
+from tests.support.fallback_files import written
 from tests.support.fileserver import KINDS, fileserver
-from tests.support.spooled import spooled
 from tests.support.watch import Watch
 from tillpost.model import Delivered
 
@@ -44,7 +44,7 @@ def test_no_part_of_a_file_is_ever_seen_under_its_final_name(
         transfer, folder = server.transfer(), server.home / "transactionImport"
         with Watch(folder, whole, consume) as watch:
             for number, (name, content) in enumerate(whole.items()):
-                file = spooled(tmp_path / "spool", content, name)
+                file = written(tmp_path / "fallback", content, name)
                 assert isinstance(transfer.transfer(file), Delivered)
                 if number % 10 == 0:
                     assert transfer.find_transferred(file) in ((True, False) if consume else (True,))
@@ -52,7 +52,7 @@ def test_no_part_of_a_file_is_ever_seen_under_its_final_name(
         assert watch.looks >= FILES
         assert sorted(watch.taken) == (sorted(whole) if consume else [])
         assert server.files() == ({} if consume else {f"transactionImport/{name}": whole[name] for name in whole})
-        gone = spooled(tmp_path / "spool", b"", "20260301000000_0_transactions.xml")
+        gone = written(tmp_path / "fallback", b"", "20260301000000_0_transactions.xml")
         assert transfer.find_transferred(gone) is not consume
     measured(f"{kind}: {FILES} files, {watch.looks} looks, {len(watch.partial)} partial")
 

@@ -14,7 +14,8 @@ from typing import Any
 import apsw
 
 from tests.core.journal.test_journal import receipt
-from tillpost.journal import Journal, tally, tills
+from tillpost.journal import Journal
+from tillpost.journal.tables import counters, tills
 from tillpost.model.receipt_json import dumps
 
 DAY = 86400.0
@@ -66,7 +67,7 @@ def build(
     with connection:
         for _, sql in indexes:
             connection.execute(sql)
-        tally.count_anew(connection)
+        counters.count_anew(connection)
         rows = connection.execute("SELECT store, till, accepted_at, number, created FROM receipts ORDER BY seq")
         tills.seen(connection, rows)
     connection.close()

@@ -17,10 +17,10 @@ import attrs
 
 from tillpost.compose.config import load
 from tillpost.compose.pipeline import compose, unlimited
+from tillpost.flow.breaker import Breaker
+from tillpost.flow.intake.served_source import Served
 from tillpost.flow.limits import RetryPolicy, SourcePolicy
 from tillpost.flow.line import Line
-from tillpost.flow.outage import Gate
-from tillpost.flow.serve import Served
 from tillpost.journal import Journal
 
 NOW = 1_780_000_000.0
@@ -87,7 +87,7 @@ class Ingest:
         chance = Random(1)
         self.line = Line(
             name=name, journal=self.journal, hooks=pipeline.hooks, clock=self.clock, random=chance,
-            gate=Gate(self.journal, RetryPolicy(), self.clock, chance), source=pipeline.config.source,
+            breaker=Breaker(self.journal, RetryPolicy(), self.clock, chance), source=pipeline.config.source,
             retry=pipeline.config.retry, fallback=None, transfer=None, anonymous=None, workers=1,
         )  # fmt: skip
         self.served = Served(self.line, policy or pipeline.config.source, self.stopping)

@@ -34,16 +34,17 @@ from tillpost import cli
 from tillpost.cli import run
 from tillpost.cli.opened import lines
 from tillpost.compose.config import load
-from tillpost.flow import outage
-from tillpost.flow.accept import accept
-from tillpost.flow.deliver import claim, deliver
+from tillpost.flow import breaker
+from tillpost.flow.delivery.deliver import claim, deliver
+from tillpost.flow.delivery.resolve import resolve
+from tillpost.flow.fallback import outage
+from tillpost.flow.fallback.reconcile import reconcile
+from tillpost.flow.fallback.review import review
+from tillpost.flow.fallback.transfer import transfer
+from tillpost.flow.fallback.write_files import write_files
+from tillpost.flow.intake.accept import accept
 from tillpost.flow.line import Line
-from tillpost.flow.reconcile import reconcile
-from tillpost.flow.recover import recover
-from tillpost.flow.resolve import resolve
-from tillpost.flow.review import review
-from tillpost.flow.spool import spool
-from tillpost.flow.transfer import transfer
+from tillpost.flow.upkeep.recover import recover
 from tillpost.journal import RunLock
 from tillpost.model import Delivered, Document, NotSent
 
@@ -68,8 +69,8 @@ def _walk_deliver(line: Line) -> None:
         line.claims.give_back(entry.seq for entry in entries)
 
 
-def _walk_spool(line: Line) -> None:
-    spool(line)
+def _walk_write_files(line: Line) -> None:
+    write_files(line)
 
 
 def _walk_transfer(line: Line) -> None:
@@ -93,7 +94,7 @@ def _before_deliver(line: Line, control: str) -> None:
         document.unlink()
 
 
-def _before_spool(line: Line, control: str) -> None:
+def _before_write_files(line: Line, control: str) -> None:
     _before_deliver(line, control)
     _leave(line)
 
@@ -107,11 +108,11 @@ def _before_transfer(line: Line, control: str) -> None:
     assert key is not None
     resolve(line, key)
     _leave(line)
-    spool(line)
+    write_files(line)
     _before_deliver(line, control)
-    spool(line)
-    for _ in range(outage.ANSWERS):
-        line.gate.saw(Delivered())
+    write_files(line)
+    for _ in range(breaker.ANSWERS):
+        line.breaker.saw(Delivered())
 
 
 def _before_reconcile(line: Line, control: str) -> None:
@@ -122,17 +123,17 @@ def _before_reconcile(line: Line, control: str) -> None:
 
 
 def _leave(line: Line) -> None:
-    """The far side falls silent, as the line sees it: three calls fail, and `after` passes."""
+    """The destination falls silent, as the line sees it: three calls fail, and `after` passes."""
     for _ in range(3):
-        line.gate.saw(NotSent(reason="no answer"))
-    line.gate.change(lambda tenant: outage.file_mode(tenant, line.clock.time(), 0.0))
-    assert line.gate.tenant.state == outage.FILE_MODE
+        line.breaker.saw(NotSent(reason="no answer"))
+    line.breaker.change(lambda destination: outage.start_fallback(destination, line.clock.time(), 0.0))
+    assert line.breaker.destination.state == breaker.FALLBACK
 
 
 STEPS: dict[str, tuple[Callable[[Line, str], None], Callable[[Line], None]]] = {
     "accept": (_before_accept, _walk_accept),
     "deliver": (_before_deliver, _walk_deliver),
-    "spool": (_before_spool, _walk_spool),
+    "write_files": (_before_write_files, _walk_write_files),
     "transfer": (_before_transfer, _walk_transfer),
     "reconcile": (_before_reconcile, _walk_reconcile),
 }

@@ -1,7 +1,7 @@
 """kill -9 of a process at one exact system call, by strace: `-e inject=NAME:signal=KILL:when=N`.
 
 The signal comes as the call is entered, and the call is then not made. So a kill at each call in turn shows the
-disk and the far side as they are between any two of them; a kill after the last is a run to the end.
+disk and the destination as they are between any two of them; a kill after the last is a run to the end.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ WRITES = (
     "fsync", "fdatasync", "ftruncate",
     "rename", "renameat", "renameat2", "link", "linkat", "unlink", "unlinkat",
 )  # fmt: skip
-"""The calls after which a disk or a far side differs, or may be relied on. Sockets are written to by sendto."""
+"""The calls after which a disk or a destination differs, or may be relied on. Sockets are written to by sendto."""
 
 
 @attrs.frozen

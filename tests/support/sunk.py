@@ -1,4 +1,4 @@
-"""A shop whose far side is the sink of the benchmarks: it takes thousands a second, and counts what comes twice."""
+"""A shop whose destination is the sink of the benchmarks: it takes thousands a second, and counts what comes twice."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class Sunk:
         )
         try:
             connection.set_busy_timeout(10_000)
-            return dict(connection.execute("SELECT state, sum(count) FROM tally GROUP BY state"))
+            return dict(connection.execute("SELECT state, sum(count) FROM counters GROUP BY state"))
         except apsw.SQLError:
             return None  # its tables are being made
         finally:

@@ -1,4 +1,4 @@
-"""A reader that polls an import folder as the far side does, and notes every file it did not find whole."""
+"""A reader that polls an import folder as the destination does, and notes every file it did not find whole."""
 
 from __future__ import annotations
 

@@ -15,14 +15,14 @@ from tillpost.version import __version__
 
 COMMANDS = {
     "init": "write a commented configuration",
-    "check": "examine the configuration, folders, plugins and the far side",
+    "check": "examine the configuration, folders, plugins and the destination",
     "run": "carry receipts until told to stop",
     "reload": "have the running process read its configuration again",
     "accept": "put files into the journal",
     "status": "how the line stands",
     "metrics": "what the journals say, for Prometheus",
     "top": "how every store stands, live in the terminal",
-    "day": "a store's day: printed against journalled, delivered, confirmed",
+    "day": "a store's day: printed against recorded, delivered, confirmed",
     "plan": "disk, files and drain time of an outage",
     "receipt": "the whole life of one receipt",
     "receipts": "list receipts",
@@ -32,7 +32,7 @@ COMMANDS = {
     "mapping": "show what makes the payload, and release a new one",
     "diff": "what today's configuration would change of recent receipts",
     "contacts": "list contacts, and say who is who when keys disagree",
-    "spool": "list, show or resend the files of outages",
+    "files": "list, show or resend the fallback files",
     "replay": "send receipts of a store's days again: plan, start, list, show, stop",
     "journal": "examine, measure, export, repair, compact, back up or restore the journal",
     "bundle": "write a zip file for support, with pseudonyms",
@@ -89,7 +89,7 @@ def cli(ctx: click.Context, config: Path) -> None:
 
 
 def main() -> None:
-    """Entry point: errors become one message and an exit code, never a traceback for what a person can mend."""
+    """Entry point: errors become one message and an exit code, never a traceback for what a person can fix."""
     try:
         cli(standalone_mode=False)
     except click.exceptions.Exit as error:
@@ -107,7 +107,7 @@ def main() -> None:
 
 
 def _told(error: Exception) -> int:
-    """Say what went wrong; the exit code. What no person can mend is raised again."""
+    """Say what went wrong; the exit code. What no person can fix is raised again."""
     from tillpost.errors import ConfigurationError, TillpostError, UsageError
 
     if not isinstance(error, TillpostError):

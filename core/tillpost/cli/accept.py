@@ -10,12 +10,13 @@ from typing import Any
 import attrs
 import click
 
-from tillpost.cli.opened import as_json, lines, one, plain, say, sound, which
+from tillpost.cli.opened import as_json, lines, one, sound, which
 from tillpost.compose.config import load
 from tillpost.errors import DocumentError
-from tillpost.flow.accept import accept
+from tillpost.flow.intake.accept import accept
 from tillpost.journal import Accepted
 from tillpost.model import Document
+from tillpost.terminal import plain, say
 
 
 @click.command("accept")

@@ -7,11 +7,12 @@ from typing import Any
 
 import click
 
-from tillpost.cli.opened import as_json, plain, say, when
+from tillpost.cli.opened import as_json
 from tillpost.clock import SystemClock
 from tillpost.compose.config import load
 from tillpost.errors import UsageError
 from tillpost.journal import Alert, Journal
+from tillpost.terminal import plain, say, when
 
 _RECENT = 20
 
@@ -77,7 +78,7 @@ def test(file: Any, as_json: bool) -> None:
     Example:
       tillpost alerts test
     """
-    from tillpost.sight.channels import NotTaken, notice, send
+    from tillpost.alerts.channels import NotTaken, notice, send
 
     config = load(file)
     if config.alerts is None:

@@ -8,10 +8,12 @@ from typing import Any
 
 import click
 
-from tillpost.cli.opened import as_json, one, plain, say, when, which
+from tillpost.cli.opened import as_json, one, which
 from tillpost.clock import SystemClock
 from tillpost.compose.config import load
-from tillpost.journal import RunLock, doctor
+from tillpost.journal import RunLock
+from tillpost.journal.sqlite import doctor
+from tillpost.terminal import plain, say, when
 
 
 def _progress(text: str) -> None:
@@ -53,7 +55,7 @@ def restore(file: Any, source: Path, replace: bool, pipeline: str | None, as_jso
     """Put the backup SOURCE in the place of the journal. Not while a `run` works on it.
 
     What was open in it may have been sent since: it is asked for before it is sent again. Exit code 1 when something
-    had to be put right.
+    had to be repaired.
 
     \b
     Examples:
@@ -93,15 +95,13 @@ def _told(done: doctor.Restored, folder: Path, due: str) -> list[str]:
     if done.unknown:
         said.append(f"{done.unknown} of them have a contact without an id to ask by: sent again, under the same id")
     if done.open_files:
-        said.append(
-            f"{done.open_files} files of outages go up again, even if they went up since; Engage ignores repeats"
-        )
+        said.append(f"{done.open_files} fallback files go up again, even if they went up since; Engage ignores repeats")
     said.append(f"what was accepted after {as_of} is not in it: let the documents since then be read again")
     if done.newer:
         said.append(f"{done.newer} receipts are in the journal that was replaced and not in this one")
     if done.kept:
         said.append(f"the journal that was there is kept as {done.kept}")
     return said + [
-        f"put right: {damage.table} {damage.row}: {damage.reason}; lost: {damage.lost}; {damage.remedy}"
+        f"repaired: {damage.table} {damage.row}: {damage.reason}; lost: {damage.lost}; {damage.remedy}"
         for damage in done.damages
     ]

@@ -8,12 +8,13 @@ from typing import Any
 
 import click
 
-from tillpost.cli.opened import as_json, plain, say
+from tillpost.cli.opened import as_json
 from tillpost.clock import SystemClock
 from tillpost.compose.config import examine
 from tillpost.compose.pipeline import rehearse
 from tillpost.errors import UsageError
-from tillpost.sight import bundle
+from tillpost.support import bundle
+from tillpost.terminal import plain, say
 
 
 @click.command("bundle")

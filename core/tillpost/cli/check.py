@@ -1,4 +1,4 @@
-"""`tillpost check`: settings, then folders and plugins, then whether the far side answers."""
+"""`tillpost check`: settings, then folders and plugins, then whether the destination answers."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from typing import Any
 import attrs
 import click
 
-from tillpost.cli.opened import as_json, say
+from tillpost.cli.opened import as_json
 from tillpost.clock import SystemClock
 from tillpost.compose.config import Config, examine
 from tillpost.compose.pipeline import compose, rehearse
 from tillpost.errors import Finding
-from tillpost.flow.budget import Budgets
+from tillpost.flow.rate_limit.budget import Budgets
 from tillpost.model import Delivered
+from tillpost.terminal import say
 
 
 @click.command("check")
-@click.option("--offline", is_flag=True, help="Leave out whether the far side answers.")
+@click.option("--offline", is_flag=True, help="Leave out whether the destination answers.")
 @as_json
 @click.pass_obj
 def command(file: Any, offline: bool, as_json: bool) -> None:
@@ -40,7 +41,7 @@ def command(file: Any, offline: bool, as_json: bool) -> None:
     for finding in findings:
         say(attrs.asdict(finding)) if as_json else click.echo(str(finding), err=True)
     if not findings and not as_json:
-        tiers = "settings, folders and plugins" + ("" if offline else ", far side")
+        tiers = "settings, folders and plugins" + ("" if offline else ", destination")
         click.echo(f"{file}: fine ({tiers})")
     sys.exit(78 if findings else 0)
 
@@ -58,7 +59,7 @@ def _reach(config: Config) -> list[Finding]:
                     file=config.shown,
                     line=config.lines.at(path),
                     key=".".join(path),
-                    message=f"the far side cannot be used: {outcome.reason}.",
+                    message=f"the destination cannot be used: {outcome.reason}.",
                     next_step="Check the address, the key and the network, or use --offline.",
                 )
             )

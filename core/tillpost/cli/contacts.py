@@ -7,9 +7,10 @@ from typing import Any
 
 import click
 
-from tillpost.cli.opened import as_json, journal_of, plain, say, table, when, which
+from tillpost.cli.opened import as_json, journal_of, table, which
 from tillpost.clock import SystemClock
 from tillpost.errors import UsageError
+from tillpost.terminal import plain, say, when
 
 
 @click.group("contacts")
@@ -96,9 +97,9 @@ def resolve(file: Any, key: str, use: str, pipeline: str | None, as_json: bool) 
     if not contact_id:
         raise UsageError("--use is empty: name the contactId of the contact it is")
     with journal_of(file, pipeline) as journal:
-        if not journal.looks.conflict(key):
+        if not journal.contact_lookups.conflict(key):
             raise UsageError(f"{key} has no conflict; `tillpost contacts conflicts` shows which have")
-        receipts = journal.looks.resolve_conflict(key, contact_id, SystemClock().time())
+        receipts = journal.contact_lookups.resolve_conflict(key, contact_id, SystemClock().time())
     if as_json:
         say({"key": key, "contact_id": contact_id, "receipts": receipts})
     else:

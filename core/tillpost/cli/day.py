@@ -1,4 +1,4 @@
-"""`tillpost day`: what a store printed of a day against what is journalled, delivered and confirmed."""
+"""`tillpost day`: what a store printed of a day against what is recorded, delivered and confirmed."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from typing import Any
 
 import click
 
-from tillpost.cli.opened import as_json, one, plain, say, table, which
+from tillpost.cli.opened import as_json, one, table, which
 from tillpost.clock import SystemClock
 from tillpost.compose.config import load
 from tillpost.journal import Journal
-from tillpost.sight import day_report, printed
-from tillpost.sight.day import Day, day
+from tillpost.reports import day_report, till_totals
+from tillpost.reports.day import Day, day
+from tillpost.terminal import plain, say
 
 
 @click.command("day")
@@ -41,7 +42,7 @@ def command(
     pipeline: str | None,
     as_json: bool,
 ) -> None:
-    """Counts and sums of a business date: printed, journalled, delivered, confirmed; by currency, tender and tax.
+    """Counts and sums of a business date: printed, recorded, delivered, confirmed; by currency, tender and tax.
 
     Exit code 1 when a figure is not what was printed, or a receipt is not delivered. What --printed says is kept in
     the journal: the next call knows it, and an alert can tell when it stays off.
@@ -52,10 +53,10 @@ def command(
       tillpost day 12 2026-11-23 --printed totals.csv --html day.html
     """
     chosen, now = one(load(file, plugins=False), pipeline), SystemClock().time()
-    figures = printed.read(file_of_totals) if file_of_totals is not None else []
+    figures = till_totals.read(file_of_totals) if file_of_totals is not None else []
     journal = Journal(chosen.state)
     try:
-        journal.days.put(figures, now)
+        journal.day_totals.put(figures, now)
         found = day(journal, store, on.date(), till=till)
     finally:
         journal.close()

@@ -8,12 +8,14 @@ from typing import Any
 
 import click
 
-from tillpost.cli.opened import as_json, one, plain, say, table, which
-from tillpost.compose.config import Config, PipelineConfig, load
+from tillpost.cli.opened import as_json, one, table, which
+from tillpost.compose.config import Config, load
 from tillpost.compose.mapping import fingerprint, hooks_of, rebuilt
+from tillpost.compose.pipeline_config import PipelineConfig
 from tillpost.journal import Journal
 from tillpost.model import Customer
-from tillpost.sight.mapping_difference import MappingDifference, Way, difference
+from tillpost.reports.mapping_difference import MappingDifference, Way, difference
+from tillpost.terminal import plain, say
 
 
 @click.command("diff")

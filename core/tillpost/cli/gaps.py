@@ -8,12 +8,13 @@ from typing import Any
 
 import click
 
-from tillpost.cli.opened import as_json, one, plain, say, table, which
+from tillpost.cli.opened import as_json, one, table, which
 from tillpost.clock import SystemClock
 from tillpost.compose.config import load
 from tillpost.compose.values import Unfit, duration
 from tillpost.journal import Journal
-from tillpost.sight.gaps import gaps, numbered
+from tillpost.reports.gaps import gaps, numbered
+from tillpost.terminal import plain, say
 
 
 def _since(_: click.Context, __: click.Parameter, value: str) -> timedelta:

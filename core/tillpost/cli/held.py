@@ -7,12 +7,13 @@ from typing import Any
 
 import click
 
-from tillpost.cli.opened import as_json, journal_of, lines, one, plain, row, say, table, which
+from tillpost.cli.opened import as_json, journal_of, lines, one, row, table, which
 from tillpost.clock import SystemClock
 from tillpost.compose.config import load
 from tillpost.errors import UsageError
-from tillpost.flow import held
+from tillpost.flow.upkeep import held
 from tillpost.journal import State
+from tillpost.terminal import plain, say
 
 
 @click.group("held")

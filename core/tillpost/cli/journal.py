@@ -11,11 +11,13 @@ from typing import Any
 import click
 
 from tillpost.cli.backup import backup, restore
-from tillpost.cli.opened import as_json, one, plain, say, table, when, which
+from tillpost.cli.opened import as_json, one, table, which
 from tillpost.clock import SystemClock
 from tillpost.compose.config import load
 from tillpost.errors import UsageError
-from tillpost.journal import RunLock, doctor
+from tillpost.journal import RunLock
+from tillpost.journal.sqlite import doctor
+from tillpost.terminal import plain, say, when
 
 
 @click.group("journal")
@@ -49,7 +51,7 @@ def _progress(text: str) -> None:
 @as_json
 @click.pass_obj
 def verify(file: Any, pipeline: str | None, as_json: bool) -> None:
-    """Examine every page, row and checksum, and the files of outages. Exit code 1 when something is damaged.
+    """Examine every page, row and checksum, and the fallback files. Exit code 1 when something is damaged.
 
     Changes nothing, and works beside a `run`.
 

@@ -7,10 +7,11 @@ from typing import Any
 
 import click
 
-from tillpost.cli.opened import as_json, journal_of, plain, say, when, which
+from tillpost.cli.opened import as_json, journal_of, which
 from tillpost.clock import SystemClock
 from tillpost.errors import UsageError
 from tillpost.journal import Journal, KnownMapping
+from tillpost.terminal import plain, say, when
 
 
 @click.group("mapping")

@@ -13,7 +13,7 @@ from tillpost.clock import SystemClock
 from tillpost.compose.config import load
 from tillpost.errors import UsageError
 from tillpost.journal import Journal
-from tillpost.sight.metrics import Source, written
+from tillpost.telemetry.metrics import Source, written
 
 
 @click.command("metrics")

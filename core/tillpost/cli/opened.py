@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import islice
@@ -12,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tillpost.clock import SystemClock, iso
-from tillpost.compose.config import Config, PipelineConfig, examine, load
+from tillpost.clock import SystemClock
+from tillpost.compose.config import Config, examine, load
+from tillpost.compose.pipeline_config import PipelineConfig
 from tillpost.errors import ConfigurationError, Finding, UsageError
 from tillpost.journal import Entry, Journal
-from tillpost.model import Customer
+from tillpost.terminal import plain, when
 
 if TYPE_CHECKING:
     from tillpost.compose.pipeline import Pipeline
@@ -75,8 +75,9 @@ def lines(config: Config, wanted: list[PipelineConfig], refused: list[Finding] |
     none builds, ConfigurationError is raised.
     """
     # Here, because commands that only look into the journal need none of it and should answer at once.
+    from tillpost.compose.line import line_of
     from tillpost.compose.pipeline import compose
-    from tillpost.flow.budget import Budgets
+    from tillpost.flow.rate_limit.budget import Budgets
 
     clock, random, budgets = SystemClock(), SystemRandom(), Budgets(config.state)
     composed: list[Pipeline] = []
@@ -97,55 +98,6 @@ def lines(config: Config, wanted: list[PipelineConfig], refused: list[Finding] |
             stack.callback(journal.close)
             made.append(line_of(pipeline, journal))
         yield made
-
-
-def line_of(pipeline: Pipeline, journal: Journal, before: Line | None = None) -> Line:
-    """What the steps of a composed pipeline share.
-
-    before: the line of the same journal whose place it takes, with what it knows of receipts in hand and the far side.
-    """
-    from tillpost.compose.mapping import guard_of
-    from tillpost.flow.line import Line
-    from tillpost.flow.outage import Gate
-
-    config, clock, random = pipeline.config, SystemClock(), SystemRandom()
-    shared: dict[str, Any] = {"gate": Gate(journal, config.retry, clock, random)}
-    if before is not None:
-        shared = {name: getattr(before, name) for name in ("gate", "claims", "locks", "jumps")}
-    return Line(
-        name=config.name,
-        journal=journal,
-        hooks=pipeline.hooks,
-        clock=clock,
-        random=random,
-        source=config.source if config.has("source") else None,
-        retry=config.retry,
-        fallback=config.fallback if config.has("fallback") else None,
-        transfer=config.transfer if config.has("transfer") else None,
-        anonymous=Customer(identifiers=(config.anonymous,)) if config.anonymous else None,
-        workers=pipeline.workers,
-        pace=pipeline.pace,
-        skip_unknown=config.unknown_contact == "skip",
-        keep=config.keep,
-        guard=guard_of(config),
-        **shared,
-    )
-
-
-def say(value: Any) -> None:
-    """One JSON line on standard output; what a terminal would act on is escaped there too."""
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    click.echo("".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in text))
-
-
-def when(seconds: float | None) -> str | None:
-    """A stored moment for people and JSON."""
-    return None if seconds is None else iso(seconds)
-
-
-def plain(text: object) -> str:
-    """Text from outside made harmless for a terminal: control characters become visible escapes."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in str(text))
 
 
 def row(entry: Entry) -> dict[str, Any]:

@@ -11,10 +11,12 @@ import attrs
 import click
 
 from tillpost.cli.drill import Duration
-from tillpost.cli.opened import as_json, one, say, which
-from tillpost.compose.config import PipelineConfig, load
+from tillpost.cli.opened import as_json, one, which
+from tillpost.compose.config import load
+from tillpost.compose.pipeline_config import PipelineConfig
 from tillpost.journal import Journal
-from tillpost.sight.plan import RATE, Load, Plan, Weights, plan, size, span, weigh
+from tillpost.reports.plan import RATE, Load, Plan, Weights, plan, size, span, weigh
+from tillpost.terminal import say
 
 
 @click.command("plan")
@@ -91,7 +93,7 @@ def _print(answer: Plan, asked: Load) -> None:
         ("journal", size(answer.journal_bytes)),
         (
             "files",
-            f"{size(answer.spool_bytes)} in {answer.receipt_files} of receipts, {answer.contact_files} of contacts",
+            f"{size(answer.fallback_bytes)} in {answer.receipt_files} of receipts, {answer.contact_files} of contacts",
         ),
         ("disk to keep free", size(answer.disk)),
         ("drained by API", f"{_span(answer.drain_api)} ({answer.requests:,} requests, beside live traffic)"),

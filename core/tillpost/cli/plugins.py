@@ -7,8 +7,9 @@ import sys
 import attrs
 import click
 
-from tillpost.cli.opened import as_json, say, table
+from tillpost.cli.opened import as_json, table
 from tillpost.compose.plugins import known_plugins
+from tillpost.terminal import say
 
 
 @click.command("plugins")

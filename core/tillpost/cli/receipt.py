@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
-from tillpost.cli.opened import as_json, journal_of, plain, row, say, when, which
+from tillpost.cli.opened import as_json, journal_of, row, which
 from tillpost.errors import UsageError
+from tillpost.terminal import plain, say, when
 from tillpost.trace import trace_id
 
 

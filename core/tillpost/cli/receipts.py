@@ -6,8 +6,9 @@ from typing import Any
 
 import click
 
-from tillpost.cli.opened import as_json, journal_of, row, say, table, which
+from tillpost.cli.opened import as_json, journal_of, row, table, which
 from tillpost.journal import State
+from tillpost.terminal import say
 
 
 @click.command("receipts")

@@ -9,13 +9,14 @@ from typing import Any
 
 import click
 
-from tillpost.cli.carrying import Reloaded, sentences
 from tillpost.cli.drill import Duration
-from tillpost.cli.opened import as_json, say
+from tillpost.cli.opened import as_json
 from tillpost.compose.change import change
 from tillpost.compose.config import examine
-from tillpost.journal import requests
-from tillpost.journal.locks import holder
+from tillpost.daemon.supervisor import Reloaded, sentences
+from tillpost.journal.sqlite import control_files
+from tillpost.journal.sqlite.locks import holder
+from tillpost.terminal import say
 
 
 @click.command("reload")
@@ -45,7 +46,7 @@ def command(file: Any, timeout: timedelta, as_json: bool) -> None:
         sys.exit(1)
     code = 0
     for process, folder in processes.items():
-        told = requests.ask(folder, timeout.total_seconds())
+        told = control_files.ask(folder, timeout.total_seconds())
         if told is None:
             click.echo(
                 f"tillpost: process {process} has not answered within {timeout.total_seconds():g} s; its log says what"

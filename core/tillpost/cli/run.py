@@ -11,14 +11,15 @@ from typing import Any
 
 import click
 
-from tillpost.cli.carrying import Carrying
-from tillpost.cli.logs import OWN, Form, log_to_stderr
-from tillpost.cli.notify import Notify
-from tillpost.cli.opened import as_json, say, sound
+from tillpost.cli.opened import as_json, sound
 from tillpost.clock import SystemClock
+from tillpost.daemon.logs import OWN, Form, log_to_stderr
+from tillpost.daemon.supervisor import Supervisor
+from tillpost.daemon.systemd import Notify
 from tillpost.errors import JournalDamaged, describe
-from tillpost.journal import doctor
-from tillpost.page.server import check
+from tillpost.journal.sqlite import doctor
+from tillpost.terminal import say
+from tillpost.web.server import check
 
 _log = logging.getLogger(OWN)
 
@@ -52,7 +53,7 @@ def command(
     stop, reload = threading.Event(), threading.Event()
     _follow_signals(stop, reload)
     repaired: set[Path] = set()
-    with Carrying(file, names, grace, as_json, notify, status) as carrying:
+    with Supervisor(file, names, grace, as_json, notify, status) as carrying:
         carrying.take(config, wanted, refused)
         while True:
             carried = carrying.carry(stop, reload, until_idle)
@@ -86,7 +87,7 @@ def _follow_signals(stop: threading.Event, reload: threading.Event) -> None:
 
 
 def _repair(fault: JournalDamaged, as_json: bool) -> None:
-    """A damaged journal is put right at once, or its neighbours would wait for a person; the damaged one is kept."""
+    """A damaged journal is repaired at once, or its neighbours would wait for a person; the damaged one is kept."""
     _log.error("%s", fault)
     done = doctor.repair(fault.folder, SystemClock().time())
     for damage in done.damages:

@@ -7,17 +7,18 @@ from typing import Any
 
 import click
 
-from tillpost.cli.opened import as_json, plain, say, when
+from tillpost.cli.opened import as_json
 from tillpost.compose.config import load
-from tillpost.flow.outage import reachable
+from tillpost.flow.breaker import reachable
 from tillpost.journal import Journal
+from tillpost.terminal import plain, say, when
 
 
 @click.command("status")
 @as_json
 @click.pass_obj
 def command(file: Any, as_json: bool) -> None:
-    """How every pipeline stands: far side, receipts by state, files, contacts, alerts.
+    """How every pipeline stands: destination, receipts by state, files, contacts, alerts.
 
     Exit code 1 when something is held, an alert stands or a new mapping waits for its release.
 
@@ -45,13 +46,13 @@ def command(file: Any, as_json: bool) -> None:
 
 
 def _stand(journal: Journal) -> dict[str, Any]:
-    tenant = journal.tenant.get()
+    destination = journal.destination.get()
     return {
-        "state": tenant.state,
-        "reason": tenant.reason,
-        "since": when(tenant.since or None),
-        "unreachable_since": when(tenant.unreachable_since),
-        "next_probe": None if reachable(tenant) else when(tenant.probe_due),
+        "state": destination.state,
+        "reason": destination.reason,
+        "since": when(destination.since or None),
+        "unreachable_since": when(destination.unreachable_since),
+        "next_probe": None if reachable(destination) else when(destination.probe_due),
         "counts": journal.receipts.counts(),
         "delivered": journal.receipts.routes(),
         "skipped": journal.receipts.skipped(),
@@ -68,7 +69,9 @@ def _stand(journal: Journal) -> dict[str, Any]:
             for each in journal.alerts.standing()
         ],
         "oldest_due": when(journal.receipts.next_due()),
-        "history": [{"at": when(at), "state": what, "detail": detail} for at, what, detail in journal.tenant.history()],
+        "history": [
+            {"at": when(at), "state": what, "detail": detail} for at, what, detail in journal.destination.history()
+        ],
     }
 
 

@@ -15,13 +15,14 @@ import attrs
 import click
 
 from tillpost.cli.drill import Duration
-from tillpost.cli.opened import as_json, one, plain, say, when, which
+from tillpost.cli.opened import as_json, one, which
 from tillpost.clock import SystemClock
 from tillpost.compose.config import load
-from tillpost.flow.outage import reachable
+from tillpost.flow.breaker import reachable
 from tillpost.journal import Journal
-from tillpost.sight.plan import span
-from tillpost.sight.stores import TillView, by_store, stores
+from tillpost.reports.plan import span
+from tillpost.reports.stores import TillView, by_store, stores
+from tillpost.terminal import plain, say, when
 
 _COLUMNS = ("store", "till", "last seen", "today", "undelivered", "oldest", "held")
 _HOME, _CLEAR_LINE, _CLEAR_REST = "\x1b[H", "\x1b[K", "\x1b[J"
@@ -64,16 +65,16 @@ def command(file: Path, every: timedelta, once: bool, each_till: bool, pipeline:
 
 
 def _look(name: str, journal: Journal, now: float, each_till: bool) -> dict[str, Any]:
-    tenant = journal.tenant.get()
+    destination = journal.destination.get()
     tills = stores(journal, now, datetime.fromtimestamp(now).astimezone().date())
     shown = tills if each_till else by_store(tills)
     return {
         "at": when(now),
         "pipeline": name,
-        "state": tenant.state,
-        "reason": tenant.reason,
-        "since": when(tenant.since or None),
-        "next_probe": None if reachable(tenant) else when(tenant.probe_due),
+        "state": destination.state,
+        "reason": destination.reason,
+        "since": when(destination.since or None),
+        "next_probe": None if reachable(destination) else when(destination.probe_due),
         "counts": journal.receipts.counts(),
         "files": journal.files.counts(),
         "stores": [

@@ -17,7 +17,7 @@ RULES = (
     "paused",
     "oldest_undelivered",
     "held",
-    "file_mode",
+    "fallback",
     "not_consumed",
     "conflict",
     "disk_for_outage",
@@ -108,11 +108,11 @@ class Alerting:
     every: timedelta = attrs.field(default=timedelta(seconds=30), validator=_length)
     """Time between two looks for troubles."""
     oldest_undelivered: timedelta = attrs.field(default=timedelta(minutes=30), validator=_length)
-    """The oldest receipt that is due is on its way for longer, while the far side answers."""
+    """The oldest receipt that is due is on its way for longer, while the destination answers."""
     held: int = attrs.field(default=1, validator=_count)
     """So many receipts are held, or more (but for those of a contact conflict)."""
-    file_mode: timedelta = attrs.field(default=timedelta(hours=1), validator=_length)
-    """The far side has not answered for longer; with a fallback, files are written."""
+    fallback: timedelta = attrs.field(default=timedelta(hours=1), validator=_length)
+    """The destination has not answered for longer; with a fallback, files are written."""
     disk_for_outage: timedelta = attrs.field(default=timedelta(hours=72), validator=_length)
     """The room on the disk lasts less, at the rate at which receipts were accepted last."""
     gap: timedelta = attrs.field(default=timedelta(minutes=15), validator=_length)

@@ -15,12 +15,13 @@ from typing import Any, get_type_hints
 import attrs
 
 from tillpost.clock import Clock, SystemClock
-from tillpost.compose.config import Config, PipelineConfig, SlotConfig
+from tillpost.compose.config import Config
 from tillpost.compose.pipeline import build, register, unlimited
+from tillpost.compose.pipeline_config import PipelineConfig, SlotConfig
 from tillpost.compose.settings import Reader
 from tillpost.compose.toml_lines import Lines
 from tillpost.errors import ConfigurationError, Finding, UsageError
-from tillpost.flow.hooked import Hooked
+from tillpost.flow.hook_calls import HookCalls
 from tillpost.flow.limits import FallbackPolicy, RetryPolicy, SourcePolicy, TransferPolicy
 from tillpost.model import DEFAULT_RECIPE
 from tillpost.plugin import SLOTS, Context, Plugin, Use
@@ -34,7 +35,7 @@ def alone(
     folder: Path,
     recipe: str = DEFAULT_RECIPE,
     clock: Clock | None = None,
-) -> Hooked:
+) -> HookCalls:
     """The hooks of one plugin in these slots.
 
     uses: slot → its table, with the values TOML gives. folder: what relative paths are resolved against.
@@ -72,7 +73,7 @@ def alone(
     )
     objects = build(name, plugin, [Use(slot.slot, slot.settings) for slot in slots], context)
     config = Config(file=folder / "tillpost.toml", state=folder, pipelines=(pipeline,), lines=Lines({}))
-    return Hooked(register(config, pipeline, list(zip(slots, objects, strict=True))), frozenset(uses))
+    return HookCalls(register(config, pipeline, list(zip(slots, objects, strict=True))), frozenset(uses))
 
 
 def table_of(settings: type, pairs: tuple[str, ...]) -> dict[str, Any]:

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import attrs
 
-from tillpost.compose.config import Config, PipelineConfig
+from tillpost.compose.config import Config
+from tillpost.compose.pipeline_config import PipelineConfig
 from tillpost.compose.toml_lines import key_text
 from tillpost.errors import Finding
 

@@ -6,12 +6,9 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from tillpost.compose.pipeline_config import PipelineConfig
 from tillpost.compose.toml_lines import KeyPath
-
-if TYPE_CHECKING:
-    from tillpost.compose.config import PipelineConfig
 
 Clash = tuple[str, KeyPath, str, str]
 

@@ -16,6 +16,7 @@ import attrs
 
 from tillpost.compose.alerting import Alerting
 from tillpost.compose.clash import clashes
+from tillpost.compose.pipeline_config import PipelineConfig, SlotConfig
 from tillpost.compose.plugins import load_plugin
 from tillpost.compose.settings import Reader
 from tillpost.compose.toml_lines import KeyPath, Lines, read_toml
@@ -38,44 +39,6 @@ POLICIES: Mapping[str, type[Any]] = {
 
 _TABLES = ("tillpost", "alerts", "pipelines")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
-
-
-@attrs.frozen(kw_only=True)
-class SlotConfig:
-    """One plugin at one place of a pipeline.
-
-    table: what the plugin's Settings were read from; settings: the instance (None when plugins were not read).
-    """
-
-    slot: str
-    plugin: str
-    table: Mapping[str, Any] = attrs.field(repr=False, hash=False)
-    path: KeyPath
-    settings: Any = attrs.field(default=None, hash=False)
-
-
-@attrs.frozen(kw_only=True)
-class PipelineConfig:
-    """One pipeline. `state` holds its journal and spool; `anonymous` is who buys where no customer is known."""
-
-    name: str
-    state: Path
-    recipe: str = DEFAULT_RECIPE
-    anonymous: Identifier | None = None
-    workers: int | None = None
-    unknown_contact: Literal["hold", "skip"] = "hold"
-    keep: timedelta | None = None
-    guard: Literal["off", "hold"] = "off"
-    guard_first: int = 20
-    slots: tuple[SlotConfig, ...]
-    source: SourcePolicy
-    retry: RetryPolicy
-    fallback: FallbackPolicy
-    transfer: TransferPolicy
-
-    def has(self, slot: str) -> bool:
-        """Whether a plugin fills this slot."""
-        return any(use.slot == slot for use in self.slots)
 
 
 @attrs.frozen(kw_only=True)
@@ -126,7 +89,7 @@ class _Top:
     """Keys of `[tillpost]`."""
 
     state: Path = Path("state")
-    """Folder of the journals and spools, one folder a pipeline below it."""
+    """Folder of the journals and fallback files, one folder a pipeline below it."""
 
 
 @attrs.frozen(kw_only=True)

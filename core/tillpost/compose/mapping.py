@@ -1,4 +1,4 @@
-"""The mapping of a pipeline: everything that decides what a record of a till becomes on its way to the far side.
+"""The mapping of a pipeline: everything that decides what a record of a till becomes on its way to the destination.
 
 The adapter, `map` and `amend` with their settings, the versions of the packages they come from, and the pipeline's own
 `receipt_id` and `anonymous`. Its fingerprint changes when any of them does.
@@ -20,12 +20,13 @@ from zoneinfo import ZoneInfo
 import attrs
 
 from tillpost.clock import SystemClock
-from tillpost.compose.config import Config, PipelineConfig, SlotConfig
+from tillpost.compose.config import Config
 from tillpost.compose.pipeline import compose, unlimited
+from tillpost.compose.pipeline_config import PipelineConfig, SlotConfig
 from tillpost.compose.plugins import load_plugin, owner
 from tillpost.compose.settings import Reader
 from tillpost.compose.toml_lines import Lines
-from tillpost.flow.hooked import Hooked
+from tillpost.flow.hook_calls import HookCalls
 from tillpost.flow.line import Guard
 from tillpost.model import Identifier
 from tillpost.plugin import Secret
@@ -66,7 +67,7 @@ def guard_of(pipeline: PipelineConfig) -> Guard:
     )
 
 
-def hooks_of(config: Config, pipeline: PipelineConfig) -> Hooked:
+def hooks_of(config: Config, pipeline: PipelineConfig) -> HookCalls:
     """The hooks of its mapping alone. Raises ConfigurationError as a start would."""
     only = attrs.evolve(pipeline, slots=tuple(use for use in pipeline.slots if use.slot in SLOTS))
     return compose(config, only, clock=SystemClock(), random=Random(1), budget=unlimited).hooks  # noqa: S311 - no secret

@@ -13,14 +13,15 @@ import attrs
 import pluggy
 
 from tillpost.clock import Clock, SystemClock
-from tillpost.compose.config import Config, PipelineConfig, SlotConfig
+from tillpost.compose.config import Config
+from tillpost.compose.pipeline_config import PipelineConfig, SlotConfig
 from tillpost.compose.plugins import load_plugin
 from tillpost.compose.toml_lines import KeyPath, key_text
 from tillpost.errors import ConfigurationError, Finding
-from tillpost.flow.hooked import Caller, Hooked
-from tillpost.flow.pace import Pace
+from tillpost.flow.hook_calls import Caller, HookCalls
+from tillpost.flow.rate_limit.pace import Pace
 from tillpost.hookspecs import Hooks
-from tillpost.journal.ground import refused_folder
+from tillpost.journal.sqlite.platform import refused_folder
 from tillpost.plugin import Budget, Context, Plugin, Secret, Use
 
 HOOKS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -30,7 +31,7 @@ HOOKS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "map": (("map_receipt",), ()),
     "amend": (("amend_payload",), ()),
     "transport": (("deliver", "probe"), ("confirm_receipts",)),
-    "fallback": (("match_in_file", "spool"), ()),
+    "fallback": (("match_in_file", "write_files"), ()),
     "transfer": (("transfer", "find_transferred"), ()),
     "observe": (("observe",), ()),
 }
@@ -44,7 +45,7 @@ class Pipeline:
     """A pipeline ready to run: what it was configured to be, and its plugins."""
 
     config: PipelineConfig
-    hooks: Hooked
+    hooks: HookCalls
     pace: Pace
 
     @property
@@ -90,7 +91,7 @@ def compose(
     if findings:
         raise ConfigurationError(*findings)
     callers = register(config, pipeline, [(use, built[use.path]) for use in pipeline.slots])
-    return Pipeline(pipeline, Hooked(callers, frozenset(use.slot for use in pipeline.slots)), pace)
+    return Pipeline(pipeline, HookCalls(callers, frozenset(use.slot for use in pipeline.slots)), pace)
 
 
 def rehearse(config: Config) -> list[Finding]:

@@ -76,7 +76,7 @@ def _load(point: EntryPoint) -> Plugin:
         said = (str(err).splitlines() or [""])[0][:200]
         raise _trouble(
             f'plugin "{point.name}" cannot be imported from {point.module}: {type(err).__name__}: {said}.',
-            f"Mend or reinstall the distribution {_owner(point)[0]}.",
+            f"Fix or reinstall the distribution {_owner(point)[0]}.",
         ) from err
     if not isinstance(plugin, Plugin):
         raise _trouble(

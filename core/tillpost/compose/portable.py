@@ -8,7 +8,8 @@ from typing import Any
 
 import attrs
 
-from tillpost.compose.config import LISTS, POLICIES, PipelineConfig, SlotConfig
+from tillpost.compose.config import LISTS, POLICIES
+from tillpost.compose.pipeline_config import PipelineConfig, SlotConfig
 from tillpost.plugin import Secret
 
 

@@ -77,7 +77,7 @@ def read_toml(file: Path, shown: str) -> tuple[dict[str, Any], Lines]:
         place = _PLACE.search(message)
         line = int(place[1]) if place else text.count("\n") + 1
         message = _PLACE.sub("", message).removesuffix(" (at end of document)")
-        hint = "Mend this line; TOML is described at https://toml.io."
+        hint = "Fix this line; TOML is described at https://toml.io."
         finding = Finding(message=f"is not TOML: {message}.", file=shown, line=line, next_step=hint)
     raise ConfigurationError(finding)
 

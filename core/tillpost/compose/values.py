@@ -146,7 +146,7 @@ def secret(value: Any, folder: Path) -> Secret:
     try:
         held = place.read_text(encoding="utf-8").strip()
     except OSError as err:
-        raise Unfit(f"file {place} cannot be read: {err.strerror}.", "Create it, or mend the path.") from None
+        raise Unfit(f"file {place} cannot be read: {err.strerror}.", "Create it, or fix the path.") from None
     except UnicodeDecodeError:
         raise Unfit(f"file {place} is not UTF-8 text.", "Put the bare secret into it.") from None
     if not held:

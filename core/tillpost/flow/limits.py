@@ -1,7 +1,7 @@
 """The limits a pipeline sets for its own work: how often, how long, how many. The keys of the configuration.
 
 Each class holds the keys the core itself takes out of a slot's table; docs/config.md lists them. Every limit is
-finite, and none may be zero: a wait of zero would stampede a far side that is just back.
+finite, and none may be zero: a wait of zero would stampede a destination that is just back.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class RetryPolicy:
     wait_max: timedelta = attrs.field(default=timedelta(seconds=300), validator=_wait)
     """The longest wait between two attempts."""
     confirm_after: timedelta = attrs.field(default=timedelta(minutes=20), validator=_wait)
-    """Time the far side needs to show a receipt it took; only then does its absence mean anything.
+    """Time the destination needs to show a receipt it took; only then does its absence mean anything.
 
     Engage imports receipts in a job every 15 minutes (Engage contract, "save a receipt").
     """
@@ -86,7 +86,7 @@ class FallbackPolicy:
     """Keys of `fallback`: when waiting receipts are written to files instead."""
 
     after: timedelta = attrs.field(default=timedelta(minutes=15), validator=_wait)
-    """How long the far side has been unreachable before files are written."""
+    """How long the destination has been unreachable before files are written."""
     every: timedelta = attrs.field(default=timedelta(minutes=5), validator=_wait)
     """Time between two batches of files while the outage lasts."""
     check_every: timedelta = attrs.field(default=timedelta(minutes=5), validator=_wait)
@@ -94,7 +94,7 @@ class FallbackPolicy:
     confirm_within: timedelta = attrs.field(default=timedelta(hours=24), validator=_wait)
     """How long a transferred receipt may stay unconfirmed before a person is told."""
     alert_after: timedelta = attrs.field(default=timedelta(hours=3), validator=_wait)
-    """How long a file may fail to go up, or lie unread in the far side's folder, before a person is told.
+    """How long a file may fail to go up, or lie unread in the destination's folder, before a person is told.
 
     Engage imports about hourly (Engage contract, file import).
     """

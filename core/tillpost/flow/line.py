@@ -12,11 +12,11 @@ from typing import Any
 import attrs
 
 from tillpost.clock import Clock, Jumps
-from tillpost.flow.hooked import Hooked
+from tillpost.flow.breaker import Breaker
+from tillpost.flow.heartbeat import Heartbeat
+from tillpost.flow.hook_calls import HookCalls
 from tillpost.flow.limits import FallbackPolicy, RetryPolicy, SourcePolicy, TransferPolicy
-from tillpost.flow.outage import Gate
-from tillpost.flow.pace import Pace
-from tillpost.flow.pulse import Pulse
+from tillpost.flow.rate_limit.pace import Pace
 from tillpost.journal import Journal, KnownMapping
 from tillpost.model import Customer
 
@@ -87,7 +87,7 @@ class Resolved:
 
 @attrs.define
 class Guard:
-    """Whether receipts may be sent with the mapping of this line (flow/guard.py).
+    """Whether receipts may be sent with the mapping of this line (flow/upkeep/mapping_guard.py).
 
     fingerprint: of the mapping, "" where nobody asks; what: what it is made of. hold: a new one waits for its release,
     and is tried on the `first` receipts meanwhile.
@@ -119,10 +119,10 @@ class Line:
 
     name: str
     journal: Journal
-    hooks: Hooked
+    hooks: HookCalls
     clock: Clock
     random: Random
-    gate: Gate
+    breaker: Breaker
     source: SourcePolicy | None
     retry: RetryPolicy
     fallback: FallbackPolicy | None
@@ -135,7 +135,7 @@ class Line:
     """Skip, instead of hold, what belongs to a contact nobody knows and nobody may create."""
     keep: timedelta | None = None
     """How long what is settled stays in the journal; None: for good."""
-    pulse: Pulse = attrs.field(factory=Pulse)
+    heartbeat: Heartbeat = attrs.field(factory=Heartbeat)
     guard: Guard = attrs.field(factory=Guard)
     claims: Claims = attrs.field(factory=Claims)
     locks: ContactLocks = attrs.field(factory=ContactLocks)

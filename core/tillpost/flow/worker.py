@@ -9,20 +9,21 @@ from collections.abc import Callable
 import attrs
 
 from tillpost.errors import DiskFailed, JournalDamaged, NotCommitted, Stopped, TillpostError, describe
-from tillpost.flow import guard, outage
-from tillpost.flow.accept import accept
-from tillpost.flow.jump import follow
+from tillpost.flow.delivery.outbox import Outbox
+from tillpost.flow.fallback import outage
+from tillpost.flow.fallback.reconcile import reconcile
+from tillpost.flow.fallback.review import review
+from tillpost.flow.fallback.transfer import transfer
+from tillpost.flow.fallback.write_files import write_files
+from tillpost.flow.heartbeat import Beat, beating, progressed, rests
+from tillpost.flow.intake.accept import accept
+from tillpost.flow.intake.served_source import Served
 from tillpost.flow.line import Line
-from tillpost.flow.outbox import Outbox
-from tillpost.flow.pulse import Beat, beating, progressed, rests
-from tillpost.flow.reconcile import reconcile
-from tillpost.flow.recover import recover
-from tillpost.flow.replay import replay
-from tillpost.flow.retain import Pass, retain
-from tillpost.flow.review import review
-from tillpost.flow.serve import Served
-from tillpost.flow.spool import spool
-from tillpost.flow.transfer import transfer
+from tillpost.flow.upkeep import mapping_guard
+from tillpost.flow.upkeep.clock_change import follow
+from tillpost.flow.upkeep.recover import recover
+from tillpost.flow.upkeep.replay import replay
+from tillpost.flow.upkeep.retention import Pass, retain
 from tillpost.journal import Accepted, FileState
 from tillpost.model import Document
 from tillpost.trace import working
@@ -62,7 +63,7 @@ class Worker:
     @property
     def fault(self) -> Exception | None:
         """Why the pipeline stopped by itself: the journal can no longer promise anything."""
-        return self.line.pulse.fault
+        return self.line.heartbeat.fault
 
     def start(self) -> None:
         """Recover from what was in flight, then start the threads."""
@@ -75,8 +76,8 @@ class Worker:
         There is nothing to recover from: what it has in flight it settles itself.
         """
         line = self.line
-        guard.enter(line)  # a reload may have brought another mapping
-        line.pulse.begin()
+        mapping_guard.enter(line)  # a reload may have brought another mapping
+        line.heartbeat.begin()
         jobs = [("deliver", self._outbox.send)] * line.workers
         jobs += [("outbox", self._keep), ("attend", self._attend)]
         if not self._source_quiet:
@@ -86,7 +87,7 @@ class Worker:
         for number, (name, job) in enumerate(jobs):
             # daemon: a call that does not return (a Retry-After of an hour, a plugin that hangs) must not keep the
             # process beyond the grace period, without its lock. What it was sending is asked for at the next start.
-            beat = line.pulse.watch(f"{line.name}-{name}-{number}", line.clock)
+            beat = line.heartbeat.watch(f"{line.name}-{name}-{number}", line.clock)
             thread = threading.Thread(target=self._work, args=(job, beat), name=beat.name, daemon=True)
             beat.thread = thread
             thread.start()
@@ -96,7 +97,7 @@ class Worker:
 
     def stop(self) -> None:
         """Ask the threads to end after the value at hand."""
-        self.line.pulse.stopping = True
+        self.line.heartbeat.stopping = True
         self._stop.set()
         self._outbox.dismiss(self.line.workers)
 
@@ -128,7 +129,7 @@ class Worker:
                 self._source_quiet
                 and (self._served is None or self._served.quiet())
                 and not len(self.line.claims)
-                and (self.line.journal.receipts.all_settled() or guard.waits(self.line))
+                and (self.line.journal.receipts.all_settled() or mapping_guard.waits(self.line))
                 and not self.line.journal.files.open_states()
                 and self.line.journal.replays.running() is None
             )
@@ -144,7 +145,7 @@ class Worker:
             job()
         except Exception as error:  # noqa: BLE001 - told by `run` and its exit code
             _log.error("pipeline %s stops: %s", self.line.name, describe(error))
-            self.line.pulse.fault = error
+            self.line.heartbeat.fault = error
             self.stop()
 
     def _pause(self, seconds: float) -> None:
@@ -244,21 +245,21 @@ def observe(line: Line) -> int:
 def attend(line: Line) -> None:
     """One round of everything but deliveries: probe, write files, transfer, reconcile, and tell the state."""
     follow(line)
-    guard.attend(line)
+    mapping_guard.attend(line)
     now = line.clock.time()
-    tenant = line.gate.tenant
-    if not line.gate.open() and tenant.probe_due <= now:
-        line.gate.saw(line.hooks.probe())
+    destination = line.breaker.destination
+    if not line.breaker.open() and destination.probe_due <= now:
+        line.breaker.saw(line.hooks.probe())
     if line.fallback is None:
         return
     after, every = line.fallback.after.total_seconds(), line.fallback.every.total_seconds()
-    line.gate.change(lambda tenant: outage.file_mode(tenant, now, after))
-    if line.gate.tenant.spool_due <= now:
-        spool(line)
-        line.gate.change(lambda tenant: attrs.evolve(tenant, spool_due=line.clock.time() + every))
+    line.breaker.change(lambda destination: outage.start_fallback(destination, now, after))
+    if line.breaker.destination.files_due <= now:
+        write_files(line)
+        line.breaker.change(lambda destination: attrs.evolve(destination, files_due=line.clock.time() + every))
     review(line)
     transfer(line)
     reconcile(line)
     states = line.journal.files.open_states()
     to_upload, to_confirm = FileState.WRITTEN in states, bool(states)
-    line.gate.change(lambda tenant: outage.progressed(tenant, line.clock.time(), to_upload, to_confirm))
+    line.breaker.change(lambda destination: outage.progressed(destination, line.clock.time(), to_upload, to_confirm))

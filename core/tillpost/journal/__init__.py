@@ -1,24 +1,24 @@
 """The durable memory, and the only SQL."""
 
-from tillpost.journal.acceptance import Accepted
-from tillpost.journal.alerts import Alert, Notice
-from tillpost.journal.backlogs import Backlog
-from tillpost.journal.batches import Batch
-from tillpost.journal.days import DayReceipt, Printed
-from tillpost.journal.files import OPEN_FILES, FileEntry, FileState, Later, Standing
 from tillpost.journal.journal import Journal
-from tillpost.journal.locks import RunLock
-from tillpost.journal.looks import Look
-from tillpost.journal.mappings import KnownMapping
 from tillpost.journal.moves import Move
-from tillpost.journal.numbers import Number
-from tillpost.journal.rates import RateFile
-from tillpost.journal.receipts import Entry, Group, Stored
-from tillpost.journal.replays import Candidate, Cursor, Order, Replay, Step
-from tillpost.journal.retention import Place
+from tillpost.journal.queries.backlogs import Backlog
+from tillpost.journal.queries.receipt_numbers import ReceiptNumber
+from tillpost.journal.sqlite.locks import RunLock
+from tillpost.journal.sqlite.rate_file import RateFile
 from tillpost.journal.states import MOVES, OPEN, REPLAYS, SETTLED, State
-from tillpost.journal.tenant import Tenant
-from tillpost.journal.tills import Till
+from tillpost.journal.tables.acceptance import Accepted
+from tillpost.journal.tables.alerts import Alert, Notice
+from tillpost.journal.tables.batches import Batch
+from tillpost.journal.tables.contact_lookups import ContactLookup
+from tillpost.journal.tables.day_totals import DayReceipt, TillTotal
+from tillpost.journal.tables.destination import Destination
+from tillpost.journal.tables.files import OPEN_FILES, FileEntry, FileState, Later, Standing
+from tillpost.journal.tables.mappings import KnownMapping
+from tillpost.journal.tables.receipts import Entry, Group, Stored
+from tillpost.journal.tables.replays import Candidate, Cursor, Order, Replay, Step
+from tillpost.journal.tables.retention import Place
+from tillpost.journal.tables.tills import Till
 
 __all__ = [
     "MOVES",
@@ -31,8 +31,10 @@ __all__ = [
     "Backlog",
     "Batch",
     "Candidate",
+    "ContactLookup",
     "Cursor",
     "DayReceipt",
+    "Destination",
     "Entry",
     "FileEntry",
     "FileState",
@@ -40,20 +42,18 @@ __all__ = [
     "Journal",
     "KnownMapping",
     "Later",
-    "Look",
     "Move",
     "Notice",
-    "Number",
     "Order",
     "Place",
-    "Printed",
     "RateFile",
+    "ReceiptNumber",
     "Replay",
     "RunLock",
     "Standing",
     "State",
     "Step",
     "Stored",
-    "Tenant",
     "Till",
+    "TillTotal",
 ]

@@ -6,31 +6,31 @@ from pathlib import Path
 from typing import Self
 
 from tillpost.errors import JournalError, describe
-from tillpost.journal.ages import Ages
-from tillpost.journal.alerts import Alerts
-from tillpost.journal.answers import Answers
-from tillpost.journal.backlogs import Backlogs
-from tillpost.journal.contacts import Contacts
-from tillpost.journal.days import Days
-from tillpost.journal.events import Events
-from tillpost.journal.files import Files
-from tillpost.journal.ground import narrow, room, trouble
-from tillpost.journal.in_hand import InHand
-from tillpost.journal.jump import latest, move_pending
-from tillpost.journal.looks import Looks
-from tillpost.journal.mappings import Mappings
-from tillpost.journal.newest import Newest
-from tillpost.journal.numbers import Numbers
-from tillpost.journal.reading import Reading
-from tillpost.journal.receipts import Receipts
-from tillpost.journal.replays import Replays
-from tillpost.journal.retention import Retention
-from tillpost.journal.seek import Seek
-from tillpost.journal.sizes import Sizes, measure
-from tillpost.journal.store import Store
-from tillpost.journal.tenant import Tenants
-from tillpost.journal.tills import Tills
-from tillpost.journal.watched import Watched
+from tillpost.journal.queries.ages import Ages
+from tillpost.journal.queries.alert_inputs import AlertInputs
+from tillpost.journal.queries.backlogs import Backlogs
+from tillpost.journal.queries.newest import Newest
+from tillpost.journal.queries.receipt_numbers import ReceiptNumbers
+from tillpost.journal.queries.search import Search
+from tillpost.journal.queries.sizes import Sizes, measure
+from tillpost.journal.sqlite.crash_marks import CrashMarks
+from tillpost.journal.sqlite.platform import narrow, room, trouble
+from tillpost.journal.sqlite.read_only import Reading
+from tillpost.journal.sqlite.store import Store
+from tillpost.journal.tables.alerts import Alerts
+from tillpost.journal.tables.clock_change import latest, move_pending
+from tillpost.journal.tables.contact_lookups import ContactLookups
+from tillpost.journal.tables.contacts import Contacts
+from tillpost.journal.tables.day_totals import DayTotals
+from tillpost.journal.tables.destination import Destinations
+from tillpost.journal.tables.events import Events
+from tillpost.journal.tables.files import Files
+from tillpost.journal.tables.idempotency_keys import IdempotencyKeys
+from tillpost.journal.tables.mappings import Mappings
+from tillpost.journal.tables.receipts import Receipts
+from tillpost.journal.tables.replays import Replays
+from tillpost.journal.tables.retention import Retention
+from tillpost.journal.tables.tills import Tills
 
 
 class Journal:
@@ -40,25 +40,25 @@ class Journal:
         self.folder = folder
         self._store = store or Store(folder / "journal.db")
         self.receipts = Receipts(self._store)
-        self.answers = Answers(self._store)
+        self.idempotency_keys = IdempotencyKeys(self._store)
         self.contacts = Contacts(self._store)
-        self.looks = Looks(self._store, self.contacts)
+        self.contact_lookups = ContactLookups(self._store, self.contacts)
         self.files = Files(self._store)
         self.events = Events(self._store)
-        self.tenant = Tenants(self._store)
+        self.destination = Destinations(self._store)
         self.tills = Tills(self._store)
         self.ages = Ages(self._store)
-        self.seek = Seek(self._store, self.receipts, self.contacts)
+        self.search = Search(self._store, self.receipts, self.contacts)
         self.backlogs = Backlogs(self._store)
-        self.days = Days(self._store)
+        self.day_totals = DayTotals(self._store)
         self.newest = Newest(self._store, self.receipts)
         self.mappings = Mappings(self._store)
-        self.numbers = Numbers(self._store)
+        self.numbers = ReceiptNumbers(self._store)
         self.alerts = Alerts(self._store)
-        self.watched = Watched(self._store)
+        self.alert_inputs = AlertInputs(self._store)
         self.retention = Retention(self._store)
         self.replays = Replays(self._store)
-        self.in_hand = InHand(folder / "in_hand")
+        self.crash_marks = CrashMarks(folder / "crash_marks")
 
     @classmethod
     def reading(cls, folder: Path) -> Self:
@@ -66,9 +66,9 @@ class Journal:
         return cls(folder, Reading(folder / "journal.db"))
 
     @property
-    def spool_folder(self) -> Path:
-        """Where the files of an outage are written."""
-        return self.folder / "spool"
+    def fallback_folder(self) -> Path:
+        """Where the fallback files are written."""
+        return self.folder / "fallback"
 
     def sizes(self) -> Sizes:
         """What its receipts and files take on the disk."""
@@ -104,5 +104,5 @@ class Journal:
 
     def close(self) -> None:
         """Close the files."""
-        self.in_hand.close()
+        self.crash_marks.close()
         self._store.close()

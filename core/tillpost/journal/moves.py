@@ -9,8 +9,8 @@ import apsw
 import attrs
 
 from tillpost.errors import JournalError
-from tillpost.journal import events
 from tillpost.journal.states import MOVES, State, check_move
+from tillpost.journal.tables import events
 
 
 @attrs.frozen(kw_only=True)

@@ -18,38 +18,38 @@ class State(StrEnum):
     WAITING = "waiting"
     """An attempt failed; the next is due at a stored time."""
     UNCERTAIN = "uncertain"
-    """The far side may have it: it is asked before anything is repeated."""
-    SPOOLED = "spooled"
+    """The destination may have it: it is asked before anything is repeated."""
+    WRITTEN = "written"
     """Written to a file of the outage."""
     TRANSFERRED = "transferred"
-    """Its file lies with the far side."""
+    """Its file lies with the destination."""
     DELIVERED = "delivered"
-    """The far side has it; `route` says by which way."""
+    """The destination has it; `route` says by which way."""
     HELD = "held"
     """A person decides; `reason` says why."""
     SKIPPED = "skipped"
     """Not to be sent (no customer, or dropped by a person), with the reason."""
 
 
-_GOES = State.WAITING, State.UNCERTAIN, State.SPOOLED, State.DELIVERED, State.HELD, State.SKIPPED
+_GOES = State.WAITING, State.UNCERTAIN, State.WRITTEN, State.DELIVERED, State.HELD, State.SKIPPED
 
 MOVES: dict[State, frozenset[State]] = {
     State.ACCEPTED: frozenset({State.RESOLVED, *_GOES}),
     State.RESOLVED: frozenset({*_GOES}),
     State.WAITING: frozenset({State.RESOLVED, *_GOES}),
-    State.UNCERTAIN: frozenset({State.WAITING, State.UNCERTAIN, State.SPOOLED, State.DELIVERED, State.HELD}),
-    State.SPOOLED: frozenset({State.TRANSFERRED, State.SPOOLED, State.HELD}),
-    State.TRANSFERRED: frozenset({State.DELIVERED, State.SPOOLED, State.HELD}),
+    State.UNCERTAIN: frozenset({State.WAITING, State.UNCERTAIN, State.WRITTEN, State.DELIVERED, State.HELD}),
+    State.WRITTEN: frozenset({State.TRANSFERRED, State.WRITTEN, State.HELD}),
+    State.TRANSFERRED: frozenset({State.DELIVERED, State.WRITTEN, State.HELD}),
     State.HELD: frozenset({State.ACCEPTED, State.SKIPPED}),
     State.DELIVERED: frozenset(),
     State.SKIPPED: frozenset(),
 }
 
 REPLAYS: dict[State, frozenset[State]] = {
-    State.DELIVERED: frozenset({State.ACCEPTED, State.UNCERTAIN, State.SPOOLED}),
-    State.SKIPPED: frozenset({State.ACCEPTED, State.SPOOLED}),
-    State.HELD: frozenset({State.ACCEPTED, State.SPOOLED}),
-    **{state: frozenset({State.SPOOLED}) for state in (State.ACCEPTED, State.RESOLVED, State.WAITING, State.UNCERTAIN)},
+    State.DELIVERED: frozenset({State.ACCEPTED, State.UNCERTAIN, State.WRITTEN}),
+    State.SKIPPED: frozenset({State.ACCEPTED, State.WRITTEN}),
+    State.HELD: frozenset({State.ACCEPTED, State.WRITTEN}),
+    **{state: frozenset({State.WRITTEN}) for state in (State.ACCEPTED, State.RESOLVED, State.WAITING, State.UNCERTAIN)},
 }
 """The moves of a replay, which a person has confirmed; nothing else makes those that MOVES has not."""
 

@@ -20,7 +20,7 @@ from tillpost.model.outcome import (
     Refused,
     Throttled,
 )
-from tillpost.model.payload import NotSpooled, Payload, SpoolBatch, Spooled, SpooledFile
+from tillpost.model.payload import FallbackBatch, FallbackFile, NotWritten, Payload, WrittenFiles
 from tillpost.model.receipt import Discount, Line, LineKind, Promotion, RawRef, Receipt, Tax, Tender
 from tillpost.model.text import CLEANED, clean
 
@@ -36,6 +36,8 @@ __all__ = [
     "Discount",
     "Document",
     "Failure",
+    "FallbackBatch",
+    "FallbackFile",
     "Found",
     "Gone",
     "Identified",
@@ -49,7 +51,7 @@ __all__ = [
     "Misconfigured",
     "NoReceipt",
     "NotSent",
-    "NotSpooled",
+    "NotWritten",
     "Outcome",
     "Parsed",
     "Payload",
@@ -57,12 +59,10 @@ __all__ = [
     "RawRef",
     "Receipt",
     "Refused",
-    "SpoolBatch",
-    "Spooled",
-    "SpooledFile",
     "Tax",
     "Tender",
     "Throttled",
+    "WrittenFiles",
     "check_recipe",
     "clean",
     "json_records",

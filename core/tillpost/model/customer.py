@@ -80,7 +80,7 @@ class Contact:
 
     key: Tillpost's own id, also while Engage has none (it stands for the contact through an outage).
     contact_id: Engage's GUID, or "" while unknown.
-    attributes: what the till knows; sent: what of it the far side is known to hold.
+    attributes: what the till knows; sent: what of it the destination is known to hold.
     """
 
     key: str
@@ -100,5 +100,5 @@ class Contact:
         return next((known for known in self.identifiers if known.kind == kind), None)
 
     def changes(self) -> dict[str, str]:
-        """The attributes the till knows and the far side is not known to hold: the body of a PATCH."""
+        """The attributes the till knows and the destination is not known to hold: the body of a PATCH."""
         return {name: value for name, value in self.attributes.items() if self.sent.get(name) != value}

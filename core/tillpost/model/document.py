@@ -105,7 +105,7 @@ class Broken:
     """A record that should be a receipt and cannot be read as one: it is held with its reason; the others go on.
 
     place: where it stands ("line 120"); raw: the record as it came, a document of its own that the same
-    adapter can read again after a mend of its settings.
+    adapter can read again after a fix of its settings.
     """
 
     reason: str

@@ -1,6 +1,6 @@
-"""What became of one attempt to reach the far side, told by whether it may have seen the request.
+"""What became of one attempt to reach the destination, told by whether it may have seen the request.
 
-The classes decide what happens to data (flow/policy.py): a wrong key must never condemn a receipt, and a lost
+The classes decide what happens to data (flow/retry_policy.py): a wrong key must never condemn a receipt, and a lost
 answer must never become a second sale. `reason` is short, without personal data or keys.
 """
 
@@ -13,7 +13,7 @@ import attrs
 
 @attrs.frozen(kw_only=True)
 class Delivered:
-    """The far side has it (a 2xx with the expected kind of body)."""
+    """The destination has it (a 2xx with the expected kind of body)."""
 
     status: int = 0
     reason: str = ""
@@ -26,7 +26,7 @@ class NotSent:
     reason: str
     status: int = 0
     retry_after: float | None = None
-    """Seconds the far side asked for (HTTP Retry-After); wins over the schedule."""
+    """Seconds the destination asked for (HTTP Retry-After); wins over the schedule."""
 
 
 @attrs.frozen(kw_only=True)
@@ -47,7 +47,7 @@ class Refused:
 
 @attrs.frozen(kw_only=True)
 class Misconfigured:
-    """The settings are wrong (key, address, tenant): the pipeline pauses, order is kept, no attempt is burnt."""
+    """The settings are wrong (key, address, destination): the pipeline pauses, order is kept, no attempt is burnt."""
 
     reason: str
     status: int = 0
@@ -71,7 +71,7 @@ class Identified:
     """A resolver's answer: the contact exists.
 
     created: this call made it. by: the kind of identifier that found it ("" when it was remembered).
-    holds: attributes the far side is known to hold now: those just sent, or, of `reconcile_contact`, those read.
+    holds: attributes the destination is known to hold now: those just sent, or, of `reconcile_contact`, those read.
     """
 
     contact_id: str
@@ -82,10 +82,10 @@ class Identified:
 
 @attrs.frozen(kw_only=True)
 class Conflict:
-    """The contact's keys lead to several contacts of the far side: a rule or a person decides which one it is.
+    """The contact's keys lead to several contacts of the destination: a rule or a person decides which one it is.
 
     reason: without personal data. found: kind of identifier → the contactId it leads to, in the order in which they
-    were asked; "" where the far side has several by that one key and does not say which.
+    were asked; "" where the destination has several by that one key and does not say which.
     """
 
     reason: str

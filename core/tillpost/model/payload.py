@@ -15,7 +15,7 @@ from tillpost.model.customer import Contact, Identifier
 
 @attrs.frozen(kw_only=True)
 class Payload:
-    """A receipt in the far side's own shape.
+    """A receipt in the destination's own shape.
 
     receipt_id: the idempotency key, the same on every attempt and route.
     match: the identifier that ties it to the contact; `contactId` by API, another key in a file.
@@ -28,10 +28,10 @@ class Payload:
 
 
 @attrs.frozen(kw_only=True)
-class SpoolBatch:
+class FallbackBatch:
     """What goes into files in one go: contacts first, then receipts.
 
-    created: contacts the far side has never confirmed; updated: contacts known there with changed attributes.
+    created: contacts the destination has never confirmed; updated: contacts known there with changed attributes.
     stamp: the time for file names, local and aware; sequence: a number no earlier batch of this journal had.
     folder: where final files go, by one rename each, after fsync.
     """
@@ -45,13 +45,13 @@ class SpoolBatch:
 
 
 def _one_name(_: object, __: object, name: str) -> None:
-    # Transfers put it behind a folder of the far side: nothing in it may lead elsewhere or end a command.
+    # Transfers put it behind a folder of the destination: nothing in it may lead elsewhere or end a command.
     if name in ("", ".", "..") or any(c in "/\\" or c < " " or c == "\x7f" for c in name):
         raise LawBroken("a file's name has no separator and no control character", "file", repr(name))
 
 
 @attrs.frozen(kw_only=True)
-class SpooledFile:
+class FallbackFile:
     """A file of the outage. kind: `contacts` or `receipts`; keys: contact keys or receipt ids, in file order."""
 
     name: str = attrs.field(validator=_one_name)
@@ -63,7 +63,7 @@ class SpooledFile:
 
 
 @attrs.frozen(kw_only=True)
-class NotSpooled:
+class NotWritten:
     """A receipt or contact no file can carry (no usable match key), with the reason; it is held."""
 
     key: str
@@ -71,8 +71,8 @@ class NotSpooled:
 
 
 @attrs.frozen(kw_only=True)
-class Spooled:
+class WrittenFiles:
     """What a fallback made of a batch: files in the order in which they must be transferred."""
 
-    files: tuple[SpooledFile, ...]
-    refused: tuple[NotSpooled, ...] = ()
+    files: tuple[FallbackFile, ...]
+    refused: tuple[NotWritten, ...] = ()

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, ClassVar
 
-from tillpost.flow.hooked import Hooked
-from tillpost.model import Contact, Identifier, Payload, SpoolBatch, Spooled
+from tillpost.flow.hook_calls import HookCalls
+from tillpost.model import Contact, FallbackBatch, Identifier, Payload, WrittenFiles
 from tillpost.plugin import Plugin
 from tillpost.testing.resolver import contact
 from tillpost.testing.suite import Suite, keep
@@ -28,51 +28,51 @@ class FallbackSuite(Suite):
     map_plugin: ClassVar[str | Plugin] = ""
 
     def payload(self, number: int, match: Identifier = NUMBER, lines: int = 1, name: str = "Blå kopp") -> Payload:
-        """A receipt in the far side's shape."""
+        """A receipt in the destination's shape."""
         mapping: type[Suite] = type("Mapping", (Suite,), {"plugin": self.map_plugin})
         return mapping().hooks({"map": {}}).map_receipt(receipt(f"r-{number}", lines, name), match)
 
     def test_whole(self, tmp_path: Path) -> None:
         """Every file named is there with its size and digest, and nothing lies beside them."""
-        spooled = self._spool(tmp_path, [self.payload(number) for number in range(5)], [contact(email="b@example.com")])
+        written = self._write(tmp_path, [self.payload(number) for number in range(5)], [contact(email="b@example.com")])
         there = {path for path in tmp_path.rglob("*") if path.is_file()}
         wrong = [
             file.name
-            for file in spooled.files
+            for file in written.files
             if (file.size, file.sha256)
             != (file.path.stat().st_size, hashlib.sha256(file.path.read_bytes()).hexdigest())
         ]
         keep(
             "whole",
             f"size or digest of {', '.join(wrong)} is another" if wrong else "",
-            "" if there == {file.path for file in spooled.files} else "a file lies there that is not named",
+            "" if there == {file.path for file in written.files} else "a file lies there that is not named",
         )
 
     def test_once(self, tmp_path: Path) -> None:
         """Every receipt is in exactly one file."""
         payloads = [self.payload(number) for number in range(7)]
-        spooled = self._spool(tmp_path, payloads, settings=self.few_lines)
+        written = self._write(tmp_path, payloads, settings=self.few_lines)
         keep(
             "once",
-            "" if sorted(_receipts(spooled)) == [f"r-{number}" for number in range(7)] else "one is missing, or twice",
+            "" if sorted(_receipts(written)) == [f"r-{number}" for number in range(7)] else "one is missing, or twice",
         )
 
     def test_contacts_first(self, tmp_path: Path) -> None:
         """Files of contacts come before files of receipts."""
-        spooled = self._spool(tmp_path, [self.payload(1)], [contact(email="b@example.com")])
-        kinds = [file.kind for file in spooled.files]
+        written = self._write(tmp_path, [self.payload(1)], [contact(email="b@example.com")])
+        kinds = [file.kind for file in written.files]
         keep("contacts_first", "" if kinds == ["contacts", "receipts"] else f"the order is {', '.join(kinds)}")
 
     def test_one_match_type(self, tmp_path: Path) -> None:
         """A file names contacts by one kind of key."""
-        spooled = self._spool(tmp_path, [self.payload(number, (NUMBER, EMAIL)[number % 2]) for number in range(4)])
-        mixed = [file.name for file in spooled.files if len({int(key[2:]) % 2 for key in file.keys}) > 1]
-        keep("one_match_type", f"{', '.join(mixed)} mixes them" if mixed or len(_receipts(spooled)) != 4 else "")
+        written = self._write(tmp_path, [self.payload(number, (NUMBER, EMAIL)[number % 2]) for number in range(4)])
+        mixed = [file.name for file in written.files if len({int(key[2:]) % 2 for key in file.keys}) > 1]
+        keep("one_match_type", f"{', '.join(mixed)} mixes them" if mixed or len(_receipts(written)) != 4 else "")
 
     def test_limit(self, tmp_path: Path) -> None:
         """A full file is followed by the next; the limit counts lines of receipts."""
-        spooled = self._spool(tmp_path, [self.payload(number, lines=2) for number in range(3)], settings=self.few_lines)
-        sizes = [len(file.keys) for file in spooled.files]
+        written = self._write(tmp_path, [self.payload(number, lines=2) for number in range(3)], settings=self.few_lines)
+        sizes = [len(file.keys) for file in written.files]
         keep(
             "limit",
             ""
@@ -82,35 +82,35 @@ class FallbackSuite(Suite):
 
     def test_cleaned(self, tmp_path: Path) -> None:
         """A character the file's format forbids is taken out, and the receipt is in the file."""
-        spooled = self._spool(tmp_path, [self.payload(1, name="Bl\x0bå\ufffe kopp")])
-        content = b"".join(file.path.read_bytes() for file in spooled.files)
+        written = self._write(tmp_path, [self.payload(1, name="Bl\x0bå\ufffe kopp")])
+        content = b"".join(file.path.read_bytes() for file in written.files)
         left = b"\x0b" in content or "\ufffe".encode() in content
         keep(
             "cleaned",
-            "" if _receipts(spooled) == ["r-1"] else "it is not in a file",
+            "" if _receipts(written) == ["r-1"] else "it is not in a file",
             "it is still there" if left else "",
         )
 
     def test_refused_alone(self, tmp_path: Path) -> None:
         """A receipt no file can carry is refused with a reason, and its neighbours are written."""
         payloads = [self.payload(1), self.payload(2, lines=4), self.payload(3)]
-        spooled = self._spool(tmp_path, payloads, settings=self.few_lines)
-        refused = [(each.key, bool(each.reason)) for each in spooled.refused]
+        written = self._write(tmp_path, payloads, settings=self.few_lines)
+        refused = [(each.key, bool(each.reason)) for each in written.refused]
         keep(
             "refused_alone",
             "" if refused == [("r-2", True)] else f"refused are {refused}",
-            "" if _receipts(spooled) == ["r-1", "r-3"] else "its neighbours are not written",
+            "" if _receipts(written) == ["r-1", "r-3"] else "its neighbours are not written",
         )
 
     def test_names(self, tmp_path: Path) -> None:
         """Two batches of one second have different names."""
-        first, second = (self._spool(tmp_path, [self.payload(1)], sequence=number) for number in (1, 2))
-        names = [file.name for spooled in (first, second) for file in spooled.files]
+        first, second = (self._write(tmp_path, [self.payload(1)], sequence=number) for number in (1, 2))
+        names = [file.name for written in (first, second) for file in written.files]
         keep("names", "" if len(set(names)) == 2 else "they have one name")
 
     def test_nothing(self, tmp_path: Path) -> None:
         """Nothing to write is no file."""
-        keep("nothing", "a file is written" if self._spool(tmp_path, []).files or list(tmp_path.rglob("*.*")) else "")
+        keep("nothing", "a file is written" if self._write(tmp_path, []).files or list(tmp_path.rglob("*.*")) else "")
 
     def test_match(self, tmp_path: Path) -> None:
         """A contact with a key is named by it; one without cannot be named, which is None."""
@@ -121,27 +121,27 @@ class FallbackSuite(Suite):
             "" if hooks.match_in_file(contact()) is None else "a contact without keys is named",
         )
 
-    def _hooks(self, folder: Path, settings: Mapping[str, Any] | None = None) -> Hooked:
+    def _hooks(self, folder: Path, settings: Mapping[str, Any] | None = None) -> HookCalls:
         return self.hooks({"fallback": {**self.settings, **(settings or {})}}, folder)
 
-    def _spool(
+    def _write(
         self,
         folder: Path,
         payloads: Sequence[Payload],
         created: Sequence[Contact] = (),
         settings: Mapping[str, Any] | None = None,
         sequence: int = 1,
-    ) -> Spooled:
-        batch = SpoolBatch(
+    ) -> WrittenFiles:
+        batch = FallbackBatch(
             created=tuple(created),
             updated=(),
             receipts=tuple(payloads),
             stamp=STAMP,
             sequence=sequence,
-            folder=folder / "spool",
+            folder=folder / "fallback",
         )
-        return self._hooks(folder, settings).spool(batch)
+        return self._hooks(folder, settings).write_files(batch)
 
 
-def _receipts(spooled: Spooled) -> list[str]:
-    return [key for file in spooled.files if file.kind == "receipts" for key in file.keys]
+def _receipts(written: WrittenFiles) -> list[str]:
+    return [key for file in written.files if file.kind == "receipts" for key in file.keys]

@@ -9,14 +9,14 @@ from typing import Any, ClassVar
 
 import attrs
 
-from tillpost.flow.hooked import Hooked
+from tillpost.flow.hook_calls import HookCalls
 from tillpost.plugin import Plugin
 from tillpost.testing.suite import Suite
 
 
 @attrs.frozen(kw_only=True)
 class Far:
-    """A far side that stands for the time of a promise.
+    """A destination that stands for the time of a promise.
 
     uses: slot → the plugin's table that leads to it. holds: what is there now. add: puts something there.
     plugin: instead of the suite's, where a fault has to be built into it.
@@ -29,17 +29,17 @@ class Far:
 
 
 class FarSuite(Suite):
-    """A suite whose plugin speaks to a far side."""
+    """A suite whose plugin speaks to a destination."""
 
     secrets: ClassVar[tuple[str, ...]] = ()
     """Keys and passwords of `far_side`: no reason may show one."""
 
     def far_side(self, fault: str, folder: Path) -> AbstractContextManager[Far]:
-        """A fresh far side with this fault ("ok" for none); each suite names its faults."""
+        """A fresh destination with this fault ("ok" for none); each suite names its faults."""
         raise NotImplementedError(f"write far_side for {type(self).__name__}; the fault asked for is {fault!r}")
 
-    def at(self, far: Far, folder: Path) -> Hooked:
-        """The plugin, pointed at the far side."""
+    def at(self, far: Far, folder: Path) -> HookCalls:
+        """The plugin, pointed at the destination."""
         if far.plugin is None:
             return self.hooks(far.uses, folder)
         faulty: type[Suite] = type("Faulty", (type(self),), {"plugin": far.plugin})

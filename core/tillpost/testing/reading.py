@@ -11,7 +11,7 @@ from typing import Any, ClassVar, NoReturn
 from zoneinfo import ZoneInfo
 
 from tillpost.errors import ConfigurationError, DocumentError, PluginError, TillpostError
-from tillpost.flow.hooked import Hooked
+from tillpost.flow.hook_calls import HookCalls
 from tillpost.model import DEFAULT_RECIPE, Broken, Document, Found, Identifier, NoReceipt, Parsed, Receipt
 from tillpost.testing.canonical import EMAIL, TIME, canonical
 from tillpost.testing.suite import Suite, broken, keep
@@ -109,7 +109,7 @@ class AdapterReading(Suite):
         """A currency that is not the till's own."""
         return "USD" if self.currency == "EUR" else "EUR"
 
-    def _hooks(self, promise: str, recipe: str = DEFAULT_RECIPE) -> Hooked:
+    def _hooks(self, promise: str, recipe: str = DEFAULT_RECIPE) -> HookCalls:
         return self.hooks({"adapter": self.settings_for(promise)}, recipe=recipe)
 
     def _document(self, promise: str) -> Document:

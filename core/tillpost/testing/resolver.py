@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tillpost.flow.hooked import Hooked
+from tillpost.flow.hook_calls import HookCalls
 from tillpost.model import Conflict, Contact, Gone, Identified, Identifier, Refused
 from tillpost.testing.far import Far, FarSuite
 from tillpost.testing.suite import Suite, broken, keep
@@ -42,7 +42,7 @@ class ResolverSuite(FarSuite):
             answer = self.at(far, tmp_path).resolve_contact(contact(email=EMAIL))
             held = list(far.holds())
         if answer is not None or held:
-            broken("unknown", f"the answer is {_kind(answer)}, and the far side has {len(held)} contacts")
+            broken("unknown", f"the answer is {_kind(answer)}, and the destination has {len(held)} contacts")
 
     def test_created_once(self, tmp_path: Path) -> None:
         """A contact nobody knows is made, and the second time found: an earlier creation is looked up first."""
@@ -84,7 +84,7 @@ class ResolverSuite(FarSuite):
             hooks.update_contact(contact(made.contact_id, email=EMAIL), {"firstName": " ", "city": "Lund"})
             [held] = far.holds()
         if held.get("firstName") != "Anna" or not str(held.get("city", "Lund")).strip():
-            broken("nothing_empty", "an empty value has overwritten what the far side had")
+            broken("nothing_empty", "an empty value has overwritten what the destination had")
 
     def test_gone(self, tmp_path: Path) -> None:
         """An id that is no longer valid is Gone, so that it is forgotten."""
@@ -103,7 +103,7 @@ class ResolverSuite(FarSuite):
             self._is("reconciled", hooks.reconcile_contact(contact(externalId=NUMBER, email=EMAIL)), there, far)
 
     def test_unreachable(self, tmp_path: Path) -> None:
-        """A far side that is away is a failure that is returned, without a word of who it was about."""
+        """A destination that is away is a failure that is returned, without a word of who it was about."""
         with self.far_side("refuse", tmp_path) as far:
             answer = self.at(far, tmp_path).resolve_contact(contact(email=EMAIL))
         keep(
@@ -118,7 +118,7 @@ class ResolverSuite(FarSuite):
             promise,
             f"the answer is {_kind(answer)}" if not isinstance(answer, Identified) else "",
             "it is another contact" if isinstance(answer, Identified) and answer.contact_id != there else "",
-            f"the far side has {len(held)} contacts, not one" if len(held) != 1 else "",
+            f"the destination has {len(held)} contacts, not one" if len(held) != 1 else "",
         )
 
 
@@ -135,7 +135,7 @@ class MemorySuite(Suite):
         answer = self._hooks(tmp_path).resolve_contact(contact(email=EMAIL))
         keep("unknown", "" if answer is None else f"the answer is {_kind(answer)}")
 
-    def _hooks(self, folder: Path) -> Hooked:
+    def _hooks(self, folder: Path) -> HookCalls:
         return self.hooks({"resolve": {}}, folder)
 
 

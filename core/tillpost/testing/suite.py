@@ -8,7 +8,7 @@ from typing import Any, ClassVar, NoReturn
 
 from tillpost.compose.alone import alone
 from tillpost.compose.plugins import load_plugin
-from tillpost.flow.hooked import Hooked
+from tillpost.flow.hook_calls import HookCalls
 from tillpost.model import DEFAULT_RECIPE
 from tillpost.plugin import Plugin
 
@@ -45,7 +45,7 @@ class Suite:
 
     def hooks(
         self, uses: Mapping[str, Mapping[str, Any]], folder: Path | None = None, recipe: str = DEFAULT_RECIPE
-    ) -> Hooked:
+    ) -> HookCalls:
         """The plugin in these slots (slot → table as the configuration writes it), its answers checked."""
         return alone(self.plugin_name(), self.the_plugin(), uses, folder=folder or Path.cwd(), recipe=recipe)
 

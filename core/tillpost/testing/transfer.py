@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from tillpost.model import Delivered, Failure, MaybeSent, NotSent, Outcome, Refused, SpooledFile
+from tillpost.model import Delivered, Failure, FallbackFile, MaybeSent, NotSent, Outcome, Refused
 from tillpost.testing.far import FarSuite
 from tillpost.testing.suite import keep
 
@@ -20,13 +20,13 @@ class TransferSuite(FarSuite):
     connection breaks during the first upload), lost_rename (the rename is done, its answer lost, once).
     """
 
-    def file(self, folder: Path, content: bytes = CONTENT) -> SpooledFile:
-        """A file of an outage as a fallback writes it."""
-        path = folder / "spool" / "transactionImport" / NAME
+    def file(self, folder: Path, content: bytes = CONTENT) -> FallbackFile:
+        """A fallback file as a fallback writes it."""
+        path = folder / "fallback" / "transactionImport" / NAME
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
         digest = hashlib.sha256(content).hexdigest()
-        return SpooledFile(name=NAME, kind="receipts", sha256=digest, size=len(content), keys=("r",), path=path)
+        return FallbackFile(name=NAME, kind="receipts", sha256=digest, size=len(content), keys=("r",), path=path)
 
     def test_whole(self, tmp_path: Path) -> None:
         """The file arrives byte by byte under its name, and nothing lies beside it."""

@@ -1,4 +1,4 @@
-"""The promises of a transport: what a fault means, told by whether the far side may have the receipt."""
+"""The promises of a transport: what a fault means, told by whether the destination may have the receipt."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def receipt(receipt_id: str = RECEIPT_ID, lines: int = 1, name: str = "Blå kopp
 
 
 class TransportSuite(FarSuite):
-    """Write `far_side(fault, folder)`; its `holds()` gives the ids of the receipts the far side has.
+    """Write `far_side(fault, folder)`; its `holds()` gives the ids of the receipts the destination has.
 
     Faults: ok, refuse (nobody listens), hang (reads, never answers), reset (takes it, then the connection breaks),
     half (takes it, half an answer), page (answers 200 with a page that is not its own), error (says it failed),
@@ -76,12 +76,12 @@ class TransportSuite(FarSuite):
         return self.hooks({"map": {}}, folder).map_receipt(receipt(), KEY)
 
     def bad_payload(self, far: Far, folder: Path) -> Payload:
-        """One the far side cannot take."""
+        """One the destination cannot take."""
         good = self.payload(far, folder)
         return Payload(receipt_id=good.receipt_id, match=good.match, fields={})
 
     def test_delivered(self, tmp_path: Path) -> None:
-        """What the far side took is Delivered, and it has it once under the receipt's id."""
+        """What the destination took is Delivered, and it has it once under the receipt's id."""
         self._told("delivered", "ok", (Delivered,), tmp_path, taken=True)
 
     def test_unreachable(self, tmp_path: Path) -> None:
@@ -101,11 +101,11 @@ class TransportSuite(FarSuite):
         self._told("half_answer", "half", (MaybeSent,), tmp_path)
 
     def test_foreign_page(self, tmp_path: Path) -> None:
-        """A success that is not the far side's own answer is no success."""
+        """A success that is not the destination's own answer is no success."""
         self._told("foreign_page", "page", (NotSent, MaybeSent), tmp_path)
 
     def test_far_side_failed(self, tmp_path: Path) -> None:
-        """A far side that says it failed did not refuse the receipt."""
+        """A destination that says it failed did not refuse the receipt."""
         self._told("far_side_failed", "error", (NotSent, MaybeSent), tmp_path)
 
     def test_throttled(self, tmp_path: Path) -> None:
@@ -128,7 +128,7 @@ class TransportSuite(FarSuite):
         self._told("redirect", "redirect", (Misconfigured,), tmp_path)
 
     def test_refused(self, tmp_path: Path) -> None:
-        """What the far side cannot take is Refused, with a reason."""
+        """What the destination cannot take is Refused, with a reason."""
         with self.far_side("ok", tmp_path) as far:
             outcome = self.at(far, tmp_path).deliver(self.bad_payload(far, tmp_path))
         if not isinstance(outcome, Refused) or not outcome.reason:
@@ -153,7 +153,7 @@ class TransportSuite(FarSuite):
             outcome = self.at(far, tmp_path).probe()
             held = list(far.holds())
         if not isinstance(outcome, Delivered) or held:
-            broken("probe", f"it says {_kind(outcome)}, and the far side has {len(held)} receipts")
+            broken("probe", f"it says {_kind(outcome)}, and the destination has {len(held)} receipts")
 
     def _told(
         self, promise: str, fault: str, allowed: tuple[type, ...], folder: Path, taken: bool | None = None
@@ -166,7 +166,7 @@ class TransportSuite(FarSuite):
             promise,
             "" if isinstance(outcome, allowed) else f"the outcome is {_kind(outcome)}, not {words}",
             "it has arrived, and NotSent would send it again" if held and isinstance(outcome, NotSent) else "",
-            f"the far side has {len(held)} receipts" if taken and held != [RECEIPT_ID] else "",
+            f"the destination has {len(held)} receipts" if taken and held != [RECEIPT_ID] else "",
             self.shown(outcome, KEY.value),
         )
 

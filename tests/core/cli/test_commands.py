@@ -1,4 +1,4 @@
-"""The commands a person uses on a journal, without a far side."""
+"""The commands a person uses on a journal, without a destination."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 from tests.core.journal.test_journal import DOCUMENT, receipt
 from tillpost.cli import cli
 from tillpost.errors import UsageError
-from tillpost.journal import Accepted, Journal, Look, Move, Place, State, Tenant
+from tillpost.journal import Accepted, ContactLookup, Destination, Journal, Move, Place, State
 from tillpost.model import Conflict, Found, Identified
 from tillpost.model.receipt_json import dumps
 
@@ -106,10 +106,10 @@ def conflicted(shop: Path) -> str:
     key = str(contact["key"])
     journal = Journal(shop.parent / "state" / "shop")
     found = Conflict(reason="several contacts by email, mobilePhone", found={"email": "g-1", "mobilePhone": "g-2"})
-    journal.looks.note([Look(key=key, found=found)], "lookup", 100.0)
+    journal.contact_lookups.note([ContactLookup(key=key, found=found)], "lookup", 100.0)
     row = journal.receipts.get(receipt(number="1").id)
     assert row is not None
-    move = Move(state=State.HELD, reason=journal.looks.conflict(key))
+    move = Move(state=State.HELD, reason=journal.contact_lookups.conflict(key))
     journal.receipts.settle([(row.seq, move)], 100.0, "deliver")
     journal.close()
     return key
@@ -148,7 +148,9 @@ def test_pending_contacts_are_those_without_an_id_and_those_the_import_cut_short
     journal = Journal(shop.parent / "state" / "shop")
     (contact,) = journal.contacts.all()
     found = Identified(contact_id="g-1", by="externalId")
-    journal.looks.note([Look(key=contact["key"], found=found, dropped=("firstName",))], "file", 100.0)
+    journal.contact_lookups.note(
+        [ContactLookup(key=contact["key"], found=found, dropped=("firstName",))], "file", 100.0
+    )
     journal.close()
     (pending,) = objects(call(shop, "contacts", "pending", "--json"))
     assert (pending["dropped"], pending["state"]) == (["firstName"], "known")
@@ -191,7 +193,8 @@ HOSTILE = "\x9b31m\u202e=cmd|' /C calc'!A1</Receipt><script>"
 
 
 def test_hostile_text_reaches_the_terminal_harmless(shop: Path) -> None:
-    """An ANSI escape in a number, a store, a name of a file, a reason, an answer of the far side: none gets out raw."""
+    """An ANSI escape in a number, a store, a name of a file, a reason, an answer of the destination: none gets out
+    raw."""
     evil = attrs.evolve(receipt(number=HOSTILE), store=HOSTILE, till=HOSTILE)
     name = "\x1b[2Jevil.jsonl"
     (shop.parent / name).write_bytes(dumps(evil) + b'\n{"number": "\\u001b[31m", "store": "\\u001b[31m"}')
@@ -201,7 +204,7 @@ def test_hostile_text_reaches_the_terminal_harmless(shop: Path) -> None:
     evil = attrs.evolve(receipt(number="\x1b[31m9"), store="\x1b]0;title\x07")
     with closing(Journal(shop.parent / "state" / "shop")) as journal:
         journal.receipts.accept([Found(receipt=evil, raw=b"\x1b[2J")], DOCUMENT, None, 1.0, Accepted())
-        journal.tenant.put(Tenant(state="paused", reason=HOSTILE, since=1.0), 1.0)
+        journal.destination.put(Destination(state="paused", reason=HOSTILE, since=1.0), 1.0)
     (held,) = objects(call(shop, "held", "list", "--json"))
     commands = (
         ["status"],

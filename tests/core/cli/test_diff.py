@@ -15,7 +15,7 @@ from tillpost.cli.opened import lines
 from tillpost.compose.config import load
 from tillpost.compose.mapping import fingerprint
 from tillpost.errors import UsageError
-from tillpost.flow import guard
+from tillpost.flow.upkeep import mapping_guard
 
 CONFIG = """\
 [pipelines.shop]
@@ -46,8 +46,8 @@ def start(file: Path) -> None:
     """As far as `run` goes before its threads."""
     config = load(file)
     with lines(config, list(config.pipelines)) as (line,):
-        guard.enter(line)
-        guard.attend(line)
+        mapping_guard.enter(line)
+        mapping_guard.attend(line)
 
 
 def call(file: Path, *words: str) -> Result:

@@ -10,10 +10,11 @@ from types import SimpleNamespace
 import pytest
 
 from tests.core.cli.test_commands import CONFIG, call, objects
-from tests.core.journal.test_doctor import harm
+from tests.core.journal.sqlite.test_doctor import harm
 from tests.core.journal.test_journal import DOCUMENT, receipt
 from tillpost.errors import JournalError, JournalFull, StateFolderBusy, UsageError
-from tillpost.journal import Accepted, Journal, Move, Place, RunLock, State, ground
+from tillpost.journal import Accepted, Journal, Move, Place, RunLock, State
+from tillpost.journal.sqlite import platform
 from tillpost.model import Found
 from tillpost.model.receipt_json import dumps
 
@@ -129,7 +130,7 @@ def test_a_state_folder_on_the_network_is_a_finding_of_check(
     shop.write_text(CONFIG)
     mounts = tmp_path / "mountinfo"
     mounts.write_text(f"30 22 0:26 / {tmp_path} rw - nfs4 nas:/export rw\n")
-    monkeypatch.setattr(ground, "MOUNTS", mounts)
+    monkeypatch.setattr(platform, "MOUNTS", mounts)
     result = call(shop, "check", "--offline", "--json")
     assert result.exit_code == 78
     (finding,) = objects(result)

@@ -54,7 +54,7 @@ def test_a_day_is_fine_until_the_till_says_otherwise(closed: Path) -> None:
     totals.write_text("date,store,till,currency,count,total\n2026-11-24,12,1,SEK,2,20.01\n")
     result = call(closed, "day", "12", "2026-11-24", "--printed", str(totals))
     assert result.exit_code == 1
-    assert "day total printed 20.01 SEK, journalled 20.00: off by -0.01" in result.output
+    assert "day total printed 20.01 SEK, recorded 20.00: off by -0.01" in result.output
     (again,) = objects(call(closed, "day", "12", "2026-11-24", "--json"))  # the journal remembers what was printed
     assert not again["fine"]
     assert again["differences"][0]["source"] == "totals.csv"
@@ -77,7 +77,7 @@ def test_reports_are_written(closed: Path) -> None:
     call(closed, "day", "12", "2026-11-24", "--html", str(page), "--csv", str(sheet))
     assert "Day end: store 12, 2026-11-24" in page.read_text()
     rows = sheet.read_bytes().decode().split("\r\n")
-    assert "12,2026-11-24,,SEK,journalled,,2,20.00,,,," in rows
+    assert "12,2026-11-24,,SEK,recorded,,2,20.00,,,," in rows
     assert "12,2026-11-24,,SEK,confirmed,answered,2,20.00,,,," in rows
     assert "12,2026-11-24,,SEK,tender,card,2,20.00,,,," in rows
 

@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tillpost.compose.change import Change, change
-from tillpost.compose.config import PipelineConfig, examine
+from tillpost.compose.config import examine
+from tillpost.compose.pipeline_config import PipelineConfig
 
 PIPELINE = """
 [pipelines.{name}]

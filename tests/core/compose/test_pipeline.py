@@ -12,7 +12,7 @@ from tillpost.clock import SystemClock
 from tillpost.compose.config import Config, load
 from tillpost.compose.pipeline import Pipeline, compose, rehearse
 from tillpost.errors import ConfigurationError, DocumentError, PluginError
-from tillpost.flow.budget import Budgets
+from tillpost.flow.rate_limit.budget import Budgets
 from tillpost.model import (
     Contact,
     Delivered,

@@ -12,21 +12,21 @@ from typing import Any
 
 from tests.core.journal.test_journal import DOCUMENT, found
 from tillpost.clock import SystemClock
-from tillpost.flow.hooked import Hooked
+from tillpost.flow.breaker import Breaker
+from tillpost.flow.hook_calls import HookCalls
 from tillpost.flow.limits import FallbackPolicy, RetryPolicy, TransferPolicy
 from tillpost.flow.line import Line
-from tillpost.flow.outage import Gate
 from tillpost.flow.worker import Worker
 from tillpost.journal import Accepted, Journal, State
 from tillpost.model import (
     Delivered,
+    FallbackBatch,
+    FallbackFile,
     Identified,
     Identifier,
     NotSent,
     Payload,
-    SpoolBatch,
-    Spooled,
-    SpooledFile,
+    WrittenFiles,
 )
 
 COUNT = 150
@@ -53,27 +53,27 @@ class FarSide:
             self.busy[payload.receipt_id] -= 1
         return NotSent(reason="503") if fails else Delivered(status=202)
 
-    def spool(self, batch: SpoolBatch) -> Spooled:
+    def write_files(self, batch: FallbackBatch) -> WrittenFiles:
         with self._lock:
             self.clashes += [payload.receipt_id for payload in batch.receipts if self.busy[payload.receipt_id]]
         name = f"{batch.sequence}_transactions.xml"
         keys = tuple(payload.receipt_id for payload in batch.receipts)
         path = batch.folder / name
-        return Spooled(files=(SpooledFile(name=name, kind="receipts", sha256="", size=1, keys=keys, path=path),))
+        return WrittenFiles(files=(FallbackFile(name=name, kind="receipts", sha256="", size=1, keys=keys, path=path),))
 
 
-def hooked(far: FarSide) -> Hooked:
+def hooked(far: FarSide) -> HookCalls:
     def one(call: Any) -> list[tuple[str, Any]]:
         return [("far", lambda **given: [call(**given)])]
 
-    return Hooked(
+    return HookCalls(
         callers={
             "resolve_contact": one(lambda contact: Identified(contact_id="guid", holds=dict(contact.attributes))),
             "map_receipt": one(lambda receipt, match: Payload(receipt_id=receipt.id, match=match, fields={})),
             "deliver": one(far.deliver),
             "probe": one(lambda: Delivered()),
             "match_in_file": one(lambda contact: Identifier("externalId", "4711")),
-            "spool": one(far.spool),
+            "write_files": one(far.write_files),
             "transfer": one(lambda file: NotSent(reason="no file server")),
             "find_transferred": one(lambda file: True),
         },
@@ -93,7 +93,7 @@ def test_delivering_and_spooling_never_hold_the_same_receipt(tmp_path: Path) -> 
         hooks=hooked(far),
         clock=clock,
         random=chance,
-        gate=Gate(journal, retry, clock, chance),
+        breaker=Breaker(journal, retry, clock, chance),
         source=None,
         retry=retry,
         fallback=FallbackPolicy(after=timedelta(hours=1), every=MOMENT),
@@ -106,7 +106,7 @@ def test_delivering_and_spooling_never_hold_the_same_receipt(tmp_path: Path) -> 
     end = time.monotonic() + 60
     while worker.fault is None and time.monotonic() < end:
         counts = journal.receipts.counts()
-        if counts[State.DELIVERED] + counts[State.SPOOLED] == COUNT:
+        if counts[State.DELIVERED] + counts[State.WRITTEN] == COUNT:
             break
         time.sleep(0.05)
     worker.stop()
@@ -115,4 +115,4 @@ def test_delivering_and_spooling_never_hold_the_same_receipt(tmp_path: Path) -> 
     journal.close()
     assert worker.fault is None
     assert far.clashes == []
-    assert counts[State.DELIVERED] + counts[State.SPOOLED] == COUNT
+    assert counts[State.DELIVERED] + counts[State.WRITTEN] == COUNT

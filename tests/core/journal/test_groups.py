@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from tests.core.journal.test_journal import DOCUMENT, receipt
 from tillpost.journal import Accepted, Journal, State
-from tillpost.journal.acceptance import accept_records
+from tillpost.journal.tables.acceptance import accept_records
 from tillpost.model import Broken, Customer, Found, Identifier, NoReceipt, Parsed
 
 HOUSE = Customer(identifiers=(Identifier("externalId", "HOUSE"),))

@@ -15,11 +15,12 @@ import pytest
 
 from tillpost.errors import JournalError, LawBroken, StateFolderBusy
 from tillpost.journal import Accepted, Batch, Journal, Move, RunLock, State
-from tillpost.journal.schema import UPGRADES
+from tillpost.journal.sqlite.schema import UPGRADES
 from tillpost.model import (
     Broken,
     Customer,
     Document,
+    FallbackFile,
     Found,
     Identified,
     Identifier,
@@ -29,9 +30,8 @@ from tillpost.model import (
     Payload,
     RawRef,
     Receipt,
-    Spooled,
-    SpooledFile,
     Tender,
+    WrittenFiles,
     receipt_id,
 )
 
@@ -226,22 +226,24 @@ def test_no_personal_data_in_events_and_lists(journal: Journal, tmp_path: Path) 
 def test_a_file_takes_its_receipts_along(journal: Journal, tmp_path: Path) -> None:
     accept(journal, found())
     (contact,) = journal.contacts.all()
-    created, updated = journal.contacts.to_spool({str(contact["key"])})
+    created, updated = journal.contacts.to_write({str(contact["key"])})
     assert (len(created), updated) == (1, [])
     path = tmp_path / "1_contacts.xml"
-    files = Spooled(
+    files = WrittenFiles(
         files=(
-            SpooledFile(name="1_contacts.xml", kind="contacts", sha256="", size=1, keys=(created[0].key,), path=path),
-            SpooledFile(name="1_transactions.xml", kind="receipts", sha256="", size=1, keys=(receipt().id,), path=path),
+            FallbackFile(name="1_contacts.xml", kind="contacts", sha256="", size=1, keys=(created[0].key,), path=path),
+            FallbackFile(
+                name="1_transactions.xml", kind="receipts", sha256="", size=1, keys=(receipt().id,), path=path
+            ),
         )
     )
     payload = Payload(receipt_id=receipt().id, match=Identifier("externalId", "4711"), fields={})
-    batch = Batch(spooled=files, sequence=1, seqs={receipt().id: 1}, payloads={receipt().id: payload}, contacts=created)
+    batch = Batch(written=files, sequence=1, seqs={receipt().id: 1}, payloads={receipt().id: payload}, contacts=created)
     journal.files.add(batch, 150.0)
-    assert journal.contacts.to_spool({created[0].key}) == ([], []), "a contact goes into one file only"
+    assert journal.contacts.to_write({created[0].key}) == ([], []), "a contact goes into one file only"
     entry = journal.receipts.get(receipt().id)
     assert entry is not None
-    assert (entry.state, entry.file) == (State.SPOOLED, "1_transactions.xml")
+    assert (entry.state, entry.file) == (State.WRITTEN, "1_transactions.xml")
     assert [each.file.kind for each in journal.files.open()] == ["contacts", "receipts"]
 
 
@@ -249,7 +251,7 @@ def test_sequences_never_repeat(tmp_path: Path) -> None:
     numbers = []
     for _ in range(3):
         journal = Journal(tmp_path)
-        numbers.append(journal.tenant.next_sequence())
+        numbers.append(journal.destination.next_sequence())
         journal.close()
     assert numbers == [1, 2, 3]
 
@@ -288,7 +290,7 @@ def test_a_journal_of_the_first_version_keeps_what_its_files_said(tmp_path: Path
     raw.commit()
     raw.close()
     journal = Journal(tmp_path)
-    assert journal.contacts.to_spool({"c1"}) == ([], [])
+    assert journal.contacts.to_write({"c1"}) == ([], [])
     assert journal.contacts.made("c1") == "1_contacts.xml"
     assert journal.contacts.counts()["pending"] == 1
     journal.close()

@@ -11,13 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.core.journal.test_doctor import harm
+from tests.core.journal.sqlite.test_doctor import harm
+from tests.core.journal.sqlite.test_plans import plans
 from tests.core.journal.test_journal import accept, found
-from tests.core.journal.test_plans import plans
 from tests.support.backlog import NOW, build
-from tillpost.journal import OPEN_FILES, Journal, Move, State, tally
-from tillpost.journal.doctor import repair, verify
+from tillpost.journal import OPEN_FILES, Journal, Move, State
+from tillpost.journal.sqlite.doctor import repair, verify
 from tillpost.journal.states import MOVES
+from tillpost.journal.tables import counters
 from tillpost.model import Broken, Identified, NoReceipt
 
 Ask = Callable[[Journal], object]
@@ -35,7 +36,7 @@ ASKED: dict[str, Ask] = {
     "files": lambda journal: journal.files.counts(),
     "alerted": lambda journal: journal.files.alerted(),
     "open files": lambda journal: (journal.files.open_states(), journal.files.standing(*OPEN_FILES)),
-    "history": lambda journal: journal.tenant.history(),
+    "history": lambda journal: journal.destination.history(),
     "removed": lambda journal: journal.retention.removed(),
     "untold": lambda journal: journal.events.untold(10),
     "by number": lambda journal: journal.receipts.find({"number": "77", "store": "12"}),
@@ -85,7 +86,7 @@ def test_the_work_does_not_grow_with_the_rows(journals: tuple[Journal, Journal],
     assert many <= 1.5 * few + 20, "a few steps more, for a tree that is a level deeper"
 
 
-SMALL = ("INDEX receipts_due", "INDEX events_tenant", "SCAN contact_tally")
+SMALL = ("INDEX receipts_due", "INDEX events_destination", "SCAN contact_counters")
 """Indexes and tables that hold few rows, or are read from their beginning until a row fits."""
 SORTED = {"skipped", "counts", "life", "open files", "history"}
 """A handful of rows that are grouped, or sorted."""
@@ -151,7 +152,7 @@ def counted(journal: Journal) -> dict[str, Any]:
 
 
 def off(journal: Journal) -> list[str]:
-    return journal.receipts._store.write(tally.wrong)
+    return journal.receipts._store.write(counters.wrong)
 
 
 @settings(max_examples=25, deadline=None)
@@ -227,15 +228,15 @@ def test_numbers_that_are_off_are_told_and_counted_anew_and_harm_nothing_else(tm
     journal = Journal(tmp_path)
     accept(journal, found(number="1"), found(number="2", customer=None))
     journal.close()
-    harm(tmp_path, "UPDATE tally SET count = 77 WHERE state = 'accepted'")
-    harm(tmp_path, "DELETE FROM contact_tally")
+    harm(tmp_path, "UPDATE counters SET count = 77 WHERE state = 'accepted'")
+    harm(tmp_path, "DELETE FROM contact_counters")
     journal = Journal(tmp_path)
     assert not journal.receipts.all_settled()
     assert [entry.seq for entry in journal.receipts.due(1e9, 5)] == [1]
     assert journal.contacts.counts()["known"] == 0
     journal.close()
     (told,) = verify(tmp_path).damages
-    assert (told.table, told.lost) == ("tally", "nothing")
+    assert (told.table, told.lost) == ("counters", "nothing")
     assert "accepted: 77 counted, 1 there" in told.reason
     assert repair(tmp_path, NOW).damages == [told]
     assert verify(tmp_path).fine
@@ -248,7 +249,7 @@ def test_nothing_left_to_do_is_told_by_the_rows(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
     assert (journal.receipts.all_settled(), journal.receipts.unsettled()) == (True, 0)
     accept(journal, found(number="1"))
-    for state in (State.WAITING, State.SPOOLED, State.TRANSFERRED):
+    for state in (State.WAITING, State.WRITTEN, State.TRANSFERRED):
         journal.receipts.settle([(1, Move(state=state))], 1.0, "x")
         assert (journal.receipts.all_settled(), journal.receipts.unsettled()) == (False, 1)
     journal.receipts.settle([(1, Move(state=State.DELIVERED, route="file"))], 1.0, "x")

@@ -1,4 +1,5 @@
-"""The suites of the other hooks see what they are for: small plugins, each with one fault, on a far side in memory."""
+"""The suites of the other hooks see what they are for: small plugins, each with one fault, on a destination in
+memory."""
 
 from __future__ import annotations
 
@@ -15,6 +16,8 @@ from tillpost import Plugin, hookimpl, simple
 from tillpost.model import (
     Contact,
     Delivered,
+    FallbackBatch,
+    FallbackFile,
     Gone,
     Identified,
     Identifier,
@@ -22,9 +25,7 @@ from tillpost.model import (
     Outcome,
     Payload,
     Receipt,
-    SpoolBatch,
-    Spooled,
-    SpooledFile,
+    WrittenFiles,
 )
 from tillpost.testing import FallbackSuite, Far, ResolverSuite, TransferSuite, TransportSuite
 from tillpost.testing.suite import Suite
@@ -146,13 +147,13 @@ class Direct:
         self.cut = False
 
     @hookimpl
-    def transfer(self, file: SpooledFile) -> Outcome:
+    def transfer(self, file: FallbackFile) -> Outcome:
         content = file.path.read_bytes()
         self.there[file.name] = content[: len(content) // 2] if self.cut else content
         return NotSent(reason="cut") if self.cut else Delivered()
 
     @hookimpl
-    def find_transferred(self, file: SpooledFile) -> bool:
+    def find_transferred(self, file: FallbackFile) -> bool:
         return True
 
 
@@ -199,16 +200,16 @@ class Heap:
         )
 
     @hookimpl
-    def spool(self, batch: SpoolBatch) -> Spooled:
+    def write_files(self, batch: FallbackBatch) -> WrittenFiles:
         batch.folder.mkdir(parents=True, exist_ok=True)
         path = batch.folder / f"{batch.stamp:%Y%m%d%H%M%S}.txt"
         content = "\n".join(str(name) for each in batch.receipts for name in each.fields["names"]).encode()
         path.write_bytes(content)
         keys = tuple(each.receipt_id for each in batch.receipts)
         digest = hashlib.sha256(content).hexdigest()
-        return Spooled(
+        return WrittenFiles(
             files=(
-                SpooledFile(name=path.name, kind="receipts", sha256=digest, size=len(content), keys=keys, path=path),
+                FallbackFile(name=path.name, kind="receipts", sha256=digest, size=len(content), keys=keys, path=path),
             )
         )
 

@@ -93,7 +93,7 @@ def test_documents_of_ones_own_go_through_an_outage_and_nothing_real_is_touched(
     assert found["delivered_file"] > 0
     assert (found["divided_by"], found["outage_seconds"], found["person"]) == (1, 5.0, [])
     states = [row["state"] for row in found["timeline"]]
-    assert states[:2] == ["degraded", "file mode"]
+    assert states[:2] == ["degraded", "fallback"]
     assert states[-1] == "online"
     page = (tmp_path / "r.html").read_text("utf-8")
     assert "Tillpost drill" in page
@@ -156,7 +156,7 @@ def rehearsal(**given: Any) -> Rehearsal:
 
 
 def test_what_is_replaced_is_replaced_and_said(tmp_path: Path) -> None:
-    """No address, key, password or folder of the real far sides is in the drill's file; another transfer is said."""
+    """No address, key, password or folder of the real destinations is in the drill's file; another transfer is said."""
     written = write_rehearsal(rehearsal(), tmp_path, ENGAGE, "state").read_text()
     for real in ("real.example.com", "ftp.example.com", "REAL", "incoming", "pager", "ftps"):
         assert real not in written
@@ -180,7 +180,7 @@ def fits(
 ) -> dict[str, bool]:
     history = [
         {"at": f"1970-01-01T00:{missed:02}:00+00:00", "state": "degraded"},
-        {"at": "1970-01-01T01:25:00+00:00", "state": "draining"},
+        {"at": "1970-01-01T01:25:00+00:00", "state": "catching up"},
     ]
     found = judge_limits(rehearsal(**given), history, files or [], [{"attempts": 2}], back)
     return {finding.key: finding.fits for finding in found}

@@ -62,9 +62,9 @@ def test_the_file_that_does_not_add_up_says_by_how_much() -> None:
 
 def test_the_same_file_with_the_line_that_is_too_much_mended() -> None:
     # 395.00 - 25.00: then all of it adds up, the rounding to whole crowns too.
-    mended = content("swe-standard-dr-sale").replace(b">395.00</nam:ExtendedAmount>", b">370.00</nam:ExtendedAmount>")
-    figures = DigitalReceiptFigures(mended)
-    sale = receipt(mended)
+    fixed = content("swe-standard-dr-sale").replace(b">395.00</nam:ExtendedAmount>", b">370.00</nam:ExtendedAmount>")
+    figures = DigitalReceiptFigures(fixed)
+    sale = receipt(fixed)
     assert sale.total == figures.total == D("558.00")
     assert sum(line.paid for line in sale.lines if line.sku != "rounding") == figures.lines == D("558.50")
     assert (sale.lines[-1].kind, sale.lines[-1].paid) == (LineKind.ADJUSTMENT, D("-0.50"))

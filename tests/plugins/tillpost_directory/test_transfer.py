@@ -11,15 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.spooled import NAME
-from tests.support.spooled import spooled as make_spooled
-from tillpost.model import Delivered, MaybeSent, Misconfigured, NotSent, Refused, SpooledFile
+from tests.support.fallback_files import NAME
+from tests.support.fallback_files import written as make_fallback_file
+from tillpost.model import Delivered, FallbackFile, MaybeSent, Misconfigured, NotSent, Refused
 from tillpost_directory import _make
 from tillpost_directory.settings import Settings
 from tillpost_directory.transfer import DirectoryTransfer
 
 BIG = bytes(range(256)) * (1 << 12)
-Spool = Callable[..., SpooledFile]
+Spool = Callable[..., FallbackFile]
 
 
 @pytest.fixture
@@ -29,8 +29,8 @@ def share(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def spooled(tmp_path: Path) -> Spool:
-    return partial(make_spooled, tmp_path / "spool")
+def written(tmp_path: Path) -> Spool:
+    return partial(make_fallback_file, tmp_path / "fallback")
 
 
 def to(path: Path) -> DirectoryTransfer:
@@ -42,13 +42,13 @@ def files(share: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("content", [b"", b"<a/>", BIG], ids=["empty", "small", "1-MiB"])
-def test_a_file_arrives_whole_under_its_name_alone(share: Path, spooled: Spool, content: bytes) -> None:
-    assert to(share).transfer(spooled(content)) == Delivered()
+def test_a_file_arrives_whole_under_its_name_alone(share: Path, written: Spool, content: bytes) -> None:
+    assert to(share).transfer(written(content)) == Delivered()
     assert files(share) == {f"transactionImport/{NAME}": content}
 
 
-def test_it_is_found_while_it_lies_there_and_not_sent_twice(share: Path, spooled: Spool) -> None:
-    file, transfer = spooled(), to(share)
+def test_it_is_found_while_it_lies_there_and_not_sent_twice(share: Path, written: Spool) -> None:
+    file, transfer = written(), to(share)
     assert transfer.find_transferred(file) is False
     transfer.transfer(file)
     assert transfer.find_transferred(file) is True
@@ -60,9 +60,9 @@ def test_it_is_found_while_it_lies_there_and_not_sent_twice(share: Path, spooled
     assert transfer.find_transferred(file) is False
 
 
-def test_another_file_of_that_name_is_left_alone(share: Path, spooled: Spool) -> None:
+def test_another_file_of_that_name_is_left_alone(share: Path, written: Spool) -> None:
     (share / "transactionImport" / NAME).write_bytes(b"of another")
-    assert isinstance(to(share).transfer(spooled()), Refused)
+    assert isinstance(to(share).transfer(written()), Refused)
     assert files(share) == {f"transactionImport/{NAME}": b"of another"}
 
 
@@ -74,23 +74,23 @@ class Raced(DirectoryTransfer):
         super()._rename(temporary, final)
 
 
-def test_the_rename_writes_over_nothing(share: Path, spooled: Spool) -> None:
-    assert isinstance(Raced(Settings(path=share)).transfer(spooled()), Refused)
+def test_the_rename_writes_over_nothing(share: Path, written: Spool) -> None:
+    assert isinstance(Raced(Settings(path=share)).transfer(written()), Refused)
     assert files(share)[f"transactionImport/{NAME}"] == b"of another"
 
 
-def test_a_share_without_hard_links_gets_a_rename(share: Path, spooled: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_share_without_hard_links_gets_a_rename(share: Path, written: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(*_: object) -> None:
         raise OSError(errno.EOPNOTSUPP, "no hard links here")
 
     monkeypatch.setattr(Path, "hardlink_to", refused)
-    assert to(share).transfer(spooled(BIG)) == Delivered()
+    assert to(share).transfer(written(BIG)) == Delivered()
     assert files(share) == {f"transactionImport/{NAME}": BIG}
 
 
 @pytest.mark.parametrize("kept", ["nothing", "an empty mount point"])
-def test_a_share_that_is_away_is_neither_written_to_nor_taken_for_read(share: Path, spooled: Spool, kept: str) -> None:
-    file, transfer = spooled(), to(share)
+def test_a_share_that_is_away_is_neither_written_to_nor_taken_for_read(share: Path, written: Spool, kept: str) -> None:
+    file, transfer = written(), to(share)
     assert transfer.transfer(file) == Delivered()
     share.rename(share.with_name("unmounted"))
     if kept != "nothing":
@@ -120,7 +120,7 @@ def test_a_folder_that_may_not_be_written_is_a_setting() -> None:
         base.chmod(0o755)
         (base / "share" / "transactionImport").mkdir(parents=True)
         (base / "share" / "transactionImport").chmod(0o555)
-        file = make_spooled(base / "spool")
+        file = make_fallback_file(base / "fallback")
         with somebody_else():
             outcome = to(base / "share").transfer(file)
         assert isinstance(outcome, Misconfigured)
@@ -128,12 +128,12 @@ def test_a_folder_that_may_not_be_written_is_a_setting() -> None:
         (base / "share" / "transactionImport").chmod(0o755)
 
 
-def test_no_room_is_tried_again(share: Path, spooled: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_room_is_tried_again(share: Path, written: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(source: object, sink: object, *_: object) -> None:
         sink.write(b"half")  # type: ignore[attr-defined]
         raise OSError(errno.ENOSPC, "no space")
 
-    file = spooled(BIG)
+    file = written(BIG)
     with monkeypatch.context() as patch:
         patch.setattr(shutil, "copyfileobj", full)
         assert to(share).transfer(file) == NotSent(reason=f"{share}: No space left on device")
@@ -143,17 +143,17 @@ def test_no_room_is_tried_again(share: Path, spooled: Spool, monkeypatch: pytest
 
 
 def test_a_part_that_passes_for_the_whole_is_found_by_its_size(
-    share: Path, spooled: Spool, monkeypatch: pytest.MonkeyPatch
+    share: Path, written: Spool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file = spooled(BIG)
+    file = written(BIG)
     monkeypatch.setattr(shutil, "copyfileobj", lambda source, sink, *_: sink.write(source.read(1000)))
     assert to(share).transfer(file) == NotSent(reason=f"1000 of {len(BIG)} bytes of {NAME} arrived")
     assert files(share) == {}
 
 
-def test_what_an_earlier_attempt_left_is_not_written_over(share: Path, spooled: Spool) -> None:
+def test_what_an_earlier_attempt_left_is_not_written_over(share: Path, written: Spool) -> None:
     """A crash between the two halves of the rename leaves two names of one file, and a reader may be in it."""
-    file, folder = spooled(BIG), share / "transactionImport"
+    file, folder = written(BIG), share / "transactionImport"
     (folder / f".{NAME}.part").write_bytes(BIG)
     (folder / NAME).hardlink_to(folder / f".{NAME}.part")
     assert to(share).transfer(file) == Delivered(reason="it was there already")
@@ -193,11 +193,11 @@ class BrokenRename(DirectoryTransfer):
     ],
 )
 def test_a_lost_answer_to_the_rename_is_judged_by_looking(
-    share: Path, spooled: Spool, when: str, away: bool, read: bool, expected: type
+    share: Path, written: Spool, when: str, away: bool, read: bool, expected: type
 ) -> None:
     broken = BrokenRename(Settings(path=share))
     broken.when, broken.away, broken.read = when, away, read
-    file = spooled(BIG)
+    file = written(BIG)
     assert type(broken.transfer(file)) is expected
     if away:
         (share / "away").rename(share / "transactionImport")
@@ -205,8 +205,8 @@ def test_a_lost_answer_to_the_rename_is_judged_by_looking(
     assert files(share) == {f"transactionImport/{NAME}": BIG}
 
 
-def test_a_spooled_file_that_changed_here_is_not_sent(share: Path, spooled: Spool) -> None:
-    file = spooled(b"whole file")
+def test_a_spooled_file_that_changed_here_is_not_sent(share: Path, written: Spool) -> None:
+    file = written(b"whole file")
     file.path.write_bytes(b"half")
     assert isinstance(to(share).transfer(file), Refused)
     file.path.unlink()

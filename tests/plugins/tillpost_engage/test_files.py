@@ -17,7 +17,7 @@ from lxml import etree
 from tillpost import ConfigurationError, Context, Use
 from tillpost.clock import SystemClock
 from tillpost.errors import LawBroken
-from tillpost.model import Contact, Identifier, Payload, SpoolBatch, Spooled, SpooledFile
+from tillpost.model import Contact, FallbackBatch, FallbackFile, Identifier, Payload, WrittenFiles
 from tillpost_engage.files import EngageFiles, plugin
 from tillpost_engage.filesettings import FileSettings
 from tillpost_engage.payload import Mapping
@@ -53,9 +53,9 @@ class Spool:
     folder: Path
     sequence: int = 0
 
-    def __call__(self, receipts: Any = (), created: Any = (), updated: Any = (), **settings: Any) -> Spooled:
+    def __call__(self, receipts: Any = (), created: Any = (), updated: Any = (), **settings: Any) -> WrittenFiles:
         self.sequence += 1
-        batch = SpoolBatch(
+        batch = FallbackBatch(
             created=tuple(created),
             updated=tuple(updated),
             receipts=tuple(receipts),
@@ -63,7 +63,7 @@ class Spool:
             sequence=self.sequence,
             folder=self.folder / "final",
         )
-        return fallback(self.folder, **settings).spool(batch)
+        return fallback(self.folder, **settings).write_files(batch)
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def contact(key: str, *identifiers: Identifier, **attributes: str) -> Contact:
     return Contact(key=key, identifiers=identifiers, attributes=attributes)
 
 
-def sandbox_reads(file: SpooledFile) -> list[dict[str, Any]]:
+def sandbox_reads(file: FallbackFile) -> list[dict[str, Any]]:
     """What an importer that is not ours finds in the file, in the contract's order and without errors."""
     raw = file.path.read_bytes()
     if file.kind == "contacts":
@@ -203,7 +203,7 @@ def test_no_store_id_reaches_a_file_name(
 def test_a_file_of_another_fallback_cannot_be_called_what_leads_elsewhere(tmp_path: Path, name: str) -> None:
     """Whatever writes the files: no transfer is given a name that is more than a name."""
     with pytest.raises(LawBroken, match="name"):
-        SpooledFile(name=name, kind="receipts", sha256="", size=0, keys=(), path=tmp_path)
+        FallbackFile(name=name, kind="receipts", sha256="", size=0, keys=(), path=tmp_path)
 
 
 def test_what_xml_forbids_is_replaced_and_counted(

@@ -22,7 +22,7 @@ from tests.scenarios.simulator.till import sale
 from tests.support.matrix import suite
 from tillpost.compose.alone import alone
 from tillpost.compose.plugins import load_plugin
-from tillpost.flow.accept import accept
+from tillpost.flow.intake.accept import accept
 from tillpost.flow.line import Line
 from tillpost.journal import Accepted, Entry, State
 from tillpost.model import Receipt

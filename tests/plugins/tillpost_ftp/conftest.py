@@ -10,10 +10,10 @@ from typing import Any
 import attrs
 import pytest
 
-from tests.support.spooled import spooled as make_spooled
+from tests.support.fallback_files import written as make_fallback_file
 from tests.support.vsftpd import Vsftpd, vsftpd
 from tillpost import Secret
-from tillpost.model import SpooledFile
+from tillpost.model import FallbackFile
 from tillpost_ftp import _ftp, _ftps
 from tillpost_ftp.settings import FtpsSettings, Settings
 from tillpost_ftp.transfer import FtpTransfer
@@ -64,5 +64,5 @@ def server(start: Callable[..., Server], tls: str) -> Server:
 
 
 @pytest.fixture
-def spooled(tmp_path: Path) -> Callable[..., SpooledFile]:
-    return partial(make_spooled, tmp_path / "spool")
+def written(tmp_path: Path) -> Callable[..., FallbackFile]:
+    return partial(make_fallback_file, tmp_path / "fallback")

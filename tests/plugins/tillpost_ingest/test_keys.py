@@ -43,14 +43,14 @@ def test_senders_do_not_share_their_keys(tmp_path: Path) -> None:
 
 def test_a_request_in_flight_with_the_same_key_is_told_so(ingest: Ingest) -> None:
     entered, go_on = threading.Event(), threading.Event()
-    accept = ingest.line.journal.answers.recall
+    accept = ingest.line.journal.idempotency_keys.recall
 
     def slowly(key: str) -> object:
         entered.set()
         assert go_on.wait(30)
         return accept(key)
 
-    ingest.line.journal.answers.recall = slowly  # type: ignore[method-assign, assignment]
+    ingest.line.journal.idempotency_keys.recall = slowly  # type: ignore[method-assign, assignment]
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(ingest.send, ONE, Idempotency_Key="a-key")
         assert entered.wait(30)
@@ -61,7 +61,7 @@ def test_a_request_in_flight_with_the_same_key_is_told_so(ingest: Ingest) -> Non
 
 
 def test_only_what_was_accepted_whole_is_remembered(ingest: Ingest) -> None:
-    """A bad document may be readable after a mend of the settings; one that failed to commit must come again."""
+    """A bad document may be readable after a fix of the settings; one that failed to commit must come again."""
     bad = b"[" + ONE + b", nonsense"
     problem(ingest.send(bad, Idempotency_Key="a-key"), 422, "unreadable")
     assert ingest.send(bad, Idempotency_Key="a-key").body["before_the_fault"]["duplicates"] == 1
@@ -90,6 +90,6 @@ def test_old_answers_are_removed_in_small_steps(ingest: Ingest) -> None:
     left = []
     for number in range(4):
         ingest.send(ONE, Idempotency_Key=f"new-{number}")
-        left.append(sum(ingest.journal.answers.recall(f"store12:old-{old}") is not None for old in range(6)))
+        left.append(sum(ingest.journal.idempotency_keys.recall(f"store12:old-{old}") is not None for old in range(6)))
     assert left == [4, 2, 0, 0]
-    assert all(ingest.journal.answers.recall(f"store12:new-{number}") for number in range(4))
+    assert all(ingest.journal.idempotency_keys.recall(f"store12:new-{number}") for number in range(4))

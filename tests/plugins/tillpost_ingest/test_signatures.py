@@ -50,7 +50,7 @@ def test_the_published_example_is_verified() -> None:
 def test_a_body_signed_by_either_secret_is_accepted_under_the_sender_s_name(ingest: Ingest, secret: str) -> None:
     assert send(ingest, ONE, sign(ONE, secret)).status == 202
     assert ingest.ids() == ["1"]
-    assert ingest.journal.answers.recall("webshop:msg_1") is not None
+    assert ingest.journal.idempotency_keys.recall("webshop:msg_1") is not None
 
 
 def test_the_id_of_the_webhook_is_its_key(ingest: Ingest) -> None:

@@ -11,10 +11,10 @@ import attrs
 import pytest
 
 from tests.support import sshd as openssh
+from tests.support.fallback_files import written as make_fallback_file
 from tests.support.program import account
-from tests.support.spooled import spooled as make_spooled
 from tillpost import Secret
-from tillpost.model import SpooledFile
+from tillpost.model import FallbackFile
 from tillpost_sandbox import Sandbox
 from tillpost_sftp import _make
 from tillpost_sftp.settings import Settings
@@ -69,5 +69,5 @@ def sshd(tmp_path: Path) -> Iterator[Callable[..., Server]]:
 
 
 @pytest.fixture
-def spooled(tmp_path: Path) -> Callable[..., SpooledFile]:
-    return partial(make_spooled, tmp_path / "spool")
+def written(tmp_path: Path) -> Callable[..., FallbackFile]:
+    return partial(make_fallback_file, tmp_path / "fallback")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.support.proxy import Proxy
-from tillpost.model import Delivered, NotSent, SpooledFile
+from tillpost.model import Delivered, FallbackFile, NotSent
 from tillpost_sftp import session
 
 from .conftest import Server
@@ -26,9 +26,9 @@ def proxy(server: Server) -> Iterator[Proxy]:
         yield proxy
 
 
-def test_a_round_of_files_is_one_connection(server: Server, proxy: Proxy, spooled: Callable[..., SpooledFile]) -> None:
+def test_a_round_of_files_is_one_connection(server: Server, proxy: Proxy, written: Callable[..., FallbackFile]) -> None:
     transfer = server.transfer(port=proxy.port)
-    files = [spooled(name.encode(), name) for name in NAMES]
+    files = [written(name.encode(), name) for name in NAMES]
     assert [transfer.transfer(file) for file in files] == [Delivered()] * 3
     assert [transfer.find_transferred(file) for file in files] == [True] * 3
     assert len(proxy._pairs) == 1
@@ -36,10 +36,10 @@ def test_a_round_of_files_is_one_connection(server: Server, proxy: Proxy, spoole
 
 
 def test_a_connection_that_died_between_two_files_is_made_anew_and_no_attempt_is_lost(
-    server: Server, proxy: Proxy, spooled: Callable[..., SpooledFile]
+    server: Server, proxy: Proxy, written: Callable[..., FallbackFile]
 ) -> None:
     transfer = server.transfer(port=proxy.port)
-    first, second, third = [spooled(name.encode(), name) for name in NAMES]
+    first, second, third = [written(name.encode(), name) for name in NAMES]
     assert transfer.transfer(first) == Delivered()
     proxy.refuse()  # resets the connection there is
     proxy.accept()
@@ -56,21 +56,21 @@ def test_a_connection_that_died_between_two_files_is_made_anew_and_no_attempt_is
 
 
 def test_a_connection_nobody_uses_is_closed(
-    server: Server, proxy: Proxy, spooled: Callable[..., SpooledFile], monkeypatch: pytest.MonkeyPatch
+    server: Server, proxy: Proxy, written: Callable[..., FallbackFile], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(session, "IDLE", 0.05)
     transfer = server.transfer(port=proxy.port)
-    assert transfer.transfer(spooled(b"a", NAMES[0])) == Delivered()
+    assert transfer.transfer(written(b"a", NAMES[0])) == Delivered()
     until = time.monotonic() + 20
     while transfer._kept.sftp is not None or any(thread.is_alive() for thread in proxy._pairs[0]._threads):
         assert time.monotonic() < until
         time.sleep(0.01)
-    assert transfer.transfer(spooled(b"b", NAMES[1])) == Delivered()
+    assert transfer.transfer(written(b"b", NAMES[1])) == Delivered()
 
 
-def test_it_is_closed_with_the_plugin(server: Server, proxy: Proxy, spooled: Callable[..., SpooledFile]) -> None:
+def test_it_is_closed_with_the_plugin(server: Server, proxy: Proxy, written: Callable[..., FallbackFile]) -> None:
     transfer = server.transfer(port=proxy.port)
-    assert transfer.transfer(spooled(b"a", NAMES[0])) == Delivered()
+    assert transfer.transfer(written(b"a", NAMES[0])) == Delivered()
     kept = transfer._kept
     del transfer
     gc.collect()

@@ -13,7 +13,7 @@ import asyncssh
 import pytest
 
 from tillpost import ConfigurationError, Secret
-from tillpost.model import Delivered, MaybeSent, Misconfigured, NotSent, Refused, SpooledFile
+from tillpost.model import Delivered, FallbackFile, MaybeSent, Misconfigured, NotSent, Refused
 from tillpost_sandbox import Sandbox
 from tillpost_sftp.settings import Settings
 from tillpost_sftp.transfer import SftpTransfer
@@ -99,17 +99,17 @@ def strict(tmp_path: Path) -> Iterator[Server]:
 
 @pytest.mark.parametrize("content", [b"", b"<a/>", BIG], ids=["empty", "small", "3-MiB"])
 def test_a_file_arrives_whole_under_its_name_alone(
-    server: Server, spooled: Callable[..., SpooledFile], content: bytes
+    server: Server, written: Callable[..., FallbackFile], content: bytes
 ) -> None:
-    file = spooled(content)
+    file = written(content)
     assert server.transfer().transfer(file) == Delivered()
     assert server.files() == {f"transactionImport/{NAME}": content}
 
 
 def test_it_is_found_while_it_lies_there_and_not_sent_twice(
-    server: Server, spooled: Callable[..., SpooledFile]
+    server: Server, written: Callable[..., FallbackFile]
 ) -> None:
-    file, transfer = spooled(), server.transfer()
+    file, transfer = written(), server.transfer()
     assert transfer.find_transferred(file) is False
     transfer.transfer(file)
     assert transfer.find_transferred(file) is True
@@ -121,38 +121,38 @@ def test_it_is_found_while_it_lies_there_and_not_sent_twice(
     assert transfer.find_transferred(file) is False
 
 
-def test_another_file_of_that_name_is_left_alone(server: Server, spooled: Callable[..., SpooledFile]) -> None:
+def test_another_file_of_that_name_is_left_alone(server: Server, written: Callable[..., FallbackFile]) -> None:
     folder = server.home / "transactionImport"
     folder.mkdir(exist_ok=True)
     (folder / NAME).write_bytes(b"of another")
-    outcome = server.transfer().transfer(spooled())
+    outcome = server.transfer().transfer(written())
     assert isinstance(outcome, Refused)
     assert (folder / NAME).read_bytes() == b"of another"
 
 
 def test_a_changed_host_key_is_refused_and_its_fingerprint_told(
-    server: Server, spooled: Callable[..., SpooledFile]
+    server: Server, written: Callable[..., FallbackFile]
 ) -> None:
     """Unknown or changed SSH host key: refuse, say which fingerprint."""
     own = asyncssh.import_public_key(server.host_key)
     for kind in ("ssh-ed25519", "ecdsa-sha2-nistp256"):
         other = asyncssh.generate_private_key(kind).export_public_key().decode()
-        outcome = server.transfer(host_key=other).transfer(spooled())
+        outcome = server.transfer(host_key=other).transfer(written())
         assert isinstance(outcome, Misconfigured)
         assert own.get_fingerprint() in outcome.reason
-        assert isinstance(server.transfer(host_key=other).find_transferred(spooled()), Misconfigured)
+        assert isinstance(server.transfer(host_key=other).find_transferred(written()), Misconfigured)
     assert server.files() == {}
 
 
-def test_a_login_that_is_not_taken_is_a_setting(server: Server, spooled: Callable[..., SpooledFile]) -> None:
-    outcome = server.transfer(key=None, password=Secret("not-it")).transfer(spooled())
+def test_a_login_that_is_not_taken_is_a_setting(server: Server, written: Callable[..., FallbackFile]) -> None:
+    outcome = server.transfer(key=None, password=Secret("not-it")).transfer(written())
     assert isinstance(outcome, Misconfigured)
     assert "password" in outcome.reason
     assert "not-it" not in outcome.reason
 
 
-def test_a_key_file_that_is_none_is_a_setting(engage: Server, spooled: Callable[..., SpooledFile]) -> None:
-    file = spooled()
+def test_a_key_file_that_is_none_is_a_setting(engage: Server, written: Callable[..., FallbackFile]) -> None:
+    file = written()
     for path in (file.path, file.path.with_name("missing")):
         outcome = engage.transfer(key=path, password=None).transfer(file)
         assert isinstance(outcome, Misconfigured), outcome
@@ -160,30 +160,30 @@ def test_a_key_file_that_is_none_is_a_setting(engage: Server, spooled: Callable[
 
 
 def test_a_cut_upload_is_never_seen_and_the_next_attempt_succeeds(
-    sandbox: Sandbox, engage: Server, spooled: Callable[..., SpooledFile]
+    sandbox: Sandbox, engage: Server, written: Callable[..., FallbackFile]
 ) -> None:
     """Upload cut in half: the importer never sees a part and the next attempt succeeds."""
     sandbox.engage.faults.set({"sftp": "cut", "count": 1})
-    file, transfer = spooled(BIG), engage.transfer()
+    file, transfer = written(BIG), engage.transfer()
     assert isinstance(transfer.transfer(file), NotSent)
     assert list(engage.files()) == [f"transactionImport/.{NAME}.part"]
     assert transfer.transfer(file) == Delivered()
     assert engage.files() == {f"transactionImport/{NAME}": BIG}
 
 
-def test_nobody_there_is_not_sent(sandbox: Sandbox, engage: Server, spooled: Callable[..., SpooledFile]) -> None:
+def test_nobody_there_is_not_sent(sandbox: Sandbox, engage: Server, written: Callable[..., FallbackFile]) -> None:
     sandbox.engage.faults.set({"sftp": "refuse"})
     sandbox._apply_faults()
-    assert isinstance(engage.transfer().transfer(spooled()), NotSent)
-    assert isinstance(engage.transfer().find_transferred(spooled()), NotSent)
-    unknown = engage.transfer(host="no-such-host.invalid").transfer(spooled())
+    assert isinstance(engage.transfer().transfer(written()), NotSent)
+    assert isinstance(engage.transfer().find_transferred(written()), NotSent)
+    unknown = engage.transfer(host="no-such-host.invalid").transfer(written())
     assert isinstance(unknown, NotSent)
 
 
-def test_a_server_that_says_nothing_is_given_up(engage: Server, spooled: Callable[..., SpooledFile]) -> None:
+def test_a_server_that_says_nothing_is_given_up(engage: Server, written: Callable[..., FallbackFile]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         transfer = engage.transfer(port=silent.getsockname()[1], timeout=timedelta(seconds=0.5))
-        assert isinstance(transfer.transfer(spooled()), NotSent)
+        assert isinstance(transfer.transfer(written()), NotSent)
 
 
 class BrokenRename(SftpTransfer):
@@ -214,39 +214,39 @@ def _elsewhere(settings: Settings) -> Settings:
     [("after", True, Delivered), ("before", True, NotSent), ("after", False, MaybeSent), ("before", False, MaybeSent)],
 )
 def test_a_lost_answer_to_the_rename_is_judged_by_looking(
-    server: Server, spooled: Callable[..., SpooledFile], when: str, look: bool, expected: type
+    server: Server, written: Callable[..., FallbackFile], when: str, look: bool, expected: type
 ) -> None:
     """The rename succeeded but its answer was lost: judged by looking, not by the error."""
     plain = server.transfer()
     broken = BrokenRename(plain._settings, plain._trusted)
     broken.when, broken.look = when, look
-    file = spooled(BIG)
+    file = written(BIG)
     assert type(broken.transfer(file)) is expected
     assert isinstance(plain.transfer(file), Delivered)
     assert server.files() == {f"transactionImport/{NAME}": BIG}
 
 
 def test_a_file_read_before_the_answer_to_its_rename_counts_as_up(
-    server: Server, spooled: Callable[..., SpooledFile]
+    server: Server, written: Callable[..., FallbackFile]
 ) -> None:
     """The server deletes consumed files at any moment, also between upload and check."""
     plain = server.transfer()
     broken = BrokenRename(plain._settings, plain._trusted)
     broken.when = "after"
     broken.read = (server.home / "transactionImport" / NAME).unlink
-    assert isinstance(broken.transfer(spooled()), Delivered)
-    assert plain.find_transferred(spooled()) is False
+    assert isinstance(broken.transfer(written()), Delivered)
+    assert plain.find_transferred(written()) is False
 
 
 def test_a_server_that_takes_plain_writes_and_renames_to_free_names_only_is_served(
-    strict: Server, spooled: Callable[..., SpooledFile]
+    strict: Server, written: Callable[..., FallbackFile]
 ) -> None:
     """The server refuses rename over an existing file, or refuses APPEND/READ open modes."""
-    file, transfer = spooled(BIG), strict.transfer()
+    file, transfer = written(BIG), strict.transfer()
     assert transfer.transfer(file) == Delivered()
     assert transfer.find_transferred(file) is True
     assert strict.files() == {f"transactionImport/{NAME}": BIG}
-    other = spooled(b"another of that name")
+    other = written(b"another of that name")
     assert isinstance(transfer.transfer(other), Refused)
     assert strict.files() == {f"transactionImport/{NAME}": BIG}
 
@@ -262,36 +262,36 @@ class RacedRename(SftpTransfer):
 
 
 def test_a_refused_rename_over_another_file_leaves_it_as_it_is(
-    strict: Server, spooled: Callable[..., SpooledFile]
+    strict: Server, written: Callable[..., FallbackFile]
 ) -> None:
     """The server refuses rename over an existing file: judged by looking, the other file is left alone."""
     plain = strict.transfer()
     raced = RacedRename(plain._settings, plain._trusted)
     raced.final = strict.home / "transactionImport" / NAME
-    outcome = raced.transfer(spooled(BIG))
+    outcome = raced.transfer(written(BIG))
     assert isinstance(outcome, Refused)
     assert "another file" in outcome.reason
     assert raced.final.read_bytes() == b"of another"
 
 
 def test_a_server_without_extensions_is_served_by_plain_rename(
-    sshd: Callable[..., Server], spooled: Callable[..., SpooledFile]
+    sshd: Callable[..., Server], written: Callable[..., FallbackFile]
 ) -> None:
     server = sshd(sftp_options="-P posix-rename,fsync")
-    assert server.transfer().transfer(spooled()) == Delivered()
+    assert server.transfer().transfer(written()) == Delivered()
     assert list(server.files()) == [f"transactionImport/{NAME}"]
 
 
 def test_a_folder_that_may_not_be_written_is_a_setting(
-    sshd: Callable[..., Server], spooled: Callable[..., SpooledFile]
+    sshd: Callable[..., Server], written: Callable[..., FallbackFile]
 ) -> None:
-    outcome = sshd(sftp_options="-R").transfer().transfer(spooled())
+    outcome = sshd(sftp_options="-R").transfer().transfer(written())
     assert isinstance(outcome, Misconfigured)
     assert "transfer.path" in outcome.reason
 
 
-def test_a_spooled_file_that_changed_here_is_not_sent(engage: Server, spooled: Callable[..., SpooledFile]) -> None:
-    file = spooled(b"whole file")
+def test_a_spooled_file_that_changed_here_is_not_sent(engage: Server, written: Callable[..., FallbackFile]) -> None:
+    file = written(b"whole file")
     file.path.write_bytes(b"half")
     assert isinstance(engage.transfer().transfer(file), Refused)
     file.path.unlink()

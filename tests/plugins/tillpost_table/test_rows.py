@@ -156,8 +156,8 @@ def test_bytes_of_another_encoding_hold_their_receipt_only() -> None:
     first, held, last = read(content)
     assert [receipt(each).number for each in (first, last)] == ["1", "3"]
     assert "line 3: has bytes that are not utf-8; set `encoding`" in broken(held).reason
-    [mended] = read(broken(held).raw, encoding="latin-1")
-    assert receipt(mended).lines[0].article_name == "Grädde"
+    [fixed] = read(broken(held).raw, encoding="latin-1")
+    assert receipt(fixed).lines[0].article_name == "Grädde"
     [unmarked] = read((HEAD + row(2)).encode("utf-16-le"), encoding="UTF-16")
     assert isinstance(unmarked, Found)
     assert read(unmarked.raw, encoding="utf-16") == [unmarked]

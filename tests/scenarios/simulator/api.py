@@ -17,7 +17,7 @@ _ANSWERED = {"503": 503, "502": 502, "401": 401, "429": 429}
 
 
 class SimulatedClient(Client):
-    """Instead of sockets: the far side is called, or not, as the faults say. Same promise as `Client.send`.
+    """Instead of sockets: the destination is called, or not, as the faults say. Same promise as `Client.send`.
 
     `meanwhile` is run once while a receipt is on its way: what another thread does at that moment.
     """

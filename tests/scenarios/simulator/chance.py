@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 from unittest.mock import patch
 
-import tillpost.journal.contacts
+import tillpost.journal.tables.contacts
 import tillpost_engage.files
 
 MIDNIGHT = 1_795_474_800.0
@@ -29,7 +29,7 @@ class SimulatedClock:
         return self._wall
 
     def monotonic(self) -> float:
-        """Seconds since the run began: the time of the far side, too."""
+        """Seconds since the run began: the time of the destination, too."""
         return self._monotonic
 
     def wait(self, seconds: float, stop: threading.Event) -> bool:
@@ -63,7 +63,7 @@ def seeded(seed: int) -> Iterator[Random]:
     """Inside the block every random token follows from the seed; the value is the flow's source of jitter."""
     tokens: Any = _Tokens(seed)
     with (
-        patch.object(tillpost.journal.contacts, "secrets", tokens),
+        patch.object(tillpost.journal.tables.contacts, "secrets", tokens),
         patch.object(tillpost_engage.files, "secrets", tokens),
     ):
         yield Random(seed)

@@ -1,4 +1,5 @@
-"""The far side in memory, by the Engage contract: contacts by key, receipts once by id, imports that take their time.
+"""The destination in memory, by the Engage contract: contacts by key, receipts once by id, imports that take their
+time.
 
 It is stricter than Engage, which keeps silent: what must never reach it is written down as a violation.
 """

@@ -1,4 +1,4 @@
-"""What goes wrong, and where a kill can come: everything the far sides and the disk ask before they act."""
+"""What goes wrong, and where a kill can come: everything the destinations and the disk ask before they act."""
 
 from __future__ import annotations
 

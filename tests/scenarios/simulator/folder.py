@@ -7,7 +7,7 @@ from typing import Any
 from tests.scenarios.simulator.engage import FILES_EVERY, Engage, Person
 from tests.scenarios.simulator.faults import Faults
 from tillpost import hookimpl
-from tillpost.model import Delivered, Failure, MaybeSent, Misconfigured, NotSent, Outcome, Refused, SpooledFile
+from tillpost.model import Delivered, Failure, FallbackFile, MaybeSent, Misconfigured, NotSent, Outcome, Refused
 from tillpost_engage.schemas import CONTACTS_NAMESPACE
 from tillpost_sandbox.documents import UnreadableError, read_contacts, read_receipts
 
@@ -121,7 +121,7 @@ class SimulatedTransfer:
         self._faults = faults
 
     @hookimpl
-    def transfer(self, file: SpooledFile) -> Outcome:
+    def transfer(self, file: FallbackFile) -> Outcome:
         """Upload under a temporary name, rename; look first, and look when in doubt."""
         self._faults.cross("before an upload")
         try:
@@ -145,7 +145,7 @@ class SimulatedTransfer:
         return Delivered()
 
     @hookimpl
-    def find_transferred(self, file: SpooledFile) -> bool | Failure:
+    def find_transferred(self, file: FallbackFile) -> bool | Failure:
         """Whether it still lies there."""
         self._faults.cross("before a look")
         fault = self._faults.transfer()

@@ -11,11 +11,11 @@ from typing import Any
 
 from tests.scenarios.simulator.machine import Machine
 from tests.scenarios.simulator.till import Day
-from tillpost.flow.policy import CRASHES
+from tillpost.flow.retry_policy import CRASHES
 from tillpost.journal import MOVES, REPLAYS, State
 
 _STATES = frozenset(State)
-_FILE_STATES = {"spooled": ("written",), "transferred": ("uploaded", "consumed")}
+_FILE_STATES = {"written": ("written",), "transferred": ("uploaded", "consumed")}
 
 
 class Broken(AssertionError):
@@ -160,7 +160,7 @@ class Laws:
                 continue
             raise Broken(f"{entry.id} ended as {entry.state} ({entry.reason})")
         if strays := self._strays():
-            raise Broken(f"left in the spool folder: {', '.join(sorted(strays))}")
+            raise Broken(f"left in the fallback folder: {', '.join(sorted(strays))}")
 
     def _strays(self) -> set[str]:
-        return {path.name for path in self._machine.line.journal.spool_folder.rglob("*") if path.is_file()}
+        return {path.name for path in self._machine.line.journal.fallback_folder.rglob("*") if path.is_file()}

@@ -20,16 +20,16 @@ from tests.scenarios.simulator.folder import ImportFolder, SimulatedTransfer
 from tillpost import Context, hookimpl
 from tillpost.compose.pipeline import HOOKS
 from tillpost.errors import JournalFull
-from tillpost.flow.deliver import Ready
-from tillpost.flow.hooked import Hooked
+from tillpost.flow.breaker import Breaker
+from tillpost.flow.delivery.deliver import Ready
+from tillpost.flow.delivery.outbox import Outbox
+from tillpost.flow.hook_calls import HookCalls
 from tillpost.flow.limits import FallbackPolicy, RetryPolicy, SourcePolicy, TransferPolicy
 from tillpost.flow.line import Line
-from tillpost.flow.outage import Gate
-from tillpost.flow.outbox import Outbox
-from tillpost.flow.recover import recover
+from tillpost.flow.upkeep.recover import recover
 from tillpost.journal import Entry, Journal
-from tillpost.journal.store import Store
-from tillpost.model import Contact, Customer, Identifier, SpoolBatch, Spooled
+from tillpost.journal.sqlite.store import Store
+from tillpost.model import Contact, Customer, FallbackBatch, Identifier, WrittenFiles
 from tillpost_engage.contacts import Contacts
 from tillpost_engage.files import EngageFiles
 from tillpost_engage.filesettings import FileSettings
@@ -64,17 +64,17 @@ class _Fallback:
         return self._files.match_in_file(contact=contact)
 
     @hookimpl
-    def spool(self, batch: SpoolBatch) -> Spooled:
+    def write_files(self, batch: FallbackBatch) -> WrittenFiles:
         self._faults.cross("before files are written")
-        spooled = self._files.spool(batch=batch)
+        written = self._files.write_files(batch=batch)
         try:
             self._faults.cross("while the last file is written")
         except Killed:
-            last = spooled.files[-1].path
+            last = written.files[-1].path
             last.rename(last.parent / f".{last.name}.part")  # as a kill before the rename leaves it
             raise
         self._faults.cross("after files are written")
-        return spooled
+        return written
 
 
 class Disk:
@@ -125,7 +125,7 @@ class Disk:
 
 
 class Machine:
-    """One process after the other on one disk, with the same far sides."""
+    """One process after the other on one disk, with the same destinations."""
 
     def __init__(self, folder: Path, random: Random, engage: Engage, transfer: TransferPolicy = TRANSFER) -> None:
         self.random = random
@@ -174,7 +174,7 @@ class Machine:
             hooks=self._hooks(),
             clock=self.clock,
             random=self.random,
-            gate=Gate(journal, RETRY, self.clock, self.random),
+            breaker=Breaker(journal, RETRY, self.clock, self.random),
             source=SourcePolicy(),
             retry=RETRY,
             fallback=FALLBACK,
@@ -186,7 +186,7 @@ class Machine:
         self.outbox = Outbox(self.line, Event())
         return self.line
 
-    def _hooks(self) -> Hooked:
+    def _hooks(self) -> HookCalls:
         context = Context(
             pipeline="simulated",
             folder=self.disk.folder,
@@ -209,4 +209,4 @@ class Machine:
             for hook in (*HOOKS[slot][0], *HOOKS[slot][1]):
                 if hasattr(plugin, hook):
                     callers.setdefault(hook, []).append((name, getattr(plugin, hook)))
-        return Hooked(callers, frozenset(slot for slot, _, _ in slots))
+        return HookCalls(callers, frozenset(slot for slot, _, _ in slots))

@@ -20,10 +20,10 @@ from tests.scenarios.simulator.machine import Machine
 from tests.scenarios.simulator.schedule import Step, outage, schedule
 from tests.scenarios.simulator.till import PEOPLE, REGISTERED, Day, day
 from tillpost.errors import JournalFull, TillpostError
-from tillpost.flow.accept import accept
-from tillpost.flow.deliver import claim, deliver
+from tillpost.flow.delivery.deliver import claim, deliver
+from tillpost.flow.intake.accept import accept
 from tillpost.flow.limits import TransferPolicy
-from tillpost.flow.replay import plan, replay
+from tillpost.flow.upkeep.replay import plan, replay
 from tillpost.flow.worker import attend
 from tillpost.journal import OPEN_FILES, Order, State
 
@@ -164,7 +164,7 @@ class Run:
                 self.machine.line.claims.give_back([entry.seq])
 
     def pass_time(self, seconds: float) -> None:
-        """For us and for the far side."""
+        """For us and for the destination."""
         self.machine.clock.advance(seconds)
         now = self.machine.clock.monotonic()
         self.machine.engage.advance(now)
@@ -206,7 +206,9 @@ class Run:
         if rows:
             row = rows[number % len(rows)]
             candidates = [contact_id for contact_id in row["conflict"]["found"].values() if contact_id]
-            journal.looks.resolve_conflict(row["key"], candidates[number % len(candidates)], self.machine.clock.time())
+            journal.contact_lookups.resolve_conflict(
+                row["key"], candidates[number % len(candidates)], self.machine.clock.time()
+            )
         return bool(rows)
 
     def _retry_held(self, number: int) -> None:
@@ -266,27 +268,27 @@ class Run:
             or journal.files.open_states()
             or journal.replays.running()
             or self.machine.engage.queue
-            or self.machine.line.gate.tenant.state != "online"
+            or self.machine.line.breaker.destination.state != "online"
         )
 
     def _next(self) -> float:
         """Seconds to the next moment at which something can happen."""
         machine = self.machine
-        now, tenant = machine.clock.time(), machine.line.gate.tenant
+        now, destination = machine.clock.time(), machine.line.breaker.destination
         far = now - machine.clock.monotonic()
         moments = [machine.engage.next_receipts + far, machine.imports.next_import + far, now + 300.0]
         moments += [standing.due for standing in machine.line.journal.files.standing(*OPEN_FILES)]
-        if machine.line.gate.open():
+        if machine.line.breaker.open():
             moments.append(machine.line.journal.receipts.next_due() or now)
         else:
-            moments.append(tenant.probe_due)
+            moments.append(destination.probe_due)
         return max(1.0, min((moment for moment in moments if moment > now), default=now) - now)
 
     def _left(self) -> str:
         journal = self.machine.line.journal
         receipts = {state: count for state, count in journal.receipts.counts().items() if count}
         files = [f"{entry.file.kind} {entry.state} ({entry.reason})" for entry in journal.files.open()]
-        return f"{receipts}, tenant {self.machine.line.gate.tenant.state}, files {files}"
+        return f"{receipts}, destination {self.machine.line.breaker.destination.state}, files {files}"
 
 
 @contextmanager

@@ -103,5 +103,5 @@ def _drawn(random: Random, kinds: tuple[str, ...]) -> tuple[str, ...]:
 def outage(step: Step) -> str:
     """Which kind of outage the step begins."""
     kinds = API_OUTAGES if step.kind == "api away" else FILE_OUTAGES
-    # Most outages are a far side that is not there.
+    # Most outages are a destination that is not there.
     return kinds[0] if step.number % 2 else kinds[step.number // 2 % len(kinds)]

@@ -1,4 +1,4 @@
-"""A far side for long runs: what it was given lies on the disk, so that the memory of a run is that of the line."""
+"""A destination for long runs: what it was given lies on the disk, so that the memory of a run is that of the line."""
 
 from __future__ import annotations
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import click
 
-from tillpost.cli.opened import as_json, plain, say
+from tillpost.cli.opened import as_json
 from tillpost.errors import PluginError
+from tillpost.terminal import plain, say
 
 MARKS = {"kept": "kept   ", "broken": "BROKEN ", "waived": "waived "}
 

@@ -13,13 +13,15 @@ from typing import Any
 import click
 
 from tillpost.cli.adapter.reading import Reading, differences
-from tillpost.cli.opened import as_json, one, plain, say, table
+from tillpost.cli.opened import as_json, one, table
 from tillpost.compose.alone import alone, table_of
-from tillpost.compose.config import PipelineConfig, load
+from tillpost.compose.config import load
+from tillpost.compose.pipeline_config import PipelineConfig
 from tillpost.compose.plugins import load_plugin
 from tillpost.errors import UsageError
-from tillpost.flow.guard import NOBODY
+from tillpost.flow.upkeep.mapping_guard import NOBODY
 from tillpost.model import DEFAULT_RECIPE, Document, Receipt
+from tillpost.terminal import plain, say
 
 COLUMNS = ["number", "store", "till", "created", "total", "currency", "lines", "tenders", "customer", "flags"]
 

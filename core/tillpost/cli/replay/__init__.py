@@ -10,14 +10,15 @@ from typing import Any
 
 import click
 
-from tillpost.cli.opened import as_json, journal_of, one, say, table, which
+from tillpost.cli.opened import as_json, journal_of, one, table, which
 from tillpost.cli.replay.carry import carry
 from tillpost.cli.replay.shown import show_plan, show_replay, told
 from tillpost.clock import SystemClock
 from tillpost.compose.config import load
 from tillpost.errors import UsageError
-from tillpost.flow.replay import plan
+from tillpost.flow.upkeep.replay import plan
 from tillpost.journal import Journal, Order, Replay
+from tillpost.terminal import say
 
 _BULK = 1000
 """Receipts beyond which a replay by API is told that Engage wants history by file."""

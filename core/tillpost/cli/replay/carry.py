@@ -15,10 +15,10 @@ from tillpost.cli.opened import journal_of, lines, one
 from tillpost.cli.replay.shown import told
 from tillpost.compose.config import load
 from tillpost.errors import StateFolderBusy, UsageError, describe
-from tillpost.flow import guard
 from tillpost.flow.line import Line
-from tillpost.flow.recover import recover
-from tillpost.flow.replay import replay
+from tillpost.flow.upkeep import mapping_guard
+from tillpost.flow.upkeep.recover import recover
+from tillpost.flow.upkeep.replay import replay
 from tillpost.flow.worker import Worker
 from tillpost.journal import Journal, Replay, RunLock
 
@@ -64,7 +64,7 @@ def _write_files(line: Line, number: int, stop: threading.Event) -> None:
     running = line.journal.replays.running()
     if running is not None and running.id == number and running.order.by == "file":
         recover(line)
-        guard.enter(line)
+        mapping_guard.enter(line)
         while not stop.is_set() and replay(line, sys.maxsize):
             running = line.journal.replays.running()
             if running is None or running.id != number:

@@ -6,9 +6,10 @@ from typing import Any
 
 import click
 
-from tillpost.cli.opened import plain, say, table, when
-from tillpost.flow.replay import CHOSEN, Fate, Plan, left
+from tillpost.cli.opened import table
+from tillpost.flow.upkeep.replay import CHOSEN, Fate, Plan, left
 from tillpost.journal import Replay
+from tillpost.terminal import plain, say, when
 
 _MEANS = {
     Fate.SEND: "sent",

@@ -16,6 +16,8 @@ from tillpost.model import (
     Contact,
     Delivered,
     Document,
+    FallbackBatch,
+    FallbackFile,
     Identified,
     Identifier,
     NoReceipt,
@@ -23,9 +25,7 @@ from tillpost.model import (
     Parsed,
     Payload,
     Receipt,
-    SpoolBatch,
-    Spooled,
-    SpooledFile,
+    WrittenFiles,
 )
 
 
@@ -175,8 +175,8 @@ class File:
         return contact.identifier("externalId")
 
     @hookimpl
-    def spool(self, batch: SpoolBatch) -> Spooled:
-        return Spooled(files=())
+    def write_files(self, batch: FallbackBatch) -> WrittenFiles:
+        return WrittenFiles(files=())
 
 
 file = simple("Files", "fallback", FileSettings, lambda settings, context: File())
@@ -191,11 +191,11 @@ class SftpSettings:
 
 class Sftp:
     @hookimpl
-    def transfer(self, file: SpooledFile) -> Outcome:
+    def transfer(self, file: FallbackFile) -> Outcome:
         return Delivered()
 
     @hookimpl
-    def find_transferred(self, file: SpooledFile) -> bool:
+    def find_transferred(self, file: FallbackFile) -> bool:
         return False
 
 

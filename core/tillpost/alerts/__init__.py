@@ -1,0 +1,1 @@
+"""What a person must be told of: rules, the watch, channels."""

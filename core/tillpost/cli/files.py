@@ -1,0 +1,130 @@
+"""`tillpost files`: the fallback files."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from tillpost.cli.opened import as_json, journal_of, table, which
+from tillpost.clock import SystemClock
+from tillpost.errors import UsageError
+from tillpost.journal import OPEN_FILES, FileEntry, FileState, Journal
+from tillpost.terminal import plain, say, when
+
+
+@click.group("files")
+def command() -> None:
+    """The fallback files: list, show, resend.
+
+    \b
+    Examples:
+      tillpost files list
+      tillpost files show 20261124101500_10000-3f9a11c2_transactions.xml
+      tillpost files resend 20261124101500_10000-3f9a11c2_transactions.xml
+    """
+
+
+@command.command("list")
+@click.option("--open", "only_open", is_flag=True, help="Only those not confirmed yet.")
+@which
+@as_json
+@click.pass_obj
+def list_(file: Any, only_open: bool, pipeline: str | None, as_json: bool) -> None:
+    """List the files in the order in which they are transferred.
+
+    \b
+    Examples:
+      tillpost files list
+      tillpost files list --open --json
+    """
+    with journal_of(file, pipeline) as journal:
+        standing = journal.files.standing(*(OPEN_FILES if only_open else FileState))
+        rows = (_row(journal.files.get(each.name)) for each in standing)  # one at a time: each has the ids in it
+        if as_json:
+            for each in rows:
+                say(each)
+        else:
+            table(rows, ["name", "kind", "rows", "first_at", "last_at", "state", "reason"])
+
+
+@command.command("show")
+@click.argument("name")
+@which
+@as_json
+@click.pass_obj
+def show(file: Any, name: str, pipeline: str | None, as_json: bool) -> None:
+    """Show the manifest of one file: its checksum, times, and what is in it with its state.
+
+    \b
+    Example:
+      tillpost files show 20261124101500_10000-3f9a11c2_transactions.xml
+    """
+    with journal_of(file, pipeline) as journal:
+        entry = _entry(journal, name)
+        answer = _row(entry) | {"path": str(entry.file.path), "size": entry.file.size}
+        answer["there"] = entry.file.path.exists()
+        contents = _contents(journal, entry)
+    if as_json:
+        say(answer | {"contents": contents})
+        return
+    for key, value in answer.items():
+        click.echo(f"{key}: {plain('' if value is None else value)}")
+    click.echo("")
+    table(contents, ["id", "state"])
+
+
+@command.command("resend")
+@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@which
+@as_json
+@click.pass_obj
+def resend(file: Any, names: tuple[str, ...], pipeline: str | None, as_json: bool) -> None:
+    """Send files once more; Engage ignores what it has.
+
+    \b
+    Example:
+      tillpost files resend 20261124101500_10000-3f9a11c2_transactions.xml
+    """
+    with journal_of(file, pipeline) as journal:
+        wanted = [_entry(journal, name) for name in names]
+        for entry in wanted:
+            if not entry.file.path.exists():
+                why = "it is confirmed, and was removed" if entry.state == "confirmed" else f"{entry.file.path} is gone"
+                raise UsageError(f"{entry.file.name} cannot be sent again: {why}")
+        for entry in wanted:
+            journal.files.resend(entry.file.name, SystemClock().time())
+            result = {"name": entry.file.name, "result": "will be sent again"}
+            say(result) if as_json else click.echo(plain(f"{result['name']}: {result['result']}"))
+
+
+def _entry(journal: Journal, name: str) -> FileEntry:
+    if name in {each.name for each in journal.files.standing(*FileState)}:
+        return journal.files.get(name)
+    raise UsageError(f"there is no fallback file {name}; `tillpost files list` shows what it has")
+
+
+def _contents(journal: Journal, entry: FileEntry) -> list[dict[str, str]]:
+    if entry.file.kind == "receipts":
+        found = {key: journal.receipts.get(key) for key in entry.file.keys}
+        return [{"id": key, "state": str(each.state) if each else ""} for key, each in found.items()]
+    ids = {key: journal.contacts.get(key).contact_id for key in entry.file.keys}
+    return [{"id": key, "state": "known" if contact_id else "pending"} for key, contact_id in ids.items()]
+
+
+def _row(entry: FileEntry) -> dict[str, Any]:
+    return {
+        "name": entry.file.name,
+        "kind": entry.file.kind,
+        "rows": entry.rows,
+        "first_at": entry.first_at,
+        "last_at": entry.last_at,
+        "sha256": entry.file.sha256,
+        "state": str(entry.state),
+        "reason": entry.reason,
+        "written_at": when(entry.written_at),
+        "uploaded_at": when(entry.uploaded_at),
+        "consumed_at": when(entry.consumed_at),
+        "confirmed_at": when(entry.confirmed_at),
+        "alerted_at": when(entry.alerted_at),
+    }

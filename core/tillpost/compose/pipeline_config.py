@@ -1,0 +1,53 @@
+"""One pipeline of the configuration file as values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+import attrs
+
+from tillpost.compose.toml_lines import KeyPath
+from tillpost.flow.limits import FallbackPolicy, RetryPolicy, SourcePolicy, TransferPolicy
+from tillpost.model import DEFAULT_RECIPE, Identifier
+
+
+@attrs.frozen(kw_only=True)
+class SlotConfig:
+    """One plugin at one place of a pipeline.
+
+    table: what the plugin's Settings were read from; settings: the instance (None when plugins were not read).
+    """
+
+    slot: str
+    plugin: str
+    table: Mapping[str, Any] = attrs.field(repr=False, hash=False)
+    path: KeyPath
+    settings: Any = attrs.field(default=None, hash=False)
+
+
+@attrs.frozen(kw_only=True)
+class PipelineConfig:
+    """One pipeline. `state` holds its journal and fallback files; `anonymous` is who buys where no customer is
+    known."""
+
+    name: str
+    state: Path
+    recipe: str = DEFAULT_RECIPE
+    anonymous: Identifier | None = None
+    workers: int | None = None
+    unknown_contact: Literal["hold", "skip"] = "hold"
+    keep: timedelta | None = None
+    guard: Literal["off", "hold"] = "off"
+    guard_first: int = 20
+    slots: tuple[SlotConfig, ...]
+    source: SourcePolicy
+    retry: RetryPolicy
+    fallback: FallbackPolicy
+    transfer: TransferPolicy
+
+    def has(self, slot: str) -> bool:
+        """Whether a plugin fills this slot."""
+        return any(use.slot == slot for use in self.slots)

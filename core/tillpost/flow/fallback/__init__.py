@@ -1,0 +1,1 @@
+"""Files in place of the API, while it is away."""

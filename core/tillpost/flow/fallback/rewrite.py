@@ -1,0 +1,48 @@
+"""Rewrite: files written anew, because of what is known of their contacts by now. Ids of receipts stay the same."""
+
+from __future__ import annotations
+
+from tillpost.flow.fallback.write_files import mapped, writing, written
+from tillpost.flow.line import Line
+from tillpost.journal import Entry, FileEntry, State
+from tillpost.model import Payload
+
+_UNNAMED = "no file can name its contact any more; `tillpost held retry` sends it by API"
+
+
+def rewrite(line: Line, old: list[FileEntry]) -> None:
+    """Replace files of one batch that have not gone up. Receipts of contacts in conflict are held instead.
+
+    New files first, then one commit, then the old ones are removed: after a crash in between the next start removes
+    those that do not count.
+    """
+    names = frozenset(entry.file.name for entry in old)
+    keys = {key for entry in old if entry.file.kind == "contacts" for key in entry.file.keys}
+    keys = {key for key in keys if not line.journal.contact_lookups.conflict(key)}
+    created, updated = line.journal.contacts.to_write(keys, replacing=names)
+    rows = [row for name in sorted(names) for row in line.journal.receipts.find({"file": name, "state": State.WRITTEN})]
+    payloads, held = _mapped(line, rows)
+    with writing(line):
+        seqs = {row.id: row.seq for row in rows}
+        batch = written(line, created, updated, payloads, seqs, old[0].sequence)
+        line.journal.files.replace(old, batch, held, line.clock.time())
+    for entry in old:
+        entry.file.path.unlink(missing_ok=True)
+
+
+def name_by_id(line: Line, entry: FileEntry, rows: list[Entry]) -> None:
+    """Write receipts of an imported file once more, now that their contacts have ids to name them by.
+
+    The destination ignores a receipt it has, and does not tell of one whose contact it did not know.
+    """
+    payloads, held = _mapped(line, rows)
+    with writing(line):
+        batch = written(line, [], [], payloads, {row.id: row.seq for row in rows})
+        line.journal.files.take_over(entry, batch, held, line.clock.time())
+
+
+def _mapped(line: Line, rows: list[Entry]) -> tuple[dict[str, Payload], dict[str, str]]:
+    """The payloads, and why the others cannot stay in files."""
+    payloads, held = mapped(line, rows)
+    unnamed = {row.id: _UNNAMED for row in rows if row.id not in payloads}
+    return payloads, unnamed | held

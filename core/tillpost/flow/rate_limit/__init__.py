@@ -1,0 +1,1 @@
+"""The request rate of an API key."""

@@ -1,0 +1,1 @@
+"""What keeps a pipeline in order beside its steps."""

@@ -1,0 +1,269 @@
+"""Replay: receipts of a store's days are put back on the line, after a person has seen what that means.
+
+A little at a time, and only while little else is due, so that what is just sold, and what waits already, goes first.
+Engage ignores a receipt it has (Engage contract, save a receipt): id and content stay the same, so none is doubled.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+import attrs
+
+from tillpost.errors import JournalError
+from tillpost.flow.fallback.write_files import CHUNK, LINES, mapped, writing, written
+from tillpost.flow.line import Line
+from tillpost.journal import OPEN, Candidate, Entry, FileState, Journal, Move, Order, Replay, State, Step
+
+STEP = 100
+"""Receipts that a replay by API puts back at most, and only while fewer are due: a stop leaves little on the line."""
+LOOK = 500
+"""Receipts a step looks at: most may be confirmed, and the thread has other things to do."""
+FILES = 20
+"""Files that wait to go up, beyond which a replay by file beside live traffic writes no more."""
+_TAKEN = re.compile(r"#[0-9a-f]{12}$")
+"""The end of the id under which a receipt is held whose own id has other content."""
+
+
+class Fate(StrEnum):
+    """What a replay means for a receipt; each has exactly one."""
+
+    SEND = "send"
+    """It is put back on the line."""
+    ASK = "ask"
+    """The destination answered it, and no history has shown it: it is asked for, and sent again if it is not there."""
+    CONFIRMED = "confirmed"
+    """Skipped: the destination has it."""
+    ON_THE_LINE = "on the line"
+    """On its way already."""
+    COLLIDES = "collides"
+    """Its id has other content, which the destination would keep."""
+    DROPPED = "dropped"
+    """A person has said that it is never to be sent (`tillpost held drop`)."""
+    UNREADABLE = "not readable"
+    """The journal has no whole body of it."""
+    NO_CUSTOMER = "no customer"
+    """It has no contact, and the pipeline names no anonymous one."""
+    TOO_OLD = "too old"
+    """Settled longer ago than `keep`: it leaves the journal any moment."""
+
+
+CHOSEN = (Fate.SEND, Fate.ASK)
+
+
+@attrs.define
+class Share:
+    """Receipts of one fate: how many, and what they come to, by currency."""
+
+    count: int = 0
+    amounts: dict[str, Decimal] = attrs.field(factory=dict)
+
+
+@attrs.frozen(kw_only=True)
+class Plan:
+    """What a replay would do, before anything is done.
+
+    undated: records of the store that could not be read, so nobody knows their day. kept_since: receipts of the days
+    before this date may have left the journal; "" when none of the order's have.
+    """
+
+    order: Order
+    shares: Mapping[Fate, Share]
+    undated: int
+    kept_since: str
+
+    @property
+    def chosen(self) -> int:
+        """How many would be put back."""
+        return sum(self.shares[fate].count for fate in CHOSEN)
+
+    def json(self) -> dict[str, Any]:
+        """As it is stored and printed for machines."""
+        return {
+            **{
+                str(fate): {"count": share.count, "amounts": {name: str(sum_) for name, sum_ in share.amounts.items()}}
+                for fate, share in self.shares.items()
+            },
+            "undated": self.undated,
+            "kept_since": self.kept_since,
+        }
+
+
+def judge(
+    each: Candidate, order: Order, before: float | None, anonymous: bool, readable: Callable[[int], bool]
+) -> Fate:
+    """The fate of a receipt. before: what was settled before it leaves the journal; None: nothing does."""
+    if (each.state in OPEN and order.by == "api") or each.state in (State.WRITTEN, State.TRANSFERRED):
+        return Fate.ON_THE_LINE
+    if each.state is State.DELIVERED and not (order.answered and each.route == "api" and not each.reason):
+        return Fate.CONFIRMED
+    if each.contact is None and _TAKEN.search(each.id):
+        return Fate.COLLIDES
+    if each.state is State.SKIPPED and each.reason.startswith("dropped: "):
+        return Fate.DROPPED
+    if each.state in (State.DELIVERED, State.SKIPPED) and before is not None and each.changed_at < before:
+        return Fate.TOO_OLD
+    if not readable(each.seq):
+        return Fate.UNREADABLE
+    if each.contact is None and not anonymous:
+        return Fate.NO_CUSTOMER
+    return Fate.ASK if each.state is State.DELIVERED else Fate.SEND
+
+
+def plan(journal: Journal, order: Order, keep: timedelta | None, anonymous: bool, now: float) -> Plan:
+    """Look at every receipt of the order; nothing is changed."""
+    before = None if keep is None else now - keep.total_seconds()
+    shares = {fate: Share() for fate in Fate}
+    for page in journal.replays.pages(order):
+        for each, fate in _judged(journal, page, order, before, anonymous):
+            share = shares[fate]
+            share.count += 1
+            share.amounts[each.currency] = share.amounts.get(each.currency, Decimal(0)) + Decimal(each.total)
+    kept_since = "" if before is None else datetime.fromtimestamp(before, UTC).date().isoformat()
+    return Plan(
+        order=order,
+        shares=shares,
+        undated=journal.replays.undated(order.store, order.till),
+        kept_since=kept_since if order.first < kept_since else "",
+    )
+
+
+def _judged(
+    journal: Journal, rows: list[Candidate], order: Order, before: float | None, anonymous: bool
+) -> Iterator[tuple[Candidate, Fate]]:
+    """Each with its fate; only the bodies that decide about it are read, and all together."""
+    wanted: list[int] = []
+
+    def note(seq: int) -> bool:
+        wanted.append(seq)
+        return True
+
+    for each in rows:
+        judge(each, order, before, anonymous, note)
+    stored = journal.receipts.stored(wanted) if wanted else {}
+    for each in rows:
+        yield each, judge(each, order, before, anonymous, lambda seq: journal.receipts.readable(seq, stored))
+
+
+def replay(line: Line, files: int = FILES) -> bool:
+    """A step of the oldest replay that runs; True when it did something, and another may follow at once.
+
+    files: how many may wait to go up before one by file writes more.
+    """
+    running = line.journal.replays.running()
+    if running is None or line.guard.closed:
+        return False  # a new mapping is not released yet, and what a replay puts back would be mapped with it
+    return _by_file(line, running, files) if running.order.by == "file" else _by_api(line, running)
+
+
+def left(running: Replay) -> float | None:
+    """Seconds until all are put back, at the rate so far; None when there is no telling yet."""
+    rest = running.chosen - running.put_back - running.left_out
+    if not running.busy or not running.put_back or running.ended_at is not None:
+        return None
+    return max(0, rest) * running.busy / running.put_back
+
+
+def _by_api(line: Line, running: Replay) -> bool:
+    now = line.clock.time()
+    room = STEP - line.journal.replays.backlog(now, STEP) if line.breaker.open() else 0
+    if room <= 0:
+        return False
+    rows, chosen = _choose(line, running, room)
+    moves = [(each.seq, _move(line, running, each, fate, now)) for each, fate in chosen]
+    _adopt(line, running, [each for each, _ in chosen])
+    last = chosen[-1][0] if len(chosen) == room else rows[-1] if rows else None
+    cursor, end = (last.at, False) if last is not None else (running.cursor, True)
+    line.journal.replays.step(running, Step(cursor=cursor, end=end, moves=moves), now)
+    return True
+
+
+def _move(line: Line, running: Replay, each: Candidate, fate: Fate, now: float) -> Move:
+    if fate is Fate.ASK and line.hooks.implements("confirm_receipts"):
+        # It shows once it is imported; before that its absence proves nothing.
+        due = max(now, (each.delivered_at or 0.0) + line.retry.confirm_after.total_seconds())
+        return Move(state=State.UNCERTAIN, due=due, reason=running.why)
+    return Move(state=State.ACCEPTED, due=now, reason=running.why)
+
+
+def _by_file(line: Line, running: Replay, files: int) -> bool:
+    if line.fallback is None:
+        raise JournalError(
+            f"replay {running.id} goes by file, and the pipeline has no `fallback`: add one, or"
+            f" `tillpost replay stop {running.id}`"
+        )
+    if len(line.journal.files.standing(FileState.WRITTEN)) >= files:
+        return False
+    rows, chosen = _choose(line, running, CHUNK)
+    mine = line.claims.take((each.seq for each, _ in chosen), CHUNK)
+    try:
+        _adopt(line, running, [each for each, _ in chosen if each.seq in mine])
+        entries, left_out, last = _entries(line, [each for each, _ in chosen], mine)
+        if last is None:
+            last = chosen[-1][0] if len(chosen) == CHUNK else rows[-1] if rows else None
+        cursor, end = (last.at, False) if last is not None else (running.cursor, True)
+        payloads, refused = mapped(line, entries)
+        unnamed = "no file can name its contact"
+        left_out |= {entry.seq: refused.get(entry.id, unnamed) for entry in entries if entry.id not in payloads}
+        if not payloads:
+            step = Step(cursor=cursor, end=end, left_out=left_out)
+            line.journal.replays.step(running, step, line.clock.time())
+            return True
+        seqs = {entry.id: entry.seq for entry in entries}
+        known = {entry.contact for entry in entries if entry.id in payloads and entry.contact}
+        created, updated = line.journal.contacts.to_write(known)
+        with writing(line):
+            batch = written(line, created, updated, payloads, seqs)
+            left_out |= {seqs[each.key]: each.reason for each in batch.written.refused if each.key in seqs}
+            step = Step(cursor=cursor, end=end, batch=batch, left_out=left_out)
+            line.journal.replays.step(running, step, line.clock.time())
+    finally:
+        line.claims.give_back(mine)
+    return True
+
+
+def _choose(line: Line, running: Replay, most: int) -> tuple[list[Candidate], list[tuple[Candidate, Fate]]]:
+    """What comes next, and those of it, at most so many, that are to be put back."""
+    now = line.clock.time()
+    before = None if line.keep is None else now - line.keep.total_seconds()
+    rows = line.journal.replays.candidates(running.order, running.cursor, max(LOOK, most))
+    chosen: list[tuple[Candidate, Fate]] = []
+    for each, fate in _judged(line.journal, rows, running.order, before, line.anonymous is not None):
+        if fate in CHOSEN:
+            chosen.append((each, fate))
+            if len(chosen) == most:
+                break
+    return rows, chosen
+
+
+def _adopt(line: Line, running: Replay, chosen: Iterable[Candidate]) -> None:
+    bare = [each.seq for each in chosen if each.contact is None]
+    if bare and line.anonymous is not None:
+        line.journal.replays.adopt(running, line.anonymous, bare, line.clock.time())
+
+
+def _entries(
+    line: Line, chosen: list[Candidate], mine: set[int]
+) -> tuple[list[Entry], dict[int, str], Candidate | None]:
+    """Their rows as they stand now that nobody else works on them, and why others are left out.
+
+    The third: the last of them, when the next would make a batch of too many lines.
+    """
+    entries: list[Entry] = []
+    left_out: dict[int, str] = {}
+    total = 0
+    for number, each in enumerate(chosen):
+        entry = line.journal.receipts.get(each.id)
+        if each.seq not in mine or entry is None or entry.state is not each.state:
+            left_out[each.seq] = "it is on its way by API"
+            continue
+        total += entry.line_count
+        if entries and total > LINES:
+            return entries, left_out, chosen[number - 1]
+        entries.append(entry)
+    return entries, left_out, None

@@ -1,0 +1,55 @@
+"""What is asked of a journal every half minute, for alerts: answered from indexes, however many receipts there are."""
+
+from __future__ import annotations
+
+from tillpost.journal.sqlite.store import Store
+from tillpost.journal.states import OPEN
+from tillpost.journal.tables.contact_lookups import CONFLICT
+from tillpost.journal.tables.mappings import NEW_MAPPING
+
+_OPEN = ", ".join(f"'{state}'" for state in OPEN)
+SAMPLE = 10_000
+"""Receipts from whose acceptance the present pace is taken."""
+_ROW = 3_000
+"""Bytes a receipt takes where too few are there to measure it."""
+_FILE = 1_500
+"""Bytes a receipt takes in the fallback file."""
+
+
+class AlertInputs:
+    """Ages, numbers and sizes."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def oldest(self) -> tuple[str, float] | None:
+        """Of the receipts that are on their way by API the one accepted first: its id, and when."""
+        first = f"SELECT min(seq) FROM receipts INDEXED BY receipts_due WHERE state IN ({_OPEN})"  # noqa: S608 - ours
+        rows = self._store.read(f"SELECT id, accepted_at FROM receipts WHERE seq = ({first})")  # noqa: S608 - ours
+        return (str(rows[0][0]), float(rows[0][1])) if rows else None
+
+    def held(self) -> tuple[int, str]:
+        """How many receipts are held, and the reason of the first.
+
+        But for those of a contact in conflict, or of a mapping that waits for its release: that is one trouble.
+        """
+        rows = self._store.read(
+            "SELECT count(*), min(seq) FROM receipts INDEXED BY receipts_state WHERE state = 'held'"
+            " AND reason NOT LIKE ? AND reason NOT LIKE ?",
+            (f"{CONFLICT}%", f"{NEW_MAPPING}%"),
+        )
+        count, first = rows[0]
+        reason = self._store.read("SELECT reason FROM receipts WHERE seq = ?", (first,)) if count else [("",)]
+        return int(count), str(reason[0][0])
+
+    def pace(self, now: float) -> float:
+        """Bytes a second that new receipts took of the disk lately, with what their files would take in an outage."""
+        ((last,),) = self._store.read("SELECT max(seq) FROM receipts")
+        if not last:
+            return 0.0
+        ((first, since),) = self._store.read(
+            "SELECT seq, accepted_at FROM receipts WHERE seq >= ? ORDER BY seq LIMIT 1", (last - SAMPLE,)
+        )
+        ((count,),) = self._store.read("SELECT sum(count) FROM counters WHERE state <> 'no receipt'")
+        each = self._store.path.stat().st_size / count if count and count >= 1000 else _ROW
+        return float((last - first + 1) / max(now - since, 3600.0) * (max(each, _ROW) + _FILE))

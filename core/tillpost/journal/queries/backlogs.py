@@ -1,0 +1,38 @@
+"""What tills have waiting: receipts that are not with the destination yet, and those a person decides on."""
+
+from __future__ import annotations
+
+import attrs
+
+from tillpost.journal.sqlite.store import Store
+from tillpost.journal.states import SETTLED, State
+
+_WAITING = tuple(state for state in State if state not in SETTLED)
+
+
+@attrs.frozen
+class Backlog:
+    """Of one till. undelivered: neither delivered, held nor skipped. oldest: when the first of them was accepted."""
+
+    store: str
+    till: str
+    undelivered: int
+    held: int
+    oldest: float | None
+
+
+class Backlogs:
+    """Read from the index by state: what is delivered is never looked at."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def by_till(self) -> list[Backlog]:
+        """Of every till that has one, also of receipts that could not be read, whose till and store may be ""."""
+        listed = ", ".join(f"'{state}'" for state in (*_WAITING, State.HELD))
+        rows = self._store.read(
+            "SELECT store, till, count(*) FILTER (WHERE state <> 'held'), count(*) FILTER (WHERE state = 'held'),"  # noqa: S608 - ours
+            " min(accepted_at) FILTER (WHERE state <> 'held')"
+            f" FROM receipts INDEXED BY receipts_state WHERE state IN ({listed}) GROUP BY store, till"
+        )
+        return [Backlog(*row) for row in rows]

@@ -1,0 +1,41 @@
+"""The rows that came last: what a look at recent receipts and events begins with, without a look at all before them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tillpost.journal.sqlite.store import Store
+from tillpost.journal.tables.receipts import Entry, Receipts
+
+_NAMES = ("seq", "at", "step", "what", "detail", "receipt", "contact")
+
+
+class Newest:
+    """Of receipts and events."""
+
+    def __init__(self, store: Store, receipts: Receipts) -> None:
+        self._store = store
+        self._receipts = receipts
+
+    def receipts(self, limit: int) -> list[Entry]:
+        """The receipts accepted last, at most so many, in order of acceptance."""
+        rows = self._store.read("SELECT id FROM receipts ORDER BY seq DESC LIMIT ?", (limit,))
+        found = (self._receipts.get(str(row[0])) for row in reversed(rows))
+        return [entry for entry in found if entry is not None]
+
+    def events(self, limit: int) -> list[dict[str, Any]]:
+        """The events that happened last, at most so many, oldest first; receipts by their id."""
+        rows = self._store.read(
+            "SELECT e.seq, e.at, e.step, e.what, e.detail, r.id, e.contact FROM events e"
+            " LEFT JOIN receipts r ON r.seq = e.receipt ORDER BY e.seq DESC LIMIT ?",
+            (limit,),
+        )
+        return [
+            dict(zip(_NAMES, row, strict=True)) | {"detail": json.loads(row[4]) if row[4] else {}}
+            for row in reversed(rows)
+        ]
+
+    def schema(self) -> int:
+        """The version of the tables."""
+        return int(self._store.read("PRAGMA user_version")[0][0])

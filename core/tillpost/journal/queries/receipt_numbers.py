@@ -1,0 +1,49 @@
+"""The numbers of a till's receipts, for who looks for those that are missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import attrs
+
+from tillpost.journal.sqlite.store import Store
+
+
+@attrs.frozen
+class ReceiptNumber:
+    """A printed number, the business date it was printed on, and when it was accepted (seconds since 1970)."""
+
+    date: str
+    number: str
+    accepted_at: float
+
+
+class ReceiptNumbers:
+    """What the journal knows of them. Removed by retention are only those of days older than `keep`."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def of(self, store: str, till: str, since: str) -> Iterator[ReceiptNumber]:
+        """Of the till's receipts, whatever became of them, and of its records that are none; since a business date."""
+        rows = self._store.read(
+            "SELECT business_date, number, accepted_at FROM receipts INDEXED BY receipts_day"
+            " WHERE store = ?1 AND business_date >= ?3 AND till = ?2"
+            " UNION ALL SELECT date, number, at FROM no_receipts INDEXED BY no_receipts_till"
+            " WHERE store = ?1 AND till = ?2 AND date >= ?3 AND number <> ''",
+            (store, till, since),
+        )
+        return (ReceiptNumber(*row) for row in rows)
+
+    def undated(self, store: str, till: str) -> list[str]:
+        """Those of which the till or the date is not known: records that cannot be read, and some that are no sale."""
+        rows = self._store.read(
+            "SELECT number FROM receipts INDEXED BY receipts_day WHERE store = ?1 AND business_date = ''"
+            " AND number <> ''"
+            " UNION SELECT number FROM no_receipts INDEXED BY no_receipts_till"
+            " WHERE store = ?1 AND till = ?2 AND date = '' AND number <> ''"
+            " UNION SELECT number FROM no_receipts INDEXED BY no_receipts_till"
+            " WHERE store = '' AND till = '' AND date = '' AND number <> ''",
+            (store, till),
+        )
+        return [str(number) for (number,) in rows]

@@ -1,0 +1,105 @@
+"""What a page asks of a journal, however large it is: everything by an index, everything bounded."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tillpost.journal.sqlite.store import Store
+from tillpost.journal.tables.contacts import Contacts
+from tillpost.journal.tables.files import FileState
+from tillpost.journal.tables.receipts import Entry, Receipts
+from tillpost.model import IDENTIFIER_KINDS
+from tillpost.model.customer import tidy_identifier
+
+_OPEN_CONTACT = "((contact_id = '' AND file <> '') OR conflict <> '' OR dropped <> '[]')"
+"""As in the index contacts_open (schema.py): SQLite takes it for this very expression only."""
+_FILE = (
+    "name", "kind", "rows", "state", "reason", "written_at", "uploaded_at", "consumed_at", "confirmed_at", "alerted_at",
+)  # fmt: skip
+
+
+class Search:
+    """Looking for receipts, contacts and files."""
+
+    def __init__(self, store: Store, receipts: Receipts, contacts: Contacts) -> None:
+        self._store = store
+        self._receipts = receipts
+        self._contacts = contacts
+
+    def oldest(self, state: str) -> float | None:
+        """When the receipt that is longest in the journal of those in a state was accepted; None: there is none."""
+        found = [
+            float(at)
+            for route in ("", "api", "file")
+            for (at,) in self._store.read(
+                "SELECT accepted_at FROM receipts INDEXED BY receipts_state WHERE state = ? AND route = ?"
+                " ORDER BY seq LIMIT 1",
+                (state, route),
+            )
+        ]
+        return min(found, default=None)
+
+    def latest(self, state: str, limit: int, route: str = "") -> list[Entry]:
+        """The receipts in a state (delivered ones: by a route) that were accepted last, the last first."""
+        rows = self._store.read(
+            "SELECT id FROM receipts INDEXED BY receipts_state WHERE state = ? AND route = ? ORDER BY seq DESC LIMIT ?",
+            (state, route, limit),
+        )
+        found = (self._receipts.get(identity) for (identity,) in rows)
+        return [entry for entry in found if entry is not None]
+
+    def contacts_known_by(self, typed: str) -> list[str]:
+        """The keys of the contacts with this identifier, as `kind:value` or as a value of any kind."""
+        kind, colon, value = typed.strip().partition(":")
+        asked = [(kind.strip(), value)] if colon and kind.strip() in IDENTIFIER_KINDS else []
+        asked = asked or [(kind, typed) for kind in IDENTIFIER_KINDS]
+        return sorted(
+            {
+                str(key)
+                for kind, value in asked
+                for (key,) in self._store.read(
+                    "SELECT contact FROM identifiers WHERE kind = ? AND value = ?", (kind, tidy_identifier(kind, value))
+                )
+            }
+        )
+
+    def has_contact(self, key: str) -> bool:
+        """Whether there is a contact of this local key."""
+        return bool(self._store.read("SELECT 1 FROM contacts WHERE key = ?", (key,)))
+
+    def open_contacts(self, limit: int) -> list[dict[str, Any]]:
+        """Contacts of files whose id is not learnt, in conflict, or with fields left out; the last seen first.
+
+        Without personal data: identifiers by kind and digest.
+        """
+        rows = self._store.read(
+            "SELECT key, contact_id, file, conflict, dropped, seen_at FROM contacts INDEXED BY contacts_open"  # noqa: S608 - ours
+            f" WHERE {_OPEN_CONTACT} ORDER BY seen_at DESC LIMIT ?",
+            (limit,),
+        )
+        return [
+            {
+                "key": key,
+                "state": "conflict" if conflict else "known" if contact_id else "pending",
+                "identifiers": [str(known) for known in self._contacts.get(key).identifiers],
+                "file": file,
+                "reason": json.loads(conflict)["reason"] if conflict else "",
+                "dropped": json.loads(dropped),
+                "seen_at": seen_at,
+            }
+            for key, contact_id, file, conflict, dropped, seen_at in rows
+        ]
+
+    def files(self, state: FileState, limit: int) -> list[dict[str, Any]]:
+        """The files in a state without what is in them, the last written first."""
+        names = self._store.read(
+            "SELECT name FROM files INDEXED BY files_standing WHERE state = ? ORDER BY sequence DESC LIMIT ?",
+            (state, limit),
+        )
+        rows = [
+            row
+            for (name,) in names
+            for row in self._store.read(f"SELECT {', '.join(_FILE)} FROM files WHERE name = ?", (name,))  # noqa: S608 - ours
+        ]
+        return [dict(zip(_FILE, row, strict=True)) for row in rows]

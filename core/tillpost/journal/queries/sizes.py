@@ -1,0 +1,48 @@
+"""What receipts take on the disk, measured on the journal at hand."""
+
+from __future__ import annotations
+
+import attrs
+
+from tillpost.journal.sqlite.store import Store
+
+RECENT = 1000
+"""Receipts and files that are looked at, the latest."""
+
+
+@attrs.frozen
+class Sizes:
+    """receipts: how many the journal has. journal_bytes: of its file, without free pages.
+
+    lines: of the latest receipts, on average; None without any. file_bytes, file_rows: of the latest receipts files
+    of outages; contact_bytes, contact_rows: of the latest contacts files; 0 without any.
+    """
+
+    receipts: int
+    journal_bytes: int
+    lines: float | None
+    file_bytes: int
+    file_rows: int
+    contact_bytes: int
+    contact_rows: int
+
+
+def measure(store: Store) -> Sizes:
+    """Reads the file's header, the tally, and the latest rows."""
+    (page,), (pages,), (free,) = (
+        store.read(f"PRAGMA {name}")[0] for name in ("page_size", "page_count", "freelist_count")
+    )
+    receipts = store.read("SELECT sum(count) FROM counters WHERE state <> 'no receipt'")[0][0] or 0
+    lines = store.read(
+        "SELECT avg(line_count) FROM (SELECT line_count FROM receipts ORDER BY seq DESC LIMIT ?) WHERE line_count > 0",
+        (RECENT,),
+    )[0][0]
+    files = {
+        kind: store.read(
+            "SELECT coalesce(sum(size), 0), coalesce(sum(rows), 0) FROM"
+            " (SELECT size, rows FROM files WHERE kind = ? ORDER BY sequence DESC LIMIT ?)",
+            (kind, RECENT),
+        )[0]
+        for kind in ("receipts", "contacts")
+    }
+    return Sizes(int(receipts), (pages - free) * page, lines, *files["receipts"], *files["contacts"])

@@ -1,0 +1,79 @@
+"""Requests to the process that runs on a state folder, by small files in it: they need no signal and no port.
+
+A request and its answer are files named by a random id, each written whole and renamed. Only who may write the state
+folder can ask.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from tillpost.journal.sqlite.sqlite_errors import named
+
+_REQUEST, _ANSWER = "reload-{}.request", "reload-{}.answer"
+_NAME = re.compile(r"reload-([0-9a-f]{32})\.request")
+_LOOK_EVERY = 0.05
+
+
+def asked(folder: Path) -> list[str]:
+    """The ids of requests to reload that nobody has answered; each is told once."""
+    found: list[str] = []
+    with suppress(OSError):  # a folder that cannot be read is told by whoever needs it
+        for path in sorted(folder.iterdir()):
+            if match := _NAME.fullmatch(path.name):
+                path.unlink()
+                found.append(match[1])
+    return found
+
+
+def answer(folder: Path, identity: str, value: Mapping[str, Any]) -> None:
+    """Answer a request. Raises JournalError when it cannot be written."""
+    _put(folder / _ANSWER.format(identity), value)
+
+
+def forget_answers(folder: Path) -> None:
+    """Remove answers nobody has waited for."""
+    for left in folder.glob(_ANSWER.format("*")):
+        left.unlink(missing_ok=True)
+
+
+def ask(folder: Path, timeout: float) -> dict[str, Any] | None:
+    """Ask the process that runs on the state folder to reload; its answer, or None when there was none in time.
+
+    timeout: seconds. A request that nobody has taken is taken back.
+    """
+    identity = os.urandom(16).hex()
+    request, answered = folder / _REQUEST.format(identity), folder / _ANSWER.format(identity)
+    _put(request, {"asked": "reload"})
+    end = time.monotonic() + timeout
+    try:
+        while True:
+            try:
+                said: dict[str, Any] = json.loads(answered.read_bytes())
+            except FileNotFoundError:
+                if time.monotonic() > end:
+                    return None
+                time.sleep(_LOOK_EVERY)
+                continue
+            answered.unlink(missing_ok=True)
+            return said
+    finally:
+        request.unlink(missing_ok=True)
+
+
+def _put(path: Path, value: Mapping[str, Any]) -> None:
+    made = path.with_name(f"{path.name}.part")
+    try:
+        with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            json.dump(value, file)
+        made.replace(path)
+    except OSError as error:
+        made.unlink(missing_ok=True)
+        raise named(error, path) from error

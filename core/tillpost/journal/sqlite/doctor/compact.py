@@ -1,0 +1,69 @@
+"""Compact: the journal written anew without its free pages, so that the disk has them back at once."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import apsw
+import attrs
+
+from tillpost.errors import JournalError, JournalFull
+from tillpost.journal.sqlite.connection import REUSABLE
+from tillpost.journal.sqlite.doctor.reading import WORK, located, work
+from tillpost.journal.sqlite.locks import Alone
+from tillpost.journal.sqlite.replace_file import finish_swap, swap, sync
+
+
+@attrs.frozen
+class Compacted:
+    """Bytes the journal had, and has."""
+
+    before: int
+    after: int
+
+
+def compact(folder: Path, progress: Callable[[str], None] = lambda text: None) -> Compacted:
+    """Write the journal of a state folder anew. The caller holds its RunLock.
+
+    Afterwards retention gives pages back by itself, also where the journal was made before it could. A crash leaves the
+    old one or the new one. Raises JournalFull when there is no room for a copy, JournalDamaged when it is damaged
+    (`repair` first), StateFolderBusy while another command has it open.
+    """
+    with Alone(folder):
+        finish_swap(folder / "journal.db")
+        path = located(folder)
+        for left in folder.glob(f"{WORK}*"):
+            shutil.rmtree(left, ignore_errors=True)
+        before = sum(each.stat().st_size for each in (path, path.with_name(f"{path.name}-wal")) if each.exists())
+        if (free := shutil.disk_usage(folder).free) < before:
+            raise JournalFull(
+                f"{folder}: compacting needs {before >> 20} MiB for a copy, and there are {free >> 20} MiB; nothing was"
+                " changed"
+            )
+        with work(folder) as place:
+            new = place / "new.db"
+            connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+            try:
+                progress("writing the journal anew")
+                connection.pragma("auto_vacuum", REUSABLE)
+                connection.execute("VACUUM INTO ?", (str(new),))
+            finally:
+                connection.close(True)
+            _prove(path, new, progress)
+            sync(new)
+            kept = place / "old.db"
+            swap(path, new, kept)
+            return Compacted(before, path.stat().st_size)
+
+
+def _prove(path: Path, new: Path, progress: Callable[[str], None]) -> None:
+    progress("proving the copy")
+    connection = apsw.Connection(str(new), flags=apsw.SQLITE_OPEN_READONLY)
+    try:
+        said = connection.execute("PRAGMA quick_check(1)").get
+    finally:
+        connection.close(True)
+    if said != "ok":
+        raise JournalError(f"{path}: the copy does not prove whole: {said}; nothing was changed")

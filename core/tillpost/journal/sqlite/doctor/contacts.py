@@ -1,0 +1,125 @@
+"""The laws of contacts and identifiers. What a contact row had can be told again by the receipts that name it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import apsw
+
+from tillpost.journal.sqlite.doctor.bodies import whole
+from tillpost.journal.sqlite.doctor.damage import Damage, Fix, is_json, leavings
+from tillpost.model import Customer
+
+_COLUMNS = ["key", "contact_id", "attributes", "sent", "store", "origin", "file", "seen_at", "learnt_at", "in_files"]
+
+
+def examine(connection: apsw.Connection) -> Iterator[Damage]:
+    """Columns that make no sense, and contacts that are named and missing."""
+    for row in connection.execute(f"SELECT {', '.join(_COLUMNS)} FROM contacts"):  # noqa: S608 - ours
+        said = dict(zip(_COLUMNS, row, strict=True))
+        wrong = [name for name in ("attributes", "sent", "in_files") if not is_json(said[name], dict)]
+        wrong += [name for name in ("key", "contact_id", "store", "origin", "file") if not isinstance(said[name], str)]
+        wrong += [] if isinstance(said["seen_at"], int | float) else ["seen_at"]
+        wrong += [] if isinstance(said["learnt_at"], int | float | None) else ["learnt_at"]
+        if wrong:
+            yield Damage(
+                table="contacts", row=str(row[0]), reason=f"makes no sense: {', '.join(wrong)}",
+                lost="what only the contact knew; its receipts tell the rest again", remedy="filled from its receipts",
+                raw=leavings(_COLUMNS, row), fix=_fixed(row[0], tuple(wrong)),
+            )  # fmt: skip
+    for (key,) in connection.execute(
+        "SELECT key FROM contacts WHERE key NOT IN (SELECT contact FROM identifiers) ORDER BY key"
+    ):
+        told = any(_customers(connection, key))
+        yield Damage(
+            table="identifiers", row=str(key), reason="a contact has none", lost="how the contact is known",
+            remedy="filled from its receipts" if told else "none of its receipts tells it: they will be held",
+            fix=_known_again(key), note=not told,
+        )  # fmt: skip
+    missing = connection.execute(
+        "SELECT contact, count(*) FROM (SELECT contact FROM receipts WHERE contact IS NOT NULL"
+        " UNION ALL SELECT contact FROM identifiers)"
+        " WHERE contact NOT IN (SELECT key FROM contacts) GROUP BY contact"
+    )
+    for key, _ in missing:
+        yield Damage(
+            table="contacts", row=str(key), reason="is named by other rows and missing",
+            lost="its contactId, which is looked up again, and attributes that no receipt tells",
+            remedy="made anew from its receipts", fix=_made_anew(key),
+        )  # fmt: skip
+
+
+def _known_again(key: object) -> Fix:
+    def fix(connection: apsw.Connection, now: float) -> None:
+        _link_again(connection, key)  # where its receipts' identifiers lead to another contact, that one has them
+        _tell_again(connection, key, ())
+
+    return fix
+
+
+def _made_anew(key: object) -> Fix:
+    def fix(connection: apsw.Connection, now: float) -> None:
+        if not connection.execute("SELECT 1 FROM identifiers WHERE contact = ?", (key,)).fetchone():
+            # Nobody is known by this key: it is the receipt's that is damaged, when its customer has another.
+            _link_again(connection, key)
+            if not connection.execute("SELECT 1 FROM receipts WHERE contact = ?", (key,)).fetchone():
+                return
+        connection.execute(
+            "INSERT OR IGNORE INTO contacts (key, attributes, sent, store, seen_at) VALUES (?, '{}', '{}', '', ?)",
+            (key, now),
+        )
+        _tell_again(connection, key, ("attributes", "store"))
+
+    return fix
+
+
+def _link_again(connection: apsw.Connection, key: object) -> None:
+    for seq, body, checksum in list(
+        connection.execute("SELECT seq, body, checksum FROM receipts JOIN bodies USING (seq) WHERE contact = ?", (key,))
+    ):
+        receipt = whole(body, checksum)
+        for known in receipt.customer.identifiers if receipt is not None and receipt.customer is not None else ():
+            row = connection.execute(
+                "SELECT contact FROM identifiers WHERE kind = ? AND value = ?", (known.kind, known.value)
+            ).fetchone()
+            if row is not None:
+                connection.execute("UPDATE receipts SET contact = ? WHERE seq = ?", (row[0], seq))
+                break
+
+
+def _fixed(key: object, wrong: tuple[str, ...]) -> Fix:
+    fresh = {"sent": "{}", "in_files": "{}", "contact_id": "", "origin": "", "file": "", "store": "", "learnt_at": None}
+
+    def fix(connection: apsw.Connection, now: float) -> None:
+        for name in wrong:
+            if name in fresh or name == "seen_at":
+                value = fresh.get(name, now)
+                connection.execute(f"UPDATE contacts SET {name} = ? WHERE key = ?", (value, key))  # noqa: S608 - ours
+        _tell_again(connection, key, wrong)
+
+    return fix
+
+
+def _customers(connection: apsw.Connection, key: object) -> Iterator[tuple[str, Customer]]:
+    """Store and customer of each receipt of a contact whose content is whole and names one."""
+    rows = connection.execute(
+        "SELECT b.body, b.checksum FROM receipts r JOIN bodies b USING (seq) WHERE r.contact = ? ORDER BY seq", (key,)
+    )
+    for body, checksum in list(rows):
+        receipt = whole(body, checksum)
+        if receipt is not None and receipt.customer is not None and receipt.customer.identifiers:
+            yield receipt.store, receipt.customer
+
+
+def _tell_again(connection: apsw.Connection, key: object, wrong: tuple[str, ...]) -> None:
+    attributes: dict[str, str] = {}
+    store = ""
+    for store, customer in _customers(connection, key):  # noqa: B007 - the last one's store stays
+        attributes |= customer.attributes
+        for known in customer.identifiers:
+            connection.execute("INSERT OR IGNORE INTO identifiers VALUES (?,?,?)", (known.kind, known.value, key))
+    if "attributes" in wrong:
+        connection.execute("UPDATE contacts SET attributes = ? WHERE key = ?", (json.dumps(attributes), key))
+    if "store" in wrong:
+        connection.execute("UPDATE contacts SET store = ? WHERE key = ?", (store, key))

@@ -1,0 +1,107 @@
+"""Every row of a journal against the laws of its table, and how each breach of one is repaired."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from tillpost.journal.sqlite.doctor import contacts, files, gaps, receipts
+from tillpost.journal.sqlite.doctor.damage import Damage, is_json, leavings
+from tillpost.journal.tables import counters
+
+Progress = Callable[[str], None]
+
+
+def examine(connection: apsw.Connection, fallback: Path, progress: Progress = lambda text: None) -> Iterator[Damage]:
+    """What is wrong with the rows; the pages must be whole. fallback: where the fallback files lie."""
+    for name, look in (
+        ("contacts", contacts.examine),
+        ("receipts and bodies", receipts.examine),
+        ("bodies without a receipt", receipts.orphans),
+        ("histories", receipts.histories),
+        ("missing rows", gaps.examine),
+        ("events", _events),
+    ):
+        progress(f"examining {name}")
+        yield from look(connection)
+    progress("examining files")
+    yield from files.examine(connection, fallback)
+    yield from _destination(connection)
+    yield from _tally(connection)
+
+
+def _events(connection: apsw.Connection) -> Iterator[Damage]:
+    names = ["seq", "receipt", "contact", "at", "step", "what", "detail"]
+    for row in connection.execute(f"SELECT {', '.join(names)} FROM events ORDER BY seq"):  # noqa: S608 - ours
+        seq, receipt, contact, at, step, what, detail = row
+        fits = (
+            isinstance(receipt, int | None) and isinstance(contact, str | None) and isinstance(at, int | float)
+        ) and (isinstance(step, str) and isinstance(what, str))
+        if fits and is_json(detail, dict):
+            continue
+
+        def blank(connection: apsw.Connection, now: float, seq: int = seq) -> None:
+            connection.execute("UPDATE events SET detail = '{\"damaged\": true}' WHERE seq = ?", (seq,))
+
+        def remove(connection: apsw.Connection, now: float, seq: int = seq) -> None:
+            connection.execute("DELETE FROM events WHERE seq = ?", (seq,))
+
+        yield Damage(
+            table="events", row=str(seq), reason="its detail is no JSON" if fits else "its columns make no sense",
+            lost="the detail of an event" if fits else "an event", remedy="kept in the quarantine",
+            raw=leavings(names, row), fix=blank if fits else remove,
+        )  # fmt: skip
+
+
+def _tally(connection: apsw.Connection) -> Iterator[Damage]:
+    if not connection.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'counters'").get:
+        return  # a journal from before, that is upgraded when it is next opened
+    if off := counters.wrong(connection):
+        yield Damage(
+            table="counters", row="", reason=f"does not say what is there: {'; '.join(off[:5])}", lost="nothing",
+            remedy="counted anew", fix=lambda connection, now: counters.count_anew(connection),
+        )  # fmt: skip
+
+
+def _destination(connection: apsw.Connection) -> Iterator[Damage]:
+    names = ["state", "reason", "since", "unreachable_since", "failures", "probe_due", "files_due", "sequence"]
+    rows = list(connection.execute(f"SELECT {', '.join(names)}, observed FROM destination"))  # noqa: S608 - ours
+    last = connection.execute("SELECT max(sequence) FROM files WHERE typeof(sequence) = 'integer'").get or 0
+    told = connection.execute("SELECT max(seq) FROM events").get or 0
+    reason = ""
+    if len(rows) != 1:
+        reason = "its row is missing"
+    elif not _destination_fits(rows[0]):
+        reason = "its columns make no sense"
+    elif rows[0][7] < last or rows[0][8] > told:
+        reason = "it is behind what the other tables say"
+    if not reason:
+        return
+    kept = rows[0] if rows else ()
+    sequence = max(last, kept[7]) if kept and isinstance(kept[7], int) else last
+    observed = min(told, kept[8]) if kept and isinstance(kept[8], int) else told
+
+    def anew(connection: apsw.Connection, now: float) -> None:
+        connection.execute("DELETE FROM destination")
+        connection.execute(
+            "INSERT INTO destination (one, state, reason, since, failures, probe_due, files_due, sequence, observed)"
+            " VALUES (1, 'online', 'journal repaired', ?, 0, 0, 0, ?, ?)",
+            (now, sequence + 1, observed),
+        )
+
+    yield Damage(
+        table="destination", row="1", reason=reason, lost="what was known of the destination; it is asked anew",
+        remedy="made anew", raw=leavings([*names, "observed"], kept), fix=anew,
+    )  # fmt: skip
+
+
+def _destination_fits(row: tuple[Any, ...]) -> bool:
+    numbers = (row[2], row[3] or 0, *row[4:7])
+    return (
+        all(isinstance(each, str) for each in row[:2])
+        and all(isinstance(each, int | float) for each in numbers)
+        and all(isinstance(each, int) for each in row[7:9])
+    )

@@ -1,0 +1,47 @@
+"""Export: everything that can be read of a journal as JSON lines, with personal data, for a rescue by other means."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from tillpost.journal.sqlite.doctor.reading import reading
+
+
+def export(folder: Path, progress: Callable[[str], None] = lambda text: None) -> Iterator[dict[str, Any]]:
+    """A line a row, `table` first, in the order in which rows name each other; last, what could not be read."""
+    with reading(folder, progress) as read:
+        yield {"table": "journal", "schema": read.schema, "whole": not read.pages}
+        tables = [
+            name
+            for (name,) in read.connection.execute(
+                "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%' ORDER BY rowid"
+            )
+        ]
+        for table in tables:
+            progress(f"exporting {table}")
+            cursor = read.connection.execute(f'SELECT * FROM "{table}"')  # noqa: S608 - from the schema
+            names: list[str] = []
+            for row in cursor:
+                names = names or [column[0] for column in cursor.get_description()]
+                yield {"table": table} | {name: _plain(value) for name, value in zip(names, row, strict=True)}
+        for damage in read.damages:
+            yield {"table": "damage", **attrs.asdict(damage, filter=lambda field, _: field.name != "fix")} | {
+                "where": damage.table,
+                "raw": _plain(damage.raw),
+                "table": "damage",
+            }
+
+
+def _plain(value: Any) -> Any:
+    """Bytes as the text they are, which bodies and records mostly are; else in base64."""
+    if not isinstance(value, bytes):
+        return value
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return {"base64": base64.b64encode(value).decode()}

@@ -1,0 +1,57 @@
+"""Rows whose seq is missing and that nobody has removed: what they were, as far as events tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import apsw
+
+from tillpost.journal.sqlite.doctor.damage import Damage
+from tillpost.journal.tables import removed_rows
+
+
+def examine(connection: apsw.Connection) -> Iterator[Damage]:
+    """Receipts that were lost, row and content."""
+    known = bool(connection.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'removed'").get)
+    for seq in list(_missing(connection, known)):
+        document = connection.execute(
+            "SELECT json_extract(detail, '$.document') FROM events"
+            " WHERE receipt = ? AND step = 'accept' AND json_valid(detail)",
+            (seq,),
+        ).get
+        last = connection.execute("SELECT what FROM events WHERE receipt = ? ORDER BY seq DESC LIMIT 1", (seq,)).get
+        told = f"; its last event: {last}" if last else ""
+        again = f"accept {document} again" if document else "accept the documents of that time again"
+
+        def enter(connection: apsw.Connection, now: float, seq: int = seq) -> None:
+            removed_rows.enter(connection, removed_rows.LOST, [seq])
+
+        yield Damage(
+            table="receipts", row=str(seq), reason=f"the row and its content are gone{told}",
+            lost="the receipt", remedy=again, fix=enter if known else None,
+        )  # fmt: skip
+
+
+def _missing(connection: apsw.Connection, known: bool) -> Iterator[int]:
+    there = "SELECT seq AS first, seq AS last FROM receipts UNION SELECT seq, seq FROM bodies"
+    if known:
+        there += f" UNION SELECT first, last FROM removed WHERE of <> '{removed_rows.EVENTS}'"  # noqa: S608 - ours
+    end = 0
+    for first, last in connection.execute(f"{there} ORDER BY first"):
+        yield from range(end + 1, first)
+        end = max(end, last)
+    for (seq,) in connection.execute("SELECT DISTINCT receipt FROM events WHERE receipt > ? ORDER BY receipt", (end,)):
+        yield seq
+
+
+def lost_events(connection: apsw.Connection) -> int:
+    """How many events are missing that nobody has removed."""
+    count, first, last = connection.execute("SELECT count(*), min(seq), max(seq) FROM events").get
+    if not count:
+        return 0
+    gone = 0
+    if connection.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'removed'").get:
+        gone = connection.execute(
+            "SELECT sum(last - first + 1) FROM removed WHERE of = ? AND first > ?", (removed_rows.EVENTS, first)
+        ).get
+    return int(last - first + 1 - count - (gone or 0))

@@ -1,0 +1,142 @@
+"""A journal opened for looking: as it is when its pages are whole, else what can be read of it, in a copy."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import apsw
+import attrs
+
+from tillpost.errors import JournalError
+from tillpost.journal.sqlite.doctor.damage import Damage
+from tillpost.journal.sqlite.doctor.salvage import copy, problems, rebuild
+from tillpost.journal.sqlite.replace_file import swapped
+from tillpost.journal.sqlite.schema import UPGRADES, upgrade
+from tillpost.journal.sqlite.sqlite_errors import named
+
+Progress = Callable[[str], None]
+WORK = "repair-"
+"""How the folders begin in which copies are made; what a killed repair left is removed by the next."""
+
+
+@attrs.frozen(kw_only=True)
+class Reading:
+    """connection: in a transaction. schema: of the journal as it lies. pages: what SQLite's check says of it.
+
+    damages: what was lost while its rows were carried into a copy; none when its pages are whole.
+    """
+
+    connection: apsw.Connection
+    schema: int
+    pages: list[str]
+    damages: list[Damage]
+
+
+def located(folder: Path) -> Path:
+    """The journal's file. Raises JournalError when there is none."""
+    path = folder / "journal.db"
+    if not path.exists() and not swapped(path).exists():
+        raise JournalError(f"{folder}: there is no journal yet; `tillpost run` or `tillpost accept` makes one")
+    return path if path.exists() else swapped(path)
+
+
+@contextmanager
+def reading(folder: Path, progress: Progress = lambda text: None) -> Iterator[Reading]:
+    """Beside a `run`, too: nothing of the journal is changed. A damaged one needs room for two copies meanwhile."""
+    path = located(folder)
+    try:
+        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+    except apsw.Error as error:
+        raise named(error, path) from error
+    try:
+        connection.set_busy_timeout(30_000)
+        progress("checking the pages")
+        with suppress(apsw.Error):
+            connection.execute("BEGIN")
+        if not (found := problems(connection)):
+            schema = int(connection.pragma("user_version"))
+            _refuse_newer(schema)
+            yield Reading(connection=connection, schema=schema, pages=[], damages=[])
+            return
+    finally:
+        connection.close(True)
+    with work(folder) as place:
+        with quiet(path):
+            copy(path, place / "copy.db")
+        damages = rebuild(place / "copy.db", place / "new.db", progress)
+        connection = apsw.Connection(str(place / "new.db"))
+        try:
+            yield Reading(connection=connection, schema=schema_of(place / "copy.db"), pages=found, damages=damages)
+        finally:
+            connection.close(True)
+
+
+def _refuse_newer(schema: int) -> None:
+    if schema > len(UPGRADES):
+        raise JournalError(
+            f"the journal has schema {schema}, this Tillpost knows {len(UPGRADES)}: it was written by a newer one"
+        )
+
+
+def schema_of(path: Path) -> int:
+    """The schema's version, from the header of the file (sqlite.org/fileformat2.html, offset 60)."""
+    with path.open("rb") as file:
+        schema = int.from_bytes(file.read(64)[60:64], "big")
+    _refuse_newer(schema)
+    return schema
+
+
+@contextmanager
+def work(folder: Path) -> Iterator[Path]:
+    """A folder for copies, beside the journal: they hold what it holds, and must be renamed into its place."""
+    try:
+        place = Path(tempfile.mkdtemp(prefix=WORK, dir=folder))  # 0700
+    except OSError as error:
+        raise named(error, folder) from error
+    old = os.umask(0o077)
+    try:
+        yield place
+    except (apsw.Error, OSError) as error:
+        raise named(error, folder / "journal.db") from error
+    finally:
+        os.umask(old)
+        shutil.rmtree(place, ignore_errors=True)
+
+
+@contextmanager
+def quiet(path: Path) -> Iterator[None]:
+    """Nobody commits meanwhile: writers wait. Where the damage is such that no lock can be had, nobody can commit."""
+    connection = None
+    try:
+        with suppress(apsw.Error):
+            connection = apsw.Connection(str(path))
+            connection.set_busy_timeout(30_000)
+            connection.execute("BEGIN IMMEDIATE")
+        yield
+    finally:
+        if connection is not None:
+            with suppress(apsw.Error):
+                connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+            connection.close(True)
+
+
+def prepared(path: Path, place: Path, progress: Progress) -> tuple[Path, list[Damage], list[str]]:
+    """A copy of the journal with whole pages and the newest schema; what was lost; what SQLite said of the pages."""
+    copied, new = place / "copy.db", place / "new.db"
+    progress("copying the journal")
+    copy(path, copied)
+    schema_of(copied)
+    connection = apsw.Connection(str(copied))
+    try:
+        progress("checking the pages")
+        if not (found := problems(connection)):
+            upgrade(connection)
+            return copied, [], []
+    finally:
+        connection.close(True)
+    return new, rebuild(copied, new, progress), found

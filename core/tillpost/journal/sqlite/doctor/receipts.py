@@ -1,0 +1,290 @@
+"""The laws of receipts and their bodies, and what can be told again from one half when the other is damaged."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import apsw
+
+from tillpost.journal.sqlite.doctor.bodies import whole
+from tillpost.journal.sqlite.doctor.damage import Damage, Fix, leavings
+from tillpost.journal.states import MOVES, OPEN, State
+from tillpost.journal.tables import contacts, events
+from tillpost.model import Receipt
+from tillpost.model.receipt_json import content_digest
+
+_STATES = {str(state): state for state in State}
+_OPEN = frozenset(map(str, OPEN))
+_TEXTS = (
+    "id", "number", "store", "till", "business_date", "created", "currency", "total", "state", "reason", "route",
+    "file", "document", "place",
+)  # fmt: skip
+_NUMBERS = ("line_count", "due", "attempts", "accepted_at", "changed_at")
+_MAYBE = ("sending", "delivered_at")
+_COLUMNS = ["seq", *_TEXTS, *_NUMBERS, *_MAYBE, "contact"]
+_LIST = ", ".join(f"r.{name}" for name in _COLUMNS)
+_AGAIN = "`tillpost held retry {id}` reads it again from the record as the till wrote it"
+_ACCEPT = "accept {document} again ({place}), or `tillpost held drop {id}`"
+
+
+def examine(connection: apsw.Connection) -> Iterator[Damage]:
+    """Columns that make no sense, bodies that do not fit their checksum, rows that do not fit their body."""
+    for row in connection.execute(
+        f"SELECT {_LIST}, b.body, b.checksum, b.raw, b.seq FROM receipts r LEFT JOIN bodies b USING (seq) ORDER BY seq"  # noqa: S608
+    ):
+        said = dict(zip(_COLUMNS, row, strict=False))
+        body, checksum, raw, there = row[len(_COLUMNS) :]
+        receipt = whole(body, checksum)
+        if damage := _columns(said, receipt):
+            yield damage
+        elif body is None and there is not None:
+            if not isinstance(raw, bytes) or hashlib.sha256(raw).digest() != checksum:
+                yield _record(said, raw)
+        elif receipt is None:
+            yield _content(said, body, raw if isinstance(raw, bytes) else b"", there is not None)
+        elif said["contact"] is None and said["state"] in _OPEN:
+            yield _without_contact(said, receipt)
+
+
+def _columns(said: dict[str, Any], receipt: Receipt | None) -> Damage | None:
+    wrong = [name for name in _TEXTS if not isinstance(said[name], str)]
+    wrong += [name for name in _NUMBERS if not isinstance(said[name], int | float)]
+    wrong += [name for name in _MAYBE if not isinstance(said[name], int | float | None)]
+    wrong += [] if isinstance(said["contact"], str | None) else ["contact"]
+    wrong += [] if "state" in wrong or said["state"] in _STATES else ["state"]
+    if receipt is not None:
+        told = _from_body(receipt)
+        wrong += [name for name, value in told.items() if name not in wrong and said[name] != value]
+        own = isinstance(said["id"], str) and said["id"].partition("#")[0] == receipt.id.partition("#")[0]
+        wrong += [] if own or "id" in wrong else ["id"]
+    if not wrong:
+        return None
+    identity = receipt.id if receipt else str(said["id"])
+    return Damage(
+        table="receipts", row=str(said["seq"]), receipt=identity, reason=f"makes no sense: {', '.join(wrong)}",
+        lost="nothing that its content and its events do not tell" if receipt else "part of the row",
+        remedy="filled from its content and its events; held when they do not tell its state",
+        raw=leavings(list(said), tuple(said.values())), fix=_mend_columns(said, receipt, tuple(wrong)),
+    )  # fmt: skip
+
+
+def _from_body(receipt: Receipt) -> dict[str, Any]:
+    return {
+        "number": receipt.number, "store": receipt.store, "till": receipt.till,
+        "business_date": receipt.business_date.isoformat(), "created": receipt.created.isoformat(),
+        "currency": receipt.currency, "total": str(receipt.total), "line_count": len(receipt.lines),
+    }  # fmt: skip
+
+
+def _mend_columns(said: dict[str, Any], receipt: Receipt | None, wrong: tuple[str, ...]) -> Fix:
+    seq = said["seq"]
+
+    def fix(connection: apsw.Connection, now: float) -> None:
+        told: dict[str, Any] = (
+            dict.fromkeys(_TEXTS, "") | dict.fromkeys(_NUMBERS, 0) | dict.fromkeys((*_MAYBE, "contact"))
+        )
+        told |= {"due": now, "accepted_at": now, "changed_at": now}
+        if receipt is not None:
+            told |= _from_body(receipt) | {"document": receipt.raw.document, "place": receipt.raw.place}
+        told["id"] = _free_id(connection, receipt, seq)
+        state, route, file = _last_state(connection, seq)
+        told |= {"state": state or State.HELD, "route": route, "file": file}
+        connection.execute(
+            f"UPDATE receipts SET {', '.join(f'{name} = ?' for name in wrong)} WHERE seq = ?",  # noqa: S608 - ours
+            (*(told[name] for name in wrong), seq),
+        )
+        if "state" in wrong and state is None:
+            _hold(connection, seq, now, "its state was damaged in the journal; retrying it is safe: the id is the same")
+
+    return fix
+
+
+def _free_id(connection: apsw.Connection, receipt: Receipt | None, seq: int) -> str:
+    if receipt is None:
+        return f"damaged_{seq}"
+    taken = connection.execute("SELECT 1 FROM receipts WHERE id = ? AND seq <> ?", (receipt.id, seq)).fetchone()
+    return f"{receipt.id}#{content_digest(receipt)[:12]}" if taken else receipt.id
+
+
+def _last_state(connection: apsw.Connection, seq: int) -> tuple[State | None, str, str]:
+    """State, route and file as the events tell them; None when the receipt was on its way, or no event tells it."""
+    state, route, file = None, "", ""
+    for what, detail in list(
+        connection.execute("SELECT what, detail FROM events WHERE receipt = ? ORDER BY seq", (seq,))
+    ):
+        try:
+            told = json.loads(detail)
+        except (ValueError, TypeError, RecursionError):
+            told = {}
+        if what in _STATES:
+            state = _STATES[what]
+        elif what == "sending":
+            state = State.UNCERTAIN  # it may have left
+        if isinstance(told, dict):
+            route, file = str(told.get("route") or route), str(told.get("file") or file)
+    return state, route, file
+
+
+def _content(said: dict[str, Any], body: object, raw: bytes, there: bool) -> Damage:
+    state = said["state"]
+    again = (_AGAIN if raw else _ACCEPT).format(**said)
+    if state in (State.DELIVERED, State.SKIPPED):
+        lost, remedy = f"its content; it is {state}, so nothing is missing elsewhere", "nothing to be done"
+    elif state in (State.WRITTEN, State.TRANSFERRED):
+        lost, remedy = "its content here; it is in its file", "nothing to be done"
+    else:
+        lost = "its content, unless the record can be read" if raw else "its content"
+        remedy = f"held; {again}"
+    known = f"store {said['store']}, number {said['number']}, total {said['total']} {said['currency']}"
+    return Damage(
+        table="bodies", row=str(said["seq"]), receipt=said["id"],
+        reason=f"the checksum does not fit the body ({known})" if there else f"its content is missing ({known})",
+        lost=lost, remedy=remedy, raw=body if isinstance(body, bytes) else leavings(["body"], (body,)),
+        fix=_mend_content(said, raw, again),
+    )  # fmt: skip
+
+
+def _mend_content(said: dict[str, Any], raw: bytes, again: str) -> Fix:
+    def fix(connection: apsw.Connection, now: float) -> None:
+        connection.execute(
+            "INSERT OR REPLACE INTO bodies (seq, body, checksum, raw) VALUES (?, NULL, ?, ?)",
+            (said["seq"], hashlib.sha256(raw).digest(), raw),
+        )
+        if said["state"] in _OPEN:
+            _hold(connection, said["seq"], now, f"its content was damaged in the journal; {again}")
+
+    return fix
+
+
+def _record(said: dict[str, Any], raw: object) -> Damage:
+    kept = raw if isinstance(raw, bytes) else b""
+
+    def fix(connection: apsw.Connection, now: float) -> None:
+        connection.execute(
+            "UPDATE bodies SET raw = ?, checksum = ? WHERE seq = ?", (kept, hashlib.sha256(kept).digest(), said["seq"])
+        )
+
+    return Damage(
+        table="bodies", row=str(said["seq"]), receipt=said["id"], reason="the checksum does not fit the record",
+        lost="part of a record that could not be read anyway", remedy=_ACCEPT.format(**said), raw=kept, fix=fix,
+    )  # fmt: skip
+
+
+def _without_contact(said: dict[str, Any], receipt: Receipt) -> Damage:
+    def fix(connection: apsw.Connection, now: float) -> None:
+        if receipt.customer is not None and receipt.customer.identifiers:
+            key = contacts.link(connection, receipt.customer, receipt.store, now)
+            connection.execute("UPDATE receipts SET contact = ? WHERE seq = ?", (key, said["seq"]))
+        else:
+            _hold(connection, said["seq"], now, "its contact was damaged in the journal and its content names none")
+
+    return Damage(
+        table="receipts", row=str(said["seq"]), receipt=said["id"], reason="is on the line without a contact",
+        lost="nothing, when its content names its customer", remedy="linked anew, else held",
+        raw=leavings(list(said), tuple(said.values())), fix=fix,
+    )  # fmt: skip
+
+
+def _hold(connection: apsw.Connection, seq: int, now: float, reason: str) -> None:
+    connection.execute(
+        "UPDATE receipts SET state = 'held', reason = ?, sending = NULL, changed_at = ? WHERE seq = ?",
+        (reason, now, seq),
+    )
+    events.record(connection, now, "repair", State.HELD, receipt=seq, reason=reason)
+
+
+def orphans(connection: apsw.Connection) -> Iterator[Damage]:
+    """Bodies whose receipt's row is gone: the row is made again from the content and the events."""
+    for seq, body, checksum, raw in connection.execute(
+        "SELECT seq, body, checksum, raw FROM bodies WHERE seq NOT IN (SELECT seq FROM receipts) ORDER BY seq"
+    ):
+        receipt = whole(body, checksum)
+        kept = raw if isinstance(raw, bytes) else b""
+        lost = "nothing that its content and its events do not tell" if receipt else "the row, and its content"
+        remedy = "the row is made again; uncertain when no event tells its state: it is asked for before it is sent"
+        yield Damage(
+            table="receipts", row=str(seq), receipt=receipt.id if receipt else "", reason="the row of a body is gone",
+            lost=lost, remedy=remedy if receipt else f"held as damaged_{seq}: read it with `tillpost held retry`",
+            fix=_row_again(seq, receipt, body, kept),
+        )  # fmt: skip
+
+
+def _row_again(seq: int, receipt: Receipt | None, body: object, raw: bytes) -> Fix:
+    def fix(connection: apsw.Connection, now: float) -> None:
+        told: dict[str, Any] = dict.fromkeys(_TEXTS, "") | {"line_count": 0}
+        state, route, file = _last_state(connection, seq)
+        known = state
+        if receipt is not None:
+            told |= _from_body(receipt) | {"document": receipt.raw.document, "place": receipt.raw.place}
+            taken = connection.execute("SELECT 1 FROM receipts WHERE id = ?", (receipt.id,)).fetchone()
+            state = State.HELD if taken else state or State.UNCERTAIN
+        told |= {"id": _free_id(connection, receipt, seq), "state": state or State.HELD, "route": route, "file": file}
+        key = None
+        if receipt is not None and receipt.customer is not None and receipt.customer.identifiers:
+            key = contacts.link(connection, receipt.customer, receipt.store, now)
+        names = ", ".join((*told, "seq", "contact", "due", "accepted_at", "changed_at"))
+        connection.execute(
+            f"INSERT INTO receipts ({names}) VALUES ({', '.join('?' * (len(told) + 5))})",  # noqa: S608 - ours
+            (*told.values(), seq, key, now, now, now),
+        )
+        what = "row made again" if told["state"] == known else str(told["state"])
+        events.record(connection, now, "repair", what, receipt=seq, reason="its row was made again")
+        if receipt is None:
+            connection.execute(
+                "UPDATE bodies SET body = NULL, checksum = ?, raw = ? WHERE seq = ?",
+                (hashlib.sha256(raw).digest(), raw, seq),
+            )
+            _hold(connection, seq, now, "its row was damaged in the journal; " + _AGAIN.format(id=f"damaged_{seq}"))
+        elif key is None and told["state"] in _OPEN:
+            _hold(connection, seq, now, "its contact was damaged in the journal and its content names none")
+
+    return fix
+
+
+def histories(connection: apsw.Connection) -> Iterator[Damage]:
+    """Where a receipt stands and what its events tell: the row must be where the last of them leads."""
+    stands = "SELECT e.receipt, e.what, r.state, r.id FROM events e JOIN receipts r ON r.seq = e.receipt"
+    seq, at, state, identity = None, None, None, ""
+    wrong = ""
+    for receipt, what, now_in, its_id in connection.execute(f"{stands} ORDER BY e.receipt, e.seq"):
+        if receipt != seq:
+            yield from _history(seq, identity, at, state, wrong)
+            seq, at, state, identity, wrong = receipt, None, now_in, its_id, ""
+        if what == "sending":
+            at = State.RESOLVED
+        elif what in _STATES:
+            new = _STATES[what]
+            if at is not None and new not in MOVES[at] and not (at is State.RESOLVED and new is State.RESOLVED):
+                wrong = wrong or f"from {at} to {new}"
+            at = new
+    yield from _history(seq, identity, at, state, wrong)
+
+
+def _history(seq: int | None, identity: str, at: State | None, state: object, wrong: str) -> Iterator[Damage]:
+    if seq is None or at is None:
+        return
+    if state in _STATES and at != state:
+        end = at in (State.DELIVERED, State.SKIPPED)
+
+        def fix(connection: apsw.Connection, now: float) -> None:
+            if state in _OPEN and not end:
+                reason = f"the journal's row said {state}, its last event {at}; retrying it is safe: the id is the same"
+                _hold(connection, seq, now, reason)
+            elif end:
+                connection.execute("UPDATE receipts SET state = ?, sending = NULL WHERE seq = ?", (at, seq))
+            else:
+                events.record(connection, now, "repair", str(state), receipt=seq, reason="an event was lost")
+
+        yield Damage(
+            table="receipts", row=str(seq), receipt=identity, reason=f"is {state}, and its last event says {at}",
+            lost="nothing", remedy=f"set to {at}" if end else "held" if state in _OPEN else "the event is added",
+            fix=fix,
+        )  # fmt: skip
+    elif wrong:
+        yield Damage(
+            table="events", row=f"of receipt {seq}", receipt=identity, reason=f"tell a forbidden move: {wrong}",
+            lost="an event", remedy="nothing to be done", note=True,
+        )  # fmt: skip

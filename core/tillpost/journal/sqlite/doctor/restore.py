@@ -1,0 +1,184 @@
+"""Restore: a backup takes the place of a journal. What may have been sent since is asked for before it is repeated."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+
+import apsw
+import attrs
+
+from tillpost.errors import JournalError, UsageError
+from tillpost.journal.moves import Move, apply_moves
+from tillpost.journal.sqlite.doctor.damage import Damage
+from tillpost.journal.sqlite.doctor.reading import WORK, schema_of, work
+from tillpost.journal.sqlite.doctor.repair import fix
+from tillpost.journal.sqlite.doctor.salvage import copy, problems
+from tillpost.journal.sqlite.locks import Alone
+from tillpost.journal.sqlite.replace_file import finish_swap, swap, sync
+from tillpost.journal.sqlite.schema import upgrade
+from tillpost.journal.states import OPEN, State
+
+_SQLITE = b"SQLite format 3\0"
+_BLOCK = 10_000
+"""Receipts whose move is one statement's."""
+
+
+@attrs.frozen(kw_only=True)
+class Restored:
+    """What was put in place.
+
+    as_of: seconds since 1970 of the last event in the backup. asked: receipts that may have been sent since, and are
+    asked for first; unknown: those of them whose contact has no id to ask by, which are sent again under the same id.
+    open_files: fallback files that may have gone up since, and go up again. newer: receipts of the journal that was
+    replaced that the backup does not have; None when there was none or it cannot be read. kept: where it is now.
+    """
+
+    receipts: int
+    as_of: float
+    asked: int
+    unknown: int
+    open_files: int
+    damages: list[Damage]
+    newer: int | None
+    kept: Path | None
+
+
+def restore(
+    folder: Path,
+    backup: Path,
+    now: float,
+    confirm_after: float,
+    replace: bool = False,
+    progress: Callable[[str], None] = lambda text: None,
+) -> Restored:
+    """Put a backup in the place of the journal of a state folder. The caller holds its RunLock.
+
+    confirm_after: seconds after which the destination shows what it took; until then nothing is asked for. replace:
+    keep a
+    journal that is there beside it. A crash leaves the one or the other. Raises UsageError when one is there and may
+    not be replaced, JournalError when the backup is none, is damaged or newer than this Tillpost; then nothing was
+    changed.
+    """
+    if not backup.is_file():
+        raise UsageError(f"{backup} is no file")
+    with backup.open("rb") as file:
+        if file.read(len(_SQLITE)) != _SQLITE:
+            raise JournalError(f"{backup} is no backup of a journal; nothing was changed")
+    schema_of(backup)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with Alone(folder):
+        path = folder / "journal.db"
+        finish_swap(path)
+        if path.exists() and not replace:
+            raise UsageError(f"{folder} has a journal; --replace puts the backup in its place and keeps it aside")
+        for left in folder.glob(f"{WORK}*"):
+            shutil.rmtree(left, ignore_errors=True)
+        with work(folder) as place:
+            new = place / "new.db"
+            progress("copying the backup")
+            copy(backup, new)
+            try:
+                restored = _prepared(new, backup, folder / "fallback", now, now + confirm_after, progress)
+            except (apsw.CorruptError, apsw.NotADBError) as error:
+                raise _damaged(backup, str(error)) from error
+            newer = _newer(path, new) if path.exists() else None
+            sync(new)
+            kept = _kept(path, now) if path.exists() else None
+            (folder / "crash_marks").unlink(missing_ok=True)  # of the journal that goes
+            swap(path, new, kept)
+            return attrs.evolve(restored, newer=newer, kept=kept)
+
+
+def _prepared(
+    new: Path, backup: Path, fallback: Path, now: float, due: float, progress: Callable[[str], None]
+) -> Restored:
+    connection = apsw.Connection(str(new))
+    try:
+        connection.pragma("synchronous", "off")  # one sync at the end, before the swap
+        with suppress(apsw.Error):  # damaged, as the next line says
+            if not connection.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'receipts'").get:
+                raise JournalError(f"{backup} is no backup of a journal; nothing was changed")
+        progress("checking the pages")
+        if said := problems(connection):
+            raise _damaged(backup, said[0])
+        as_of = connection.execute("SELECT at FROM events ORDER BY seq DESC LIMIT 1").get or 0.0
+        upgrade(connection)
+        damages = fix(connection, fallback, now, progress)
+        progress("marking what may have been sent since")
+        asked, unknown = _ask_again(connection, as_of, now, due)
+        if (quick := connection.execute("PRAGMA quick_check(1)").get) != "ok":
+            raise JournalError(f"{backup}: the restored journal does not prove whole: {quick}; nothing was changed")
+        return Restored(
+            receipts=connection.execute("SELECT count(*) FROM receipts").get,
+            as_of=as_of,
+            asked=asked,
+            unknown=unknown,
+            open_files=connection.execute("SELECT count(*) FROM files WHERE state = 'written'").get,
+            damages=damages,
+            newer=None,
+            kept=None,
+        )
+    finally:
+        connection.close(True)
+
+
+def _damaged(backup: Path, said: str) -> JournalError:
+    return JournalError(
+        f"{backup}: damaged: {said}; nothing was changed. Take another one; or put it into an empty state folder as"
+        " journal.db, and `tillpost journal repair` saves what can be read"
+    )
+
+
+def _ask_again(connection: apsw.Connection, as_of: float, now: float, due: float) -> tuple[int, int]:
+    """Open receipts are uncertain: the destination may have them by now."""
+    marks = ", ".join("?" * len(OPEN))
+    rows = list(
+        connection.execute(
+            f"SELECT receipts.seq, attempts, coalesce(contact_id, '') <> '' FROM receipts"  # noqa: S608 - ours
+            f" LEFT JOIN contacts ON contacts.key = receipts.contact WHERE receipts.state IN ({marks})"
+            " ORDER BY receipts.seq",
+            OPEN,
+        )
+    )
+    reason = f"restored from a backup of {datetime.fromtimestamp(as_of, UTC).isoformat(timespec='seconds')}"
+    by_attempts: dict[int, list[int]] = {}
+    for seq, attempts, _ in rows:
+        by_attempts.setdefault(attempts, []).append(seq)
+    with connection:
+        for attempts, seqs in by_attempts.items():
+            move = Move(state=State.UNCERTAIN, due=due, attempts=attempts, reason=reason)
+            for at in range(0, len(seqs), _BLOCK):
+                apply_moves(connection, seqs[at : at + _BLOCK], move, now, "restore")
+    return len(rows), sum(not known for _, _, known in rows)
+
+
+def _newer(path: Path, new: Path) -> int | None:
+    """Receipts of the journal that goes that the restored one does not have."""
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+    try:
+        connection.execute("ATTACH ? AS restored", (str(new),))
+        with suppress(apsw.Error, UnicodeDecodeError):
+            return int(
+                connection.execute(
+                    "SELECT count(*) FROM main.receipts AS old"
+                    " WHERE NOT EXISTS (SELECT 1 FROM restored.receipts AS new WHERE new.id = old.id)"
+                ).get
+            )
+        return None
+    except apsw.Error:
+        return None
+    finally:
+        with suppress(apsw.Error):
+            connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+        connection.close(True)
+
+
+def _kept(path: Path, now: float) -> Path:
+    stamp = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%SZ")
+    names = (f"{path.name}.replaced-{stamp}{f'-{number}' if number else ''}" for number in count())
+    return next(kept for name in names if not (kept := path.with_name(name)).exists())

@@ -1,0 +1,58 @@
+"""Verify: every page, row and checksum of a journal, and the files it names. Changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import apsw
+import attrs
+
+from tillpost.journal.sqlite.doctor.damage import Damage
+from tillpost.journal.sqlite.doctor.examine import examine
+from tillpost.journal.sqlite.doctor.reading import reading
+from tillpost.journal.sqlite.platform import protection, refused_folder
+from tillpost.journal.sqlite.schema import UPGRADES
+
+
+@attrs.frozen(kw_only=True)
+class Verified:
+    """What was found. damages: rows and pages; pages: the words of SQLite's own check.
+
+    protection: from the WAL-reset bug, "" when the linked SQLite has none; folder: why it must not be used, or "".
+    quarantined: rows an earlier repair took out.
+    """
+
+    receipts: int
+    schema: int
+    newest: int
+    pages: list[str]
+    damages: list[Damage]
+    quarantined: int
+    sqlite: str
+    protection: str
+    folder: str
+
+    @property
+    def fine(self) -> bool:
+        """Nothing needs a person."""
+        return not self.pages and all(each.note for each in self.damages) and bool(self.protection) and not self.folder
+
+
+def verify(folder: Path, progress: Callable[[str], None] = lambda text: None) -> Verified:
+    """Examine the journal of a state folder, beside a `run` or without one."""
+    with reading(folder, progress) as read:
+        connection = read.connection
+        damages = [*read.damages, *examine(connection, folder / "fallback", progress)]
+        has = connection.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'quarantine'").get
+        return Verified(
+            receipts=connection.execute("SELECT count(*) FROM receipts").get,
+            schema=read.schema,
+            newest=len(UPGRADES),
+            pages=read.pages,
+            damages=damages,
+            quarantined=connection.execute("SELECT count(*) FROM quarantine").get if has else 0,
+            sqlite=apsw.sqlite_lib_version(),
+            protection=protection(apsw.sqlite_lib_version()),
+            folder=refused_folder(folder),
+        )

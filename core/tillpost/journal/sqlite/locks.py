@@ -1,0 +1,134 @@
+"""Who may do what with a state folder: locks that the kernel releases with the process, after kill -9 too."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from tillpost.errors import StateFolderBusy
+from tillpost.journal.sqlite.replace_file import finish_swap, swapped
+from tillpost.journal.sqlite.sqlite_errors import named
+
+_PATIENCE = 30.0
+"""Seconds to wait for somebody who opens the journal, which is short, or repairs it, which may be longer."""
+
+
+_GLANCE = 0.5
+"""Seconds for which a run lock is tried: whoever looks whether it is held has it for a moment himself."""
+
+
+class RunLock:
+    """Held by the one process that runs the line on a state folder, or repairs its journal; the file has its id."""
+
+    def __init__(self, folder: Path) -> None:
+        lock = folder / "run.lock"
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._file = lock.open("a+")
+        except OSError as error:
+            raise named(error, lock) from error
+        end = time.monotonic() + _GLANCE
+        while True:
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                if time.monotonic() < end:
+                    time.sleep(0.02)
+                    continue
+                self._file.close()
+                raise StateFolderBusy(
+                    f"{folder}: another `tillpost run` works on this state folder; stop it, or use another `state`"
+                ) from None
+            break
+        with suppress(OSError):  # on a full disk the line still runs; `tillpost reload` does not find it
+            self._file.truncate(0)
+            self._file.write(f"{os.getpid()}\n")
+            self._file.flush()
+
+    def release(self) -> None:
+        """Let another process run."""
+        self._file.close()
+
+
+def holder(folder: Path) -> int | None:
+    """The id of the process that holds the run lock of a state folder; None when nobody does."""
+    try:
+        with (folder / "run.lock").open() as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except OSError:
+                said = file.read().strip()
+                return int(said) if said.isascii() and said.isdigit() else None
+            return None
+    except OSError:
+        return None
+
+
+class Presence:
+    """Held, shared, as long as a journal is open: a repair must not put another file in its place meanwhile.
+
+    The lock is on the folder itself, so it needs no file and works where nothing can be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        if swapped(path).exists():
+            with Alone(path.parent):
+                finish_swap(path)
+        why = "`tillpost journal repair` works on this state folder"
+        self._folder = _locked(path.parent, fcntl.LOCK_SH, why, _PATIENCE)
+
+    @contextmanager
+    def alone(self) -> Iterator[bool]:
+        """Keep others out for a moment; False, and no harm done, when somebody else has the journal open."""
+        try:
+            fcntl.flock(self._folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            alone = False
+        else:
+            alone = True
+        try:
+            yield alone
+        finally:
+            fcntl.flock(self._folder, fcntl.LOCK_SH)
+
+    def release(self) -> None:
+        """The journal is closed."""
+        if self._folder >= 0:
+            os.close(self._folder)
+            self._folder = -1
+
+
+class Alone:
+    """Nobody else has the journal open, nor may open it, for as long as this is held.
+
+    patience: seconds to wait for other commands, which are short, to end.
+    """
+
+    def __init__(self, folder: Path, patience: float = _PATIENCE) -> None:
+        why = "another command has the journal of this state folder open"
+        self._folder = _locked(folder, fcntl.LOCK_EX, why, patience)
+
+    def __enter__(self) -> Alone:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._folder)
+
+
+def _locked(folder: Path, how: int, why_not: str, patience: float) -> int:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    end = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(descriptor, how | fcntl.LOCK_NB)
+        except OSError:
+            if time.monotonic() < end:
+                time.sleep(0.05)  # flock has no time-out of its own
+                continue
+            os.close(descriptor)
+            raise StateFolderBusy(f"{folder}: {why_not}; try again when it has ended") from None
+        return descriptor

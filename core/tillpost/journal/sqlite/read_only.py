@@ -1,0 +1,62 @@
+"""The journal read beside the line at work: on a connection of its own, that cannot write, within a time."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+import apsw
+
+from tillpost.errors import JournalError
+from tillpost.journal.sqlite.sqlite_errors import SQLITE, named
+from tillpost.journal.sqlite.store import Store
+
+_T = TypeVar("_T")
+WITHIN = 2.0
+"""Seconds a query may take; beyond it somebody asked for too much, and a reader that stays keeps the WAL growing."""
+_STEPS = 20_000
+"""Steps of SQLite's machine between two looks at the clock: some milliseconds."""
+
+
+class Reading(Store):
+    """Reads one journal file that this process has open for its line; takes no lock that the line waits for."""
+
+    def __init__(self, path: Path, within: float = WITHIN) -> None:
+        self.path = path
+        self._alone = threading.Lock()
+        self._until = 0.0
+        self._within = within
+        try:
+            self._connection = apsw.Connection(str(path), apsw.SQLITE_OPEN_READONLY)
+        except apsw.Error as error:
+            raise named(error, path) from error
+        self._connection.set_busy_timeout(round(within * 1000))
+        self._connection.pragma("mmap_size", 0)
+        self._connection.set_progress_handler(lambda: time.monotonic() > self._until, _STEPS)
+
+    def read(self, sql: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+        """All rows of a query, as of the last commit. Raises JournalError when it takes too long."""
+        with self._alone:
+            self._until = time.monotonic() + self._within
+            try:
+                return list(self._connection.execute(sql, values))
+            except apsw.InterruptError:
+                raise JournalError(f"{self.path}: broken off after {self._within} s; ask for less") from None
+            except SQLITE as error:
+                raise named(error, self.path) from error
+
+    def write(self, work: Callable[[apsw.Connection], _T]) -> _T:
+        """Never."""
+        raise JournalError(f"{self.path}: open for reading only")
+
+    def tidy(self) -> None:
+        """Nothing of its own to tidy."""
+
+    def close(self) -> None:
+        """Close the connection."""
+        with self._alone, suppress(apsw.Error):
+            self._connection.close()

@@ -1,0 +1,287 @@
+"""The tables, as numbered upgrades: a journal of any earlier version is brought to the newest when it is opened."""
+
+from __future__ import annotations
+
+import apsw
+
+from tillpost.errors import JournalError
+
+UPGRADES = (
+    # 1: the journal of one pipeline
+    """
+    CREATE TABLE receipts (
+        seq INTEGER PRIMARY KEY,
+        id TEXT NOT NULL UNIQUE,
+        number TEXT NOT NULL, store TEXT NOT NULL, till TEXT NOT NULL, business_date TEXT NOT NULL,
+        created TEXT NOT NULL, currency TEXT NOT NULL, total TEXT NOT NULL, line_count INTEGER NOT NULL,
+        state TEXT NOT NULL, due REAL NOT NULL, attempts INTEGER NOT NULL DEFAULT 0,
+        sending REAL,
+        reason TEXT NOT NULL DEFAULT '', route TEXT NOT NULL DEFAULT '',
+        contact TEXT REFERENCES contacts(key), file TEXT NOT NULL DEFAULT '',
+        document TEXT NOT NULL, place TEXT NOT NULL,
+        accepted_at REAL NOT NULL, changed_at REAL NOT NULL, delivered_at REAL
+    );
+    CREATE INDEX receipts_due ON receipts(due, seq)
+        WHERE state IN ('accepted', 'resolved', 'waiting', 'uncertain');
+    CREATE INDEX receipts_state ON receipts(state, route);
+    CREATE INDEX receipts_number ON receipts(number, store);
+    CREATE INDEX receipts_contact ON receipts(contact);
+    CREATE INDEX receipts_file ON receipts(file) WHERE file <> '';
+    -- In a table of their own, so that counting and claiming never read past them.
+    CREATE TABLE bodies (
+        seq INTEGER PRIMARY KEY REFERENCES receipts(seq),
+        body BLOB, checksum BLOB NOT NULL, raw BLOB NOT NULL
+    );
+    CREATE TABLE events (
+        seq INTEGER PRIMARY KEY,
+        receipt INTEGER, contact TEXT, at REAL NOT NULL, step TEXT NOT NULL, what TEXT NOT NULL, detail TEXT NOT NULL
+    );
+    CREATE INDEX events_receipt ON events(receipt) WHERE receipt IS NOT NULL;
+    CREATE INDEX events_contact ON events(contact) WHERE contact IS NOT NULL;
+    CREATE TABLE no_receipts (
+        document TEXT NOT NULL, place TEXT NOT NULL, reason TEXT NOT NULL, retail INTEGER NOT NULL,
+        number TEXT NOT NULL, at REAL NOT NULL, PRIMARY KEY (document, place)
+    ) WITHOUT ROWID;
+    CREATE TABLE contacts (
+        key TEXT PRIMARY KEY, contact_id TEXT NOT NULL DEFAULT '',
+        attributes TEXT NOT NULL, sent TEXT NOT NULL, store TEXT NOT NULL,
+        origin TEXT NOT NULL DEFAULT '', file TEXT NOT NULL DEFAULT '',
+        seen_at REAL NOT NULL, learnt_at REAL, spooled TEXT NOT NULL DEFAULT '{}'
+    ) WITHOUT ROWID;
+    CREATE TABLE identifiers (
+        kind TEXT NOT NULL, value TEXT NOT NULL, contact TEXT NOT NULL REFERENCES contacts(key),
+        PRIMARY KEY (kind, value)
+    ) WITHOUT ROWID;
+    CREATE INDEX identifiers_contact ON identifiers(contact);
+    CREATE TABLE files (
+        name TEXT PRIMARY KEY, kind TEXT NOT NULL, sequence INTEGER NOT NULL, position INTEGER NOT NULL,
+        sha256 TEXT NOT NULL, size INTEGER NOT NULL, path TEXT NOT NULL, rows INTEGER NOT NULL, keys TEXT NOT NULL,
+        state TEXT NOT NULL, due REAL NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, reason TEXT NOT NULL DEFAULT '',
+        written_at REAL NOT NULL, uploaded_at REAL, consumed_at REAL, confirmed_at REAL
+    ) WITHOUT ROWID;
+    CREATE TABLE tenant (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        state TEXT NOT NULL, reason TEXT NOT NULL, since REAL NOT NULL,
+        unreachable_since REAL, failures INTEGER NOT NULL, probe_due REAL NOT NULL, spool_due REAL NOT NULL,
+        sequence INTEGER NOT NULL, observed INTEGER NOT NULL
+    );
+    INSERT INTO tenant VALUES (1, 'online', '', 0, NULL, 0, 0, 0, 0, 0);
+    """,
+    # 2: an outage ends after several answers; crashes are counted by receipt; the manifest knows the times in a file,
+    # and when a person was told
+    """
+    ALTER TABLE receipts ADD COLUMN crashes INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE tenant ADD COLUMN answers INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE files ADD COLUMN first_at TEXT NOT NULL DEFAULT '';
+    ALTER TABLE files ADD COLUMN last_at TEXT NOT NULL DEFAULT '';
+    ALTER TABLE files ADD COLUMN alerted_at REAL;
+    """,
+    # 3: what the doctor found damaged, as far as it could be read (personal data), with what was lost
+    """
+    CREATE TABLE quarantine (
+        seq INTEGER PRIMARY KEY, at REAL NOT NULL,
+        source TEXT NOT NULL, place TEXT NOT NULL, receipt TEXT NOT NULL,
+        reason TEXT NOT NULL, lost TEXT NOT NULL, raw BLOB NOT NULL
+    );
+    """,
+    # 4: contacts through an outage. made: the file that creates the contact; looked_at, compared_at: when the far side
+    # was asked about it before and after the import of what a file last said of it; conflict: reason and found, JSON;
+    # dropped: names the import left out, JSON. matched: the kind of identifier by which a file names the receipt's
+    # contact. reviewed: the file may go up, its contacts were looked up.
+    """
+    ALTER TABLE contacts ADD COLUMN made TEXT NOT NULL DEFAULT '';
+    ALTER TABLE contacts ADD COLUMN looked_at REAL;
+    ALTER TABLE contacts ADD COLUMN compared_at REAL;
+    ALTER TABLE contacts ADD COLUMN conflict TEXT NOT NULL DEFAULT '';
+    ALTER TABLE contacts ADD COLUMN dropped TEXT NOT NULL DEFAULT '[]';
+    UPDATE contacts SET made = file;
+    ALTER TABLE receipts ADD COLUMN matched TEXT NOT NULL DEFAULT '';
+    ALTER TABLE files ADD COLUMN reviewed INTEGER NOT NULL DEFAULT 0;
+    """,
+    # 5: where files stand, without reading past the ids in them
+    """
+    CREATE INDEX files_standing ON files(state, sequence, kind, position, due, reviewed, consumed_at);
+    """,
+    # 6: counted as they come and go, so that nobody counts rows (tally.py; what is accepted is counted there), and the
+    # seqs of rows that are no more: removed by retention, or lost and told by the doctor. What `status` asks, indexed.
+    """
+    CREATE TABLE tally (
+        state TEXT NOT NULL, route TEXT NOT NULL, reason TEXT NOT NULL, count INTEGER NOT NULL,
+        PRIMARY KEY (state, route, reason)
+    ) WITHOUT ROWID;
+    CREATE TRIGGER receipts_moved AFTER UPDATE OF state, route, reason ON receipts
+    WHEN OLD.state <> NEW.state OR OLD.route <> NEW.route OR (NEW.state = 'skipped' AND OLD.reason <> NEW.reason) BEGIN
+        UPDATE tally SET count = count - 1 WHERE state = OLD.state AND route = OLD.route
+            AND reason = CASE OLD.state WHEN 'skipped' THEN OLD.reason ELSE '' END;
+        INSERT INTO tally VALUES (NEW.state, NEW.route, CASE NEW.state WHEN 'skipped' THEN NEW.reason ELSE '' END, 1)
+            ON CONFLICT DO UPDATE SET count = count + 1;
+    END;
+    CREATE TRIGGER receipts_removed AFTER DELETE ON receipts BEGIN
+        UPDATE tally SET count = count - 1 WHERE state = OLD.state AND route = OLD.route
+            AND reason = CASE OLD.state WHEN 'skipped' THEN OLD.reason ELSE '' END;
+    END;
+    CREATE TRIGGER no_receipts_added AFTER INSERT ON no_receipts BEGIN
+        INSERT INTO tally VALUES ('no receipt', '', NEW.reason, 1) ON CONFLICT DO UPDATE SET count = count + 1;
+    END;
+    CREATE TRIGGER no_receipts_removed AFTER DELETE ON no_receipts BEGIN
+        UPDATE tally SET count = count - 1 WHERE state = 'no receipt' AND route = '' AND reason = OLD.reason;
+    END;
+    CREATE TABLE contact_tally (
+        one INTEGER PRIMARY KEY CHECK (one = 1), known INTEGER NOT NULL, pending INTEGER NOT NULL,
+        created INTEGER NOT NULL, reconciled INTEGER NOT NULL, conflicts INTEGER NOT NULL, dropped INTEGER NOT NULL
+    );
+    CREATE TRIGGER contacts_added AFTER INSERT ON contacts WHEN NEW.contact_id <> '' OR NEW.file <> ''
+    OR NEW.origin <> '' OR NEW.conflict <> '' OR NEW.dropped <> '[]' BEGIN
+        UPDATE contact_tally SET known = known + (NEW.contact_id <> ''),
+            pending = pending + (NEW.contact_id = '' AND NEW.file <> '' AND NEW.conflict = ''),
+            created = created + (NEW.origin = 'created'),
+            reconciled = reconciled + (NEW.contact_id <> '' AND NEW.file <> ''),
+            conflicts = conflicts + (NEW.conflict <> ''), dropped = dropped + (NEW.dropped <> '[]');
+    END;
+    CREATE TRIGGER contacts_changed AFTER UPDATE OF contact_id, file, origin, conflict, dropped ON contacts BEGIN
+        UPDATE contact_tally SET known = known + (NEW.contact_id <> '') - (OLD.contact_id <> ''),
+            pending = pending + (NEW.contact_id = '' AND NEW.file <> '' AND NEW.conflict = '')
+                - (OLD.contact_id = '' AND OLD.file <> '' AND OLD.conflict = ''),
+            created = created + (NEW.origin = 'created') - (OLD.origin = 'created'),
+            reconciled = reconciled + (NEW.contact_id <> '' AND NEW.file <> '')
+                - (OLD.contact_id <> '' AND OLD.file <> ''),
+            conflicts = conflicts + (NEW.conflict <> '') - (OLD.conflict <> ''),
+            dropped = dropped + (NEW.dropped <> '[]') - (OLD.dropped <> '[]');
+    END;
+    CREATE TRIGGER contacts_removed AFTER DELETE ON contacts BEGIN
+        UPDATE contact_tally SET known = known - (OLD.contact_id <> ''),
+            pending = pending - (OLD.contact_id = '' AND OLD.file <> '' AND OLD.conflict = ''),
+            created = created - (OLD.origin = 'created'),
+            reconciled = reconciled - (OLD.contact_id <> '' AND OLD.file <> ''),
+            conflicts = conflicts - (OLD.conflict <> ''), dropped = dropped - (OLD.dropped <> '[]');
+    END;
+    INSERT INTO tally SELECT state, route, '', count(*) FROM receipts WHERE state <> 'skipped' GROUP BY state, route;
+    INSERT INTO tally SELECT state, route, reason, count(*) FROM receipts WHERE state = 'skipped' GROUP BY 2, 3;
+    INSERT INTO tally SELECT 'no receipt', '', reason, count(*) FROM no_receipts GROUP BY reason;
+    INSERT INTO contact_tally SELECT 1, count(*) FILTER (WHERE contact_id <> ''),
+        count(*) FILTER (WHERE contact_id = '' AND file <> '' AND conflict = ''),
+        count(*) FILTER (WHERE origin = 'created'), count(*) FILTER (WHERE contact_id <> '' AND file <> ''),
+        count(*) FILTER (WHERE conflict <> ''), count(*) FILTER (WHERE dropped <> '[]') FROM contacts;
+    CREATE TABLE removed (
+        of TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, PRIMARY KEY (of, first)
+    ) WITHOUT ROWID;
+    INSERT INTO removed SELECT 'lost', before + 1, seq - 1 FROM (
+        SELECT seq, lag(seq, 1, 0) OVER (ORDER BY seq) AS before FROM receipts
+        WHERE (SELECT count(*) FROM receipts) < (SELECT max(seq) FROM receipts)
+    ) WHERE seq > before + 1;
+    CREATE INDEX events_tenant ON events(at) WHERE step = 'tenant';
+    CREATE INDEX files_alerted ON files(alerted_at) WHERE alerted_at IS NOT NULL;
+    """,
+    # 7: what was answered to a document that came with a key, for when it comes again; counts: JSON
+    """
+    CREATE TABLE answers (
+        key TEXT PRIMARY KEY, sha256 TEXT NOT NULL, counts TEXT NOT NULL, at REAL NOT NULL
+    ) WITHOUT ROWID;
+    CREATE INDEX answers_at ON answers(at);
+    """,
+    # 8: the tills that were ever seen (tills.py), and the receipts of a store's days
+    """
+    CREATE TABLE tills (
+        store TEXT NOT NULL, till TEXT NOT NULL, first_at REAL NOT NULL, last_at REAL NOT NULL,
+        receipts INTEGER NOT NULL, last_number TEXT NOT NULL, last_created TEXT NOT NULL,
+        PRIMARY KEY (store, till)
+    ) WITHOUT ROWID;
+    CREATE INDEX receipts_day ON receipts(store, business_date, till);
+    INSERT INTO tills SELECT store, till, first, accepted_at, count, number, created FROM (
+        SELECT store, till, min(accepted_at) AS first, max(seq) AS seq, count(*) AS count FROM receipts
+        WHERE store <> '' GROUP BY store, till
+    ) JOIN receipts USING (seq, store, till);
+    """,
+    # 9: contacts a person may want to see, few of them all (seek.py)
+    """
+    CREATE INDEX contacts_open ON contacts(seen_at)
+        WHERE ((contact_id = '' AND file <> '') OR conflict <> '' OR dropped <> '[]');
+    """,
+    # 10: what tills printed of a day (days.py); total: a decimal
+    """
+    CREATE TABLE day_totals (
+        store TEXT NOT NULL, business_date TEXT NOT NULL, till TEXT NOT NULL, currency TEXT NOT NULL,
+        kind TEXT NOT NULL, name TEXT NOT NULL, count INTEGER, total TEXT NOT NULL,
+        source TEXT NOT NULL, at REAL NOT NULL,
+        PRIMARY KEY (store, business_date, till, currency, kind, name)
+    ) WITHOUT ROWID;
+    CREATE INDEX day_totals_at ON day_totals(at);
+    """,
+    # 11: replays (replays.py): what was asked for, and by whom; planned: JSON; day, moment, after: the last receipt
+    # that was looked at. replayed: the receipts that were put back, and the state each had before.
+    """
+    CREATE TABLE replays (
+        id INTEGER PRIMARY KEY, reason TEXT NOT NULL, who TEXT NOT NULL, by TEXT NOT NULL,
+        store TEXT NOT NULL, till TEXT NOT NULL, first TEXT NOT NULL, last TEXT NOT NULL, answered INTEGER NOT NULL,
+        newest INTEGER NOT NULL, made_at REAL NOT NULL, planned TEXT NOT NULL, chosen INTEGER NOT NULL,
+        state TEXT NOT NULL,
+        day TEXT NOT NULL DEFAULT '', moment TEXT NOT NULL DEFAULT '', after INTEGER NOT NULL DEFAULT 0,
+        put_back INTEGER NOT NULL DEFAULT 0, left_out INTEGER NOT NULL DEFAULT 0,
+        stepped_at REAL, busy REAL NOT NULL DEFAULT 0, ended_at REAL
+    );
+    CREATE TABLE replayed (
+        replay INTEGER NOT NULL REFERENCES replays(id), receipt INTEGER NOT NULL, was TEXT NOT NULL,
+        PRIMARY KEY (replay, receipt)
+    ) WITHOUT ROWID;
+    """,
+    # 12: the mappings the line has worked with (mappings.py); what: JSON without secrets; held: receipts tried on it
+    """
+    CREATE TABLE mappings (
+        fingerprint TEXT PRIMARY KEY, what TEXT NOT NULL, first_at REAL NOT NULL, since REAL NOT NULL,
+        released_at REAL, held INTEGER NOT NULL DEFAULT 0
+    ) WITHOUT ROWID;
+    """,
+    # 13: whose the number of a record is that is no receipt, and what a person was told (alerts.py)
+    """
+    ALTER TABLE no_receipts ADD COLUMN store TEXT NOT NULL DEFAULT '';
+    ALTER TABLE no_receipts ADD COLUMN till TEXT NOT NULL DEFAULT '';
+    ALTER TABLE no_receipts ADD COLUMN date TEXT NOT NULL DEFAULT '';
+    CREATE INDEX no_receipts_till ON no_receipts(store, till, date, number) WHERE number <> '';
+    CREATE TABLE alerts (
+        seq INTEGER PRIMARY KEY, key TEXT NOT NULL, what TEXT NOT NULL, means TEXT NOT NULL, next_step TEXT NOT NULL,
+        raised_at REAL NOT NULL, over_at REAL
+    );
+    CREATE UNIQUE INDEX alerts_standing ON alerts(key) WHERE over_at IS NULL;
+    CREATE TABLE notices (
+        seq INTEGER PRIMARY KEY, alert INTEGER NOT NULL REFERENCES alerts(seq), event TEXT NOT NULL,
+        channel TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, due REAL NOT NULL, reason TEXT NOT NULL DEFAULT ''
+    );
+    CREATE INDEX notices_due ON notices(due);
+    """,
+    # 14: the field's words, in the tables and in what they hold; the old ones stand in the upgrades above
+    """
+    DROP INDEX events_tenant;
+    ALTER TABLE tenant RENAME TO destination;
+    ALTER TABLE destination RENAME COLUMN spool_due TO files_due;
+    ALTER TABLE tally RENAME TO counters;
+    ALTER TABLE contact_tally RENAME TO contact_counters;
+    ALTER TABLE answers RENAME TO idempotency_keys;
+    ALTER TABLE contacts RENAME COLUMN spooled TO in_files;
+    UPDATE destination SET state = CASE state
+        WHEN 'file mode' THEN 'fallback' WHEN 'draining' THEN 'catching up' WHEN 'reconciling' THEN 'confirming'
+        ELSE state END;
+    UPDATE receipts SET state = 'written' WHERE state = 'spooled';
+    UPDATE replayed SET was = 'written' WHERE was = 'spooled';
+    UPDATE events SET step = 'destination', what = CASE what
+        WHEN 'file mode' THEN 'fallback' WHEN 'draining' THEN 'catching up' WHEN 'reconciling' THEN 'confirming'
+        ELSE what END WHERE step = 'tenant';
+    UPDATE events SET step = 'write' WHERE step = 'spool';
+    CREATE INDEX events_destination ON events(at) WHERE step = 'destination';
+    """,
+)
+
+
+def upgrade(connection: apsw.Connection, to: int = len(UPGRADES)) -> None:
+    """Bring the tables to the newest version (or to an older one), each step in a transaction of its own."""
+    version = int(connection.pragma("user_version"))
+    if version > len(UPGRADES):
+        raise JournalError(
+            f"the journal has schema {version}, this Tillpost knows {len(UPGRADES)}: it was written by a newer one"
+        )
+    for number, script in enumerate(UPGRADES[version:to], start=version + 1):
+        connection.execute("BEGIN IMMEDIATE")  # one that reads first and then writes is told at once that it is locked
+        with connection:
+            if int(connection.pragma("user_version")) < number:  # else another process upgraded meanwhile
+                connection.execute(script)
+                connection.execute(f"PRAGMA user_version = {number}")
+        connection.execute("COMMIT")

@@ -1,0 +1,297 @@
+"""Acceptance: what becomes of each record of a document, in the transaction that makes it durable."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+import apsw
+import attrs
+
+from tillpost.journal.moves import Move, apply_move
+from tillpost.journal.states import State
+from tillpost.journal.tables import contacts, counters, events
+from tillpost.model import Broken, Customer, Document, Found, NoReceipt, Parsed
+from tillpost.model.receipt_json import content_digest, difference, dumps, loads
+
+_COUNTED = ("accepted", "duplicates", "skipped", "not_receipts", "held")
+
+
+@attrs.define(kw_only=True)
+class Accepted:
+    """What came of a document, counted. `reasons` counts what was skipped or held, by reason."""
+
+    accepted: int = 0
+    duplicates: int = 0
+    skipped: int = 0
+    not_receipts: int = 0
+    held: int = 0
+    reasons: dict[str, int] = attrs.field(factory=dict)
+
+    def records(self) -> int:
+        """How many records there were."""
+        return self.accepted + self.duplicates + self.skipped + self.not_receipts + self.held
+
+    def counted(self) -> dict[str, int]:
+        """The counts by name, without the reasons: what a source is answered."""
+        return {name: getattr(self, name) for name in _COUNTED}
+
+    def add(self, other: Accepted) -> None:
+        """Count what came of further records of the document."""
+        for name in _COUNTED:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        for reason, count in other.reasons.items():
+            self.reasons[reason] = self.reasons.get(reason, 0) + count
+
+    def plus(self, other: Accepted) -> Accepted:
+        """Both together, as a new value."""
+        both = Accepted(**self.counted(), reasons=dict(self.reasons))
+        both.add(other)
+        return both
+
+    def because(self, reason: str) -> None:
+        """Count a reason."""
+        self.reasons[reason] = self.reasons.get(reason, 0) + 1
+
+
+@counters.counted
+def accept_records(
+    connection: apsw.Connection,
+    parsed: Sequence[Parsed],
+    document: Document,
+    anonymous: Customer | None,
+    now: float,
+) -> Accepted:
+    """Insert the records and count what came of each; the caller commits.
+
+    What the journal knows of them is looked up once for all, and what is new is inserted together. A record whose id
+    is taken by other content stands alone, after all before it.
+    """
+    counts = Accepted()
+    coming = [_come(record) for record in parsed]
+    known = _known(connection, coming)
+    rows = _Rows(connection, now)
+    rows.linking.look_up(
+        who for each in coming if each.id not in known and (who := _customer(each.record, anonymous)) is not None
+    )
+    for each in coming:
+        record = each.record
+        if isinstance(record, NoReceipt):
+            _note_no_receipt(connection, record, document, now, counts)
+        elif isinstance(record, Broken):
+            if each.id in known:
+                counts.duplicates += 1
+                continue
+            known[each.id] = None
+            rows.add_broken(each.id, record, document)
+            counts.held += 1
+            counts.because(record.reason)
+        elif each.id not in known:
+            known[each.id] = each.digest
+            _accept_new(rows, each, record, anonymous, counts)
+        elif known[each.id] == each.digest:
+            # The same document again: how a large one goes on where a crash stopped it, so it must cost little.
+            counts.duplicates += 1
+        else:
+            rows.insert()
+            if (identity := _accept_taken(rows, each, record, counts)) is not None:
+                known[identity] = None
+    rows.insert()
+    return counts
+
+
+@attrs.frozen
+class _Coming:
+    """A record with its id, the bytes its row is to hold, and their digest."""
+
+    record: Parsed
+    id: str = ""
+    body: bytes = b""
+    digest: bytes = b""
+
+
+def _come(record: Parsed) -> _Coming:
+    if isinstance(record, Found):
+        body = dumps(record.receipt)
+        return _Coming(record, record.receipt.id, body, hashlib.sha256(body).digest())
+    if isinstance(record, Broken):
+        digest = hashlib.sha256(record.raw + record.reason.encode()).hexdigest()
+        return _Coming(record, f"broken_{digest[:16]}")
+    return _Coming(record)
+
+
+def _known(connection: apsw.Connection, coming: Sequence[_Coming]) -> dict[str, bytes | None]:
+    """Those that are in the journal: id → the digest of its body; None when there is none, or it is damaged."""
+    rows = connection.executemany(
+        "SELECT r.id, b.body, b.checksum FROM receipts r LEFT JOIN bodies b USING (seq) WHERE r.id = ?",
+        ((each.id,) for each in coming if each.id),
+    )
+    return {identity: checksum if _whole(body, checksum) else None for identity, body, checksum in rows}
+
+
+def _customer(record: Parsed, anonymous: Customer | None) -> Customer | None:
+    if not isinstance(record, Found):
+        return None
+    customer = record.receipt.customer
+    return customer if customer is not None and customer.identifiers else anonymous
+
+
+def _note_no_receipt(
+    connection: apsw.Connection, record: NoReceipt, document: Document, now: float, counts: Accepted
+) -> None:
+    own = (document.sha256, record.place, record.reason, record.retail, record.number, now)
+    connection.execute(
+        "INSERT OR IGNORE INTO no_receipts (document, place, reason, retail, number, at, store, till, date)"
+        " VALUES (?,?,?,?,?,?,?,?,?)",
+        (*own, record.store, record.till, record.date),
+    )
+    if record.retail:
+        counts.skipped += 1
+    else:
+        counts.not_receipts += 1
+    counts.because(record.reason)
+
+
+class _Rows:
+    """Rows that are inserted together."""
+
+    def __init__(self, connection: apsw.Connection, now: float) -> None:
+        self.connection, self.now = connection, now
+        self._begin()
+
+    def _begin(self) -> None:
+        self.linking = contacts.Linking(self.connection, self.now)
+        self._seq: int | None = None
+        self._receipts: list[tuple[Any, ...]] = []
+        self._bodies: list[tuple[int, bytes | None, bytes, bytes]] = []
+        self._events: list[events.Row] = []
+
+    def _next(self) -> int:
+        if self._seq is None:
+            self._seq = int(self.connection.execute("SELECT max(seq) FROM receipts").get or 0)
+        self._seq += 1
+        return self._seq
+
+    def add(
+        self, each: _Coming, found: Found, identity: str, state: State, reason: str = "", contact: str | None = None
+    ) -> None:
+        """A receipt; its contact's events go before it."""
+        seq, receipt, now = self._next(), found.receipt, self.now
+        self._receipts.append(
+            (
+                seq, identity, receipt.number, receipt.store, receipt.till, receipt.business_date.isoformat(),
+                receipt.created.isoformat(), receipt.currency, str(receipt.total), len(receipt.lines), state, now,
+                reason, contact, receipt.raw.document, receipt.raw.place, now, now,
+            )
+        )  # fmt: skip
+        self._bodies.append((seq, each.body, each.digest, found.raw))
+        told = {"reason": reason} if reason else {}
+        if receipt.flags:
+            told["flags"] = ", ".join(receipt.flags)
+        self._tell(seq, state, document=receipt.raw.document, **told)
+
+    def add_broken(self, identity: str, record: Broken, document: Document) -> None:
+        """A record without a receipt, to be held."""
+        seq, now = self._next(), self.now
+        self._receipts.append(
+            (
+                seq, identity, record.number, record.store, "", "", "", "", "", 0, State.HELD, 0.0,
+                record.reason, None, document.name, record.place, now, now,
+            )
+        )  # fmt: skip
+        self._bodies.append((seq, None, hashlib.sha256(record.raw).digest(), record.raw))
+        self._tell(seq, State.HELD, reason=record.reason, place=record.place)
+
+    def _tell(self, seq: int, state: State, **told: str) -> None:
+        if self.linking.told:
+            self._events += self.linking.told
+            self.linking.told.clear()
+        self._events.append((seq, None, self.now, "accept", state, _detail(tuple(told.items()))))
+
+    def insert(self) -> None:
+        """All that were added, with their contacts and events."""
+        self.linking.write()
+        self.connection.executemany(_RECEIPT, self._receipts)
+        self.connection.executemany("INSERT INTO bodies VALUES (?,?,?,?)", self._bodies)
+        events.insert(self.connection, self._events)
+        self._begin()
+
+
+_RECEIPT = (
+    "INSERT INTO receipts (seq, id, number, store, till, business_date, created, currency, total, line_count, state,"
+    " due, reason, contact, document, place, accepted_at, changed_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+)
+
+
+@lru_cache(maxsize=64)
+def _detail(told: tuple[tuple[str, str], ...]) -> str:
+    """The same text for nearly all receipts of a document."""
+    return events.detail(dict(told))
+
+
+def _accept_new(rows: _Rows, each: _Coming, found: Found, anonymous: Customer | None, counts: Accepted) -> None:
+    customer = _customer(found, anonymous)
+    if customer is None:
+        rows.add(each, found, each.id, State.SKIPPED, "no customer")
+        counts.skipped += 1
+        counts.because("no customer")
+        return
+    contact = rows.linking.link(customer, found.receipt.store)
+    rows.add(each, found, each.id, State.ACCEPTED, contact=contact)
+    counts.accepted += 1
+
+
+def _accept_taken(rows: _Rows, each: _Coming, found: Found, counts: Accepted) -> str | None:
+    """A receipt whose id has other content in the journal, or damaged content; the id under which it is held."""
+    connection = rows.connection
+    body, checksum, seq, state = connection.execute(
+        "SELECT b.body, b.checksum, r.seq, r.state FROM receipts r LEFT JOIN bodies b USING (seq) WHERE r.id = ?",
+        (each.id,),
+    ).get
+    if not _whole(body, checksum):
+        # The journal's copy is damaged, and here is the receipt once more: it takes the place of the copy.
+        restore(connection, seq, found, rows.now)
+        if state == State.HELD:
+            counts.accepted += 1
+        else:
+            counts.duplicates += 1
+        return None
+    digest = content_digest(found.receipt)
+    identity = f"{each.id}#{digest[:12]}"
+    same = checksum == each.digest or content_digest(loads(body)) == digest
+    if same or connection.execute("SELECT 1 FROM receipts WHERE id = ?", (identity,)).fetchone():
+        counts.duplicates += 1
+        return None
+    reason = "the id is taken by other content: " + "; ".join(difference(body, each.body)[:10])
+    rows.add(each, found, identity, State.HELD, reason)
+    counts.held += 1
+    counts.because("the id is taken by other content")
+    return identity
+
+
+def _whole(body: object, checksum: object) -> bool:
+    return isinstance(body, bytes) and hashlib.sha256(body).digest() == checksum
+
+
+def restore(connection: apsw.Connection, seq: int, found: Found, now: float) -> None:
+    """A receipt whose body is damaged gets it back; if it was held for that it goes on.
+
+    What Engage has by now it ignores when it comes again: the id is the same.
+    """
+    body = dumps(found.receipt)
+    connection.execute(
+        "INSERT INTO bodies VALUES (?1, ?2, ?3, ?4) ON CONFLICT (seq) DO UPDATE SET body = ?2, checksum = ?3, raw = ?4",
+        (seq, body, hashlib.sha256(body).digest(), found.raw),
+    )
+    events.record(connection, now, "accept", "content restored", receipt=seq)
+    state, contact = connection.execute("SELECT state, contact FROM receipts WHERE seq = ?", (seq,)).get
+    if state != State.HELD:
+        return
+    customer = found.receipt.customer
+    if contact is None and customer and customer.identifiers:
+        contact = contacts.link(connection, customer, found.receipt.store, now)
+        connection.execute("UPDATE receipts SET contact = ? WHERE seq = ?", (contact, seq))
+    if contact is not None:
+        apply_move(connection, seq, Move(state=State.ACCEPTED, due=now, reason="content restored"), now, "accept")

@@ -1,0 +1,117 @@
+"""What a person is told of troubles, once each: kept, so that a restart repeats nothing and forgets nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import apsw
+import attrs
+
+from tillpost.journal.sqlite.store import Store
+
+RAISED, OVER = "raised", "over"
+
+
+@attrs.frozen
+class Alert:
+    """A trouble: what happened, what it means, what to do. over_at: None while it stands. Seconds since 1970.
+
+    key: the rule and, where there may be several, what it is about (`gap 12/1`); one of a key stands at a time.
+    """
+
+    seq: int
+    key: str
+    what: str
+    means: str
+    next_step: str
+    raised_at: float
+    over_at: float | None
+
+
+@attrs.frozen
+class Notice:
+    """An alert that a channel has yet to take: raised, or over. attempts: how often it refused."""
+
+    seq: int
+    event: str
+    channel: str
+    attempts: int
+    alert: Alert
+
+
+_ALERT = "alerts.seq, key, what, means, next_step, raised_at, over_at"
+
+
+class Alerts:
+    """The alerts of a pipeline, and the notices that are on their way."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def standing(self) -> list[Alert]:
+        """Those that are not over, the oldest first."""
+        rows = self._store.read(f"SELECT {_ALERT} FROM alerts WHERE over_at IS NULL ORDER BY seq")  # noqa: S608 - ours
+        return [Alert(*row) for row in rows]
+
+    def recent(self, limit: int) -> list[Alert]:
+        """Those that are over, the latest raised first."""
+        rows = self._store.read(
+            f"SELECT {_ALERT} FROM alerts WHERE over_at IS NOT NULL ORDER BY seq DESC LIMIT ?",  # noqa: S608 - ours
+            (limit,),
+        )
+        return [Alert(*row) for row in rows]
+
+    def change(
+        self,
+        raised: Iterable[tuple[str, str, str, str]],
+        told_anew: Iterable[tuple[int, str]],
+        over: Iterable[int],
+        channels: Sequence[str],
+        now: float,
+    ) -> None:
+        """In one commit: raise (key, what, means, next_step), word anew (seq, what), end (seq), a notice to each."""
+
+        def work(connection: apsw.Connection) -> None:
+            changed = []
+            for alert in raised:
+                sql = "INSERT INTO alerts (key, what, means, next_step, raised_at) VALUES (?,?,?,?,?) RETURNING seq"
+                changed.append((connection.execute(sql, (*alert, now)).get, RAISED))
+            for seq, what in told_anew:
+                connection.execute("UPDATE alerts SET what = ? WHERE seq = ?", (what, seq))
+            for seq in over:
+                connection.execute("UPDATE alerts SET over_at = ? WHERE seq = ?", (now, seq))
+                changed.append((seq, OVER))
+            connection.executemany(
+                "INSERT INTO notices (alert, event, channel, due) VALUES (?,?,?,?)",
+                [(seq, event, channel, now) for seq, event in changed for channel in channels],
+            )
+
+        self._store.write(work)
+
+    def due(self, now: float) -> list[Notice]:
+        """The notices to be sent now; of an alert and a channel the earlier first, and the later only behind it."""
+        rows = self._store.read(
+            f"SELECT n.seq, n.event, n.channel, n.attempts, {_ALERT} FROM notices n INDEXED BY notices_due"  # noqa: S608
+            " JOIN alerts ON alerts.seq = n.alert WHERE n.due <= ? AND NOT EXISTS (SELECT 1 FROM notices b"
+            " WHERE b.alert = n.alert AND b.channel = n.channel AND b.seq < n.seq) ORDER BY n.seq",
+            (now,),
+        )
+        return [Notice(row[0], row[1], row[2], row[3], Alert(*row[4:])) for row in rows]
+
+    def unsent(self) -> list[tuple[str, int, str]]:
+        """Of the notices that a channel refused: channel, attempts, why."""
+        return self._store.read("SELECT channel, attempts, reason FROM notices WHERE attempts > 0 ORDER BY seq")
+
+    def sent(self, notice: Notice) -> None:
+        """A channel took it (or is no more, or never will)."""
+        self._store.write(lambda connection: connection.execute("DELETE FROM notices WHERE seq = ?", (notice.seq,)))
+
+    def refused(self, notice: Notice, reason: str, due: float) -> None:
+        """A channel did not take it; it is due again then."""
+        sql = "UPDATE notices SET attempts = attempts + 1, due = ?, reason = ? WHERE seq = ?"
+        self._store.write(lambda connection: connection.execute(sql, (due, reason, notice.seq)))
+
+    def forget(self, before: float) -> None:
+        """Those over for longer, and told, leave."""
+        sql = "DELETE FROM alerts WHERE over_at < ? AND seq NOT IN (SELECT alert FROM notices)"
+        self._store.write(lambda connection: connection.execute(sql, (before,)))

@@ -1,0 +1,311 @@
+"""The local contacts: who is known by which identifiers, and the contactId once it is learnt.
+
+Values here are personal data; events name contacts by their key only.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import apsw
+import attrs
+
+from tillpost.journal.sqlite.store import Store
+from tillpost.journal.tables import counters, events
+from tillpost.model import Contact, Customer, Identified, Identifier
+
+
+def link(connection: apsw.Connection, customer: Customer, store: str, now: float) -> str:
+    """The key of the contact these identifiers lead to, made when none does; new knowledge is merged in."""
+    linking = Linking(connection, now)
+    key = linking.link(customer, store)
+    linking.write()
+    events.insert(connection, linking.told)
+    return key
+
+
+class Linking:
+    """The contacts of the customers of one commit: each looked up once, and written once.
+
+    Where identifiers lead to different contacts the first identifier decides and none is moved: merging people
+    is a person's decision. told: the events of it, in order, for the caller to insert.
+    """
+
+    def __init__(self, connection: apsw.Connection, now: float) -> None:
+        self._connection = connection
+        self._now = now
+        self.told: list[events.Row] = []
+        self._keys: dict[tuple[str, str], str | None] = {}
+        self._attributes: dict[str, dict[str, str]] = {}
+        self._texts: dict[str, str] = {}
+        """The attributes as they are stored, of contacts of which nothing new was said."""
+        self._new: dict[str, tuple[str, str]] = {}
+        """Key of a contact that is made → its contactId and store."""
+        self._seen: dict[str, None] = {}
+        self._named: list[tuple[str, str, str]] = []
+
+    def look_up(self, customers: Iterable[Customer]) -> None:
+        """Read whom these identifiers lead to, and what is known of those."""
+        asked = {(known.kind, known.value) for customer in customers for known in customer.identifiers}
+        asked -= self._keys.keys()
+        self._keys.update(dict.fromkeys(asked))
+        wanted = set()
+        for kind, value, key in self._connection.executemany(
+            "SELECT kind, value, contact FROM identifiers WHERE kind = ? AND value = ?", asked
+        ):
+            self._keys[kind, value] = key
+            wanted.add(key)
+        for key, attributes in self._connection.executemany(
+            "SELECT key, attributes FROM contacts WHERE key = ?", ((key,) for key in wanted - self._attributes.keys())
+        ):
+            self._attributes[key] = json.loads(attributes)
+            self._texts[key] = attributes
+
+    def link(self, customer: Customer, store: str) -> str:
+        """The key of the contact these identifiers lead to, made when none does; new knowledge is merged in."""
+        names = [(known.kind, known.value) for known in customer.identifiers]
+        if any(name not in self._keys for name in names):
+            self.look_up([customer])
+        found = [key for name in names if (key := self._keys[name]) is not None]
+        if found:
+            key = found[0]
+            if len(set(found)) > 1:
+                self._tell("identifiers lead to several contacts", key)
+            known = self._attributes[key]
+            if any(known.get(name) != value for name, value in customer.attributes.items()):
+                known |= customer.attributes
+                self._texts.pop(key, None)
+            self._seen[key] = None
+        else:
+            key = "c" + secrets.token_hex(8)
+            given = customer.identifiers[0]
+            self._attributes[key] = dict(customer.attributes)
+            self._new[key] = (given.value if given.kind == "contactId" else "", store)
+            self._tell("first seen", key, store=store)
+        for name in names:
+            if self._keys[name] is None:
+                self._keys[name] = key
+                self._named.append((*name, key))
+        return key
+
+    def _tell(self, what: str, key: str, **detail: Any) -> None:
+        self.told.append(events.row(self._now, "resolve", what, contact=key, **detail))
+
+    def write(self) -> None:
+        """What was learnt, into the tables."""
+        self._connection.executemany(
+            "INSERT INTO contacts (key, contact_id, attributes, sent, store, seen_at) VALUES (?,?,?,'{}',?,?)",
+            (
+                (key, contact_id, json.dumps(self._attributes[key]), store, self._now)
+                for key, (contact_id, store) in self._new.items()
+            ),
+        )
+        self._connection.executemany(
+            "UPDATE contacts SET attributes = ?, seen_at = ? WHERE key = ?",
+            (
+                (self._texts.get(key) or json.dumps(self._attributes[key]), self._now, key)
+                for key in self._seen
+                if key not in self._new
+            ),
+        )
+        self._connection.executemany("INSERT INTO identifiers VALUES (?,?,?)", self._named)
+
+
+def said_key(known: Identifier) -> str:
+    """How an identifier stands in `written` among the attributes files have said of a contact."""
+    return f"{known.kind}:{known.value}"
+
+
+class Contacts:
+    """The contacts table with its identifiers."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def get(self, key: str) -> Contact:
+        """By its local key."""
+        row = self._row("contact_id, attributes, sent, store", key)
+        known = self._store.read("SELECT kind, value FROM identifiers WHERE contact = ? ORDER BY kind, value", (key,))
+        return Contact(
+            key=key,
+            contact_id=row[0],
+            identifiers=tuple(Identifier(kind, value) for kind, value in known),
+            attributes=self._said(key, "attributes", row[1]),
+            sent=self._said(key, "sent", row[2]),
+            store=row[3],
+        )
+
+    def known(self, keys: Iterable[str]) -> dict[str, str]:
+        """Key → contactId of those of these contacts of which there is nothing to ask and nothing to tell."""
+        rows = self._store.read(
+            "SELECT key, contact_id, attributes, sent FROM contacts"
+            " WHERE key IN (SELECT value FROM json_each(?)) AND contact_id <> '' AND conflict = ''",
+            (json.dumps(list(keys)),),
+        )
+        return {
+            key: contact_id
+            for key, contact_id, attributes, sent in rows
+            if attributes in ("{}", sent)
+            or not Contact(
+                key=key, attributes=self._said(key, "attributes", attributes), sent=self._said(key, "sent", sent)
+            ).changes()
+        }
+
+    def _row(self, columns: str, key: str) -> tuple[Any, ...]:
+        rows = self._store.read(f"SELECT {columns} FROM contacts WHERE key = ?", (key,))  # noqa: S608 - names are ours
+        if not rows:
+            raise self._store.damaged(f"table contacts: {key} is missing")
+        return rows[0]
+
+    def _said(self, key: str, column: str, text: object) -> dict[str, Any]:
+        try:
+            said = json.loads(text) if isinstance(text, str) else None
+        except (ValueError, RecursionError):
+            said = None
+        if not isinstance(said, dict):
+            raise self._store.damaged(f"table contacts, row {key}: {column} makes no sense")
+        return said
+
+    def for_file(self, key: str) -> Contact:
+        """The contact as a file may name it: one that an earlier file made, by the identifiers that file had.
+
+        Those a till told later are not known to the destination, which would ignore a receipt that names one.
+        """
+        contact = self.get(key)
+        if contact.contact_id or not self.made(key):
+            return contact
+        said = self.said(key) or {}
+        told = tuple(known for known in contact.identifiers if said_key(known) in said)
+        return attrs.evolve(contact, identifiers=told or contact.identifiers)
+
+    def made(self, key: str) -> str:
+        """The file that creates the contact, "" when none does."""
+        return str(self._row("made", key)[0])
+
+    def said(self, key: str, last: str = "") -> dict[str, str] | None:
+        """What files have said of the contact: its attributes, and its identifiers as `said_key` writes them.
+
+        None when another file than `last` has had the last word.
+        """
+        in_files, file = self._row("in_files, file", key)
+        return self._said(key, "in_files", in_files) if last in ("", file) else None
+
+    def seen_at(self, key: str) -> float:
+        """When a till last told of the contact."""
+        return float(self._row("seen_at", key)[0])
+
+    def learn(self, key: str, found: Identified, route: str, now: float) -> None:
+        """Store the contactId, and what was just sent. `route`: how it was learnt (created, lookup, file)."""
+        self._store.write(lambda connection: know(connection, key, found, route, now, found.holds))
+
+    def forget_id(self, key: str, reason: str, now: float) -> None:
+        """The stored contactId is no longer valid: the contact will be identified anew."""
+
+        def work(connection: apsw.Connection) -> None:
+            connection.execute(
+                # Also what files have said: the destination has it no longer, so the next file makes the contact anew.
+                "UPDATE contacts SET contact_id = '', sent = '{}', origin = '', learnt_at = NULL, file = '', made = '',"
+                " in_files = '{}', looked_at = NULL, compared_at = NULL, dropped = '[]' WHERE key = ?",
+                (key,),
+            )
+            # Files that name the contact by that id name nobody.
+            connection.execute(
+                "UPDATE receipts SET matched = '' WHERE contact = ? AND matched = 'contactId'"
+                " AND state IN ('written', 'transferred')",
+                (key,),
+            )
+            events.record(connection, now, "resolve", "id forgotten", contact=key, reason=reason)
+
+        self._store.write(work)
+
+    def give_up_changes(self, key: str, changes: Mapping[str, str], reason: str, now: float) -> None:
+        """The destination refuses these attributes: they are not offered again until they change."""
+
+        def work(connection: apsw.Connection) -> None:
+            sent = connection.execute("SELECT sent FROM contacts WHERE key = ?", (key,)).get
+            connection.execute(
+                "UPDATE contacts SET sent = ? WHERE key = ?", (json.dumps(json.loads(sent) | dict(changes)), key)
+            )
+            events.record(
+                connection, now, "resolve", "attributes refused", contact=key, reason=reason, fields=sorted(changes)
+            )
+
+        self._store.write(work)
+
+    def to_write(self, keys: set[str], replacing: frozenset[str] = frozenset()) -> tuple[list[Contact], list[Contact]]:
+        """Of these contacts, which a file must create and which it must update: only what no file holds yet.
+
+        replacing: names of files that are about to be written anew, as if there were none of them.
+        """
+        created, updated = [], []
+        for key in sorted(keys):
+            contact = self.get(key)
+            in_files, file, made = self._row("in_files, file, made", key)
+            said = {} if file in replacing else self._said(key, "in_files", in_files)
+            unsaid = {n: v for n, v in contact.changes().items() if said.get(n) != v}
+            if not contact.contact_id and (not made or made in replacing):
+                created.append(contact)
+            elif unsaid:
+                updated.append(contact)
+        return created, updated
+
+    def all(self, limit: int = -1) -> list[dict[str, Any]]:
+        """A line a contact, without personal data: kinds of identifiers with their digests."""
+        rows = self._store.read(
+            "SELECT key, contact_id, origin, file, seen_at, learnt_at, conflict, dropped FROM contacts"
+            " ORDER BY seen_at, key LIMIT ?",
+            (limit,),
+        )
+        return [
+            {
+                "key": key,
+                "contact_id": contact_id,
+                "state": "known" if contact_id else "conflict" if conflict else "pending" if file else "new",
+                "identifiers": [str(known) for known in self.get(key).identifiers],
+                "origin": origin,
+                "file": file,
+                "dropped": json.loads(dropped),
+                "seen_at": seen_at,
+                "learnt_at": learnt_at,
+                "conflict": json.loads(conflict) if conflict else None,
+            }
+            for key, contact_id, origin, file, seen_at, learnt_at, conflict, dropped in rows
+        ]
+
+    def counts(self) -> dict[str, int]:
+        """known: with a contactId; pending: created by file, id not learnt; created: by API; reconciled: by file.
+
+        conflicts: a person decides; dropped: the import left out fields of them.
+        """
+        rows = self._store.read(f"SELECT {', '.join(counters.CONTACTS)} FROM contact_counters")  # noqa: S608 - ours
+        return dict(zip(counters.CONTACTS, map(int, rows[0] if rows else (0,) * len(counters.CONTACTS)), strict=True))
+
+    def life(self, key: str) -> list[dict[str, Any]]:
+        """The events of a contact, oldest first."""
+        rows = self._store.read("SELECT seq, at, step, what, detail FROM events WHERE contact = ? ORDER BY seq", (key,))
+        names = ("seq", "at", "step", "what", "detail")
+        return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def know(
+    connection: apsw.Connection, key: str, found: Identified, route: str, now: float, settled: Mapping[str, str]
+) -> None:
+    """The contactId is known, and with it attributes that need not be sent; inside a transaction."""
+    old, sent, origin, dropped = connection.execute(
+        "SELECT contact_id, sent, origin, dropped FROM contacts WHERE key = ?", (key,)
+    ).get
+    left = [name for name in json.loads(dropped) if name not in settled]
+    connection.execute(
+        "UPDATE contacts SET contact_id = ?, sent = ?, origin = ?, conflict = '', dropped = ?,"
+        " learnt_at = CASE WHEN contact_id = ? THEN learnt_at ELSE ? END WHERE key = ?",
+        (
+            found.contact_id, json.dumps(json.loads(sent) | dict(settled)), origin or route, json.dumps(left),
+            found.contact_id, now, key,
+        ),
+    )  # fmt: skip
+    if old != found.contact_id:
+        what = "created" if found.created else "id learnt"
+        events.record(connection, now, "resolve", what, contact=key, route=route, by=found.by)

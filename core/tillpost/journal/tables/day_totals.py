@@ -1,0 +1,148 @@
+"""The days of stores: the receipts of a business date in the journal, and what the tills printed of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import apsw
+import attrs
+
+from tillpost.journal.sqlite.store import Store
+from tillpost.journal.states import State
+
+PAGE = 500
+"""Receipts that are read at a time; with their bodies that is one or two megabytes."""
+_COLUMNS = "seq, id, number, till, created, currency, total, state, route, reason"
+
+
+@attrs.frozen
+class DayReceipt:
+    """A receipt of a day, as its row has it. total: a decimal as text, "" where the record could not be read."""
+
+    seq: int
+    id: str
+    number: str
+    till: str
+    created: str
+    currency: str
+    total: str
+    state: State = attrs.field(converter=State)
+    route: str
+    reason: str
+
+
+@attrs.frozen(kw_only=True)
+class TillTotal:
+    """One figure a till printed of its day.
+
+    till: "" is the whole store. kind: `total`, `tender` (name: its type), `tax` (name: the percentage; the total
+    includes the tax) or `receipt` (name: its number). count: receipts, where it was printed. source: where the figure
+    comes from, such as a file's name. at: when it was put into the journal.
+    """
+
+    store: str
+    business_date: str
+    till: str = ""
+    currency: str
+    kind: str = "total"
+    name: str = ""
+    count: int | None = None
+    total: Decimal
+    source: str = ""
+    at: float = 0.0
+
+
+class DayTotals:
+    """What the journal knows of them."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def tills(self, store: str, business_date: str) -> list[str]:
+        """The tills that have receipts of that date."""
+        return list(self.counts(store, business_date))
+
+    def counts(self, store: str, business_date: str) -> dict[str, int]:
+        """How many receipts of that date each till has."""
+        rows = self._store.read(
+            "SELECT till, count(*) FROM receipts WHERE store = ? AND business_date = ? GROUP BY till",
+            (store, business_date),
+        )
+        return {str(till): int(count) for till, count in rows}
+
+    def pages(self, store: str, business_date: str, till: str) -> Iterator[list[DayReceipt]]:
+        """The receipts of a till's day in order of acceptance, some at a time."""
+        sql = (
+            f"SELECT {_COLUMNS} FROM receipts WHERE store = ? AND business_date = ? AND till = ? AND seq > ?"  # noqa: S608 - ours
+            " ORDER BY seq LIMIT ?"
+        )
+        seq = 0
+        while rows := self._store.read(sql, (store, business_date, till, seq, PAGE)):
+            yield [self._receipt(row) for row in rows]
+            seq = rows[-1][0]
+
+    def undated(self, store: str, since: float, until: float, limit: int) -> list[DayReceipt]:
+        """Records accepted in that time that could not be read: held, of no day; of the store, or of no store."""
+        rows = self._store.read(
+            f"SELECT {_COLUMNS} FROM receipts INDEXED BY receipts_day WHERE store IN (?, '')"  # noqa: S608 - ours
+            " AND business_date = '' AND state = 'held' AND accepted_at BETWEEN ? AND ? LIMIT ?",
+            (store, since, until, limit),
+        )
+        return [self._receipt(row) for row in rows]
+
+    def put(self, figures: Sequence[TillTotal], now: float) -> None:
+        """Remember what was printed; it takes the place of what was known of the same days and tills."""
+        days = {(each.store, each.business_date, each.till) for each in figures}
+        rows = [
+            (
+                each.store, each.business_date, each.till, each.currency, each.kind, each.name, each.count,
+                str(each.total), each.source, now,
+            )
+            for each in figures
+        ]  # fmt: skip
+
+        def work(connection: apsw.Connection) -> None:
+            connection.executemany("DELETE FROM day_totals WHERE store = ? AND business_date = ? AND till = ?", days)
+            connection.executemany("INSERT OR REPLACE INTO day_totals VALUES (?,?,?,?,?,?,?,?,?,?)", rows)
+
+        if figures:
+            self._store.write(work)
+
+    def printed(self, store: str, business_date: str) -> list[TillTotal]:
+        """What is known to have been printed of a store's day."""
+        return self._figures(
+            self._store.read(
+                "SELECT * FROM day_totals WHERE store = ? AND business_date = ? ORDER BY till, currency, kind, name",
+                (store, business_date),
+            )
+        )
+
+    def since(self, at: float) -> list[tuple[str, str]]:
+        """Store and date of the days of which figures were put since then."""
+        rows = self._store.read(
+            "SELECT DISTINCT store, business_date FROM day_totals WHERE at >= ? ORDER BY business_date, store", (at,)
+        )
+        return [(str(store), str(date)) for store, date in rows]
+
+    def _receipt(self, row: tuple[Any, ...]) -> DayReceipt:
+        try:
+            found = DayReceipt(*row)
+            sound = found.total == "" or Decimal(found.total).is_finite()
+        except (ValueError, TypeError, InvalidOperation):
+            sound = False
+        if not sound:
+            raise self._store.damaged(f"table receipts, row {row[0]}: state or total makes no sense")
+        return found
+
+    def _figures(self, rows: Iterable[tuple[object, ...]]) -> list[TillTotal]:
+        names = ("store", "business_date", "till", "currency", "kind", "name", "count", "total", "source", "at")
+        found: list[TillTotal] = []
+        for row in rows:
+            values = dict(zip(names, row, strict=True))
+            try:
+                found.append(TillTotal(**values | {"total": Decimal(str(values["total"]))}))  # type: ignore[arg-type]
+            except InvalidOperation:
+                raise self._store.damaged(f"table day_totals, {row[:6]}: total makes no sense") from None
+        return found

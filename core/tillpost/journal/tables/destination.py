@@ -1,0 +1,78 @@
+"""What is known of the destination: reachable or not, since when and why, and when to ask it next."""
+
+from __future__ import annotations
+
+import apsw
+import attrs
+
+from tillpost.journal.sqlite.store import Store
+from tillpost.journal.tables import events
+
+
+@attrs.frozen(kw_only=True)
+class Destination:
+    """One row. `state`: online, degraded, paused, fallback, catching up, confirming (flow/fallback/outage.py decides).
+
+    unreachable_since: when answers stopped, None while it answers; failures: how many calls have failed since.
+    answers: how many have come in a row since, while files are still written.
+    probe_due: when to ask next; files_due: when to write files next. Seconds since 1970.
+    """
+
+    state: str = "online"
+    reason: str = ""
+    since: float = 0.0
+    unreachable_since: float | None = None
+    failures: int = 0
+    answers: int = 0
+    probe_due: float = 0.0
+    files_due: float = 0.0
+
+
+class Destinations:
+    """The destination table of one row, and the sequence for file names."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def get(self) -> Destination:
+        """As stored."""
+        names = [field.name for field in attrs.fields(Destination)]
+        rows = self._store.read(f"SELECT {', '.join(names)} FROM destination")  # noqa: S608 - names of ours
+        if not rows or not _whole(rows[0]):
+            raise self._store.damaged("table destination: its row is missing or makes no sense")
+        return Destination(**dict(zip(names, rows[0], strict=True)))
+
+    def put(self, destination: Destination, now: float) -> None:
+        """Store it; a change of state is an event."""
+
+        def work(connection: apsw.Connection) -> None:
+            old = connection.execute("SELECT state FROM destination").get
+            connection.execute(
+                "UPDATE destination SET state = ?, reason = ?, since = ?, unreachable_since = ?, failures = ?,"
+                " answers = ?, probe_due = ?, files_due = ?",
+                attrs.astuple(destination),
+            )
+            if old != destination.state:
+                events.record(connection, now, "destination", destination.state, reason=destination.reason)
+
+        self._store.write(work)
+
+    def next_sequence(self) -> int:
+        """A number no earlier batch of this journal had; it outlives crashes and clock jumps."""
+        return self._store.write(
+            lambda connection: int(
+                connection.execute("UPDATE destination SET sequence = sequence + 1 RETURNING sequence").get
+            )
+        )
+
+    def history(self) -> list[tuple[float, str, str]]:
+        """Changes of state: when, to what, why."""
+        rows = self._store.read(
+            "SELECT at, what, detail FROM events INDEXED BY events_destination WHERE step = 'destination' ORDER BY seq"
+        )
+        return [(float(at), str(what), str(detail)) for at, what, detail in rows]
+
+
+def _whole(row: tuple[object, ...]) -> bool:
+    texts, numbers = row[:2], (row[2], row[3] or 0, *row[4:])
+    return all(isinstance(each, str) for each in texts) and all(isinstance(each, int | float) for each in numbers)

@@ -1,0 +1,90 @@
+"""The event rows: everything that happens to a receipt or a contact, in order. No personal data in them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import apsw
+
+from tillpost.journal.sqlite.store import Store
+
+_INSERT = "INSERT INTO events (receipt, contact, at, step, what, detail) VALUES (?,?,?,?,?,?)"
+_encoder = json.JSONEncoder(default=str, sort_keys=True)
+
+
+Row = tuple[int | None, str | None, float, str, str, str]
+
+
+def row(
+    at: float, step: str, what: str, *, receipt: int | None = None, contact: str | None = None, **detail: Any
+) -> Row:
+    """An event, for `insert`."""
+    return receipt, contact, at, step, what, _encoder.encode(detail)
+
+
+def detail(told: Mapping[str, Any]) -> str:
+    """What an event tells beside its name, as it is stored."""
+    return _encoder.encode(told)
+
+
+def insert(connection: apsw.Connection, rows: Iterable[Row]) -> None:
+    """Add events in the transaction of what they tell of."""
+    connection.executemany(_INSERT, rows)
+
+
+def record(
+    connection: apsw.Connection,
+    at: float,
+    step: str,
+    what: str,
+    *,
+    receipt: int | None = None,
+    contact: str | None = None,
+    **detail: Any,
+) -> None:
+    """Add an event in the transaction of what it tells of."""
+    connection.execute(_INSERT, row(at, step, what, receipt=receipt, contact=contact, **detail))
+
+
+def record_all(
+    connection: apsw.Connection, at: float, step: str, what: str, *, receipts: Iterable[int], **detail: Any
+) -> None:
+    """The same event of many receipts, in their order."""
+    told = _encoder.encode(detail)
+    connection.executemany(_INSERT, ((receipt, None, at, step, what, told) for receipt in receipts))
+
+
+class Events:
+    """The events as observers read them: in order, each until it is marked as told."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def untold(self, limit: int) -> list[dict[str, Any]]:
+        """The next events no observer has been told of; receipts by their id."""
+        rows = self._store.read(
+            "SELECT e.seq, e.at, e.step, e.what, e.detail, r.id, e.contact FROM events e"
+            " LEFT JOIN receipts r ON r.seq = e.receipt"
+            " WHERE e.seq > (SELECT observed FROM destination) ORDER BY e.seq LIMIT ?",
+            (limit,),
+        )
+        names = ("seq", "at", "step", "what", "detail", "receipt", "contact")
+        return [dict(zip(names, row, strict=True)) | {"detail": _detail(row[4])} for row in rows]
+
+    def note(self, at: float, step: str, what: str, *, receipt: int, **detail: Any) -> None:
+        """Something that happened to a receipt without moving it; returns once it is on the disk."""
+        self._store.write(lambda connection: record(connection, at, step, what, receipt=receipt, **detail))
+
+    def told(self, seq: int) -> None:
+        """Observers have been told of everything up to here."""
+        self._store.write(lambda connection: connection.execute("UPDATE destination SET observed = ?", (seq,)) and None)
+
+
+def _detail(text: object) -> Any:
+    """What an event tells beside its name. A damaged one is told as such: observers get what is left of it."""
+    try:
+        return json.loads(text) if isinstance(text, str) else {"damaged": True}
+    except (ValueError, RecursionError):
+        return {"damaged": True}

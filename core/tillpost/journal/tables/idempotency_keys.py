@@ -1,0 +1,57 @@
+"""What was answered to documents that came with a key: the same key again gets the same answer, after a restart too."""
+
+from __future__ import annotations
+
+import json
+
+import apsw
+import attrs
+
+from tillpost.journal.sqlite.store import Store
+from tillpost.journal.tables.acceptance import Accepted
+from tillpost.model import Document
+
+KEEP = 7 * 86400.0
+"""Seconds an answer is remembered: senders of webhooks give up within days."""
+_STEP = 2
+"""Old answers removed with each new one: more than come in, so that they go, and never many at a time."""
+
+
+@attrs.frozen
+class Answer:
+    """What came of a document: the hash of its content, and the counts."""
+
+    sha256: str
+    counts: Accepted
+
+
+class IdempotencyKeys:
+    """The table of answers."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def recall(self, key: str) -> Answer | None:
+        """What was answered to this key; None when it is new, or was forgotten after `KEEP`.
+
+        A damaged row is forgotten too: without it receipts that come again are found to be duplicates by their ids.
+        """
+        rows = self._store.read("SELECT sha256, counts FROM idempotency_keys WHERE key = ?", (key,))
+        if not rows:
+            return None
+        try:
+            return Answer(str(rows[0][0]), Accepted(**json.loads(rows[0][1])))
+        except (ValueError, TypeError):
+            return None
+
+
+def remember(connection: apsw.Connection, document: Document, counts: Accepted, now: float) -> None:
+    """Note the answer to a document's key, in the transaction of its last records; the caller commits."""
+    connection.execute(
+        "INSERT OR REPLACE INTO idempotency_keys VALUES (?, ?, ?, ?)",
+        (document.key, document.sha256, json.dumps(attrs.asdict(counts)), now),
+    )
+    connection.execute(
+        "DELETE FROM idempotency_keys WHERE key IN (SELECT key FROM idempotency_keys WHERE at < ? ORDER BY at LIMIT ?)",
+        (now - KEEP, _STEP),
+    )

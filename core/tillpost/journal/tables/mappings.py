@@ -1,0 +1,234 @@
+"""The mappings a line has worked with: what decides the payload of a receipt, and whether a person has released it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import apsw
+import attrs
+
+from tillpost.errors import UsageError
+from tillpost.journal.moves import Move, apply_moves
+from tillpost.journal.sqlite.store import Store
+from tillpost.journal.states import State
+from tillpost.journal.tables import contacts, events
+from tillpost.model import Customer, Found, NoReceipt, Parsed
+from tillpost.model.receipt_json import dumps
+
+NEW_MAPPING = "new mapping "
+_COLUMNS = "fingerprint, what, first_at, since, released_at, held"
+
+
+@attrs.frozen(kw_only=True)
+class KnownMapping:
+    """A mapping, by its fingerprint.
+
+    what: plugins, their versions and settings, without secrets. first_at: when the line first began to work with it;
+    since: when it last did; released_at: since when its receipts may be sent, None while they may not. held: on how
+    many receipts it was tried while it waited for its release.
+    """
+
+    fingerprint: str
+    what: Mapping[str, Any] = attrs.field(repr=False, hash=False)
+    first_at: float
+    since: float
+    released_at: float | None
+    held: int
+
+
+def reason_of(fingerprint: str) -> str:
+    """How the reason of a receipt begins that is held until its mapping is released."""
+    return f"{NEW_MAPPING}{fingerprint}: "
+
+
+class Mappings:
+    """What the journal knows of them."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def all(self) -> list[KnownMapping]:
+        """Every one, the one the line works with last."""
+        rows = self._store.read(f"SELECT {_COLUMNS} FROM mappings ORDER BY since, first_at")  # noqa: S608 - ours
+        return [self._known(row) for row in rows]
+
+    def current(self) -> KnownMapping | None:
+        """The one the line began to work with last; None before its first start."""
+        known = self.all()
+        return known[-1] if known else None
+
+    def standing(self) -> KnownMapping | None:
+        """The one the line waits with until a person releases it; None when receipts flow."""
+        current = self.current()
+        return None if current is None or current.released_at is not None else current
+
+    def enter(self, fingerprint: str, what: Mapping[str, Any], hold: bool, now: float) -> KnownMapping:
+        """The line begins to work with this mapping. hold: a new one has to be released first.
+
+        The first of a journal is released by itself, for there is none it differs from. Receipts held for the release
+        of another mapping go back on the line: it is no longer the one that would send them.
+        """
+
+        def work(connection: apsw.Connection) -> None:
+            rows: list[Any] = list(connection.execute("SELECT fingerprint, released_at, since FROM mappings"))
+            known = {row[0]: row[1] for row in rows}
+            latest = max((row[2] for row in rows), default=now)
+            before = max(rows, key=lambda row: row[2])[0] if rows else ""
+            released = known.get(fingerprint)
+            if released is None and (not hold or not known):
+                released = now
+            if fingerprint != before:
+                if fingerprint not in known:
+                    connection.execute(
+                        "INSERT INTO mappings VALUES (?,?,?,?,?,0)",
+                        (fingerprint, json.dumps(what, sort_keys=True), now, now, released),
+                    )
+                events.record(connection, now, "mapping", "changed", mapping=fingerprint, released=released is not None)
+                # After a clock that was set back it must still be the latest.
+                since = max(now, latest + 1e-3) if rows else now
+                connection.execute(
+                    "UPDATE mappings SET since = ?, held = 0 WHERE fingerprint = ?", (since, fingerprint)
+                )
+            connection.execute("UPDATE mappings SET released_at = ? WHERE fingerprint = ?", (released, fingerprint))
+            others = [other for other in known if other != fingerprint]
+            for each in [*others, *([fingerprint] if released is not None else [])]:
+                _free(connection, each, "another mapping" if each != fingerprint else "mapping released", now)
+
+        self._store.write(work)
+        current = self.current()
+        assert current is not None
+        return current
+
+    def hold(self, fingerprint: str, moves: Iterable[tuple[int, Move]], now: float) -> None:
+        """Make these moves, and count them as receipts the mapping was tried on; none when it is released by now."""
+        listed = list(moves)
+
+        def work(connection: apsw.Connection) -> None:
+            if connection.execute("SELECT released_at FROM mappings WHERE fingerprint = ?", (fingerprint,)).get:
+                return
+            for seq, move in listed:
+                apply_moves(connection, [seq], move, now, "mapping")
+            connection.execute("UPDATE mappings SET held = held + ? WHERE fingerprint = ?", (len(listed), fingerprint))
+
+        self._store.write(work)
+
+    def held(self, fingerprint: str) -> int:
+        """How many receipts are held now until this mapping is released."""
+        return len(self.held_ids(fingerprint))
+
+    def held_ids(self, fingerprint: str) -> list[str]:
+        """Their ids, in order of acceptance."""
+        rows = self._store.read(
+            "SELECT id FROM receipts INDEXED BY receipts_state WHERE state = 'held' AND route = ''"
+            " AND substr(reason, 1, ?1) = ?2 ORDER BY seq",
+            (len(reason_of(fingerprint)), reason_of(fingerprint)),
+        )
+        return [str(row[0]) for row in rows]
+
+    def release(self, fingerprint: str, now: float) -> int:
+        """Its receipts may be sent; how many were held and are back on the line.
+
+        Raises UsageError for one the journal does not know.
+        """
+
+        def work(connection: apsw.Connection) -> int:
+            row = connection.execute(
+                "SELECT released_at FROM mappings WHERE fingerprint = ?", (fingerprint,)
+            ).fetchone()
+            if row is None:
+                raise UsageError(f"the journal knows no mapping {fingerprint}; `tillpost mapping show` lists them")
+            if row[0] is not None:
+                return 0
+            connection.execute("UPDATE mappings SET released_at = ? WHERE fingerprint = ?", (now, fingerprint))
+            events.record(connection, now, "mapping", "released", mapping=fingerprint)
+            return _free(connection, fingerprint, "mapping released", now)
+
+        return self._store.write(work)
+
+    def unsent(self, mapping: KnownMapping, after: int, limit: int) -> list[tuple[int, str]]:
+        """Receipts read since the last mapping that was released, waiting or held for this one: row and document.
+
+        In order of acceptance.
+        """
+        beginning = reason_of(mapping.fingerprint)
+        rows = self._store.read(
+            "SELECT seq, document FROM receipts INDEXED BY receipts_state WHERE state IN ('accepted', 'held')"
+            " AND route = '' AND seq > ?1 AND accepted_at >= (SELECT min(since) FROM mappings WHERE released_at IS NULL"
+            " AND since > (SELECT max(since) FROM mappings WHERE released_at IS NOT NULL))"
+            " AND (state = 'accepted' OR substr(reason, 1, ?2) = ?3) ORDER BY seq LIMIT ?4",
+            (after, len(beginning), beginning, limit),
+        )
+        return [(int(seq), str(document)) for seq, document in rows]
+
+    def read_again(self, read: Iterable[tuple[int, Parsed]], anonymous: Customer | None, now: float) -> None:
+        """Unsent receipts as today's adapter reads their records; each is back on the line, skipped or held."""
+        listed = list(read)
+
+        def work(connection: apsw.Connection) -> None:
+            for seq, parsed in listed:
+                _replace(connection, seq, parsed, anonymous, now)
+
+        self._store.write(work)
+
+    def _known(self, row: tuple[Any, ...]) -> KnownMapping:
+        try:
+            what = json.loads(row[1])
+        except (TypeError, ValueError):
+            raise self._store.damaged(f"table mappings, row {row[0]}: what makes no sense") from None
+        return KnownMapping(
+            fingerprint=str(row[0]), what=what, first_at=row[2], since=row[3], released_at=row[4], held=row[5]
+        )
+
+
+def _free(connection: apsw.Connection, fingerprint: str, reason: str, now: float) -> int:
+    """Receipts held until its release are back on the line; how many there were."""
+    beginning = reason_of(fingerprint)
+    rows: list[Any] = connection.execute(
+        "SELECT seq FROM receipts INDEXED BY receipts_state WHERE state = 'held' AND route = ''"
+        " AND substr(reason, 1, ?) = ?",
+        (len(beginning), beginning),
+    ).fetchall()
+    if rows:
+        move = Move(state=State.ACCEPTED, due=now, reason=reason)
+        apply_moves(connection, [row[0] for row in rows], move, now, "mapping")
+    return len(rows)
+
+
+def _replace(connection: apsw.Connection, seq: int, parsed: Parsed, anonymous: Customer | None, now: float) -> None:
+    state, identity = connection.execute("SELECT state, id FROM receipts WHERE seq = ?", (seq,)).get
+    if state not in (State.ACCEPTED, State.HELD):
+        return
+
+    def move(to: State, reason: str) -> None:
+        due = now if to is State.ACCEPTED else 0.0
+        apply_moves(connection, [seq], Move(state=to, due=due, reason=reason), now, "mapping")
+
+    if not isinstance(parsed, Found):
+        move(State.SKIPPED if isinstance(parsed, NoReceipt) else State.HELD, parsed.reason)
+        return
+    receipt = parsed.receipt
+    if receipt.id != identity and connection.execute("SELECT 1 FROM receipts WHERE id = ?", (receipt.id,)).get:
+        move(State.HELD, f"read again it has the id of another receipt: {receipt.id}")
+        return
+    known = receipt.customer if receipt.customer is not None and receipt.customer.identifiers else anonymous
+    contact = contacts.link(connection, known, receipt.store, now) if known is not None else None
+    connection.execute(
+        "UPDATE receipts SET id = ?, number = ?, store = ?, till = ?, business_date = ?, created = ?, currency = ?,"
+        " total = ?, line_count = ?, contact = ? WHERE seq = ?",
+        (
+            receipt.id, receipt.number, receipt.store, receipt.till, receipt.business_date.isoformat(),
+            receipt.created.isoformat(), receipt.currency, str(receipt.total), len(receipt.lines), contact, seq,
+        ),
+    )  # fmt: skip
+    body = dumps(receipt)
+    connection.execute(
+        "UPDATE bodies SET body = ?, checksum = ? WHERE seq = ?", (body, hashlib.sha256(body).digest(), seq)
+    )
+    events.record(connection, now, "mapping", "read again", receipt=seq)
+    if contact is None:
+        move(State.SKIPPED, "no customer")
+    elif state == State.HELD:
+        move(State.ACCEPTED, "read again")

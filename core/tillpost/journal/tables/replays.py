@@ -1,0 +1,315 @@
+"""Replays: receipts of a store's days that a person sends again. The rows are the audit trail and the place to go on.
+
+A step moves its receipts, notes them and moves the cursor in one commit: after a kill the next goes on exactly there.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import apsw
+import attrs
+
+from tillpost.errors import JournalError
+from tillpost.journal.moves import Move, apply_moves
+from tillpost.journal.sqlite.store import Store
+from tillpost.journal.states import OPEN, REPLAYS, State
+from tillpost.journal.tables import contacts, events
+from tillpost.journal.tables.batches import Batch, enter, note_refused
+from tillpost.model import Customer
+
+RUNNING, STOPPED, DONE = "running", "stopped", "done"
+"""States of a replay: putting receipts back, ended by a person, all of them are back on the line."""
+
+_LONGEST = 10.0
+"""Seconds between two steps that count as work of the replay; in longer ones nothing ran, or the destination was
+away."""
+_UNSETTLED = ", ".join(f"'{state}'" for state in (*OPEN, State.WRITTEN, State.TRANSFERRED))
+_DUE = ", ".join(f"'{state}'" for state in OPEN)
+
+
+@attrs.frozen(kw_only=True)
+class Order:
+    """What a person asked for. first, last: business dates (ISO 8601), both included; till: "" is every till.
+
+    by: `api` or `file`. answered: also what the destination has answered with a 2xx and no history has shown.
+    newest: the last row the plan has seen; what is accepted later is no part of it.
+    """
+
+    reason: str
+    who: str
+    by: str
+    store: str
+    till: str
+    first: str
+    last: str
+    answered: bool = attrs.field(converter=bool)
+    newest: int
+
+
+@attrs.frozen
+class Cursor:
+    """The last receipt that was looked at: its business date, the moment of its sale (UTC), its row."""
+
+    day: str = ""
+    moment: str = ""
+    after: int = 0
+
+
+@attrs.frozen(kw_only=True)
+class Replay:
+    """A row: the order, and how far it is. planned: how many of each class, with amounts, as the person confirmed it.
+
+    chosen: how many were to be put back. put_back: how many were; left_out: chosen, and no file could take them.
+    busy: seconds in which it made progress, for the rate. Times in seconds since 1970.
+    """
+
+    id: int
+    order: Order
+    planned: Mapping[str, Any]
+    chosen: int
+    state: str
+    cursor: Cursor
+    put_back: int
+    left_out: int
+    made_at: float
+    stepped_at: float | None
+    busy: float
+    ended_at: float | None
+
+    @property
+    def why(self) -> str:
+        """What the life of each receipt says."""
+        return f"replayed because {self.order.reason} (replay {self.id})"
+
+
+@attrs.frozen(kw_only=True)
+class Candidate:
+    """A receipt of the store's days, as far as it decides what becomes of it. at: where it stands in the order."""
+
+    seq: int
+    id: str
+    state: State = attrs.field(converter=State)
+    route: str
+    reason: str
+    contact: str | None
+    currency: str
+    total: str
+    changed_at: float
+    delivered_at: float | None
+    at: Cursor
+
+
+@attrs.frozen(kw_only=True)
+class Step:
+    """What a step of a replay has done. end: nothing is left to look at."""
+
+    cursor: Cursor
+    end: bool
+    moves: Sequence[tuple[int, Move]] = ()
+    batch: Batch | None = None
+    left_out: Mapping[int, str] = attrs.field(factory=dict)
+    """Row → why it cannot go by file; it stays as it was."""
+
+
+class Replays:
+    """The replays table, and the receipts they choose from."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def newest(self) -> int:
+        """The last row there is."""
+        return int(self._store.read("SELECT max(seq) FROM receipts")[0][0] or 0)
+
+    def candidates(self, order: Order, cursor: Cursor, limit: int) -> list[Candidate]:
+        """The next receipts of the order behind the cursor, in order of time: by business date, then by sale."""
+        found: list[Candidate] = []
+        day = cursor.day or self._day_after(order, "")
+        while day and len(found) < limit:
+            found += self._of_day(order, day, cursor, limit - len(found))
+            day = self._day_after(order, day)
+        return found
+
+    def pages(self, order: Order, page: int = 500) -> Iterator[list[Candidate]]:
+        """All of them; however many, few are in memory."""
+        cursor = Cursor()
+        while rows := self.candidates(order, cursor, page):
+            yield rows
+            cursor = rows[-1].at
+
+    def undated(self, store: str, till: str) -> int:
+        """Records of the store that could not be read, so nobody knows their day."""
+        sql = "SELECT count(*) FROM receipts INDEXED BY receipts_day WHERE store = ? AND business_date = ''"
+        return int(self._store.read(f"{sql} AND ? IN ('', till)", (store, till))[0][0])
+
+    def backlog(self, now: float, most: int) -> int:
+        """How many receipts are due, counted up to so many."""
+        sql = f"SELECT 1 FROM receipts INDEXED BY receipts_due WHERE due <= ? AND state IN ({_DUE}) LIMIT ?"  # noqa: S608
+        return len(self._store.read(sql, (now, most)))
+
+    def start(self, order: Order, planned: Mapping[str, Any], chosen: int, now: float) -> int:
+        """Enter a replay that `run` is to carry out; its number."""
+
+        def work(connection: apsw.Connection) -> int:
+            connection.execute(
+                "INSERT INTO replays (reason, who, by, store, till, first, last, answered, newest, made_at, planned,"
+                " chosen, state, ended_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                (
+                    *attrs.astuple(order), now, json.dumps(planned), chosen,
+                    RUNNING if chosen else DONE, None if chosen else now,
+                ),
+            )  # fmt: skip
+            number = connection.last_insert_rowid()
+            events.record(connection, now, "replay", "started", replay=number, by=order.by, chosen=chosen)
+            return number
+
+        return self._store.write(work)
+
+    def adopt(self, replay: Replay, anonymous: Customer, seqs: Sequence[int], now: float) -> None:
+        """Receipts without a contact get the anonymous one."""
+
+        def work(connection: apsw.Connection) -> None:
+            key = contacts.link(connection, anonymous, replay.order.store, now)
+            connection.executemany("UPDATE receipts SET contact = ? WHERE seq = ?", [(key, seq) for seq in seqs])
+
+        self._store.write(work)
+
+    def step(self, replay: Replay, step: Step, now: float) -> None:
+        """Make the moves of a step and go on to its cursor, in one commit.
+
+        Raises JournalError when a person has stopped the replay meanwhile; then nothing of the step counts.
+        """
+
+        def work(connection: apsw.Connection) -> None:
+            if connection.execute("SELECT state FROM replays WHERE id = ?", (replay.id,)).get != RUNNING:
+                raise JournalError(f"replay {replay.id} was stopped meanwhile")
+            back = [seq for seq, _ in step.moves]
+            if step.batch is not None:
+                back += [
+                    step.batch.seqs[key]
+                    for file in step.batch.written.files
+                    if file.kind == "receipts"
+                    for key in file.keys
+                ]
+            _lift(connection, replay.id, back)
+            for seq, move in step.moves:
+                apply_moves(connection, [seq], move, now, "replay", REPLAYS)
+            if step.batch is not None:
+                enter(connection, step.batch, now, "replay", reviewed=False, reason=replay.why, allowed=REPLAYS)
+                for refused in step.batch.written.refused:
+                    if refused.key not in step.batch.seqs:  # of a contact; a receipt is left out
+                        note_refused(connection, refused, step.batch.seqs, now)
+            for seq, reason in step.left_out.items():
+                told = {"reason": f"{replay.why}; left as it was: {reason}"}
+                events.record(connection, now, "replay", "not in a file", receipt=seq, **told)
+            gap = now - replay.stepped_at if replay.stepped_at is not None else 0.0
+            connection.execute(
+                "UPDATE replays SET state = ?1, ended_at = ?2, day = ?3, moment = ?4, after = ?5,"
+                " put_back = put_back + ?6, left_out = left_out + ?7, stepped_at = ?8, busy = busy + ?9 WHERE id = ?10",
+                (
+                    DONE if step.end else RUNNING, now if step.end else None, *attrs.astuple(step.cursor), len(back),
+                    len(step.left_out), now, gap if 0.0 <= gap <= _LONGEST else 0.0, replay.id,
+                ),
+            )  # fmt: skip
+            if step.end:
+                events.record(connection, now, "replay", "put back", replay=replay.id)
+
+        self._store.write(work)
+
+    def change(self, number: int, old: str, new: str, now: float) -> None:
+        """A person stops or resumes it. Raises JournalError when it is not in that state."""
+
+        def work(connection: apsw.Connection) -> None:
+            ended = None if new == RUNNING else now
+            connection.execute(
+                "UPDATE replays SET state = ?, ended_at = ?, stepped_at = NULL WHERE id = ? AND state = ?",
+                (new, ended, number, old),
+            )
+            if not connection.changes():
+                raise JournalError(f"replay {number} is not {old}")
+            what = "stopped" if new == STOPPED else "resumed"
+            events.record(connection, now, "replay", what, replay=number)
+
+        self._store.write(work)
+
+    def running(self) -> Replay | None:
+        """The oldest that has receipts to put back."""
+        found = self._list("state = 'running' ORDER BY id LIMIT 1")
+        return found[0] if found else None
+
+    def get(self, number: int) -> Replay | None:
+        """By its number."""
+        found = self._list("id = ?", number)
+        return found[0] if found else None
+
+    def all(self) -> list[Replay]:
+        """Every replay there ever was, the oldest first."""
+        return self._list("1 ORDER BY id")
+
+    def standing(self, number: int) -> dict[str, int]:
+        """Where the receipts it has put back stand now, counted by state; those that retention removed are missing."""
+        rows = self._store.read(
+            "SELECT r.state, count(*) FROM replayed p JOIN receipts r ON r.seq = p.receipt WHERE p.replay = ?"
+            " GROUP BY r.state",
+            (number,),
+        )
+        return {str(state): int(count) for state, count in rows}
+
+    def on_the_line(self, number: int) -> bool:
+        """Whether any receipt it has put back is not settled yet."""
+        sql = f"SELECT 1 FROM receipts r WHERE r.seq = p.receipt AND r.state IN ({_UNSETTLED})"  # noqa: S608 - ours
+        return bool(
+            self._store.read(f"SELECT 1 FROM replayed p WHERE p.replay = ? AND EXISTS ({sql}) LIMIT 1", (number,))  # noqa: S608
+        )
+
+    def _day_after(self, order: Order, day: str) -> str:
+        clause = "business_date > ?" if day else "business_date >= ?"
+        rows = self._store.read(
+            f"SELECT min(business_date) FROM receipts INDEXED BY receipts_day WHERE store = ? AND {clause}"  # noqa: S608
+            " AND business_date <= ?",
+            (order.store, day or order.first, order.last),
+        )
+        return str(rows[0][0] or "")
+
+    def _of_day(self, order: Order, day: str, cursor: Cursor, limit: int) -> list[Candidate]:
+        at = (cursor.moment, cursor.after) if cursor.day == day else ("", 0)
+        rows = self._store.read(
+            "SELECT seq, id, state, route, reason, contact, currency, total, changed_at, delivered_at,"
+            " coalesce(datetime(created), created) AS moment"
+            " FROM receipts INDEXED BY receipts_day WHERE store = ? AND business_date = ? AND seq <= ?"
+            " AND ? IN ('', till) AND (moment, seq) > (?, ?) ORDER BY moment, seq LIMIT ?",
+            (order.store, day, order.newest, order.till, *at, limit),
+        )
+        names = [field.name for field in attrs.fields(Candidate)][:-1]
+        return [Candidate(**dict(zip(names, row[:-1], strict=True)), at=Cursor(day, row[-1], row[0])) for row in rows]
+
+    def _list(self, clause: str, *values: Any) -> list[Replay]:
+        asked = [field.name for field in attrs.fields(Order)]
+        own = (
+            "id", "planned", "chosen", "state", "day", "moment", "after",
+            "put_back", "left_out", "made_at", "stepped_at", "busy", "ended_at",
+        )  # fmt: skip
+        sql = f"SELECT {', '.join((*own, *asked))} FROM replays WHERE {clause}"  # noqa: S608 - ours
+        return [_replay(dict(zip((*own, *asked), row, strict=True)), asked) for row in self._store.read(sql, values)]
+
+
+def _replay(row: dict[str, Any], asked: Iterable[str]) -> Replay:
+    order = Order(**{name: row.pop(name) for name in asked})
+    cursor = Cursor(row.pop("day"), row.pop("moment"), row.pop("after"))
+    return Replay(order=order, cursor=cursor, planned=json.loads(row.pop("planned")), **row)
+
+
+def _lift(connection: apsw.Connection, number: int, seqs: Sequence[int]) -> None:
+    """Note them, and take from them how they were delivered: they are on their way again."""
+    connection.executemany(
+        "INSERT OR IGNORE INTO replayed SELECT ?, seq, state FROM receipts WHERE seq = ?",
+        [(number, seq) for seq in seqs],
+    )
+    connection.executemany(
+        "UPDATE receipts SET route = '', file = '', matched = '', delivered_at = NULL, sending = NULL, crashes = 0"
+        " WHERE seq = ?",
+        [(seq,) for seq in seqs],
+    )

@@ -1,0 +1,195 @@
+"""Retention: what is settled for longer than it is kept goes, in steps so small that nobody waits for one.
+
+A pass looks at every row that is old enough, in the order of its key, without an index of its own: that would cost
+each delivery a write. What must stay (held, or settled later) is looked at again in the next pass.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from enum import StrEnum
+from typing import Any
+
+import apsw
+import attrs
+
+from tillpost.journal.sqlite.store import Store
+from tillpost.journal.states import State
+from tillpost.journal.tables import events, removed_rows
+
+STEP = 50
+"""Rows a step removes at most; with their bodies, events and index entries that is some milliseconds of work."""
+LOOK = 500
+"""Rows a step looks at."""
+PAGES = 64
+"""Pages a step gives back to the disk."""
+SLACK = 16
+"""The part of the file that may be free before pages are given back: what comes in takes it up again."""
+
+
+class Kind(StrEnum):
+    """What a pass goes through, in this order: each names rows of those after it."""
+
+    RECEIPTS = "receipts"
+    FILES = "files"
+    NO_RECEIPTS = "no_receipts"
+    CONTACTS = "contacts"
+    EVENTS = "events"
+
+
+@attrs.frozen
+class Place:
+    """Where a pass stands: what it goes through, and the key of the last row it has looked at."""
+
+    kind: Kind = Kind.RECEIPTS
+    after: tuple[Any, ...] = ()
+
+
+class Retention:
+    """Removal of what is old, and the pages it leaves."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def step(self, place: Place, before: float, now: float) -> Place | None:
+        """Remove a little of what was settled before that moment, in one commit; where to go on, None: all is done."""
+
+        def work(connection: apsw.Connection) -> tuple[Any, ...] | None:
+            return _STEPS[place.kind](connection, place.after, before, now)
+
+        after = self._store.write(work)
+        if after is not None:
+            return Place(place.kind, after)
+        kinds = list(Kind)[list(Kind).index(place.kind) + 1 :]
+        return Place(kinds[0]) if kinds else None
+
+    def give_back(self) -> bool:
+        """Give a few free pages back to the disk; False when there are none to give, or the file is from before."""
+        (pages,), (free,), (reusable,) = (
+            self._store.read(f"PRAGMA {name}")[0] for name in ("page_count", "freelist_count", "auto_vacuum")
+        )
+        if not reusable or free <= max(PAGES, pages // SLACK):
+            return False
+        # A row a page: all must be fetched, or only one page is given back.
+        self._store.write(lambda connection: len(list(connection.execute(f"PRAGMA incremental_vacuum({PAGES})"))))
+        return True
+
+    def removed(self) -> int:
+        """How many receipts have gone."""
+        rows = self._store.read("SELECT sum(last - first + 1) FROM removed WHERE of = ?", (removed_rows.RECEIPTS,))
+        return int(rows[0][0] or 0)
+
+
+_Step = Callable[[apsw.Connection, tuple[Any, ...], float, float], tuple[Any, ...] | None]
+
+
+def _receipts(connection: apsw.Connection, after: tuple[Any, ...], before: float, now: float) -> tuple[Any, ...] | None:
+    # The newest stays: its seq would be given out again.
+    newest = connection.execute("SELECT max(seq) FROM receipts").get
+    seqs: list[int] = []
+    last, old = None, False
+    for seq, state, accepted_at, changed_at in connection.execute(
+        "SELECT seq, state, accepted_at, changed_at FROM receipts WHERE seq > ? AND seq < ? ORDER BY seq LIMIT ?",
+        (after[0] if after else 0, newest, LOOK),
+    ):
+        last, old = seq, old or accepted_at < before
+        if state in (State.DELIVERED, State.SKIPPED) and changed_at < before:
+            seqs.append(seq)
+            if len(seqs) == STEP:
+                break
+    told = [
+        event for seq in seqs for (event,) in connection.execute("SELECT seq FROM events WHERE receipt = ?", (seq,))
+    ]
+    _remove_events(connection, told, now)
+    for table in ("bodies", "receipts"):
+        connection.executemany(f"DELETE FROM {table} WHERE seq = ?", [(seq,) for seq in seqs])  # noqa: S608 - ours
+    removed_rows.enter(connection, removed_rows.RECEIPTS, seqs)
+    # Rows lie in the order of acceptance, but for a clock that was set: a page of young ones is the end.
+    return (last,) if old else None
+
+
+def _files(connection: apsw.Connection, after: tuple[Any, ...], before: float, now: float) -> tuple[Any, ...] | None:
+    rows = list(
+        connection.execute(
+            "SELECT sequence, kind, position, name FROM files"
+            " WHERE state = 'confirmed' AND (sequence, kind, position) > (?, ?, ?)"
+            " ORDER BY sequence, kind, position LIMIT ?",
+            (*(after or (-1, "", 0)), STEP // 5),
+        )
+    )
+    connection.executemany(
+        "DELETE FROM files WHERE name = ?1 AND confirmed_at < ?2"
+        " AND NOT EXISTS (SELECT 1 FROM receipts WHERE file = ?1 AND file <> '')",
+        [(name, before) for *_, name in rows],
+    )
+    return rows[-1][:3] if rows else None
+
+
+def _no_receipts(
+    connection: apsw.Connection, after: tuple[Any, ...], before: float, now: float
+) -> tuple[Any, ...] | None:
+    rows = list(
+        connection.execute(
+            "SELECT document, place, at FROM no_receipts WHERE (document, place) > (?, ?)"
+            " ORDER BY document, place LIMIT ?",
+            (*(after or ("", "")), LOOK),
+        )
+    )
+    connection.executemany(
+        "DELETE FROM no_receipts WHERE document = ? AND place = ?",
+        [(document, place) for document, place, at in rows if at < before],
+    )
+    return rows[-1][:2] if rows else None
+
+
+def _contacts(connection: apsw.Connection, after: tuple[Any, ...], before: float, now: float) -> tuple[Any, ...] | None:
+    if connection.execute("SELECT 1 FROM files WHERE state IN ('written', 'uploaded', 'consumed') LIMIT 1").fetchone():
+        return None  # one of them may name it
+    rows = list(
+        connection.execute(
+            "SELECT key, seen_at, conflict FROM contacts WHERE key > ? ORDER BY key LIMIT ?", (*(after or ("",)), STEP)
+        )
+    )
+    for key, seen_at, conflict in rows:
+        if seen_at >= before or conflict:
+            continue
+        if connection.execute("SELECT 1 FROM receipts WHERE contact = ? LIMIT 1", (key,)).fetchone():
+            continue
+        told = [event for (event,) in connection.execute("SELECT seq FROM events WHERE contact = ?", (key,))]
+        _remove_events(connection, told, now)
+        connection.execute("DELETE FROM identifiers WHERE contact = ?", (key,))
+        connection.execute("DELETE FROM contacts WHERE key = ?", (key,))
+    return rows[-1][:1] if rows else None
+
+
+def _events(connection: apsw.Connection, after: tuple[Any, ...], before: float, now: float) -> tuple[Any, ...] | None:
+    """Those of contacts that stay, of files and of the destination; those of a receipt go with it."""
+    rows = list(
+        connection.execute(
+            "SELECT seq, receipt, at FROM events WHERE seq > ? ORDER BY seq LIMIT ?", (*(after or (0,)), LOOK)
+        )
+    )
+    old = [row for row in rows if row[2] < before]
+    _remove_events(connection, [seq for seq, receipt, _ in old if receipt is None], now)
+    return rows[-1][:1] if old else None
+
+
+_STEPS: dict[Kind, _Step] = {
+    Kind.RECEIPTS: _receipts,
+    Kind.FILES: _files,
+    Kind.NO_RECEIPTS: _no_receipts,
+    Kind.CONTACTS: _contacts,
+    Kind.EVENTS: _events,
+}
+
+
+def _remove_events(connection: apsw.Connection, seqs: Iterable[int], now: float) -> None:
+    listed = list(seqs)
+    if not listed:
+        return
+    if max(listed) == connection.execute("SELECT max(seq) FROM events").get:
+        # The newest goes: its seq would be given out again, and observers would take the next event for told.
+        events.record(connection, now, "retention", "removed")
+    connection.execute("DELETE FROM events WHERE seq IN (SELECT value FROM json_each(?))", (json.dumps(listed),))
+    removed_rows.enter(connection, removed_rows.EVENTS, listed)

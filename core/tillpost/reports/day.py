@@ -1,0 +1,251 @@
+"""The end of a day: what the tills printed against what is recorded, delivered and confirmed, to the cent."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from itertools import pairwise
+
+import attrs
+
+from tillpost.errors import JournalDamaged, LawBroken
+from tillpost.journal import DayReceipt, Journal, State, TillTotal
+from tillpost.model import Receipt
+from tillpost.reports.day_difference import Difference, Figures, Suspect, differ
+from tillpost.reports.sums import Sum, Sums, by_tax, by_tender
+
+LISTED = 100
+"""Receipts that a report names of each sort; all are counted."""
+TWICE = re.compile(r"#[0-9a-f]{12}$")
+"""The end of the id under which a receipt is held whose own id has other content (journal/tables/acceptance.py)."""
+
+
+@attrs.frozen(kw_only=True)
+class Day:
+    """A store's business date.
+
+    sums: currency → the whole store's. printed: what was compared with. undelivered: the first `LISTED` receipts that
+    are neither delivered nor skipped, held ones among them. skipped: reason → how many. twice: held because their id
+    has other content, in no sum. undated: held, could not be read, of this store or no store and about that time.
+    unprinted: tills with receipts and without a printed total, where other tills of the store have one.
+    damaged: ids whose content cannot be read, or is not what their row says; they are in no tender and no tax.
+    removed: how many receipts of any day have left by `keep`.
+    """
+
+    store: str
+    date: str
+    till: str
+    sums: dict[str, Sums]
+    printed: tuple[TillTotal, ...]
+    unprinted: tuple[str, ...]
+    differences: tuple[Difference, ...]
+    undelivered: tuple[Suspect, ...]
+    skipped: dict[str, int]
+    twice: tuple[Suspect, ...]
+    undated: tuple[Suspect, ...]
+    missing: tuple[tuple[str, int, int], ...]
+    damaged: tuple[str, ...]
+    removed: int
+
+    @property
+    def fine(self) -> bool:
+        """Whether nobody has to look: no difference, and nothing that is not delivered."""
+        open_ = any(sums.stages["undelivered"].count for sums in self.sums.values())
+        return not (open_ or self.differences or self.twice or self.undated or self.damaged)
+
+
+def day(
+    journal: Journal,
+    store: str,
+    business_date: date,
+    *,
+    till: str | None = None,
+    printed: Sequence[TillTotal] | None = None,
+    bodies: bool = True,
+) -> Day:
+    """Compare a day. till: only that till. printed: instead of what the journal knows. bodies: tenders and taxes too.
+
+    Receipts are read in pages, so a day may have any number of them.
+    """
+    text = business_date.isoformat()
+    figures = journal.day_totals.printed(store, text) if printed is None else list(printed)
+    figures = [
+        each
+        for each in figures
+        if (each.store, each.business_date) == (store, text)
+        and (till is None or each.till == till)
+        and (bodies or each.kind in ("total", "receipt"))
+    ]
+    looked = _Looked(printed=Figures(figures))
+    for name in journal.day_totals.tills(store, text) if till is None else [till]:
+        for row, receipt in receipts(journal, store, text, name, bodies):
+            looked.at(row, receipt, bodies)
+    undated = _undated(journal, store, business_date)
+    twice = looked.twice
+    whole: defaultdict[str, Sums] = defaultdict(Sums)
+    for (_, currency), sums in sorted(looked.tills.items()):
+        whole[currency].merge(sums)
+    found = differ(
+        looked.tills,
+        looked.printed,
+        store=store,
+        date=text,
+        near=lambda wanted: _near(journal, store, business_date, till, bodies, wanted),
+        held=[*twice, *undated],
+        missing=(missing := looked.missing()),
+    )
+    return Day(
+        store=store, date=text, till=till or "", sums=dict(whole), printed=tuple(figures),
+        unprinted=_unprinted(figures, till or "", looked.tills), differences=tuple(found),
+        undelivered=tuple(looked.undelivered), skipped=dict(looked.skipped), twice=tuple(twice),
+        undated=tuple(undated), missing=tuple(missing), damaged=tuple(looked.damaged),
+        removed=journal.retention.removed(),
+    )  # fmt: skip
+
+
+def differences(journal: Journal, since: float) -> list[Difference]:
+    """Where day totals that were put into the journal since then differ from it now; without tenders and taxes.
+
+    A receipt that comes late makes its difference go. For alerts: cheap, for only rows of those days are read.
+    """
+    return [
+        each
+        for store, text in journal.day_totals.since(since)
+        for each in day(journal, store, date.fromisoformat(text), bodies=False).differences
+    ]
+
+
+def receipts(
+    journal: Journal, store: str, text: str, till: str, bodies: bool
+) -> Iterator[tuple[DayReceipt, Receipt | None]]:
+    """The receipts of a till's day, each with its content when that is asked for and can be read."""
+    for page in journal.day_totals.pages(store, text, till):
+        stored = journal.receipts.stored(row.seq for row in page) if bodies else {}
+        for row in page:
+            receipt = None
+            if bodies:
+                try:
+                    receipt = journal.receipts.body(row.seq, stored)
+                except (LawBroken, JournalDamaged):
+                    receipt = None
+            yield row, receipt
+
+
+@attrs.define(kw_only=True)
+class _Looked:
+    """What has been seen of a day so far."""
+
+    printed: Figures
+    tills: defaultdict[tuple[str, str], Sums] = attrs.field(factory=lambda: defaultdict(Sums))
+    undelivered: list[Suspect] = attrs.field(factory=list)
+    skipped: defaultdict[str, int] = attrs.field(factory=lambda: defaultdict(int))
+    twice: list[Suspect] = attrs.field(factory=list)
+    damaged: list[str] = attrs.field(factory=list)
+    _numbers: defaultdict[str, set[int]] = attrs.field(factory=lambda: defaultdict(set))
+
+    def at(self, row: DayReceipt, receipt: Receipt | None, bodies: bool) -> None:
+        if TWICE.search(row.id):
+            if row.state == State.HELD:
+                self.twice.append(Suspect.of(row, "the same number with other content, held"))
+            return
+        total = Decimal(row.total)
+        if row.number.isascii() and row.number.isdigit() and len(row.number) < 19:
+            self._numbers[row.till].add(int(row.number))
+        sums = self.tills[row.till, row.currency]
+        sums.stages["recorded"].add(total)
+        self._stage(sums, row, total)
+        self.printed.meet(row, total)
+        if not bodies:
+            return
+        if receipt is None or (receipt.total, receipt.currency) != (total, row.currency):
+            self.damaged.append(row.id)
+            sums.tenders[""].add(total)
+            sums.taxes[""].add(total)
+            return
+        for tender, amount in by_tender(receipt).items():
+            sums.tenders[tender].add(amount)
+        for rate, (gross, tax) in by_tax(receipt).items():
+            sums.taxes[rate].add(gross, tax)
+
+    def _stage(self, sums: Sums, row: DayReceipt, total: Decimal) -> None:
+        if row.state == State.DELIVERED:
+            sums.stages["delivered"].add(total)
+            sums.confirmed["proven" if row.route == "file" else "answered"].add(total)
+        elif row.state == State.SKIPPED:
+            sums.stages["skipped"].add(total)
+            self.skipped[row.reason] += 1
+        else:
+            sums.stages["undelivered"].add(total)
+            if row.state == State.HELD:
+                sums.stages["held"].add(total)
+            if len(self.undelivered) < LISTED:
+                self.undelivered.append(Suspect.of(row, f"{row.state}, not delivered"))
+
+    def missing(self) -> list[tuple[str, int, int]]:
+        """Runs of numbers between a till's first and last of the day that are not in the journal."""
+        found: list[tuple[str, int, int]] = []
+        for till, numbers in sorted(self._numbers.items()):
+            ordered = sorted(numbers)
+            runs = [(a + 1, b - 1) for a, b in pairwise(ordered) if b - a > 1]
+            # A number that is no sequence (a time, a random one) leaves more out than there is: it tells nothing.
+            if sum(last - first + 1 for first, last in runs) <= len(ordered):
+                found += [(till, first, last) for first, last in runs[:LISTED]]
+        return found
+
+
+def _unprinted(figures: Sequence[TillTotal], whole: str, tills: Mapping[tuple[str, str], Sums]) -> tuple[str, ...]:
+    """Tills nobody can compare: neither they nor the whole have a printed total in their currency."""
+    totals = {(each.till, each.currency) for each in figures if each.kind == "total"}
+    return tuple(
+        sorted(
+            till
+            for till, currency in tills
+            if totals and (till, currency) not in totals and (whole, currency) not in totals
+        )
+    )
+
+
+def _undated(journal: Journal, store: str, day_: date) -> list[Suspect]:
+    begin = datetime(day_.year, day_.month, day_.day).astimezone().timestamp()
+    rows = journal.day_totals.undated(store, begin, begin + 2 * 86400, LISTED)
+    return [Suspect.of(row, "could not be read, held; its amount is not known") for row in rows]
+
+
+def _near(
+    journal: Journal, store: str, day_: date, till: str | None, bodies: bool, wanted: Sequence[Difference]
+) -> Iterator[tuple[Difference, Suspect]]:
+    """Receipts of the day, and of the days beside it, whose amount is a difference."""
+    for away in (0, -1, 1):
+        text = (day_ + timedelta(days=away)).isoformat()
+        for name in journal.day_totals.tills(store, text) if till is None else [till]:
+            for row, receipt in receipts(journal, store, text, name, bodies):
+                if TWICE.search(row.id) or row.total == "":
+                    continue
+                for difference in wanted:
+                    if (amount := _amount(difference, row, receipt)) is None:
+                        continue
+                    if away and amount == -difference.off:
+                        yield difference, Suspect.of(row, f"of {text}; its amount is the difference")
+                    elif not away and amount and abs(amount) == abs(difference.off):
+                        yield difference, Suspect.of(row, "its amount is the difference")
+
+
+def _amount(difference: Difference, row: DayReceipt, receipt: Receipt | None) -> Decimal | None:
+    if difference.currency != row.currency or difference.till not in ("", row.till):
+        return None
+    if difference.kind == "total":
+        return Decimal(row.total)
+    if receipt is None:
+        return None
+    if difference.kind == "tender":
+        return by_tender(receipt).get(difference.name)
+    if difference.kind == "tax":
+        gross = by_tax(receipt).get(difference.name)
+        return gross[0] if gross else None
+    return None
+
+
+__all__ = ["Day", "Difference", "Sum", "Suspect", "day", "differences"]

@@ -1,0 +1,197 @@
+"""What another mapping would change: recent receipts, made into payloads both ways and compared field by field.
+
+Nothing of what was sent is kept for this: a journal has the record of each receipt as the till wrote it, and the
+mappings it was worked with.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
+from typing import Any
+
+import attrs
+
+from tillpost.errors import DocumentError, JournalDamaged, LawBroken, PluginError
+from tillpost.flow.hook_calls import HookCalls
+from tillpost.flow.upkeep.mapping_guard import NOBODY
+from tillpost.journal import Entry, Journal
+from tillpost.model import Broken, Customer, Document, Found, Receipt
+
+EXAMPLES = 3
+"""Receipts that are shown of each field that changes."""
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?([+-]\d\d:\d\d|Z)?)?")
+
+
+class Kept(str):
+    """A text of ours, with nothing of a receipt in it: it is shown as it is."""
+
+    __slots__ = ()
+
+
+_NONE = Kept("(none)")
+
+
+@attrs.frozen(kw_only=True)
+class Way:
+    """One way from the record to the payload.
+
+    reads: the adapter; None: the receipt as the journal has it. anonymous: who gets receipts without a customer.
+    """
+
+    reads: HookCalls | None
+    maps: HookCalls
+    anonymous: Customer | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Example:
+    """A receipt of which a field changes; texts are masked unless they were asked for."""
+
+    receipt: str
+    before: str
+    after: str
+
+
+@attrs.frozen(kw_only=True)
+class Change:
+    """A field that changes: in how many receipts, and some of them."""
+
+    field: str
+    receipts: int
+    examples: tuple[Example, ...]
+
+
+@attrs.frozen(kw_only=True)
+class MappingDifference:
+    """What would change. compared, changed: receipts. fields: the most frequent first.
+
+    left_out: why receipts could not be compared → how many.
+    """
+
+    compared: int
+    changed: int
+    fields: tuple[Change, ...]
+    left_out: Mapping[str, int]
+
+    def as_json(self) -> dict[str, Any]:
+        """For scripts."""
+        return attrs.asdict(self)
+
+
+def difference(
+    journal: Journal, before: Way, after: Way, last: int, *, unmasked: bool = False, stored_before: float | None = None
+) -> MappingDifference:
+    """Compare the payloads of the last receipts.
+
+    stored_before: where `before` takes receipts as the journal has them, those accepted later are left out: what reads
+    them now has read them already.
+    """
+    compared, changed = 0, 0
+    receipts: Counter[str] = Counter()
+    examples: dict[str, list[Example]] = {}
+    left_out: Counter[str] = Counter()
+    show: Callable[[Any], str] = _plain if unmasked else masked
+    for entry in journal.newest.receipts(last):
+        if reason := _unfit(journal, entry, before, stored_before):
+            left_out[reason] += 1
+            continue
+        old, new = _fields(journal, entry, before), _fields(journal, entry, after)
+        compared += 1
+        differing: dict[str, Example] = {}
+        for path in dict.fromkeys([*old, *new]):
+            was, now = old.get(path, _NONE), new.get(path, _NONE)
+            if not _same(was, now):
+                name = re.sub(r"\[\d+\]", "[]", path)
+                differing.setdefault(name, Example(receipt=entry.id, before=show(was), after=show(now)))
+        changed += bool(differing)
+        for name, example in differing.items():
+            receipts[name] += 1
+            if len(kept := examples.setdefault(name, [])) < EXAMPLES:
+                kept.append(example)
+    fields = [
+        Change(field=name, receipts=count, examples=tuple(examples[name])) for name, count in receipts.most_common()
+    ]
+    return MappingDifference(compared=compared, changed=changed, fields=tuple(fields), left_out=dict(left_out))
+
+
+def masked(value: Any) -> str:
+    """Numbers, truths and times as they are; of a text its shape: any may be somebody's name."""
+    text = _plain(value)
+    if not isinstance(value, str) or isinstance(value, Kept) or _MOMENT.fullmatch(text):
+        return text
+    return "".join(_shape(char) for char in text)
+
+
+def _shape(char: str) -> str:
+    if char.isdigit():
+        return "9"
+    if char.isalpha():
+        return "X" if char.isupper() else "x"
+    return char
+
+
+def _plain(value: Any) -> str:
+    return format(value, "f") if isinstance(value, Decimal) else str(value)
+
+
+def _same(was: Any, now: Any) -> bool:
+    numbers = int | Decimal
+    if isinstance(was, numbers) and isinstance(now, numbers) and not isinstance(was, bool):
+        return bool(Decimal(was) == Decimal(now))
+    return isinstance(was, bool) == isinstance(now, bool) and bool(was == now)
+
+
+def _unfit(journal: Journal, entry: Entry, before: Way, stored_before: float | None) -> str:
+    """Why it cannot be compared; "" when it can."""
+    if before.reads is not None:
+        return ""
+    if stored_before is not None and entry.accepted_at >= stored_before:
+        return "read with today's mapping already"
+    return "" if journal.receipts.readable(entry.seq) else "has no body in the journal"
+
+
+def _fields(journal: Journal, entry: Entry, way: Way) -> dict[str, Any]:
+    """The payload and the customer by this way, each value by its path; what there is instead, by `outcome`."""
+    try:
+        receipt = _receipt(journal, entry, way.reads)
+        if isinstance(receipt, str):
+            return {"outcome": Kept(receipt)}
+        fields = way.maps.amend_payload(way.maps.map_receipt(receipt, NOBODY), receipt).fields
+    except (DocumentError, JournalDamaged, LawBroken, PluginError) as error:
+        return {"outcome": Kept(f"cannot be mapped: {type(error).__name__}")}
+    return {"outcome": Kept("sent"), **dict(_flat(fields, "")), **_who(receipt, way.anonymous)}
+
+
+def _receipt(journal: Journal, entry: Entry, reads: HookCalls | None) -> Receipt | str:
+    if reads is None:
+        return journal.receipts.body(entry.seq)
+    document = Document.from_bytes(entry.document, journal.receipts.raw(entry.seq))
+    parsed = next(reads.parse_receipts(document), None)
+    if isinstance(parsed, Found):
+        return parsed.receipt
+    return "cannot be read" if isinstance(parsed, Broken) else "no receipt"
+
+
+def _who(receipt: Receipt, anonymous: Customer | None) -> dict[str, Any]:
+    customer = receipt.customer if receipt.customer is not None and receipt.customer.identifiers else anonymous
+    if customer is None:
+        return {"outcome": Kept("skipped: no customer")}
+    return {
+        **{f"customer {known.kind}": known.value for known in customer.identifiers},
+        **{f"customer {name}": value for name, value in customer.attributes.items()},
+    }
+
+
+def _flat(value: Any, path: str) -> Iterable[tuple[str, Any]]:
+    if isinstance(value, Mapping):
+        for key, each in value.items():
+            yield from _flat(each, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list | tuple):
+        yield f"{path} (how many)", len(value)
+        for number, each in enumerate(value):
+            yield from _flat(each, f"{path}[{number}]")
+    else:
+        yield path, value

@@ -1,1 +1,0 @@
-"""What a journal tells of the line, for people and machines: nothing here moves a receipt."""

@@ -1,0 +1,1 @@
+"""Numbers and health for monitoring."""

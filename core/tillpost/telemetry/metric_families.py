@@ -1,0 +1,146 @@
+"""The families of metrics: the name, kind, meaning and labels of each (docs/operators/monitoring.md lists them)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from prometheus_client.metrics_core import Metric
+
+_P = ("pipeline",)
+FAMILIES: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
+    "build": ("gauge", "tillpost_build_info", "The version of Tillpost, as a label.", ("version",)),
+    "receipts": (
+        "gauge",
+        "tillpost_receipts",
+        "Receipts in the journal by state, and the delivered by route.",
+        ("pipeline", "state", "route"),
+    ),
+    "left_out": ("gauge", "tillpost_left_out_records", "Records in the journal that are no receipts to be sent.", _P),
+    "removed": ("counter", "tillpost_removed_receipts", "Settled receipts that have left the journal by keep.", _P),
+    "age": (
+        "gauge",
+        "tillpost_oldest_receipt_age_seconds",
+        "Time since the acceptance of the oldest receipt of a state; 0 where there is none.",
+        ("pipeline", "state"),
+    ),
+    "undelivered": (
+        "gauge",
+        "tillpost_oldest_undelivered_age_seconds",
+        "Time since the acceptance of the oldest receipt that is neither delivered, held nor skipped.",
+        _P,
+    ),
+    "overdue": (
+        "gauge",
+        "tillpost_overdue_seconds",
+        "How long the receipt that is due first could have been tried; also grows while the destination is away.",
+        _P,
+    ),
+    "accepted": (
+        "counter",
+        "tillpost_store_accepted_receipts",
+        "Receipts ever accepted, by store.",
+        ("pipeline", "store"),
+    ),
+    "last_accepted": (
+        "gauge",
+        "tillpost_store_last_accepted_timestamp_seconds",
+        "When the last receipt of a store was accepted, seconds since 1970.",
+        ("pipeline", "store"),
+    ),
+    "destination": (
+        "gauge",
+        "tillpost_destination_state",
+        "1 for the state the destination is in, 0 for the others.",
+        ("pipeline", "state"),
+    ),
+    "reachable": ("gauge", "tillpost_destination_reachable", "1 while requests may be made, else 0.", _P),
+    "since": (
+        "gauge",
+        "tillpost_destination_since_timestamp_seconds",
+        "When the destination came into its state, seconds since 1970; absent before the first change.",
+        _P,
+    ),
+    "unreachable": (
+        "gauge",
+        "tillpost_destination_unreachable_seconds",
+        "How long the destination has given no answer; 0 while it answers.",
+        _P,
+    ),
+    "files": ("gauge", "tillpost_files", "Files of outages by state.", ("pipeline", "state")),
+    "file_alerts": (
+        "gauge",
+        "tillpost_file_alerts",
+        "Files that stay where they are for longer than alert_after, or are not taken.",
+        _P,
+    ),
+    "contacts": (
+        "gauge",
+        "tillpost_contacts",
+        "Contacts: known, pending, created, reconciled, in conflict, with dropped fields; one may count several times.",
+        ("pipeline", "kind"),
+    ),
+    "disk_free": ("gauge", "tillpost_disk_free_bytes", "Free on the disk of the journal.", _P),
+    "disk_size": ("gauge", "tillpost_disk_size_bytes", "Size of the disk of the journal.", _P),
+    "journal": ("gauge", "tillpost_journal_bytes", "Size of the journal and of its WAL.", ("pipeline", "file")),
+    "alive": (
+        "gauge",
+        "tillpost_pipeline_alive",
+        "1 while every thread of the pipeline gets on with its work, else 0.",
+        _P,
+    ),
+    "crash_marks": ("gauge", "tillpost_receipts_in_hand", "Receipts some thread works on now.", _P),
+    "senders": ("gauge", "tillpost_senders", "Receipts that may be on their way by API at the same time.", _P),
+    "rate_limit": (
+        "gauge",
+        "tillpost_rate_limit_requests_per_second",
+        "Requests a second the configuration allows; pipelines with one key share them.",
+        _P,
+    ),
+    "requests": ("counter", "tillpost_requests", "Requests the rate budget has let go since the start.", _P),
+    "rate_waiting": ("gauge", "tillpost_rate_waiting_requests", "Requests that wait for the rate budget now.", _P),
+    "commits": (
+        "histogram",
+        "tillpost_accept_commit_duration_seconds",
+        "Commits by which records of documents are accepted, since the start.",
+        _P,
+    ),
+    "hooks": (
+        "histogram",
+        "tillpost_hook_duration_seconds",
+        "Calls of plugins by hook and outcome, the wait for the rate budget included, since the start.",
+        ("pipeline", "hook", "outcome"),
+    ),
+    "delays": (
+        "histogram",
+        "tillpost_delivery_delay_seconds",
+        "From the acceptance of a receipt to its delivery by API, since the start.",
+        ("pipeline", "route"),
+    ),
+}
+"""Key → kind, name (of a counter without `_total`), what it means, labels. In the order in which they are told."""
+
+
+class Families:
+    """The families of one scrape, in the order of the table; those nothing was said of are left out."""
+
+    def __init__(self) -> None:
+        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+
+        kinds = {"counter": CounterMetricFamily, "gauge": GaugeMetricFamily, "histogram": HistogramMetricFamily}
+        self._made: dict[str, Any] = {
+            key: kinds[kind](name, said, labels=labels) for key, (kind, name, said, labels) in FAMILIES.items()
+        }
+
+    def add(self, key: str, labels: list[str], value: float) -> None:
+        """One sample."""
+        self._made[key].add_metric(labels, float(value))
+
+    def spread(self, key: str, labels: list[str], buckets: list[tuple[str, float]], total: float) -> None:
+        """One histogram."""
+        self._made[key].add_metric(labels, buckets=buckets, sum_value=total)
+
+    def filled(self) -> Iterator[Metric]:
+        """Those that have samples."""
+        return (family for family in self._made.values() if family.samples)

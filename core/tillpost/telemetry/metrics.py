@@ -1,0 +1,153 @@
+"""Metrics for Prometheus: where receipts stand, how old they are, how long calls take. No personal data.
+
+Most are read from the journal at each scrape, so they are true of the line and not of one process, and the same without
+one (`tillpost metrics`). What only a running process knows, how long its calls take, is counted since its start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import attrs
+
+from tillpost.errors import UsageError
+from tillpost.flow.breaker import STATES, reachable
+from tillpost.flow.line import Line
+from tillpost.journal import Journal, State
+from tillpost.journal.states import SETTLED
+from tillpost.telemetry.health import alive
+from tillpost.telemetry.metric_families import Families
+from tillpost.version import __version__
+
+if TYPE_CHECKING:
+    from prometheus_client.metrics_core import Metric
+
+MOST_STORES = 500
+"""Stores of a pipeline that are told apart, the first by name; what the others have is summed under OTHER."""
+OTHER = "(other)"
+
+_WAITS = (*(state for state in State if state not in SETTLED), State.HELD)
+"""States in which a receipt waits for something, and so has an age."""
+
+
+@attrs.frozen
+class Source:
+    """What is measured: a pipeline's journal, and the line at work on it where there is one."""
+
+    name: str
+    journal: Journal
+    line: Line | None = None
+
+
+def exposition(lines: Sequence[Line], now: float, accept: str = "") -> tuple[bytes, str]:
+    """The metrics of running pipelines, and the content type; see `written`."""
+    return written([Source(line.name, line.journal, line) for line in lines], now, accept)
+
+
+def written(sources: Sequence[Source], now: float, accept: str = "") -> tuple[bytes, str]:
+    """Metrics in the text format of Prometheus, or in OpenMetrics where the header `accept` asks for it.
+
+    now: seconds since 1970. Raises UsageError when prometheus_client is not installed.
+    """
+    try:
+        from prometheus_client import CollectorRegistry
+        from prometheus_client.exposition import choose_encoder
+    except ImportError as error:
+        raise UsageError("metrics need prometheus_client: pip install 'tillpost[status]'") from error
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Collector(sources, now))
+    encode, content_type = choose_encoder(accept)
+    return encode(registry), content_type
+
+
+class _Collector:
+    """One scrape; every family is there for every pipeline, so that what is 0 is said to be 0."""
+
+    def __init__(self, sources: Sequence[Source], now: float) -> None:
+        self._sources = sources
+        self._now = now
+
+    def describe(self) -> list[Metric]:
+        """Nothing is asked when it is registered."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """Every family."""
+        families = Families()
+        families.add("build", [__version__], 1)
+        for source in self._sources:
+            _stand(families, source, self._now)
+            if source.line is not None:
+                _process(families, source.line, self._now)
+        yield from families.filled()
+
+
+def _stand(families: Families, source: Source, now: float) -> None:
+    """What the journal says."""
+    name, journal = source.name, source.journal
+    counts, routes = journal.receipts.counts(), journal.receipts.routes()
+    for state, count in counts.items():
+        if state == State.DELIVERED:
+            for route, of_route in routes.items():
+                families.add("receipts", [name, state, route], of_route)
+        else:
+            families.add("receipts", [name, str(state), ""], count)
+    left_out = sum(journal.receipts.skipped().values()) - counts[State.SKIPPED]
+    families.add("left_out", [name], max(0, left_out))
+    families.add("removed", [name], journal.retention.removed())
+    oldest = journal.ages.oldest(*_WAITS)
+    for state in _WAITS:
+        families.add("age", [name, str(state)], max(0.0, now - oldest[state]) if state in oldest else 0.0)
+    open_ = [at for state, at in oldest.items() if state != State.HELD]
+    families.add("undelivered", [name], max(0.0, now - min(open_)) if open_ else 0.0)
+    due = journal.receipts.next_due()
+    families.add("overdue", [name], 0.0 if due is None else max(0.0, now - due))
+    _stores(families, source)
+    destination = journal.destination.get()
+    for state in STATES:
+        families.add("destination", [name, state], destination.state == state)
+    families.add("reachable", [name], reachable(destination))
+    if destination.since:
+        families.add("since", [name], destination.since)
+    since = destination.unreachable_since
+    families.add("unreachable", [name], 0.0 if since is None else max(0.0, now - since))
+    for state, count in journal.files.counts().items():
+        families.add("files", [name, str(state)], count)
+    families.add("file_alerts", [name], len(journal.files.alerted()))
+    for kind, count in journal.contacts.counts().items():
+        families.add("contacts", [name, str(kind)], count)
+    free, size = journal.room()
+    families.add("disk_free", [name], free)
+    families.add("disk_size", [name], size)
+    for file, size in journal.ages.sizes().items():
+        families.add("journal", [name, file], size)
+
+
+def _stores(families: Families, source: Source) -> None:
+    accepted: dict[str, int] = {}
+    last: dict[str, float] = {}
+    for till in source.journal.tills.all():  # by store
+        store = till.store if till.store in accepted or len(accepted) < MOST_STORES else OTHER
+        accepted[store] = accepted.get(store, 0) + till.receipts
+        last[store] = max(last.get(store, 0.0), till.last_at)
+    for store, count in accepted.items():
+        families.add("accepted", [source.name, store], count)
+        families.add("last_accepted", [source.name, store], last[store])
+
+
+def _process(families: Families, line: Line, now: float) -> None:
+    """What this process knows of itself."""
+    families.add("alive", [line.name], alive([line], now)[0])
+    families.add("crash_marks", [line.name], len(line.claims))
+    families.add("senders", [line.name], line.workers)
+    if line.pace is not None and line.pace.rate:
+        families.add("rate_limit", [line.name], line.pace.rate)
+        families.add("requests", [line.name], line.pace.requests)
+        families.add("rate_waiting", [line.name], line.pace.waiting)
+    if (commits := line.hooks.timings.commits()) is not None:
+        families.spread("commits", [line.name], commits.cumulated(), commits.total)
+    for (hook, outcome), spread in line.hooks.timings.hooks().items():
+        families.spread("hooks", [line.name, hook, outcome], spread.cumulated(), spread.total)
+    for route, spread in line.hooks.timings.delays().items():
+        families.spread("delays", [line.name, route], spread.cumulated(), spread.total)

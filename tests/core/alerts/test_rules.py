@@ -1,0 +1,331 @@
+"""Each trouble raises exactly one alert that names the cause and the next step, and clears it when it is over."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import attrs
+import pytest
+
+from tests.core.journal.sqlite.test_plans import add, plans
+from tests.core.reports.test_gaps import NOW, sale, take
+from tillpost.alerts import rules
+from tillpost.alerts.channels import NotTaken
+from tillpost.alerts.watch import ATTEMPTS, Watch
+from tillpost.compose.alerting import RULES, Alerting, Silence
+from tillpost.journal import ContactLookup, Destination, FileState, Journal, Move, State, TillTotal
+from tillpost.journal.tables.mappings import reason_of
+from tillpost.model import Broken, Conflict
+
+HOUR = 3600.0
+LIMITS = Alerting(
+    command=("/bin/true",),
+    silence=(Silence(hours="Mon-Sat 09:00-21:00", zone=ZoneInfo("Europe/Stockholm"), stores=("12",)),),
+)
+
+
+class Clock:
+    """Time that is set."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def time(self) -> float:
+        return self.now
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def wait(self, seconds: float, stop: threading.Event) -> bool:
+        raise AssertionError("nobody waits here")
+
+
+class Desk:
+    """A watch on a journal, its clock, and what the channel was given."""
+
+    def __init__(self, folder: Path, limits: Alerting = LIMITS) -> None:
+        self.folder, self.limits = folder, limits
+        self.clock = Clock()
+        self.told: list[dict[str, Any]] = []
+        self.deaf = False
+        self.room = 10**12
+        self.open()
+
+    def open(self) -> None:
+        self.journal = Journal(self.folder)
+        self.watch = Watch(
+            "shop", self.journal, self.limits, self.clock, True, room=lambda _: self.room, sending=self._take
+        )
+
+    def _take(self, channel: str, _: Alerting, told: dict[str, Any]) -> None:
+        if self.deaf:
+            raise NotTaken("the channel is away")
+        self.told.append(told)
+
+    def pass_(self, seconds: float) -> None:
+        """Time passes, and at its end somebody looks."""
+        self.clock.now += seconds
+        self.watch.look()
+
+    @property
+    def events(self) -> list[tuple[str, str]]:
+        return [(each["event"], each["alert"]) for each in self.told]
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    made = Desk(tmp_path)
+    take(made.journal, sale("1"))  # a till that was there and is, all the time
+    made.journal.receipts.settle([(1, Move(state=State.DELIVERED, route="api"))], NOW, "deliver")
+    made.watch.look()
+    assert made.told == []
+    yield made
+    made.journal.close()
+
+
+def _revoke(desk: Desk) -> None:
+    desk.journal.destination.put(Destination(state="paused", reason="401: the key is not valid", since=NOW), NOW)
+
+
+def _online(desk: Desk) -> None:
+    desk.journal.destination.put(Destination(since=desk.clock.now), desk.clock.now)
+
+
+def _outage(desk: Desk) -> None:
+    take(desk.journal, sale("2"))  # waits, which is the outage's doing and no trouble of its own
+    desk.journal.destination.put(Destination(state="fallback", reason="refused", since=NOW, unreachable_since=NOW), NOW)
+    desk.clock.now += 2 * HOUR
+    take(desk.journal, sale("3"), now=desk.clock.now)
+
+
+def _disk(desk: Desk) -> None:
+    desk.room = 10**5
+
+
+def _disk_again(desk: Desk) -> None:
+    desk.room = 10**12
+
+
+def _silent(desk: Desk) -> None:
+    desk.clock.now += HOUR  # 14:00 in the store; the other till sells on
+    take(desk.journal, sale("1", "2"), now=desk.clock.now)
+    _settle(desk)
+
+
+def _speaks(desk: Desk) -> None:
+    take(desk.journal, sale("2"), now=desk.clock.now)
+    _settle(desk)
+
+
+def _gap(desk: Desk) -> None:
+    take(desk.journal, sale("3"))
+    _settle(desk)
+    desk.clock.now += 600
+
+
+def _gap_closed(desk: Desk) -> None:
+    take(desk.journal, sale("2"), now=desk.clock.now)
+    _settle(desk)
+
+
+def _held(desk: Desk) -> None:
+    take(desk.journal, Broken(reason="line 9: no total", place="line 9", raw=b"x", number="2", store="12"))
+
+
+def _dropped(desk: Desk) -> None:
+    (entry,) = desk.journal.receipts.find({"state": State.HELD})
+    desk.journal.receipts.settle([(entry.seq, Move(state=State.SKIPPED, reason="typed by hand"))], NOW, "person")
+
+
+def _unread(desk: Desk) -> None:
+    add(desk.journal, "f.xml")
+    desk.journal.files.move(desk.journal.files.get("f.xml"), FileState.UPLOADED, NOW)
+    desk.journal.files.alert("f.xml", "lies unread in the folder for 3 h", NOW)
+
+
+def _read(desk: Desk) -> None:
+    desk.journal.files.move(desk.journal.files.get("f.xml"), FileState.CONSUMED, NOW)
+
+
+def _stuck(desk: Desk) -> None:
+    take(desk.journal, sale("2"))
+    desk.clock.now += 1700
+
+
+def _goes(desk: Desk) -> None:
+    take(desk.journal, sale("3"), now=desk.clock.now)
+    _settle(desk)
+
+
+def _settle(desk: Desk) -> None:
+    for entry in desk.journal.receipts.find({"state": State.ACCEPTED}):
+        moved = Move(state=State.DELIVERED, route="api")
+        desk.journal.receipts.settle([(entry.seq, moved)], desk.clock.now, "deliver")
+
+
+def _conflict(desk: Desk) -> None:
+    """The keys of a receipt's contact lead to two, and the receipt is held for it."""
+    take(desk.journal, sale("2"))
+    (entry,) = desk.journal.receipts.find({"number": "2"})
+    assert entry.contact is not None
+    two = Conflict(reason="email and externalId lead to two contacts", found={"email": "a", "externalId": "b"})
+    desk.journal.contact_lookups.note([ContactLookup(key=entry.contact, found=two)], "api", NOW)
+    reason = desk.journal.contact_lookups.conflict(entry.contact)
+    desk.journal.receipts.settle([(entry.seq, Move(state=State.HELD, reason=reason))], NOW, "resolve")
+
+
+def _resolved(desk: Desk) -> None:
+    (entry,) = desk.journal.receipts.find({"number": "2"})
+    assert entry.contact is not None
+    assert desk.journal.contact_lookups.resolve_conflict(entry.contact, "a", desk.clock.now) == 1
+    _settle(desk)
+
+
+Step = Callable[[Desk], None]
+
+
+def _printed(desk: Desk, off: str) -> None:
+    (entry,) = desk.journal.receipts.find({})
+    total = Decimal(entry.total) + Decimal(off)
+    figure = TillTotal(store="12", business_date="2026-11-24", currency=entry.currency, total=total, source="day.csv")
+    desk.journal.day_totals.put([figure], desk.clock.now)
+
+
+def _total_off(desk: Desk) -> None:
+    _printed(desk, "0.01")
+
+
+def _total_right(desk: Desk) -> None:
+    _printed(desk, "0")
+
+
+def _mapping(desk: Desk) -> None:
+    desk.journal.mappings.enter("a", {}, True, NOW)
+    desk.journal.mappings.enter("b", {}, True, NOW)
+    take(desk.journal, sale("2"))
+    (entry,) = desk.journal.receipts.find({"state": State.ACCEPTED})
+    held = Move(state=State.HELD, reason=reason_of("b") + "release it, or put the change back")
+    desk.journal.mappings.hold("b", [(entry.seq, held)], NOW)
+
+
+def _released(desk: Desk) -> None:
+    desk.journal.mappings.release("b", desk.clock.now)
+    _settle(desk)
+
+
+PLANTED: dict[str, tuple[Step, Step, str, str, str]] = {
+    "key revoked": (_revoke, _online, "paused", "401: the key is not valid", "tillpost check"),
+    "disk filling": (_disk, _disk_again, "disk_for_outage", "MB left", "Make room"),
+    "till silent": (_silent, _speaks, "silence 12/1", "till 1 of store 12 is silent", "Ask the store"),
+    "gap": (_gap, _gap_closed, "gap 12/1", "missing numbers: 2", "tillpost gaps --store 12"),
+    "file not consumed": (_unread, _read, "not_consumed f.xml", "f.xml stays uploaded", "ask for the import"),
+    "held receipt": (_held, _dropped, "held", "held receipts: 1", "tillpost held list"),
+    "contact conflict": (_conflict, _resolved, "conflict", "lead to several contacts", "tillpost contacts resolve"),
+    "outage": (_outage, _online, "fallback", "no answer of the destination", "tillpost status"),
+    "day total": (_total_off, _total_right, "day_total 12 2026-11-24", "off by -0.01", "tillpost day 12 2026-11-24"),
+    "mapping change": (_mapping, _released, "mapping", "tried on 1 receipts", "tillpost mapping release"),
+    "stuck": (_stuck, _goes, "oldest_undelivered", "is not delivered", "tillpost receipt"),
+}
+"""Trouble → how it comes, how it goes, the alert's key, what names the cause, and the next step."""
+
+
+@pytest.mark.parametrize("trouble", PLANTED)
+def test_it_raises_one_alert_that_names_cause_and_next_step_and_clears_it_when_over(trouble: str, desk: Desk) -> None:
+    come, go, key, cause, step = PLANTED[trouble]
+    come(desk)
+    desk.pass_(301)
+    desk.pass_(301)  # told once
+    assert desk.events == [("raised", key)], trouble
+    assert cause in desk.told[0]["what"]
+    assert desk.told[0]["means"]
+    assert step in desk.told[0]["next_step"]
+    assert [alert.key for alert in desk.journal.alerts.standing()] == [key]
+    desk.journal.close()
+    desk.open()  # a restart repeats nothing
+    desk.pass_(1)
+    assert len(desk.told) == 1
+    go(desk)
+    desk.pass_(301)
+    desk.pass_(301)
+    assert desk.events == [("raised", key), ("over", key)]
+    assert desk.told[1]["over_at"] > desk.told[1]["raised_at"]
+    assert desk.journal.alerts.standing() == []
+    assert [alert.key for alert in desk.journal.alerts.recent(5)] == [key]
+
+
+def test_every_rule_has_a_name_in_the_settings_and_the_other_way_round() -> None:
+    assert tuple(rules.RULES) == RULES
+
+
+def test_a_till_is_not_silent_while_the_store_is_closed_and_closing_time_mends_nothing(desk: Desk) -> None:
+    _silent(desk)
+    desk.pass_(301)
+    assert desk.events == [("raised", "silence 12/1")]
+    desk.pass_(9 * HOUR)  # closed: the other till is quiet by right, and this one still silent
+    assert len(desk.told) == 1
+    assert len(desk.journal.alerts.standing()) == 1
+
+
+def test_a_rule_that_is_off_is_not_looked_at_and_what_it_had_raised_is_over(desk: Desk) -> None:
+    _held(desk)
+    desk.pass_(1)
+    desk.watch.settings = attrs.evolve(LIMITS, off=("held",))
+    desk.pass_(1)
+    assert desk.events == [("raised", "held"), ("over", "held")]
+
+
+def test_a_channel_that_is_away_is_tried_again_later_and_later_and_then_told_all_in_order(desk: Desk) -> None:
+    desk.watch.settings = attrs.evolve(LIMITS, off=("silence",))
+    desk.deaf = True
+    _revoke(desk)
+    desk.pass_(1)
+    tries = []
+    for _ in range(200):
+        desk.pass_(60)
+        ((channel, attempts, reason),) = desk.journal.alerts.unsent()
+        tries.append(attempts)
+    assert (channel, reason) == ("command", "the channel is away")
+    assert 5 < tries[-1] < 10  # three and a third hours: at once, 1, 5, 15, 60, 60 … minutes
+    _online(desk)
+    desk.pass_(1)
+    desk.deaf = False
+    desk.pass_(2 * HOUR)
+    desk.pass_(1)
+    assert desk.events == [("raised", "paused"), ("over", "paused")]
+    assert desk.journal.alerts.unsent() == []
+
+
+def test_a_notice_no_channel_ever_takes_is_given_up(desk: Desk) -> None:
+    desk.deaf = True
+    _revoke(desk)
+    for _ in range(ATTEMPTS + 2):
+        desk.pass_(HOUR)
+    assert desk.journal.alerts.unsent() == []
+
+
+def test_a_gap_is_no_trouble_before_its_time(desk: Desk) -> None:
+    take(desk.journal, sale("3"), now=NOW)
+    _settle(desk)
+    desk.pass_(600)
+    assert desk.told == []
+    desk.pass_(301)
+    assert desk.events == [("raised", "gap 12/1")]
+
+
+def test_what_is_asked_each_time_is_asked_of_indexes(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    _held(desk)
+    found = plans(
+        desk.journal, lambda journal: (journal.alert_inputs.oldest(), journal.alert_inputs.held()), monkeypatch
+    )
+    assert all("INDEX" in plan or "PRIMARY KEY" in plan or "SCALAR" in plan for plan in found), found
+    assert desk.journal.alert_inputs.pace(NOW + HOUR) > 0
+
+
+def test_limits_are_durations() -> None:
+    assert (LIMITS.every, LIMITS.gap) == (timedelta(seconds=30), timedelta(minutes=15))

@@ -1,0 +1,81 @@
+"""`tillpost files` on a journal with the fallback files."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from tests.core.cli.test_commands import CONFIG, call, objects
+from tests.core.journal.test_journal import DOCUMENT, found
+from tillpost.errors import UsageError
+from tillpost.journal import Accepted, Batch, FileState, Journal, Later
+from tillpost.model import FallbackFile, Identifier, Payload, WrittenFiles
+
+NAME = "20261124101500_10000-3f9a11c2_transactions.xml"
+CONTENT = b"<transactions/>"
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    """One file with two receipts: uploaded, unread, and a person was told."""
+    config = tmp_path / "tillpost.toml"
+    config.write_text(CONFIG)
+    journal = Journal(tmp_path / "state" / "shop")
+    journal.receipts.accept([found(number="1"), found(number="2")], DOCUMENT, None, 100.0, Accepted())
+    rows = {entry.id: entry.seq for entry in journal.receipts.find({})}
+    journal.fallback_folder.mkdir()
+    path = journal.fallback_folder / NAME
+    path.write_bytes(CONTENT)
+    file = FallbackFile(
+        name=NAME, kind="receipts", sha256=sha256(CONTENT).hexdigest(), size=len(CONTENT), keys=tuple(rows), path=path
+    )
+    match = Identifier("externalId", "4711")
+    payloads = {key: Payload(receipt_id=key, match=match, fields={}) for key in rows}
+    batch = Batch(written=WrittenFiles(files=(file,)), sequence=1, seqs=rows, payloads=payloads, contacts=[])
+    journal.files.add(batch, 200.0)
+    journal.files.move(journal.files.all()[0], FileState.UPLOADED, 300.0)
+    journal.files.postpone([Later(name=NAME, due=400.0, attempts=3, reason="not read by the importer yet")])
+    journal.files.alert(NAME, "not read by the importer yet", 350.0)
+    journal.close()
+    return config
+
+
+def test_a_file_is_listed_with_its_checksum_and_times(shop: Path) -> None:
+    (row,) = objects(call(shop, "files", "list", "--open", "--json"))
+    assert (row["name"], row["state"], row["rows"]) == (NAME, "uploaded", 2)
+    assert row["sha256"] == sha256(CONTENT).hexdigest()
+    assert row["first_at"] <= row["last_at"] != ""
+    assert NAME in call(shop, "files", "list").stdout
+
+
+def test_the_manifest_shows_each_receipt_with_its_state(shop: Path) -> None:
+    (shown,) = objects(call(shop, "files", "show", NAME, "--json"))
+    assert [each["state"] for each in shown["contents"]] == ["transferred", "transferred"]
+    assert (shown["there"], shown["size"]) == (True, len(CONTENT))
+    printed = call(shop, "files", "show", NAME)
+    assert all(each["id"] in printed.stdout for each in shown["contents"])
+
+
+def test_status_shows_the_alert_and_needs_a_person(shop: Path) -> None:
+    status = call(shop, "status", "--json")
+    (alert,) = objects(status)[0]["pipelines"]["shop"]["alerts"]
+    assert (status.exit_code, alert["file"], alert["reason"]) == (1, NAME, "not read by the importer yet")
+    assert f"alert: file {NAME} stays uploaded" in call(shop, "status").stdout
+
+
+def test_resend_takes_the_file_back_and_ends_the_alert(shop: Path) -> None:
+    assert objects(call(shop, "files", "resend", NAME, "--json")) == [{"name": NAME, "result": "will be sent again"}]
+    (row,) = objects(call(shop, "files", "list", "--json"))
+    assert (row["state"], row["reason"], row["alerted_at"]) == ("written", "sent again", None)
+    assert call(shop, "status").exit_code == 0
+
+
+def test_what_is_not_there_cannot_be_sent_again(shop: Path) -> None:
+    unknown = call(shop, "files", "resend", "nothing.xml")
+    assert isinstance(unknown.exception, UsageError)
+    (shop.parent / "state" / "shop" / "fallback" / NAME).unlink()
+    gone = call(shop, "files", "resend", NAME)
+    assert isinstance(gone.exception, UsageError)
+    assert "is gone" in str(gone.exception)

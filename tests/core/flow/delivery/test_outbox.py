@@ -1,0 +1,255 @@
+"""The outbox: made ready and settled in groups, sent one by one; being made ready costs a receipt nothing."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
+from queue import Empty
+from random import Random
+from threading import Event, Thread
+from typing import Any
+
+import pytest
+
+from tests.core.journal.test_journal import DOCUMENT, found
+from tillpost.clock import SystemClock
+from tillpost.errors import JournalFull
+from tillpost.flow.breaker import Breaker
+from tillpost.flow.delivery.outbox import Outbox
+from tillpost.flow.hook_calls import HookCalls
+from tillpost.flow.limits import RetryPolicy
+from tillpost.flow.line import Line
+from tillpost.flow.rate_limit.pace import Pace
+from tillpost.journal import Accepted, Entry, Journal, State
+from tillpost.model import Contact, Delivered, Identified, Misconfigured, NotSent, Outcome, Payload
+
+COUNT = 12
+
+
+class FarSide:
+    """Answers as it is told, and remembers what it was given and asked."""
+
+    def __init__(self) -> None:
+        self.answer: Callable[[str], Outcome] = lambda receipt_id: Delivered(status=202)
+        self.given: Counter[str] = Counter()
+        self.asked = 0
+        self.resolved: Counter[str] = Counter()
+
+    def deliver(self, payload: Payload) -> Outcome:
+        self.given[payload.receipt_id] += 1
+        return self.answer(payload.receipt_id)
+
+    def resolve_contact(self, contact: Contact) -> Identified:
+        self.resolved[contact.key] += 1
+        return Identified(contact_id="guid", holds=dict(contact.attributes))
+
+    def confirm_receipts(self, contact: Contact, receipt_ids: frozenset[str]) -> frozenset[str]:
+        self.asked += 1
+        return frozenset(receipt_ids & self.given.keys())
+
+
+@pytest.fixture
+def far() -> FarSide:
+    return FarSide()
+
+
+@pytest.fixture
+def line(tmp_path: Path, far: FarSide) -> Iterator[Line]:
+    """With receipts of one contact, which nobody has looked up yet."""
+    journal = Journal(tmp_path)
+    journal.receipts.accept([found(number=str(n)) for n in range(COUNT)], DOCUMENT, None, time.time(), Accepted())
+    clock, chance = SystemClock(), Random(3)
+    retry = RetryPolicy(confirm_after=timedelta(milliseconds=1))
+
+    def one(call: Any) -> list[tuple[str, Any]]:
+        return [("far", lambda **given: [call(**given)])]
+
+    hooks = HookCalls(
+        callers={
+            "resolve_contact": one(far.resolve_contact),
+            "map_receipt": one(lambda receipt, match: Payload(receipt_id=receipt.id, match=match, fields={})),
+            "deliver": one(far.deliver),
+            "confirm_receipts": one(far.confirm_receipts),
+            "probe": one(lambda: Delivered()),
+        },
+        slots=frozenset({"resolve", "map", "transport"}),
+    )
+    gate = Breaker(journal, retry, clock, chance)
+    yield Line(
+        name="shop", journal=journal, hooks=hooks, clock=clock, random=chance, breaker=gate, source=None, retry=retry,
+        fallback=None, transfer=None, anonymous=None, workers=4,
+    )  # fmt: skip
+    journal.close()
+
+
+@pytest.fixture
+def outbox(line: Line) -> Outbox:
+    """Which has looked the contact up and delivered one receipt, and has made others ready."""
+    made = Outbox(line, Event())
+    made.turn()
+    assert carried(made) == 1, "the others wait for the answer about their contact"
+    made.turn()
+    assert carried(made, 1) == 1
+    made.turn()
+    return made
+
+
+def carried(outbox: Outbox, most: int = 1000) -> int:
+    """Do what is ready, as a sender does; how much that was."""
+    done = 0
+    with suppress(Empty):
+        while done < most:
+            job = outbox._jobs.get_nowait()
+            assert job is not None
+            outbox.work(job)
+            done += 1
+    return done
+
+
+def rows(line: Line) -> list[Entry]:
+    return line.journal.receipts.find({})
+
+
+def told(line: Line, entry: Entry) -> list[str]:
+    return [event["what"] for event in line.journal.receipts.life(entry.seq) if event["step"] == "deliver"]
+
+
+def finish(outbox: Outbox) -> None:
+    while True:
+        outbox.turn()
+        if not carried(outbox) and outbox.empty():
+            return
+
+
+def test_a_contact_is_asked_about_once_however_many_receipts_wait(outbox: Outbox, line: Line, far: FarSide) -> None:
+    finish(outbox)
+    assert set(far.resolved.values()) == {1}
+    assert set(far.given.values()) == {1}
+    assert line.journal.receipts.counts()[State.DELIVERED] == COUNT
+    assert len(line.claims) == 0
+
+
+def test_the_intents_of_a_group_are_in_the_journal_before_any_of_it_is_sent(
+    outbox: Outbox, line: Line, far: FarSide
+) -> None:
+    ready = [entry for entry in rows(line) if entry.sending is not None]
+    assert len(ready) > 1
+    assert not any(far.given[entry.id] for entry in ready)
+
+
+def test_when_the_gate_closes_what_was_not_sent_keeps_its_place_and_attempts_and_is_sent_next(
+    outbox: Outbox, line: Line, far: FarSide
+) -> None:
+    """Not asked for: nobody has sent it."""
+    ready = [entry for entry in rows(line) if entry.sending is not None]
+    assert len(ready) > 2
+    far.answer = lambda receipt_id: Misconfigured(reason="answered 401", status=401)
+    assert carried(outbox, 1) == 1
+    assert not line.breaker.open()
+    carried(outbox, 1)
+    outbox.turn()
+    assert sum(far.given.values()) == 2, "one delivered, one refused, and nothing since"
+    for entry in rows(line):
+        assert entry.sending is None
+        assert entry.attempts == (entry.state is State.DELIVERED)
+    assert len(line.claims) == 0
+    withdrawn = ready[1:]
+    assert all(told(line, entry) == ["sending", "not sent"] for entry in withdrawn)
+    assert [entry.due for entry in rows(line)] == sorted(entry.due for entry in rows(line))
+
+    far.answer = lambda receipt_id: Delivered(status=202)
+    line.breaker.saw(Delivered())
+    finish(outbox)
+    assert line.journal.receipts.counts()[State.DELIVERED] == COUNT
+    assert far.asked == 0
+    assert max(far.given.values()) == 2, "only the one that was refused went twice"
+
+
+def test_an_outcome_that_cannot_be_written_down_is_asked_for_and_not_repeated(
+    outbox: Outbox, line: Line, far: FarSide, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = carried(outbox)
+    assert sent > 1
+    with monkeypatch.context() as patch:
+
+        def full(_: Any) -> Any:
+            raise JournalFull("no room")
+
+        patch.setattr(line.journal.receipts._store, "write", full)
+        with pytest.raises(JournalFull):
+            outbox.turn()
+    assert len(line.claims) == 0
+    assert sum(entry.sending is not None for entry in rows(line)) == sent
+    outbox.turn()
+    uncertain = [entry for entry in rows(line) if entry.state is State.UNCERTAIN]
+    assert len(uncertain) == sent
+    while line.journal.receipts.counts()[State.DELIVERED] < COUNT:
+        finish(outbox)
+    assert far.asked == sent
+    assert set(far.given.values()) == {1}
+
+
+def test_a_receipt_that_cannot_be_mapped_is_held_and_its_neighbours_go(
+    outbox: Outbox, line: Line, far: FarSide
+) -> None:
+    store = line.journal.receipts._store
+    bad = next(entry for entry in rows(line) if entry.state is State.ACCEPTED and entry.sending is None)
+    store.write(
+        lambda connection: connection.execute("UPDATE bodies SET body = x'00' WHERE seq = ?", (bad.seq,)) and None
+    )
+    finish(outbox)
+    counts = line.journal.receipts.counts()
+    assert (counts[State.HELD], counts[State.DELIVERED]) == (1, COUNT - 1)
+
+
+def test_one_that_failed_waits_and_the_group_goes_on(outbox: Outbox, line: Line, far: FarSide) -> None:
+    first = next(entry for entry in rows(line) if entry.sending is not None)
+    far.answer = lambda receipt_id: NotSent(reason="503") if receipt_id == first.id else Delivered(status=202)
+    finish(outbox)
+    counts = line.journal.receipts.counts()
+    assert (counts[State.WAITING], counts[State.DELIVERED]) == (1, COUNT - 1)
+
+
+class _Narrow:
+    """A budget that lets nobody pass until it is told to."""
+
+    def __init__(self) -> None:
+        self.open = Event()
+
+    @contextmanager
+    def request(self) -> Iterator[None]:
+        self.open.wait(30)
+        yield
+
+    def slow(self, seconds: float) -> None:
+        """Nothing to slow."""
+
+
+def test_a_pace_counts_who_waits_for_the_budget_and_sizes_by_its_rate() -> None:
+    narrow = _Narrow()
+    pace = Pace(lambda key, rate: narrow)
+    assert pace.workers() == 4
+    budget = pace.budget(None, 50)  # type: ignore[arg-type]
+    assert pace.workers() == 50
+    pace.budget(None, 500)  # type: ignore[arg-type]
+    assert pace.workers() == 64
+
+    def send() -> None:
+        with budget.request():
+            pass
+
+    threads = [Thread(target=send) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    end = time.monotonic() + 20
+    while pace.waiting < 3 and time.monotonic() < end:
+        time.sleep(0.01)
+    assert pace.waiting == 3
+    narrow.open.set()
+    for thread in threads:
+        thread.join()
+    assert pace.waiting == 0

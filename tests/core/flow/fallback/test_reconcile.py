@@ -1,0 +1,69 @@
+"""What proves a receipt, and what proves nothing: cases the simulator found."""
+
+from __future__ import annotations
+
+from tests.core.flow.fallback.test_write_files import back, machine, outage, take
+from tests.scenarios.simulator.machine import FALLBACK, Machine
+from tests.scenarios.simulator.till import sale
+from tillpost.flow.worker import attend
+from tillpost.journal import State
+
+__all__ = ["machine"]
+
+
+def imported(machine: Machine, **keys: str) -> None:
+    """One receipt by file: Engage has imported it, its contact's id is learnt, its proof is still to come."""
+    take(machine, sale(1, {"externalId": "4711", **keys}))
+    outage(machine)
+    machine.faults.api = "ok"
+    for _ in range(100):
+        machine.clock.advance(400.0)
+        machine.imports.advance(machine.clock.monotonic())
+        attend(machine.line)
+        (receipt,) = machine.line.journal.receipts.find({})
+        if receipt.state is State.TRANSFERRED and len(machine.engage.saved) == 1:
+            break
+    machine.clock.advance(FALLBACK.check_every.total_seconds())
+
+
+def settle(machine: Machine) -> State:
+    for _ in range(20):
+        machine.clock.advance(FALLBACK.check_every.total_seconds())
+        attend(machine.line)
+    (receipt,) = machine.line.journal.receipts.find({})
+    return receipt.state
+
+
+def test_no_answer_is_no_proof_that_a_receipt_is_missing(machine: Machine) -> None:
+    """Long after the import one question about it fails: it is asked again, not held."""
+    imported(machine)
+    machine.clock.advance(2 * FALLBACK.confirm_within.total_seconds())
+    for failing in range(1, 3):
+        machine.faults.arm(["refused"] * failing, [], 0, 0)
+        attend(machine.line)
+    assert settle(machine) is State.DELIVERED
+
+
+def test_a_contact_merged_meanwhile_is_identified_anew_before_its_receipts_are_judged(machine: Machine) -> None:
+    imported(machine)
+    machine.engage.register({"email": "nils@example.se"})
+    first, second = machine.engage.people.values()
+    machine.engage.merge(first, second)
+    machine.clock.advance(2 * FALLBACK.confirm_within.total_seconds())
+    attend(machine.line)
+    assert settle(machine) is State.DELIVERED
+
+
+def test_a_receipt_with_another_contact_of_the_same_person_is_not_held(machine: Machine) -> None:
+    """The destination has two contacts of her, and the file's receipt came to the one whose id we do not know."""
+    imported(machine, email="nils@example.se")
+    ours = next(iter(machine.engage.people.values()))
+    other = machine.engage.make({"externalId": "web 1"})
+    del ours.keys["email"]
+    other.keys["email"] = "nils@example.se"
+    machine.engage.by_key["email", "nils@example.se"] = other.id
+    machine.engage.saved.move(ours.id, other.id)
+    back(machine)
+    (receipt,) = machine.line.journal.receipts.find({})
+    assert receipt.state is State.DELIVERED
+    assert "another contact" in (receipt.reason or "")

@@ -1,0 +1,284 @@
+"""The return from an outage: what is looked up, what is written anew, and what a crash in between leaves."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from tests.core.flow.fallback.test_write_files import back, machine, outage, take, written
+from tests.scenarios.simulator.engage import Engage
+from tests.scenarios.simulator.faults import Killed
+from tests.scenarios.simulator.machine import Machine
+from tests.scenarios.simulator.run import state_folder
+from tests.scenarios.simulator.till import sale
+from tillpost.flow.fallback.contact_lookup import missing, settle
+from tillpost.flow.fallback.review import review
+from tillpost.flow.fallback.write_files import write_files
+from tillpost.flow.worker import attend
+from tillpost.journal import FileState, State
+from tillpost.model import Contact, Identifier
+from tillpost_sandbox.documents import read_receipts
+
+__all__ = ["machine"]
+
+EVA = {"externalId": "4711", "email": "eva@example.se"}
+
+
+def requests(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """What is asked from now on, by method and the beginning of the path."""
+    seen: Counter[str] = Counter()
+    send = machine.client.send
+
+    def counted(method: str, path: str, **given: Any) -> Any:
+        seen[f"{method} {'/contacts/id' if path == '/contacts/id' else path.split('/')[1]}"] += 1
+        return send(method, path, **given)
+
+    monkeypatch.setattr(machine.client, "send", counted)
+    return seen
+
+
+def answers(machine: Machine) -> None:
+    """The API is back, and the pipeline knows it."""
+    machine.faults.api = "ok"
+    while not machine.line.breaker.open():
+        machine.line.breaker.saw(machine.line.hooks.probe())
+
+
+def unreviewed(machine: Machine) -> None:
+    """The files go up without a look, as soon as the file server answers."""
+    machine.line.journal.files.review(entry.file.name for entry in machine.line.journal.files.open())
+
+
+def states(machine: Machine) -> dict[str, int]:
+    return {state: count for state, count in machine.line.journal.receipts.counts().items() if count}
+
+
+def match_keys(machine: Machine) -> list[str]:
+    files = [read_receipts(path.read_bytes()) for path in written(machine) if "transactions" in path.name]
+    return [record.body["contact"]["matchKeyType"] for records in files for record in records]
+
+
+def test_nobody_has_registered_and_the_files_go_up_as_they_are(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take(machine, sale(1, EVA), sale(2, {"externalId": "4712"}))
+    outage(machine)
+    before = written(machine)
+    answers(machine)
+    seen = requests(machine, monkeypatch)
+    while review(machine.line):
+        pass
+    assert written(machine) == before
+    assert seen == {"GET /contacts/id": 3}, "two contacts, three keys, once each"
+    back(machine)
+    assert states(machine) == {"delivered": 2}
+
+
+def test_an_interrupted_look_goes_on_where_it_was(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """60 new contacts are two groups and a handful of commits; the API goes away after the first."""
+    take(machine, *(sale(number, {"email": f"{number}@example.se"}) for number in range(1, 61)))
+    outage(machine)
+    answers(machine)
+    seen = requests(machine, monkeypatch)
+    machine.faults.arm((), (), 0, 0)
+    assert review(machine.line)
+    assert machine.faults.commits == 1
+    assert seen["GET /contacts/id"] == 50
+    machine.faults.arm(["ok"] * 4 + ["hang"], (), 0, 0)
+    assert not review(machine.line), "an answer was missing: later"
+    assert seen["GET /contacts/id"] == 55
+    assert not any(entry.reviewed for entry in machine.line.journal.files.open())
+    machine.restart()
+    seen = requests(machine, monkeypatch)
+    while review(machine.line):
+        pass
+    assert seen["GET /contacts/id"] == 6, "those that were answered are not asked about again"
+    back(machine)
+    assert states(machine) == {"delivered": 60}
+
+
+def test_who_registered_meanwhile_is_not_created_and_its_receipts_are_named_by_id(machine: Machine) -> None:
+    take(machine, sale(1, EVA, name="E."), sale(2, {"externalId": "4712"}))
+    outage(machine)
+    take(machine, sale(3, EVA))
+    write_files(machine.line)
+    machine.engage.register({"email": EVA["email"]})
+    (person,) = machine.engage.people.values()
+    machine.engage.rename(person, "Eva")
+    answers(machine)
+    while review(machine.line):
+        pass
+    assert sorted(match_keys(machine)) == ["contactId", "contactId", "externalId"]
+    files = machine.line.journal.files.open()
+    assert Counter(key for entry in files if entry.file.kind == "receipts" for key in entry.file.keys) == Counter(
+        entry.id for entry in machine.line.journal.receipts.find({"state": State.WRITTEN})
+    )
+    assert {path.name for path in written(machine)} == {entry.file.name for entry in files}
+    back(machine)
+    assert states(machine) == {"delivered": 3}
+    assert (len(machine.engage.people), person.attributes["firstName"]) == (2, "Eva")
+
+
+def killed_return(folder: Path, kill_at: int) -> bool:
+    """One customer registered meanwhile, one is in conflict, one nobody knows. True when the kill came."""
+    machine = Machine(folder, Random(1), Engage())
+    keys = {"email": "asa@example.se", "mobilePhone": "+46701234567"}
+    take(machine, sale(1, EVA, name="E."), sale(2, {"externalId": "4712"}), sale(3, keys))
+    outage(machine)
+    take(machine, sale(4, EVA))
+    write_files(machine.line)
+    machine.engage.register({"email": EVA["email"]})
+    for kind, value in keys.items():
+        machine.engage.register({kind: value})
+    answers(machine)
+    machine.faults.arm((), (), kill_at, 0)
+    killed = False
+    try:
+        while review(machine.line):
+            pass
+    except Killed:
+        killed = True
+        machine.restart()
+    machine.faults.disarm()
+    back(machine)
+    assert states(machine) == {"delivered": 3, "held": 1}, kill_at
+    assert machine.engage.violations == []
+    assert written(machine) == [], kill_at
+    machine.stop()
+    return killed
+
+
+def test_a_kill_at_any_point_of_it_loses_and_doubles_nothing() -> None:
+    """At every request, commit and file of the review: what is sent in the end is the same, and nothing lies about."""
+    points = 1
+    with state_folder() as folder:
+        while killed_return(folder / str(points), points):
+            points += 1
+    assert points > 30
+
+
+def test_a_receipt_whose_contact_did_not_know_the_key_is_written_once_more_under_its_id(machine: Machine) -> None:
+    """The files went up unseen, and the import left the contact of the web shop as it was: no externalId there."""
+    machine.engage.keeps_existing = True
+    take(machine, sale(1, EVA))
+    outage(machine)
+    unreviewed(machine)
+    machine.engage.register({"email": EVA["email"]})
+    back(machine)
+    assert states(machine) == {"delivered": 1}
+    (receipt,) = machine.line.journal.receipts.find({})
+    told = [event["what"] for event in machine.line.journal.receipts.life(receipt.seq)]
+    assert told.count("written") == 2
+    assert receipt.matched == "contactId"
+    assert machine.engage.violations == []
+
+
+def test_a_receipt_engage_never_shows_is_written_anew_once_and_then_held(machine: Machine) -> None:
+    machine.engage.refusable = {"1"}
+    take(machine, sale(1, EVA))
+    outage(machine)
+    back(machine)
+    (receipt,) = machine.line.journal.receipts.find({})
+    told = [event["what"] for event in machine.line.journal.receipts.life(receipt.seq)]
+    assert (told.count("written"), receipt.state) == (2, State.HELD)
+    assert "integration log" in receipt.reason
+
+
+def test_a_conflict_that_shows_after_the_import_only_is_held_until_a_person_decides(machine: Machine) -> None:
+    keys = {"email": "eva@example.se", "mobilePhone": "+46701234567"}
+    take(machine, sale(1, keys), sale(2, {"externalId": "4712"}))
+    outage(machine)
+    unreviewed(machine)
+    for kind, value in keys.items():
+        machine.engage.register({kind: value})
+    back(machine)
+    assert states(machine) == {"delivered": 1, "held": 1}
+    (held,) = machine.line.journal.receipts.find({"state": State.HELD})
+    assert held.reason.startswith("conflict: several contacts by email, mobilePhone; ")
+    (contact,) = [row for row in machine.line.journal.contacts.all() if row["conflict"]]
+    assert (
+        machine.line.journal.contact_lookups.resolve_conflict(
+            contact["key"], contact["conflict"]["found"]["email"], 1.0
+        )
+        == 1
+    )
+    (entry,) = machine.line.journal.receipts.find({"state": State.ACCEPTED})
+    assert entry.id == held.id
+
+
+def test_a_contact_erased_meanwhile_is_created_by_the_file_that_would_have_updated_it(machine: Machine) -> None:
+    take(machine, sale(1, EVA))
+    outage(machine)
+    back(machine)
+    outage(machine)
+    take(machine, sale(2, EVA, name="Eva"))
+    write_files(machine.line)
+    (person,) = machine.engage.people.values()
+    machine.engage.erase(person)
+    machine.engage.erased.clear()
+    back(machine)
+    assert states(machine) == {"delivered": 2}
+    (person,) = machine.engage.people.values()
+    assert person.attributes["firstName"] == "Eva"
+    assert machine.engage.violations == []
+
+
+def test_what_the_import_dropped_is_found_once_for_each_file(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine.engage.import_drops = frozenset({"firstName"})
+    take(machine, sale(1, EVA, name="Eva"))
+    outage(machine)
+    seen = requests(machine, monkeypatch)
+    back(machine)
+    (contact,) = machine.line.journal.contacts.all()
+    assert (contact["dropped"], contact["state"]) == (["firstName"], "known")
+    told = [event["what"] for event in machine.line.journal.contacts.life(contact["key"])]
+    assert Counter(told)["fields dropped"] == 1
+    assert seen["GET /contacts/id"] == 3, "two keys before the file, one after it"
+
+
+@pytest.mark.parametrize(
+    ("ours", "sent", "there", "settled", "kept"),
+    [
+        ("Ann", None, None, False, False),
+        ("Ann", None, "Ann", True, False),
+        ("Ann", None, "Anna", True, True),
+        ("Ann", "An", "An", False, False),
+        ("Ann", "An", None, False, False),
+        ("Ann", "An", "Anna", True, True),
+        ("Ann", "Ann", "Anna", False, False),
+    ],
+    ids=["nothing there", "the same", "first met", "untouched", "emptied", "changed there", "nothing new here"],
+)
+def test_whose_attribute_stays(ours: str, sent: str | None, there: str | None, settled: bool, kept: bool) -> None:
+    """The table of decision 0008; what is settled is not sent."""
+
+    def one(value: str | None) -> dict[str, str]:
+        return {"firstName": value} if value else {}
+
+    contact = Contact(key="k", contact_id="g", attributes=one(ours), sent=one(sent))
+    assert settle(contact, one(there)) == (one(ours) if settled else {}, ("firstName",) if kept else ())
+
+
+def test_names_of_what_is_missing_are_attributes_and_keys_but_none_that_engage_gives_out() -> None:
+    known = (Identifier("email", "a@b.se"), Identifier("email", "b@b.se"), Identifier("memberNumber", "7"))
+    contact = Contact(key="k", contact_id="g", identifiers=known, attributes={"city": "Lund", "street": "x"})
+    said = {"city": "Lund", "street": "x"} | {f"{each.kind}:{each.value}": "" for each in known}
+    assert missing(contact, said, {"city": "Lund", "email": "b@b.se"}) == ("street",)
+    assert missing(contact, said, {"city": "Oslo", "street": "x"}) == ("city", "email")
+    assert missing(contact, said, {}) == (), "nothing was read"
+
+
+def test_a_file_waits_for_the_look(machine: Machine) -> None:
+    """Engage answers the probe and nothing else: no file goes up unseen."""
+    take(machine, sale(1, EVA))
+    outage(machine)
+    answers(machine)
+    machine.faults.arm(["hang"], (), 0, 0)
+    attend(machine.line)
+    assert machine.line.breaker.open()
+    assert {entry.state for entry in machine.line.journal.files.open()} == {FileState.WRITTEN}
+    assert machine.imports.files == {}

@@ -1,0 +1,93 @@
+"""A file that stays where it is: a person is told once, and it is over when the file goes on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.core.flow.fallback.test_write_files import back, machine, outage, take
+from tests.scenarios.simulator.machine import FALLBACK, Machine
+from tests.scenarios.simulator.till import sale
+from tillpost.flow.breaker import ANSWERS
+from tillpost.flow.worker import attend
+from tillpost.journal import FileEntry, FileState
+
+__all__ = ["machine"]
+
+LONG = FALLBACK.alert_after.total_seconds()
+
+
+def uploaded(machine: Machine) -> FileEntry:
+    """The contacts fallback file lies with the destination, which is back; nobody has read it."""
+    take(machine, sale(1, {"externalId": "4711"}))
+    outage(machine)
+    answering(machine)
+    return file(machine)
+
+
+def answering(machine: Machine) -> None:
+    machine.faults.api = "ok"
+    for _ in range(ANSWERS + 2):  # two rounds more: its contacts are looked up before a file goes up
+        machine.clock.advance(300.0)
+        attend(machine.line)
+
+
+def file(machine: Machine) -> FileEntry:
+    return machine.line.journal.files.open()[0]
+
+
+def alerts(machine: Machine) -> list[dict[str, Any]]:
+    return [event for event in machine.line.journal.events.untold(1000) if event["step"] == "alert"]
+
+
+def test_a_file_nobody_reads_raises_an_alert_once_and_not_before_its_time(machine: Machine) -> None:
+    assert uploaded(machine).state is FileState.UPLOADED
+    machine.clock.advance(LONG - 400.0)
+    attend(machine.line)
+    assert alerts(machine) == []
+    for _ in range(3):
+        machine.clock.advance(600.0)
+        attend(machine.line)
+    (told,) = alerts(machine)
+    assert told["detail"] == {"file": file(machine).file.name, "reason": "not read by the importer yet"}
+    assert file(machine).alerted_at is not None
+
+
+def test_the_alert_is_over_when_the_file_is_read(machine: Machine) -> None:
+    uploaded(machine)
+    machine.clock.advance(LONG + 1.0)
+    attend(machine.line)
+    assert file(machine).alerted_at is not None
+    machine.imports.read_all()
+    machine.clock.advance(600.0)
+    attend(machine.line)
+    assert file(machine).alerted_at is None
+    back(machine)
+    assert machine.line.journal.receipts.counts()["delivered"] == 1
+
+
+def test_a_file_server_that_is_away_raises_one_after_the_time_counted_from_the_end_of_the_outage(
+    machine: Machine,
+) -> None:
+    """While the API was away nobody expected the file to go up."""
+    machine.faults.files = "refused"
+    take(machine, sale(1, {"externalId": "4711"}))
+    outage(machine)
+    machine.clock.advance(2 * LONG)
+    answering(machine)
+    assert alerts(machine) == []
+    machine.clock.advance(LONG + 1.0)
+    attend(machine.line)
+    assert len(alerts(machine)) == 1
+
+
+def test_a_password_the_file_server_does_not_take_raises_one_at_once(machine: Machine) -> None:
+    """Waiting does not fix it; the files stay, and go up when it fits again."""
+    machine.faults.files = "denied"
+    take(machine, sale(1, {"externalId": "4711"}))
+    outage(machine)
+    answering(machine)
+    (told,) = alerts(machine)
+    assert "password" in told["detail"]["reason"]
+    machine.faults.files = "ok"
+    back(machine)
+    assert machine.line.journal.receipts.counts()["delivered"] == 1

@@ -1,0 +1,161 @@
+"""When files go: once the API answers again, or as soon as the file server answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from tests.core.flow.fallback.test_write_files import back, outage, take
+from tests.scenarios.simulator.engage import Engage
+from tests.scenarios.simulator.machine import FALLBACK, Machine
+from tests.scenarios.simulator.till import sale
+from tillpost.flow.breaker import ANSWERS
+from tillpost.flow.limits import TransferPolicy
+from tillpost.flow.worker import attend
+from tillpost.journal import FileState, State
+from tillpost.model import FallbackFile, Misconfigured
+
+CHECK, CONFIRM = FALLBACK.check_every.total_seconds(), FALLBACK.confirm_within.total_seconds()
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Iterator[Machine]:
+    """With `asap`."""
+    made = Machine(tmp_path / "state", Random(1), Engage(), TransferPolicy(when="asap"))
+    yield made
+    made.stop()
+
+
+def look(machine: Machine) -> dict[str, FileState]:
+    """One round, and where the files stand after it, by kind."""
+    attend(machine.line)
+    return {entry.file.kind: entry.state for entry in machine.line.journal.files.open()}
+
+
+def importing(machine: Machine) -> None:
+    """Engage's import runs, though its API is away."""
+    machine.imports.read_all()
+
+
+def test_restored_sends_nothing_while_the_api_is_away(tmp_path: Path) -> None:
+    machine = Machine(tmp_path / "state", Random(1), Engage())
+    take(machine, sale(1, {"externalId": "4711"}))
+    outage(machine)
+    machine.clock.advance(86400.0)
+    assert look(machine) == {"contacts": FileState.WRITTEN, "receipts": FileState.WRITTEN}
+    assert machine.imports.files == {}
+    machine.stop()
+
+
+@pytest.mark.parametrize("paused", [False, True])
+def test_asap_sends_while_the_api_is_away_or_paused_and_contacts_first(machine: Machine, paused: bool) -> None:
+    """The receipts wait until the contacts file has been gone for `check_every`: nobody can ask for the contact."""
+    take(machine, sale(1, {"externalId": "4711"}))
+    outage(machine)
+    if paused:
+        machine.line.breaker.saw(Misconfigured(reason="another key"))
+    assert not machine.line.breaker.open()
+    assert look(machine) == {"contacts": FileState.UPLOADED, "receipts": FileState.WRITTEN}
+    machine.clock.advance(2 * CHECK)
+    assert look(machine) == {"contacts": FileState.UPLOADED, "receipts": FileState.WRITTEN}
+    importing(machine)
+    machine.clock.advance(CHECK)
+    assert look(machine) == {"contacts": FileState.CONSUMED, "receipts": FileState.WRITTEN}
+    machine.clock.advance(CHECK - 1)
+    assert look(machine) == {"contacts": FileState.CONSUMED, "receipts": FileState.WRITTEN}
+    machine.clock.advance(1)
+    assert look(machine) == {"contacts": FileState.CONSUMED, "receipts": FileState.UPLOADED}
+    importing(machine)
+    machine.clock.advance(CHECK)
+    assert look(machine) == {"contacts": FileState.CONSUMED, "receipts": FileState.CONSUMED}
+    assert len(machine.engage.saved) == 1
+    assert machine.engage.violations == []
+    (receipt,) = machine.line.journal.receipts.find({})
+    assert receipt.state is State.TRANSFERRED  # nobody has shown it yet
+    back(machine)
+    assert machine.line.journal.receipts.counts()["delivered"] == 1
+
+
+def test_a_contacts_file_of_an_earlier_batch_is_waited_for_too(machine: Machine) -> None:
+    take(machine, sale(1, {"externalId": "4711"}))
+    outage(machine)
+    take(machine, sale(2, {"externalId": "4711"}))
+    machine.clock.advance(10 * CHECK)
+    attend(machine.line)
+    assert [name for name in machine.imports.files if "transactions" in name] == []
+    back(machine)
+    assert machine.line.journal.receipts.counts()["delivered"] == 2
+    assert machine.engage.violations == []
+
+
+def test_a_file_sent_again_is_waited_for_again(machine: Machine) -> None:
+    take(machine, sale(1, {"externalId": "4711"}))
+    outage(machine)
+    importing(machine)
+    machine.clock.advance(CHECK)
+    assert look(machine)["contacts"] is FileState.CONSUMED
+    contacts: FallbackFile = machine.line.journal.files.open()[0].file
+    machine.line.journal.files.resend(contacts.name, machine.clock.time())
+    machine.clock.advance(2 * CHECK)
+    assert look(machine) == {"contacts": FileState.UPLOADED, "receipts": FileState.WRITTEN}
+
+
+def test_with_the_api_back_contacts_are_asked_for_as_always(machine: Machine) -> None:
+    """Gone from the folder is enough only while nobody can be asked."""
+    take(machine, sale(1, {"externalId": "4711"}))
+    outage(machine)
+    machine.imports.files.clear()  # gone, and nothing came of it
+    machine.clock.advance(CHECK)
+    look(machine)
+    machine.faults.api = "ok"
+    for _ in range(ANSWERS):
+        machine.line.breaker.saw(machine.line.hooks.probe())
+    machine.clock.advance(2 * CHECK)
+    assert look(machine) == {"contacts": FileState.CONSUMED, "receipts": FileState.WRITTEN}
+
+
+def test_the_time_to_confirm_begins_when_somebody_can_be_asked(machine: Machine) -> None:
+    """Imported days before the API answers again: what it does not show at once is not held at once."""
+    take(machine, sale(1, {"externalId": "4711"}))
+    machine.engage.refusable = {machine.line.journal.receipts.body(1).number}
+    outage(machine)
+    for _ in range(5):
+        importing(machine)
+        machine.clock.advance(CHECK)
+        stand = look(machine)
+    assert stand == {"contacts": FileState.CONSUMED, "receipts": FileState.CONSUMED}
+    machine.clock.advance(3 * CONFIRM)
+    machine.faults.api = "ok"
+    states = []
+    for _ in range(2 * int(CONFIRM / CHECK)):
+        machine.clock.advance(CHECK)
+        importing(machine)  # once more, by its contact's id
+        attend(machine.line)
+        (receipt,) = machine.line.journal.receipts.find({})
+        states.append(receipt.state)
+    assert State.HELD not in states[:10]
+    assert states[-1] is State.HELD
+
+
+def test_a_contact_the_import_leaves_out_keeps_back_no_receipt_of_another(tmp_path: Path) -> None:
+    """An e-mail that is none makes no contact. What is left of its file is there; the others go on after
+    `confirm_after`, not after `confirm_within`, and its own receipt is held in the end, with the reason."""
+    machine = Machine(tmp_path / "state", Random(1), Engage())
+    take(machine, sale(1, {"externalId": "4711"}), sale(2, {"email": "no-address"}))
+    outage(machine)
+    machine.faults.api = "ok"
+    began = machine.clock.monotonic()
+    receipts = machine.line.journal.receipts
+    while receipts.counts()["delivered"] == 0:
+        machine.clock.advance(CHECK)
+        machine.imports.advance(machine.clock.monotonic())
+        attend(machine.line)
+        assert machine.clock.monotonic() - began < CONFIRM / 2, "kept back by a neighbour"
+    back(machine)
+    (held,) = receipts.find({"state": State.HELD})
+    assert (held.number, receipts.counts()["delivered"]) == ("2", 1)
+    assert "does not show it" in held.reason
+    machine.stop()

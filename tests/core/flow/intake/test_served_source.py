@@ -1,0 +1,274 @@
+"""Serving: what threads accept at the same time is committed together; each gets its own answer, limits are kept."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import attrs
+import pytest
+
+from tests.core.flow.test_worker import FarSide, hooked
+from tests.core.journal.test_journal import found
+from tillpost.clock import SystemClock
+from tillpost.errors import Busy, DiskFailed, DocumentError, JournalDamaged, KeyTaken, NotCommitted
+from tillpost.flow.breaker import Breaker
+from tillpost.flow.intake.served_source import Served
+from tillpost.flow.limits import RetryPolicy, SourcePolicy
+from tillpost.flow.line import Line
+from tillpost.flow.worker import Worker
+from tillpost.journal import Journal, State
+from tillpost.model import Document, Found
+
+QUICK = RetryPolicy(attempts=9, wait_initial=timedelta(milliseconds=1), wait_max=timedelta(milliseconds=1))
+
+
+def parse(document: Document) -> Iterator[Found]:
+    """Each word is the number of a receipt; `bad` breaks the document, `bug` is the adapter's fault."""
+    for word in (document.content or b"").decode().split():
+        if word == "bad":
+            raise DocumentError("is bad", f"document {document.name}")
+        if word == "bug":
+            raise KeyError(word)
+        yield found(number=word)
+
+
+@attrs.define
+class Pipeline:
+    line: Line
+    served: Served
+    stopping: threading.Event
+
+    def accept(self, content: str, key: str = "") -> dict[str, int]:
+        return self.served(Document.from_bytes("d", content.encode(), key))
+
+    def numbers(self) -> list[str]:
+        return [entry.number for entry in self.line.journal.receipts.find({})]
+
+
+def pipeline(folder: Path, policy: SourcePolicy | None = None, **hooks: Any) -> Pipeline:
+    journal, clock, chance = Journal(folder), SystemClock(), Random(1)
+    asked = hooked(FarSide())
+    callers = dict(asked.callers) | {"parse_receipts": [("words", lambda document: parse(document))]}
+    callers |= {name: [("source", hook)] for name, hook in hooks.items()}
+    policy = policy or SourcePolicy(room=0)
+    line = Line(
+        name="shop", journal=journal, hooks=attrs.evolve(asked, callers=callers), clock=clock, random=chance,
+        breaker=Breaker(journal, RetryPolicy(), clock, chance), source=policy, retry=QUICK, fallback=None,
+        transfer=None, anonymous=None, workers=1,
+    )  # fmt: skip
+    stopping = threading.Event()
+    return Pipeline(line, Served(line, policy, stopping), stopping)
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Pipeline]:
+    made = pipeline(tmp_path)
+    yield made
+    made.line.journal.close()
+
+
+def all_at_once(shop: Pipeline, contents: list[str], during: Callable[[], None] = lambda: None) -> list[Any]:
+    """The first is being committed while the others arrive; so they are joined. What each got, or what it raised."""
+    journal = shop.line.journal.receipts
+    commit, entered, go_on = journal.accept_groups, threading.Event(), threading.Event()
+
+    def held(*given: Any) -> None:
+        if not entered.is_set():
+            entered.set()
+            assert go_on.wait(30)
+        commit(*given)
+
+    def one(content: str) -> Any:
+        try:
+            return shop.accept(content)
+        except Exception as error:  # noqa: BLE001 - judged by the test
+            return error
+
+    journal.accept_groups = held  # type: ignore[method-assign, assignment]
+    with ThreadPoolExecutor(len(contents)) as pool:
+        first = pool.submit(one, contents[0])
+        assert entered.wait(30)
+        rest = [pool.submit(one, content) for content in contents[1:]]
+        end = time.monotonic() + 30
+        while len(shop.served._together._waiting) < len(rest):
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        during()
+        go_on.set()
+        got = [each.result(30) for each in (first, *rest)]
+    journal.accept_groups = commit  # type: ignore[method-assign]
+    return got
+
+
+def test_what_waits_for_a_commit_is_in_the_next_one(shop: Pipeline) -> None:
+    sizes: list[int] = []
+    commit = shop.line.journal.receipts.accept_groups
+
+    def counted(groups: Any, *rest: Any) -> None:
+        sizes.append(len(groups))
+        commit(groups, *rest)
+
+    shop.line.journal.receipts.accept_groups = counted  # type: ignore[method-assign, assignment]
+    got = all_at_once(shop, [str(number) for number in range(20)])
+    assert [each["accepted"] for each in got] == [1] * 20
+    assert sizes == [1, 19]
+    assert sorted(map(int, shop.numbers())) == list(range(20))
+
+
+def test_the_same_receipt_in_one_commit_is_accepted_once(shop: Pipeline) -> None:
+    got = all_at_once(shop, ["0", "1", "1", "1 2"])
+    assert sum(each["accepted"] for each in got) == 3
+    assert sum(each["duplicates"] for each in got) == 2
+    assert sorted(shop.numbers()) == ["0", "1", "2"]
+
+
+def test_a_bad_document_spoils_nothing_of_its_neighbours(shop: Pipeline) -> None:
+    got = all_at_once(shop, ["0", "1", "2 3 bad", "bug", "4"])
+    assert (got[0]["accepted"], got[1]["accepted"], got[4]["accepted"]) == (1, 1, 1)
+    assert isinstance(got[2], DocumentError)
+    assert got[2].counts["accepted"] == 2
+    assert isinstance(got[3], Exception)
+    assert sorted(shop.numbers()) == ["0", "1", "2", "3", "4"]
+
+
+def test_what_fails_for_one_of_a_group_is_tried_one_by_one(shop: Pipeline) -> None:
+    """A row that cannot be written for a reason of its own: the others of its group are accepted."""
+    commit = shop.line.journal.receipts._store.write
+
+    def write(work: Any) -> Any:
+        def checked(connection: Any) -> Any:
+            done = work(connection)
+            if connection.execute("SELECT count(*) FROM receipts WHERE number = '13'").get:
+                raise ZeroDivisionError
+            return done
+
+        return commit(checked)
+
+    shop.line.journal.receipts._store.write = write  # type: ignore[method-assign]
+    got = all_at_once(shop, ["0", "1", "13", "2"])
+    assert [isinstance(each, ZeroDivisionError) for each in got] == [False, False, True, False]
+    assert sorted(shop.numbers()) == ["0", "1", "2"]
+
+
+def test_a_failed_commit_is_told_to_everybody_in_it_and_the_next_goes_on(shop: Pipeline) -> None:
+    commit = shop.line.journal.receipts._store.write
+
+    def fail(work: Any) -> Any:
+        raise NotCommitted("no room")
+
+    def break_disk() -> None:
+        shop.line.journal.receipts._store.write = fail  # type: ignore[method-assign]
+
+    got = all_at_once(shop, ["0", "1", "2"], break_disk)
+    assert all(isinstance(each, NotCommitted) for each in got)
+    shop.line.journal.receipts._store.write = commit  # type: ignore[method-assign]
+    assert shop.accept("1")["accepted"] == 1
+    assert shop.served.quiet()
+
+
+def test_a_document_of_many_groups_is_read_on_by_its_own_thread(shop: Pipeline) -> None:
+    many = " ".join(str(number) for number in range(1000, 1350))
+    got = all_at_once(shop, ["0", many, "1"])
+    assert [each["accepted"] for each in got] == [1, 350, 1]
+    assert len(shop.numbers()) == 352
+
+
+def test_many_threads_lose_and_double_nothing(shop: Pipeline) -> None:
+    with ThreadPoolExecutor(32) as pool:
+        got = list(pool.map(shop.accept, [f"{number} {number + 1}" for number in range(300)]))
+    assert sum(each["accepted"] for each in got) == 301
+    assert sorted(map(int, shop.numbers())) == list(range(301))
+    assert shop.served.quiet()
+
+
+def test_the_backlog_is_counted_again_when_it_has_shrunk(tmp_path: Path) -> None:
+    shop = pipeline(tmp_path, SourcePolicy(backlog=2, room=0))
+    assert shop.accept("1 2")["accepted"] == 2
+    with pytest.raises(Busy, match="backlog"):
+        shop.accept("3")
+    shop.line.journal.receipts._store.write(lambda c: c.execute("UPDATE receipts SET state = 'delivered'"))
+    end = time.monotonic() + 30
+    while True:
+        try:
+            assert shop.accept("3")["accepted"] == 1
+            break
+        except Busy:
+            assert time.monotonic() < end
+            time.sleep(0.1)
+    shop.line.journal.close()
+
+
+def test_what_was_answered_before_is_answered_near_a_limit_too(tmp_path: Path) -> None:
+    shop = pipeline(tmp_path, SourcePolicy(backlog=1, room=0))
+    first = shop.accept("1", "a-key")
+    with pytest.raises(Busy):
+        shop.accept("2", "b-key")
+    assert shop.accept("1", "a-key") == first
+    with pytest.raises(KeyTaken):
+        shop.accept("2", "a-key")
+    shop.line.journal.close()
+
+
+@pytest.mark.parametrize("fault", [DiskFailed("gone"), JournalDamaged("a row", Path("/state"))])
+def test_a_journal_that_promises_nothing_stops_the_pipeline(tmp_path: Path, fault: Exception) -> None:
+    raised: list[BaseException] = []
+
+    def serve_documents(accept: Callable[[Document], Any], stopping: threading.Event) -> None:
+        try:
+            accept(Document.from_bytes("d", b"1"))
+        except BaseException as error:  # noqa: BLE001 - judged by the test
+            raised.append(error)
+        stopping.wait()
+
+    def fail(work: Any) -> Any:
+        raise fault
+
+    shop = pipeline(tmp_path, serve_documents=serve_documents)
+    shop.line.journal.receipts._store.write = fail  # type: ignore[method-assign]
+    worker = Worker(shop.line)
+    worker._threads.append(thread := threading.Thread(target=worker._guard, args=(worker._serve,)))
+    thread.start()
+    assert worker.join(30)
+    assert raised == [fault]
+    assert worker.fault is fault
+    shop.line.journal.close()
+
+
+def test_a_serving_source_is_called_again_after_an_error_of_the_system(tmp_path: Path) -> None:
+    calls: list[int] = []
+    ended = threading.Event()
+
+    def serve_documents(accept: Callable[[Document], Any], stopping: threading.Event) -> None:
+        calls.append(1)
+        if len(calls) == 1:
+            raise OSError(98, "Address already in use")
+        accept(Document.from_bytes("d", b"1"))
+        stopping.wait()
+        ended.set()
+
+    shop = pipeline(tmp_path, SourcePolicy(room=0), serve_documents=serve_documents)
+    worker = Worker(shop.line)
+    worker.start()
+    end = time.monotonic() + 60
+    while not (worker.idle() and shop.line.journal.receipts.counts()[State.DELIVERED] == 1):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    worker.stop()
+    assert worker.join(30)
+    assert ended.is_set()
+    assert (worker.fault, len(calls)) == (None, 2)
+    shop.line.journal.close()
+
+
+def test_it_is_not_idle_while_something_is_being_accepted(shop: Pipeline) -> None:
+    seen: list[bool] = []
+    all_at_once(shop, ["1", "2"], lambda: seen.append(shop.served.quiet()))
+    assert seen == [False]
+    assert shop.served.quiet()

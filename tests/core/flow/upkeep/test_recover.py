@@ -1,0 +1,101 @@
+"""What a process that ended leaves for the next: a crash is the attempt of what was in hand, and of nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.core.flow.fallback.test_write_files import machine, take
+from tests.scenarios.simulator.faults import Killed
+from tests.scenarios.simulator.machine import Machine
+from tests.scenarios.simulator.till import sale
+from tillpost.flow.delivery.deliver import claim, deliver
+from tillpost.flow.retry_policy import CRASHES
+from tillpost.journal import Entry, State
+from tillpost.journal.sqlite.crash_marks import CrashMarks
+
+__all__ = ["machine"]
+
+
+def killed_in_hand(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process ends while it maps the receipt that is due first, and starts again."""
+    for _ in range(100):
+        entries = claim(machine.line, 1)
+        if entries:
+            break
+        machine.clock.advance(30.0)
+    with monkeypatch.context() as patched:
+        patched.setattr("tillpost.flow.hook_calls.HookCalls.map_receipt", _kill)
+        with pytest.raises(Killed):
+            deliver(machine.line, entries[0])
+    machine.restart()
+
+
+def _kill(*_: object, **__: object) -> None:
+    raise Killed
+
+
+def receipts(machine: Machine) -> dict[str, Entry]:
+    return {entry.number: entry for entry in machine.line.journal.receipts.find({})}
+
+
+def test_a_crash_is_the_attempt_of_the_receipt_in_hand_alone(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    take(machine, sale(1, {"externalId": "4711"}), sale(2, {"externalId": "4712"}))
+    killed_in_hand(machine, monkeypatch)
+    first, second = receipts(machine)["1"], receipts(machine)["2"]
+    assert (first.attempts, first.state, second.attempts, second.state) == (1, State.WAITING, 0, State.ACCEPTED)
+    assert first.due > machine.clock.time()
+    machine.restart()
+    assert receipts(machine)["1"].attempts == 1, "counted once"
+
+
+def test_a_receipt_that_ends_the_process_again_and_again_is_held_and_its_neighbour_goes_on(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take(machine, sale(1, {"externalId": "4711"}))
+    for crash in range(1, CRASHES + 1):
+        killed_in_hand(machine, monkeypatch)
+        assert (receipts(machine)["1"].attempts, receipts(machine)["1"].crashes) == (crash, crash)
+    held = receipts(machine)["1"]
+    assert held.state is State.HELD
+    assert f"ended {CRASHES} times" in held.reason
+    take(machine, sale(2, {"externalId": "4712"}))
+    for entry in claim(machine.line, 5):
+        deliver(machine.line, entry)
+    assert receipts(machine)["2"].state is State.DELIVERED
+
+
+def test_what_went_well_or_failed_without_a_crash_is_not_in_hand_any_more(tmp_path: Path) -> None:
+    hand = CrashMarks(tmp_path / "crash_marks")
+    with hand.holding(7):
+        assert hand.left() == [7]
+    with pytest.raises(ValueError, match="x"), hand.holding(8):
+        raise ValueError("x")
+    assert hand.left() == []
+    hand.close()
+
+
+@pytest.fixture
+def torn(tmp_path: Path) -> Iterator[CrashMarks]:
+    """The note as a machine may leave it that lost its power: half a number, and one that is none."""
+    (tmp_path / "crash_marks").write_bytes((7).to_bytes(8, "little") + b"\xff" * 8 + b"\x01\x02")
+    hand = CrashMarks(tmp_path / "crash_marks")
+    yield hand
+    hand.close()
+
+
+def test_a_torn_note_is_read_as_far_as_it_goes(torn: CrashMarks) -> None:
+    assert torn.left() == [7]
+    torn.clear()
+    assert torn.left() == []
+
+
+def test_a_retry_by_a_person_counts_anew(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    take(machine, sale(1, {"externalId": "4711"}))
+    for _ in range(CRASHES):
+        killed_in_hand(machine, monkeypatch)
+    machine.line.journal.receipts.revive(receipts(machine)["1"].id, None, machine.clock.time())
+    killed_in_hand(machine, monkeypatch)
+    assert receipts(machine)["1"].state is State.WAITING

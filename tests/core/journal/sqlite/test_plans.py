@@ -1,0 +1,146 @@
+"""What is asked all the time reads no more than it must: after an outage of days, a scan each time would never end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import apsw
+import pytest
+
+from tillpost.journal import OPEN_FILES, Batch, FileState, Journal, Later, State
+from tillpost.journal.tables.files import _seqs
+from tillpost.model import FallbackFile, WrittenFiles
+
+Ask = Callable[[Journal], object]
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    opened = Journal(tmp_path)
+    yield opened
+    opened.close()
+
+
+def plans(journal: Journal, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """How SQLite goes about what is asked."""
+    store = journal.receipts._store
+    found: list[str] = []
+    read = store.read
+
+    def explained(sql: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+        found.extend(str(row[3]) for row in read(f"EXPLAIN QUERY PLAN {sql}", values))
+        return read(sql, values)
+
+    monkeypatch.setattr(store, "read", explained)
+    ask(journal)
+    assert found
+    return found
+
+
+OFTEN: dict[str, tuple[Ask, bool]] = {
+    "due": (lambda journal: journal.receipts.due(1.0, 4), False),
+    "just accepted": (lambda journal: journal.receipts.just_accepted(0.0, 1.0, 4), False),
+    "next due": (lambda journal: journal.receipts.next_due(), False),
+    "open after": (lambda journal: journal.receipts.open_after(0, 0, 10), False),
+    "of a file": (lambda journal: journal.receipts.find({"file": "f", "state": State.TRANSFERRED}), False),
+    "standing": (lambda journal: journal.files.standing(*OPEN_FILES), True),
+    "to look after": (lambda journal: journal.files.to_look_after(1.0), True),
+    "unreviewed": (lambda journal: journal.files.unreviewed(), False),
+    "unconfirmed contacts": (lambda journal: journal.files.unconfirmed_contacts(), True),
+    "to go up": (lambda journal: journal.files.to_go_up(7, False), False),
+    "misnaming": (lambda journal: journal.files.misnaming("f.xml"), False),
+    "open states": (lambda journal: journal.files.open_states(), False),
+    "a file": (lambda journal: journal.files.get("f.xml"), False),
+    "oldest": (lambda journal: journal.search.oldest("held"), False),
+    "latest": (lambda journal: journal.search.latest("held", 10), False),
+    "by number": (lambda journal: journal.receipts.find({"number": "1", "store": "12"}, 10), False),
+    "files of a state": (lambda journal: journal.search.files(FileState.WRITTEN, 10), False),
+}
+"""What is asked → how, and whether what is found has to be sorted."""
+
+
+@pytest.mark.parametrize("ask", OFTEN)
+def test_it_is_looked_up_and_not_searched_for(ask: str, journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    add(journal, "f.xml")
+    asked, sorts = OFTEN[ask]
+    found = plans(journal, asked, monkeypatch)
+    rows = [
+        plan for plan in found if " receipts" in plan or " files" in plan or plan.split()[1:2] in (["r"], ["f"], ["c"])
+    ]
+    assert rows
+    # A scan is allowed of the receipts that are open, which their own index holds, and of nothing else.
+    assert all(plan.startswith("SEARCH") or "INDEX receipts_due" in plan for plan in rows), found
+    assert sorts == any("TEMP B-TREE" in plan for plan in found), found
+
+
+def test_the_receipts_of_a_file_are_looked_up(journal: Journal) -> None:
+    asked: list[str] = []
+
+    class Explained:
+        def execute(self, sql: str, values: tuple[Any, ...]) -> list[Any]:
+            asked.extend(str(row[3]) for row in journal.receipts._store.read(f"EXPLAIN QUERY PLAN {sql}", values))
+            return []
+
+    connection: Any = Explained()
+    assert _seqs(connection, "f.xml") == []
+    assert asked == ["SEARCH receipts USING INDEX receipts_file (file=?)"]
+
+
+def test_where_files_stand_is_told_in_order_without_reading_what_is_in_them(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for sequence, name in enumerate(("b.xml", "a.xml", "c.xml"), start=1):
+        add(journal, name, sequence)
+    assert [each.name for each in journal.files.standing(*OPEN_FILES)] == ["b.xml", "a.xml", "c.xml"]
+    assert journal.files.open_states() == {FileState.WRITTEN}
+    journal.files.move(journal.files.get("a.xml"), FileState.UPLOADED, 5.0, due=7.0)
+    assert [(each.name, each.due) for each in journal.files.standing(FileState.UPLOADED)] == [("a.xml", 7.0)]
+    assert [each.name for each in journal.files.standing(FileState.WRITTEN)] == ["b.xml", "c.xml"]
+    assert journal.files.open_states() == {FileState.WRITTEN, FileState.UPLOADED}
+    for name in ("a.xml", "b.xml", "c.xml"):
+        journal.files.move(journal.files.get(name), FileState.CONFIRMED, 9.0)
+    assert (journal.files.open_states(), journal.files.standing(*OPEN_FILES)) == (frozenset(), [])
+    found = plans(journal, lambda journal: journal.files.standing(*OPEN_FILES), monkeypatch)
+    assert found[0] == "SEARCH files USING COVERING INDEX files_standing (state=?)"
+
+
+def test_files_are_put_off_together(journal: Journal) -> None:
+    for sequence, name in enumerate(("a.xml", "b.xml"), start=1):
+        add(journal, name, sequence)
+    before = journal.receipts._store.read("PRAGMA data_version")
+    journal.files.postpone([])
+    assert journal.receipts._store.read("PRAGMA data_version") == before
+    journal.files.postpone(
+        [Later(name=name, due=9.0, attempts=2, reason="not read yet") for name in ("a.xml", "b.xml")]
+    )
+    assert [(each.due, each.attempts, each.reason) for each in journal.files.all()] == [(9.0, 2, "not read yet")] * 2
+
+
+def test_a_job_alone_in_its_commit_fails_with_its_own_error_and_leaves_nothing(journal: Journal) -> None:
+    def work(connection: apsw.Connection) -> None:
+        connection.execute("UPDATE destination SET reason = 'half done'")
+        raise KeyError("its own")
+
+    with pytest.raises(KeyError, match="its own"):
+        journal.receipts._store.write(work)
+    assert journal.destination.get().reason == ""
+    assert journal.destination.next_sequence() == 1
+
+
+def add(journal: Journal, name: str, sequence: int = 1) -> None:
+    """A file without receipts."""
+    file = FallbackFile(name=name, kind="receipts", sha256="", size=1, keys=(), path=Path(name))
+    batch = Batch(written=WrittenFiles(files=(file,)), sequence=sequence, seqs={}, payloads={}, contacts=[])
+    journal.files.add(batch, 1.0)
+
+
+def test_contacts_and_their_keys_are_looked_up(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    add(journal, "f.xml")
+    found = plans(journal, lambda journal: journal.search.open_contacts(10), monkeypatch)
+    assert any("INDEX contacts_open" in plan for plan in found), found
+    assert not any("TEMP B-TREE" in plan for plan in found), found
+    monkeypatch.undo()
+    found = plans(journal, lambda journal: journal.search.contacts_known_by("a@b.c"), monkeypatch)
+    assert all(plan.startswith("SEARCH identifiers USING PRIMARY KEY") for plan in found), found

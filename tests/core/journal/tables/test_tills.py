@@ -1,0 +1,51 @@
+"""The tills a journal has seen: kept with each group of receipts, and made from what is there by the upgrade."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import apsw
+
+from tests.core.journal.test_journal import receipt
+from tillpost.journal import Accepted, Journal, Till
+from tillpost.journal.sqlite.schema import UPGRADES, upgrade
+from tillpost.model import Document, Found
+
+DOCUMENT = Document.from_bytes("a.jsonl", b"a")
+
+
+def take(journal: Journal, numbers: list[str], now: float) -> None:
+    records = [Found(receipt=receipt(number=number), raw=b"{}") for number in numbers]
+    journal.receipts.accept(records, DOCUMENT, None, now, Accepted())
+
+
+def test_a_till_is_known_by_its_first_and_its_last_receipt(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    take(journal, ["7", "9", "8"], 100.0)
+    take(journal, ["7", "9", "8"], 150.0)  # again: nothing new
+    take(journal, ["10"], 200.0)
+    (till,) = journal.tills.all()
+    made = receipt(number="10")
+    assert till == Till(made.store, made.till, 100.0, 200.0, 4, "10", made.created.isoformat())
+    journal.close()
+
+
+def test_the_upgrade_knows_them_as_if_it_had_seen_them(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    take(journal, ["7", "9"], 100.0)
+    take(journal, ["8"], 200.0)
+    before = journal.tills.all()
+    journal.close()
+    old = apsw.Connection(str(tmp_path / "journal.db"))
+    added = re.findall(r"CREATE (TABLE|INDEX|TRIGGER) (\w+)", "".join(UPGRADES[7:]))
+    for kind, name in reversed(added):
+        old.execute(f"DROP {kind} IF EXISTS {name}")  # an index goes with its table
+    for table, column in re.findall(r"ALTER TABLE (\w+) ADD COLUMN (\w+)", "".join(UPGRADES[7:])):
+        old.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
+    old.execute("PRAGMA user_version = 7")
+    upgrade(old)
+    old.close()
+    journal = Journal(tmp_path)
+    assert journal.tills.all() == before != []
+    journal.close()

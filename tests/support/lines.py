@@ -1,0 +1,85 @@
+"""A line over a real journal, with a destination in memory, for tests of what is told of it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from tillpost.clock import SystemClock
+from tillpost.flow.breaker import Breaker
+from tillpost.flow.hook_calls import HookCalls
+from tillpost.flow.limits import FallbackPolicy, RetryPolicy, SourcePolicy, TransferPolicy
+from tillpost.flow.line import Line
+from tillpost.flow.rate_limit.pace import Pace
+from tillpost.journal import Journal
+from tillpost.model import Delivered, Identified, Identifier, NotSent, Outcome, Payload
+
+MOMENT = timedelta(milliseconds=1)
+
+
+class Ahead(SystemClock):
+    """The machine's clock, some seconds ahead."""
+
+    ahead = 0.0
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.ahead
+
+
+@contextmanager
+def line_on(
+    folder: Path,
+    deliver: Callable[[Payload], Outcome] = lambda payload: Delivered(status=202),
+    *,
+    clock: SystemClock | None = None,
+    pace: Pace | None = None,
+    **hooks: Callable[..., Any],
+) -> Iterator[Line]:
+    """The line; `hooks` are further ones, or take the place of those that are here."""
+
+    def one(call: Any) -> list[tuple[str, Any]]:
+        return [("far", lambda **given: [call(**given)])]
+
+    own = {
+        "resolve_contact": lambda contact: Identified(contact_id="guid", holds=dict(contact.attributes)),
+        "map_receipt": lambda receipt, match: Payload(receipt_id=receipt.id, match=match, fields={}),
+        "deliver": deliver,
+        "probe": lambda: Delivered(),
+        "match_in_file": lambda contact: Identifier("externalId", "4711"),
+        "transfer": lambda file: NotSent(reason="no file server"),
+        "find_transferred": lambda file: True,
+    }
+    clock, chance, journal = clock or SystemClock(), Random(3), Journal(folder)
+    retry = RetryPolicy(attempts=3, wait_initial=MOMENT, wait_max=MOMENT, confirm_after=MOMENT)
+    try:
+        yield Line(
+            name="shop",
+            journal=journal,
+            hooks=HookCalls({name: one(call) for name, call in (own | hooks).items()}, frozenset({"transport"})),
+            clock=clock,
+            random=chance,
+            breaker=Breaker(journal, retry, clock, chance),
+            source=SourcePolicy(poll=timedelta(milliseconds=20)),
+            retry=retry,
+            fallback=FallbackPolicy(after=timedelta(days=1), every=timedelta(days=1)),
+            transfer=TransferPolicy(),
+            anonymous=None,
+            workers=2,
+            pace=pace,
+        )
+    finally:
+        journal.close()
+
+
+def until(condition: Callable[[], object]) -> None:
+    """Wait for what comes about in a moment; fails after a minute."""
+    never, end = threading.Event(), time.monotonic() + 60.0
+    while not condition():
+        assert time.monotonic() < end, "it did not come about"
+        never.wait(0.02)
