@@ -47,7 +47,7 @@ class UsageError(TillpostError):
     """The command was called with something that does not exist; the exit code is 2."""
 
 
-class LawBroken(TillpostError):
+class InvalidValue(TillpostError):
     """A value breaks a law of the model: which one, where in the value, and by how much."""
 
     def __init__(self, law: str, place: str, by: Decimal | str) -> None:

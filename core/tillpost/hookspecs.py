@@ -93,7 +93,7 @@ class Hooks:
     def map_receipt(self, receipt: Receipt, match: Identifier) -> Payload | None:
         """Slot `map`. The receipt in the destination's shape, tied to the contact by `match`. Pure.
 
-        Raise LawBroken when the destination has no way to say it; the receipt is held with that reason.
+        Raise InvalidValue when the destination has no way to say it; the receipt is held with that reason.
         """
 
     @hookspec

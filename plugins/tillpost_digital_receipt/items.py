@@ -7,7 +7,7 @@ from decimal import Decimal
 import attrs
 from lxml.etree import _Element
 
-from tillpost import LawBroken
+from tillpost import InvalidValue
 from tillpost.model import Discount, LineKind, parse_decimal, round_money
 from tillpost.model.receipt_json import MakeId
 from tillpost_digital_receipt.origin import original_receipt
@@ -135,7 +135,7 @@ def _quantity(item: _Element, currency: str) -> tuple[Decimal, Decimal]:
     extended = decimal(item, "ExtendedAmount")
     if extended is None:
         if price is None:
-            raise LawBroken("needs ExtendedAmount or ActualSalesUnitPrice", place(item), "missing")
+            raise InvalidValue("needs ExtendedAmount or ActualSalesUnitPrice", place(item), "missing")
         return packs, round_money(price * packs, currency)
     if price is not None and price * packs != extended and price * packs * units == extended:
         return packs * units, extended

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lxml.etree import _Element
 
-from tillpost import LawBroken
+from tillpost import InvalidValue
 from tillpost.model import parse_day
 from tillpost.model.receipt_json import MakeId
 from tillpost_xml.element import attribute, children, text
@@ -26,7 +26,7 @@ def original_receipt(holder: _Element, make_id: MakeId) -> str:
                     business_date=parse_day(day, "TransactionLink/BusinessDayDate"),
                     number=sequence,
                 )
-            except LawBroken:
+            except InvalidValue:
                 continue
     codes = [text(holder, "ReceiptCodeLink"), *(text(link, "TransactionID") for link in links)]
     return next((code for code in codes if code), "")

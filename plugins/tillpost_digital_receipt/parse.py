@@ -8,7 +8,7 @@ import attrs
 from lxml import etree
 from lxml.etree import _Element
 
-from tillpost import DocumentError, LawBroken
+from tillpost import DocumentError, InvalidValue
 from tillpost.model import Broken, Document, Found, NoReceipt, Parsed, RawRef
 from tillpost.model.receipt_json import MakeId
 from tillpost_digital_receipt.receipt import control_unit, number, read_receipt, store
@@ -83,7 +83,7 @@ def _parsed(record: Record, document: Document, encoding: Encoding, settings: Se
         if told := flags(encoding, raw):
             receipt = attrs.evolve(receipt, flags=(*receipt.flags, *told))
         return Found(receipt=receipt, raw=raw)
-    except LawBroken as error:
+    except InvalidValue as error:
         reason = f"{record.place}: {error}"
     except ArithmeticError:  # amounts each in bounds whose product or ratio is not
         reason = f"{record.place}: amounts cannot be reckoned with (more digits than decimals hold)"

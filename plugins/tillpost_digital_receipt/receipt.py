@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from lxml.etree import _Element
 
-from tillpost import LawBroken
+from tillpost import InvalidValue
 from tillpost.model import LineKind, RawRef, Receipt, parse_time
 from tillpost.model.receipt_json import MakeId
 from tillpost_digital_receipt.customer import read_customer
@@ -45,18 +45,18 @@ def _total(retail: _Element) -> tuple[_Element, Decimal]:
             value = decimal(total)
             if value is not None:
                 return total, value
-    raise LawBroken(f"needs a Total of type {_GRAND}", "RetailTransaction", "missing")
+    raise InvalidValue(f"needs a Total of type {_GRAND}", "RetailTransaction", "missing")
 
 
 def read_receipt(
     transaction: _Element, retail: _Element, source: RawRef, settings: Settings, make_id: MakeId
 ) -> Receipt:
-    """The receipt. Raises LawBroken with what is missing or does not add up, and by how much.
+    """The receipt. Raises InvalidValue with what is missing or does not add up, and by how much.
 
     The format has no trading day: the day of the receipt's time is it.
     """
     if sum(1 for _ in children(transaction, "RetailTransaction")) > 1:
-        raise LawBroken("a Transaction has one RetailTransaction", "Transaction", "several")
+        raise InvalidValue("a Transaction has one RetailTransaction", "Transaction", "several")
     written = text(transaction, "ReceiptDateTime") or text(transaction, "POSLogDateTime")
     created, flags = parse_time(written, settings.timezone, "Transaction/ReceiptDateTime")
     grand, stated = _total(retail)
@@ -93,7 +93,7 @@ def _check_return(transaction: _Element, grand: _Element, settled: Settled) -> N
     if settled.total > 0 and (
         paid_back or (attribute(transaction, "TypeCode") == "ReturnTransaction" and not returned)
     ):
-        raise LawBroken("a return pays money back", "RetailTransaction", settled.total)
+        raise InvalidValue("a return pays money back", "RetailTransaction", settled.total)
 
 
 def _extra(transaction: _Element) -> dict[str, str]:

@@ -9,7 +9,7 @@ from itertools import product
 import attrs
 from lxml.etree import _Element
 
-from tillpost import LawBroken
+from tillpost import InvalidValue
 from tillpost.model import Discount, Line, LineKind, Tax, spread
 from tillpost_digital_receipt.items import Draft, counts, kind_of
 from tillpost_digital_receipt.taxes import TAX_OFF, TaxEntry, line_taxes, percents, summed
@@ -36,7 +36,7 @@ def settle(
     The standard says that amounts of lines have their discounts off; tills differ, for those of a line and for Discount
     line items. The first reading that adds up is taken, in the order: both off already, Discount line items not off,
     those of lines not off, neither off. A rounding has no sign in the format: it is tried left out, taken off and
-    added. Raises LawBroken, by how much the usual reading is off, when none adds up.
+    added. Raises InvalidValue, by how much the usual reading is off, when none adds up.
     """
     _tie(retail, drafts, currency)
     rounded = _rounding(retail)
@@ -49,7 +49,7 @@ def settle(
                 return _settled(drafts, paid, entries, rounding, total, currency)
     usual = [sum((draft.amount for draft in drafts), ZERO) + rounding for rounding in roundings]
     off = [total - (-abs(stated) if total < 0 else abs(stated)) for total in usual]
-    raise LawBroken("the lines sum to the total", "RetailTransaction", min(off, key=abs))
+    raise InvalidValue("the lines sum to the total", "RetailTransaction", min(off, key=abs))
 
 
 def _rounding(retail: _Element) -> Decimal:
@@ -83,7 +83,7 @@ def _tie(retail: _Element, drafts: list[Draft], currency: str) -> None:
 def _give(discount: Discount, drafts: Sequence[Draft], currency: str) -> None:
     carrying = [draft for draft in drafts if draft.kind is LineKind.PURCHASE and draft.amount > 0]
     if not carrying:
-        raise LawBroken("a discount needs a line to reduce", "RetailTransaction", discount.value)
+        raise InvalidValue("a discount needs a line to reduce", "RetailTransaction", discount.value)
     shares = spread(discount.value, [draft.amount for draft in carrying], currency)
     for draft, share in zip(carrying, shares, strict=True):
         if share:

@@ -8,7 +8,7 @@ from decimal import Decimal
 import attrs
 from lxml.etree import _Element
 
-from tillpost import LawBroken
+from tillpost import InvalidValue
 from tillpost.model import Tender
 from tillpost_digital_receipt.items import counts
 from tillpost_xml.element import amount, attribute, child, children, decimal, text
@@ -54,7 +54,7 @@ def read_tenders(retail: _Element, total: Decimal, more_types: Mapping[str, str]
 
     Tried in this order: what was handed over less the change; what was handed over; what was applied to the bill; what
     was handed over less the change, with its rounding off or on. A transaction that only returns may write its tenders
-    without a sign. Raises LawBroken, by how much the first is off, when none adds up.
+    without a sign. Raises InvalidValue, by how much the first is off, when none adds up.
     """
     types = {**TYPES, **more_types}
     entries = [entry for entry in children(retail, "LineItem") if counts(entry)]
@@ -71,7 +71,7 @@ def read_tenders(retail: _Element, total: Decimal, more_types: Mapping[str, str]
     for reading in readings:
         if total < 0 and sum((tender.amount for tender in reading), ZERO) == -total:
             return tuple(attrs.evolve(tender, amount=-tender.amount) for tender in reading if tender.amount)
-    raise LawBroken(
+    raise InvalidValue(
         "the tenders sum to the total",
         "RetailTransaction",
         sum((tender.amount for tender in readings[0]), ZERO) - total,

@@ -12,7 +12,7 @@ from typing import Any
 
 import attrs
 
-from tillpost import LawBroken, hookimpl
+from tillpost import InvalidValue, hookimpl
 from tillpost.model import Identifier, Line, Payload, Receipt, Tax, Tender, minor_digits
 from tillpost_engage.settings import MapSettings
 
@@ -29,14 +29,14 @@ class Mapping:
 
     @hookimpl
     def map_receipt(self, receipt: Receipt, match: Identifier) -> Payload:
-        """The receipt as POST /receipts takes it. Raises LawBroken for what Engage cannot be told."""
+        """The receipt as POST /receipts takes it. Raises InvalidValue for what Engage cannot be told."""
         return Payload(receipt_id=receipt.id, match=match, fields=_receipt(receipt, match, self.settings))
 
 
 def _receipt(receipt: Receipt, match: Identifier, settings: MapSettings) -> dict[str, Any]:
     place = f"receipt {receipt.number or '?'} of store {receipt.store}"
     if not receipt.lines:
-        raise LawBroken("Engage takes no receipt without lines", place, "no lines")
+        raise InvalidValue("Engage takes no receipt without lines", place, "no lines")
     contact = {"matchKey": match.value, "matchKeyType": match.kind}
     if match.kind != "contactId" and settings.contact_type:
         contact["contactType"] = settings.contact_type
@@ -67,7 +67,7 @@ def _item(line: Line, currency: str, price_basis: str) -> dict[str, Any]:
     sign = _sign(line)
     pieces, price, tax = abs(line.quantity), abs(line.paid), abs(line.tax_amount)
     if pieces >= _MOST_PIECES:
-        raise LawBroken("Engage takes a quantity below 1e9", place, "out of bounds")
+        raise InvalidValue("Engage takes a quantity below 1e9", place, "out of bounds")
     whole = int(pieces) if pieces and pieces == pieces.to_integral_value() else None
     pack: Decimal | None = None
     if whole is not None and price_basis == "unit":
@@ -152,7 +152,7 @@ def _tax(tax: Tax) -> dict[str, Any]:
 
 def _extra(extra: collections.abc.Mapping[str, str], place: str) -> list[dict[str, str]]:
     if len(extra) > MOST_EXTRA:
-        raise LawBroken(f"Engage takes {MOST_EXTRA} texts of extraData", place, f"{len(extra)} given")
+        raise InvalidValue(f"Engage takes {MOST_EXTRA} texts of extraData", place, f"{len(extra)} given")
     return [{"name": name, "value": value} for name, value in extra.items() if value]
 
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 import attrs
 from lxml.etree import _Element
 
-from tillpost import LawBroken
+from tillpost import InvalidValue
 from tillpost.model import Discount, round_money
 from tillpost_poslog.dialects import PUT_ASIDE, RETURNS, SALES
 from tillpost_poslog.layaway import completing, deposit_sign, deposits, sold
@@ -143,7 +143,7 @@ def _net_void(drafts: list[Draft], void: Draft, where: str) -> None:
             line.quantity += void.quantity
             line.extended += void.extended
             return
-    raise LawBroken("a voided line comes after the line it voids", where, void.extended)
+    raise InvalidValue("a voided line comes after the line it voids", where, void.extended)
 
 
 def _money(sku: str, name: str, value: Decimal) -> Draft:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lxml.etree import _Element
 
-from tillpost import LawBroken
+from tillpost import InvalidValue
 from tillpost.model import parse_day
 from tillpost.model.receipt_json import MakeId
 from tillpost_poslog.status import Key, key
@@ -32,7 +32,7 @@ def original_receipt(holder: _Element, own: Key, make_id: MakeId) -> str:
                     business_date=parse_day(there.date, "TransactionLink/BusinessDayDate"),
                     number=there.number,
                 )
-            except LawBroken:
+            except InvalidValue:
                 pass
         if number := there.number or text(link, "TransactionID") or text(link, "ReceiptNumber"):
             return number

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from lxml.etree import _Element
 
-from tillpost import LawBroken
+from tillpost import InvalidValue
 from tillpost.model import RawRef, Receipt, Tender, parse_day, parse_time
 from tillpost.model.receipt_json import MakeId
 from tillpost_poslog.customer import read_customer
@@ -45,7 +45,7 @@ def _currency(transaction: _Element, retail: _Element, settings: Settings) -> st
         written = written or attribute(total, "CurrencyCode") or attribute(total, "Currency")
     found = written or settings.currency
     if not found:
-        raise LawBroken("needs its CurrencyCode", "Transaction", "missing; set `currency` of the adapter")
+        raise InvalidValue("needs its CurrencyCode", "Transaction", "missing; set `currency` of the adapter")
     return found
 
 
@@ -60,7 +60,7 @@ def _paid(
     """The lines and the tenders that sum to the total.
 
     Of articles that were put aside, what was paid before is a tender `deposit`; the stated total may have it or not.
-    Raises LawBroken, by how much the reading without one is off.
+    Raises InvalidValue, by how much the reading without one is off.
     """
     tax, failed = _total(retail, "TransactionTaxAmount"), None
     for before in (ZERO, *paid_before(retail)):
@@ -69,7 +69,7 @@ def _paid(
                 settled = settle(drafts, entries, total, tax, currency, settings)
                 today = settled.total - before
                 tenders = read_tenders(retail, today, settings.tenders) if has_tenders(retail) or today else ()
-            except LawBroken as error:
+            except InvalidValue as error:
                 failed = failed or error
                 continue
             deposit = (Tender(type="deposit", amount=before, description="Paid before"),) if before else ()
@@ -81,7 +81,7 @@ def _paid(
 def read_receipt(
     transaction: _Element, retail: _Element, own: Key, source: RawRef, settings: Settings, make_id: MakeId
 ) -> Receipt:
-    """The receipt. Raises LawBroken with what is missing or does not add up, and by how much.
+    """The receipt. Raises InvalidValue with what is missing or does not add up, and by how much.
 
     The id is made from the sequence number, which is unique for a till and a business date; the receipt number
     is what the paper shows, where the export has it apart.
@@ -101,7 +101,7 @@ def read_receipt(
     ]
     stated = _total(retail, *_GRAND)
     if stated is None:
-        raise LawBroken("needs a Total of type TransactionGrandAmount", "RetailTransaction", "missing")
+        raise InvalidValue("needs a Total of type TransactionGrandAmount", "RetailTransaction", "missing")
     settled, tenders = _paid(retail, drafts, entries, stated, currency, settings)
     return Receipt(
         id=make_id(store=own.store, till=own.till, business_date=business_date, number=own.number),

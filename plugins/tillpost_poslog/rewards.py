@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from lxml.etree import _Element
 
-from tillpost import LawBroken
+from tillpost import InvalidValue
 from tillpost.model import Discount, spread
 from tillpost_poslog.drafts import Draft
 from tillpost_xml.element import attribute, children, decimal, flag, text
@@ -28,7 +28,7 @@ def apply_rewards(retail: _Element, drafts: list[Draft], currency: str) -> None:
 
     A reward is money off; a discount on the transaction may only sum what the modifiers of its lines say already.
 
-    Raises LawBroken when there is a discount and no line to carry it.
+    Raises InvalidValue when there is a discount and no line to carry it.
     """
     by_reference = {reference: draft for draft in drafts for reference in draft.references}
     whole: list[Discount] = []
@@ -60,7 +60,7 @@ def _spread(discount: Discount, drafts: list[Draft], currency: str, *, may_repea
         draft for draft in drafts if draft.article and draft.quantity > 0 and draft.net(modifiers_apart=False) > 0
     ]
     if not carrying:
-        raise LawBroken("a discount needs a line to reduce", "receipt", discount.value)
+        raise InvalidValue("a discount needs a line to reduce", "receipt", discount.value)
     weights = [draft.net(modifiers_apart=False) for draft in carrying]
     for draft, share in zip(carrying, spread(discount.value, weights, currency), strict=True):
         if share != Decimal(0):

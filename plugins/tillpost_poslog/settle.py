@@ -8,7 +8,7 @@ from itertools import product
 
 import attrs
 
-from tillpost import LawBroken
+from tillpost import InvalidValue
 from tillpost.model import Line, LineKind, Tax, round_money, spread
 from tillpost_poslog.drafts import Draft, TaxEntry
 from tillpost_poslog.settings import Settings
@@ -40,7 +40,7 @@ def settle(
     total is taken, in the order: modifiers off already, tax on top; off already, included; not off, on top; not off,
     included; each with the discounts on the transaction counted, then without (without first where they come to what
     the modifiers come to).
-    Raises LawBroken, by how much the most usual reading is off, when none adds up.
+    Raises InvalidValue, by how much the most usual reading is off, when none adds up.
     """
     on_lines = sum((tax.amount for draft in drafts for tax in draft.taxes), ZERO)
     by_line = bool(on_lines) and (not entries or stated_tax is None or abs(on_lines) == abs(stated_tax))
@@ -60,7 +60,7 @@ def settle(
             lines = _lines(drafts, bases, shares, entries, counted=counted)
             return Settled(lines, _taxes(drafts, bases, entries, by_line), total)
         off = total - stated if off is None else off
-    raise LawBroken("the lines and taxes sum to the total", "receipt", off if off is not None else stated)
+    raise InvalidValue("the lines and taxes sum to the total", "receipt", off if off is not None else stated)
 
 
 def _counted(drafts: Sequence[Draft]) -> tuple[bool, ...]:

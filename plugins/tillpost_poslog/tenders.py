@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from lxml.etree import _Element
 
-from tillpost import LawBroken
+from tillpost import InvalidValue
 from tillpost.model import Tender
 from tillpost_xml.element import amount, attribute, child, children, decimal, flag, text
 
@@ -48,7 +48,7 @@ def read_tenders(retail: _Element, total: Decimal, more_types: Mapping[str, str]
 
     Change and cash-back stand as tenders of their own (NCR) or only inside the tender they came from (ARTS):
     they are added, change first, as far as it takes to reach the total. A transaction that only returns may
-    write its tenders without a sign. Raises LawBroken, by how much, when no reading adds up.
+    write its tenders without a sign. Raises InvalidValue, by how much, when no reading adds up.
     """
     types = {**TYPES, **more_types}
     paid: list[Tender] = []
@@ -79,7 +79,7 @@ def read_tenders(retail: _Element, total: Decimal, more_types: Mapping[str, str]
             return tuple(tender for tender in reading if tender.amount)
     if total < 0 and sum((tender.amount for tender in paid), Decimal(0)) == -total:
         return tuple(Tender(type=t.type, amount=-t.amount, description=t.description) for t in paid)
-    raise LawBroken("the tenders sum to the total", "receipt", sum((t.amount for t in paid), Decimal(0)) - total)
+    raise InvalidValue("the tenders sum to the total", "receipt", sum((t.amount for t in paid), Decimal(0)) - total)
 
 
 def has_tenders(retail: _Element) -> bool:

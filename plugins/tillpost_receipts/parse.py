@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from tillpost import LawBroken
+from tillpost import InvalidValue
 from tillpost.model import CLEANED, Broken, Document, Found, Parsed, RawRef, json_records, parse_clean_json
 from tillpost.model.receipt_json import MakeId, from_json, plain_record
 
@@ -30,8 +30,8 @@ def _parsed(record: bytes, raw: RawRef, make_id: MakeId) -> Parsed:
     try:
         form, taken = parse_clean_json(record, place=raw.place)
         receipt = from_json(form, place=raw.place, make_id=make_id, raw=raw)
-    except (LawBroken, RecursionError) as error:
-        reason = str(error) if isinstance(error, LawBroken) else f"{raw.place}: nested too deep"
+    except (InvalidValue, RecursionError) as error:
+        reason = str(error) if isinstance(error, InvalidValue) else f"{raw.place}: nested too deep"
         return Broken(
             reason=reason, place=raw.place, raw=record, number=_text_of(form, "number"), store=_text_of(form, "store")
         )

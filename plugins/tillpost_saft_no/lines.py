@@ -9,7 +9,7 @@ from itertools import product
 import attrs
 from lxml.etree import _Element
 
-from tillpost import LawBroken
+from tillpost import InvalidValue
 from tillpost.model import Discount, Line, LineKind, round_money, spread
 from tillpost_saft_no.codes import TIP
 from tillpost_saft_no.masters import Masters
@@ -43,7 +43,7 @@ def read_lines(transaction: _Element, masters: Masters, stated: Decimal, currenc
     """The lines that sum to `stated`, the total of the transaction before it is rounded to coins.
 
     The format leaves open whether discounts and raises are in the amounts of the lines. The first reading that adds up
-    is taken, the usual one first: everything is in them. Raises LawBroken, by how much that one is off.
+    is taken, the usual one first: everything is in them. Raises InvalidValue, by how much that one is off.
     """
     drafts = [_draft(element, masters) for element in children(transaction, "ctLine")]
     whole = [_discount(found, masters, 1) for found in children(transaction, "discount")]
@@ -59,7 +59,7 @@ def read_lines(transaction: _Element, masters: Masters, stated: Decimal, currenc
             if by_whole:
                 lines = _spread(whole, lines, currency)
             return (*lines, *(raises if with_raises else ()))
-    raise LawBroken("the lines sum to transAmntIn", "cashtransaction", plain - stated)
+    raise InvalidValue("the lines sum to transAmntIn", "cashtransaction", plain - stated)
 
 
 def _draft(element: _Element, masters: Masters) -> Draft:
@@ -154,7 +154,7 @@ def _spread(whole: Sequence[Discount], lines: list[Line], currency: str) -> list
     for discount in whole:
         carrying = [index for index, line in enumerate(lines) if line.kind is LineKind.PURCHASE and line.paid > 0]
         if not carrying:
-            raise LawBroken("a discount needs a line to reduce", "cashtransaction", discount.value)
+            raise InvalidValue("a discount needs a line to reduce", "cashtransaction", discount.value)
         shares = spread(discount.value, [lines[index].paid for index in carrying], currency)
         for index, share in zip(carrying, shares, strict=True):
             if share:

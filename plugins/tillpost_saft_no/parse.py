@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import attrs
 
-from tillpost import LawBroken
+from tillpost import InvalidValue
 from tillpost.model import Broken, Document, Found, NoReceipt, Parsed, RawRef
 from tillpost.model.receipt_json import MakeId
 from tillpost_saft_no.codes import EVENTS
@@ -71,7 +71,7 @@ def _parsed(
         if told := flags(encoding, raw):
             receipt = attrs.evolve(receipt, flags=(*receipt.flags, *told))
         return Found(receipt=receipt, raw=raw)
-    except LawBroken as error:
+    except InvalidValue as error:
         reason = f"{record.place}: {error}"
     except ArithmeticError:  # amounts each in bounds whose product or ratio is not
         reason = f"{record.place}: amounts cannot be reckoned with (more digits than decimals hold)"

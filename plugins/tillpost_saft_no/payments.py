@@ -7,7 +7,7 @@ from decimal import Decimal
 import attrs
 from lxml.etree import _Element
 
-from tillpost import LawBroken
+from tillpost import InvalidValue
 from tillpost.model import Tender, round_money
 from tillpost_saft_no.codes import PAYMENTS
 from tillpost_saft_no.masters import Masters
@@ -38,7 +38,7 @@ def settle(
 
     `stated` (transAmntIn) is the total before the rounding to coins, which stands apart. Payments in another
     currency may be written in either; a transaction that only returns may write them without a sign. What a
-    credit sale leaves unpaid is a tender of its own. Raises LawBroken, by how much the usual reading is off.
+    credit sale leaves unpaid is a tender of its own. Raises InvalidValue, by how much the usual reading is off.
     """
     payments = [_payment(element, masters, settings) for element in children(transaction, "payment")]
     written = [payment.tender for payment in payments]
@@ -57,7 +57,7 @@ def settle(
             *(tender for tender in written if tender.amount),
             Tender(type="credit", amount=left, description="paid later"),
         )
-    raise LawBroken("the payments sum to the total", "cashtransaction", -left)
+    raise InvalidValue("the payments sum to the total", "cashtransaction", -left)
 
 
 def _payment(element: _Element, masters: Masters, settings: Settings) -> Payment:

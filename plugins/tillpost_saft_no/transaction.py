@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from lxml.etree import _Element
 
-from tillpost import LawBroken
+from tillpost import InvalidValue
 from tillpost.model import Line, LineKind, RawRef, Receipt, Tax, parse_day, parse_time
 from tillpost.model.receipt_json import MakeId
 from tillpost_saft_no.codes import CORRECTION, RETURN_PAYMENT, TRANSACTIONS
@@ -46,7 +46,7 @@ def _flag(transaction: _Element, name: str) -> bool:
 
 
 def no_sale_reason(transaction: _Element, masters: Masters, settings: Settings) -> tuple[str, bool] | None:
-    """Why a transaction is no sale, and whether one was begun; None when it is one. Raises LawBroken."""
+    """Why a transaction is no sale, and whether one was begun; None when it is one. Raises InvalidValue."""
     if _flag(transaction, "trainingID"):
         return "training", True
     if _flag(transaction, "voidTransaction"):
@@ -62,13 +62,13 @@ def no_sale_reason(transaction: _Element, masters: Masters, settings: Settings) 
 def read_receipt(
     transaction: _Element, masters: Masters, source: RawRef, settings: Settings, make_id: MakeId
 ) -> Receipt:
-    """The receipt. Raises LawBroken with what is missing or does not add up, and by how much.
+    """The receipt. Raises InvalidValue with what is missing or does not add up, and by how much.
 
     The trading day is the day of the transaction; the format has no other.
     """
     currency, own, place = masters.currency, number(transaction), store(masters, settings)
     if not place:
-        raise LawBroken("needs the name of its location", "location", "missing; name it in `stores` of the adapter")
+        raise InvalidValue("needs the name of its location", "location", "missing; name it in `stores` of the adapter")
     day = parse_day(text(transaction, "transDate"), "cashtransaction/transDate")
     created, flags = parse_time(
         f"{day.isoformat()}T{text(transaction, 'transTime')}", settings.timezone, "cashtransaction/transTime"
@@ -80,7 +80,7 @@ def read_receipt(
     rounding = decimal(transaction, "rounding", "roundingAmnt") or ZERO
     total, tenders = settle(transaction, masters, stated, rounding, settings, credit=code is not None and code.credit)
     if code_name == RETURN_PAYMENT and total > 0:
-        raise LawBroken("a return payment pays money back", "cashtransaction", total)
+        raise InvalidValue("a return payment pays money back", "cashtransaction", total)
     if total != stated:
         lines = (*lines, _rounding(total - stated))
     taxes = _taxes(transaction, masters, lines)

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import attrs
 
-from tillpost import LawBroken
+from tillpost import InvalidValue
 from tillpost.model import Discount, JsonObject, Line, LineKind, Tax, spread
 from tillpost_shopify.money import Money
 
@@ -51,7 +51,7 @@ class Draft:
         return sum((entry.amount for entry in self.taxes), ZERO)
 
     def line(self, *, on_top: bool) -> Line:
-        """As a line of the receipt, tax in `paid`. Raises LawBroken."""
+        """As a line of the receipt, tax in `paid`. Raises InvalidValue."""
         return Line(
             kind=self.kind,
             sku=self.article.sku,
@@ -124,7 +124,7 @@ def spread_taxes(drafts: list[Draft], entries: list[TaxEntry], currency: str) ->
     on = [draft for draft in drafts if draft.taxable and draft.net]
     for entry in entries:
         if entry.amount and not on:
-            raise LawBroken("a tax needs a line it is on", "tax_lines", entry.amount)
+            raise InvalidValue("a tax needs a line it is on", "tax_lines", entry.amount)
         shares = spread(entry.amount, [draft.net for draft in on], currency) if on else ()
         for draft, share in zip(on, shares, strict=True):
             draft.taxes.append(TaxEntry(entry.title, entry.percent, share))

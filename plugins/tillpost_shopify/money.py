@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import attrs
 
-from tillpost import LawBroken
+from tillpost import InvalidValue
 from tillpost.model import JsonObject
 from tillpost_shopify.settings import Settings
 
@@ -40,18 +40,18 @@ class Money:
             code = transaction.text("currency", "")
             if code:
                 return cls(settings.money, code, code)
-        raise LawBroken("needs its currency, in a line or a transaction", refund.place, "missing")
+        raise InvalidValue("needs its currency, in a line or a transaction", refund.place, "missing")
 
     def read(self, item: JsonObject, name: str, default: Decimal | None = None) -> Decimal:
-        """The amount: `name_set` on the side, else `name`. Raises LawBroken when only the other currency is there."""
+        """The amount, `name_set` on the side, else `name`. Raises InvalidValue if only the other currency is there."""
         pair = item.object(f"{name}_set")
         money = pair.object(f"{self.side}_money") if pair is not None else None
         if money is not None:
             code = money.text("currency_code", self.currency)
             if code != self.currency:
-                raise LawBroken(f"amounts of one receipt are in {self.currency}", money.place, f"{code[:3]!a}")
+                raise InvalidValue(f"amounts of one receipt are in {self.currency}", money.place, f"{code[:3]!a}")
             return money.decimal("amount")
         plain = item.decimal(name, default)
         if plain and self.currency != self.shop:
-            raise LawBroken(f"needs {name}_set for the amount in {self.currency}", item.place, "missing")
+            raise InvalidValue(f"needs {name}_set for the amount in {self.currency}", item.place, "missing")
         return plain

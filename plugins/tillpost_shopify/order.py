@@ -40,7 +40,7 @@ def no_sale(order: JsonObject, settings: Settings) -> str:
 
 
 def read_order(order: JsonObject, source: RawRef, settings: Settings, make_id: MakeId) -> Receipt:
-    """The receipt. Raises LawBroken with what is missing or does not add up, and by how much."""
+    """The receipt. Raises InvalidValue with what is missing or does not add up, and by how much."""
     order.text("id")
     if not order.has("line_items"):
         order.text("line_items")  # says that it is missing

@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from tillpost import LawBroken
+from tillpost import InvalidValue
 from tillpost.model import (
     CLEANED,
     Broken,
@@ -52,8 +52,8 @@ def _parsed(record: JsonRecord, document: Document, settings: Settings, make_id:
     try:
         form, taken = parse_clean_json(record.content, place=record.place)
         entries = list(_entries(form, record, settings, make_id))
-    except (LawBroken, RecursionError) as error:
-        reason = str(error) if isinstance(error, LawBroken) else f"{record.place}: nested too deep"
+    except (InvalidValue, RecursionError) as error:
+        reason = str(error) if isinstance(error, InvalidValue) else f"{record.place}: nested too deep"
         yield Broken(reason=reason, place=record.place, raw=record.content)
         return
     for entry in entries:
@@ -69,7 +69,7 @@ def _parsed(record: JsonRecord, document: Document, settings: Settings, make_id:
                 receipt = attrs.evolve(receipt, flags=(*receipt.flags, CLEANED))
             yield Found(receipt=receipt, raw=entry.raw)
             continue
-        except LawBroken as error:
+        except InvalidValue as error:
             reason = str(error) if error.place.startswith(record.place) else f"{place}: {error}"
         except ArithmeticError:  # amounts each in bounds whose product is not
             reason = f"{place}: amounts cannot be reckoned with (more digits than decimals hold)"
@@ -95,7 +95,7 @@ def _entries(form: Any, record: JsonRecord, settings: Settings, make_id: MakeId)
     elif "line_items" in form or body.has("financial_status"):
         yield from _order(body, record.content, settings, make_id)
     else:
-        raise LawBroken("must be an order or a refund", record.place, "is neither")
+        raise InvalidValue("must be an order or a refund", record.place, "is neither")
 
 
 def _order(order: JsonObject, raw: bytes, settings: Settings, make_id: MakeId) -> Iterator[_Entry]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from tillpost import LawBroken
+from tillpost import InvalidValue
 from tillpost.model import JsonObject, parse_time
 from tillpost_shopify.settings import Settings
 
@@ -18,7 +18,7 @@ def store(location: str, place: str, settings: Settings) -> str:
     """The store of a location, by `stores`, else the location itself; of none, the setting `store`."""
     found = settings.stores.get(location, location) if location else settings.store
     if not found:
-        raise LawBroken("needs a location_id, or the setting `store` for what has none", place, "missing")
+        raise InvalidValue("needs a location_id, or the setting `store` for what has none", place, "missing")
     return found
 
 
@@ -31,7 +31,7 @@ def time(body: JsonObject, settings: Settings) -> tuple[datetime, tuple[str, ...
     try:
         moment = datetime.fromisoformat(written)
     except ValueError:
-        raise LawBroken("must be an ISO 8601 time", where, "cannot be read") from None
+        raise InvalidValue("must be an ISO 8601 time", where, "cannot be read") from None
     if moment.tzinfo is None:
-        raise LawBroken("the time carries its offset", where, "naive time; set `timezone`")
+        raise InvalidValue("the time carries its offset", where, "naive time; set `timezone`")
     return moment, ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from tillpost import LawBroken
+from tillpost import InvalidValue
 from tillpost.model import JsonObject, LineKind, RawRef, Receipt, round_money
 from tillpost.model.receipt_json import MakeId
 from tillpost_shopify import place
@@ -32,7 +32,7 @@ def no_refund(refund: JsonObject, order: JsonObject | None, settings: Settings) 
 def read_refund(
     refund: JsonObject, order: JsonObject | None, source: RawRef, settings: Settings, make_id: MakeId
 ) -> Receipt:
-    """The receipt. Raises LawBroken with what is missing or does not add up, and by how much.
+    """The receipt. Raises InvalidValue with what is missing or does not add up, and by how much.
 
     The id is made of what the refund itself says, so that it is the same inside an order and as a webhook body.
     Whether tax is on top of the subtotals is the order's to say; a body without its order takes what adds up.
@@ -86,7 +86,7 @@ def _goods(refund: JsonObject, money: Money, original: str) -> list[Draft]:
     for entry in refund.objects("refund_line_items"):
         item = entry.object("line_item")
         if item is None:
-            raise LawBroken("needs the key 'line_item'", entry.place, "missing")
+            raise InvalidValue("needs the key 'line_item'", entry.place, "missing")
         quantity = entry.decimal("quantity")
         net, tax = _amounts(entry, item, quantity, money)
         rates = [(line.text("title", "tax"), percent(line)) for line in item.objects("tax_lines")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 
-from tillpost import LawBroken
+from tillpost import InvalidValue
 from tillpost.model import JsonObject, Tender
 
 # Gateway → payment type of the Engage contract.
@@ -43,10 +43,10 @@ def settled(body: JsonObject, *kinds: str) -> list[JsonObject]:
 
 
 def tender(transaction: JsonObject, sign: int, currency: str, more: Mapping[str, str]) -> Tender:
-    """One transaction. Raises LawBroken when it is in another currency than the receipt."""
+    """One transaction. Raises InvalidValue when it is in another currency than the receipt."""
     code = transaction.text("currency", currency)
     if code != currency:
-        raise LawBroken(
+        raise InvalidValue(
             f"transactions are in the receipt's currency {currency}", transaction.place, f"{code[:3]!a}; set `money`"
         )
     gateway = transaction.text("gateway", "")

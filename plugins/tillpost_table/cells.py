@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import attrs
 
-from tillpost import LawBroken
+from tillpost import InvalidValue
 from tillpost.model import local_time, parse_day, parse_decimal, parse_time
 from tillpost_table.rows import Row
 from tillpost_table.settings import Settings
@@ -26,7 +26,7 @@ class _Source:
 
 @attrs.frozen
 class Cells:
-    """Reads the fields of rows by the mapping. Each raises LawBroken with line and column, never with the value."""
+    """Reads the fields of rows by the mapping. Each raises InvalidValue with line and column, never with the value."""
 
     settings: Settings
     _sources: dict[str, _Source] = attrs.field(init=False)
@@ -59,12 +59,12 @@ class Cells:
         return f"{row.place}, column {self.settings.columns.get(field, field)}"
 
     def same(self, rows: Sequence[Row], field: str) -> str:
-        """The value of a field of the receipt. Raises LawBroken when two rows differ in it."""
+        """The value of a field of the receipt. Raises InvalidValue when two rows differ in it."""
         found, first = "", rows[0]
         for row in rows:
             value = self.text(row, field)
             if value and found and value != found:
-                raise LawBroken(
+                raise InvalidValue(
                     f"is the same in all rows of a receipt (see {first.place})", self.place(row, field), "differs"
                 )
             if value and not found:
@@ -84,7 +84,7 @@ class Cells:
         if text.endswith("-"):
             text = f"-{text[:-1].strip()}"
         if not self._number.fullmatch(text):
-            raise LawBroken(f"must be a number such as 12{self.settings.decimal}50", place, "is none")
+            raise InvalidValue(f"must be a number such as 12{self.settings.decimal}50", place, "is none")
         if self.settings.thousands:
             text = text.replace(self.settings.thousands, "")
         return parse_decimal(text.replace(self.settings.decimal, "."), place)
@@ -101,7 +101,7 @@ class Cells:
                 if not self.settings.date:
                     return parse_time(written, self.settings.timezone, place)
                 return local_time(self._parsed(written, self.settings.date, place), self.settings.timezone, place)
-        raise LawBroken("a receipt needs its time", rows[0].place, "missing")
+        raise InvalidValue("a receipt needs its time", rows[0].place, "missing")
 
     def day(self, rows: Sequence[Row]) -> date | None:
         """The business date, in the part of `date` before its first space; None when it is not told."""
@@ -117,4 +117,4 @@ class Cells:
         try:
             return datetime.strptime(written, form)  # noqa: DTZ007 - local_time gives it its offset
         except ValueError:
-            raise LawBroken(f"must be a time in the form {form}", place, "is none") from None
+            raise InvalidValue(f"must be a time in the form {form}", place, "is none") from None

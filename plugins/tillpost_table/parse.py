@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import attrs
 
-from tillpost import LawBroken
+from tillpost import InvalidValue
 from tillpost.model import CLEANED, Broken, Document, Found, NoReceipt, Parsed, RawRef, clean
 from tillpost.model.receipt_json import MakeId
 from tillpost_table.cells import Cells
@@ -51,7 +51,7 @@ def _parsed(group: Group, head: bytes, document: Document, cells: Cells, make_id
             if taken:
                 receipt = attrs.evolve(receipt, flags=(*receipt.flags, CLEANED))
             return Found(receipt=receipt, raw=raw)
-        except LawBroken as error:
+        except InvalidValue as error:
             reason = str(error) if error.place.startswith(f"{group.place},") else f"{group.place}: {error}"
         except ArithmeticError:  # numbers each in bounds whose product is not
             reason = f"{group.place}: amounts cannot be reckoned with (more digits than decimals hold)"

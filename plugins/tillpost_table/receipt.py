@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import attrs
 
-from tillpost import LawBroken
+from tillpost import InvalidValue
 from tillpost.model import (
     IDENTIFIER_KINDS,
     Customer,
@@ -29,7 +29,7 @@ ZERO = Decimal(0)
 
 
 def read_receipt(rows: Sequence[Row], source: RawRef, cells: Cells, make_id: MakeId) -> Receipt:
-    """The receipt. Raises LawBroken with what is missing or does not add up, and by how much."""
+    """The receipt. Raises InvalidValue with what is missing or does not add up, and by how much."""
     store, till, number = (cells.same(rows, field) for field in ("store", "till", "number"))
     currency = cells.same(rows, "currency")
     created, flags = cells.created(rows)
@@ -76,7 +76,7 @@ def _line(row: Row, cells: Cells, currency: str) -> Line:
     if paid is None:
         price = cells.number(row, "unit_price")
         if price is None:
-            raise LawBroken("a line needs its price", cells.place(row, "paid"), "missing")
+            raise InvalidValue("a line needs its price", cells.place(row, "paid"), "missing")
         whole = round_money(price * quantity, currency)
         paid = whole - reduced.copy_sign(whole)
     kind, quantity, paid = _signed(row, cells, quantity, paid)
@@ -102,7 +102,7 @@ def _signed(row: Row, cells: Cells, quantity: Decimal, paid: Decimal) -> tuple[L
     """Kind, quantity and price with their signs: by the column of kinds where it says so, else by the signs."""
     told = cells.text(row, "kind")
     if told and told not in [*LineKind]:
-        raise LawBroken(f"must mean {', '.join(LineKind)}", cells.place(row, "kind"), "name it in `values.kind`")
+        raise InvalidValue(f"must mean {', '.join(LineKind)}", cells.place(row, "kind"), "name it in `values.kind`")
     if told == LineKind.RETURN:
         return LineKind.RETURN, -abs(quantity), -abs(paid)
     if cells.settings.sign == "quantity":
@@ -142,7 +142,7 @@ def _tenders(rows: Sequence[Row], apart: Sequence[Row], cells: Cells, total: Dec
         written = {row.cells.get(column, "").strip() for row in rows} - {""}
         place = f"{rows[0].place}, column {column}"
         if len(written) > 1:
-            raise LawBroken("is the same in all rows of a receipt", place, "differs")
+            raise InvalidValue("is the same in all rows of a receipt", place, "differs")
         found += [Tender(type=kind, amount=amount) for text in written if (amount := cells.decimal(text, place))]
     for row in apart:
         if amount := cells.number(row, "tender_amount"):

@@ -13,7 +13,7 @@ from typing import IO, Any
 
 import attrs
 
-from tillpost import DocumentError, LawBroken
+from tillpost import DocumentError, InvalidValue
 from tillpost.model import Document, JsonRecord, json_records, parse_json
 from tillpost_table.settings import Settings
 
@@ -192,16 +192,16 @@ def _flat(record: JsonRecord, settings: Settings) -> Iterator[Row]:
     try:
         form = parse_json(record.content, place=record.place)
         if not isinstance(form, dict):
-            raise LawBroken("must be an object", record.place, "is none")
+            raise InvalidValue("must be an object", record.place, "is none")
         lines = form.pop(settings.lines, None) if settings.lines else None
         cells = dict(_cells(form, "", settings))
         if not settings.lines:
             yield Row(cells, record.place, record.content + b"\n")
             return
         if not isinstance(lines, list):
-            raise LawBroken(f"needs its list {settings.lines!r}", record.place, "missing")
+            raise InvalidValue(f"needs its list {settings.lines!r}", record.place, "missing")
         rows = [cells | dict(_cells({settings.lines: line}, "", settings)) for line in lines] or [cells]
-    except LawBroken as error:
+    except InvalidValue as error:
         yield Row({}, record.place, record.content + b"\n", str(error))
         return
     except RecursionError:

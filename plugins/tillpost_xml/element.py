@@ -8,7 +8,7 @@ from functools import cache
 
 from lxml.etree import _Element
 
-from tillpost import LawBroken
+from tillpost import InvalidValue
 from tillpost.model import parse_decimal
 from tillpost_xml.clean import MARK
 
@@ -80,19 +80,19 @@ def place(element: _Element) -> str:
 
 
 def decimal(element: _Element, *path: str) -> Decimal | None:
-    """The decimal at this path, None when it is missing. Raises LawBroken when it is no finite number."""
+    """The decimal at this path, None when it is missing. Raises InvalidValue when it is no finite number."""
     written = text(element, *path)
     if not written:
         return None
     try:
         return parse_decimal(written, "")
-    except LawBroken as error:
-        raise LawBroken(error.law, "/".join((place(element), *path)), error.by) from None
+    except InvalidValue as error:
+        raise InvalidValue(error.law, "/".join((place(element), *path)), error.by) from None
 
 
 def amount(element: _Element, *path: str) -> Decimal:
     """A decimal that must be there."""
     found = decimal(element, *path)
     if found is None:
-        raise LawBroken(f"needs {'/'.join(path)}", place(element), "missing")
+        raise InvalidValue(f"needs {'/'.join(path)}", place(element), "missing")
     return found

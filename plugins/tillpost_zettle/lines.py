@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import attrs
 
-from tillpost import LawBroken
+from tillpost import InvalidValue
 from tillpost.model import Discount, JsonObject, Line, LineKind, Tax, minor_digits, round_money, spread
 
 ZERO = Decimal(0)
@@ -19,10 +19,10 @@ class Minor:
     currency: str
 
     def read(self, item: JsonObject, name: str, default: Decimal | None = None) -> Decimal:
-        """The amount in units of the currency. Raises LawBroken for a part of the smallest unit."""
+        """The amount in units of the currency. Raises InvalidValue for a part of the smallest unit."""
         value = item.decimal(name, default)
         if value != value.to_integral_value():
-            raise LawBroken("an amount is in whole minor units", f"{item.place}.{name}", value)
+            raise InvalidValue("an amount is in whole minor units", f"{item.place}.{name}", value)
         return value.scaleb(-minor_digits(self.currency))
 
     def percent_of(self, whole: Decimal, percent: Decimal) -> Decimal:
@@ -120,7 +120,7 @@ def take_off_purchase_discounts(purchase: JsonObject, drafts: list[Draft], due: 
     for discount in purchase.objects("discounts"):
         whole = sum((draft.net for draft in goods), ZERO)
         if not whole:
-            raise LawBroken("a discount needs a line to reduce", discount.place, "no line has a price")
+            raise InvalidValue("a discount needs a line to reduce", discount.place, "no line has a price")
         value = _value(discount, abs(whole), money).copy_sign(whole)
         unit = Decimal(1).scaleb(-minor_digits(money.currency))
         if due is not None and discount.has("percentage") and abs(whole - value - due) == unit:

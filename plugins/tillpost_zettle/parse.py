@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import attrs
 
-from tillpost import LawBroken
+from tillpost import InvalidValue
 from tillpost.model import (
     CLEANED,
     Broken,
@@ -58,7 +58,7 @@ def _parsed(record: JsonRecord, document: Document, settings: Settings, make_id:
         if taken:
             receipt = attrs.evolve(receipt, flags=(*receipt.flags, CLEANED))
         return Found(receipt=receipt, raw=record.content)
-    except LawBroken as error:
+    except InvalidValue as error:
         reason = str(error) if error.place.startswith(place) else f"{place}: {error}"
     except RecursionError:
         reason = f"{place}: nested too deep"
@@ -68,7 +68,7 @@ def _parsed(record: JsonRecord, document: Document, settings: Settings, make_id:
 
 
 def _receipt(purchase: JsonObject, source: RawRef, settings: Settings, make_id: MakeId) -> Receipt:
-    """The receipt. Raises LawBroken with what is missing or does not add up, and by how much."""
+    """The receipt. Raises InvalidValue with what is missing or does not add up, and by how much."""
     uuid = purchase.text("purchaseUUID")
     money = Minor(purchase.text("currency"))
     amount = money.read(purchase, "amount")

@@ -21,7 +21,7 @@ from tillpost.compose.plugins import load_plugin
 from tillpost.compose.settings import Reader
 from tillpost.compose.toml_lines import KeyPath, Lines, read_toml
 from tillpost.compose.values import nearest, show
-from tillpost.errors import ConfigurationError, Finding, LawBroken
+from tillpost.errors import ConfigurationError, Finding, InvalidValue
 from tillpost.flow.limits import FallbackPolicy, RetryPolicy, SourcePolicy, TransferPolicy
 from tillpost.model import DEFAULT_RECIPE, Identifier, check_recipe
 from tillpost.plugin import SLOTS
@@ -80,7 +80,7 @@ def _recipe(_: object, field: attrs.Attribute[str], value: str) -> None:
 def _anonymous(_: object, field: attrs.Attribute[str], value: str) -> None:
     try:
         Identifier.parse(value)
-    except LawBroken:
+    except InvalidValue:
         raise ValueError('must be kind:value with a known kind, such as "externalId:HOUSE"') from None
 
 

@@ -12,7 +12,7 @@ from typing import Literal, get_args
 
 import attrs
 
-from tillpost.errors import LawBroken
+from tillpost.errors import InvalidValue
 
 IdentifierKind = Literal["contactId", "externalId", "memberNumber", "socialSecurityNumber", "email", "mobilePhone"]
 """The type of a setting that says what a till's number is."""
@@ -35,10 +35,10 @@ class Identifier:
 
     def __attrs_post_init__(self) -> None:
         if self.kind not in IDENTIFIER_KINDS:
-            raise LawBroken(f"an identifier is one of {', '.join(IDENTIFIER_KINDS)}", "customer", repr(self.kind))
+            raise InvalidValue(f"an identifier is one of {', '.join(IDENTIFIER_KINDS)}", "customer", repr(self.kind))
         tidy = tidy_identifier(self.kind, self.value)
         if not tidy:
-            raise LawBroken("an identifier is not empty", f"customer {self.kind}", "empty")
+            raise InvalidValue("an identifier is not empty", f"customer {self.kind}", "empty")
         if tidy != self.value:
             object.__setattr__(self, "value", tidy)
 

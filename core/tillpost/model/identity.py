@@ -12,7 +12,7 @@ from string import Formatter
 from typing import Protocol
 from urllib.parse import quote
 
-from tillpost.errors import LawBroken
+from tillpost.errors import InvalidValue
 
 DEFAULT_RECIPE = "{store}_{till}_{date}_{number}"
 FIELDS = ("store", "till", "date", "number")
@@ -25,23 +25,23 @@ class MakeId(Protocol):
 
 
 def check_recipe(recipe: str) -> None:
-    """Raise LawBroken when the recipe names an unknown field, leaves out the number, or lets two values touch."""
+    """Raise InvalidValue when the recipe names an unknown field, leaves out the number, or lets two values touch."""
     parts = list(Formatter().parse(recipe))
     names = [name for _, name, _, _ in parts if name is not None]
     for name in names:
         if name not in FIELDS:
-            raise LawBroken(f"an id recipe uses {', '.join(FIELDS)}", "id", f"unknown field {name!r}")
+            raise InvalidValue(f"an id recipe uses {', '.join(FIELDS)}", "id", f"unknown field {name!r}")
     if "number" not in names:
-        raise LawBroken("an id recipe has {number}", "id", "left out")
+        raise InvalidValue("an id recipe has {number}", "id", "left out")
     for literal, field, _, _ in parts[1:]:
         if field is not None and not literal:
-            raise LawBroken("two fields of an id recipe have a separator between them", "id", f"before {{{field}}}")
+            raise InvalidValue("two fields of an id recipe have a separator between them", "id", f"before {{{field}}}")
 
 
 def receipt_id(*, store: str, till: str, business_date: date, number: str, recipe: str = DEFAULT_RECIPE) -> str:
-    """The id of a receipt by the recipe. Raises LawBroken when the number is empty."""
+    """The id of a receipt by the recipe. Raises InvalidValue when the number is empty."""
     if not number:
-        raise LawBroken("a receipt needs its number", f"store {store}, till {till}", "empty")
+        raise InvalidValue("a receipt needs its number", f"store {store}, till {till}", "empty")
     return recipe.format(
         store=_escaped(store), till=_escaped(till), date=business_date.isoformat(), number=_escaped(number)
     )

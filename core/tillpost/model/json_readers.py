@@ -1,6 +1,6 @@
 """JSON values read into values of the model: what is wrong is named with its path, and nothing is guessed.
 
-A reader raises LawBroken without saying where it is: the path is put together on the way out, by those it passes,
+A reader raises InvalidValue without saying where it is: the path is put together on the way out, by those it passes,
 because nearly every value is right and its path would be made for nothing.
 """
 
@@ -15,7 +15,7 @@ from typing import Any, TypeVar, cast
 
 import attrs
 
-from tillpost.errors import LawBroken
+from tillpost.errors import InvalidValue
 from tillpost.model.json_values import kind_of
 from tillpost.model.money import parse_decimal
 
@@ -25,36 +25,36 @@ Reader = Callable[[Any], Any]
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def within(place: str, error: LawBroken) -> LawBroken:
+def within(place: str, error: InvalidValue) -> InvalidValue:
     """The same, further in than `place`: a path goes on with a dot or a bracket, a law of the model with a comma."""
     inner = error.place
     if inner and not inner.startswith((".", "[", " (")):
         inner = f", {inner}"
-    return LawBroken(error.law, f"{place}{inner}", error.by)
+    return InvalidValue(error.law, f"{place}{inner}", error.by)
 
 
 def _object(value: Any, allowed: frozenset[str], needed: frozenset[str], order: Sequence[str]) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise LawBroken("must be an object", "", kind_of(value))
+        raise InvalidValue("must be an object", "", kind_of(value))
     if value.keys() == allowed:
         return value
     for name in value:
         if name not in allowed:
             near = difflib.get_close_matches(str(name), order, 1)
             hint = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(order)}"
-            raise LawBroken("only known keys", "", f"unknown {str(name)[:40]!a}{hint}")
+            raise InvalidValue("only known keys", "", f"unknown {str(name)[:40]!a}{hint}")
     for name in order:
         if name in needed and name not in value:
-            raise LawBroken(f"needs the key {name!r}", "", "missing")
+            raise InvalidValue(f"needs the key {name!r}", "", "missing")
     return value
 
 
 def read_text(value: Any) -> str:
     """Text that UTF-8 can say."""
     if not isinstance(value, str):
-        raise LawBroken("must be text", "", kind_of(value))
+        raise InvalidValue("must be text", "", kind_of(value))
     if not value.isascii() and _SURROGATE.search(value):
-        raise LawBroken("text has no lone surrogates", "", "has one")
+        raise InvalidValue("text has no lone surrogates", "", "has one")
     return value
 
 
@@ -63,22 +63,22 @@ def read_decimal(value: Any) -> Decimal:
     if isinstance(value, str):
         return parse_decimal(read_text(value), "")
     if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
-        raise LawBroken("must be a decimal, best as text", "", kind_of(value))
+        raise InvalidValue("must be a decimal, best as text", "", kind_of(value))
     return parse_decimal(str(value), "")
 
 
 def read_pairs(value: Any) -> dict[str, str]:
     """Names and texts."""
     if not isinstance(value, dict):
-        raise LawBroken("must be an object", "", kind_of(value))
+        raise InvalidValue("must be an object", "", kind_of(value))
     for name, item in value.items():
         try:
             read_text(name)
-        except LawBroken as error:
+        except InvalidValue as error:
             raise within(" (a key)", error) from None
         try:
             read_text(item)
-        except LawBroken as error:
+        except InvalidValue as error:
             raise within(f".{name}", error) from None
     return value
 
@@ -88,9 +88,9 @@ def read_moment(value: Any) -> datetime:
     try:
         moment = datetime.fromisoformat(read_text(value))
     except ValueError:
-        raise LawBroken("must be an ISO 8601 time such as 2026-01-31T12:00:00+01:00", "", "cannot be read") from None
+        raise InvalidValue("must be an ISO 8601 time such as 2026-01-31T12:00:00+01:00", "", "cannot be read") from None
     if moment.tzinfo is None:
-        raise LawBroken("the time carries its offset", "", "naive time")
+        raise InvalidValue("the time carries its offset", "", "naive time")
     return moment
 
 
@@ -99,7 +99,7 @@ def read_day(value: Any) -> date:
     try:
         return date.fromisoformat(read_text(value))
     except ValueError:
-        raise LawBroken("must be a date such as 2026-01-31", "", "cannot be read") from None
+        raise InvalidValue("must be a date such as 2026-01-31", "", "cannot be read") from None
 
 
 def reads(made: type[T], **readers: Reader) -> Callable[[Any], T]:
@@ -120,7 +120,7 @@ def reads(made: type[T], **readers: Reader) -> Callable[[Any], T]:
                     values[name] = readers[name](item)
                 elif type(item) is not str or not item.isascii():
                     read_text(item)
-        except LawBroken as error:
+        except InvalidValue as error:
             raise within(f".{name}", error) from None
         return make(**values)
 
@@ -137,12 +137,12 @@ def many(one: Callable[[Any], T]) -> Callable[[Any], tuple[T, ...]]:
 
     def read(value: Any) -> tuple[T, ...]:
         if not isinstance(value, list):
-            raise LawBroken("must be a list", "", kind_of(value))
+            raise InvalidValue("must be a list", "", kind_of(value))
         made: list[T] = []
         try:
             for item in value:
                 made.append(one(item))  # noqa: PERF401 - how many were made says which one is wrong
-        except LawBroken as error:
+        except InvalidValue as error:
             raise within(f"[{len(made)}]", error) from None
         return tuple(made)
 

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 import attrs
 
-from tillpost.errors import LawBroken
+from tillpost.errors import InvalidValue
 from tillpost.model.money import parse_decimal
 from tillpost.model.text import clean
 
@@ -24,12 +24,12 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise LawBroken("a key stands once in an object", "", f"{twice[:40]!a} twice")
+        raise InvalidValue("a key stands once in an object", "", f"{twice[:40]!a} twice")
     return found
 
 
 def _constant(name: str) -> NoReturn:
-    raise LawBroken("a number is finite", "", name)
+    raise InvalidValue("a number is finite", "", name)
 
 
 # Control characters in a text are no reason to lose the record (RFC 8259 wants them escaped): they are cleaned.
@@ -44,20 +44,20 @@ _DECODER = json.JSONDecoder(
 def parse_json(text: str | bytes, *, place: str) -> Any:
     """JSON values, strictly: `json` alone takes duplicate keys and NaN, and its depth error is no ValueError.
 
-    Numbers with a point come as Decimal. Raises LawBroken with the place.
+    Numbers with a point come as Decimal. Raises InvalidValue with the place.
     """
     try:
         return _DECODER.decode(text.decode() if isinstance(text, bytes) else text)
-    except LawBroken as error:
-        raise LawBroken(error.law, place, error.by) from None
+    except InvalidValue as error:
+        raise InvalidValue(error.law, place, error.by) from None
     except UnicodeDecodeError as error:
-        raise LawBroken("JSON is UTF-8", place, f"byte {error.start + 1} is not") from None
+        raise InvalidValue("JSON is UTF-8", place, f"byte {error.start + 1} is not") from None
     except json.JSONDecodeError as error:
-        raise LawBroken("must be JSON", place, f"{error.msg} at character {error.pos + 1}") from None
+        raise InvalidValue("must be JSON", place, f"{error.msg} at character {error.pos + 1}") from None
     except ValueError:  # an integer of more digits than Python reads
-        raise LawBroken("a number is below 1e15", place, "too many digits") from None
+        raise InvalidValue("a number is below 1e15", place, "too many digits") from None
     except RecursionError:
-        raise LawBroken("JSON of a receipt is shallow", place, "nested too deep") from None
+        raise InvalidValue("JSON of a receipt is shallow", place, "nested too deep") from None
 
 
 def parse_clean_json(content: bytes, *, place: str) -> tuple[Any, int]:
@@ -66,7 +66,7 @@ def parse_clean_json(content: bytes, *, place: str) -> tuple[Any, int]:
     try:
         return clean(form) if _suspect(content) else (form, 0)
     except RecursionError:
-        raise LawBroken("JSON of a receipt is shallow", place, "nested too deep") from None
+        raise InvalidValue("JSON of a receipt is shallow", place, "nested too deep") from None
 
 
 def _suspect(content: bytes) -> bool:
@@ -83,7 +83,7 @@ def kind_of(value: Any) -> str:
 
 @attrs.frozen
 class JsonObject:
-    """An object of a till's JSON and where it stands: its members by type. Each raises LawBroken with the place.
+    """An object of a till's JSON and where it stands: its members by type. Each raises InvalidValue with the place.
 
     A member that is null counts as missing: tills write both.
     """
@@ -95,7 +95,7 @@ class JsonObject:
     def of(cls, value: Any, place: str) -> JsonObject:
         """The value, which must be an object."""
         if not isinstance(value, dict):
-            raise LawBroken("must be an object", place, kind_of(value))
+            raise InvalidValue("must be an object", place, kind_of(value))
         return cls(value, place)
 
     def has(self, name: str) -> bool:
@@ -108,9 +108,9 @@ class JsonObject:
         if value is None:
             return self._missing(name) if default is None else default
         if isinstance(value, bool) or not isinstance(value, str | int):
-            raise LawBroken("must be text", f"{self.place}.{name}", kind_of(value))
+            raise InvalidValue("must be text", f"{self.place}.{name}", kind_of(value))
         if isinstance(value, int) and abs(value) >= 10**30:
-            raise LawBroken("an id has at most 30 digits", f"{self.place}.{name}", "too many")
+            raise InvalidValue("an id has at most 30 digits", f"{self.place}.{name}", "too many")
         return " ".join(value.split()) if isinstance(value, str) else str(value)
 
     def decimal(self, name: str, default: Decimal | None = None) -> Decimal:
@@ -119,16 +119,16 @@ class JsonObject:
         if value is None or value == "":
             return self._missing(name) if default is None else default
         if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
-            raise LawBroken("must be a decimal", f"{self.place}.{name}", kind_of(value))
+            raise InvalidValue("must be a decimal", f"{self.place}.{name}", kind_of(value))
         if isinstance(value, int) and abs(value) >= 10**15:
-            raise LawBroken("must be a finite amount below 1e15", f"{self.place}.{name}", "out of bounds")
+            raise InvalidValue("must be a finite amount below 1e15", f"{self.place}.{name}", "out of bounds")
         return parse_decimal(str(value), f"{self.place}.{name}")
 
     def truth(self, name: str) -> bool:
         """true or false; missing is false."""
         value = self.values.get(name)
         if value is not None and not isinstance(value, bool):
-            raise LawBroken("must be true or false", f"{self.place}.{name}", kind_of(value))
+            raise InvalidValue("must be true or false", f"{self.place}.{name}", kind_of(value))
         return bool(value)
 
     def object(self, name: str) -> JsonObject | None:
@@ -142,8 +142,8 @@ class JsonObject:
         if value is None:
             return []
         if not isinstance(value, list):
-            raise LawBroken("must be a list", f"{self.place}.{name}", kind_of(value))
+            raise InvalidValue("must be a list", f"{self.place}.{name}", kind_of(value))
         return [JsonObject.of(item, f"{self.place}.{name}[{number}]") for number, item in enumerate(value)]
 
     def _missing(self, name: str) -> NoReturn:
-        raise LawBroken(f"needs the key {name!r}", self.place, "missing")
+        raise InvalidValue(f"needs the key {name!r}", self.place, "missing")

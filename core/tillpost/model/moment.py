@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timezone
 from zoneinfo import ZoneInfo
 
-from tillpost.errors import LawBroken
+from tillpost.errors import InvalidValue
 
 AMBIGUOUS = "dst-ambiguous"
 """The clock showed this time twice; the first of the two is taken."""
@@ -18,7 +18,7 @@ def local_time(moment: datetime, zone: ZoneInfo, place: str) -> tuple[datetime, 
 
     A naive time is what the till's clock showed, in `zone`; an aware one keeps its offset. The offset is fixed
     because values of two zones do not compare well in a repeated hour (PEP 495).
-    Raises LawBroken, with `place`, for a time at the edge of what the calendar holds.
+    Raises InvalidValue, with `place`, for a time at the edge of what the calendar holds.
     """
     flags: tuple[str, ...] = ()
     try:
@@ -32,7 +32,7 @@ def local_time(moment: datetime, zone: ZoneInfo, place: str) -> tuple[datetime, 
             moment = first
         offset = moment.utcoffset()
     except OverflowError:
-        raise LawBroken("must be a time of our age", place, "out of bounds") from None
+        raise InvalidValue("must be a time of our age", place, "out of bounds") from None
     assert offset is not None
     return moment.replace(tzinfo=timezone(offset), fold=0), flags
 
@@ -40,23 +40,23 @@ def local_time(moment: datetime, zone: ZoneInfo, place: str) -> tuple[datetime, 
 def parse_time(written: str, zone: ZoneInfo, place: str) -> tuple[datetime, tuple[str, ...]]:
     """An ISO 8601 time as `local_time` gives it. An offset that is written stays; Z becomes the time in `zone`.
 
-    Raises LawBroken, with `place`, for what is no ISO 8601 time.
+    Raises InvalidValue, with `place`, for what is no ISO 8601 time.
     """
     try:
         moment = datetime.fromisoformat(written)
     except ValueError:
-        raise LawBroken("must be an ISO 8601 time", place, "missing" if not written else "cannot be read") from None
+        raise InvalidValue("must be an ISO 8601 time", place, "missing" if not written else "cannot be read") from None
     if written.endswith(("Z", "z")):
         try:
             moment = moment.astimezone(zone)
         except OverflowError:
-            raise LawBroken("must be a time of our age", place, "out of bounds") from None
+            raise InvalidValue("must be a time of our age", place, "out of bounds") from None
     return local_time(moment, zone, place)
 
 
 def parse_day(written: str, place: str) -> date:
-    """An ISO 8601 date, such as a business date; a time after it is left out. Raises LawBroken with `place`."""
+    """An ISO 8601 date, such as a business date; a time after it is left out. Raises InvalidValue with `place`."""
     try:
         return date.fromisoformat(written[:10])
     except ValueError:
-        raise LawBroken("must be an ISO 8601 date", place, "cannot be read") from None
+        raise InvalidValue("must be an ISO 8601 date", place, "cannot be read") from None

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal, InvalidOperation
 
-from tillpost.errors import LawBroken
+from tillpost.errors import InvalidValue
 
 # ISO 4217 (list one, 2024): the currencies whose minor unit is not two digits.
 _DIGITS = {
@@ -51,19 +51,19 @@ def minor_digits(currency: str) -> int:
 def parse_decimal(text: str, place: str) -> Decimal:
     """A finite decimal from what a till wrote; `place` goes into the error.
 
-    Raises LawBroken for NaN, Infinity, an exponent that leaves all bounds, or no number at all.
+    Raises InvalidValue for NaN, Infinity, an exponent that leaves all bounds, or no number at all.
     """
     if _USUAL.fullmatch(text):
         return Decimal(text)
     try:
         value = Decimal(text.strip())
     except InvalidOperation:
-        raise LawBroken("must be a decimal number", place, "not a number") from None
+        raise InvalidValue("must be a decimal number", place, "not a number") from None
     if not value.is_finite() or abs(value) >= _LARGEST:
-        raise LawBroken("must be a finite amount below 1e15", place, "out of bounds")
+        raise InvalidValue("must be a finite amount below 1e15", place, "out of bounds")
     if int(value.as_tuple().exponent) < -_MOST_DIGITS:
         # Written out, 1e-999999999 would be a gigabyte.
-        raise LawBroken(f"must have at most {_MOST_DIGITS} digits behind the point", place, "out of bounds")
+        raise InvalidValue(f"must have at most {_MOST_DIGITS} digits behind the point", place, "out of bounds")
     return value
 
 
@@ -82,11 +82,11 @@ def spread(total: Decimal, weights: Sequence[Decimal], currency: str) -> tuple[D
     """
     if not weights:
         if total:
-            raise LawBroken("a spread needs a line to go to", "spread", total)
+            raise InvalidValue("a spread needs a line to go to", "spread", total)
         return ()
     unit = Decimal(1).scaleb(-minor_digits(currency))
     if total % unit:
-        raise LawBroken(f"a sum to spread is in whole units of {currency}", "spread", total % unit)
+        raise InvalidValue(f"a sum to spread is in whole units of {currency}", "spread", total % unit)
     sizes = [abs(weight) for weight in weights]
     whole = sum(sizes, Decimal(0))
     if not whole:

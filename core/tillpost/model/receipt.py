@@ -16,7 +16,7 @@ from types import MappingProxyType
 
 import attrs
 
-from tillpost.errors import LawBroken
+from tillpost.errors import InvalidValue
 from tillpost.model.customer import Customer
 from tillpost.model.money import minor_digits
 
@@ -114,8 +114,8 @@ class Line:
             if not discount.value.is_finite():
                 raise self._breaks("discount must be finite", "not finite")
 
-    def _breaks(self, law: str, by: Decimal | str) -> LawBroken:
-        return LawBroken(law, f"line {self.sku or self.article_number or '?'}", by)
+    def _breaks(self, law: str, by: Decimal | str) -> InvalidValue:
+        return InvalidValue(law, f"line {self.sku or self.article_number or '?'}", by)
 
 
 @attrs.frozen(kw_only=True)
@@ -144,7 +144,7 @@ class Tax:
     def __attrs_post_init__(self) -> None:
         off = self.including_tax - self.excluding_tax - self.amount
         if off:
-            raise LawBroken("excluding tax + tax = including tax", f"tax {self.description}", off)
+            raise InvalidValue("excluding tax + tax = including tax", f"tax {self.description}", off)
 
 
 @attrs.frozen(kw_only=True)
@@ -222,5 +222,5 @@ class Receipt:
         if off := sum(tendered, _ZERO) - self.total:
             raise self._breaks("the tenders sum to the total", off)
 
-    def _breaks(self, law: str, by: Decimal | str) -> LawBroken:
-        return LawBroken(law, f"receipt {self.number or '?'} of store {self.store or '?'}", by)
+    def _breaks(self, law: str, by: Decimal | str) -> InvalidValue:
+        return InvalidValue(law, f"receipt {self.number or '?'} of store {self.store or '?'}", by)

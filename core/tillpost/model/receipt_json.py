@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
-from tillpost.errors import LawBroken
+from tillpost.errors import InvalidValue
 from tillpost.model.customer import Customer, Identifier
 from tillpost.model.identity import MakeId
 from tillpost.model.json_readers import (
@@ -48,7 +48,7 @@ def to_json(receipt: Receipt) -> dict[str, Any]:
 
 
 def dumps(receipt: Receipt) -> bytes:
-    """The canonical bytes. Raises LawBroken for text that UTF-8 cannot say (a lone surrogate)."""
+    """The canonical bytes. Raises InvalidValue for text that UTF-8 cannot say (a lone surrogate)."""
     return receipt.written or _encoded(receipt, form_of(receipt))
 
 
@@ -56,7 +56,7 @@ def _encoded(receipt: Receipt, form: ReceiptForm) -> bytes:
     try:
         return encode(form)
     except UnicodeEncodeError:
-        raise LawBroken(
+        raise InvalidValue(
             "text has no lone surrogates", f"receipt {receipt.id!r}", "cannot be written as UTF-8"
         ) from None
 
@@ -77,7 +77,7 @@ def content_digest(receipt: Receipt) -> str:
 def _line_kind(value: Any) -> LineKind:
     kind = _KINDS.get(read_text(value))
     if kind is None:
-        raise LawBroken(f"must be one of {', '.join(LineKind)}", "", "another word")
+        raise InvalidValue(f"must be one of {', '.join(LineKind)}", "", "another word")
     return kind
 
 
@@ -113,7 +113,7 @@ _read_receipt = reads(
 
 
 def from_json(obj: Any, *, place: str, make_id: MakeId | None = None, raw: RawRef | None = None) -> Receipt:
-    """The receipt in JSON values. Raises LawBroken with the place and the path of what is wrong.
+    """The receipt in JSON values. Raises InvalidValue with the place and the path of what is wrong.
 
     make_id: makes the id of an object without `id` (`Context.receipt_id`); without it the id must be there.
     raw: where an object without `raw` came from.
@@ -125,7 +125,7 @@ def from_json(obj: Any, *, place: str, make_id: MakeId | None = None, raw: RawRe
             if make_id is not None and "id" not in obj:
                 obj = obj | {"id": _made_id(obj, make_id)}
         return _read_receipt(obj)
-    except LawBroken as error:
+    except InvalidValue as error:
         raise within(place, error) from None
 
 
@@ -135,13 +135,13 @@ def _made_id(obj: dict[str, Any], make_id: MakeId) -> str:
         parts = {name: read_text(obj.get(name, "")) for name in ("store", "till", "number")}
         name = "business_date"
         day = read_day(obj.get(name))
-    except LawBroken as error:
+    except InvalidValue as error:
         raise within(f".{name}", error) from None
     return make_id(business_date=day, **parts)
 
 
 def loads(content: bytes, *, place: str = "receipt") -> Receipt:
-    """The receipt in canonical (or any) JSON bytes. Raises LawBroken."""
+    """The receipt in canonical (or any) JSON bytes. Raises InvalidValue."""
     return plain_body(content) or from_json(parse_json(content, place=place), place=place)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
-from tillpost.errors import LawBroken
+from tillpost.errors import InvalidValue
 from tillpost.model.customer import tidy_identifier
 from tillpost.model.identity import MakeId
 from tillpost.model.money import minor_digits, parse_decimal
@@ -68,7 +68,7 @@ def plain_body(content: bytes) -> Receipt | None:
         return None
 
 
-_DOUBTS = (msgspec.MsgspecError, LawBroken, ValueError, TypeError, RecursionError)
+_DOUBTS = (msgspec.MsgspecError, InvalidValue, ValueError, TypeError, RecursionError)
 
 
 def _quotes(content: bytes) -> int:

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import attrs
 
-from tillpost.errors import JournalDamaged, LawBroken
+from tillpost.errors import InvalidValue, JournalDamaged
 from tillpost.journal import DayReceipt, Journal, State, TillTotal
 from tillpost.model import Receipt
 from tillpost.reports.day_difference import Difference, Figures, Suspect, differ
@@ -129,7 +129,7 @@ def receipts(
             if bodies:
                 try:
                     receipt = journal.receipts.body(row.seq, stored)
-                except (LawBroken, JournalDamaged):
+                except (InvalidValue, JournalDamaged):
                     receipt = None
             yield row, receipt
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import attrs
 
-from tillpost.errors import DocumentError, JournalDamaged, LawBroken, PluginError
+from tillpost.errors import DocumentError, InvalidValue, JournalDamaged, PluginError
 from tillpost.flow.hook_calls import HookCalls
 from tillpost.flow.upkeep.mapping_guard import NOBODY
 from tillpost.journal import Entry, Journal
@@ -160,7 +160,7 @@ def _fields(journal: Journal, entry: Entry, way: Way) -> dict[str, Any]:
         if isinstance(receipt, str):
             return {"outcome": Kept(receipt)}
         fields = way.maps.amend_payload(way.maps.map_receipt(receipt, NOBODY), receipt).fields
-    except (DocumentError, JournalDamaged, LawBroken, PluginError) as error:
+    except (DocumentError, JournalDamaged, InvalidValue, PluginError) as error:
         return {"outcome": Kept(f"cannot be mapped: {type(error).__name__}")}
     return {"outcome": Kept("sent"), **dict(_flat(fields, "")), **_who(receipt, way.anonymous)}
 

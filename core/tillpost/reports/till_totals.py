@@ -9,7 +9,7 @@ from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
-from tillpost.errors import LawBroken, UsageError
+from tillpost.errors import InvalidValue, UsageError
 from tillpost.journal import TillTotal
 from tillpost.model.money import parse_decimal
 
@@ -93,7 +93,7 @@ def _amount(place: str, text: str) -> Decimal:
         text = text.replace(",", ".")
     try:
         return parse_decimal(text, place)
-    except LawBroken as error:
+    except InvalidValue as error:
         raise UsageError(f"{error}; write it as 1234.50") from None
 
 

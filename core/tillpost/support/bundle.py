@@ -23,7 +23,7 @@ from tillpost.compose.config import Config
 from tillpost.compose.mapping import SLOTS, unpacked, without_secrets
 from tillpost.compose.pipeline_config import PipelineConfig, SlotConfig
 from tillpost.compose.plugins import GROUP, known_plugins
-from tillpost.errors import Finding, LawBroken
+from tillpost.errors import Finding, InvalidValue
 from tillpost.journal import Entry, Journal
 from tillpost.journal.sqlite.platform import MOUNTS, network_mount
 from tillpost.plugin import Secret
@@ -119,7 +119,7 @@ def _learn(names: Pseudonyms, journal: Journal, recent: list[Entry]) -> None:
     for key in {entry.contact for entry in recent if entry.contact}:
         try:
             contact = journal.contacts.get(key)
-        except LawBroken:
+        except InvalidValue:
             continue
         names.learn((contact.contact_id, *(known.value for known in contact.identifiers)))
         names.learn(contact.attributes.values())

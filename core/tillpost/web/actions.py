@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from tillpost.errors import JournalDamaged, JournalError, LawBroken, UsageError
+from tillpost.errors import InvalidValue, JournalDamaged, JournalError, UsageError
 from tillpost.flow.line import Line
 from tillpost.flow.upkeep import held
 from tillpost.web.desk import Desk
@@ -40,7 +40,7 @@ def drop(desk: Desk, request: Request, receipt_id: str) -> Answer:
 def _done(desk: Desk, request: Request, receipt_id: str, work: Any) -> Answer:
     try:
         said = work()
-    except (UsageError, LawBroken) as error:
+    except (UsageError, InvalidValue) as error:
         raise Failure(409, f"Not done. {error}") from None
     except JournalDamaged:
         raise
@@ -68,7 +68,7 @@ def _customer(desk: Desk, line: Line, seq: int) -> dict[str, Any]:
     raw = journal.receipts.raw(seq)
     try:
         customer = journal.receipts.body(seq).customer
-    except LawBroken:
+    except InvalidValue:
         customer = None  # it could not be read: there is the record only
     return {
         "identifiers": [(each.kind, each.value) for each in customer.identifiers] if customer else [],

@@ -13,7 +13,7 @@ from pathlib import Path
 import attrs
 import pytest
 
-from tillpost.errors import JournalError, LawBroken, StateFolderBusy
+from tillpost.errors import InvalidValue, JournalError, StateFolderBusy
 from tillpost.journal import Accepted, Batch, Journal, Move, RunLock, State
 from tillpost.journal.sqlite.schema import UPGRADES
 from tillpost.model import (
@@ -147,7 +147,7 @@ def test_a_damaged_body_is_noticed_and_only_that_one(tmp_path: Path) -> None:
     raw.commit()
     raw.close()
     journal = Journal(tmp_path)
-    with pytest.raises(LawBroken, match="damaged"):
+    with pytest.raises(InvalidValue, match="damaged"):
         journal.receipts.body(1)
     assert journal.receipts.body(2) == receipt(number="2")
     journal.close()

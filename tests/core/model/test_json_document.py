@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tillpost import DocumentError, LawBroken
+from tillpost import DocumentError, InvalidValue
 from tillpost.model import Document, JsonObject, JsonRecord, clean, json_records, parse_clean_json, parse_json
 
 
@@ -80,7 +80,7 @@ def test_a_line_that_is_no_json_leaves_its_neighbours() -> None:
         assert found[0] == b'{"a": 1}'
         assert found[-1] == b'{"a": 2}'
         assert b"".join(found[1:-1]) in line or line == bad[2]
-        with pytest.raises(LawBroken):
+        with pytest.raises(InvalidValue):
             parse_json(found[-2], place="here")
 
 
@@ -147,5 +147,5 @@ def test_members_by_type() -> None:
     ],
 )
 def test_a_member_of_another_type_is_named(ask: Any, reason: str) -> None:
-    with pytest.raises(LawBroken, match=reason):
+    with pytest.raises(InvalidValue, match=reason):
         ask()

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tillpost import LawBroken
+from tillpost import InvalidValue
 from tillpost.model import Customer, Identifier, RawRef, Receipt, parse_json, receipt_id
 from tillpost.model.receipt_json import content_digest, difference, dumps, from_json, loads, to_json
 
@@ -84,7 +84,7 @@ WRONG: list[tuple[Change, str]] = [
 def test_what_is_wrong_is_named_with_its_path(simple_receipt: Receipt, change: Change, message: str) -> None:
     form = to_json(simple_receipt)
     change(form)
-    with pytest.raises(LawBroken, match=message) as raised:
+    with pytest.raises(InvalidValue, match=message) as raised:
         from_json(form, place="here")
     assert "secret.person" not in str(raised.value)
 
@@ -104,7 +104,7 @@ def test_what_is_wrong_is_named_with_its_path(simple_receipt: Receipt, change: C
 )
 def test_json_is_read_strictly(text: bytes, message: str) -> None:
     """What json.loads alone takes: duplicate keys, NaN, 1e400; and its RecursionError on depth."""
-    with pytest.raises(LawBroken, match=message):
+    with pytest.raises(InvalidValue, match=message):
         parse_json(text, place="line 3")
 
 
@@ -114,13 +114,13 @@ def test_id_and_raw_may_be_left_out_when_somebody_gives_them(simple_receipt: Rec
     made = from_json(form, place="line 1", make_id=receipt_id, raw=RawRef(sha256="f", document="d"))
     assert made.id == "1_2_2026-01-31_7"
     assert made.raw.sha256 == "f"
-    with pytest.raises(LawBroken, match="needs the key"):
+    with pytest.raises(InvalidValue, match="needs the key"):
         from_json(form, place="line 1")
 
 
 def test_text_that_is_no_unicode_is_not_written(simple_receipt: Receipt) -> None:
     """A lone surrogate: Python text may hold half a pair, documents and the journal may not."""
-    with pytest.raises(LawBroken, match="surrogates"):
+    with pytest.raises(InvalidValue, match="surrogates"):
         dumps(attrs.evolve(simple_receipt, till="\udc00"))
 
 

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import attrs
 
-from tillpost import Context, DocumentError, LawBroken, Plugin, hookimpl, simple
+from tillpost import Context, DocumentError, InvalidValue, Plugin, hookimpl, simple
 from tillpost.model import (
     Broken,
     Customer,
@@ -85,7 +85,7 @@ class Adapter:
                 return NoReceipt(reason=word, place=source.place, retail=True, number=form["number"])
         try:
             return Found(receipt=self._receipt(form, source), raw=raw)
-        except LawBroken as error:
+        except InvalidValue as error:
             return Broken(reason=str(error), place=source.place, raw=raw, number=form["number"])
 
     def _receipt(self, form: Any, source: RawRef) -> Receipt:

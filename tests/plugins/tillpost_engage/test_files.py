@@ -16,7 +16,7 @@ from lxml import etree
 
 from tillpost import ConfigurationError, Context, Use
 from tillpost.clock import SystemClock
-from tillpost.errors import LawBroken
+from tillpost.errors import InvalidValue
 from tillpost.model import Contact, FallbackBatch, FallbackFile, Identifier, Payload, WrittenFiles
 from tillpost_engage.files import EngageFiles, plugin
 from tillpost_engage.filesettings import FileSettings
@@ -202,7 +202,7 @@ def test_no_store_id_reaches_a_file_name(
 @pytest.mark.parametrize("name", ["../x.xml", "a/b", "a\\b", "..", "", "x\r\nDELE y", "x\0"])
 def test_a_file_of_another_fallback_cannot_be_called_what_leads_elsewhere(tmp_path: Path, name: str) -> None:
     """Whatever writes the files: no transfer is given a name that is more than a name."""
-    with pytest.raises(LawBroken, match="name"):
+    with pytest.raises(InvalidValue, match="name"):
         FallbackFile(name=name, kind="receipts", sha256="", size=0, keys=(), path=tmp_path)
 
 

@@ -31,7 +31,7 @@ class Reading:
     _digests: dict[str, str] = attrs.field(factory=dict)
 
     def take(self, records: Iterable[Parsed], use: Callable[[Receipt], None]) -> None:
-        """Read to the end. `use` may raise LawBroken for a receipt the destination cannot be told."""
+        """Read to the end. `use` may raise InvalidValue for a receipt the destination cannot be told."""
         try:
             for record in records:
                 self._one(record, use)

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import attrs
 
-from tillpost.errors import LawBroken, PluginError
+from tillpost.errors import InvalidValue, PluginError
 from tillpost.flow.delivery.resolve import resolve
 from tillpost.flow.line import Line
 from tillpost.flow.rate_limit.budget import live_work
@@ -140,7 +140,7 @@ def _guarded(line: Line, entry: Entry, step: Callable[[], _T]) -> _T | Move:
     """What the step gives, or what becomes of a receipt of which it says that it cannot be done."""
     try:
         return step()
-    except (LawBroken, PluginError) as error:
+    except (InvalidValue, PluginError) as error:
         # Its own fault, or a plugin's: it waits for a person, its neighbours go on.
         return Move(state=State.HELD, attempts=entry.attempts, reason=str(error))
     except OSError as error:
@@ -158,7 +158,7 @@ def _lost(line: Line, entry: Entry) -> Move:
 
 def _send(line: Line, entry: Entry, alone: bool) -> Move | None:
     if entry.contact is None:
-        raise LawBroken("a receipt on the line has a contact", f"receipt {entry.id}", "none")
+        raise InvalidValue("a receipt on the line has a contact", f"receipt {entry.id}", "none")
     contact = resolve(line, entry.contact)
     if contact is None:
         reason = "the contact is unknown and no resolver may create it"
@@ -200,7 +200,7 @@ def _ask(line: Line, entry: Entry) -> Move:
     """An uncertain receipt past the import time: is it in the contact's history? If not it is sent again, same id."""
     now = line.clock.time()
     if entry.contact is None:
-        raise LawBroken("a receipt on the line has a contact", f"receipt {entry.id}", "none")
+        raise InvalidValue("a receipt on the line has a contact", f"receipt {entry.id}", "none")
     contact = line.journal.contacts.get(entry.contact)
     shown = line.hooks.confirm_receipts(contact, frozenset({entry.id})) if contact.contact_id else frozenset()
     line.breaker.saw(shown)
@@ -212,8 +212,8 @@ def _ask(line: Line, entry: Entry) -> Move:
             return Move(state=State.DELIVERED, attempts=entry.attempts, route="api", reason="seen in the history")
         return Move(state=State.WAITING, due=now, attempts=entry.attempts, reason="not in the history: sent again")
     if shown is None:
-        raise LawBroken("the transport can confirm receipts", f"receipt {entry.id}", "it has no such hook")
+        raise InvalidValue("the transport can confirm receipts", f"receipt {entry.id}", "it has no such hook")
     if isinstance(shown, Refused):
-        raise LawBroken("the history of a contact can be read", f"receipt {entry.id}", shown.reason)
+        raise InvalidValue("the history of a contact can be read", f"receipt {entry.id}", shown.reason)
     later = decide(NotSent(reason=shown.reason), entry.attempts, line.retry, now, line.random)
     return Move(state=State.UNCERTAIN, due=later.due, attempts=entry.attempts, reason=shown.reason)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tillpost.errors import JournalFull, LawBroken, PluginError
+from tillpost.errors import InvalidValue, JournalFull, PluginError
 from tillpost.flow.breaker import FALLBACK
 from tillpost.flow.line import Line
 from tillpost.journal import OPEN_FILES, Batch, Entry, Move, State
@@ -99,7 +99,7 @@ def mapped(line: Line, entries: list[Entry]) -> tuple[dict[str, Payload], dict[s
             with line.journal.crash_marks.holding(entry.seq):
                 receipt = line.journal.receipts.body(entry.seq)
                 payloads[entry.id] = line.hooks.amend_payload(line.hooks.map_receipt(receipt, match), receipt)
-        except (LawBroken, PluginError) as error:
+        except (InvalidValue, PluginError) as error:
             held[entry.id] = str(error)
     return payloads, held
 

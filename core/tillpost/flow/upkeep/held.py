@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def retry(line: Line, receipt_id: str) -> str:
     """Put it back on the line; what could not be read is read again with today's settings. What came of it.
 
-    Raises UsageError when it is not held; LawBroken when it still cannot be read, JournalError when it cannot be sent.
+    Raises UsageError when it is not held, InvalidValue when it still cannot be read, JournalError when it cannot go.
     """
     journal = line.journal
     entry = _held(journal, receipt_id)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import attrs
 
-from tillpost.errors import DocumentError, LawBroken, PluginError
+from tillpost.errors import DocumentError, InvalidValue, PluginError
 from tillpost.flow.line import Line
 from tillpost.journal import Entry, KnownMapping, Move, State
 from tillpost.journal.tables.mappings import reason_of
@@ -77,7 +77,7 @@ def _parsed(line: Line, seq: int, name: str) -> Parsed:
     try:
         parsed = next(line.hooks.parse_receipts(Document.from_bytes(name, raw)), None)
         old = line.journal.receipts.body(seq)
-    except (DocumentError, LawBroken, PluginError) as error:
+    except (DocumentError, InvalidValue, PluginError) as error:
         return Broken(reason=str(error), place="", raw=raw)
     if parsed is None:
         return NoReceipt(reason="read again it is no receipt", place="", retail=True)
@@ -112,7 +112,7 @@ def _tried(line: Line, entry: Entry) -> Move:
             contact = line.journal.contacts.get(entry.contact) if entry.contact else None
             match = Identifier("contactId", contact.contact_id) if contact and contact.contact_id else NOBODY
             line.hooks.amend_payload(line.hooks.map_receipt(receipt, match), receipt)
-    except (LawBroken, PluginError) as error:
+    except (InvalidValue, PluginError) as error:
         said = f"it cannot map this receipt: {error}"
     reason = reason_of(line.guard.fingerprint) + said
     return Move(state=State.HELD, attempts=entry.attempts, reason=reason)

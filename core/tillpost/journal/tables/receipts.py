@@ -12,7 +12,7 @@ from typing import Any
 import apsw
 import attrs
 
-from tillpost.errors import JournalDamaged, JournalError, LawBroken
+from tillpost.errors import InvalidValue, JournalDamaged, JournalError
 from tillpost.journal.moves import Move, apply_move, apply_moves
 from tillpost.journal.sqlite.store import Store
 from tillpost.journal.states import OPEN, SETTLED, State
@@ -202,19 +202,19 @@ class Receipts:
         return {seq: (body, checksum) for seq, body, checksum in rows}
 
     def body(self, seq: int, stored: Mapping[int, Stored] | None = None) -> Receipt:
-        """The receipt, its checksum verified. Raises LawBroken when the row is damaged or holds none.
+        """The receipt, its checksum verified. Raises InvalidValue when the row is damaged or holds none.
 
         stored: rows read before, with this one among them if it is there at all.
         """
         body, checksum = (self.stored([seq]) if stored is None else stored).get(seq, (None, None))
         if body is None:
-            raise LawBroken(
+            raise InvalidValue(
                 "a receipt has a body",
                 f"journal row {seq}",
                 "none: it could not be read when accepted, or was damaged since",
             )
         if not isinstance(body, bytes) or hashlib.sha256(body).digest() != checksum:
-            raise LawBroken(
+            raise InvalidValue(
                 "the checksum fits the body",
                 f"journal row {seq}",
                 "the row is damaged; `tillpost held retry` reads the receipt again from its record",
@@ -225,7 +225,7 @@ class Receipts:
         """Whether the row has its body, unharmed. stored: as for `body`."""
         try:
             self.body(seq, stored)
-        except (LawBroken, JournalDamaged):
+        except (InvalidValue, JournalDamaged):
             return False
         return True
 
@@ -336,7 +336,7 @@ class Receipts:
             if row is None or row[1] != State.HELD:
                 raise JournalError(f"{receipt_id} is not held")
             if isinstance(parsed, Broken):
-                raise LawBroken("the record can be read", parsed.place, parsed.reason)
+                raise InvalidValue("the record can be read", parsed.place, parsed.reason)
             if isinstance(parsed, Found) and parsed.receipt.id == receipt_id:
                 restore(connection, row[0], parsed, now)
                 return

@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from decimal import Decimal
 from typing import Any, Protocol
 
-from tillpost import LawBroken
+from tillpost import InvalidValue
 from tillpost.model import (
     Customer,
     Discount,
@@ -52,7 +52,7 @@ def money(holder: Mapping[str, Any], name: str) -> Decimal:
         return ZERO
     amount = value.get("amount", 0)
     if isinstance(amount, bool) or not isinstance(amount, int):
-        raise LawBroken("an amount is a whole number of minor units", name, "is none")
+        raise InvalidValue("an amount is a whole number of minor units", name, "is none")
     return Decimal(amount).scaleb(-minor_digits(value["currency"]))
 
 
@@ -73,7 +73,7 @@ def _texts(value: Any) -> Iterable[str]:
 def read_order(
     order: Mapping[str, Any], answer: Mapping[str, Any], source: RawRef, settings: Settings, make_id: MakeId
 ) -> Receipt:
-    """The receipt. Raises LawBroken for what is missing or does not add up, KeyError for another shape."""
+    """The receipt. Raises InvalidValue for what is missing or does not add up, KeyError for another shape."""
     returns = order.get("returns", [])
     taxes = {tax["uid"]: tax for tax in order.get("taxes", [])}
     sold = [_line(item, taxes, settings) for item in order.get("line_items", [])]
@@ -206,7 +206,7 @@ def _time(written: str, settings: Settings) -> datetime:
     try:
         local = datetime.fromisoformat(written).astimezone(settings.timezone)
     except ValueError:
-        raise LawBroken("a time is RFC 3339", "closed_at", "cannot be read") from None
+        raise InvalidValue("a time is RFC 3339", "closed_at", "cannot be read") from None
     offset = local.utcoffset()
     assert offset is not None
     # A fixed offset: two values of a zone do not compare well in the hour that comes twice (PEP 495).

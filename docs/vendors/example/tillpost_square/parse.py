@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from tillpost import DocumentError, LawBroken
+from tillpost import DocumentError, InvalidValue
 from tillpost.model import Broken, Document, Found, NoReceipt, Parsed, RawRef
 from tillpost_square.order import MakeId, read_order
 from tillpost_square.settings import Settings
@@ -41,7 +41,7 @@ def _parsed(order: Any, answer: Any, source: RawRef, settings: Settings, make_id
         if any(tender.get("type") == "NO_SALE" for tender in order.get("tenders", [])):
             return NoReceipt(reason="no sale", place=source.place, retail=False, number=number)
         return Found(receipt=read_order(order, answer, source, settings, make_id), raw=raw)
-    except LawBroken as error:
+    except InvalidValue as error:
         reason = str(error)
     except KeyError as error:
         reason = f"an order needs its {error.args[0]}"

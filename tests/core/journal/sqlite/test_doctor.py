@@ -12,7 +12,7 @@ from random import Random
 import pytest
 
 from tests.core.journal.test_journal import accept, found, receipt
-from tillpost.errors import JournalDamaged, JournalError, LawBroken, StateFolderBusy
+from tillpost.errors import InvalidValue, JournalDamaged, JournalError, StateFolderBusy
 from tillpost.journal import Batch, Journal, Move, State
 from tillpost.journal.sqlite.doctor import Damage, export, repair, stats, verify
 from tillpost.journal.sqlite.doctor.salvage import problems, rebuild
@@ -217,7 +217,7 @@ def test_a_receipt_with_a_damaged_body_comes_back_with_its_document(folder: Path
     journal = Journal(folder)
     (held,) = [entry for entry in journal.receipts.find({"state": State.HELD}) if entry.number == "1"]
     assert "`tillpost held retry" in held.reason
-    with pytest.raises(LawBroken, match="damaged"):
+    with pytest.raises(InvalidValue, match="damaged"):
         journal.receipts.body(1)
     counts = accept(journal, found(number="1", customer="c1"), found(number="2", customer="c2"), now=2000.0)
     assert (counts.accepted, counts.duplicates) == (1, 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from tillpost.errors import LawBroken
+from tillpost.errors import InvalidValue
 from tillpost.model import Receipt
 from tillpost.model.receipt_json import loads
 
@@ -15,5 +15,5 @@ def whole(body: object, checksum: object) -> Receipt | None:
         return None
     try:
         return loads(body)
-    except LawBroken:
+    except InvalidValue:
         return None
