@@ -7,7 +7,8 @@ from random import Random
 
 import attrs
 
-from tillpost.model import Discount, Line, LineKind, Tax, Tender, round_money, spread
+from tillpost.kit import round_money, spread
+from tillpost.model import Discount, Line, LineKind, Tax, Tender
 from tillpost_demo.catalogue import ARTICLES, Article
 
 _CENT = Decimal("0.01")

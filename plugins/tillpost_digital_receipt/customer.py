@@ -8,10 +8,10 @@ from datetime import date
 
 from lxml.etree import _Element
 
+from tillpost.kit.xml import attribute, child, children, local, text
 from tillpost.model import Customer, Identifier
 from tillpost_digital_receipt.national_id import UNCLEAR, national_id
 from tillpost_digital_receipt.settings import Settings
-from tillpost_xml.element import attribute, child, children, local, text
 
 _NAMES = {"First": "firstName", "Last": "lastName"}
 _PLACES = {"street": ("AddressLine",), "zipCode": ("PostalCode",), "city": ("City",)}

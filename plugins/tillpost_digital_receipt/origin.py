@@ -5,9 +5,9 @@ from __future__ import annotations
 from lxml.etree import _Element
 
 from tillpost import InvalidValue
-from tillpost.model import parse_day
+from tillpost.kit import parse_day
+from tillpost.kit.xml import attribute, children, text
 from tillpost.model.receipt_json import MakeId
-from tillpost_xml.element import attribute, children, text
 
 _DAY = ("BusinessDayDate", "Date")
 

@@ -7,7 +7,9 @@ from decimal import Decimal
 from lxml.etree import _Element
 
 from tillpost import InvalidValue
-from tillpost.model import LineKind, RawRef, Receipt, parse_time
+from tillpost.kit import parse_time
+from tillpost.kit.xml import attribute, children, decimal, text
+from tillpost.model import LineKind, RawRef, Receipt
 from tillpost.model.receipt_json import MakeId
 from tillpost_digital_receipt.customer import read_customer
 from tillpost_digital_receipt.items import read_items
@@ -16,7 +18,6 @@ from tillpost_digital_receipt.settings import Settings
 from tillpost_digital_receipt.settle import Settled, settle
 from tillpost_digital_receipt.taxes import read_taxes
 from tillpost_digital_receipt.tenders import read_tenders
-from tillpost_xml.element import attribute, children, decimal, text
 
 _GRAND = "TransactionGrandAmount"
 

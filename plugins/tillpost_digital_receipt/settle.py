@@ -10,10 +10,11 @@ import attrs
 from lxml.etree import _Element
 
 from tillpost import InvalidValue
-from tillpost.model import Discount, Line, LineKind, Tax, spread
+from tillpost.kit import spread
+from tillpost.kit.xml import attribute, child, children, decimal, text
+from tillpost.model import Discount, Line, LineKind, Tax
 from tillpost_digital_receipt.items import Draft, counts, kind_of
 from tillpost_digital_receipt.taxes import TAX_OFF, TaxEntry, line_taxes, percents, summed
-from tillpost_xml.element import attribute, child, children, decimal, text
 
 ZERO = Decimal(0)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lxml.etree import _Element
 
-from tillpost_xml.element import attribute, child, children, local
+from tillpost.kit.xml import attribute, child, children, local
 
 # xs:boolean attribute, in small letters (the extension writes se:Copy in its schema and se:copy in its example).
 _FLAGS = {

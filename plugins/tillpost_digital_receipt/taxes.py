@@ -8,9 +8,10 @@ from decimal import Decimal
 import attrs
 from lxml.etree import _Element
 
-from tillpost.model import Tax, minor_digits, round_money
+from tillpost.kit import minor_digits, round_money
+from tillpost.kit.xml import amount, child, children, decimal, flag, text
+from tillpost.model import Tax
 from tillpost_digital_receipt.items import Draft, counts
-from tillpost_xml.element import amount, child, children, decimal, flag, text
 
 ZERO = Decimal(0)
 TAX_OFF = "tax-off"

@@ -9,9 +9,9 @@ import attrs
 from lxml.etree import _Element
 
 from tillpost import InvalidValue
+from tillpost.kit.xml import amount, attribute, child, children, decimal, text
 from tillpost.model import Tender
 from tillpost_digital_receipt.items import counts
-from tillpost_xml.element import amount, attribute, child, children, decimal, text
 
 ZERO = Decimal(0)
 

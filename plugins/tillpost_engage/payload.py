@@ -13,7 +13,8 @@ from typing import Any
 import attrs
 
 from tillpost import InvalidValue, hookimpl
-from tillpost.model import Identifier, Line, Payload, Receipt, Tax, Tender, minor_digits
+from tillpost.kit import minor_digits
+from tillpost.model import Identifier, Line, Payload, Receipt, Tax, Tender
 from tillpost_engage.settings import MapSettings
 
 MOST_EXTRA = 10  # strings of extraData a tenant may have (contract)

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from lxml.etree import _Element
 
+from tillpost.kit.xml import attribute, local, text
 from tillpost.model import Customer, Identifier
 from tillpost_poslog.settings import Settings
-from tillpost_xml.element import attribute, local, text
 
 _HOLDERS = tuple(f"{{*}}{name}" for name in ("LoyaltyMembership", "LoyaltyAccount", "Loyalty", "Customer"))
 _MAIL = ("eMail", "EMail", "EmailAddress", "EMailAddress")

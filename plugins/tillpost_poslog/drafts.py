@@ -9,11 +9,12 @@ import attrs
 from lxml.etree import _Element
 
 from tillpost import InvalidValue
-from tillpost.model import Discount, round_money
+from tillpost.kit import round_money
+from tillpost.kit.xml import amount, attribute, child, children, decimal, flag, local, place, text
+from tillpost.model import Discount
 from tillpost_poslog.dialects import PUT_ASIDE, RETURNS, SALES
 from tillpost_poslog.layaway import completing, deposit_sign, deposits, sold
 from tillpost_poslog.settings import Settings
-from tillpost_xml.element import amount, attribute, child, children, decimal, flag, local, place, text
 
 Originals = Callable[[_Element], str]
 

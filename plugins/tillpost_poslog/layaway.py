@@ -7,8 +7,8 @@ from decimal import Decimal
 
 from lxml.etree import _Element
 
+from tillpost.kit.xml import attribute, child, children, decimal, flag, local
 from tillpost_poslog.dialects import COMPLETED, NO_ARTICLES, ON_ACCOUNT, OTHERS, PUT_ASIDE, RETURNS, SALES
-from tillpost_xml.element import attribute, child, children, decimal, flag, local
 
 ZERO = Decimal(0)
 _ASIDE = tuple(f"{{*}}{name}" for name in (*PUT_ASIDE, *ON_ACCOUNT))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from lxml.etree import _Element
 
 from tillpost import InvalidValue
-from tillpost.model import parse_day
+from tillpost.kit import parse_day
+from tillpost.kit.xml import attribute, children, text
 from tillpost.model.receipt_json import MakeId
 from tillpost_poslog.status import Key, key
-from tillpost_xml.element import attribute, children, text
 
 _OTHER = ("void", "reprint", "layaway", "order", "suspend", "retriev")
 """Words in the reason of a link that is about something else than a return."""

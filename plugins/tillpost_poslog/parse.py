@@ -8,13 +8,12 @@ import attrs
 from lxml.etree import _Element
 
 from tillpost import DocumentError, InvalidValue
+from tillpost.kit.xml import Encoding, Form, Record, detect, document_of, flags, records
 from tillpost.model import Broken, Document, Found, NoReceipt, Parsed, RawRef
 from tillpost.model.receipt_json import MakeId
 from tillpost_poslog.retail import read_receipt
 from tillpost_poslog.settings import Settings
 from tillpost_poslog.status import Key, control_reason, key, no_sale_reason, retail_part, voids
-from tillpost_xml.clean import Encoding, detect, flags
-from tillpost_xml.stream import Form, Record, document_of, records
 
 _FORM = Form(root="POSLog", record="Transaction", within="POSLog")
 

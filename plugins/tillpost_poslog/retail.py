@@ -8,7 +8,9 @@ from decimal import Decimal
 from lxml.etree import _Element
 
 from tillpost import InvalidValue
-from tillpost.model import RawRef, Receipt, Tender, parse_day, parse_time
+from tillpost.kit import parse_day, parse_time
+from tillpost.kit.xml import attribute, children, decimal, flag, text
+from tillpost.model import RawRef, Receipt, Tender
 from tillpost.model.receipt_json import MakeId
 from tillpost_poslog.customer import read_customer
 from tillpost_poslog.drafts import Draft, TaxEntry, read_lines, tax_entry
@@ -19,7 +21,6 @@ from tillpost_poslog.settings import Settings
 from tillpost_poslog.settle import Settled, settle
 from tillpost_poslog.status import Key
 from tillpost_poslog.tenders import has_tenders, read_tenders
-from tillpost_xml.element import attribute, children, decimal, flag, text
 
 ZERO = Decimal(0)
 _TIMES = ("ReceiptDateTime", "EndDateTime", "POSLogDateTime", "BeginDateTime")

@@ -7,9 +7,10 @@ from decimal import Decimal
 from lxml.etree import _Element
 
 from tillpost import InvalidValue
-from tillpost.model import Discount, spread
+from tillpost.kit import spread
+from tillpost.kit.xml import attribute, children, decimal, flag, text
+from tillpost.model import Discount
 from tillpost_poslog.drafts import Draft
-from tillpost_xml.element import attribute, children, decimal, flag, text
 
 
 def _counts(reward: _Element) -> bool:

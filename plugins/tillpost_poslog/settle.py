@@ -9,7 +9,8 @@ from itertools import product
 import attrs
 
 from tillpost import InvalidValue
-from tillpost.model import Line, LineKind, Tax, round_money, spread
+from tillpost.kit import round_money, spread
+from tillpost.model import Line, LineKind, Tax
 from tillpost_poslog.drafts import Draft, TaxEntry
 from tillpost_poslog.settings import Settings
 

@@ -7,9 +7,9 @@ import re
 import attrs
 from lxml.etree import _Element
 
+from tillpost.kit.xml import attribute, child, local, text
 from tillpost_poslog.dialects import FLAGS, KINDS, ORDER, STATUSES
 from tillpost_poslog.layaway import reserved_reason
-from tillpost_xml.element import attribute, child, local, text
 
 _VOID = re.compile(r"(^|:|_|\s|-)(post-?\s?)?void(ed|s|ing)?($|\s|_|-|transaction)", re.IGNORECASE)
 

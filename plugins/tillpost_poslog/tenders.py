@@ -8,8 +8,8 @@ from decimal import Decimal
 from lxml.etree import _Element
 
 from tillpost import InvalidValue
+from tillpost.kit.xml import amount, attribute, child, children, decimal, flag, text
 from tillpost.model import Tender
-from tillpost_xml.element import amount, attribute, child, children, decimal, flag, text
 
 # TenderType of POSLog 2.x and 6.x → payment type of the Engage contract.
 TYPES = {

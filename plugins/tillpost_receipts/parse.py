@@ -8,7 +8,8 @@ from typing import Any
 import attrs
 
 from tillpost import InvalidValue
-from tillpost.model import CLEANED, Broken, Document, Found, Parsed, RawRef, json_records, parse_clean_json
+from tillpost.kit import CLEANED, json_records, parse_clean_json
+from tillpost.model import Broken, Document, Found, Parsed, RawRef
 from tillpost.model.receipt_json import MakeId, from_json, plain_record
 
 

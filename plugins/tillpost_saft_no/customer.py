@@ -6,10 +6,10 @@ import re
 
 from lxml.etree import _Element
 
+from tillpost.kit.xml import text
 from tillpost.model import Customer, Identifier
 from tillpost_saft_no.masters import Masters
 from tillpost_saft_no.settings import Settings
-from tillpost_xml.element import text
 
 _MOBILE = re.compile(r"(?:\+47|0047)?([49][0-9]{7})")
 _ABROAD = re.compile(r"\+(?!47)[1-9][0-9]{7,14}")

@@ -10,10 +10,11 @@ import attrs
 from lxml.etree import _Element
 
 from tillpost import InvalidValue
-from tillpost.model import Discount, Line, LineKind, round_money, spread
+from tillpost.kit import round_money, spread
+from tillpost.kit.xml import amount, child, children, decimal, text
+from tillpost.model import Discount, Line, LineKind
 from tillpost_saft_no.codes import TIP
 from tillpost_saft_no.masters import Masters
-from tillpost_xml.element import amount, child, children, decimal, text
 
 ZERO = Decimal(0)
 DEBIT = "D"

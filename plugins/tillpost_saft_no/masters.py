@@ -12,8 +12,7 @@ import attrs
 from lxml import etree
 from lxml.etree import _Element
 
-from tillpost_xml.element import child, local, tidy
-from tillpost_xml.stream import Form, document_of
+from tillpost.kit.xml import Form, child, document_of, local, tidy
 
 
 @attrs.frozen

@@ -7,15 +7,13 @@ from collections.abc import Iterator
 import attrs
 
 from tillpost import InvalidValue
+from tillpost.kit.xml import Encoding, Record, detect, flags, local, records, text
 from tillpost.model import Broken, Document, Found, NoReceipt, Parsed, RawRef
 from tillpost.model.receipt_json import MakeId
 from tillpost_saft_no.codes import EVENTS
 from tillpost_saft_no.masters import FORM, Masters
 from tillpost_saft_no.settings import Settings
 from tillpost_saft_no.transaction import no_sale_reason, number, read_receipt, store
-from tillpost_xml.clean import Encoding, detect, flags
-from tillpost_xml.element import local, text
-from tillpost_xml.stream import Record, records
 
 
 def parse(document: Document, settings: Settings, make_id: MakeId) -> Iterator[Parsed]:

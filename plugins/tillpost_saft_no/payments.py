@@ -8,11 +8,12 @@ import attrs
 from lxml.etree import _Element
 
 from tillpost import InvalidValue
-from tillpost.model import Tender, round_money
+from tillpost.kit import round_money
+from tillpost.kit.xml import amount, children, decimal, text
+from tillpost.model import Tender
 from tillpost_saft_no.codes import PAYMENTS
 from tillpost_saft_no.masters import Masters
 from tillpost_saft_no.settings import Settings
-from tillpost_xml.element import amount, children, decimal, text
 
 ZERO = Decimal(0)
 

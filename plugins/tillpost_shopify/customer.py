@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from tillpost.model import Customer, Identifier, JsonObject
+from tillpost.kit import JsonObject
+from tillpost.model import Customer, Identifier
 from tillpost_shopify.settings import Settings
 
 NO_PHONE = "phone-left-out"

@@ -7,7 +7,8 @@ from decimal import Decimal
 import attrs
 
 from tillpost import InvalidValue
-from tillpost.model import Discount, JsonObject, Line, LineKind, Tax, spread
+from tillpost.kit import JsonObject, spread
+from tillpost.model import Discount, Line, LineKind, Tax
 from tillpost_shopify.money import Money
 
 ZERO = Decimal(0)

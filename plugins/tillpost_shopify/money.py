@@ -7,7 +7,7 @@ from decimal import Decimal
 import attrs
 
 from tillpost import InvalidValue
-from tillpost.model import JsonObject
+from tillpost.kit import JsonObject
 from tillpost_shopify.settings import Settings
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from tillpost.model import JsonObject, LineKind, RawRef, Receipt
+from tillpost.kit import JsonObject
+from tillpost.model import LineKind, RawRef, Receipt
 from tillpost.model.receipt_json import MakeId
 from tillpost_shopify import place
 from tillpost_shopify.customer import read_customer

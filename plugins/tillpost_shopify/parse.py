@@ -9,20 +9,8 @@ from typing import Any
 import attrs
 
 from tillpost import InvalidValue
-from tillpost.model import (
-    CLEANED,
-    Broken,
-    Document,
-    Found,
-    JsonObject,
-    JsonRecord,
-    NoReceipt,
-    Parsed,
-    RawRef,
-    Receipt,
-    json_records,
-    parse_clean_json,
-)
+from tillpost.kit import CLEANED, JsonObject, JsonRecord, json_records, parse_clean_json
+from tillpost.model import Broken, Document, Found, NoReceipt, Parsed, RawRef, Receipt
 from tillpost.model.receipt_json import MakeId
 from tillpost_shopify.order import no_sale, read_order
 from tillpost_shopify.refund import no_refund, read_refund

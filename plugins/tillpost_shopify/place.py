@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from tillpost import InvalidValue
-from tillpost.model import JsonObject, parse_time
+from tillpost.kit import JsonObject, parse_time
 from tillpost_shopify.settings import Settings
 
 

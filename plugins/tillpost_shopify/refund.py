@@ -5,7 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 
 from tillpost import InvalidValue
-from tillpost.model import JsonObject, LineKind, RawRef, Receipt, round_money
+from tillpost.kit import JsonObject, round_money
+from tillpost.model import LineKind, RawRef, Receipt
 from tillpost.model.receipt_json import MakeId
 from tillpost_shopify import place
 from tillpost_shopify.customer import read_customer

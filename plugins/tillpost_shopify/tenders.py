@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from tillpost import InvalidValue
-from tillpost.model import JsonObject, Tender
+from tillpost.kit import JsonObject
+from tillpost.model import Tender
 
 # Gateway → payment type of the Engage contract.
 TYPES = {

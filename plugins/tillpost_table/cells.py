@@ -10,7 +10,7 @@ from decimal import Decimal
 import attrs
 
 from tillpost import InvalidValue
-from tillpost.model import local_time, parse_day, parse_decimal, parse_time
+from tillpost.kit import local_time, parse_day, parse_decimal, parse_time
 from tillpost_table.rows import Row
 from tillpost_table.settings import Settings
 

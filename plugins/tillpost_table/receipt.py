@@ -8,6 +8,7 @@ from decimal import Decimal
 import attrs
 
 from tillpost import InvalidValue
+from tillpost.kit import round_money
 from tillpost.model import (
     IDENTIFIER_KINDS,
     Customer,
@@ -19,7 +20,6 @@ from tillpost.model import (
     Receipt,
     Tax,
     Tender,
-    round_money,
 )
 from tillpost.model.receipt_json import MakeId
 from tillpost_table.cells import Cells

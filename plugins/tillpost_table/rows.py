@@ -14,7 +14,8 @@ from typing import IO, Any
 import attrs
 
 from tillpost import DocumentError, InvalidValue
-from tillpost.model import Document, JsonRecord, json_records, parse_json
+from tillpost.kit import JsonRecord, json_records, parse_json
+from tillpost.model import Document
 from tillpost_table.settings import Settings
 
 _LONGEST = 1024 * 1024

@@ -7,7 +7,8 @@ from decimal import Decimal
 import attrs
 
 from tillpost import InvalidValue
-from tillpost.model import Discount, JsonObject, Line, LineKind, Tax, minor_digits, round_money, spread
+from tillpost.kit import JsonObject, minor_digits, round_money, spread
+from tillpost.model import Discount, Line, LineKind, Tax
 
 ZERO = Decimal(0)
 

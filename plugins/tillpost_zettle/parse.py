@@ -8,25 +8,17 @@ from decimal import Decimal
 import attrs
 
 from tillpost import InvalidValue
-from tillpost.model import (
+from tillpost.kit import (
     CLEANED,
-    Broken,
-    Document,
-    Found,
     JsonObject,
     JsonRecord,
-    Line,
-    LineKind,
-    NoReceipt,
-    Parsed,
-    RawRef,
-    Receipt,
     json_records,
     local_time,
     minor_digits,
     parse_clean_json,
     parse_time,
 )
+from tillpost.model import Broken, Document, Found, Line, LineKind, NoReceipt, Parsed, RawRef, Receipt
 from tillpost.model.receipt_json import MakeId
 from tillpost_zettle.lines import ZERO, Draft, Minor, lines_and_taxes, read_rows, take_off_purchase_discounts
 from tillpost_zettle.settings import Settings

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tillpost.model import JsonObject, Tender
+from tillpost.kit import JsonObject
+from tillpost.model import Tender
 from tillpost_zettle.lines import ZERO, Minor
 
 # Payment type of the Purchase API → payment type of the Engage contract.

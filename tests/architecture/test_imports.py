@@ -44,7 +44,7 @@ LIBRARIES = {
     "cattrs": {"compose"},
     "msgspec": {"model"},
     "urllib3": set[str](),
-    "lxml": set[str](),
+    "lxml": {"kit"},
     "asyncssh": set[str](),
     "cheroot": {"web"},
     "jinja2": {"web"},
@@ -55,8 +55,6 @@ LIBRARIES = {
 PLUGIN_LIBRARIES = {"urllib3", "lxml", "asyncssh", "cheroot"}
 EXTRAS = {"asyncssh", "cheroot"}
 """Libraries that may be missing."""
-SHARED = {"tillpost_xml"}
-"""Packages beside the plugins that any of them may import; they have no entry point, and import no plugin."""
 
 
 @attrs.frozen
@@ -139,11 +137,9 @@ def test_a_plugin_imports_public_names_and_no_other_plugin(path: Path) -> None:
     own = path.relative_to(PLUGINS).parts[0]
     for imported in _imports(path):
         top = imported.module.split(".")[0]
-        assert not top.startswith("tillpost_") or top in {own, *SHARED}, (
-            f"{imported.place}: {own} must not import {top}"
-        )
+        assert not top.startswith("tillpost_") or top == own, f"{imported.place}: {own} must not import {top}"
         if top == "tillpost":
-            assert _part(imported.module) in ("", "model", "testing"), f"{imported.place}: not a public module"
+            assert _part(imported.module) in ("", "model", "kit", "testing"), f"{imported.place}: not a public module"
 
 
 @pytest.mark.parametrize("path", CORE_FILES, ids=lambda path: str(path.relative_to(CORE)))
@@ -187,6 +183,13 @@ def test_importing_tillpost_loads_no_library_of_journal_or_plugins() -> None:
     loaded = _loaded("import tillpost\nfor name in tillpost.__all__: getattr(tillpost, name)")
     assert {"tillpost", "pluggy"} <= loaded
     assert not loaded & {"lxml", "urllib3", "apsw", "http", "ssl", "cattrs", "msgspec", *EXTRAS}
+
+
+def test_the_kit_loads_no_lxml_until_its_xml_is_imported() -> None:
+    loaded = _loaded("import tillpost.kit\nfor name in tillpost.kit.__all__: getattr(tillpost.kit, name)")
+    assert "tillpost" in loaded
+    assert not loaded & {"lxml", "urllib3", "apsw", "cattrs", "msgspec", *EXTRAS}
+    assert "lxml" in _loaded("import tillpost.kit.xml")
 
 
 def test_the_launcher_starts_with_nothing_but_click() -> None:

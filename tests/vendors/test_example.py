@@ -17,7 +17,7 @@ from tillpost.model import Document, Found, NoReceipt, Parsed
 from tillpost_square import promises
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "vendors" / "example"
-ALLOWED = {"tillpost", "tillpost.model", "tillpost.testing"}
+ALLOWED = {"tillpost", "tillpost.kit", "tillpost.kit.xml", "tillpost.model", "tillpost.testing"}
 
 
 class TestSquareAsOurs(promises.TestSquare):

@@ -3,10 +3,6 @@
 from tillpost.model.customer import IDENTIFIER_KINDS, Contact, Customer, Identifier, IdentifierKind
 from tillpost.model.document import Broken, Document, Found, NoReceipt, Parsed
 from tillpost.model.identity import DEFAULT_RECIPE, check_recipe, receipt_id
-from tillpost.model.json_document import JsonRecord, json_records
-from tillpost.model.json_values import JsonObject, parse_clean_json, parse_json
-from tillpost.model.moment import local_time, parse_day, parse_time
-from tillpost.model.money import minor_digits, parse_decimal, round_money, spread
 from tillpost.model.outcome import (
     Conflict,
     Delivered,
@@ -22,10 +18,8 @@ from tillpost.model.outcome import (
 )
 from tillpost.model.payload import FallbackBatch, FallbackFile, NotWritten, Payload, WrittenFiles
 from tillpost.model.receipt import Discount, Line, LineKind, Promotion, RawRef, Receipt, Tax, Tender
-from tillpost.model.text import CLEANED, clean
 
 __all__ = [
-    "CLEANED",
     "DEFAULT_RECIPE",
     "IDENTIFIER_KINDS",
     "Broken",
@@ -43,8 +37,6 @@ __all__ = [
     "Identified",
     "Identifier",
     "IdentifierKind",
-    "JsonObject",
-    "JsonRecord",
     "Line",
     "LineKind",
     "MaybeSent",
@@ -64,16 +56,5 @@ __all__ = [
     "Throttled",
     "WrittenFiles",
     "check_recipe",
-    "clean",
-    "json_records",
-    "local_time",
-    "minor_digits",
-    "parse_clean_json",
-    "parse_day",
-    "parse_decimal",
-    "parse_json",
-    "parse_time",
     "receipt_id",
-    "round_money",
-    "spread",
 ]

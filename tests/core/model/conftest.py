@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import strategies as st
 
+from tillpost.kit import minor_digits
 from tillpost.model import (
     Customer,
     Discount,
@@ -18,7 +19,6 @@ from tillpost.model import (
     Receipt,
     Tax,
     Tender,
-    minor_digits,
     receipt_id,
 )
 

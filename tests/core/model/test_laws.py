@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tillpost import InvalidValue
+from tillpost.kit import minor_digits, spread
 from tillpost.model import (
     IDENTIFIER_KINDS,
     Customer,
@@ -19,9 +20,7 @@ from tillpost.model import (
     Receipt,
     Tax,
     check_recipe,
-    minor_digits,
     receipt_id,
-    spread,
 )
 
 CURRENCIES = st.sampled_from(["SEK", "JPY", "KWD"])

@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tillpost import InvalidValue
-from tillpost.model import Customer, Identifier, RawRef, Receipt, parse_json, receipt_id
+from tillpost.kit import parse_json
+from tillpost.model import Customer, Identifier, RawRef, Receipt, receipt_id
 from tillpost.model.receipt_json import content_digest, difference, dumps, from_json, loads, to_json
 
 SCHEMA = json.loads(files("tillpost.model").joinpath("receipt.schema.json").read_text("utf-8"))

@@ -15,7 +15,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tillpost.errors import InvalidValue
-from tillpost.model import RawRef, Receipt, parse_clean_json, receipt_id
+from tillpost.kit import parse_clean_json
+from tillpost.model import RawRef, Receipt, receipt_id
 from tillpost.model.receipt_json import content_digest, dumps, from_json, plain_record, to_json
 
 RAW = RawRef(sha256="f" * 64, document="day.jsonl", place="line 3")

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import attrs
 
 from tillpost import Context, DocumentError, InvalidValue, Plugin, hookimpl, simple
+from tillpost.kit import parse_decimal, round_money, spread
 from tillpost.model import (
     Broken,
     Customer,
@@ -27,9 +28,6 @@ from tillpost.model import (
     Receipt,
     Tax,
     Tender,
-    parse_decimal,
-    round_money,
-    spread,
 )
 from tillpost.testing import AdapterSuite, canonical
 from tillpost.testing.reading import clock_changes

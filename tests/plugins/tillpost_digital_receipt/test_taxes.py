@@ -7,7 +7,8 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tillpost.model import LineKind, round_money
+from tillpost.kit import round_money
+from tillpost.model import LineKind
 from tillpost_digital_receipt.items import Draft
 from tillpost_digital_receipt.taxes import TaxEntry, line_taxes, summed
 

@@ -9,19 +9,8 @@ from decimal import Decimal
 from typing import Any, Protocol
 
 from tillpost import InvalidValue
-from tillpost.model import (
-    Customer,
-    Discount,
-    Identifier,
-    Line,
-    LineKind,
-    RawRef,
-    Receipt,
-    Tax,
-    Tender,
-    minor_digits,
-    parse_decimal,
-)
+from tillpost.kit import minor_digits, parse_decimal
+from tillpost.model import Customer, Discount, Identifier, Line, LineKind, RawRef, Receipt, Tax, Tender
 from tillpost_square.settings import Settings
 
 ZERO = Decimal(0)

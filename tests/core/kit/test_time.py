@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tillpost import InvalidValue
-from tillpost.model import local_time, parse_day, parse_time
+from tillpost.kit import local_time, parse_day, parse_time
 
 OSLO = ZoneInfo("Europe/Oslo")
 ZONES = st.sampled_from([ZoneInfo(name) for name in ("Europe/Oslo", "America/New_York", "Australia/Lord_Howe", "UTC")])

@@ -14,12 +14,11 @@ from collections.abc import Iterator
 import attrs
 
 from tillpost import DocumentError
+from tillpost.kit.text import CLEANED
 from tillpost.model import Document
 
 MARK = "\ufffd"
 """Stands where the document had a character XML 1.0 forbids, or bytes its encoding does not have."""
-CLEANED = "control-characters"
-"""The flag of a receipt out of whose text characters were taken that XML 1.0 forbids."""
 GUESSED = "encoding-guessed"
 """The flag of receipts of a document that neither says its encoding nor is UTF-8."""
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from tests.plugins.tillpost_xml.tills import TILLS, Till
+from tests.plugins.xml_adapters.tills import TILLS, Till
 from tillpost.model import Found, Identifier
 from tillpost_engage.payload import Mapping
 from tillpost_engage.settings import MapSettings

@@ -1,4 +1,4 @@
-"""Broken, hostile and odd documents, for each adapter that reads by tillpost_xml (poslog has tests of its own)."""
+"""Broken, hostile and odd documents, for each adapter that reads XML (poslog has tests of its own)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.plugins.tillpost_xml.tills import TILLS, Till
+from tests.plugins.xml_adapters.tills import TILLS, Till
 from tillpost import DocumentError
 from tillpost.model import Broken, Found, NoReceipt, Parsed
 
@@ -217,7 +217,7 @@ def test_the_same_document_gives_the_same_ids(till: Till) -> None:
 PEAK = """
 import re, sys
 from pathlib import Path
-from tests.plugins.tillpost_xml.tills import TILLS
+from tests.plugins.xml_adapters.tills import TILLS
 from tillpost.model import Found
 
 [till] = [till for till in TILLS if till.name == sys.argv[1]]

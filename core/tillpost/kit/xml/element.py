@@ -9,8 +9,8 @@ from functools import cache
 from lxml.etree import _Element
 
 from tillpost import InvalidValue
-from tillpost.model import parse_decimal
-from tillpost_xml.clean import MARK
+from tillpost.kit.xml.clean import MARK
+from tillpost.model.money import parse_decimal
 
 _NUMBERED = {"LineItem": ("line item", "SequenceNumber"), "ctLine": ("line", "lineID")}
 """Elements that are known by a number of their own (ARTS, SAF-T): what messages call them, and where it stands."""

@@ -10,9 +10,9 @@ from lxml import etree
 from lxml.etree import _Element
 
 from tillpost import DocumentError
+from tillpost.kit.xml.clean import Encoding, chunks
+from tillpost.kit.xml.element import local
 from tillpost.model import Document
-from tillpost_xml.clean import Encoding, chunks
-from tillpost_xml.element import local
 
 
 @attrs.frozen

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tillpost import DocumentError, InvalidValue
-from tillpost.model import Document, JsonObject, JsonRecord, clean, json_records, parse_clean_json, parse_json
+from tillpost.kit import JsonObject, JsonRecord, clean, json_records, parse_clean_json, parse_json
+from tillpost.model import Document
 
 
 def records(content: bytes, largest: int = 10**6, lists: tuple[str, ...] = ("orders",)) -> Iterator[JsonRecord]:

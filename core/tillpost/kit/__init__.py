@@ -1,0 +1,26 @@
+"""What the author of an adapter uses to read a till's document: JSON, money and local time.
+
+XML is in `tillpost.kit.xml`, which loads lxml; importing this package does not.
+"""
+
+from tillpost.kit.json import JsonObject, JsonRecord, json_records, parse_clean_json, parse_json
+from tillpost.kit.money import minor_digits, parse_decimal, round_money, spread
+from tillpost.kit.text import CLEANED, clean
+from tillpost.kit.time import local_time, parse_day, parse_time
+
+__all__ = [
+    "CLEANED",
+    "JsonObject",
+    "JsonRecord",
+    "clean",
+    "json_records",
+    "local_time",
+    "minor_digits",
+    "parse_clean_json",
+    "parse_day",
+    "parse_decimal",
+    "parse_json",
+    "parse_time",
+    "round_money",
+    "spread",
+]

@@ -1,0 +1,102 @@
+"""A record's JSON as values: without characters that no file could carry, members by type."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, NoReturn
+
+import attrs
+
+from tillpost.errors import InvalidValue
+from tillpost.kit.text import clean
+from tillpost.model.json_values import kind_of, parse_json
+from tillpost.model.money import parse_decimal
+
+# The bytes by which a record can name a character to clean: itself, or an escape.
+_SUSPECT = re.compile(rb"\\[ubf]|\xef\xbf[\xbe\xbf]")
+_CONTROLS = bytes(code for code in range(0x20) if code not in b"\t\n\r")
+
+
+def parse_clean_json(content: bytes, *, place: str) -> tuple[Any, int]:
+    """`parse_json`, its texts without characters that no file to Engage could carry, and how many there were."""
+    form = parse_json(content, place=place)
+    try:
+        return clean(form) if _suspect(content) else (form, 0)
+    except RecursionError:
+        raise InvalidValue("JSON of a receipt is shallow", place, "nested too deep") from None
+
+
+def _suspect(content: bytes) -> bool:
+    if (b"\\" in content or b"\xef" in content) and _SUSPECT.search(content):
+        return True
+    return len(content.translate(None, _CONTROLS)) != len(content)
+
+
+@attrs.frozen
+class JsonObject:
+    """An object of a till's JSON and where it stands: its members by type. Each raises InvalidValue with the place.
+
+    A member that is null counts as missing: tills write both.
+    """
+
+    values: Mapping[str, Any] = attrs.field(repr=False)
+    place: str
+
+    @classmethod
+    def of(cls, value: Any, place: str) -> JsonObject:
+        """The value, which must be an object."""
+        if not isinstance(value, dict):
+            raise InvalidValue("must be an object", place, kind_of(value))
+        return cls(value, place)
+
+    def has(self, name: str) -> bool:
+        """Whether the member is there and not null."""
+        return self.values.get(name) is not None
+
+    def text(self, name: str, default: str | None = None) -> str:
+        """A text, or a whole number as text (ids are written both ways). Without a default it must be there."""
+        value = self.values.get(name)
+        if value is None:
+            return self._missing(name) if default is None else default
+        if isinstance(value, bool) or not isinstance(value, str | int):
+            raise InvalidValue("must be text", f"{self.place}.{name}", kind_of(value))
+        if isinstance(value, int) and abs(value) >= 10**30:
+            raise InvalidValue("an id has at most 30 digits", f"{self.place}.{name}", "too many")
+        return " ".join(value.split()) if isinstance(value, str) else str(value)
+
+    def decimal(self, name: str, default: Decimal | None = None) -> Decimal:
+        """A decimal, as text or number. Without a default it must be there."""
+        value = self.values.get(name)
+        if value is None or value == "":
+            return self._missing(name) if default is None else default
+        if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+            raise InvalidValue("must be a decimal", f"{self.place}.{name}", kind_of(value))
+        if isinstance(value, int) and abs(value) >= 10**15:
+            raise InvalidValue("must be a finite amount below 1e15", f"{self.place}.{name}", "out of bounds")
+        return parse_decimal(str(value), f"{self.place}.{name}")
+
+    def truth(self, name: str) -> bool:
+        """true or false; missing is false."""
+        value = self.values.get(name)
+        if value is not None and not isinstance(value, bool):
+            raise InvalidValue("must be true or false", f"{self.place}.{name}", kind_of(value))
+        return bool(value)
+
+    def object(self, name: str) -> JsonObject | None:
+        """An object, None when it is missing."""
+        value = self.values.get(name)
+        return None if value is None else JsonObject.of(value, f"{self.place}.{name}")
+
+    def objects(self, name: str) -> list[JsonObject]:
+        """A list of objects; missing is empty."""
+        value = self.values.get(name)
+        if value is None:
+            return []
+        if not isinstance(value, list):
+            raise InvalidValue("must be a list", f"{self.place}.{name}", kind_of(value))
+        return [JsonObject.of(item, f"{self.place}.{name}[{number}]") for number, item in enumerate(value)]
+
+    def _missing(self, name: str) -> NoReturn:
+        raise InvalidValue(f"needs the key {name!r}", self.place, "missing")
