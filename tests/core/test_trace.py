@@ -9,8 +9,8 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.core.journal.test_journal import accept, found
 from tests.support.lines import line_on
+from tests.support.receipts import accept, found
 from tillpost import traceparent
 from tillpost.flow.delivery.deliver import deliver
 from tillpost.model import Contact, Delivered, Identified, NotSent, Outcome, Payload

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.core.journal.test_journal import receipt
+from tests.support.receipts import receipt
 from tests.support.shop import Shop
 from tillpost.model.receipt_json import dumps
 

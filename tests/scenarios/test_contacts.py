@@ -12,9 +12,8 @@ from typing import Any
 import attrs
 import pytest
 
-from tests.core.journal.test_journal import receipt
-from tests.scenarios.test_outage import document, saved, settled, stop
-from tests.support.shop import KEY, Shop
+from tests.support.receipts import document, receipt
+from tests.support.shop import KEY, Shop, saved, settled, stop
 from tillpost.model import Customer, Identifier, Receipt
 
 ASA = "Åsa+1&b@Example.se"

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from tests.benchmarks.engage_sink import sink
-from tests.scenarios.test_outage import document, of, saved
-from tests.support.shop import Shop
+from tests.support.receipts import document, receipt_of
+from tests.support.shop import Shop, saved
 from tillpost.journal import Journal, State
 
 WORKERS = 8
@@ -46,7 +46,7 @@ def test_kills_in_mid_run_lose_nothing_and_repeat_no_more_than_was_in_flight(
 ) -> None:
     """What was made ready and not sent, or sent and not settled, is asked for; each repeat is under its own id."""
     with Shop(tmp_path, own=f"workers = {WORKERS}", rate=10000) as shop:
-        given = [of(number, externalId=f"c{number % 50}") for number in range(COUNT)]
+        given = [receipt_of(number, externalId=f"c{number % 50}") for number in range(COUNT)]
         (tmp_path / "given.jsonl").write_bytes(document(given))
         assert shop.tillpost("accept", str(tmp_path / "given.jsonl")).returncode == 0
         left: list[int] = []
@@ -93,7 +93,7 @@ def test_a_tenant_that_accepts_and_never_answers_stalls_no_other(tmp_path: Path)
     count = 300
     with sink(silent=True) as dead, sink() as well:
         (tmp_path / "tillpost.toml").write_text(TENANTS.format(dead=dead.url, well=well.url))
-        (tmp_path / "given.jsonl").write_bytes(document([of(n, externalId=f"c{n % 20}") for n in range(count)]))
+        (tmp_path / "given.jsonl").write_bytes(document([receipt_of(n, externalId=f"c{n % 20}") for n in range(count)]))
         command = [sys.executable, "-m", "tillpost", "--config", str(tmp_path / "tillpost.toml")]
         environment = os.environ | {"DEAD_KEY": "dead", "WELL_KEY": "well"}
         for name in ("dead", "well"):

@@ -14,11 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.scenarios.test_http import configure
-from tests.scenarios.test_outage import document, of, saved, settled, stop
 from tests.support import strace
 from tests.support.mounts import ext4, fill, fill_inodes, tmpfs, unmount
-from tests.support.shop import Shop
+from tests.support.receipts import document, receipt_of
+from tests.support.shop import Shop, configure, saved, settled, stop
 
 PAGE = 4096
 
@@ -30,7 +29,7 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
 
 
 def receipts(*numbers: int) -> bytes:
-    return document([of(number, externalId="a") for number in numbers])
+    return document([receipt_of(number, externalId="a") for number in numbers])
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 60.0) -> None:

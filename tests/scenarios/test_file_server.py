@@ -15,7 +15,7 @@ import asyncssh
 import attrs
 import pytest
 
-from tests.core.journal.test_journal import receipt
+from tests.support.receipts import receipt
 from tests.support.shop import Shop
 from tillpost.model import Receipt
 from tillpost.model.receipt_json import dumps

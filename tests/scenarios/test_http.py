@@ -10,7 +10,6 @@ import signal
 import ssl
 import subprocess
 import time
-import urllib.request
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -23,9 +22,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tests.scenarios.test_outage import document, of, saved, settled, stop
 from tests.support.front import Front, Reply
-from tests.support.shop import Shop
+from tests.support.receipts import document, receipt_of
+from tests.support.shop import Shop, configure, control, saved, settled, stop
 
 
 @pytest.fixture
@@ -42,19 +41,8 @@ def without_files(shop: Shop) -> Shop:
     return shop
 
 
-def configure(shop: Shop, old: str, new: str) -> None:
-    text = shop.config.read_text()
-    assert old in text
-    shop.config.write_text(text.replace(old, new))
-
-
-def control(shop: Shop, name: str, **body: object) -> None:
-    url, kind = f"{shop.ready['control']}/_sandbox/{name}", {"Content-Type": "application/json"}
-    urllib.request.urlopen(urllib.request.Request(url, json.dumps(body).encode(), kind), timeout=30).close()
-
-
 def receipts(*numbers: int) -> bytes:
-    return document([of(number, externalId="a") for number in numbers])
+    return document([receipt_of(number, externalId="a") for number in numbers])
 
 
 def known(shop: Shop) -> None:

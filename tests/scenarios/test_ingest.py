@@ -16,11 +16,10 @@ from typing import Any
 
 import pytest
 
-from tests.scenarios.test_http import configure
-from tests.scenarios.test_outage import document, of, saved, settled, stop
 from tests.support.ingest import free_port
 from tests.support.mounts import fill, tmpfs
-from tests.support.shop import Shop
+from tests.support.receipts import document, receipt_of
+from tests.support.shop import Shop, configure, saved, settled, stop
 
 KEY = "key-of-store-12-for-tests"
 FOLDER = 'use = "folder", path = "inbox", settle = "0s", poll = "100ms"'
@@ -73,7 +72,7 @@ def till(shop: Shop) -> Till:
 
 
 def body(*numbers: int) -> bytes:
-    return document([of(number, externalId=f"customer-{number % 3}") for number in numbers])
+    return document([receipt_of(number, externalId=f"customer-{number % 3}") for number in numbers])
 
 
 def end(process: subprocess.Popen[bytes]) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from tests.scenarios.test_outage import document, of
+from tests.support.receipts import document, receipt_of
 from tests.support.shop import Shop
 
 
@@ -40,7 +40,7 @@ def test_a_run_tells_systemd_how_it_stands_and_logs_in_json(tmp_path: Path) -> N
             wait_for(manager, lambda said: said == {"WATCHDOG": "1"})
             shop.put("bad.jsonl", b"\xff\xfe no receipts")
             shop.fault(http="refuse")
-            shop.put("1.jsonl", document([of(number, externalId="known") for number in range(5)]))
+            shop.put("1.jsonl", document([receipt_of(number, externalId="known") for number in range(5)]))
             wait_for(manager, lambda said: said.get("STATUS") in ("shop degraded", "shop fallback"))
             wait_for(manager, lambda said: said == {"WATCHDOG": "1"})  # an outage is no reason to be restarted
             shop.fault(http="ok")

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import signal
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import attrs
 import pytest
 
-from tests.core.journal.test_journal import receipt
-from tests.support.shop import Shop
-from tillpost.model import Customer, Identifier, Receipt
-from tillpost.model.receipt_json import dumps
+from tests.support.receipts import document, receipt_of
+from tests.support.shop import Shop, saved, settled, stop
 
 
 @pytest.fixture
@@ -23,43 +17,17 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
         yield opened
 
 
-def of(number: int, **keys: str) -> Receipt:
-    identifiers = tuple(Identifier(kind, value) for kind, value in keys.items())
-    return attrs.evolve(receipt(number=str(number)), customer=Customer(identifiers=identifiers))
-
-
-def document(receipts: list[Receipt]) -> bytes:
-    return b"".join(dumps(each) + b"\n" for each in receipts)
-
-
-def saved(shop: Shop) -> Counter[str]:
-    there = shop.sandbox("receipts")
-    rows = there["receipts"] if isinstance(there, dict) else there
-    return Counter(row["uniqueReceiptId"] for row in rows)
-
-
-def settled(count: int) -> Any:
-    return lambda stand: (
-        stand["counts"]["delivered"] == count and stand["files"]["confirmed"] == sum(stand["files"].values())
-    )
-
-
-def stop(process: Any) -> None:
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(30) == 0
-
-
 def test_an_outage_is_bridged_by_files_and_the_id_is_learnt_once(shop: Shop) -> None:
     """Before: by API. During: by file, contacts first. After: by API again. The life of one tells all of it."""
     process = shop.start()
-    shop.put("1.jsonl", document([of(number, externalId="known") for number in range(3)]))
+    shop.put("1.jsonl", document([receipt_of(number, externalId="known") for number in range(3)]))
     shop.wait_for(lambda stand: stand["delivered"]["api"] == 3)
     shop.fault(http="refuse")
-    shop.put("2.jsonl", document([of(number, externalId="fresh") for number in range(3, 8)]))
+    shop.put("2.jsonl", document([receipt_of(number, externalId="fresh") for number in range(3, 8)]))
     shop.wait_for(lambda stand: stand["counts"]["written"] == 5)
     shop.fault(http="ok")
     shop.wait_for(settled(8))
-    shop.put("3.jsonl", document([of(8, externalId="fresh")]))
+    shop.put("3.jsonl", document([receipt_of(8, externalId="fresh")]))
     stand = shop.wait_for(settled(9))
     stop(process)
     assert stand["delivered"] == {"api": 4, "file": 5}
@@ -86,7 +54,7 @@ def test_a_wrong_key_pauses_the_pipeline_and_costs_no_receipt_an_attempt(shop: S
     """Peers condemn data on a 401; here the pipeline waits, keeps the order, and goes on by itself."""
     shop.fault(http="401")
     process = shop.start()
-    shop.put("1.jsonl", document([of(number, externalId="a") for number in range(5)]))
+    shop.put("1.jsonl", document([receipt_of(number, externalId="a") for number in range(5)]))
     stand = shop.wait_for(lambda stand: stand["state"] == "paused" and sum(stand["counts"].values()) == 5)
     assert stand["counts"]["held"] == 0
     assert {row["attempts"] for row in shop.answers("receipts")} == {0}
@@ -99,7 +67,7 @@ def test_a_wrong_key_pauses_the_pipeline_and_costs_no_receipt_an_attempt(shop: S
 def test_many_tills_and_one_new_customer_make_one_contact(shop: Shop) -> None:
     process = shop.start()
     for till in range(12):
-        shop.put(f"till-{till}.jsonl", document([of(till, email="Eva+a&b@Example.se")]))
+        shop.put(f"till-{till}.jsonl", document([receipt_of(till, email="Eva+a&b@Example.se")]))
     shop.wait_for(settled(12))
     stop(process)
     stats = shop.sandbox("stats")
@@ -109,10 +77,10 @@ def test_many_tills_and_one_new_customer_make_one_contact(shop: Shop) -> None:
 def test_a_lost_answer_is_asked_for_and_never_becomes_a_second_sale(shop: Shop) -> None:
     """reset-after-body: Engage took it and the answer was lost; the history proves it."""
     process = shop.start()
-    shop.put("0.jsonl", document([of(0, externalId="a")]))
+    shop.put("0.jsonl", document([receipt_of(0, externalId="a")]))
     shop.wait_for(settled(1))
     shop.fault(http="reset-after-body")
-    shop.put("1.jsonl", document([of(1, externalId="a")]))
+    shop.put("1.jsonl", document([receipt_of(1, externalId="a")]))
     shop.wait_for(lambda stand: stand["counts"]["uncertain"] + stand["counts"]["written"] == 1)
     shop.fault(http="ok")
     shop.wait_for(settled(2))
@@ -123,7 +91,10 @@ def test_a_lost_answer_is_asked_for_and_never_becomes_a_second_sale(shop: Shop) 
 def test_one_refused_receipt_is_held_and_its_neighbours_go_on(shop: Shop) -> None:
     """An e-mail that Engage takes for none: this one waits for a person."""
     process = shop.start()
-    shop.put("1.jsonl", document([of(1, externalId="a"), of(2, email="no-address"), of(3, externalId="b")]))
+    shop.put(
+        "1.jsonl",
+        document([receipt_of(1, externalId="a"), receipt_of(2, email="no-address"), receipt_of(3, externalId="b")]),
+    )
     shop.wait_for(lambda stand: stand["counts"]["delivered"] == 2 and stand["counts"]["held"] == 1)
     stop(process)
     assert shop.tillpost("status").returncode == 1
@@ -146,7 +117,7 @@ def test_a_second_run_on_the_same_state_is_refused_with_a_clear_message(shop: Sh
 def test_a_member_number_nobody_knows_is_held_or_skipped_as_configured(tmp_path: Path, own: str, state: str) -> None:
     """Engage creates no contact by a memberNumber alone: it is looked up as customKey, and then a person decides."""
     with Shop(tmp_path, own=own) as shop:
-        shop.put("1.jsonl", document([of(1, memberNumber="9001"), of(2, externalId="a")]))
+        shop.put("1.jsonl", document([receipt_of(1, memberNumber="9001"), receipt_of(2, externalId="a")]))
         done = shop.tillpost("run", "--until-idle")
         assert done.returncode == (1 if state == "held" else 0), done.stderr
         assert shop.status()["counts"][state] == 1

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Literal
 import attrs
 import pytest
 
-from tests.scenarios.test_outage import document, of, stop
 from tests.support.browser import DESK, PHONE, chromium, context, no_faults, scrolls_sideways, shot
 from tests.support.program import free_ports
-from tests.support.shop import Shop
+from tests.support.receipts import document, receipt_of
+from tests.support.shop import Shop, stop
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -41,14 +41,16 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     with chromium() as browser, Shop(tmp_path_factory.mktemp("shop")) as shop:
         (port,) = free_ports(1)
         process = shop.start("--status", f"127.0.0.1:{port}")
-        shop.put("1.jsonl", document([of(number, externalId="known") for number in range(3)]))
+        shop.put("1.jsonl", document([receipt_of(number, externalId="known") for number in range(3)]))
         shop.wait_for(lambda stand: stand["delivered"]["api"] == 3)
         shop.fault(http="refuse")
-        shop.put("2.jsonl", document([of(number, email="eva@example.org") for number in range(3, 8)]) + b"{broken\n")
+        shop.put(
+            "2.jsonl", document([receipt_of(number, email="eva@example.org") for number in range(3, 8)]) + b"{broken\n"
+        )
         shop.wait_for(lambda stand: stand["counts"]["written"] == 5)
         shop.fault(http="ok")
         shop.wait_for(lambda stand: stand["counts"]["delivered"] == 8)
-        other = attrs.evolve(of(7, email="eva@example.org"), till="1")
+        other = attrs.evolve(receipt_of(7, email="eva@example.org"), till="1")
         shop.put("3.jsonl", document([attrs.evolve(other, currency="NOK")]))
         shop.wait_for(lambda stand: stand["counts"]["held"] == 2)
         yield Live(shop, browser, f"http://127.0.0.1:{port}")
@@ -214,7 +216,7 @@ def test_it_is_live_while_the_api_goes_down_and_comes_back(live: Live) -> None:
         page.get_by_role("link", name="Stop").wait_for()
         before = number("delivered by API"), number("delivered by file")
         live.shop.fault(http="refuse")
-        live.shop.put("live.jsonl", document([of(number, externalId="known") for number in range(100, 120)]))
+        live.shop.put("live.jsonl", document([receipt_of(number, externalId="known") for number in range(100, 120)]))
         until(lambda: "fallback" in page.locator(".stand").first.inner_text())
         until(lambda: number("written") > 0)
         shot(page, "outage")

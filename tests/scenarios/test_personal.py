@@ -18,11 +18,9 @@ from urllib.parse import quote
 import attrs
 import pytest
 
-from tests.core.journal.test_journal import receipt
-from tests.scenarios.test_http import configure
-from tests.scenarios.test_outage import document, stop
 from tests.support.installed import installed
-from tests.support.shop import KEY, Shop
+from tests.support.receipts import document, receipt
+from tests.support.shop import KEY, Shop, configure, stop
 from tillpost.model import Customer, Identifier, Receipt
 from tillpost_demo.catalogue import PHONE_SERIES
 from tillpost_demo.generator import make_day

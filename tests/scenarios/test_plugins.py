@@ -14,10 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.scenarios.test_http import configure
-from tests.scenarios.test_outage import document, of, saved, settled, stop
 from tests.support.installed import installed
-from tests.support.shop import Shop
+from tests.support.receipts import document, receipt_of
+from tests.support.shop import Shop, configure, saved, settled, stop
 
 EMAIL = "anna.secret@example.se"
 
@@ -75,7 +74,7 @@ def test_a_plugin_that_raises_or_gives_the_wrong_type_is_named_and_holds_its_rec
     install(shop, tmp_path, AMEND.format(fault=code))
     configure(shop, "map       =", 'amend     = { use = "faulty" }\nmap       =')
     process = shop.start()
-    shop.put("1.jsonl", document([of(number, email=EMAIL) for number in range(5)]))
+    shop.put("1.jsonl", document([receipt_of(number, email=EMAIL) for number in range(5)]))
     shop.wait_for(lambda stand: stand["counts"]["delivered"] == 4 and stand["counts"]["held"] == 1)
     stop(process)
     (held,) = shop.answers("held", "list")
@@ -91,9 +90,9 @@ def test_a_plugin_that_hangs_keeps_back_nothing_else_and_a_stop_ends_by_the_grac
     configure(shop, "map       =", 'amend     = { use = "faulty" }\nmap       =')
     process = subprocess.Popen(shop.command("run", "--grace", "2"), env=shop.environment, stderr=subprocess.PIPE)
     try:
-        shop.put("1.jsonl", document([of(2, externalId="a")]))
+        shop.put("1.jsonl", document([receipt_of(2, externalId="a")]))
         shop.wait_for(lambda stand: sum(stand["counts"].values()) == 1)
-        shop.put("2.jsonl", document([of(number, externalId="b") for number in range(10, 40)]))
+        shop.put("2.jsonl", document([receipt_of(number, externalId="b") for number in range(10, 40)]))
         shop.wait_for(lambda stand: stand["counts"]["delivered"] == 30)
         began = time.monotonic()
         process.send_signal(signal.SIGTERM)
@@ -119,9 +118,9 @@ def test_a_plugin_that_hangs_at_a_receipt_of_a_known_contact_keeps_back_no_other
     configure(shop, "map       =", 'amend     = { use = "faulty" }\nmap       =')
     process = subprocess.Popen(shop.command("run", "--grace", "1"), env=shop.environment, stderr=subprocess.DEVNULL)
     try:
-        shop.put("1.jsonl", document([of(1, externalId="a")]))
+        shop.put("1.jsonl", document([receipt_of(1, externalId="a")]))
         shop.wait_for(lambda stand: stand["counts"]["delivered"] == 1)
-        shop.put("2.jsonl", document([of(number, externalId="a") for number in range(2, 40)]))
+        shop.put("2.jsonl", document([receipt_of(number, externalId="a") for number in range(2, 40)]))
         shop.wait_for(lambda stand: stand["counts"]["delivered"] == 38)
     finally:
         process.kill()
@@ -134,7 +133,7 @@ def test_a_plugin_that_cannot_be_imported_stops_its_own_pipeline_alone(shop: Sho
     install(shop, tmp_path, 'raise ImportError("no such library")\n')
     shop.config.write_text(shop.config.read_text() + SECOND)
     process = shop.start()
-    shop.put("1.jsonl", document([of(number, externalId="a") for number in range(3)]))
+    shop.put("1.jsonl", document([receipt_of(number, externalId="a") for number in range(3)]))
     shop.wait_for(lambda stand: stand["counts"]["delivered"] == 3)
     process.send_signal(signal.SIGTERM)
     assert process.wait(40) == 1
@@ -158,7 +157,7 @@ def test_a_plugin_that_cannot_be_imported_stops_its_own_pipeline_alone(shop: Sho
 def test_a_plugin_that_does_not_build_stops_its_own_pipeline_alone(shop: Shop, tmp_path: Path) -> None:
     install(shop, tmp_path, AMEND.format(fault="pass").replace("Amend())", "1 / 0)"))
     shop.config.write_text(shop.config.read_text() + SECOND)
-    shop.put("1.jsonl", document([of(1, externalId="a")]))
+    shop.put("1.jsonl", document([receipt_of(1, externalId="a")]))
     done = shop.tillpost("run", "--until-idle")
     assert done.returncode == 1
     assert 'plugin "faulty" failed to build: ZeroDivisionError' in done.stderr

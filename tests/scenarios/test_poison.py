@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from tests.scenarios.test_outage import document, of, saved
-from tests.support.shop import Shop
+from tests.support.receipts import document, receipt_of
+from tests.support.shop import Shop, saved
 
 _PLUGIN = """
 import os, signal
@@ -36,7 +36,7 @@ def test_a_receipt_that_kills_the_process_is_held_after_its_attempts_and_the_oth
     (plugins / "poison-1.0.dist-info" / "entry_points.txt").write_text("[tillpost.plugins]\npoison = poison:plugin\n")
     with Shop(tmp_path, own='amend = [ { use = "poison" } ]') as shop:
         shop.environment["PYTHONPATH"] = os.pathsep.join([str(plugins), os.environ.get("PYTHONPATH", "")])
-        shop.put("1.jsonl", document([of(number, externalId=f"c{number}") for number in range(1, 7)]))
+        shop.put("1.jsonl", document([receipt_of(number, externalId=f"c{number}") for number in range(1, 7)]))
         codes: list[int] = []
         while not codes or codes[-1] == -9:
             assert len(codes) < 10

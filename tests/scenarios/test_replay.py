@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.scenarios.test_outage import document, of, saved, stop
-from tests.support.shop import Shop
+from tests.support.receipts import document, receipt_of
+from tests.support.shop import Shop, saved, stop
 from tillpost.journal import Journal, Move, State
 from tillpost.model import Receipt
 
@@ -21,7 +21,7 @@ ORDER = ("--store", "12", "--from", "2026-11-24", "--to", "2026-11-24", "--reaso
 
 def history(shop: Shop, held: bool) -> list[Receipt]:
     """Receipts in the journal while nothing runs; held: as Engage refused them."""
-    given = [of(number, externalId=f"c{number % 20}") for number in range(COUNT)]
+    given = [receipt_of(number, externalId=f"c{number % 20}") for number in range(COUNT)]
     (shop.folder / "given.jsonl").write_bytes(document(given))
     assert shop.tillpost("accept", str(shop.folder / "given.jsonl")).returncode == 0
     if held:
@@ -99,7 +99,7 @@ def test_live_traffic_goes_before_a_replay_and_a_killed_run_goes_on_with_it(tmp_
         process = shop.start()
         assert shop.tillpost("replay", "start", *ORDER, "--detach").returncode == 0
         until(process, lambda: arrived(shop) >= 10)
-        live = [of(number, externalId="c1") for number in range(1000, 1010)]
+        live = [receipt_of(number, externalId="c1") for number in range(1000, 1010)]
         shop.put("live.jsonl", document(live))
         journal = Journal(tmp_path / "state" / "shop")
         wanted = {each.id for each in live}

@@ -17,8 +17,8 @@ import attrs
 import pytest
 from lxml import etree
 
-from tests.core.journal.test_journal import receipt
 from tests.support import strace
+from tests.support.receipts import receipt
 from tests.support.shop import Shop
 from tests.support.strace import Ended, Steps
 from tillpost.journal import FileState, Journal

@@ -15,9 +15,8 @@ from pathlib import Path
 import attrs
 import pytest
 
-from tests.scenarios.test_http import configure, control
-from tests.scenarios.test_outage import document, of, saved, settled, stop
-from tests.support.shop import Shop
+from tests.support.receipts import document, receipt_of
+from tests.support.shop import Shop, configure, control, saved, settled, stop
 from tillpost.flow.breaker import STATES
 
 GRACE = 10.0
@@ -33,7 +32,7 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
 
 
 def receipts(first: int, count: int) -> bytes:
-    return document([of(number, externalId=f"customer-{number % 3}") for number in range(first, first + count)])
+    return document([receipt_of(number, externalId=f"customer-{number % 3}") for number in range(first, first + count)])
 
 
 def slowly_online(shop: Shop) -> None:

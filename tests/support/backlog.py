@@ -13,7 +13,7 @@ from typing import Any
 
 import apsw
 
-from tests.core.journal.test_journal import receipt
+from tests.support.receipts import receipt
 from tillpost.journal import Journal
 from tillpost.journal.tables import counters, tills
 from tillpost.model.receipt_json import dumps

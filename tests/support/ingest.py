@@ -8,13 +8,15 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 from typing import Any, Self
 
 import attrs
 
+from tests.support.receipts import receipt
 from tillpost.compose.config import load
 from tillpost.compose.pipeline import compose, unlimited
 from tillpost.flow.breaker import Breaker
@@ -22,6 +24,7 @@ from tillpost.flow.intake.served_source import Served
 from tillpost.flow.limits import RetryPolicy, SourcePolicy
 from tillpost.flow.line import Line
 from tillpost.journal import Journal
+from tillpost.model.receipt_json import dumps
 
 NOW = 1_780_000_000.0
 KEY = "key-of-store-12-for-tests"
@@ -153,3 +156,29 @@ class Ingest:
     def ids(self) -> list[str]:
         """The numbers of the receipts in the journal."""
         return [entry.number for entry in self.journal.receipts.find({})]
+
+
+ONE = dumps(receipt())
+
+
+TWO = dumps(receipt(number="2"))
+
+
+def problem(reply: Reply, status: int, kind: str) -> dict[str, Any]:
+    """The reply is this problem document; its members."""
+    assert (reply.status, reply.body["type"]) == (status, f"urn:tillpost:problem:{kind}"), reply
+    assert reply.headers["Content-Type"] == "application/problem+json"
+    assert reply.body["status"] == status
+    assert reply.body["title"]
+    assert reply.body["detail"]
+    body: dict[str, Any] = reply.body
+    return body
+
+
+@contextmanager
+def wire(ingest: Ingest) -> Iterator[socket.socket]:
+    with socket.create_connection(("127.0.0.1", ingest.port), 30) as raw:
+        yield raw
+
+
+HEAD = f"POST /v1/shop/receipts HTTP/1.1\r\nHost: x\r\nX-Api-Key: {KEY}\r\n".encode()

@@ -11,8 +11,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from tests.scenarios.test_outage import document, of, stop
-from tests.support.shop import Shop
+from tests.support.receipts import document, receipt_of
+from tests.support.shop import Shop, stop
 
 
 class Sharing:
@@ -31,7 +31,7 @@ class Sharing:
         """So many receipts for each, of a contact that is soon known: one request a receipt."""
         for offset, inbox in ((0, "inbox"), (1_000_000, "inbox-web")):
             numbers = range(first + offset, first + offset + count)
-            content = document([of(number, externalId="a") for number in numbers])
+            content = document([receipt_of(number, externalId="a") for number in numbers])
             path = self.shop.folder / "waiting"
             path.write_bytes(content)
             path.rename(self.shop.folder / inbox / f"{first}.jsonl")

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections import Counter
 from pathlib import Path
 from typing import Any, Self
 
@@ -120,3 +121,31 @@ class Shop:
         """A document appears in the inbox, whole."""
         (self.folder / name).write_bytes(content)
         (self.folder / name).rename(self.inbox / name)
+
+
+def saved(shop: Shop) -> Counter[str]:
+    there = shop.sandbox("receipts")
+    rows = there["receipts"] if isinstance(there, dict) else there
+    return Counter(row["uniqueReceiptId"] for row in rows)
+
+
+def settled(count: int) -> Any:
+    return lambda stand: (
+        stand["counts"]["delivered"] == count and stand["files"]["confirmed"] == sum(stand["files"].values())
+    )
+
+
+def stop(process: Any) -> None:
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 0
+
+
+def configure(shop: Shop, old: str, new: str) -> None:
+    text = shop.config.read_text()
+    assert old in text
+    shop.config.write_text(text.replace(old, new))
+
+
+def control(shop: Shop, name: str, **body: object) -> None:
+    url, kind = f"{shop.ready['control']}/_sandbox/{name}", {"Content-Type": "application/json"}
+    urllib.request.urlopen(urllib.request.Request(url, json.dumps(body).encode(), kind), timeout=30).close()

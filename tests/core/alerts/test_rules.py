@@ -13,8 +13,8 @@ from zoneinfo import ZoneInfo
 import attrs
 import pytest
 
-from tests.core.journal.sqlite.test_plans import add, plans
-from tests.core.reports.test_gaps import NOW, sale, take
+from tests.support.numbered import NOW, sale, take
+from tests.support.query_cost import add_file, plans
 from tillpost.alerts import rules
 from tillpost.alerts.channels import NotTaken
 from tillpost.alerts.watch import ATTEMPTS, Watch
@@ -144,7 +144,7 @@ def _dropped(desk: Desk) -> None:
 
 
 def _unread(desk: Desk) -> None:
-    add(desk.journal, "f.xml")
+    add_file(desk.journal, "f.xml")
     desk.journal.files.move(desk.journal.files.get("f.xml"), FileState.UPLOADED, NOW)
     desk.journal.files.alert("f.xml", "lies unread in the folder for 3 h", NOW)
 

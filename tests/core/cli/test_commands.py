@@ -6,43 +6,17 @@ import json
 from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import attrs
-import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 
-from tests.core.journal.test_journal import DOCUMENT, receipt
+from tests.support.command import CONFIG, call, objects
+from tests.support.receipts import DOCUMENT, receipt
 from tillpost.cli import cli
 from tillpost.errors import UsageError
 from tillpost.journal import Accepted, ContactLookup, Destination, Journal, Move, Place, State
 from tillpost.model import Conflict, Found, Identified
 from tillpost.model.receipt_json import dumps
-
-CONFIG = """\
-[pipelines.shop]
-adapter   = { use = "receipts" }
-resolve   = [ { use = "known" }, { use = "engage" } ]
-map       = { use = "engage" }
-transport = { use = "engage", url = "http://127.0.0.1:9", api_key = { env = "ENGAGE_API_KEY" } }
-"""
-
-
-@pytest.fixture
-def shop(tmp_path: Path) -> Path:
-    file = tmp_path / "tillpost.toml"
-    file.write_text(CONFIG)
-    lines = [dumps(receipt(number="1")), b'{"broken": ', dumps(receipt(number="2")), dumps(receipt("3", customer=None))]
-    (tmp_path / "day.jsonl").write_bytes(b"\n".join(lines))
-    return file
-
-
-def call(shop: Path, *words: str) -> Result:
-    return CliRunner().invoke(cli, ["--config", str(shop), *words], env={"ENGAGE_API_KEY": "k"})
-
-
-def objects(result: Result) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in result.stdout.splitlines()]
 
 
 def test_accept_counts_what_it_took_and_exits_1_when_something_is_held(shop: Path) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.core.cli.test_commands import CONFIG, call, objects
-from tests.core.journal.test_journal import DOCUMENT, found
+from tests.support.command import CONFIG, call, objects
+from tests.support.receipts import DOCUMENT, found
 from tillpost.errors import UsageError
 from tillpost.journal import Accepted, Batch, FileState, Journal, Later
 from tillpost.model import FallbackFile, Identifier, Payload, WrittenFiles

@@ -9,9 +9,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.core.cli.test_commands import CONFIG, call, objects
-from tests.core.journal.sqlite.test_doctor import harm
-from tests.core.journal.test_journal import DOCUMENT, receipt
+from tests.support.command import CONFIG, call, objects
+from tests.support.damage import harm
+from tests.support.receipts import DOCUMENT, receipt
 from tillpost.errors import JournalError, JournalFull, StateFolderBusy, UsageError
 from tillpost.journal import Accepted, Journal, Move, Place, RunLock, State
 from tillpost.journal.sqlite import platform

@@ -19,14 +19,12 @@ import apsw
 import pytest
 from click.testing import CliRunner
 
-from tests.core.cli.test_commands import call, objects, shop
-from tests.core.journal.test_journal import receipt
+from tests.support.command import call, objects
+from tests.support.receipts import receipt
 from tillpost.cli import cli
 from tillpost.errors import UsageError
 from tillpost.journal import Journal, Move, State
 from tillpost.model.receipt_json import dumps
-
-__all__ = ["shop"]
 
 
 def deliver(shop: Path, *numbers: str) -> None:

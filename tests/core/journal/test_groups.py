@@ -5,16 +5,15 @@ from __future__ import annotations
 import itertools
 import sqlite3
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from unittest.mock import patch
 
 import attrs
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.core.journal.test_journal import DOCUMENT, receipt
+from tests.support.receipts import DOCUMENT, receipt
 from tillpost.journal import Accepted, Journal, State
 from tillpost.journal.tables.acceptance import accept_records
 from tillpost.model import Broken, Customer, Found, Identifier, NoReceipt, Parsed
@@ -83,13 +82,6 @@ def test_a_group_gives_what_its_records_give_one_by_one(
     together = accepted([before, group], anonymous, damaged, 1)
     alone = accepted([*([each] for each in before), *([each] for each in group)], anonymous, damaged, len(before))
     assert together == alone
-
-
-@pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    opened = Journal(tmp_path)
-    yield opened
-    opened.close()
 
 
 def put(journal: Journal, *made: Parsed) -> Accepted:

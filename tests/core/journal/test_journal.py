@@ -6,76 +6,25 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from datetime import date, datetime
-from decimal import Decimal
 from pathlib import Path
 
 import attrs
 import pytest
 
+from tests.support.receipts import accept, found, receipt
 from tillpost.errors import InvalidValue, JournalError, StateFolderBusy
-from tillpost.journal import Accepted, Batch, Journal, Move, RunLock, State
+from tillpost.journal import Batch, Journal, Move, RunLock, State
 from tillpost.journal.sqlite.schema import UPGRADES
 from tillpost.model import (
     Broken,
-    Customer,
-    Document,
     FallbackFile,
     Found,
     Identified,
     Identifier,
-    Line,
-    LineKind,
     NoReceipt,
     Payload,
-    RawRef,
-    Receipt,
-    Tender,
     WrittenFiles,
-    receipt_id,
 )
-
-DOCUMENT = Document.from_bytes("day.jsonl", b"a day")
-
-
-def receipt(number: str = "1", price: str = "10.00", customer: str | None = "4711") -> Receipt:
-    identity = receipt_id(store="12", till="1", business_date=date(2026, 11, 24), number=number)
-    who = (
-        Customer(identifiers=(Identifier("externalId", customer),), attributes={"firstName": "Eva"})
-        if customer
-        else None
-    )
-    return Receipt(
-        id=identity,
-        number=number,
-        created=datetime.fromisoformat("2026-11-24T10:00:00+01:00"),
-        business_date=date(2026, 11, 24),
-        store="12",
-        till="1",
-        currency="SEK",
-        total=Decimal(price),
-        lines=(Line(kind=LineKind.PURCHASE, sku="a", quantity=Decimal(1), paid=Decimal(price)),),
-        tenders=(Tender(type="card", amount=Decimal(price)),),
-        raw=RawRef(sha256=DOCUMENT.sha256, document=DOCUMENT.name, place="line 1"),
-        customer=who,
-    )
-
-
-def accept(journal: Journal, *parsed: Found | Broken | NoReceipt, now: float = 100.0) -> Accepted:
-    counts = Accepted()
-    journal.receipts.accept(parsed, DOCUMENT, None, now, counts)
-    return counts
-
-
-def found(**given: str | None) -> Found:
-    return Found(receipt=receipt(**given), raw=b"{}")  # type: ignore[arg-type]
-
-
-@pytest.fixture
-def journal(tmp_path: Path):  # type: ignore[no-untyped-def]
-    opened = Journal(tmp_path)
-    yield opened
-    opened.close()
 
 
 def test_an_accepted_receipt_comes_back_as_it_was(journal: Journal) -> None:

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.core.journal.sqlite.test_doctor import harm
-from tests.core.journal.sqlite.test_plans import plans
-from tests.core.journal.test_journal import accept, found
 from tests.support.backlog import NOW, build
+from tests.support.damage import harm
+from tests.support.query_cost import plans, steps
+from tests.support.receipts import accept, found
 from tillpost.journal import OPEN_FILES, Journal, Move, State
 from tillpost.journal.sqlite.doctor import repair, verify
 from tillpost.journal.states import MOVES
@@ -58,25 +58,6 @@ def journals(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Journal
     yield opened[0], opened[1]
     for journal in opened:
         journal.close()
-
-
-def steps(journal: Journal, ask: Ask) -> int:
-    """Steps of SQLite's machine: what it does, whatever the disk and the neighbours do."""
-    ask(journal)  # statements prepared, pages read
-    count = 0
-
-    def step() -> bool:
-        nonlocal count
-        count += 1
-        return False
-
-    reader = journal.receipts._store._reader
-    reader.set_progress_handler(step, 1)
-    try:
-        ask(journal)
-    finally:
-        reader.set_progress_handler(None)
-    return count
 
 
 @pytest.mark.parametrize("ask", ASKED)

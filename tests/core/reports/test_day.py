@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,82 +14,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.core.journal.sqlite.test_plans import plans
-from tests.core.journal.test_journal import DOCUMENT
 from tests.support.backlog import build
+from tests.support.query_cost import plans
+from tests.support.sales import CENT, NOON, ON, sale, settle, take
 from tillpost.errors import JournalDamaged, UsageError
-from tillpost.journal import Accepted, Journal, Move, State, TillTotal
+from tillpost.journal import Journal, State, TillTotal
 from tillpost.journal.sqlite import doctor
 from tillpost.model import (
     Broken,
-    Customer,
-    Found,
-    Identifier,
     Line,
     LineKind,
-    RawRef,
     Receipt,
     Tax,
     Tender,
-    receipt_id,
 )
 from tillpost.reports import day as day_module
 from tillpost.reports import till_totals as printed_module
 from tillpost.reports.day import Day, day, differences
 from tillpost.reports.day_report import as_csv, figures, html, money, to_json, verdict
 from tillpost.reports.sums import Sum, Sums
-
-ON = date(2026, 11, 23)
-CENT = Decimal("0.01")
-
-
-def sale(
-    number: str, *paid: str, store: str = "12", till: str = "1", on: date = ON, tender: str = "card",
-    percent: str = "25", customer: str | None = "4711", **more: Any,
-) -> Receipt:  # fmt: skip
-    """A receipt with a line for each price."""
-    prices = [Decimal(each) for each in paid]
-    total = sum(prices, Decimal(0))
-    lines = tuple(
-        Line(
-            kind=LineKind.PURCHASE, sku="a", quantity=Decimal(1), paid=price, tax_percent=Decimal(percent),
-            tax_amount=(price / 5).quantize(CENT),
-        )
-        for price in prices
-    )  # fmt: skip
-    values: dict[str, Any] = {
-        "id": receipt_id(store=store, till=till, business_date=on, number=number), "number": number,
-        "created": moment_of(on), "business_date": on, "store": store, "till": till, "currency": "SEK",
-        "total": total, "lines": lines, "tenders": (Tender(type=tender, amount=total),),
-        "raw": RawRef(sha256=DOCUMENT.sha256, document=DOCUMENT.name, place=f"line {number}"),
-        "customer": Customer(identifiers=(Identifier("externalId", customer),)) if customer else None,
-    }  # fmt: skip
-    return Receipt(**values | more)
-
-
-def moment_of(on: date) -> datetime:
-    return datetime.fromisoformat(f"{on.isoformat()}T10:00:00+01:00")
-
-
-@pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    opened = Journal(tmp_path)
-    yield opened
-    opened.close()
-
-
-NOON = moment_of(ON).timestamp() + 7200
-
-
-def take(journal: Journal, *receipts: Any, now: float = NOON) -> None:
-    records = [Found(receipt=each, raw=b"{}") if isinstance(each, Receipt) else each for each in receipts]
-    journal.receipts.accept(records, DOCUMENT, None, now, Accepted())
-
-
-def settle(journal: Journal, state: State, *numbers: str, route: str = "", reason: str = "") -> None:
-    for number in numbers:
-        (row,) = journal.receipts.find({"number": number})
-        journal.receipts.settle([(row.seq, Move(state=state, route=route, reason=reason))], NOON, "x")
 
 
 def total(amount: str, count: int | None = None, **more: Any) -> TillTotal:

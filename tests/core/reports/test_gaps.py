@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import attrs
 import pytest
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.core.journal.sqlite.test_plans import plans
-from tests.core.journal.test_journal import DOCUMENT, receipt
+from tests.support.numbered import NOW, sale, take
+from tests.support.query_cost import plans
 from tillpost.cli import cli
-from tillpost.journal import Accepted, Journal, ReceiptNumber
-from tillpost.model import Broken, Found, NoReceipt, Parsed, receipt_id
+from tillpost.journal import Journal, ReceiptNumber
+from tillpost.model import Broken, NoReceipt
 from tillpost.reports.gaps import LARGEST, find, gaps
 
-NOW = datetime.fromisoformat("2026-11-24T12:00:00+00:00").timestamp()
 WEEK = timedelta(days=7)
 
 
@@ -106,16 +104,6 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
     opened = Journal(tmp_path / "state" / "shop")
     yield opened
     opened.close()
-
-
-def sale(number: str, till: str = "1", day: str = "2026-11-24") -> Found:
-    on = date.fromisoformat(day)
-    identity = receipt_id(store="12", till=till, business_date=on, number=number)
-    return Found(receipt=attrs.evolve(receipt(number), id=identity, till=till, business_date=on), raw=b"{}")
-
-
-def take(journal: Journal, *records: Parsed, now: float = NOW) -> None:
-    journal.receipts.accept(records, DOCUMENT, None, now, Accepted())
 
 
 def told(journal: Journal, **given: Any) -> list[tuple[str, str, str]]:

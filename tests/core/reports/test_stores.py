@@ -7,15 +7,12 @@ from datetime import timedelta
 
 import pytest
 
-from tests.core.journal.sqlite.test_plans import plans
-from tests.core.journal.test_scale import steps
-from tests.core.reports.test_day import NOON, ON, journal, sale, settle, take
 from tests.support.backlog import NOW, build
+from tests.support.query_cost import plans, steps
+from tests.support.sales import NOON, ON, sale, settle, take
 from tillpost.journal import Journal, State
 from tillpost.model import Broken
 from tillpost.reports.stores import TillView, by_store, stores
-
-__all__ = ["journal"]
 
 
 def test_each_till_has_its_row(journal: Journal) -> None:

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from tests.core.journal.test_journal import receipt
+from tests.support.receipts import receipt
 from tillpost.cli import cli
 from tillpost.compose.config import examine
 from tillpost.journal import Accepted, Journal, Move, State

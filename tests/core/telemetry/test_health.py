@@ -13,8 +13,8 @@ import apsw
 import attrs
 import pytest
 
-from tests.core.journal.test_journal import DOCUMENT, found
 from tests.support.lines import Ahead, line_on, until
+from tests.support.receipts import DOCUMENT, found
 from tillpost.clock import SystemClock
 from tillpost.errors import DiskFailed
 from tillpost.flow.heartbeat import STUCK

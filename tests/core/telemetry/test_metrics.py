@@ -16,11 +16,11 @@ import pytest
 from click.testing import CliRunner
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.core.cli.test_commands import CONFIG
-from tests.core.journal.sqlite.test_plans import plans
-from tests.core.journal.test_journal import DOCUMENT, accept, found
+from tests.support.command import CONFIG
 from tests.support.lines import line_on, until
 from tests.support.program import needed
+from tests.support.query_cost import plans
+from tests.support.receipts import DOCUMENT, accept, found
 from tillpost.cli import cli
 from tillpost.errors import UsageError
 from tillpost.flow.intake.accept import accept as flow_accept

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from tests.core.journal.test_journal import accept, found
 from tests.support.lines import line_on
 from tests.support.program import needed
+from tests.support.receipts import accept, found
 from tillpost.flow.rate_limit.pace import Pace
 from tillpost.journal import Destination
 from tillpost.telemetry.metric_families import FAMILIES

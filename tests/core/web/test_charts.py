@@ -8,7 +8,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.core.journal.test_journal import accept, found
+from tests.support.receipts import accept, found
 from tillpost.journal import Journal
 from tillpost.web import charts
 from tillpost.web.charts import BOTTOM, LEFT, POINTS, RIGHT, TOP, Chart

@@ -15,8 +15,8 @@ from urllib.parse import quote, urlencode
 import attrs
 import pytest
 
-from tests.core.journal.test_journal import DOCUMENT, found
 from tests.support.program import free_ports
+from tests.support.receipts import DOCUMENT, found
 from tillpost.clock import SystemClock
 from tillpost.errors import TillpostError
 from tillpost.flow.breaker import Breaker

@@ -1,7 +1,6 @@
 """Elements written as text are what an XML library would have written, whatever is in them."""
 
 import re
-from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -9,21 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
+from tests.support.engage_files import said
 from tillpost_engage.xmlnames import Cleaner, NoPlaceError, element
 
 ODD = st.sampled_from("&<>\"'\r\n\t\x00\x0b\x7f\x85\u2028\ud800\ufffe\U0001f600å]")
 ANY = st.text(st.characters() | ODD, max_size=12)
 SCALAR = ANY | st.integers() | st.booleans() | st.decimals(allow_nan=False, allow_infinity=False, places=3)
-
-
-def said(value: Any) -> str:
-    """A value as an XML reader gets it back."""
-    match value:
-        case bool():
-            return str(value).lower()
-        case Decimal():
-            return format(value or abs(value), "f")
-    return re.sub("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "\ufffd", str(value))
 
 
 @given(ANY.filter(str.strip), ANY, SCALAR, st.lists(SCALAR, max_size=3))

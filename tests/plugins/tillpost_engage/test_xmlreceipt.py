@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from tests.plugins.tillpost_engage.test_xmlnames import said
+from tests.support.engage_files import said
 from tillpost.model import Identifier
 from tillpost_engage import payload
 from tillpost_engage.schemas import receipts_schema

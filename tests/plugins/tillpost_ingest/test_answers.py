@@ -7,33 +7,18 @@ import hashlib
 import json
 import re
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.core.journal.test_journal import receipt
-from tests.support.ingest import KEY, Ingest, Reply
+from tests.support.ingest import HEAD, KEY, ONE, TWO, Ingest, problem, wire
+from tests.support.receipts import receipt
 from tillpost.errors import DiskFailed, JournalFull, NotCommitted, PluginError, Stopped
 from tillpost.flow.limits import SourcePolicy
 from tillpost.model.receipt_json import dumps
 
-ONE = dumps(receipt())
-TWO = dumps(receipt(number="2"))
 COUNTS = {"accepted": 0, "duplicates": 0, "skipped": 0, "not_receipts": 0, "held": 0}
-
-
-def problem(reply: Reply, status: int, kind: str) -> dict[str, Any]:
-    """The reply is this problem document; its members."""
-    assert (reply.status, reply.body["type"]) == (status, f"urn:tillpost:problem:{kind}"), reply
-    assert reply.headers["Content-Type"] == "application/problem+json"
-    assert reply.body["status"] == status
-    assert reply.body["title"]
-    assert reply.body["detail"]
-    body: dict[str, Any] = reply.body
-    return body
 
 
 def test_receipts_are_answered_once_they_are_in_the_journal(ingest: Ingest) -> None:
@@ -201,12 +186,6 @@ def test_near_a_limit_senders_are_told_to_wait(tmp_path: Path, policy: SourcePol
         assert "2" not in ingest.ids()
 
 
-@contextmanager
-def wire(ingest: Ingest) -> Iterator[socket.socket]:
-    with socket.create_connection(("127.0.0.1", ingest.port), 30) as raw:
-        yield raw
-
-
 def answer_to(raw: socket.socket, sent: bytes) -> tuple[int, dict[str, Any]]:
     if sent:
         raw.sendall(sent)
@@ -216,9 +195,6 @@ def answer_to(raw: socket.socket, sent: bytes) -> tuple[int, dict[str, Any]]:
     head, _, body = received.partition(b"\r\n\r\n")
     assert b"connection: close" in head.lower()
     return int(head.split()[1]), json.loads(body)
-
-
-HEAD = f"POST /v1/shop/receipts HTTP/1.1\r\nHost: x\r\nX-Api-Key: {KEY}\r\n".encode()
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.plugins.tillpost_ingest.test_answers import ONE, wire
-from tests.support.ingest import KEY, Ingest
+from tests.support.ingest import KEY, ONE, Ingest, wire
 from tillpost.clock import SystemClock
 from tillpost_ingest.receive import Door, Request, answer
 from tillpost_ingest.senders import Senders

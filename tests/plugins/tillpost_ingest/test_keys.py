@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.core.journal.test_journal import receipt
-from tests.plugins.tillpost_ingest.test_answers import ONE, TWO, problem
-from tests.support.ingest import KEY, Ingest
+from tests.support.ingest import KEY, ONE, TWO, Ingest, problem
+from tests.support.receipts import receipt
 from tillpost.errors import NotCommitted
 from tillpost.model import Document
 from tillpost.model.receipt_json import dumps

@@ -15,10 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.core.journal.test_journal import receipt
-from tests.plugins.tillpost_ingest.test_answers import HEAD, ONE, TWO, wire
-from tests.plugins.tillpost_ingest.test_settings import certificate
-from tests.support.ingest import KEY, Ingest
+from tests.support.certificates import certificate
+from tests.support.ingest import HEAD, KEY, ONE, TWO, Ingest, wire
+from tests.support.receipts import receipt
 from tillpost.model import Document
 from tillpost.model.receipt_json import dumps
 from tillpost_ingest import server

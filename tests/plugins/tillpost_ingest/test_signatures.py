@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.plugins.tillpost_ingest.test_answers import ONE, TWO, problem
-from tests.support.ingest import KEY, NOW, Ingest, Reply
+from tests.support.ingest import KEY, NOW, ONE, TWO, Ingest, Reply, problem
 from tillpost_ingest.signature import given, secret_bytes, signed
 
 OLD = "whsec_" + base64.b64encode(b"the old secret of the shop").decode()

@@ -12,11 +12,11 @@ from random import Random
 import attrs
 import pytest
 
-from tests.core.flow.test_worker import MOMENT, FarSide, hooked
-from tests.core.journal.test_journal import DOCUMENT, found
 from tests.scenarios.simulator.engage import Engage
 from tests.scenarios.simulator.machine import Machine
 from tests.scenarios.simulator.till import sale
+from tests.support.destination import MOMENT, FlakyDestination, hook_calls
+from tests.support.receipts import DOCUMENT, found
 from tillpost.clock import SystemClock
 from tillpost.flow.breaker import Breaker
 from tillpost.flow.delivery.deliver import claim
@@ -77,11 +77,11 @@ def test_a_receipt_is_live_for_a_minute_and_until_an_attempt_was_burnt(machine: 
 
 
 def line_of(folder: Path, deliver: object) -> Line:
-    far = FarSide()
+    far = FlakyDestination()
     far.deliver = deliver  # type: ignore[method-assign, assignment]
     journal, clock, chance = Journal(folder), SystemClock(), Random(3)
     retry = RetryPolicy(attempts=3, wait_initial=MOMENT, wait_max=MOMENT, confirm_after=MOMENT)
-    hooks = attrs.evolve(hooked(far), slots=frozenset({"resolve", "map", "transport"}))
+    hooks = attrs.evolve(hook_calls(far), slots=frozenset({"resolve", "map", "transport"}))
     return Line(
         name=folder.name,
         journal=journal,

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.core.journal.test_journal import DOCUMENT, found
+from tests.support.receipts import DOCUMENT, found
 from tillpost.clock import SystemClock
 from tillpost.errors import JournalFull
 from tillpost.flow.breaker import Breaker

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from tests.core.flow.fallback.test_write_files import back, machine, outage, take
 from tests.scenarios.simulator.machine import FALLBACK, Machine
 from tests.scenarios.simulator.till import sale
+from tests.support.simulated import back, outage, take
 from tillpost.flow.worker import attend
 from tillpost.journal import State
-
-__all__ = ["machine"]
 
 
 def imported(machine: Machine, **keys: str) -> None:

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from tests.core.flow.fallback.test_write_files import back, machine, outage, take, written
 from tests.scenarios.simulator.engage import Engage
 from tests.scenarios.simulator.faults import Killed
 from tests.scenarios.simulator.machine import Machine
 from tests.scenarios.simulator.run import state_folder
 from tests.scenarios.simulator.till import sale
+from tests.support.simulated import back, outage, take, written
 from tillpost.flow.fallback.contact_lookup import missing, settle
 from tillpost.flow.fallback.review import review
 from tillpost.flow.fallback.write_files import write_files
@@ -22,8 +22,6 @@ from tillpost.flow.worker import attend
 from tillpost.journal import FileState, State
 from tillpost.model import Contact, Identifier
 from tillpost_sandbox.documents import read_receipts
-
-__all__ = ["machine"]
 
 EVA = {"externalId": "4711", "email": "eva@example.se"}
 

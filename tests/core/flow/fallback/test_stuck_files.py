@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.core.flow.fallback.test_write_files import back, machine, outage, take
 from tests.scenarios.simulator.machine import FALLBACK, Machine
 from tests.scenarios.simulator.till import sale
+from tests.support.simulated import back, outage, take
 from tillpost.flow.breaker import ANSWERS
 from tillpost.flow.worker import attend
 from tillpost.journal import FileEntry, FileState
-
-__all__ = ["machine"]
 
 LONG = FALLBACK.alert_after.total_seconds()
 

@@ -8,10 +8,10 @@ from random import Random
 
 import pytest
 
-from tests.core.flow.fallback.test_write_files import back, outage, take
 from tests.scenarios.simulator.engage import Engage
 from tests.scenarios.simulator.machine import FALLBACK, Machine
 from tests.scenarios.simulator.till import sale
+from tests.support.simulated import back, outage, take
 from tillpost.flow.breaker import ANSWERS
 from tillpost.flow.limits import TransferPolicy
 from tillpost.flow.worker import attend

@@ -2,64 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-from random import Random
 from typing import Any
 
 import pytest
 
-from tests.scenarios.simulator.engage import Engage
 from tests.scenarios.simulator.faults import Killed
 from tests.scenarios.simulator.machine import Machine
 from tests.scenarios.simulator.till import sale
+from tests.support.simulated import back, outage, take, written
 from tillpost.errors import JournalFull
 from tillpost.flow.delivery.deliver import claim, deliver
 from tillpost.flow.fallback.write_files import write_files
-from tillpost.flow.intake.accept import accept
-from tillpost.flow.worker import attend
 from tillpost.journal import FileEntry, FileState, State
 from tillpost.journal.tables.files import Files
-from tillpost.model import Document, Receipt
-from tillpost.model.receipt_json import dumps
 from tillpost_sandbox.documents import read_receipts
-
-
-@pytest.fixture
-def machine(tmp_path: Path) -> Iterator[Machine]:
-    made = Machine(tmp_path / "state", Random(1), Engage())
-    yield made
-    made.stop()
-
-
-def take(machine: Machine, *receipts: Receipt) -> None:
-    accept(machine.line, Document.from_bytes("day", b"".join(dumps(receipt) + b"\n" for receipt in receipts)))
-
-
-def outage(machine: Machine) -> None:
-    """The destination goes away for good, and the pipeline knows it."""
-    machine.faults.api = "refused"
-    for _ in range(9):
-        machine.line.breaker.saw(machine.line.hooks.probe())
-        machine.clock.advance(300.0)
-    attend(machine.line)
-    assert machine.line.breaker.destination.state == "fallback"
-
-
-def written(machine: Machine) -> list[Path]:
-    return sorted(path for path in machine.line.journal.fallback_folder.rglob("*") if path.is_file())
-
-
-def back(machine: Machine) -> None:
-    """It answers again, its imports run, and the files are looked after until none is left."""
-    machine.faults.api = "ok"
-    for _ in range(200):
-        machine.clock.advance(300.0)
-        machine.engage.advance(machine.clock.monotonic())
-        machine.imports.advance(machine.clock.monotonic())
-        attend(machine.line)
-        if not machine.line.journal.files.open():
-            return
 
 
 def test_a_contact_made_by_file_is_named_by_the_keys_of_that_file(machine: Machine) -> None:

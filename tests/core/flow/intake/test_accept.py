@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.core.flow.fallback.test_write_files import machine
 from tests.scenarios.simulator.machine import Machine
 from tests.scenarios.simulator.till import sale
 from tillpost.errors import DocumentError, Stopped
@@ -14,8 +13,6 @@ from tillpost.flow.intake.accept import GROUP, accept
 from tillpost.journal import Accepted
 from tillpost.model import Document
 from tillpost.model.receipt_json import dumps
-
-__all__ = ["machine"]
 
 COUNT = 2 * GROUP + 50
 

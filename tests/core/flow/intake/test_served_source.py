@@ -14,8 +14,8 @@ from typing import Any
 import attrs
 import pytest
 
-from tests.core.flow.test_worker import FarSide, hooked
-from tests.core.journal.test_journal import found
+from tests.support.destination import FlakyDestination, hook_calls
+from tests.support.receipts import found
 from tillpost.clock import SystemClock
 from tillpost.errors import Busy, DiskFailed, DocumentError, JournalDamaged, KeyTaken, NotCommitted
 from tillpost.flow.breaker import Breaker
@@ -54,7 +54,7 @@ class Pipeline:
 
 def pipeline(folder: Path, policy: SourcePolicy | None = None, **hooks: Any) -> Pipeline:
     journal, clock, chance = Journal(folder), SystemClock(), Random(1)
-    asked = hooked(FarSide())
+    asked = hook_calls(FlakyDestination())
     callers = dict(asked.callers) | {"parse_receipts": [("words", lambda document: parse(document))]}
     callers |= {name: [("source", hook)] for name, hook in hooks.items()}
     policy = policy or SourcePolicy(room=0)

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from tests.core.flow.fallback.test_write_files import take
 from tests.scenarios.simulator.engage import Engage
 from tests.scenarios.simulator.faults import Killed
 from tests.scenarios.simulator.machine import Machine
 from tests.scenarios.simulator.till import sale
+from tests.support.simulated import take
 from tillpost.errors import PluginError, UsageError
 from tillpost.flow.delivery.deliver import claim, deliver
 from tillpost.flow.fallback.write_files import write_files

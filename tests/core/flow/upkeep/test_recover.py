@@ -7,16 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.core.flow.fallback.test_write_files import machine, take
 from tests.scenarios.simulator.faults import Killed
 from tests.scenarios.simulator.machine import Machine
 from tests.scenarios.simulator.till import sale
+from tests.support.simulated import take
 from tillpost.flow.delivery.deliver import claim, deliver
 from tillpost.flow.retry_policy import CRASHES
 from tillpost.journal import Entry, State
 from tillpost.journal.sqlite.crash_marks import CrashMarks
-
-__all__ = ["machine"]
 
 
 def killed_in_hand(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,11 +12,11 @@ import apsw
 import attrs
 import pytest
 
-from tests.core.flow.test_worker import FarSide, hooked
 from tests.scenarios.simulator.engage import Engage
 from tests.scenarios.simulator.machine import Machine
 from tests.scenarios.simulator.till import sale
 from tests.support.backlog import DAY, NOW, build
+from tests.support.destination import FlakyDestination, hook_calls
 from tillpost.clock import SystemClock
 from tillpost.flow.breaker import Breaker
 from tillpost.flow.delivery.deliver import claim, deliver
@@ -123,7 +123,7 @@ def test_the_worker_retains_while_it_delivers(tmp_path: Path, monkeypatch: pytes
     clock, chance = SystemClock(), Random(3)
     retry = RetryPolicy()
     line = Line(
-        name="shop", journal=journal, hooks=hooked(FarSide()), clock=clock, random=chance,
+        name="shop", journal=journal, hooks=hook_calls(FlakyDestination()), clock=clock, random=chance,
         breaker=Breaker(journal, retry, clock, chance), source=None, retry=retry, fallback=None, transfer=None,
         anonymous=None, workers=2, keep=timedelta(days=10),
     )  # fmt: skip

@@ -11,9 +11,9 @@ from pathlib import Path
 import apsw
 import pytest
 
-from tests.core.journal.sqlite.test_doctor import harm
-from tests.core.journal.test_journal import accept, found
 from tests.support.backlog import build
+from tests.support.damage import harm
+from tests.support.receipts import accept, found
 from tillpost.errors import JournalDamaged, JournalError, StateFolderBusy, UsageError
 from tillpost.journal import Journal, Move, RunLock, State
 from tillpost.journal.sqlite.doctor import backup, restore, verify

@@ -11,7 +11,8 @@ from random import Random
 
 import pytest
 
-from tests.core.journal.test_journal import accept, found, receipt
+from tests.support.damage import harm
+from tests.support.receipts import accept, found, receipt
 from tillpost.errors import InvalidValue, JournalDamaged, JournalError, StateFolderBusy
 from tillpost.journal import Batch, Journal, Move, State
 from tillpost.journal.sqlite.doctor import Damage, export, repair, stats, verify
@@ -76,14 +77,6 @@ def _write(journal: Journal, fallback: Path) -> None:
         contacts=[contact],
     )
     journal.files.add(batch, 150.0)
-
-
-def harm(folder: Path, sql: str, *values: object) -> None:
-    """A row is changed behind the journal's back, as a bit that flips on the disk would."""
-    raw = sqlite3.connect(folder / "journal.db")
-    raw.execute(sql, values)
-    raw.commit()
-    raw.close()
 
 
 def states(folder: Path) -> dict[str, str]:

@@ -2,42 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import apsw
 import pytest
 
-from tillpost.journal import OPEN_FILES, Batch, FileState, Journal, Later, State
+from tests.support.query_cost import Ask, add_file, plans
+from tillpost.journal import OPEN_FILES, FileState, Journal, Later, State
 from tillpost.journal.tables.files import _seqs
-from tillpost.model import FallbackFile, WrittenFiles
-
-Ask = Callable[[Journal], object]
-
-
-@pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    opened = Journal(tmp_path)
-    yield opened
-    opened.close()
-
-
-def plans(journal: Journal, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """How SQLite goes about what is asked."""
-    store = journal.receipts._store
-    found: list[str] = []
-    read = store.read
-
-    def explained(sql: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-        found.extend(str(row[3]) for row in read(f"EXPLAIN QUERY PLAN {sql}", values))
-        return read(sql, values)
-
-    monkeypatch.setattr(store, "read", explained)
-    ask(journal)
-    assert found
-    return found
-
 
 OFTEN: dict[str, tuple[Ask, bool]] = {
     "due": (lambda journal: journal.receipts.due(1.0, 4), False),
@@ -63,7 +35,7 @@ OFTEN: dict[str, tuple[Ask, bool]] = {
 
 @pytest.mark.parametrize("ask", OFTEN)
 def test_it_is_looked_up_and_not_searched_for(ask: str, journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
-    add(journal, "f.xml")
+    add_file(journal, "f.xml")
     asked, sorts = OFTEN[ask]
     found = plans(journal, asked, monkeypatch)
     rows = [
@@ -92,7 +64,7 @@ def test_where_files_stand_is_told_in_order_without_reading_what_is_in_them(
     journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for sequence, name in enumerate(("b.xml", "a.xml", "c.xml"), start=1):
-        add(journal, name, sequence)
+        add_file(journal, name, sequence)
     assert [each.name for each in journal.files.standing(*OPEN_FILES)] == ["b.xml", "a.xml", "c.xml"]
     assert journal.files.open_states() == {FileState.WRITTEN}
     journal.files.move(journal.files.get("a.xml"), FileState.UPLOADED, 5.0, due=7.0)
@@ -108,7 +80,7 @@ def test_where_files_stand_is_told_in_order_without_reading_what_is_in_them(
 
 def test_files_are_put_off_together(journal: Journal) -> None:
     for sequence, name in enumerate(("a.xml", "b.xml"), start=1):
-        add(journal, name, sequence)
+        add_file(journal, name, sequence)
     before = journal.receipts._store.read("PRAGMA data_version")
     journal.files.postpone([])
     assert journal.receipts._store.read("PRAGMA data_version") == before
@@ -129,15 +101,8 @@ def test_a_job_alone_in_its_commit_fails_with_its_own_error_and_leaves_nothing(j
     assert journal.destination.next_sequence() == 1
 
 
-def add(journal: Journal, name: str, sequence: int = 1) -> None:
-    """A file without receipts."""
-    file = FallbackFile(name=name, kind="receipts", sha256="", size=1, keys=(), path=Path(name))
-    batch = Batch(written=WrittenFiles(files=(file,)), sequence=sequence, seqs={}, payloads={}, contacts=[])
-    journal.files.add(batch, 1.0)
-
-
 def test_contacts_and_their_keys_are_looked_up(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
-    add(journal, "f.xml")
+    add_file(journal, "f.xml")
     found = plans(journal, lambda journal: journal.search.open_contacts(10), monkeypatch)
     assert any("INDEX contacts_open" in plan for plan in found), found
     assert not any("TEMP B-TREE" in plan for plan in found), found

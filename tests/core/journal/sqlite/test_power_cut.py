@@ -12,8 +12,8 @@ from typing import Any
 import apsw
 import pytest
 
-from tests.core.journal.test_journal import accept, found
 from tests.support.disk import Disk
+from tests.support.receipts import accept, found
 from tillpost.errors import DiskFailed, NotCommitted
 from tillpost.journal import Journal, Move, State
 from tillpost.journal.sqlite import store

@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from tests.core.journal.test_journal import accept, found
+from tests.support.receipts import accept, found
 from tillpost.errors import JournalError
 from tillpost.journal import Journal, Move, State
 from tillpost.journal.sqlite.read_only import Reading
-
-
-@pytest.fixture
-def journal(tmp_path: Path):  # type: ignore[no-untyped-def]
-    opened = Journal(tmp_path)
-    yield opened
-    opened.close()
 
 
 def test_it_sees_each_commit_and_writes_nothing(journal: Journal) -> None:

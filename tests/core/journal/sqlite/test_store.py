@@ -10,8 +10,8 @@ from pathlib import Path
 import apsw
 import pytest
 
-from tests.core.journal.test_journal import accept, found
 from tests.support.disk import Disk
+from tests.support.receipts import accept, found
 from tillpost.errors import DiskFailed, JournalDamaged, JournalError, NotCommitted
 from tillpost.journal import Journal, State
 from tillpost.journal.sqlite import platform
@@ -114,7 +114,7 @@ def test_a_library_with_the_wal_reset_bug_is_refused(tmp_path: Path, monkeypatch
 WRITER = """
 import sys
 from pathlib import Path
-from tests.core.journal.test_journal import accept, found
+from tests.support.receipts import accept, found
 from tillpost.journal import Journal
 from tillpost.journal.sqlite import store
 store.CHECKPOINT = 4

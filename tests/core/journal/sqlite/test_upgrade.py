@@ -12,8 +12,8 @@ from typing import Any
 import apsw
 import pytest
 
-from tests.core.journal.test_journal import accept, found
 from tests.support.exports import export
+from tests.support.receipts import accept, found
 from tillpost.journal import Journal, State
 from tillpost.journal.sqlite.doctor import backup, restore, verify
 from tillpost.journal.sqlite.schema import UPGRADES, upgrade

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.core.journal.sqlite.test_doctor import harm
-from tests.core.journal.sqlite.test_plans import plans
-from tests.core.journal.test_journal import accept, found
+from tests.support.damage import harm
+from tests.support.query_cost import plans
+from tests.support.receipts import accept, found
 from tillpost.journal import Journal, Move, State
 from tillpost.journal.sqlite import doctor
 from tillpost.journal.tables.mappings import reason_of

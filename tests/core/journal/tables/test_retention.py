@@ -5,27 +5,19 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 
 import apsw
 import pytest
 
-from tests.core.journal.sqlite.test_doctor import harm
-from tests.core.journal.test_journal import accept, found, receipt
 from tests.support.backlog import DAY, NOW, build
+from tests.support.damage import harm
+from tests.support.receipts import accept, found, receipt
 from tillpost.journal import Batch, FileState, Journal, Move, Place, State
 from tillpost.journal.sqlite.doctor import compact, repair, stats, verify
 from tillpost.journal.sqlite.doctor.salvage import rebuild
 from tillpost.journal.tables.retention import STEP, Kind
 from tillpost.model import FallbackFile, NoReceipt, WrittenFiles
-
-
-@pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    opened = Journal(tmp_path)
-    yield opened
-    opened.close()
 
 
 def sweep(journal: Journal, before: float, now: float = NOW) -> int:

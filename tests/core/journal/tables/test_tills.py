@@ -7,7 +7,7 @@ from pathlib import Path
 
 import apsw
 
-from tests.core.journal.test_journal import receipt
+from tests.support.receipts import receipt
 from tillpost.journal import Accepted, Journal, Till
 from tillpost.journal.sqlite.schema import UPGRADES, upgrade
 from tillpost.model import Document, Found

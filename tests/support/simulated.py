@@ -1,0 +1,41 @@
+"""A simulated pipeline: what it takes, its destination's outage, and the return."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.scenarios.simulator.machine import Machine
+from tillpost.flow.intake.accept import accept
+from tillpost.flow.worker import attend
+from tillpost.model import Document, Receipt
+from tillpost.model.receipt_json import dumps
+
+
+def take(machine: Machine, *receipts: Receipt) -> None:
+    accept(machine.line, Document.from_bytes("day", b"".join(dumps(receipt) + b"\n" for receipt in receipts)))
+
+
+def outage(machine: Machine) -> None:
+    """The destination goes away for good, and the pipeline knows it."""
+    machine.faults.api = "refused"
+    for _ in range(9):
+        machine.line.breaker.saw(machine.line.hooks.probe())
+        machine.clock.advance(300.0)
+    attend(machine.line)
+    assert machine.line.breaker.destination.state == "fallback"
+
+
+def written(machine: Machine) -> list[Path]:
+    return sorted(path for path in machine.line.journal.fallback_folder.rglob("*") if path.is_file())
+
+
+def back(machine: Machine) -> None:
+    """It answers again, its imports run, and the files are looked after until none is left."""
+    machine.faults.api = "ok"
+    for _ in range(200):
+        machine.clock.advance(300.0)
+        machine.engage.advance(machine.clock.monotonic())
+        machine.imports.advance(machine.clock.monotonic())
+        attend(machine.line)
+        if not machine.line.journal.files.open():
+            return
