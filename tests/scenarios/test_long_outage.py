@@ -173,7 +173,7 @@ class Run:
             for entry in entries:
                 if line.breaker.open():
                     deliver(line, entry)
-            line.claims.give_back(entry.seq for entry in entries)
+            line.claims.release(entry.seq for entry in entries)
         # The worker's round comes five times a second; here until one has changed nothing: all wait for others.
         end = machine.clock.monotonic() + TICK
         before = -1

@@ -13,7 +13,8 @@ import tillpost.flow.delivery.deliver
 import tillpost.flow.fallback.reconcile
 import tillpost.flow.worker
 from tests.scenarios.simulator.run import Failure, run, state_folder
-from tillpost.flow.line import Claims, Line
+from tillpost.flow.leases import ProcessClaims
+from tillpost.flow.line import Line
 from tillpost.journal import Entry, FileEntry, FileState, Group, Move, Standing, State
 from tillpost.journal.sqlite.store import _Job
 from tillpost.journal.tables.files import Files
@@ -90,7 +91,7 @@ def receipts_before_their_contacts(patch: pytest.MonkeyPatch) -> None:
 
 def two_hands_on_one_receipt(patch: pytest.MonkeyPatch) -> None:
     """A claim keeps nobody else from the receipt."""
-    patch.setattr(Claims, "take", lambda self, seqs, most: set(list(seqs)[:most]))
+    patch.setattr(ProcessClaims, "claim", lambda self, seqs, limit: set(list(seqs)[:limit]))
 
 
 def proved_by_nothing(patch: pytest.MonkeyPatch) -> None:

@@ -66,7 +66,7 @@ def _walk_deliver(line: Line) -> None:
     while entries := claim(line, 4):
         for entry in entries:
             deliver(line, entry)
-        line.claims.give_back(entry.seq for entry in entries)
+        line.claims.release(entry.seq for entry in entries)
 
 
 def _walk_write_files(line: Line) -> None:

@@ -17,6 +17,7 @@ from tillpost.clock import Clock, SystemClock
 from tillpost.compose.alerting import RULES, Alerting
 from tillpost.compose.pipeline_config import PipelineConfig
 from tillpost.errors import TillpostError
+from tillpost.flow.leases import Duties, Duty, ProcessDuties
 from tillpost.flow.line import Line
 from tillpost.journal import Journal, Notice
 from tillpost.reports.gaps import numbered
@@ -46,12 +47,15 @@ class Watch:
     clock: Clock
     sequence: bool
     keep: timedelta | None = None
+    duties: Duties = attrs.field(factory=ProcessDuties)
     room: Callable[[Path], int] = free
     sending: Callable[[str, Alerting, dict[str, Any]], None] = send
     _seldom_next: float = float("-inf")
 
     def look(self) -> None:
         """Look for troubles once: raise what is new, end what is over, and hand over the notices that are due."""
+        if not self.duties.holds(Duty.ALERTS):
+            return
         now = self.clock.time()
         standing = {alert.key: alert for alert in self.journal.alerts.standing()}
         rules = [rule for rule in RULES if rule not in self.settings.off]
@@ -150,7 +154,7 @@ def watching_of(settings: Alerting, pipelines: Iterable[PipelineConfig], lines: 
     """The look for troubles of these lines, with the settings of `[alerts]`."""
     configs = {pipeline.name: pipeline for pipeline in pipelines}
     watches = [
-        Watch(line.name, line.journal, settings, line.clock, numbered(configs[line.name]), line.keep)
+        Watch(line.name, line.journal, settings, line.clock, numbered(configs[line.name]), line.keep, line.duties)
         for line in lines
         if line.name in configs
     ]

@@ -27,7 +27,7 @@ from tillpost.compose.plugins import load_plugin, owner
 from tillpost.compose.settings import Reader
 from tillpost.compose.toml_lines import Lines
 from tillpost.flow.hook_calls import HookCalls
-from tillpost.flow.line import Guard
+from tillpost.flow.upkeep.guard_state import GuardState
 from tillpost.model import Identifier
 from tillpost.plugin import Secret
 from tillpost.version import __version__
@@ -57,9 +57,9 @@ def fingerprint(pipeline: PipelineConfig) -> str:
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def guard_of(pipeline: PipelineConfig) -> Guard:
+def guard_of(pipeline: PipelineConfig) -> GuardState:
     """The guard of a line with this mapping."""
-    return Guard(
+    return GuardState(
         fingerprint=fingerprint(pipeline),
         what=what_of(pipeline),
         hold=pipeline.guard == "hold",

@@ -18,6 +18,7 @@ from tillpost.flow.fallback.write_files import write_files
 from tillpost.flow.heartbeat import Beat, beating, progressed, rests
 from tillpost.flow.intake.accept import accept
 from tillpost.flow.intake.served_source import Served
+from tillpost.flow.leases import Duty
 from tillpost.flow.line import Line
 from tillpost.flow.upkeep import mapping_guard
 from tillpost.flow.upkeep.clock_change import follow
@@ -231,7 +232,7 @@ def observe(line: Line) -> int:
 
     After a crash the last ones are told again. An observer that raises is named in the log and missed nothing else.
     """
-    if not line.hooks.has("observe"):
+    if not line.hooks.has("observe") or not line.duties.holds(Duty.OBSERVERS):
         return 0
     events = line.journal.events.untold(500)
     for event in events:
@@ -250,7 +251,7 @@ def attend(line: Line) -> None:
     destination = line.breaker.destination
     if not line.breaker.open() and destination.probe_due <= now:
         line.breaker.saw(line.hooks.probe())
-    if line.fallback is None:
+    if line.fallback is None or not line.duties.holds(Duty.FALLBACK_FILES):
         return
     after, every = line.fallback.after.total_seconds(), line.fallback.every.total_seconds()
     line.breaker.change(lambda destination: outage.start_fallback(destination, now, after))

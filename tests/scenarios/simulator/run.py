@@ -161,7 +161,7 @@ class Run:
             try:
                 deliver(self.machine.line, entry)
             finally:
-                self.machine.line.claims.give_back([entry.seq])
+                self.machine.line.claims.release([entry.seq])
 
     def pass_time(self, seconds: float) -> None:
         """For us and for the destination."""

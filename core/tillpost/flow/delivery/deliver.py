@@ -68,22 +68,22 @@ def claim(line: Line, most: int) -> list[Entry]:
     now, limit = line.clock.time(), most + len(line.claims)
     due: list[Entry] = []
     mine: set[int] = set()
-    if line.claims.turn() % FLOOR:
+    if next(line.rounds) % FLOOR:
         due = line.journal.receipts.just_accepted(now - LIVE, now, limit)
-        mine = line.claims.take((entry.seq for entry in due), most)
+        mine = line.claims.claim((entry.seq for entry in due), most)
     if not mine:
         due = line.journal.receipts.due(now, limit)
-        mine = line.claims.take((entry.seq for entry in due), most)
+        mine = line.claims.claim((entry.seq for entry in due), most)
     if not mine:
         return []
     # Settled by another thread between the query and the claim: look again, now that it is ours.
     try:
         fresh = {entry.seq: entry for entry in line.journal.receipts.refresh(mine)}
     except BaseException:
-        line.claims.give_back(mine)
+        line.claims.release(mine)
         raise
     gone = mine - fresh.keys()
-    line.claims.give_back(gone)
+    line.claims.release(gone)
     return [fresh[entry.seq] for entry in due if entry.seq in fresh]
 
 
@@ -99,7 +99,7 @@ def prepare(line: Line, entries: Iterable[Entry]) -> Prepared:
         else:
             sendable.append(entry)
     known = line.journal.contacts.known({entry.contact for entry in sendable if entry.contact}) if sendable else {}
-    known = {key: contact_id for key, contact_id in known.items() if line.resolved.holds(key, contact_id, now)}
+    known = {key: contact_id for key, contact_id in known.items() if line.contact_ids.holds(key, contact_id, now)}
     stored = line.journal.receipts.stored(entry.seq for entry in sendable if entry.contact in known) if known else {}
     for entry in sendable:
         contact_id = known.get(entry.contact or "")

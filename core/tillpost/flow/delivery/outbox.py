@@ -73,7 +73,8 @@ class Outbox:
         and is asked for before it is repeated.
         """
         line = self._line
-        going = not self._stop.is_set() and line.breaker.open()
+        line.claims.renew()
+        going = self._may_send()
         back = self._returned()
         if not going:
             back += self._withdrawn()
@@ -94,7 +95,7 @@ class Outbox:
                 self._tell(back)
             kept = {*sending, *(entry.seq for entry in prepared.asking)}
         finally:
-            line.claims.give_back(entry.seq for entry in mine if entry.seq not in kept)
+            line.claims.release(entry.seq for entry in mine if entry.seq not in kept)
         for ready in prepared.ready:
             self._put(ready)
         anew = {entry.seq for entry in again}
@@ -113,6 +114,10 @@ class Outbox:
     def empty(self) -> bool:
         """Whether nothing is on its way."""
         return not self._out
+
+    def _may_send(self) -> bool:
+        """Whether a call may begin. Without valid claims another process may send the same receipt."""
+        return not self._stop.is_set() and self._line.breaker.open() and self._line.claims.valid()
 
     def _tell(self, back: list[_Back]) -> None:
         """How long those that are delivered by now had taken since they were accepted."""
@@ -202,7 +207,7 @@ class Outbox:
         """
         back = _Back(job)
         try:
-            if self._stop.is_set() or not self._line.breaker.open():
+            if not self._may_send():
                 back = _Back(job, unsent=isinstance(job, Ready))
             else:
                 move = carry(self._line, job)

@@ -16,7 +16,7 @@ def resolve(line: Line, key: str) -> Contact | Failure | None:
 
     One thread at a time for a contact.
     """
-    with line.locks.of(key):
+    with line.contact_locks.lock(key):
         contact = line.journal.contacts.get(key)
         if not contact.contact_id and line.journal.contacts.made(key):
             # A file makes it: looked up by all its keys, as the files are (review), before anybody makes it here.
@@ -44,7 +44,7 @@ def resolve(line: Line, key: str) -> Contact | Failure | None:
                 contact = line.journal.contacts.get(key)
             updated = _update(line, contact)
             if isinstance(updated, Contact):
-                line.resolved.note(key, updated.contact_id, line.clock.monotonic())
+                line.contact_ids.add(key, updated.contact_id, line.clock.monotonic())
             if not isinstance(updated, Gone):
                 return updated
             if line.journal.contacts.get(key).contact_id:

@@ -30,7 +30,7 @@ def look(line: Line, keys: Iterable[str], route: str, imported: str = "") -> boo
     whole = True
     try:
         for key in keys:
-            with line.locks.of(key):
+            with line.contact_locks.lock(key):
                 shown = ask(line, key, imported)
             if not isinstance(shown, ContactLookup):
                 whole = False

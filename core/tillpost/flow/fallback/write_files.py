@@ -37,12 +37,12 @@ def write_files(line: Line) -> int:
         # What arrives meanwhile waits for the next round, or each would get a file of its own.
         more = len(entries) < len(found) or len(found) == CHUNK
         last = entries[-1].seq
-        mine = line.claims.take((entry.seq for entry in entries), CHUNK)
+        mine = line.claims.claim((entry.seq for entry in entries), CHUNK)
         try:
             fresh = line.journal.receipts.refresh(mine)
             written += _write(line, sorted(fresh, key=lambda entry: entry.seq))
         finally:
-            line.claims.give_back(mine)
+            line.claims.release(mine)
     return written
 
 

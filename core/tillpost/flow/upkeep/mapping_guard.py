@@ -11,6 +11,7 @@ from __future__ import annotations
 import attrs
 
 from tillpost.errors import DocumentError, InvalidValue, PluginError
+from tillpost.flow.leases import Duty
 from tillpost.flow.line import Line
 from tillpost.journal import Entry, KnownMapping, Move, State
 from tillpost.journal.tables.mappings import reason_of
@@ -35,7 +36,7 @@ def enter(line: Line) -> None:
         if before is not None and before.fingerprint != guard.fingerprint:
             _read_again(line, before)
         known = line.journal.mappings.enter(guard.fingerprint, guard.what, guard.hold, line.clock.time())
-        guard.known(known)
+        guard.load(known)
 
 
 def attend(line: Line) -> int:
@@ -50,8 +51,10 @@ def attend(line: Line) -> int:
     if standing is None or standing.fingerprint != guard.fingerprint:
         guard.closed = standing is not None
         return 0
-    guard.known(standing)
-    mine = line.claims.take((entry.seq for entry in _next(line)), guard.room())
+    guard.load(standing)
+    if not line.duties.holds(Duty.MAPPING_GUARD):
+        return 0
+    mine = line.claims.claim((entry.seq for entry in _next(line)), guard.remaining())
     try:
         fresh = line.journal.receipts.refresh(mine)
         moves = [(entry.seq, _tried(line, entry)) for entry in fresh]
@@ -59,7 +62,7 @@ def attend(line: Line) -> int:
             line.journal.mappings.hold(guard.fingerprint, moves, line.clock.time())
             guard.count += len(moves)
     finally:
-        line.claims.give_back(mine)
+        line.claims.release(mine)
     return len(moves)
 
 
@@ -89,7 +92,7 @@ def _parsed(line: Line, seq: int, name: str) -> Parsed:
 
 def waits(line: Line) -> bool:
     """Whether it is closed and has nothing left to do but to wait for a person."""
-    return line.guard.closed and (not line.guard.room() or not _next(line))
+    return line.guard.closed and (not line.guard.remaining() or not _next(line))
 
 
 def _next(line: Line) -> list[Entry]:

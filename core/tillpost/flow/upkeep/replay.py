@@ -17,6 +17,7 @@ import attrs
 
 from tillpost.errors import JournalError
 from tillpost.flow.fallback.write_files import CHUNK, LINES, mapped, writing, written
+from tillpost.flow.leases import Duty
 from tillpost.flow.line import Line
 from tillpost.journal import OPEN, Candidate, Entry, FileState, Journal, Move, Order, Replay, State, Step
 
@@ -155,6 +156,8 @@ def replay(line: Line, files: int = FILES) -> bool:
 
     files: how many may wait to go up before one by file writes more.
     """
+    if not line.duties.holds(Duty.REPLAY):
+        return False
     running = line.journal.replays.running()
     if running is None or line.guard.closed:
         return False  # a new mapping is not released yet, and what a replay puts back would be mapped with it
@@ -200,7 +203,7 @@ def _by_file(line: Line, running: Replay, files: int) -> bool:
     if len(line.journal.files.standing(FileState.WRITTEN)) >= files:
         return False
     rows, chosen = _choose(line, running, CHUNK)
-    mine = line.claims.take((each.seq for each, _ in chosen), CHUNK)
+    mine = line.claims.claim((each.seq for each, _ in chosen), CHUNK)
     try:
         _adopt(line, running, [each for each, _ in chosen if each.seq in mine])
         entries, left_out, last = _entries(line, [each for each, _ in chosen], mine)
@@ -223,7 +226,7 @@ def _by_file(line: Line, running: Replay, files: int) -> bool:
             step = Step(cursor=cursor, end=end, batch=batch, left_out=left_out)
             line.journal.replays.step(running, step, line.clock.time())
     finally:
-        line.claims.give_back(mine)
+        line.claims.release(mine)
     return True
 
 

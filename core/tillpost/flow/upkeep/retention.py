@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import attrs
 
+from tillpost.flow.leases import Duty
 from tillpost.flow.line import Line
 from tillpost.journal import Place
 
@@ -22,7 +23,7 @@ class Pass:
 
 def retain(line: Line, standing: Pass) -> bool:
     """One step, each a commit of its own; whether there is more to do now."""
-    if line.keep is None:
+    if line.keep is None or not line.duties.holds(Duty.RETENTION):
         return False
     if standing.place is None and line.clock.monotonic() >= standing.next_at:
         standing.place = Place()

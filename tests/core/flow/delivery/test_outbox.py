@@ -21,6 +21,7 @@ from tillpost.errors import JournalFull
 from tillpost.flow.breaker import Breaker
 from tillpost.flow.delivery.outbox import Outbox
 from tillpost.flow.hook_calls import HookCalls
+from tillpost.flow.leases import ProcessClaims
 from tillpost.flow.limits import RetryPolicy
 from tillpost.flow.line import Line
 from tillpost.flow.rate_limit.pace import Pace
@@ -123,6 +124,23 @@ def finish(outbox: Outbox) -> None:
         outbox.turn()
         if not carried(outbox) and outbox.empty():
             return
+
+
+def test_without_valid_claims_nothing_is_sent_and_what_was_ready_is_given_back(
+    outbox: Outbox, line: Line, far: FarSide, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = far.given.copy()
+    monkeypatch.setattr(ProcessClaims, "valid", lambda self: False)
+    assert carried(outbox, 1) == 1
+    outbox.turn()
+    assert outbox.empty()
+    assert len(line.claims) == 0
+    assert far.given == given
+    assert not [entry for entry in rows(line) if entry.sending is not None]
+    monkeypatch.undo()
+    finish(outbox)
+    assert set(far.given.values()) == {1}, "no intent was left behind"
+    assert far.asked == 0
 
 
 def test_a_contact_is_asked_about_once_however_many_receipts_wait(outbox: Outbox, line: Line, far: FarSide) -> None:

@@ -122,7 +122,7 @@ def test_a_contact_identified_anew_is_not_overwritten_by_the_file_of_its_old_id(
     take(machine, sale(1, keys))
     for entry in claim(machine.line, 1):
         deliver(machine.line, entry)
-        machine.line.claims.give_back([entry.seq])
+        machine.line.claims.release([entry.seq])
     outage(machine)
     take(machine, sale(2, keys, name="Nils"))
     write_files(machine.line)

@@ -48,7 +48,7 @@ def row(machine: Machine) -> Entry:
 def attempt(machine: Machine) -> None:
     for entry in claim(machine.line, 1):
         deliver(machine.line, entry)
-        machine.line.claims.give_back([entry.seq])
+        machine.line.claims.release([entry.seq])
 
 
 def wait_left(machine: Machine) -> float:

@@ -44,7 +44,7 @@ def deliver_all(machine: Machine) -> None:
     while due := claim(machine.line, 10):
         for entry in due:
             deliver(machine.line, entry)
-        machine.line.claims.give_back(entry.seq for entry in due)
+        machine.line.claims.release(entry.seq for entry in due)
 
 
 def held(machine: Machine) -> int:

@@ -50,7 +50,7 @@ def carry(machine: Machine) -> None:
     while entries := claim(machine.line, 4):
         for entry in entries:
             deliver(machine.line, entry)
-        machine.line.claims.give_back(entry.seq for entry in entries)
+        machine.line.claims.release(entry.seq for entry in entries)
 
 
 def order_of(journal: Journal, **asked: object) -> Order:
@@ -213,7 +213,7 @@ def test_a_step_is_small_and_waits_while_others_are_due(machine: Machine, monkey
     assert not replay(machine.line), "as many are due as a step has"
     first = [entry.number for entry in claim(machine.line, 3)]
     assert first == ["100", "101", "102"], "what was just sold goes first"
-    machine.line.claims.give_back(range(100))
+    machine.line.claims.release(range(100))
     carry(machine)
     assert replay(machine.line)
     assert states(machine)["held"] == 5

@@ -50,7 +50,7 @@ def carry(machine: Machine) -> None:
     while entries := claim(machine.line, 4):
         for entry in entries:
             deliver(machine.line, entry)
-        machine.line.claims.give_back(entry.seq for entry in entries)
+        machine.line.claims.release(entry.seq for entry in entries)
 
 
 def states(machine: Machine) -> list[str]:
