@@ -24,3 +24,8 @@ def when(seconds: float | None) -> str | None:
 def plain(text: object) -> str:
     """Text from outside made harmless for a terminal: control characters become visible escapes."""
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in str(text))
+
+
+def counted(number: int, singular: str, plural: str = "") -> str:
+    """A number with its noun: `1 receipt`, `2 receipts`. plural: where it is not the singular with an s."""
+    return f"{number} {singular if number == 1 else plural or singular + 's'}"

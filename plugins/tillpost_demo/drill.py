@@ -126,7 +126,6 @@ def _play(rehearsal: Rehearsal, files: Sequence[Path], receipts: int, folder: Pa
         outcome = judged(
             title=f"an outage of {said(rehearsal.length)}, pipeline {rehearsal.name}",
             documents=len(prepared),
-            not_receipts=int(read["not_receipts"]),
             known_contacts=before,
             times=times,
             engage=engage,

@@ -36,7 +36,7 @@ class Launcher:
         """Read the input into a journal of its own: what there is to come, told by the line's own reader."""
         read = self.accept(files)
         if not read["accepted"]:
-            why = ", ".join(f"{count} times {reason!r}" for reason, count in read["reasons"].items()) or "it is empty"
+            why = ", ".join(f"{count} {reason!r}" for reason, count in read["reasons"].items()) or "it is empty"
             hint = "; name an anonymous contact for receipts without a customer" if read["skipped"] else ""
             raise PlayFailed(f"there is no receipt to carry in {title}: {why}{hint}")
         return read

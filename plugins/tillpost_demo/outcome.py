@@ -17,8 +17,8 @@ class Outcome:
     """The end of the story. Times are seconds of the wall clock since the epoch.
 
     receipts and files: rows of `tillpost receipts` and `tillpost files`. arrivals: when the sandbox got each
-    receipt it holds, and by which route. skipped: sales that were not to be sent; not_receipts: records that
-    never were a sale; reasons: why, reason → count, of both.
+    receipt it holds, and by which route. skipped: sales that were not to be sent, and ignored: records that
+    are no sale, each as reason → count.
     """
 
     title: str
@@ -30,9 +30,8 @@ class Outcome:
     arrivals: tuple[tuple[str, str], ...]
     files: tuple[Mapping[str, Any], ...]
     documents: int
-    skipped: int
-    not_receipts: int
-    reasons: Mapping[str, int]
+    skipped: Mapping[str, int]
+    ignored: Mapping[str, int]
     known_contacts: int
     contacts_created: int
     contacts_by_file: int
@@ -48,7 +47,6 @@ def judged(
     *,
     title: str,
     documents: int,
-    not_receipts: int,
     known_contacts: int,
     times: tuple[float, float, float, float],
     engage: Engage,
@@ -58,7 +56,6 @@ def judged(
     """Ask both sides what there is now. times: when it began, the outage from and to, the end."""
     receipts, status, stats, stored = launcher.receipts(), launcher.status(), engage.stats(), engage.receipts()
     contacts = engage.contacts()
-    reasons = dict(status["skipped"])
     began, outage_from, outage_to, ended = times
     return Outcome(
         title=title,
@@ -70,9 +67,8 @@ def judged(
         arrivals=tuple((row["receivedAt"], row["route"]) for row in stored if row["status"] == "imported"),
         files=tuple(launcher.files()),
         documents=documents,
-        skipped=sum(reasons.values()) - not_receipts,
-        not_receipts=not_receipts,
-        reasons=reasons,
+        skipped=status["skipped"],
+        ignored=status["ignored"],
         known_contacts=known_contacts,
         contacts_created=len(contacts) - known_contacts,
         contacts_by_file=sum(contact["origin"] == "file" for contact in contacts),
@@ -89,8 +85,8 @@ def summary(outcome: Outcome) -> dict[str, object]:
     verdict = outcome.verdict
     return {
         "accepted": verdict.accepted,
-        "skipped": outcome.skipped,
-        "not_receipts": outcome.not_receipts,
+        "skipped": sum(outcome.skipped.values()),
+        "ignored": sum(outcome.ignored.values()),
         "delivered_api": verdict.by_api,
         "delivered_file": verdict.by_file,
         "held": len(verdict.held),
@@ -114,8 +110,8 @@ def rows(outcome: Outcome) -> list[tuple[str, str]]:
     return [
         ("documents read", str(outcome.documents)),
         ("receipts accepted", str(verdict.accepted)),
-        ("skipped, with a reason", str(outcome.skipped)),
-        ("records that are no receipts", str(outcome.not_receipts)),
+        ("skipped: sales that are not sent", str(sum(outcome.skipped.values()))),
+        ("ignored: records that are no sale", str(sum(outcome.ignored.values()))),
         ("delivered by API", str(verdict.by_api)),
         ("delivered by file", str(verdict.by_file)),
         ("fallback files", f"{kinds.count('contacts')} contacts, {kinds.count('receipts')} receipts"),

@@ -45,8 +45,10 @@ def render(outcome: Outcome, sections: Sequence[Section] = ()) -> str:
             _files(outcome),
             "<h2>Contacts</h2>",
             _table(("", "contacts"), _contacts(outcome), figures=(1,)),
-            "<h2>Not sent, and why</h2>",
-            _table(("reason", "records"), outcome.reasons.items(), figures=(1,)),
+            "<h2>Skipped: sales that are not sent</h2>",
+            _table(("reason", "records"), outcome.skipped.items(), figures=(1,)),
+            "<h2>Ignored: records that are no sale</h2>",
+            _table(("reason", "records"), outcome.ignored.items(), figures=(1,)),
             "<h2>Everything counted</h2>",
             _table(("", ""), rows(outcome), figures=(1,)),
             "<footer>Lost and duplicated are judged from what the sandbox holds, not from what Tillpost says it "

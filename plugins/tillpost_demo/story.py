@@ -47,7 +47,7 @@ def play(script: Script, folder: Path, echo: Callable[[str], None]) -> Outcome:
         read = _read_ahead(script, folder, engage)
         progress.say(
             f"input: {script.title}: {read['accepted']} receipts in {len(script.files)} document(s), "
-            f"{read['skipped']} skipped, {read['not_receipts']} records that are no receipts"
+            f"{read['skipped']} skipped, {read['ignored']} ignored"
         )
         config = _config(script, folder, engage, "tillpost", int(read["accepted"]))
         (folder / "inbox").mkdir()
@@ -70,7 +70,6 @@ def play(script: Script, folder: Path, echo: Callable[[str], None]) -> Outcome:
         return judged(
             title=script.title,
             documents=len(script.files),
-            not_receipts=int(read["not_receipts"]),
             known_contacts=before,
             times=(began, outage_from, outage_to, ended),
             engage=engage,

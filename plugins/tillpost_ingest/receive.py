@@ -136,7 +136,7 @@ SMALL = 1 << 20
 """Bytes up to which a body counts as small; of larger ones only a few are in memory at once."""
 SMALL_PACKED = 16 << 10
 """The same of one that is packed: gzip makes at most about a thousand times as much of it."""
-COUNTS = ("accepted", "duplicates", "skipped", "not_receipts", "held")
+COUNTS = ("accepted", "duplicates", "skipped", "ignored", "held")
 
 
 def answer(request: Request, doors: Mapping[str, Door]) -> Answer:

@@ -61,7 +61,7 @@ def test_a_revoked_key_and_a_held_receipt_are_told_once_and_again_when_over(tmp_
         shop.start()
         until(lambda: ("over", "paused") in events())
         (held,) = shop.answers("held", "list")
-        assert shop.tillpost("held", "drop", held["id"], "--reason", "no sale").returncode == 0
+        assert shop.tillpost("held", "discard", held["id"], "--reason", "no sale").returncode == 0
         until(lambda: ("over", "held") in events())
         assert sorted(events()) == sorted((event, key) for event in ("raised", "over") for key in ("paused", "held"))
         assert shop.tillpost("alerts").returncode == 0

@@ -173,7 +173,7 @@ def test_a_contact_made_by_file_learns_its_id_exactly_once(shop: Shop) -> None:
     assert lookups(shop) == once
     assert Counter(told(shop, 1))["id learnt"] == 1
     assert shop.status()["contacts"] == {
-        "known": 2, "pending": 0, "created": 0, "reconciled": 2, "conflicts": 0, "dropped": 0,
+        "known": 2, "pending": 0, "created": 0, "reconciled": 2, "conflicts": 0, "unsaved": 0,
     }  # fmt: skip
 
 
@@ -304,11 +304,11 @@ def test_fields_the_import_dropped_are_told_by_name_and_offered_once_more(shop: 
     outage(shop, sale(1, keys, firstName="Eva", city="Lund", zipCode="222 22"))
     shop.fault(http="ok")
     stand = shop.wait_for(settled(1))
-    assert stand["contacts"]["dropped"] == 1
+    assert stand["contacts"]["unsaved"] == 1
     (contact,) = shop.answers("contacts", "pending")
-    assert contact["dropped"] == ["firstName", "zipCode"]
+    assert contact["unsaved"] == ["firstName", "zipCode"]
     (life,) = shop.answers("receipt", receipt(number="1").id)
-    (event,) = [event for event in life["events"] if event["what"] == "fields dropped"]
+    (event,) = [event for event in life["events"] if event["what"] == "fields not saved"]
     assert event["detail"] == {"fields": ["firstName", "zipCode"]}
     assert "Lund" not in str(life)
     shop.put("2.jsonl", document([sale(2, keys)]))
@@ -316,5 +316,5 @@ def test_fields_the_import_dropped_are_told_by_name_and_offered_once_more(shop: 
     stop(process)
     (person,) = people(shop)
     assert (person["attributes"]["firstName"], person["attributes"]["zipCode"]) == ("Eva", "222 22")
-    assert shop.status()["contacts"]["dropped"] == 0
+    assert shop.status()["contacts"]["unsaved"] == 0
     assert shop.answers("contacts", "pending") == []

@@ -170,7 +170,7 @@ def test_killed_half_way_and_accepted_again(tmp_path: Path, name: str) -> None:
     answer, peak = site.accept(document)
     took = time.monotonic() - begun
     assert (answer["accepted"], answer["duplicates"]) == (count - before, before)
-    assert (answer["held"], answer["skipped"], answer["not_receipts"]) == (0, 0, 0)
+    assert (answer["held"], answer["skipped"], answer["ignored"]) == (0, 0, 0)
     numbers = set()
     total = Decimal(0)
     rows = 0

@@ -31,7 +31,7 @@ def test_an_outage_is_bridged_by_files_and_the_id_is_learnt_once(shop: Shop) -> 
     stand = shop.wait_for(settled(9))
     stop(process)
     assert stand["delivered"] == {"api": 4, "file": 5}
-    counts = {"known": 2, "pending": 0, "created": 1, "reconciled": 1, "conflicts": 0, "dropped": 0}
+    counts = {"known": 2, "pending": 0, "created": 1, "reconciled": 1, "conflicts": 0, "unsaved": 0}
     assert stand["contacts"] == counts
     assert set(saved(shop).values()) == {1}
     (by_file, *_) = [row for row in shop.answers("receipts") if row["route"] == "file"]

@@ -153,11 +153,11 @@ def test_a_file_leads_to_its_receipts(live: Live) -> None:
 
 
 def test_held_receipts_are_decided_with_the_token(live: Live) -> None:
-    """Dropped with a reason; the other, which cannot be sent, says why. And personal data only when asked for."""
+    """Discarded with a reason; the other, which cannot be sent, says why. And personal data only when asked for."""
     with context(live.browser) as opened:
         page = opened.new_page()
         page.goto(live.url)
-        assert page.get_by_role("button", name="Drop").count() == 0
+        assert page.get_by_role("button", name="Discard").count() == 0
         page.get_by_role("link", name="Enter the token").click()
         page.get_by_label("Token").fill("not the token, though long enough")
         page.get_by_role("button", name="Enter").click()
@@ -171,10 +171,10 @@ def test_held_receipts_are_decided_with_the_token(live: Live) -> None:
         assert "its id belongs to other content" in page.get_by_role("alert").inner_text()
         shot(page, "refused")
         page.goto(live.url)
-        page.get_by_label(f"Why {broken} is dropped").fill("a torn line")
-        page.get_by_role("button", name=f"Drop {broken}").click()
-        assert "Dropped" in page.get_by_role("status").inner_text()
-        assert "dropped: a torn line" in page.locator("main").inner_text()
+        page.get_by_label(f"Why {broken} is discarded").fill("a torn line")
+        page.get_by_role("button", name=f"Discard {broken}").click()
+        assert "Discarded" in page.get_by_role("status").inner_text()
+        assert "discarded: a torn line" in page.locator("main").inner_text()
         one = delivered_one(live)
         page.goto(f"{live.url}/receipts/{one}")
         assert "eva@example.org" not in page.content()

@@ -24,7 +24,7 @@ def test_the_real_poslog_arrives_to_the_cent_through_an_outage(tmp_path: Path) -
     assert done.returncode == 0, done.stdout + done.stderr
     figures = json.loads(done.stdout.splitlines()[-1])
     assert figures["accepted"] + figures["skipped"] == 42
-    assert figures["not_receipts"] == 9
+    assert figures["ignored"] == 9
     assert (figures["lost"], figures["duplicated"], figures["held"]) == (0, 0, 0)
     assert figures["delivered_file"] > 0
     assert figures["delivered_api"] > 0

@@ -110,7 +110,7 @@ def test_a_scaffolded_adapter_is_found_checked_tried_and_tells_what_is_to_do(out
     assert "fine" in outside.run("tillpost", "check", "--offline")
     (outside.folder / "day.txt").write_text("a sale\nanother\n")
     tried = outside.run("tillpost", "adapter", "try", "mytill", "day.txt", "--set", "timezone=Europe/Oslo", expect=1)
-    assert "0 receipts, 0 no receipts, 2 broken" in tried
+    assert "0 receipts, 0 skipped, 0 ignored, 2 broken" in tried
     assert "read_record in tillpost_mytill/parse.py reads a record" in tried
 
     def to_do() -> tuple[list[str], str]:

@@ -113,7 +113,7 @@ def _held(asked: Asked) -> Iterable[Trouble]:
             "held",
             f"{asked.pipeline}: held receipts: {count}",
             f"They are not sent until a person decides. The first: {reason}",
-            "`tillpost held list` shows them; then `tillpost held retry` or `tillpost held drop`.",
+            "`tillpost held list` shows them; then `tillpost held retry` or `tillpost held discard`.",
         )
 
 

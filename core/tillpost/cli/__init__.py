@@ -28,7 +28,7 @@ COMMANDS = {
     "receipts": "list receipts",
     "gaps": "numbers of a till that nobody has seen",
     "alerts": "troubles that stand, and a test of the channels",
-    "held": "list, show, retry or drop held receipts",
+    "held": "list, show, retry or discard held receipts",
     "mapping": "show what makes the payload, and release a new one",
     "diff": "what today's configuration would change of recent receipts",
     "contacts": "list contacts, and say who is who when keys disagree",

@@ -16,7 +16,7 @@ from tillpost.errors import DocumentError
 from tillpost.flow.intake.accept import accept
 from tillpost.journal import Accepted
 from tillpost.model import Document
-from tillpost.terminal import plain, say
+from tillpost.terminal import counted, plain, say
 
 
 @click.command("accept")
@@ -53,15 +53,20 @@ def command(file: Any, files: tuple[Path, ...], pipeline: str | None, as_json: b
         say(answer)
     else:
         click.echo(
-            ", ".join(f"{value} {name.replace('_', ' ')}" for name, value in answer.items() if name != "reasons")
+            f"{counted(len(files), 'document')}: {total.accepted} accepted, {counted(total.duplicates, 'duplicate')},"
+            f" {total.skipped} skipped, {total.ignored} ignored, {total.held} held"
         )
         for reason, count in total.reasons.items():
-            click.echo(f"  {count} times: {plain(reason)}")
+            click.echo(f"  {counted(count, 'record')}: {plain(reason)}")
     sys.exit(1 if failed or total.held else 0)
 
 
 def _progress(document: Document, counts: Accepted | None) -> None:
     """A line on a terminal that says how far the document is; None takes it away."""
     if sys.stderr.isatty():
-        done = f"{document.name}: {counts.records()} records, {document.reading.percent()} % read" if counts else ""
+        done = (
+            f"{document.name}: {counted(counts.records(), 'record')}, {document.reading.percent()} % read"
+            if counts
+            else ""
+        )
         click.echo(f"\r\x1b[2K{plain(done)}", nl=False, err=True)

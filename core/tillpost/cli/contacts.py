@@ -50,7 +50,7 @@ def pending(file: Any, pipeline: str | None, as_json: bool) -> None:
     Example:
       tillpost contacts pending
     """
-    _print([each for each in _rows(file, pipeline, "") if each["state"] == "pending" or each["dropped"]], as_json)
+    _print([each for each in _rows(file, pipeline, "") if each["state"] == "pending" or each["unsaved"]], as_json)
 
 
 @command.command("conflicts")
@@ -118,6 +118,6 @@ def _print(rows: list[dict[str, Any]], as_json: bool) -> None:
             say(each)
         return
     shown = [
-        each | {"identifiers": " ".join(each["identifiers"]), "dropped": " ".join(each["dropped"])} for each in rows
+        each | {"identifiers": " ".join(each["identifiers"]), "unsaved": " ".join(each["unsaved"])} for each in rows
     ]
-    table(shown, ["key", "state", "contact_id", "origin", "identifiers", "dropped", "learnt_at"])
+    table(shown, ["key", "state", "contact_id", "origin", "identifiers", "unsaved", "learnt_at"])

@@ -18,13 +18,13 @@ from tillpost.terminal import plain, say
 
 @click.group("held")
 def command() -> None:
-    """Receipts a person must decide on: list, show, retry, drop.
+    """Receipts a person must decide on: list, show, retry, discard.
 
     \b
     Examples:
       tillpost held list
       tillpost held retry 12_1_2026-11-24_5578
-      tillpost held drop 12_1_2026-11-24_5578 --reason "test sale of the service technician"
+      tillpost held discard 12_1_2026-11-24_5578 --reason "test sale of the service technician"
     """
 
 
@@ -95,23 +95,23 @@ def retry(file: Any, receipt_ids: tuple[str, ...], pipeline: str | None, as_json
             _told(receipt_id, held.retry(line, receipt_id), as_json)
 
 
-@command.command("drop")
+@command.command("discard")
 @click.argument("receipt_ids", nargs=-1, required=True)
 @click.option("--reason", required=True, help="Why; it stays in the journal.")
 @which
 @as_json
 @click.pass_obj
-def drop(file: Any, receipt_ids: tuple[str, ...], reason: str, pipeline: str | None, as_json: bool) -> None:
+def discard(file: Any, receipt_ids: tuple[str, ...], reason: str, pipeline: str | None, as_json: bool) -> None:
     """Never send them; the record and the reason stay.
 
     \b
     Example:
-      tillpost held drop 12_1_2026-11-24_5578 --reason "test sale"
+      tillpost held discard 12_1_2026-11-24_5578 --reason "test sale"
     """
     with journal_of(file, pipeline) as journal:
         for receipt_id in receipt_ids:
-            held.drop(journal, receipt_id, reason, SystemClock().time())
-            _told(receipt_id, "dropped", as_json)
+            held.discard(journal, receipt_id, reason, SystemClock().time())
+            _told(receipt_id, "discarded", as_json)
 
 
 def _told(receipt_id: str, result: str, as_json: bool) -> None:

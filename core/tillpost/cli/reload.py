@@ -24,7 +24,7 @@ from tillpost.terminal import say
 @as_json
 @click.pass_obj
 def command(file: Any, timeout: timedelta, as_json: bool) -> None:
-    """Have the running `tillpost run` read the configuration again. No receipt in flight is dropped or repeated.
+    """Have the running `tillpost run` read the configuration again. No receipt in flight is lost or repeated.
 
     Unchanged pipelines are left running; a changed one is rebuilt, or refused, and then goes on as it was. Exit code 78
     when something was refused, 1 when nobody runs or answers.

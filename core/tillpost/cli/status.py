@@ -56,6 +56,7 @@ def _stand(journal: Journal) -> dict[str, Any]:
         "counts": journal.receipts.counts(),
         "delivered": journal.receipts.routes(),
         "skipped": journal.receipts.skipped(),
+        "ignored": journal.receipts.ignored(),
         "contacts": journal.contacts.counts(),
         "files": journal.files.counts(),
         "mapping": _mapping(journal),
@@ -89,7 +90,7 @@ def _print(name: str, stand: dict[str, Any]) -> None:
     since = f" since {stand['since']}" if stand["since"] else ""
     probe = f", asked again at {stand['next_probe']}" if stand["next_probe"] else ""
     click.echo(f"{name}: {stand['state']}{since}{reason}{probe}")
-    for title in ("counts", "delivered", "skipped", "contacts", "files"):
+    for title in ("counts", "delivered", "skipped", "ignored", "contacts", "files"):
         filled = {key: value for key, value in stand[title].items() if value}
         if filled:
             click.echo(f"  {title}: " + ", ".join(f"{value} {plain(key)}" for key, value in filled.items()))

@@ -28,7 +28,7 @@ class State(StrEnum):
     HELD = "held"
     """A person decides; `reason` says why."""
     SKIPPED = "skipped"
-    """Not to be sent (no customer, or dropped by a person), with the reason."""
+    """Not to be sent (no customer, or discarded by a person), with the reason."""
 
 
 _GOES = State.WAITING, State.UNCERTAIN, State.WRITTEN, State.DELIVERED, State.HELD, State.SKIPPED

@@ -84,7 +84,7 @@ class Found:
 
 @attrs.frozen(kw_only=True)
 class NoReceipt:
-    """A record that is no sale, and why; it is counted, never dropped in silence.
+    """A record that is no sale, and why; it is counted, never left out in silence.
 
     retail: False for what was never a sale (sign-on, no-sale, day totals), True for one that was begun and is
     none (voided, suspended, training, copy). store, till, date: whose number it is and of which business date

@@ -17,7 +17,13 @@ FAMILIES: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
         "Receipts in the journal by state, and the delivered by route.",
         ("pipeline", "state", "route"),
     ),
-    "left_out": ("gauge", "tillpost_left_out_records", "Records in the journal that are no receipts to be sent.", _P),
+    "skipped": (
+        "gauge",
+        "tillpost_skipped_records",
+        "Sales in the journal that are not sent: no customer, voided.",
+        _P,
+    ),
+    "ignored": ("gauge", "tillpost_ignored_records", "Records in the journal that are no sale.", _P),
     "removed": ("counter", "tillpost_removed_receipts", "Settled receipts that have left the journal by keep.", _P),
     "age": (
         "gauge",
@@ -78,7 +84,7 @@ FAMILIES: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
     "contacts": (
         "gauge",
         "tillpost_contacts",
-        "Contacts: known, pending, created, reconciled, in conflict, with dropped fields; one may count several times.",
+        "Contacts: known, pending, created, reconciled, in conflict, with unsaved fields; one may count several times.",
         ("pipeline", "kind"),
     ),
     "disk_free": ("gauge", "tillpost_disk_free_bytes", "Free on the disk of the journal.", _P),

@@ -93,8 +93,8 @@ def _stand(families: Families, source: Source, now: float) -> None:
                 families.add("receipts", [name, state, route], of_route)
         else:
             families.add("receipts", [name, str(state), ""], count)
-    left_out = sum(journal.receipts.skipped().values()) - counts[State.SKIPPED]
-    families.add("left_out", [name], max(0, left_out))
+    families.add("skipped", [name], sum(journal.receipts.skipped().values()))
+    families.add("ignored", [name], sum(journal.receipts.ignored().values()))
     families.add("removed", [name], journal.retention.removed())
     oldest = journal.ages.oldest(*_WAITS)
     for state in _WAITS:

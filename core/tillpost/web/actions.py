@@ -1,4 +1,4 @@
-"""What a person may do here, with the token: retry, drop, and see personal data."""
+"""What a person may do here, with the token: retry, discard, and see personal data."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ def retry(desk: Desk, request: Request, receipt_id: str) -> Answer:
     return _done(desk, request, receipt_id, lambda: held.retry(desk.lines[name], receipt_id))
 
 
-def drop(desk: Desk, request: Request, receipt_id: str) -> Answer:
-    """`POST /receipts/ID/drop`"""
+def discard(desk: Desk, request: Request, receipt_id: str) -> Answer:
+    """`POST /receipts/ID/discard`"""
     name, _ = locate(desk, request, receipt_id)
     line = desk.lines[name]
     reason = request.form.get("reason", "").strip()
     if not reason or len(reason) > _REASON:
-        raise Failure(400, f"Say why it is dropped, in at most {_REASON} characters.")
+        raise Failure(400, f"Say why it is discarded, in at most {_REASON} characters.")
 
     def work() -> str:
-        held.drop(line.journal, receipt_id, reason, line.clock.time())
-        return "dropped"
+        held.discard(line.journal, receipt_id, reason, line.clock.time())
+        return "discarded"
 
     return _done(desk, request, receipt_id, work)
 

@@ -25,7 +25,7 @@ ROUTES: tuple[tuple[str, str, str, Callable[..., Answer]], ...] = (
     ("GET", "/receipts", READ, receipts.show),
     ("POST", "/receipts", READ, receipts.find),
     ("POST", f"{_ONE}/retry", ACT, actions.retry),
-    ("POST", f"{_ONE}/drop", ACT, actions.drop),
+    ("POST", f"{_ONE}/discard", ACT, actions.discard),
     ("POST", f"{_ONE}/personal", ACT, actions.personal),
     ("GET", _ONE, READ, receipts.life),
     ("GET", "/files", READ, lists.files),

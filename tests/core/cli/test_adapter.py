@@ -38,7 +38,7 @@ def answer(result: Result) -> Any:
 def test_try_shows_receipts_and_sums_and_writes_nothing(call: Any, tmp_path: Path) -> None:
     result = call("try", "poslog", POSLOG / "day.xml", *STOCKHOLM)
     assert result.exit_code == 0, result.output
-    assert "day.xml: 3 receipts, 0 no receipts, 0 broken" in result.stdout
+    assert "day.xml: 3 receipts, 0 skipped, 0 ignored, 0 broken" in result.stdout
     assert "1002" in result.stdout
     assert "390.00" in result.stdout
     assert "C-1001" not in result.stdout
@@ -63,14 +63,14 @@ def test_try_agrees_with_a_real_day(call: Any) -> None:
              "--set", "loyalty=externalId", "--json")
     )  # fmt: skip
     assert len(told["receipts"]) == 42
-    assert sum(told["skipped"].values()) == 9
+    assert sum(told["ignored"].values()) == 9
     assert sum(Decimal(row["total"]) for row in told["totals"]) == Decimal("2643.72")
     assert sum(Decimal(row["amount"]) for row in told["tenders"]) == Decimal("2643.72")
 
 
-def test_try_counts_why_records_are_left_out(call: Any) -> None:
+def test_try_counts_why_sales_are_skipped(call: Any) -> None:
     told = answer(call("try", "poslog", POSLOG / "training.xml", *STOCKHOLM, "--json"))
-    assert (told["receipts"], told["skipped"]) == ([], {"training": 1})
+    assert (told["receipts"], told["skipped"], told["ignored"]) == ([], {"training": 1}, {})
 
 
 def test_try_shows_the_body_with_amounts_as_numbers(call: Any) -> None:
@@ -87,7 +87,7 @@ def test_try_says_what_another_setting_would_change(call: Any) -> None:
     result = call("try", "poslog", sample, *STOCKHOLM, "--diff", "sku=POSItemID")
     assert result.exit_code == 0
     assert "lines[0].sku: A-100 → 7310000000017" in result.stdout
-    assert "1 records differ with sku=POSItemID" in result.stdout
+    assert "1 record differs with sku=POSItemID" in result.stdout
     [told] = [json.loads(line) for line in call("try", "poslog", sample, *STOCKHOLM, "--diff", "currency=EUR", "--json",
               "--diff", "timezone=Europe/London").stdout.splitlines()]  # fmt: skip
     assert [change.partition(":")[0] for change in told["changes"]] == ["created"]
@@ -98,7 +98,7 @@ def test_try_shows_where_a_document_stops_being_one(call: Any, tmp_path: Path) -
     result = call("try", "poslog", tmp_path / "cut.xml", *STOCKHOLM)
     assert result.exit_code == 1
     assert "2 receipts" in result.stdout
-    assert "Not read to its end: cut.xml: is not well-formed XML" in result.stdout
+    assert "Not read to the end: cut.xml: is not well-formed XML" in result.stdout
 
 
 def test_try_names_two_receipts_under_one_id(call: Any, tmp_path: Path) -> None:

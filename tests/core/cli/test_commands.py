@@ -49,10 +49,10 @@ def test_held_is_listed_shown_and_dropped_with_a_reason(shop: Path) -> None:
     assert listed.exit_code == 1
     assert "2" in held["place"]
     assert '{"broken":' in call(shop, "held", "show", held["id"]).stdout
-    assert call(shop, "held", "drop", held["id"], "--reason", "typed by hand").exit_code == 0
+    assert call(shop, "held", "discard", held["id"], "--reason", "typed by hand").exit_code == 0
     assert call(shop, "held", "list").exit_code == 0
-    (dropped,) = objects(call(shop, "receipts", "--json", "--state", "skipped", "--limit", "1"))
-    assert dropped["reason"] == "dropped: typed by hand"
+    (discarded,) = objects(call(shop, "receipts", "--json", "--state", "skipped", "--limit", "1"))
+    assert discarded["reason"] == "discarded: typed by hand"
 
 
 def test_a_broken_record_that_still_cannot_be_read_stays_held(shop: Path) -> None:
@@ -123,11 +123,11 @@ def test_pending_contacts_are_those_without_an_id_and_those_the_import_cut_short
     (contact,) = journal.contacts.all()
     found = Identified(contact_id="g-1", by="externalId")
     journal.contact_lookups.note(
-        [ContactLookup(key=contact["key"], found=found, dropped=("firstName",))], "file", 100.0
+        [ContactLookup(key=contact["key"], found=found, unsaved=("firstName",))], "file", 100.0
     )
     journal.close()
     (pending,) = objects(call(shop, "contacts", "pending", "--json"))
-    assert (pending["dropped"], pending["state"]) == (["firstName"], "known")
+    assert (pending["unsaved"], pending["state"]) == (["firstName"], "known")
     assert "firstName" in call(shop, "contacts", "list").output
 
 

@@ -74,7 +74,7 @@ def test_control_records_are_no_receipts(journal: Journal) -> None:
         NoReceipt(reason="sign-on", place="line 1", retail=False),
         NoReceipt(reason="training", place="line 2", retail=True),
     )
-    assert (counts.not_receipts, counts.skipped) == (1, 1)
+    assert (counts.ignored, counts.skipped) == (1, 1)
 
 
 def test_a_group_that_fails_leaves_nothing_behind(journal: Journal) -> None:

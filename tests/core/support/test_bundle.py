@@ -84,7 +84,7 @@ def written(folder: Path, who: dict[str, str]) -> dict[str, str]:
             [Found(receipt=made, raw=who["last"].encode()), broken], document, None, 100.0, Accepted()
         )
         held = journal.receipts.find({"state": State.HELD})[0]
-        said = f"dropped: {who['clerk']} called {who['phone']}, see {who['email']}"
+        said = f"discarded: {who['clerk']} called {who['phone']}, see {who['email']}"
         journal.receipts.settle([(held.seq, Move(state=State.SKIPPED, reason=said))], 200.0, "held")
         house = {"what": "x", "tillpost": "0", "uses": [], "anonymous": f"externalId:{who['house']}"}
         journal.mappings.enter("0123456789ab", house, True, 50.0)
@@ -136,19 +136,19 @@ def lines(content: str) -> list[dict[str, Any]]:
 
 def test_a_value_can_be_followed_through_it_and_reasons_can_be_read(tmp_path: Path) -> None:
     files = written(tmp_path, WHO)
-    sale, dropped = lines(files["pipelines/shop/receipts.jsonl"])
+    sale, discarded = lines(files["pipelines/shop/receipts.jsonl"])
     (till,) = [each for each in lines(files["pipelines/shop/tills.jsonl"]) if each["till"] == sale["till"]]
     events = lines(files["pipelines/shop/events.jsonl"])
     slots = json.loads(files["configuration.json"])["shop"]["slots"]
     table = slots[0]["table"]
-    assert till["store"] == sale["store"] == dropped["store"] == table["constants"]["store"]
+    assert till["store"] == sale["store"] == discarded["store"] == table["constants"]["store"]
     assert till["last_number"] == sale["number"]
-    assert {each["receipt"] for each in events} >= {sale["id"], dropped["id"]}
+    assert {each["receipt"] for each in events} >= {sale["id"], discarded["id"]}
     assert {each["contact"] for each in events} >= {sale["contact"]}
     told = [each["detail"]["reason"] for each in events if "reason" in each["detail"]]
     assert f"receipt {sale['number']} of store {sale['store']}: " in told[0]
     assert told[0].endswith(" is no number")
-    assert told[-1].startswith("dropped: ~")
+    assert told[-1].startswith("discarded: ~")
     assert (sale["total"], sale["currency"], sale["state"]) == ("10.00", "SEK", "accepted")
     assert table["columns"] == {"number": "Bonnr", "created": "Tid", "sku": "Artnr", "paid": "Belopp"}
     transport = next(each for each in slots if each["slot"] == "transport")

@@ -208,7 +208,7 @@ def test_the_life_of_a_receipt_with_its_contact_masked(site: Site) -> None:
     assert site.get("/receipts/nope").status == 404
 
 
-@pytest.mark.parametrize("action", ["retry", "drop", "personal"])
+@pytest.mark.parametrize("action", ["retry", "discard", "personal"])
 def test_an_action_needs_the_token_and_a_form_of_ours(site: Site, action: str) -> None:
     path = f"/receipts/{quote(id_of('2'))}/{action}"
     before = site.line.journal.receipts.life(3)
@@ -266,12 +266,12 @@ def test_a_record_that_could_not_be_read_is_read_again(site: Site) -> None:
 
 def test_a_held_receipt_is_dropped_with_its_reason(site: Site) -> None:
     site.enter()
-    path = f"/receipts/{quote(id_of('2'))}/drop"
+    path = f"/receipts/{quote(id_of('2'))}/discard"
     assert site.act(path, reason=" ").status == 400
     assert site.act(path, reason="x" * 501).status == 400
     said = site.act(path, reason="test sale & <more>")
     assert said.status == 303
-    assert "dropped: test sale &amp; &lt;more&gt;" in site.get(said.headers["Location"]).text
+    assert "discarded: test sale &amp; &lt;more&gt;" in site.get(said.headers["Location"]).text
     entry = site.line.journal.receipts.get(id_of("2"))
     assert entry is not None
     assert entry.state == State.SKIPPED

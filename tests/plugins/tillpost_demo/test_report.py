@@ -62,7 +62,7 @@ def test_hostile_names_stay_text(outcome: Outcome) -> None:
         title=HOSTILE,
         receipts=tuple(rows),
         files=files,
-        reasons={HOSTILE: 1},
+        skipped={HOSTILE: 1},
         verdict=judge(rows, [{"uniqueReceiptId": HOSTILE, "status": "imported", "currency": HOSTILE,
                               "totalGrossPrice": "1.00", "route": "api"}]),
     )  # fmt: skip
@@ -92,7 +92,9 @@ def test_a_day_that_failed_says_which_receipt(outcome: Outcome) -> None:
 
 
 def test_a_day_without_files_and_without_deliveries_can_be_drawn(outcome: Outcome) -> None:
-    page = render(attrs.evolve(outcome, receipts=(), arrivals=(), files=(), reasons={}, verdict=judge([], [])))
+    page = render(
+        attrs.evolve(outcome, receipts=(), arrivals=(), files=(), skipped={}, ignored={}, verdict=judge([], []))
+    )
     assert "none" in page
     _Page(page)
 
@@ -100,7 +102,7 @@ def test_a_day_without_files_and_without_deliveries_can_be_drawn(outcome: Outcom
 def test_the_object_for_programs_has_the_agreed_names(outcome: Outcome) -> None:
     found = summary(outcome)
     assert found | {
-        "accepted": 60, "skipped": 4, "not_receipts": 2, "delivered_api": 40, "delivered_file": 20, "held": 0,
+        "accepted": 60, "skipped": 4, "ignored": 2, "delivered_api": 40, "delivered_file": 20, "held": 0,
         "lost": 0, "duplicated": 0, "contacts_created": 9, "contacts_reconciled": 3, "sandbox_receipts": 60,
     } == found  # fmt: skip
     assert found["total_accepted"] == found["total_sandbox"]

@@ -18,7 +18,7 @@ from tillpost.errors import DiskFailed, JournalFull, NotCommitted, PluginError, 
 from tillpost.flow.limits import SourcePolicy
 from tillpost.model.receipt_json import dumps
 
-COUNTS = {"accepted": 0, "duplicates": 0, "skipped": 0, "not_receipts": 0, "held": 0}
+COUNTS = {"accepted": 0, "duplicates": 0, "skipped": 0, "ignored": 0, "held": 0}
 
 
 def test_receipts_are_answered_once_they_are_in_the_journal(ingest: Ingest) -> None:

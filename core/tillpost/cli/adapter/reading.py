@@ -23,6 +23,7 @@ class Reading:
 
     receipts: list[dict[str, Any]] = attrs.field(factory=list)
     skipped: Counter[str] = attrs.field(factory=Counter)
+    ignored: Counter[str] = attrs.field(factory=Counter)
     broken: list[dict[str, str]] = attrs.field(factory=list)
     refused: str = ""
     """Why the document could not be read to its end."""
@@ -40,7 +41,7 @@ class Reading:
 
     def _one(self, record: Parsed, use: Callable[[Receipt], None]) -> None:
         if isinstance(record, NoReceipt):
-            self.skipped[record.reason] += 1
+            (self.skipped if record.retail else self.ignored)[record.reason] += 1
         elif isinstance(record, Broken):
             self._hold(record.place, record.number, record.reason)
         else:
@@ -125,7 +126,7 @@ def _word(record: Parsed | DocumentError | None) -> str:
     if isinstance(record, Found):
         return "receipt"
     if isinstance(record, NoReceipt):
-        return f"no receipt: {record.reason}"
+        return f"{'skipped' if record.retail else 'ignored'}: {record.reason}"
     if isinstance(record, Broken):
         return f"broken: {record.reason}"
     return "nothing" if record is None else f"refused: {record}"

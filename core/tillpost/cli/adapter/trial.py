@@ -21,7 +21,7 @@ from tillpost.compose.plugins import load_plugin
 from tillpost.errors import UsageError
 from tillpost.flow.upkeep.mapping_guard import NOBODY
 from tillpost.model import DEFAULT_RECIPE, Document, Receipt
-from tillpost.terminal import plain, say
+from tillpost.terminal import counted, plain, say
 
 COLUMNS = ["number", "store", "till", "created", "total", "currency", "lines", "tenders", "customer", "flags"]
 
@@ -47,7 +47,7 @@ def command(
     other: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Show what an adapter makes of a file: receipts, what is left out and why, what is broken, and the sums.
+    """Show what an adapter makes of a file: receipts, what is skipped, ignored or broken and why, and the sums.
 
     Needs no configuration and writes nothing. Exit code 1 when something is broken.
 
@@ -99,6 +99,7 @@ def _say_json(file: Path, reading: Reading, bodies: list[Any]) -> None:
         "document": file.name,
         "receipts": reading.receipts,
         "skipped": dict(reading.skipped),
+        "ignored": dict(reading.ignored),
         "broken": reading.broken,
         "refused": reading.refused,
         "totals": reading.totals(),
@@ -111,17 +112,19 @@ def _say_json(file: Path, reading: Reading, bodies: list[Any]) -> None:
 
 
 def _show(file: Path, reading: Reading, bodies: list[Any]) -> None:
-    say_count = f"{len(reading.receipts)} receipts, {reading.skipped.total()} no receipts, {len(reading.broken)} broken"
-    click.echo(f"{plain(file.name)}: {say_count}")
+    counts = f"{reading.skipped.total()} skipped, {reading.ignored.total()} ignored, {len(reading.broken)} broken"
+    click.echo(f"{plain(file.name)}: {counted(len(reading.receipts), 'receipt')}, {counts}")
     _section("", reading.receipts, lambda rows: table(rows, COLUMNS))
     for fields in bodies:
         click.echo(_numbers(fields, indent=2))
-    _section(
-        "Not sent", list(reading.skipped.items()), lambda rows: click.echo("\n".join(_times(*row) for row in rows))
-    )
+    for title, reasons in (
+        ("Skipped: sales that are not sent", reading.skipped),
+        ("Ignored: no sale", reading.ignored),
+    ):
+        _section(title, list(reasons.items()), _show_reasons)
     _section("Broken", reading.broken, lambda rows: click.echo("\n".join(map(_held, rows))))
     if reading.refused:
-        click.echo(f"\nNot read to its end: {plain(reading.refused)}")
+        click.echo(f"\nNot read to the end: {plain(reading.refused)}")
     _section("Sums", reading.totals(), lambda rows: table(rows, list(rows[0])))
     _section("Tenders", reading.tenders(), lambda rows: table(rows, list(rows[0])))
 
@@ -132,8 +135,9 @@ def _section(title: str, rows: list[Any], show: Callable[[list[Any]], object]) -
         show(rows)
 
 
-def _times(reason: str, count: int) -> str:
-    return f"  {count} times: {plain(reason)}"
+def _show_reasons(rows: list[tuple[str, int]]) -> None:
+    for reason, count in rows:
+        click.echo(f"  {counted(count, 'record')}: {plain(reason)}")
 
 
 def _held(row: dict[str, str]) -> str:
@@ -151,7 +155,9 @@ def _show_differences(found: list[dict[str, Any]], other: tuple[str, ...], as_js
         for change in each["changes"]:
             click.echo(f"  {plain(change)}")
     if not as_json:
-        click.echo(f"{len(found)} records differ with {', '.join(other)}")
+        click.echo(
+            f"{counted(len(found), 'record')} {'differs' if len(found) == 1 else 'differ'} with {', '.join(other)}"
+        )
 
 
 _MARK = "\ue000"  # of the private use area: around a decimal, until the JSON is text

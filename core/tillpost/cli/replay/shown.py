@@ -17,7 +17,7 @@ _MEANS = {
     Fate.CONFIRMED: "skipped: Engage has it",
     Fate.ON_THE_LINE: "skipped: on its way already",
     Fate.COLLIDES: "left: its id has other content, and Engage would keep that",
-    Fate.DROPPED: "left: a person has dropped it",
+    Fate.DISCARDED: "left: a person has discarded it",
     Fate.UNREADABLE: "left: its content is damaged; `tillpost held retry`, or accept its file again",
     Fate.NO_CUSTOMER: "left: no customer, and the pipeline has no `anonymous`",
     Fate.TOO_OLD: "left: settled longer ago than `keep`, it leaves the journal now",

@@ -90,8 +90,8 @@ def _judge(
         return ContactLookup(key=contact.key, found=found, conflict=decided, settled=settled, kept=kept)
     # A later file may have said more, and is yet to be read: that one is compared then.
     said = line.journal.contacts.said(contact.key, imported)
-    dropped = None if said is None else missing(contact, said, found.holds)
-    return ContactLookup(key=contact.key, found=found, conflict=decided, settled=settled, dropped=dropped)
+    unsaved = None if said is None else missing(contact, said, found.holds)
+    return ContactLookup(key=contact.key, found=found, conflict=decided, settled=settled, unsaved=unsaved)
 
 
 def settle(contact: Contact, holds: Mapping[str, str]) -> tuple[dict[str, str], tuple[str, ...]]:

@@ -27,14 +27,14 @@ def retry(line: Line, receipt_id: str) -> str:
     for parsed in line.hooks.parse_receipts(document):
         journal.receipts.revive(receipt_id, parsed, now)
         journal.receipts.accept([parsed], document, line.anonymous, now, Accepted())
-        return f"read as {parsed.receipt.id if isinstance(parsed, Found) else 'no receipt'}"
+        return f"read as {parsed.receipt.id if isinstance(parsed, Found) else 'no sale'}"
     return "held as before: its record has nothing in it"
 
 
-def drop(journal: Journal, receipt_id: str, reason: str, now: float) -> None:
+def discard(journal: Journal, receipt_id: str, reason: str, now: float) -> None:
     """Never send it; the record and the reason stay. Raises UsageError when it is not held."""
     entry = _held(journal, receipt_id)
-    move = Move(state=State.SKIPPED, attempts=entry.attempts, reason=f"dropped: {reason}")
+    move = Move(state=State.SKIPPED, attempts=entry.attempts, reason=f"discarded: {reason}")
     journal.receipts.settle([(entry.seq, move)], now, "held")
 
 

@@ -44,8 +44,8 @@ class Fate(StrEnum):
     """On its way already."""
     COLLIDES = "collides"
     """Its id has other content, which the destination would keep."""
-    DROPPED = "dropped"
-    """A person has said that it is never to be sent (`tillpost held drop`)."""
+    DISCARDED = "discarded"
+    """A person has said that it is never to be sent (`tillpost held discard`)."""
     UNREADABLE = "not readable"
     """The journal has no whole body of it."""
     NO_CUSTOMER = "no customer"
@@ -105,8 +105,8 @@ def judge(
         return Fate.CONFIRMED
     if each.contact is None and _TAKEN.search(each.id):
         return Fate.COLLIDES
-    if each.state is State.SKIPPED and each.reason.startswith("dropped: "):
-        return Fate.DROPPED
+    if each.state is State.SKIPPED and each.reason.startswith("discarded: "):
+        return Fate.DISCARDED
     if each.state in (State.DELIVERED, State.SKIPPED) and before is not None and each.changed_at < before:
         return Fate.TOO_OLD
     if not readable(each.seq):

@@ -50,6 +50,8 @@ class AlertInputs:
         ((first, since),) = self._store.read(
             "SELECT seq, accepted_at FROM receipts WHERE seq >= ? ORDER BY seq LIMIT 1", (last - SAMPLE,)
         )
-        ((count,),) = self._store.read("SELECT sum(count) FROM counters WHERE state <> 'no receipt'")
+        ((count,),) = self._store.read(
+            "SELECT sum(count) FROM counters WHERE state NOT IN ('skipped record', 'ignored record')"
+        )
         each = self._store.path.stat().st_size / count if count and count >= 1000 else _ROW
         return float((last - first + 1) / max(now - since, 3600.0) * (max(each, _ROW) + _FILE))

@@ -12,7 +12,7 @@ from tillpost.journal.tables.receipts import Entry, Receipts
 from tillpost.model import IDENTIFIER_KINDS
 from tillpost.model.customer import tidy_identifier
 
-_OPEN_CONTACT = "((contact_id = '' AND file <> '') OR conflict <> '' OR dropped <> '[]')"
+_OPEN_CONTACT = "((contact_id = '' AND file <> '') OR conflict <> '' OR unsaved <> '[]')"
 """As in the index contacts_open (schema.py): SQLite takes it for this very expression only."""
 _FILE = (
     "name", "kind", "rows", "state", "reason", "written_at", "uploaded_at", "consumed_at", "confirmed_at", "alerted_at",
@@ -74,7 +74,7 @@ class Search:
         Without personal data: identifiers by kind and digest.
         """
         rows = self._store.read(
-            "SELECT key, contact_id, file, conflict, dropped, seen_at FROM contacts INDEXED BY contacts_open"  # noqa: S608 - ours
+            "SELECT key, contact_id, file, conflict, unsaved, seen_at FROM contacts INDEXED BY contacts_open"  # noqa: S608 - ours
             f" WHERE {_OPEN_CONTACT} ORDER BY seen_at DESC LIMIT ?",
             (limit,),
         )
@@ -85,10 +85,10 @@ class Search:
                 "identifiers": [str(known) for known in self._contacts.get(key).identifiers],
                 "file": file,
                 "reason": json.loads(conflict)["reason"] if conflict else "",
-                "dropped": json.loads(dropped),
+                "unsaved": json.loads(unsaved),
                 "seen_at": seen_at,
             }
-            for key, contact_id, file, conflict, dropped, seen_at in rows
+            for key, contact_id, file, conflict, unsaved, seen_at in rows
         ]
 
     def files(self, state: FileState, limit: int) -> list[dict[str, Any]]:

@@ -32,7 +32,9 @@ def measure(store: Store) -> Sizes:
     (page,), (pages,), (free,) = (
         store.read(f"PRAGMA {name}")[0] for name in ("page_size", "page_count", "freelist_count")
     )
-    receipts = store.read("SELECT sum(count) FROM counters WHERE state <> 'no receipt'")[0][0] or 0
+    receipts = (
+        store.read("SELECT sum(count) FROM counters WHERE state NOT IN ('skipped record', 'ignored record')")[0][0] or 0
+    )
     lines = store.read(
         "SELECT avg(line_count) FROM (SELECT line_count FROM receipts ORDER BY seq DESC LIMIT ?) WHERE line_count > 0",
         (RECENT,),

@@ -267,6 +267,23 @@ UPGRADES = (
         ELSE what END WHERE step = 'tenant';
     UPDATE events SET step = 'write' WHERE step = 'spool';
     CREATE INDEX events_destination ON events(at) WHERE step = 'destination';
+    ALTER TABLE contacts RENAME COLUMN dropped TO unsaved;
+    ALTER TABLE contact_counters RENAME COLUMN dropped TO unsaved;
+    UPDATE receipts SET reason = 'discarded: ' || substr(reason, 10)
+        WHERE state = 'skipped' AND reason LIKE 'dropped: %';
+    DROP TRIGGER IF EXISTS no_receipts_added;
+    DROP TRIGGER IF EXISTS no_receipts_removed;
+    CREATE TRIGGER no_receipts_added AFTER INSERT ON no_receipts BEGIN
+        INSERT INTO counters VALUES (iif(NEW.retail, 'skipped record', 'ignored record'), '', NEW.reason, 1)
+            ON CONFLICT DO UPDATE SET count = count + 1;
+    END;
+    CREATE TRIGGER no_receipts_removed AFTER DELETE ON no_receipts BEGIN
+        UPDATE counters SET count = count - 1 WHERE state = iif(OLD.retail, 'skipped record', 'ignored record')
+            AND route = '' AND reason = OLD.reason;
+    END;
+    DELETE FROM counters WHERE state = 'no receipt';
+    INSERT INTO counters SELECT iif(retail, 'skipped record', 'ignored record'), '', reason, count(*)
+        FROM no_receipts GROUP BY retail, reason;
     """,
 )
 

@@ -16,23 +16,25 @@ from tillpost.journal.tables import contacts, counters, events
 from tillpost.model import Broken, Customer, Document, Found, NoReceipt, Parsed
 from tillpost.model.receipt_json import content_digest, difference, dumps, loads
 
-_COUNTED = ("accepted", "duplicates", "skipped", "not_receipts", "held")
+_COUNTED = ("accepted", "duplicates", "skipped", "ignored", "held")
 
 
 @attrs.define(kw_only=True)
 class Accepted:
-    """What came of a document, counted. `reasons` counts what was skipped or held, by reason."""
+    """What came of a document, counted. `reasons` counts what was skipped, ignored or held, by reason.
+
+    skipped: sales that are not sent (no customer, voided). ignored: records that are no sale."""
 
     accepted: int = 0
     duplicates: int = 0
     skipped: int = 0
-    not_receipts: int = 0
+    ignored: int = 0
     held: int = 0
     reasons: dict[str, int] = attrs.field(factory=dict)
 
     def records(self) -> int:
         """How many records there were."""
-        return self.accepted + self.duplicates + self.skipped + self.not_receipts + self.held
+        return self.accepted + self.duplicates + self.skipped + self.ignored + self.held
 
     def counted(self) -> dict[str, int]:
         """The counts by name, without the reasons: what a source is answered."""
@@ -150,7 +152,7 @@ def _note_no_receipt(
     if record.retail:
         counts.skipped += 1
     else:
-        counts.not_receipts += 1
+        counts.ignored += 1
     counts.because(record.reason)
 
 

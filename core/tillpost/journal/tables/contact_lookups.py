@@ -25,7 +25,7 @@ class ContactLookup:
     """What the destination has shown of a contact, as flow/fallback/contact_lookup.py judged it; `found` None: nobody.
 
     conflict: what a rule has decided, when one had to. settled: attributes that need not be sent: held there, or given
-    up in favour of what was `kept` there. dropped: names the import left out; None: nothing was imported yet.
+    up in favour of what was `kept` there. unsaved: fields the import did not save; None: nothing was imported yet.
     """
 
     key: str
@@ -33,7 +33,7 @@ class ContactLookup:
     conflict: Conflict | None = None
     settled: Mapping[str, str] = attrs.field(factory=dict, repr=False)
     kept: tuple[str, ...] = ()
-    dropped: tuple[str, ...] | None = None
+    unsaved: tuple[str, ...] | None = None
 
 
 class ContactLookups:
@@ -142,11 +142,11 @@ def _note(connection: apsw.Connection, look: ContactLookup, route: str, now: flo
         know(connection, look.key, look.found, route, now, look.settled)
         if look.kept:
             events.record(connection, now, "resolve", "attributes kept", contact=look.key, fields=sorted(look.kept))
-        if look.dropped is not None:
+        if look.unsaved is not None:
             connection.execute(
-                "UPDATE contacts SET compared_at = ?, dropped = ? WHERE key = ?",
-                (now, json.dumps(sorted(look.dropped)), look.key),
+                "UPDATE contacts SET compared_at = ?, unsaved = ? WHERE key = ?",
+                (now, json.dumps(sorted(look.unsaved)), look.key),
             )
-        if look.dropped:
-            events.record(connection, now, "resolve", "fields dropped", contact=look.key, fields=sorted(look.dropped))
+        if look.unsaved:
+            events.record(connection, now, "resolve", "fields not saved", contact=look.key, fields=sorted(look.unsaved))
     connection.execute("UPDATE contacts SET looked_at = ? WHERE key = ?", (now, look.key))

@@ -208,7 +208,7 @@ class Contacts:
             connection.execute(
                 # Also what files have said: the destination has it no longer, so the next file makes the contact anew.
                 "UPDATE contacts SET contact_id = '', sent = '{}', origin = '', learnt_at = NULL, file = '', made = '',"
-                " in_files = '{}', looked_at = NULL, compared_at = NULL, dropped = '[]' WHERE key = ?",
+                " in_files = '{}', looked_at = NULL, compared_at = NULL, unsaved = '[]' WHERE key = ?",
                 (key,),
             )
             # Files that name the contact by that id name nobody.
@@ -255,7 +255,7 @@ class Contacts:
     def all(self, limit: int = -1) -> list[dict[str, Any]]:
         """A line a contact, without personal data: kinds of identifiers with their digests."""
         rows = self._store.read(
-            "SELECT key, contact_id, origin, file, seen_at, learnt_at, conflict, dropped FROM contacts"
+            "SELECT key, contact_id, origin, file, seen_at, learnt_at, conflict, unsaved FROM contacts"
             " ORDER BY seen_at, key LIMIT ?",
             (limit,),
         )
@@ -267,18 +267,18 @@ class Contacts:
                 "identifiers": [str(known) for known in self.get(key).identifiers],
                 "origin": origin,
                 "file": file,
-                "dropped": json.loads(dropped),
+                "unsaved": json.loads(unsaved),
                 "seen_at": seen_at,
                 "learnt_at": learnt_at,
                 "conflict": json.loads(conflict) if conflict else None,
             }
-            for key, contact_id, origin, file, seen_at, learnt_at, conflict, dropped in rows
+            for key, contact_id, origin, file, seen_at, learnt_at, conflict, unsaved in rows
         ]
 
     def counts(self) -> dict[str, int]:
         """known: with a contactId; pending: created by file, id not learnt; created: by API; reconciled: by file.
 
-        conflicts: a person decides; dropped: the import left out fields of them.
+        conflicts: a person decides; unsaved: the import did not save all their fields.
         """
         rows = self._store.read(f"SELECT {', '.join(counters.CONTACTS)} FROM contact_counters")  # noqa: S608 - ours
         return dict(zip(counters.CONTACTS, map(int, rows[0] if rows else (0,) * len(counters.CONTACTS)), strict=True))
@@ -294,12 +294,12 @@ def know(
     connection: apsw.Connection, key: str, found: Identified, route: str, now: float, settled: Mapping[str, str]
 ) -> None:
     """The contactId is known, and with it attributes that need not be sent; inside a transaction."""
-    old, sent, origin, dropped = connection.execute(
-        "SELECT contact_id, sent, origin, dropped FROM contacts WHERE key = ?", (key,)
+    old, sent, origin, unsaved = connection.execute(
+        "SELECT contact_id, sent, origin, unsaved FROM contacts WHERE key = ?", (key,)
     ).get
-    left = [name for name in json.loads(dropped) if name not in settled]
+    left = [name for name in json.loads(unsaved) if name not in settled]
     connection.execute(
-        "UPDATE contacts SET contact_id = ?, sent = ?, origin = ?, conflict = '', dropped = ?,"
+        "UPDATE contacts SET contact_id = ?, sent = ?, origin = ?, conflict = '', unsaved = ?,"
         " learnt_at = CASE WHEN contact_id = ? THEN learnt_at ELSE ? END WHERE key = ?",
         (
             found.contact_id, json.dumps(json.loads(sent) | dict(settled)), origin or route, json.dumps(left),

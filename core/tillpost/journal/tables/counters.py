@@ -19,19 +19,20 @@ from tillpost.journal.tables import tills
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
-CONTACTS = ("known", "pending", "created", "reconciled", "conflicts", "dropped")
+CONTACTS = ("known", "pending", "created", "reconciled", "conflicts", "unsaved")
 
 _RECEIPTS = (
     # In two, for the index by state and route holds all but the reasons.
     "SELECT state, route, '', count(*) FROM receipts WHERE state <> 'skipped' GROUP BY state, route"
     " UNION ALL SELECT state, route, reason, count(*) FROM receipts WHERE state = 'skipped' GROUP BY 2, 3"
-    " UNION ALL SELECT 'no receipt', '', reason, count(*) FROM no_receipts GROUP BY reason"
+    " UNION ALL SELECT iif(retail, 'skipped record', 'ignored record'), '', reason, count(*) FROM no_receipts"
+    " GROUP BY retail, reason"
 )
 _CONTACTS = (
     "SELECT count(*) FILTER (WHERE contact_id <> ''),"
     " count(*) FILTER (WHERE contact_id = '' AND file <> '' AND conflict = ''),"
     " count(*) FILTER (WHERE origin = 'created'), count(*) FILTER (WHERE contact_id <> '' AND file <> ''),"
-    " count(*) FILTER (WHERE conflict <> ''), count(*) FILTER (WHERE dropped <> '[]') FROM contacts"
+    " count(*) FILTER (WHERE conflict <> ''), count(*) FILTER (WHERE unsaved <> '[]') FROM contacts"
 )
 
 

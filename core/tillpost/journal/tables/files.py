@@ -167,7 +167,7 @@ class Files:
             "SELECT 1 FROM receipts r JOIN contacts c ON c.key = r.contact"
             " WHERE r.file = ? AND r.file <> '' AND r.state = 'written' AND"
             " ((c.contact_id = '' AND (c.conflict <> '' OR r.matched = '')) OR (c.contact_id <> '' AND"
-            " r.matched <> 'contactId' AND (c.origin <> 'file' OR instr(c.dropped, '\"' || r.matched || '\"'))))"
+            " r.matched <> 'contactId' AND (c.origin <> 'file' OR instr(c.unsaved, '\"' || r.matched || '\"'))))"
             " LIMIT 1",
             (name,),
         )

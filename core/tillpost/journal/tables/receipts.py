@@ -342,8 +342,8 @@ class Receipts:
                 return
             if parsed is None and row[2] is None:
                 raise JournalError(
-                    f"{receipt_id} cannot be sent: its id belongs to other content; drop it, or change `receipt_id` in"
-                    " the configuration so that the two differ, and accept its file again"
+                    f"{receipt_id} cannot be sent: its id belongs to other content; discard it, or change `receipt_id`"
+                    " in the configuration so that the two differ, and accept its file again"
                 )
             if parsed is None:
                 apply_move(connection, row[0], Move(state=State.ACCEPTED, due=now, reason="retried"), now, "held")
@@ -365,9 +365,16 @@ class Receipts:
         return {"api": 0, "file": 0} | {str(route): int(count) for route, count in rows if count > 0}
 
     def skipped(self) -> dict[str, int]:
-        """Why records were not sent, counted: receipts skipped, and records that are no sales."""
+        """Sales that are not sent, by reason: receipts in this state, and records voided at the till."""
+        return self._reasons("'skipped', 'skipped record'")
+
+    def ignored(self) -> dict[str, int]:
+        """Records that are no sale, by reason."""
+        return self._reasons("'ignored record'")
+
+    def _reasons(self, states: str) -> dict[str, int]:
         rows = self._store.read(
-            "SELECT reason, sum(count) FROM counters WHERE state IN ('skipped', 'no receipt') GROUP BY reason"
+            f"SELECT reason, sum(count) FROM counters WHERE state IN ({states}) GROUP BY reason"  # noqa: S608 - ours
             " HAVING sum(count) > 0"
         )
         return {str(reason): int(count) for reason, count in rows}

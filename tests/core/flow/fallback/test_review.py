@@ -232,9 +232,9 @@ def test_what_the_import_dropped_is_found_once_for_each_file(machine: Machine, m
     seen = requests(machine, monkeypatch)
     back(machine)
     (contact,) = machine.line.journal.contacts.all()
-    assert (contact["dropped"], contact["state"]) == (["firstName"], "known")
+    assert (contact["unsaved"], contact["state"]) == (["firstName"], "known")
     told = [event["what"] for event in machine.line.journal.contacts.life(contact["key"])]
-    assert Counter(told)["fields dropped"] == 1
+    assert Counter(told)["fields not saved"] == 1
     assert seen["GET /contacts/id"] == 3, "two keys before the file, one after it"
 
 

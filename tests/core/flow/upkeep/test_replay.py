@@ -90,7 +90,7 @@ def put(folder: Path, sql: str) -> None:
 
 
 def test_every_receipt_of_the_days_is_in_exactly_one_share_with_its_money(machine: Machine) -> None:
-    """One of each kind: what is answered, proved, dropped, without a customer, taken, damaged, old, open."""
+    """One of each kind: what is answered, proved, discarded, without a customer, taken, damaged, old, open."""
     line = attrs.evolve(machine.line, anonymous=None)
     machine.line = line
     take(machine, 1, 2)
@@ -103,7 +103,7 @@ def test_every_receipt_of_the_days_is_in_exactly_one_share_with_its_money(machin
     put(
         journal.folder,
         "UPDATE receipts SET reason = 'seen in the history' WHERE number = '2';"
-        "UPDATE receipts SET state = 'skipped', reason = 'dropped: a test' WHERE number = '3';"
+        "UPDATE receipts SET state = 'skipped', reason = 'discarded: a test' WHERE number = '3';"
         "UPDATE receipts SET state = 'held', reason = 'refused' WHERE number IN ('4', '5', '6');"
         "UPDATE bodies SET body = x'00' WHERE seq IN (SELECT seq FROM receipts WHERE number = '5');"
         "DELETE FROM bodies WHERE seq IN (SELECT seq FROM receipts WHERE number = '6');"
@@ -111,7 +111,7 @@ def test_every_receipt_of_the_days_is_in_exactly_one_share_with_its_money(machin
     )
     made = plan(journal, order_of(journal, answered=True), timedelta(days=90), False, machine.clock.time())
     assert {fate: share.count for fate, share in made.shares.items()} == {
-        Fate.SEND: 1, Fate.ASK: 1, Fate.CONFIRMED: 1, Fate.ON_THE_LINE: 1, Fate.COLLIDES: 1, Fate.DROPPED: 1,
+        Fate.SEND: 1, Fate.ASK: 1, Fate.CONFIRMED: 1, Fate.ON_THE_LINE: 1, Fate.COLLIDES: 1, Fate.DISCARDED: 1,
         Fate.UNREADABLE: 2, Fate.NO_CUSTOMER: 1, Fate.TOO_OLD: 1,
     }  # fmt: skip
     assert made.shares[Fate.UNREADABLE].amounts == {"SEK": Decimal("12.00")}
@@ -121,7 +121,7 @@ def test_every_receipt_of_the_days_is_in_exactly_one_share_with_its_money(machin
     assert (plain.shares[Fate.CONFIRMED].count, plain.shares[Fate.ASK].count) == (2, 0)
 
 
-_TEXT = st.sampled_from(["", "seen in the history", "dropped: x", "refused", "the id is taken by other content: a"])
+_TEXT = st.sampled_from(["", "seen in the history", "discarded: x", "refused", "the id is taken by other content: a"])
 
 
 @given(
@@ -148,7 +148,7 @@ def test_what_engage_has_or_must_not_get_is_never_chosen(
         return
     assert whole
     assert contact or anonymous
-    assert not reason.startswith("dropped: ") or state is not State.SKIPPED
+    assert not reason.startswith("discarded: ") or state is not State.SKIPPED
     assert state not in (State.WRITTEN, State.TRANSFERRED)
     if state is State.DELIVERED:
         assert (fate, answered, route, reason) == (Fate.ASK, True, "api", "")

@@ -321,7 +321,7 @@ def test_a_journal_of_the_first_schema_is_verified_and_repaired(folder: Path) ->
         "receipts": ("crashes", "matched"),
         "destination": ("answers",),
         "files": ("first_at", "last_at", "alerted_at", "reviewed"),
-        "contacts": ("made", "looked_at", "compared_at", "conflict", "dropped"),
+        "contacts": ("made", "looked_at", "compared_at", "conflict", "unsaved"),
         "no_receipts": ("store", "till", "date"),
     }
     for table, columns in added.items():

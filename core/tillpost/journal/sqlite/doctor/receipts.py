@@ -27,7 +27,7 @@ _MAYBE = ("sending", "delivered_at")
 _COLUMNS = ["seq", *_TEXTS, *_NUMBERS, *_MAYBE, "contact"]
 _LIST = ", ".join(f"r.{name}" for name in _COLUMNS)
 _AGAIN = "`tillpost held retry {id}` reads it again from the record as the till wrote it"
-_ACCEPT = "accept {document} again ({place}), or `tillpost held drop {id}`"
+_ACCEPT = "accept {document} again ({place}), or `tillpost held discard {id}`"
 
 
 def examine(connection: apsw.Connection) -> Iterator[Damage]:
