@@ -1,4 +1,4 @@
-"""The docs say what the code says: hooks, errors and states, in both directions."""
+"""The docs say what the code says: hooks, errors and states, in both directions; the glossary stays short."""
 
 from __future__ import annotations
 
@@ -17,6 +17,10 @@ from tillpost.journal import MOVES, REPLAYS, FileState, State
 from tillpost.journal.tables import replays
 
 DOCS = Path(__file__).parents[2] / "docs"
+
+
+MOST_WORDS = 45
+"""Words of our own a reader may have to learn."""
 
 
 def _headings(page: str) -> list[str]:
@@ -96,3 +100,15 @@ def test_the_table_of_states_is_whole(heading: str, states: type[StrEnum]) -> No
 def test_the_destination_stands_with_every_state_in_table_and_drawing() -> None:
     assert tuple(_rows("Destination")) == STATES
     assert {state for arrow in _drawing("Destination") for state in arrow} == set(STATES)
+
+
+def test_the_glossary_is_short_sorted_and_its_words_are_used() -> None:
+    text = (DOCS / "glossary.md").read_text(encoding="utf-8")
+    words = re.findall(r"^\| ([^|]+) \| [^|]+ \|$", text, re.M)[1:]  # without the table's head
+    assert len(words) == len(re.findall(r"^\| ", text, re.M)) - 1
+    assert 1 < len(words) <= MOST_WORDS
+    assert words == sorted(set(words), key=str.lower)
+    pages = [page for page in DOCS.rglob("*.md") if page.name != "glossary.md"]
+    prose = "\n".join(page.read_text(encoding="utf-8") for page in pages).lower()
+    for word in ", ".join(words).split(", "):
+        assert re.search(rf"\b{re.escape(word.lower())}s?\b", prose), f"no page uses {word}"
