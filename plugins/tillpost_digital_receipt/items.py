@@ -8,10 +8,9 @@ import attrs
 from lxml.etree import _Element
 
 from tillpost import InvalidValue
-from tillpost.kit import parse_decimal, round_money
+from tillpost.kit import MakeId, parse_decimal, round_money
 from tillpost.kit.xml import amount, attribute, child, children, decimal, flag, local, place, text
 from tillpost.model import Discount, LineKind
-from tillpost.model.receipt_json import MakeId
 from tillpost_digital_receipt.origin import original_receipt
 
 # Element of an article → the sign of what it adds; the standard writes every amount without one.

@@ -5,9 +5,8 @@ from __future__ import annotations
 from lxml.etree import _Element
 
 from tillpost import InvalidValue
-from tillpost.kit import parse_day
+from tillpost.kit import MakeId, parse_day
 from tillpost.kit.xml import attribute, children, text
-from tillpost.model.receipt_json import MakeId
 
 _DAY = ("BusinessDayDate", "Date")
 

@@ -9,9 +9,9 @@ from lxml import etree
 from lxml.etree import _Element
 
 from tillpost import DocumentError, InvalidValue
+from tillpost.kit import MakeId
 from tillpost.kit.xml import Encoding, Form, Record, detect, flags, local, records
 from tillpost.model import Broken, Document, Found, NoReceipt, Parsed, RawRef
-from tillpost.model.receipt_json import MakeId
 from tillpost_digital_receipt.receipt import control_unit, number, read_receipt, store
 from tillpost_digital_receipt.settings import Settings
 from tillpost_digital_receipt.status import no_sale_reason, retail_part

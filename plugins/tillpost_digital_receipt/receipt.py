@@ -7,10 +7,9 @@ from decimal import Decimal
 from lxml.etree import _Element
 
 from tillpost import InvalidValue
-from tillpost.kit import parse_time
+from tillpost.kit import MakeId, parse_time
 from tillpost.kit.xml import attribute, children, decimal, text
 from tillpost.model import LineKind, RawRef, Receipt
-from tillpost.model.receipt_json import MakeId
 from tillpost_digital_receipt.customer import read_customer
 from tillpost_digital_receipt.items import read_items
 from tillpost_digital_receipt.origin import original_receipt

@@ -8,9 +8,9 @@ import attrs
 from lxml.etree import _Element
 
 from tillpost import DocumentError, InvalidValue
+from tillpost.kit import MakeId
 from tillpost.kit.xml import Encoding, Form, Record, detect, document_of, flags, records
 from tillpost.model import Broken, Document, Found, NoReceipt, Parsed, RawRef
-from tillpost.model.receipt_json import MakeId
 from tillpost_poslog.retail import read_receipt
 from tillpost_poslog.settings import Settings
 from tillpost_poslog.status import Key, control_reason, key, no_sale_reason, retail_part, voids

@@ -8,10 +8,9 @@ from decimal import Decimal
 from lxml.etree import _Element
 
 from tillpost import InvalidValue
-from tillpost.kit import parse_day, parse_time
+from tillpost.kit import MakeId, parse_day, parse_time
 from tillpost.kit.xml import attribute, children, decimal, flag, text
 from tillpost.model import RawRef, Receipt, Tender
-from tillpost.model.receipt_json import MakeId
 from tillpost_poslog.customer import read_customer
 from tillpost_poslog.drafts import Draft, TaxEntry, read_lines, tax_entry
 from tillpost_poslog.layaway import paid_before

@@ -8,18 +8,19 @@ from typing import Any
 import attrs
 
 from tillpost import InvalidValue
-from tillpost.kit import CLEANED, json_records, parse_clean_json
+from tillpost.kit import CLEANED, MakeId, json_records, parse_clean_json
 from tillpost.model import Broken, Document, Found, Parsed, RawRef
-from tillpost.model.receipt_json import MakeId, from_json, plain_record
+from tillpost.model.receipt_json import from_json, plain_record
+from tillpost_receipts.settings import Settings
 
 
-def parse(document: Document, make_id: MakeId, largest: int) -> Iterator[Parsed]:
+def parse(document: Document, settings: Settings, make_id: MakeId) -> Iterator[Parsed]:
     """Every record as Found or Broken, with its line number.
 
-    Raises DocumentError for UTF-16, for a record larger than `largest`, and for an array that ends being JSON
-    (what stood before is yielded).
+    Raises DocumentError for UTF-16, for a record larger than the setting `largest`, and for an array that ends being
+    JSON (what stood before is yielded).
     """
-    for record in json_records(document, largest=largest):
+    for record in json_records(document, largest=settings.largest):
         raw = RawRef(sha256=document.sha256, document=document.name, place=record.place)
         yield _parsed(record.content, raw, make_id)
 

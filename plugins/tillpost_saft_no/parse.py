@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import attrs
 
 from tillpost import InvalidValue
+from tillpost.kit import MakeId
 from tillpost.kit.xml import Encoding, Record, detect, flags, local, records, text
 from tillpost.model import Broken, Document, Found, NoReceipt, Parsed, RawRef
-from tillpost.model.receipt_json import MakeId
 from tillpost_saft_no.codes import EVENTS
 from tillpost_saft_no.masters import FORM, Masters
 from tillpost_saft_no.settings import Settings

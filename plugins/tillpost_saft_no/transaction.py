@@ -8,10 +8,9 @@ from decimal import Decimal
 from lxml.etree import _Element
 
 from tillpost import InvalidValue
-from tillpost.kit import parse_day, parse_time
+from tillpost.kit import MakeId, parse_day, parse_time
 from tillpost.kit.xml import amount, child, children, decimal, text
 from tillpost.model import Line, LineKind, RawRef, Receipt, Tax
-from tillpost.model.receipt_json import MakeId
 from tillpost_saft_no.codes import CORRECTION, RETURN_PAYMENT, TRANSACTIONS
 from tillpost_saft_no.customer import read_customer
 from tillpost_saft_no.lines import read_lines, signed

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from tillpost.kit import JsonObject
+from tillpost.kit import JsonObject, MakeId
 from tillpost.model import LineKind, RawRef, Receipt
-from tillpost.model.receipt_json import MakeId
 from tillpost_shopify import place
 from tillpost_shopify.customer import read_customer
 from tillpost_shopify.lines import ZERO, Article, Draft, article, discounts, is_tip, spread_taxes, summed, tax_entries

@@ -9,9 +9,8 @@ from typing import Any
 import attrs
 
 from tillpost import InvalidValue
-from tillpost.kit import CLEANED, JsonObject, JsonRecord, json_records, parse_clean_json
+from tillpost.kit import CLEANED, JsonObject, JsonRecord, MakeId, json_records, parse_clean_json
 from tillpost.model import Broken, Document, Found, NoReceipt, Parsed, RawRef, Receipt
-from tillpost.model.receipt_json import MakeId
 from tillpost_shopify.order import no_sale, read_order
 from tillpost_shopify.refund import no_refund, read_refund
 from tillpost_shopify.settings import Settings

@@ -5,9 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 
 from tillpost import InvalidValue
-from tillpost.kit import JsonObject, round_money
+from tillpost.kit import JsonObject, MakeId, round_money
 from tillpost.model import LineKind, RawRef, Receipt
-from tillpost.model.receipt_json import MakeId
 from tillpost_shopify import place
 from tillpost_shopify.customer import read_customer
 from tillpost_shopify.lines import ZERO, Article, Draft, TaxEntry, article, is_tip, percent, summed

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 import attrs
 
 from tillpost import InvalidValue
-from tillpost.kit import CLEANED, clean
+from tillpost.kit import CLEANED, MakeId, clean
 from tillpost.model import Broken, Document, Found, NoReceipt, Parsed, RawRef
-from tillpost.model.receipt_json import MakeId
 from tillpost_table.cells import Cells
 from tillpost_table.groups import Group, groups
 from tillpost_table.receipt import read_receipt

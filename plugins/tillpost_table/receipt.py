@@ -8,7 +8,7 @@ from decimal import Decimal
 import attrs
 
 from tillpost import InvalidValue
-from tillpost.kit import round_money
+from tillpost.kit import MakeId, round_money
 from tillpost.model import (
     IDENTIFIER_KINDS,
     Customer,
@@ -21,7 +21,6 @@ from tillpost.model import (
     Tax,
     Tender,
 )
-from tillpost.model.receipt_json import MakeId
 from tillpost_table.cells import Cells
 from tillpost_table.rows import Row
 

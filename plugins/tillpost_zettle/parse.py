@@ -12,6 +12,7 @@ from tillpost.kit import (
     CLEANED,
     JsonObject,
     JsonRecord,
+    MakeId,
     json_records,
     local_time,
     minor_digits,
@@ -19,7 +20,6 @@ from tillpost.kit import (
     parse_time,
 )
 from tillpost.model import Broken, Document, Found, Line, LineKind, NoReceipt, Parsed, RawRef, Receipt
-from tillpost.model.receipt_json import MakeId
 from tillpost_zettle.lines import ZERO, Draft, Minor, lines_and_taxes, read_rows, take_off_purchase_discounts
 from tillpost_zettle.settings import Settings
 from tillpost_zettle.tenders import read_tenders
@@ -29,7 +29,7 @@ VAT_DIFFERS = "vat-differs"
 
 
 def parse(document: Document, settings: Settings, make_id: MakeId) -> Iterator[Parsed]:
-    """Every purchase as Found, NoReceipt or Broken, with its place.
+    """Every purchase as Found, NoReceipt or Broken, with its place; a refund is a purchase with negative amounts.
 
     Raises DocumentError for UTF-16, for more bytes than `largest`, and where a file ends being JSON.
     """

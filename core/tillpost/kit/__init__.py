@@ -1,17 +1,21 @@
-"""What the author of an adapter uses to read a till's document: JSON, money and local time.
+"""What the author of an adapter uses to read a till's document: the plugin, JSON, money and local time.
 
 XML is in `tillpost.kit.xml`, which loads lxml; importing this package does not.
 """
 
 from tillpost.kit.json import JsonObject, JsonRecord, json_records, parse_clean_json, parse_json
 from tillpost.kit.money import minor_digits, parse_decimal, round_money, spread
+from tillpost.kit.plugin import adapter
 from tillpost.kit.text import CLEANED, clean
 from tillpost.kit.time import local_time, parse_day, parse_time
+from tillpost.model.identity import MakeId
 
 __all__ = [
     "CLEANED",
     "JsonObject",
     "JsonRecord",
+    "MakeId",
+    "adapter",
     "clean",
     "json_records",
     "local_time",

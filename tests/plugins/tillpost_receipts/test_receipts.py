@@ -167,9 +167,10 @@ def test_one_receipt_written_over_many_lines(parse: Parse) -> None:
 def test_what_stood_before_a_fault_in_an_array_stands(parse: Parse, end: bytes, tmp_path: Path) -> None:
     from tillpost.model import receipt_id
     from tillpost_receipts.parse import parse as parse_document
+    from tillpost_receipts.settings import Settings
 
     document = Document.from_bytes("r.json", b"[" + written(receipt("1")) + end)
-    records = parse_document(document, receipt_id, 10**6)
+    records = parse_document(document, Settings(), receipt_id)
     assert found(next(records)).receipt.number == "1"
     with pytest.raises(DocumentError, match="line 1"):
         next(records)

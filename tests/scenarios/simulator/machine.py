@@ -17,7 +17,7 @@ from tests.scenarios.simulator.chance import SimulatedClock
 from tests.scenarios.simulator.engage import Engage
 from tests.scenarios.simulator.faults import Faults, Killed
 from tests.scenarios.simulator.folder import ImportFolder, SimulatedTransfer
-from tillpost import Context, hookimpl
+from tillpost import Context, Use, hookimpl
 from tillpost.compose.pipeline import HOOKS
 from tillpost.errors import JournalFull
 from tillpost.flow.breaker import Breaker
@@ -37,7 +37,7 @@ from tillpost_engage.payload import Mapping
 from tillpost_engage.settings import MapSettings, ResolveSettings
 from tillpost_engage.transport import Transport
 from tillpost_known import Known
-from tillpost_receipts import ReceiptsAdapter
+from tillpost_receipts import plugin as receipts
 from tillpost_receipts.settings import Settings as ReceiptsSettings
 
 RETRY = RetryPolicy(attempts=4)
@@ -196,7 +196,7 @@ class Machine:
             budget=lambda key, rate: contextlib.nullcontext(),  # type: ignore[arg-type, return-value] # no client asks
         )
         slots: list[tuple[str, str, object]] = [
-            ("adapter", "receipts", ReceiptsAdapter(ReceiptsSettings(), context)),
+            ("adapter", "receipts", receipts.build([Use("adapter", ReceiptsSettings())], context)[0]),
             ("resolve", "known", Known()),
             ("resolve", "engage", Contacts(ResolveSettings(), self.client)),
             ("map", "engage", Mapping(MapSettings())),

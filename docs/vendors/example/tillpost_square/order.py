@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timezone
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any
 
 from tillpost import InvalidValue
-from tillpost.kit import minor_digits, parse_decimal
+from tillpost.kit import MakeId, minor_digits, parse_decimal
 from tillpost.model import Customer, Discount, Identifier, Line, LineKind, RawRef, Receipt, Tax, Tender
 from tillpost_square.settings import Settings
 
@@ -26,12 +26,6 @@ TENDERS = {
     "SQUARE_ACCOUNT": "invoice",
 }
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-
-
-class MakeId(Protocol):
-    """`Context.receipt_id`."""
-
-    def __call__(self, *, store: str, till: str, business_date: Any, number: str) -> str: ...
 
 
 def money(holder: Mapping[str, Any], name: str) -> Decimal:

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from tillpost import DocumentError, InvalidValue
+from tillpost.kit import MakeId
 from tillpost.model import Broken, Document, Found, NoReceipt, Parsed, RawRef
-from tillpost_square.order import MakeId, read_order
+from tillpost_square.order import read_order
 from tillpost_square.settings import Settings
 
 NOT_PAID = {"OPEN": "suspended: not paid yet", "DRAFT": "suspended: not paid yet", "CANCELED": "voided"}

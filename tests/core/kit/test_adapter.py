@@ -1,0 +1,41 @@
+"""`adapter`: the plugin of an adapter, made of one function and its settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import attrs
+import pytest
+
+from tillpost.compose.alone import alone
+from tillpost.kit import MakeId, adapter
+from tillpost.model import Document, NoReceipt, Parsed
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    store: str
+
+
+def parse(document: Document, settings: Settings, make_id: MakeId) -> Iterator[Parsed]:
+    own = make_id(store=settings.store, till="2", business_date=date(2026, 3, 14), number="3")
+    yield NoReceipt(reason="sign-on", place=document.name, retail=False, number=own)
+
+
+def test_parse_gets_the_document_the_settings_and_ids_by_the_pipelines_recipe(tmp_path: Path) -> None:
+    plugin = adapter(parse, Settings, "a till", capabilities=("taxes",))
+    assert (plugin.summary, dict(plugin.slots), plugin.capabilities) == (
+        "a till",
+        {"adapter": Settings},
+        frozenset({"taxes"}),
+    )
+    hooks = alone("till", plugin, {"adapter": {"store": "1"}}, folder=tmp_path, recipe="{number}~{store}")
+    [record] = hooks.parse_receipts(Document.from_bytes("day.txt", b"x"))
+    assert record == NoReceipt(reason="sign-on", place="day.txt", retail=False, number="3~1")
+
+
+def test_a_capability_nobody_knows_is_refused() -> None:
+    with pytest.raises(ValueError, match="not colours"):
+        adapter(parse, Settings, "a till", capabilities=("colours",))
