@@ -112,10 +112,11 @@ class Watch:
 class Watching:
     """A thread that looks every so often; whatever becomes of a look, the next one comes and the line goes on."""
 
-    def __init__(self, watches: list[Watch], every: timedelta, clock: Clock) -> None:
-        self._watches = watches
-        self._every = every.total_seconds()
-        self._clock = clock
+    def __init__(self, settings: Alerting, pipelines: Callable[[], Iterable[tuple[PipelineConfig, Line]]]) -> None:
+        """pipelines: asked at each look, for a reload may have changed them."""
+        self._settings = settings
+        self._pipelines = pipelines
+        self._watches: dict[str, tuple[Line, Watch]] = {}
         self._stop = threading.Event()
         self._failed: Mapping[str, str] = {}
         self._thread = threading.Thread(target=self._run, name="alerts", daemon=True)
@@ -131,31 +132,28 @@ class Watching:
 
     def _run(self) -> None:
         while True:
-            for watch in self._watches:
+            for config, line in self._pipelines():
                 if self._stop.is_set():
                     return
-                self._look(watch)
-            if self._clock.wait(self._every, self._stop):
+                self._look(config, line)
+            if SystemClock().wait(self._settings.every.total_seconds(), self._stop):
                 return
 
-    def _look(self, watch: Watch) -> None:
+    def _look(self, config: PipelineConfig, line: Line) -> None:
         try:
-            watch.look()
+            known = self._watches.get(line.name)
+            if known is None or known[0] is not line:
+                watch = Watch(
+                    line.name, line.journal, self._settings, line.clock, numbered(config), line.keep, line.duties
+                )
+                known = self._watches[line.name] = line, watch
+            known[1].look()
         except Exception as error:  # noqa: BLE001 - who looks must not stop looking, nor stop the line
+            if all(line is not each for _, each in self._pipelines()):
+                return  # it was replaced or removed meanwhile, and its journal closed
             said = str(error) if isinstance(error, TillpostError) else type(error).__name__
-            if self._failed.get(watch.pipeline) != said:
-                _log.error("pipeline %s: cannot look for troubles: %s", watch.pipeline, said)
-            self._failed = {**self._failed, watch.pipeline: said}
+            if self._failed.get(line.name) != said:
+                _log.error("pipeline %s: cannot look for troubles: %s", line.name, said)
+            self._failed = {**self._failed, line.name: said}
         else:
-            self._failed = {name: said for name, said in self._failed.items() if name != watch.pipeline}
-
-
-def watching_of(settings: Alerting, pipelines: Iterable[PipelineConfig], lines: Iterable[Line]) -> Watching:
-    """The look for troubles of these lines, with the settings of `[alerts]`."""
-    configs = {pipeline.name: pipeline for pipeline in pipelines}
-    watches = [
-        Watch(line.name, line.journal, settings, line.clock, numbered(configs[line.name]), line.keep, line.duties)
-        for line in lines
-        if line.name in configs
-    ]
-    return Watching(watches, settings.every, SystemClock())
+            self._failed = {name: said for name, said in self._failed.items() if name != line.name}

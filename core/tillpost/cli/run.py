@@ -15,7 +15,7 @@ from tillpost.cli.opened import as_json, sound
 from tillpost.clock import SystemClock
 from tillpost.daemon.logs import OWN, Form, log_to_stderr
 from tillpost.daemon.supervisor import Supervisor
-from tillpost.daemon.systemd import Notify
+from tillpost.daemon.systemd import Notifier
 from tillpost.errors import JournalDamaged, describe
 from tillpost.journal.sqlite import doctor
 from tillpost.terminal import say
@@ -46,35 +46,35 @@ def command(
       tillpost run --until-idle --json
     """
     log_to_stderr(form)
-    notify = Notify()
+    notifier = Notifier()
     if status is not None:
         check(status)
     config, wanted, refused = sound(file, names)
     stop, reload = threading.Event(), threading.Event()
     _follow_signals(stop, reload)
     repaired: set[Path] = set()
-    with Supervisor(file, names, grace, as_json, notify, status) as carrying:
-        carrying.take(config, wanted, refused)
+    with Supervisor(config, names, grace, as_json, notifier, status) as supervisor:
+        supervisor.take(wanted, refused)
         while True:
-            carried = carrying.carry(stop, reload, until_idle)
-            damaged = [fault for fault in carried.faults if isinstance(fault, JournalDamaged)]
-            if not damaged or len(damaged) < len(carried.faults) or carried.late or stop.is_set():
+            outcome = supervisor.run(stop, reload, until_idle)
+            damaged = [fault for fault in outcome.faults if isinstance(fault, JournalDamaged)]
+            if not damaged or len(damaged) < len(outcome.faults) or outcome.late or stop.is_set():
                 break
             if any(fault.folder in repaired for fault in damaged):
                 break  # once is an accident; again is the disk
             for fault in damaged:
-                with notify.busy():
+                with notifier.pinging():
                     _repair(fault, as_json)
                 repaired.add(fault.folder)
-    notify.stopping()
+    notifier.stopping()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, signal.SIG_IGN)  # all is written down: a second one must not spoil the exit code
-    if carried.late:
+        signal.signal(number, signal.SIG_IGN)  # everything is committed: a second one must not change the exit code
+    if outcome.late:
         _log.error("calls in flight did not end within the grace period; they are asked for again")
-    for each in carried.faults:
+    for each in outcome.faults:
         _log.error("%s", describe(each))
-    troubled = carried.faults or carried.late or carrying.refused
-    sys.exit(1 if troubled or (until_idle and (carried.held or repaired)) else 0)
+    troubled = outcome.faults or outcome.late or supervisor.refused
+    sys.exit(1 if troubled or (until_idle and (outcome.held or repaired)) else 0)
 
 
 def _follow_signals(stop: threading.Event, reload: threading.Event) -> None:

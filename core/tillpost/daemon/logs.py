@@ -12,27 +12,27 @@ from tillpost.terminal import plain
 from tillpost.trace import at_hand, trace_id
 
 OWN = "tillpost.run"
-"""The logger of what the command itself has to say; as text it is a plain message, as those of other commands are."""
+"""The logger of the command itself; as text its messages look like those of other commands."""
 Form = Literal["text", "json"]
 
 
 def log_to_stderr(form: Form) -> None:
-    """From now on what is logged at WARNING and above goes to standard error, in this form."""
-    told = logging.StreamHandler(sys.stderr)
-    told.setFormatter(_Json() if form == "json" else _Text("%(asctime)s %(levelname)s %(message)s"))
-    told.addFilter(_note_receipt)
-    logging.basicConfig(level=logging.WARNING, handlers=[told])
+    """Write records of level WARNING and above to standard error, in this form."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Json() if form == "json" else _Text("%(asctime)s %(levelname)s %(message)s"))
+    handler.addFilter(_add_receipt)
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
 
 
-def _note_receipt(record: logging.LogRecord) -> bool:
-    """What the thread that logs works on goes with the record."""
+def _add_receipt(record: logging.LogRecord) -> bool:
+    """Add the pipeline and the receipt the logging thread works on."""
     pipeline, receipt = at_hand()
     record.pipeline, record.receipt, record.trace_id = pipeline, receipt, trace_id(receipt) if receipt else ""
     return True
 
 
 class _Text(logging.Formatter):
-    """A line of the log has names of files and words of the destination in it: harmless, and one line."""
+    """One line, its control characters escaped: file names and answers of the destination may be in it."""
 
     def format(self, record: logging.LogRecord) -> str:
         if record.name == OWN:
@@ -46,7 +46,7 @@ class _Json(logging.Formatter):
     """time with its offset, level, logger, message; pipeline, receipt and trace_id where they are known."""
 
     def format(self, record: logging.LogRecord) -> str:
-        told = {
+        entry = {
             "time": iso(record.created),
             "level": record.levelname.lower(),
             "logger": record.name,
@@ -54,8 +54,8 @@ class _Json(logging.Formatter):
         }
         for name in ("pipeline", "receipt", "trace_id"):
             if value := getattr(record, name, ""):
-                told[name] = value
+                entry[name] = value
         if record.exc_info:
-            # Of an exception its kind: its text may quote what it met.
-            told["error"] = getattr(record.exc_info[0], "__name__", "")
-        return json.dumps(told)
+            # Its type only: the text of an exception may quote personal data.
+            entry["error"] = getattr(record.exc_info[0], "__name__", "")
+        return json.dumps(entry)

@@ -1,4 +1,4 @@
-"""What systemd is told of the service: sd_notify(3), a datagram to the socket it names; nothing where it names none."""
+"""sd_notify(3): state, status and watchdog pings for systemd, as datagrams to the socket it names, if it does."""
 
 from __future__ import annotations
 
@@ -12,57 +12,57 @@ _PARTS = 3
 """Pings in a watchdog's time: one may come late."""
 
 
-class Notify:
-    """The service manager, if there is one. A message that cannot be sent stops nothing."""
+class Notifier:
+    """Sends to the service manager, if there is one. A message that cannot be sent stops nothing."""
 
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
         name = environment.get("NOTIFY_SOCKET", "")
         self._address = f"\0{name[1:]}" if name.startswith("@") else name  # a name without a file begins with a zero
-        mine = environment.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
+        for_us = environment.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
         micros = environment.get("WATCHDOG_USEC", "")
-        self.every = int(micros) / 1e6 / _PARTS if self._address and mine and micros.isdecimal() else 0.0
+        self.every = int(micros) / 1e6 / _PARTS if self._address and for_us and micros.isdecimal() else 0.0
         """Seconds between two pings the watchdog wants; 0 when there is none."""
         self._next = 0.0
         self._status = ""
 
     def ready(self, status: str) -> None:
-        """The pipelines work (again)."""
+        """The pipelines have started."""
         self._status = status
         self._send(f"READY=1\nSTATUS={_line(status)}")
 
     def status(self, status: str) -> None:
-        """How it stands, for `systemctl status`; sent when it has changed."""
+        """The text of `systemctl status`; sent when it has changed."""
         if status != self._status:
             self._status = status
             self._send(f"STATUS={_line(status)}")
 
     def stopping(self) -> None:
-        """It ends; calls in flight have their grace period."""
+        """The process ends; calls in flight have their grace period."""
         self._send("STOPPING=1")
 
-    def due(self, now: float) -> bool:
-        """Whether the watchdog is to be told that all is well, if it is. now: monotonic seconds."""
+    def is_ping_due(self, now: float) -> bool:
+        """Whether a ping is due, if all is well. now: monotonic seconds."""
         if not self.every or now < self._next:
             return False
         self._next = now + self.every
         return True
 
-    def well(self) -> None:
-        """All is well: the watchdog waits anew."""
+    def ping(self) -> None:
+        """All is well: the watchdog's time begins again."""
         self._send("WATCHDOG=1")
 
     @contextmanager
-    def busy(self) -> Iterator[None]:
-        """The watchdog is told that all is well while the block runs: a repair takes its minutes."""
+    def pinging(self) -> Iterator[None]:
+        """Ping from a thread while the block runs: a repair may take minutes."""
         done = threading.Event()
 
-        def ping() -> None:
+        def keep_pinging() -> None:
             while not done.wait(self.every):
-                self.well()
+                self.ping()
 
-        thread = threading.Thread(target=ping, name="watchdog", daemon=True)
+        thread = threading.Thread(target=keep_pinging, name="watchdog", daemon=True)
         if self.every:
-            self.well()
+            self.ping()
             thread.start()
         try:
             yield
@@ -79,9 +79,9 @@ class Notify:
                 to.settimeout(1.0)
                 to.sendto(message.encode(), self._address)
         except OSError:
-            pass  # nobody listens: the service manager will see to it in its own way
+            pass  # nobody listens: the service manager notices that by itself
 
 
 def _line(text: str) -> str:
-    """A newline would begin another message."""
+    """On one line: a newline would begin another message."""
     return " ".join(text.split())

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
@@ -25,16 +26,51 @@ REFRESH = 10
 """Seconds between two loads of a page whose viewer asked for that."""
 
 
+class Readers:
+    """A journal to read for each line at work; opened and closed as lines come and go."""
+
+    def __init__(self, lines: Callable[[], Sequence[Line]]) -> None:
+        self._lines = lines
+        self._lock = threading.Lock()
+        self._open: dict[Journal, Journal] = {}
+
+    def __call__(self) -> dict[str, Journal]:
+        """By pipeline, of the lines there are now."""
+        with self._lock:
+            lines = self._lines()
+            for gone in self._open.keys() - {line.journal for line in lines}:
+                self._open.pop(gone).close()
+            for line in lines:
+                if line.journal not in self._open:
+                    self._open[line.journal] = Journal.reading(line.journal.folder)
+            return {line.name: self._open[line.journal] for line in lines}
+
+    def close(self) -> None:
+        """Close them all."""
+        for journal in self._open.values():
+            journal.close()
+
+
 @attrs.frozen(kw_only=True)
 class Desk:
-    """`lines` are at work and written to by a person's decisions only; `journals` are read, by pipeline."""
+    """What the pages show, asked anew at each request."""
 
-    lines: Mapping[str, Line]
-    journals: Mapping[str, Journal]
+    current: Callable[[], Sequence[Line]]
+    readers: Readers
     samples: Samples
     token: Token
     clock: Clock
     templates: jinja2.Environment
+
+    @property
+    def lines(self) -> Mapping[str, Line]:
+        """At work now, by pipeline; written to by a person's decisions only."""
+        return {line.name: line for line in self.current()}
+
+    @property
+    def journals(self) -> Mapping[str, Journal]:
+        """Of the lines at work now, by pipeline, to be read."""
+        return self.readers()
 
     def page(self, request: Request, name: str, status: int = 200, **values: Any) -> Answer:
         """A page from its template. With `refresh` in the address the browser loads it again by itself."""
@@ -63,17 +99,13 @@ def _turned(request: Request, live: bool) -> str:
 
 
 @contextmanager
-def desk_of(lines: Sequence[Line], token: Token, clock: Clock) -> Iterator[Desk]:
+def desk_of(lines: Callable[[], Sequence[Line]], token: Token, clock: Clock) -> Iterator[Desk]:
     """The desk of these lines, with journals of its own to read."""
-    with ExitStack() as stack:
-        journals = {}
-        for line in lines:
-            journals[line.name] = Journal.reading(line.journal.folder)
-            stack.callback(journals[line.name].close)
+    with closing(Readers(lines)) as readers:
         yield Desk(
-            lines={line.name: line for line in lines},
-            journals=journals,
-            samples=Samples(journals, clock),
+            current=lines,
+            readers=readers,
+            samples=Samples(readers, clock),
             token=token,
             clock=clock,
             templates=_templates(clock),

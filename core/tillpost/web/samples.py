@@ -1,10 +1,10 @@
-"""How the numbers went: one sample a minute of each pipeline, in memory, for the charts. A restart begins anew."""
+"""How the numbers went: one sample a minute of each pipeline, in memory, for the charts. A restart begins again."""
 
 from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import attrs
 
@@ -38,21 +38,22 @@ def sample(journal: Journal, now: float) -> Sample:
 class Samples:
     """The samples of all pipelines."""
 
-    def __init__(self, journals: Mapping[str, Journal], clock: Clock) -> None:
+    def __init__(self, journals: Callable[[], Mapping[str, Journal]], clock: Clock) -> None:
+        """journals: those there are now, by pipeline."""
         self._journals = journals
         self._clock = clock
         self._lock = threading.Lock()
-        self._kept: dict[str, deque[Sample]] = {name: deque(maxlen=KEPT) for name in journals}
+        self._kept: dict[str, deque[Sample]] = {}
 
     def take(self) -> None:
         """One of each pipeline; a journal that cannot be read just now has a gap."""
-        for name, journal in self._journals.items():
+        for name, journal in self._journals().items():
             try:
                 taken = sample(journal, self._clock.time())
             except JournalError:
                 continue
             with self._lock:
-                self._kept[name].append(taken)
+                self._kept.setdefault(name, deque(maxlen=KEPT)).append(taken)
 
     def keep_taking(self, stop: threading.Event) -> None:
         """Until told to stop."""
@@ -63,5 +64,5 @@ class Samples:
     def of(self, name: str) -> list[Sample]:
         """Those of a pipeline, oldest first, and one of this moment."""
         with self._lock:
-            kept = list(self._kept[name])
-        return [*kept, sample(self._journals[name], self._clock.time())]
+            kept = list(self._kept.get(name, ()))
+        return [*kept, sample(self._journals()[name], self._clock.time())]

@@ -6,7 +6,7 @@ import logging
 import socket
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -34,10 +34,10 @@ def check(listen: str) -> None:
 
 
 @contextmanager
-def serving(listen: str, lines: Sequence[Line], state: Path) -> Iterator[Path]:
+def serving(listen: str, lines: Callable[[], Sequence[Line]], state: Path) -> Iterator[Path]:
     """Serve the page of these lines. Gives the file of the token, which lies in `state`.
 
-    Raises TillpostError when it cannot listen there.
+    lines: asked at each request, for a reload may have changed them. Raises TillpostError when it cannot listen there.
     """
     from cheroot.wsgi import Server
 

@@ -83,7 +83,7 @@ def test_a_sample_a_minute_is_kept_for_a_day(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
     accept(journal, found(number="1"))
     clock = Minutes(KEPT + 5)
-    taken = Samples({"shop": journal}, clock)
+    taken = Samples(lambda: {"shop": journal}, clock)
     taken.keep_taking(threading.Event())
     kept = taken.of("shop")
     assert len(kept) == KEPT + 1

@@ -18,14 +18,16 @@ import pytest
 from tests.support.program import free_ports
 from tests.support.receipts import DOCUMENT, found
 from tillpost.clock import SystemClock
-from tillpost.errors import TillpostError
+from tillpost.errors import JournalError, TillpostError
 from tillpost.flow.breaker import Breaker
 from tillpost.flow.hook_calls import HookCalls
 from tillpost.flow.limits import RetryPolicy
 from tillpost.flow.line import Line
 from tillpost.journal import Accepted, Journal, Move, State
 from tillpost.model import Broken, Found, Parsed
+from tillpost.web.desk import desk_of
 from tillpost.web.server import serving
+from tillpost.web.token import Token
 
 SECRET = "eva@example.org"
 BROKEN = Broken(raw=b'{"mail": "eva@example.org", "x": 1', reason="no JSON", place="line 9", number="77", store="12")
@@ -127,7 +129,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
     fill(journal)
     line = line_of(journal)
     (port,) = free_ports(1)
-    with serving(f"127.0.0.1:{port}", [line], tmp_path / "state"):
+    with serving(f"127.0.0.1:{port}", lambda: [line], tmp_path / "state"):
         yield Site(line, tmp_path / "state", "127.0.0.1", port)
     journal.close()
 
@@ -306,7 +308,7 @@ def test_beyond_this_machine_every_page_needs_the_token(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "shop")
     fill(journal)
     (port,) = free_ports(1)
-    with serving(f"0.0.0.0:{port}", [line_of(journal)], tmp_path):
+    with serving(f"0.0.0.0:{port}", lambda: [line_of(journal)], tmp_path):
         site = Site(line_of(journal), tmp_path, "127.0.0.1", port)
         for path in set(PAGES) - {"/token"}:
             said = site.get(path)
@@ -328,13 +330,13 @@ def test_the_token_is_made_once_for_its_owner_only(tmp_path: Path) -> None:
     tokens = []
     for _ in range(2):
         (port,) = free_ports(1)
-        with serving(f"127.0.0.1:{port}", [line_of(journal)], tmp_path) as path:
+        with serving(f"127.0.0.1:{port}", lambda: [line_of(journal)], tmp_path) as path:
             assert stat.S_IMODE(path.stat().st_mode) == 0o600
             tokens.append(path.read_text())
     assert tokens[0] == tokens[1]
     assert len(tokens[0].strip()) >= 40
     path.chmod(0o644)
-    with pytest.raises(TillpostError, match="can be read by others"), serving("127.0.0.1:9", [], tmp_path):
+    with pytest.raises(TillpostError, match="can be read by others"), serving("127.0.0.1:9", list, tmp_path):
         pass
     journal.close()
 
@@ -342,7 +344,7 @@ def test_the_token_is_made_once_for_its_owner_only(tmp_path: Path) -> None:
 def test_a_taken_port_is_told(site: Site, tmp_path: Path) -> None:
     with (
         pytest.raises(TillpostError, match="another program listens there"),
-        serving(f"127.0.0.1:{site.port}", [], tmp_path / "other"),
+        serving(f"127.0.0.1:{site.port}", list, tmp_path / "other"),
     ):
         pass
 
@@ -384,7 +386,7 @@ def test_two_pipelines_with_the_same_receipt(tmp_path: Path) -> None:
         fill(journal)
     (port,) = free_ports(1)
     lines = [line_of(journal, name) for journal, name in zip(journals, "ab", strict=True)]
-    with serving(f"127.0.0.1:{port}", lines, tmp_path):
+    with serving(f"127.0.0.1:{port}", lambda: lines, tmp_path):
         site = Site(lines[0], tmp_path, "127.0.0.1", port)
         site.enter()
         assert site.act(f"/receipts/{quote(id_of('2'))}/retry?pipeline=b").status == 303
@@ -393,13 +395,35 @@ def test_two_pipelines_with_the_same_receipt(tmp_path: Path) -> None:
         journal.close()
 
 
+def test_the_pages_follow_the_lines_of_a_reload_and_the_charts_go_on(tmp_path: Path) -> None:
+    journals = {name: Journal(tmp_path / name) for name in ("a", "b")}
+    lines = {name: line_of(journal, name) for name, journal in journals.items()}
+    at_work = [lines["a"]]
+    with desk_of(lambda: at_work, Token.kept_in(tmp_path), SystemClock()) as desk:
+        desk.samples.take()
+        reader = desk.journals["a"]
+        at_work.append(lines["b"])
+        assert list(desk.journals) == list(desk.lines) == ["a", "b"]
+        assert desk.journals["a"] is reader
+        assert [len(desk.samples.of(name)) for name in "ab"] == [2, 1], "a kept its sample"
+        del at_work[0]
+        assert list(desk.journals) == ["b"]
+        with pytest.raises(JournalError):
+            reader.receipts.counts()
+        journals["a"].close()
+        at_work[:] = [line_of(again := Journal(tmp_path / "a"), "a")]
+        assert desk.journals["a"].receipts.counts() == again.receipts.counts()
+        again.close()
+    journals["b"].close()
+
+
 def test_an_id_with_any_character_has_its_page(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "shop")
     odd = 'a/b#c?d%e "<å>'
     receipt = attrs.evolve(found().receipt, id=odd)
     journal.receipts.accept([Found(receipt=receipt, raw=b"{}")], DOCUMENT, None, 1.0, Accepted())
     (port,) = free_ports(1)
-    with serving(f"127.0.0.1:{port}", [line_of(journal)], tmp_path):
+    with serving(f"127.0.0.1:{port}", lambda: [line_of(journal)], tmp_path):
         site = Site(line_of(journal), tmp_path, "127.0.0.1", port)
         (where,) = re.findall(r'<a href="(/receipts/[^"?]+)"', site.get("/receipts?state=accepted").text)
         assert site.get(where).status == 200
