@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import apsw
 
-from tillpost.errors import JournalError
+from tillpost.errors import JournalError, StateFolderBusy
 
 UPGRADES = (
     # 1: the journal of one pipeline
@@ -266,6 +266,7 @@ UPGRADES = (
         WHEN 'file mode' THEN 'fallback' WHEN 'draining' THEN 'catching up' WHEN 'reconciling' THEN 'confirming'
         ELSE what END WHERE step = 'tenant';
     UPDATE events SET step = 'write' WHERE step = 'spool';
+    UPDATE events SET what = 'written' WHERE what = 'spooled';
     CREATE INDEX events_destination ON events(at) WHERE step = 'destination';
     ALTER TABLE contacts RENAME COLUMN dropped TO unsaved;
     ALTER TABLE contact_counters RENAME COLUMN dropped TO unsaved;
@@ -288,12 +289,24 @@ UPGRADES = (
 )
 
 
-def upgrade(connection: apsw.Connection, to: int = len(UPGRADES)) -> None:
-    """Bring the tables to the newest version (or to an older one), each step in a transaction of its own."""
+RENAMING = 14
+"""The upgrade that renames tables and columns: what an earlier version prepares fails after it."""
+
+
+def upgrade(connection: apsw.Connection, to: int = len(UPGRADES), alone: bool = True) -> None:
+    """Bring the tables to the newest version (or to an older one), each step in a transaction of its own.
+
+    alone: no other process has the journal open. Raises StateFolderBusy when one has and names would change under it.
+    """
     version = int(connection.pragma("user_version"))
     if version > len(UPGRADES):
         raise JournalError(
             f"the journal has schema {version}, this Tillpost knows {len(UPGRADES)}: it was written by a newer one"
+        )
+    if 0 < version < RENAMING <= to and not alone:
+        raise StateFolderBusy(
+            f"the journal has schema {version}, and another process has it open; stop the older `tillpost run`, then"
+            " try again: the journal is upgraded when it is next opened"
         )
     for number, script in enumerate(UPGRADES[version:to], start=version + 1):
         connection.execute("BEGIN IMMEDIATE")  # one that reads first and then writes is told at once that it is locked

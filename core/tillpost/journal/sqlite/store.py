@@ -20,6 +20,7 @@ import attrs
 from tillpost.errors import DiskFailed, JournalDamaged, JournalError, NotCommitted
 from tillpost.journal.sqlite.connection import WAL_BOUND, abandon, connect, write_anew
 from tillpost.journal.sqlite.locks import Presence
+from tillpost.journal.sqlite.old_names import rename_old_files
 from tillpost.journal.sqlite.platform import narrow, refuse_library, refused_folder
 from tillpost.journal.sqlite.schema import upgrade
 from tillpost.journal.sqlite.sqlite_errors import PATIENCE, SQLITE, named
@@ -76,11 +77,11 @@ class Store:
             with self._presence.alone() as alone:
                 if alone:
                     write_anew(self.path.with_name(f"{self.path.name}-wal"))
-            for _ in range(2):
                 opened.append(connect(self.path))
-                if len(opened) == 1:
-                    upgrade(opened[0])
-        except apsw.Error as error:
+                upgrade(opened[0], alone=alone)
+                rename_old_files(opened[0], self.path.parent)
+            opened.append(connect(self.path))
+        except (apsw.Error, OSError) as error:
             for connection in opened:
                 abandon(connection)
             raise named(error, self.path) from error

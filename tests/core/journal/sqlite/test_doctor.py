@@ -12,6 +12,7 @@ from random import Random
 import pytest
 
 from tests.support.damage import harm
+from tests.support.old_journals import of_schema
 from tests.support.receipts import accept, found, receipt
 from tillpost.errors import InvalidValue, JournalDamaged, JournalError, StateFolderBusy
 from tillpost.journal import Batch, Journal, Move, State
@@ -292,41 +293,9 @@ def test_a_broken_record_whose_bytes_are_damaged_stays_held(folder: Path) -> Non
 
 
 def test_a_journal_of_the_first_schema_is_verified_and_repaired(folder: Path) -> None:
-    """Taken back to it, column by column: what later upgrades added is not there."""
-    raw = sqlite3.connect(folder / "journal.db")
-    triggers = [name for (name,) in raw.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'")]
-    raw.close()
-    dropped = [
-        "TABLE quarantine",
-        "TABLE idempotency_keys",
-        "TABLE counters",
-        "TABLE contact_counters",
-        "TABLE removed",
-        "TABLE tills",
-        "TABLE replays",
-        "TABLE replayed",
-        "INDEX receipts_day",
-        "INDEX contacts_open",
-        "TABLE day_totals",
-        "TABLE mappings",
-        "TABLE alerts",
-        "TABLE notices",
-        "INDEX no_receipts_till",
-    ]
-    dropped += ["INDEX files_standing", "INDEX events_destination", "INDEX files_alerted"]
-    dropped += [f"TRIGGER {name}" for name in triggers]
-    for statement in (*(f"DROP {what}" for what in reversed(dropped)), "PRAGMA user_version = 1"):
-        harm(folder, statement)
-    added = {
-        "receipts": ("crashes", "matched"),
-        "destination": ("answers",),
-        "files": ("first_at", "last_at", "alerted_at", "reviewed"),
-        "contacts": ("made", "looked_at", "compared_at", "conflict", "unsaved"),
-        "no_receipts": ("store", "till", "date"),
-    }
-    for table, columns in added.items():
-        for column in columns:
-            harm(folder, f"ALTER TABLE {table} DROP COLUMN {column}")
+    newest = (folder / "journal.db").rename(folder / "newest.db")
+    of_schema(1, newest, folder / "journal.db")
+    newest.unlink()
     assert (verify(folder).fine, verify(folder).schema) == (True, 1)
     harm(folder, "DELETE FROM receipts WHERE seq = 1")
     fixed(folder)

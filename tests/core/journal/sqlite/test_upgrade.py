@@ -2,58 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import apsw
 import pytest
 
 from tests.support.exports import export
+from tests.support.old_journals import content, of_schema
 from tests.support.receipts import accept, found
+from tillpost.errors import JournalError, StateFolderBusy
 from tillpost.journal import Journal, State
 from tillpost.journal.sqlite.doctor import backup, restore, verify
-from tillpost.journal.sqlite.schema import UPGRADES, upgrade
+from tillpost.journal.sqlite.locks import Presence
+from tillpost.journal.sqlite.schema import RENAMING, UPGRADES
 
 BEFORE = len(UPGRADES) - 1
-_COUNTED = ("counters", "contact_counters")
-
-
-def tables(connection: apsw.Connection) -> dict[str, list[str]]:
-    names = [
-        str(name)
-        for (name,) in connection.execute(
-            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name"
-        )
-    ]
-    return {name: [str(row[1]) for row in connection.execute(f"PRAGMA table_info({name})")] for name in names}
-
-
-def content(path: Path, columns: dict[str, list[str]]) -> dict[str, set[tuple[Any, ...]]]:
-    with closing(apsw.Connection(str(path))) as connection:
-        return {
-            table: set(connection.execute(f"SELECT {', '.join(names)} FROM {table}"))
-            for table, names in columns.items()
-        }
-
-
-def of_schema(schema: int, journal: Path, old: Path) -> dict[str, list[str]]:
-    """A journal of that schema, made by its own scripts, with what the other one has; its tables and columns."""
-    with closing(apsw.Connection(str(old))) as connection:
-        upgrade(connection, to=schema)
-        columns = tables(connection)
-        connection.execute("ATTACH ? AS now", (str(journal),))
-        for table in [*(each for each in columns if each not in _COUNTED), *_COUNTED]:  # those that triggers fill last
-            names = ", ".join(columns[table])
-            connection.execute(f"DELETE FROM main.{table}")
-            connection.execute(f"INSERT INTO main.{table} ({names}) SELECT {names} FROM now.{table}")
-        connection.execute("DETACH now")
-        connection.pragma("journal_mode", "wal")
-        assert connection.pragma("user_version") == schema
-        return columns
 
 
 @pytest.fixture(scope="module")
@@ -120,3 +88,91 @@ def test_going_back_is_a_backup_of_the_schema_before(carried: Path, tmp_path: Pa
     assert restored.asked == 0, "nothing was open"
     assert content(folder / "journal.db", columns)["receipts"] == before["receipts"]
     assert restored.kept is not None
+
+
+def old_state_folder(journal: Path, folder: Path) -> set[str]:
+    """A state folder as the version before the renaming left it, with files of an outage; the names of the files."""
+    folder.mkdir()
+    of_schema(RENAMING - 1, journal, folder / "journal.db")
+    names = set()
+    with closing(apsw.Connection(str(folder / "journal.db"))) as connection:
+        for name, stored in list(connection.execute("SELECT name, path FROM files")):
+            path = folder / "spool" / Path(stored).relative_to(journal.parent / "fallback")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(f"<xml>{name}</xml>".encode())
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            connection.execute(
+                "UPDATE files SET path = ?, state = 'uploaded', sha256 = ? WHERE name = ?", (str(path), digest, name)
+            )
+            names.add(name)
+    assert names
+    return names
+
+
+def files_are_there(folder: Path, names: set[str]) -> None:
+    with closing(Journal(folder)) as journal:
+        entries = journal.files.all()
+        assert {entry.file.name for entry in entries} == names
+        for entry in entries:
+            assert entry.file.path.is_relative_to(folder / "fallback")
+            assert entry.file.path.read_bytes() == f"<xml>{entry.file.name}</xml>".encode()
+    assert not (folder / "spool").exists()
+    assert verify(folder).damages == []
+
+
+@pytest.mark.parametrize("crash", ["none", "before the rename", "half of a folder moved", "old version ran again"])
+def test_the_files_of_an_outage_go_along_to_the_fallback_folder(
+    carried: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, crash: str
+) -> None:
+    """Whatever the moment of a crash, the next start finds every file where the manifest says it is."""
+    folder = tmp_path / "state"
+    names = old_state_folder(carried, folder)
+    assert verify(folder).damages == [], "looked at as it is, the files are where it says"
+    assert (folder / "spool").is_dir()
+    if crash == "before the rename":
+        with monkeypatch.context() as patched:
+            patched.setattr(Path, "rename", lambda *_: (_ for _ in ()).throw(OSError("killed")))
+            with pytest.raises(JournalError):
+                Journal(folder)
+        assert (folder / "spool").is_dir()
+    elif crash == "half of a folder moved":
+        (path, *_) = (each for each in (folder / "spool").rglob("*") if each.is_file())
+        target = folder / "fallback" / path.relative_to(folder / "spool")
+        target.parent.mkdir(parents=True)
+        path.rename(target)
+    elif crash == "old version ran again":
+        (folder / "fallback").mkdir()
+    files_are_there(folder, names)
+    files_are_there(folder, names)
+
+
+def test_a_file_that_would_overwrite_another_stays(carried: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "state"
+    old_state_folder(carried, folder)
+    path = next(each for each in (folder / "spool").rglob("*") if each.is_file())
+    target = folder / "fallback" / path.relative_to(folder / "spool")
+    target.parent.mkdir(parents=True)
+    target.write_bytes(b"another")
+    content_before = path.read_bytes()
+    Journal(folder).close()
+    assert target.read_bytes() == b"another"
+    assert path.read_bytes() == content_before
+    assert [each for each in (folder / "spool").rglob("*") if each.is_file()] == [path]
+
+
+def test_the_marks_of_a_crash_of_the_older_version_count(carried: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "state"
+    old_state_folder(carried, folder)
+    (folder / "in_hand").write_bytes((3).to_bytes(8, "little"))
+    with closing(Journal(folder)) as journal:
+        assert journal.crash_marks.left() == [3]
+
+
+def test_no_name_changes_under_a_process_that_has_the_journal_open(carried: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "state"
+    names = old_state_folder(carried, folder)
+    running = Presence(folder / "journal.db")  # as the older version holds it
+    with pytest.raises(StateFolderBusy, match="stop the older `tillpost run`"):
+        Journal(folder)
+    running.release()
+    files_are_there(folder, names)

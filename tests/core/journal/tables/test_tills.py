@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
-import apsw
-
+from tests.support.old_journals import of_schema
 from tests.support.receipts import receipt
 from tillpost.journal import Accepted, Journal, Till
-from tillpost.journal.sqlite.schema import UPGRADES, upgrade
 from tillpost.model import Document, Found
 
 DOCUMENT = Document.from_bytes("a.jsonl", b"a")
@@ -37,15 +34,9 @@ def test_the_upgrade_knows_them_as_if_it_had_seen_them(tmp_path: Path) -> None:
     take(journal, ["8"], 200.0)
     before = journal.tills.all()
     journal.close()
-    old = apsw.Connection(str(tmp_path / "journal.db"))
-    added = re.findall(r"CREATE (TABLE|INDEX|TRIGGER) (\w+)", "".join(UPGRADES[7:]))
-    for kind, name in reversed(added):
-        old.execute(f"DROP {kind} IF EXISTS {name}")  # an index goes with its table
-    for table, column in re.findall(r"ALTER TABLE (\w+) ADD COLUMN (\w+)", "".join(UPGRADES[7:])):
-        old.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
-    old.execute("PRAGMA user_version = 7")
-    upgrade(old)
-    old.close()
-    journal = Journal(tmp_path)
+    folder = tmp_path / "older"
+    folder.mkdir()
+    of_schema(7, tmp_path / "journal.db", folder / "journal.db")
+    journal = Journal(folder)
     assert journal.tills.all() == before != []
     journal.close()

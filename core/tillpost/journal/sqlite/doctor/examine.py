@@ -57,8 +57,6 @@ def _events(connection: apsw.Connection) -> Iterator[Damage]:
 
 
 def _tally(connection: apsw.Connection) -> Iterator[Damage]:
-    if not connection.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'counters'").get:
-        return  # a journal from before, that is upgraded when it is next opened
     if off := counters.wrong(connection):
         yield Damage(
             table="counters", row="", reason=f"does not say what is there: {'; '.join(off[:5])}", lost="nothing",

@@ -47,7 +47,10 @@ def located(folder: Path) -> Path:
 
 @contextmanager
 def reading(folder: Path, progress: Progress = lambda text: None) -> Iterator[Reading]:
-    """Beside a `run`, too: nothing of the journal is changed. A damaged one needs room for two copies meanwhile."""
+    """Beside a `run`, too: nothing of the journal is changed.
+
+    Meanwhile an older one needs room for a copy, which is upgraded, and a damaged one for two.
+    """
     path = located(folder)
     try:
         connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
@@ -58,9 +61,10 @@ def reading(folder: Path, progress: Progress = lambda text: None) -> Iterator[Re
         progress("checking the pages")
         with suppress(apsw.Error):
             connection.execute("BEGIN")
-        if not (found := problems(connection)):
-            schema = int(connection.pragma("user_version"))
-            _refuse_newer(schema)
+        found = problems(connection)
+        schema = 0 if found else int(connection.pragma("user_version"))
+        _refuse_newer(schema)
+        if schema == len(UPGRADES):
             yield Reading(connection=connection, schema=schema, pages=[], damages=[])
             return
     finally:
@@ -68,10 +72,15 @@ def reading(folder: Path, progress: Progress = lambda text: None) -> Iterator[Re
     with work(folder) as place:
         with quiet(path):
             copy(path, place / "copy.db")
-        damages = rebuild(place / "copy.db", place / "new.db", progress)
-        connection = apsw.Connection(str(place / "new.db"))
+        schema, readable = schema_of(place / "copy.db"), place / "copy.db"
+        damages = []
+        if found:
+            readable = place / "new.db"
+            damages = rebuild(place / "copy.db", readable, progress)
+        connection = apsw.Connection(str(readable))
         try:
-            yield Reading(connection=connection, schema=schema_of(place / "copy.db"), pages=found, damages=damages)
+            upgrade(connection)
+            yield Reading(connection=connection, schema=schema, pages=found, damages=damages)
         finally:
             connection.close(True)
 

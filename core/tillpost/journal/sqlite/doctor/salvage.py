@@ -15,13 +15,13 @@ from tillpost.journal.sqlite.connection import REUSABLE
 from tillpost.journal.sqlite.doctor import gaps
 from tillpost.journal.sqlite.doctor.damage import Damage, leavings
 from tillpost.journal.sqlite.doctor.pages import INDEX_INNER, INDEX_LEAF, TABLE_LEAF, Pages, Row, Value
-from tillpost.journal.sqlite.schema import UPGRADES, upgrade
+from tillpost.journal.sqlite.schema import RENAMING, UPGRADES, upgrade
 from tillpost.journal.tables import counters
 
 Progress = Callable[[str], None]
 
-_COUNTED = ("counters", "contact_counters")
-"""Tables that say nothing the others do not: filled by triggers while those are."""
+_COUNTED = ("counters", "contact_counters", "tally", "contact_tally")
+"""Tables that say nothing the others do not, by both their names: filled by triggers while those are."""
 
 _MAGIC = b"SQLite format 3\0"
 _CHUNK = 4096
@@ -137,14 +137,15 @@ class _Rebuilding:
         self._new.pragma("auto_vacuum", REUSABLE)
         self._new.pragma("synchronous", "off")  # one sync at the end, by the swap
         version = int.from_bytes(pages.raw(1)[60:64], "big") if pages.count else 0
-        upgrade(self._new, version if 0 < version <= len(UPGRADES) else len(UPGRADES))
+        self._version = version if 0 < version <= len(UPGRADES) else len(UPGRADES)
+        upgrade(self._new, self._version)
         self._tables = list(_tables(self._new))
         self._indexes = list(_indexes(self._new))
         self._found: list[Damage] = []
 
     def all(self) -> list[Damage]:
         with self._new:
-            self._new.execute("DELETE FROM destination")
+            self._new.execute("DELETE FROM tenant" if self._version < RENAMING else "DELETE FROM destination")
             roots = self._roots()
             for table in self._tables:
                 self._progress(f"reading {table.name}")

@@ -57,7 +57,7 @@ def _stats(connection: apsw.Connection, path: Path, now: float) -> dict[str, Any
             "a_receipt": (pages - free) * page // total if total else 0,
         },
         "rows": {name: one(f'SELECT count(*) FROM "{name}"') for name in tables},  # noqa: S608 - from the schema
-        "receipts": {str(state): int(found.get(state, 0)) for state in State},
+        "receipts": {str(state): 0 for state in State} | found,  # an older journal has states of other names
         "oldest_open": one(f"SELECT min(accepted_at) FROM receipts WHERE state IN ({listed})"),  # noqa: S608 - ours
         "growth_a_day": {
             "receipts": round(week / days, 1),

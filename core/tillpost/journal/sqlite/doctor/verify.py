@@ -44,14 +44,13 @@ def verify(folder: Path, progress: Callable[[str], None] = lambda text: None) ->
     with reading(folder, progress) as read:
         connection = read.connection
         damages = [*read.damages, *examine(connection, folder / "fallback", progress)]
-        has = connection.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'quarantine'").get
         return Verified(
             receipts=connection.execute("SELECT count(*) FROM receipts").get,
             schema=read.schema,
             newest=len(UPGRADES),
             pages=read.pages,
             damages=damages,
-            quarantined=connection.execute("SELECT count(*) FROM quarantine").get if has else 0,
+            quarantined=connection.execute("SELECT count(*) FROM quarantine").get,
             sqlite=apsw.sqlite_lib_version(),
             protection=protection(apsw.sqlite_lib_version()),
             folder=refused_folder(folder),
