@@ -112,3 +112,12 @@ def test_the_glossary_is_short_sorted_and_its_words_are_used() -> None:
     prose = "\n".join(page.read_text(encoding="utf-8") for page in pages).lower()
     for word in ", ".join(words).split(", "):
         assert re.search(rf"\b{re.escape(word.lower())}s?\b", prose), f"no page uses {word}"
+
+
+def test_every_path_the_contributing_page_names_exists() -> None:
+    text = (DOCS / "contributing.md").read_text(encoding="utf-8")
+    paths = re.findall(r"`((?:core|plugins|tests|docs)/[^`\s]+)`", text)
+    assert [path for path in paths if not (DOCS.parent / path).exists()] == []
+    answers = re.findall(r"^\| Where .*\? \| (.+) \|$|^\| What .*\? \| (.+) \|$", text, re.M)
+    assert len(answers) == 10
+    assert all(re.search(r"`core/tillpost/[^`]+`", first or second) for first, second in answers)
