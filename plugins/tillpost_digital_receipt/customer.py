@@ -8,7 +8,7 @@ from datetime import date
 
 from lxml.etree import _Element
 
-from tillpost.kit.xml import attribute, child, children, local, text
+from tillpost.kit.xml import attribute, child, children, local_name, text
 from tillpost.model import Customer, Identifier
 from tillpost_digital_receipt.national_id import UNCLEAR, national_id
 from tillpost_digital_receipt.settings import Settings
@@ -103,7 +103,7 @@ def _attributes(holders: list[_Element]) -> dict[str, str]:
     for holder in holders:
         names, address = child(holder, "Name"), child(holder, "Address")
         for name in names if names is not None else ():
-            label = _NAMES.get(attribute(name, "Location")) if local(name) == "Name" else None
+            label = _NAMES.get(attribute(name, "Location")) if local_name(name) == "Name" else None
             if label and (value := text(name)):
                 found.setdefault(label, value)
         for label, path in _PLACES.items():

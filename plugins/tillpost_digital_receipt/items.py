@@ -9,7 +9,7 @@ from lxml.etree import _Element
 
 from tillpost import InvalidValue
 from tillpost.kit import MakeId, parse_decimal, round_money
-from tillpost.kit.xml import amount, attribute, child, children, decimal, flag, local, place, text
+from tillpost.kit.xml import amount, attribute, child, children, decimal, is_true, local_name, place, text
 from tillpost.model import Discount, LineKind
 from tillpost_digital_receipt.origin import original_receipt
 
@@ -60,7 +60,7 @@ def counts(entry: _Element) -> bool:
     """Whether a LineItem was not taken back before the receipt was finished."""
     if not entry.attrib:
         return True
-    flagged = any(flag(entry, name) for name in ("CancelFlag", "DeleteFlag", "VoidFlag"))
+    flagged = any(is_true(entry, name) for name in ("CancelFlag", "DeleteFlag", "VoidFlag"))
     return not flagged and attribute(entry, "Action") not in _GONE
 
 
@@ -88,7 +88,7 @@ def read_items(retail: _Element, currency: str, origin: str, make_id: MakeId) ->
 
 
 def _draft(item: _Element, sequence: str, currency: str, origin: str, make_id: MakeId) -> Draft:
-    sign = ITEMS[local(item)]
+    sign = ITEMS[local_name(item)]
     quantity, extended = _quantity(item, currency)
     kind = attribute(item, "ItemType")
     added = child(item, "ExtendedAmount")

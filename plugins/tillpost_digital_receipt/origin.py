@@ -5,7 +5,7 @@ from __future__ import annotations
 from lxml.etree import _Element
 
 from tillpost import InvalidValue
-from tillpost.kit import MakeId, parse_day
+from tillpost.kit import MakeId, parse_date
 from tillpost.kit.xml import attribute, children, text
 
 _DAY = ("BusinessDayDate", "Date")
@@ -22,7 +22,7 @@ def original_receipt(holder: _Element, make_id: MakeId) -> str:
                 return make_id(
                     store=text(link, "BusinessUnit"),
                     till=text(link, "WorkstationID"),
-                    business_date=parse_day(day, "TransactionLink/BusinessDayDate"),
+                    business_date=parse_date(day, "TransactionLink/BusinessDayDate"),
                     number=sequence,
                 )
             except InvalidValue:

@@ -10,13 +10,13 @@ from lxml.etree import _Element
 
 from tillpost import DocumentError, InvalidValue
 from tillpost.kit import MakeId
-from tillpost.kit.xml import Encoding, Form, Record, detect, flags, local, records
+from tillpost.kit.xml import Encoding, XmlFormat, XmlRecord, detect_encoding, local_name, record_flags, xml_records
 from tillpost.model import Broken, Document, Found, NoReceipt, Parsed, RawRef
 from tillpost_digital_receipt.receipt import control_unit, number, read_receipt, store
 from tillpost_digital_receipt.settings import Settings
 from tillpost_digital_receipt.status import no_sale_reason, retail_part
 
-_FORM = Form(
+_FORMAT = XmlFormat(
     root="DigitalReceipt",
     record="Transaction",
     within="DigitalReceipt",
@@ -31,12 +31,12 @@ def parse(document: Document, settings: Settings, make_id: MakeId) -> Iterator[P
     after it. Raises DocumentError for a DOCTYPE, an unknown encoding, no DigitalReceipt, and where the document
     ends being well-formed; a receipt whose DigitalReceipt does not end is not handed out.
     """
-    encoding = detect(document)
+    encoding = detect_encoding(document)
     held: Parsed | None = None
     alone = True
     try:
-        for record in records(document, encoding, _FORM):
-            match local(record.element):
+        for record in xml_records(document, encoding, _FORMAT):
+            match local_name(record.element):
                 case "Transaction":
                     if held is not None:
                         alone = False
@@ -66,7 +66,7 @@ def _piece(element: _Element) -> bytes:
 _HEAD, _TAIL = b"<?xml version='1.0' encoding='UTF-8'?>\n<DigitalReceipt>", b"</DigitalReceipt>"
 
 
-def _parsed(record: Record, document: Document, encoding: Encoding, settings: Settings, make_id: MakeId) -> Parsed:
+def _parsed(record: XmlRecord, document: Document, encoding: Encoding, settings: Settings, make_id: MakeId) -> Parsed:
     transaction, own = record.element, number(record.element)
     retail = retail_part(transaction)
     if retail is None:
@@ -78,7 +78,7 @@ def _parsed(record: Record, document: Document, encoding: Encoding, settings: Se
     source = RawRef(sha256=document.sha256, document=document.name, place=record.place)
     try:
         receipt = read_receipt(transaction, retail, source, settings, make_id)
-        if told := flags(encoding, raw):
+        if told := record_flags(encoding, raw):
             receipt = attrs.evolve(receipt, flags=(*receipt.flags, *told))
         return Found(receipt=receipt, raw=raw)
     except InvalidValue as error:

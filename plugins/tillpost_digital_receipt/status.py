@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lxml.etree import _Element
 
-from tillpost.kit.xml import attribute, child, children, local
+from tillpost.kit.xml import attribute, child, children, local_name
 
 # xs:boolean attribute, in small letters (the extension writes se:Copy in its schema and se:copy in its example).
 _FLAGS = {
@@ -43,4 +43,4 @@ def no_sale_reason(transaction: _Element, retail: _Element) -> str:
         for (name, value), reason in _UNPAID.items():
             if attribute(total, "TotalType") == "TransactionGrandAmount" and attribute(total, name) == value:
                 return reason
-    return "" if any(local(part) == "LineItem" for part in retail) else "no line items"
+    return "" if any(local_name(part) == "LineItem" for part in retail) else "no line items"

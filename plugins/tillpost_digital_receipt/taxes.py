@@ -9,7 +9,7 @@ import attrs
 from lxml.etree import _Element
 
 from tillpost.kit import minor_digits, round_money
-from tillpost.kit.xml import amount, child, children, decimal, flag, text
+from tillpost.kit.xml import amount, child, children, decimal, is_true, text
 from tillpost.model import Tax
 from tillpost_digital_receipt.items import Draft, counts
 
@@ -37,7 +37,7 @@ def _entry(tax: _Element) -> TaxEntry:
     value, base = abs(amount(tax, "Amount")), decimal(tax, "TaxableAmount")
     held = child(tax, "TaxableAmount")
     if base is not None:
-        with_tax = held is not None and flag(held, "TaxIncludedInTaxableAmountFlag")
+        with_tax = held is not None and is_true(held, "TaxIncludedInTaxableAmountFlag")
         base = abs(base) - value if with_tax else abs(base)
     name = text(tax, "TaxGroupID") or text(tax, "TaxAuthority") or "VAT"
     return TaxEntry(name, decimal(tax, "Percent"), value, base)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from lxml.etree import _Element
 
-from tillpost.kit.xml import attribute, local, text
+from tillpost.kit.xml import attribute, local_name, text
 from tillpost.model import Customer, Identifier
 from tillpost_poslog.settings import Settings
 
@@ -40,7 +40,7 @@ def read_customer(retail: _Element, settings: Settings) -> Customer | None:
         identifiers.append(Identifier(settings.loyalty, card))
     for holder in holders:
         for element in holder.iter("{*}*"):
-            name, value = local(element), " ".join((element.text or "").split())
+            name, value = local_name(element), " ".join((element.text or "").split())
             if name in _MAIL and "@" in value and settings.loyalty != "email":
                 mail = Identifier("email", value)
                 if mail not in identifiers:

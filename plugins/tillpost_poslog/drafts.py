@@ -10,7 +10,7 @@ from lxml.etree import _Element
 
 from tillpost import InvalidValue
 from tillpost.kit import round_money
-from tillpost.kit.xml import amount, attribute, child, children, decimal, flag, local, place, text
+from tillpost.kit.xml import amount, attribute, child, children, decimal, is_true, local_name, place, text
 from tillpost.model import Discount
 from tillpost_poslog.dialects import PUT_ASIDE, RETURNS, SALES
 from tillpost_poslog.layaway import completing, deposit_sign, deposits, sold
@@ -66,7 +66,7 @@ def tax_entry(tax: _Element, sign: int) -> TaxEntry:
     """A Tax element, its amount and base with the sign of the line."""
     value, taxable = amount(tax, "Amount"), decimal(tax, "TaxableAmount")
     base = child(tax, "TaxableAmount")
-    if taxable is not None and base is not None and flag(base, "TaxIncludedInTaxableAmountFlag"):
+    if taxable is not None and base is not None and is_true(base, "TaxIncludedInTaxableAmountFlag"):
         taxable = abs(taxable) - abs(value)
     if sign < 0:
         value, taxable = -abs(value), None if taxable is None else -abs(taxable)
@@ -84,7 +84,7 @@ def _modifiers(item: _Element, sign: int) -> list[Discount]:
     found = []
     for modifier in children(item, "RetailPriceModifier", "PriceModifier"):
         value = decimal(modifier, "Amount")
-        if not value or flag(modifier, "VoidFlag"):
+        if not value or is_true(modifier, "VoidFlag"):
             continue
         held = child(modifier, "Amount")
         action = attribute(held, "Action") if held is not None else ""
@@ -97,7 +97,7 @@ def _modifiers(item: _Element, sign: int) -> list[Discount]:
 
 
 def _draft(item: _Element, currency: str, settings: Settings, originals: Originals) -> Draft:
-    returned = local(item) in RETURNS
+    returned = local_name(item) in RETURNS
     quantity = decimal(item, "Quantity")
     if quantity is None:
         quantity = Decimal(1)
@@ -125,7 +125,7 @@ def _draft(item: _Element, currency: str, settings: Settings, originals: Origina
         extended=extended,
         references=frozenset({text(item, "OperatorSequence")} - {"", "0"}),
         taxed_by=frozenset(str(key)[3:] for key, on in marks if str(key).startswith("Tax") and on in ("true", "1")),
-        taxes=[tax_entry(tax, sign) for tax in children(item, "Tax") if not flag(tax, "VoidFlag")],
+        taxes=[tax_entry(tax, sign) for tax in children(item, "Tax") if not is_true(tax, "VoidFlag")],
         modifiers=_modifiers(item, sign),
         article=not no_article,
         origin=originals(item) if quantity < 0 and not no_article else "",
@@ -161,14 +161,14 @@ def read_lines(retail: _Element, currency: str, settings: Settings, originals: O
     completed = completing(retail)
     for entry in children(retail, "LineItem"):
         for item in children(entry, *SALES, *RETURNS, *PUT_ASIDE):
-            if local(item) in PUT_ASIDE and not sold(item):
+            if local_name(item) in PUT_ASIDE and not sold(item):
                 continue
             draft = _draft(item, currency, settings, originals)
-            if not flag(entry, "VoidFlag"):
+            if not is_true(entry, "VoidFlag"):
                 drafts.append(draft)
-            elif draft.extended < 0 and local(item) in SALES:
+            elif draft.extended < 0 and local_name(item) in SALES:
                 _net_void(drafts, draft, place(item))
-        if flag(entry, "VoidFlag"):
+        if is_true(entry, "VoidFlag"):
             continue
         drafts += [_money(*each) for each in deposits(entry, completing=completed)]
         for rounding in children(entry, "Rounding"):

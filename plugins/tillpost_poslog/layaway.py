@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from lxml.etree import _Element
 
-from tillpost.kit.xml import attribute, child, children, decimal, flag, local
+from tillpost.kit.xml import attribute, child, children, decimal, is_true, local_name
 from tillpost_poslog.dialects import COMPLETED, NO_ARTICLES, ON_ACCOUNT, OTHERS, PUT_ASIDE, RETURNS, SALES
 
 ZERO = Decimal(0)
@@ -17,7 +17,7 @@ _GOODS = frozenset((*SALES, *RETURNS, *PUT_ASIDE, *OTHERS, "Rounding"))
 
 def sold(item: _Element) -> bool:
     """Whether a line item of PUT_ASIDE is handed over now."""
-    name, default = PUT_ASIDE[local(item)]
+    name, default = PUT_ASIDE[local_name(item)]
     return (attribute(item, name).lower() or default) in COMPLETED
 
 
@@ -28,8 +28,8 @@ def _plain(retail: _Element) -> bool:
 
 def _items(retail: _Element) -> Iterator[_Element]:
     for entry in children(retail, "LineItem"):
-        if not flag(entry, "VoidFlag"):
-            yield from (item for item in entry if local(item) in _GOODS)
+        if not is_true(entry, "VoidFlag"):
+            yield from (item for item in entry if local_name(item) in _GOODS)
 
 
 def reserved_reason(retail: _Element) -> str:
@@ -37,10 +37,10 @@ def reserved_reason(retail: _Element) -> str:
     if _plain(retail):
         return ""
     items = list(_items(retail))
-    found = [local(item) for item in items]
+    found = [local_name(item) for item in items]
     if any(name not in (*PUT_ASIDE, *ON_ACCOUNT) for name in found):
         return ""
-    if any(local(item) in PUT_ASIDE and sold(item) for item in items):
+    if any(local_name(item) in PUT_ASIDE and sold(item) for item in items):
         return ""
     if any(name.endswith("Layaway") for name in found):
         return "layaway: put aside or paid off, and not handed over; the sale is its completion"
@@ -51,7 +51,7 @@ def reserved_reason(retail: _Element) -> str:
 
 def _on_it(item: _Element) -> bool:
     """Whether money paid on account, or a deposit, is for an article that is completed beside it."""
-    return local(item) in ON_ACCOUNT and attribute(item, "AccountCode") in ("", "Layaway", "Order")
+    return local_name(item) in ON_ACCOUNT and attribute(item, "AccountCode") in ("", "Layaway", "Order")
 
 
 def paid_before(retail: _Element) -> tuple[Decimal, ...]:
@@ -61,13 +61,13 @@ def paid_before(retail: _Element) -> tuple[Decimal, ...]:
     """
     if _plain(retail):
         return ()
-    completed = [item for item in _items(retail) if local(item) in PUT_ASIDE and sold(item)]
+    completed = [item for item in _items(retail) if local_name(item) in PUT_ASIDE and sold(item)]
     if not completed:
         return ()
     whole = _sum(completed, "ExtendedAmount")
     beside = [item for item in _items(retail) if _on_it(item)]
-    deposits = _sum(completed, "Deposit") + _sum([item for item in beside if local(item) == "Deposit"], "Amount")
-    today = [item for item in beside if local(item) == "PaymentOnAccount"]
+    deposits = _sum(completed, "Deposit") + _sum([item for item in beside if local_name(item) == "Deposit"], "Amount")
+    today = [item for item in beside if local_name(item) == "PaymentOnAccount"]
     told = [deposits]
     if all(child(item, "AmountRemaining") is not None for item in completed):
         told.append(whole - _sum(completed, "AmountRemaining"))
@@ -86,7 +86,7 @@ def deposits(entry: _Element, *, completing: bool) -> Iterator[tuple[str, str, D
     Where something is completed, what is paid on it is the price of the article.
     """
     for item in children(entry, *OTHERS, *PUT_ASIDE):
-        name = local(item)
+        name = local_name(item)
         aside = name in PUT_ASIDE
         if (aside and sold(item)) or (completing and _on_it(item)):
             continue
@@ -99,7 +99,7 @@ def deposits(entry: _Element, *, completing: bool) -> Iterator[tuple[str, str, D
 
 def completing(retail: _Element) -> bool:
     """Whether something put aside earlier is handed over."""
-    return not _plain(retail) and any(local(item) in PUT_ASIDE and sold(item) for item in _items(retail))
+    return not _plain(retail) and any(local_name(item) in PUT_ASIDE and sold(item) for item in _items(retail))
 
 
 def deposit_sign(kind: str) -> int:

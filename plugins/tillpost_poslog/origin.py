@@ -5,7 +5,7 @@ from __future__ import annotations
 from lxml.etree import _Element
 
 from tillpost import InvalidValue
-from tillpost.kit import MakeId, parse_day
+from tillpost.kit import MakeId, parse_date
 from tillpost.kit.xml import attribute, children, text
 from tillpost_poslog.status import Key, key
 
@@ -28,7 +28,7 @@ def original_receipt(holder: _Element, own: Key, make_id: MakeId) -> str:
                 return make_id(
                     store=there.store or own.store,
                     till=there.till or own.till,
-                    business_date=parse_day(there.date, "TransactionLink/BusinessDayDate"),
+                    business_date=parse_date(there.date, "TransactionLink/BusinessDayDate"),
                     number=there.number,
                 )
             except InvalidValue:

@@ -9,13 +9,13 @@ from lxml.etree import _Element
 
 from tillpost import DocumentError, InvalidValue
 from tillpost.kit import MakeId
-from tillpost.kit.xml import Encoding, Form, Record, detect, document_of, flags, records
+from tillpost.kit.xml import Encoding, XmlFormat, XmlRecord, as_document, detect_encoding, record_flags, xml_records
 from tillpost.model import Broken, Document, Found, NoReceipt, Parsed, RawRef
 from tillpost_poslog.retail import read_receipt
 from tillpost_poslog.settings import Settings
 from tillpost_poslog.status import Key, control_reason, key, no_sale_reason, retail_part, voids
 
-_FORM = Form(root="POSLog", record="Transaction", within="POSLog")
+_FORMAT = XmlFormat(root="POSLog", record="Transaction", within="POSLog")
 
 
 @attrs.frozen
@@ -40,17 +40,17 @@ def parse(document: Document, settings: Settings, make_id: MakeId) -> Iterator[P
     Reads twice: a post-void comes after the sale it undoes, which must not go out. Raises DocumentError for a
     DOCTYPE, an unknown encoding, no POSLog, and where the document ends being well-formed.
     """
-    encoding = detect(document)
+    encoding = detect_encoding(document)
     voided = _find_voids(document, encoding)
-    for record in records(document, encoding, _FORM):
-        raw = document_of(record.element)
+    for record in xml_records(document, encoding, _FORMAT):
+        raw = as_document(record.element)
         yield _parsed(record, raw, document, encoding, voided, settings, make_id)
 
 
 def _find_voids(document: Document, encoding: Encoding) -> Voids:
     found = Voids({}, set())
     try:
-        for record in records(document, encoding, _FORM):
+        for record in xml_records(document, encoding, _FORMAT):
             if found.by:
                 found.saw(key(record.element))
             target = voids(record.element)
@@ -69,7 +69,7 @@ def _in_force(transaction: _Element) -> bool:
 
 
 def _parsed(
-    record: Record,
+    record: XmlRecord,
     raw: bytes,
     document: Document,
     encoding: Encoding,
@@ -92,7 +92,7 @@ def _parsed(
     source = RawRef(sha256=document.sha256, document=document.name, place=record.place)
     try:
         receipt = read_receipt(transaction, retail, own, source, settings, make_id)
-        if told := flags(encoding, raw):
+        if told := record_flags(encoding, raw):
             receipt = attrs.evolve(receipt, flags=(*receipt.flags, *told))
         return Found(receipt=receipt, raw=raw)
     except InvalidValue as error:

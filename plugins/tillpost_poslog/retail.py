@@ -8,8 +8,8 @@ from decimal import Decimal
 from lxml.etree import _Element
 
 from tillpost import InvalidValue
-from tillpost.kit import MakeId, parse_day, parse_time
-from tillpost.kit.xml import attribute, children, decimal, flag, text
+from tillpost.kit import MakeId, parse_date, parse_time
+from tillpost.kit.xml import attribute, children, decimal, is_true, text
 from tillpost.model import RawRef, Receipt, Tender
 from tillpost_poslog.customer import read_customer
 from tillpost_poslog.drafts import Draft, TaxEntry, read_lines, tax_entry
@@ -89,14 +89,14 @@ def read_receipt(
     currency = _currency(transaction, retail, settings)
     created, flags = parse_time(_written_time(transaction, retail), settings.timezone, "Transaction/EndDateTime")
     written = text(transaction, "BusinessDayDate")
-    business_date = parse_day(written, "Transaction/BusinessDayDate") if written else created.date()
+    business_date = parse_date(written, "Transaction/BusinessDayDate") if written else created.date()
     of_all = original_receipt(retail, own, make_id)
     drafts = read_lines(retail, currency, settings, lambda item: original_receipt(item, own, make_id) or of_all)
     apply_rewards(retail, drafts, currency)
     entries = [
         tax_entry(tax, 1)
         for entry in children(retail, "LineItem")
-        if not flag(entry, "VoidFlag")
+        if not is_true(entry, "VoidFlag")
         for tax in children(entry, "Tax")
     ]
     stated = _total(retail, *_GRAND)

@@ -8,7 +8,7 @@ from lxml.etree import _Element
 
 from tillpost import InvalidValue
 from tillpost.kit import spread
-from tillpost.kit.xml import attribute, children, decimal, flag, text
+from tillpost.kit.xml import attribute, children, decimal, is_true, text
 from tillpost.model import Discount
 from tillpost_poslog.drafts import Draft
 
@@ -19,7 +19,7 @@ def _counts(reward: _Element) -> bool:
     NCR writes each reward by line (detailedData) and once more summed (summarizedActivity alone): only the
     first counts. Rewards of category Other and CustomOffer are messages, and points that have a positive amount.
     """
-    if attribute(reward, "summarizedActivity") and not flag(reward, "detailedData"):
+    if attribute(reward, "summarizedActivity") and not is_true(reward, "detailedData"):
         return False
     return text(reward, "RewardCategory") in ("", "Monetary")
 
@@ -34,7 +34,7 @@ def apply_rewards(retail: _Element, drafts: list[Draft], currency: str) -> None:
     by_reference = {reference: draft for draft in drafts for reference in draft.references}
     whole: list[Discount] = []
     for entry in children(retail, "LineItem"):
-        if flag(entry, "VoidFlag"):
+        if is_true(entry, "VoidFlag"):
             continue
         for reward in children(entry, "LoyaltyReward"):
             value = decimal(reward, "ExtendedRewardAmount") if _counts(reward) else None

@@ -7,7 +7,7 @@ import re
 import attrs
 from lxml.etree import _Element
 
-from tillpost.kit.xml import attribute, child, local, text
+from tillpost.kit.xml import attribute, child, local_name, text
 from tillpost_poslog.dialects import FLAGS, KINDS, ORDER, STATUSES
 from tillpost_poslog.layaway import reserved_reason
 
@@ -48,7 +48,7 @@ def voids(transaction: _Element) -> Key | None:
         # Of the transaction or its retail part, not of a line of it.
         if holder is None or (holder is not transaction and holder.getparent() is not transaction):
             continue
-        named = local(holder).lower().removeprefix("post").startswith("void")
+        named = local_name(holder).lower().removeprefix("post").startswith("void")
         reason = attribute(link, "ReasonCode") or text(link, "ReasonCode")
         if named or _VOID.search(reason):
             there, own = key(link), key(transaction)
@@ -59,7 +59,7 @@ def voids(transaction: _Element) -> Key | None:
 def retail_part(transaction: _Element) -> _Element | None:
     """The RetailTransaction (or the void transaction that stands in its place)."""
     for part in transaction:
-        name = local(part).lower()
+        name = local_name(part).lower()
         if name == "retailtransaction" or name.removeprefix("post").startswith("voidtransaction"):
             return part
     return None
@@ -68,9 +68,9 @@ def retail_part(transaction: _Element) -> _Element | None:
 def control_reason(transaction: _Element) -> str:
     """What a transaction without a retail part is, such as "ControlTransaction: NoSale"."""
     for part in transaction:
-        name = local(part)
+        name = local_name(part)
         if name.endswith("Transaction"):
-            inner = next((local(found) for found in part if local(found) not in ("", "ReasonCode")), "")
+            inner = next((local_name(found) for found in part if local_name(found) not in ("", "ReasonCode")), "")
             return f"{name}: {inner}" if inner else name
     return "no RetailTransaction"
 
@@ -98,6 +98,6 @@ def no_sale_reason(transaction: _Element, retail: _Element) -> str:
     reason = _flagged(transaction, retail) or _status(transaction) or _status(retail)
     if reason:
         return reason
-    if local(retail) != "RetailTransaction":
+    if local_name(retail) != "RetailTransaction":
         return "voided"
     return reserved_reason(retail) if child(retail, "LineItem") is not None else "no line items"

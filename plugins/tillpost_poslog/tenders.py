@@ -8,7 +8,7 @@ from decimal import Decimal
 from lxml.etree import _Element
 
 from tillpost import InvalidValue
-from tillpost.kit.xml import amount, attribute, child, children, decimal, flag, text
+from tillpost.kit.xml import amount, attribute, child, children, decimal, is_true, text
 from tillpost.model import Tender
 
 # TenderType of POSLog 2.x and 6.x → payment type of the Engage contract.
@@ -57,7 +57,7 @@ def read_tenders(retail: _Element, total: Decimal, more_types: Mapping[str, str]
     for entry in children(retail, "LineItem"):
         for tender in children(entry, "Tender"):
             value = amount(tender, "Amount")
-            if flag(entry, "VoidFlag") and value > 0:
+            if is_true(entry, "VoidFlag") and value > 0:
                 continue
             if attribute(tender, "TypeCode") in ("Refund", "Return"):
                 value = -abs(value)
@@ -71,7 +71,7 @@ def read_tenders(retail: _Element, total: Decimal, more_types: Mapping[str, str]
                 cashback.append(Tender(type="cash", amount=-abs(back), description="Cash-back"))
         for given in children(entry, "TenderChange"):  # POSLog 6: a line item of its own
             back = decimal(given, "Amount")
-            if back and not flag(entry, "VoidFlag"):
+            if back and not is_true(entry, "VoidFlag"):
                 change.append(Tender(type=_type(given, types, "cash"), amount=-abs(back), description="Change"))
     readings = (paid, [*paid, *change], [*paid, *cashback], [*paid, *change, *cashback])
     for reading in readings:

@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 
 from tillpost import InvalidValue
-from tillpost.kit import CLEANED, MakeId, json_records, parse_clean_json
+from tillpost.kit import CONTROL_CHARACTERS, MakeId, json_records, parse_clean_json
 from tillpost.model import Broken, Document, Found, Parsed, RawRef
 from tillpost.model.receipt_json import from_json, plain_record
 from tillpost_receipts.settings import Settings
@@ -37,8 +37,8 @@ def _parsed(record: bytes, raw: RawRef, make_id: MakeId) -> Parsed:
         return Broken(
             reason=reason, place=raw.place, raw=record, number=_text_of(form, "number"), store=_text_of(form, "store")
         )
-    if taken and CLEANED not in receipt.flags:
-        receipt = attrs.evolve(receipt, flags=(*receipt.flags, CLEANED))
+    if taken and CONTROL_CHARACTERS not in receipt.flags:
+        receipt = attrs.evolve(receipt, flags=(*receipt.flags, CONTROL_CHARACTERS))
     return Found(receipt=receipt, raw=record)
 
 

@@ -12,7 +12,7 @@ import attrs
 from lxml import etree
 from lxml.etree import _Element
 
-from tillpost.kit.xml import Form, child, document_of, local, tidy
+from tillpost.kit.xml import XmlFormat, as_document, child, local_name, normalize_space
 
 
 @attrs.frozen
@@ -31,7 +31,7 @@ KINDS = {
     "basic": Kind("basics", ("basicType", "basicID", "predefinedBasicID", "basicDesc"), key=2),
 }
 
-FORM = Form(
+FORMAT = XmlFormat(
     root="auditfile",
     record="cashtransaction",
     within="cashregister",
@@ -70,14 +70,14 @@ class Masters:
     known: dict[tuple[str, ...], tuple[str, ...]] = attrs.field(factory=dict)
 
     def learn(self, element: _Element) -> None:
-        """An element of FORM.others: master data, or the place we are at."""
-        match local(element):
+        """An element of FORMAT.others: master data, or the place we are at."""
+        match local_name(element):
             case "curCode":
-                self.currency = tidy(element.text)
+                self.currency = normalize_space(element.text)
             case "name":
-                self.location = tidy(element.text)
+                self.location = normalize_space(element.text)
             case "registerID":
-                self.register = tidy(element.text)
+                self.register = normalize_space(element.text)
             case "cashregister":
                 self.register = ""
             case "location":
@@ -93,7 +93,7 @@ class Masters:
     def find(self, *name: str) -> Mapping[str, str]:
         """The texts of master data by kind and key, empty when there is none."""
         texts = self.known.get(_key(*name))
-        return {} if texts is None else dict(zip(KINDS[name[0]].texts, map(tidy, texts), strict=True))
+        return {} if texts is None else dict(zip(KINDS[name[0]].texts, map(normalize_space, texts), strict=True))
 
     def predefined(self, basic_type: str, basic_id: str) -> str:
         """The authority's code of a code of the till; a till may use the authority's codes themselves."""
@@ -120,7 +120,7 @@ class Masters:
         register = etree.SubElement(location, f"{space}cashregister")
         _leaf(register, f"{space}registerID", self.register)
         register.append(copy.deepcopy(record))
-        return document_of(root)
+        return as_document(root)
 
     def _named(self, record: _Element) -> Iterator[tuple[str, ...]]:
         seen: set[tuple[str, ...]] = set()
@@ -131,7 +131,7 @@ class Masters:
 
     def _keys(self, elements: Iterable[_Element]) -> Iterator[tuple[str, ...]]:
         for element in elements:
-            reference = _REFERENCES.get(local(element))
+            reference = _REFERENCES.get(local_name(element))
             if reference is None:
                 continue
             key = _key(*reference, element.text)
@@ -146,7 +146,7 @@ def _leaf(parent: _Element, name: str, written: str) -> None:
 
 def _key(kind: str, *names: str | None) -> tuple[str, ...]:
     """The key of master data: its names tidied, a basicType with two digits (some tills write "4")."""
-    tidied = [tidy(name) for name in names]
+    tidied = [normalize_space(name) for name in names]
     if kind == "basic":
         tidied[0] = tidied[0].zfill(2)
     return (kind, *tidied)

@@ -8,10 +8,10 @@ import attrs
 
 from tillpost import InvalidValue
 from tillpost.kit import MakeId
-from tillpost.kit.xml import Encoding, Record, detect, flags, local, records, text
+from tillpost.kit.xml import Encoding, XmlRecord, detect_encoding, local_name, record_flags, text, xml_records
 from tillpost.model import Broken, Document, Found, NoReceipt, Parsed, RawRef
 from tillpost_saft_no.codes import EVENTS
-from tillpost_saft_no.masters import FORM, Masters
+from tillpost_saft_no.masters import FORMAT, Masters
 from tillpost_saft_no.settings import Settings
 from tillpost_saft_no.transaction import no_sale_reason, number, read_receipt, store
 
@@ -22,9 +22,9 @@ def parse(document: Document, settings: Settings, make_id: MakeId) -> Iterator[P
     Raises DocumentError for a DOCTYPE, an unknown encoding, no audit file, and where the document ends being
     well-formed.
     """
-    encoding, masters = detect(document), Masters()
-    for record in records(document, encoding, FORM):
-        match local(record.element):
+    encoding, masters = detect_encoding(document), Masters()
+    for record in xml_records(document, encoding, FORMAT):
+        match local_name(record.element):
             case "cashtransaction":
                 yield _parsed(record, masters, document, encoding, settings, make_id)
             case "event":
@@ -33,7 +33,7 @@ def parse(document: Document, settings: Settings, make_id: MakeId) -> Iterator[P
                 masters.learn(record.element)
 
 
-def _event(record: Record, masters: Masters, settings: Settings) -> NoReceipt:
+def _event(record: XmlRecord, masters: Masters, settings: Settings) -> NoReceipt:
     code = masters.predefined("13", text(record.element, "eventType"))
     reason = f"event: {EVENTS.get(code, 'of no known type')}"
     return NoReceipt(
@@ -47,7 +47,7 @@ def _event(record: Record, masters: Masters, settings: Settings) -> NoReceipt:
 
 
 def _parsed(
-    record: Record, masters: Masters, document: Document, encoding: Encoding, settings: Settings, make_id: MakeId
+    record: XmlRecord, masters: Masters, document: Document, encoding: Encoding, settings: Settings, make_id: MakeId
 ) -> Parsed:
     transaction = record.element
     own = number(transaction)
@@ -66,7 +66,7 @@ def _parsed(
         raw = masters.document(transaction)
         source = RawRef(sha256=document.sha256, document=document.name, place=record.place)
         receipt = read_receipt(transaction, masters, source, settings, make_id)
-        if told := flags(encoding, raw):
+        if told := record_flags(encoding, raw):
             receipt = attrs.evolve(receipt, flags=(*receipt.flags, *told))
         return Found(receipt=receipt, raw=raw)
     except InvalidValue as error:

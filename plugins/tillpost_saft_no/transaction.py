@@ -8,7 +8,7 @@ from decimal import Decimal
 from lxml.etree import _Element
 
 from tillpost import InvalidValue
-from tillpost.kit import MakeId, parse_day, parse_time
+from tillpost.kit import MakeId, parse_date, parse_time
 from tillpost.kit.xml import amount, child, children, decimal, text
 from tillpost.model import Line, LineKind, RawRef, Receipt, Tax
 from tillpost_saft_no.codes import CORRECTION, RETURN_PAYMENT, TRANSACTIONS
@@ -69,7 +69,7 @@ def read_receipt(
     currency, own, place = masters.currency, number(transaction), store(masters, settings)
     if not place:
         raise InvalidValue("needs the name of its location", "location", "missing; name it in `stores` of the adapter")
-    day = parse_day(text(transaction, "transDate"), "cashtransaction/transDate")
+    day = parse_date(text(transaction, "transDate"), "cashtransaction/transDate")
     created, flags = parse_time(
         f"{day.isoformat()}T{text(transaction, 'transTime')}", settings.timezone, "cashtransaction/transTime"
     )

@@ -111,7 +111,7 @@ def article(item: JsonObject) -> Article:
         sku="tip" if is_tip(item) else next(filter(None, names), "custom"),
         number=item.text("product_id", ""),
         name=item.text("name", "") or item.text("title", ""),
-        group="tip" if is_tip(item) else "giftcard" if item.truth("gift_card") else "",
+        group="tip" if is_tip(item) else "giftcard" if item.boolean("gift_card") else "",
     )
 
 

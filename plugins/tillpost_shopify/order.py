@@ -26,7 +26,7 @@ def no_sale(order: JsonObject, settings: Settings) -> str:
 
     A cancelled order that was paid and refunded stays a sale: its refund is a receipt that undoes it.
     """
-    if order.truth("test"):
+    if order.boolean("test"):
         return "test order"
     source = order.text("source_name", "")
     if settings.source_names and source not in settings.source_names:
@@ -48,7 +48,7 @@ def read_order(order: JsonObject, source: RawRef, settings: Settings, make_id: M
     drafts = [*_goods(order, money), *_shipping(order, money), *_extras(order, money)]
     if not any(item.has("tax_lines") for item in (*order.objects("line_items"), *order.objects("shipping_lines"))):
         spread_taxes(drafts, tax_entries(order, money), money.currency)
-    on_top = not order.truth("taxes_included")
+    on_top = not order.boolean("taxes_included")
     total = money.read(order, "total_price") + sum(
         (draft.net for draft in drafts if draft.article.sku == "rounding"), ZERO
     )
@@ -87,7 +87,7 @@ def _goods(order: JsonObject, money: Money) -> list[Draft]:
                 article=article(item),
                 quantity=quantity,
                 net=net,
-                taxable=not tip and not item.truth("gift_card") and item.values.get("taxable") is not False,
+                taxable=not tip and not item.boolean("gift_card") and item.values.get("taxable") is not False,
                 taxes=tax_entries(item, money),
                 discounts=reduced,
             )
@@ -102,7 +102,7 @@ def _shipping(order: JsonObject, money: Money) -> list[Draft]:
     found = []
     for line in order.objects("shipping_lines"):
         price = money.read(line, "price", ZERO)
-        if not price or line.truth("is_removed"):
+        if not price or line.boolean("is_removed"):
             continue
         reduced = discounts(line, order, money)
         draft = _adjustment(

@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from tillpost import InvalidValue
-from tillpost.kit import CLEANED, JsonObject, JsonRecord, MakeId, json_records, parse_clean_json
+from tillpost.kit import CONTROL_CHARACTERS, JsonObject, JsonRecord, MakeId, json_records, parse_clean_json
 from tillpost.model import Broken, Document, Found, NoReceipt, Parsed, RawRef, Receipt
 from tillpost_shopify.order import no_sale, read_order
 from tillpost_shopify.refund import no_refund, read_refund
@@ -53,7 +53,7 @@ def _parsed(record: JsonRecord, document: Document, settings: Settings, make_id:
                 continue
             receipt = entry.read(RawRef(sha256=document.sha256, document=document.name, place=place))
             if taken:
-                receipt = attrs.evolve(receipt, flags=(*receipt.flags, CLEANED))
+                receipt = attrs.evolve(receipt, flags=(*receipt.flags, CONTROL_CHARACTERS))
             yield Found(receipt=receipt, raw=entry.raw)
             continue
         except InvalidValue as error:

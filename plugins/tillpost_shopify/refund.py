@@ -18,7 +18,7 @@ from tillpost_shopify.tenders import settled, tender
 def no_refund(refund: JsonObject, order: JsonObject | None, settings: Settings) -> str:
     """Why a refund gives no receipt; "" when it gives one."""
     moved = refund.objects("transactions")
-    if (order is not None and order.truth("test")) or (moved and all(each.truth("test") for each in moved)):
+    if (order is not None and order.boolean("test")) or (moved and all(each.boolean("test") for each in moved)):
         return "test order"
     source = order.text("source_name", "") if order is not None else place.first_text(moved, "source_name")
     if settings.source_names and source and source not in settings.source_names:
@@ -76,7 +76,7 @@ def read_refund(
 
 def _on_top(drafts: list[Draft], total: Decimal, order: JsonObject | None) -> bool:
     if order is not None:
-        return not order.truth("taxes_included")
+        return not order.boolean("taxes_included")
     nets = sum((draft.net for draft in drafts), ZERO)
     return nets != total or nets + sum((draft.tax for draft in drafts), ZERO) == total
 

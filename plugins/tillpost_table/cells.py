@@ -10,7 +10,7 @@ from decimal import Decimal
 import attrs
 
 from tillpost import InvalidValue
-from tillpost.kit import local_time, parse_day, parse_decimal, parse_time
+from tillpost.kit import local_time, parse_date, parse_decimal, parse_time
 from tillpost_table.rows import Row
 from tillpost_table.settings import Settings
 
@@ -110,7 +110,7 @@ class Cells:
             return None
         place = self.place(rows[0], "business_date")
         if not self.settings.date:
-            return parse_day(written, place)
+            return parse_date(written, place)
         return self._parsed(written, self.settings.date.partition(" ")[0], place).date()
 
     def _parsed(self, written: str, form: str, place: str) -> datetime:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import attrs
 
 from tillpost import InvalidValue
-from tillpost.kit import CLEANED, MakeId, clean
+from tillpost.kit import CONTROL_CHARACTERS, MakeId, clean
 from tillpost.model import Broken, Document, Found, NoReceipt, Parsed, RawRef
 from tillpost_table.cells import Cells
 from tillpost_table.groups import Group, groups
@@ -49,7 +49,7 @@ def _parsed(group: Group, head: bytes, document: Document, cells: Cells, make_id
             if not receipt.lines:
                 return NoReceipt(reason="no lines", place=group.place, retail=True, number=number)
             if taken:
-                receipt = attrs.evolve(receipt, flags=(*receipt.flags, CLEANED))
+                receipt = attrs.evolve(receipt, flags=(*receipt.flags, CONTROL_CHARACTERS))
             return Found(receipt=receipt, raw=raw)
         except InvalidValue as error:
             reason = str(error) if error.place.startswith(f"{group.place},") else f"{group.place}: {error}"

@@ -9,7 +9,7 @@ import attrs
 
 from tillpost import InvalidValue
 from tillpost.kit import (
-    CLEANED,
+    CONTROL_CHARACTERS,
     JsonObject,
     JsonRecord,
     MakeId,
@@ -48,7 +48,7 @@ def _parsed(record: JsonRecord, document: Document, settings: Settings, make_id:
         source = RawRef(sha256=document.sha256, document=document.name, place=place)
         receipt = _receipt(purchase, source, settings, make_id)
         if taken:
-            receipt = attrs.evolve(receipt, flags=(*receipt.flags, CLEANED))
+            receipt = attrs.evolve(receipt, flags=(*receipt.flags, CONTROL_CHARACTERS))
         return Found(receipt=receipt, raw=record.content)
     except InvalidValue as error:
         reason = str(error) if error.place.startswith(place) else f"{place}: {error}"

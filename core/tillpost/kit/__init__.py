@@ -6,12 +6,12 @@ XML is in `tillpost.kit.xml`, which loads lxml; importing this package does not.
 from tillpost.kit.json import JsonObject, JsonRecord, json_records, parse_clean_json, parse_json
 from tillpost.kit.money import minor_digits, parse_decimal, round_money, spread
 from tillpost.kit.plugin import adapter
-from tillpost.kit.text import CLEANED, clean
-from tillpost.kit.time import local_time, parse_day, parse_time
+from tillpost.kit.text import CONTROL_CHARACTERS, clean
+from tillpost.kit.time import local_time, parse_date, parse_time
 from tillpost.model.identity import MakeId
 
 __all__ = [
-    "CLEANED",
+    "CONTROL_CHARACTERS",
     "JsonObject",
     "JsonRecord",
     "MakeId",
@@ -21,7 +21,7 @@ __all__ = [
     "local_time",
     "minor_digits",
     "parse_clean_json",
-    "parse_day",
+    "parse_date",
     "parse_decimal",
     "parse_json",
     "parse_time",

@@ -1,24 +1,24 @@
-"""Text of a till, made fit to go on: without what no file to Engage could carry."""
+"""Text of a till, without characters that no file to Engage can carry."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
 
-CLEANED = "control-characters"
-"""The flag of a receipt out of whose text such characters were taken; the record is kept as it came."""
+CONTROL_CHARACTERS = "control-characters"
+"""The flag of a receipt whose text had such characters; the journal keeps the record as it came."""
 
-# What XML 1.0 (section 2.2) cannot carry; tab and line ends stay.
-_UNCARRIED = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# Every character XML 1.0 (fifth edition, section 2.2) forbids; tab and line ends are allowed.
+FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def clean(value: Any) -> tuple[Any, int]:
-    """The value (text, or lists and dicts of it) without characters that XML 1.0 forbids, and how many there were.
+    """The value (text, or lists and dicts of it) without characters that XML 1.0 forbids, and how many it had.
 
-    They are control characters, lone surrogates, U+FFFE and U+FFFF.
+    Forbidden are control characters, lone surrogates, U+FFFE and U+FFFF.
     """
     if isinstance(value, str):
-        return _UNCARRIED.subn("", value)
+        return FORBIDDEN.subn("", value)
     if isinstance(value, list):
         items = [clean(item) for item in value]
         return [item for item, _ in items], sum(count for _, count in items)

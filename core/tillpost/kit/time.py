@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 
 from tillpost.errors import InvalidValue
 
-AMBIGUOUS = "dst-ambiguous"
+DST_AMBIGUOUS = "dst-ambiguous"
 """The clock showed this time twice; the first of the two is taken."""
-GAP = "dst-gap"
+DST_GAP = "dst-gap"
 """The clock never showed this time; it is moved out of the gap by the gap's length."""
 
 
@@ -26,9 +26,9 @@ def local_time(moment: datetime, zone: ZoneInfo, place: str) -> tuple[datetime, 
             first, second = (moment.replace(tzinfo=zone, fold=fold) for fold in (0, 1))
             settled = first.astimezone(UTC).astimezone(zone)
             if settled.replace(tzinfo=None, fold=0) != moment.replace(fold=0):
-                first, flags = settled, (GAP,)
+                first, flags = settled, (DST_GAP,)
             elif first.utcoffset() != second.utcoffset():
-                flags = (AMBIGUOUS,)
+                flags = (DST_AMBIGUOUS,)
             moment = first
         offset = moment.utcoffset()
     except OverflowError:
@@ -54,7 +54,7 @@ def parse_time(written: str, zone: ZoneInfo, place: str) -> tuple[datetime, tupl
     return local_time(moment, zone, place)
 
 
-def parse_day(written: str, place: str) -> date:
+def parse_date(written: str, place: str) -> date:
     """An ISO 8601 date, such as a business date; a time after it is left out. Raises InvalidValue with `place`."""
     try:
         return date.fromisoformat(written[:10])

@@ -126,7 +126,7 @@ def test_members_by_type() -> None:
     assert (GIVEN.text("id"), GIVEN.text("name"), GIVEN.text("off", "-")) == ("7", "A b", "-")
     assert GIVEN.decimal("price") == Decimal("1.50")
     assert GIVEN.decimal("empty", Decimal(3)) == GIVEN.decimal("off", Decimal(3)) == 3
-    assert (GIVEN.truth("on"), GIVEN.truth("off")) == (True, False)
+    assert (GIVEN.boolean("on"), GIVEN.boolean("off")) == (True, False)
     assert (GIVEN.object("off"), GIVEN.objects("off")) == (None, [])
     assert GIVEN.objects("list")[0].place == "order.list[0]"
 
@@ -139,7 +139,7 @@ def test_members_by_type() -> None:
         (lambda: GIVEN.decimal("name"), "order.name: must be a decimal number"),
         (lambda: GIVEN.decimal("on"), "order.on: must be a decimal"),
         (lambda: GIVEN.decimal("empty"), "needs the key 'empty'"),
-        (lambda: GIVEN.truth("id"), "order.id: must be true or false"),
+        (lambda: GIVEN.boolean("id"), "order.id: must be true or false"),
         (lambda: GIVEN.object("list"), "order.list: must be an object"),
         (lambda: GIVEN.objects("name"), "order.name: must be a list"),
         (lambda: JsonObject.of(7, "it"), "it: must be an object"),

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tillpost import InvalidValue
-from tillpost.kit import local_time, parse_day, parse_time
+from tillpost.kit import local_time, parse_date, parse_time
 
 OSLO = ZoneInfo("Europe/Oslo")
 ZONES = st.sampled_from([ZoneInfo(name) for name in ("Europe/Oslo", "America/New_York", "Australia/Lord_Howe", "UTC")])
@@ -78,6 +78,6 @@ def test_what_is_no_time_of_a_till_says_so_with_its_place(written: str, reason: 
 
 
 def test_days() -> None:
-    assert parse_day("2026-03-14T10:00:00", "till") == date(2026, 3, 14)
+    assert parse_date("2026-03-14T10:00:00", "till") == date(2026, 3, 14)
     with pytest.raises(InvalidValue, match="till: must be an ISO 8601 date"):
-        parse_day("14/03/2026", "till")
+        parse_date("14/03/2026", "till")

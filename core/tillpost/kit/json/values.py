@@ -77,7 +77,7 @@ class JsonObject:
             raise InvalidValue("must be a finite amount below 1e15", f"{self.place}.{name}", "out of bounds")
         return parse_decimal(str(value), f"{self.place}.{name}")
 
-    def truth(self, name: str) -> bool:
+    def boolean(self, name: str) -> bool:
         """true or false; missing is false."""
         value = self.values.get(name)
         if value is not None and not isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""Reading elements by local name: vendors keep the standard's names and change its namespaces."""
+"""Elements read by local name: vendors keep the standard's names and change its namespaces."""
 
 from __future__ import annotations
 
@@ -9,78 +9,78 @@ from functools import cache
 from lxml.etree import _Element
 
 from tillpost import InvalidValue
-from tillpost.kit.xml.clean import MARK
+from tillpost.kit.xml.decoding import REPLACEMENT
 from tillpost.model.money import parse_decimal
 
-_NUMBERED = {"LineItem": ("line item", "SequenceNumber"), "ctLine": ("line", "lineID")}
-"""Elements that are known by a number of their own (ARTS, SAF-T): what messages call them, and where it stands."""
+_LINES = {"LineItem": ("line item", "SequenceNumber"), "ctLine": ("line", "lineID")}
+"""Element of a line (ARTS, SAF-T) → its name in messages, and the child with its number."""
 
 
-def local(element: _Element) -> str:
-    """The name without its namespace; "" for a comment or an instruction."""
+def local_name(element: _Element) -> str:
+    """The element's name without its namespace; "" for a comment or a processing instruction."""
     return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""
 
 
 @cache
-def _anywhere(names: tuple[str, ...]) -> tuple[str, ...]:
-    """The names in any namespace. Kept: they are asked for many times a record, and are few."""
+def _any_namespace(names: tuple[str, ...]) -> tuple[str, ...]:
+    """lxml's tags of these names in any namespace. Cached: few names are asked for, many times a record."""
     return tuple(f"{{*}}{name}" for name in names)
 
 
 def children(element: _Element, *names: str) -> Iterator[_Element]:
-    """The children of these names, in the document's order."""
-    return element.iterchildren(*_anywhere(names))
+    """The child elements of these names, in the document's order."""
+    return element.iterchildren(*_any_namespace(names))
 
 
 def child(element: _Element, *path: str) -> _Element | None:
-    """The first child by this path."""
+    """The first element by this path of names, None when there is none."""
     found: _Element | None = element
-    for name in _anywhere(path):
+    for name in _any_namespace(path):
         if found is None:
             return None
         found = next(found.iterchildren(name), None)
     return found
 
 
-def tidy(written: str | None) -> str:
-    """Text with white space made single and marks taken out."""
-    return " ".join((written or "").replace(MARK, "").split())
+def normalize_space(written: str | None) -> str:
+    """The text with runs of white space as one blank and without replacement characters."""
+    return " ".join((written or "").replace(REPLACEMENT, "").split())
 
 
 def text(element: _Element | None, *path: str) -> str:
-    """The text at this path, tidied; "" when it is missing."""
+    """The text of the element at this path, its white space normalized; "" when it is missing."""
     found = child(element, *path) if element is not None else None
-    return tidy(found.text) if found is not None else ""
+    return normalize_space(found.text) if found is not None else ""
 
 
 def attribute(element: _Element, name: str) -> str:
-    """The attribute of this local name, whatever its namespace; "" when it is missing."""
+    """The attribute of this local name in any namespace; "" when it is missing."""
     for key, value in element.items():
         if str(key).rpartition("}")[2] == name:
-            return str(value).replace(MARK, "").strip()
+            return str(value).replace(REPLACEMENT, "").strip()
     return ""
 
 
-def flag(element: _Element, name: str) -> bool:
-    """An xs:boolean attribute."""
+def is_true(element: _Element, name: str) -> bool:
+    """Whether the xs:boolean attribute is true; a missing one is false."""
     return attribute(element, name).lower() in ("true", "1")
 
 
 def place(element: _Element) -> str:
-    """The element, and the number of the line it belongs to, for messages."""
+    """Where an element stands, for messages: its line with the line's number, and its name."""
     line: _Element | None = element
-    while line is not None and local(line) not in _NUMBERED:
+    while line is not None and local_name(line) not in _LINES:
         line = line.getparent()
     if line is None:
-        return local(element)
-    called, where = _NUMBERED[local(line)]
-    number = text(line, where)
-    inside = f", {local(element)}" if line is not element else ""
-    return f"{called} {number}{inside}" if number else local(element)
+        return local_name(element)
+    noun, number_name = _LINES[local_name(line)]
+    number = text(line, number_name)
+    inside = f", {local_name(element)}" if line is not element else ""
+    return f"{noun} {number}{inside}" if number else local_name(element)
 
 
 def decimal(element: _Element, *path: str) -> Decimal | None:
-    """The decimal at this path, None when it is missing. Raises InvalidValue when it is no finite number."""
+    """The decimal at this path, None when it is missing. Raises InvalidValue when it is not a finite number."""
     written = text(element, *path)
     if not written:
         return None
@@ -91,7 +91,7 @@ def decimal(element: _Element, *path: str) -> Decimal | None:
 
 
 def amount(element: _Element, *path: str) -> Decimal:
-    """A decimal that must be there."""
+    """The decimal at this path. Raises InvalidValue when it is missing or not a finite number."""
     found = decimal(element, *path)
     if found is None:
         raise InvalidValue(f"needs {'/'.join(path)}", place(element), "missing")
