@@ -18,7 +18,7 @@ from tillpost.compose.alerting import Alerting, Silence
 from tillpost.compose.hours import opened, spans
 from tillpost.flow.breaker import PAUSED
 from tillpost.journal import Alert, Destination, Journal, Till
-from tillpost.reports.day import differences
+from tillpost.reports.day import differences_since
 from tillpost.reports.day_difference import Difference
 from tillpost.reports.day_report import sentence
 from tillpost.reports.gaps import TillGaps, gaps
@@ -195,15 +195,15 @@ def _gap_of(asked: Asked, found: TillGaps) -> Trouble:
 def _day_total(asked: Asked) -> Iterable[Trouble]:
     """One a store's day, of the totals that were put in within a week."""
     days: dict[tuple[str, str], list[Difference]] = {}
-    for each in differences(asked.journal, asked.now - _WEEK.total_seconds()):
+    for each in differences_since(asked.journal, asked.now - _WEEK.total_seconds()):
         days.setdefault((each.store, each.date), []).append(each)
     for (store, day), found in days.items():
         more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
         yield Trouble(
             f"day_total {store} {day}",
             f"{asked.pipeline}: {sentence(found[0])}{more}",
-            "What the tills printed for that day is not what the journal has.",
-            f"`tillpost day {store} {day}` names the receipts that may be behind it.",
+            "The till total of that day is not what the journal has.",
+            f"`tillpost day {store} {day}` names the receipts that may explain it.",
         )
 
 

@@ -1,4 +1,4 @@
-"""`tillpost day`: what a store printed of a day against what is recorded, delivered and confirmed."""
+"""`tillpost day`: the till totals of a store's day against what is recorded, delivered and confirmed."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from tillpost.cli.opened import as_json, one, table, which
 from tillpost.clock import SystemClock
 from tillpost.compose.config import load
 from tillpost.journal import Journal
-from tillpost.reports import day_report, till_totals
+from tillpost.reports import day_page, day_report, till_totals
 from tillpost.reports.day import Day, day
-from tillpost.terminal import plain, say
+from tillpost.terminal import counted, plain, say
 
 
 @click.command("day")
@@ -23,8 +23,8 @@ from tillpost.terminal import plain, say
 @click.argument("on", metavar="DATE", type=click.DateTime(["%Y-%m-%d"]))
 @click.option("--till", help="Only this till.")
 @click.option(
-    "--printed", "file_of_totals", type=click.Path(path_type=Path),
-    help="What the tills printed, as CSV: date, store, till, currency, count, total and tender, tax or number.",
+    "--till-totals", "file_of_totals", type=click.Path(path_type=Path),
+    help="Totals of the tills, as CSV: date, store, till, currency, count, total and tender, tax or number.",
 )  # fmt: skip
 @click.option("--html", "page", type=click.Path(dir_okay=False, path_type=Path), help="Write a report to print.")
 @click.option("--csv", "sheet", type=click.Path(dir_okay=False, path_type=Path), help="Write every figure as CSV.")
@@ -42,15 +42,15 @@ def command(
     pipeline: str | None,
     as_json: bool,
 ) -> None:
-    """Counts and sums of a business date: printed, recorded, delivered, confirmed; by currency, tender and tax.
+    """Counts and sums of a business date: till total, recorded, delivered, confirmed; by currency, tender and tax.
 
-    Exit code 1 when a figure is not what was printed, or a receipt is not delivered. What --printed says is kept in
-    the journal: the next call knows it, and an alert can tell when it stays off.
+    Exit code 1 when a figure differs from its till total, or a receipt is not delivered. The totals of --till-totals
+    are kept in the journal for the next call, and for the alert `day_total`.
 
     \b
     Examples:
       tillpost day 12 2026-11-23
-      tillpost day 12 2026-11-23 --printed totals.csv --html day.html
+      tillpost day 12 2026-11-23 --till-totals totals.csv --html day.html
     """
     chosen, now = one(load(file, plugins=False), pipeline), SystemClock().time()
     figures = till_totals.read(file_of_totals) if file_of_totals is not None else []
@@ -61,7 +61,7 @@ def command(
     finally:
         journal.close()
     if page is not None:
-        page.write_text(day_report.html(found, chosen.name, now), encoding="utf-8")
+        page.write_text(day_page.html(found, chosen.name, now), encoding="utf-8")
     if sheet is not None:
         sheet.write_text(day_report.as_csv(found), encoding="utf-8", newline="")
     if as_json:
@@ -69,7 +69,7 @@ def command(
     else:
         _print(found)
         if figures and not any(_about(each.store, each.business_date, store, on.date()) for each in figures):
-            click.echo(f"{file_of_totals} says nothing of store {plain(store)} on {on.date()}")
+            click.echo(f"{file_of_totals} has no total of store {plain(store)} on {on.date()}")
     sys.exit(0 if found.fine else 1)
 
 
@@ -85,18 +85,18 @@ def _print(found: Day) -> None:
     if rows:
         table(rows, ["currency", "what", "of", "receipts", "amount"])
     for reason, count in found.skipped.items():
-        click.echo(f"skipped: {count} {plain(reason)}")
+        click.echo(f"skipped: {counted(count, 'receipt')}: {plain(reason)}")
     for difference in found.differences:
         click.echo(plain(f"difference: {day_report.sentence(difference)}"))
         for suspect in difference.suspects:
-            click.echo(plain(f"  {suspect.id or suspect.number} {suspect.total}: {suspect.why}"))
-    for listed in (found.undelivered, found.twice, found.undated):
+            click.echo(plain(f"  {suspect.id or suspect.number} {suspect.amount}: {suspect.why}"))
+    for listed in (found.undelivered, found.same_number, found.unreadable):
         for each in listed:
             because = f" ({each.reason})" if each.reason else ""
-            click.echo(plain(f"{each.id} {each.total} {each.currency}: {each.why}{because}"))
+            click.echo(plain(f"{each.id} {each.amount}: {each.why}{because}"))
     for till, first, last in found.missing:
         numbers = first if first == last else f"{first} to {last}"
         click.echo(plain(f"not in the journal: till {till} number {numbers}"))
     if found.removed:
-        click.echo(f"{found.removed} receipts have left the journal by `keep`; a day that old is not whole")
+        click.echo(f"{counted(found.removed, 'receipt')} left the journal by `keep`: a day that old is incomplete")
     click.echo(day_report.verdict(found))

@@ -64,3 +64,13 @@ def check_move(old: str, new: str, allowed: Mapping[State, frozenset[State]] = M
     """Raise JournalError when the table does not allow the move."""
     if State(new) not in allowed.get(State(old), ()):
         raise JournalError(f"a receipt does not go from {old} to {new}")
+
+
+ACCEPTED_BY_API, VERIFIED = "accepted_by_api", "verified"
+
+
+def confirmation(state: State, route: str, reason: str) -> str:
+    """How a delivery is known: `accepted_by_api`, or `verified` in the contact's history; "" without one."""
+    if state is not State.DELIVERED:
+        return ""
+    return VERIFIED if route == "file" or reason else ACCEPTED_BY_API

@@ -64,3 +64,9 @@ def parse_decimal(text: str, place: str) -> Decimal:
         # Written out, 1e-999999999 would be a gigabyte.
         raise InvalidValue(f"must have at most {_MOST_DIGITS} digits behind the point", place, "out of bounds")
     return value
+
+
+def format_money(amount: Decimal, currency: str) -> str:
+    """The amount with the digits of its currency, and with more where it has more: `5` SEK is `5.00`."""
+    digits = minor_digits(currency) if currency else 0
+    return f"{max(amount, round(amount, digits), key=lambda each: -int(each.as_tuple().exponent)):f}"

@@ -1,4 +1,4 @@
-"""The end of a day: what the tills printed against what is recorded, delivered and confirmed, to the cent."""
+"""The end of a day: the till totals against what is recorded, delivered and confirmed, to the cent."""
 
 from __future__ import annotations
 
@@ -13,24 +13,25 @@ import attrs
 
 from tillpost.errors import InvalidValue, JournalDamaged
 from tillpost.journal import DayReceipt, Journal, State, TillTotal
+from tillpost.journal.states import confirmation
 from tillpost.model import Receipt
-from tillpost.reports.day_difference import Difference, Figures, Suspect, differ
+from tillpost.reports.day_difference import Difference, Suspect, TillFigures, find_differences
 from tillpost.reports.sums import Sum, Sums, by_tax, by_tender
 
 LISTED = 100
-"""Receipts that a report names of each sort; all are counted."""
-TWICE = re.compile(r"#[0-9a-f]{12}$")
-"""The end of the id under which a receipt is held whose own id has other content (journal/tables/acceptance.py)."""
+"""Receipts that a report names of each kind; all are counted."""
+COLLIDING = re.compile(r"#[0-9a-f]{12}$")
+"""How an id ends under which a receipt is held because its own id has other content (journal/tables/acceptance.py)."""
 
 
 @attrs.frozen(kw_only=True)
 class Day:
     """A store's business date.
 
-    sums: currency → the whole store's. printed: what was compared with. undelivered: the first `LISTED` receipts that
-    are neither delivered nor skipped, held ones among them. skipped: reason → how many. twice: held because their id
-    has other content, in no sum. undated: held, could not be read, of this store or no store and about that time.
-    unprinted: tills with receipts and without a printed total, where other tills of the store have one.
+    sums: currency → the whole store's. till_totals: what was compared with. undelivered: the first `LISTED` receipts
+    that are neither delivered nor skipped, held ones among them. skipped: reason → how many. same_number: held because
+    their id has other content, in no sum. unreadable: held, could not be read, of this store or no store and about that
+    time. tills_without_total: tills with receipts and without a total, where other tills of the store have one.
     damaged: ids whose content cannot be read, or is not what their row says; they are in no tender and no tax.
     removed: how many receipts of any day have left by `keep`.
     """
@@ -39,13 +40,13 @@ class Day:
     date: str
     till: str
     sums: dict[str, Sums]
-    printed: tuple[TillTotal, ...]
-    unprinted: tuple[str, ...]
+    till_totals: tuple[TillTotal, ...]
+    tills_without_total: tuple[str, ...]
     differences: tuple[Difference, ...]
     undelivered: tuple[Suspect, ...]
     skipped: dict[str, int]
-    twice: tuple[Suspect, ...]
-    undated: tuple[Suspect, ...]
+    same_number: tuple[Suspect, ...]
+    unreadable: tuple[Suspect, ...]
     missing: tuple[tuple[str, int, int], ...]
     damaged: tuple[str, ...]
     removed: int
@@ -53,8 +54,8 @@ class Day:
     @property
     def fine(self) -> bool:
         """Whether nobody has to look: no difference, and nothing that is not delivered."""
-        open_ = any(sums.stages["undelivered"].count for sums in self.sums.values())
-        return not (open_ or self.differences or self.twice or self.undated or self.damaged)
+        undelivered = any(sums.stages["undelivered"].count for sums in self.sums.values())
+        return not (undelivered or self.differences or self.same_number or self.unreadable or self.damaged)
 
 
 def day(
@@ -63,58 +64,57 @@ def day(
     business_date: date,
     *,
     till: str | None = None,
-    printed: Sequence[TillTotal] | None = None,
+    till_totals: Sequence[TillTotal] | None = None,
     bodies: bool = True,
 ) -> Day:
-    """Compare a day. till: only that till. printed: instead of what the journal knows. bodies: tenders and taxes too.
+    """Compare a day. till: only that till. till_totals: in place of the journal's. bodies: tenders and taxes too.
 
     Receipts are read in pages, so a day may have any number of them.
     """
     text = business_date.isoformat()
-    figures = journal.day_totals.printed(store, text) if printed is None else list(printed)
     figures = [
-        each
-        for each in figures
-        if (each.store, each.business_date) == (store, text)
-        and (till is None or each.till == till)
-        and (bodies or each.kind in ("total", "receipt"))
+        figure
+        for figure in (journal.day_totals.get(store, text) if till_totals is None else till_totals)
+        if (figure.store, figure.business_date) == (store, text)
+        and (till is None or figure.till == till)
+        and (bodies or figure.kind in ("total", "receipt"))
     ]
-    looked = _Looked(printed=Figures(figures))
+    scan = _Scan(figures=TillFigures(figures))
     for name in journal.day_totals.tills(store, text) if till is None else [till]:
         for row, receipt in receipts(journal, store, text, name, bodies):
-            looked.at(row, receipt, bodies)
-    undated = _undated(journal, store, business_date)
-    twice = looked.twice
+            scan.add(row, receipt, bodies)
+    unreadable = _unreadable(journal, store, business_date)
     whole: defaultdict[str, Sums] = defaultdict(Sums)
-    for (_, currency), sums in sorted(looked.tills.items()):
+    for (_, currency), sums in sorted(scan.tills.items()):
         whole[currency].merge(sums)
-    found = differ(
-        looked.tills,
-        looked.printed,
+    missing = scan.missing()
+    differences = find_differences(
+        scan.tills,
+        scan.figures,
         store=store,
         date=text,
-        near=lambda wanted: _near(journal, store, business_date, till, bodies, wanted),
-        held=[*twice, *undated],
-        missing=(missing := looked.missing()),
+        find_suspects=lambda wanted: _find_suspects(journal, store, business_date, till, bodies, wanted),
+        held=[*scan.same_number, *unreadable],
+        missing=missing,
     )
     return Day(
-        store=store, date=text, till=till or "", sums=dict(whole), printed=tuple(figures),
-        unprinted=_unprinted(figures, till or "", looked.tills), differences=tuple(found),
-        undelivered=tuple(looked.undelivered), skipped=dict(looked.skipped), twice=tuple(twice),
-        undated=tuple(undated), missing=tuple(missing), damaged=tuple(looked.damaged),
+        store=store, date=text, till=till or "", sums=dict(whole), till_totals=tuple(figures),
+        tills_without_total=_tills_without_total(figures, till or "", scan.tills), differences=tuple(differences),
+        undelivered=tuple(scan.undelivered), skipped=dict(scan.skipped), same_number=tuple(scan.same_number),
+        unreadable=tuple(unreadable), missing=tuple(missing), damaged=tuple(scan.damaged),
         removed=journal.retention.removed(),
     )  # fmt: skip
 
 
-def differences(journal: Journal, since: float) -> list[Difference]:
+def differences_since(journal: Journal, since: float) -> list[Difference]:
     """Where day totals that were put into the journal since then differ from it now; without tenders and taxes.
 
-    A receipt that comes late makes its difference go. For alerts: cheap, for only rows of those days are read.
+    A receipt that comes late ends its difference. For alerts: cheap, since only rows of those days are read.
     """
     return [
-        each
+        difference
         for store, text in journal.day_totals.since(since)
-        for each in day(journal, store, date.fromisoformat(text), bodies=False).differences
+        for difference in day(journal, store, date.fromisoformat(text), bodies=False).differences
     ]
 
 
@@ -135,29 +135,29 @@ def receipts(
 
 
 @attrs.define(kw_only=True)
-class _Looked:
-    """What has been seen of a day so far."""
+class _Scan:
+    """What has been read of a day so far."""
 
-    printed: Figures
+    figures: TillFigures
     tills: defaultdict[tuple[str, str], Sums] = attrs.field(factory=lambda: defaultdict(Sums))
     undelivered: list[Suspect] = attrs.field(factory=list)
     skipped: defaultdict[str, int] = attrs.field(factory=lambda: defaultdict(int))
-    twice: list[Suspect] = attrs.field(factory=list)
+    same_number: list[Suspect] = attrs.field(factory=list)
     damaged: list[str] = attrs.field(factory=list)
     _numbers: defaultdict[str, set[int]] = attrs.field(factory=lambda: defaultdict(set))
 
-    def at(self, row: DayReceipt, receipt: Receipt | None, bodies: bool) -> None:
-        if TWICE.search(row.id):
+    def add(self, row: DayReceipt, receipt: Receipt | None, bodies: bool) -> None:
+        if COLLIDING.search(row.id):
             if row.state == State.HELD:
-                self.twice.append(Suspect.of(row, "the same number with other content, held"))
+                self.same_number.append(Suspect.of(row, "the same number with other content, held"))
             return
         total = Decimal(row.total)
         if row.number.isascii() and row.number.isdigit() and len(row.number) < 19:
             self._numbers[row.till].add(int(row.number))
         sums = self.tills[row.till, row.currency]
         sums.stages["recorded"].add(total)
-        self._stage(sums, row, total)
-        self.printed.meet(row, total)
+        self._add_to_stage(sums, row, total)
+        self.figures.match(row, total)
         if not bodies:
             return
         if receipt is None or (receipt.total, receipt.currency) != (total, row.currency):
@@ -170,10 +170,10 @@ class _Looked:
         for rate, (gross, tax) in by_tax(receipt).items():
             sums.taxes[rate].add(gross, tax)
 
-    def _stage(self, sums: Sums, row: DayReceipt, total: Decimal) -> None:
+    def _add_to_stage(self, sums: Sums, row: DayReceipt, total: Decimal) -> None:
         if row.state == State.DELIVERED:
             sums.stages["delivered"].add(total)
-            sums.confirmed["proven" if row.route == "file" else "answered"].add(total)
+            sums.confirmed[confirmation(row.state, row.route, row.reason)].add(total)
         elif row.state == State.SKIPPED:
             sums.stages["skipped"].add(total)
             self.skipped[row.reason] += 1
@@ -190,15 +190,17 @@ class _Looked:
         for till, numbers in sorted(self._numbers.items()):
             ordered = sorted(numbers)
             runs = [(a + 1, b - 1) for a, b in pairwise(ordered) if b - a > 1]
-            # A number that is no sequence (a time, a random one) leaves more out than there is: it tells nothing.
+            # Numbers that are no sequence (a time, a random one) have more gaps than numbers: they show nothing.
             if sum(last - first + 1 for first, last in runs) <= len(ordered):
                 found += [(till, first, last) for first, last in runs[:LISTED]]
         return found
 
 
-def _unprinted(figures: Sequence[TillTotal], whole: str, tills: Mapping[tuple[str, str], Sums]) -> tuple[str, ...]:
-    """Tills nobody can compare: neither they nor the whole have a printed total in their currency."""
-    totals = {(each.till, each.currency) for each in figures if each.kind == "total"}
+def _tills_without_total(
+    figures: Sequence[TillTotal], whole: str, tills: Mapping[tuple[str, str], Sums]
+) -> tuple[str, ...]:
+    """Tills that cannot be compared: neither they nor the whole store have a total in their currency."""
+    totals = {(figure.till, figure.currency) for figure in figures if figure.kind == "total"}
     return tuple(
         sorted(
             till
@@ -208,28 +210,29 @@ def _unprinted(figures: Sequence[TillTotal], whole: str, tills: Mapping[tuple[st
     )
 
 
-def _undated(journal: Journal, store: str, day_: date) -> list[Suspect]:
-    begin = datetime(day_.year, day_.month, day_.day).astimezone().timestamp()
+def _unreadable(journal: Journal, store: str, business_date: date) -> list[Suspect]:
+    begin = datetime(business_date.year, business_date.month, business_date.day).astimezone().timestamp()
     rows = journal.day_totals.undated(store, begin, begin + 2 * 86400, LISTED)
     return [Suspect.of(row, "could not be read, held; its amount is not known") for row in rows]
 
 
-def _near(
-    journal: Journal, store: str, day_: date, till: str | None, bodies: bool, wanted: Sequence[Difference]
+def _find_suspects(
+    journal: Journal, store: str, business_date: date, till: str | None, bodies: bool, wanted: Sequence[Difference]
 ) -> Iterator[tuple[Difference, Suspect]]:
     """Receipts of the day, and of the days beside it, whose amount is a difference."""
-    for away in (0, -1, 1):
-        text = (day_ + timedelta(days=away)).isoformat()
+    for days in (0, -1, 1):
+        text = (business_date + timedelta(days=days)).isoformat()
         for name in journal.day_totals.tills(store, text) if till is None else [till]:
             for row, receipt in receipts(journal, store, text, name, bodies):
-                if TWICE.search(row.id) or row.total == "":
+                if COLLIDING.search(row.id) or row.total == "":
                     continue
                 for difference in wanted:
+                    off = difference.amount_difference
                     if (amount := _amount(difference, row, receipt)) is None:
                         continue
-                    if away and amount == -difference.off:
+                    if days and amount == -off:
                         yield difference, Suspect.of(row, f"of {text}; its amount is the difference")
-                    elif not away and amount and abs(amount) == abs(difference.off):
+                    elif not days and amount and abs(amount) == abs(off):
                         yield difference, Suspect.of(row, "its amount is the difference")
 
 
@@ -248,4 +251,4 @@ def _amount(difference: Difference, row: DayReceipt, receipt: Receipt | None) ->
     return None
 
 
-__all__ = ["Day", "Difference", "Sum", "Suspect", "day", "differences"]
+__all__ = ["Day", "Difference", "Sum", "Suspect", "day", "differences_since"]

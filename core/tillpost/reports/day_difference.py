@@ -1,4 +1,4 @@
-"""Differences of a day: a printed figure beside the journal's, and the receipts that may be behind it."""
+"""Differences of a day: a till total beside what the journal has, and the receipts that may explain it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from decimal import Decimal
 import attrs
 
 from tillpost.journal import DayReceipt, TillTotal
+from tillpost.model.money import format_money
 from tillpost.reports.sums import Sum, Sums
 
 MOST = 20
@@ -17,7 +18,7 @@ MOST = 20
 
 @attrs.frozen(kw_only=True)
 class Suspect:
-    """A receipt that may be behind a difference, or is not delivered, and why it is named."""
+    """A receipt that may explain a difference, or is not delivered, and why it is named."""
 
     why: str
     id: str = ""
@@ -36,13 +37,17 @@ class Suspect:
             state=str(row.state), reason=row.reason,
         )  # fmt: skip
 
+    @property
+    def amount(self) -> str:
+        """The total with the digits of its currency, and the currency; "" where it is not known."""
+        return f"{format_money(Decimal(self.total), self.currency)} {self.currency}" if self.total else ""
+
 
 @attrs.frozen(kw_only=True)
 class Difference:
-    """A figure that is not what was printed.
+    """A till total that is not what the journal has.
 
-    off: what the journal has more, negative: less. count_off: receipts, None where the till printed no number of them.
-    till: "" is the whole store. kind, name: as of `TillTotal`.
+    till: "" is the whole store. kind, name: as of `TillTotal`. till_count: None where the till gave no count.
     """
 
     store: str
@@ -51,118 +56,123 @@ class Difference:
     currency: str
     kind: str
     name: str
-    printed: Decimal
+    till_total: Decimal
     recorded: Decimal
-    printed_count: int | None
-    journalled_count: int
+    till_count: int | None
+    recorded_count: int
     source: str
     suspects: tuple[Suspect, ...] = ()
 
     @property
-    def off(self) -> Decimal:
-        """What the journal has more."""
-        return self.recorded - self.printed
+    def amount_difference(self) -> Decimal:
+        """The recorded amount less the till total."""
+        return self.recorded - self.till_total
 
     @property
-    def count_off(self) -> int | None:
-        """How many receipts the journal has more."""
-        return None if self.printed_count is None else self.journalled_count - self.printed_count
+    def count_difference(self) -> int | None:
+        """The recorded receipts less those of the till."""
+        return None if self.till_count is None else self.recorded_count - self.till_count
 
 
-class Figures:
-    """Figures a till printed; those of single receipts are crossed out as the receipts are met."""
+class TillFigures:
+    """The figures of a till: totals, and single receipts, which are matched as the journal's receipts are read."""
 
     def __init__(self, figures: Iterable[TillTotal]) -> None:
-        self.sums: list[TillTotal] = []
-        self._single: dict[tuple[str, str, str], TillTotal] = {}
-        self._listing: set[tuple[str, str]] = set()
-        self._off: list[tuple[DayReceipt, Decimal, TillTotal | None]] = []
-        for each in figures:
-            if each.kind == "receipt":
-                self._single[each.till, each.currency, each.name] = each
-                self._listing.add((each.till, each.currency))
+        self.totals: list[TillTotal] = []
+        self._unmatched: dict[tuple[str, str, str], TillTotal] = {}
+        self._listed_tills: set[tuple[str, str]] = set()
+        self._differing: list[tuple[DayReceipt, Decimal, TillTotal | None]] = []
+        for figure in figures:
+            if figure.kind == "receipt":
+                self._unmatched[figure.till, figure.currency, figure.name] = figure
+                self._listed_tills.add((figure.till, figure.currency))
             else:
-                self.sums.append(each)
+                self.totals.append(figure)
 
-    def meet(self, row: DayReceipt, total: Decimal) -> None:
-        """A receipt of the journal: keep it when its printed amount is another, or its till's list leaves it out."""
+    def match(self, row: DayReceipt, total: Decimal) -> None:
+        """A receipt of the journal: keep it when the till lists another amount, or not the receipt."""
         for till in (row.till, ""):
-            if (till, row.currency) in self._listing:
-                printed = self._single.pop((till, row.currency, row.number), None)
-                if (printed is None or printed.total != total) and len(self._off) < MOST * MOST:
-                    self._off.append((row, total, printed))
+            if (till, row.currency) in self._listed_tills:
+                figure = self._unmatched.pop((till, row.currency, row.number), None)
+                if (figure is None or figure.total != total) and len(self._differing) < MOST * MOST:
+                    self._differing.append((row, total, figure))
                 return
 
-    def single(self, store: str, date: str) -> Iterator[Difference]:
-        """Of single receipts: other amounts, not printed, and printed yet not in the journal."""
-        for row, total, printed in self._off:
-            why = "not printed by the till" if printed is None else "its amount is not what the till printed"
+    def receipt_differences(self, store: str, date: str) -> Iterator[Difference]:
+        """Of single receipts: another amount, not listed by the till, and listed yet not in the journal."""
+        for row, total, figure in self._differing:
+            why = "not listed by the till" if figure is None else "the till lists another amount"
             yield Difference(
                 store=store, date=date, till=row.till, currency=row.currency, kind="receipt", name=row.number,
-                printed=printed.total if printed else Decimal(0), recorded=total,
-                printed_count=1 if printed else 0, journalled_count=1, source=printed.source if printed else "",
+                till_total=figure.total if figure else Decimal(0), recorded=total,
+                till_count=1 if figure else 0, recorded_count=1, source=figure.source if figure else "",
                 suspects=(Suspect.of(row, why),),
             )  # fmt: skip
-        for each in self._single.values():
+        for figure in self._unmatched.values():
             yield Difference(
-                store=store, date=date, till=each.till, currency=each.currency, kind="receipt", name=each.name,
-                printed=each.total, recorded=Decimal(0), printed_count=1, journalled_count=0, source=each.source,
-                suspects=(Suspect(why="not in the journal", number=each.name, till=each.till),),
+                store=store, date=date, till=figure.till, currency=figure.currency, kind="receipt", name=figure.name,
+                till_total=figure.total, recorded=Decimal(0), till_count=1, recorded_count=0, source=figure.source,
+                suspects=(Suspect(why="not in the journal", number=figure.name, till=figure.till),),
             )  # fmt: skip
 
 
-Near = Callable[[Sequence[Difference]], Iterable[tuple[Difference, Suspect]]]
+FindSuspects = Callable[[Sequence[Difference]], Iterable[tuple[Difference, Suspect]]]
 
 
-def differ(
+def find_differences(
     tills: Mapping[tuple[str, str], Sums],
-    figures: Figures,
+    figures: TillFigures,
     *,
     store: str,
     date: str,
-    near: Near,
+    find_suspects: FindSuspects,
     held: Sequence[Suspect],
     missing: Sequence[tuple[str, int, int]],
 ) -> list[Difference]:
-    """Every printed figure that the journal does not have, with its suspects.
+    """Every till total that is not what the journal has, with its suspects.
 
-    near: finds receipts whose amount is a difference. held: what is in no sum. missing: runs of a till's numbers.
+    find_suspects: receipts whose amount is a difference. held: receipts in no sum. missing: runs of a till's numbers.
     """
     found = [
         Difference(
-            store=store, date=date, till=each.till, currency=each.currency, kind=each.kind, name=each.name,
-            printed=each.total, recorded=own.total, printed_count=each.count, journalled_count=own.count,
-            source=each.source,
+            store=store, date=date, till=figure.till, currency=figure.currency, kind=figure.kind, name=figure.name,
+            till_total=figure.total, recorded=own.total, till_count=figure.count, recorded_count=own.count,
+            source=figure.source,
         )
-        for each in figures.sums
-        if (own := _own(tills, each)).total != each.total or each.count not in (None, own.count)
+        for figure in figures.totals
+        if (own := _recorded(tills, figure)).total != figure.total or figure.count not in (None, own.count)
     ]  # fmt: skip
     named: defaultdict[int, list[Suspect]] = defaultdict(list)
     if found:
-        places = {id(each): number for number, each in enumerate(found)}
-        for difference, suspect in near([each for each in found if each.off]):
-            if len(so_far := named[places[id(difference)]]) < MOST:
-                so_far.append(suspect)
+        places = {id(difference): index for index, difference in enumerate(found)}
+        for difference, suspect in find_suspects([each for each in found if each.amount_difference]):
+            if len(suspects := named[places[id(difference)]]) < MOST:
+                suspects.append(suspect)
     answer: list[Difference] = []
-    for number, each in enumerate(found):
-        more = [suspect for suspect in held if each.till in ("", suspect.till) or not suspect.till]
-        if (each.count_off or 0) < 0 or (each.count_off is None and each.off < 0):
+    for index, difference in enumerate(found):
+        more = [suspect for suspect in held if difference.till in ("", suspect.till) or not suspect.till]
+        if _lacks_receipts(difference):
             more += [
                 Suspect(why="not in the journal, in the till's sequence", till=till, number=_run(first, last))
                 for till, first, last in missing
-                if each.till in ("", till)
+                if difference.till in ("", till)
             ]
-        answer.append(attrs.evolve(each, suspects=tuple([*named[number], *more][:MOST])))
-    return [*answer, *figures.single(store, date)]
+        answer.append(attrs.evolve(difference, suspects=tuple([*named[index], *more][:MOST])))
+    return [*answer, *figures.receipt_differences(store, date)]
 
 
-def _own(tills: Mapping[tuple[str, str], Sums], printed: TillTotal) -> Sum:
-    """What the journal has of a figure."""
+def _lacks_receipts(difference: Difference) -> bool:
+    count = difference.count_difference
+    return difference.amount_difference < 0 if count is None else count < 0
+
+
+def _recorded(tills: Mapping[tuple[str, str], Sums], figure: TillTotal) -> Sum:
+    """What the journal has of a till's figure."""
     found = Sum()
     for (till, currency), sums in tills.items():
-        if currency == printed.currency and printed.till in ("", till):
-            group = {"total": sums.stages, "tender": sums.tenders, "tax": sums.taxes}[printed.kind]
-            found = found + group.get("recorded" if printed.kind == "total" else printed.name, Sum())
+        if currency == figure.currency and figure.till in ("", till):
+            group = {"total": sums.stages, "tender": sums.tenders, "tax": sums.taxes}[figure.kind]
+            found = found + group.get("recorded" if figure.kind == "total" else figure.name, Sum())
     return found
 
 

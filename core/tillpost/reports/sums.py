@@ -15,7 +15,7 @@ _ZERO = Decimal(0)
 
 @attrs.define
 class Sum:
-    """A number of receipts and their amounts, tax included. tax: the tax in them, where it is told apart."""
+    """A number of receipts and their amounts, tax included. tax: the tax in them, where it is known."""
 
     count: int = 0
     total: Decimal = _ZERO
@@ -40,7 +40,7 @@ class Sums:
     """The receipts of a till's day in one currency, and where they stand.
 
     stages: `recorded` is all of them; each is also either `skipped`, `delivered` or `undelivered` (held among them).
-    confirmed: the delivered by how they are known to be: `answered` by the API, `proven` in the history after a file.
+    confirmed: the delivered by how they are known to be: `accepted_by_api`, or `verified` in the contact's history.
     tenders, taxes: what each has of the recorded; "" has what no tender or tax names, and what cannot be read.
     """
 
@@ -58,7 +58,7 @@ class Sums:
 
 
 def by_tender(receipt: Receipt) -> dict[str, Decimal]:
-    """What was paid by each means; together they are the receipt's total, which is a law of the model."""
+    """What was paid by each means; together they are the receipt's total, as every receipt's are."""
     found: dict[str, Decimal] = {}
     for tender in receipt.tenders:
         found[tender.type] = found.get(tender.type, _ZERO) + tender.amount
@@ -68,14 +68,14 @@ def by_tender(receipt: Receipt) -> dict[str, Decimal]:
 def by_tax(receipt: Receipt) -> dict[str, tuple[Decimal, Decimal]]:
     """Rate → what was sold at it, tax included, and the tax in it.
 
-    The till's own taxes where it printed some, else those of the lines. What they leave of the total is under "": so
-    all together are the receipt's total, also where a format does not tell taxes of everything.
+    The till's own taxes where it printed some, else those of the lines. What they leave of the total is under "", so
+    together they are always the receipt's total.
     """
     found: dict[str, tuple[Decimal, Decimal]] = {}
-    each = [(tax.percent, tax.including_tax, tax.amount) for tax in receipt.taxes] or [
+    amounts = [(tax.percent, tax.including_tax, tax.amount) for tax in receipt.taxes] or [
         (line.tax_percent, line.paid, line.tax_amount) for line in receipt.lines
     ]
-    for percent, gross, tax in each:
+    for percent, gross, tax in amounts:
         before = found.get(rate(percent), (_ZERO, _ZERO))
         found[rate(percent)] = before[0] + gross, before[1] + tax
     if left := receipt.total - sum((gross for gross, _ in found.values()), _ZERO):

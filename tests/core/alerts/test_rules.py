@@ -228,7 +228,13 @@ PLANTED: dict[str, tuple[Step, Step, str, str, str]] = {
     "held receipt": (_held, _dropped, "held", "held receipts: 1", "tillpost held list"),
     "contact conflict": (_conflict, _resolved, "conflict", "lead to several contacts", "tillpost contacts resolve"),
     "outage": (_outage, _online, "fallback", "no answer of the destination", "tillpost status"),
-    "day total": (_total_off, _total_right, "day_total 12 2026-11-24", "off by -0.01", "tillpost day 12 2026-11-24"),
+    "day total": (
+        _total_off,
+        _total_right,
+        "day_total 12 2026-11-24",
+        "difference -0.01",
+        "tillpost day 12 2026-11-24",
+    ),
     "mapping change": (_mapping, _released, "mapping", "tried on 1 receipts", "tillpost mapping release"),
     "stuck": (_stuck, _goes, "oldest_undelivered", "is not delivered", "tillpost receipt"),
 }

@@ -47,17 +47,17 @@ def closed(shop: Path) -> Path:
 def test_a_day_is_fine_until_the_till_says_otherwise(closed: Path) -> None:
     result = call(closed, "day", "12", "2026-11-24")
     assert result.exit_code == 0, result.output
-    assert "no printed total is known" in result.output
+    assert "no till total is known" in result.output
     totals = closed.parent / "totals.csv"
     totals.write_text("date,store,till,currency,count,total\n2026-11-24,12,1,SEK,2,20.01\n")
-    result = call(closed, "day", "12", "2026-11-24", "--printed", str(totals))
+    result = call(closed, "day", "12", "2026-11-24", "--till-totals", str(totals))
     assert result.exit_code == 1
-    assert "day total printed 20.01 SEK, recorded 20.00: off by -0.01" in result.output
-    (again,) = objects(call(closed, "day", "12", "2026-11-24", "--json"))  # the journal remembers what was printed
+    assert "day total: till total 20.01 SEK, recorded 20.00 (difference -0.01)" in result.output
+    (again,) = objects(call(closed, "day", "12", "2026-11-24", "--json"))  # the journal remembers the till totals
     assert not again["fine"]
     assert again["differences"][0]["source"] == "totals.csv"
     totals.write_text("date,store,till,currency,count,total\n2026-11-24,12,1,SEK,2,20.00\n")
-    assert call(closed, "day", "12", "2026-11-24", "--printed", str(totals)).exit_code == 0
+    assert call(closed, "day", "12", "2026-11-24", "--till-totals", str(totals)).exit_code == 0
     assert call(closed, "day", "12", "2026-11-24", "--till", "1").exit_code == 0
 
 
@@ -67,7 +67,7 @@ def test_what_is_not_delivered_is_told_and_exits_1(shop: Path) -> None:
     assert result.exit_code == 1
     assert "Look at: 2 receipts not delivered" in result.output
     assert f"{receipt(number='1').id} 10.00 SEK: accepted, not delivered" in result.output
-    assert "skipped: 1 no customer" in result.output
+    assert "skipped: 1 receipt: no customer" in result.output
 
 
 def test_reports_are_written(closed: Path) -> None:
@@ -76,21 +76,21 @@ def test_reports_are_written(closed: Path) -> None:
     assert "Day end: store 12, 2026-11-24" in page.read_text()
     rows = sheet.read_bytes().decode().split("\r\n")
     assert "12,2026-11-24,,SEK,recorded,,2,20.00,,,," in rows
-    assert "12,2026-11-24,,SEK,confirmed,answered,2,20.00,,,," in rows
+    assert "12,2026-11-24,,SEK,confirmed,accepted by API,2,20.00,,,," in rows
     assert "12,2026-11-24,,SEK,tender,card,2,20.00,,,," in rows
 
 
 def test_a_date_or_a_file_that_is_none_is_wrong_usage(closed: Path) -> None:
     assert call(closed, "day", "12", "24.11.2026").exit_code == 2
     (closed.parent / "bad.csv").write_text("store\n")
-    result = call(closed, "day", "12", "2026-11-24", "--printed", str(closed.parent / "bad.csv"))
+    result = call(closed, "day", "12", "2026-11-24", "--till-totals", str(closed.parent / "bad.csv"))
     assert isinstance(result.exception, UsageError)
 
 
 def test_a_file_about_another_day_is_told(closed: Path) -> None:
     (closed.parent / "other.csv").write_text("date,store,currency,total\n2026-11-23,12,SEK,5\n")
-    result = call(closed, "day", "12", "2026-11-24", "--printed", str(closed.parent / "other.csv"))
-    assert "says nothing of store 12 on 2026-11-24" in result.output
+    result = call(closed, "day", "12", "2026-11-24", "--till-totals", str(closed.parent / "other.csv"))
+    assert "has no total of store 12 on 2026-11-24" in result.output
 
 
 # --- plan ---------------------------------------------------------------------------------------------------------

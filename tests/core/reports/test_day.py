@@ -28,10 +28,12 @@ from tillpost.model import (
     Tax,
     Tender,
 )
+from tillpost.model.money import format_money
 from tillpost.reports import day as day_module
-from tillpost.reports import till_totals as printed_module
-from tillpost.reports.day import Day, day, differences
-from tillpost.reports.day_report import as_csv, figures, html, money, to_json, verdict
+from tillpost.reports import till_totals as till_totals_module
+from tillpost.reports.day import Day, day, differences_since
+from tillpost.reports.day_page import html
+from tillpost.reports.day_report import as_csv, figures, to_json, verdict
 from tillpost.reports.sums import Sum, Sums
 
 
@@ -54,14 +56,14 @@ def test_each_receipt_stands_in_its_stage(journal: Journal) -> None:
     assert shown == {
         "recorded": (5, Decimal(310)), "undelivered": (2, Decimal(50)), "held": (1, Decimal(40)),
         "delivered": (2, Decimal(180)), "skipped": (1, Decimal(80)),
-        "answered": (1, Decimal(20)), "proven": (1, Decimal(160)),
+        "accepted_by_api": (1, Decimal(20)), "verified": (1, Decimal(160)),
     }  # fmt: skip
     assert [(each.number, each.state) for each in found.undelivered] == [("1", "accepted"), ("3", "held")]
     assert found.skipped == {"no customer": 1}
     assert not found.fine
 
 
-def test_a_day_that_is_delivered_and_printed_so_is_fine(journal: Journal) -> None:
+def test_a_day_that_is_delivered_and_equals_the_till_totals_is_fine(journal: Journal) -> None:
     take(journal, sale("1", "10"), sale("2", "20.50", tender="cash"))
     settle(journal, State.DELIVERED, "1", "2", route="api")
     assert day(journal, "12", ON).fine
@@ -70,7 +72,7 @@ def test_a_day_that_is_delivered_and_printed_so_is_fine(journal: Journal) -> Non
     )
     found = day(journal, "12", ON)
     assert found.fine, found.differences
-    assert verdict(found) == "Everything is delivered, and it is what was printed, to the cent."
+    assert verdict(found) == "Everything is delivered, and it equals the till totals to the cent."
 
 
 # --- the law ------------------------------------------------------------------------------------------------------
@@ -139,8 +141,8 @@ def test_tenders_and_taxes_add_up_to_the_receipts_and_a_cent_is_found(
         for each in made
     ]  # fmt: skip
     sums = [total(str(whole + (off if planted.currency == c else 0)), currency=c) for c, whole in want.items()]
-    gaps = day(journal, "12", ON, printed=[*listed, *sums]).differences
-    assert [(each.kind, each.off) for each in gaps] == [("total", -off), ("receipt", -off)]
+    gaps = day(journal, "12", ON, till_totals=[*listed, *sums]).differences
+    assert [(each.kind, each.amount_difference) for each in gaps] == [("total", -off), ("receipt", -off)]
     assert [suspect.id for suspect in gaps[1].suspects] == [planted.id]
     journal.close()
 
@@ -163,7 +165,7 @@ def test_the_same_number_with_a_cent_more_is_behind_a_day_total_off_by_a_cent(jo
     take(journal, sale("2", "20.01"))
     journal.day_totals.put([total("30.01", 2)], 5.0)
     (gap,) = day(journal, "12", ON).differences
-    assert (gap.off, gap.count_off) == (-CENT, 0)
+    assert (gap.amount_difference, gap.count_difference) == (-CENT, 0)
     (suspect,) = gap.suspects
     assert suspect.number == "2"
     assert suspect.state == "held"
@@ -172,9 +174,9 @@ def test_the_same_number_with_a_cent_more_is_behind_a_day_total_off_by_a_cent(jo
 
 def test_receipts_whose_amount_is_the_difference_are_named_first(journal: Journal) -> None:
     take(journal, sale("1", "10"), sale("2", "20"), sale("3", "7.77", on=ON + timedelta(days=1)))
-    (more,) = day(journal, "12", ON, printed=[total("10")]).differences
+    (more,) = day(journal, "12", ON, till_totals=[total("10")]).differences
     assert [suspect.number for suspect in more.suspects] == ["2"]
-    (less,) = day(journal, "12", ON, printed=[total("37.77", 3)]).differences
+    (less,) = day(journal, "12", ON, till_totals=[total("37.77", 3)]).differences
     assert [(suspect.number, suspect.why) for suspect in less.suspects] == [
         ("3", "of 2026-11-24; its amount is the difference")
     ]
@@ -184,12 +186,12 @@ def test_what_is_missing_is_told_by_number_and_what_could_not_be_read(journal: J
     take(journal, sale("1", "10"), sale("2", "20"), sale("5", "20"))
     take(journal, Broken(reason="not JSON", place="line 3", raw=b"{", store="12"))
     take(journal, Broken(reason="not JSON", place="line 4", raw=b"{4", store="13"))
-    found = day(journal, "12", ON, printed=[total("90", 5)])
+    found = day(journal, "12", ON, till_totals=[total("90", 5)])
     assert found.missing == (("1", 3, 4),)
     assert [suspect.number or suspect.why for suspect in found.differences[0].suspects] == [
         "could not be read, held; its amount is not known", "3-4"
     ]  # fmt: skip
-    assert len(found.undated) == 1
+    assert len(found.unreadable) == 1
 
 
 def test_numbers_that_are_no_sequence_tell_nothing_of_what_is_missing(journal: Journal) -> None:
@@ -205,8 +207,8 @@ def test_a_tender_or_a_tax_that_is_off_names_the_receipts_that_have_so_much_of_i
         total("90", kind="tax", name="25"),
         total("1", kind="tender", name="swish"),
     ]
-    found = {each.name: each for each in day(journal, "12", ON, printed=shown).differences}
-    assert {name: (each.off, each.count_off) for name, each in found.items()} == {
+    found = {each.name: each for each in day(journal, "12", ON, till_totals=shown).differences}
+    assert {name: (each.amount_difference, each.count_difference) for name, each in found.items()} == {
         "cash": (Decimal(20), 1), "25": (Decimal(-30), None), "swish": (Decimal(-1), None),
     }  # fmt: skip
     assert [suspect.number for suspect in found["cash"].suspects] == ["2"]
@@ -217,7 +219,7 @@ def test_a_tender_or_a_tax_that_is_off_names_the_receipts_that_have_so_much_of_i
 def test_a_till_alone_is_compared_alone(journal: Journal) -> None:
     take(journal, sale("1", "10"), sale("2", "20", till="2"))
     journal.day_totals.put([total("10", till="1"), total("21", till="2"), total("31")], 1.0)
-    assert [(each.till, each.off) for each in day(journal, "12", ON).differences] == [
+    assert [(each.till, each.amount_difference) for each in day(journal, "12", ON).differences] == [
         ("", Decimal(-1)),
         ("2", Decimal(-1)),
     ]
@@ -225,35 +227,35 @@ def test_a_till_alone_is_compared_alone(journal: Journal) -> None:
     only = day(journal, "12", ON, till="2")
     assert [each.till for each in only.differences] == ["2"]
     assert [(each.what, each.of, each.receipts, each.amount) for each in figures(only)][:2] == [
-        ("printed", "till 2", "", "21.00"), ("recorded", "", "1", "20.00"),
+        ("till total", "till 2", "", "21.00"), ("recorded", "", "1", "20.00"),
     ]  # fmt: skip
 
 
-def test_a_till_nothing_was_printed_of_is_told_and_so_is_a_currency_nothing_was_journalled_in(journal: Journal) -> None:
+def test_a_till_without_a_total_is_named_and_so_is_a_currency_without_receipts(journal: Journal) -> None:
     take(journal, sale("1", "10"), sale("2", "20", till="2"))
     settle(journal, State.DELIVERED, "1", "2", route="api")
-    found = day(journal, "12", ON, printed=[total("10", till="1")])
-    assert (found.fine, found.unprinted) == (True, ("2",))
-    assert verdict(found).endswith("to the cent; no total is known of till 2.")
-    (gap,) = day(journal, "12", ON, printed=[total("5", currency="EUR")]).differences
-    assert (gap.currency, gap.off, gap.journalled_count) == ("EUR", Decimal(-5), 0)
-    assert day(journal, "12", ON, printed=[total("30")]).unprinted == ()
+    found = day(journal, "12", ON, till_totals=[total("10", till="1")])
+    assert (found.fine, found.tills_without_total) == (True, ("2",))
+    assert verdict(found).endswith("to the cent; no till total is known of till 2.")
+    (gap,) = day(journal, "12", ON, till_totals=[total("5", currency="EUR")]).differences
+    assert (gap.currency, gap.amount_difference, gap.recorded_count) == ("EUR", Decimal(-5), 0)
+    assert day(journal, "12", ON, till_totals=[total("30")]).tills_without_total == ()
 
 
 def test_money_has_the_digits_of_its_currency() -> None:
     given = [("0", "SEK"), ("-5.5", "SEK"), ("100", "JPY"), ("1E+2", "SEK")]
-    shown = [money(Decimal(text), currency) for text, currency in given]
+    shown = [format_money(Decimal(text), currency) for text, currency in given]
     assert shown == ["0.00", "-5.50", "100", "100.00"]
 
 
 def test_a_late_receipt_ends_the_difference(journal: Journal) -> None:
     take(journal, sale("1", "10"))
     journal.day_totals.put([total("10.01", 2)], 100.0)
-    (gap,) = differences(journal, 50.0)
-    assert (gap.store, gap.date, gap.off) == ("12", "2026-11-23", -CENT)
-    assert differences(journal, 101.0) == []
+    (gap,) = differences_since(journal, 50.0)
+    assert (gap.store, gap.date, gap.amount_difference) == ("12", "2026-11-23", -CENT)
+    assert differences_since(journal, 101.0) == []
     take(journal, sale("2", "0.01"))
-    assert differences(journal, 50.0) == []
+    assert differences_since(journal, 50.0) == []
 
 
 def test_figures_take_the_place_of_those_of_the_same_till_and_day(journal: Journal) -> None:
@@ -261,7 +263,7 @@ def test_figures_take_the_place_of_those_of_the_same_till_and_day(journal: Journ
         [total("1", till="1"), total("2", till="2"), total("1", kind="tender", name="x", till="1")], 1.0
     )
     journal.day_totals.put([total("5", till="1", source="new.csv")], 2.0)
-    found = journal.day_totals.printed("12", "2026-11-23")
+    found = journal.day_totals.get("12", "2026-11-23")
     assert [(each.till, each.kind, str(each.total), each.source) for each in found] == [
         ("1", "total", "5", "new.csv"), ("2", "total", "2", ""),
     ]  # fmt: skip
@@ -338,7 +340,7 @@ def test_a_row_that_makes_no_sense_is_a_damaged_journal(journal: Journal, tmp_pa
         day(journal, "12", ON)
 
 
-def test_a_repair_keeps_what_was_printed(journal: Journal, tmp_path: Path) -> None:
+def test_a_repair_keeps_the_till_totals(journal: Journal, tmp_path: Path) -> None:
     take(journal, sale("1", "10"), sale("2", "20"))
     journal.day_totals.put([total("30", 2, source="t.csv")], 5.0)
     journal.close()
@@ -347,9 +349,7 @@ def test_a_repair_keeps_what_was_printed(journal: Journal, tmp_path: Path) -> No
     other.close()
     assert doctor.repair(tmp_path, NOON).damages
     again = Journal(tmp_path)
-    assert [(str(each.total), each.source) for each in again.day_totals.printed("12", ON.isoformat())] == [
-        ("30", "t.csv")
-    ]
+    assert [(str(each.total), each.source) for each in again.day_totals.get("12", ON.isoformat())] == [("30", "t.csv")]
     again.close()
 
 
@@ -366,41 +366,41 @@ def test_the_page_is_whole_and_what_comes_from_outside_is_escaped(journal: Journ
     assert "<script" not in page
     assert "<img" not in page
     assert "&lt;script&gt;" in page
-    assert "off by -0.01" in page
+    assert "difference -0.01" in page
     assert "http" not in page.lower()
     sheet = as_csv(found)
     assert "'=1+1" in sheet
     assert ",recorded,,2,30.00," in sheet
-    assert to_json(found)["differences"][0]["off"] == "-0.01"
+    assert to_json(found)["differences"][0]["amount_difference"] == "-0.01"
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("date,store,total\n", "1: the header needs currency"),
+        ("date,store,total\n", "1: the header lacks currency"),
         ("date,store,currency,total,sum\n", "unknown column 'sum'"),
         ("date,store,currency,total\n23/11/2026,12,SEK,1\n", "2: date: '23/11/2026'"),
         ("date,store,currency,total\n2026-11-23,,SEK,1\n", "2: store"),
         ("date,store,currency,total\n2026-11-23,12,kr,1\n", "2: currency"),
         ("date,store,currency,total\n2026-11-23,12,SEK,NaN\n", "2: total"),
         ("date,store,currency,total,count\n2026-11-23,12,SEK,1,x\n", "2: count"),
-        ("date,store,currency,total\n2026-11-23,12,SEK,1\n2026-11-23,12,SEK,2\n", "3: says again what line 2"),
-        ("date,store,currency,total\n2026-11-23,12,SEK,1,5\n", "2: more fields"),
-        ("date,store,currency,total,tender,tax\n2026-11-23,12,SEK,1,card,25\n", "2: names tender and tax"),
+        ("date,store,currency,total\n2026-11-23,12,SEK,1\n2026-11-23,12,SEK,2\n", "3: repeats line 2"),
+        ("date,store,currency,total\n2026-11-23,12,SEK,1,5\n", "2: the row has more fields"),
+        ("date,store,currency,total,tender,tax\n2026-11-23,12,SEK,1,card,25\n", "2: the row has tender and tax"),
     ],
 )
 def test_a_csv_that_cannot_be_used_is_named_by_line_and_column(tmp_path: Path, text: str, said: str) -> None:
     file = tmp_path / "t.csv"
     file.write_text(text)
     with pytest.raises(UsageError) as caught:
-        printed_module.read(file)
+        till_totals_module.read(file)
     assert said in str(caught.value)
 
 
 def test_a_csv_is_read_with_either_separator(tmp_path: Path) -> None:
     file = tmp_path / "t.csv"
     file.write_text("\ufeffDate;Store;Till;Currency;Count;Total;Tax\r\n2026-11-23;12;1;SEK;7;1234,50;25,00%\r\n")
-    assert printed_module.read(file) == [
+    assert till_totals_module.read(file) == [
         total("1234.50", 7, till="1", kind="tax", name="25", source="t.csv")
     ]  # fmt: skip
 
@@ -409,7 +409,7 @@ def test_the_csv_of_the_docs_is_one(tmp_path: Path) -> None:
     text = (Path(__file__).parents[3] / "docs" / "operators" / "day-end.md").read_text(encoding="utf-8")
     file = tmp_path / "totals.csv"
     file.write_text(text.split("```csv\n")[1].split("```")[0])
-    assert [(each.till, each.kind, each.name, each.count) for each in printed_module.read(file)] == [
+    assert [(each.till, each.kind, each.name, each.count) for each in till_totals_module.read(file)] == [
         ("1", "total", "", 214), ("1", "tender", "card", 160), ("1", "tax", "25", None), ("2", "receipt", "1077", None),
     ]  # fmt: skip
 

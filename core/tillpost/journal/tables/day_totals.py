@@ -110,7 +110,7 @@ class DayTotals:
         if figures:
             self._store.write(work)
 
-    def printed(self, store: str, business_date: str) -> list[TillTotal]:
+    def get(self, store: str, business_date: str) -> list[TillTotal]:
         """What is known to have been printed of a store's day."""
         return self._figures(
             self._store.read(
