@@ -1,6 +1,7 @@
-"""Pseudonyms: who reads a support bundle can follow a value through it, and cannot learn what it was.
+"""Pseudonyms: a reader of a support bundle can follow a value through it, and cannot learn what it was.
 
-The key is made anew for each bundle and kept nowhere, so nobody can try values until one fits.
+A value that names somebody or something is always a pseudonym, whatever word it is; keys and enumerations of the format
+stay. Each bundle has a key of its own that is kept nowhere, so nobody can try values until one fits.
 """
 
 from __future__ import annotations
@@ -24,12 +25,12 @@ _KEPT = re.compile(
     r"|\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:[+-]\d\d:\d\d|Z)?"
     r"|~[0-9a-f]{12}|[^\w]+"
 )
-"""Short numbers, durations, moments, and what is pseudonym or punctuation already."""
+"""Short numbers, durations, moments, pseudonyms and punctuation."""
 _ADDRESS = re.compile(r"\S@\S|\d{5,}")
 _ENDS = ".:!?…"
 _SHORT = 3
-"""A known value shorter than this is replaced in running text only where a word before it says what it is."""
-_OURS = (
+"""Characters below which a known value is replaced in running text only after a word that says what it is."""
+_OWN = (
     "tillpost.errors",
     "tillpost.model",
     "tillpost.plugin",
@@ -40,10 +41,10 @@ _OURS = (
 
 
 class Pseudonyms:
-    """Of one bundle: the same value has the same pseudonym throughout, other values have others."""
+    """The pseudonyms of one bundle: one for each value, the same throughout."""
 
     def __init__(self, words: frozenset[str] = frozenset()) -> None:
-        """words: those a text may keep, for Tillpost itself writes them."""
+        """words: the ones running texts keep, because Tillpost itself writes them."""
         self._key = secrets.token_bytes(32)
         self._words = words
         self._known: set[str] = set()
@@ -51,14 +52,14 @@ class Pseudonyms:
         self._sorted: list[str] | None = None
 
     def of(self, value: object) -> str:
-        """The pseudonym; nothing for nothing."""
+        """The pseudonym of a value, "" for none."""
         text = "" if value is None else str(value)
         if not text:
             return ""
         return "~" + hmac.new(self._key, text.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()[:12]
 
     def learn(self, values: Iterable[object]) -> None:
-        """These are somebody's, or name a store, a till or a receipt: no text keeps them."""
+        """Values that name somebody or something: no text keeps them, even where they are words of Tillpost."""
         self._sorted = None
         for value in values:
             text = "" if value is None else str(value)
@@ -69,7 +70,7 @@ class Pseudonyms:
                 self._phrases.add(text)
 
     def text(self, text: str) -> str:
-        """A text that was written for people, with a pseudonym for whatever Tillpost does not write itself."""
+        """A running text, with a pseudonym for each word that Tillpost does not write itself."""
         for phrase in self._longest():
             if phrase in text:
                 text = text.replace(phrase, self.of(phrase))
@@ -77,13 +78,13 @@ class Pseudonyms:
         return _TOKEN.sub(lambda found: self._token(found[0]), text)
 
     def _longest(self) -> list[str]:
-        """What may stand in a text and is more than a word, the longest first."""
+        """Known values of several words, the longest first."""
         if self._sorted is None:
             self._sorted = sorted((each for each in self._phrases if len(each) >= _SHORT), key=len, reverse=True)
         return self._sorted
 
     def kept(self, value: str) -> str:
-        """A setting of an adapter as it is, unless it is known to name something or looks like an address."""
+        """A setting of an adapter, or its pseudonym if it is known to name something or looks like an address."""
         if value in self._known or _ADDRESS.search(value):
             return self.of(value)
         return self.of(value) if any(phrase in value for phrase in self._longest()) else value
@@ -100,7 +101,7 @@ class Pseudonyms:
         bare = token.removesuffix(end) if end else token
         if bare in self._known and len(bare) >= _SHORT:
             return self.of(bare) + end
-        if _KEPT.fullmatch(bare) or bare in self._words:
+        if _KEPT.fullmatch(bare) or all(part in self._words for part in bare.split("_")):
             return token
         head, colon, rest = bare.partition(":")
         if colon and rest and not rest.startswith("//") and head in self._words:
@@ -108,7 +109,7 @@ class Pseudonyms:
         return self.of(bare) + end if bare else token
 
     def tree(self, value: Any, *, whole: frozenset[str] = frozenset()) -> Any:
-        """The texts of a JSON value; under keys of `whole` each text is one value, and no running text."""
+        """A JSON value with its texts replaced; under keys of `whole` a text is one value and not a running text."""
         if isinstance(value, Mapping):
             return {
                 self._key_of(key): self.of(each)
@@ -126,14 +127,14 @@ class Pseudonyms:
 
 
 @cache
-def own_words(packages: tuple[str, ...] = _OURS) -> frozenset[str]:
-    """The words of the texts in Tillpost's own code: a reason made of them says nothing about anybody."""
+def own_words(packages: tuple[str, ...] = _OWN) -> frozenset[str]:
+    """The words of the texts in the code of these packages: a reason made of them says nothing about anybody."""
     words: set[str] = set()
     for file in _files(packages):
         tree = ast.parse(file.read_bytes())
-        said = {id(body[0].value) for node in ast.walk(tree) if (body := _docstring(node))}
+        docstrings = {id(body[0].value) for node in ast.walk(tree) if (body := _docstring(node))}
         for node in ast.walk(tree):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in said:
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
                 words.update(_WORD.findall(node.value))
     return frozenset(words)
 
