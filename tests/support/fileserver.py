@@ -98,6 +98,9 @@ def fileserver(kind: str, folder: Path) -> Iterator[FileServer]:
                 host=host, port=port, timeout=timeout, user=server.user, host_key=server.host_key,
                 path=str(server.home), **login,
             )  # fmt: skip
-            return _make(settings, None)  # type: ignore[arg-type]
+            made: Any = _make(settings, None)  # type: ignore[arg-type]
+            # A connection that is kept would keep a process of the account alive, and `userdel` waits for that.
+            stack.callback(made._kept.close)
+            return made
 
         yield FileServer(kind, server.home, server.port, [], sftp)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import getpass
 import os
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import attrs
@@ -38,7 +40,7 @@ def sshd(
     folder.mkdir(parents=True, exist_ok=True)
     if account:
         os.chown(home, account.home.stat().st_uid, -1)
-    host_key, user_key = _keygen(folder / "host", kind), _keygen(folder / "user")
+    host_key, user_key = _write_key(folder / "host", kind), _write_key(folder / "user", "ed25519")
     (folder / "authorized").write_text(user_key)
     (port,) = free_ports(1)
     # UsePAM no: sshd then reads the password itself, and the machine's own rules for logins have no say.
@@ -58,6 +60,18 @@ Subsystem sftp internal-sftp {sftp_options}
         yield Sshd(port, host_key.rsplit(" ", 1)[0], user, folder / "user", home)
 
 
-def _keygen(path: Path, kind: str = "ed25519") -> str:
-    subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", "", "-f", str(path)], check=True)
-    return Path(f"{path}.pub").read_text()
+def _write_key(path: Path, kind: str) -> str:
+    """Write a private key there, for its owner alone; its public half."""
+    private, public = _key(path.name, kind)
+    path.touch(0o600)
+    path.write_text(private)
+    return public
+
+
+@cache
+def _key(name: str, kind: str) -> tuple[str, str]:
+    """A pair for this name, made once for all tests: an RSA key takes seconds."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / name
+        subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", "", "-f", str(path)], check=True)
+        return path.read_text(), Path(f"{path}.pub").read_text()

@@ -29,11 +29,17 @@ class Server:
     login: dict[str, Any]
     path: str
     home: Path
+    closing: ExitStack
 
     def transfer(self, **changes: Any) -> Any:
         given = {"host": "127.0.0.1", "port": self.port, "host_key": self.host_key, "path": self.path, **self.login}
         given["timeout"] = timedelta(seconds=10)
-        return _make(Settings(**(given | changes)), None)  # type: ignore[arg-type]
+        return self.closed_before(_make(Settings(**(given | changes)), None))  # type: ignore[arg-type]
+
+    def closed_before(self, transfer: Any) -> Any:
+        """Its kept connection ends before the server: it would hold a process that `userdel` waits for."""
+        self.closing.callback(transfer._kept.close)
+        return transfer
 
     def files(self) -> dict[str, bytes]:
         return {str(p.relative_to(self.home)): p.read_bytes() for p in self.home.rglob("*") if p.is_file()}
@@ -46,10 +52,11 @@ def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def engage(sandbox: Sandbox) -> Server:
+def engage(sandbox: Sandbox) -> Iterator[Server]:
     login = {"user": sandbox.user, "password": Secret(sandbox.password)}
     home = sandbox.dir / "sftp" / "integration"
-    return Server(sandbox.sftp_port, sandbox.host_key, login, "/integration", home)
+    with ExitStack() as stack:
+        yield Server(sandbox.sftp_port, sandbox.host_key, login, "/integration", home, stack)
 
 
 @pytest.fixture
@@ -63,7 +70,7 @@ def sshd(tmp_path: Path) -> Iterator[Callable[..., Server]]:
             login: dict[str, Any] = {"user": server.user, "key": server.key}
             if user is not None:
                 login = {"user": user.name, "password": Secret(user.password)}
-            return Server(server.port, server.host_key, login, str(server.home), server.home)
+            return Server(server.port, server.host_key, login, str(server.home), server.home, stack)
 
         yield start
 

@@ -5,6 +5,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -82,7 +83,8 @@ def strict(tmp_path: Path) -> Iterator[Server]:
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     login = {"user": "till", "password": Secret("p")}
-    yield Server(acceptor.get_port(), key.export_public_key().decode(), login, "/integration", home)
+    with ExitStack() as stack:
+        yield Server(acceptor.get_port(), key.export_public_key().decode(), login, "/integration", home, stack)
 
     async def end() -> None:
         acceptor.close()
@@ -218,7 +220,7 @@ def test_a_lost_answer_to_the_rename_is_judged_by_looking(
 ) -> None:
     """The rename succeeded but its answer was lost: judged by looking, not by the error."""
     plain = server.transfer()
-    broken = BrokenRename(plain._settings, plain._trusted)
+    broken = server.closed_before(BrokenRename(plain._settings, plain._trusted))
     broken.when, broken.look = when, look
     file = written(BIG)
     assert type(broken.transfer(file)) is expected
@@ -231,7 +233,7 @@ def test_a_file_read_before_the_answer_to_its_rename_counts_as_up(
 ) -> None:
     """The server deletes consumed files at any moment, also between upload and check."""
     plain = server.transfer()
-    broken = BrokenRename(plain._settings, plain._trusted)
+    broken = server.closed_before(BrokenRename(plain._settings, plain._trusted))
     broken.when = "after"
     broken.read = (server.home / "transactionImport" / NAME).unlink
     assert isinstance(broken.transfer(written()), Delivered)
