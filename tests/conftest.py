@@ -1,12 +1,36 @@
-"""What tests measured is told at the end of the run, also when they ran in worker processes."""
+"""How the tests run: their examples, the order of the files, the number of processes, and what they measured."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
 import pytest
+from hypothesis import settings
 
 _NAME = "measured"
+
+# The same examples at every run. `--hypothesis-profile=search` draws new ones; what it finds becomes an `@example`.
+settings.register_profile("fixed", derandomize=True, deadline=None, print_blob=True)
+settings.register_profile("search", derandomize=False, deadline=None, print_blob=True)
+settings.load_profile("fixed")
+
+
+def pytest_xdist_auto_num_workers() -> int | None:
+    """Two processes a core: half of the tests wait for servers most of the time."""
+    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
+        return None
+    return 2 * (os.cpu_count() or 1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The files that take longest come first: those with the longest `timeout`, then the other scenarios."""
+    longest: dict[str, float] = {}
+    for item in items:
+        marker = item.get_closest_marker("timeout")
+        seconds = float(marker.args[0]) if marker else 0.0
+        longest[item.location[0]] = max(longest.get(item.location[0], 0.0), seconds)
+    items.sort(key=lambda item: (-longest[item.location[0]], "scenarios" not in item.location[0]))
 
 
 @pytest.fixture

@@ -6,12 +6,11 @@ import json
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 from tests.support.receipts import receipt
 from tests.support.shop import Shop
+from tests.support.waiting import until
 from tillpost.model.receipt_json import dumps
 
 WRITE = "import sys; open(sys.argv[1], 'ab').write(sys.stdin.buffer.read())"
@@ -23,13 +22,6 @@ BROKEN = b"\n".join([dumps(receipt("101", customer=None)), b'{"broken": ', dumps
 def alerting(shop: Shop, *command: str) -> None:
     with shop.config.open("a") as file:
         file.write(f'[alerts]\nevery = "1s"\noff = ["disk_for_outage"]\ncommand = {json.dumps(command)}\n')
-
-
-def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"not within {seconds} s"
-        time.sleep(0.1)
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:

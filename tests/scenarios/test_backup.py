@@ -13,7 +13,8 @@ import pytest
 
 from tests.benchmarks import receipts
 from tests.benchmarks.far import Far
-from tests.support.sunk import Sunk, stop, wait_for
+from tests.support.sunk import Sunk, stop
+from tests.support.waiting import until
 
 
 @pytest.mark.timeout(500)
@@ -32,7 +33,7 @@ def test_backup_under_load_restore_and_go_on(tmp_path: Path, measured: Callable[
         try:
             feeder = threading.Thread(target=feed)
             feeder.start()
-            wait_for(lambda: shop.delivered() > 200)
+            until(lambda: shop.delivered() > 200)
             backup = tmp_path / "backup.db"
             done = subprocess.run(
                 shop.command("journal", "backup", str(backup), "--json"), capture_output=True, text=True, check=True
@@ -40,7 +41,7 @@ def test_backup_under_load_restore_and_go_on(tmp_path: Path, measured: Callable[
             copied = json.loads(done.stdout)["receipts"]
             feeder.join()
             before = int(far.counts()["posts"])
-            wait_for(lambda: int(far.counts()["posts"]) > before + 50)  # some were sent since that the backup has open
+            until(lambda: int(far.counts()["posts"]) > before + 50)  # some were sent since that the backup has open
             busy = subprocess.run(
                 shop.command("journal", "restore", str(backup), "--replace"),
                 capture_output=True,
@@ -63,14 +64,14 @@ def test_backup_under_load_restore_and_go_on(tmp_path: Path, measured: Callable[
         left = f"SELECT count(*) FROM receipts WHERE state <> 'delivered' AND seq <= {last}"
         process = shop.start()
         try:
-            wait_for(lambda: shop.ask(left) == 0)
+            until(lambda: shop.ask(left) == 0)
             at_far = far.ids()
             assert held <= set(at_far), "all of the backup is there"
             repeated = sum(at_far[identity] - 1 for identity in held)
             assert repeated <= told["unknown"], "only what cannot be asked for is sent again"
             receipts.write(shop.folder / "all.jsonl", count)
             (shop.folder / "all.jsonl").rename(shop.folder / "shop-inbox" / "all.jsonl")
-            wait_for(lambda: shop.delivered() == count, 300)
+            until(lambda: shop.delivered() == count, 300)
             stop(process)
         finally:
             shop.end()

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import strace
 from tests.support.mounts import ext4, fill, fill_inodes, tmpfs, unmount
+from tests.support.program import needed
 from tests.support.receipts import document, receipt_of
 from tests.support.shop import Shop, configure, saved, settled, stop
 
@@ -168,7 +168,7 @@ def test_a_disk_mounted_read_only_is_said_and_comes_back(shop: Shop) -> None:
 
 def _traced(shop: Shop, when: str, *words: str) -> subprocess.Popen[bytes]:
     """`tillpost …` whose syncs of the WAL fail as `when` says, for each of its threads."""
-    strace.needed()
+    needed("strace", "strace")
     wal = shop.folder / "state" / "shop" / "journal.db-wal"
     command = ["strace", "-f", "-o", str(shop.folder / "strace.log"), "-P", str(wal),
                "-e", "trace=fsync,fdatasync,openat,close",

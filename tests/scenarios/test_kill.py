@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -16,6 +15,7 @@ import pytest
 from tests.support import completejourney
 from tests.support.exports import export
 from tests.support.shop import Shop
+from tests.support.waiting import until
 
 KILLS = 20
 DOCUMENTS = 40
@@ -44,10 +44,10 @@ def test_twenty_kills_during_two_thousand_baskets_lose_and_double_nothing(
             process = shop.start()
             # Counted from the first line it says, as a busy machine starts it late. Every second kill on line comes
             # with receipts on their way, the last one of the outage with files written.
-            _until(lambda told=told: _told(shop) > told, shop, process)  # type: ignore[misc]
+            until(lambda told=told: _told(shop) > told, process=process, why=(shop.folder / "run.log").read_text)  # type: ignore[misc]
             if kill < 7 and kill % 2:
                 some = before + chance.randint(1, 60)
-                _until(lambda some=some: _sent(shop) >= some, shop, process)  # type: ignore[misc]
+                until(lambda some=some: _sent(shop) >= some, process=process, why=(shop.folder / "run.log").read_text)  # type: ignore[misc]
             elif kill == 13:
                 shop.wait_for(lambda stand: stand["files"]["written"] > 0)
             else:
@@ -88,11 +88,3 @@ def _told(shop: Shop) -> int:
     """How much the processes have said so far."""
     log = shop.folder / "run.log"
     return log.stat().st_size if log.exists() else 0
-
-
-def _until(condition: Callable[[], bool], shop: Shop, process: subprocess.Popen[bytes]) -> None:
-    end = time.monotonic() + 60
-    while not condition():
-        assert process.poll() is None, (shop.folder / "run.log").read_text()
-        assert time.monotonic() < end, (shop.folder / "run.log").read_text()
-        time.sleep(0.02)

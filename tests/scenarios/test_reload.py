@@ -18,7 +18,8 @@ import pytest
 from tests.benchmarks import receipts
 from tests.benchmarks.far import Far
 from tests.support.ingest import free_port
-from tests.support.sunk import Sunk, stop, wait_for
+from tests.support.sunk import Sunk, stop
+from tests.support.waiting import until
 
 
 @pytest.fixture
@@ -75,7 +76,7 @@ def test_reloads_under_load_lose_nothing_and_send_nothing_twice(
     shop.configure(shop.pipeline(workers=6))
     assert shop.reload()[1]["rebuilt"] == ["shop"]
     feeder.join()
-    wait_for(lambda: shop.delivered() == count, 300)
+    until(lambda: shop.delivered() == count, 300)
     taken = shop.ask("SELECT max(accepted_at) - min(accepted_at) FROM receipts")
     stop(process)
     times = far.ids()
@@ -90,10 +91,10 @@ def test_reloads_under_load_lose_nothing_and_send_nothing_twice(
 def test_a_call_in_flight_is_not_repeated_and_the_next_receipts_do_not_wait_for_it(shop: Sunk, far: Far) -> None:
     process = shop.start()
     shop.put("0.jsonl", 0, 4)
-    wait_for(lambda: shop.delivered() == 4)
+    until(lambda: shop.delivered() == 4)
     far.set(delay=20.0)
     shop.put("1.jsonl", 4, 4)
-    wait_for(lambda: shop.ask("SELECT count(*) FROM receipts WHERE sending IS NOT NULL AND state = 'resolved'"))
+    until(lambda: shop.ask("SELECT count(*) FROM receipts WHERE sending IS NOT NULL AND state = 'resolved'"))
     shop.configure(shop.pipeline(workers=5))
     began = time.monotonic()
     code, told = shop.reload()
@@ -102,7 +103,7 @@ def test_a_call_in_flight_is_not_repeated_and_the_next_receipts_do_not_wait_for_
     assert in_flight or time.monotonic() - began > 15, "the answers were not there yet when the new one began"
     far.set(delay=0.0)
     shop.put("2.jsonl", 8, 4)
-    wait_for(lambda: shop.delivered() == 12)
+    until(lambda: shop.delivered() == 12)
     stop(process)
     assert set(far.ids().values()) == {1}
     assert far.counts()["posts"] == 12
@@ -152,7 +153,7 @@ def test_a_source_that_listens_loses_nothing_it_has_answered(shop: Sunk, far: Fa
             assert shop.reload()[1]["rebuilt"] == ["shop"]
         for each in sending:
             each.result(120)
-    wait_for(lambda: shop.delivered() == count)
+    until(lambda: shop.delivered() == count)
     stop(process)
     assert set(far.ids().values()) == {1}
     assert len(far.ids()) == count
@@ -166,17 +167,17 @@ def test_pipelines_start_and_stop_and_the_others_do_not_notice(shop: Sunk, far: 
     assert (code, told["started"], told["left_running"]) == (0, ["web"], ["shop"])
     shop.put("1.jsonl", 0, 3)
     shop.put("2.jsonl", 3, 3, "web")
-    wait_for(lambda: shop.delivered() == 3 and shop.delivered("web") == 3)
+    until(lambda: shop.delivered() == 3 and shop.delivered("web") == 3)
     shop.configure(shop.pipeline("web"))
     code, told = shop.reload()
     assert (code, told["stopped"], told["left_running"]) == (0, ["shop"], ["web"])
     shop.put("3.jsonl", 6, 3)
     shop.put("4.jsonl", 9, 3, "web")
-    wait_for(lambda: shop.delivered("web") == 6)
+    until(lambda: shop.delivered("web") == 6)
     shop.configure(shop.pipeline(), shop.pipeline("web"))
     code, told = shop.reload()
     assert (code, told["started"], told["left_running"]) == (0, ["shop"], ["web"])
-    wait_for(lambda: shop.delivered() == 6)
+    until(lambda: shop.delivered() == 6)
     stop(process)
     assert far.counts()["posts"] == 12
 
@@ -200,7 +201,7 @@ def test_what_is_refused_is_told_with_its_place_and_the_old_one_goes_on(shop: Su
         assert all(each["file"] and each["message"] and each["line"] for each in told["refused"]), told
         assert told["rebuilt"] == told["stopped"] == told["late"] == []
     shop.put("1.jsonl", 0, 3)
-    wait_for(lambda: shop.delivered() == 3)
+    until(lambda: shop.delivered() == 3)
     stop(process)
 
 
@@ -213,7 +214,7 @@ def test_sighup_reloads_and_the_answer_is_in_the_output(shop: Sunk) -> None:
         rows = [json.loads(line) for line in shop.log.read_text().splitlines() if line.startswith("{")]
         return [row for row in rows if row["event"] == "reloaded"]
 
-    wait_for(told)
+    until(told)
     assert told()[0]["rebuilt"] == ["shop"]
     stop(process)
 

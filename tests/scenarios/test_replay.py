@@ -6,12 +6,12 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.support.receipts import document, receipt_of
 from tests.support.shop import Shop, saved, stop
+from tests.support.waiting import until
 from tillpost.journal import Journal, Move, State
 from tillpost.model import Receipt
 
@@ -43,14 +43,6 @@ def background(shop: Shop, *words: str) -> subprocess.Popen[bytes]:
     return process
 
 
-def until(process: subprocess.Popen[bytes], condition: Callable[[], Any], seconds: float = 90.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert process.poll() is None, "it ended by itself"
-        assert time.monotonic() < end
-        time.sleep(0.05)
-
-
 def arrived(shop: Shop) -> int:
     stats = shop.sandbox("stats")
     return int(stats["receipts"] + stats["queued"])
@@ -75,7 +67,7 @@ def test_a_replay_killed_in_the_middle_goes_on_with_those_not_yet_done(
     with Shop(tmp_path, rate=60) as shop:
         given = history(shop, held=True)
         process = background(shop, "replay", "start", *ORDER)
-        until(process, lambda: arrived(shop) >= COUNT // 3)
+        until(lambda: arrived(shop) >= COUNT // 3, process=process)
         process.kill()
         process.wait()
         (half,) = shop.answers("replay", "show", "1")
@@ -98,13 +90,13 @@ def test_live_traffic_goes_before_a_replay_and_a_killed_run_goes_on_with_it(tmp_
         given = history(shop, held=True)
         process = shop.start()
         assert shop.tillpost("replay", "start", *ORDER, "--detach").returncode == 0
-        until(process, lambda: arrived(shop) >= 10)
+        until(lambda: arrived(shop) >= 10, process=process)
         live = [receipt_of(number, externalId="c1") for number in range(1000, 1010)]
         shop.put("live.jsonl", document(live))
         journal = Journal(tmp_path / "state" / "shop")
         wanted = {each.id for each in live}
         delivered = lambda: wanted <= {each.id for each in journal.receipts.find({"state": "delivered"})}  # noqa: E731
-        until(process, delivered)
+        until(delivered, process=process)
         standing = journal.replays.standing(1)
         journal.close()
         assert standing.get("delivered", 0) < COUNT - 60, f"the replay was not done before: {standing}"
@@ -112,7 +104,7 @@ def test_live_traffic_goes_before_a_replay_and_a_killed_run_goes_on_with_it(tmp_
         process.wait()
         before = arrived(shop)
         process = shop.start()
-        until(process, lambda: arrived(shop) > before)  # it holds the lock, so the command only looks on
+        until(lambda: arrived(shop) > before, process=process)  # it holds the lock, so the command only looks on
         followed = background(shop, "replay", "resume", "1")
         assert followed.wait(150) == 0
         shop.wait_for(lambda stand: stand["counts"]["delivered"] == COUNT + len(live))
@@ -130,7 +122,7 @@ def test_a_backfill_goes_by_file_alone_though_the_api_answers_and_survives_a_kil
     with Shop(tmp_path) as shop:
         given = history(shop, held=False)
         process = background(shop, "replay", *ORDER, "--by", "file")
-        until(process, lambda: shop.status()["files"]["written"] + shop.status()["files"]["uploaded"] > 0)
+        until(lambda: shop.status()["files"]["written"] + shop.status()["files"]["uploaded"] > 0, process=process)
         process.kill()
         process.wait()
         done = shop.tillpost("replay", "resume", "1", timeout=200)

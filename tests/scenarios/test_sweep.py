@@ -17,7 +17,7 @@ import attrs
 import pytest
 from lxml import etree
 
-from tests.support import strace
+from tests.support.program import needed
 from tests.support.receipts import receipt
 from tests.support.shop import Shop
 from tests.support.strace import Ended, Steps
@@ -85,7 +85,7 @@ class Points:
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    strace.needed()
+    needed("strace", "strace")
     with Shop(tmp_path_factory.mktemp("shop")) as shop:
         body = json.dumps({"import_every": 0.1, "import_files_every": 0.1}).encode()
         url, kind = f"{shop.ready['control']}/_sandbox/settings", {"Content-Type": "application/json"}

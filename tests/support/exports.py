@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
-import pytest
+from tests.support.program import missing
 
 BESIDE = Path(__file__).parents[2].parent / "shared"
 FOLDER = BESIDE / "pos-data"
 
 
 def export(*parts: str) -> Path:
-    """The path of a real export. Missing: the test fails in CI, and skips elsewhere with the reason."""
+    """The path of a real export. It may be missing."""
     return beside("pos-data", *parts)
 
 
 def beside(*parts: str) -> Path:
-    """The path of a file in ../shared. Missing: the test fails in CI, and skips elsewhere with the reason."""
+    """The path of a file in ../shared. It may be missing."""
     path = BESIDE.joinpath(*parts)
     if not path.exists():
-        message = f"{'/'.join(parts)} is not in ../shared"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
+        missing(f"{'/'.join(parts)} is not in ../shared")
     return path

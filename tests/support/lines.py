@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -75,11 +73,3 @@ def line_on(
         )
     finally:
         journal.close()
-
-
-def until(condition: Callable[[], object]) -> None:
-    """Wait for what comes about in a moment; fails after a minute."""
-    never, end = threading.Event(), time.monotonic() + 60.0
-    while not condition():
-        assert time.monotonic() < end, "it did not come about"
-        never.wait(0.02)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
+from tests.support.program import missing
 
 
 @contextmanager
@@ -49,9 +49,7 @@ def _must(*command: str) -> None:
     except FileNotFoundError:
         trouble = f"{command[0]} is not installed"
     if trouble:
-        if os.environ.get("CI"):
-            pytest.fail(f"{' '.join(command)}: {trouble}")
-        pytest.skip(f"{' '.join(command)}: {trouble}")
+        missing(f"{' '.join(command)}: {trouble}")
 
 
 def fill(folder: Path) -> Path:

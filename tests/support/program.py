@@ -12,17 +12,22 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NoReturn
 
 import attrs
 import pytest
 
 
 def needed(program: str, package: str, root: bool = False) -> str:
-    """Where the program is. Missing, or not ours to start: the test fails in CI, and skips elsewhere."""
+    """Where the program is. It may be missing, or only root may start it."""
     found = shutil.which(program) or shutil.which(program, path="/usr/sbin")
     if found and (os.geteuid() == 0 or not root):
         return found
-    reason = f"{program} can be started by root only" if found else f"{program} is missing: install {package}"
+    missing(f"{program} can be started by root only" if found else f"{program} is missing: install {package}")
+
+
+def missing(reason: str) -> NoReturn:
+    """This machine lacks something a test needs: the test fails in CI, where all is installed, and skips elsewhere."""
     if os.environ.get("CI"):
         pytest.fail(reason)
     pytest.skip(reason)

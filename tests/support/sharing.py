@@ -13,6 +13,7 @@ from typing import Any
 
 from tests.support.receipts import document, receipt_of
 from tests.support.shop import Shop, stop
+from tests.support.waiting import until
 
 
 class Sharing:
@@ -84,10 +85,7 @@ class Sharing:
 
     def until(self, condition: Callable[[], Any]) -> None:
         """Poll until the condition holds."""
-        end = time.monotonic() + 120
-        while not condition():
-            assert time.monotonic() < end, (self.shop.folder / "shop.log").read_text()
-            time.sleep(0.1)
+        until(condition, why=(self.shop.folder / "shop.log").read_text)
 
     def end(self) -> None:
         """Whatever still runs is ended."""

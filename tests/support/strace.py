@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -17,7 +16,6 @@ from pathlib import Path
 from typing import Self
 
 import attrs
-import pytest
 
 WRITES = (
     "write", "writev", "pwrite64", "pwritev", "sendto", "sendmsg",
@@ -111,11 +109,3 @@ class Steps:
             said.append(line)
             line = self._line()
         return Ended(int(line.split()[1]), tuple(said))
-
-
-def needed() -> None:
-    """Without strace the test fails in CI, and skips elsewhere with the reason."""
-    if shutil.which("strace") is None:
-        if os.environ.get("CI"):
-            pytest.fail("strace is not installed")
-        pytest.skip("strace is not installed")

@@ -7,8 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ import apsw
 
 from tests.benchmarks import receipts
 from tests.benchmarks.far import Far
+from tests.support.waiting import until
 
 CONFIG = """
 [tillpost]
@@ -67,7 +66,7 @@ class Sunk:
             assert process.poll() is None, self.log.read_text()
             return (self.folder / "state" / "shop" / "journal.db").exists() and self.states() is not None
 
-        wait_for(begun)
+        until(begun)
         return process
 
     def reload(self, *words: str) -> tuple[int, dict[str, Any]]:
@@ -109,13 +108,6 @@ class Sunk:
         if self._process is not None:
             self._process.kill()
             self._process.wait(30)
-
-
-def wait_for(condition: Callable[[], Any], seconds: float = 180.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"not within {seconds} s"
-        time.sleep(0.1)
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:

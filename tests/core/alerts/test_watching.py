@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.lines import line_on, until
+from tests.support.lines import line_on
+from tests.support.waiting import until
 from tillpost.alerts.watch import Watching
 from tillpost.compose.alerting import Alerting
 from tillpost.compose.pipeline_config import PipelineConfig, SlotConfig

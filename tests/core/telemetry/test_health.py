@@ -13,8 +13,9 @@ import apsw
 import attrs
 import pytest
 
-from tests.support.lines import Ahead, line_on, until
+from tests.support.lines import Ahead, line_on
 from tests.support.receipts import DOCUMENT, found
+from tests.support.waiting import until
 from tillpost.clock import SystemClock
 from tillpost.errors import DiskFailed
 from tillpost.flow.heartbeat import STUCK

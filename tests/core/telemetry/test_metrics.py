@@ -17,10 +17,11 @@ from click.testing import CliRunner
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.command import CONFIG
-from tests.support.lines import line_on, until
+from tests.support.lines import line_on
 from tests.support.program import needed
 from tests.support.query_cost import plans
 from tests.support.receipts import DOCUMENT, accept, found
+from tests.support.waiting import until
 from tillpost.cli import cli
 from tillpost.errors import UsageError
 from tillpost.flow.intake.accept import accept as flow_accept

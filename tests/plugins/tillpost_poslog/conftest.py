@@ -1,6 +1,5 @@
 """The adapter on a document, as a pipeline would build it."""
 
-import os
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 import tillpost_poslog
+from tests.support.exports import export as real_export
 from tillpost import Context, Use
 from tillpost.clock import SystemClock
 from tillpost.model import Document, Parsed
@@ -48,9 +48,4 @@ def sample(parse: Parse) -> Callable[..., list[Parsed]]:
 @pytest.fixture
 def export() -> Path:
     """The real export; it is never part of the project."""
-    path = Path(__file__).parents[4] / "shared" / "pos-data" / "poslog-ncr-acs" / "POSLog.xml"
-    if not path.exists():
-        if os.environ.get("CI"):
-            pytest.fail(f"{path.name} must be there in CI")
-        pytest.skip("the real exports are not on this machine (../shared/pos-data)")
-    return path
+    return real_export("poslog-ncr-acs", "POSLog.xml")

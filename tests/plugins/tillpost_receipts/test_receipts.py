@@ -3,7 +3,6 @@
 import gzip
 import importlib.util
 import json
-import os
 import random
 from collections.abc import Callable
 from decimal import Decimal
@@ -13,6 +12,7 @@ from typing import Any
 import pytest
 
 import tillpost_receipts
+from tests.support.exports import export
 from tillpost import Context, DocumentError, Use
 from tillpost.clock import SystemClock
 from tillpost.model import Broken, Document, Found, LineKind, Parsed
@@ -193,11 +193,7 @@ def test_fifty_thousand_lines_in_one_receipt(parse: Parse) -> None:
 
 
 def test_two_thousand_baskets_are_all_found(parse: Parse) -> None:
-    path = ROOT.parent / "shared" / "pos-data" / "completejourney" / "receipts-small.jsonl.gz"
-    if not path.exists():
-        if os.environ.get("CI"):
-            pytest.fail(f"{path.name} must be there in CI")
-        pytest.skip("the baskets are not on this machine (../shared/pos-data)")
+    path = export("completejourney", "receipts-small.jsonl.gz")
     # tests/ is no package; the script is loaded from its file.
     spec = importlib.util.spec_from_file_location("completejourney", ROOT / "tests" / "support" / "completejourney.py")
     assert spec is not None

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -17,6 +16,7 @@ from tests.scenarios.simulator.machine import Machine
 from tests.scenarios.simulator.till import sale
 from tests.support.destination import MOMENT, FlakyDestination, hook_calls
 from tests.support.receipts import DOCUMENT, found
+from tests.support.waiting import until
 from tillpost.clock import SystemClock
 from tillpost.flow.breaker import Breaker
 from tillpost.flow.delivery.deliver import claim
@@ -121,9 +121,9 @@ def test_a_pipelines_backlog_does_not_keep_back_what_another_of_its_key_has_just
     for number in range(6):
         before, one = len(went), found(number=str(number))
         shop.journal.receipts.accept([one], DOCUMENT, None, time.time(), Accepted())
-        _until(partial(went.__contains__, ("shop", one.receipt.id)))
+        until(partial(went.__contains__, ("shop", one.receipt.id)))
         waited.append(went.index(("shop", one.receipt.id)) - before)
-        _until(partial(_as_long, went, before + 10))
+        until(partial(_as_long, went, before + 10))
     for worker in workers:
         worker.stop()
     assert all(worker.join(20) for worker in workers)
@@ -136,10 +136,3 @@ def test_a_pipelines_backlog_does_not_keep_back_what_another_of_its_key_has_just
 
 def _as_long(went: list[tuple[str, str]], length: int) -> bool:
     return len(went) >= length
-
-
-def _until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < end
-        threading.Event().wait(0.01)
