@@ -1,4 +1,4 @@
-"""Time as a value that is handed in, so that no decision depends on when it is tested."""
+"""Time comes from a clock that is passed in, so that a test decides what time it is."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class Clock(Protocol):
         ...
 
     def monotonic(self) -> float:
-        """Seconds that never jump; only differences mean anything."""
+        """Seconds from an unknown start; never jump, so only differences mean anything."""
         ...
 
     def wait(self, seconds: float, stop: threading.Event) -> bool:
-        """Wait, or return True at once when `stop` is set."""
+        """Wait for so many seconds; return True at once when `stop` is set."""
         ...
 
 
@@ -36,31 +36,31 @@ class SystemClock:
         return time.monotonic()
 
     def wait(self, seconds: float, stop: threading.Event) -> bool:
-        """Wait on the event, so that a stop ends every wait."""
+        """Wait on the event, so that a stop ends the wait."""
         return stop.wait(max(0.0, seconds))
 
 
-LEAST_JUMP = 2.0
-"""Seconds below which it is no jump: a clock that is kept in step is moved by less, and no wait is that exact."""
+MIN_CLOCK_CHANGE = 2.0
+"""Seconds. Time synchronisation moves a clock by less, and the two clocks are not read at the same moment."""
 
 
-class Jumps:
-    """How far the wall clock was set since what is stored last followed it."""
+class ClockChanges:
+    """By how much the wall clock was set since the stored times last moved with it."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._ahead = clock.time() - clock.monotonic()
+        self._offset = clock.time() - clock.monotonic()
 
-    def seen(self) -> float:
-        """Seconds, negative for a clock set back; 0 when it was not set."""
-        jumped = self._clock.time() - self._clock.monotonic() - self._ahead
-        return jumped if abs(jumped) >= LEAST_JUMP else 0.0
+    def detect(self) -> float:
+        """Seconds, negative for a clock that was set back; 0 when it was not set."""
+        change = self._clock.time() - self._clock.monotonic() - self._offset
+        return change if abs(change) >= MIN_CLOCK_CHANGE else 0.0
 
-    def followed(self, jumped: float) -> None:
-        """What is stored has moved by so much."""
-        self._ahead += jumped
+    def applied(self, change: float) -> None:
+        """The stored times have moved by so many seconds."""
+        self._offset += change
 
 
 def iso(seconds: float) -> str:
-    """A moment for people and JSON: local time with its offset, to the millisecond."""
+    """A moment for people and JSON: ISO 8601, local time with its offset, to the millisecond."""
     return datetime.fromtimestamp(seconds, UTC).astimezone().isoformat(timespec="milliseconds")

@@ -1,6 +1,6 @@
-"""The trace of a receipt (W3C Trace Context, level 1): its id follows from the receipt's id, so nothing is stored.
+"""The trace of a receipt (W3C Trace Context, level 1). Its id is a hash of the receipt's id, so nothing is stored.
 
-A receipt that is sent again, from another process or another year, keeps its trace; each request is a span of its own.
+A receipt that is sent again keeps its trace, also from another process. Each request is a span of its own.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_hand = threading.local()
+_current = threading.local()
 
 
 def trace_id(receipt_id: str) -> str:
@@ -20,28 +20,28 @@ def trace_id(receipt_id: str) -> str:
 
 
 def traceparent() -> str:
-    """The header `traceparent` for a request of the receipt this thread works on; "" when it works on none.
+    """The header `traceparent` for a request about the receipt this thread works on; "" when it works on none.
 
-    A new span for each request; sampled, for the journal has the events of every receipt.
+    Each call gives a new span. It is marked as sampled: the journal records the events of every receipt.
     """
-    receipt = at_hand()[1]
+    receipt = current_work()[1]
     return f"00-{trace_id(receipt)}-{secrets.token_hex(8)}-01" if receipt else ""
 
 
-def at_hand() -> tuple[str, str]:
-    """The pipeline and the receipt id this thread works on; "" for what it does not."""
-    return getattr(_hand, "pipeline", ""), getattr(_hand, "receipt", "")
+def current_work() -> tuple[str, str]:
+    """The pipeline and the receipt id this thread works on; "" where it works on none."""
+    return getattr(_current, "pipeline", ""), getattr(_current, "receipt", "")
 
 
 @contextmanager
-def working(pipeline: str, receipt: str = "") -> Iterator[None]:
-    """This thread works on a pipeline, or on one receipt of it, inside the block.
+def working_on(pipeline: str, receipt: str = "") -> Iterator[None]:
+    """Inside the block this thread works on a pipeline, or on one receipt of it.
 
-    By thread and not an argument of each call: plugins make the requests, and the lines of a log come from anywhere.
+    Kept by thread instead of passed along: plugins make the requests, and log lines come from anywhere.
     """
-    before = at_hand()
-    _hand.pipeline, _hand.receipt = pipeline, receipt
+    previous = current_work()
+    _current.pipeline, _current.receipt = pipeline, receipt
     try:
         yield
     finally:
-        _hand.pipeline, _hand.receipt = before
+        _current.pipeline, _current.receipt = previous

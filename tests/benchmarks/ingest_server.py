@@ -19,7 +19,7 @@ from tillpost.clock import SystemClock
 from tillpost.compose.config import load
 from tillpost.compose.pipeline import compose, unlimited
 from tillpost.flow.breaker import Breaker
-from tillpost.flow.intake.served_source import Served
+from tillpost.flow.intake.served_source import ServedSource
 from tillpost.flow.limits import RetryPolicy
 from tillpost.flow.line import Line
 from tillpost.journal import Journal
@@ -50,7 +50,7 @@ def serve(port: int, folder: Path, stopping: threading.Event, listening: Callabl
         transfer=None, anonymous=None, workers=1,
     )  # fmt: skip
     threading.Timer(1.0, listening).start()
-    pipeline.hooks.serve_documents(Served(line, each.source, stopping), stopping)
+    pipeline.hooks.serve_documents(ServedSource(line, each.source, stopping), stopping)
     journal.close()
 
 

@@ -14,7 +14,7 @@ from tests.support.receipts import accept, found
 from tillpost import traceparent
 from tillpost.flow.delivery.deliver import deliver
 from tillpost.model import Contact, Delivered, Identified, NotSent, Outcome, Payload
-from tillpost.trace import at_hand, trace_id, working
+from tillpost.trace import current_work, trace_id, working_on
 
 # https://www.w3.org/TR/trace-context/#traceparent-header-field-values
 HEADER = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-01")
@@ -22,7 +22,7 @@ HEADER = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-01")
 
 @given(st.text(st.characters(exclude_categories=())))
 def test_any_receipt_has_a_valid_traceparent_with_its_trace_id(receipt: str) -> None:
-    with working("shop", receipt):
+    with working_on("shop", receipt):
         header = traceparent()
     if receipt:
         assert HEADER.fullmatch(header)
@@ -42,7 +42,7 @@ def test_the_trace_id_is_this_one_for_good() -> None:
 
 
 def test_each_request_is_a_span_of_its_own() -> None:
-    with working("shop", "r-1"):
+    with working_on("shop", "r-1"):
         first, second = traceparent(), traceparent()
     assert first.split("-")[1] == second.split("-")[1]
     assert first.split("-")[2] != second.split("-")[2]
@@ -50,14 +50,14 @@ def test_each_request_is_a_span_of_its_own() -> None:
 
 def test_it_is_of_the_thread_and_ends_with_the_block() -> None:
     assert traceparent() == ""
-    with working("shop"):
+    with working_on("shop"):
         assert traceparent() == ""
-        with working("shop", "r-1"):
+        with working_on("shop", "r-1"):
             with ThreadPoolExecutor(1) as other:
                 assert other.submit(traceparent).result() == ""
-            assert at_hand() == ("shop", "r-1")
-        assert at_hand() == ("shop", "")
-    assert at_hand() == ("", "")
+            assert current_work() == ("shop", "r-1")
+        assert current_work() == ("shop", "")
+    assert current_work() == ("", "")
 
 
 def test_the_hooks_of_a_receipt_see_its_trace_and_keep_it_when_it_is_sent_again(tmp_path: Path) -> None:

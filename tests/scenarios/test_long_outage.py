@@ -24,7 +24,7 @@ from tests.scenarios.simulator.shelf import Ledger, LongEngage, LongImport
 from tillpost.flow.delivery.deliver import claim, deliver
 from tillpost.flow.intake.accept import accept
 from tillpost.flow.rate_limit.budget import SlidingBudget
-from tillpost.flow.worker import attend
+from tillpost.flow.worker import maintain
 from tillpost.model import Document, Line, LineKind, RawRef, Receipt, Tender
 from tillpost.model.receipt_json import to_json
 from tillpost_demo.basket import make_basket
@@ -169,9 +169,9 @@ class Run:
     def tick(self) -> None:
         """Five minutes of everything but the source."""
         machine, line = self.machine, self.machine.line
-        while line.breaker.open() and (entries := claim(line, 50)):
+        while line.breaker.allows_requests() and (entries := claim(line, 50)):
             for entry in entries:
-                if line.breaker.open():
+                if line.breaker.allows_requests():
                     deliver(line, entry)
             line.claims.release(entry.seq for entry in entries)
         # The worker's round comes five times a second; here until one has changed nothing: all wait for others.
@@ -179,7 +179,7 @@ class Run:
         before = -1
         while machine.disk.changes != before and machine.clock.monotonic() < end:
             before = machine.disk.changes
-            attend(line)
+            maintain(line)
             machine.clock.advance(ROUND)
         machine.clock.advance(max(0.0, end - machine.clock.monotonic()))
         now = machine.clock.monotonic()

@@ -76,7 +76,7 @@ def repeated_without_asking(patch: pytest.MonkeyPatch) -> None:
     def not_asked(line: Line, entry: Entry) -> Move:
         return Move(state=State.WAITING, due=line.clock.time(), attempts=entry.attempts, reason="sent again")
 
-    patch.setattr(tillpost.flow.delivery.deliver, "_ask", not_asked)
+    patch.setattr(tillpost.flow.delivery.deliver, "_confirm", not_asked)
 
 
 def receipts_before_their_contacts(patch: pytest.MonkeyPatch) -> None:
@@ -100,7 +100,7 @@ def proved_by_nothing(patch: pytest.MonkeyPatch) -> None:
     def all_of_them(line: Line, key: str, receipts: list[Entry]) -> frozenset[str]:
         return frozenset(entry.id for entry in receipts)
 
-    patch.setattr(tillpost.flow.fallback.reconcile, "_shown", all_of_them)
+    patch.setattr(tillpost.flow.fallback.reconcile, "_shown_receipts", all_of_them)
 
 
 PLANTED: Iterable[tuple[Plant, str, str]] = (

@@ -20,7 +20,7 @@ from tests.support.receipts import receipt
 from tillpost.compose.config import load
 from tillpost.compose.pipeline import compose, unlimited
 from tillpost.flow.breaker import Breaker
-from tillpost.flow.intake.served_source import Served
+from tillpost.flow.intake.served_source import ServedSource
 from tillpost.flow.limits import RetryPolicy, SourcePolicy
 from tillpost.flow.line import Line
 from tillpost.journal import Journal
@@ -93,7 +93,7 @@ class Ingest:
             breaker=Breaker(self.journal, RetryPolicy(), self.clock, chance), source=pipeline.config.source,
             retry=pipeline.config.retry, fallback=None, transfer=None, anonymous=None, workers=1,
         )  # fmt: skip
-        self.served = Served(self.line, policy or pipeline.config.source, self.stopping)
+        self.served = ServedSource(self.line, policy or pipeline.config.source, self.stopping)
         self.accept: Any = self.served
         self.error: BaseException | None = None
         self._thread = threading.Thread(target=self._serve, daemon=True)

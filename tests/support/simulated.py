@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.scenarios.simulator.machine import Machine
 from tillpost.flow.intake.accept import accept
-from tillpost.flow.worker import attend
+from tillpost.flow.worker import maintain
 from tillpost.model import Document, Receipt
 from tillpost.model.receipt_json import dumps
 
@@ -19,9 +19,9 @@ def outage(machine: Machine) -> None:
     """The destination goes away for good, and the pipeline knows it."""
     machine.faults.api = "refused"
     for _ in range(9):
-        machine.line.breaker.saw(machine.line.hooks.probe())
+        machine.line.breaker.record(machine.line.hooks.probe())
         machine.clock.advance(300.0)
-    attend(machine.line)
+    maintain(machine.line)
     assert machine.line.breaker.destination.state == "fallback"
 
 
@@ -36,6 +36,6 @@ def back(machine: Machine) -> None:
         machine.clock.advance(300.0)
         machine.engage.advance(machine.clock.monotonic())
         machine.imports.advance(machine.clock.monotonic())
-        attend(machine.line)
+        maintain(machine.line)
         if not machine.line.journal.files.open():
             return

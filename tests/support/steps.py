@@ -111,8 +111,8 @@ def _before_transfer(line: Line, control: str) -> None:
     write_files(line)
     _before_deliver(line, control)
     write_files(line)
-    for _ in range(breaker.ANSWERS):
-        line.breaker.saw(Delivered())
+    for _ in range(breaker.ANSWERS_NEEDED):
+        line.breaker.record(Delivered())
 
 
 def _before_reconcile(line: Line, control: str) -> None:
@@ -125,8 +125,8 @@ def _before_reconcile(line: Line, control: str) -> None:
 def _leave(line: Line) -> None:
     """The destination falls silent, as the line sees it: three calls fail, and `after` passes."""
     for _ in range(3):
-        line.breaker.saw(NotSent(reason="no answer"))
-    line.breaker.change(lambda destination: outage.start_fallback(destination, line.clock.time(), 0.0))
+        line.breaker.record(NotSent(reason="no answer"))
+    line.breaker.apply(lambda destination: outage.start_fallback(destination, line.clock.time(), 0.0))
     assert line.breaker.destination.state == breaker.FALLBACK
 
 

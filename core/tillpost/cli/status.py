@@ -9,7 +9,7 @@ import click
 
 from tillpost.cli.opened import as_json
 from tillpost.compose.config import load
-from tillpost.flow.breaker import reachable
+from tillpost.flow.breaker import is_reachable
 from tillpost.journal import Journal
 from tillpost.terminal import plain, say, when
 
@@ -52,7 +52,7 @@ def _stand(journal: Journal) -> dict[str, Any]:
         "reason": destination.reason,
         "since": when(destination.since or None),
         "unreachable_since": when(destination.unreachable_since),
-        "next_probe": None if reachable(destination) else when(destination.probe_due),
+        "next_probe": None if is_reachable(destination) else when(destination.probe_due),
         "counts": journal.receipts.counts(),
         "delivered": journal.receipts.routes(),
         "skipped": journal.receipts.skipped(),

@@ -18,7 +18,7 @@ from tillpost.cli.drill import Duration
 from tillpost.cli.opened import as_json, one, which
 from tillpost.clock import SystemClock
 from tillpost.compose.config import load
-from tillpost.flow.breaker import reachable
+from tillpost.flow.breaker import is_reachable
 from tillpost.journal import Journal
 from tillpost.reports.plan import span
 from tillpost.reports.stores import TillView, by_store, stores
@@ -74,7 +74,7 @@ def _look(name: str, journal: Journal, now: float, each_till: bool) -> dict[str,
         "state": destination.state,
         "reason": destination.reason,
         "since": when(destination.since or None),
-        "next_probe": None if reachable(destination) else when(destination.probe_due),
+        "next_probe": None if is_reachable(destination) else when(destination.probe_due),
         "counts": journal.receipts.counts(),
         "files": journal.files.counts(),
         "stores": [

@@ -23,7 +23,9 @@ def line_of(pipeline: Pipeline, journal: Journal, before: Line | None = None) ->
     config, clock, random = pipeline.config, SystemClock(), SystemRandom()
     shared: dict[str, Any] = {"breaker": Breaker(journal, config.retry, clock, random)}
     if before is not None:
-        shared = {name: getattr(before, name) for name in ("breaker", "claims", "contact_locks", "duties", "jumps")}
+        shared = {
+            name: getattr(before, name) for name in ("breaker", "claims", "contact_locks", "duties", "clock_changes")
+        }
     return Line(
         name=config.name,
         journal=journal,

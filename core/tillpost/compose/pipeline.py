@@ -51,7 +51,7 @@ class Pipeline:
     @property
     def workers(self) -> int:
         """Receipts on their way by API at the same time."""
-        return self.config.workers or self.pace.workers()
+        return self.config.workers or self.pace.default_workers()
 
 
 def compose(

@@ -9,7 +9,7 @@ from typing import Literal
 
 from tillpost.clock import iso
 from tillpost.terminal import plain
-from tillpost.trace import at_hand, trace_id
+from tillpost.trace import current_work, trace_id
 
 OWN = "tillpost.run"
 """The logger of the command itself; as text its messages look like those of other commands."""
@@ -26,7 +26,7 @@ def log_to_stderr(form: Form) -> None:
 
 def _add_receipt(record: logging.LogRecord) -> bool:
     """Add the pipeline and the receipt the logging thread works on."""
-    pipeline, receipt = at_hand()
+    pipeline, receipt = current_work()
     record.pipeline, record.receipt, record.trace_id = pipeline, receipt, trace_id(receipt) if receipt else ""
     return True
 

@@ -79,7 +79,7 @@ def reload(
         try:
             running.add(each)
         except JournalError as error:
-            each.rates.take_back()
+            each.rates.release()
             done.refused.append((name, Finding(message=str(error), key=f"pipelines.{name}")))
         else:
             done.started.append(name)

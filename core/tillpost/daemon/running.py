@@ -16,7 +16,7 @@ from tillpost.compose.pipeline_config import PipelineConfig
 from tillpost.daemon.console import ReadingProgress, print_accepted
 from tillpost.errors import ConfigurationError, Finding, NotCommitted, StateFolderBusy
 from tillpost.flow.line import Line
-from tillpost.flow.rate_limit.budget import Budgets, Named
+from tillpost.flow.rate_limit.budget import Budgets, PipelineBudgets
 from tillpost.flow.worker import Worker
 from tillpost.journal import Journal, RunLock
 from tillpost.journal.sqlite import control_files
@@ -27,7 +27,7 @@ class Composed:
     """A pipeline with its plugins built, and the request rates they asked for."""
 
     pipeline: Pipeline
-    rates: Named
+    rates: PipelineBudgets
 
 
 @attrs.define(eq=False)
@@ -47,7 +47,7 @@ class Unit:
         """Let its rates limit nothing any more."""
         for composed in (self.composed, self.successor):
             if composed is not None:
-                composed.rates.take_back()
+                composed.rates.release()
 
 
 class RunningPipelines:
@@ -86,11 +86,11 @@ class RunningPipelines:
 
     def compose(self, config: Config, pipeline: PipelineConfig) -> Composed:
         """Build the plugins. Raises ConfigurationError; no rate is kept then."""
-        rates = self._budgets.apart()
+        rates = self._budgets.for_pipeline()
         try:
             return Composed(compose(config, pipeline, clock=SystemClock(), random=SystemRandom(), budget=rates), rates)
         except BaseException:
-            rates.take_back()
+            rates.release()
             raise
 
     def prepare(self) -> list[Finding]:
@@ -130,7 +130,7 @@ class RunningPipelines:
         """Replace the pipeline of this name, which was told to stop; False while its threads have not handed over."""
         unit = self.units[composed.pipeline.config.name]
         if unit.successor is not None:
-            unit.successor.rates.take_back()
+            unit.successor.rates.release()
         unit.successor = composed
         return self._take_over(unit)
 
@@ -166,7 +166,7 @@ class RunningPipelines:
         line = line_of(composed.pipeline, self._journals[config.state], before.line if before else None)
         if before is not None:
             with suppress(NotCommitted):  # then the next probe comes when it was due anyway
-                line.breaker.follow(config.retry)
+                line.breaker.use_policy(config.retry)
         return Worker(line, print_accepted(line.name, self._json), ReadingProgress(line, self._json))
 
     def _take_over(self, unit: Unit) -> bool:
@@ -176,6 +176,6 @@ class RunningPipelines:
         self.leaving.append(unit.worker)
         unit.worker = self._worker(unit.successor, unit.worker)
         unit.worker.take_over()
-        unit.composed.rates.take_back()
+        unit.composed.rates.release()
         unit.composed, unit.successor = unit.successor, None
         return True

@@ -91,7 +91,7 @@ class Supervisor:
                     self._follow_requests(stop, reload)
                     if any(worker.fault for worker in running.workers()):
                         break
-                    if until_idle and not running.leaving and all(worker.idle() for worker in running.workers()):
+                    if until_idle and not running.leaving and all(worker.is_idle() for worker in running.workers()):
                         break
                 workers = running.workers()
                 if stop.is_set():
@@ -139,7 +139,7 @@ class Supervisor:
 
     def _end(self) -> None:
         self._alerts.close()
-        self._stop([worker for worker in self._running.workers() if not worker.stopped()])  # after an error
+        self._stop([worker for worker in self._running.workers() if not worker.is_stopping()])  # after an error
         self._running.close()
 
     def _take_over(self) -> None:

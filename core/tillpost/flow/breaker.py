@@ -1,7 +1,8 @@
-"""The outage as a state of the destination: online → degraded → fallback → catching up → confirming → online.
+"""The circuit breaker: the state of the destination, which says whether requests may be made.
 
-`paused` stands beside the line: the destination answers, yet refuses our settings (key, address); nothing is sent
-and nothing is condemned until a probe succeeds. The transitions are pure; `Breaker` keeps the current one.
+An outage goes online → degraded → fallback → catching up → confirming → online. `paused` stands beside these: the
+destination answers and refuses our settings (key, address). Nothing is sent then, and no receipt loses an attempt,
+until a probe succeeds. The transitions are pure functions; `Breaker` keeps the current state.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import attrs
 
 from tillpost.clock import Clock
 from tillpost.flow.limits import RetryPolicy
-from tillpost.flow.retry_policy import wait
+from tillpost.flow.retry_policy import backoff
 from tillpost.journal import Destination, Journal
 from tillpost.model import MaybeSent, Misconfigured, NotSent
 
@@ -24,25 +25,27 @@ STATES = (ONLINE, DEGRADED, PAUSED, FALLBACK, CATCHING_UP, CONFIRMING)
 
 _REACHABLE = (ONLINE, CATCHING_UP, CONFIRMING)
 _FAILURES = 3
-"""Consecutive failures that open the breaker: one lost packet is no outage."""
-ANSWERS = 3
-"""Answers in a row that end an outage for which files are written: one answer of a destination that is still falling
-over must not send the whole backlog at it."""
+"""Consecutive failures that stop requests: one lost packet is no outage."""
+ANSWERS_NEEDED = 3
+"""Consecutive answers that end an outage in which files are written. One answer may come from a destination that is
+about to fail again, and must not send it the whole backlog."""
 
 
-def reachable(destination: Destination) -> bool:
-    """True while requests may be made."""
+def is_reachable(destination: Destination) -> bool:
+    """Whether requests may be made."""
     return destination.state in _REACHABLE
 
 
-def answered(destination: Destination, now: float, files_open: bool, retry: RetryPolicy, random: Random) -> Destination:
-    """The destination has answered and takes our key. Out of fallback only after ANSWERS probes in a row."""
-    if destination.state == FALLBACK and destination.answers + 1 < ANSWERS:
+def after_answer(
+    destination: Destination, now: float, files_open: bool, retry: RetryPolicy, random: Random
+) -> Destination:
+    """The destination has answered and accepts our key. Fallback ends only after ANSWERS_NEEDED answers in a row."""
+    if destination.state == FALLBACK and destination.answers + 1 < ANSWERS_NEEDED:
         answers = destination.answers + 1
-        pause = wait(1, retry.wait_initial.total_seconds(), retry.wait_max.total_seconds(), random)
-        reason = f"the destination answers again, {answers} of {ANSWERS} in a row"
+        pause = backoff(1, retry.wait_initial.total_seconds(), retry.wait_max.total_seconds(), random)
+        reason = f"the destination answers again, {answers} of {ANSWERS_NEEDED} in a row"
         return attrs.evolve(destination, answers=answers, reason=reason, failures=0, probe_due=now + pause)
-    state = destination.state if reachable(destination) else CATCHING_UP if files_open else ONLINE
+    state = destination.state if is_reachable(destination) else CATCHING_UP if files_open else ONLINE
     if state == destination.state and not destination.failures:
         return destination
     since = destination.since if state == destination.state else now
@@ -52,15 +55,15 @@ def answered(destination: Destination, now: float, files_open: bool, retry: Retr
     )
 
 
-def failed(
+def after_failure(
     destination: Destination, failure: NotSent | MaybeSent, now: float, retry: RetryPolicy, random: Random
 ) -> Destination:
-    """No answer, or one that says it could not. Enough of them in a row open the breaker."""
+    """There was no answer, or one that says the destination cannot work. _FAILURES in a row stop the requests."""
     failures = destination.failures + 1
     after = failure.retry_after if isinstance(failure, NotSent) else None
-    pause = wait(failures, retry.wait_initial.total_seconds(), retry.wait_max.total_seconds(), random, after)
+    pause = backoff(failures, retry.wait_initial.total_seconds(), retry.wait_max.total_seconds(), random, after)
     state, since, reason = destination.state, destination.since, destination.reason
-    if (reachable(destination) and failures >= _FAILURES) or destination.state == PAUSED:
+    if (is_reachable(destination) and failures >= _FAILURES) or destination.state == PAUSED:
         state, since, reason = DEGRADED, now, failure.reason
     elif destination.state == FALLBACK:
         reason = failure.reason
@@ -76,12 +79,12 @@ def failed(
     )
 
 
-def misconfigured(
+def after_misconfiguration(
     destination: Destination, failure: Misconfigured, now: float, retry: RetryPolicy, random: Random
 ) -> Destination:
-    """The settings are wrong: pause until a probe succeeds."""
+    """The destination refuses our settings: pause until a probe succeeds."""
     failures = destination.failures + 1
-    pause = wait(failures, retry.wait_initial.total_seconds(), retry.wait_max.total_seconds(), random)
+    pause = backoff(failures, retry.wait_initial.total_seconds(), retry.wait_max.total_seconds(), random)
     since = destination.since if destination.state == PAUSED else now
     return attrs.evolve(
         destination, state=PAUSED, reason=failure.reason, since=since, failures=failures,
@@ -90,7 +93,7 @@ def misconfigured(
 
 
 class Breaker:
-    """The destination's state for all threads of a pipeline; every change goes to the journal."""
+    """The destination's state for all threads of a pipeline. Every change is written to the journal."""
 
     def __init__(self, journal: Journal, retry: RetryPolicy, clock: Clock, random: Random) -> None:
         self._journal = journal
@@ -100,43 +103,43 @@ class Breaker:
         self._lock = threading.Lock()
         self.destination = journal.destination.get()
 
-    def open(self) -> bool:
-        """True while requests may be made."""
-        return reachable(self.destination)
+    def allows_requests(self) -> bool:
+        """Whether requests may be made."""
+        return is_reachable(self.destination)
 
-    def follow(self, retry: RetryPolicy) -> None:
-        """Other settings hold from now on: what refused the old ones is asked at once."""
+    def use_policy(self, retry: RetryPolicy) -> None:
+        """Use another retry policy from now on. A destination that cannot be reached is probed at once."""
         with self._lock:
             self._retry = retry
-            if not reachable(self.destination):
+            if not is_reachable(self.destination):
                 self._store(attrs.evolve(self.destination, probe_due=self._clock.time()))
 
-    def change(self, transition: Callable[[Destination], Destination]) -> None:
-        """Make one of the transitions above on the current state, and store what comes of it."""
+    def apply(self, transition: Callable[[Destination], Destination]) -> None:
+        """Store what the transition makes of the current state."""
         with self._lock:
             self._store(transition(self.destination))
 
-    def jumped(self, seconds: float) -> None:
-        """The wall clock was set by so much; the journal's pending times and the destination's move with it."""
+    def move_times(self, seconds: float) -> None:
+        """Move the pending times of the journal, and the destination's, after the wall clock was set."""
         with self._lock:
             self._journal.clock_jumped(seconds, self._clock.time())
             self.destination = self._journal.destination.get()
 
-    def saw(self, outcome: object) -> None:
-        """Learn from any outcome of a call to the destination; other values count as an answer."""
+    def record(self, outcome: object) -> None:
+        """Record the outcome of any call to the destination; a value that is no failure counts as an answer."""
         now = self._clock.time()
         with self._lock:
             match outcome:
                 case NotSent() | MaybeSent():
-                    self._store(failed(self.destination, outcome, now, self._retry, self._random))
+                    self._store(after_failure(self.destination, outcome, now, self._retry, self._random))
                 case Misconfigured():
-                    self._store(misconfigured(self.destination, outcome, now, self._retry, self._random))
+                    self._store(after_misconfiguration(self.destination, outcome, now, self._retry, self._random))
                 case _:
-                    if self.destination.failures or not reachable(self.destination):
-                        files = bool(self._journal.files.open_states())
-                        self._store(answered(self.destination, now, files, self._retry, self._random))
+                    if self.destination.failures or not is_reachable(self.destination):
+                        files_open = bool(self._journal.files.open_states())
+                        self._store(after_answer(self.destination, now, files_open, self._retry, self._random))
 
-    def _store(self, new: Destination) -> None:
-        if new != self.destination:
-            self._journal.destination.put(new, self._clock.time())
-            self.destination = new
+    def _store(self, destination: Destination) -> None:
+        if destination != self.destination:
+            self._journal.destination.put(destination, self._clock.time())
+            self.destination = destination

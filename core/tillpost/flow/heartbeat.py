@@ -1,7 +1,7 @@
-"""Heartbeat: whether the threads of a pipeline get on with their work, for who asks from outside (health, watchdog).
+"""Heartbeat: whether the threads of a pipeline make progress. The health page and the watchdog ask.
 
-A thread has its beat: when it last finished something, or that it rests, waiting for work or for the rate budget. One
-that has been at a single piece of work for STUCK hangs, such as in a plugin whose call never returns.
+Each thread records when it last finished a piece of work, or that it rests: it waits for work or for the rate budget.
+A thread that takes STUCK seconds for one piece of work hangs, such as in a plugin whose call never returns.
 """
 
 from __future__ import annotations
@@ -15,86 +15,89 @@ import attrs
 from tillpost.clock import Clock
 
 STUCK = 600.0
-"""Seconds with one piece of work after which a thread is taken to hang; plugins' own deadlines are well below."""
+"""Seconds for one piece of work after which a thread counts as hanging. Deadlines of plugins are far shorter."""
 
-_here = threading.local()
+_thread = threading.local()
 
 
 @attrs.define(eq=False)
-class Beat:
-    """Of one thread. since: when it last finished something while it works, None while it rests; monotonic."""
+class ThreadBeat:
+    """The heartbeat of one thread.
+
+    since: when it last finished something, in monotonic seconds; None while it rests.
+    """
 
     name: str
     clock: Clock
     thread: threading.Thread | None = None
     since: float | None = None
 
-    def alive(self) -> bool:
+    def is_alive(self) -> bool:
         """Whether the thread has begun and not ended."""
         return self.thread is not None and self.thread.is_alive()
 
 
 class Heartbeat:
-    """Of one pipeline at work; any thread may ask."""
+    """The heartbeats of one pipeline's threads. Any thread may ask."""
 
     def __init__(self) -> None:
-        self._beats: list[Beat] = []
+        self._beats: list[ThreadBeat] = []
         self.stopping = False
-        """Its threads were told to end; that one has ended is then no fault."""
+        """The threads were asked to end; a thread that has ended is no fault then."""
         self.fault: Exception | None = None
         """Why the pipeline stopped by itself."""
 
-    def begin(self) -> None:
-        """The pipeline is started (again): what was of its earlier threads no longer counts."""
+    def reset(self) -> None:
+        """Forget earlier threads: the pipeline starts, or starts again."""
         self._beats = []
         self.stopping, self.fault = False, None
 
-    def watch(self, name: str, clock: Clock) -> Beat:
-        """A thread that is about to be made; it says `beating` with what is returned."""
-        beat = Beat(name, clock)
+    def add_thread(self, name: str, clock: Clock) -> ThreadBeat:
+        """The heartbeat of a thread that is about to start, for `beating_as`."""
+        beat = ThreadBeat(name, clock)
         self._beats.append(beat)
         return beat
 
-    def started(self) -> bool:
-        """Whether there are threads at all."""
+    def has_threads(self) -> bool:
+        """Whether the pipeline was started."""
         return bool(self._beats)
 
-    def stuck(self) -> list[str]:
-        """Threads that have been at one piece of work for too long, by name."""
+    def stuck_threads(self) -> list[str]:
+        """Names of threads that have been at one piece of work for too long."""
         found = []
         for beat in self._beats:
             since = beat.since
-            if since is not None and beat.alive() and beat.clock.monotonic() - since > STUCK:
+            if since is not None and beat.is_alive() and beat.clock.monotonic() - since > STUCK:
                 found.append(beat.name)
         return found
 
-    def dead(self) -> list[str]:
-        """Threads that have ended though nobody told them to, by name."""
+    def dead_threads(self) -> list[str]:
+        """Names of threads that have ended although nobody asked them to."""
         if self.stopping:
             return []
-        return [beat.name for beat in self._beats if beat.thread is not None and beat.thread.ident and not beat.alive()]
+        return [beat.name for beat in self._beats if beat.thread and beat.thread.ident and not beat.is_alive()]
 
 
 @contextmanager
-def beating(beat: Beat) -> Iterator[None]:
-    """This thread is the one of that beat, inside the block; it rests at first."""
-    _here.beat = beat
+def beating_as(beat: ThreadBeat) -> Iterator[None]:
+    """Inside the block this thread records its progress in `beat`; it rests at first."""
+    _thread.beat = beat
     try:
         yield
     finally:
         beat.since = None
-        del _here.beat
+        del _thread.beat
 
 
-def progressed() -> None:
-    """This thread has finished something, or begins with it."""
-    beat: Beat | None = getattr(_here, "beat", None)
+def record_progress() -> None:
+    """This thread has finished a piece of work, or begins one."""
+    beat: ThreadBeat | None = getattr(_thread, "beat", None)
     if beat is not None:
         beat.since = beat.clock.monotonic()
 
 
-def rests() -> None:
-    """This thread waits for something to do, or for the rate budget."""
-    beat: Beat | None = getattr(_here, "beat", None)
+def record_rest() -> None:
+    """This thread waits for work, or for the rate budget."""
+    beat: ThreadBeat | None = getattr(_thread, "beat", None)
     if beat is not None:
         beat.since = None

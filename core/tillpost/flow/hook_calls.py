@@ -1,6 +1,7 @@
-"""The plugins of a pipeline as the flow calls them: one method a hook, typed, each answer checked.
+"""The hooks of a pipeline as the flow calls them: one typed method for each hook, every answer checked.
 
-A plugin that answers with the wrong type or raises what no contract allows becomes a PluginError that names it.
+A plugin that gives an answer of the wrong type, or raises what its contract does not allow, becomes a PluginError that
+names the plugin.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any, TypeVar, cast, get_args
 import attrs
 
 from tillpost.errors import PluginError, TillpostError
-from tillpost.flow.heartbeat import progressed
+from tillpost.flow.heartbeat import record_progress
 from tillpost.flow.timings import Timings
 from tillpost.model import (
     Broken,
@@ -37,10 +38,10 @@ from tillpost.model import (
 
 Caller = Callable[..., Any]
 _T = TypeVar("_T")
-_TOLD = frozenset(
-    ("Delivered", "NotSent", "MaybeSent", "Refused", "Misconfigured", "Throttled", "Conflict", "Gone", "NoneType")
+_OUTCOMES = frozenset(
+    ("Delivered", "NotSent", "MaybeSent", "Refused", "Misconfigured", "Throttled", "Conflict", "Gone", "raised")
 )
-"""Kinds of answers that are told apart where calls are counted; any other is `answered`."""
+"""Outcomes that are counted by their own name. Any other is counted as `answered`, None as `none`."""
 
 
 @attrs.frozen
@@ -54,21 +55,21 @@ class HookCalls:
     callers: Mapping[str, Sequence[tuple[str, Caller]]]
     slots: frozenset[str]
     timings: Timings = attrs.field(factory=Timings)
-    """Takes how long each call took; but for the source's and the adapter's, which take as long as a document does."""
+    """Of every hook except those of source and adapter, which take as long as their documents are large."""
 
     def has(self, slot: str) -> bool:
         """Whether a plugin fills this slot."""
         return slot in self.slots
 
     def implements(self, hook: str) -> bool:
-        """Whether a plugin has this hook, where its slot leaves that to it."""
+        """Whether a plugin has this hook; for hooks a plugin may leave out."""
         return hook in self.callers
 
     def collect_documents(self, accept: Callable[[Document], Mapping[str, int]]) -> int:
-        """How many documents the source handed to `accept`. What `accept` raised comes out as it was."""
+        """How many documents the source handed to `accept`. An error of `accept` is raised unchanged."""
         raised: list[BaseException] = []
 
-        def recorded(document: Document) -> Mapping[str, int]:
+        def accept_and_note(document: Document) -> Mapping[str, int]:
             try:
                 return accept(document)
             except BaseException as err:
@@ -76,24 +77,24 @@ class HookCalls:
                 raise
 
         try:
-            return self._must("collect_documents", int, accept=recorded)
+            return self._required("collect_documents", int, accept=accept_and_note)
         except PluginError as err:
             if raised and err.__cause__ is raised[-1]:
-                raise raised[-1] from None  # ours, and not the plugin's fault
+                raise raised[-1] from None  # not the plugin's fault
             raise
 
     def serve_documents(self, accept: Callable[[Document], Mapping[str, int]], stopping: threading.Event) -> None:
-        """Let the source serve until `stopping` is set."""
+        """Let the sources serve until `stopping` is set."""
         for name, caller in self.callers.get("serve_documents", ()):
-            _call(name, "serve_documents", caller, accept=accept, stopping=stopping)
+            _call_plugin(name, "serve_documents", caller, accept=accept, stopping=stopping)
 
     def parse_receipts(self, document: Document) -> Iterator[Parsed]:
-        """The records of the document, read on demand."""
-        name, answer = self._first("parse_receipts", document=document)
+        """The records of the document, parsed one by one as they are asked for."""
+        name, answer = self._first_answer("parse_receipts", True, document=document)
         try:
             records = iter(answer)
         except TypeError:
-            raise _wrong(name, "parse_receipts", answer) from None
+            raise _wrong_type(name, "parse_receipts", answer) from None
         try:
             while True:
                 try:
@@ -103,9 +104,9 @@ class HookCalls:
                 except (TillpostError, OSError):
                     raise
                 except Exception as err:
-                    raise _raised(name, "parse_receipts", err) from err
+                    raise _unexpected(name, "parse_receipts", err) from err
                 if not isinstance(record, Found | NoReceipt | Broken):
-                    raise _wrong(name, "parse_receipts", record)
+                    raise _wrong_type(name, "parse_receipts", record)
                 yield record
         finally:
             if close := getattr(records, "close", None):
@@ -113,17 +114,17 @@ class HookCalls:
 
     def resolve_contact(self, contact: Contact) -> Identified | Conflict | Failure | None:
         """The first resolver's answer; None: no resolver knows the contact."""
-        answer = self._may("resolve_contact", Identified | Conflict | Failure, contact=contact)
+        answer = self._optional("resolve_contact", Identified | Conflict | Failure, contact=contact)
         return cast(Identified | Conflict | Failure | None, answer)
 
     def update_contact(self, contact: Contact, changes: Mapping[str, str]) -> Identified | Gone | Failure | None:
         """None: no resolver sends changes."""
-        answer = self._may("update_contact", Identified | Gone | Failure, contact=contact, changes=changes)
+        answer = self._optional("update_contact", Identified | Gone | Failure, contact=contact, changes=changes)
         return cast(Identified | Gone | Failure | None, answer)
 
     def map_receipt(self, receipt: Receipt, match: Identifier) -> Payload:
-        """The payload; it carries the receipt's id and the match it was given."""
-        name, payload = self._checked("map_receipt", Payload, receipt=receipt, match=match)
+        """The payload, whose receipt id and match are those it was given."""
+        name, payload = self._call("map_receipt", Payload, True, receipt=receipt, match=match)
         if payload.receipt_id != receipt.id or payload.match != match:
             raise PluginError(name, "map_receipt gave a payload with another receipt id or match")
         return cast(Payload, payload)
@@ -131,11 +132,11 @@ class HookCalls:
     def amend_payload(self, payload: Payload, receipt: Receipt) -> Payload:
         """The payload after every amendment, each given what the one before returned."""
         for name, caller in self.callers.get("amend_payload", ()):
-            answer = _one(_call(name, "amend_payload", caller, payload=payload, receipt=receipt))
+            answer = _single(_call_plugin(name, "amend_payload", caller, payload=payload, receipt=receipt))
             if answer is None:
                 continue
             if not isinstance(answer, Payload):
-                raise _wrong(name, "amend_payload", answer)
+                raise _wrong_type(name, "amend_payload", answer)
             if answer.receipt_id != payload.receipt_id or answer.match != payload.match:
                 raise PluginError(name, "amend_payload changed the receipt id or the match")
             payload = answer
@@ -143,117 +144,101 @@ class HookCalls:
 
     def deliver(self, payload: Payload) -> Outcome:
         """One attempt by API."""
-        return cast(Outcome, self._must("deliver", Outcome, payload=payload))
+        return cast(Outcome, self._required("deliver", Outcome, payload=payload))
 
     def probe(self) -> Outcome:
         """Whether the destination answers and takes our key."""
-        return cast(Outcome, self._must("probe", Outcome))
+        return cast(Outcome, self._required("probe", Outcome))
 
     def confirm_receipts(self, contact: Contact, receipt_ids: frozenset[str]) -> frozenset[str] | Gone | Failure | None:
-        """Which of the receipts the destination shows; None: the transport cannot tell."""
+        """Those of the receipts the destination shows; None: the transport cannot ask."""
         kinds = (frozenset, Gone, *get_args(Failure))
-        answer = self._may("confirm_receipts", kinds, contact=contact, receipt_ids=receipt_ids)
+        answer = self._optional("confirm_receipts", kinds, contact=contact, receipt_ids=receipt_ids)
         return cast(frozenset[str] | Gone | Failure | None, answer)
 
     def match_in_file(self, contact: Contact) -> Identifier | None:
-        """None: no file can carry this contact."""
-        return cast(Identifier | None, self._may("match_in_file", Identifier, contact=contact))
+        """None: no file can name this contact."""
+        return cast(Identifier | None, self._optional("match_in_file", Identifier, contact=contact))
 
     def write_files(self, batch: FallbackBatch) -> WrittenFiles:
         """The files written for the batch."""
-        return self._must("write_files", WrittenFiles, batch=batch)
+        return self._required("write_files", WrittenFiles, batch=batch)
 
     def transfer(self, file: FallbackFile) -> Outcome:
         """One attempt to put the file where the destination reads it."""
-        return cast(Outcome, self._must("transfer", Outcome, file=file))
+        return cast(Outcome, self._required("transfer", Outcome, file=file))
 
     def find_transferred(self, file: FallbackFile) -> bool | Failure:
         """True while the file still lies in the destination's folder."""
-        return cast(bool | Failure, self._must("find_transferred", bool | Failure, file=file))
+        return cast(bool | Failure, self._required("find_transferred", bool | Failure, file=file))
 
     def reconcile_contact(self, contact: Contact) -> Identified | Conflict | Gone | Failure | None:
-        """None: the destination does not know the contact yet, or no resolver looks."""
-        answer = self._may("reconcile_contact", Identified | Conflict | Gone | Failure, contact=contact)
+        """None: the destination does not know the contact, or no resolver can look it up."""
+        answer = self._optional("reconcile_contact", Identified | Conflict | Gone | Failure, contact=contact)
         return cast(Identified | Conflict | Gone | Failure | None, answer)
 
     def observe(self, event: Mapping[str, Any]) -> list[tuple[str, Exception]]:
-        """Tell every observer; the plugins that raised, with what they raised."""
+        """Call every observer; the plugins that raised, each with its error."""
         failed: list[tuple[str, Exception]] = []
         for name, caller in self.callers.get("observe", ()):
             try:
                 caller(event=event)
-            except Exception as err:  # noqa: BLE001 - an observer never stops the line; the flow records this
+            except Exception as err:  # noqa: BLE001 - an observer never stops the pipeline; the caller logs this
                 failed.append((name, err))
         return failed
 
-    def _must(self, hook: str, kinds: type[_T] | Any, **given: Any) -> _T:
-        return cast(_T, self._checked(hook, kinds, **given)[1])
+    def _required(self, hook: str, kinds: type[_T] | Any, **given: Any) -> _T:
+        return cast(_T, self._call(hook, kinds, True, **given)[1])
 
-    def _may(self, hook: str, kinds: Any, **given: Any) -> Any:
+    def _optional(self, hook: str, kinds: Any, **given: Any) -> Any:
+        return self._call(hook, kinds, False, **given)[1]
+
+    def _call(self, hook: str, kinds: Any, required: bool, /, **given: Any) -> tuple[str, Any]:
+        """Call the hook, check its answer and record how long it took."""
         began, outcome = time.perf_counter(), "raised"
         try:
-            found = None
-            for name, caller in self.callers.get(hook, ()):
-                answer = _one(_call(name, hook, caller, **given))
-                if answer is not None:
-                    found = _check(name, hook, kinds, answer)
-                    break
-            outcome = type(found).__name__
-            return found
-        finally:
-            self._took(hook, outcome, began)
-
-    def _checked(self, hook: str, kinds: Any, **given: Any) -> tuple[str, Any]:
-        began, outcome = time.perf_counter(), "raised"
-        try:
-            name, answer = self._first(hook, **given)
-            _check(name, hook, kinds, answer)
+            name, answer = self._first_answer(hook, required, **given)
+            if answer is not None and (not isinstance(answer, kinds) or (kinds is int and isinstance(answer, bool))):
+                raise _wrong_type(name, hook, answer)
             outcome = type(answer).__name__
             return name, answer
         finally:
-            self._took(hook, outcome, began)
+            record_progress()
+            if hook != "collect_documents":
+                label = "none" if outcome == "NoneType" else outcome if outcome in _OUTCOMES else "answered"
+                self.timings.record_hook(hook, label, time.perf_counter() - began)
 
-    def _took(self, hook: str, outcome: str, began: float) -> None:
-        progressed()
-        if hook != "collect_documents":
-            named = "none" if outcome == "NoneType" else outcome if outcome in (*_TOLD, "raised") else "answered"
-            self.timings.hook(hook, named, time.perf_counter() - began)
-
-    def _first(self, hook: str, **given: Any) -> tuple[str, Any]:
-        """The first answer that is not None, and whose it is."""
+    def _first_answer(self, hook: str, required: bool, /, **given: Any) -> tuple[str, Any]:
+        """The first answer that is not None, with the name of its plugin."""
         name = "(none)"
         for name, caller in self.callers.get(hook, ()):
-            answer = _one(_call(name, hook, caller, **given))
+            answer = _single(_call_plugin(name, hook, caller, **given))
             if answer is not None:
                 return name, answer
-        raise PluginError(name, f"{hook} gave no answer")
+        if required:
+            raise PluginError(name, f"{hook} gave no answer")
+        return name, None
 
 
-def _call(name: str, hook: str, caller: Caller, **given: Any) -> Any:
+def _call_plugin(name: str, hook: str, caller: Caller, **given: Any) -> Any:
     try:
         return caller(**given)
     except (TillpostError, OSError):
         raise
     except Exception as err:
-        raise _raised(name, hook, err) from err
+        raise _unexpected(name, hook, err) from err
 
 
-def _one(answer: Any) -> Any:
-    """pluggy gives the answers of a hook without `firstresult` as a list, here of one plugin."""
+def _single(answer: Any) -> Any:
+    """pluggy returns the answers of a hook without `firstresult` as a list; here it is of one plugin."""
     if isinstance(answer, list):
         return answer[0] if answer else None
     return answer
 
 
-def _check(name: str, hook: str, kinds: Any, answer: Any) -> Any:
-    if not isinstance(answer, kinds) or (kinds is int and isinstance(answer, bool)):
-        raise _wrong(name, hook, answer)
-    return answer
-
-
-def _wrong(name: str, hook: str, answer: Any) -> PluginError:
+def _wrong_type(name: str, hook: str, answer: Any) -> PluginError:
     return PluginError(name, f"{hook} gave a {type(answer).__name__}, which its contract does not allow")
 
 
-def _raised(name: str, hook: str, err: Exception) -> PluginError:
+def _unexpected(name: str, hook: str, err: Exception) -> PluginError:
     return PluginError(name, f"{hook} raised {type(err).__name__}")

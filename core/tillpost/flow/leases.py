@@ -56,7 +56,7 @@ class Duty(StrEnum):
     """Write, review, transfer and reconcile files."""
     MAPPING_GUARD = "mapping guard"
     OBSERVERS = "observers"
-    """Pass committed events on to the observers."""
+    """RetentionPass committed events on to the observers."""
     REPLAY = "replay"
     RETENTION = "retention"
     ALERTS = "alerts"

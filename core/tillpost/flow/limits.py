@@ -1,7 +1,7 @@
-"""The limits a pipeline sets for its own work: how often, how long, how many. The keys of the configuration.
+"""The limits of a pipeline's work: how often, how long, how many.
 
-Each class holds the keys the core itself takes out of a slot's table; docs/config.md lists them. Every limit is
-finite, and none may be zero: a wait of zero would stampede a destination that is just back.
+Each class holds the configuration keys of a slot that are the core's own; docs/config.md lists them. Every limit is
+finite, and no wait may be zero: it would flood a destination that has just come back.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ _YEAR = timedelta(days=366)
 
 
 def _between(
-    least: timedelta, most: timedelta, said: str
+    shortest: timedelta, longest: timedelta, text: str
 ) -> Callable[[Any, attrs.Attribute[timedelta], timedelta], None]:
     def check(_: Any, field: attrs.Attribute[timedelta], value: timedelta) -> None:
-        if not least <= value <= most:
-            raise ValueError(f"must be {said}")
+        if not shortest <= value <= longest:
+            raise ValueError(f"must be {text}")
 
     return check
 
@@ -44,8 +44,8 @@ def _not_negative(_: Any, field: attrs.Attribute[int], value: int) -> None:
         raise ValueError("must not be negative")
 
 
-def _ordered(initial: timedelta, most: timedelta) -> None:
-    if most < initial:
+def _check_order(initial: timedelta, longest: timedelta) -> None:
+    if longest < initial:
         raise ValueError("wait_max must not be shorter than wait_initial")
 
 
@@ -54,11 +54,11 @@ class SourcePolicy:
     """Keys of `source`."""
 
     poll: timedelta = attrs.field(default=timedelta(seconds=1), validator=_poll)
-    """Time between two rounds in which the source is asked for documents."""
+    """Time between two rounds in which the source collects documents."""
     backlog: int = attrs.field(default=2_000_000, validator=_positive)
-    """Most unsettled receipts with which a source that serves takes more; above, senders are told to wait."""
+    """Unsettled receipts from which on a source that serves tells its senders to wait."""
     room: int = attrs.field(default=256 * 1024 * 1024, validator=_not_negative)
-    """Bytes the disk must have left for a source that serves to take more; below, senders are told to wait."""
+    """Free bytes on the disk below which a source that serves tells its senders to wait."""
 
 
 @attrs.frozen(kw_only=True)
@@ -66,19 +66,19 @@ class RetryPolicy:
     """Keys of `transport`: when one receipt is tried again by API."""
 
     attempts: int = attrs.field(default=6, validator=_attempts)
-    """Attempts by API before the receipt goes by file; without a fallback it goes on being tried at `wait_max`."""
+    """Attempts by API before the receipt goes by file; without a fallback it is tried again every `wait_max`."""
     wait_initial: timedelta = attrs.field(default=timedelta(seconds=10), validator=_wait)
     """Wait after the first failure; the next ones are 3, 6 and 30 times as long (10 s, 30 s, 60 s, 300 s)."""
     wait_max: timedelta = attrs.field(default=timedelta(seconds=300), validator=_wait)
     """The longest wait between two attempts."""
     confirm_after: timedelta = attrs.field(default=timedelta(minutes=20), validator=_wait)
-    """Time the destination needs to show a receipt it took; only then does its absence mean anything.
+    """Time the destination needs to show a receipt it accepted; before that its absence proves nothing.
 
     Engage imports receipts in a job every 15 minutes (Engage contract, "save a receipt").
     """
 
     def __attrs_post_init__(self) -> None:
-        _ordered(self.wait_initial, self.wait_max)
+        _check_order(self.wait_initial, self.wait_max)
 
 
 @attrs.frozen(kw_only=True)
@@ -90,11 +90,11 @@ class FallbackPolicy:
     every: timedelta = attrs.field(default=timedelta(minutes=5), validator=_wait)
     """Time between two batches of files while the outage lasts."""
     check_every: timedelta = attrs.field(default=timedelta(minutes=5), validator=_wait)
-    """Time between two looks at whether files were read and contacts have their ids."""
+    """Time between two checks whether files were read and contacts have their ids."""
     confirm_within: timedelta = attrs.field(default=timedelta(hours=24), validator=_wait)
     """How long a transferred receipt may stay unconfirmed before a person is told."""
     alert_after: timedelta = attrs.field(default=timedelta(hours=3), validator=_wait)
-    """How long a file may fail to go up, or lie unread in the destination's folder, before a person is told.
+    """How long an upload may fail, or a file lie unread in the destination's folder, before a person is told.
 
     Engage imports about hourly (Engage contract, file import).
     """
@@ -114,4 +114,4 @@ class TransferPolicy:
     """The longest wait between two transfers of a file."""
 
     def __attrs_post_init__(self) -> None:
-        _ordered(self.wait_initial, self.wait_max)
+        _check_order(self.wait_initial, self.wait_max)

@@ -9,7 +9,7 @@ from random import Random
 
 import attrs
 
-from tillpost.clock import Clock, Jumps
+from tillpost.clock import Clock, ClockChanges
 from tillpost.flow.breaker import Breaker
 from tillpost.flow.delivery.contact_id_cache import ContactIdCache
 from tillpost.flow.heartbeat import Heartbeat
@@ -59,4 +59,6 @@ class Line:
     rounds: Iterator[int] = attrs.field(factory=lambda: count(1))
     """Numbers the rounds in which receipts are claimed: some of them belong to the backlog."""
     contact_ids: ContactIdCache = attrs.field(factory=ContactIdCache)
-    jumps: Jumps = attrs.field(default=attrs.Factory(lambda line: Jumps(line.clock), takes_self=True))
+    clock_changes: ClockChanges = attrs.field(
+        default=attrs.Factory(lambda line: ClockChanges(line.clock), takes_self=True)
+    )

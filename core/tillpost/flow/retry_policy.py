@@ -1,7 +1,7 @@
-"""Decisions as pure functions: outcome, attempts and time in, next state and time out.
+"""The retry policy, as pure functions: outcome, attempts and time in; next state and due time out.
 
-The waits are those of the Engage contract's rules of conduct: 10 s, 30 s, 60 s, 300 s, with full jitter, and
-Retry-After wins.
+The waits are those of the Engage contract's rules of conduct: 10 s, 30 s, 60 s, 300 s, with jitter. A Retry-After
+goes before them.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ from tillpost.model import Delivered, MaybeSent, Misconfigured, NotSent, Outcome
 
 _GROWTH = (1, 3, 6, 30)
 _LONGEST_RETRY_AFTER = 3600.0
-CRASHES = 3
-"""Ends of the process with one receipt in hand after which a person looks at it: two may be chance."""
+MAX_CRASHES = 3
+"""Crashes with one receipt in hand after which it is held for a person: two may be chance."""
 
-LIVE = 60.0
-"""Seconds after its acceptance in which a receipt is live: just sold, and not yet of the backlog."""
-FLOOR = 4
-"""One turn in so many is the backlog's, however much is live: it must always move."""
-
-
-def live(entry: Entry, now: float) -> bool:
-    """Whether it was just accepted, and has burnt no attempt."""
-    return not entry.attempts and entry.accepted_at >= now - LIVE
+LIVE_SECONDS = 60.0
+"""Seconds after its acceptance for which a receipt is live: just sold, and not yet part of the backlog."""
+BACKLOG_TURN = 4
+"""One turn in so many belongs to the backlog, however much is live, so that the backlog always moves."""
 
 
-def wait(attempt: int, initial: float, longest: float, random: Random, retry_after: float | None = None) -> float:
-    """Seconds before the next attempt; `attempt` counts from 1. Jittered over the whole span, never zero."""
-    span = min(longest, initial * _GROWTH[min(max(attempt, 1), len(_GROWTH)) - 1])
+def is_live(entry: Entry, now: float) -> bool:
+    """Whether it was just accepted and has used no attempt."""
+    return not entry.attempts and entry.accepted_at >= now - LIVE_SECONDS
+
+
+def backoff(attempt: int, initial: float, maximum: float, random: Random, retry_after: float | None = None) -> float:
+    """Seconds before the next attempt, jittered over the whole span and never zero. attempt: counts from 1."""
+    span = min(maximum, initial * _GROWTH[min(max(attempt, 1), len(_GROWTH)) - 1])
     jittered = span * (0.05 + 0.95 * random.random())
     if retry_after is not None and retry_after >= 0:
         return max(min(retry_after, _LONGEST_RETRY_AFTER), jittered)
@@ -38,7 +38,7 @@ def wait(attempt: int, initial: float, longest: float, random: Random, retry_aft
 
 
 def decide(outcome: Outcome, attempts: int, retry: RetryPolicy, now: float, random: Random) -> Move:
-    """What becomes of a receipt after one attempt. `attempts`: how many were burnt before this one."""
+    """The move of a receipt after one attempt. attempts: how many it had used before this one."""
     initial, longest = retry.wait_initial.total_seconds(), retry.wait_max.total_seconds()
     match outcome:
         case Delivered():
@@ -49,26 +49,27 @@ def decide(outcome: Outcome, attempts: int, retry: RetryPolicy, now: float, rand
             due = now + retry.confirm_after.total_seconds()
             return Move(state=State.UNCERTAIN, due=due, attempts=attempts + 1, reason=outcome.reason)
         case NotSent():
-            due = now + wait(attempts + 1, initial, longest, random, outcome.retry_after)
+            due = now + backoff(attempts + 1, initial, longest, random, outcome.retry_after)
             return Move(state=State.WAITING, due=due, attempts=attempts + 1, reason=outcome.reason)
         case Throttled():
-            due = now + wait(1, initial, longest, random, outcome.retry_after)
+            due = now + backoff(1, initial, longest, random, outcome.retry_after)
             return Move(state=State.WAITING, due=due, attempts=attempts, reason=outcome.reason)
         case Misconfigured():
             # The pipeline pauses as a whole; the receipt keeps its place and its attempts.
             return Move(state=State.WAITING, due=now, attempts=attempts, reason=outcome.reason)
 
 
-def crashed(entry: Entry, retry: RetryPolicy, now: float, random: Random) -> Move:
-    """The process ended while it had the receipt in hand: that was an attempt. If it may be sent it is asked for.
+def after_crash(entry: Entry, retry: RetryPolicy, now: float, random: Random) -> Move:
+    """The move of a receipt that was in hand when the process ended. That used an attempt.
 
-    One that has seen CRASHES of them is held: it may be the cause. By file it would have to be mapped all the same.
+    If it may have been sent, the destination is asked before it is sent again. After MAX_CRASHES the receipt is held:
+    it may be the cause, and a file would have to map it, too.
     """
     attempts = entry.attempts + 1
-    if entry.crashes + 1 >= CRASHES:
-        reason = f"the process ended {CRASHES} times while it had this receipt in hand"
+    if entry.crashes + 1 >= MAX_CRASHES:
+        reason = f"the process ended {MAX_CRASHES} times while it had this receipt in hand"
         return Move(state=State.HELD, attempts=attempts, reason=reason)
-    due = now + wait(attempts, retry.wait_initial.total_seconds(), retry.wait_max.total_seconds(), random)
+    due = now + backoff(attempts, retry.wait_initial.total_seconds(), retry.wait_max.total_seconds(), random)
     state = State.WAITING
     if entry.sending is not None:
         state, due = State.UNCERTAIN, min(entry.sending, now) + retry.confirm_after.total_seconds()

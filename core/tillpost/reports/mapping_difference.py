@@ -16,7 +16,7 @@ import attrs
 
 from tillpost.errors import DocumentError, InvalidValue, JournalDamaged, PluginError
 from tillpost.flow.hook_calls import HookCalls
-from tillpost.flow.upkeep.mapping_guard import NOBODY
+from tillpost.flow.upkeep.mapping_guard import PLACEHOLDER_CONTACT
 from tillpost.journal import Entry, Journal
 from tillpost.model import Broken, Customer, Document, Found, Receipt
 
@@ -159,7 +159,7 @@ def _fields(journal: Journal, entry: Entry, way: Way) -> dict[str, Any]:
         receipt = _receipt(journal, entry, way.reads)
         if isinstance(receipt, str):
             return {"outcome": Kept(receipt)}
-        fields = way.maps.amend_payload(way.maps.map_receipt(receipt, NOBODY), receipt).fields
+        fields = way.maps.amend_payload(way.maps.map_receipt(receipt, PLACEHOLDER_CONTACT), receipt).fields
     except (DocumentError, JournalDamaged, InvalidValue, PluginError) as error:
         return {"outcome": Kept(f"cannot be mapped: {type(error).__name__}")}
     return {"outcome": Kept("sent"), **dict(_flat(fields, "")), **_who(receipt, way.anonymous)}

@@ -37,7 +37,7 @@ def ready(lines: Sequence[Line], now: float) -> tuple[bool, dict[str, Any]]:
 
 def _pulse(line: Line) -> dict[str, Any]:
     pulse = line.heartbeat
-    fault, dead, stuck = pulse.fault, pulse.dead(), pulse.stuck()
+    fault, dead, stuck = pulse.fault, pulse.dead_threads(), pulse.stuck_threads()
     return {
         "alive": fault is None and not dead and not stuck,
         "fault": "" if fault is None else describe(fault),
@@ -57,7 +57,7 @@ def _unready(line: Line) -> str:
         return "a thread has ended or hangs"
     if line.heartbeat.stopping:
         return "it stops"
-    if not line.heartbeat.started():
+    if not line.heartbeat.has_threads():
         return "it has not started yet"
     try:
         if trouble := line.journal.trouble():

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from tillpost.errors import UsageError
-from tillpost.flow.breaker import STATES, reachable
+from tillpost.flow.breaker import STATES, is_reachable
 from tillpost.flow.line import Line
 from tillpost.journal import Journal, State
 from tillpost.journal.states import SETTLED
@@ -107,7 +107,7 @@ def _stand(families: Families, source: Source, now: float) -> None:
     destination = journal.destination.get()
     for state in STATES:
         families.add("destination", [name, state], destination.state == state)
-    families.add("reachable", [name], reachable(destination))
+    families.add("reachable", [name], is_reachable(destination))
     if destination.since:
         families.add("since", [name], destination.since)
     since = destination.unreachable_since
@@ -146,8 +146,8 @@ def _process(families: Families, line: Line, now: float) -> None:
         families.add("requests", [line.name], line.pace.requests)
         families.add("rate_waiting", [line.name], line.pace.waiting)
     if (commits := line.hooks.timings.commits()) is not None:
-        families.spread("commits", [line.name], commits.cumulated(), commits.total)
+        families.spread("commits", [line.name], commits.cumulative(), commits.total)
     for (hook, outcome), spread in line.hooks.timings.hooks().items():
-        families.spread("hooks", [line.name, hook, outcome], spread.cumulated(), spread.total)
+        families.spread("hooks", [line.name, hook, outcome], spread.cumulative(), spread.total)
     for route, spread in line.hooks.timings.delays().items():
-        families.spread("delays", [line.name, route], spread.cumulated(), spread.total)
+        families.spread("delays", [line.name, route], spread.cumulative(), spread.total)

@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from tillpost.flow.breaker import reachable
+from tillpost.flow.breaker import is_reachable
 from tillpost.journal import Journal, State
 from tillpost.web import charts
 from tillpost.web.desk import Desk
@@ -47,7 +47,7 @@ def _pipeline(desk: Desk, name: str, journal: Journal) -> dict[str, Any]:
     return {
         "name": name,
         "destination": destination,
-        "reachable": reachable(destination),
+        "reachable": is_reachable(destination),
         "rows": _rows(journal, counts, routes),
         "counts": counts,
         "unsettled": samples[-1].backlog,

@@ -46,8 +46,8 @@ def start(file: Path) -> None:
     """As far as `run` goes before its threads."""
     config = load(file)
     with lines(config, list(config.pipelines)) as (line,):
-        mapping_guard.enter(line)
-        mapping_guard.attend(line)
+        mapping_guard.start(line)
+        mapping_guard.run_round(line)
 
 
 def call(file: Path, *words: str) -> Result:

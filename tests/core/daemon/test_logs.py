@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tillpost.daemon.logs import OWN, Form, log_to_stderr
-from tillpost.trace import trace_id, working
+from tillpost.trace import trace_id, working_on
 
 
 @contextmanager
@@ -44,9 +44,9 @@ def test_a_line_in_json_has_time_level_logger_and_message() -> None:
 
 
 def test_what_the_thread_works_on_is_told() -> None:
-    with logged("json") as root, working("shop"):
+    with logged("json") as root, working_on("shop"):
         logging.getLogger("a").error("first")
-        with working("shop", "r-1"):
+        with working_on("shop", "r-1"):
             logging.getLogger("a").error("second")
     first, second = lines(root)
     assert (first["pipeline"], "receipt" in first) == ("shop", False)
@@ -76,7 +76,7 @@ def test_hostile_text_stays_one_line_without_control_characters(form: Form) -> N
 
 def test_text_names_the_receipt_and_its_trace() -> None:
     with logged("text") as root:
-        with working("shop", "r-1"):
+        with working_on("shop", "r-1"):
             logging.getLogger("a").warning("slow")
         logging.getLogger(OWN).error("repaired: %s", "row 7")
     slow, repaired = root.getvalue().splitlines()

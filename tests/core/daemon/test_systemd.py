@@ -80,7 +80,7 @@ def test_a_line_that_hangs_stops_the_pings(manager: socket.socket, tmp_path: Pat
     notifier = Notifier(environment(manager, WATCHDOG_USEC="1"))
     clock = Ahead()
     with line_on(tmp_path / "state", clock=clock) as line:
-        beat = line.heartbeat.watch("shop-deliver-0", clock)
+        beat = line.heartbeat.add_thread("shop-deliver-0", clock)
         beat.thread, beat.since = threading.current_thread(), clock.monotonic()
         watch = StateChanges(True, notifier)
         watch.look([line])

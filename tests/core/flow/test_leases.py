@@ -14,7 +14,7 @@ from tests.scenarios.simulator.machine import Machine
 from tests.scenarios.simulator.till import sale
 from tillpost.flow.intake.accept import accept
 from tillpost.flow.leases import Duty, ProcessClaims
-from tillpost.flow.worker import attend
+from tillpost.flow.worker import maintain
 from tillpost.journal import State
 from tillpost.model import Document
 from tillpost.model.receipt_json import dumps
@@ -38,11 +38,11 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
     made.faults.api = "refused"
     for _ in range(3):
         made.clock.advance(400.0)
-        attend(attrs.evolve(made.line, duties=DutiesOf()))
-        made.outbox.turn()
+        maintain(attrs.evolve(made.line, duties=DutiesOf()))
+        made.outbox.run_round()
         while (job := made.job()) is not None:
-            made.outbox.work(job)
-        made.outbox.turn()
+            made.outbox.perform(job)
+        made.outbox.run_round()
     made.clock.advance(2000.0)
     yield made
     made.stop()
@@ -59,7 +59,7 @@ def test_a_claimed_receipt_is_nobody_elses_until_it_is_released() -> None:
 
 def test_files_are_written_by_the_process_that_has_the_duty(machine: Machine) -> None:
     receipts = machine.line.journal.receipts
-    attend(attrs.evolve(machine.line, duties=DutiesOf(*set(Duty) - {Duty.FALLBACK_FILES})))
+    maintain(attrs.evolve(machine.line, duties=DutiesOf(*set(Duty) - {Duty.FALLBACK_FILES})))
     assert receipts.counts()[State.WRITTEN] == 0
-    attend(attrs.evolve(machine.line, duties=DutiesOf(Duty.FALLBACK_FILES)))
+    maintain(attrs.evolve(machine.line, duties=DutiesOf(Duty.FALLBACK_FILES)))
     assert receipts.counts()[State.WRITTEN] == 1

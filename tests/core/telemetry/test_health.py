@@ -69,7 +69,7 @@ def test_a_plugin_that_never_returns_makes_the_line_hang(tmp_path: Path, hook: s
     with line_on(tmp_path, clock=clock, **hooks) as line:
         line.journal.receipts.accept([found()], DOCUMENT, None, time.time(), Accepted())
         if hook == "probe":
-            line.breaker.change(lambda destination: attrs.evolve(destination, state="degraded", probe_due=0.0))
+            line.breaker.apply(lambda destination: attrs.evolve(destination, state="degraded", probe_due=0.0))
         worker = Worker(line)
         worker.start()
         assert called.wait(60)
@@ -77,7 +77,7 @@ def test_a_plugin_that_never_returns_makes_the_line_hang(tmp_path: Path, hook: s
         clock.ahead = STUCK + 1
         until(lambda: not alive([line], NOW)[0])
         hanging = alive([line], NOW)[1]["pipelines"]["shop"]["hanging"]
-        role = {"deliver": "deliver", "collect_documents": "source", "probe": "attend"}[hook]
+        role = {"deliver": "deliver", "collect_documents": "source", "probe": "maintain"}[hook]
         until(lambda: [role in name for name in alive([line], NOW)[1]["pipelines"]["shop"]["hanging"]] == [True])
         assert hanging
         assert not ready([line], NOW)[0]
@@ -182,7 +182,7 @@ def test_a_disk_that_is_almost_full_is_not_ready_and_alive(tmp_path: Path) -> No
 def test_a_journal_that_another_process_locks_is_not_ready(tmp_path: Path) -> None:
     with line_on(tmp_path, collect_documents=lambda accept: 0) as line:
         line.journal._store._writer.set_busy_timeout(10)
-        line.heartbeat.watch("shop-0", SystemClock())
+        line.heartbeat.add_thread("shop-0", SystemClock())
         assert ready([line], NOW)[0]
         other = apsw.Connection(str(tmp_path / "journal.db"))
         other.execute("BEGIN IMMEDIATE")

@@ -191,9 +191,9 @@ def test_promtool_finds_nothing_to_say(tmp_path: Path) -> None:
     with line_on(tmp_path, pace=pace, collect_documents=lambda accept: 0) as line:
         accept(line.journal, found(), now=NOW)
         line.journal.destination.put(Destination(state="degraded", since=NOW), NOW)
-        line.hooks.timings.hook("deliver", "Delivered", 0.2)
-        line.hooks.timings.delivered("api", 3.0)
-        line.hooks.timings.committed(0.01)
+        line.hooks.timings.record_hook("deliver", "Delivered", 0.2)
+        line.hooks.timings.record_delivery("api", 3.0)
+        line.hooks.timings.record_commit(0.01)
         body, _ = exposition([line], NOW)
     told = {family.name for family in text_string_to_metric_families(body.decode())}
     assert told == {name for _, name, _, _ in FAMILIES.values()}, "every family is judged"

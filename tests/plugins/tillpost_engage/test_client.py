@@ -14,7 +14,7 @@ import pytest
 
 from tillpost import ConfigurationError, Secret, Use
 from tillpost.model import MaybeSent, Misconfigured, NotSent
-from tillpost.trace import trace_id, working
+from tillpost.trace import trace_id, working_on
 from tillpost_engage import plugin
 from tillpost_engage.answers import Answer, judge, retry_after
 from tillpost_engage.settings import ResolveSettings, TransportSettings
@@ -390,7 +390,7 @@ def test_a_request_for_a_receipt_carries_its_trace_and_another_none(build: Any) 
 
     with server(act) as url:
         client = build(url).transport.client
-        with working("shop", "r-1"):
+        with working_on("shop", "r-1"):
             client.send("GET", "/contacts/id", query={"email": "a@b.se"})
             client.send("POST", "/receipts", body={})
         client.send("GET", "/contacts/count")

@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.scenarios.simulator.machine import Machine
 from tests.scenarios.simulator.till import Day
-from tillpost.flow.retry_policy import CRASHES
+from tillpost.flow.retry_policy import MAX_CRASHES
 from tillpost.journal import MOVES, REPLAYS, State
 
 _STATES = frozenset(State)
@@ -155,7 +155,7 @@ class Laws:
         machine = self._machine
         for entry in machine.line.journal.receipts.find({}):
             excused = entry.id in self._day.odd or "#" in entry.id or entry.id in machine.engage.forgiven
-            excused = excused or entry.crashes >= CRASHES
+            excused = excused or entry.crashes >= MAX_CRASHES
             if entry.state is State.DELIVERED or (excused and entry.state in (State.HELD, State.SKIPPED)):
                 continue
             raise Broken(f"{entry.id} ended as {entry.state} ({entry.reason})")

@@ -24,7 +24,7 @@ from tillpost.flow.delivery.deliver import claim, deliver
 from tillpost.flow.intake.accept import accept
 from tillpost.flow.limits import TransferPolicy
 from tillpost.flow.upkeep.replay import plan, replay
-from tillpost.flow.worker import attend
+from tillpost.flow.worker import maintain
 from tillpost.journal import OPEN_FILES, Order, State
 
 BOUND = 3 * 86400.0
@@ -93,11 +93,11 @@ class Run:
             case "accept":
                 self.accept(step.number % len(self.day.documents))
             case "claim":
-                machine.outbox.turn()
+                machine.outbox.run_round()
             case "deliver":
                 self._deliver(step)
-            case "attend":
-                attend(machine.line)
+            case "maintain":
+                maintain(machine.line)
                 replay(machine.line)
             case "replay":
                 self._replay(step.number)
@@ -145,17 +145,17 @@ class Run:
             machine.client.meanwhile = lambda: self._meanwhile(step.meanwhile)
         job = machine.job()
         if job is None:
-            machine.outbox.turn()
+            machine.outbox.run_round()
             job = machine.job()
         if job is not None:
-            machine.outbox.work(job)
+            machine.outbox.perform(job)
         if step.number % 3:
-            machine.outbox.turn()
+            machine.outbox.run_round()
         machine.client.meanwhile = None
 
     def _meanwhile(self, what: str) -> None:
-        if what == "attend":
-            attend(self.machine.line)
+        if what == "maintain":
+            maintain(self.machine.line)
             return
         for entry in claim(self.machine.line, 1):
             try:
@@ -241,12 +241,12 @@ class Run:
             self.accept(number)
         end = machine.clock.monotonic() + BOUND
         for _ in range(_ROUNDS):
-            attend(machine.line)
+            maintain(machine.line)
             replay(machine.line)
-            machine.outbox.turn()
+            machine.outbox.run_round()
             while (job := machine.job()) is not None:
-                machine.outbox.work(job)
-                machine.outbox.turn()
+                machine.outbox.perform(job)
+                machine.outbox.run_round()
             self.laws.check()
             if self._quiet() and not self._resolve_conflict(0):
                 self.laws.settled()
@@ -278,7 +278,7 @@ class Run:
         far = now - machine.clock.monotonic()
         moments = [machine.engage.next_receipts + far, machine.imports.next_import + far, now + 300.0]
         moments += [standing.due for standing in machine.line.journal.files.standing(*OPEN_FILES)]
-        if machine.line.breaker.open():
+        if machine.line.breaker.allows_requests():
             moments.append(machine.line.journal.receipts.next_due() or now)
         else:
             moments.append(destination.probe_due)

@@ -12,7 +12,7 @@ KINDS = {
     "accept": 7,
     "deliver": 8,
     "claim": 2,
-    "attend": 9,
+    "maintain": 9,
     "time": 8,
     "api away": 2,
     "api back": 2,
@@ -30,8 +30,8 @@ KINDS = {
 """Kind of step → how often it is drawn, against the others."""
 _WAITS = (1.0, 30.0, 310.0, 901.0, 1300.0, 3601.0, 7300.0)
 _ARC = (
-    "accept", "deliver", "api away", "accept", "deliver", "deliver", "deliver", "time", "attend", "time", "attend",
-    "api back", "time", "attend", "import", "time", "attend", "import", "time", "attend",
+    "accept", "deliver", "api away", "accept", "deliver", "deliver", "deliver", "time", "maintain", "time", "maintain",
+    "api back", "time", "maintain", "import", "time", "maintain", "import", "time", "maintain",
 )  # fmt: skip
 """An outage from its beginning to its end: half the schedules have one as their spine, or few would get that far."""
 
@@ -79,7 +79,7 @@ def schedule(seed: int) -> tuple[Step, ...]:
 
 
 def _step(kind: str, random: Random, calm: bool) -> Step:
-    work = kind in ("accept", "deliver", "attend", "restart", "replay")
+    work = kind in ("accept", "deliver", "maintain", "restart", "replay")
     troubled = work and not calm
     return Step(
         kind=kind,
@@ -88,9 +88,9 @@ def _step(kind: str, random: Random, calm: bool) -> Step:
         seconds=random.choice((-3600.0, 86400.0)) if kind == "clock" else random.choice(_WAITS),
         requests=_drawn(random, API_FAULTS) if troubled else (),
         transfers=_drawn(random, FILE_FAULTS) if troubled else (),
-        kill_at=random.randint(1, 12 if kind == "attend" else 8) if troubled and random.random() < 0.2 else 0,
+        kill_at=random.randint(1, 12 if kind == "maintain" else 8) if troubled and random.random() < 0.2 else 0,
         full_at=random.randint(1, 5) if troubled and kind != "restart" and random.random() < 0.04 else 0,
-        meanwhile=random.choice(("attend", "deliver")) if kind == "deliver" and random.random() < 0.2 else "",
+        meanwhile=random.choice(("maintain", "deliver")) if kind == "deliver" and random.random() < 0.2 else "",
     )
 
 

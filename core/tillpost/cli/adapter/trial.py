@@ -19,7 +19,7 @@ from tillpost.compose.config import load
 from tillpost.compose.pipeline_config import PipelineConfig
 from tillpost.compose.plugins import load_plugin
 from tillpost.errors import UsageError
-from tillpost.flow.upkeep.mapping_guard import NOBODY
+from tillpost.flow.upkeep.mapping_guard import PLACEHOLDER_CONTACT
 from tillpost.model import DEFAULT_RECIPE, Document, Receipt
 from tillpost.terminal import counted, plain, say
 
@@ -74,7 +74,7 @@ def command(
     bodies: list[Any] = []
 
     def use(receipt: Receipt) -> None:
-        payload = mapped.map_receipt(receipt, NOBODY)
+        payload = mapped.map_receipt(receipt, PLACEHOLDER_CONTACT)
         if body:
             bodies.append(payload.fields)
 

@@ -64,7 +64,7 @@ def _write_files(line: Line, number: int, stop: threading.Event) -> None:
     running = line.journal.replays.running()
     if running is not None and running.id == number and running.order.by == "file":
         recover(line)
-        mapping_guard.enter(line)
+        mapping_guard.start(line)
         while not stop.is_set() and replay(line, sys.maxsize):
             running = line.journal.replays.running()
             if running is None or running.id != number:

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from tillpost.cli.opened import table
-from tillpost.flow.upkeep.replay import CHOSEN, Fate, Plan, left
+from tillpost.flow.upkeep.replay import SELECTED, Fate, Plan, seconds_left
 from tillpost.journal import Replay
 from tillpost.terminal import plain, say, when
 
@@ -15,7 +15,7 @@ _MEANS = {
     Fate.SEND: "sent",
     Fate.ASK: "asked for in Engage's history, and sent if it is not there",
     Fate.CONFIRMED: "skipped: Engage has it",
-    Fate.ON_THE_LINE: "skipped: on its way already",
+    Fate.IN_PROGRESS: "skipped: on its way already",
     Fate.COLLIDES: "left: its id has other content, and Engage would keep that",
     Fate.DISCARDED: "left: a person has discarded it",
     Fate.UNREADABLE: "left: its content is damaged; `tillpost held retry`, or accept its file again",
@@ -38,7 +38,7 @@ def show_plan(made: Plan, as_json: bool, bulk: bool) -> None:
             "what": _MEANS[fate],
         }
         for fate, share in made.shares.items()
-        if share.count or fate in CHOSEN[:1]
+        if share.count or fate in SELECTED[:1]
     ]
     till = f", till {order.till}" if order.till else ""
     click.echo(plain(f"store {order.store}{till}, {order.first} to {order.last}, by {order.by}:"))
@@ -53,7 +53,7 @@ def show_plan(made: Plan, as_json: bool, bulk: bool) -> None:
 
 def show_replay(replay: Replay) -> dict[str, Any]:
     """A replay in JSON."""
-    order, seconds = replay.order, left(replay)
+    order, seconds = replay.order, seconds_left(replay)
     return {
         "id": replay.id,
         "state": replay.state,

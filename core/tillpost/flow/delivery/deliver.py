@@ -1,6 +1,6 @@
 """Deliver: receipts by API. The intent is in the journal before the call, the outcome after it.
 
-`claim` picks receipts, `prepare` makes the requests of those that need no question first, `carry` makes the call. A
+`claim` picks receipts, `prepare` makes the requests of those that need no question first, `perform` makes the call. A
 thread of the worker does the first two for many receipts at a time (flow/delivery/outbox.py); `deliver` is all of it
 for one.
 """
@@ -15,8 +15,8 @@ import attrs
 from tillpost.errors import InvalidValue, PluginError
 from tillpost.flow.delivery.resolve import resolve
 from tillpost.flow.line import Line
-from tillpost.flow.rate_limit.budget import live_work
-from tillpost.flow.retry_policy import FLOOR, LIVE, decide, live
+from tillpost.flow.rate_limit.budget import live_requests
+from tillpost.flow.retry_policy import BACKLOG_TURN, LIVE_SECONDS, decide, is_live
 from tillpost.journal import Entry, Move, State, Stored
 from tillpost.model import (
     Contact,
@@ -29,7 +29,7 @@ from tillpost.model import (
     Payload,
     Refused,
 )
-from tillpost.trace import working
+from tillpost.trace import working_on
 
 _T = TypeVar("_T")
 
@@ -50,26 +50,26 @@ class Ready:
 class Prepared:
     """What has become of claimed receipts.
 
-    asking: the destination must be asked first, about the receipt or its contact. moves: nothing is to be sent.
+    to_ask: the destination must be asked first, about the receipt or its contact. moves: nothing is to be sent.
     """
 
     ready: list[Ready] = attrs.field(factory=list)
-    asking: list[Entry] = attrs.field(factory=list)
+    to_ask: list[Entry] = attrs.field(factory=list)
     moves: list[tuple[int, Move]] = attrs.field(factory=list)
 
 
 def claim(line: Line, most: int) -> list[Entry]:
     """Receipts that are due and that no other thread works on; none while the destination is not to be called.
 
-    What was just accepted goes first; one claim in FLOOR takes the longest due, whatever it is.
+    What was just accepted goes first; one claim in BACKLOG_TURN takes the longest due, whatever it is.
     """
-    if line.guard.closed or not line.breaker.open():
+    if line.guard.closed or not line.breaker.allows_requests():
         return []
     now, limit = line.clock.time(), most + len(line.claims)
     due: list[Entry] = []
     mine: set[int] = set()
-    if next(line.rounds) % FLOOR:
-        due = line.journal.receipts.just_accepted(now - LIVE, now, limit)
+    if next(line.rounds) % BACKLOG_TURN:
+        due = line.journal.receipts.just_accepted(now - LIVE_SECONDS, now, limit)
         mine = line.claims.claim((entry.seq for entry in due), most)
     if not mine:
         due = line.journal.receipts.due(now, limit)
@@ -95,7 +95,7 @@ def prepare(line: Line, entries: Iterable[Entry]) -> Prepared:
         if entry.sending is not None:
             prepared.moves.append((entry.seq, _lost(line, entry)))
         elif entry.state is State.UNCERTAIN or entry.contact is None:
-            prepared.asking.append(entry)
+            prepared.to_ask.append(entry)
         else:
             sendable.append(entry)
     known = line.journal.contacts.known({entry.contact for entry in sendable if entry.contact}) if sendable else {}
@@ -104,33 +104,33 @@ def prepare(line: Line, entries: Iterable[Entry]) -> Prepared:
     for entry in sendable:
         contact_id = known.get(entry.contact or "")
         if contact_id is None:
-            prepared.asking.append(entry)
+            prepared.to_ask.append(entry)
         else:
             own = {entry.seq: stored[entry.seq]} if entry.seq in stored else {}
             prepared.ready.append(Ready(entry, contact_id, own))
     return prepared
 
 
-def carry(line: Line, job: Ready | Entry, *, alone: bool = False) -> Move | None:
+def perform(line: Line, job: Ready | Entry, *, alone: bool = False) -> Move | None:
     """The call, or what must be asked before it; the move that comes of it, yet to be made.
 
     None: its contact is known by now, so it can be prepared with others; never for one that goes `alone`.
     """
     entry = job.entry if isinstance(job, Ready) else job
-    with live_work(live(entry, line.clock.time())), working(line.name, entry.id):
+    with live_requests(is_live(entry, line.clock.time())), working_on(line.name, entry.id):
         if isinstance(job, Ready):
             with line.journal.crash_marks.holding(entry.seq):
                 made = _guarded(line, entry, lambda: _mapped(line, job))
             return made if isinstance(made, Move) else _guarded(line, entry, lambda: _hand_over(line, entry, made))
         with line.journal.crash_marks.holding(entry.seq):
             if entry.state is State.UNCERTAIN:
-                return _guarded(line, entry, lambda: _ask(line, entry))
+                return _guarded(line, entry, lambda: _confirm(line, entry))
             return _guarded(line, entry, lambda: _send(line, entry, alone))
 
 
 def deliver(line: Line, entry: Entry) -> Move:
     """Bring one claimed receipt a step further, and return the move that was made."""
-    move = _lost(line, entry) if entry.sending is not None else carry(line, entry, alone=True)
+    move = _lost(line, entry) if entry.sending is not None else perform(line, entry, alone=True)
     assert move is not None
     line.journal.receipts.settle([(entry.seq, move)], line.clock.time(), "deliver")
     return move
@@ -146,7 +146,7 @@ def _guarded(line: Line, entry: Entry, step: Callable[[], _T]) -> _T | Move:
     except OSError as error:
         # A plugin let it out, so nobody knows whether the request had left.
         lost = MaybeSent(reason=type(error).__name__)
-        line.breaker.saw(lost)
+        line.breaker.record(lost)
         return decide(lost, entry.attempts, line.retry, line.clock.time(), line.random)
 
 
@@ -186,7 +186,7 @@ def _mapped(line: Line, ready: Ready) -> Payload:
 
 def _hand_over(line: Line, entry: Entry, payload: Payload) -> Move:
     outcome = line.hooks.deliver(payload)
-    line.breaker.saw(outcome)
+    line.breaker.record(outcome)
     return _decide(line, entry, outcome)
 
 
@@ -196,14 +196,14 @@ def _decide(line: Line, entry: Entry, outcome: Outcome) -> Move:
     return attrs.evolve(move, due=entry.due) if isinstance(outcome, Misconfigured) else move
 
 
-def _ask(line: Line, entry: Entry) -> Move:
+def _confirm(line: Line, entry: Entry) -> Move:
     """An uncertain receipt past the import time: is it in the contact's history? If not it is sent again, same id."""
     now = line.clock.time()
     if entry.contact is None:
         raise InvalidValue("a receipt on the line has a contact", f"receipt {entry.id}", "none")
     contact = line.journal.contacts.get(entry.contact)
     shown = line.hooks.confirm_receipts(contact, frozenset({entry.id})) if contact.contact_id else frozenset()
-    line.breaker.saw(shown)
+    line.breaker.record(shown)
     if isinstance(shown, Gone):
         line.journal.contacts.forget_id(contact.key, shown.reason, now)
         shown = frozenset()

@@ -1,7 +1,8 @@
 """Outbox: the receipts on their way by API. One thread makes them ready and settles them, in groups; others send.
 
-What is in it has its intent in the journal, or needs a question first. After a kill all of it is asked for before it
-is repeated, so it holds few: what the senders have in hand, and what they will have sent within a few turns.
+The journal has the intent of everything in it that is ready to send. After a kill the destination is asked about all
+of that before any is sent again, so the outbox stays small: what the senders have in hand, and what they will send
+within a few rounds.
 """
 
 from __future__ import annotations
@@ -14,26 +15,26 @@ from queue import Empty, SimpleQueue
 import attrs
 
 from tillpost.errors import NotCommitted
-from tillpost.flow.delivery.deliver import Ready, carry, claim, prepare
-from tillpost.flow.heartbeat import progressed, rests
+from tillpost.flow.delivery.deliver import Ready, claim, perform, prepare
+from tillpost.flow.heartbeat import record_progress, record_rest
 from tillpost.flow.line import Line
 from tillpost.journal import Entry, Move, State
 
 _log = logging.getLogger("tillpost.flow")
 GROUP = 100
-"""Most receipts made ready ahead of the senders; beyond it a commit gains little and a kill leaves more to ask for."""
+"""Receipts made ready ahead of the senders, at most. With more, a commit gains little and a kill leaves more to ask."""
 
-_FIRST = 4
+_FIRST_WINDOW = 4
 """Receipts on their way at once, at first."""
-_WAITING = 2
-"""Threads that wait for the rate budget, and so will use it as soon as they may; more would not send more."""
+_WAITING_FOR_BUDGET = 2
+"""Threads that wait for the rate budget, enough to use it as soon as it allows; more would not send more."""
 
 
 @attrs.frozen
-class _Back:
-    """What a sender gives back. move: None when nothing is to be written.
+class _Result:
+    """What a sender hands back. move: None when nothing is to be written.
 
-    unsent: its intent is to be taken back. again: its contact is known by now.
+    unsent: its intent is to be withdrawn. again: its contact is known now, so it can be made ready.
     """
 
     job: Ready | Entry
@@ -47,97 +48,99 @@ class _Back:
 
 
 class Outbox:
-    """Of one pipeline. `turn` is called by one thread; `work` and `take` by any."""
+    """The outbox of one pipeline. One thread calls `run_round`; any thread may call `perform` and `run_sender`."""
 
     def __init__(self, line: Line, stop: threading.Event) -> None:
         self._line = line
         self._stop = stop
         self._jobs: SimpleQueue[Ready | Entry | None] = SimpleQueue()
-        self._back: SimpleQueue[_Back] = SimpleQueue()
-        self._seen: list[_Back] = []
+        self._results: SimpleQueue[_Result] = SimpleQueue()
+        self._received: list[_Result] = []
+        """Results that `wait` has taken from the queue."""
         self._parked: dict[str, list[Entry]] = {}
-        """Contact → receipts that wait until a question about it, which another one asks, is answered."""
-        self._out = 0
-        """Jobs that have not come back."""
+        """Contact → receipts that wait for the answer about it, which another receipt asks for."""
+        self._outstanding = 0
+        """Jobs without a result."""
         self._ahead = 0
         """Jobs to be made ready beyond those the senders have in hand."""
-        self._window = min(_FIRST, line.workers)
+        self._window = min(_FIRST_WINDOW, line.workers)
         """Receipts that may be with the senders."""
 
     # --- the thread that keeps it --------------------------------------------------------------------------------
 
-    def turn(self) -> None:
-        """Settle what came back and make ready what the senders will want next.
+    def run_round(self) -> None:
+        """Settle the results, and make ready what the senders will want next.
 
-        Raises NotCommitted when the journal cannot take it: what came back stays as it is in the journal, being sent,
-        and is asked for before it is repeated.
+        Raises NotCommitted when the journal cannot take it. What was sent stays marked as being sent then, and the
+        destination is asked before it is sent again.
         """
         line = self._line
         line.claims.renew()
-        going = self._may_send()
-        back = self._returned()
-        if not going:
-            back += self._withdrawn()
-        self._out -= len(back)
-        self._resize(len(back) if going else 0)
-        again = self._released(back)
-        mine, kept = [*(each.entry for each in back if not each.again), *again], set[int]()
+        sending = self._may_send()
+        results = self._take_results()
+        if not sending:
+            results += self._withdraw()
+        self._outstanding -= len(results)
+        self._resize(len(results) if sending else 0)
+        again = self._unpark(results)
+        in_hand, kept = [*(result.entry for result in results if not result.again), *again], set[int]()
         try:
-            room = self._room(again) if going else 0
+            room = self._room(again) if sending else 0
             claimed = claim(line, room) if room > 0 else []
-            mine += claimed
-            prepared = prepare(line, [*again, *claimed] if going else [])
-            moves = [(each.entry.seq, each.move) for each in back if each.move is not None] + prepared.moves
-            unsent = [each.entry.seq for each in back if each.unsent]
-            sending = [ready.entry.seq for ready in prepared.ready]
-            if moves or unsent or sending:
-                line.journal.receipts.advance(moves, sending, unsent, line.clock.time())
-                self._tell(back)
-            kept = {*sending, *(entry.seq for entry in prepared.asking)}
+            in_hand += claimed
+            prepared = prepare(line, [*again, *claimed] if sending else [])
+            moves = [(result.entry.seq, result.move) for result in results if result.move is not None]
+            moves += prepared.moves
+            unsent = [result.entry.seq for result in results if result.unsent]
+            intents = [ready.entry.seq for ready in prepared.ready]
+            if moves or unsent or intents:
+                line.journal.receipts.advance(moves, intents, unsent, line.clock.time())
+                self._record_deliveries(results)
+            kept = {*intents, *(entry.seq for entry in prepared.to_ask)}
         finally:
-            line.claims.release(entry.seq for entry in mine if entry.seq not in kept)
+            line.claims.release(entry.seq for entry in in_hand if entry.seq not in kept)
         for ready in prepared.ready:
-            self._put(ready)
-        anew = {entry.seq for entry in again}
-        for entry in prepared.asking:
-            self._ask(entry, anew)
+            self._enqueue(ready)
+        asked = {entry.seq for entry in again}
+        for entry in prepared.to_ask:
+            self._enqueue_question(entry, asked)
 
-    def rest(self, seconds: float) -> None:
-        """Until something has come back, at most so long; then a moment more while the senders have enough to do."""
+    def wait(self, seconds: float) -> None:
+        """Wait for a result, at most so long; then a moment more while the senders have enough to do."""
         with suppress(Empty):
-            self._seen.append(self._back.get(timeout=seconds))
+            self._received.append(self._results.get(timeout=seconds))
             for _ in range(10):
                 if self._jobs.qsize() <= self._ahead // 2:
                     break
                 self._line.clock.wait(0.002, self._stop)
 
-    def empty(self) -> bool:
+    def is_empty(self) -> bool:
         """Whether nothing is on its way."""
-        return not self._out
+        return not self._outstanding
 
     def _may_send(self) -> bool:
         """Whether a call may begin. Without valid claims another process may send the same receipt."""
-        return not self._stop.is_set() and self._line.breaker.open() and self._line.claims.valid()
+        return not self._stop.is_set() and self._line.breaker.allows_requests() and self._line.claims.valid()
 
-    def _tell(self, back: list[_Back]) -> None:
-        """How long those that are delivered by now had taken since they were accepted."""
+    def _record_deliveries(self, results: list[_Result]) -> None:
+        """Record how long after their acceptance receipts were delivered."""
         now = self._line.clock.time()
-        for each in back:
-            if each.move is not None and each.move.state is State.DELIVERED:
-                self._line.hooks.timings.delivered(each.move.route, now - each.entry.accepted_at)
+        for result in results:
+            if result.move is not None and result.move.state is State.DELIVERED:
+                self._line.hooks.timings.record_delivery(result.move.route, now - result.entry.accepted_at)
 
-    def _resize(self, back: int) -> None:
-        """Twice as many while all of them are in use, fewer when they only wait for the rate budget.
+    def _resize(self, returned: int) -> None:
+        """Double the window while all of it is in use; shrink it when receipts only wait for the rate budget.
 
-        What waits there has its intent in the journal, and goes on its way even when the gate closes meanwhile.
+        What waits there has its intent in the journal, and is sent even when the breaker stops requests meanwhile.
         """
         waiting = self._line.pace.waiting if self._line.pace else 0
-        if waiting > _WAITING:
-            self._window = max(1, self._window - (waiting - _WAITING))
+        if waiting > _WAITING_FOR_BUDGET:
+            self._window = max(1, self._window - (waiting - _WAITING_FOR_BUDGET))
             self._ahead = 0
             return
-        self._ahead = min(GROUP, max(2 * back, self._ahead // 2))
-        if self._out + back >= self._window:
+        self._ahead = min(GROUP, max(2 * returned, self._ahead // 2))
+        if self._outstanding + returned >= self._window:
             self._window = min(self._line.workers, 2 * self._window)
 
     def _room(self, again: list[Entry]) -> int:
@@ -145,77 +148,78 @@ class Outbox:
         if self._jobs.qsize() > self._ahead // 2:
             return 0
         parked = sum(map(len, self._parked.values()))
-        return self._window + self._ahead - self._out - parked - len(again)
+        return self._window + self._ahead - self._outstanding - parked - len(again)
 
-    def _put(self, job: Ready | Entry) -> None:
-        self._out += 1
+    def _enqueue(self, job: Ready | Entry) -> None:
+        self._outstanding += 1
         self._jobs.put(job)
 
-    def _ask(self, entry: Entry, again: set[int]) -> None:
-        """To a sender, unless another receipt asks about the same contact already."""
-        if entry.state is not State.UNCERTAIN and entry.contact is not None and entry.seq not in again:
+    def _enqueue_question(self, entry: Entry, asked: set[int]) -> None:
+        """Give it to a sender, unless another receipt asks about the same contact already."""
+        if entry.state is not State.UNCERTAIN and entry.contact is not None and entry.seq not in asked:
             if entry.contact in self._parked:
                 self._parked[entry.contact].append(entry)
                 return
             self._parked[entry.contact] = []
-        self._put(entry)
+        self._enqueue(entry)
 
-    def _released(self, back: list[_Back]) -> list[Entry]:
-        """Receipts of contacts that were asked about: those that waited for it, and those that asked and go on."""
-        asked = [each.entry.contact for each in back if isinstance(each.job, Entry)]
-        waited = [entry for contact in asked for entry in self._parked.pop(contact or "", ())]
-        return [*(each.entry for each in back if each.again), *waited]
+    def _unpark(self, results: list[_Result]) -> list[Entry]:
+        """Receipts whose contact was asked about: those that asked and go on, and those that waited for the answer."""
+        contacts = [result.entry.contact for result in results if isinstance(result.job, Entry)]
+        waited = [entry for contact in contacts for entry in self._parked.pop(contact or "", ())]
+        return [*(result.entry for result in results if result.again), *waited]
 
-    def _returned(self) -> list[_Back]:
-        back, self._seen = self._seen, []
+    def _take_results(self) -> list[_Result]:
+        results, self._received = self._received, []
         with suppress(Empty):
             while True:
-                back.append(self._back.get_nowait())
-        return back
+                results.append(self._results.get_nowait())
+        return results
 
-    def _withdrawn(self) -> list[_Back]:
-        """What no sender has taken yet."""
-        back: list[_Back] = []
-        dismissed = 0
+    def _withdraw(self) -> list[_Result]:
+        """Take back the jobs that no sender has taken yet."""
+        results: list[_Result] = []
+        stops = 0
         with suppress(Empty):
             while True:
                 job = self._jobs.get_nowait()
                 if job is None:
-                    dismissed += 1
+                    stops += 1
                 else:
-                    back.append(_Back(job, unsent=isinstance(job, Ready)))
-        self.dismiss(dismissed)
-        return back
+                    results.append(_Result(job, unsent=isinstance(job, Ready)))
+        self.stop_senders(stops)
+        return results
 
     # --- the threads that send -----------------------------------------------------------------------------------
 
-    def send(self) -> None:
-        """What a sender does: one job after the other, until there is a None among them."""
+    def run_sender(self) -> None:
+        """Perform one job after the other, until `stop_senders`."""
         while (job := self._jobs.get()) is not None:
-            progressed()
+            record_progress()
             try:
-                self.work(job)
+                self.perform(job)
             except NotCommitted as error:
                 _log.error("pipeline %s: %s", self._line.name, error)
                 self._line.clock.wait(1.0, self._stop)
-            rests()
+            record_rest()
 
-    def work(self, job: Ready | Entry) -> None:
-        """One job, unless calls are not to be made now.
+    def perform(self, job: Ready | Entry) -> None:
+        """Perform one job, unless no call may begin now.
 
-        Raises NotCommitted: what was sent stays marked as being sent, and is asked for before it is repeated.
+        Raises NotCommitted: what was sent stays marked as being sent, and the destination is asked before it is sent
+        again.
         """
-        back = _Back(job)
+        result = _Result(job)
         try:
             if not self._may_send():
-                back = _Back(job, unsent=isinstance(job, Ready))
+                result = _Result(job, unsent=isinstance(job, Ready))
             else:
-                move = carry(self._line, job)
-                back = _Back(job, move, again=move is None)
+                move = perform(self._line, job)
+                result = _Result(job, move, again=move is None)
         finally:
-            self._back.put(back)
+            self._results.put(result)
 
-    def dismiss(self, senders: int) -> None:
-        """End so many threads that are in `send`."""
-        for _ in range(senders):
+    def stop_senders(self, count: int) -> None:
+        """End so many threads that are in `run_sender`."""
+        for _ in range(count):
             self._jobs.put(None)

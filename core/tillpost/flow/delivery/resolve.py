@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tillpost.flow.fallback.contact_lookup import ask
+from tillpost.flow.fallback.contact_lookup import look_up
 from tillpost.flow.line import Line
 from tillpost.journal import ContactLookup
 from tillpost.model import Conflict, Contact, Failure, Gone, Identified, Refused
@@ -30,7 +30,7 @@ def resolve(line: Line, key: str) -> Contact | Failure | None:
             fresh = not contact.contact_id
             found = line.hooks.resolve_contact(contact)
             if fresh:
-                line.breaker.saw(found)
+                line.breaker.record(found)
             if found is None:
                 return None
             if isinstance(found, Conflict):
@@ -54,7 +54,7 @@ def resolve(line: Line, key: str) -> Contact | Failure | None:
 
 
 def _look(line: Line, key: str) -> Failure | None:
-    shown = ask(line, key)
+    shown = look_up(line, key)
     if not isinstance(shown, ContactLookup):
         return shown
     line.journal.contact_lookups.note([shown], "lookup", line.clock.time())
@@ -75,7 +75,7 @@ def _update(line: Line, contact: Contact) -> Contact | Gone | Failure:
     if not changes:
         return contact
     answer = line.hooks.update_contact(contact, changes)
-    line.breaker.saw(answer)
+    line.breaker.record(answer)
     now = line.clock.time()
     if isinstance(answer, Refused):
         # A wrong attribute of the customer is no reason to keep back the receipt.

@@ -21,7 +21,7 @@ _GIVEN_OUT = ("contactId", "memberNumber")
 """Kinds of identifier the destination gives out: no file makes them, so no import can leave them out."""
 
 
-def look(line: Line, keys: Iterable[str], route: str, imported: str = "") -> bool:
+def look_up_all(line: Line, keys: Iterable[str], route: str, imported: str = "") -> bool:
     """Ask about these contacts and store what is shown, in one commit; False when an answer was missing.
 
     route: how an id that is learnt here was learnt. imported: the file that the destination has read.
@@ -31,7 +31,7 @@ def look(line: Line, keys: Iterable[str], route: str, imported: str = "") -> boo
     try:
         for key in keys:
             with line.contact_locks.lock(key):
-                shown = ask(line, key, imported)
+                shown = look_up(line, key, imported)
             if not isinstance(shown, ContactLookup):
                 whole = False
                 break
@@ -48,17 +48,17 @@ def _note(line: Line, looks: list[ContactLookup], route: str) -> None:
         line.journal.contact_lookups.note(looks, route, line.clock.time())
 
 
-def ask(line: Line, key: str, imported: str = "") -> ContactLookup | Failure:
+def look_up(line: Line, key: str, imported: str = "") -> ContactLookup | Failure:
     """Ask about one contact; the caller has its lock, and stores the answer. A failure is no answer."""
     for _ in range(_TRIES):
         contact = line.journal.contacts.get(key)
         found = line.hooks.reconcile_contact(contact)
-        line.breaker.saw(found)
+        line.breaker.record(found)
         decided = None
         if isinstance(found, Conflict) and (first := _first(line, found)):
             decided = found
             found = line.hooks.reconcile_contact(attrs.evolve(contact, contact_id=first))
-            line.breaker.saw(found)
+            line.breaker.record(found)
         if isinstance(found, _NO_ANSWER):
             return found
         if not isinstance(found, Gone):

@@ -17,7 +17,7 @@ from tillpost.model import Conflict
 _REASON = "in the history of another contact that has one of its keys"
 
 
-def found_elsewhere(line: Line, absent: list[Entry]) -> list[Entry]:
+def settle_under_other_contacts(line: Line, absent: list[Entry]) -> list[Entry]:
     """Those of the receipts that no contact shows; the others are delivered. A missing answer leaves the gate closed
     or the receipts among the absent."""
     by_contact: dict[str, list[Entry]] = defaultdict(list)
@@ -40,13 +40,13 @@ def _shown(line: Line, key: str, ids: frozenset[str]) -> frozenset[str]:
     if not contact.contact_id:
         return frozenset()
     found = line.hooks.reconcile_contact(attrs.evolve(contact, contact_id=""))
-    line.breaker.saw(found)
+    line.breaker.record(found)
     if not isinstance(found, Conflict):
         return frozenset()
     shown: frozenset[str] = frozenset()
     for other in dict.fromkeys(found.found.values()):
         if other and other != contact.contact_id:
             answer = line.hooks.confirm_receipts(attrs.evolve(contact, contact_id=other), ids)
-            line.breaker.saw(answer)
+            line.breaker.record(answer)
             shown |= answer if isinstance(answer, frozenset) else frozenset()
     return shown

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from tillpost.flow.breaker import CATCHING_UP, CONFIRMING, DEGRADED, FALLBACK, ONLINE, reachable
+from tillpost.flow.breaker import CATCHING_UP, CONFIRMING, DEGRADED, FALLBACK, ONLINE, is_reachable
 from tillpost.journal import Destination
 
 
@@ -19,9 +19,9 @@ def start_fallback(destination: Destination, now: float, after: float) -> Destin
     return destination
 
 
-def progressed(destination: Destination, now: float, to_upload: bool, to_confirm: bool) -> Destination:
+def advance(destination: Destination, now: float, to_upload: bool, to_confirm: bool) -> Destination:
     """catching up while files have to go up, confirming while ids and proofs are outstanding, then online."""
-    if not reachable(destination):
+    if not is_reachable(destination):
         return destination
     state = CATCHING_UP if to_upload else CONFIRMING if to_confirm else ONLINE
     if state == destination.state:

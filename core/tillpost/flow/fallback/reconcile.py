@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from datetime import timedelta
 
-from tillpost.flow.fallback.contact_lookup import look
-from tillpost.flow.fallback.other_contacts import found_elsewhere
-from tillpost.flow.fallback.rewrite import name_by_id
-from tillpost.flow.fallback.stuck_files import alert
-from tillpost.flow.fallback.transfer import files_go
+from tillpost.flow.fallback.contact_lookup import look_up_all
+from tillpost.flow.fallback.other_contacts import settle_under_other_contacts
+from tillpost.flow.fallback.rewrite import rewrite_by_id
+from tillpost.flow.fallback.stuck_files import alert_if_stuck
+from tillpost.flow.fallback.transfer import may_transfer
 from tillpost.flow.line import Line
 from tillpost.journal import Entry, FileEntry, FileState, Later, Move, Standing, State
 from tillpost.model import Contact, Gone, MaybeSent, Misconfigured, NotSent, Throttled
@@ -46,7 +46,7 @@ def reconcile(line: Line) -> bool:
 
 def _can(line: Line, standing: Standing) -> bool:
     """Whether whom the step asks may be asked now: the file server, or the destination itself."""
-    return files_go(line) if standing.state is FileState.UPLOADED else line.breaker.open()
+    return may_transfer(line) if standing.state is FileState.UPLOADED else line.breaker.allows_requests()
 
 
 def _again(line: Line, entry: FileEntry, reason: str) -> Later:
@@ -64,7 +64,7 @@ def _look(line: Line, entry: FileEntry) -> Later | None:
     if there is not True:
         return _again(line, entry, there.reason)
     reason = "not read by the importer yet"
-    alert(line, entry, entry.uploaded_at or 0.0, reason)
+    alert_if_stuck(line, entry, entry.uploaded_at or 0.0, reason)
     return _again(line, entry, reason)
 
 
@@ -79,7 +79,7 @@ def _past(line: Line, entry: FileEntry, limit: timedelta) -> bool:
 def _learn(line: Line, entry: FileEntry) -> Later | None:
     keys = line.journal.contact_lookups.uncompared(entry.file.name)
     for start in range(0, len(keys), _GROUP):
-        if not look(line, keys[start : start + _GROUP], "file", entry.file.name):
+        if not look_up_all(line, keys[start : start + _GROUP], "file", entry.file.name):
             return _again(line, entry, line.breaker.destination.reason)
     missing = line.journal.contact_lookups.unknown(entry.file.name)
     # What does not show by then the import has left out, and one contact it does not take must not keep back the
@@ -96,7 +96,7 @@ def _identify(line: Line, key: str) -> Contact | None:
     contact = line.journal.contacts.get(key)
     if contact.contact_id:
         return contact
-    if not line.journal.contact_lookups.conflict(key) and not look(line, [key], "file"):
+    if not line.journal.contact_lookups.conflict(key) and not look_up_all(line, [key], "file"):
         return None
     return line.journal.contacts.get(key)
 
@@ -113,8 +113,8 @@ def _prove(line: Line, entry: FileEntry) -> Later | None:
     unasked = 0
     try:
         for key, receipts in by_contact.items():
-            shown = _shown(line, key, receipts)
-            if not line.breaker.open():
+            shown = _shown_receipts(line, key, receipts)
+            if not line.breaker.allows_requests():
                 _settled(line, moves)
                 return _again(line, entry, line.breaker.destination.reason)
             if shown is None:
@@ -134,11 +134,11 @@ def _prove(line: Line, entry: FileEntry) -> Later | None:
         and not line.guard.closed
         and line.clock.time() - (entry.consumed_at or 0.0) > line.retry.confirm_after.total_seconds()
     ):
-        name_by_id(line, entry, misnamed)
+        rewrite_by_id(line, entry, misnamed)
         misnamed = []
     if absent and _past(line, entry, line.fallback.confirm_within):
-        absent = found_elsewhere(line, absent)
-        if not line.breaker.open():
+        absent = settle_under_other_contacts(line, absent)
+        if not line.breaker.allows_requests():
             return _again(line, entry, line.breaker.destination.reason)
         _hold(line, entry, absent)
         absent = []
@@ -178,14 +178,14 @@ def _settled(line: Line, moves: list[tuple[int, Move]]) -> list[tuple[int, Move]
     return []
 
 
-def _shown(line: Line, key: str, receipts: list[Entry]) -> frozenset[str] | None:
+def _shown_receipts(line: Line, key: str, receipts: list[Entry]) -> frozenset[str] | None:
     """Those of the receipts that the contact's history shows; None when there was no answer, which proves nothing."""
     for _ in range(_TRIES if key else 0):
         contact = _identify(line, key)
         if contact is None or not contact.contact_id:
             return None if contact is None else frozenset()
         answer = line.hooks.confirm_receipts(contact, frozenset(row.id for row in receipts))
-        line.breaker.saw(answer)
+        line.breaker.record(answer)
         if not isinstance(answer, Gone):
             return None if isinstance(answer, _NO_ANSWER) else answer if isinstance(answer, frozenset) else frozenset()
         line.journal.contacts.forget_id(key, answer.reason, line.clock.time())

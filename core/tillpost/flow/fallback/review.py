@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from itertools import groupby
 
-from tillpost.flow.fallback.contact_lookup import look
+from tillpost.flow.fallback.contact_lookup import look_up_all
 from tillpost.flow.fallback.rewrite import rewrite
 from tillpost.flow.line import Line
 from tillpost.journal import Standing
@@ -18,7 +18,7 @@ _GROUP = 50
 
 def review(line: Line) -> bool:
     """A round of it; True when something moved and another round may follow at once."""
-    if line.fallback is None or line.guard.closed or not line.breaker.open():
+    if line.fallback is None or line.guard.closed or not line.breaker.allows_requests():
         return False  # closed, what is outdated could not be written anew
     files = line.journal.files.unreviewed()
     keys: list[str] = []
@@ -27,7 +27,7 @@ def review(line: Line) -> bool:
             # Of several files: an outage of days has hundreds, each of a few contacts.
             keys += line.journal.contact_lookups.unlooked(standing.name, _GROUP - len(keys))
     if keys:
-        return look(line, keys, "lookup")
+        return look_up_all(line, keys, "lookup")
     good: list[str] = []
     for _, batch in groupby(files, key=lambda standing: standing.sequence):
         together = list(batch)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tillpost.flow.fallback.write_files import mapped, writing, written
+from tillpost.flow.fallback.write_files import map_for_files, swept_on_failure, write_batch
 from tillpost.flow.line import Line
 from tillpost.journal import Entry, FileEntry, State
 from tillpost.model import Payload
@@ -22,27 +22,27 @@ def rewrite(line: Line, old: list[FileEntry]) -> None:
     created, updated = line.journal.contacts.to_write(keys, replacing=names)
     rows = [row for name in sorted(names) for row in line.journal.receipts.find({"file": name, "state": State.WRITTEN})]
     payloads, held = _mapped(line, rows)
-    with writing(line):
+    with swept_on_failure(line):
         seqs = {row.id: row.seq for row in rows}
-        batch = written(line, created, updated, payloads, seqs, old[0].sequence)
+        batch = write_batch(line, created, updated, payloads, seqs, old[0].sequence)
         line.journal.files.replace(old, batch, held, line.clock.time())
     for entry in old:
         entry.file.path.unlink(missing_ok=True)
 
 
-def name_by_id(line: Line, entry: FileEntry, rows: list[Entry]) -> None:
+def rewrite_by_id(line: Line, entry: FileEntry, rows: list[Entry]) -> None:
     """Write receipts of an imported file once more, now that their contacts have ids to name them by.
 
     The destination ignores a receipt it has, and does not tell of one whose contact it did not know.
     """
     payloads, held = _mapped(line, rows)
-    with writing(line):
-        batch = written(line, [], [], payloads, {row.id: row.seq for row in rows})
+    with swept_on_failure(line):
+        batch = write_batch(line, [], [], payloads, {row.id: row.seq for row in rows})
         line.journal.files.take_over(entry, batch, held, line.clock.time())
 
 
 def _mapped(line: Line, rows: list[Entry]) -> tuple[dict[str, Payload], dict[str, str]]:
     """The payloads, and why the others cannot stay in files."""
-    payloads, held = mapped(line, rows)
+    payloads, held = map_for_files(line, rows)
     unnamed = {row.id: _UNNAMED for row in rows if row.id not in payloads}
     return payloads, unnamed | held

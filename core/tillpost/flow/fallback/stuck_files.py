@@ -10,7 +10,7 @@ from tillpost.journal import FileEntry
 _log = logging.getLogger("tillpost.flow")
 
 
-def alert(line: Line, entry: FileEntry, since: float, reason: str) -> None:
+def alert_if_stuck(line: Line, entry: FileEntry, since: float, reason: str) -> None:
     """Tell of the file when it has been so for longer than `alert_after`, unless that was told already.
 
     since: seconds since 1970 from which on it should have gone its way; 0 when waiting will not fix it.

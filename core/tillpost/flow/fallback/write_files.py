@@ -13,9 +13,9 @@ from tillpost.flow.line import Line
 from tillpost.journal import OPEN_FILES, Batch, Entry, Move, State
 from tillpost.model import Contact, FallbackBatch, Payload, WrittenFiles
 
-CHUNK = 2000
+BATCH_RECEIPTS = 2000
 """Receipts a batch: what is held in memory at a time."""
-LINES = 20_000
+BATCH_LINES = 20_000
 """Lines of receipts a batch, for the same reason: a receipt may have thousands."""
 
 
@@ -30,14 +30,14 @@ def write_files(line: Line) -> int:
     written, last = 0, 0
     more = True
     while more:
-        found = line.journal.receipts.open_after(last, attempts, CHUNK)
+        found = line.journal.receipts.open_after(last, attempts, BATCH_RECEIPTS)
         if not found:
             break
         entries = _within(found)
         # What arrives meanwhile waits for the next round, or each would get a file of its own.
-        more = len(entries) < len(found) or len(found) == CHUNK
+        more = len(entries) < len(found) or len(found) == BATCH_RECEIPTS
         last = entries[-1].seq
-        mine = line.claims.claim((entry.seq for entry in entries), CHUNK)
+        mine = line.claims.claim((entry.seq for entry in entries), BATCH_RECEIPTS)
         try:
             fresh = line.journal.receipts.refresh(mine)
             written += _write(line, sorted(fresh, key=lambda entry: entry.seq))
@@ -47,17 +47,17 @@ def write_files(line: Line) -> int:
 
 
 def _within(entries: list[Entry]) -> list[Entry]:
-    """The first of them, at least one, that have no more than LINES together."""
+    """The first of them, at least one, that have no more than BATCH_LINES together."""
     total = 0
     for number, entry in enumerate(entries):
         total += entry.line_count
-        if number and total > LINES:
+        if number and total > BATCH_LINES:
             return entries[:number]
     return entries
 
 
 def _write(line: Line, entries: list[Entry]) -> int:
-    payloads, held = mapped(line, entries)
+    payloads, held = map_for_files(line, entries)
     moves = [
         (entry.seq, Move(state=State.HELD, attempts=entry.attempts, reason=held[entry.id]))
         for entry in entries
@@ -68,13 +68,13 @@ def _write(line: Line, entries: list[Entry]) -> int:
     if not payloads:
         return 0
     created, updated = line.journal.contacts.to_write({e.contact for e in entries if e.id in payloads and e.contact})
-    with writing(line):
-        batch = written(line, created, updated, payloads, {entry.id: entry.seq for entry in entries})
+    with swept_on_failure(line):
+        batch = write_batch(line, created, updated, payloads, {entry.id: entry.seq for entry in entries})
         line.journal.files.add(batch, line.clock.time())
     return sum(len(file.keys) for file in batch.written.files if file.kind == "receipts")
 
 
-def mapped(line: Line, entries: list[Entry]) -> tuple[dict[str, Payload], dict[str, str]]:
+def map_for_files(line: Line, entries: list[Entry]) -> tuple[dict[str, Payload], dict[str, str]]:
     """By receipt id: the payloads as a file may name their contacts, and why others must be held.
 
     Those in neither cannot be named by a file.
@@ -104,7 +104,7 @@ def mapped(line: Line, entries: list[Entry]) -> tuple[dict[str, Payload], dict[s
     return payloads, held
 
 
-def written(
+def write_batch(
     line: Line,
     created: list[Contact],
     updated: list[Contact],
@@ -137,7 +137,7 @@ def written(
 
 
 @contextmanager
-def writing(line: Line) -> Iterator[None]:
+def swept_on_failure(line: Line) -> Iterator[None]:
     """Around the writing of files and the commit that makes them count."""
     try:
         yield

@@ -1,1 +1,1 @@
-"""From a source to the journal."""
+"""Intake: from a source to the journal."""

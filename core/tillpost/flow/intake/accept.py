@@ -1,4 +1,4 @@
-"""Accept: a document becomes rows of the journal. What this returns for is on the disk."""
+"""Accept: a document's records become receipts in the journal. When this returns, they are on the disk."""
 
 from __future__ import annotations
 
@@ -15,103 +15,108 @@ from tillpost.journal import Accepted, Group
 from tillpost.model import Document, Found, Parsed
 
 GROUP = 100
-"""Records a commit: 41,000 rows/s at 10, 75,000 at 100, 79,000 at 1,000 (measured; decisions/0003-journal.md)."""
+"""Records in a commit. Measured: 41,000 rows/s at 10, 75,000 at 100, 79,000 at 1,000 (decisions/0003-journal.md)."""
 
 CLOCK_OFF = "clock-off"
-"""Flag of a receipt whose time cannot be right: the till's clock is wrong. It is sent as printed all the same."""
-_AHEAD = 3600.0
-"""Seconds a receipt's time may lie ahead of this machine's clock; two clocks in step differ by far less."""
-_TRADING = timedelta(days=1)
-"""A business date and the time of a sale differ by a day at most: a shop that is open past midnight."""
+"""Flag of a receipt whose time cannot be right, because the till's clock is wrong. It is sent as printed."""
+_MAX_AHEAD = 3600.0
+"""Seconds by which a receipt's time may be ahead of this machine's clock; clocks in step differ by far less."""
+_MAX_DAYS_APART = timedelta(days=1)
+"""A business date and the time of a sale differ by a day at most, in a shop that is open past midnight."""
 
 
 class StartedDocument:
-    """A document being read: its records in groups, in order, and what has come of those that are committed."""
+    """A document that is being read: its records in groups, in order, and the counts of those that are committed."""
 
     def __init__(self, line: Line, document: Document) -> None:
         self.document = document
         self.counts = Accepted()
         self._line = line
         self._records = iter(line.hooks.parse_receipts(document))
-        self._fault: DocumentError | None = None
+        self._error: DocumentError | None = None
         self._ended = False
 
-    def read(self, now: float) -> Group | None:
+    def next_group(self, now: float) -> Group | None:
         """The next group to commit; None at the end. Raises DocumentError when the document cannot be read on."""
         if self._ended:
-            if self._fault is not None:
-                self._fault.counts = self.counts.counted()
-                raise self._fault
+            if self._error is not None:
+                self._error.counts = self.counts.counted()
+                raise self._error
             return None
         records: list[Parsed] = []
         try:
             records.extend(islice(self._records, GROUP))
         except DocumentError as error:
-            self._fault = error  # after what stood before it in this group
+            self._error = error  # raised once the records before it in this group are committed
         self._ended = len(records) < GROUP
-        last = self._ended and self._fault is None
+        last = self._ended and self._error is None
         if not records and not (last and self.document.key):
-            return self.read(now)
-        flagged = [_told_by_clocks(record, now) for record in records]
+            return self.next_group(now)
+        flagged = [_flag_wrong_clock(record, now) for record in records]
         return Group(parsed=flagged, document=self.document, counts=self.counts, last=last)
 
 
-def accept(line: Line, document: Document, told: Callable[[Accepted], None] = lambda counts: None) -> Accepted:
+def accept(line: Line, document: Document, on_commit: Callable[[Accepted], None] = lambda counts: None) -> Accepted:
     """Parse a document and commit its records in groups, in order.
 
-    told: called after each commit with what has come of the document so far; it may raise Stopped. A document that was
-    not read to its end is handed over again as a whole: what is in the journal already counts as duplicate.
+    on_commit: called after each commit with the counts so far; it may raise Stopped. A document that was not read to
+    its end is handed over again as a whole, and the records the journal has already count as duplicates.
 
-    Raises DocumentError when the document as a whole cannot be read (what came before the fault stays
-    accepted), JournalError when the journal cannot promise anything: then the source keeps its copy.
+    Raises DocumentError when the document as a whole cannot be read (records before the fault stay accepted), and
+    JournalError when nothing can be committed: then the source keeps its copy.
     """
-    return go_on(line, StartedDocument(line, document), told)
+    return accept_rest(line, StartedDocument(line, document), on_commit)
 
 
-def go_on(line: Line, begun: StartedDocument, told: Callable[[Accepted], None] = lambda counts: None) -> Accepted:
-    """The rest of a document, as `accept` does it."""
-    while group := begun.read(line.clock.time()):
+def accept_rest(
+    line: Line, started: StartedDocument, on_commit: Callable[[Accepted], None] = lambda counts: None
+) -> Accepted:
+    """Commit the rest of a document, as `accept` does."""
+    while group := started.next_group(line.clock.time()):
         _commit(line, [group])
-        told(begun.counts)
-    return begun.counts
+        on_commit(started.counts)
+    return started.counts
 
 
-def start_group(line: Line, documents: Sequence[Document]) -> list[StartedDocument | Exception]:
-    """The first group of each document, in one commit. What failed with one stands in its place, the others go on."""
-    began: list[StartedDocument | Exception] = []
+def accept_first_groups(line: Line, documents: Sequence[Document]) -> list[StartedDocument | Exception]:
+    """Commit the first group of each document, all in one commit.
+
+    A document that failed has its error in its place; the others are accepted.
+    """
+    results: list[StartedDocument | Exception] = []
     groups: dict[int, Group] = {}
     for number, document in enumerate(documents):
         try:
-            begun = StartedDocument(line, document)
-            began.append(begun)
-            if group := begun.read(line.clock.time()):
+            started = StartedDocument(line, document)
+            results.append(started)
+            if group := started.next_group(line.clock.time()):
                 groups[number] = group
-        except Exception as error:  # noqa: BLE001 - goes to who handed this document over
-            began[number:] = [error]
+        except Exception as error:  # noqa: BLE001 - raised to the thread that handed this document over
+            results[number:] = [error]
     try:
         _commit(line, list(groups.values()))
     except JournalError as error:
-        began = [error if number in groups else each for number, each in enumerate(began)]
-    except Exception:  # noqa: BLE001 - of one of them; which, they show one by one
+        results = [error if number in groups else result for number, result in enumerate(results)]
+    except Exception:  # noqa: BLE001 - one of the groups is at fault; committed one by one, it shows which
         for number, group in groups.items():
             try:
                 _commit(line, [group])
-            except Exception as error:  # noqa: BLE001 - goes to who handed this document over
-                began[number] = error
-    return began
+            except Exception as error:  # noqa: BLE001 - raised to the thread that handed this document over
+                results[number] = error
+    return results
 
 
 def _commit(line: Line, groups: list[Group]) -> None:
     began = time.perf_counter()
     line.journal.receipts.accept_groups(groups, line.anonymous, line.clock.time())
-    line.hooks.timings.committed(time.perf_counter() - began)
+    line.hooks.timings.record_commit(time.perf_counter() - began)
 
 
-def _told_by_clocks(record: Parsed, now: float) -> Parsed:
+def _flag_wrong_clock(record: Parsed, now: float) -> Parsed:
     if not isinstance(record, Found) or CLOCK_OFF in record.receipt.flags:
         return record
     receipt = record.receipt
     apart = abs(receipt.created.date() - receipt.business_date)
-    if receipt.created.timestamp() - now <= _AHEAD and apart <= _TRADING:
+    if receipt.created.timestamp() - now <= _MAX_AHEAD and apart <= _MAX_DAYS_APART:
         return record
     return attrs.evolve(record, receipt=attrs.evolve(receipt, flags=(*receipt.flags, CLOCK_OFF)))

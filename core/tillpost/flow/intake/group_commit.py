@@ -1,8 +1,8 @@
-"""GroupCommit: what many threads accept at the same time is read and committed by one of them for all.
+"""GroupCommit: documents that many threads hand over at the same time are read and committed by one thread for all.
 
-Threads of one interpreter do not read side by side anyway. Where each read for itself, the one that commits lost the
-interpreter at every statement to those that read: groups stayed small and commits took ten times as long. Nobody
-waits for company: a group is what came in while the one before was committed.
+Threads of one interpreter do not read side by side anyway. When each read for itself, the thread that commits lost
+the interpreter to the others at every statement: groups stayed small, and commits took ten times as long. No document
+waits for others to come: a group is what arrived while the group before it was committed.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from collections import deque
 
 import attrs
 
-from tillpost.flow.intake.accept import StartedDocument, go_on, start_group
+from tillpost.flow.intake.accept import StartedDocument, accept_first_groups, accept_rest
 from tillpost.flow.line import Line
 from tillpost.journal import Accepted
 from tillpost.model import Document
 
-MOST = 64
-"""Documents in one commit; beyond it the first waits longer than the others gain."""
+MAX_DOCUMENTS = 64
+"""Documents in one commit. With more, the first waits longer than the others gain."""
 
 
-def _held() -> threading.Lock:
+def _acquired_lock() -> threading.Lock:
     lock = threading.Lock()
     lock.acquire()
     return lock
@@ -30,47 +30,48 @@ def _held() -> threading.Lock:
 @attrs.define(eq=False)
 class _Job:
     document: Document
-    turn: threading.Lock = attrs.field(factory=_held)
-    """Released when the job is done, or when its thread is to lead."""
-    came: StartedDocument | Exception | None = None
+    wake: threading.Lock = attrs.field(factory=_acquired_lock)
+    """Released when the job is done, or when its thread becomes the leader."""
+    result: StartedDocument | Exception | None = None
 
 
 class GroupCommit:
-    """Joins the threads of one pipeline. The one that leads takes what waits; the next to wait leads after it."""
+    """Joins the threads of one pipeline. The leader commits the waiting documents, then the next in line leads."""
 
     def __init__(self, line: Line) -> None:
         self._line = line
         self._lock = threading.Lock()
         self._waiting: deque[_Job] = deque()
-        self._led = False
+        self._has_leader = False
 
     def accept(self, document: Document) -> Accepted:
-        """Like `accept` of flow/intake/accept.py, for a document that does not keep the others waiting."""
+        """Like `accept` of accept.py. For small documents only: the others wait while it is read."""
         job = _Job(document)
         with self._lock:
             self._waiting.append(job)
-            leads, self._led = not self._led, True
+            leads, self._has_leader = not self._has_leader, True
         if not leads:
-            job.turn.acquire()
-        if job.came is None:
-            self._lead()
-        assert job.came is not None
-        if isinstance(job.came, Exception):
-            raise job.came
-        return go_on(self._line, job.came)
+            job.wake.acquire()
+        if job.result is None:
+            self._commit_waiting()
+        assert job.result is not None
+        if isinstance(job.result, Exception):
+            raise job.result
+        return accept_rest(self._line, job.result)
 
-    def _lead(self) -> None:
+    def _commit_waiting(self) -> None:
+        """As the leader: commit what waits, wake its threads, and pass the lead on."""
         with self._lock:
-            jobs = [self._waiting.popleft() for _ in range(min(MOST, len(self._waiting)))]
+            jobs = [self._waiting.popleft() for _ in range(min(MAX_DOCUMENTS, len(self._waiting)))]
         try:
-            for job, came in zip(jobs, start_group(self._line, [job.document for job in jobs]), strict=True):
-                job.came = came
+            for job, result in zip(jobs, accept_first_groups(self._line, [job.document for job in jobs]), strict=True):
+                job.result = result
         finally:
             with self._lock:
-                heir = self._waiting[0] if self._waiting else None
-                self._led = heir is not None
-            if heir is not None:
-                heir.turn.release()
+                successor = self._waiting[0] if self._waiting else None
+                self._has_leader = successor is not None
+            if successor is not None:
+                successor.wake.release()
             for job in jobs:
-                job.came = job.came or RuntimeError("it was not accepted")
-                job.turn.release()
+                job.result = job.result or RuntimeError("it was not accepted")
+                job.wake.release()

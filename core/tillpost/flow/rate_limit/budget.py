@@ -18,8 +18,8 @@ from typing import TypeVar
 
 import attrs
 
-from tillpost.flow.rate_limit.sliding_window import AHEAD, SIZE, Cells, Memory, SlidingWindow
-from tillpost.flow.retry_policy import FLOOR
+from tillpost.flow.rate_limit.sliding_window import AHEAD, SIZE, Cells, MemoryCells, SlidingWindow
+from tillpost.flow.retry_policy import BACKLOG_TURN
 from tillpost.journal import RateFile
 from tillpost.plugin import Budget, Secret
 
@@ -39,7 +39,7 @@ _work = threading.local()
 
 
 @contextmanager
-def live_work(live: bool) -> Iterator[None]:
+def live_requests(live: bool) -> Iterator[None]:
     """Requests of this thread inside the block are for a receipt just sold, or for the backlog.
 
     By thread and not an argument of each request: plugins make the requests, and know nothing of a backlog.
@@ -56,11 +56,11 @@ def first(waiting: Sequence[bool], passed: int) -> int:
 
     passed: how many live ones went before one of the backlog that waits.
     """
-    wanted = passed < FLOOR - 1
+    wanted = passed < BACKLOG_TURN - 1
     return waiting.index(wanted) if wanted in waiting else 0
 
 
-class Fastest:
+class FastestExchange:
     """The least time an exchange takes; only what is beyond it may have been spent on the way to the destination."""
 
     def __init__(self, enough: int = 50, period: int = 1000) -> None:
@@ -103,15 +103,15 @@ class SlidingBudget:
         self._sleep = sleep
         self._lock = threading.Lock()
         self._rate = rate
-        self._window = SlidingWindow(cells or Memory(), monotonic)
+        self._window = SlidingWindow(cells or MemoryCells(), monotonic)
         self._shared = cells
-        self._fastest = Fastest()
+        self._fastest = FastestExchange()
         self._waiting: list[_Waiter] = []
         self._led = False
         self._passed = 0
         self._held, self._held_until = 0, 0.0
 
-    def allow(self, rate: float) -> None:
+    def set_rate(self, rate: float) -> None:
         """So many requests in any second from now on."""
         with self._lock:
             self._rate = rate
@@ -211,7 +211,7 @@ class SlidingBudget:
                 error.strerror or error,
             )
         self._shared = None
-        self._window = SlidingWindow(Memory(), self._monotonic)
+        self._window = SlidingWindow(MemoryCells(), self._monotonic)
         self._window.take(self._rate, 0.0, most=int(self._rate))  # what others let go in the last second is not known
         return work(self._window)
 
@@ -233,9 +233,9 @@ class Budgets:
         """The budget of this key."""
         return self._name(hashlib.sha256(key.reveal().encode()).hexdigest(), rate)
 
-    def apart(self) -> Named:
+    def for_pipeline(self) -> PipelineBudgets:
         """For one pipeline: the same budgets, of which it can take back what it has named."""
-        return Named(self._name, self._take_back)
+        return PipelineBudgets(self._name, self._take_back)
 
     def _name(self, digest: str, rate: float) -> Budget:
         with self._lock:
@@ -246,7 +246,7 @@ class Budgets:
                 known = self._known[digest] = SlidingBudget(rate, cells=file)
             named = self._named.setdefault(digest, [])
             named.append(rate)
-            known.allow(min(named))
+            known.set_rate(min(named))
             return known
 
     def _take_back(self, digest: str, rate: float) -> None:
@@ -254,7 +254,7 @@ class Budgets:
             named = self._named[digest]
             named.remove(rate)
             if named:  # else it holds for the calls that are still in flight
-                self._known[digest].allow(min(named))
+                self._known[digest].set_rate(min(named))
 
     def close(self) -> None:
         """The pipelines have ended; a request that is still under way opens its file again."""
@@ -262,7 +262,7 @@ class Budgets:
             budget.close()
 
 
-class Named:
+class PipelineBudgets:
     """The budgets one pipeline asks for. A reload that is refused, or a pipeline that ends, must not narrow others."""
 
     def __init__(self, name: Callable[[str, float], Budget], take_back: Callable[[str, float], None]) -> None:
@@ -276,7 +276,7 @@ class Named:
         self._named.append((digest, rate))
         return budget
 
-    def take_back(self) -> None:
+    def release(self) -> None:
         """The rates of this pipeline hold no longer; a second time changes nothing."""
         while self._named:
             self._take_back(*self._named.pop())

@@ -6,10 +6,10 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
-from tillpost.flow.heartbeat import progressed, rests
+from tillpost.flow.heartbeat import record_progress, record_rest
 from tillpost.plugin import Budget, Secret
 
-LEAST, MOST = 4, 64
+MIN_WORKERS, MAX_WORKERS = 4, 64
 """Receipts on their way at the same time, where the configuration does not say how many."""
 
 
@@ -35,16 +35,16 @@ class Pace:
         """Requests a second its plugins ask for; 0 when none asks. Others with the same key may make it less."""
         return self._rate
 
-    def workers(self) -> int:
+    def default_workers(self) -> int:
         """As many as the rate allows when an answer takes a second, within bounds."""
-        return max(LEAST, min(MOST, int(self._rate)))
+        return max(MIN_WORKERS, min(MAX_WORKERS, int(self._rate)))
 
-    def waits(self, more: int) -> None:
+    def add_waiting(self, more: int) -> None:
         """So many more threads wait."""
         with self._lock:
             self.waiting += more
 
-    def let_go(self) -> None:
+    def count_request(self) -> None:
         """One more request is under way."""
         with self._lock:
             self.requests += 1
@@ -59,12 +59,12 @@ class _Watched:
     @contextmanager
     def request(self) -> Iterator[None]:
         with ExitStack() as under_way:
-            self._pace.waits(1)
-            rests()
+            self._pace.add_waiting(1)
+            record_rest()
             try:
                 under_way.enter_context(self._budget.request())
             finally:
-                progressed()
-                self._pace.waits(-1)
-            self._pace.let_go()
+                record_progress()
+                self._pace.add_waiting(-1)
+            self._pace.count_request()
             yield

@@ -54,7 +54,7 @@ class Cells(Protocol):
     def close(self) -> None: ...
 
 
-class Memory:
+class MemoryCells:
     """Cells of this process alone."""
 
     def __init__(self) -> None:

@@ -9,30 +9,30 @@ from __future__ import annotations
 
 import logging
 
-from tillpost.clock import LEAST_JUMP
+from tillpost.clock import MIN_CLOCK_CHANGE
 from tillpost.flow.line import Line
 
 _log = logging.getLogger("tillpost.flow")
 
 
-def follow(line: Line) -> None:
+def apply_clock_change(line: Line) -> None:
     """Once a round: if the wall clock was set, move what is stored, in one commit."""
-    jumped = line.jumps.seen()
+    jumped = line.clock_changes.detect()
     if jumped:
         _move(line, jumped)
-        line.jumps.followed(jumped)
+        line.clock_changes.applied(jumped)
 
 
-def follow_since_last_run(line: Line) -> None:
+def apply_change_since_last_run(line: Line) -> None:
     """At the start: was the wall clock set back while nothing ran? Nothing can have been later than now.
 
     A clock set forward meanwhile cannot be told from time that has passed.
     """
     jumped = line.clock.time() - line.journal.latest()
-    if jumped <= -LEAST_JUMP:
+    if jumped <= -MIN_CLOCK_CHANGE:
         _move(line, jumped)
 
 
 def _move(line: Line, jumped: float) -> None:
     _log.warning("pipeline %s: the wall clock was set by %+.0f s; what is due moves with it", line.name, jumped)
-    line.breaker.jumped(jumped)
+    line.breaker.move_times(jumped)

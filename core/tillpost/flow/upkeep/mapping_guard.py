@@ -17,7 +17,7 @@ from tillpost.journal import Entry, KnownMapping, Move, State
 from tillpost.journal.tables.mappings import reason_of
 from tillpost.model import Broken, Document, Found, Identifier, NoReceipt, Parsed
 
-NOBODY = Identifier("contactId", "00000000-0000-0000-0000-000000000000")
+PLACEHOLDER_CONTACT = Identifier("contactId", "00000000-0000-0000-0000-000000000000")
 """Stands for the contactId that `resolve` would find."""
 _GROUP = 500
 """Records read again in one commit."""
@@ -25,7 +25,7 @@ _LOOK = 1000
 """Due receipts among which the ones to hold are looked for."""
 
 
-def enter(line: Line) -> None:
+def start(line: Line) -> None:
     """Before the first thread: whether this mapping is a new one. The guard is closed then.
 
     What was read with one that nobody released is read again from its records: it may have been read wrongly.
@@ -39,7 +39,7 @@ def enter(line: Line) -> None:
         guard.load(known)
 
 
-def attend(line: Line) -> int:
+def run_round(line: Line) -> int:
     """While it is closed: open it when the mapping was released meanwhile, else hold what there is room for.
 
     How many receipts were held.
@@ -57,7 +57,7 @@ def attend(line: Line) -> int:
     mine = line.claims.claim((entry.seq for entry in _next(line)), guard.remaining())
     try:
         fresh = line.journal.receipts.refresh(mine)
-        moves = [(entry.seq, _tried(line, entry)) for entry in fresh]
+        moves = [(entry.seq, _try_mapping(line, entry)) for entry in fresh]
         if moves:
             line.journal.mappings.hold(guard.fingerprint, moves, line.clock.time())
             guard.count += len(moves)
@@ -90,7 +90,7 @@ def _parsed(line: Line, seq: int, name: str) -> Parsed:
     return parsed
 
 
-def waits(line: Line) -> bool:
+def is_waiting(line: Line) -> bool:
     """Whether it is closed and has nothing left to do but to wait for a person."""
     return line.guard.closed and (not line.guard.remaining() or not _next(line))
 
@@ -106,14 +106,16 @@ def _next(line: Line) -> list[Entry]:
     return [entry for entry in due if entry.state is not State.UNCERTAIN and entry.sending is None]
 
 
-def _tried(line: Line, entry: Entry) -> Move:
+def _try_mapping(line: Line, entry: Entry) -> Move:
     """It is mapped, so that what the mapping cannot do shows now, and held whatever came of it."""
     said = "`tillpost mapping release` sends it, or put the configuration back"
     try:
         with line.journal.crash_marks.holding(entry.seq):
             receipt = line.journal.receipts.body(entry.seq)
             contact = line.journal.contacts.get(entry.contact) if entry.contact else None
-            match = Identifier("contactId", contact.contact_id) if contact and contact.contact_id else NOBODY
+            match = (
+                Identifier("contactId", contact.contact_id) if contact and contact.contact_id else PLACEHOLDER_CONTACT
+            )
             line.hooks.amend_payload(line.hooks.map_receipt(receipt, match), receipt)
     except (InvalidValue, PluginError) as error:
         said = f"it cannot map this receipt: {error}"

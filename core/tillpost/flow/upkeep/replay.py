@@ -16,16 +16,16 @@ from typing import Any
 import attrs
 
 from tillpost.errors import JournalError
-from tillpost.flow.fallback.write_files import CHUNK, LINES, mapped, writing, written
+from tillpost.flow.fallback.write_files import BATCH_LINES, BATCH_RECEIPTS, map_for_files, swept_on_failure, write_batch
 from tillpost.flow.leases import Duty
 from tillpost.flow.line import Line
 from tillpost.journal import OPEN, Candidate, Entry, FileState, Journal, Move, Order, Replay, State, Step
 
-STEP = 100
+STEP_RECEIPTS = 100
 """Receipts that a replay by API puts back at most, and only while fewer are due: a stop leaves little on the line."""
-LOOK = 500
+SCAN_RECEIPTS = 500
 """Receipts a step looks at: most may be confirmed, and the thread has other things to do."""
-FILES = 20
+MAX_WAITING_FILES = 20
 """Files that wait to go up, beyond which a replay by file beside live traffic writes no more."""
 _TAKEN = re.compile(r"#[0-9a-f]{12}$")
 """The end of the id under which a receipt is held whose own id has other content."""
@@ -40,7 +40,7 @@ class Fate(StrEnum):
     """The destination answered it, and no history has shown it: it is asked for, and sent again if it is not there."""
     CONFIRMED = "confirmed"
     """Skipped: the destination has it."""
-    ON_THE_LINE = "on the line"
+    IN_PROGRESS = "on the line"
     """On its way already."""
     COLLIDES = "collides"
     """Its id has other content, which the destination would keep."""
@@ -54,7 +54,7 @@ class Fate(StrEnum):
     """Settled longer ago than `keep`: it leaves the journal any moment."""
 
 
-CHOSEN = (Fate.SEND, Fate.ASK)
+SELECTED = (Fate.SEND, Fate.ASK)
 
 
 @attrs.define
@@ -81,7 +81,7 @@ class Plan:
     @property
     def chosen(self) -> int:
         """How many would be put back."""
-        return sum(self.shares[fate].count for fate in CHOSEN)
+        return sum(self.shares[fate].count for fate in SELECTED)
 
     def json(self) -> dict[str, Any]:
         """As it is stored and printed for machines."""
@@ -95,12 +95,12 @@ class Plan:
         }
 
 
-def judge(
+def fate_of(
     each: Candidate, order: Order, before: float | None, anonymous: bool, readable: Callable[[int], bool]
 ) -> Fate:
     """The fate of a receipt. before: what was settled before it leaves the journal; None: nothing does."""
     if (each.state in OPEN and order.by == "api") or each.state in (State.WRITTEN, State.TRANSFERRED):
-        return Fate.ON_THE_LINE
+        return Fate.IN_PROGRESS
     if each.state is State.DELIVERED and not (order.answered and each.route == "api" and not each.reason):
         return Fate.CONFIRMED
     if each.contact is None and _TAKEN.search(each.id):
@@ -145,13 +145,13 @@ def _judged(
         return True
 
     for each in rows:
-        judge(each, order, before, anonymous, note)
+        fate_of(each, order, before, anonymous, note)
     stored = journal.receipts.stored(wanted) if wanted else {}
     for each in rows:
-        yield each, judge(each, order, before, anonymous, lambda seq: journal.receipts.readable(seq, stored))
+        yield each, fate_of(each, order, before, anonymous, lambda seq: journal.receipts.readable(seq, stored))
 
 
-def replay(line: Line, files: int = FILES) -> bool:
+def replay(line: Line, files: int = MAX_WAITING_FILES) -> bool:
     """A step of the oldest replay that runs; True when it did something, and another may follow at once.
 
     files: how many may wait to go up before one by file writes more.
@@ -164,7 +164,7 @@ def replay(line: Line, files: int = FILES) -> bool:
     return _by_file(line, running, files) if running.order.by == "file" else _by_api(line, running)
 
 
-def left(running: Replay) -> float | None:
+def seconds_left(running: Replay) -> float | None:
     """Seconds until all are put back, at the rate so far; None when there is no telling yet."""
     rest = running.chosen - running.put_back - running.left_out
     if not running.busy or not running.put_back or running.ended_at is not None:
@@ -174,7 +174,7 @@ def left(running: Replay) -> float | None:
 
 def _by_api(line: Line, running: Replay) -> bool:
     now = line.clock.time()
-    room = STEP - line.journal.replays.backlog(now, STEP) if line.breaker.open() else 0
+    room = STEP_RECEIPTS - line.journal.replays.backlog(now, STEP_RECEIPTS) if line.breaker.allows_requests() else 0
     if room <= 0:
         return False
     rows, chosen = _choose(line, running, room)
@@ -202,15 +202,15 @@ def _by_file(line: Line, running: Replay, files: int) -> bool:
         )
     if len(line.journal.files.standing(FileState.WRITTEN)) >= files:
         return False
-    rows, chosen = _choose(line, running, CHUNK)
-    mine = line.claims.claim((each.seq for each, _ in chosen), CHUNK)
+    rows, chosen = _choose(line, running, BATCH_RECEIPTS)
+    mine = line.claims.claim((each.seq for each, _ in chosen), BATCH_RECEIPTS)
     try:
         _adopt(line, running, [each for each, _ in chosen if each.seq in mine])
         entries, left_out, last = _entries(line, [each for each, _ in chosen], mine)
         if last is None:
-            last = chosen[-1][0] if len(chosen) == CHUNK else rows[-1] if rows else None
+            last = chosen[-1][0] if len(chosen) == BATCH_RECEIPTS else rows[-1] if rows else None
         cursor, end = (last.at, False) if last is not None else (running.cursor, True)
-        payloads, refused = mapped(line, entries)
+        payloads, refused = map_for_files(line, entries)
         unnamed = "no file can name its contact"
         left_out |= {entry.seq: refused.get(entry.id, unnamed) for entry in entries if entry.id not in payloads}
         if not payloads:
@@ -220,8 +220,8 @@ def _by_file(line: Line, running: Replay, files: int) -> bool:
         seqs = {entry.id: entry.seq for entry in entries}
         known = {entry.contact for entry in entries if entry.id in payloads and entry.contact}
         created, updated = line.journal.contacts.to_write(known)
-        with writing(line):
-            batch = written(line, created, updated, payloads, seqs)
+        with swept_on_failure(line):
+            batch = write_batch(line, created, updated, payloads, seqs)
             left_out |= {seqs[each.key]: each.reason for each in batch.written.refused if each.key in seqs}
             step = Step(cursor=cursor, end=end, batch=batch, left_out=left_out)
             line.journal.replays.step(running, step, line.clock.time())
@@ -234,10 +234,10 @@ def _choose(line: Line, running: Replay, most: int) -> tuple[list[Candidate], li
     """What comes next, and those of it, at most so many, that are to be put back."""
     now = line.clock.time()
     before = None if line.keep is None else now - line.keep.total_seconds()
-    rows = line.journal.replays.candidates(running.order, running.cursor, max(LOOK, most))
+    rows = line.journal.replays.candidates(running.order, running.cursor, max(SCAN_RECEIPTS, most))
     chosen: list[tuple[Candidate, Fate]] = []
     for each, fate in _judged(line.journal, rows, running.order, before, line.anonymous is not None):
-        if fate in CHOSEN:
+        if fate in SELECTED:
             chosen.append((each, fate))
             if len(chosen) == most:
                 break
@@ -266,7 +266,7 @@ def _entries(
             left_out[each.seq] = "it is on its way by API"
             continue
         total += entry.line_count
-        if entries and total > LINES:
+        if entries and total > BATCH_LINES:
             return entries, left_out, chosen[number - 1]
         entries.append(entry)
     return entries, left_out, None

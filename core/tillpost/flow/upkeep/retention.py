@@ -8,12 +8,12 @@ from tillpost.flow.leases import Duty
 from tillpost.flow.line import Line
 from tillpost.journal import Place
 
-REST = 3600.0
+PAUSE = 3600.0
 """Seconds between two passes over what is old: in an hour little more becomes so."""
 
 
 @attrs.define
-class Pass:
+class RetentionPass:
     """Where the pass over what is old stands. In memory: after a start it begins anew, and finds less."""
 
     place: Place | None = attrs.field(factory=Place)
@@ -21,7 +21,7 @@ class Pass:
     """When the next begins, by the monotonic clock; once `place` is None."""
 
 
-def retain(line: Line, standing: Pass) -> bool:
+def retain(line: Line, standing: RetentionPass) -> bool:
     """One step, each a commit of its own; whether there is more to do now."""
     if line.keep is None or not line.duties.holds(Duty.RETENTION):
         return False
@@ -30,6 +30,6 @@ def retain(line: Line, standing: Pass) -> bool:
     if standing.place is not None:
         now = line.clock.time()
         standing.place = line.journal.retention.step(standing.place, now - line.keep.total_seconds(), now)
-        standing.next_at = line.clock.monotonic() + REST
+        standing.next_at = line.clock.monotonic() + PAUSE
         return True
     return line.journal.retention.give_back()

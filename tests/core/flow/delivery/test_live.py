@@ -24,7 +24,7 @@ from tillpost.flow.intake.accept import accept
 from tillpost.flow.limits import RetryPolicy
 from tillpost.flow.line import Line
 from tillpost.flow.rate_limit.budget import SlidingBudget
-from tillpost.flow.retry_policy import FLOOR, LIVE, live
+from tillpost.flow.retry_policy import BACKLOG_TURN, LIVE_SECONDS, is_live
 from tillpost.flow.worker import Worker
 from tillpost.journal import Accepted, Journal, Move, State
 from tillpost.model import Delivered, Document, Payload
@@ -59,21 +59,21 @@ def test_one_claim_in_four_is_the_backlogs_however_much_is_live(machine: Machine
     take(machine, *range(20))
     machine.clock.advance(3600.0)
     take(machine, *range(100, 150))
-    numbers = [number for _ in range(4 * FLOOR) for number in claimed(machine, 1)]
+    numbers = [number for _ in range(4 * BACKLOG_TURN) for number in claimed(machine, 1)]
     assert [number for number in numbers if number < 100] == [0, 1, 2, 3]
-    assert [number for number in numbers if number >= 100] == list(range(100, 100 + 4 * (FLOOR - 1)))
+    assert [number for number in numbers if number >= 100] == list(range(100, 100 + 4 * (BACKLOG_TURN - 1)))
 
 
 def test_a_receipt_is_live_for_a_minute_and_until_an_attempt_was_burnt(machine: Machine) -> None:
     take(machine, 1, 2)
-    machine.clock.advance(LIVE - 1.0)
+    machine.clock.advance(LIVE_SECONDS - 1.0)
     now = machine.clock.time()
     journal = machine.line.journal
     journal.receipts.settle([(1, Move(state=State.WAITING, due=now, attempts=1))], now, "deliver")
     once, never = journal.receipts.find({})
-    assert (live(once, now), live(never, now), live(never, now + 2.0)) == (False, True, False)
-    assert [entry.number for entry in journal.receipts.just_accepted(now - LIVE, now, 9)] == ["2"]
-    assert journal.receipts.just_accepted(now + 2.0 - LIVE, now + 2.0, 9) == []
+    assert (is_live(once, now), is_live(never, now), is_live(never, now + 2.0)) == (False, True, False)
+    assert [entry.number for entry in journal.receipts.just_accepted(now - LIVE_SECONDS, now, 9)] == ["2"]
+    assert journal.receipts.just_accepted(now + 2.0 - LIVE_SECONDS, now + 2.0, 9) == []
 
 
 def line_of(folder: Path, deliver: object) -> Line:
@@ -131,7 +131,7 @@ def test_a_pipelines_backlog_does_not_keep_back_what_another_of_its_key_has_just
         line.journal.close()
     # A look for work each 0.2 s is 4 of the backlog, and those a thread has in hand go before; 500 would be all.
     assert max(waited) <= 20, waited
-    assert sum(pipeline == "behind" for pipeline, _ in went) >= len(went) / FLOOR
+    assert sum(pipeline == "behind" for pipeline, _ in went) >= len(went) / BACKLOG_TURN
 
 
 def _as_long(went: list[tuple[str, str]], length: int) -> bool:

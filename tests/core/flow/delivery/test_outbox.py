@@ -91,11 +91,11 @@ def line(tmp_path: Path, far: FarSide) -> Iterator[Line]:
 def outbox(line: Line) -> Outbox:
     """Which has looked the contact up and delivered one receipt, and has made others ready."""
     made = Outbox(line, Event())
-    made.turn()
+    made.run_round()
     assert carried(made) == 1, "the others wait for the answer about their contact"
-    made.turn()
+    made.run_round()
     assert carried(made, 1) == 1
-    made.turn()
+    made.run_round()
     return made
 
 
@@ -106,7 +106,7 @@ def carried(outbox: Outbox, most: int = 1000) -> int:
         while done < most:
             job = outbox._jobs.get_nowait()
             assert job is not None
-            outbox.work(job)
+            outbox.perform(job)
             done += 1
     return done
 
@@ -121,8 +121,8 @@ def told(line: Line, entry: Entry) -> list[str]:
 
 def finish(outbox: Outbox) -> None:
     while True:
-        outbox.turn()
-        if not carried(outbox) and outbox.empty():
+        outbox.run_round()
+        if not carried(outbox) and outbox.is_empty():
             return
 
 
@@ -132,8 +132,8 @@ def test_without_valid_claims_nothing_is_sent_and_what_was_ready_is_given_back(
     given = far.given.copy()
     monkeypatch.setattr(ProcessClaims, "valid", lambda self: False)
     assert carried(outbox, 1) == 1
-    outbox.turn()
-    assert outbox.empty()
+    outbox.run_round()
+    assert outbox.is_empty()
     assert len(line.claims) == 0
     assert far.given == given
     assert not [entry for entry in rows(line) if entry.sending is not None]
@@ -167,9 +167,9 @@ def test_when_the_gate_closes_what_was_not_sent_keeps_its_place_and_attempts_and
     assert len(ready) > 2
     far.answer = lambda receipt_id: Misconfigured(reason="answered 401", status=401)
     assert carried(outbox, 1) == 1
-    assert not line.breaker.open()
+    assert not line.breaker.allows_requests()
     carried(outbox, 1)
-    outbox.turn()
+    outbox.run_round()
     assert sum(far.given.values()) == 2, "one delivered, one refused, and nothing since"
     for entry in rows(line):
         assert entry.sending is None
@@ -180,7 +180,7 @@ def test_when_the_gate_closes_what_was_not_sent_keeps_its_place_and_attempts_and
     assert [entry.due for entry in rows(line)] == sorted(entry.due for entry in rows(line))
 
     far.answer = lambda receipt_id: Delivered(status=202)
-    line.breaker.saw(Delivered())
+    line.breaker.record(Delivered())
     finish(outbox)
     assert line.journal.receipts.counts()[State.DELIVERED] == COUNT
     assert far.asked == 0
@@ -199,10 +199,10 @@ def test_an_outcome_that_cannot_be_written_down_is_asked_for_and_not_repeated(
 
         patch.setattr(line.journal.receipts._store, "write", full)
         with pytest.raises(JournalFull):
-            outbox.turn()
+            outbox.run_round()
     assert len(line.claims) == 0
     assert sum(entry.sending is not None for entry in rows(line)) == sent
-    outbox.turn()
+    outbox.run_round()
     uncertain = [entry for entry in rows(line) if entry.state is State.UNCERTAIN]
     assert len(uncertain) == sent
     while line.journal.receipts.counts()[State.DELIVERED] < COUNT:
@@ -250,11 +250,11 @@ class _Narrow:
 def test_a_pace_counts_who_waits_for_the_budget_and_sizes_by_its_rate() -> None:
     narrow = _Narrow()
     pace = Pace(lambda key, rate: narrow)
-    assert pace.workers() == 4
+    assert pace.default_workers() == 4
     budget = pace.budget(None, 50)  # type: ignore[arg-type]
-    assert pace.workers() == 50
+    assert pace.default_workers() == 50
     pace.budget(None, 500)  # type: ignore[arg-type]
-    assert pace.workers() == 64
+    assert pace.default_workers() == 64
 
     def send() -> None:
         with budget.request():

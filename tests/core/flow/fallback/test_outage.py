@@ -24,14 +24,14 @@ DOWN = NotSent(reason="connection refused")
 
 def fail(destination: Destination, times: int, now: float = 100.0) -> Destination:
     for _ in range(times):
-        destination = breaker.failed(destination, DOWN, now, RETRY, Random(1))
+        destination = breaker.after_failure(destination, DOWN, now, RETRY, Random(1))
     return destination
 
 
 def test_one_lost_call_is_no_outage() -> None:
     destination = fail(Destination(), 1)
     assert destination.state == breaker.ONLINE
-    assert breaker.reachable(destination)
+    assert breaker.is_reachable(destination)
     assert answer(destination, now=101.0).failures == 0
 
 
@@ -40,7 +40,7 @@ def test_three_failures_in_a_row_open_the_breaker_and_the_clock_runs_from_the_fi
     assert destination.state == breaker.DEGRADED
     assert destination.unreachable_since == 100.0
     assert destination.probe_due > 105.0
-    assert not breaker.reachable(destination)
+    assert not breaker.is_reachable(destination)
 
 
 def test_fallback_comes_after_the_configured_time_and_not_before() -> None:
@@ -52,7 +52,7 @@ def test_fallback_comes_after_the_configured_time_and_not_before() -> None:
 
 def answer(destination: Destination, *, now: float = 2001.0, files: bool = False, times: int = 1) -> Destination:
     for _ in range(times):
-        destination = breaker.answered(destination, now, files, RETRY, Random(1))
+        destination = breaker.after_answer(destination, now, files, RETRY, Random(1))
     return destination
 
 
@@ -86,18 +86,18 @@ def test_before_files_are_written_a_single_answer_is_enough() -> None:
 
 def test_draining_becomes_reconciling_becomes_online() -> None:
     destination = Destination(state=breaker.CATCHING_UP)
-    destination = outage.progressed(destination, 10.0, to_upload=False, to_confirm=True)
+    destination = outage.advance(destination, 10.0, to_upload=False, to_confirm=True)
     assert destination.state == breaker.CONFIRMING
-    assert outage.progressed(destination, 20.0, to_upload=False, to_confirm=False).state == breaker.ONLINE
+    assert outage.advance(destination, 20.0, to_upload=False, to_confirm=False).state == breaker.ONLINE
 
 
 def test_nothing_progresses_while_the_far_side_is_away() -> None:
     destination = fail(Destination(), 3)
-    assert outage.progressed(destination, 10.0, to_upload=True, to_confirm=True) == destination
+    assert outage.advance(destination, 10.0, to_upload=True, to_confirm=True) == destination
 
 
 def test_a_wrong_key_pauses_and_never_leads_to_fallback() -> None:
-    destination = breaker.misconfigured(Destination(), Misconfigured(reason="401"), 100.0, RETRY, Random(1))
+    destination = breaker.after_misconfiguration(Destination(), Misconfigured(reason="401"), 100.0, RETRY, Random(1))
     assert (destination.state, destination.unreachable_since) == (breaker.PAUSED, None)
     assert outage.start_fallback(destination, 1e9, 900.0).state == breaker.PAUSED
     assert answer(destination, now=200.0).state == breaker.ONLINE

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.scenarios.simulator.machine import FALLBACK, Machine
 from tests.scenarios.simulator.till import sale
 from tests.support.simulated import back, outage, take
-from tillpost.flow.worker import attend
+from tillpost.flow.worker import maintain
 from tillpost.journal import State
 
 
@@ -17,7 +17,7 @@ def imported(machine: Machine, **keys: str) -> None:
     for _ in range(100):
         machine.clock.advance(400.0)
         machine.imports.advance(machine.clock.monotonic())
-        attend(machine.line)
+        maintain(machine.line)
         (receipt,) = machine.line.journal.receipts.find({})
         if receipt.state is State.TRANSFERRED and len(machine.engage.saved) == 1:
             break
@@ -27,7 +27,7 @@ def imported(machine: Machine, **keys: str) -> None:
 def settle(machine: Machine) -> State:
     for _ in range(20):
         machine.clock.advance(FALLBACK.check_every.total_seconds())
-        attend(machine.line)
+        maintain(machine.line)
     (receipt,) = machine.line.journal.receipts.find({})
     return receipt.state
 
@@ -38,7 +38,7 @@ def test_no_answer_is_no_proof_that_a_receipt_is_missing(machine: Machine) -> No
     machine.clock.advance(2 * FALLBACK.confirm_within.total_seconds())
     for failing in range(1, 3):
         machine.faults.arm(["refused"] * failing, [], 0, 0)
-        attend(machine.line)
+        maintain(machine.line)
     assert settle(machine) is State.DELIVERED
 
 
@@ -48,7 +48,7 @@ def test_a_contact_merged_meanwhile_is_identified_anew_before_its_receipts_are_j
     first, second = machine.engage.people.values()
     machine.engage.merge(first, second)
     machine.clock.advance(2 * FALLBACK.confirm_within.total_seconds())
-    attend(machine.line)
+    maintain(machine.line)
     assert settle(machine) is State.DELIVERED
 
 

@@ -18,7 +18,7 @@ from tests.support.simulated import back, outage, take, written
 from tillpost.flow.fallback.contact_lookup import missing, settle
 from tillpost.flow.fallback.review import review
 from tillpost.flow.fallback.write_files import write_files
-from tillpost.flow.worker import attend
+from tillpost.flow.worker import maintain
 from tillpost.journal import FileState, State
 from tillpost.model import Contact, Identifier
 from tillpost_sandbox.documents import read_receipts
@@ -42,8 +42,8 @@ def requests(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 def answers(machine: Machine) -> None:
     """The API is back, and the pipeline knows it."""
     machine.faults.api = "ok"
-    while not machine.line.breaker.open():
-        machine.line.breaker.saw(machine.line.hooks.probe())
+    while not machine.line.breaker.allows_requests():
+        machine.line.breaker.record(machine.line.hooks.probe())
 
 
 def unreviewed(machine: Machine) -> None:
@@ -276,7 +276,7 @@ def test_a_file_waits_for_the_look(machine: Machine) -> None:
     outage(machine)
     answers(machine)
     machine.faults.arm(["hang"], (), 0, 0)
-    attend(machine.line)
-    assert machine.line.breaker.open()
+    maintain(machine.line)
+    assert machine.line.breaker.allows_requests()
     assert {entry.state for entry in machine.line.journal.files.open()} == {FileState.WRITTEN}
     assert machine.imports.files == {}

@@ -7,8 +7,8 @@ from typing import Any
 from tests.scenarios.simulator.machine import FALLBACK, Machine
 from tests.scenarios.simulator.till import sale
 from tests.support.simulated import back, outage, take
-from tillpost.flow.breaker import ANSWERS
-from tillpost.flow.worker import attend
+from tillpost.flow.breaker import ANSWERS_NEEDED
+from tillpost.flow.worker import maintain
 from tillpost.journal import FileEntry, FileState
 
 LONG = FALLBACK.alert_after.total_seconds()
@@ -24,9 +24,9 @@ def uploaded(machine: Machine) -> FileEntry:
 
 def answering(machine: Machine) -> None:
     machine.faults.api = "ok"
-    for _ in range(ANSWERS + 2):  # two rounds more: its contacts are looked up before a file goes up
+    for _ in range(ANSWERS_NEEDED + 2):  # two rounds more: its contacts are looked up before a file goes up
         machine.clock.advance(300.0)
-        attend(machine.line)
+        maintain(machine.line)
 
 
 def file(machine: Machine) -> FileEntry:
@@ -40,11 +40,11 @@ def alerts(machine: Machine) -> list[dict[str, Any]]:
 def test_a_file_nobody_reads_raises_an_alert_once_and_not_before_its_time(machine: Machine) -> None:
     assert uploaded(machine).state is FileState.UPLOADED
     machine.clock.advance(LONG - 400.0)
-    attend(machine.line)
+    maintain(machine.line)
     assert alerts(machine) == []
     for _ in range(3):
         machine.clock.advance(600.0)
-        attend(machine.line)
+        maintain(machine.line)
     (told,) = alerts(machine)
     assert told["detail"] == {"file": file(machine).file.name, "reason": "not read by the importer yet"}
     assert file(machine).alerted_at is not None
@@ -53,11 +53,11 @@ def test_a_file_nobody_reads_raises_an_alert_once_and_not_before_its_time(machin
 def test_the_alert_is_over_when_the_file_is_read(machine: Machine) -> None:
     uploaded(machine)
     machine.clock.advance(LONG + 1.0)
-    attend(machine.line)
+    maintain(machine.line)
     assert file(machine).alerted_at is not None
     machine.imports.read_all()
     machine.clock.advance(600.0)
-    attend(machine.line)
+    maintain(machine.line)
     assert file(machine).alerted_at is None
     back(machine)
     assert machine.line.journal.receipts.counts()["delivered"] == 1
@@ -74,7 +74,7 @@ def test_a_file_server_that_is_away_raises_one_after_the_time_counted_from_the_e
     answering(machine)
     assert alerts(machine) == []
     machine.clock.advance(LONG + 1.0)
-    attend(machine.line)
+    maintain(machine.line)
     assert len(alerts(machine)) == 1
 
 

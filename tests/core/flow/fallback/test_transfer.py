@@ -12,9 +12,9 @@ from tests.scenarios.simulator.engage import Engage
 from tests.scenarios.simulator.machine import FALLBACK, Machine
 from tests.scenarios.simulator.till import sale
 from tests.support.simulated import back, outage, take
-from tillpost.flow.breaker import ANSWERS
+from tillpost.flow.breaker import ANSWERS_NEEDED
 from tillpost.flow.limits import TransferPolicy
-from tillpost.flow.worker import attend
+from tillpost.flow.worker import maintain
 from tillpost.journal import FileState, State
 from tillpost.model import FallbackFile, Misconfigured
 
@@ -31,7 +31,7 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
 
 def look(machine: Machine) -> dict[str, FileState]:
     """One round, and where the files stand after it, by kind."""
-    attend(machine.line)
+    maintain(machine.line)
     return {entry.file.kind: entry.state for entry in machine.line.journal.files.open()}
 
 
@@ -56,8 +56,8 @@ def test_asap_sends_while_the_api_is_away_or_paused_and_contacts_first(machine: 
     take(machine, sale(1, {"externalId": "4711"}))
     outage(machine)
     if paused:
-        machine.line.breaker.saw(Misconfigured(reason="another key"))
-    assert not machine.line.breaker.open()
+        machine.line.breaker.record(Misconfigured(reason="another key"))
+    assert not machine.line.breaker.allows_requests()
     assert look(machine) == {"contacts": FileState.UPLOADED, "receipts": FileState.WRITTEN}
     machine.clock.advance(2 * CHECK)
     assert look(machine) == {"contacts": FileState.UPLOADED, "receipts": FileState.WRITTEN}
@@ -84,7 +84,7 @@ def test_a_contacts_file_of_an_earlier_batch_is_waited_for_too(machine: Machine)
     outage(machine)
     take(machine, sale(2, {"externalId": "4711"}))
     machine.clock.advance(10 * CHECK)
-    attend(machine.line)
+    maintain(machine.line)
     assert [name for name in machine.imports.files if "transactions" in name] == []
     back(machine)
     assert machine.line.journal.receipts.counts()["delivered"] == 2
@@ -111,8 +111,8 @@ def test_with_the_api_back_contacts_are_asked_for_as_always(machine: Machine) ->
     machine.clock.advance(CHECK)
     look(machine)
     machine.faults.api = "ok"
-    for _ in range(ANSWERS):
-        machine.line.breaker.saw(machine.line.hooks.probe())
+    for _ in range(ANSWERS_NEEDED):
+        machine.line.breaker.record(machine.line.hooks.probe())
     machine.clock.advance(2 * CHECK)
     assert look(machine) == {"contacts": FileState.CONSUMED, "receipts": FileState.WRITTEN}
 
@@ -133,7 +133,7 @@ def test_the_time_to_confirm_begins_when_somebody_can_be_asked(machine: Machine)
     for _ in range(2 * int(CONFIRM / CHECK)):
         machine.clock.advance(CHECK)
         importing(machine)  # once more, by its contact's id
-        attend(machine.line)
+        maintain(machine.line)
         (receipt,) = machine.line.journal.receipts.find({})
         states.append(receipt.state)
     assert State.HELD not in states[:10]
@@ -152,7 +152,7 @@ def test_a_contact_the_import_leaves_out_keeps_back_no_receipt_of_another(tmp_pa
     while receipts.counts()["delivered"] == 0:
         machine.clock.advance(CHECK)
         machine.imports.advance(machine.clock.monotonic())
-        attend(machine.line)
+        maintain(machine.line)
         assert machine.clock.monotonic() - began < CONFIRM / 2, "kept back by a neighbour"
     back(machine)
     (held,) = receipts.find({"state": State.HELD})

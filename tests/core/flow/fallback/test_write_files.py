@@ -37,7 +37,7 @@ def test_a_batch_is_cut_by_lines_and_every_receipt_is_in_one_file(
     """Large receipts must not fill the memory; one with more lines than a batch has a batch of its own."""
     sales = [sale(number, {"externalId": f"c{number}"}) for number in range(5)]
     lines = [len(each.lines) for each in sales]
-    monkeypatch.setattr("tillpost.flow.fallback.write_files.LINES", max(lines) - 1)
+    monkeypatch.setattr("tillpost.flow.fallback.write_files.BATCH_LINES", max(lines) - 1)
     take(machine, *sales)
     outage(machine)
     files = [entry for entry in machine.line.journal.files.all() if entry.file.kind == "receipts"]

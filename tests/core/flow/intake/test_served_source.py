@@ -19,7 +19,7 @@ from tests.support.receipts import found
 from tillpost.clock import SystemClock
 from tillpost.errors import Busy, DiskFailed, DocumentError, JournalDamaged, KeyTaken, NotCommitted
 from tillpost.flow.breaker import Breaker
-from tillpost.flow.intake.served_source import Served
+from tillpost.flow.intake.served_source import ServedSource
 from tillpost.flow.limits import RetryPolicy, SourcePolicy
 from tillpost.flow.line import Line
 from tillpost.flow.worker import Worker
@@ -42,7 +42,7 @@ def parse(document: Document) -> Iterator[Found]:
 @attrs.define
 class Pipeline:
     line: Line
-    served: Served
+    served: ServedSource
     stopping: threading.Event
 
     def accept(self, content: str, key: str = "") -> dict[str, int]:
@@ -64,7 +64,7 @@ def pipeline(folder: Path, policy: SourcePolicy | None = None, **hooks: Any) -> 
         transfer=None, anonymous=None, workers=1,
     )  # fmt: skip
     stopping = threading.Event()
-    return Pipeline(line, Served(line, policy, stopping), stopping)
+    return Pipeline(line, ServedSource(line, policy, stopping), stopping)
 
 
 @pytest.fixture
@@ -77,12 +77,12 @@ def shop(tmp_path: Path) -> Iterator[Pipeline]:
 def all_at_once(shop: Pipeline, contents: list[str], during: Callable[[], None] = lambda: None) -> list[Any]:
     """The first is being committed while the others arrive; so they are joined. What each got, or what it raised."""
     journal = shop.line.journal.receipts
-    commit, entered, go_on = journal.accept_groups, threading.Event(), threading.Event()
+    commit, entered, accept_rest = journal.accept_groups, threading.Event(), threading.Event()
 
     def held(*given: Any) -> None:
         if not entered.is_set():
             entered.set()
-            assert go_on.wait(30)
+            assert accept_rest.wait(30)
         commit(*given)
 
     def one(content: str) -> Any:
@@ -97,11 +97,11 @@ def all_at_once(shop: Pipeline, contents: list[str], during: Callable[[], None] 
         assert entered.wait(30)
         rest = [pool.submit(one, content) for content in contents[1:]]
         end = time.monotonic() + 30
-        while len(shop.served._together._waiting) < len(rest):
+        while len(shop.served._group_commit._waiting) < len(rest):
             assert time.monotonic() < end
             time.sleep(0.01)
         during()
-        go_on.set()
+        accept_rest.set()
         got = [each.result(30) for each in (first, *rest)]
     journal.accept_groups = commit  # type: ignore[method-assign]
     return got
@@ -170,7 +170,7 @@ def test_a_failed_commit_is_told_to_everybody_in_it_and_the_next_goes_on(shop: P
     assert all(isinstance(each, NotCommitted) for each in got)
     shop.line.journal.receipts._store.write = commit  # type: ignore[method-assign]
     assert shop.accept("1")["accepted"] == 1
-    assert shop.served.quiet()
+    assert shop.served.is_idle()
 
 
 def test_a_document_of_many_groups_is_read_on_by_its_own_thread(shop: Pipeline) -> None:
@@ -185,7 +185,7 @@ def test_many_threads_lose_and_double_nothing(shop: Pipeline) -> None:
         got = list(pool.map(shop.accept, [f"{number} {number + 1}" for number in range(300)]))
     assert sum(each["accepted"] for each in got) == 301
     assert sorted(map(int, shop.numbers())) == list(range(301))
-    assert shop.served.quiet()
+    assert shop.served.is_idle()
 
 
 def test_the_backlog_is_counted_again_when_it_has_shrunk(tmp_path: Path) -> None:
@@ -233,7 +233,8 @@ def test_a_journal_that_promises_nothing_stops_the_pipeline(tmp_path: Path, faul
     shop = pipeline(tmp_path, serve_documents=serve_documents)
     shop.line.journal.receipts._store.write = fail  # type: ignore[method-assign]
     worker = Worker(shop.line)
-    worker._threads.append(thread := threading.Thread(target=worker._guard, args=(worker._serve,)))
+    job = worker._serve, shop.line.heartbeat.add_thread("serve", shop.line.clock)
+    worker._threads.append(thread := threading.Thread(target=worker._run_thread, args=job))
     thread.start()
     assert worker.join(30)
     assert raised == [fault]
@@ -257,7 +258,7 @@ def test_a_serving_source_is_called_again_after_an_error_of_the_system(tmp_path:
     worker = Worker(shop.line)
     worker.start()
     end = time.monotonic() + 60
-    while not (worker.idle() and shop.line.journal.receipts.counts()[State.DELIVERED] == 1):
+    while not (worker.is_idle() and shop.line.journal.receipts.counts()[State.DELIVERED] == 1):
         assert time.monotonic() < end
         time.sleep(0.05)
     worker.stop()
@@ -269,6 +270,6 @@ def test_a_serving_source_is_called_again_after_an_error_of_the_system(tmp_path:
 
 def test_it_is_not_idle_while_something_is_being_accepted(shop: Pipeline) -> None:
     seen: list[bool] = []
-    all_at_once(shop, ["1", "2"], lambda: seen.append(shop.served.quiet()))
+    all_at_once(shop, ["1", "2"], lambda: seen.append(shop.served.is_idle()))
     assert seen == [False]
-    assert shop.served.quiet()
+    assert shop.served.is_idle()

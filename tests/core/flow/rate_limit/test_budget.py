@@ -17,9 +17,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tillpost.flow.rate_limit.budget import Budgets, Fastest, SlidingBudget, first, live_work
-from tillpost.flow.rate_limit.sliding_window import SIZE, Memory
-from tillpost.flow.retry_policy import FLOOR
+from tillpost.flow.rate_limit.budget import Budgets, FastestExchange, SlidingBudget, first, live_requests
+from tillpost.flow.rate_limit.sliding_window import SIZE, MemoryCells
+from tillpost.flow.retry_policy import BACKLOG_TURN
 from tillpost.journal import RateFile
 from tillpost.plugin import Secret
 
@@ -51,7 +51,7 @@ class Time:
             exchange.close()
         self.now = end
 
-    def budget(self, rate: float, cells: Memory | RateFile | None = None) -> SlidingBudget:
+    def budget(self, rate: float, cells: MemoryCells | RateFile | None = None) -> SlidingBudget:
         return SlidingBudget(rate, self.monotonic, self.sleep, cells)
 
     def send(self, budget: SlidingBudget, there: float = 0.0, back: float = 0.0) -> None:
@@ -78,7 +78,7 @@ def test_no_sliding_second_holds_more_than_the_rate(
     rate: int, processes: int, began: float, steps: list[tuple[int, float, float, float]]
 ) -> None:
     """However late a request arrives, within a second, and however late its answer, in however many processes."""
-    time, cells = Time(began), Memory()
+    time, cells = Time(began), MemoryCells()
     budgets = [time.budget(rate, cells) for _ in range(processes)]
     for budget in budgets:
         for _ in range(50):
@@ -94,7 +94,7 @@ def test_no_sliding_second_holds_more_than_the_rate(
 def test_the_whole_rate_is_used(processes: int, answer: float, measured: Callable[[str], None]) -> None:
     """50 a second for 60 s: 99 % go and no second holds more, though the machine wakes late and ways differ."""
     random = Random(f"{processes} {answer}")
-    time, cells = Time(1000.0, late=lambda: random.expovariate(1000)), Memory()
+    time, cells = Time(1000.0, late=lambda: random.expovariate(1000)), MemoryCells()
     budgets = [time.budget(50, cells) for _ in range(processes)]
     while time.now < 1060.1:
         time.send(random.choice(budgets), 0.001 + random.expovariate(800), answer + random.expovariate(800))
@@ -140,7 +140,7 @@ def test_a_request_without_an_answer_keeps_its_place_for_a_second_more() -> None
 
 
 def test_a_far_side_that_says_too_much_is_left_alone_by_all_processes() -> None:
-    time, cells = Time(), Memory()
+    time, cells = Time(), MemoryCells()
     one, other = time.budget(50, cells), time.budget(50, cells)
     one.slow(7.0)
     time.send(other)
@@ -155,14 +155,14 @@ def test_the_smallest_rate_any_pipeline_names_holds_for_all() -> None:
     budget = time.budget(50)
     for _ in range(30):
         time.send(budget)
-    budget.allow(10)
+    budget.set_rate(10)
     for _ in range(20):
         time.send(budget)
     assert time.now >= 2.0
 
 
 def test_the_smallest_rate_any_process_names_holds_while_it_sends() -> None:
-    time, cells = Time(), Memory()
+    time, cells = Time(), MemoryCells()
     small, large = time.budget(10, cells), time.budget(50, cells)
     time.send(small)
     time.sleep(1.1)
@@ -179,7 +179,7 @@ def test_the_smallest_rate_any_process_names_holds_while_it_sends() -> None:
 
 def test_times_of_another_start_of_the_machine_are_thrown_away() -> None:
     for before, after in ((5e6, 20.0), (20.0, 5e6), (20.0, 20.0 + 4.2)):
-        cells = Memory()
+        cells = MemoryCells()
         time = Time(before)
         one = time.budget(5, cells)
         for _ in range(5):
@@ -197,7 +197,7 @@ def test_times_of_another_start_of_the_machine_are_thrown_away() -> None:
 
 @given(st.binary(min_size=64, max_size=64), st.integers(0, 4096), st.binary(min_size=0, max_size=400))
 def test_a_damaged_file_heals_within_seconds(head: bytes, at: int, cells: bytes) -> None:
-    memory = Memory()
+    memory = MemoryCells()
     memory.write(0, head)
     memory.write(min(64 + 4 * at, SIZE - len(cells)), cells)
     time = Time(1e5)
@@ -224,20 +224,20 @@ def test_pipelines_with_one_key_share_one_budget() -> None:
 def test_a_pipeline_takes_back_what_it_named_and_no_more() -> None:
     """A reload that is refused must not leave the rate narrow, nor a wider one of two pipelines hold."""
     budgets, key = Budgets(), Secret("k1")
-    one, other = budgets.apart(), budgets.apart()
+    one, other = budgets.for_pipeline(), budgets.for_pipeline()
     budget = one(key, 50)
     assert isinstance(budget, SlidingBudget)
     other(key, 10)
     assert budget.rate == 10
-    other.take_back()
-    other.take_back()
+    other.release()
+    other.release()
     assert budget.rate == 50
-    wider = budgets.apart()
+    wider = budgets.for_pipeline()
     wider(key, 80)
     assert budget.rate == 50
-    one.take_back()
+    one.release()
     assert budget.rate == 80
-    wider.take_back()
+    wider.release()
     assert budget.rate == 80, "calls in flight still have one"
 
 
@@ -343,7 +343,7 @@ def test_no_thread_that_waits_is_forgotten() -> None:
 
     def work(number: int) -> None:
         for round_ in range(20):
-            with live_work((number + round_) % 3 == 0), budget.request():
+            with live_requests((number + round_) % 3 == 0), budget.request():
                 done.append(number)
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(32)]
@@ -355,7 +355,7 @@ def test_no_thread_that_waits_is_forgotten() -> None:
 
 
 def test_the_fastest_exchange_is_believed_once_there_were_enough_and_forgotten_when_the_way_changes() -> None:
-    fastest = Fastest(enough=3, period=10)
+    fastest = FastestExchange(enough=3, period=10)
     assert [fastest.saw(0.1), fastest.saw(0.2), fastest.saw(0.3)] == [0.0, 0.0, 0.1]
     assert {fastest.saw(0.5) for _ in range(9)} == {0.1}
     assert fastest.saw(0.05) == 0.05
@@ -365,7 +365,7 @@ def test_the_fastest_exchange_is_believed_once_there_were_enough_and_forgotten_w
 @given(st.lists(st.booleans(), min_size=1, max_size=9), st.integers(0, 9))
 def test_live_goes_first_and_the_backlog_always_moves(waiting: list[bool], passed: int) -> None:
     chosen = first(waiting, passed)
-    assert waiting[chosen] == (any(waiting) if passed < FLOOR - 1 else all(waiting))
+    assert waiting[chosen] == (any(waiting) if passed < BACKLOG_TURN - 1 else all(waiting))
     assert chosen == waiting.index(waiting[chosen]), "in order of arrival"
 
 
@@ -384,7 +384,7 @@ def test_of_many_threads_that_wait_the_live_ones_go_first() -> None:
     def live() -> None:
         for _ in range(12):
             real.sleep(0.1)
-            with live_work(True):
+            with live_requests(True):
                 before = len(went)
                 with budget.request():
                     waits.append(len(went) - before)
@@ -398,4 +398,4 @@ def test_of_many_threads_that_wait_the_live_ones_go_first() -> None:
         thread.join()
     # Without an order eight others would go before each. One thread may have been let go and not have told yet.
     assert sorted(waits)[len(waits) // 2] <= 4, waits
-    assert went.count(False) >= len(went) / FLOOR
+    assert went.count(False) >= len(went) / BACKLOG_TURN

@@ -15,11 +15,11 @@ from tests.scenarios.simulator.engage import Engage
 from tests.scenarios.simulator.faults import Killed
 from tests.scenarios.simulator.machine import Machine
 from tests.scenarios.simulator.till import sale
-from tillpost.flow.breaker import ANSWERS
+from tillpost.flow.breaker import ANSWERS_NEEDED
 from tillpost.flow.delivery.deliver import claim, deliver
 from tillpost.flow.intake.accept import accept
-from tillpost.flow.upkeep.clock_change import follow
-from tillpost.flow.worker import attend
+from tillpost.flow.upkeep.clock_change import apply_clock_change
+from tillpost.flow.worker import maintain
 from tillpost.journal import Entry, FileState, Journal, State
 from tillpost.model import Document
 from tillpost.model.receipt_json import dumps
@@ -69,7 +69,7 @@ def test_between_attempts_a_receipt_waits_as_long_as_it_would_have(machine: Mach
     take(machine, 1)
     left = fail_once(machine)
     machine.clock.jump(jump)
-    attend(machine.line)
+    maintain(machine.line)
     assert wait_left(machine) == pytest.approx(left)
     attempt(machine)
     assert row(machine).attempts == 1
@@ -82,7 +82,7 @@ def test_between_attempts_a_receipt_waits_as_long_as_it_would_have(machine: Mach
 def test_what_was_accepted_before_the_jump_is_due_at_once(machine: Machine, jump: float) -> None:
     take(machine, 1)
     machine.clock.jump(jump)
-    attend(machine.line)
+    maintain(machine.line)
     attempt(machine)
     assert row(machine).state is State.DELIVERED
 
@@ -99,7 +99,7 @@ def test_a_jump_during_an_attempt_counts_once(machine: Machine, jump: float) -> 
     left = wait_left(machine)
     assert (machine.clock.time() - before, row(machine).state) == (jump, State.WAITING)
     assert 0 < left <= 10.0
-    attend(machine.line)
+    maintain(machine.line)
     # A due time of the new clock looks like one of the old after a jump back: earlier is harmless, later is not.
     assert wait_left(machine) <= left + 0.001
     if jump > 0:
@@ -114,7 +114,7 @@ def test_an_uncertain_receipt_is_asked_for_after_confirm_after_and_not_before(ma
     attempt(machine)
     assert row(machine).state is State.UNCERTAIN
     machine.clock.jump(jump)
-    attend(machine.line)
+    maintain(machine.line)
     assert wait_left(machine) == pytest.approx(machine.line.retry.confirm_after.total_seconds())
 
 
@@ -123,17 +123,17 @@ def test_probes_and_files_of_an_outage_keep_their_pace(machine: Machine, jump: f
     """Set back an hour, the destination would be asked, and files written, an hour later than its settings say."""
     machine.faults.api = "refused"
     for _ in range(3):
-        machine.line.breaker.saw(machine.line.hooks.probe())
+        machine.line.breaker.record(machine.line.hooks.probe())
     destination, now = machine.line.breaker.destination, machine.clock.time()
     assert destination.unreachable_since is not None
     machine.clock.jump(jump)
-    follow(machine.line)
+    apply_clock_change(machine.line)
     moved, later = machine.line.breaker.destination, machine.clock.time()
     assert moved == machine.line.journal.destination.get()
     assert moved.probe_due - later == pytest.approx(destination.probe_due - now)
     assert later - (moved.unreachable_since or 0.0) == pytest.approx(now - destination.unreachable_since)
     machine.clock.advance(901.0)
-    attend(machine.line)
+    maintain(machine.line)
     assert machine.line.breaker.destination.state == "fallback", "after 15 minutes, by whatever clock"
 
 
@@ -142,12 +142,12 @@ def test_names_of_files_stay_unique_and_contacts_stay_before_receipts(machine: M
     """The stamp in the name may repeat or go backwards; the sequence and a random part do not."""
     machine.faults.api = "refused"
     for _ in range(3):
-        machine.line.breaker.saw(machine.line.hooks.probe())
+        machine.line.breaker.record(machine.line.hooks.probe())
     names: list[str] = []
     for number in range(4):
         take(machine, number)
         machine.clock.advance(901.0)
-        attend(machine.line)
+        maintain(machine.line)
         machine.clock.jump(jump if number % 2 == 0 else -jump)
         names = [entry.file.name for entry in machine.line.journal.files.all()]
     assert len(set(names)) == len(names) == 5
@@ -161,25 +161,25 @@ def test_a_day_forward_holds_no_receipt_of_a_file_as_overdue(machine: Machine) -
     attempt(machine)
     machine.faults.api = "refused"
     for _ in range(3):
-        machine.line.breaker.saw(machine.line.hooks.probe())
+        machine.line.breaker.record(machine.line.hooks.probe())
     take(machine, 2)
     machine.clock.advance(901.0)
-    attend(machine.line)
+    maintain(machine.line)
     machine.faults.end()
-    for _ in range(ANSWERS + 2):
+    for _ in range(ANSWERS_NEEDED + 2):
         machine.clock.advance(301.0)
-        attend(machine.line)
+        maintain(machine.line)
         machine.imports.files.clear()  # read, and its receipt not taken over
     (file,) = machine.line.journal.files.all()
     (receipt,) = machine.line.journal.receipts.find({"number": "2"})
     assert (file.state, receipt.state) == (FileState.CONSUMED, State.TRANSFERRED)
     machine.clock.jump(DAY)
     machine.clock.advance(301.0)
-    attend(machine.line)
+    maintain(machine.line)
     (receipt,) = machine.line.journal.receipts.find({"number": "2"})
     assert receipt.state is State.TRANSFERRED
     machine.clock.advance(6 * HOUR)
-    attend(machine.line)
+    maintain(machine.line)
     (receipt,) = machine.line.journal.receipts.find({"number": "2"})
     assert receipt.state is State.HELD, "six hours that did pass"
 
@@ -200,7 +200,7 @@ def test_a_kill_before_the_move_is_made_up_for_by_the_next_start(machine: Machin
     machine.clock.jump(-HOUR)
     machine.faults.arm((), (), kill_at=1, full_at=0)
     with pytest.raises(Killed):
-        attend(machine.line)
+        maintain(machine.line)
     machine.faults.disarm()
     machine.restart()
     assert wait_left(machine) <= left
@@ -210,7 +210,7 @@ def test_a_clock_that_is_kept_in_step_moves_nothing(machine: Machine) -> None:
     take(machine, 1)
     left = fail_once(machine)
     machine.clock.jump(0.5)
-    attend(machine.line)
+    maintain(machine.line)
     assert wait_left(machine) == pytest.approx(left - 0.5)
 
 

@@ -18,7 +18,7 @@ from tillpost.errors import PluginError, UsageError
 from tillpost.flow.delivery.deliver import claim, deliver
 from tillpost.flow.fallback.write_files import write_files
 from tillpost.flow.upkeep import mapping_guard
-from tillpost.flow.worker import attend
+from tillpost.flow.worker import maintain
 from tillpost.journal import State
 from tillpost.model import Receipt
 
@@ -37,7 +37,7 @@ def start(machine: Machine, fingerprint: str, hold: bool = True) -> None:
     """What `run` does with a configuration of this mapping."""
     given = machine.line.guard
     given.fingerprint, given.what, given.hold, given.first = fingerprint, {"tillpost": fingerprint}, hold, FIRST
-    mapping_guard.enter(machine.line)
+    mapping_guard.start(machine.line)
 
 
 def deliver_all(machine: Machine) -> None:
@@ -60,7 +60,7 @@ def release(machine: Machine) -> None:
 def test_the_first_mapping_of_a_journal_is_released_by_itself(machine: Machine) -> None:
     start(machine, "a")
     take(machine, sale(1, {"externalId": "1"}))
-    attend(machine.line)
+    maintain(machine.line)
     deliver_all(machine)
     assert machine.line.journal.receipts.counts()["delivered"] == 1
     assert machine.line.journal.mappings.standing() is None
@@ -72,7 +72,7 @@ def test_receipts_read_with_the_new_mapping_are_held_before_those_that_waited(ma
     machine.clock.advance(5.0)
     start(machine, "b")
     take(machine, *(sale(number, {"externalId": str(number)}) for number in (3, 4)))
-    attend(machine.line)
+    maintain(machine.line)
     waiting = {entry.number for entry in machine.line.journal.receipts.find({"state": State.ACCEPTED})}
     assert waiting == {"2"}
     assert claim(machine.line, 10) == []
@@ -92,7 +92,7 @@ def test_a_receipt_that_cannot_be_mapped_is_one_of_those_that_are_held(
     callers: Any = machine.line.hooks.callers
     before = callers["map_receipt"]
     callers["map_receipt"] = [("engage", raises)]
-    attend(machine.line)
+    maintain(machine.line)
     (entry,) = machine.line.journal.receipts.find({"state": State.HELD})
     assert entry.reason.startswith("new mapping b: it cannot map this receipt: ")
     callers["map_receipt"] = before
@@ -111,11 +111,11 @@ def test_what_may_be_with_the_far_side_is_not_held_but_asked_for_later(machine: 
     assert entry.state is State.UNCERTAIN
     start(machine, "b")
     machine.clock.advance(100_000.0)
-    attend(machine.line)
+    maintain(machine.line)
     assert held(machine) == 0
-    assert mapping_guard.waits(machine.line)
+    assert mapping_guard.is_waiting(machine.line)
     release(machine)
-    attend(machine.line)
+    maintain(machine.line)
     machine.engage.advance(machine.clock.monotonic())
     deliver_all(machine)
     assert len(machine.engage.saved) == 1
@@ -127,16 +127,16 @@ def test_a_release_while_receipts_are_tried_holds_none_of_them(
     start(machine, "a")
     start(machine, "b")
     take(machine, sale(1, {"externalId": "1"}))
-    tried = mapping_guard._tried
+    tried = mapping_guard._try_mapping
 
     def meanwhile(*given: Any) -> Any:
         release(machine)
         return tried(*given)
 
-    monkeypatch.setattr(mapping_guard, "_tried", meanwhile)
-    attend(machine.line)
+    monkeypatch.setattr(mapping_guard, "_try_mapping", meanwhile)
+    maintain(machine.line)
     assert held(machine) == 0
-    attend(machine.line)
+    maintain(machine.line)
     deliver_all(machine)
     assert machine.line.journal.receipts.counts()["delivered"] == 1
 
@@ -204,7 +204,7 @@ class Run:
                 self.receipts.append(made)
                 take(machine, made)
             elif what < 0.5:
-                attend(machine.line)
+                maintain(machine.line)
             elif what < 0.75:
                 deliver_all(machine)
             elif what < 0.8:
@@ -237,7 +237,7 @@ class Run:
         if machine.line.journal.mappings.standing() is not None:
             release(machine)
         for _ in range(300):
-            attend(machine.line)
+            maintain(machine.line)
             deliver_all(machine)
             machine.clock.advance(600.0)
             machine.engage.advance(machine.clock.monotonic())

@@ -12,7 +12,7 @@ from tests.scenarios.simulator.machine import Machine
 from tests.scenarios.simulator.till import sale
 from tests.support.simulated import take
 from tillpost.flow.delivery.deliver import claim, deliver
-from tillpost.flow.retry_policy import CRASHES
+from tillpost.flow.retry_policy import MAX_CRASHES
 from tillpost.journal import Entry, State
 from tillpost.journal.sqlite.crash_marks import CrashMarks
 
@@ -53,12 +53,12 @@ def test_a_receipt_that_ends_the_process_again_and_again_is_held_and_its_neighbo
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     take(machine, sale(1, {"externalId": "4711"}))
-    for crash in range(1, CRASHES + 1):
+    for crash in range(1, MAX_CRASHES + 1):
         killed_in_hand(machine, monkeypatch)
         assert (receipts(machine)["1"].attempts, receipts(machine)["1"].crashes) == (crash, crash)
     held = receipts(machine)["1"]
     assert held.state is State.HELD
-    assert f"ended {CRASHES} times" in held.reason
+    assert f"ended {MAX_CRASHES} times" in held.reason
     take(machine, sale(2, {"externalId": "4712"}))
     for entry in claim(machine.line, 5):
         deliver(machine.line, entry)
@@ -92,7 +92,7 @@ def test_a_torn_note_is_read_as_far_as_it_goes(torn: CrashMarks) -> None:
 
 def test_a_retry_by_a_person_counts_anew(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     take(machine, sale(1, {"externalId": "4711"}))
-    for _ in range(CRASHES):
+    for _ in range(MAX_CRASHES):
         killed_in_hand(machine, monkeypatch)
     machine.line.journal.receipts.revive(receipts(machine)["1"].id, None, machine.clock.time())
     killed_in_hand(machine, monkeypatch)

@@ -24,8 +24,8 @@ from tillpost.errors import JournalError
 from tillpost.flow.delivery.deliver import claim, deliver
 from tillpost.flow.intake.accept import accept
 from tillpost.flow.upkeep import replay as module
-from tillpost.flow.upkeep.replay import CHOSEN, Fate, judge, left, plan, replay
-from tillpost.flow.worker import attend
+from tillpost.flow.upkeep.replay import SELECTED, Fate, fate_of, plan, replay, seconds_left
+from tillpost.flow.worker import maintain
 from tillpost.journal import Candidate, Cursor, FileState, Journal, Order, State
 from tillpost.journal.sqlite.doctor import verify
 from tillpost.model import Document
@@ -111,7 +111,7 @@ def test_every_receipt_of_the_days_is_in_exactly_one_share_with_its_money(machin
     )
     made = plan(journal, order_of(journal, answered=True), timedelta(days=90), False, machine.clock.time())
     assert {fate: share.count for fate, share in made.shares.items()} == {
-        Fate.SEND: 1, Fate.ASK: 1, Fate.CONFIRMED: 1, Fate.ON_THE_LINE: 1, Fate.COLLIDES: 1, Fate.DISCARDED: 1,
+        Fate.SEND: 1, Fate.ASK: 1, Fate.CONFIRMED: 1, Fate.IN_PROGRESS: 1, Fate.COLLIDES: 1, Fate.DISCARDED: 1,
         Fate.UNREADABLE: 2, Fate.NO_CUSTOMER: 1, Fate.TOO_OLD: 1,
     }  # fmt: skip
     assert made.shares[Fate.UNREADABLE].amounts == {"SEK": Decimal("12.00")}
@@ -142,9 +142,9 @@ def test_what_engage_has_or_must_not_get_is_never_chosen(
         reason="r", who="w", by=by, store="1", till="", first="2026-01-01", last="2026-01-01",
         answered=answered, newest=1,
     )  # fmt: skip
-    fate = judge(each, order, before, anonymous, lambda _: whole)
+    fate = fate_of(each, order, before, anonymous, lambda _: whole)
     assert fate in Fate
-    if fate not in CHOSEN:
+    if fate not in SELECTED:
         return
     assert whole
     assert contact or anonymous
@@ -202,7 +202,7 @@ def test_what_was_answered_is_asked_for_and_only_what_is_missing_is_sent_again(m
 
 
 def test_a_step_is_small_and_waits_while_others_are_due(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "STEP", 4)
+    monkeypatch.setattr(module, "STEP_RECEIPTS", 4)
     take(machine, *range(10))
     put(machine.line.journal.folder, "UPDATE receipts SET state = 'held', reason = 'refused'")
     machine.clock.advance(3600.0)
@@ -226,7 +226,7 @@ def test_nothing_is_put_back_while_the_far_side_is_away(machine: Machine) -> Non
     take(machine, 1)
     put(machine.line.journal.folder, "UPDATE receipts SET state = 'held', reason = 'refused'")
     start(machine)
-    machine.line.breaker.change(lambda destination: attrs.evolve(destination, state="degraded"))
+    machine.line.breaker.apply(lambda destination: attrs.evolve(destination, state="degraded"))
     assert not replay(machine.line)
     assert states(machine) == {"held": 1}
 
@@ -234,7 +234,7 @@ def test_nothing_is_put_back_while_the_far_side_is_away(machine: Machine) -> Non
 def test_a_stopped_replay_stays_where_it_is_and_goes_on_there(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "STEP", 2)
+    monkeypatch.setattr(module, "STEP_RECEIPTS", 2)
     take(machine, *range(5))
     put(machine.line.journal.folder, "UPDATE receipts SET state = 'held', reason = 'refused'")
     number, replays = start(machine), machine.line.journal.replays
@@ -293,8 +293,8 @@ def test_the_rest_takes_as_long_as_the_rate_so_far_says(machine: Machine) -> Non
     put(machine.line.journal.folder, "UPDATE receipts SET state = 'held', reason = 'refused'")
     running = machine.line.journal.replays.get(start(machine))
     assert running is not None
-    assert left(running) is None
-    assert left(attrs.evolve(running, chosen=100, put_back=40, left_out=10, busy=20.0)) == 25.0
+    assert seconds_left(running) is None
+    assert seconds_left(attrs.evolve(running, chosen=100, put_back=40, left_out=10, busy=20.0)) == 25.0
 
 
 # --- by file ---------------------------------------------------------------------------------------------------------
@@ -305,14 +305,14 @@ def by_file(machine: Machine) -> None:
         machine.clock.advance(400.0)
         machine.engage.advance(machine.clock.monotonic())
         machine.imports.advance(machine.clock.monotonic())
-        attend(machine.line)
+        maintain(machine.line)
         replay(machine.line)
 
 
 def test_history_goes_by_file_in_chunks_and_in_order_though_the_api_answers(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "CHUNK", 3)
+    monkeypatch.setattr(module, "BATCH_RECEIPTS", 3)
     take(machine, 9, 2, 5, 1, day=DAY)
     take(machine, 8, 7, 6, day=DAY - timedelta(days=1))
     number = start(machine, by="file")
@@ -330,7 +330,7 @@ def test_history_goes_by_file_in_chunks_and_in_order_though_the_api_answers(
 
 
 def test_files_that_wait_to_go_up_are_few(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "CHUNK", 1)
+    monkeypatch.setattr(module, "BATCH_RECEIPTS", 1)
     take(machine, *range(6))
     start(machine, by="file")
     while replay(machine.line, files=3):
@@ -347,7 +347,9 @@ def test_what_no_file_can_take_is_left_as_it_was_and_says_why(
     take(machine, 1, 2)
     carry(machine)
     number = start(machine, by="file", answered=True)
-    monkeypatch.setattr(module, "mapped", lambda line, entries: ({}, {each.id: "the map says no" for each in entries}))
+    monkeypatch.setattr(
+        module, "map_for_files", lambda line, entries: ({}, {each.id: "the map says no" for each in entries})
+    )
     while replay(machine.line):
         pass
     assert states(machine) == {"delivered": 2}
@@ -366,8 +368,8 @@ def test_a_kill_at_any_moment_of_a_replay_loses_and_doubles_none(
     tmp_path: Path, by: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Killed at the first boundary it crosses, then at the second, and so on, until it gets through."""
-    monkeypatch.setattr(module, "STEP", 3)
-    monkeypatch.setattr(module, "CHUNK", 3)
+    monkeypatch.setattr(module, "STEP_RECEIPTS", 3)
+    monkeypatch.setattr(module, "BATCH_RECEIPTS", 3)
     for kill_at in itertools.count(1):
         machine = Machine(tmp_path / f"{by}{kill_at}", Random(1), Engage())
         take(machine, *range(8))
@@ -378,7 +380,7 @@ def test_a_kill_at_any_moment_of_a_replay_loses_and_doubles_none(
             machine.clock.advance(max(RETRY.confirm_after, FALLBACK.check_every).total_seconds() / 2)
             machine.engage.advance(machine.clock.monotonic())
             machine.imports.advance(machine.clock.monotonic())
-            attend(machine.line)
+            maintain(machine.line)
             replay(machine.line)
             carry(machine)
             if states(machine) == {"delivered": 8} and machine.line.journal.replays.running() is None:

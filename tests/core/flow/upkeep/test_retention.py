@@ -23,7 +23,7 @@ from tillpost.flow.delivery.deliver import claim, deliver
 from tillpost.flow.intake.accept import accept
 from tillpost.flow.limits import RetryPolicy
 from tillpost.flow.line import Line
-from tillpost.flow.upkeep.retention import REST, Pass, retain
+from tillpost.flow.upkeep.retention import PAUSE, RetentionPass, retain
 from tillpost.flow.worker import Worker
 from tillpost.journal import Journal, State
 from tillpost.journal.sqlite.doctor import verify
@@ -57,7 +57,7 @@ def states(machine: Machine) -> list[str]:
     return [entry.state for entry in machine.line.journal.receipts.find({})]
 
 
-def whole_pass(machine: Machine, standing: Pass) -> None:
+def whole_pass(machine: Machine, standing: RetentionPass) -> None:
     while retain(machine.line, standing):
         pass
 
@@ -68,7 +68,7 @@ def test_a_receipt_leaves_so_long_after_it_was_settled(machine: Machine) -> None
     machine.clock.advance(89 * DAY)
     take(machine, 3, 4)
     carry(machine)
-    standing = Pass()
+    standing = RetentionPass()
     whole_pass(machine, standing)
     assert states(machine) == ["delivered"] * 4
     machine.clock.advance(2 * DAY)
@@ -82,7 +82,7 @@ def test_a_receipt_leaves_so_long_after_it_was_settled(machine: Machine) -> None
 def test_between_two_passes_it_rests(machine: Machine) -> None:
     take(machine, 1, 2)
     carry(machine)
-    standing = Pass()
+    standing = RetentionPass()
     whole_pass(machine, standing)
     asked: list[object] = []
     store: Any = machine.store
@@ -93,7 +93,7 @@ def test_between_two_passes_it_rests(machine: Machine) -> None:
         return write(work)
 
     store.write = watched
-    machine.clock.advance(REST - 1)
+    machine.clock.advance(PAUSE - 1)
     assert not retain(machine.line, standing)
     assert asked == []
     machine.clock.advance(1)
@@ -106,7 +106,7 @@ def test_without_keep_nothing_leaves(machine: Machine) -> None:
     take(machine, 1)
     carry(machine)
     machine.clock.advance(1000 * DAY)
-    assert not retain(machine.line, Pass())
+    assert not retain(machine.line, RetentionPass())
     assert states(machine) == ["delivered"]
 
 
