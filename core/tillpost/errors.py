@@ -1,12 +1,11 @@
 """What failed, where, and what to do next. Every error the project raises on purpose is one of these.
 
-None of the messages carries personal data or a key: they name places, laws and settings.
+No message holds personal data or a key.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal
 from pathlib import Path
 
 import attrs
@@ -48,13 +47,20 @@ class UsageError(TillpostError):
 
 
 class InvalidValue(TillpostError):
-    """A value breaks a law of the model: which one, where in the value, and by how much."""
+    """A value is wrong. The message is `place: fault`.
 
-    def __init__(self, law: str, place: str, by: Decimal | str) -> None:
-        super().__init__(f"{place}: {law} (off by {by})" if isinstance(by, Decimal) else f"{place}: {law} ({by})")
-        self.law = law
+    fault: what is wrong with which value, with its figures, and what to set where a setting helps; never the place.
+    place: where the value is ("line 3.lines[0].paid"); "" while only the caller knows it.
+    """
+
+    def __init__(self, fault: str, *, place: str = "") -> None:
+        super().__init__(f"{place}: {fault}" if place else fault)
+        self.fault = fault
         self.place = place
-        self.by = by
+
+    def at(self, place: str) -> InvalidValue:
+        """The same fault at another place."""
+        return InvalidValue(self.fault, place=place)
 
 
 class DocumentError(TillpostError):

@@ -135,7 +135,7 @@ def _quantity(item: _Element, currency: str) -> tuple[Decimal, Decimal]:
     extended = decimal(item, "ExtendedAmount")
     if extended is None:
         if price is None:
-            raise InvalidValue("needs ExtendedAmount or ActualSalesUnitPrice", place(item), "missing")
+            raise InvalidValue("ExtendedAmount and ActualSalesUnitPrice are missing, one is needed", place=place(item))
         return packs, round_money(price * packs, currency)
     if price is not None and price * packs != extended and price * packs * units == extended:
         return packs * units, extended

@@ -45,7 +45,7 @@ def _total(retail: _Element) -> tuple[_Element, Decimal]:
             value = decimal(total)
             if value is not None:
                 return total, value
-    raise InvalidValue(f"needs a Total of type {_GRAND}", "RetailTransaction", "missing")
+    raise InvalidValue(f"the Total of type {_GRAND} is missing", place="RetailTransaction")
 
 
 def read_receipt(
@@ -56,7 +56,7 @@ def read_receipt(
     The format has no trading day: the day of the receipt's time is it.
     """
     if sum(1 for _ in children(transaction, "RetailTransaction")) > 1:
-        raise InvalidValue("a Transaction has one RetailTransaction", "Transaction", "several")
+        raise InvalidValue("has several RetailTransactions, one is allowed", place="Transaction")
     written = text(transaction, "ReceiptDateTime") or text(transaction, "POSLogDateTime")
     created, flags = parse_time(written, settings.timezone, "Transaction/ReceiptDateTime")
     grand, stated = _total(retail)
@@ -77,7 +77,7 @@ def read_receipt(
         currency=currency,
         total=settled.total,
         lines=settled.lines,
-        tenders=read_tenders(retail, settled.total, settings.tenders),
+        tenders=read_tenders(retail, settled.total, currency, settings.tenders),
         taxes=settled.taxes,
         customer=customer,
         flags=(*flags, *settled.flags, *customer_flags),
@@ -93,7 +93,7 @@ def _check_return(transaction: _Element, grand: _Element, settled: Settled) -> N
     if settled.total > 0 and (
         paid_back or (attribute(transaction, "TypeCode") == "ReturnTransaction" and not returned)
     ):
-        raise InvalidValue("a return pays money back", "RetailTransaction", settled.total)
+        raise InvalidValue(f"is a return, but its total {settled.total} is not paid back", place="RetailTransaction")
 
 
 def _extra(transaction: _Element) -> dict[str, str]:

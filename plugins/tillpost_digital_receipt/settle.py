@@ -10,7 +10,7 @@ import attrs
 from lxml.etree import _Element
 
 from tillpost import InvalidValue
-from tillpost.kit import spread
+from tillpost.kit import mismatch, spread
 from tillpost.kit.xml import attribute, child, children, decimal, text
 from tillpost.model import Discount, Line, LineKind, Tax
 from tillpost_digital_receipt.items import Draft, counts, kind_of
@@ -49,8 +49,9 @@ def settle(
             if abs(total) == abs(stated):
                 return _settled(drafts, paid, entries, rounding, total, currency)
     usual = [sum((draft.amount for draft in drafts), ZERO) + rounding for rounding in roundings]
-    off = [total - (-abs(stated) if total < 0 else abs(stated)) for total in usual]
-    raise InvalidValue("the lines sum to the total", "RetailTransaction", min(off, key=abs))
+    nearest = min(usual, key=lambda total: abs(abs(total) - abs(stated)))
+    stated = -abs(stated) if nearest < 0 else abs(stated)
+    raise mismatch("lines sum to", nearest, "the receipt's total is", stated, currency, place="RetailTransaction")
 
 
 def _rounding(retail: _Element) -> Decimal:
@@ -84,7 +85,7 @@ def _tie(retail: _Element, drafts: list[Draft], currency: str) -> None:
 def _give(discount: Discount, drafts: Sequence[Draft], currency: str) -> None:
     carrying = [draft for draft in drafts if draft.kind is LineKind.PURCHASE and draft.amount > 0]
     if not carrying:
-        raise InvalidValue("a discount needs a line to reduce", "RetailTransaction", discount.value)
+        raise InvalidValue(f"no line can take the discount of {discount.value}", place="RetailTransaction")
     shares = spread(discount.value, [draft.amount for draft in carrying], currency)
     for draft, share in zip(carrying, shares, strict=True):
         if share:

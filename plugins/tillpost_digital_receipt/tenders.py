@@ -8,7 +8,7 @@ from decimal import Decimal
 import attrs
 from lxml.etree import _Element
 
-from tillpost import InvalidValue
+from tillpost.kit import mismatch
 from tillpost.kit.xml import amount, attribute, child, children, decimal, text
 from tillpost.model import Tender
 from tillpost_digital_receipt.items import counts
@@ -49,7 +49,7 @@ class Paid:
     change: tuple[Tender, ...]
 
 
-def read_tenders(retail: _Element, total: Decimal, more_types: Mapping[str, str]) -> tuple[Tender, ...]:
+def read_tenders(retail: _Element, total: Decimal, currency: str, more_types: Mapping[str, str]) -> tuple[Tender, ...]:
     """The tenders that sum to the total.
 
     Tried in this order: what was handed over less the change; what was handed over; what was applied to the bill; what
@@ -71,11 +71,8 @@ def read_tenders(retail: _Element, total: Decimal, more_types: Mapping[str, str]
     for reading in readings:
         if total < 0 and sum((tender.amount for tender in reading), ZERO) == -total:
             return tuple(attrs.evolve(tender, amount=-tender.amount) for tender in reading if tender.amount)
-    raise InvalidValue(
-        "the tenders sum to the total",
-        "RetailTransaction",
-        sum((tender.amount for tender in readings[0]), ZERO) - total,
-    )
+    tendered = sum((tender.amount for tender in readings[0]), ZERO)
+    raise mismatch("tenders sum to", tendered, "the receipt's total is", total, currency, place="RetailTransaction")
 
 
 def _moved(tender: Tender, by: Decimal) -> Tender:

@@ -37,7 +37,7 @@ class Mapping:
 def _receipt(receipt: Receipt, match: Identifier, settings: MapSettings) -> dict[str, Any]:
     place = f"receipt {receipt.number or '?'} of store {receipt.store}"
     if not receipt.lines:
-        raise InvalidValue("Engage takes no receipt without lines", place, "no lines")
+        raise InvalidValue("has no lines; Engage accepts no receipt without", place=place)
     contact = {"matchKey": match.value, "matchKeyType": match.kind}
     if match.kind != "contactId" and settings.contact_type:
         contact["contactType"] = settings.contact_type
@@ -68,7 +68,7 @@ def _item(line: Line, currency: str, price_basis: str) -> dict[str, Any]:
     sign = _sign(line)
     pieces, price, tax = abs(line.quantity), abs(line.paid), abs(line.tax_amount)
     if pieces >= _MOST_PIECES:
-        raise InvalidValue("Engage takes a quantity below 1e9", place, "out of bounds")
+        raise InvalidValue(f"the quantity {pieces} is too large; Engage accepts less than 1e9", place=place)
     whole = int(pieces) if pieces and pieces == pieces.to_integral_value() else None
     pack: Decimal | None = None
     if whole is not None and price_basis == "unit":
@@ -153,7 +153,7 @@ def _tax(tax: Tax) -> dict[str, Any]:
 
 def _extra(extra: collections.abc.Mapping[str, str], place: str) -> list[dict[str, str]]:
     if len(extra) > MOST_EXTRA:
-        raise InvalidValue(f"Engage takes {MOST_EXTRA} texts of extraData", place, f"{len(extra)} given")
+        raise InvalidValue(f"has {len(extra)} extra texts; Engage accepts {MOST_EXTRA}", place=place)
     return [{"name": name, "value": value} for name, value in extra.items() if value]
 
 

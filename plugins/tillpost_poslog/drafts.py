@@ -144,7 +144,7 @@ def _net_void(drafts: list[Draft], void: Draft, where: str) -> None:
             line.quantity += void.quantity
             line.extended += void.extended
             return
-    raise InvalidValue("a voided line comes after the line it voids", where, void.extended)
+    raise InvalidValue(f"voids a line of {-void.extended} that is not before it", place=where)
 
 
 def _money(sku: str, name: str, value: Decimal) -> Draft:

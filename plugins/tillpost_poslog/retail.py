@@ -45,7 +45,7 @@ def _currency(transaction: _Element, retail: _Element, settings: Settings) -> st
         written = written or attribute(total, "CurrencyCode") or attribute(total, "Currency")
     found = written or settings.currency
     if not found:
-        raise InvalidValue("needs its CurrencyCode", "Transaction", "missing; set `currency` of the adapter")
+        raise InvalidValue("CurrencyCode is missing; set `currency` of the adapter", place="Transaction")
     return found
 
 
@@ -68,7 +68,9 @@ def _paid(
             try:
                 settled = settle(drafts, entries, total, tax, currency, settings)
                 today = settled.total - before
-                tenders = read_tenders(retail, today, settings.tenders) if has_tenders(retail) or today else ()
+                tenders = (
+                    read_tenders(retail, today, currency, settings.tenders) if has_tenders(retail) or today else ()
+                )
             except InvalidValue as error:
                 failed = failed or error
                 continue
@@ -101,7 +103,7 @@ def read_receipt(
     ]
     stated = _total(retail, *_GRAND)
     if stated is None:
-        raise InvalidValue("needs a Total of type TransactionGrandAmount", "RetailTransaction", "missing")
+        raise InvalidValue("the Total of type TransactionGrandAmount is missing", place="RetailTransaction")
     settled, tenders = _paid(retail, drafts, entries, stated, currency, settings)
     return Receipt(
         id=make_id(store=own.store, till=own.till, business_date=business_date, number=own.number),

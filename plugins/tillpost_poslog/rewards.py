@@ -61,7 +61,7 @@ def _spread(discount: Discount, drafts: list[Draft], currency: str, *, may_repea
         draft for draft in drafts if draft.article and draft.quantity > 0 and draft.net(modifiers_apart=False) > 0
     ]
     if not carrying:
-        raise InvalidValue("a discount needs a line to reduce", "receipt", discount.value)
+        raise InvalidValue(f"no line can take the discount of {discount.value}", place="receipt")
     weights = [draft.net(modifiers_apart=False) for draft in carrying]
     for draft, share in zip(carrying, spread(discount.value, weights, currency), strict=True):
         if share != Decimal(0):

@@ -8,8 +8,7 @@ from itertools import product
 
 import attrs
 
-from tillpost import InvalidValue
-from tillpost.kit import round_money, spread
+from tillpost.kit import mismatch, round_money, spread
 from tillpost.model import Line, LineKind, Tax
 from tillpost_poslog.drafts import Draft, TaxEntry
 from tillpost_poslog.settings import Settings
@@ -47,7 +46,7 @@ def settle(
     by_line = bool(on_lines) and (not entries or stated_tax is None or abs(on_lines) == abs(stated_tax))
     tax = on_lines if by_line else sum((entry.amount for entry in entries), ZERO)
     ways = ("on top", "included") if settings.tax == "auto" else (settings.tax,)
-    off: Decimal | None = None
+    usual: Decimal | None = None
     for counted, apart, way in product(_counted(drafts), (False, True), ways):
         nets = [draft.net(modifiers_apart=apart, shares_count=counted) for draft in drafts]
         total = sum(nets, ZERO) + (tax if way == "on top" else ZERO)
@@ -60,8 +59,9 @@ def settle(
             bases = nets if way == "on top" else [net - share for net, share in zip(nets, shares, strict=True)]
             lines = _lines(drafts, bases, shares, entries, counted=counted)
             return Settled(lines, _taxes(drafts, bases, entries, by_line), total)
-        off = total - stated if off is None else off
-    raise InvalidValue("the lines and taxes sum to the total", "receipt", off if off is not None else stated)
+        usual = total if usual is None else usual
+    assert usual is not None
+    raise mismatch("lines and taxes sum to", usual, "the receipt's total is", stated, currency, place="receipt")
 
 
 def _counted(drafts: Sequence[Draft]) -> tuple[bool, ...]:

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from lxml.etree import _Element
 
-from tillpost import InvalidValue
+from tillpost.kit import mismatch
 from tillpost.kit.xml import amount, attribute, child, children, decimal, is_true, text
 from tillpost.model import Tender
 
@@ -43,7 +43,7 @@ def _description(tender: _Element) -> str:
     return brand or attribute(tender, "TenderDescription") or attribute(tender, "TenderType")
 
 
-def read_tenders(retail: _Element, total: Decimal, more_types: Mapping[str, str]) -> tuple[Tender, ...]:
+def read_tenders(retail: _Element, total: Decimal, currency: str, more_types: Mapping[str, str]) -> tuple[Tender, ...]:
     """The tenders that sum to the total.
 
     Change and cash-back stand as tenders of their own (NCR) or only inside the tender they came from (ARTS):
@@ -79,7 +79,8 @@ def read_tenders(retail: _Element, total: Decimal, more_types: Mapping[str, str]
             return tuple(tender for tender in reading if tender.amount)
     if total < 0 and sum((tender.amount for tender in paid), Decimal(0)) == -total:
         return tuple(Tender(type=t.type, amount=-t.amount, description=t.description) for t in paid)
-    raise InvalidValue("the tenders sum to the total", "receipt", sum((t.amount for t in paid), Decimal(0)) - total)
+    tendered = sum((t.amount for t in paid), Decimal(0))
+    raise mismatch("tenders sum to", tendered, "the receipt's total is", total, currency, place="receipt")
 
 
 def has_tenders(retail: _Element) -> bool:

@@ -10,7 +10,7 @@ import attrs
 from lxml.etree import _Element
 
 from tillpost import InvalidValue
-from tillpost.kit import round_money, spread
+from tillpost.kit import mismatch, round_money, spread
 from tillpost.kit.xml import amount, child, children, decimal, text
 from tillpost.model import Discount, Line, LineKind
 from tillpost_saft_no.codes import TIP
@@ -60,7 +60,7 @@ def read_lines(transaction: _Element, masters: Masters, stated: Decimal, currenc
             if by_whole:
                 lines = _spread(whole, lines, currency)
             return (*lines, *(raises if with_raises else ()))
-    raise InvalidValue("the lines sum to transAmntIn", "cashtransaction", plain - stated)
+    raise mismatch("lines sum to", plain, "transAmntIn is", stated, currency, place="cashtransaction")
 
 
 def _draft(element: _Element, masters: Masters) -> Draft:
@@ -155,7 +155,7 @@ def _spread(whole: Sequence[Discount], lines: list[Line], currency: str) -> list
     for discount in whole:
         carrying = [index for index, line in enumerate(lines) if line.kind is LineKind.PURCHASE and line.paid > 0]
         if not carrying:
-            raise InvalidValue("a discount needs a line to reduce", "cashtransaction", discount.value)
+            raise InvalidValue(f"no line can take the discount of {discount.value}", place="cashtransaction")
         shares = spread(discount.value, [lines[index].paid for index in carrying], currency)
         for index, share in zip(carrying, shares, strict=True):
             if share:

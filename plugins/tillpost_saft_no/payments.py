@@ -7,8 +7,7 @@ from decimal import Decimal
 import attrs
 from lxml.etree import _Element
 
-from tillpost import InvalidValue
-from tillpost.kit import round_money
+from tillpost.kit import mismatch, round_money
 from tillpost.kit.xml import amount, children, decimal, text
 from tillpost.model import Tender
 from tillpost_saft_no.codes import PAYMENTS
@@ -58,7 +57,9 @@ def settle(
             *(tender for tender in written if tender.amount),
             Tender(type="credit", amount=left, description="paid later"),
         )
-    raise InvalidValue("the payments sum to the total", "cashtransaction", -left)
+    raise mismatch(
+        "payments sum to", totals[0] - left, "the total is", totals[0], masters.currency, place="cashtransaction"
+    )
 
 
 def _payment(element: _Element, masters: Masters, settings: Settings) -> Payment:

@@ -68,7 +68,7 @@ def read_receipt(
     """
     currency, own, place = masters.currency, number(transaction), store(masters, settings)
     if not place:
-        raise InvalidValue("needs the name of its location", "location", "missing; name it in `stores` of the adapter")
+        raise InvalidValue("has no name; name it in `stores` of the adapter", place="location")
     day = parse_date(text(transaction, "transDate"), "cashtransaction/transDate")
     created, flags = parse_time(
         f"{day.isoformat()}T{text(transaction, 'transTime')}", settings.timezone, "cashtransaction/transTime"
@@ -80,7 +80,7 @@ def read_receipt(
     rounding = decimal(transaction, "rounding", "roundingAmnt") or ZERO
     total, tenders = settle(transaction, masters, stated, rounding, settings, credit=code is not None and code.credit)
     if code_name == RETURN_PAYMENT and total > 0:
-        raise InvalidValue("a return payment pays money back", "cashtransaction", total)
+        raise InvalidValue(f"is a return payment, but its total {total} is not paid back", place="cashtransaction")
     if total != stated:
         lines = (*lines, _rounding(total - stated))
     taxes = _taxes(transaction, masters, lines)

@@ -125,7 +125,7 @@ def spread_taxes(drafts: list[Draft], entries: list[TaxEntry], currency: str) ->
     on = [draft for draft in drafts if draft.taxable and draft.net]
     for entry in entries:
         if entry.amount and not on:
-            raise InvalidValue("a tax needs a line it is on", "tax_lines", entry.amount)
+            raise InvalidValue(f"no line is taxed, but the order has a tax of {entry.amount}", place="tax_lines")
         shares = spread(entry.amount, [draft.net for draft in on], currency) if on else ()
         for draft, share in zip(on, shares, strict=True):
             draft.taxes.append(TaxEntry(entry.title, entry.percent, share))

@@ -40,7 +40,7 @@ class Money:
             code = transaction.text("currency", "")
             if code:
                 return cls(settings.money, code, code)
-        raise InvalidValue("needs its currency, in a line or a transaction", refund.place, "missing")
+        raise InvalidValue("no line and no transaction has a currency", place=refund.place)
 
     def read(self, item: JsonObject, name: str, default: Decimal | None = None) -> Decimal:
         """The amount, `name_set` on the side, else `name`. Raises InvalidValue if only the other currency is there."""
@@ -49,9 +49,11 @@ class Money:
         if money is not None:
             code = money.text("currency_code", self.currency)
             if code != self.currency:
-                raise InvalidValue(f"amounts of one receipt are in {self.currency}", money.place, f"{code[:3]!a}")
+                raise InvalidValue(
+                    f"is in {code[:3]!a}, other amounts of the receipt in {self.currency}", place=money.place
+                )
             return money.decimal("amount")
         plain = item.decimal(name, default)
         if plain and self.currency != self.shop:
-            raise InvalidValue(f"needs {name}_set for the amount in {self.currency}", item.place, "missing")
+            raise InvalidValue(f"{name}_set, with the amount in {self.currency}, is missing", place=item.place)
         return plain

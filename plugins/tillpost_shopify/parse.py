@@ -82,7 +82,7 @@ def _entries(form: Any, record: JsonRecord, settings: Settings, make_id: MakeId)
     elif "line_items" in form or body.has("financial_status"):
         yield from _order(body, record.content, settings, make_id)
     else:
-        raise InvalidValue("must be an order or a refund", record.place, "is neither")
+        raise InvalidValue("is neither an order nor a refund", place=record.place)
 
 
 def _order(order: JsonObject, raw: bytes, settings: Settings, make_id: MakeId) -> Iterator[_Entry]:

@@ -18,7 +18,7 @@ def store(location: str, place: str, settings: Settings) -> str:
     """The store of a location, by `stores`, else the location itself; of none, the setting `store`."""
     found = settings.stores.get(location, location) if location else settings.store
     if not found:
-        raise InvalidValue("needs a location_id, or the setting `store` for what has none", place, "missing")
+        raise InvalidValue("location_id is missing; set `store` for orders without one", place=place)
     return found
 
 
@@ -31,7 +31,7 @@ def time(body: JsonObject, settings: Settings) -> tuple[datetime, tuple[str, ...
     try:
         moment = datetime.fromisoformat(written)
     except ValueError:
-        raise InvalidValue("must be an ISO 8601 time", where, "cannot be read") from None
+        raise InvalidValue("not an ISO 8601 time such as 2026-01-31T12:00:00+01:00", place=where) from None
     if moment.tzinfo is None:
-        raise InvalidValue("the time carries its offset", where, "naive time; set `timezone`")
+        raise InvalidValue("the time has no offset; set `timezone`", place=where)
     return moment, ()

@@ -86,7 +86,7 @@ def _goods(refund: JsonObject, money: Money, original: str) -> list[Draft]:
     for entry in refund.objects("refund_line_items"):
         item = entry.object("line_item")
         if item is None:
-            raise InvalidValue("needs the key 'line_item'", entry.place, "missing")
+            raise InvalidValue("key 'line_item' is missing", place=entry.place)
         quantity = entry.decimal("quantity")
         net, tax = _amounts(entry, item, quantity, money)
         rates = [(line.text("title", "tax"), percent(line)) for line in item.objects("tax_lines")]

@@ -48,7 +48,8 @@ def tender(transaction: JsonObject, sign: int, currency: str, more: Mapping[str,
     code = transaction.text("currency", currency)
     if code != currency:
         raise InvalidValue(
-            f"transactions are in the receipt's currency {currency}", transaction.place, f"{code[:3]!a}; set `money`"
+            f"is in {code[:3]!a}, the receipt in {currency}; set `money` to read the other amounts",
+            place=transaction.place,
         )
     gateway = transaction.text("gateway", "")
     details = transaction.object("payment_details")

@@ -14,6 +14,8 @@ from tillpost.kit import local_time, parse_date, parse_decimal, parse_time
 from tillpost_table.rows import Row
 from tillpost_table.settings import Settings
 
+_EXAMPLE = datetime(2026, 1, 31, 14, 30)  # noqa: DTZ001 - a till's local time
+
 
 @attrs.frozen
 class _Source:
@@ -65,7 +67,8 @@ class Cells:
             value = self.text(row, field)
             if value and found and value != found:
                 raise InvalidValue(
-                    f"is the same in all rows of a receipt (see {first.place})", self.place(row, field), "differs"
+                    f"differs from {first.place}, it must be the same in all rows of a receipt",
+                    place=self.place(row, field),
                 )
             if value and not found:
                 found, first = value, row
@@ -84,7 +87,7 @@ class Cells:
         if text.endswith("-"):
             text = f"-{text[:-1].strip()}"
         if not self._number.fullmatch(text):
-            raise InvalidValue(f"must be a number such as 12{self.settings.decimal}50", place, "is none")
+            raise InvalidValue(f"not a number such as 12{self.settings.decimal}50", place=place)
         if self.settings.thousands:
             text = text.replace(self.settings.thousands, "")
         return parse_decimal(text.replace(self.settings.decimal, "."), place)
@@ -101,7 +104,7 @@ class Cells:
                 if not self.settings.date:
                     return parse_time(written, self.settings.timezone, place)
                 return local_time(self._parsed(written, self.settings.date, place), self.settings.timezone, place)
-        raise InvalidValue("a receipt needs its time", rows[0].place, "missing")
+        raise InvalidValue("the receipt has no time", place=rows[0].place)
 
     def day(self, rows: Sequence[Row]) -> date | None:
         """The business date, in the part of `date` before its first space; None when it is not told."""
@@ -117,4 +120,5 @@ class Cells:
         try:
             return datetime.strptime(written, form)  # noqa: DTZ007 - local_time gives it its offset
         except ValueError:
-            raise InvalidValue(f"must be a time in the form {form}", place, "is none") from None
+            example = _EXAMPLE.strftime(form)
+            raise InvalidValue(f"not a time such as {example}; set `date` to the file's format", place=place) from None

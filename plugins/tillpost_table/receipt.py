@@ -75,7 +75,7 @@ def _line(row: Row, cells: Cells, currency: str) -> Line:
     if paid is None:
         price = cells.number(row, "unit_price")
         if price is None:
-            raise InvalidValue("a line needs its price", cells.place(row, "paid"), "missing")
+            raise InvalidValue("the line has no price", place=cells.place(row, "paid"))
         whole = round_money(price * quantity, currency)
         paid = whole - reduced.copy_sign(whole)
     kind, quantity, paid = _signed(row, cells, quantity, paid)
@@ -101,7 +101,9 @@ def _signed(row: Row, cells: Cells, quantity: Decimal, paid: Decimal) -> tuple[L
     """Kind, quantity and price with their signs: by the column of kinds where it says so, else by the signs."""
     told = cells.text(row, "kind")
     if told and told not in [*LineKind]:
-        raise InvalidValue(f"must mean {', '.join(LineKind)}", cells.place(row, "kind"), "name it in `values.kind`")
+        raise InvalidValue(
+            f"means none of {', '.join(LineKind)}; name it in `values.kind`", place=cells.place(row, "kind")
+        )
     if told == LineKind.RETURN:
         return LineKind.RETURN, -abs(quantity), -abs(paid)
     if cells.settings.sign == "quantity":
@@ -141,7 +143,7 @@ def _tenders(rows: Sequence[Row], apart: Sequence[Row], cells: Cells, total: Dec
         written = {row.cells.get(column, "").strip() for row in rows} - {""}
         place = f"{rows[0].place}, column {column}"
         if len(written) > 1:
-            raise InvalidValue("is the same in all rows of a receipt", place, "differs")
+            raise InvalidValue("differs between the rows of a receipt, it must be the same in all", place=place)
         found += [Tender(type=kind, amount=amount) for text in written if (amount := cells.decimal(text, place))]
     for row in apart:
         if amount := cells.number(row, "tender_amount"):

@@ -193,14 +193,14 @@ def _flat(record: JsonRecord, settings: Settings) -> Iterator[Row]:
     try:
         form = parse_json(record.content, place=record.place)
         if not isinstance(form, dict):
-            raise InvalidValue("must be an object", record.place, "is none")
+            raise InvalidValue("is not an object", place=record.place)
         lines = form.pop(settings.lines, None) if settings.lines else None
         cells = dict(_cells(form, "", settings))
         if not settings.lines:
             yield Row(cells, record.place, record.content + b"\n")
             return
         if not isinstance(lines, list):
-            raise InvalidValue(f"needs its list {settings.lines!r}", record.place, "missing")
+            raise InvalidValue(f"the list {settings.lines!r} is missing; set `lines` to its name", place=record.place)
         rows = [cells | dict(_cells({settings.lines: line}, "", settings)) for line in lines] or [cells]
     except InvalidValue as error:
         yield Row({}, record.place, record.content + b"\n", str(error))

@@ -23,7 +23,7 @@ class Minor:
         """The amount in units of the currency. Raises InvalidValue for a part of the smallest unit."""
         value = item.decimal(name, default)
         if value != value.to_integral_value():
-            raise InvalidValue("an amount is in whole minor units", f"{item.place}.{name}", value)
+            raise InvalidValue(f"{value} is not a whole number of minor units", place=f"{item.place}.{name}")
         return value.scaleb(-minor_digits(self.currency))
 
     def percent_of(self, whole: Decimal, percent: Decimal) -> Decimal:
@@ -121,7 +121,7 @@ def take_off_purchase_discounts(purchase: JsonObject, drafts: list[Draft], due: 
     for discount in purchase.objects("discounts"):
         whole = sum((draft.net for draft in goods), ZERO)
         if not whole:
-            raise InvalidValue("a discount needs a line to reduce", discount.place, "no line has a price")
+            raise InvalidValue("no line has a price that can take the discount", place=discount.place)
         value = _value(discount, abs(whole), money).copy_sign(whole)
         unit = Decimal(1).scaleb(-minor_digits(money.currency))
         if due is not None and discount.has("percentage") and abs(whole - value - due) == unit:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 
 from tillpost.errors import InvalidValue
-from tillpost.model.money import minor_digits, parse_decimal
+from tillpost.model.money import minor_digits, mismatch, parse_decimal
 
-__all__ = ["minor_digits", "parse_decimal", "round_money", "spread"]
+__all__ = ["minor_digits", "mismatch", "parse_decimal", "round_money", "spread"]
 
 
 def round_money(value: Decimal, currency: str) -> Decimal:
@@ -26,11 +26,11 @@ def spread(total: Decimal, weights: Sequence[Decimal], currency: str) -> tuple[D
     """
     if not weights:
         if total:
-            raise InvalidValue("a spread needs a line to go to", "spread", total)
+            raise InvalidValue(f"no line to spread {total} over")
         return ()
     unit = Decimal(1).scaleb(-minor_digits(currency))
     if total % unit:
-        raise InvalidValue(f"a sum to spread is in whole units of {currency}", "spread", total % unit)
+        raise InvalidValue(f"{total} is not in whole units of {currency} and cannot be spread")
     sizes = [abs(weight) for weight in weights]
     whole = sum(sizes, Decimal(0))
     if not whole:

@@ -32,7 +32,7 @@ def local_time(moment: datetime, zone: ZoneInfo, place: str) -> tuple[datetime, 
             moment = first
         offset = moment.utcoffset()
     except OverflowError:
-        raise InvalidValue("must be a time of our age", place, "out of bounds") from None
+        raise InvalidValue("out of bounds: the time leaves the years 1 to 9999", place=place) from None
     assert offset is not None
     return moment.replace(tzinfo=timezone(offset), fold=0), flags
 
@@ -45,12 +45,14 @@ def parse_time(written: str, zone: ZoneInfo, place: str) -> tuple[datetime, tupl
     try:
         moment = datetime.fromisoformat(written)
     except ValueError:
-        raise InvalidValue("must be an ISO 8601 time", place, "missing" if not written else "cannot be read") from None
+        raise InvalidValue(
+            "not an ISO 8601 time such as 2026-01-31T12:00:00+01:00" if written else "the time is missing", place=place
+        ) from None
     if written.endswith(("Z", "z")):
         try:
             moment = moment.astimezone(zone)
         except OverflowError:
-            raise InvalidValue("must be a time of our age", place, "out of bounds") from None
+            raise InvalidValue("out of bounds: the time leaves the years 1 to 9999", place=place) from None
     return local_time(moment, zone, place)
 
 
@@ -59,4 +61,4 @@ def parse_date(written: str, place: str) -> date:
     try:
         return date.fromisoformat(written[:10])
     except ValueError:
-        raise InvalidValue("must be an ISO 8601 date", place, "cannot be read") from None
+        raise InvalidValue("not an ISO 8601 date such as 2026-01-31", place=place) from None

@@ -35,10 +35,13 @@ class Identifier:
 
     def __attrs_post_init__(self) -> None:
         if self.kind not in IDENTIFIER_KINDS:
-            raise InvalidValue(f"an identifier is one of {', '.join(IDENTIFIER_KINDS)}", "customer", repr(self.kind))
+            raise InvalidValue(
+                f"unknown identifier kind {self.kind[:40]!r}, known are {', '.join(IDENTIFIER_KINDS)}",
+                place="customer",
+            )
         tidy = tidy_identifier(self.kind, self.value)
         if not tidy:
-            raise InvalidValue("an identifier is not empty", f"customer {self.kind}", "empty")
+            raise InvalidValue("the identifier is empty", place=f"customer {self.kind}")
         if tidy != self.value:
             object.__setattr__(self, "value", tidy)
 

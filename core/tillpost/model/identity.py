@@ -30,18 +30,18 @@ def check_recipe(recipe: str) -> None:
     names = [name for _, name, _, _ in parts if name is not None]
     for name in names:
         if name not in FIELDS:
-            raise InvalidValue(f"an id recipe uses {', '.join(FIELDS)}", "id", f"unknown field {name!r}")
+            raise InvalidValue(f"unknown field {name!r}, known are {', '.join(FIELDS)}", place="id recipe")
     if "number" not in names:
-        raise InvalidValue("an id recipe has {number}", "id", "left out")
+        raise InvalidValue("{number} is missing", place="id recipe")
     for literal, field, _, _ in parts[1:]:
         if field is not None and not literal:
-            raise InvalidValue("two fields of an id recipe have a separator between them", "id", f"before {{{field}}}")
+            raise InvalidValue(f"no separator before {{{field}}}", place="id recipe")
 
 
 def receipt_id(*, store: str, till: str, business_date: date, number: str, recipe: str = DEFAULT_RECIPE) -> str:
     """The id of a receipt by the recipe. Raises InvalidValue when the number is empty."""
     if not number:
-        raise InvalidValue("a receipt needs its number", f"store {store}, till {till}", "empty")
+        raise InvalidValue("the receipt's number is empty", place=f"store {store}, till {till}")
     return recipe.format(
         store=_escaped(store), till=_escaped(till), date=business_date.isoformat(), number=_escaped(number)
     )

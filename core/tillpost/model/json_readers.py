@@ -30,31 +30,31 @@ def within(place: str, error: InvalidValue) -> InvalidValue:
     inner = error.place
     if inner and not inner.startswith((".", "[", " (")):
         inner = f", {inner}"
-    return InvalidValue(error.law, f"{place}{inner}", error.by)
+    return error.at(f"{place}{inner}")
 
 
 def _object(value: Any, allowed: frozenset[str], needed: frozenset[str], order: Sequence[str]) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise InvalidValue("must be an object", "", kind_of(value))
+        raise InvalidValue(f"must be an object, and {kind_of(value)}")
     if value.keys() == allowed:
         return value
     for name in value:
         if name not in allowed:
             near = difflib.get_close_matches(str(name), order, 1)
             hint = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(order)}"
-            raise InvalidValue("only known keys", "", f"unknown {str(name)[:40]!a}{hint}")
+            raise InvalidValue(f"unknown key {str(name)[:40]!a}{hint}")
     for name in order:
         if name in needed and name not in value:
-            raise InvalidValue(f"needs the key {name!r}", "", "missing")
+            raise InvalidValue(f"key {name!r} is missing")
     return value
 
 
 def read_text(value: Any) -> str:
     """Text that UTF-8 can say."""
     if not isinstance(value, str):
-        raise InvalidValue("must be text", "", kind_of(value))
+        raise InvalidValue(f"must be text, and {kind_of(value)}")
     if not value.isascii() and _SURROGATE.search(value):
-        raise InvalidValue("text has no lone surrogates", "", "has one")
+        raise InvalidValue("text has a lone surrogate")
     return value
 
 
@@ -63,14 +63,14 @@ def read_decimal(value: Any) -> Decimal:
     if isinstance(value, str):
         return parse_decimal(read_text(value), "")
     if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
-        raise InvalidValue("must be a decimal, best as text", "", kind_of(value))
+        raise InvalidValue(f"must be a decimal as text, and {kind_of(value)}")
     return parse_decimal(str(value), "")
 
 
 def read_pairs(value: Any) -> dict[str, str]:
     """Names and texts."""
     if not isinstance(value, dict):
-        raise InvalidValue("must be an object", "", kind_of(value))
+        raise InvalidValue(f"must be an object, and {kind_of(value)}")
     for name, item in value.items():
         try:
             read_text(name)
@@ -88,9 +88,9 @@ def read_moment(value: Any) -> datetime:
     try:
         moment = datetime.fromisoformat(read_text(value))
     except ValueError:
-        raise InvalidValue("must be an ISO 8601 time such as 2026-01-31T12:00:00+01:00", "", "cannot be read") from None
+        raise InvalidValue("not an ISO 8601 time such as 2026-01-31T12:00:00+01:00") from None
     if moment.tzinfo is None:
-        raise InvalidValue("the time carries its offset", "", "naive time")
+        raise InvalidValue("the time has no offset")
     return moment
 
 
@@ -99,7 +99,7 @@ def read_day(value: Any) -> date:
     try:
         return date.fromisoformat(read_text(value))
     except ValueError:
-        raise InvalidValue("must be a date such as 2026-01-31", "", "cannot be read") from None
+        raise InvalidValue("not a date such as 2026-01-31") from None
 
 
 def reads(made: type[T], **readers: Reader) -> Callable[[Any], T]:
@@ -137,7 +137,7 @@ def many(one: Callable[[Any], T]) -> Callable[[Any], tuple[T, ...]]:
 
     def read(value: Any) -> tuple[T, ...]:
         if not isinstance(value, list):
-            raise InvalidValue("must be a list", "", kind_of(value))
+            raise InvalidValue(f"must be a list, and {kind_of(value)}")
         made: list[T] = []
         try:
             for item in value:

@@ -14,12 +14,12 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise InvalidValue("a key stands once in an object", "", f"{twice[:40]!a} twice")
+        raise InvalidValue(f"key {twice[:40]!a} occurs twice")
     return found
 
 
 def _constant(name: str) -> NoReturn:
-    raise InvalidValue("a number is finite", "", name)
+    raise InvalidValue(f"{name} is not a finite number")
 
 
 # Control characters in a text are no reason to lose the record (RFC 8259 wants them escaped): they are cleaned.
@@ -39,15 +39,15 @@ def parse_json(text: str | bytes, *, place: str) -> Any:
     try:
         return _DECODER.decode(text.decode() if isinstance(text, bytes) else text)
     except InvalidValue as error:
-        raise InvalidValue(error.law, place, error.by) from None
+        raise error.at(place) from None
     except UnicodeDecodeError as error:
-        raise InvalidValue("JSON is UTF-8", place, f"byte {error.start + 1} is not") from None
+        raise InvalidValue(f"not UTF-8: byte {error.start + 1} is invalid", place=place) from None
     except json.JSONDecodeError as error:
-        raise InvalidValue("must be JSON", place, f"{error.msg} at character {error.pos + 1}") from None
+        raise InvalidValue(f"not JSON: {error.msg} at character {error.pos + 1}", place=place) from None
     except ValueError:  # an integer of more digits than Python reads
-        raise InvalidValue("a number is below 1e15", place, "too many digits") from None
+        raise InvalidValue("a number has too many digits", place=place) from None
     except RecursionError:
-        raise InvalidValue("JSON of a receipt is shallow", place, "nested too deep") from None
+        raise InvalidValue("nested too deep", place=place) from None
 
 
 def kind_of(value: Any) -> str:

@@ -47,6 +47,29 @@ def minor_digits(currency: str) -> int:
     return _DIGITS.get(currency, 2)
 
 
+def decimal_text(value: Decimal, least_digits: int) -> str:
+    """Plain digits, at least so many behind the point; zeros beyond those are left out."""
+    text = str(value)
+    if "E" in text:
+        text = format(value, "f")
+    whole, _, fraction = text.partition(".")
+    if len(fraction) != least_digits:
+        fraction = fraction.rstrip("0").ljust(least_digits, "0")
+        text = f"{whole}.{fraction}" if fraction else whole
+    return text if value else text.removeprefix("-")
+
+
+def mismatch(first: str, amount: Decimal, second: str, expected: Decimal, currency: str, *, place: str) -> InvalidValue:
+    """The error of two amounts that must be equal and are not, with their difference.
+
+    `mismatch("lines sum to", a, "the receipt's total is", b, …)` says "lines sum to 98.00, the receipt's total is
+    99.00 (difference -1.00)".
+    """
+    digits = minor_digits(currency)
+    one, other, difference = (decimal_text(value, digits) for value in (amount, expected, amount - expected))
+    return InvalidValue(f"{first} {one}, {second} {other} (difference {difference})", place=place)
+
+
 def parse_decimal(text: str, place: str) -> Decimal:
     """A finite decimal from what a till wrote; `place` goes into the error.
 
@@ -57,12 +80,12 @@ def parse_decimal(text: str, place: str) -> Decimal:
     try:
         value = Decimal(text.strip())
     except InvalidOperation:
-        raise InvalidValue("must be a decimal number", place, "not a number") from None
+        raise InvalidValue("not a number", place=place) from None
     if not value.is_finite() or abs(value) >= _LARGEST:
-        raise InvalidValue("must be a finite amount below 1e15", place, "out of bounds")
+        raise InvalidValue("out of bounds: a number is finite and below 1e15", place=place)
     if int(value.as_tuple().exponent) < -_MOST_DIGITS:
         # Written out, 1e-999999999 would be a gigabyte.
-        raise InvalidValue(f"must have at most {_MOST_DIGITS} digits behind the point", place, "out of bounds")
+        raise InvalidValue(f"more than {_MOST_DIGITS} digits behind the point", place=place)
     return value
 
 

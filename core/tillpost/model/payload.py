@@ -47,7 +47,7 @@ class FallbackBatch:
 def _one_name(_: object, __: object, name: str) -> None:
     # Transfers put it behind a folder of the destination: nothing in it may lead elsewhere or end a command.
     if name in ("", ".", "..") or any(c in "/\\" or c < " " or c == "\x7f" for c in name):
-        raise InvalidValue("a file's name has no separator and no control character", "file", repr(name))
+        raise InvalidValue(f"the name {name!r} is empty or has a separator or control character", place="file")
 
 
 @attrs.frozen(kw_only=True)

@@ -18,7 +18,7 @@ import attrs
 
 from tillpost.errors import InvalidValue
 from tillpost.model.customer import Customer
-from tillpost.model.money import minor_digits
+from tillpost.model.money import minor_digits, mismatch
 
 _CURRENCY = re.compile(r"[A-Z]{3}")
 
@@ -98,24 +98,26 @@ class Line:
         if not (quantity.is_finite() and paid.is_finite() and tax.is_finite() and self.tax_percent.is_finite()):
             names = ("quantity", "paid", "tax_amount", "tax_percent")
             name = next(name for name in names if not getattr(self, name).is_finite())
-            raise self._breaks(f"{name} must be finite", "not finite")
+            raise self._error(f"{name} is not finite")
         if not self.sku:
-            raise self._breaks("a line needs a sku", "empty")
+            raise self._error("sku is empty")
         if self.kind is _PURCHASE and (quantity < _ZERO or paid < _ZERO):
-            raise self._breaks("a purchase has no negative quantity or price", min(quantity, paid))
+            raise self._error(f"a purchase of quantity {quantity} and price {paid}: neither may be negative")
         if self.kind is _RETURN and (quantity >= _ZERO or paid > _ZERO):
-            raise self._breaks("a return has a negative quantity and no positive price", max(quantity, paid))
+            raise self._error(
+                f"a return of quantity {quantity} and price {paid}: quantity must be below zero, price not above"
+            )
         if tax:
             if tax * paid < _ZERO:
-                raise self._breaks("tax has the sign of the price", tax)
+                raise self._error(f"the tax {tax} and the price {paid} have different signs")
             if abs(tax) > abs(paid):
-                raise self._breaks("tax is a part of the price", abs(tax) - abs(paid))
+                raise self._error(f"the tax {tax} is larger than the price {paid}")
         for discount in self.discounts:
             if not discount.value.is_finite():
-                raise self._breaks("discount must be finite", "not finite")
+                raise self._error("a discount is not finite")
 
-    def _breaks(self, law: str, by: Decimal | str) -> InvalidValue:
-        return InvalidValue(law, f"line {self.sku or self.article_number or '?'}", by)
+    def _error(self, fault: str) -> InvalidValue:
+        return InvalidValue(fault, place=f"line {self.sku or self.article_number or '?'}")
 
 
 @attrs.frozen(kw_only=True)
@@ -142,9 +144,13 @@ class Tax:
     excluding_tax: Decimal
 
     def __attrs_post_init__(self) -> None:
-        off = self.including_tax - self.excluding_tax - self.amount
-        if off:
-            raise InvalidValue("excluding tax + tax = including tax", f"tax {self.description}", off)
+        including = self.excluding_tax + self.amount
+        if including != self.including_tax:
+            raise InvalidValue(
+                f"excluding_tax and amount sum to {including}, including_tax is {self.including_tax}"
+                f" (difference {including - self.including_tax})",
+                place=f"tax {self.description}",
+            )
 
 
 @attrs.frozen(kw_only=True)
@@ -203,24 +209,28 @@ class Receipt:
         _set(self, "extra", _frozen(self.extra))
         if not (self.id and self.store and self.currency):
             name = next(name for name in ("id", "store", "currency") if not getattr(self, name))
-            raise self._breaks(f"a receipt needs its {name}", "empty")
+            raise self._error(f"{name} is empty")
         if self.created.tzinfo is None or self.created.utcoffset() is None:
-            raise self._breaks("the time carries its offset", "naive time")
+            raise self._error("the time has no offset")
         if not _CURRENCY.fullmatch(self.currency):
-            raise self._breaks("the currency is an ISO 4217 code", "not three capital letters")
+            raise self._error("the currency is not an ISO 4217 code of three capital letters")
         paid = [line.paid for line in self.lines]
         tendered = [tender.amount for tender in self.tenders]
         digits = minor_digits(self.currency)
         fits = _fits[digits]
         for amount in (self.total, *paid, *tendered):
             if not amount.is_finite():
-                raise self._breaks("money is finite", "not finite")
+                raise self._error("an amount is not finite")
             if not fits[amount]:
-                raise self._breaks(f"{self.currency} has {digits} digits behind the point", amount)
-        if off := sum(paid, _ZERO) - self.total:
-            raise self._breaks("the lines sum to the total", off)
-        if off := sum(tendered, _ZERO) - self.total:
-            raise self._breaks("the tenders sum to the total", off)
+                raise self._error(f"{amount} has more digits behind the point than {self.currency}, which has {digits}")
+        for name, amounts in (("lines", paid), ("tenders", tendered)):
+            if (sum_ := sum(amounts, _ZERO)) != self.total:
+                raise mismatch(
+                    f"{name} sum to", sum_, "the receipt's total is", self.total, self.currency, place=self._place()
+                )
 
-    def _breaks(self, law: str, by: Decimal | str) -> InvalidValue:
-        return InvalidValue(law, f"receipt {self.number or '?'} of store {self.store or '?'}", by)
+    def _place(self) -> str:
+        return f"receipt {self.number or '?'} of store {self.store or '?'}"
+
+    def _error(self, fault: str) -> InvalidValue:
+        return InvalidValue(fault, place=self._place())

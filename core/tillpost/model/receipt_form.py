@@ -11,7 +11,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from tillpost.model.customer import Customer
-from tillpost.model.money import minor_digits
+from tillpost.model.money import decimal_text, minor_digits
 from tillpost.model.receipt import Discount, Line, LineKind, RawRef, Receipt, Tax, Tender
 
 Text = str | UnsetType
@@ -123,18 +123,6 @@ MOST = 10_000
 """Values of which the text is remembered: amounts, rates and quantities repeat from receipt to receipt."""
 
 
-def money_text(value: Decimal, least_digits: int) -> str:
-    """The canonical text: digits that say nothing are left out beyond those of the currency."""
-    text = str(value)
-    if "E" in text:
-        text = format(value, "f")
-    whole, _, fraction = text.partition(".")
-    if len(fraction) != least_digits:
-        fraction = fraction.rstrip("0").ljust(least_digits, "0")
-        text = f"{whole}.{fraction}" if fraction else whole
-    return text if value else text.removeprefix("-")
-
-
 class _DecimalTexts(dict[Decimal, str]):
     """Value → its text with at least so many digits; equal values have one text."""
 
@@ -143,7 +131,7 @@ class _DecimalTexts(dict[Decimal, str]):
         self._least_digits = least_digits
 
     def __missing__(self, value: Decimal) -> str:
-        text = money_text(value, self._least_digits)
+        text = decimal_text(value, self._least_digits)
         if len(self) >= MOST:
             self.clear()
         self[value] = text

@@ -56,9 +56,7 @@ def _encoded(receipt: Receipt, form: ReceiptForm) -> bytes:
     try:
         return encode(form)
     except UnicodeEncodeError:
-        raise InvalidValue(
-            "text has no lone surrogates", f"receipt {receipt.id!r}", "cannot be written as UTF-8"
-        ) from None
+        raise InvalidValue("text has a lone surrogate", place=f"receipt {receipt.id!r}") from None
 
 
 def content_digest(receipt: Receipt) -> str:
@@ -77,7 +75,7 @@ def content_digest(receipt: Receipt) -> str:
 def _line_kind(value: Any) -> LineKind:
     kind = _KINDS.get(read_text(value))
     if kind is None:
-        raise InvalidValue(f"must be one of {', '.join(LineKind)}", "", "another word")
+        raise InvalidValue(f"must be one of {', '.join(LineKind)}")
     return kind
 
 

@@ -18,9 +18,9 @@ from msgspec import UNSET
 from tillpost.errors import InvalidValue
 from tillpost.model.customer import tidy_identifier
 from tillpost.model.identity import MakeId
-from tillpost.model.money import minor_digits, parse_decimal
+from tillpost.model.money import decimal_text, minor_digits, parse_decimal
 from tillpost.model.receipt import RawRef, Receipt
-from tillpost.model.receipt_form import MOST, RawForm, ReceiptForm, encode, money_text
+from tillpost.model.receipt_form import MOST, RawForm, ReceiptForm, encode
 
 _decoder = msgspec.json.Decoder(ReceiptForm)
 # What msgspec knows of a type it finds out at the first use, and two threads that do so at once end the process with
@@ -104,7 +104,7 @@ class _Canonical(dict[str | msgspec.UnsetType, str]):
         self._least_digits = least_digits
 
     def __missing__(self, text: str | msgspec.UnsetType) -> str:
-        written = money_text(_decimals[text] if text else Decimal(0), self._least_digits)
+        written = decimal_text(_decimals[text] if text else Decimal(0), self._least_digits)
         if not text or len(text) <= _LONGEST:
             if len(self) >= MOST:
                 self.clear()

@@ -33,6 +33,7 @@ _SHORT = 3
 _OWN = (
     "tillpost.errors",
     "tillpost.model",
+    "tillpost.kit",
     "tillpost.plugin",
     "tillpost.journal",
     "tillpost.flow",

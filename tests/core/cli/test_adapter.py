@@ -54,7 +54,7 @@ def test_try_tells_what_is_broken_and_by_how_much(call: Any, tmp_path: Path) -> 
     assert len(told["receipts"]) == 2
     [broken] = told["broken"]
     assert broken["number"] == "1001"
-    assert "off by -0.10" in broken["reason"]
+    assert "difference -0.10" in broken["reason"]
 
 
 def test_try_agrees_with_a_real_day(call: Any) -> None:

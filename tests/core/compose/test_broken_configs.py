@@ -45,7 +45,7 @@ BROKEN = [
     ("required slot", "#map ", "map ", 4, "pipelines.stores.map", "is missing"),
     ("list for one", "= [1]#", '= { use = "trial-crm", price', 8, "stores.map", "must be one table, and is a list"),
     ("pipeline name", "[pipelines.Stores]", "[pipelines.stores]", 4, "pipelines.Stores", "is no pipeline name"),
-    ("id recipe", 'receipt_id = "{till}"\nmap  ', "map", 8, "receipt_id", "an id recipe has {number}"),
+    ("id recipe", 'receipt_id = "{till}"\nmap  ', "map", 8, "receipt_id", "{number} is missing"),
     ("id braces", 'receipt_id = "{till"\nmap  ', "map", 8, "receipt_id", "is no id recipe"),
     ("anonymous", 'anonymous = "HOUSE"\nmap  ', "map", 8, "stores.anonymous", "must be kind:value"),
     ("top key", "sate =", "state =", 2, "tillpost.sate", 'Did you mean "state"?'),

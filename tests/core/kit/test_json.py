@@ -134,17 +134,17 @@ def test_members_by_type() -> None:
 @pytest.mark.parametrize(
     ("ask", "reason"),
     [
-        (lambda: GIVEN.text("none"), r"order: needs the key 'none' \(missing\)"),
+        (lambda: GIVEN.text("none"), r"order: key 'none' is missing"),
         (lambda: GIVEN.text("on"), "order.on: must be text"),
-        (lambda: GIVEN.decimal("name"), "order.name: must be a decimal number"),
+        (lambda: GIVEN.decimal("name"), "order.name: not a number"),
         (lambda: GIVEN.decimal("on"), "order.on: must be a decimal"),
-        (lambda: GIVEN.decimal("empty"), "needs the key 'empty'"),
+        (lambda: GIVEN.decimal("empty"), "key 'empty' is missing"),
         (lambda: GIVEN.boolean("id"), "order.id: must be true or false"),
         (lambda: GIVEN.object("list"), "order.list: must be an object"),
         (lambda: GIVEN.objects("name"), "order.name: must be a list"),
         (lambda: JsonObject.of(7, "it"), "it: must be an object"),
-        (lambda: JsonObject({"a": 10**4000}, "it").text("a"), "it.a: an id has at most 30 digits"),
-        (lambda: JsonObject({"a": 10**4000}, "it").decimal("a"), "it.a: must be a finite amount"),
+        (lambda: JsonObject({"a": 10**4000}, "it").text("a"), "it.a: a number has more than 30 digits"),
+        (lambda: JsonObject({"a": 10**4000}, "it").decimal("a"), "it.a: out of bounds"),
     ],
 )
 def test_a_member_of_another_type_is_named(ask: Any, reason: str) -> None:

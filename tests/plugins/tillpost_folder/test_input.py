@@ -166,7 +166,7 @@ def test_totals_that_do_not_add_up_are_held_with_by_how_much_and_the_original_is
     assert (counts.accepted, counts.held) == (2, 1)
     [held] = shop.held()
     assert "line 2" in held.reason
-    assert "(off by -0.10)" in held.reason
+    assert "(difference -0.10)" in held.reason
     assert (held.number, held.store) == ("2", "12")
     assert shop.line.journal.receipts.raw(held.seq) == bad
 

@@ -84,13 +84,13 @@ def test_an_id_that_is_given_stays(parse: Parse) -> None:
 @pytest.mark.parametrize(
     ("bad", "reason"),
     [
-        (b"{", "must be JSON"),
-        (written(receipt("2", total="50.00")), "the lines sum to the total (off by -0.50)"),
+        (b"{", "not JSON"),
+        (written(receipt("2", total="50.00")), "lines sum to 49.50, the receipt's total is 50.00 (difference -0.50)"),
         (written(receipt("2", currncy="SEK")), "did you mean 'currency'?"),
         (written(receipt("2")).replace(b'"49.50"', b"NaN", 1), "NaN"),
-        (written(receipt("2")).replace(b'"till"', b'"store"', 1), "'store' twice"),
+        (written(receipt("2")).replace(b'"till"', b'"store"', 1), "key 'store' occurs twice"),
         (b"[" * 50_000, "nested too deep"),
-        (b"\xe5\xe4\xf6", "JSON is UTF-8"),
+        (b"\xe5\xe4\xf6", "not UTF-8: byte 1 is invalid"),
         (b"7", "must be an object"),
     ],
 )

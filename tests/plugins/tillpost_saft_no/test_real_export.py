@@ -126,7 +126,7 @@ def test_a_file_whose_line_was_edited_says_by_how_much(path: Path) -> None:
     found = list(records(tillpost_saft_no.plugin, edited, customer="externalId"))
     [broken] = [record for record in found if isinstance(record, Broken)]
     assert broken.number == "1000"
-    assert "the lines sum to transAmntIn (off by -0.70)" in broken.reason
+    assert "(difference -0.70)" in broken.reason
     assert sum(isinstance(record, Found) for record in found) == 3
 
 

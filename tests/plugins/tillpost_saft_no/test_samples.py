@@ -74,7 +74,7 @@ def test_a_return_payment_that_adds_up_to_a_sale_is_held() -> None:
         each for each in records(tillpost_saft_no.plugin, unsigned, customer="email") if isinstance(each, Broken)
     ]
     assert broken.number == "511"
-    assert "a return payment pays money back (off by 200.00)" in broken.reason
+    assert "is a return payment, but its total 200.00 is not paid back" in broken.reason
 
 
 def test_discounts_the_lines_do_not_have_off() -> None:
@@ -91,7 +91,7 @@ def test_discounts_the_lines_do_not_have_off() -> None:
 def test_payments() -> None:
     nameless, euro, unknown, bare = sample("payments", tenders={"GAVE": "giftcard"})
     assert isinstance(nameless, Broken)
-    assert "needs the name of its location (missing; name it in `stores`" in nameless.reason
+    assert "location: has no name; name it in `stores`" in nameless.reason
     [credit, *_] = receipts(sample("payments", stores={"": "1"}))
     assert [(each.type, each.amount) for each in credit.tenders] == [("mobile", D(50)), ("credit", D(150))]
     assert credit.extra == {"invoice": "F-77"}

@@ -179,27 +179,27 @@ def test_stores_and_tenders_by_the_settings() -> None:
     assert (made.store, paid(made)) == ("SE-600", [("creditcard", D("859.00"))])
     [broken] = read({**body("sale.json"), "location_id": None})
     assert isinstance(broken, Broken)
-    assert "needs a location_id, or the setting `store`" in broken.reason
+    assert "location_id is missing; set `store`" in broken.reason
 
 
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"total_price": "860.00"}, "the lines sum to the total (off by -1.00)"),
-        ({"taxes_included": False}, "the lines sum to the total (off by 166.51)"),
-        ({"presentment_currency": "EUR"}, "needs amount_set for the amount in EUR"),
-        ({"currency": None}, "needs the key 'currency'"),
-        ({"line_items": None}, "needs the key 'line_items'"),
+        ({"total_price": "860.00"}, "lines sum to 859.00, the receipt's total is 860.00 (difference -1.00)"),
+        ({"taxes_included": False}, "(difference 166.51)"),
+        ({"presentment_currency": "EUR"}, "amount_set, with the amount in EUR, is missing"),
+        ({"currency": None}, "key 'currency' is missing"),
+        ({"line_items": None}, "key 'line_items' is missing"),
         ({"line_items": {}}, "line_items: must be a list"),
-        ({"processed_at": "2026-03-14T17:05:09"}, "naive time; set `timezone`"),
-        ({"processed_at": "yesterday"}, "processed_at: must be an ISO 8601 time"),
-        ({"financial_status": None}, "needs the key 'financial_status'"),
-        ({"transactions": [{"kind": "sale", "gateway": "cash", "amount": "800.00"}]}, "off by -59.00"),
+        ({"processed_at": "2026-03-14T17:05:09"}, "the time has no offset; set `timezone`"),
+        ({"processed_at": "yesterday"}, "processed_at: not an ISO 8601 time"),
+        ({"financial_status": None}, "key 'financial_status' is missing"),
+        ({"transactions": [{"kind": "sale", "gateway": "cash", "amount": "800.00"}]}, "difference -59.00"),
         (
             {"transactions": [{"kind": "sale", "gateway": "cash", "amount": "80", "currency": "EUR"}]},
-            "'EUR'; set `money`",
+            "is in 'EUR', the receipt in SEK; set `money`",
         ),
-        ({"id": None}, "needs the key 'id'"),
+        ({"id": None}, "key 'id' is missing"),
     ],
 )
 def test_what_does_not_add_up_is_told_with_its_place(changes: dict[str, Any], reason: str) -> None:

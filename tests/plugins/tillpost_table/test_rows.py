@@ -68,14 +68,14 @@ def test_rows_that_follow_each_other_are_one_receipt() -> None:
         ("600,1,2026-03-14T10:00:00,A,Milk,1\n", "line 3: has 6 fields, and the header 7"),
         ("600,1,2026-03-14T10:00:00,A,Mi,lk,1,5.00\n", "line 3: has 8 fields, and the header 7"),
         ('600,1,2026-03-14T10:00:00,A,"Mi"lk,1,5.00\n', "line 3: is no CSV: ',' expected after '\"'"),
-        (row(1, "5,00 kr").replace("5,00 kr", '"5,00"'), "line 3, column p: must be a number such as 12.50"),
-        (row(1, "1e999999"), "line 3, column p: must be a number"),
-        (row(1, "NaN"), "line 3, column p: must be a number"),
-        (row(1, ""), "line 3, column p: a line needs its price"),
-        (row(1, "9" * 30), "line 3, column p: must be a finite amount"),
-        (row(1, "5.001"), "SEK has 2 digits behind the point"),
-        (row(1, quantity="one"), "line 3, column q: must be a number"),
-        (row(1, sku=""), "a line needs a sku"),
+        (row(1, "5,00 kr").replace("5,00 kr", '"5,00"'), "line 3, column p: not a number such as 12.50"),
+        (row(1, "1e999999"), "line 3, column p: not a number"),
+        (row(1, "NaN"), "line 3, column p: not a number"),
+        (row(1, ""), "line 3, column p: the line has no price"),
+        (row(1, "9" * 30), "line 3, column p: out of bounds"),
+        (row(1, "5.001"), "5.001 has more digits behind the point than SEK, which has 2"),
+        (row(1, quantity="one"), "line 3, column q: not a number"),
+        (row(1, sku=""), "sku is empty"),
     ],
 )
 def test_a_row_that_cannot_be_read_holds_its_receipt_and_the_others_go_on(bad: str, reason: str) -> None:
@@ -200,7 +200,7 @@ def test_numbers_in_the_marks_of_a_country(written: str, thousands: str, meant: 
 )
 def test_a_number_in_other_marks_is_not_guessed(written: str, thousands: str) -> None:
     [only] = read(HEAD + row(1, f'"{written}"'), decimal=",", thousands=thousands)
-    assert "must be a number such as 12,50" in broken(only).reason
+    assert "not a number such as 12,50" in broken(only).reason
 
 
 @given(st.decimals(0, 999_999, places=2), st.sampled_from([(",", "."), (",", " "), (".", ","), (".", "'")]))
@@ -267,13 +267,15 @@ def test_a_total_a_tender_and_a_kind_that_do_not_fit_are_told() -> None:
         content = head + "".join(row(1)[:-1] + "," + ",".join(more) + "\n" for more in rows)
         return broken(read(content, **given)[0]).reason
 
-    assert "the lines sum to the total (off by 0.01)" in reason(("4.99", "4.99", ""))
-    assert "the tenders sum to the total (off by 1)" in reason(("5", "6", ""))
-    assert "line 3, column sum: is the same in all rows of a receipt (see line 2) (differs)" in reason(
+    assert "lines sum to 5.00, the receipt's total is 4.99 (difference 0.01)" in reason(("4.99", "4.99", ""))
+    assert "tenders sum to 6.00, the receipt's total is 5.00 (difference 1.00)" in reason(("5", "6", ""))
+    assert "line 3, column sum: differs from line 2, it must be the same in all rows of a receipt" in reason(
         ("10", "10", ""), ("9", "10", "")
     )
-    assert "column card: is the same in all rows of a receipt" in reason(("10", "10", ""), ("10", "9", ""))
-    assert "line 2, column kind: must mean purchase, return, adjustment" in reason(("5", "5", "R"))
+    assert "column card: differs between the rows of a receipt" in reason(("10", "10", ""), ("10", "9", ""))
+    assert "line 2, column kind: means none of purchase, return, adjustment; name it in `values.kind`" in reason(
+        ("5", "5", "R")
+    )
 
 
 @pytest.mark.parametrize(

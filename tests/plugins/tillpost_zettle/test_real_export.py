@@ -32,8 +32,9 @@ def test_each_purchase_is_held_with_what_it_is_off_by() -> None:
     ]
     for broken, purchase, (rows, payments) in zip(parsed, purchases, figures, strict=True):
         assert isinstance(broken, Broken)
-        law = "the lines sum to the total" if rows else "the tenders sum to the total"
-        assert f"{law} (off by {rows or payments:.2f})" in broken.reason
+        law = "lines sum to" if rows else "tenders sum to"
+        assert law in broken.reason
+        assert f"(difference {rows or payments:.2f})" in broken.reason
         assert broken.number == str(purchase["purchaseNumber"])
         assert json.loads(broken.raw) == purchase
 
@@ -41,7 +42,7 @@ def test_each_purchase_is_held_with_what_it_is_off_by() -> None:
 def test_a_purchase_alone_is_the_same() -> None:
     [broken] = parse(tillpost_zettle.plugin, export("zettle", "getPurchase.json"), timezone=AMSTERDAM)
     assert isinstance(broken, Broken)
-    assert "(off by 2.50)" in broken.reason
+    assert "(difference 2.50)" in broken.reason
 
 
 def test_with_amounts_mended_they_agree_in_every_sum() -> None:

@@ -158,7 +158,7 @@ def _lost(line: Line, entry: Entry) -> Move:
 
 def _send(line: Line, entry: Entry, alone: bool) -> Move | None:
     if entry.contact is None:
-        raise InvalidValue("a receipt on the line has a contact", f"receipt {entry.id}", "none")
+        raise InvalidValue("has no contact to send it with", place=f"receipt {entry.id}")
     contact = resolve(line, entry.contact)
     if contact is None:
         reason = "the contact is unknown and no resolver may create it"
@@ -200,7 +200,7 @@ def _confirm(line: Line, entry: Entry) -> Move:
     """An uncertain receipt past the import time: is it in the contact's history? If not it is sent again, same id."""
     now = line.clock.time()
     if entry.contact is None:
-        raise InvalidValue("a receipt on the line has a contact", f"receipt {entry.id}", "none")
+        raise InvalidValue("has no contact to send it with", place=f"receipt {entry.id}")
     contact = line.journal.contacts.get(entry.contact)
     shown = line.hooks.confirm_receipts(contact, frozenset({entry.id})) if contact.contact_id else frozenset()
     line.breaker.record(shown)
@@ -212,8 +212,8 @@ def _confirm(line: Line, entry: Entry) -> Move:
             return Move(state=State.DELIVERED, attempts=entry.attempts, route="api", reason="seen in the history")
         return Move(state=State.WAITING, due=now, attempts=entry.attempts, reason="not in the history: sent again")
     if shown is None:
-        raise InvalidValue("the transport can confirm receipts", f"receipt {entry.id}", "it has no such hook")
+        raise InvalidValue("cannot be verified: the transport has no `confirm_receipts`", place=f"receipt {entry.id}")
     if isinstance(shown, Refused):
-        raise InvalidValue("the history of a contact can be read", f"receipt {entry.id}", shown.reason)
+        raise InvalidValue(f"the contact's history cannot be read: {shown.reason}", place=f"receipt {entry.id}")
     later = decide(NotSent(reason=shown.reason), entry.attempts, line.retry, now, line.random)
     return Move(state=State.UNCERTAIN, due=later.due, attempts=entry.attempts, reason=shown.reason)

@@ -209,15 +209,14 @@ class Receipts:
         body, checksum = (self.stored([seq]) if stored is None else stored).get(seq, (None, None))
         if body is None:
             raise InvalidValue(
-                "a receipt has a body",
-                f"journal row {seq}",
-                "none: it could not be read when accepted, or was damaged since",
+                "holds no receipt: it could not be read when it was accepted, or was damaged since",
+                place=f"journal row {seq}",
             )
         if not isinstance(body, bytes) or hashlib.sha256(body).digest() != checksum:
             raise InvalidValue(
-                "the checksum fits the body",
-                f"journal row {seq}",
-                "the row is damaged; `tillpost held retry` reads the receipt again from its record",
+                "the receipt does not match its checksum, the row is damaged;"
+                " `tillpost held retry` reads the receipt again from its record",
+                place=f"journal row {seq}",
             )
         return loads(body)
 
@@ -336,7 +335,7 @@ class Receipts:
             if row is None or row[1] != State.HELD:
                 raise JournalError(f"{receipt_id} is not held")
             if isinstance(parsed, Broken):
-                raise InvalidValue("the record can be read", parsed.place, parsed.reason)
+                raise InvalidValue(parsed.reason)
             if isinstance(parsed, Found) and parsed.receipt.id == receipt_id:
                 restore(connection, row[0], parsed, now)
                 return

@@ -25,7 +25,7 @@ def parse_clean_json(content: bytes, *, place: str) -> tuple[Any, int]:
     try:
         return clean(form) if _suspect(content) else (form, 0)
     except RecursionError:
-        raise InvalidValue("JSON of a receipt is shallow", place, "nested too deep") from None
+        raise InvalidValue("nested too deep", place=place) from None
 
 
 def _suspect(content: bytes) -> bool:
@@ -48,7 +48,7 @@ class JsonObject:
     def of(cls, value: Any, place: str) -> JsonObject:
         """The value, which must be an object."""
         if not isinstance(value, dict):
-            raise InvalidValue("must be an object", place, kind_of(value))
+            raise InvalidValue(f"must be an object, and {kind_of(value)}", place=place)
         return cls(value, place)
 
     def has(self, name: str) -> bool:
@@ -61,9 +61,9 @@ class JsonObject:
         if value is None:
             return self._missing(name) if default is None else default
         if isinstance(value, bool) or not isinstance(value, str | int):
-            raise InvalidValue("must be text", f"{self.place}.{name}", kind_of(value))
+            raise InvalidValue(f"must be text, and {kind_of(value)}", place=f"{self.place}.{name}")
         if isinstance(value, int) and abs(value) >= 10**30:
-            raise InvalidValue("an id has at most 30 digits", f"{self.place}.{name}", "too many")
+            raise InvalidValue("a number has more than 30 digits", place=f"{self.place}.{name}")
         return " ".join(value.split()) if isinstance(value, str) else str(value)
 
     def decimal(self, name: str, default: Decimal | None = None) -> Decimal:
@@ -72,16 +72,16 @@ class JsonObject:
         if value is None or value == "":
             return self._missing(name) if default is None else default
         if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
-            raise InvalidValue("must be a decimal", f"{self.place}.{name}", kind_of(value))
+            raise InvalidValue(f"must be a decimal, and {kind_of(value)}", place=f"{self.place}.{name}")
         if isinstance(value, int) and abs(value) >= 10**15:
-            raise InvalidValue("must be a finite amount below 1e15", f"{self.place}.{name}", "out of bounds")
+            raise InvalidValue("out of bounds: a number is finite and below 1e15", place=f"{self.place}.{name}")
         return parse_decimal(str(value), f"{self.place}.{name}")
 
     def boolean(self, name: str) -> bool:
         """true or false; missing is false."""
         value = self.values.get(name)
         if value is not None and not isinstance(value, bool):
-            raise InvalidValue("must be true or false", f"{self.place}.{name}", kind_of(value))
+            raise InvalidValue(f"must be true or false, and {kind_of(value)}", place=f"{self.place}.{name}")
         return bool(value)
 
     def object(self, name: str) -> JsonObject | None:
@@ -95,8 +95,8 @@ class JsonObject:
         if value is None:
             return []
         if not isinstance(value, list):
-            raise InvalidValue("must be a list", f"{self.place}.{name}", kind_of(value))
+            raise InvalidValue(f"must be a list, and {kind_of(value)}", place=f"{self.place}.{name}")
         return [JsonObject.of(item, f"{self.place}.{name}[{number}]") for number, item in enumerate(value)]
 
     def _missing(self, name: str) -> NoReturn:
-        raise InvalidValue(f"needs the key {name!r}", self.place, "missing")
+        raise InvalidValue(f"key {name!r} is missing", place=self.place)

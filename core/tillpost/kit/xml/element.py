@@ -87,12 +87,12 @@ def decimal(element: _Element, *path: str) -> Decimal | None:
     try:
         return parse_decimal(written, "")
     except InvalidValue as error:
-        raise InvalidValue(error.law, "/".join((place(element), *path)), error.by) from None
+        raise error.at("/".join((place(element), *path))) from None
 
 
 def amount(element: _Element, *path: str) -> Decimal:
     """The decimal at this path. Raises InvalidValue when it is missing or not a finite number."""
     found = decimal(element, *path)
     if found is None:
-        raise InvalidValue(f"needs {'/'.join(path)}", place(element), "missing")
+        raise InvalidValue(f"{'/'.join(path)} is missing", place=place(element))
     return found

@@ -35,7 +35,7 @@ def money(holder: Mapping[str, Any], name: str) -> Decimal:
         return ZERO
     amount = value.get("amount", 0)
     if isinstance(amount, bool) or not isinstance(amount, int):
-        raise InvalidValue("an amount is a whole number of minor units", name, "is none")
+        raise InvalidValue("must be a whole number of minor units", place=name)
     return Decimal(amount).scaleb(-minor_digits(value["currency"]))
 
 
@@ -189,7 +189,7 @@ def _time(written: str, settings: Settings) -> datetime:
     try:
         local = datetime.fromisoformat(written).astimezone(settings.timezone)
     except ValueError:
-        raise InvalidValue("a time is RFC 3339", "closed_at", "cannot be read") from None
+        raise InvalidValue("not a time such as 2026-01-31T12:00:00Z", place="closed_at") from None
     offset = local.utcoffset()
     assert offset is not None
     # A fixed offset: two values of a zone do not compare well in the hour that comes twice (PEP 495).
