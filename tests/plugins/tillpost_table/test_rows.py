@@ -73,7 +73,7 @@ def test_rows_that_follow_each_other_are_one_receipt() -> None:
         (row(1, "NaN"), "line 3, column p: not a number"),
         (row(1, ""), "line 3, column p: the line has no price"),
         (row(1, "9" * 30), "line 3, column p: out of bounds"),
-        (row(1, "5.001"), "5.001 has more digits behind the point than SEK, which has 2"),
+        (row(1, "5.001"), "10.001 has more digits behind the point than SEK, which has 2"),
         (row(1, quantity="one"), "line 3, column q: not a number"),
         (row(1, sku=""), "sku is empty"),
     ],
