@@ -1,1 +1,1 @@
-"""What a person must be told of: rules, the watch, channels."""
+"""Alerts: the rules, their evaluation, the channels of notices."""

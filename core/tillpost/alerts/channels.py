@@ -1,12 +1,14 @@
-"""The ways by which a notice reaches a person: a command, a webhook, a mail. From the standard library alone."""
+"""The channels by which a notice reaches a person: a command, a webhook, a mail. Standard library only."""
 
 from __future__ import annotations
 
 import json
 import smtplib
+import socket
 import ssl
 import subprocess
 import urllib.error
+import urllib.parse
 import urllib.request
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
@@ -20,12 +22,12 @@ TIMEOUT = 15.0
 """Seconds a channel may take."""
 
 
-class NotTaken(Exception):
-    """A channel did not take the notice; why, without a key or an address of a person."""
+class ChannelError(Exception):
+    """A channel failed; the reason has no key and no address of a person."""
 
 
 def notice(pipeline: str, event: str, alert: Alert) -> dict[str, Any]:
-    """What a channel is given: event (`raised`, `over` or `test`), rule and key, and the texts."""
+    """The message for a channel: event (`raised`, `over` or `test`), the alert's key, and its texts."""
     return {
         "event": event,
         "pipeline": pipeline,
@@ -38,74 +40,107 @@ def notice(pipeline: str, event: str, alert: Alert) -> dict[str, Any]:
     }
 
 
-def send(channel: str, settings: Alerting, told: dict[str, Any]) -> None:
-    """Hand the notice to a channel. Raises NotTaken."""
+def send(channel: str, settings: Alerting, message: dict[str, Any]) -> None:
+    """Send the message by a channel. Raises ChannelError."""
     match channel:
         case "command":
-            _command(settings.command, told)
+            _command(settings.command, message)
         case "webhook" if settings.webhook is not None:
-            _webhook(settings.webhook, told)
+            _webhook(settings.webhook, message)
         case "email" if settings.email is not None:
-            _email(settings.email, told)
+            _email(settings.email, message)
 
 
-def _command(words: tuple[str, ...], told: dict[str, Any]) -> None:
+def _command(words: tuple[str, ...], message: dict[str, Any]) -> None:
     try:
         done = subprocess.run(
             words,
-            input=json.dumps(told, ensure_ascii=False).encode() + b"\n",
+            input=json.dumps(message, ensure_ascii=False).encode() + b"\n",
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             timeout=TIMEOUT,
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise NotTaken(f"{words[0]} did not end within {TIMEOUT:g} s") from None
+        raise ChannelError(f"{words[0]} did not end within {TIMEOUT:g} s") from None
     except OSError as error:
-        raise NotTaken(f"{words[0]} cannot be started: {error.strerror}") from None
+        raise ChannelError(f"{words[0]} cannot be started: {error.strerror}") from None
     if done.returncode:
-        raise NotTaken(f"{words[0]} ended with exit code {done.returncode}")
+        raise ChannelError(f"{words[0]} ended with exit code {done.returncode}")
 
 
-class _Staying(urllib.request.HTTPRedirectHandler):
-    """A redirected POST would go on as a GET without its body."""
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """Follows no redirect: a redirected POST would become a GET without its body."""
 
     def redirect_request(self, *_: Any, **__: Any) -> None:
         return None
 
 
-def _webhook(hook: Webhook, told: dict[str, Any]) -> None:
+def _webhook(hook: Webhook, message: dict[str, Any]) -> None:
     headers = {name: secret.reveal() for name, secret in hook.headers.items()}
-    body = json.dumps(told, ensure_ascii=False).encode()
+    body = json.dumps(message, ensure_ascii=False).encode()
     request = urllib.request.Request(  # noqa: S310 - http and https only, by the settings
         hook.url, body, {"Content-Type": "application/json", **headers}, method="POST"
     )
     try:
-        urllib.request.build_opener(_Staying).open(request, timeout=TIMEOUT).close()
+        urllib.request.build_opener(_NoRedirect).open(request, timeout=TIMEOUT).close()
     except urllib.error.HTTPError as error:
         error.close()
-        raise NotTaken(f"the webhook answered {error.code}") from None
+        raise ChannelError(f"the webhook answered {error.code}") from None
     except (OSError, ValueError) as error:
+        parts = urllib.parse.urlsplit(hook.url)
         reason = getattr(error, "reason", error)
-        raise NotTaken(f"the webhook cannot be reached: {type(reason).__name__}") from None
+        raise ChannelError(
+            f"the webhook cannot be reached: {_cause(reason, parts.hostname or '', parts.port)}"
+        ) from None
 
 
-def _email(mail: Email, told: dict[str, Any]) -> None:
-    message = EmailMessage()
-    message["From"] = mail.sender
-    message["To"] = ", ".join(mail.to)
-    message["Date"] = formatdate(localtime=True)
-    message["Message-ID"] = make_msgid(domain="tillpost.invalid")
-    over = "over: " if told["event"] == "over" else ""
-    message["Subject"] = " ".join(f"[{told['pipeline']}] {over}{told['what']}".split())[:200]
-    message.set_content("\n\n".join(str(told[key]) for key in ("what", "means", "next_step")) + "\n")
+def _email(mail: Email, message: dict[str, Any]) -> None:
+    email = EmailMessage()
+    email["From"] = mail.sender
+    email["To"] = ", ".join(mail.to)
+    email["Date"] = formatdate(localtime=True)
+    email["Message-ID"] = make_msgid(domain="tillpost.invalid")
+    over = "over: " if message["event"] == "over" else ""
+    email["Subject"] = " ".join(f"[{message['pipeline']}] {over}{message['what']}".split())[:200]
+    email.set_content("\n\n".join(str(message[key]) for key in ("what", "means", "next_step")) + "\n")
     try:
         with smtplib.SMTP(mail.host, mail.port, timeout=TIMEOUT) as server:
             if mail.tls == "starttls":
                 server.starttls(context=ssl.create_default_context())
             if mail.user and mail.password is not None:
                 server.login(mail.user, mail.password.reveal())
-            server.send_message(message)
+            server.send_message(email)
     except (smtplib.SMTPException, OSError, ValueError) as error:
-        code = f" ({error.smtp_code})" if isinstance(error, smtplib.SMTPResponseException) else ""
-        raise NotTaken(f"the mail server {mail.host} did not take it: {type(error).__name__}{code}") from None
+        reason = _cause(error, mail.host, mail.port)
+        raise ChannelError(f"the mail server {mail.host} did not accept the notice: {reason}") from None
+
+
+def _cause(error: object, host: str, port: int | None) -> str:
+    """Why a connection or a mail failed, in words, without what the other side wrote: it may name a person."""
+    at = f"{host}:{port}" if port else host
+    match error:
+        case smtplib.SMTPRecipientsRefused():
+            codes = sorted({str(code) for code, _ in error.recipients.values()})
+            return f"it refuses the recipients ({', '.join(codes)})"
+        case smtplib.SMTPAuthenticationError():
+            return f"it refuses user or password ({error.smtp_code})"
+        case smtplib.SMTPResponseException():
+            return f"it answered {error.smtp_code}"
+        case smtplib.SMTPNotSupportedError():
+            return "it does not offer STARTTLS or the login"
+        case smtplib.SMTPServerDisconnected():
+            return "it closed the connection"
+        case ssl.SSLCertVerificationError():
+            return f"the TLS certificate of {at} is not valid"
+        case ssl.SSLError():
+            return f"no TLS connection with {at}"
+        case ConnectionRefusedError():
+            return f"connection refused by {at}"
+        case socket.gaierror():
+            return f"host name not found: {host}"
+        case TimeoutError():
+            return f"no answer from {at} within {TIMEOUT:g} s"
+        case OSError(strerror=str(text)) if text:
+            return text
+    return "the connection failed"

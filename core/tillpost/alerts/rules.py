@@ -1,7 +1,7 @@
-"""The troubles of a pipeline as its journal shows them now: each names the cause, what it means and what to do.
+"""The alert rules: each finds problems of a pipeline in its journal, with the cause, what it means and what to do.
 
-A rule is a function from what is asked (`Asked`) to troubles; RULES has them in the order of
-`tillpost.compose.alerting.RULES`. No text names a customer.
+A rule is a function from a `Context` to problems; RULES has them in the order of `tillpost.compose.alerting.RULES`. No
+text names a customer.
 """
 
 from __future__ import annotations
@@ -22,17 +22,18 @@ from tillpost.reports.day import differences_since
 from tillpost.reports.day_difference import Difference
 from tillpost.reports.day_report import sentence
 from tillpost.reports.gaps import TillGaps, gaps
+from tillpost.terminal import counted
 
 _WEEK = timedelta(days=7)
 _GONE = 14 * 86400.0
-"""Seconds after which a till that says nothing is taken for one that is no longer there."""
+"""Seconds after which a silent till counts as taken out of service."""
 _MOST = 5
-"""Gaps a text names."""
+"""Gaps that a text names."""
 
 
 @attrs.frozen
-class Trouble:
-    """What happened, what it means, what to do. key: one alert stands for a key at a time."""
+class Problem:
+    """What happened, what it means, what to do. key: at most one alert of a key stands at a time."""
 
     key: str
     what: str
@@ -40,17 +41,17 @@ class Trouble:
     next_step: str
 
 
-def free(folder: Path) -> int:
-    """Bytes left on the disk of a folder."""
+def free_bytes(folder: Path) -> int:
+    """Bytes free on the disk of a folder."""
     return shutil.disk_usage(folder).free
 
 
 @attrs.frozen(kw_only=True)
-class Asked:
-    """One look: the journal, the rules' limits, and now. standing: the alerts of earlier looks by key.
+class Context:
+    """What the rules evaluate: the journal, the limits, and now. standing: the alerts raised before, by key.
 
-    sequence: whether the adapter promises numbers without a gap. keep: the pipeline's retention. room: tells the bytes
-    left on the disk of a folder.
+    sequence: whether the adapter promises numbers without a gap. keep: the pipeline's retention. free: the bytes
+    free on the disk of a folder.
     """
 
     pipeline: str
@@ -60,161 +61,161 @@ class Asked:
     standing: Mapping[str, Alert]
     sequence: bool
     keep: timedelta | None = None
-    room: Callable[[Path], int] = free
+    free: Callable[[Path], int] = free_bytes
     destination: Destination = attrs.field(
-        default=attrs.Factory(lambda asked: asked.journal.destination.get(), takes_self=True)
+        default=attrs.Factory(lambda context: context.journal.destination.get(), takes_self=True)
     )
 
 
-Rule = Callable[[Asked], Iterable[Trouble]]
+Rule = Callable[[Context], Iterable[Problem]]
 
 
-def _paused(asked: Asked) -> Iterable[Trouble]:
-    if asked.destination.state == PAUSED:
-        yield Trouble(
+def _paused(context: Context) -> Iterable[Problem]:
+    if context.destination.state == PAUSED:
+        yield Problem(
             "paused",
-            f"{asked.pipeline}: paused since {iso(asked.destination.since)}: {asked.destination.reason}",
-            "The destination answers and refuses our key or settings. Nothing is sent; receipts are kept.",
+            f"paused since {iso(context.destination.since)}: {context.destination.reason}",
+            "The destination answers and refuses the key or the settings. Nothing is sent; receipts are kept.",
             "Fix the key or the setting, run `tillpost check`, then restart `tillpost run`.",
         )
 
 
-def _fallback(asked: Asked) -> Iterable[Trouble]:
-    since = asked.destination.unreachable_since
-    if since is not None and asked.now - since > asked.limits.fallback.total_seconds():
-        yield Trouble(
+def _fallback(context: Context) -> Iterable[Problem]:
+    since = context.destination.unreachable_since
+    if since is not None and context.now - since > context.limits.fallback.total_seconds():
+        yield Problem(
             "fallback",
-            f"{asked.pipeline}: no answer of the destination since {iso(since)} (state: {asked.destination.state})",
-            "An outage. Receipts are kept, and with a fallback written to files; it goes on by itself when it is over.",
+            f"no answer of the destination since {iso(since)} (state: {context.destination.state})",
+            "An outage. Receipts are kept, and with a fallback written to files; delivery resumes by itself.",
             "Ask whether the destination or the network is down; watch the disk (`tillpost status`).",
         )
 
 
-def _oldest_undelivered(asked: Asked) -> Iterable[Trouble]:
-    if asked.destination.state == PAUSED or asked.destination.unreachable_since is not None:
-        return  # that has an alert of its own, and is the cause
-    oldest = asked.journal.alert_inputs.oldest()
+def _oldest_undelivered(context: Context) -> Iterable[Problem]:
+    if context.destination.state == PAUSED or context.destination.unreachable_since is not None:
+        return  # the cause has an alert of its own
+    oldest = context.journal.alert_inputs.oldest()
     if oldest is None:
         return
-    since = max(oldest[1], asked.destination.since)  # what an outage has kept back is not late yet when that ends
-    if asked.now - since > asked.limits.oldest_undelivered.total_seconds():
-        yield Trouble(
+    since = max(oldest[1], context.destination.since)  # a backlog of an outage is not late when the outage ends
+    if context.now - since > context.limits.oldest_undelivered.total_seconds():
+        yield Problem(
             "oldest_undelivered",
-            f"{asked.pipeline}: receipt {oldest[0]} was accepted at {iso(oldest[1])} and is not delivered",
-            "The destination answers, yet receipts do not go out as fast as they should.",
-            f"See why with `tillpost receipt {oldest[0]}`, and how many wait with `tillpost status`.",
+            f"receipt {oldest[0]} was accepted at {iso(oldest[1])} and is not delivered",
+            "The destination answers, but receipts are delivered too slowly.",
+            f"`tillpost receipt {oldest[0]}` shows why, `tillpost status` how many are waiting.",
         )
 
 
-def _held(asked: Asked) -> Iterable[Trouble]:
-    count, reason = asked.journal.alert_inputs.held()
-    if count >= asked.limits.held:
-        yield Trouble(
+def _held(context: Context) -> Iterable[Problem]:
+    count, reason = context.journal.alert_inputs.held()
+    if count >= context.limits.held:
+        yield Problem(
             "held",
-            f"{asked.pipeline}: held receipts: {count}",
-            f"They are not sent until a person decides. The first: {reason}",
+            f"{counted(count, 'held receipt')}",
+            f"Held receipts are not sent until a person decides. The first: {reason}",
             "`tillpost held list` shows them; then `tillpost held retry` or `tillpost held discard`.",
         )
 
 
-def _not_consumed(asked: Asked) -> Iterable[Trouble]:
-    for file in asked.journal.files.alerted():
-        yield Trouble(
+def _not_consumed(context: Context) -> Iterable[Problem]:
+    for file in context.journal.files.alerted():
+        yield Problem(
             f"not_consumed {file.name}",
-            f"{asked.pipeline}: file {file.name} stays {file.state}: {file.reason}",
+            f"file {file.name} is still {file.state}: {file.reason}",
             "The receipts in it are not in Engage yet.",
-            "Look at the folder and the rights there, ask for the import; `tillpost files show` tells the file.",
+            "Check the folder and its permissions; ask for the import. `tillpost files show` has more.",
         )
 
 
-def _conflict(asked: Asked) -> Iterable[Trouble]:
-    if count := asked.journal.contacts.counts()["conflicts"]:
-        yield Trouble(
+def _conflict(context: Context) -> Iterable[Problem]:
+    if count := context.journal.contacts.counts()["conflicts"]:
+        yield Problem(
             "conflict",
-            f"{asked.pipeline}: contacts whose keys lead to several contacts of the destination: {count}",
-            "Nobody but a person can say which one is meant; their receipts are held.",
-            "`tillpost contacts conflicts`, look at them in Engage, then `tillpost contacts resolve`.",
+            f"{counted(count, 'contact')} with keys that lead to several contacts of the destination",
+            "A person must say which one is meant; the receipts are held until then.",
+            "`tillpost contacts conflicts` lists them; look them up in Engage, then `tillpost contacts resolve`.",
         )
 
 
-def _disk_for_outage(asked: Asked) -> Iterable[Trouble]:
-    pace, room = asked.journal.alert_inputs.pace(asked.now), asked.room(asked.journal.folder)
-    if pace and room / pace < asked.limits.disk_for_outage.total_seconds():
-        yield Trouble(
+def _disk_for_outage(context: Context) -> Iterable[Problem]:
+    rate, free = context.journal.alert_inputs.pace(context.now), context.free(context.journal.folder)
+    if rate and free / rate < context.limits.disk_for_outage.total_seconds():
+        yield Problem(
             "disk_for_outage",
-            f"{asked.pipeline}: the disk of {asked.journal.folder} has {room // 10**6} MB left, which is room for"
-            f" {room / pace / 3600:.1f} h of receipts",
-            "An outage longer than that would fill the disk, and then nothing more is accepted.",
-            "Make room, move `state` to a larger disk, or set `keep` in the pipeline.",
+            f"the disk of {context.journal.folder} has {free // 10**6} MB free, enough for"
+            f" {free / rate / 3600:.1f} h of receipts",
+            "A longer outage would fill the disk, and then nothing more is accepted.",
+            "Free disk space, move `state` to a larger disk, or set `keep` in the pipeline.",
         )
 
 
-def _silence(asked: Asked) -> Iterable[Trouble]:
-    for rule in asked.limits.silence:
-        since = opened(spans(rule.hours), rule.zone, asked.now)
-        for till in asked.journal.tills.all():
-            if _silent(asked, rule, till, since):
-                yield Trouble(
+def _silence(context: Context) -> Iterable[Problem]:
+    for rule in context.limits.silence:
+        since = opened(spans(rule.hours), rule.zone, context.now)
+        for till in context.journal.tills.all():
+            if _silent(context, rule, till, since):
+                yield Problem(
                     _till_key("silence", till),
-                    f"{asked.pipeline}: till {till.till or '-'} of store {till.store} is silent: its last receipt,"
+                    f"till {till.till or '-'} of store {till.store} is silent: its last receipt,"
                     f" number {till.last_number}, was accepted at {iso(till.last_at)}",
-                    "The store is open. Either the till sells nothing, or its receipts do not reach Tillpost.",
-                    "Ask the store; look at the till's export and the way from there to the source.",
+                    "The store is open. The till sells nothing, or its receipts do not reach Tillpost.",
+                    "Ask the store; check the till's export and the transfer from there to the source.",
                 )
 
 
-def _silent(asked: Asked, rule: Silence, till: Till, since: float | None) -> bool:
-    if (rule.stores and till.store not in rule.stores) or asked.now - till.last_at > _GONE:
+def _silent(context: Context, rule: Silence, till: Till, since: float | None) -> bool:
+    if (rule.stores and till.store not in rule.stores) or context.now - till.last_at > _GONE:
         return False
-    if (alert := asked.standing.get(_till_key("silence", till))) is not None:
-        return till.last_at <= alert.raised_at  # closing time fixes nothing
-    return since is not None and asked.now - max(since, till.last_at) > rule.after.total_seconds()
+    if (alert := context.standing.get(_till_key("silence", till))) is not None:
+        return till.last_at <= alert.raised_at  # closing time does not end it
+    return since is not None and context.now - max(since, till.last_at) > rule.after.total_seconds()
 
 
-def _gap(asked: Asked) -> Iterable[Trouble]:
-    if not asked.sequence:
+def _gap(context: Context) -> Iterable[Problem]:
+    if not context.sequence:
         return
-    for till in gaps(asked.journal, asked.now, _WEEK, keep=asked.keep):
-        late = asked.now - asked.limits.gap.total_seconds()
+    for till in gaps(context.journal, context.now, _WEEK, keep=context.keep):
+        late = context.now - context.limits.gap.total_seconds()
         found = attrs.evolve(till, gaps=tuple(gap for gap in till.gaps if gap.since < late))
         if found.gaps:
-            yield _gap_of(asked, found)
+            yield _gap_of(context, found)
 
 
-def _gap_of(asked: Asked, found: TillGaps) -> Trouble:
+def _gap_of(context: Context, found: TillGaps) -> Problem:
     named = [gap.first if gap.count == 1 else f"{gap.first} to {gap.last}" for gap in found.gaps[:_MOST]]
     more = f" and {len(found.gaps) - _MOST} more gaps" if len(found.gaps) > _MOST else ""
-    return Trouble(
+    return Problem(
         f"gap {found.store}/{found.till}",
-        f"{asked.pipeline}: till {found.till or '-'} of store {found.store}: missing numbers: {', '.join(named)}{more}",
-        "The till has printed these numbers, and no receipt with them has come.",
+        f"till {found.till or '-'} of store {found.store}: missing numbers: {', '.join(named)}{more}",
+        "The till has used these numbers, and no receipt with them has arrived.",
         f"`tillpost gaps --store {found.store}` lists them; send the till's export of these days again.",
     )
 
 
-def _day_total(asked: Asked) -> Iterable[Trouble]:
-    """One a store's day, of the totals that were put in within a week."""
+def _day_total(context: Context) -> Iterable[Problem]:
+    """One for each store's day, of the totals given within a week."""
     days: dict[tuple[str, str], list[Difference]] = {}
-    for each in differences_since(asked.journal, asked.now - _WEEK.total_seconds()):
-        days.setdefault((each.store, each.date), []).append(each)
+    for difference in differences_since(context.journal, context.now - _WEEK.total_seconds()):
+        days.setdefault((difference.store, difference.date), []).append(difference)
     for (store, day), found in days.items():
         more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
-        yield Trouble(
+        yield Problem(
             f"day_total {store} {day}",
-            f"{asked.pipeline}: {sentence(found[0])}{more}",
+            f"{sentence(found[0])}{more}",
             "The till total of that day is not what the journal has.",
             f"`tillpost day {store} {day}` names the receipts that may explain it.",
         )
 
 
-def _mapping(asked: Asked) -> Iterable[Trouble]:
-    if known := asked.journal.mappings.standing():
-        yield Trouble(
+def _mapping(context: Context) -> Iterable[Problem]:
+    if known := context.journal.mappings.standing():
+        yield Problem(
             "mapping",
-            f"{asked.pipeline}: a new mapping {known.fingerprint} waits for its release; it was tried on {known.held}"
-            " receipts, which are held",
-            "Adapter, mapping, settings or version have changed. Nothing is sent until a person has looked.",
-            "`tillpost diff` shows what it would change; then `tillpost mapping release`, or put the change back.",
+            f"the new mapping {known.fingerprint} waits for its release;"
+            f" {counted(known.held, 'receipt')} mapped with it {'is' if known.held == 1 else 'are'} held",
+            "Adapter, mapping, settings or version have changed. Nothing is sent until a person has decided.",
+            "`tillpost diff` shows what would change; then `tillpost mapping release`, or undo the change.",
         )
 
 
@@ -237,6 +238,10 @@ RULES: Mapping[str, Rule] = {
 }
 
 
-def troubles(asked: Asked, rules: Iterable[str]) -> dict[str, Trouble]:
-    """What those rules find, by key."""
-    return {trouble.key: trouble for rule in rules for trouble in RULES[rule](asked)}
+def evaluate(context: Context, rules: Iterable[str]) -> dict[str, Problem]:
+    """The problems that these rules find, by key."""
+    return {
+        problem.key: attrs.evolve(problem, what=f"{context.pipeline}: {problem.what}")
+        for rule in rules
+        for problem in RULES[rule](context)
+    }

@@ -1,4 +1,4 @@
-"""The look for troubles, and the notices of them: beside the line, which waits for none of it."""
+"""The evaluation of the rules, and the notices of what they find: in a thread that no line waits for."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any
 
 import attrs
 
-from tillpost.alerts.channels import NotTaken, notice, send
-from tillpost.alerts.rules import Asked, free, troubles
+from tillpost.alerts.channels import ChannelError, notice, send
+from tillpost.alerts.rules import Context, evaluate, free_bytes
 from tillpost.clock import Clock, SystemClock
 from tillpost.compose.alerting import RULES, Alerting
 from tillpost.compose.pipeline_config import PipelineConfig
@@ -23,10 +23,10 @@ from tillpost.journal import Journal, Notice
 from tillpost.reports.gaps import numbered
 
 SELDOM = 300.0
-"""Seconds between two looks for what reads the receipts of a week (_SELDOM)."""
+"""Seconds between two evaluations of rules that read the receipts of a week (_SELDOM)."""
 _SELDOM = ("gap", "day_total")
 REMEMBERED = 90 * 86400.0
-"""Seconds after which an alert that is over leaves."""
+"""Seconds after which an alert that is over is deleted."""
 _WAITS = (60.0, 300.0, 900.0, 3600.0)
 """Seconds to wait after a channel refused the first, second … time."""
 ATTEMPTS = 100
@@ -35,10 +35,10 @@ _log = logging.getLogger("tillpost.sight")
 
 
 @attrs.define
-class Watch:
+class AlertWatch:
     """The alerts of one pipeline.
 
-    sequence: whether its adapter promises numbers without a gap. sending, room: replaced by tests of time and disk.
+    sequence: whether its adapter promises numbers without a gap. sending, free: replaced by tests.
     """
 
     pipeline: str
@@ -48,12 +48,12 @@ class Watch:
     sequence: bool
     keep: timedelta | None = None
     duties: Duties = attrs.field(factory=ProcessDuties)
-    room: Callable[[Path], int] = free
+    free: Callable[[Path], int] = free_bytes
     sending: Callable[[str, Alerting, dict[str, Any]], None] = send
     _seldom_next: float = float("-inf")
 
-    def look(self) -> None:
-        """Look for troubles once: raise what is new, end what is over, and hand over the notices that are due."""
+    def check(self) -> None:
+        """Evaluate the rules once: raise what is new, end what is over, and send the notices that are due."""
         if not self.duties.holds(Duty.ALERTS):
             return
         now = self.clock.time()
@@ -65,68 +65,72 @@ class Watch:
             rules = [rule for rule in rules if rule not in _SELDOM]
         else:
             self._seldom_next = self.clock.monotonic() + SELDOM
-        asked = Asked(
+        context = Context(
             pipeline=self.pipeline, journal=self.journal, limits=self.settings, now=now, standing=standing,
-            sequence=self.sequence, keep=self.keep, room=self.room,
+            sequence=self.sequence, keep=self.keep, free=self.free,
         )  # fmt: skip
-        found = troubles(asked, rules)
+        found = evaluate(context, rules)
         raised = [
-            (each.key, each.what, each.means, each.next_step) for key, each in found.items() if key not in standing
+            (key, problem.what, problem.means, problem.next_step)
+            for key, problem in found.items()
+            if key not in standing
         ]
-        anew = [
+        reworded = [
             (alert.seq, found[key].what)
             for key, alert in standing.items()
             if key in found and found[key].what != alert.what
         ]
         over = [alert.seq for key, alert in standing.items() if key not in found and key not in kept]
-        if raised or anew or over:
-            self.journal.alerts.change(raised, anew, over, self.settings.channels, now)
+        if raised or reworded or over:
+            self.journal.alerts.change(raised, reworded, over, self.settings.channels, now)
             for _, what, _, next_step in raised:
                 _log.warning("alert: %s. %s", what, next_step)
         if over:
             self.journal.alerts.forget(now - REMEMBERED)
-        self._tell(now)
+        self._send_notices(now)
 
-    def _tell(self, now: float) -> None:
-        for each in self.journal.alerts.due(now):
-            if each.channel not in self.settings.channels:
-                self.journal.alerts.sent(each)  # the channel is no more
+    def _send_notices(self, now: float) -> None:
+        for due in self.journal.alerts.due(now):
+            if due.channel not in self.settings.channels:
+                self.journal.alerts.sent(due)  # the channel was removed
                 continue
             try:
-                self.sending(each.channel, self.settings, notice(self.pipeline, each.event, each.alert))
-            except NotTaken as error:
-                self._refused(each, str(error), now)
+                self.sending(due.channel, self.settings, notice(self.pipeline, due.event, due.alert))
+            except ChannelError as error:
+                self._refused(due, str(error), now)
             else:
-                self.journal.alerts.sent(each)
+                self.journal.alerts.sent(due)
 
-    def _refused(self, each: Notice, reason: str, now: float) -> None:
-        if each.attempts + 1 >= ATTEMPTS:
-            _log.error("alert %s: given up to tell by %s: %s", each.alert.key, each.channel, reason)
-            self.journal.alerts.sent(each)
+    def _refused(self, refused: Notice, reason: str, now: float) -> None:
+        if refused.attempts + 1 >= ATTEMPTS:
+            _log.error("alert %s: notice by %s given up: %s", refused.alert.key, refused.channel, reason)
+            self.journal.alerts.sent(refused)
             return
-        if not each.attempts:
-            _log.warning("alert %s: cannot be told by %s, tried again: %s", each.alert.key, each.channel, reason)
-        self.journal.alerts.refused(each, reason, now + _WAITS[min(each.attempts, len(_WAITS) - 1)])
+        if not refused.attempts:
+            _log.warning(
+                "alert %s: notice by %s failed, tried again later: %s", refused.alert.key, refused.channel, reason
+            )
+        self.journal.alerts.refused(refused, reason, now + _WAITS[min(refused.attempts, len(_WAITS) - 1)])
 
 
-class Watching:
-    """A thread that looks every so often; whatever becomes of a look, the next one comes and the line goes on."""
+class AlertThread:
+    """Evaluates the rules of all pipelines every so often. A failure is logged and stops nothing."""
 
     def __init__(self, settings: Alerting, pipelines: Callable[[], Iterable[tuple[PipelineConfig, Line]]]) -> None:
-        """pipelines: asked at each look, for a reload may have changed them."""
+        """pipelines: called in each round, since a reload may have changed them."""
         self._settings = settings
         self._pipelines = pipelines
-        self._watches: dict[str, tuple[Line, Watch]] = {}
+        self._watches: dict[str, tuple[Line, AlertWatch]] = {}
         self._stop = threading.Event()
         self._failed: Mapping[str, str] = {}
         self._thread = threading.Thread(target=self._run, name="alerts", daemon=True)
 
     def start(self) -> None:
-        """Begin to look."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self, grace: float) -> None:
-        """End; a channel that hangs is left behind after so many seconds (its notice is sent again)."""
+        """End; a channel that hangs is given so many seconds (its notice is sent again later)."""
         self._stop.set()
         self._thread.join(grace)
 
@@ -135,25 +139,25 @@ class Watching:
             for config, line in self._pipelines():
                 if self._stop.is_set():
                     return
-                self._look(config, line)
+                self._check(config, line)
             if SystemClock().wait(self._settings.every.total_seconds(), self._stop):
                 return
 
-    def _look(self, config: PipelineConfig, line: Line) -> None:
+    def _check(self, config: PipelineConfig, line: Line) -> None:
         try:
             known = self._watches.get(line.name)
             if known is None or known[0] is not line:
-                watch = Watch(
+                watch = AlertWatch(
                     line.name, line.journal, self._settings, line.clock, numbered(config), line.keep, line.duties
                 )
                 known = self._watches[line.name] = line, watch
-            known[1].look()
-        except Exception as error:  # noqa: BLE001 - who looks must not stop looking, nor stop the line
+            known[1].check()
+        except Exception as error:  # noqa: BLE001 - a failure must end neither the thread nor the line
             if all(line is not each for _, each in self._pipelines()):
                 return  # it was replaced or removed meanwhile, and its journal closed
             said = str(error) if isinstance(error, TillpostError) else type(error).__name__
             if self._failed.get(line.name) != said:
-                _log.error("pipeline %s: cannot look for troubles: %s", line.name, said)
+                _log.error("pipeline %s: alert rules cannot be evaluated: %s", line.name, said)
             self._failed = {**self._failed, line.name: said}
         else:
             self._failed = {name: said for name, said in self._failed.items() if name != line.name}

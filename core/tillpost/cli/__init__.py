@@ -27,7 +27,7 @@ COMMANDS = {
     "receipt": "the whole life of one receipt",
     "receipts": "list receipts",
     "gaps": "numbers of a till that nobody has seen",
-    "alerts": "troubles that stand, and a test of the channels",
+    "alerts": "alerts that stand, and a test of the channels",
     "held": "list, show, retry or discard held receipts",
     "mapping": "show what makes the payload, and release a new one",
     "diff": "what today's configuration would change of recent receipts",

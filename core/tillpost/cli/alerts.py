@@ -1,4 +1,4 @@
-"""`tillpost alerts`: troubles that stand, and whether the channels work."""
+"""`tillpost alerts`: the alerts that stand, and a test of the channels."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tillpost.clock import SystemClock
 from tillpost.compose.config import load
 from tillpost.errors import UsageError
 from tillpost.journal import Alert, Journal
-from tillpost.terminal import plain, say, when
+from tillpost.terminal import counted, plain, say, when
 
 _RECENT = 20
 
@@ -21,7 +21,7 @@ _RECENT = 20
 @as_json
 @click.pass_context
 def command(ctx: click.Context, as_json: bool) -> None:
-    """Alerts that stand and the last ones that are over, of every pipeline; exit code 1 when one stands.
+    """Show the alerts that stand and the last ones that are over, of every pipeline; exit code 1 when one stands.
 
     \b
     Examples:
@@ -31,33 +31,33 @@ def command(ctx: click.Context, as_json: bool) -> None:
     """
     if ctx.invoked_subcommand is not None:
         return
-    standing = 0
+    count = 0
     for pipeline in load(ctx.obj, plugins=False).pipelines:
         journal = Journal(pipeline.state)
         try:
-            stands, recent = journal.alerts.standing(), journal.alerts.recent(_RECENT)
+            standing, recent = journal.alerts.standing(), journal.alerts.recent(_RECENT)
             unsent = journal.alerts.unsent()
         finally:
             journal.close()
-        standing += len(stands)
+        count += len(standing)
         if as_json:
-            for alert in (*stands, *recent):
-                say({"pipeline": pipeline.name, **_form(alert)})
+            for alert in (*standing, *recent):
+                say({"pipeline": pipeline.name, **_as_json(alert)})
             continue
-        if not stands:
+        if not standing:
             click.echo(f"{pipeline.name}: no alert stands")
-        for alert in stands:
+        for alert in standing:
             click.echo(plain(f"since {when(alert.raised_at)}: {alert.what}"))
             click.echo(plain(f"  {alert.means}"))
             click.echo(plain(f"  do: {alert.next_step}"))
         for alert in recent:
             click.echo(plain(f"over since {when(alert.over_at)}: {alert.what}"))
         for channel, attempts, reason in unsent:
-            click.echo(plain(f"not told by {channel} yet, refused {attempts} times: {reason}"))
-    sys.exit(1 if standing else 0)
+            click.echo(plain(f"not sent by {channel} yet, {counted(attempts, 'attempt')} failed: {reason}"))
+    sys.exit(1 if count else 0)
 
 
-def _form(alert: Alert) -> dict[str, Any]:
+def _as_json(alert: Alert) -> dict[str, Any]:
     return {
         "alert": alert.key,
         "what": alert.what,
@@ -78,19 +78,21 @@ def test(file: Any, as_json: bool) -> None:
     Example:
       tillpost alerts test
     """
-    from tillpost.alerts.channels import NotTaken, notice, send
+    from tillpost.alerts.channels import ChannelError, notice, send
 
     config = load(file)
     if config.alerts is None:
-        raise UsageError(f"{config.shown} has no table [alerts]: add it with a channel (docs/operators/alerts.md)")
-    said = "This is a test of the alerts."
-    alert = Alert(0, "test", said, "The channel works.", "Nothing.", SystemClock().time(), None)
+        raise UsageError(
+            f"{config.shown}: the table [alerts] is missing; add it with a channel (docs/operators/alerts.md)"
+        )
+    what = "This is a test of the alerts."
+    alert = Alert(0, "test", what, "The channel works.", "No action needed.", SystemClock().time(), None)
     failed = False
     for channel in config.alerts.channels:
         reason = ""
         try:
             send(channel, config.alerts, notice("test", "test", alert))
-        except NotTaken as error:
+        except ChannelError as error:
             failed, reason = True, str(error)
         if as_json:
             say({"channel": channel, "taken": not reason, "reason": reason})

@@ -1,4 +1,4 @@
-"""`[alerts]`: of which troubles a person is told, and by which channels. One table for all pipelines of a file."""
+"""`[alerts]`: the alert rules and the channels of their notices. One table for all pipelines of a file."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ RULES = (
     "day_total",
     "mapping",
 )
-"""The rules, in the order in which troubles are looked for. Without a key of their own: paused, not_consumed, conflict,
+"""The rules, in the order in which they are evaluated. Without a key of their own: paused, not_consumed, conflict,
 day_total, mapping."""
 _YEAR = timedelta(days=366)
 
@@ -106,7 +106,7 @@ class Alerting:
     """Keys of `[alerts]`. Every rule but `silence` has a default, so a channel is enough."""
 
     every: timedelta = attrs.field(default=timedelta(seconds=30), validator=_length)
-    """Time between two looks for troubles."""
+    """Time between two evaluations of the rules."""
     oldest_undelivered: timedelta = attrs.field(default=timedelta(minutes=30), validator=_length)
     """The oldest receipt that is due is on its way for longer, while the destination answers."""
     held: int = attrs.field(default=1, validator=_count)
@@ -119,7 +119,7 @@ class Alerting:
     """A till's number is missing for longer after the number behind it came."""
     silence: tuple[Silence, ...] = ()
     off: tuple[str, ...] = attrs.field(default=(), validator=_rules)
-    """Rules that are not looked at."""
+    """Rules that are not evaluated."""
     command: tuple[str, ...] = ()
     """A program with its arguments; it gets each notice as JSON on its standard input."""
     webhook: Webhook | None = None

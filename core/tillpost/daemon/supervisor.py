@@ -13,7 +13,7 @@ import attrs
 import click
 
 from tillpost.alerts.channels import TIMEOUT
-from tillpost.alerts.watch import Watching
+from tillpost.alerts.watch import AlertThread
 from tillpost.compose.alerting import Alerting
 from tillpost.compose.config import Config, examine
 from tillpost.compose.pipeline_config import PipelineConfig
@@ -126,9 +126,9 @@ class Supervisor:
     def _send_alerts(self, settings: Alerting | None) -> None:
         self._alerts.close()
         if settings is not None:
-            watching = Watching(settings, self._running.pipelines)
-            watching.start()
-            self._alerts.callback(watching.stop, TIMEOUT)
+            thread = AlertThread(settings, self._running.pipelines)
+            thread.start()
+            self._alerts.callback(thread.stop, TIMEOUT)
 
     def _stop(self, workers: list[Worker]) -> bool:
         """Let calls in flight end; True when some did not within the grace period."""

@@ -16,8 +16,8 @@ import pytest
 from tests.support.numbered import NOW, sale, take
 from tests.support.query_cost import add_file, plans
 from tillpost.alerts import rules
-from tillpost.alerts.channels import NotTaken
-from tillpost.alerts.watch import ATTEMPTS, Watch
+from tillpost.alerts.channels import ChannelError
+from tillpost.alerts.watch import ATTEMPTS, AlertWatch
 from tillpost.compose.alerting import RULES, Alerting, Silence
 from tillpost.journal import ContactLookup, Destination, FileState, Journal, Move, State, TillTotal
 from tillpost.journal.tables.mappings import reason_of
@@ -59,19 +59,19 @@ class Desk:
 
     def open(self) -> None:
         self.journal = Journal(self.folder)
-        self.watch = Watch(
-            "shop", self.journal, self.limits, self.clock, True, room=lambda _: self.room, sending=self._take
+        self.watch = AlertWatch(
+            "shop", self.journal, self.limits, self.clock, True, free=lambda _: self.room, sending=self._take
         )
 
     def _take(self, channel: str, _: Alerting, told: dict[str, Any]) -> None:
         if self.deaf:
-            raise NotTaken("the channel is away")
+            raise ChannelError("the channel is away")
         self.told.append(told)
 
     def pass_(self, seconds: float) -> None:
         """Time passes, and at its end somebody looks."""
         self.clock.now += seconds
-        self.watch.look()
+        self.watch.check()
 
     @property
     def events(self) -> list[tuple[str, str]]:
@@ -83,7 +83,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     made = Desk(tmp_path)
     take(made.journal, sale("1"))  # a till that was there and is, all the time
     made.journal.receipts.settle([(1, Move(state=State.DELIVERED, route="api"))], NOW, "deliver")
-    made.watch.look()
+    made.watch.check()
     assert made.told == []
     yield made
     made.journal.close()
@@ -221,12 +221,18 @@ def _released(desk: Desk) -> None:
 
 PLANTED: dict[str, tuple[Step, Step, str, str, str]] = {
     "key revoked": (_revoke, _online, "paused", "401: the key is not valid", "tillpost check"),
-    "disk filling": (_disk, _disk_again, "disk_for_outage", "MB left", "Make room"),
+    "disk filling": (_disk, _disk_again, "disk_for_outage", "MB free", "Free disk space"),
     "till silent": (_silent, _speaks, "silence 12/1", "till 1 of store 12 is silent", "Ask the store"),
     "gap": (_gap, _gap_closed, "gap 12/1", "missing numbers: 2", "tillpost gaps --store 12"),
-    "file not consumed": (_unread, _read, "not_consumed f.xml", "f.xml stays uploaded", "ask for the import"),
-    "held receipt": (_held, _dropped, "held", "held receipts: 1", "tillpost held list"),
-    "contact conflict": (_conflict, _resolved, "conflict", "lead to several contacts", "tillpost contacts resolve"),
+    "file not consumed": (_unread, _read, "not_consumed f.xml", "f.xml is still uploaded", "ask for the import"),
+    "held receipt": (_held, _dropped, "held", "1 held receipt", "tillpost held list"),
+    "contact conflict": (
+        _conflict,
+        _resolved,
+        "conflict",
+        "that lead to several contacts",
+        "tillpost contacts resolve",
+    ),
     "outage": (_outage, _online, "fallback", "no answer of the destination", "tillpost status"),
     "day total": (
         _total_off,
@@ -235,7 +241,7 @@ PLANTED: dict[str, tuple[Step, Step, str, str, str]] = {
         "difference -0.01",
         "tillpost day 12 2026-11-24",
     ),
-    "mapping change": (_mapping, _released, "mapping", "tried on 1 receipts", "tillpost mapping release"),
+    "mapping change": (_mapping, _released, "mapping", "1 receipt mapped with it is held", "tillpost mapping release"),
     "stuck": (_stuck, _goes, "oldest_undelivered", "is not delivered", "tillpost receipt"),
 }
 """Trouble → how it comes, how it goes, the alert's key, what names the cause, and the next step."""

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.lines import line_on
 from tests.support.waiting import until
-from tillpost.alerts.watch import Watching
+from tillpost.alerts.watch import AlertThread
 from tillpost.compose.alerting import Alerting
 from tillpost.compose.pipeline_config import PipelineConfig, SlotConfig
 from tillpost.flow.limits import FallbackPolicy, RetryPolicy, SourcePolicy, TransferPolicy
@@ -39,8 +39,8 @@ def test_a_line_that_is_added_is_looked_at_and_one_that_is_gone_is_not(
     paused = Destination(state="paused", reason="401", since=1.0)
     with line_on(tmp_path / "a") as removed, line_on(tmp_path / "b") as added:
         at_work = [removed]
-        watching = Watching(SETTINGS, lambda: [(config_of(line), line) for line in at_work])
-        watching.start()
+        thread = AlertThread(SETTINGS, lambda: [(config_of(line), line) for line in at_work])
+        thread.start()
         for line in (removed, added):
             line.journal.destination.put(paused, 1.0)
         until(lambda: removed.journal.alerts.standing())
@@ -48,5 +48,5 @@ def test_a_line_that_is_added_is_looked_at_and_one_that_is_gone_is_not(
         at_work[:] = [added]
         removed.journal.close()
         until(lambda: added.journal.alerts.standing())
-        watching.stop(30.0)
+        thread.stop(30.0)
     assert not caplog.records, "the removed line's closed journal is nobody's trouble"

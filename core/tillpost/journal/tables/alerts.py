@@ -1,4 +1,4 @@
-"""What a person is told of troubles, once each: kept, so that a restart repeats nothing and forgets nothing."""
+"""Alerts and their notices: stored, so that a restart repeats none and forgets none."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ RAISED, OVER = "raised", "over"
 
 @attrs.frozen
 class Alert:
-    """A trouble: what happened, what it means, what to do. over_at: None while it stands. Seconds since 1970.
+    """A problem: what happened, what it means, what to do. over_at: None while it stands. Seconds since 1970.
 
     key: the rule and, where there may be several, what it is about (`gap 12/1`); one of a key stands at a time.
     """
@@ -30,7 +30,7 @@ class Alert:
 
 @attrs.frozen
 class Notice:
-    """An alert that a channel has yet to take: raised, or over. attempts: how often it refused."""
+    """A message that a channel has not taken yet: raised, or over. attempts: how often it failed."""
 
     seq: int
     event: str
@@ -43,7 +43,7 @@ _ALERT = "alerts.seq, key, what, means, next_step, raised_at, over_at"
 
 
 class Alerts:
-    """The alerts of a pipeline, and the notices that are on their way."""
+    """The alerts of a pipeline, and the notices still to be sent."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -64,19 +64,19 @@ class Alerts:
     def change(
         self,
         raised: Iterable[tuple[str, str, str, str]],
-        told_anew: Iterable[tuple[int, str]],
+        reworded: Iterable[tuple[int, str]],
         over: Iterable[int],
         channels: Sequence[str],
         now: float,
     ) -> None:
-        """In one commit: raise (key, what, means, next_step), word anew (seq, what), end (seq), a notice to each."""
+        """In one commit: raise (key, what, means, next_step), reword (seq, what), end (seq), notify each channel."""
 
         def work(connection: apsw.Connection) -> None:
             changed = []
             for alert in raised:
                 sql = "INSERT INTO alerts (key, what, means, next_step, raised_at) VALUES (?,?,?,?,?) RETURNING seq"
                 changed.append((connection.execute(sql, (*alert, now)).get, RAISED))
-            for seq, what in told_anew:
+            for seq, what in reworded:
                 connection.execute("UPDATE alerts SET what = ? WHERE seq = ?", (what, seq))
             for seq in over:
                 connection.execute("UPDATE alerts SET over_at = ? WHERE seq = ?", (now, seq))
@@ -89,7 +89,7 @@ class Alerts:
         self._store.write(work)
 
     def due(self, now: float) -> list[Notice]:
-        """The notices to be sent now; of an alert and a channel the earlier first, and the later only behind it."""
+        """The notices to be sent now; of an alert and a channel only the earliest."""
         rows = self._store.read(
             f"SELECT n.seq, n.event, n.channel, n.attempts, {_ALERT} FROM notices n INDEXED BY notices_due"  # noqa: S608
             " JOIN alerts ON alerts.seq = n.alert WHERE n.due <= ? AND NOT EXISTS (SELECT 1 FROM notices b"
@@ -99,19 +99,19 @@ class Alerts:
         return [Notice(row[0], row[1], row[2], row[3], Alert(*row[4:])) for row in rows]
 
     def unsent(self) -> list[tuple[str, int, str]]:
-        """Of the notices that a channel refused: channel, attempts, why."""
+        """Of the notices that a channel did not take: channel, attempts, why."""
         return self._store.read("SELECT channel, attempts, reason FROM notices WHERE attempts > 0 ORDER BY seq")
 
     def sent(self, notice: Notice) -> None:
-        """A channel took it (or is no more, or never will)."""
+        """Delete a notice: a channel took it, or it is given up."""
         self._store.write(lambda connection: connection.execute("DELETE FROM notices WHERE seq = ?", (notice.seq,)))
 
     def refused(self, notice: Notice, reason: str, due: float) -> None:
-        """A channel did not take it; it is due again then."""
+        """A channel did not take it; it is due again at `due`."""
         sql = "UPDATE notices SET attempts = attempts + 1, due = ?, reason = ? WHERE seq = ?"
         self._store.write(lambda connection: connection.execute(sql, (due, reason, notice.seq)))
 
     def forget(self, before: float) -> None:
-        """Those over for longer, and told, leave."""
+        """Delete alerts that were over before then, once their notices are sent."""
         sql = "DELETE FROM alerts WHERE over_at < ? AND seq NOT IN (SELECT alert FROM notices)"
         self._store.write(lambda connection: connection.execute(sql, (before,)))
