@@ -20,7 +20,7 @@ COMMANDS = {
     "reload": "have the running process read its configuration again",
     "accept": "put files into the journal",
     "status": "how the line stands",
-    "metrics": "what the journals say, for Prometheus",
+    "metrics": "metrics of the journals, for Prometheus",
     "top": "how every store stands, live in the terminal",
     "day": "a store's day: printed against recorded, delivered, confirmed",
     "plan": "disk, files and drain time of an outage",

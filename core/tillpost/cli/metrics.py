@@ -1,4 +1,4 @@
-"""`tillpost metrics`: what the journals say, for Prometheus, without a server."""
+"""`tillpost metrics`: the metrics of the journals for Prometheus, without a server."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tillpost.clock import SystemClock
 from tillpost.compose.config import load
 from tillpost.errors import UsageError
 from tillpost.journal import Journal
-from tillpost.telemetry.metrics import Source, written
+from tillpost.telemetry.metrics import Source, render
 
 
 @click.command("metrics")
@@ -22,8 +22,8 @@ from tillpost.telemetry.metrics import Source, written
 def command(file: Any, to: Path | None) -> None:
     """Print the metrics of the journals in the text format of Prometheus.
 
-    For the textfile collector of node_exporter. What only a running process knows, such as how long calls take, is
-    left out: a `run` with --status tells it.
+    For the textfile collector of node_exporter. Without what only a running process knows, such as how long calls take:
+    `tillpost run --status` serves that.
 
     \b
     Examples:
@@ -36,14 +36,14 @@ def command(file: Any, to: Path | None) -> None:
             journal = Journal(pipeline.state)
             stack.callback(journal.close)
             sources.append(Source(pipeline.name, journal))
-        body = written(sources, SystemClock().time())[0]
+        body = render(sources, SystemClock().time())[0]
     if to is None:
         click.echo(body, nl=False)
         return
-    beside = to.with_name(f".{to.name}.{os.getpid()}")  # whoever reads the file sees all of it, or the one before
+    beside = to.with_name(f".{to.name}.{os.getpid()}")  # a reader sees all of the new file or all of the old one
     try:
         beside.write_bytes(body)
         beside.replace(to)
     except OSError as error:
         beside.unlink(missing_ok=True)
-        raise UsageError(f"{to} cannot be written: {error.strerror}; name a folder that is there") from error
+        raise UsageError(f"{to} cannot be written: {error.strerror}; name an existing folder") from error

@@ -1,7 +1,7 @@
 """Health: whether the process works (alive), and whether it can take and keep receipts now (ready).
 
-A process that is not alive is restarted; one that is not ready is left in peace, and gets nothing new. That the far
-side is away is neither: the line is made for it.
+A process that is not alive should be restarted; one that is not ready should be given nothing new. An outage of the
+destination makes neither false.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from tillpost.flow.line import Line
 
 
 def alive(lines: Sequence[Line], now: float) -> tuple[bool, dict[str, Any]]:
-    """Whether every thread of every pipeline is there and gets on with its work; the reasons, for JSON.
+    """Whether every thread of every pipeline exists and makes progress; the reasons, for JSON.
 
-    Asks no journal, so that it answers when a disk does not. now: seconds since 1970.
+    Reads no journal, so it answers when the disk does not. now: seconds since 1970.
     """
-    told = {line.name: _pulse(line) for line in lines}
-    well = all(each["alive"] for each in told.values())
-    return well, {"alive": well, "at": iso(now), "pipelines": told}
+    pipelines = {line.name: _liveness(line) for line in lines}
+    is_alive = all(each["alive"] for each in pipelines.values())
+    return is_alive, {"alive": is_alive, "at": iso(now), "pipelines": pipelines}
 
 
 def ready(lines: Sequence[Line], now: float) -> tuple[bool, dict[str, Any]]:
-    """Whether every pipeline is alive and works, and what is handed over now can be committed.
+    """Whether every pipeline is alive, and a receipt handed over now can be committed.
 
-    Writes to each journal's disk: not to be asked more often than every second or so. now: seconds since 1970.
+    Writes to each journal's disk: call it once a second at most. now: seconds since 1970.
     """
-    told = {line.name: _readiness(line) for line in lines}
-    well = bool(told) and all(each["ready"] for each in told.values())
-    return well, {"ready": well, "at": iso(now), "pipelines": told}
+    pipelines = {line.name: _readiness(line) for line in lines}
+    is_ready = bool(pipelines) and all(each["ready"] for each in pipelines.values())
+    return is_ready, {"ready": is_ready, "at": iso(now), "pipelines": pipelines}
 
 
 def _pulse(line: Line) -> dict[str, Any]:
@@ -48,12 +48,12 @@ def _pulse(line: Line) -> dict[str, Any]:
 
 def _readiness(line: Line) -> dict[str, Any]:
     reason = _unready(line)
-    return {"ready": not reason, "reason": reason, "far_side": line.breaker.destination.state}
+    return {"ready": not reason, "reason": reason, "destination": line.breaker.destination.state}
 
 
 def _unready(line: Line) -> str:
     """Why it is not ready; "" when it is."""
-    if not _pulse(line)["alive"]:
+    if not _liveness(line)["alive"]:
         return "a thread has ended or hangs"
     if line.heartbeat.stopping:
         return "it stops"
@@ -63,7 +63,7 @@ def _unready(line: Line) -> str:
         if trouble := line.journal.trouble():
             return f"nothing can be committed: {trouble}"
         if line.journal.narrow((line.source or SourcePolicy()).room):
-            return "the disk is almost full: less than `room` is left"
+            return "the disk is almost full: less than `room` is free"
     except (TillpostError, OSError) as error:
         return describe(error)
     return ""

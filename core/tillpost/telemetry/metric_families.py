@@ -1,4 +1,4 @@
-"""The families of metrics: the name, kind, meaning and labels of each (docs/operators/monitoring.md lists them)."""
+"""The metric families: name, kind, meaning and labels of each (docs/operators/monitoring.md lists them)."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ FAMILIES: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
     "overdue": (
         "gauge",
         "tillpost_overdue_seconds",
-        "How long the receipt that is due first could have been tried; also grows while the destination is away.",
+        "How long ago the next receipt became due; grows while the destination is away.",
         _P,
     ),
     "accepted": (
@@ -74,11 +74,11 @@ FAMILIES: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
         "How long the destination has given no answer; 0 while it answers.",
         _P,
     ),
-    "files": ("gauge", "tillpost_files", "Files of outages by state.", ("pipeline", "state")),
+    "files": ("gauge", "tillpost_files", "Fallback files by state.", ("pipeline", "state")),
     "file_alerts": (
         "gauge",
         "tillpost_file_alerts",
-        "Files that stay where they are for longer than alert_after, or are not taken.",
+        "Fallback files that an alert stands for: not taken for longer than alert_after, or refused.",
         _P,
     ),
     "contacts": (
@@ -93,10 +93,10 @@ FAMILIES: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
     "alive": (
         "gauge",
         "tillpost_pipeline_alive",
-        "1 while every thread of the pipeline gets on with its work, else 0.",
+        "1 while every thread of the pipeline makes progress, else 0.",
         _P,
     ),
-    "crash_marks": ("gauge", "tillpost_receipts_in_hand", "Receipts some thread works on now.", _P),
+    "crash_marks": ("gauge", "tillpost_receipts_in_progress", "Receipts that a thread is working on now.", _P),
     "senders": ("gauge", "tillpost_senders", "Receipts that may be on their way by API at the same time.", _P),
     "rate_limit": (
         "gauge",
@@ -104,7 +104,7 @@ FAMILIES: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
         "Requests a second the configuration allows; pipelines with one key share them.",
         _P,
     ),
-    "requests": ("counter", "tillpost_requests", "Requests the rate budget has let go since the start.", _P),
+    "requests": ("counter", "tillpost_requests", "Requests the rate budget has allowed since the start.", _P),
     "rate_waiting": ("gauge", "tillpost_rate_waiting_requests", "Requests that wait for the rate budget now.", _P),
     "commits": (
         "histogram",
@@ -125,28 +125,28 @@ FAMILIES: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
         ("pipeline", "route"),
     ),
 }
-"""Key → kind, name (of a counter without `_total`), what it means, labels. In the order in which they are told."""
+"""Key → kind, name (of a counter without `_total`), meaning, labels; in the order of the output."""
 
 
 class Families:
-    """The families of one scrape, in the order of the table; those nothing was said of are left out."""
+    """The families of one scrape, in the order of the table; those without a sample are left out."""
 
     def __init__(self) -> None:
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 
         kinds = {"counter": CounterMetricFamily, "gauge": GaugeMetricFamily, "histogram": HistogramMetricFamily}
-        self._made: dict[str, Any] = {
-            key: kinds[kind](name, said, labels=labels) for key, (kind, name, said, labels) in FAMILIES.items()
+        self._families: dict[str, Any] = {
+            key: kinds[kind](name, meaning, labels=labels) for key, (kind, name, meaning, labels) in FAMILIES.items()
         }
 
     def add(self, key: str, labels: list[str], value: float) -> None:
         """One sample."""
-        self._made[key].add_metric(labels, float(value))
+        self._families[key].add_metric(labels, float(value))
 
-    def spread(self, key: str, labels: list[str], buckets: list[tuple[str, float]], total: float) -> None:
+    def add_histogram(self, key: str, labels: list[str], buckets: list[tuple[str, float]], total: float) -> None:
         """One histogram."""
-        self._made[key].add_metric(labels, buckets=buckets, sum_value=total)
+        self._families[key].add_metric(labels, buckets=buckets, sum_value=total)
 
-    def filled(self) -> Iterator[Metric]:
-        """Those that have samples."""
-        return (family for family in self._made.values() if family.samples)
+    def with_samples(self) -> Iterator[Metric]:
+        """The families that have samples."""
+        return (family for family in self._families.values() if family.samples)

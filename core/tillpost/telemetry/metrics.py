@@ -1,7 +1,7 @@
-"""Metrics for Prometheus: where receipts stand, how old they are, how long calls take. No personal data.
+"""Metrics for Prometheus: receipts by state, their age, how long calls take. No personal data.
 
-Most are read from the journal at each scrape, so they are true of the line and not of one process, and the same without
-one (`tillpost metrics`). What only a running process knows, how long its calls take, is counted since its start.
+Most are read from the journal at each scrape, so `tillpost metrics` prints the same without a running process. Only a
+process knows how long its calls take; it counts them since its start.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric
 
 MOST_STORES = 500
-"""Stores of a pipeline that are told apart, the first by name; what the others have is summed under OTHER."""
+"""Stores of a pipeline with series of their own, the first by name; the others are summed under OTHER."""
 OTHER = "(other)"
 
 _WAITS = (*(state for state in State if state not in SETTLED), State.HELD)
-"""States in which a receipt waits for something, and so has an age."""
+"""States whose oldest receipt has an age."""
 
 
 @attrs.frozen
 class Source:
-    """What is measured: a pipeline's journal, and the line at work on it where there is one."""
+    """A pipeline's journal, and its line where this process runs it."""
 
     name: str
     journal: Journal
@@ -41,11 +41,11 @@ class Source:
 
 
 def exposition(lines: Sequence[Line], now: float, accept: str = "") -> tuple[bytes, str]:
-    """The metrics of running pipelines, and the content type; see `written`."""
-    return written([Source(line.name, line.journal, line) for line in lines], now, accept)
+    """The metrics of running pipelines, and the content type; see `render`."""
+    return render([Source(line.name, line.journal, line) for line in lines], now, accept)
 
 
-def written(sources: Sequence[Source], now: float, accept: str = "") -> tuple[bytes, str]:
+def render(sources: Sequence[Source], now: float, accept: str = "") -> tuple[bytes, str]:
     """Metrics in the text format of Prometheus, or in OpenMetrics where the header `accept` asks for it.
 
     now: seconds since 1970. Raises UsageError when prometheus_client is not installed.
@@ -62,14 +62,14 @@ def written(sources: Sequence[Source], now: float, accept: str = "") -> tuple[by
 
 
 class _Collector:
-    """One scrape; every family is there for every pipeline, so that what is 0 is said to be 0."""
+    """One scrape; every family has a sample for every pipeline, so that a 0 is shown as 0."""
 
     def __init__(self, sources: Sequence[Source], now: float) -> None:
         self._sources = sources
         self._now = now
 
     def describe(self) -> list[Metric]:
-        """Nothing is asked when it is registered."""
+        """Registering the collector reads nothing."""
         return []
 
     def collect(self) -> Iterator[Metric]:
@@ -77,14 +77,14 @@ class _Collector:
         families = Families()
         families.add("build", [__version__], 1)
         for source in self._sources:
-            _stand(families, source, self._now)
+            _add_journal(families, source, self._now)
             if source.line is not None:
-                _process(families, source.line, self._now)
-        yield from families.filled()
+                _add_process(families, source.line, self._now)
+        yield from families.with_samples()
 
 
-def _stand(families: Families, source: Source, now: float) -> None:
-    """What the journal says."""
+def _add_journal(families: Families, source: Source, now: float) -> None:
+    """What the journal has."""
     name, journal = source.name, source.journal
     counts, routes = journal.receipts.counts(), journal.receipts.routes()
     for state, count in counts.items():
@@ -103,7 +103,7 @@ def _stand(families: Families, source: Source, now: float) -> None:
     families.add("undelivered", [name], max(0.0, now - min(open_)) if open_ else 0.0)
     due = journal.receipts.next_due()
     families.add("overdue", [name], 0.0 if due is None else max(0.0, now - due))
-    _stores(families, source)
+    _add_stores(families, source)
     destination = journal.destination.get()
     for state in STATES:
         families.add("destination", [name, state], destination.state == state)
@@ -124,7 +124,7 @@ def _stand(families: Families, source: Source, now: float) -> None:
         families.add("journal", [name, file], size)
 
 
-def _stores(families: Families, source: Source) -> None:
+def _add_stores(families: Families, source: Source) -> None:
     accepted: dict[str, int] = {}
     last: dict[str, float] = {}
     for till in source.journal.tills.all():  # by store
@@ -136,8 +136,8 @@ def _stores(families: Families, source: Source) -> None:
         families.add("last_accepted", [source.name, store], last[store])
 
 
-def _process(families: Families, line: Line, now: float) -> None:
-    """What this process knows of itself."""
+def _add_process(families: Families, line: Line, now: float) -> None:
+    """What only this process knows."""
     families.add("alive", [line.name], alive([line], now)[0])
     families.add("crash_marks", [line.name], len(line.claims))
     families.add("senders", [line.name], line.workers)
@@ -146,8 +146,8 @@ def _process(families: Families, line: Line, now: float) -> None:
         families.add("requests", [line.name], line.pace.requests)
         families.add("rate_waiting", [line.name], line.pace.waiting)
     if (commits := line.hooks.timings.commits()) is not None:
-        families.spread("commits", [line.name], commits.cumulative(), commits.total)
-    for (hook, outcome), spread in line.hooks.timings.hooks().items():
-        families.spread("hooks", [line.name, hook, outcome], spread.cumulative(), spread.total)
-    for route, spread in line.hooks.timings.delays().items():
-        families.spread("delays", [line.name, route], spread.cumulative(), spread.total)
+        families.add_histogram("commits", [line.name], commits.cumulative(), commits.total)
+    for (hook, outcome), histogram in line.hooks.timings.hooks().items():
+        families.add_histogram("hooks", [line.name, hook, outcome], histogram.cumulative(), histogram.total)
+    for route, histogram in line.hooks.timings.delays().items():
+        families.add_histogram("delays", [line.name, route], histogram.cumulative(), histogram.total)

@@ -39,7 +39,7 @@ def test_a_line_at_work_is_alive_and_ready(tmp_path: Path) -> None:
         well, told = alive([line], NOW)
         assert well
         assert told["pipelines"]["shop"] == {"alive": True, "fault": "", "ended": [], "hanging": []}
-        assert ready([line], NOW)[1]["pipelines"]["shop"] == {"ready": True, "reason": "", "far_side": "online"}
+        assert ready([line], NOW)[1]["pipelines"]["shop"] == {"ready": True, "reason": "", "destination": "online"}
         worker.stop()
         assert not ready([line], NOW)[0], "it stops"
         assert worker.join(30)

@@ -30,7 +30,7 @@ from tillpost.flow.worker import Worker
 from tillpost.journal import Accepted, Destination, Journal, Move, State
 from tillpost.model import Broken, Delivered, NotSent, Outcome
 from tillpost.telemetry.metric_families import FAMILIES
-from tillpost.telemetry.metrics import MOST_STORES, OTHER, Source, exposition, written
+from tillpost.telemetry.metrics import MOST_STORES, OTHER, Source, exposition, render
 
 NOW = 1_800_000_000.0
 
@@ -61,7 +61,7 @@ def test_counts_and_ages_are_the_journals(tmp_path: Path) -> None:
         journal.destination.put(
             Destination(state="fallback", reason="503", since=NOW - 30, unreachable_since=NOW - 900), NOW
         )
-        body, content_type = written([Source("shop", journal)], NOW)
+        body, content_type = render([Source("shop", journal)], NOW)
     assert content_type.startswith("text/plain")
     assert of(body, "tillpost_receipts", state="delivered", route="api") == 2
     assert of(body, "tillpost_receipts", state="delivered", route="file") == 0
@@ -84,7 +84,7 @@ def test_counts_and_ages_are_the_journals(tmp_path: Path) -> None:
 
 def test_what_nobody_waits_for_has_no_age(tmp_path: Path) -> None:
     with closing(Journal(tmp_path)) as journal:
-        body, _ = written([Source("shop", journal)], NOW)
+        body, _ = render([Source("shop", journal)], NOW)
     assert of(body, "tillpost_oldest_undelivered_age_seconds") == 0
     assert of(body, "tillpost_overdue_seconds") == 0
     assert of(body, "tillpost_receipts", state="accepted", route="") == 0
@@ -94,7 +94,7 @@ def test_stores_beyond_a_bound_are_counted_together(tmp_path: Path) -> None:
     count = MOST_STORES + 30
     with closing(Journal(tmp_path)) as journal:
         accept(journal, *[at_store(str(n), f"s{n:04}") for n in range(count)], now=NOW - 5)
-        body, _ = written([Source("shop", journal)], NOW)
+        body, _ = render([Source("shop", journal)], NOW)
     accepted = {key: v for key, v in samples(body).items() if key[0] == "tillpost_store_accepted_receipts_total"}
     assert len(accepted) == MOST_STORES + 1
     assert sum(accepted.values()) == count
@@ -164,13 +164,13 @@ def test_no_personal_data_and_no_text_of_a_person(tmp_path: Path) -> None:
         accept(journal, found(number="1", customer="maria-4711"), found(number="2"), now=NOW)
         journal.receipts.settle([(1, Move(state=State.HELD, reason="maria@example.com"))], NOW, "deliver")
         journal.receipts.settle([(1, Move(state=State.SKIPPED, reason="Maria phoned"))], NOW, "held")
-        body, _ = written([Source("shop", journal)], NOW)
+        body, _ = render([Source("shop", journal)], NOW)
     assert not re.search(rb"maria|example\.com|phoned|4711", body, re.IGNORECASE)
 
 
 def test_openmetrics_for_who_asks_for_it(tmp_path: Path) -> None:
     with closing(Journal(tmp_path)) as journal:
-        body, content_type = written([Source("shop", journal)], NOW, "application/openmetrics-text; version=1.0.0")
+        body, content_type = render([Source("shop", journal)], NOW, "application/openmetrics-text; version=1.0.0")
     assert content_type.startswith("application/openmetrics-text")
     assert body.endswith(b"# EOF\n")
 
@@ -247,7 +247,7 @@ def test_nothing_loads_prometheus_client_but_metrics() -> None:
         "assert 'prometheus_client' not in sys.modules\n"
         "sys.modules['prometheus_client'] = None\n"
         "from tillpost.errors import UsageError\n"
-        "try: tillpost.telemetry.metrics.written([], 1.0)\n"
+        "try: tillpost.telemetry.metrics.render([], 1.0)\n"
         "except UsageError as error: print(error)\n"
     )
     done = subprocess.run([sys.executable, "-I", "-c", script], capture_output=True, text=True, check=True)

@@ -117,7 +117,7 @@ TROUBLES: dict[str, list[tuple[str, str]]] = {
     "TillpostDown": [('up{job="tillpost"}', "0x600 1x600")],
     "TillpostPipelineNotAlive": [(f"tillpost_pipeline_alive{{{SHOP}}}", "0x600 1x600")],
     "TillpostReceiptsLate": [(f"tillpost_oldest_undelivered_age_seconds{{{SHOP}}}", "20000x600 0x600")],
-    "TillpostFarSideAway": [(f"tillpost_destination_unreachable_seconds{{{SHOP}}}", "1000x600 0x600")],
+    "TillpostDestinationAway": [(f"tillpost_destination_unreachable_seconds{{{SHOP}}}", "1000x600 0x600")],
     "TillpostPaused": [(f'tillpost_destination_state{{{SHOP}, state="paused"}}', "1x600 0x600")],
     "TillpostReceiptsHeld": [(f'tillpost_receipts{{{SHOP}, state="held", route=""}}', "2x600 0x600")],
     "TillpostFilesNotTaken": [(f"tillpost_file_alerts{{{SHOP}}}", "1x600 0x600")],
