@@ -35,9 +35,9 @@ def ready(lines: Sequence[Line], now: float) -> tuple[bool, dict[str, Any]]:
     return is_ready, {"ready": is_ready, "at": iso(now), "pipelines": pipelines}
 
 
-def _pulse(line: Line) -> dict[str, Any]:
-    pulse = line.heartbeat
-    fault, dead, stuck = pulse.fault, pulse.dead_threads(), pulse.stuck_threads()
+def _liveness(line: Line) -> dict[str, Any]:
+    heartbeat = line.heartbeat
+    fault, dead, stuck = heartbeat.fault, heartbeat.dead_threads(), heartbeat.stuck_threads()
     return {
         "alive": fault is None and not dead and not stuck,
         "fault": "" if fault is None else describe(fault),
@@ -56,9 +56,9 @@ def _unready(line: Line) -> str:
     if not _liveness(line)["alive"]:
         return "a thread has ended or hangs"
     if line.heartbeat.stopping:
-        return "it stops"
+        return "the process is stopping"
     if not line.heartbeat.has_threads():
-        return "it has not started yet"
+        return "the pipeline has not started yet"
     try:
         if trouble := line.journal.trouble():
             return f"nothing can be committed: {trouble}"
