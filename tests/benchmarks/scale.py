@@ -24,6 +24,7 @@ from random import Random
 from typing import Any
 
 from tests.support.backlog import DAY, NOW, build
+from tests.support.engine import store_of
 from tillpost.clock import SystemClock
 from tillpost.flow.breaker import Breaker
 from tillpost.flow.delivery.deliver import claim
@@ -124,7 +125,7 @@ def claims(journal: Journal, repeat: int) -> dict[str, Any]:
         steps += 1
         return False
 
-    reader = journal.receipts._store._reader
+    reader = store_of(journal)._reader
     reader.set_progress_handler(step, 1)
     one()
     reader.set_progress_handler(None)

@@ -16,7 +16,7 @@ from tests.scenarios.simulator.run import Failure, run, state_folder
 from tillpost.flow.leases import ProcessClaims
 from tillpost.flow.line import Line
 from tillpost.journal import Entry, FileEntry, FileState, Group, Move, Standing, State
-from tillpost.journal.sqlite.store import _Job
+from tillpost.journal.sqlite.store import Store, _Job
 from tillpost.journal.tables.files import Files
 from tillpost.journal.tables.receipts import Receipts, _take
 from tillpost.model import Customer, Identifier, Payload, Receipt
@@ -30,9 +30,10 @@ def acknowledged_before_the_commit(patch: pytest.MonkeyPatch) -> None:
     """Accept leaves its rows to the next commit, whosever that is."""
 
     def accept(self: Receipts, groups: Sequence[Group], anonymous: Customer | None, now: float) -> None:
+        assert isinstance(self._database, Store)
         for group in groups:
-            work = lambda connection, group=group: _take(connection, group, anonymous, now)  # noqa: E731
-            self._store._queue.append(_Job(work))
+            work = lambda transaction, group=group: _take(transaction, group, anonymous, now)  # noqa: E731
+            self._database._queue.append(_Job(work))
 
     patch.setattr(Receipts, "accept_groups", accept)
 

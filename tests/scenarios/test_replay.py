@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.engine import store_of
 from tests.support.receipts import document, receipt_of
 from tests.support.shop import Shop, saved, stop
 from tests.support.waiting import until
@@ -29,7 +30,7 @@ def history(shop: Shop, held: bool) -> list[Receipt]:
         refused = Move(state=State.HELD, reason="refused")
         journal.receipts.settle([(seq, refused) for seq in range(1, COUNT + 1)], time.time(), "deliver")
         # Accepted an hour ago: it is no live traffic.
-        journal._store.write(
+        store_of(journal).write(
             lambda connection: connection.execute("UPDATE receipts SET accepted_at = accepted_at - 3600")
         )
         journal.close()

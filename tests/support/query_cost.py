@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.engine import store_of
 from tillpost.journal import Batch, Journal
 from tillpost.model import FallbackFile, WrittenFiles
 
@@ -16,7 +17,7 @@ Ask = Callable[[Journal], object]
 
 def plans(journal: Journal, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """How SQLite goes about what is asked."""
-    store = journal.receipts._store
+    store = store_of(journal)
     found: list[str] = []
     read = store.read
 
@@ -47,7 +48,7 @@ def steps(journal: Journal, ask: Ask) -> int:
         count += 1
         return False
 
-    reader = journal.receipts._store._reader
+    reader = store_of(journal)._reader
     reader.set_progress_handler(step, 1)
     try:
         ask(journal)

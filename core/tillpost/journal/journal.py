@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Self
 
-from tillpost.errors import JournalError, describe
+from tillpost.journal.database import Database
 from tillpost.journal.queries.ages import Ages
 from tillpost.journal.queries.alert_inputs import AlertInputs
 from tillpost.journal.queries.backlogs import Backlogs
@@ -13,8 +13,6 @@ from tillpost.journal.queries.newest import Newest
 from tillpost.journal.queries.receipt_numbers import ReceiptNumbers
 from tillpost.journal.queries.search import Search
 from tillpost.journal.queries.sizes import Sizes, measure
-from tillpost.journal.sqlite.crash_marks import CrashMarks
-from tillpost.journal.sqlite.platform import narrow, room, trouble
 from tillpost.journal.sqlite.read_only import Reading
 from tillpost.journal.sqlite.store import Store
 from tillpost.journal.tables.alerts import Alerts
@@ -34,31 +32,34 @@ from tillpost.journal.tables.tills import Tills
 
 
 class Journal:
-    """Opened on a state folder: its tables, each with what can be done with it, share a file and its commits."""
+    """Opened on a state folder: its tables, each with what can be done with it, share a database and its commits.
 
-    def __init__(self, folder: Path, store: Store | None = None) -> None:
+    database: the engine that keeps the tables; by default SQLite, in the file `journal.db` of the folder.
+    """
+
+    def __init__(self, folder: Path, database: Database | None = None) -> None:
         self.folder = folder
-        self._store = store or Store(folder / "journal.db")
-        self.receipts = Receipts(self._store)
-        self.idempotency_keys = IdempotencyKeys(self._store)
-        self.contacts = Contacts(self._store)
-        self.contact_lookups = ContactLookups(self._store, self.contacts)
-        self.files = Files(self._store)
-        self.events = Events(self._store)
-        self.destination = Destinations(self._store)
-        self.tills = Tills(self._store)
-        self.ages = Ages(self._store)
-        self.search = Search(self._store, self.receipts, self.contacts)
-        self.backlogs = Backlogs(self._store)
-        self.day_totals = DayTotals(self._store)
-        self.newest = Newest(self._store, self.receipts)
-        self.mappings = Mappings(self._store)
-        self.numbers = ReceiptNumbers(self._store)
-        self.alerts = Alerts(self._store)
-        self.alert_inputs = AlertInputs(self._store)
-        self.retention = Retention(self._store)
-        self.replays = Replays(self._store)
-        self.crash_marks = CrashMarks(folder / "crash_marks")
+        self._database = database or Store(folder / "journal.db")
+        self.crash_marks = self._database.crash_marks
+        self.receipts = Receipts(self._database)
+        self.idempotency_keys = IdempotencyKeys(self._database)
+        self.contacts = Contacts(self._database)
+        self.contact_lookups = ContactLookups(self._database, self.contacts)
+        self.files = Files(self._database)
+        self.events = Events(self._database)
+        self.destination = Destinations(self._database)
+        self.tills = Tills(self._database)
+        self.ages = Ages(self._database)
+        self.search = Search(self._database, self.receipts, self.contacts)
+        self.backlogs = Backlogs(self._database)
+        self.day_totals = DayTotals(self._database)
+        self.newest = Newest(self._database, self.receipts)
+        self.mappings = Mappings(self._database)
+        self.numbers = ReceiptNumbers(self._database)
+        self.alerts = Alerts(self._database)
+        self.alert_inputs = AlertInputs(self._database)
+        self.retention = Retention(self._database)
+        self.replays = Replays(self._database)
 
     @classmethod
     def reading(cls, folder: Path) -> Self:
@@ -72,37 +73,32 @@ class Journal:
 
     def sizes(self) -> Sizes:
         """What its receipts and files take on the disk."""
-        return measure(self._store)
+        return measure(self._database)
 
     def narrow(self, least: int) -> bool:
         """Whether the journal's disk has less room than so many bytes."""
-        return narrow(self.folder, least)
+        return self.room()[0] < least
 
     def room(self) -> tuple[int, int]:
         """Bytes that are free on the journal's disk, and how large the disk is."""
-        return room(self.folder)
+        return self._database.room()
 
     def trouble(self) -> str:
         """Why nothing could be committed now; "" when a commit and a write beside it have just gone through."""
-        try:
-            self._store.write(lambda connection: None)
-        except JournalError as error:
-            return describe(error)
-        return trouble(self.folder)
+        return self._database.trouble()
 
     def tidy(self) -> None:
-        """Cut the WAL back when a reader that had pinned it is gone; costs next to nothing when there is none."""
-        self._store.tidy()
+        """Upkeep of the database that is due now and then; costs next to nothing when there is none."""
+        self._database.tidy()
 
     def latest(self) -> float:
         """The latest wall time at which something is known to have been; later than now after a jump back."""
-        return latest(self._store)
+        return latest(self._database)
 
     def clock_jumped(self, seconds: float, now: float) -> None:
         """The wall clock was set by so much: what is due later moves with it. now: the time it shows."""
-        self._store.write(lambda connection: move_pending(connection, seconds, now))
+        self._database.write(lambda transaction: move_pending(transaction, seconds, now))
 
     def close(self) -> None:
-        """Close the files."""
-        self.crash_marks.close()
-        self._store.close()
+        """Close the database."""
+        self._database.close()

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 
-import apsw
 import attrs
 
 from tillpost.errors import JournalError
+from tillpost.journal.database import List, Transaction
 from tillpost.journal.states import MOVES, State, check_move
 from tillpost.journal.tables import events
 
@@ -25,13 +24,13 @@ class Move:
     file: str = ""
 
 
-def apply_move(connection: apsw.Connection, seq: int, move: Move, now: float, step: str) -> None:
+def apply_move(transaction: Transaction, seq: int, move: Move, now: float, step: str) -> None:
     """One move of one receipt inside a transaction: the row, and the event that tells of it."""
-    apply_moves(connection, [seq], move, now, step)
+    apply_moves(transaction, [seq], move, now, step)
 
 
 def apply_moves(
-    connection: apsw.Connection,
+    transaction: Transaction,
     seqs: Sequence[int],
     move: Move,
     now: float,
@@ -40,8 +39,8 @@ def apply_moves(
 ) -> None:
     """The same move of many receipts, in their order: a file takes thousands with it."""
     states = dict(
-        connection.execute(
-            "SELECT seq, state FROM receipts WHERE seq IN (SELECT value FROM json_each(?))", (json.dumps(seqs),)
+        transaction.execute(
+            "SELECT seq, state FROM receipts WHERE seq IN (SELECT value FROM json_each(?))", (List(seqs),)
         )
     )
     for seq in seqs:
@@ -50,7 +49,7 @@ def apply_moves(
     for old in set(states.values()):
         check_move(old, move.state, allowed)
     values = (move.state, move.due, move.attempts, move.reason, now, move.route, move.file)
-    connection.executemany(
+    transaction.executemany(
         "UPDATE receipts SET state = ?1, due = ?2, attempts = ?3, reason = ?4, sending = NULL, changed_at = ?5,"
         " route = CASE WHEN ?1 = 'delivered' THEN ?6 ELSE route END,"
         " file = CASE WHEN ?7 <> '' THEN ?7 ELSE file END,"
@@ -60,4 +59,4 @@ def apply_moves(
     told = {name: value for name in ("reason", "route", "file") if (value := getattr(move, name))}
     if move.due > now:
         told["due"] = move.due
-    events.record_all(connection, now, step, move.state, receipts=seqs, **told)
+    events.record_all(transaction, now, step, move.state, receipts=seqs, **told)

@@ -13,6 +13,7 @@ import attrs
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.support.engine import store_of
 from tests.support.receipts import DOCUMENT, receipt
 from tillpost.journal import Accepted, Journal, State
 from tillpost.journal.tables.acceptance import accept_records
@@ -63,7 +64,7 @@ def accepted(groups: Sequence[Sequence[Parsed]], anonymous: Customer | None, dam
         journal, counts = Journal(Path(name)), Accepted()
         for number, group in enumerate(groups):
             if number == after:
-                journal.receipts._store.write(lambda connection: connection.execute(DAMAGE, (damaged,)) and None)
+                store_of(journal).write(lambda connection: connection.execute(DAMAGE, (damaged,)) and None)
             journal.receipts.accept(group, DOCUMENT, anonymous, 100.0, counts)
         journal.close()
         return tables(Path(name)), counts
@@ -147,7 +148,7 @@ def test_a_group_costs_a_few_statements_and_not_some_for_each_receipt(journal: J
         traced = Traced(connection, prepared)
         accept_records(traced, group, DOCUMENT, None, 100.0)  # type: ignore[arg-type]
 
-    journal.receipts._store.write(work)
+    store_of(journal).write(work)
     assert len(prepared) <= 14, prepared  # four of them count (tally, tills)
     assert journal.receipts.counts()[State.ACCEPTED] == 100
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from tests.support.backlog import NOW, build
 from tests.support.damage import harm
+from tests.support.engine import store_of
 from tests.support.query_cost import plans, steps
 from tests.support.receipts import accept, found
 from tillpost.journal import OPEN_FILES, Journal, Move, State
@@ -92,7 +93,7 @@ def test_a_listing_holds_a_page_at_a_time_and_leaves_none_out(
 ) -> None:
     journal = journals[1]
     most = 0
-    read = journal.receipts._store.read
+    read = store_of(journal).read
 
     def watched(sql: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
         nonlocal most
@@ -100,7 +101,7 @@ def test_a_listing_holds_a_page_at_a_time_and_leaves_none_out(
         most = max(most, len(rows))
         return rows
 
-    monkeypatch.setattr(journal.receipts._store, "read", watched)
+    monkeypatch.setattr(store_of(journal), "read", watched)
     everything = [entry.seq for entry in journal.receipts.listed()]
     parts = [[entry.seq for entry in journal.receipts.listed(state)] for state in State]
     assert everything == list(range(1, 80_001))
@@ -133,7 +134,7 @@ def counted(journal: Journal) -> dict[str, Any]:
 
 
 def off(journal: Journal) -> list[str]:
-    return journal.receipts._store.write(counters.wrong)
+    return store_of(journal).write(counters.wrong)
 
 
 @settings(max_examples=25, deadline=None)

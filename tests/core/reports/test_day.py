@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.backlog import build
+from tests.support.engine import store_of
 from tests.support.query_cost import plans
 from tests.support.sales import CENT, NOON, ON, sale, settle, take
 from tillpost.errors import JournalDamaged, UsageError
@@ -300,7 +301,7 @@ def test_a_days_receipts_are_read_in_pages(many: Journal, monkeypatch: pytest.Mo
     monkeypatch.setattr("tillpost.journal.tables.day_totals.PAGE", 3)
     found = day(many, "7", ON, bodies=False)
     most = 0
-    read = many.receipts._store.read
+    read = store_of(many).read
 
     def watched(sql: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
         nonlocal most
@@ -308,7 +309,7 @@ def test_a_days_receipts_are_read_in_pages(many: Journal, monkeypatch: pytest.Mo
         most = max(most, len(rows))
         return rows
 
-    monkeypatch.setattr(many.receipts._store, "read", watched)
+    monkeypatch.setattr(store_of(many), "read", watched)
     assert day(many, "7", ON, bodies=False) == found
     assert found.sums["SEK"].stages["recorded"] == Sum(50, Decimal(500))
     assert most == 5  # the tills; of the receipts no more than a page

@@ -13,6 +13,7 @@ import apsw
 import attrs
 import pytest
 
+from tests.support.engine import store_of
 from tests.support.lines import Ahead, line_on
 from tests.support.receipts import DOCUMENT, found
 from tests.support.waiting import until
@@ -181,7 +182,7 @@ def test_a_disk_that_is_almost_full_is_not_ready_and_alive(tmp_path: Path) -> No
 
 def test_a_journal_that_another_process_locks_is_not_ready(tmp_path: Path) -> None:
     with line_on(tmp_path, collect_documents=lambda accept: 0) as line:
-        line.journal._store._writer.set_busy_timeout(10)
+        store_of(line.journal)._writer.set_busy_timeout(10)
         line.heartbeat.add_thread("shop-0", SystemClock())
         assert ready([line], NOW)[0]
         other = apsw.Connection(str(tmp_path / "journal.db"))

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.certificates import certificate
+from tests.support.engine import store_of
 from tests.support.ingest import HEAD, KEY, ONE, TWO, Ingest, wire
 from tests.support.receipts import receipt
 from tests.support.waiting import until
@@ -63,14 +64,14 @@ def test_two_requests_in_one_packet_are_both_answered(ingest: Ingest) -> None:
 def test_what_is_sent_at_the_same_time_is_committed_together(ingest: Ingest) -> None:
     """64 connections; each receipt is there once, and there were fewer commits than receipts."""
     commits = 0
-    write = ingest.journal._store._commit_group
+    write = store_of(ingest.journal)._commit_group
 
     def counted() -> None:
         nonlocal commits
         commits += 1
         write()
 
-    ingest.journal._store._commit_group = counted  # type: ignore[method-assign]
+    store_of(ingest.journal)._commit_group = counted  # type: ignore[method-assign]
     count = 320
     with ThreadPoolExecutor(64) as pool:
         bodies = [dumps(receipt(number=str(number))) for number in range(count)]

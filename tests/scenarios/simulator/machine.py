@@ -17,6 +17,7 @@ from tests.scenarios.simulator.chance import SimulatedClock
 from tests.scenarios.simulator.engage import Engage
 from tests.scenarios.simulator.faults import Faults, Killed
 from tests.scenarios.simulator.folder import ImportFolder, SimulatedTransfer
+from tests.support.engine import store_of
 from tillpost import Context, Use, hookimpl
 from tillpost.compose.pipeline import HOOKS
 from tillpost.errors import JournalFull
@@ -97,7 +98,7 @@ class Disk:
         """The journal, whose every commit is two boundaries: before it, and after it."""
         journal = Journal(self.folder)
         self.changes += 1
-        store: Any = journal.receipts._store
+        store: Any = store_of(journal)
         write = store.write
 
         def bounded(work: Callable[[apsw.Connection], _T]) -> _T:
@@ -142,7 +143,7 @@ class Machine:
     @property
     def store(self) -> Store:
         """The journal's tables, for looking."""
-        return self.line.journal.receipts._store
+        return store_of(self.line.journal)
 
     def restart(self) -> None:
         """The process is killed, if it was not already, and starts again; it may be killed while it starts."""

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
-from tillpost.journal.sqlite.store import Store
+from tillpost.journal.database import Database, List
 from tillpost.journal.states import State
 
 
 class Ages:
     """What the journal knows of waiting times, and how large its files are."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def oldest(self, *states: State) -> dict[str, float]:
         """State → when its oldest receipt was accepted, seconds since 1970; states without a receipt are left out.
 
         Receipts are accepted in the order of their seq, so the first of a state is its oldest.
         """
-        rows = self._store.read(
+        rows = self._database.read(
             "WITH RECURSIVE first(state, route) AS ("
             " SELECT value, (SELECT min(route) FROM receipts INDEXED BY receipts_state WHERE state = value)"
             " FROM json_each(?)"
@@ -30,7 +27,7 @@ class Ages:
             " SELECT first.state, (SELECT accepted_at FROM receipts INDEXED BY receipts_state"
             " WHERE receipts.state = first.state AND receipts.route = first.route ORDER BY seq LIMIT 1)"
             " FROM first WHERE route IS NOT NULL",
-            (json.dumps(states),),
+            (List(states),),
         )
         found: dict[str, float] = {}
         for state, at in rows:
@@ -40,12 +37,4 @@ class Ages:
 
     def sizes(self) -> dict[str, int]:
         """Bytes of the journal's file and of its WAL."""
-        path = self._store.path
-        return {"journal": _size(path), "wal": _size(path.with_name(f"{path.name}-wal"))}
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0
+        return self._database.sizes()

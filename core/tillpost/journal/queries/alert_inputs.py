@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tillpost.journal.sqlite.store import Store
+from tillpost.journal.database import Database
 from tillpost.journal.states import OPEN
 from tillpost.journal.tables.contact_lookups import CONFLICT
 from tillpost.journal.tables.mappings import NEW_MAPPING
@@ -19,13 +19,13 @@ _FILE = 1_500
 class AlertInputs:
     """Ages, numbers and sizes."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def oldest(self) -> tuple[str, float] | None:
         """Of the receipts that are on their way by API the one accepted first: its id, and when."""
         first = f"SELECT min(seq) FROM receipts INDEXED BY receipts_due WHERE state IN ({_OPEN})"  # noqa: S608 - ours
-        rows = self._store.read(f"SELECT id, accepted_at FROM receipts WHERE seq = ({first})")  # noqa: S608 - ours
+        rows = self._database.read(f"SELECT id, accepted_at FROM receipts WHERE seq = ({first})")  # noqa: S608 - ours
         return (str(rows[0][0]), float(rows[0][1])) if rows else None
 
     def held(self) -> tuple[int, str]:
@@ -33,25 +33,25 @@ class AlertInputs:
 
         But for those of a contact in conflict, or of a mapping that waits for its release: that is one trouble.
         """
-        rows = self._store.read(
+        rows = self._database.read(
             "SELECT count(*), min(seq) FROM receipts INDEXED BY receipts_state WHERE state = 'held'"
             " AND reason NOT LIKE ? AND reason NOT LIKE ?",
             (f"{CONFLICT}%", f"{NEW_MAPPING}%"),
         )
         count, first = rows[0]
-        reason = self._store.read("SELECT reason FROM receipts WHERE seq = ?", (first,)) if count else [("",)]
+        reason = self._database.read("SELECT reason FROM receipts WHERE seq = ?", (first,)) if count else [("",)]
         return int(count), str(reason[0][0])
 
     def pace(self, now: float) -> float:
         """Bytes a second that new receipts took of the disk lately, with what their files would take in an outage."""
-        ((last,),) = self._store.read("SELECT max(seq) FROM receipts")
+        ((last,),) = self._database.read("SELECT max(seq) FROM receipts")
         if not last:
             return 0.0
-        ((first, since),) = self._store.read(
+        ((first, since),) = self._database.read(
             "SELECT seq, accepted_at FROM receipts WHERE seq >= ? ORDER BY seq LIMIT 1", (last - SAMPLE,)
         )
-        ((count,),) = self._store.read(
+        ((count,),) = self._database.read(
             "SELECT sum(count) FROM counters WHERE state NOT IN ('skipped record', 'ignored record')"
         )
-        each = self._store.path.stat().st_size / count if count and count >= 1000 else _ROW
+        each = self._database.used_bytes() / count if count and count >= 1000 else _ROW
         return float((last - first + 1) / max(now - since, 3600.0) * (max(each, _ROW) + _FILE))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from tillpost.journal.sqlite.store import Store
+from tillpost.journal.database import Database
 from tillpost.journal.states import SETTLED, State
 
 _WAITING = tuple(state for state in State if state not in SETTLED)
@@ -24,13 +24,13 @@ class Backlog:
 class Backlogs:
     """Read from the index by state: what is delivered is never looked at."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def by_till(self) -> list[Backlog]:
         """Of every till that has one, also of receipts that could not be read, whose till and store may be ""."""
         listed = ", ".join(f"'{state}'" for state in (*_WAITING, State.HELD))
-        rows = self._store.read(
+        rows = self._database.read(
             "SELECT store, till, count(*) FILTER (WHERE state <> 'held'), count(*) FILTER (WHERE state = 'held'),"  # noqa: S608 - ours
             " min(accepted_at) FILTER (WHERE state <> 'held')"
             f" FROM receipts INDEXED BY receipts_state WHERE state IN ({listed}) GROUP BY store, till"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tillpost.journal.sqlite.store import Store
+from tillpost.journal.database import Database
 from tillpost.journal.tables.receipts import Entry, Receipts
 
 _NAMES = ("seq", "at", "step", "what", "detail", "receipt", "contact")
@@ -14,19 +14,19 @@ _NAMES = ("seq", "at", "step", "what", "detail", "receipt", "contact")
 class Newest:
     """Of receipts and events."""
 
-    def __init__(self, store: Store, receipts: Receipts) -> None:
-        self._store = store
+    def __init__(self, database: Database, receipts: Receipts) -> None:
+        self._database = database
         self._receipts = receipts
 
     def receipts(self, limit: int) -> list[Entry]:
         """The receipts accepted last, at most so many, in order of acceptance."""
-        rows = self._store.read("SELECT id FROM receipts ORDER BY seq DESC LIMIT ?", (limit,))
+        rows = self._database.read("SELECT id FROM receipts ORDER BY seq DESC LIMIT ?", (limit,))
         found = (self._receipts.get(str(row[0])) for row in reversed(rows))
         return [entry for entry in found if entry is not None]
 
     def events(self, limit: int) -> list[dict[str, Any]]:
         """The events that happened last, at most so many, oldest first; receipts by their id."""
-        rows = self._store.read(
+        rows = self._database.read(
             "SELECT e.seq, e.at, e.step, e.what, e.detail, r.id, e.contact FROM events e"
             " LEFT JOIN receipts r ON r.seq = e.receipt ORDER BY e.seq DESC LIMIT ?",
             (limit,),
@@ -38,4 +38,4 @@ class Newest:
 
     def schema(self) -> int:
         """The version of the tables."""
-        return int(self._store.read("PRAGMA user_version")[0][0])
+        return self._database.schema()

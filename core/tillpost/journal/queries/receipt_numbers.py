@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import attrs
 
-from tillpost.journal.sqlite.store import Store
+from tillpost.journal.database import Database
 
 
 @attrs.frozen
@@ -21,12 +21,12 @@ class ReceiptNumber:
 class ReceiptNumbers:
     """What the journal knows of them. Removed by retention are only those of days older than `keep`."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def of(self, store: str, till: str, since: str) -> Iterator[ReceiptNumber]:
         """Of the till's receipts, whatever became of them, and of its records that are none; since a business date."""
-        rows = self._store.read(
+        rows = self._database.read(
             "SELECT business_date, number, accepted_at FROM receipts INDEXED BY receipts_day"
             " WHERE store = ?1 AND business_date >= ?3 AND till = ?2"
             " UNION ALL SELECT date, number, at FROM no_receipts INDEXED BY no_receipts_till"
@@ -37,7 +37,7 @@ class ReceiptNumbers:
 
     def undated(self, store: str, till: str) -> list[str]:
         """Those of which the till or the date is not known: records that cannot be read, and some that are no sale."""
-        rows = self._store.read(
+        rows = self._database.read(
             "SELECT number FROM receipts INDEXED BY receipts_day WHERE store = ?1 AND business_date = ''"
             " AND number <> ''"
             " UNION SELECT number FROM no_receipts INDEXED BY no_receipts_till"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tillpost.journal.sqlite.store import Store
+from tillpost.journal.database import Database
 from tillpost.journal.tables.contacts import Contacts
 from tillpost.journal.tables.files import FileState
 from tillpost.journal.tables.receipts import Entry, Receipts
@@ -22,8 +22,8 @@ _FILE = (
 class Search:
     """Looking for receipts, contacts and files."""
 
-    def __init__(self, store: Store, receipts: Receipts, contacts: Contacts) -> None:
-        self._store = store
+    def __init__(self, database: Database, receipts: Receipts, contacts: Contacts) -> None:
+        self._database = database
         self._receipts = receipts
         self._contacts = contacts
 
@@ -32,7 +32,7 @@ class Search:
         found = [
             float(at)
             for route in ("", "api", "file")
-            for (at,) in self._store.read(
+            for (at,) in self._database.read(
                 "SELECT accepted_at FROM receipts INDEXED BY receipts_state WHERE state = ? AND route = ?"
                 " ORDER BY seq LIMIT 1",
                 (state, route),
@@ -42,7 +42,7 @@ class Search:
 
     def latest(self, state: str, limit: int, route: str = "") -> list[Entry]:
         """The receipts in a state (delivered ones: by a route) that were accepted last, the last first."""
-        rows = self._store.read(
+        rows = self._database.read(
             "SELECT id FROM receipts INDEXED BY receipts_state WHERE state = ? AND route = ? ORDER BY seq DESC LIMIT ?",
             (state, route, limit),
         )
@@ -58,7 +58,7 @@ class Search:
             {
                 str(key)
                 for kind, value in asked
-                for (key,) in self._store.read(
+                for (key,) in self._database.read(
                     "SELECT contact FROM identifiers WHERE kind = ? AND value = ?", (kind, tidy_identifier(kind, value))
                 )
             }
@@ -66,14 +66,14 @@ class Search:
 
     def has_contact(self, key: str) -> bool:
         """Whether there is a contact of this local key."""
-        return bool(self._store.read("SELECT 1 FROM contacts WHERE key = ?", (key,)))
+        return bool(self._database.read("SELECT 1 FROM contacts WHERE key = ?", (key,)))
 
     def open_contacts(self, limit: int) -> list[dict[str, Any]]:
         """Contacts of files whose id is not learnt, in conflict, or with fields left out; the last seen first.
 
         Without personal data: identifiers by kind and digest.
         """
-        rows = self._store.read(
+        rows = self._database.read(
             "SELECT key, contact_id, file, conflict, unsaved, seen_at FROM contacts INDEXED BY contacts_open"  # noqa: S608 - ours
             f" WHERE {_OPEN_CONTACT} ORDER BY seen_at DESC LIMIT ?",
             (limit,),
@@ -93,13 +93,13 @@ class Search:
 
     def files(self, state: FileState, limit: int) -> list[dict[str, Any]]:
         """The files in a state without what is in them, the last written first."""
-        names = self._store.read(
+        names = self._database.read(
             "SELECT name FROM files INDEXED BY files_standing WHERE state = ? ORDER BY sequence DESC LIMIT ?",
             (state, limit),
         )
         rows = [
             row
             for (name,) in names
-            for row in self._store.read(f"SELECT {', '.join(_FILE)} FROM files WHERE name = ?", (name,))  # noqa: S608 - ours
+            for row in self._database.read(f"SELECT {', '.join(_FILE)} FROM files WHERE name = ?", (name,))  # noqa: S608 - ours
         ]
         return [dict(zip(_FILE, row, strict=True)) for row in rows]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from tillpost.journal.sqlite.store import Store
+from tillpost.journal.database import Database
 
 RECENT = 1000
 """Receipts and files that are looked at, the latest."""
@@ -27,24 +27,22 @@ class Sizes:
     contact_rows: int
 
 
-def measure(store: Store) -> Sizes:
+def measure(database: Database) -> Sizes:
     """Reads the file's header, the tally, and the latest rows."""
-    (page,), (pages,), (free,) = (
-        store.read(f"PRAGMA {name}")[0] for name in ("page_size", "page_count", "freelist_count")
-    )
     receipts = (
-        store.read("SELECT sum(count) FROM counters WHERE state NOT IN ('skipped record', 'ignored record')")[0][0] or 0
+        database.read("SELECT sum(count) FROM counters WHERE state NOT IN ('skipped record', 'ignored record')")[0][0]
+        or 0
     )
-    lines = store.read(
+    lines = database.read(
         "SELECT avg(line_count) FROM (SELECT line_count FROM receipts ORDER BY seq DESC LIMIT ?) WHERE line_count > 0",
         (RECENT,),
     )[0][0]
     files = {
-        kind: store.read(
+        kind: database.read(
             "SELECT coalesce(sum(size), 0), coalesce(sum(rows), 0) FROM"
             " (SELECT size, rows FROM files WHERE kind = ? ORDER BY sequence DESC LIMIT ?)",
             (kind, RECENT),
         )[0]
         for kind in ("receipts", "contacts")
     }
-    return Sizes(int(receipts), (pages - free) * page, lines, *files["receipts"], *files["contacts"])
+    return Sizes(int(receipts), database.used_bytes(), lines, *files["receipts"], *files["contacts"])

@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 import apsw
 
 from tillpost.errors import JournalError
+from tillpost.journal.database import Transaction
+from tillpost.journal.sqlite.crash_marks import CrashMarks
 from tillpost.journal.sqlite.sqlite_errors import SQLITE, named
 from tillpost.journal.sqlite.store import Store
 
@@ -27,6 +29,7 @@ class Reading(Store):
 
     def __init__(self, path: Path, within: float = WITHIN) -> None:
         self.path = path
+        self.crash_marks = CrashMarks(path.with_name("crash_marks"))
         self._alone = threading.Lock()
         self._until = 0.0
         self._within = within
@@ -49,7 +52,7 @@ class Reading(Store):
             except SQLITE as error:
                 raise named(error, self.path) from error
 
-    def write(self, work: Callable[[apsw.Connection], _T]) -> _T:
+    def write(self, work: Callable[[Transaction], _T]) -> _T:
         """Never."""
         raise JournalError(f"{self.path}: open for reading only")
 

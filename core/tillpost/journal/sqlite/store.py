@@ -17,11 +17,13 @@ from typing import Any, TypeVar
 import apsw
 import attrs
 
-from tillpost.errors import DiskFailed, JournalDamaged, JournalError, NotCommitted
+from tillpost.errors import DiskFailed, JournalDamaged, JournalError, NotCommitted, describe
+from tillpost.journal.database import Transaction
 from tillpost.journal.sqlite.connection import WAL_BOUND, abandon, connect, write_anew
+from tillpost.journal.sqlite.crash_marks import CrashMarks
 from tillpost.journal.sqlite.locks import Presence
 from tillpost.journal.sqlite.old_names import rename_old_files
-from tillpost.journal.sqlite.platform import narrow, refuse_library, refused_folder
+from tillpost.journal.sqlite.platform import narrow, refuse_library, refused_folder, room, trouble
 from tillpost.journal.sqlite.schema import upgrade
 from tillpost.journal.sqlite.sqlite_errors import PATIENCE, SQLITE, named
 
@@ -32,6 +34,10 @@ GROUP = 100
 """Most jobs in one commit: beyond it a group gains little and a failure repeats more (docs/decisions/0003)."""
 CHECKPOINT = 1000
 """Pages in the WAL after which it is carried into the file."""
+RELEASED = 64
+"""Pages that are given back to the disk at a time."""
+SLACK = 16
+"""The part of the file that may be free before pages are given back: what comes in takes it up again."""
 NARROW = 64 << 20
 """Bytes of room below which the WAL is kept as small as it can be: it must not take the last room there is."""
 _NARROW_PAGES = 64
@@ -39,7 +45,7 @@ _NARROW_PAGES = 64
 
 @attrs.define(eq=False)
 class _Job:
-    work: Callable[[apsw.Connection], Any]
+    work: Callable[[Transaction], Any]
     done: bool = False
     result: Any = None
     error: BaseException | None = None
@@ -53,6 +59,7 @@ class Store:
         if reason := refused_folder(path.parent):
             raise JournalError(f"{reason}; name a local folder as `state`")
         self.path = path
+        self.crash_marks = CrashMarks(path.with_name("crash_marks"))
         self._queue: deque[_Job] = deque()
         self._gate = threading.Lock()
         self._reading = threading.RLock()
@@ -108,7 +115,7 @@ class Store:
         self._pages = pages
         return apsw.SQLITE_OK
 
-    def write(self, work: Callable[[apsw.Connection], _T]) -> _T:
+    def write(self, work: Callable[[Transaction], _T]) -> _T:
         """Run `work` in a transaction and return its result once that is on the disk.
 
         Jobs of other threads that wait at the same time go into the same commit, each in a savepoint of its
@@ -275,9 +282,53 @@ class Store:
         """The error of a reader that met a row it cannot make sense of; `what` names table and row."""
         return JournalDamaged(f"{self.path}: {what}", self.path.parent)
 
+    def schema(self) -> int:
+        """The version of the tables."""
+        return self._pragma("user_version")
+
+    def used_bytes(self) -> int:
+        """Bytes of the pages that hold something."""
+        return (self._pragma("page_count") - self._pragma("freelist_count")) * self._pragma("page_size")
+
+    def _pragma(self, name: str) -> int:
+        return int(self.read(f"PRAGMA {name}")[0][0])
+
+    def sizes(self) -> dict[str, int]:
+        """Bytes of the journal's file and of its WAL."""
+        return {"journal": _size(self.path), "wal": _size(self.path.with_name(f"{self.path.name}-wal"))}
+
+    def release_space(self) -> bool:
+        """Give a few free pages back to the disk; False when there are few, or the file is from before it could."""
+        free = self._pragma("freelist_count")
+        if not self._pragma("auto_vacuum") or free <= max(RELEASED, self._pragma("page_count") // SLACK):
+            return False
+        # A row a page: all must be fetched, or only one page is given back.
+        self.write(lambda transaction: transaction.execute(f"PRAGMA incremental_vacuum({RELEASED})").fetchall())
+        return True
+
+    def room(self) -> tuple[int, int]:
+        """Bytes that are free on the disk of the file, and how large the disk is."""
+        return room(self.path.parent)
+
+    def trouble(self) -> str:
+        """Why nothing could be committed now; "" when a commit and a write beside it have just gone through."""
+        try:
+            self.write(lambda transaction: None)
+        except JournalError as error:
+            return describe(error)
+        return trouble(self.path.parent)
+
     def close(self) -> None:
         """Close both connections; the WAL is checkpointed into the file."""
+        self.crash_marks.close()
         with self._gate, self._reading:
             self._reader.close()
             self._writer.close()
             self._presence.release()
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-import apsw
 import attrs
 
+from tillpost.journal.database import Transaction, first
 from tillpost.journal.moves import Move, apply_move
 from tillpost.journal.states import State
 from tillpost.journal.tables import contacts, counters, events
@@ -60,7 +60,7 @@ class Accepted:
 
 @counters.counted
 def accept_records(
-    connection: apsw.Connection,
+    transaction: Transaction,
     parsed: Sequence[Parsed],
     document: Document,
     anonymous: Customer | None,
@@ -73,15 +73,15 @@ def accept_records(
     """
     counts = Accepted()
     coming = [_come(record) for record in parsed]
-    known = _known(connection, coming)
-    rows = _Rows(connection, now)
+    known = _known(transaction, coming)
+    rows = _Rows(transaction, now)
     rows.linking.look_up(
         who for each in coming if each.id not in known and (who := _customer(each.record, anonymous)) is not None
     )
     for each in coming:
         record = each.record
         if isinstance(record, NoReceipt):
-            _note_no_receipt(connection, record, document, now, counts)
+            _note_no_receipt(transaction, record, document, now, counts)
         elif isinstance(record, Broken):
             if each.id in known:
                 counts.duplicates += 1
@@ -124,9 +124,9 @@ def _come(record: Parsed) -> _Coming:
     return _Coming(record)
 
 
-def _known(connection: apsw.Connection, coming: Sequence[_Coming]) -> dict[str, bytes | None]:
+def _known(transaction: Transaction, coming: Sequence[_Coming]) -> dict[str, bytes | None]:
     """Those that are in the journal: id → the digest of its body; None when there is none, or it is damaged."""
-    rows = connection.executemany(
+    rows = transaction.executemany(
         "SELECT r.id, b.body, b.checksum FROM receipts r LEFT JOIN bodies b USING (seq) WHERE r.id = ?",
         ((each.id,) for each in coming if each.id),
     )
@@ -141,12 +141,12 @@ def _customer(record: Parsed, anonymous: Customer | None) -> Customer | None:
 
 
 def _note_no_receipt(
-    connection: apsw.Connection, record: NoReceipt, document: Document, now: float, counts: Accepted
+    transaction: Transaction, record: NoReceipt, document: Document, now: float, counts: Accepted
 ) -> None:
     own = (document.sha256, record.place, record.reason, record.retail, record.number, now)
-    connection.execute(
-        "INSERT OR IGNORE INTO no_receipts (document, place, reason, retail, number, at, store, till, date)"
-        " VALUES (?,?,?,?,?,?,?,?,?)",
+    transaction.execute(
+        "INSERT INTO no_receipts (document, place, reason, retail, number, at, store, till, date)"
+        " VALUES (?,?,?,?,?,?,?,?,?) ON CONFLICT (document, place) DO NOTHING",
         (*own, record.store, record.till, record.date),
     )
     if record.retail:
@@ -159,12 +159,12 @@ def _note_no_receipt(
 class _Rows:
     """Rows that are inserted together."""
 
-    def __init__(self, connection: apsw.Connection, now: float) -> None:
-        self.connection, self.now = connection, now
+    def __init__(self, transaction: Transaction, now: float) -> None:
+        self.transaction, self.now = transaction, now
         self._begin()
 
     def _begin(self) -> None:
-        self.linking = contacts.Linking(self.connection, self.now)
+        self.linking = contacts.Linking(self.transaction, self.now)
         self._seq: int | None = None
         self._receipts: list[tuple[Any, ...]] = []
         self._bodies: list[tuple[int, bytes | None, bytes, bytes]] = []
@@ -172,7 +172,7 @@ class _Rows:
 
     def _next(self) -> int:
         if self._seq is None:
-            self._seq = int(self.connection.execute("SELECT max(seq) FROM receipts").get or 0)
+            self._seq = int(first(self.transaction.execute("SELECT max(seq) FROM receipts")) or 0)
         self._seq += 1
         return self._seq
 
@@ -215,9 +215,9 @@ class _Rows:
     def insert(self) -> None:
         """All that were added, with their contacts and events."""
         self.linking.write()
-        self.connection.executemany(_RECEIPT, self._receipts)
-        self.connection.executemany("INSERT INTO bodies VALUES (?,?,?,?)", self._bodies)
-        events.insert(self.connection, self._events)
+        self.transaction.executemany(_RECEIPT, self._receipts)
+        self.transaction.executemany("INSERT INTO bodies VALUES (?,?,?,?)", self._bodies)
+        events.insert(self.transaction, self._events)
         self._begin()
 
 
@@ -247,14 +247,14 @@ def _accept_new(rows: _Rows, each: _Coming, found: Found, anonymous: Customer | 
 
 def _accept_taken(rows: _Rows, each: _Coming, found: Found, counts: Accepted) -> str | None:
     """A receipt whose id has other content in the journal, or damaged content; the id under which it is held."""
-    connection = rows.connection
-    body, checksum, seq, state = connection.execute(
+    transaction = rows.transaction
+    body, checksum, seq, state = transaction.execute(
         "SELECT b.body, b.checksum, r.seq, r.state FROM receipts r LEFT JOIN bodies b USING (seq) WHERE r.id = ?",
         (each.id,),
-    ).get
+    ).fetchone()
     if not _whole(body, checksum):
         # The journal's copy is damaged, and here is the receipt once more: it takes the place of the copy.
-        restore(connection, seq, found, rows.now)
+        restore(transaction, seq, found, rows.now)
         if state == State.HELD:
             counts.accepted += 1
         else:
@@ -263,7 +263,7 @@ def _accept_taken(rows: _Rows, each: _Coming, found: Found, counts: Accepted) ->
     digest = content_digest(found.receipt)
     identity = f"{each.id}#{digest[:12]}"
     same = checksum == each.digest or content_digest(loads(body)) == digest
-    if same or connection.execute("SELECT 1 FROM receipts WHERE id = ?", (identity,)).fetchone():
+    if same or transaction.execute("SELECT 1 FROM receipts WHERE id = ?", (identity,)).fetchone():
         counts.duplicates += 1
         return None
     reason = "the id is taken by other content: " + "; ".join(difference(body, each.body)[:10])
@@ -277,23 +277,23 @@ def _whole(body: object, checksum: object) -> bool:
     return isinstance(body, bytes) and hashlib.sha256(body).digest() == checksum
 
 
-def restore(connection: apsw.Connection, seq: int, found: Found, now: float) -> None:
+def restore(transaction: Transaction, seq: int, found: Found, now: float) -> None:
     """A receipt whose body is damaged gets it back; if it was held for that it goes on.
 
     What Engage has by now it ignores when it comes again: the id is the same.
     """
     body = dumps(found.receipt)
-    connection.execute(
+    transaction.execute(
         "INSERT INTO bodies VALUES (?1, ?2, ?3, ?4) ON CONFLICT (seq) DO UPDATE SET body = ?2, checksum = ?3, raw = ?4",
         (seq, body, hashlib.sha256(body).digest(), found.raw),
     )
-    events.record(connection, now, "accept", "content restored", receipt=seq)
-    state, contact = connection.execute("SELECT state, contact FROM receipts WHERE seq = ?", (seq,)).get
+    events.record(transaction, now, "accept", "content restored", receipt=seq)
+    state, contact = transaction.execute("SELECT state, contact FROM receipts WHERE seq = ?", (seq,)).fetchone()
     if state != State.HELD:
         return
     customer = found.receipt.customer
     if contact is None and customer and customer.identifiers:
-        contact = contacts.link(connection, customer, found.receipt.store, now)
-        connection.execute("UPDATE receipts SET contact = ? WHERE seq = ?", (contact, seq))
+        contact = contacts.link(transaction, customer, found.receipt.store, now)
+        transaction.execute("UPDATE receipts SET contact = ? WHERE seq = ?", (contact, seq))
     if contact is not None:
-        apply_move(connection, seq, Move(state=State.ACCEPTED, due=now, reason="content restored"), now, "accept")
+        apply_move(transaction, seq, Move(state=State.ACCEPTED, due=now, reason="content restored"), now, "accept")

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-import apsw
 import attrs
 
-from tillpost.journal.sqlite.store import Store
+from tillpost.journal.database import Database, Transaction, first
 
 RAISED, OVER = "raised", "over"
 
@@ -45,17 +44,17 @@ _ALERT = "alerts.seq, key, what, means, next_step, raised_at, over_at"
 class Alerts:
     """The alerts of a pipeline, and the notices still to be sent."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def standing(self) -> list[Alert]:
         """Those that are not over, the oldest first."""
-        rows = self._store.read(f"SELECT {_ALERT} FROM alerts WHERE over_at IS NULL ORDER BY seq")  # noqa: S608 - ours
+        rows = self._database.read(f"SELECT {_ALERT} FROM alerts WHERE over_at IS NULL ORDER BY seq")  # noqa: S608 - ours
         return [Alert(*row) for row in rows]
 
     def recent(self, limit: int) -> list[Alert]:
         """Those that are over, the latest raised first."""
-        rows = self._store.read(
+        rows = self._database.read(
             f"SELECT {_ALERT} FROM alerts WHERE over_at IS NOT NULL ORDER BY seq DESC LIMIT ?",  # noqa: S608 - ours
             (limit,),
         )
@@ -71,26 +70,26 @@ class Alerts:
     ) -> None:
         """In one commit: raise (key, what, means, next_step), reword (seq, what), end (seq), notify each channel."""
 
-        def work(connection: apsw.Connection) -> None:
+        def work(transaction: Transaction) -> None:
             changed = []
             for alert in raised:
                 sql = "INSERT INTO alerts (key, what, means, next_step, raised_at) VALUES (?,?,?,?,?) RETURNING seq"
-                changed.append((connection.execute(sql, (*alert, now)).get, RAISED))
+                changed.append((first(transaction.execute(sql, (*alert, now))), RAISED))
             for seq, what in reworded:
-                connection.execute("UPDATE alerts SET what = ? WHERE seq = ?", (what, seq))
+                transaction.execute("UPDATE alerts SET what = ? WHERE seq = ?", (what, seq))
             for seq in over:
-                connection.execute("UPDATE alerts SET over_at = ? WHERE seq = ?", (now, seq))
+                transaction.execute("UPDATE alerts SET over_at = ? WHERE seq = ?", (now, seq))
                 changed.append((seq, OVER))
-            connection.executemany(
+            transaction.executemany(
                 "INSERT INTO notices (alert, event, channel, due) VALUES (?,?,?,?)",
                 [(seq, event, channel, now) for seq, event in changed for channel in channels],
             )
 
-        self._store.write(work)
+        self._database.write(work)
 
     def due(self, now: float) -> list[Notice]:
         """The notices to be sent now; of an alert and a channel only the earliest."""
-        rows = self._store.read(
+        rows = self._database.read(
             f"SELECT n.seq, n.event, n.channel, n.attempts, {_ALERT} FROM notices n INDEXED BY notices_due"  # noqa: S608
             " JOIN alerts ON alerts.seq = n.alert WHERE n.due <= ? AND NOT EXISTS (SELECT 1 FROM notices b"
             " WHERE b.alert = n.alert AND b.channel = n.channel AND b.seq < n.seq) ORDER BY n.seq",
@@ -100,18 +99,20 @@ class Alerts:
 
     def unsent(self) -> list[tuple[str, int, str]]:
         """Of the notices that a channel did not take: channel, attempts, why."""
-        return self._store.read("SELECT channel, attempts, reason FROM notices WHERE attempts > 0 ORDER BY seq")
+        return self._database.read("SELECT channel, attempts, reason FROM notices WHERE attempts > 0 ORDER BY seq")
 
     def sent(self, notice: Notice) -> None:
         """Delete a notice: a channel took it, or it is given up."""
-        self._store.write(lambda connection: connection.execute("DELETE FROM notices WHERE seq = ?", (notice.seq,)))
+        self._database.write(
+            lambda transaction: transaction.execute("DELETE FROM notices WHERE seq = ?", (notice.seq,))
+        )
 
     def refused(self, notice: Notice, reason: str, due: float) -> None:
         """A channel did not take it; it is due again at `due`."""
         sql = "UPDATE notices SET attempts = attempts + 1, due = ?, reason = ? WHERE seq = ?"
-        self._store.write(lambda connection: connection.execute(sql, (due, reason, notice.seq)))
+        self._database.write(lambda transaction: transaction.execute(sql, (due, reason, notice.seq)))
 
     def forget(self, before: float) -> None:
         """Delete alerts that were over before then, once their notices are sent."""
         sql = "DELETE FROM alerts WHERE over_at < ? AND seq NOT IN (SELECT alert FROM notices)"
-        self._store.write(lambda connection: connection.execute(sql, (before,)))
+        self._database.write(lambda transaction: transaction.execute(sql, (before,)))

@@ -6,10 +6,10 @@ import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-import apsw
 import attrs
 
 from tillpost.clock import iso
+from tillpost.journal.database import Transaction, first
 from tillpost.journal.moves import Move, apply_move, apply_moves
 from tillpost.journal.states import MOVES, State
 from tillpost.journal.tables import events
@@ -29,7 +29,7 @@ class Batch:
 
 
 def enter(
-    connection: apsw.Connection,
+    transaction: Transaction,
     batch: Batch,
     now: float,
     step: str,
@@ -41,8 +41,8 @@ def enter(
     """The rows of its files, and the moves of its receipts and contacts. reviewed: the files may go up."""
     said = {contact.key: contact for contact in batch.contacts}
     for position, file in enumerate(batch.written.files):
-        first, last = _times(connection, file, batch.seqs)
-        connection.execute(
+        first, last = _times(transaction, file, batch.seqs)
+        transaction.execute(
             "INSERT INTO files (name, kind, sequence, position, sha256, size, path, rows, keys, state, due,"
             " written_at, reviewed, first_at, last_at) VALUES (?,?,?,?,?,?,?,?,?,'written',?,?,?,?,?)",
             (
@@ -52,65 +52,67 @@ def enter(
         )  # fmt: skip
         if file.kind == "receipts":
             written_now = Move(state=State.WRITTEN, file=file.name, reason=reason)
-            apply_moves(connection, [batch.seqs[key] for key in file.keys], written_now, now, step, allowed)
+            apply_moves(transaction, [batch.seqs[key] for key in file.keys], written_now, now, step, allowed)
             matched = [(batch.payloads[key].match.kind, batch.seqs[key]) for key in file.keys]
-            connection.executemany("UPDATE receipts SET matched = ? WHERE seq = ?", matched)
+            transaction.executemany("UPDATE receipts SET matched = ? WHERE seq = ?", matched)
             continue
         for key in file.keys:
-            _note_said(connection, said[key], file.name)
-            events.record(connection, now, step, "written to file", contact=key, file=file.name)
+            _note_said(transaction, said[key], file.name)
+            events.record(transaction, now, step, "written to file", contact=key, file=file.name)
 
 
-def _note_said(connection: apsw.Connection, contact: Contact, name: str) -> None:
+def _note_said(transaction: Transaction, contact: Contact, name: str) -> None:
     """What files have said of the contact: its attributes, and the identifiers of the file that made it."""
-    in_files, made = connection.execute("SELECT in_files, made FROM contacts WHERE key = ?", (contact.key,)).get
+    in_files, made = transaction.execute("SELECT in_files, made FROM contacts WHERE key = ?", (contact.key,)).fetchone()
     if made:
         keys = [known for known in json.loads(in_files) if ":" in known]
     else:
         keys = [said_key(known) for known in contact.identifiers]
         made = "" if contact.contact_id else name
     said = contact.changes() | dict.fromkeys(keys, "")
-    connection.execute(
+    transaction.execute(
         "UPDATE contacts SET file = ?, made = ?, in_files = ?, looked_at = NULL, compared_at = NULL WHERE key = ?",
         (name, made, json.dumps(said), contact.key),
     )
 
 
-def unsay(connection: apsw.Connection, name: str) -> None:
+def unsay(transaction: Transaction, name: str) -> None:
     """The file is no more: what it has said of contacts nobody has said."""
-    connection.execute("UPDATE contacts SET made = '' WHERE made = ?", (name,))
+    transaction.execute("UPDATE contacts SET made = '' WHERE made = ?", (name,))
     for key, made, in_files in list(
-        connection.execute("SELECT key, made, in_files FROM contacts WHERE file = ?", (name,))
+        transaction.execute("SELECT key, made, in_files FROM contacts WHERE file = ?", (name,))
     ):
         # One that another file makes is still named by the identifiers of that file.
         keys = {known: "" for known in json.loads(in_files) if ":" in known} if made else {}
-        connection.execute("UPDATE contacts SET file = ?, in_files = ? WHERE key = ?", (made, json.dumps(keys), key))
+        transaction.execute("UPDATE contacts SET file = ?, in_files = ? WHERE key = ?", (made, json.dumps(keys), key))
 
 
-def hold_refused(connection: apsw.Connection, batch: Batch, held: Mapping[str, str], now: float, step: str) -> None:
+def hold_refused(transaction: Transaction, batch: Batch, held: Mapping[str, str], now: float, step: str) -> None:
     """Receipts that are in files no more, and that no new file takes: the API route is closed to them, so a person."""
     refused = {each.key: each.reason for each in batch.written.refused if each.key in batch.seqs}
     for receipt_id, reason in {**held, **refused}.items():
-        apply_move(connection, batch.seqs[receipt_id], Move(state=State.HELD, reason=reason), now, step)
+        apply_move(transaction, batch.seqs[receipt_id], Move(state=State.HELD, reason=reason), now, step)
     for each in batch.written.refused:
         if each.key not in batch.seqs:
-            note_refused(connection, each, batch.seqs, now)
+            note_refused(transaction, each, batch.seqs, now)
 
 
-def note_refused(connection: apsw.Connection, refused: NotWritten, seqs: Mapping[str, int], now: float) -> None:
+def note_refused(transaction: Transaction, refused: NotWritten, seqs: Mapping[str, int], now: float) -> None:
     # No file can carry it: it stays on the API route, where it loses nothing but time.
     seq = seqs.get(refused.key)
     if seq is None:
-        events.record(connection, now, "write", "not in a file", contact=refused.key, reason=refused.reason)
+        events.record(transaction, now, "write", "not in a file", contact=refused.key, reason=refused.reason)
     else:
-        events.record(connection, now, "write", "not in a file", receipt=seq, reason=refused.reason)
+        events.record(transaction, now, "write", "not in a file", receipt=seq, reason=refused.reason)
 
 
-def _times(connection: apsw.Connection, file: FallbackFile, seqs: Mapping[str, int]) -> tuple[str, str]:
+def _times(transaction: Transaction, file: FallbackFile, seqs: Mapping[str, int]) -> tuple[str, str]:
     """The first and the last time of what is in the file; as they are written, compared as moments."""
     if file.kind == "receipts":
-        rows = (connection.execute("SELECT created FROM receipts WHERE seq = ?", (seqs[key],)).get for key in file.keys)
+        rows = (
+            first(transaction.execute("SELECT created FROM receipts WHERE seq = ?", (seqs[key],))) for key in file.keys
+        )
         times = [datetime.fromisoformat(created) for created in rows]
         return (min(times).isoformat(), max(times).isoformat()) if times else ("", "")
-    seen = [connection.execute("SELECT seen_at FROM contacts WHERE key = ?", (key,)).get for key in file.keys]
+    seen = [first(transaction.execute("SELECT seen_at FROM contacts WHERE key = ?", (key,))) for key in file.keys]
     return (iso(min(seen)), iso(max(seen))) if seen else ("", "")

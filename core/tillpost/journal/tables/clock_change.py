@@ -2,40 +2,38 @@
 
 from __future__ import annotations
 
-import apsw
-
-from tillpost.journal.sqlite.store import Store
+from tillpost.journal.database import Database, Transaction
 from tillpost.journal.states import OPEN
 from tillpost.journal.tables import events
 
 _OPEN = ", ".join(f"'{state}'" for state in OPEN)
 
 
-def latest(store: Store) -> float:
+def latest(database: Database) -> float:
     """The latest time of what is not over and of the newest event; 0 when there is neither."""
-    newest = store.read("SELECT at FROM events ORDER BY seq DESC LIMIT 1")
-    changed = store.read(f"SELECT max(changed_at) FROM receipts WHERE state IN ({_OPEN})")  # noqa: S608
+    newest = database.read("SELECT at FROM events ORDER BY seq DESC LIMIT 1")
+    changed = database.read(f"SELECT max(changed_at) FROM receipts WHERE state IN ({_OPEN})")  # noqa: S608
     return max((float(row[0] or 0.0) for row in (*newest, *changed)), default=0.0)
 
 
-def move_pending(connection: apsw.Connection, seconds: float, now: float) -> None:
+def move_pending(transaction: Transaction, seconds: float, now: float) -> None:
     """Add `seconds` to what was stored before the jump and is not over; what has happened keeps its time.
 
     now: the wall time after the jump. A receipt changed since then has a due time of the new clock already.
     """
-    connection.execute(
+    transaction.execute(
         f"UPDATE receipts SET due = due + ?1, sending = sending + ?1, changed_at = changed_at + ?1"  # noqa: S608
         f" WHERE state IN ({_OPEN}) AND changed_at <= ?2",
         (seconds, now - seconds),
     )
-    connection.execute(
+    transaction.execute(
         "UPDATE files SET due = due + ?1, written_at = written_at + ?1, uploaded_at = uploaded_at + ?1,"
         " consumed_at = consumed_at + ?1 WHERE state <> 'confirmed'",
         (seconds,),
     )
-    connection.execute(
-        "UPDATE destination SET since = iif(since > 0, since + ?1, 0), unreachable_since = unreachable_since + ?1,"
-        " probe_due = probe_due + ?1, files_due = files_due + ?1",
+    transaction.execute(
+        "UPDATE destination SET since = CASE WHEN since > 0 THEN since + ?1 ELSE 0 END,"
+        " unreachable_since = unreachable_since + ?1, probe_due = probe_due + ?1, files_due = files_due + ?1",
         (seconds,),
     )
-    events.record(connection, now, "clock", "set", seconds=round(seconds, 3))
+    events.record(transaction, now, "clock", "set", seconds=round(seconds, 3))

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 
-import apsw
 import attrs
 
 from tillpost.errors import JournalError
+from tillpost.journal.database import ALL, Database, Transaction, first
 from tillpost.journal.moves import Move, apply_move
-from tillpost.journal.sqlite.store import Store
 from tillpost.journal.states import State
 from tillpost.journal.tables import events
 from tillpost.journal.tables.contacts import Contacts, know
@@ -39,19 +38,19 @@ class ContactLookup:
 class ContactLookups:
     """The contacts of files, as they are asked about before the files go up and after their import."""
 
-    def __init__(self, store: Store, contacts: Contacts) -> None:
-        self._store = store
+    def __init__(self, database: Database, contacts: Contacts) -> None:
+        self._database = database
         self._contacts = contacts
 
     def note(self, looks: Iterable[ContactLookup], route: str, now: float) -> None:
         """Store what was shown of several contacts, in one commit: ids, conflicts, what need not be sent."""
         listed = list(looks)
 
-        def work(connection: apsw.Connection) -> None:
+        def work(transaction: Transaction) -> None:
             for look in listed:
-                _note(connection, look, route, now)
+                _note(transaction, look, route, now)
 
-        self._store.write(work)
+        self._database.write(work)
 
     def unlooked(self, file: str, limit: int) -> list[str]:
         """Contacts of a file that were not looked up yet: those it creates, and those it updates by a known id."""
@@ -64,11 +63,11 @@ class ContactLookups:
     def uncompared(self, file: str) -> list[str]:
         """Contacts of an imported file whose id is unknown, or of which nobody has seen yet what the import made."""
         clause = "c.conflict = '' AND (c.contact_id = '' OR (c.compared_at IS NULL AND c.file = f.name))"
-        return self._in_file(file, clause, -1)
+        return self._in_file(file, clause, ALL)
 
     def unknown(self, file: str) -> int:
         """How many contacts of a file have neither an id nor a conflict."""
-        return len(self._in_file(file, "c.conflict = '' AND c.contact_id = ''", -1))
+        return len(self._in_file(file, "c.conflict = '' AND c.contact_id = ''", ALL))
 
     def outdated(self, file: str) -> list[str]:
         """Contacts of which a file says what it must say no longer.
@@ -79,8 +78,10 @@ class ContactLookups:
         made = "c.contact_id <> '' AND c.made = f.name"
         gone = "c.contact_id = '' AND c.made = ''"
         anew = "c.contact_id <> '' AND c.file = ''"  # forgotten, with all that files had said, and found again
-        found = self._in_file(file, f"(c.contact_id = '' AND c.conflict <> '') OR ({made}) OR ({gone}) OR ({anew})", -1)
-        for key in self._in_file(file, "c.contact_id <> '' AND c.made <> f.name", -1):
+        found = self._in_file(
+            file, f"(c.contact_id = '' AND c.conflict <> '') OR ({made}) OR ({gone}) OR ({anew})", ALL
+        )
+        for key in self._in_file(file, "c.contact_id <> '' AND c.made <> f.name", ALL):
             changes = self._contacts.get(key).changes()
             if any(
                 changes.get(name) != value
@@ -95,12 +96,12 @@ class ContactLookups:
             "SELECT c.key FROM files f, json_each(f.keys) k JOIN contacts c ON c.key = k.value"  # noqa: S608 - clauses are ours
             f" WHERE f.name = ? AND ({clause}) LIMIT ?"
         )
-        rows = self._store.read(sql, (file, limit))
+        rows = self._database.read(sql, (file, limit))
         return [str(key) for (key,) in rows]
 
     def conflict(self, key: str) -> str:
         """Why the contact's receipts are held, with what to do about it; "" when there is no conflict."""
-        rows = self._store.read("SELECT conflict FROM contacts WHERE key = ?", (key,))
+        rows = self._database.read("SELECT conflict FROM contacts WHERE key = ?", (key,))
         if not rows or not rows[0][0]:
             return ""
         return f"{CONFLICT}{json.loads(rows[0][0])['reason']}; `tillpost contacts resolve {key} --use CONTACTID`"
@@ -108,45 +109,47 @@ class ContactLookups:
     def resolve_conflict(self, key: str, contact_id: str, now: float) -> int:
         """A person says which contact it is; how many receipts that were held for it are back on the line."""
 
-        def work(connection: apsw.Connection) -> int:
-            row = connection.execute("SELECT conflict FROM contacts WHERE key = ?", (key,)).fetchone()
+        def work(transaction: Transaction) -> int:
+            row = transaction.execute("SELECT conflict FROM contacts WHERE key = ?", (key,)).fetchone()
             if row is None or not row[0]:
                 raise JournalError(f"{key} has no conflict")
-            connection.execute("UPDATE contacts SET conflict = '' WHERE key = ?", (key,))
-            know(connection, key, Identified(contact_id=contact_id), "person", now, {})
+            transaction.execute("UPDATE contacts SET conflict = '' WHERE key = ?", (key,))
+            know(transaction, key, Identified(contact_id=contact_id), "person", now, {})
             rows = list(
-                connection.execute(
+                transaction.execute(
                     "SELECT seq FROM receipts WHERE contact = ? AND state = 'held' AND substr(reason, 1, ?) = ?",
                     (key, len(CONFLICT), CONFLICT),
                 )
             )
             for (seq,) in rows:
                 apply_move(
-                    connection, seq, Move(state=State.ACCEPTED, due=now, reason="conflict resolved"), now, "held"
+                    transaction, seq, Move(state=State.ACCEPTED, due=now, reason="conflict resolved"), now, "held"
                 )
             return len(rows)
 
-        return self._store.write(work)
+        return self._database.write(work)
 
 
-def _note(connection: apsw.Connection, look: ContactLookup, route: str, now: float) -> None:
-    contact_id = connection.execute("SELECT contact_id FROM contacts WHERE key = ?", (look.key,)).get
+def _note(transaction: Transaction, look: ContactLookup, route: str, now: float) -> None:
+    contact_id = first(transaction.execute("SELECT contact_id FROM contacts WHERE key = ?", (look.key,)))
     conflict = look.found if isinstance(look.found, Conflict) else look.conflict
     # Another thread may have identified it meanwhile, by an id that is in use since: that one stands.
     if conflict is not None and not contact_id:
         reason, found = conflict.reason, dict(conflict.found)
-        events.record(connection, now, "resolve", "conflict", contact=look.key, reason=reason, found=found)
+        events.record(transaction, now, "resolve", "conflict", contact=look.key, reason=reason, found=found)
         told = json.dumps({"reason": reason, "found": found})
-        connection.execute("UPDATE contacts SET conflict = ? WHERE key = ?", (told, look.key))
+        transaction.execute("UPDATE contacts SET conflict = ? WHERE key = ?", (told, look.key))
     if isinstance(look.found, Identified) and contact_id in ("", look.found.contact_id):
-        know(connection, look.key, look.found, route, now, look.settled)
+        know(transaction, look.key, look.found, route, now, look.settled)
         if look.kept:
-            events.record(connection, now, "resolve", "attributes kept", contact=look.key, fields=sorted(look.kept))
+            events.record(transaction, now, "resolve", "attributes kept", contact=look.key, fields=sorted(look.kept))
         if look.unsaved is not None:
-            connection.execute(
+            transaction.execute(
                 "UPDATE contacts SET compared_at = ?, unsaved = ? WHERE key = ?",
                 (now, json.dumps(sorted(look.unsaved)), look.key),
             )
         if look.unsaved:
-            events.record(connection, now, "resolve", "fields not saved", contact=look.key, fields=sorted(look.unsaved))
-    connection.execute("UPDATE contacts SET looked_at = ? WHERE key = ?", (now, look.key))
+            events.record(
+                transaction, now, "resolve", "fields not saved", contact=look.key, fields=sorted(look.unsaved)
+            )
+    transaction.execute("UPDATE contacts SET looked_at = ? WHERE key = ?", (now, look.key))

@@ -10,20 +10,19 @@ import secrets
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import apsw
 import attrs
 
-from tillpost.journal.sqlite.store import Store
+from tillpost.journal.database import ALL, Database, List, Transaction, first
 from tillpost.journal.tables import counters, events
 from tillpost.model import Contact, Customer, Identified, Identifier
 
 
-def link(connection: apsw.Connection, customer: Customer, store: str, now: float) -> str:
+def link(transaction: Transaction, customer: Customer, store: str, now: float) -> str:
     """The key of the contact these identifiers lead to, made when none does; new knowledge is merged in."""
-    linking = Linking(connection, now)
+    linking = Linking(transaction, now)
     key = linking.link(customer, store)
     linking.write()
-    events.insert(connection, linking.told)
+    events.insert(transaction, linking.told)
     return key
 
 
@@ -34,8 +33,8 @@ class Linking:
     is a person's decision. told: the events of it, in order, for the caller to insert.
     """
 
-    def __init__(self, connection: apsw.Connection, now: float) -> None:
-        self._connection = connection
+    def __init__(self, transaction: Transaction, now: float) -> None:
+        self._transaction = transaction
         self._now = now
         self.told: list[events.Row] = []
         self._keys: dict[tuple[str, str], str | None] = {}
@@ -53,12 +52,12 @@ class Linking:
         asked -= self._keys.keys()
         self._keys.update(dict.fromkeys(asked))
         wanted = set()
-        for kind, value, key in self._connection.executemany(
+        for kind, value, key in self._transaction.executemany(
             "SELECT kind, value, contact FROM identifiers WHERE kind = ? AND value = ?", asked
         ):
             self._keys[kind, value] = key
             wanted.add(key)
-        for key, attributes in self._connection.executemany(
+        for key, attributes in self._transaction.executemany(
             "SELECT key, attributes FROM contacts WHERE key = ?", ((key,) for key in wanted - self._attributes.keys())
         ):
             self._attributes[key] = json.loads(attributes)
@@ -96,14 +95,14 @@ class Linking:
 
     def write(self) -> None:
         """What was learnt, into the tables."""
-        self._connection.executemany(
+        self._transaction.executemany(
             "INSERT INTO contacts (key, contact_id, attributes, sent, store, seen_at) VALUES (?,?,?,'{}',?,?)",
             (
                 (key, contact_id, json.dumps(self._attributes[key]), store, self._now)
                 for key, (contact_id, store) in self._new.items()
             ),
         )
-        self._connection.executemany(
+        self._transaction.executemany(
             "UPDATE contacts SET attributes = ?, seen_at = ? WHERE key = ?",
             (
                 (self._texts.get(key) or json.dumps(self._attributes[key]), self._now, key)
@@ -111,7 +110,7 @@ class Linking:
                 if key not in self._new
             ),
         )
-        self._connection.executemany("INSERT INTO identifiers VALUES (?,?,?)", self._named)
+        self._transaction.executemany("INSERT INTO identifiers VALUES (?,?,?)", self._named)
 
 
 def said_key(known: Identifier) -> str:
@@ -122,13 +121,15 @@ def said_key(known: Identifier) -> str:
 class Contacts:
     """The contacts table with its identifiers."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def get(self, key: str) -> Contact:
         """By its local key."""
         row = self._row("contact_id, attributes, sent, store", key)
-        known = self._store.read("SELECT kind, value FROM identifiers WHERE contact = ? ORDER BY kind, value", (key,))
+        known = self._database.read(
+            "SELECT kind, value FROM identifiers WHERE contact = ? ORDER BY kind, value", (key,)
+        )
         return Contact(
             key=key,
             contact_id=row[0],
@@ -140,10 +141,10 @@ class Contacts:
 
     def known(self, keys: Iterable[str]) -> dict[str, str]:
         """Key → contactId of those of these contacts of which there is nothing to ask and nothing to tell."""
-        rows = self._store.read(
+        rows = self._database.read(
             "SELECT key, contact_id, attributes, sent FROM contacts"
             " WHERE key IN (SELECT value FROM json_each(?)) AND contact_id <> '' AND conflict = ''",
-            (json.dumps(list(keys)),),
+            (List(keys),),
         )
         return {
             key: contact_id
@@ -155,9 +156,9 @@ class Contacts:
         }
 
     def _row(self, columns: str, key: str) -> tuple[Any, ...]:
-        rows = self._store.read(f"SELECT {columns} FROM contacts WHERE key = ?", (key,))  # noqa: S608 - names are ours
+        rows = self._database.read(f"SELECT {columns} FROM contacts WHERE key = ?", (key,))  # noqa: S608 - names are ours
         if not rows:
-            raise self._store.damaged(f"table contacts: {key} is missing")
+            raise self._database.damaged(f"table contacts: {key} is missing")
         return rows[0]
 
     def _said(self, key: str, column: str, text: object) -> dict[str, Any]:
@@ -166,7 +167,7 @@ class Contacts:
         except (ValueError, RecursionError):
             said = None
         if not isinstance(said, dict):
-            raise self._store.damaged(f"table contacts, row {key}: {column} makes no sense")
+            raise self._database.damaged(f"table contacts, row {key}: {column} makes no sense")
         return said
 
     def for_file(self, key: str) -> Contact:
@@ -199,41 +200,41 @@ class Contacts:
 
     def learn(self, key: str, found: Identified, route: str, now: float) -> None:
         """Store the contactId, and what was just sent. `route`: how it was learnt (created, lookup, file)."""
-        self._store.write(lambda connection: know(connection, key, found, route, now, found.holds))
+        self._database.write(lambda transaction: know(transaction, key, found, route, now, found.holds))
 
     def forget_id(self, key: str, reason: str, now: float) -> None:
         """The stored contactId is no longer valid: the contact will be identified anew."""
 
-        def work(connection: apsw.Connection) -> None:
-            connection.execute(
+        def work(transaction: Transaction) -> None:
+            transaction.execute(
                 # Also what files have said: the destination has it no longer, so the next file makes the contact anew.
                 "UPDATE contacts SET contact_id = '', sent = '{}', origin = '', learnt_at = NULL, file = '', made = '',"
                 " in_files = '{}', looked_at = NULL, compared_at = NULL, unsaved = '[]' WHERE key = ?",
                 (key,),
             )
             # Files that name the contact by that id name nobody.
-            connection.execute(
+            transaction.execute(
                 "UPDATE receipts SET matched = '' WHERE contact = ? AND matched = 'contactId'"
                 " AND state IN ('written', 'transferred')",
                 (key,),
             )
-            events.record(connection, now, "resolve", "id forgotten", contact=key, reason=reason)
+            events.record(transaction, now, "resolve", "id forgotten", contact=key, reason=reason)
 
-        self._store.write(work)
+        self._database.write(work)
 
     def give_up_changes(self, key: str, changes: Mapping[str, str], reason: str, now: float) -> None:
         """The destination refuses these attributes: they are not offered again until they change."""
 
-        def work(connection: apsw.Connection) -> None:
-            sent = connection.execute("SELECT sent FROM contacts WHERE key = ?", (key,)).get
-            connection.execute(
+        def work(transaction: Transaction) -> None:
+            sent = first(transaction.execute("SELECT sent FROM contacts WHERE key = ?", (key,)))
+            transaction.execute(
                 "UPDATE contacts SET sent = ? WHERE key = ?", (json.dumps(json.loads(sent) | dict(changes)), key)
             )
             events.record(
-                connection, now, "resolve", "attributes refused", contact=key, reason=reason, fields=sorted(changes)
+                transaction, now, "resolve", "attributes refused", contact=key, reason=reason, fields=sorted(changes)
             )
 
-        self._store.write(work)
+        self._database.write(work)
 
     def to_write(self, keys: set[str], replacing: frozenset[str] = frozenset()) -> tuple[list[Contact], list[Contact]]:
         """Of these contacts, which a file must create and which it must update: only what no file holds yet.
@@ -252,9 +253,9 @@ class Contacts:
                 updated.append(contact)
         return created, updated
 
-    def all(self, limit: int = -1) -> list[dict[str, Any]]:
+    def all(self, limit: int = ALL) -> list[dict[str, Any]]:
         """A line a contact, without personal data: kinds of identifiers with their digests."""
-        rows = self._store.read(
+        rows = self._database.read(
             "SELECT key, contact_id, origin, file, seen_at, learnt_at, conflict, unsaved FROM contacts"
             " ORDER BY seen_at, key LIMIT ?",
             (limit,),
@@ -280,25 +281,27 @@ class Contacts:
 
         conflicts: a person decides; unsaved: the import did not save all their fields.
         """
-        rows = self._store.read(f"SELECT {', '.join(counters.CONTACTS)} FROM contact_counters")  # noqa: S608 - ours
+        rows = self._database.read(f"SELECT {', '.join(counters.CONTACTS)} FROM contact_counters")  # noqa: S608 - ours
         return dict(zip(counters.CONTACTS, map(int, rows[0] if rows else (0,) * len(counters.CONTACTS)), strict=True))
 
     def life(self, key: str) -> list[dict[str, Any]]:
         """The events of a contact, oldest first."""
-        rows = self._store.read("SELECT seq, at, step, what, detail FROM events WHERE contact = ? ORDER BY seq", (key,))
+        rows = self._database.read(
+            "SELECT seq, at, step, what, detail FROM events WHERE contact = ? ORDER BY seq", (key,)
+        )
         names = ("seq", "at", "step", "what", "detail")
         return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 def know(
-    connection: apsw.Connection, key: str, found: Identified, route: str, now: float, settled: Mapping[str, str]
+    transaction: Transaction, key: str, found: Identified, route: str, now: float, settled: Mapping[str, str]
 ) -> None:
     """The contactId is known, and with it attributes that need not be sent; inside a transaction."""
-    old, sent, origin, unsaved = connection.execute(
+    old, sent, origin, unsaved = transaction.execute(
         "SELECT contact_id, sent, origin, unsaved FROM contacts WHERE key = ?", (key,)
-    ).get
+    ).fetchone()
     left = [name for name in json.loads(unsaved) if name not in settled]
-    connection.execute(
+    transaction.execute(
         "UPDATE contacts SET contact_id = ?, sent = ?, origin = ?, conflict = '', unsaved = ?,"
         " learnt_at = CASE WHEN contact_id = ? THEN learnt_at ELSE ? END WHERE key = ?",
         (
@@ -308,4 +311,4 @@ def know(
     )  # fmt: skip
     if old != found.contact_id:
         what = "created" if found.created else "id learnt"
-        events.record(connection, now, "resolve", what, contact=key, route=route, by=found.by)
+        events.record(transaction, now, "resolve", what, contact=key, route=route, by=found.by)

@@ -12,8 +12,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Concatenate, ParamSpec, TypeVar
 
-import apsw
-
+from tillpost.journal.database import Transaction, first
 from tillpost.journal.states import State
 from tillpost.journal.tables import tills
 
@@ -25,8 +24,8 @@ _RECEIPTS = (
     # In two, for the index by state and route holds all but the reasons.
     "SELECT state, route, '', count(*) FROM receipts WHERE state <> 'skipped' GROUP BY state, route"
     " UNION ALL SELECT state, route, reason, count(*) FROM receipts WHERE state = 'skipped' GROUP BY 2, 3"
-    " UNION ALL SELECT iif(retail, 'skipped record', 'ignored record'), '', reason, count(*) FROM no_receipts"
-    " GROUP BY retail, reason"
+    " UNION ALL SELECT CASE retail WHEN 0 THEN 'ignored record' ELSE 'skipped record' END, '', reason, count(*)"
+    " FROM no_receipts GROUP BY retail, reason"
 )
 _CONTACTS = (
     "SELECT count(*) FILTER (WHERE contact_id <> ''),"
@@ -36,22 +35,23 @@ _CONTACTS = (
 )
 
 
-def counted(work: Callable[Concatenate[apsw.Connection, _P], _T]) -> Callable[Concatenate[apsw.Connection, _P], _T]:
+def counted(work: Callable[Concatenate[Transaction, _P], _T]) -> Callable[Concatenate[Transaction, _P], _T]:
     """The receipts that `work` adds in a transaction are counted in it."""
 
     @wraps(work)
-    def counting(connection: apsw.Connection, /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        last = connection.execute("SELECT max(seq) FROM receipts").get or 0
-        done = work(connection, *args, **kwargs)
-        added = connection.execute(
+    def counting(transaction: Transaction, /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        last = first(transaction.execute("SELECT max(seq) FROM receipts")) or 0
+        done = work(transaction, *args, **kwargs)
+        added = transaction.execute(
             "SELECT state, route, reason, store, till, accepted_at, number, created FROM receipts WHERE seq > ?"
             " ORDER BY seq",
             (last,),
         ).fetchall()
         stand = Counter((row[0], row[1], row[2] if row[0] == State.SKIPPED else "") for row in added)
-        tills.seen(connection, (row[3:] for row in added))
-        connection.executemany(
-            "INSERT INTO counters VALUES (?,?,?,?) ON CONFLICT DO UPDATE SET count = count + excluded.count",
+        tills.seen(transaction, (row[3:] for row in added))
+        transaction.executemany(
+            "INSERT INTO counters VALUES (?,?,?,?) ON CONFLICT (state, route, reason)"
+            " DO UPDATE SET count = counters.count + excluded.count",
             [(*where, count) for where, count in stand.items()],
         )
         return done
@@ -59,24 +59,24 @@ def counted(work: Callable[Concatenate[apsw.Connection, _P], _T]) -> Callable[Co
     return counting
 
 
-def wrong(connection: apsw.Connection) -> list[str]:
+def wrong(transaction: Transaction) -> list[str]:
     """What the numbers say and what is there, where the two differ."""
-    said = {tuple(row[:3]): row[3] for row in connection.execute("SELECT state, route, reason, count FROM counters")}
-    there = {tuple(row[:3]): row[3] for row in connection.execute(_RECEIPTS)}
+    said = {tuple(row[:3]): row[3] for row in transaction.execute("SELECT state, route, reason, count FROM counters")}
+    there = {tuple(row[:3]): row[3] for row in transaction.execute(_RECEIPTS)}
     off = [
         f"{where[0]}: {said.get(where, 0)} counted, {there.get(where, 0)} there"
         for where in sorted(said.keys() | there.keys(), key=str)
         if said.get(where, 0) != there.get(where, 0)
     ]
-    kept = connection.execute(f"SELECT {', '.join(CONTACTS)} FROM contact_counters").fetchall()  # noqa: S608 - ours
-    if kept != connection.execute(_CONTACTS).fetchall():
+    kept = transaction.execute(f"SELECT {', '.join(CONTACTS)} FROM contact_counters").fetchall()  # noqa: S608 - ours
+    if kept != transaction.execute(_CONTACTS).fetchall():
         off.append("contacts")
     return off
 
 
-def count_anew(connection: apsw.Connection) -> None:
+def count_anew(transaction: Transaction) -> None:
     """Count every row."""
-    connection.execute("DELETE FROM counters")
-    connection.execute(f"INSERT INTO counters {_RECEIPTS}")
-    connection.execute("DELETE FROM contact_counters")
-    connection.execute(f"INSERT INTO contact_counters SELECT 1, * FROM ({_CONTACTS})")  # noqa: S608 - ours
+    transaction.execute("DELETE FROM counters")
+    transaction.execute(f"INSERT INTO counters {_RECEIPTS}")
+    transaction.execute("DELETE FROM contact_counters")
+    transaction.execute(f"INSERT INTO contact_counters SELECT 1, * FROM ({_CONTACTS})")  # noqa: S608 - ours

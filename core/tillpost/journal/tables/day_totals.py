@@ -6,10 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-import apsw
 import attrs
 
-from tillpost.journal.sqlite.store import Store
+from tillpost.journal.database import Database, Transaction
 from tillpost.journal.states import State
 
 PAGE = 500
@@ -57,8 +56,8 @@ class TillTotal:
 class DayTotals:
     """What the journal knows of them."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def tills(self, store: str, business_date: str) -> list[str]:
         """The tills that have receipts of that date."""
@@ -66,7 +65,7 @@ class DayTotals:
 
     def counts(self, store: str, business_date: str) -> dict[str, int]:
         """How many receipts of that date each till has."""
-        rows = self._store.read(
+        rows = self._database.read(
             "SELECT till, count(*) FROM receipts WHERE store = ? AND business_date = ? GROUP BY till",
             (store, business_date),
         )
@@ -79,13 +78,13 @@ class DayTotals:
             " ORDER BY seq LIMIT ?"
         )
         seq = 0
-        while rows := self._store.read(sql, (store, business_date, till, seq, PAGE)):
+        while rows := self._database.read(sql, (store, business_date, till, seq, PAGE)):
             yield [self._receipt(row) for row in rows]
             seq = rows[-1][0]
 
     def undated(self, store: str, since: float, until: float, limit: int) -> list[DayReceipt]:
         """Records accepted in that time that could not be read: held, of no day; of the store, or of no store."""
-        rows = self._store.read(
+        rows = self._database.read(
             f"SELECT {_COLUMNS} FROM receipts INDEXED BY receipts_day WHERE store IN (?, '')"  # noqa: S608 - ours
             " AND business_date = '' AND state = 'held' AND accepted_at BETWEEN ? AND ? LIMIT ?",
             (store, since, until, limit),
@@ -103,17 +102,22 @@ class DayTotals:
             for each in figures
         ]  # fmt: skip
 
-        def work(connection: apsw.Connection) -> None:
-            connection.executemany("DELETE FROM day_totals WHERE store = ? AND business_date = ? AND till = ?", days)
-            connection.executemany("INSERT OR REPLACE INTO day_totals VALUES (?,?,?,?,?,?,?,?,?,?)", rows)
+        def work(transaction: Transaction) -> None:
+            transaction.executemany("DELETE FROM day_totals WHERE store = ? AND business_date = ? AND till = ?", days)
+            transaction.executemany(
+                "INSERT INTO day_totals VALUES (?,?,?,?,?,?,?,?,?,?)"
+                " ON CONFLICT (store, business_date, till, currency, kind, name)"
+                " DO UPDATE SET count = excluded.count, total = excluded.total, source = excluded.source",
+                rows,
+            )
 
         if figures:
-            self._store.write(work)
+            self._database.write(work)
 
     def get(self, store: str, business_date: str) -> list[TillTotal]:
         """What is known to have been printed of a store's day."""
         return self._figures(
-            self._store.read(
+            self._database.read(
                 "SELECT * FROM day_totals WHERE store = ? AND business_date = ? ORDER BY till, currency, kind, name",
                 (store, business_date),
             )
@@ -121,7 +125,7 @@ class DayTotals:
 
     def since(self, at: float) -> list[tuple[str, str]]:
         """Store and date of the days of which figures were put since then."""
-        rows = self._store.read(
+        rows = self._database.read(
             "SELECT DISTINCT store, business_date FROM day_totals WHERE at >= ? ORDER BY business_date, store", (at,)
         )
         return [(str(store), str(date)) for store, date in rows]
@@ -133,7 +137,7 @@ class DayTotals:
         except (ValueError, TypeError, InvalidOperation):
             sound = False
         if not sound:
-            raise self._store.damaged(f"table receipts, row {row[0]}: state or total makes no sense")
+            raise self._database.damaged(f"table receipts, row {row[0]}: state or total makes no sense")
         return found
 
     def _figures(self, rows: Iterable[tuple[object, ...]]) -> list[TillTotal]:
@@ -144,5 +148,5 @@ class DayTotals:
             try:
                 found.append(TillTotal(**values | {"total": Decimal(str(values["total"]))}))  # type: ignore[arg-type]
             except InvalidOperation:
-                raise self._store.damaged(f"table day_totals, {row[:6]}: total makes no sense") from None
+                raise self._database.damaged(f"table day_totals, {row[:6]}: total makes no sense") from None
         return found

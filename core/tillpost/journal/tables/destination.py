@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import apsw
 import attrs
 
-from tillpost.journal.sqlite.store import Store
+from tillpost.journal.database import Database, Transaction, first
 from tillpost.journal.tables import events
 
 
@@ -31,43 +30,43 @@ class Destination:
 class Destinations:
     """The destination table of one row, and the sequence for file names."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def get(self) -> Destination:
         """As stored."""
         names = [field.name for field in attrs.fields(Destination)]
-        rows = self._store.read(f"SELECT {', '.join(names)} FROM destination")  # noqa: S608 - names of ours
+        rows = self._database.read(f"SELECT {', '.join(names)} FROM destination")  # noqa: S608 - names of ours
         if not rows or not _whole(rows[0]):
-            raise self._store.damaged("table destination: its row is missing or makes no sense")
+            raise self._database.damaged("table destination: its row is missing or makes no sense")
         return Destination(**dict(zip(names, rows[0], strict=True)))
 
     def put(self, destination: Destination, now: float) -> None:
         """Store it; a change of state is an event."""
 
-        def work(connection: apsw.Connection) -> None:
-            old = connection.execute("SELECT state FROM destination").get
-            connection.execute(
+        def work(transaction: Transaction) -> None:
+            old = first(transaction.execute("SELECT state FROM destination"))
+            transaction.execute(
                 "UPDATE destination SET state = ?, reason = ?, since = ?, unreachable_since = ?, failures = ?,"
                 " answers = ?, probe_due = ?, files_due = ?",
                 attrs.astuple(destination),
             )
             if old != destination.state:
-                events.record(connection, now, "destination", destination.state, reason=destination.reason)
+                events.record(transaction, now, "destination", destination.state, reason=destination.reason)
 
-        self._store.write(work)
+        self._database.write(work)
 
     def next_sequence(self) -> int:
         """A number no earlier batch of this journal had; it outlives crashes and clock jumps."""
-        return self._store.write(
-            lambda connection: int(
-                connection.execute("UPDATE destination SET sequence = sequence + 1 RETURNING sequence").get
+        return self._database.write(
+            lambda transaction: int(
+                first(transaction.execute("UPDATE destination SET sequence = sequence + 1 RETURNING sequence"))
             )
         )
 
     def history(self) -> list[tuple[float, str, str]]:
         """Changes of state: when, to what, why."""
-        rows = self._store.read(
+        rows = self._database.read(
             "SELECT at, what, detail FROM events INDEXED BY events_destination WHERE step = 'destination' ORDER BY seq"
         )
         return [(float(at), str(what), str(detail)) for at, what, detail in rows]

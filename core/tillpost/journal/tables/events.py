@@ -6,9 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import apsw
-
-from tillpost.journal.sqlite.store import Store
+from tillpost.journal.database import Database, Transaction
 
 _INSERT = "INSERT INTO events (receipt, contact, at, step, what, detail) VALUES (?,?,?,?,?,?)"
 _encoder = json.JSONEncoder(default=str, sort_keys=True)
@@ -29,13 +27,13 @@ def detail(told: Mapping[str, Any]) -> str:
     return _encoder.encode(told)
 
 
-def insert(connection: apsw.Connection, rows: Iterable[Row]) -> None:
+def insert(transaction: Transaction, rows: Iterable[Row]) -> None:
     """Add events in the transaction of what they tell of."""
-    connection.executemany(_INSERT, rows)
+    transaction.executemany(_INSERT, rows)
 
 
 def record(
-    connection: apsw.Connection,
+    transaction: Transaction,
     at: float,
     step: str,
     what: str,
@@ -45,26 +43,26 @@ def record(
     **detail: Any,
 ) -> None:
     """Add an event in the transaction of what it tells of."""
-    connection.execute(_INSERT, row(at, step, what, receipt=receipt, contact=contact, **detail))
+    transaction.execute(_INSERT, row(at, step, what, receipt=receipt, contact=contact, **detail))
 
 
 def record_all(
-    connection: apsw.Connection, at: float, step: str, what: str, *, receipts: Iterable[int], **detail: Any
+    transaction: Transaction, at: float, step: str, what: str, *, receipts: Iterable[int], **detail: Any
 ) -> None:
     """The same event of many receipts, in their order."""
     told = _encoder.encode(detail)
-    connection.executemany(_INSERT, ((receipt, None, at, step, what, told) for receipt in receipts))
+    transaction.executemany(_INSERT, ((receipt, None, at, step, what, told) for receipt in receipts))
 
 
 class Events:
     """The events as observers read them: in order, each until it is marked as told."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def untold(self, limit: int) -> list[dict[str, Any]]:
         """The next events no observer has been told of; receipts by their id."""
-        rows = self._store.read(
+        rows = self._database.read(
             "SELECT e.seq, e.at, e.step, e.what, e.detail, r.id, e.contact FROM events e"
             " LEFT JOIN receipts r ON r.seq = e.receipt"
             " WHERE e.seq > (SELECT observed FROM destination) ORDER BY e.seq LIMIT ?",
@@ -75,11 +73,13 @@ class Events:
 
     def note(self, at: float, step: str, what: str, *, receipt: int, **detail: Any) -> None:
         """Something that happened to a receipt without moving it; returns once it is on the disk."""
-        self._store.write(lambda connection: record(connection, at, step, what, receipt=receipt, **detail))
+        self._database.write(lambda transaction: record(transaction, at, step, what, receipt=receipt, **detail))
 
     def told(self, seq: int) -> None:
         """Observers have been told of everything up to here."""
-        self._store.write(lambda connection: connection.execute("UPDATE destination SET observed = ?", (seq,)) and None)
+        self._database.write(
+            lambda transaction: transaction.execute("UPDATE destination SET observed = ?", (seq,)) and None
+        )
 
 
 def _detail(text: object) -> Any:

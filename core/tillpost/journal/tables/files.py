@@ -8,12 +8,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-import apsw
 import attrs
 
 from tillpost.errors import JournalError
+from tillpost.journal.database import ALL, Database, Transaction
 from tillpost.journal.moves import Move, apply_moves
-from tillpost.journal.sqlite.store import Store
 from tillpost.journal.states import State
 from tillpost.journal.tables import events
 from tillpost.journal.tables.batches import Batch, enter, hold_refused, note_refused, unsay
@@ -104,18 +103,18 @@ _STANDING = tuple(field.name for field in attrs.fields(Standing))
 class Files:
     """The files table."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def add(self, batch: Batch, now: float) -> None:
         """Enter the files of a batch and move their receipts to `written`, in one commit."""
 
-        def work(connection: apsw.Connection) -> None:
-            enter(connection, batch, now, "write", reviewed=False)
+        def work(transaction: Transaction) -> None:
+            enter(transaction, batch, now, "write", reviewed=False)
             for refused in batch.written.refused:
-                note_refused(connection, refused, batch.seqs, now)
+                note_refused(transaction, refused, batch.seqs, now)
 
-        self._store.write(work)
+        self._database.write(work)
 
     def replace(self, old: Sequence[FileEntry], batch: Batch, held: Mapping[str, str], now: float) -> None:
         """Put the files of a batch in the place of old ones that have not gone up, in one commit.
@@ -123,16 +122,16 @@ class Files:
         held: receipt id → why it is taken out of the files. Raises JournalError when an old one has gone up.
         """
 
-        def work(connection: apsw.Connection) -> None:
+        def work(transaction: Transaction) -> None:
             for entry in old:
-                connection.execute("DELETE FROM files WHERE name = ? AND state = 'written'", (entry.file.name,))
-                if not connection.changes():
+                gone = "DELETE FROM files WHERE name = ? AND state = 'written' RETURNING name"
+                if not transaction.execute(gone, (entry.file.name,)).fetchone():
                     raise JournalError(f"{entry.file.name} is not there to be replaced")
-                unsay(connection, entry.file.name)
-            enter(connection, batch, now, "review", reviewed=True)
-            hold_refused(connection, batch, held, now, "review")
+                unsay(transaction, entry.file.name)
+            enter(transaction, batch, now, "review", reviewed=True)
+            hold_refused(transaction, batch, held, now, "review")
 
-        self._store.write(work)
+        self._database.write(work)
 
     def take_over(self, old: FileEntry, batch: Batch, held: Mapping[str, str], now: float) -> None:
         """Receipts of a file that the destination has read go up again in the files of a batch, in one commit.
@@ -140,21 +139,21 @@ class Files:
         held: receipt id → why no file takes it any more.
         """
 
-        def work(connection: apsw.Connection) -> None:
+        def work(transaction: Transaction) -> None:
             left = [key for key in old.file.keys if key not in batch.payloads]
-            connection.execute(
+            transaction.execute(
                 "UPDATE files SET keys = ?, rows = ? WHERE name = ?", (json.dumps(left), len(left), old.file.name)
             )
-            enter(connection, batch, now, "reconcile", reviewed=True)
-            hold_refused(connection, batch, held, now, "reconcile")
+            enter(transaction, batch, now, "reconcile", reviewed=True)
+            hold_refused(transaction, batch, held, now, "reconcile")
 
-        self._store.write(work)
+        self._database.write(work)
 
     def review(self, names: Iterable[str]) -> None:
         """These files may go up as they are."""
         listed = [(name,) for name in names]
-        self._store.write(
-            lambda connection: connection.executemany("UPDATE files SET reviewed = 1 WHERE name = ?", listed) and None
+        self._database.write(
+            lambda transaction: transaction.executemany("UPDATE files SET reviewed = 1 WHERE name = ?", listed) and None
         )
 
     def misnaming(self, name: str) -> bool:
@@ -163,12 +162,12 @@ class Files:
         That is a contact found there by another way than through a file of ours, a key the import left out, or an id
         that is no longer valid.
         """
-        rows = self._store.read(
+        rows = self._database.read(
             "SELECT 1 FROM receipts r JOIN contacts c ON c.key = r.contact"
             " WHERE r.file = ? AND r.file <> '' AND r.state = 'written' AND"
             " ((c.contact_id = '' AND (c.conflict <> '' OR r.matched = '')) OR (c.contact_id <> '' AND"
-            " r.matched <> 'contactId' AND (c.origin <> 'file' OR instr(c.unsaved, '\"' || r.matched || '\"'))))"
-            " LIMIT 1",
+            " r.matched <> 'contactId' AND (c.origin <> 'file'"
+            " OR replace(c.unsaved, '\"' || r.matched || '\"', '') <> c.unsaved))) LIMIT 1",
             (name,),
         )
         return bool(rows)
@@ -176,58 +175,58 @@ class Files:
     def move(self, entry: FileEntry, state: FileState, now: float, due: float = 0.0, step: str = "transfer") -> None:
         """The file has come a step further; its receipts go with it."""
 
-        def work(connection: apsw.Connection) -> None:
+        def work(transaction: Transaction) -> None:
             column = f"{state}_at"
-            connection.execute(
+            transaction.execute(
                 "UPDATE files SET state = ?, due = ?, attempts = 0, reason = '', alerted_at = NULL,"  # noqa: S608
                 f" {column} = ? WHERE name = ?",
                 (state, due, now, entry.file.name),
             )
             if entry.file.kind == "contacts":
                 for key in entry.file.keys:
-                    events.record(connection, now, step, f"file {state}", contact=key, file=entry.file.name)
+                    events.record(transaction, now, step, f"file {state}", contact=key, file=entry.file.name)
             elif state is FileState.UPLOADED:
-                seqs = _seqs(connection, entry.file.name, State.WRITTEN)
-                apply_moves(connection, seqs, Move(state=State.TRANSFERRED), now, step)
+                seqs = _seqs(transaction, entry.file.name, State.WRITTEN)
+                apply_moves(transaction, seqs, Move(state=State.TRANSFERRED), now, step)
             elif state is FileState.CONSUMED:
-                seqs = _seqs(connection, entry.file.name)
-                events.record_all(connection, now, step, "file consumed", receipts=seqs, file=entry.file.name)
+                seqs = _seqs(transaction, entry.file.name)
+                events.record_all(transaction, now, step, "file consumed", receipts=seqs, file=entry.file.name)
 
-        self._store.write(work)
+        self._database.write(work)
 
     def postpone(self, later: Sequence[Later]) -> None:
         """Their step has to be tried again; in one commit."""
         rows = [(each.due, each.attempts, each.reason, each.name) for each in later]
         if rows:
             sql = "UPDATE files SET due = ?, attempts = ?, reason = ? WHERE name = ?"
-            self._store.write(lambda connection: connection.executemany(sql, rows) and None)
+            self._database.write(lambda transaction: transaction.executemany(sql, rows) and None)
 
     def alert(self, name: str, reason: str, now: float) -> None:
         """The file stays where it is for too long: an event says so once, and `status` until it has gone on."""
 
-        def work(connection: apsw.Connection) -> None:
-            connection.execute("UPDATE files SET alerted_at = ? WHERE name = ?", (now, name))
-            events.record(connection, now, "alert", "file stays", file=name, reason=reason)
+        def work(transaction: Transaction) -> None:
+            transaction.execute("UPDATE files SET alerted_at = ? WHERE name = ?", (now, name))
+            events.record(transaction, now, "alert", "file stays", file=name, reason=reason)
 
-        self._store.write(work)
+        self._database.write(work)
 
     def resend(self, name: str, now: float) -> None:
         """A person sends a file once more; Engage ignores what it has already."""
 
-        def work(connection: apsw.Connection) -> None:
-            connection.execute(
+        def work(transaction: Transaction) -> None:
+            transaction.execute(
                 "UPDATE files SET state = 'written', due = ?, attempts = 0, reason = 'sent again', alerted_at = NULL"
                 " WHERE name = ?",
                 (now, name),
             )
-            seqs = _seqs(connection, name, State.TRANSFERRED)
-            apply_moves(connection, seqs, Move(state=State.WRITTEN, reason="file sent again"), now, "transfer")
+            seqs = _seqs(transaction, name, State.TRANSFERRED)
+            apply_moves(transaction, seqs, Move(state=State.WRITTEN, reason="file sent again"), now, "transfer")
 
-        self._store.write(work)
+        self._database.write(work)
 
     def all(self) -> list[FileEntry]:
         """Every file, in the order in which they must be transferred."""
-        return self._list("1", ())
+        return self._list("TRUE", ())
 
     def open(self) -> list[FileEntry]:
         """Files not yet confirmed, in the order in which they must be transferred."""
@@ -240,7 +239,7 @@ class Files:
 
     def standing(self, *states: FileState) -> list[Standing]:
         """The files in one of these states, in the order in which they must be transferred."""
-        return self._standing(states, "1")
+        return self._standing(states, "TRUE")
 
     def to_look_after(self, now: float) -> list[Standing]:
         """Those that are up and due."""
@@ -248,7 +247,7 @@ class Files:
 
     def unreviewed(self) -> list[Standing]:
         """Those of which nobody has seen yet whether they may go up."""
-        return self._standing((FileState.WRITTEN,), "NOT reviewed")
+        return self._standing((FileState.WRITTEN,), "reviewed = 0")
 
     def unconfirmed_contacts(self) -> list[Standing]:
         """Those of contacts that are not confirmed yet."""
@@ -256,13 +255,13 @@ class Files:
 
     def to_go_up(self, before: int | None, unreviewed: bool) -> list[Standing]:
         """Those that have not gone up; of receipts files those before a sequence, None: all."""
-        clause = "(kind = 'contacts' OR ? IS NULL OR sequence < ?) AND (reviewed OR ?)"
-        return self._standing((FileState.WRITTEN,), clause, before, before, unreviewed)
+        clause = "(kind = 'contacts' OR sequence < ?) AND reviewed >= ?"
+        return self._standing((FileState.WRITTEN,), clause, ALL if before is None else before, 0 if unreviewed else 1)
 
     def _standing(self, states: tuple[FileState, ...], clause: str, *values: Any) -> list[Standing]:
         # A round comes five times a second, and after an outage of days most of its files wait for something.
         marks = ", ".join("?" * len(states))
-        rows = self._store.read(
+        rows = self._database.read(
             f"SELECT {', '.join(_STANDING)} FROM files WHERE state IN ({marks}) AND {clause}"  # noqa: S608 - ours
             " ORDER BY sequence, kind, position",
             (*states, *values),
@@ -271,7 +270,7 @@ class Files:
 
     def alerted(self) -> list[Alerted]:
         """Those that stay where they are for too long, the longest first."""
-        rows = self._store.read(
+        rows = self._database.read(
             "SELECT name, state, alerted_at, reason FROM files INDEXED BY files_alerted"
             " WHERE alerted_at IS NOT NULL ORDER BY alerted_at, name"
         )
@@ -280,16 +279,16 @@ class Files:
     def open_states(self) -> frozenset[FileState]:
         """In which states there are files that are not confirmed yet; empty: nothing is left to do."""
         exists = ", ".join(f"EXISTS (SELECT 1 FROM files WHERE state = '{state}')" for state in OPEN_FILES)  # noqa: S608
-        (found,) = self._store.read(f"SELECT {exists}")
+        (found,) = self._database.read(f"SELECT {exists}")
         return frozenset(state for state, there in zip(OPEN_FILES, found, strict=True) if there)
 
     def counts(self) -> dict[str, int]:
         """How many files stand in each state."""
-        found = dict(self._store.read("SELECT state, count(*) FROM files GROUP BY state"))
+        found = dict(self._database.read("SELECT state, count(*) FROM files GROUP BY state"))
         return {state: int(found.get(state, 0)) for state in FileState}
 
     def _list(self, clause: str, values: tuple[Any, ...]) -> list[FileEntry]:
-        rows = self._store.read(
+        rows = self._database.read(
             # By kind: of one sequence the contacts (c) go before the receipts (r), also when written anew.
             f"SELECT {_COLUMNS} FROM files WHERE {clause} ORDER BY sequence, kind, position",  # noqa: S608 - clauses are ours
             values,
@@ -310,10 +309,10 @@ class Files:
                 **dict(zip([name.strip() for name in _COLUMNS.split(",")][6:], row[6:], strict=True)),
             )
         except (ValueError, TypeError, RecursionError):
-            raise self._store.damaged(f"table files, row {row[0]}: makes no sense") from None
+            raise self._database.damaged(f"table files, row {row[0]}: makes no sense") from None
 
 
-def _seqs(connection: apsw.Connection, name: str, state: State | None = None) -> list[int]:
+def _seqs(transaction: Transaction, name: str, state: State | None = None) -> list[int]:
     """The receipts of a file, those in one state or all."""
-    rows = connection.execute("SELECT seq, state FROM receipts WHERE file = ? AND file <> '' ORDER BY seq", (name,))
+    rows = transaction.execute("SELECT seq, state FROM receipts WHERE file = ? AND file <> '' ORDER BY seq", (name,))
     return [seq for seq, stands in rows if state is None or stands == state]

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 
-import apsw
 import attrs
 
-from tillpost.journal.sqlite.store import Store
+from tillpost.journal.database import Database, Transaction
 from tillpost.journal.tables.acceptance import Accepted
 from tillpost.model import Document
 
@@ -28,15 +27,15 @@ class Answer:
 class IdempotencyKeys:
     """The table of answers."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def recall(self, key: str) -> Answer | None:
         """What was answered to this key; None when it is new, or was forgotten after `KEEP`.
 
         A damaged row is forgotten too: without it receipts that come again are found to be duplicates by their ids.
         """
-        rows = self._store.read("SELECT sha256, counts FROM idempotency_keys WHERE key = ?", (key,))
+        rows = self._database.read("SELECT sha256, counts FROM idempotency_keys WHERE key = ?", (key,))
         if not rows:
             return None
         try:
@@ -45,13 +44,14 @@ class IdempotencyKeys:
             return None
 
 
-def remember(connection: apsw.Connection, document: Document, counts: Accepted, now: float) -> None:
+def remember(transaction: Transaction, document: Document, counts: Accepted, now: float) -> None:
     """Note the answer to a document's key, in the transaction of its last records; the caller commits."""
-    connection.execute(
-        "INSERT OR REPLACE INTO idempotency_keys VALUES (?, ?, ?, ?)",
+    transaction.execute(
+        "INSERT INTO idempotency_keys VALUES (?, ?, ?, ?) ON CONFLICT (key)"
+        " DO UPDATE SET sha256 = excluded.sha256, counts = excluded.counts, at = excluded.at",
         (document.key, document.sha256, json.dumps(attrs.asdict(counts)), now),
     )
-    connection.execute(
+    transaction.execute(
         "DELETE FROM idempotency_keys WHERE key IN (SELECT key FROM idempotency_keys WHERE at < ? ORDER BY at LIMIT ?)",
         (now - KEEP, _STEP),
     )

@@ -7,12 +7,11 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import apsw
 import attrs
 
 from tillpost.errors import UsageError
+from tillpost.journal.database import Database, Transaction, first
 from tillpost.journal.moves import Move, apply_moves
-from tillpost.journal.sqlite.store import Store
 from tillpost.journal.states import State
 from tillpost.journal.tables import contacts, events
 from tillpost.model import Customer, Found, NoReceipt, Parsed
@@ -47,12 +46,12 @@ def reason_of(fingerprint: str) -> str:
 class Mappings:
     """What the journal knows of them."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def all(self) -> list[KnownMapping]:
         """Every one, the one the line works with last."""
-        rows = self._store.read(f"SELECT {_COLUMNS} FROM mappings ORDER BY since, first_at")  # noqa: S608 - ours
+        rows = self._database.read(f"SELECT {_COLUMNS} FROM mappings ORDER BY since, first_at")  # noqa: S608 - ours
         return [self._known(row) for row in rows]
 
     def current(self) -> KnownMapping | None:
@@ -72,8 +71,8 @@ class Mappings:
         of another mapping go back on the line: it is no longer the one that would send them.
         """
 
-        def work(connection: apsw.Connection) -> None:
-            rows: list[Any] = list(connection.execute("SELECT fingerprint, released_at, since FROM mappings"))
+        def work(transaction: Transaction) -> None:
+            rows: list[Any] = list(transaction.execute("SELECT fingerprint, released_at, since FROM mappings"))
             known = {row[0]: row[1] for row in rows}
             latest = max((row[2] for row in rows), default=now)
             before = max(rows, key=lambda row: row[2])[0] if rows else ""
@@ -82,22 +81,24 @@ class Mappings:
                 released = now
             if fingerprint != before:
                 if fingerprint not in known:
-                    connection.execute(
+                    transaction.execute(
                         "INSERT INTO mappings VALUES (?,?,?,?,?,0)",
                         (fingerprint, json.dumps(what, sort_keys=True), now, now, released),
                     )
-                events.record(connection, now, "mapping", "changed", mapping=fingerprint, released=released is not None)
+                events.record(
+                    transaction, now, "mapping", "changed", mapping=fingerprint, released=released is not None
+                )
                 # After a clock that was set back it must still be the latest.
                 since = max(now, latest + 1e-3) if rows else now
-                connection.execute(
+                transaction.execute(
                     "UPDATE mappings SET since = ?, held = 0 WHERE fingerprint = ?", (since, fingerprint)
                 )
-            connection.execute("UPDATE mappings SET released_at = ? WHERE fingerprint = ?", (released, fingerprint))
+            transaction.execute("UPDATE mappings SET released_at = ? WHERE fingerprint = ?", (released, fingerprint))
             others = [other for other in known if other != fingerprint]
             for each in [*others, *([fingerprint] if released is not None else [])]:
-                _free(connection, each, "another mapping" if each != fingerprint else "mapping released", now)
+                _free(transaction, each, "another mapping" if each != fingerprint else "mapping released", now)
 
-        self._store.write(work)
+        self._database.write(work)
         current = self.current()
         assert current is not None
         return current
@@ -106,14 +107,14 @@ class Mappings:
         """Make these moves, and count them as receipts the mapping was tried on; none when it is released by now."""
         listed = list(moves)
 
-        def work(connection: apsw.Connection) -> None:
-            if connection.execute("SELECT released_at FROM mappings WHERE fingerprint = ?", (fingerprint,)).get:
+        def work(transaction: Transaction) -> None:
+            if first(transaction.execute("SELECT released_at FROM mappings WHERE fingerprint = ?", (fingerprint,))):
                 return
             for seq, move in listed:
-                apply_moves(connection, [seq], move, now, "mapping")
-            connection.execute("UPDATE mappings SET held = held + ? WHERE fingerprint = ?", (len(listed), fingerprint))
+                apply_moves(transaction, [seq], move, now, "mapping")
+            transaction.execute("UPDATE mappings SET held = held + ? WHERE fingerprint = ?", (len(listed), fingerprint))
 
-        self._store.write(work)
+        self._database.write(work)
 
     def held(self, fingerprint: str) -> int:
         """How many receipts are held now until this mapping is released."""
@@ -121,7 +122,7 @@ class Mappings:
 
     def held_ids(self, fingerprint: str) -> list[str]:
         """Their ids, in order of acceptance."""
-        rows = self._store.read(
+        rows = self._database.read(
             "SELECT id FROM receipts INDEXED BY receipts_state WHERE state = 'held' AND route = ''"
             " AND substr(reason, 1, ?1) = ?2 ORDER BY seq",
             (len(reason_of(fingerprint)), reason_of(fingerprint)),
@@ -134,19 +135,19 @@ class Mappings:
         Raises UsageError for one the journal does not know.
         """
 
-        def work(connection: apsw.Connection) -> int:
-            row = connection.execute(
+        def work(transaction: Transaction) -> int:
+            row = transaction.execute(
                 "SELECT released_at FROM mappings WHERE fingerprint = ?", (fingerprint,)
             ).fetchone()
             if row is None:
                 raise UsageError(f"the journal knows no mapping {fingerprint}; `tillpost mapping show` lists them")
             if row[0] is not None:
                 return 0
-            connection.execute("UPDATE mappings SET released_at = ? WHERE fingerprint = ?", (now, fingerprint))
-            events.record(connection, now, "mapping", "released", mapping=fingerprint)
-            return _free(connection, fingerprint, "mapping released", now)
+            transaction.execute("UPDATE mappings SET released_at = ? WHERE fingerprint = ?", (now, fingerprint))
+            events.record(transaction, now, "mapping", "released", mapping=fingerprint)
+            return _free(transaction, fingerprint, "mapping released", now)
 
-        return self._store.write(work)
+        return self._database.write(work)
 
     def unsent(self, mapping: KnownMapping, after: int, limit: int) -> list[tuple[int, str]]:
         """Receipts read since the last mapping that was released, waiting or held for this one: row and document.
@@ -154,7 +155,7 @@ class Mappings:
         In order of acceptance.
         """
         beginning = reason_of(mapping.fingerprint)
-        rows = self._store.read(
+        rows = self._database.read(
             "SELECT seq, document FROM receipts INDEXED BY receipts_state WHERE state IN ('accepted', 'held')"
             " AND route = '' AND seq > ?1 AND accepted_at >= (SELECT min(since) FROM mappings WHERE released_at IS NULL"
             " AND since > (SELECT max(since) FROM mappings WHERE released_at IS NOT NULL))"
@@ -167,55 +168,55 @@ class Mappings:
         """Unsent receipts as today's adapter reads their records; each is back on the line, skipped or held."""
         listed = list(read)
 
-        def work(connection: apsw.Connection) -> None:
+        def work(transaction: Transaction) -> None:
             for seq, parsed in listed:
-                _replace(connection, seq, parsed, anonymous, now)
+                _replace(transaction, seq, parsed, anonymous, now)
 
-        self._store.write(work)
+        self._database.write(work)
 
     def _known(self, row: tuple[Any, ...]) -> KnownMapping:
         try:
             what = json.loads(row[1])
         except (TypeError, ValueError):
-            raise self._store.damaged(f"table mappings, row {row[0]}: what makes no sense") from None
+            raise self._database.damaged(f"table mappings, row {row[0]}: what makes no sense") from None
         return KnownMapping(
             fingerprint=str(row[0]), what=what, first_at=row[2], since=row[3], released_at=row[4], held=row[5]
         )
 
 
-def _free(connection: apsw.Connection, fingerprint: str, reason: str, now: float) -> int:
+def _free(transaction: Transaction, fingerprint: str, reason: str, now: float) -> int:
     """Receipts held until its release are back on the line; how many there were."""
     beginning = reason_of(fingerprint)
-    rows: list[Any] = connection.execute(
+    rows: list[Any] = transaction.execute(
         "SELECT seq FROM receipts INDEXED BY receipts_state WHERE state = 'held' AND route = ''"
         " AND substr(reason, 1, ?) = ?",
         (len(beginning), beginning),
     ).fetchall()
     if rows:
         move = Move(state=State.ACCEPTED, due=now, reason=reason)
-        apply_moves(connection, [row[0] for row in rows], move, now, "mapping")
+        apply_moves(transaction, [row[0] for row in rows], move, now, "mapping")
     return len(rows)
 
 
-def _replace(connection: apsw.Connection, seq: int, parsed: Parsed, anonymous: Customer | None, now: float) -> None:
-    state, identity = connection.execute("SELECT state, id FROM receipts WHERE seq = ?", (seq,)).get
+def _replace(transaction: Transaction, seq: int, parsed: Parsed, anonymous: Customer | None, now: float) -> None:
+    state, identity = transaction.execute("SELECT state, id FROM receipts WHERE seq = ?", (seq,)).fetchone()
     if state not in (State.ACCEPTED, State.HELD):
         return
 
     def move(to: State, reason: str) -> None:
         due = now if to is State.ACCEPTED else 0.0
-        apply_moves(connection, [seq], Move(state=to, due=due, reason=reason), now, "mapping")
+        apply_moves(transaction, [seq], Move(state=to, due=due, reason=reason), now, "mapping")
 
     if not isinstance(parsed, Found):
         move(State.SKIPPED if isinstance(parsed, NoReceipt) else State.HELD, parsed.reason)
         return
     receipt = parsed.receipt
-    if receipt.id != identity and connection.execute("SELECT 1 FROM receipts WHERE id = ?", (receipt.id,)).get:
+    if receipt.id != identity and transaction.execute("SELECT 1 FROM receipts WHERE id = ?", (receipt.id,)).fetchone():
         move(State.HELD, f"read again it has the id of another receipt: {receipt.id}")
         return
     known = receipt.customer if receipt.customer is not None and receipt.customer.identifiers else anonymous
-    contact = contacts.link(connection, known, receipt.store, now) if known is not None else None
-    connection.execute(
+    contact = contacts.link(transaction, known, receipt.store, now) if known is not None else None
+    transaction.execute(
         "UPDATE receipts SET id = ?, number = ?, store = ?, till = ?, business_date = ?, created = ?, currency = ?,"
         " total = ?, line_count = ?, contact = ? WHERE seq = ?",
         (
@@ -224,10 +225,10 @@ def _replace(connection: apsw.Connection, seq: int, parsed: Parsed, anonymous: C
         ),
     )  # fmt: skip
     body = dumps(receipt)
-    connection.execute(
+    transaction.execute(
         "UPDATE bodies SET body = ?, checksum = ? WHERE seq = ?", (body, hashlib.sha256(body).digest(), seq)
     )
-    events.record(connection, now, "mapping", "read again", receipt=seq)
+    events.record(transaction, now, "mapping", "read again", receipt=seq)
     if contact is None:
         move(State.SKIPPED, "no customer")
     elif state == State.HELD:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from heapq import merge
 from itertools import islice
 from typing import Any
 
-import apsw
 import attrs
 
 from tillpost.errors import InvalidValue, JournalDamaged, JournalError
+from tillpost.journal.database import ALL, Database, List, Transaction
 from tillpost.journal.moves import Move, apply_move, apply_moves
-from tillpost.journal.sqlite.store import Store
 from tillpost.journal.states import OPEN, SETTLED, State
 from tillpost.journal.tables import events
 from tillpost.journal.tables.acceptance import Accepted, accept_records, restore
@@ -96,18 +94,18 @@ class Entry:
     delivered_at: float | None
 
 
-def _take(connection: apsw.Connection, group: Group, anonymous: Customer | None, now: float) -> Accepted:
-    fresh = accept_records(connection, group.parsed, group.document, anonymous, now)
+def _take(transaction: Transaction, group: Group, anonymous: Customer | None, now: float) -> Accepted:
+    fresh = accept_records(transaction, group.parsed, group.document, anonymous, now)
     if group.last and group.document.key:
-        remember(connection, group.document, group.counts.plus(fresh), now)
+        remember(transaction, group.document, group.counts.plus(fresh), now)
     return fresh
 
 
 class Receipts:
     """The receipts table with its bodies."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def accept(
         self, parsed: Sequence[Parsed], document: Document, anonymous: Customer | None, now: float, counts: Accepted
@@ -123,16 +121,16 @@ class Receipts:
         """
 
         # Counted on the side: all may be rolled back and the caller must then see nothing of it.
-        def work(connection: apsw.Connection) -> list[Accepted]:
-            return [_take(connection, group, anonymous, now) for group in groups]
+        def work(transaction: Transaction) -> list[Accepted]:
+            return [_take(transaction, group, anonymous, now) for group in groups]
 
         if groups:
-            for group, fresh in zip(groups, self._store.write(work), strict=True):
+            for group, fresh in zip(groups, self._database.write(work), strict=True):
                 group.counts.add(fresh)
 
     def just_accepted(self, since: float, now: float, limit: int) -> list[Entry]:
         """Receipts accepted since then that are due and have burnt no attempt, the longest due first."""
-        rows = self._store.read(
+        rows = self._database.read(
             f"SELECT {_COLUMNS} FROM {_BY_DUE} WHERE due BETWEEN ?1 AND ?2 AND state IN ({_OPEN})"  # noqa: S608
             " AND attempts = 0 AND accepted_at >= ?1 ORDER BY due, seq LIMIT ?3",
             (since, now, limit),
@@ -141,7 +139,7 @@ class Receipts:
 
     def due(self, now: float, limit: int) -> list[Entry]:
         """Receipts with something to do now, the longest due first."""
-        rows = self._store.read(
+        rows = self._database.read(
             f"SELECT {_COLUMNS} FROM {_BY_DUE} WHERE due <= ? AND state IN ({_OPEN}) ORDER BY due, seq LIMIT ?",  # noqa: S608
             (now, limit),
         )
@@ -149,55 +147,55 @@ class Receipts:
 
     def next_due(self) -> float | None:
         """When the next open receipt is due; None when there is none."""
-        row = self._store.read(f"SELECT min(due) FROM {_BY_DUE} WHERE state IN ({_OPEN})")  # noqa: S608
+        row = self._database.read(f"SELECT min(due) FROM {_BY_DUE} WHERE state IN ({_OPEN})")  # noqa: S608
         return None if row[0][0] is None else float(row[0][0])
 
     def get(self, receipt_id: str) -> Entry | None:
         """By its id."""
-        rows = self._store.read(f"SELECT {_COLUMNS} FROM receipts WHERE id = ?", (receipt_id,))  # noqa: S608
+        rows = self._database.read(f"SELECT {_COLUMNS} FROM receipts WHERE id = ?", (receipt_id,))  # noqa: S608
         return self._entry(rows[0]) if rows else None
 
-    def find(self, where: dict[str, str], limit: int = -1) -> list[Entry]:
+    def find(self, where: dict[str, str], limit: int = ALL) -> list[Entry]:
         """By columns: number, store, state, file, contact…, in order of acceptance."""
-        clause = " AND ".join(f"{name} = ?" for name in where) or "1"
+        clause = " AND ".join(f"{name} = ?" for name in where) or "TRUE"
         if where.get("file"):
             clause += " AND file <> ''"  # the index by file is of receipts that have one
-        rows = self._store.read(
+        rows = self._database.read(
             f"SELECT {_COLUMNS} FROM receipts WHERE {clause} ORDER BY seq LIMIT ?",  # noqa: S608 - names are ours
             (*where.values(), limit),
         )
         return [self._entry(row) for row in rows]
 
-    def listed(self, state: str = "", store: str = "", limit: int = -1) -> Iterator[Entry]:
+    def listed(self, state: str = "", store: str = "", limit: int = ALL) -> Iterator[Entry]:
         """All of them, those in a state, those of a store, in order of acceptance; however many, few are in memory."""
-        page = _PAGE if limit < 0 else min(limit, _PAGE)
+        page = min(limit, _PAGE)
         if state:
             clause = "state = ? AND route = ?"
             streams = [self._pages(_BY_STATE, clause, (state, route), store, page) for route in self._routes_of(state)]
         else:
-            streams = [self._pages("receipts NOT INDEXED", "1", (), store, page)]
-        return islice(merge(*streams, key=lambda entry: entry.seq), None if limit < 0 else limit)
+            streams = [self._pages("receipts NOT INDEXED", "TRUE", (), store, page)]
+        return islice(merge(*streams, key=lambda entry: entry.seq), limit)
 
     def _routes_of(self, state: str) -> list[str]:
         """The routes of those in a state, by one look-up each: there may be millions."""
         found: list[str] = []
         sql = f"SELECT route FROM {_BY_STATE} WHERE state = ? AND route >= ? ORDER BY route LIMIT 1"  # noqa: S608 - ours
-        while rows := self._store.read(sql, (state, f"{found[-1]}\x01" if found else "")):
+        while rows := self._database.read(sql, (state, f"{found[-1]}\x01" if found else "")):
             found.append(str(rows[0][0]))
         return found
 
     def _pages(self, source: str, clause: str, values: tuple[str, ...], store: str, page: int) -> Iterator[Entry]:
         seq = 0
         sql = f"SELECT {_COLUMNS} FROM {source} WHERE {clause} AND ? IN ('', store) AND seq > ? ORDER BY seq LIMIT ?"  # noqa: S608 - ours
-        while rows := self._store.read(sql, (*values, store, seq, page)):
+        while rows := self._database.read(sql, (*values, store, seq, page)):
             yield from map(self._entry, rows)
             seq = rows[-1][0]
 
     def stored(self, seqs: Iterable[int]) -> dict[int, Stored]:
         """The bodies of several rows as they are stored, to be given to `body` one by one."""
-        rows = self._store.read(
+        rows = self._database.read(
             "SELECT seq, body, checksum FROM bodies WHERE seq IN (SELECT value FROM json_each(?))",
-            (json.dumps(list(seqs)),),
+            (List(seqs),),
         )
         return {seq: (body, checksum) for seq, body, checksum in rows}
 
@@ -230,13 +228,13 @@ class Receipts:
 
     def raw(self, seq: int) -> bytes:
         """The record as the till wrote it."""
-        rows = self._store.read("SELECT raw FROM bodies WHERE seq = ?", (seq,))
+        rows = self._database.read("SELECT raw FROM bodies WHERE seq = ?", (seq,))
         return bytes(rows[0][0]) if rows and isinstance(rows[0][0], bytes) else b""
 
     def refresh(self, seqs: Iterable[int]) -> list[Entry]:
         """These rows as they stand now, those that are still open only."""
         listed = ",".join(str(int(seq)) for seq in seqs)
-        rows = self._store.read(
+        rows = self._database.read(
             f"SELECT {_COLUMNS} FROM receipts WHERE seq IN ({listed}) AND state IN ({_OPEN})"  # noqa: S608 - integers
         )
         return [self._entry(row) for row in rows]
@@ -248,17 +246,17 @@ class Receipts:
             f"SELECT {_COLUMNS} FROM {_BY_STATE} WHERE state = '{state}' AND route = '' AND seq > ?1 AND attempts >= ?2"  # noqa: S608 - ours
             for state in OPEN
         )
-        rows = self._store.read(f"{each} ORDER BY seq LIMIT ?3", (seq, attempts, limit))
+        rows = self._database.read(f"{each} ORDER BY seq LIMIT ?3", (seq, attempts, limit))
         return [self._entry(row) for row in rows]
 
     def unsettled(self) -> int:
         """How many receipts are neither delivered, held nor skipped; for show (tally), see `all_settled`."""
-        rows = self._store.read(f"SELECT sum(count) FROM counters WHERE state IN ({_UNSETTLED})")  # noqa: S608 - ours
+        rows = self._database.read(f"SELECT sum(count) FROM counters WHERE state IN ({_UNSETTLED})")  # noqa: S608 - ours
         return max(0, int(rows[0][0] or 0))
 
     def all_settled(self) -> bool:
         """Whether every receipt is delivered, held or skipped."""
-        return not self._store.read(f"SELECT 1 FROM {_BY_STATE} WHERE state IN ({_UNSETTLED}) LIMIT 1")  # noqa: S608
+        return not self._database.read(f"SELECT 1 FROM {_BY_STATE} WHERE state IN ({_UNSETTLED}) LIMIT 1")  # noqa: S608
 
     def intend(self, seq: int, now: float) -> None:
         """Write down, before the call, that the receipt is about to be sent."""
@@ -274,45 +272,45 @@ class Receipts:
         """
         listed = list(moves)
 
-        def work(connection: apsw.Connection) -> None:
-            _settle(connection, listed, now, "deliver")
+        def work(transaction: Transaction) -> None:
+            _settle(transaction, listed, now, "deliver")
             if unsent:
-                connection.executemany(
+                transaction.executemany(
                     "UPDATE receipts SET sending = NULL, changed_at = ? WHERE seq = ?", ((now, seq) for seq in unsent)
                 )
-                events.record_all(connection, now, "deliver", "not sent", receipts=unsent)
+                events.record_all(transaction, now, "deliver", "not sent", receipts=unsent)
             if sending:
-                connection.executemany(
+                transaction.executemany(
                     "UPDATE receipts SET sending = ?1, state = 'resolved', changed_at = ?1 WHERE seq = ?2",
                     ((now, seq) for seq in sending),
                 )
-                events.record_all(connection, now, "deliver", "sending", receipts=sending)
+                events.record_all(transaction, now, "deliver", "sending", receipts=sending)
 
-        self._store.write(work)
+        self._database.write(work)
 
     def settle(self, moves: Iterable[tuple[int, Move]], now: float, step: str) -> None:
         """Make the moves in one commit, each with its event. Raises JournalError for a move not allowed."""
         listed = list(moves)
-        self._store.write(lambda connection: _settle(connection, listed, now, step))
+        self._database.write(lambda transaction: _settle(transaction, listed, now, step))
 
     def crashed(self, moves: Iterable[tuple[int, Move]], now: float) -> None:
         """The process ended while it had these in hand: make the moves, and count."""
         listed = list(moves)
 
-        def work(connection: apsw.Connection) -> None:
+        def work(transaction: Transaction) -> None:
             for seq, move in listed:
-                apply_move(connection, seq, move, now, "recover")
-                connection.execute("UPDATE receipts SET crashes = crashes + 1 WHERE seq = ?", (seq,))
+                apply_move(transaction, seq, move, now, "recover")
+                transaction.execute("UPDATE receipts SET crashes = crashes + 1 WHERE seq = ?", (seq,))
 
-        self._store.write(work)
+        self._database.write(work)
 
     def recover(self, now: float, confirm_after: float) -> int:
         """After a crash: what was being sent is uncertain, and the crash counts as its attempt. How many there were."""
 
-        def work(connection: apsw.Connection) -> int:
+        def work(transaction: Transaction) -> int:
             # Only `intend` sets `sending`, and the state with it; without the state every row would be looked at.
             rows = list(
-                connection.execute(
+                transaction.execute(
                     f"SELECT seq, attempts, sending FROM {_BY_STATE}"  # noqa: S608 - ours
                     " WHERE state = 'resolved' AND sending IS NOT NULL"
                 )
@@ -322,22 +320,22 @@ class Receipts:
                 move = Move(
                     state=State.UNCERTAIN, due=due, attempts=attempts + 1, reason="the process ended while sending it"
                 )
-                apply_move(connection, seq, move, now, "deliver")
+                apply_move(transaction, seq, move, now, "deliver")
             return len(rows)
 
-        return self._store.write(work)
+        return self._database.write(work)
 
     def revive(self, receipt_id: str, parsed: Parsed | None, now: float) -> None:
         """A person retries a held receipt; `parsed`: its record read anew, when it was not readable or is damaged."""
 
-        def work(connection: apsw.Connection) -> None:
-            row = connection.execute("SELECT seq, state, contact FROM receipts WHERE id = ?", (receipt_id,)).fetchone()
+        def work(transaction: Transaction) -> None:
+            row = transaction.execute("SELECT seq, state, contact FROM receipts WHERE id = ?", (receipt_id,)).fetchone()
             if row is None or row[1] != State.HELD:
                 raise JournalError(f"{receipt_id} is not held")
             if isinstance(parsed, Broken):
                 raise InvalidValue(parsed.reason)
             if isinstance(parsed, Found) and parsed.receipt.id == receipt_id:
-                restore(connection, row[0], parsed, now)
+                restore(transaction, row[0], parsed, now)
                 return
             if parsed is None and row[2] is None:
                 raise JournalError(
@@ -345,22 +343,22 @@ class Receipts:
                     " in the configuration so that the two differ, and accept its file again"
                 )
             if parsed is None:
-                apply_move(connection, row[0], Move(state=State.ACCEPTED, due=now, reason="retried"), now, "held")
-                connection.execute("UPDATE receipts SET crashes = 0 WHERE seq = ?", (row[0],))
+                apply_move(transaction, row[0], Move(state=State.ACCEPTED, due=now, reason="retried"), now, "held")
+                transaction.execute("UPDATE receipts SET crashes = 0 WHERE seq = ?", (row[0],))
             else:
                 reason = parsed.reason if isinstance(parsed, NoReceipt) else "read anew"
-                apply_move(connection, row[0], Move(state=State.SKIPPED, reason=reason), now, "held")
+                apply_move(transaction, row[0], Move(state=State.SKIPPED, reason=reason), now, "held")
 
-        self._store.write(work)
+        self._database.write(work)
 
     def counts(self) -> dict[str, int]:
         """How many receipts stand in each state."""
-        found = dict(self._store.read("SELECT state, sum(count) FROM counters GROUP BY state"))
+        found = dict(self._database.read("SELECT state, sum(count) FROM counters GROUP BY state"))
         return {state: max(0, int(found.get(state, 0))) for state in State}
 
     def routes(self) -> dict[str, int]:
         """How many were delivered by each route."""
-        rows = self._store.read("SELECT route, count FROM counters WHERE state = 'delivered'")
+        rows = self._database.read("SELECT route, count FROM counters WHERE state = 'delivered'")
         return {"api": 0, "file": 0} | {str(route): int(count) for route, count in rows if count > 0}
 
     def skipped(self) -> dict[str, int]:
@@ -372,7 +370,7 @@ class Receipts:
         return self._reasons("'ignored record'")
 
     def _reasons(self, states: str) -> dict[str, int]:
-        rows = self._store.read(
+        rows = self._database.read(
             f"SELECT reason, sum(count) FROM counters WHERE state IN ({states}) GROUP BY reason"  # noqa: S608 - ours
             " HAVING sum(count) > 0"
         )
@@ -380,7 +378,9 @@ class Receipts:
 
     def life(self, seq: int) -> list[dict[str, Any]]:
         """The events of a receipt, oldest first."""
-        rows = self._store.read("SELECT seq, at, step, what, detail FROM events WHERE receipt = ? ORDER BY seq", (seq,))
+        rows = self._database.read(
+            "SELECT seq, at, step, what, detail FROM events WHERE receipt = ? ORDER BY seq", (seq,)
+        )
         names = ("seq", "at", "step", "what", "detail")
         return [dict(zip(names, row, strict=True)) for row in rows]
 
@@ -390,15 +390,15 @@ class Receipts:
         wrong = [] if kinds in _SOUND else [n for n, known in _KINDS.items() if not isinstance(values[n], known)]
         if wrong or values["state"] not in _STATES:
             named = ", ".join(wrong) or "state"
-            raise self._store.damaged(f"table receipts, row {row[0]}: {named} makes no sense")
+            raise self._database.damaged(f"table receipts, row {row[0]}: {named} makes no sense")
         _SOUND.add(kinds)
         return Entry(**values)
 
 
-def _settle(connection: apsw.Connection, moves: Iterable[tuple[int, Move]], now: float, step: str) -> None:
+def _settle(transaction: Transaction, moves: Iterable[tuple[int, Move]], now: float, step: str) -> None:
     """The moves, those that are alike in one go."""
     alike: dict[Move, list[int]] = {}
     for seq, move in moves:
         alike.setdefault(move, []).append(seq)
     for move, seqs in alike.items():
-        apply_moves(connection, seqs, move, now, step)
+        apply_moves(transaction, seqs, move, now, step)

@@ -7,27 +7,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import apsw
+from tillpost.journal.database import Transaction
 
 RECEIPTS, EVENTS = "receipts", "events"
 LOST = "lost"
 """Receipts that the doctor found missing, and told."""
 
 
-def enter(connection: apsw.Connection, of: str, seqs: Iterable[int]) -> None:
+def enter(transaction: Transaction, of: str, seqs: Iterable[int]) -> None:
     """These are no more; inside the transaction that removes them. Neighbouring runs become one."""
     for first, last in _runs(seqs):
-        before = connection.execute(
+        before = transaction.execute(
             "SELECT first, last FROM removed WHERE of = ? AND first < ? ORDER BY first DESC LIMIT 1", (of, first)
         ).fetchone()
-        after = connection.execute("SELECT last FROM removed WHERE of = ? AND first = ?", (of, last + 1)).fetchone()
+        after = transaction.execute("SELECT last FROM removed WHERE of = ? AND first = ?", (of, last + 1)).fetchone()
         if after is not None:
-            connection.execute("DELETE FROM removed WHERE of = ? AND first = ?", (of, last + 1))
+            transaction.execute("DELETE FROM removed WHERE of = ? AND first = ?", (of, last + 1))
         end = last if after is None else after[0]
         if before is not None and before[1] == first - 1:
-            connection.execute("UPDATE removed SET last = ? WHERE of = ? AND first = ?", (end, of, before[0]))
+            transaction.execute("UPDATE removed SET last = ? WHERE of = ? AND first = ?", (end, of, before[0]))
         else:
-            connection.execute("INSERT INTO removed VALUES (?,?,?)", (of, first, end))
+            transaction.execute("INSERT INTO removed VALUES (?,?,?)", (of, first, end))
 
 
 def _runs(seqs: Iterable[int]) -> list[tuple[int, int]]:

@@ -9,12 +9,11 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-import apsw
 import attrs
 
 from tillpost.errors import JournalError
+from tillpost.journal.database import Database, Transaction, first
 from tillpost.journal.moves import Move, apply_moves
-from tillpost.journal.sqlite.store import Store
 from tillpost.journal.states import OPEN, REPLAYS, State
 from tillpost.journal.tables import contacts, events
 from tillpost.journal.tables.batches import Batch, enter, note_refused
@@ -117,12 +116,12 @@ class Step:
 class Replays:
     """The replays table, and the receipts they choose from."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def newest(self) -> int:
         """The last row there is."""
-        return int(self._store.read("SELECT max(seq) FROM receipts")[0][0] or 0)
+        return int(self._database.read("SELECT max(seq) FROM receipts")[0][0] or 0)
 
     def candidates(self, order: Order, cursor: Cursor, limit: int) -> list[Candidate]:
         """The next receipts of the order behind the cursor, in order of time: by business date, then by sale."""
@@ -143,39 +142,39 @@ class Replays:
     def undated(self, store: str, till: str) -> int:
         """Records of the store that could not be read, so nobody knows their day."""
         sql = "SELECT count(*) FROM receipts INDEXED BY receipts_day WHERE store = ? AND business_date = ''"
-        return int(self._store.read(f"{sql} AND ? IN ('', till)", (store, till))[0][0])
+        return int(self._database.read(f"{sql} AND ? IN ('', till)", (store, till))[0][0])
 
     def backlog(self, now: float, most: int) -> int:
         """How many receipts are due, counted up to so many."""
         sql = f"SELECT 1 FROM receipts INDEXED BY receipts_due WHERE due <= ? AND state IN ({_DUE}) LIMIT ?"  # noqa: S608
-        return len(self._store.read(sql, (now, most)))
+        return len(self._database.read(sql, (now, most)))
 
     def start(self, order: Order, planned: Mapping[str, Any], chosen: int, now: float) -> int:
         """Enter a replay that `run` is to carry out; its number."""
 
-        def work(connection: apsw.Connection) -> int:
-            connection.execute(
+        def work(transaction: Transaction) -> int:
+            rows = transaction.execute(
                 "INSERT INTO replays (reason, who, by, store, till, first, last, answered, newest, made_at, planned,"
-                " chosen, state, ended_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                " chosen, state, ended_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?) RETURNING id",
                 (
                     *attrs.astuple(order), now, json.dumps(planned), chosen,
                     RUNNING if chosen else DONE, None if chosen else now,
                 ),
             )  # fmt: skip
-            number = connection.last_insert_rowid()
-            events.record(connection, now, "replay", "started", replay=number, by=order.by, chosen=chosen)
+            number = int(first(rows))
+            events.record(transaction, now, "replay", "started", replay=number, by=order.by, chosen=chosen)
             return number
 
-        return self._store.write(work)
+        return self._database.write(work)
 
     def adopt(self, replay: Replay, anonymous: Customer, seqs: Sequence[int], now: float) -> None:
         """Receipts without a contact get the anonymous one."""
 
-        def work(connection: apsw.Connection) -> None:
-            key = contacts.link(connection, anonymous, replay.order.store, now)
-            connection.executemany("UPDATE receipts SET contact = ? WHERE seq = ?", [(key, seq) for seq in seqs])
+        def work(transaction: Transaction) -> None:
+            key = contacts.link(transaction, anonymous, replay.order.store, now)
+            transaction.executemany("UPDATE receipts SET contact = ? WHERE seq = ?", [(key, seq) for seq in seqs])
 
-        self._store.write(work)
+        self._database.write(work)
 
     def step(self, replay: Replay, step: Step, now: float) -> None:
         """Make the moves of a step and go on to its cursor, in one commit.
@@ -183,8 +182,8 @@ class Replays:
         Raises JournalError when a person has stopped the replay meanwhile; then nothing of the step counts.
         """
 
-        def work(connection: apsw.Connection) -> None:
-            if connection.execute("SELECT state FROM replays WHERE id = ?", (replay.id,)).get != RUNNING:
+        def work(transaction: Transaction) -> None:
+            if first(transaction.execute("SELECT state FROM replays WHERE id = ?", (replay.id,))) != RUNNING:
                 raise JournalError(f"replay {replay.id} was stopped meanwhile")
             back = [seq for seq, _ in step.moves]
             if step.batch is not None:
@@ -194,19 +193,19 @@ class Replays:
                     if file.kind == "receipts"
                     for key in file.keys
                 ]
-            _lift(connection, replay.id, back)
+            _lift(transaction, replay.id, back)
             for seq, move in step.moves:
-                apply_moves(connection, [seq], move, now, "replay", REPLAYS)
+                apply_moves(transaction, [seq], move, now, "replay", REPLAYS)
             if step.batch is not None:
-                enter(connection, step.batch, now, "replay", reviewed=False, reason=replay.why, allowed=REPLAYS)
+                enter(transaction, step.batch, now, "replay", reviewed=False, reason=replay.why, allowed=REPLAYS)
                 for refused in step.batch.written.refused:
                     if refused.key not in step.batch.seqs:  # of a contact; a receipt is left out
-                        note_refused(connection, refused, step.batch.seqs, now)
+                        note_refused(transaction, refused, step.batch.seqs, now)
             for seq, reason in step.left_out.items():
                 told = {"reason": f"{replay.why}; left as it was: {reason}"}
-                events.record(connection, now, "replay", "not in a file", receipt=seq, **told)
+                events.record(transaction, now, "replay", "not in a file", receipt=seq, **told)
             gap = now - replay.stepped_at if replay.stepped_at is not None else 0.0
-            connection.execute(
+            transaction.execute(
                 "UPDATE replays SET state = ?1, ended_at = ?2, day = ?3, moment = ?4, after = ?5,"
                 " put_back = put_back + ?6, left_out = left_out + ?7, stepped_at = ?8, busy = busy + ?9 WHERE id = ?10",
                 (
@@ -215,25 +214,25 @@ class Replays:
                 ),
             )  # fmt: skip
             if step.end:
-                events.record(connection, now, "replay", "put back", replay=replay.id)
+                events.record(transaction, now, "replay", "put back", replay=replay.id)
 
-        self._store.write(work)
+        self._database.write(work)
 
     def change(self, number: int, old: str, new: str, now: float) -> None:
         """A person stops or resumes it. Raises JournalError when it is not in that state."""
 
-        def work(connection: apsw.Connection) -> None:
+        def work(transaction: Transaction) -> None:
             ended = None if new == RUNNING else now
-            connection.execute(
-                "UPDATE replays SET state = ?, ended_at = ?, stepped_at = NULL WHERE id = ? AND state = ?",
+            changed = transaction.execute(
+                "UPDATE replays SET state = ?, ended_at = ?, stepped_at = NULL WHERE id = ? AND state = ? RETURNING id",
                 (new, ended, number, old),
             )
-            if not connection.changes():
+            if not changed.fetchone():
                 raise JournalError(f"replay {number} is not {old}")
             what = "stopped" if new == STOPPED else "resumed"
-            events.record(connection, now, "replay", what, replay=number)
+            events.record(transaction, now, "replay", what, replay=number)
 
-        self._store.write(work)
+        self._database.write(work)
 
     def running(self) -> Replay | None:
         """The oldest that has receipts to put back."""
@@ -247,11 +246,11 @@ class Replays:
 
     def all(self) -> list[Replay]:
         """Every replay there ever was, the oldest first."""
-        return self._list("1 ORDER BY id")
+        return self._list("TRUE ORDER BY id")
 
     def standing(self, number: int) -> dict[str, int]:
         """Where the receipts it has put back stand now, counted by state; those that retention removed are missing."""
-        rows = self._store.read(
+        rows = self._database.read(
             "SELECT r.state, count(*) FROM replayed p JOIN receipts r ON r.seq = p.receipt WHERE p.replay = ?"
             " GROUP BY r.state",
             (number,),
@@ -262,12 +261,12 @@ class Replays:
         """Whether any receipt it has put back is not settled yet."""
         sql = f"SELECT 1 FROM receipts r WHERE r.seq = p.receipt AND r.state IN ({_UNSETTLED})"  # noqa: S608 - ours
         return bool(
-            self._store.read(f"SELECT 1 FROM replayed p WHERE p.replay = ? AND EXISTS ({sql}) LIMIT 1", (number,))  # noqa: S608
+            self._database.read(f"SELECT 1 FROM replayed p WHERE p.replay = ? AND EXISTS ({sql}) LIMIT 1", (number,))  # noqa: S608
         )
 
     def _day_after(self, order: Order, day: str) -> str:
         clause = "business_date > ?" if day else "business_date >= ?"
-        rows = self._store.read(
+        rows = self._database.read(
             f"SELECT min(business_date) FROM receipts INDEXED BY receipts_day WHERE store = ? AND {clause}"  # noqa: S608
             " AND business_date <= ?",
             (order.store, day or order.first, order.last),
@@ -276,11 +275,11 @@ class Replays:
 
     def _of_day(self, order: Order, day: str, cursor: Cursor, limit: int) -> list[Candidate]:
         at = (cursor.moment, cursor.after) if cursor.day == day else ("", 0)
-        rows = self._store.read(
-            "SELECT seq, id, state, route, reason, contact, currency, total, changed_at, delivered_at,"
+        rows = self._database.read(
+            "SELECT * FROM (SELECT seq, id, state, route, reason, contact, currency, total, changed_at, delivered_at,"
             " coalesce(datetime(created), created) AS moment"
             " FROM receipts INDEXED BY receipts_day WHERE store = ? AND business_date = ? AND seq <= ?"
-            " AND ? IN ('', till) AND (moment, seq) > (?, ?) ORDER BY moment, seq LIMIT ?",
+            " AND ? IN ('', till)) AS day WHERE (moment, seq) > (?, ?) ORDER BY moment, seq LIMIT ?",
             (order.store, day, order.newest, order.till, *at, limit),
         )
         names = [field.name for field in attrs.fields(Candidate)][:-1]
@@ -293,7 +292,7 @@ class Replays:
             "put_back", "left_out", "made_at", "stepped_at", "busy", "ended_at",
         )  # fmt: skip
         sql = f"SELECT {', '.join((*own, *asked))} FROM replays WHERE {clause}"  # noqa: S608 - ours
-        return [_replay(dict(zip((*own, *asked), row, strict=True)), asked) for row in self._store.read(sql, values)]
+        return [_replay(dict(zip((*own, *asked), row, strict=True)), asked) for row in self._database.read(sql, values)]
 
 
 def _replay(row: dict[str, Any], asked: Iterable[str]) -> Replay:
@@ -302,13 +301,14 @@ def _replay(row: dict[str, Any], asked: Iterable[str]) -> Replay:
     return Replay(order=order, cursor=cursor, planned=json.loads(row.pop("planned")), **row)
 
 
-def _lift(connection: apsw.Connection, number: int, seqs: Sequence[int]) -> None:
+def _lift(transaction: Transaction, number: int, seqs: Sequence[int]) -> None:
     """Note them, and take from them how they were delivered: they are on their way again."""
-    connection.executemany(
-        "INSERT OR IGNORE INTO replayed SELECT ?, seq, state FROM receipts WHERE seq = ?",
+    transaction.executemany(
+        "INSERT INTO replayed SELECT ?, seq, state FROM receipts WHERE seq = ?"
+        " ON CONFLICT (replay, receipt) DO NOTHING",
         [(number, seq) for seq in seqs],
     )
-    connection.executemany(
+    transaction.executemany(
         "UPDATE receipts SET route = '', file = '', matched = '', delivered_at = NULL, sending = NULL, crashes = 0"
         " WHERE seq = ?",
         [(seq,) for seq in seqs],

@@ -6,15 +6,13 @@ each delivery a write. What must stay (held, or settled later) is looked at agai
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import Any
 
-import apsw
 import attrs
 
-from tillpost.journal.sqlite.store import Store
+from tillpost.journal.database import Database, List, Transaction, first
 from tillpost.journal.states import State
 from tillpost.journal.tables import events, removed_rows
 
@@ -22,10 +20,6 @@ STEP = 50
 """Rows a step removes at most; with their bodies, events and index entries that is some milliseconds of work."""
 LOOK = 500
 """Rows a step looks at."""
-PAGES = 64
-"""Pages a step gives back to the disk."""
-SLACK = 16
-"""The part of the file that may be free before pages are given back: what comes in takes it up again."""
 
 
 class Kind(StrEnum):
@@ -49,16 +43,16 @@ class Place:
 class Retention:
     """Removal of what is old, and the pages it leaves."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def step(self, place: Place, before: float, now: float) -> Place | None:
         """Remove a little of what was settled before that moment, in one commit; where to go on, None: all is done."""
 
-        def work(connection: apsw.Connection) -> tuple[Any, ...] | None:
-            return _STEPS[place.kind](connection, place.after, before, now)
+        def work(transaction: Transaction) -> tuple[Any, ...] | None:
+            return _STEPS[place.kind](transaction, place.after, before, now)
 
-        after = self._store.write(work)
+        after = self._database.write(work)
         if after is not None:
             return Place(place.kind, after)
         kinds = list(Kind)[list(Kind).index(place.kind) + 1 :]
@@ -66,30 +60,23 @@ class Retention:
 
     def give_back(self) -> bool:
         """Give a few free pages back to the disk; False when there are none to give, or the file is from before."""
-        (pages,), (free,), (reusable,) = (
-            self._store.read(f"PRAGMA {name}")[0] for name in ("page_count", "freelist_count", "auto_vacuum")
-        )
-        if not reusable or free <= max(PAGES, pages // SLACK):
-            return False
-        # A row a page: all must be fetched, or only one page is given back.
-        self._store.write(lambda connection: len(list(connection.execute(f"PRAGMA incremental_vacuum({PAGES})"))))
-        return True
+        return self._database.release_space()
 
     def removed(self) -> int:
         """How many receipts have gone."""
-        rows = self._store.read("SELECT sum(last - first + 1) FROM removed WHERE of = ?", (removed_rows.RECEIPTS,))
+        rows = self._database.read("SELECT sum(last - first + 1) FROM removed WHERE of = ?", (removed_rows.RECEIPTS,))
         return int(rows[0][0] or 0)
 
 
-_Step = Callable[[apsw.Connection, tuple[Any, ...], float, float], tuple[Any, ...] | None]
+_Step = Callable[[Transaction, tuple[Any, ...], float, float], tuple[Any, ...] | None]
 
 
-def _receipts(connection: apsw.Connection, after: tuple[Any, ...], before: float, now: float) -> tuple[Any, ...] | None:
+def _receipts(transaction: Transaction, after: tuple[Any, ...], before: float, now: float) -> tuple[Any, ...] | None:
     # The newest stays: its seq would be given out again.
-    newest = connection.execute("SELECT max(seq) FROM receipts").get
+    newest = first(transaction.execute("SELECT max(seq) FROM receipts"))
     seqs: list[int] = []
     last, old = None, False
-    for seq, state, accepted_at, changed_at in connection.execute(
+    for seq, state, accepted_at, changed_at in transaction.execute(
         "SELECT seq, state, accepted_at, changed_at FROM receipts WHERE seq > ? AND seq < ? ORDER BY seq LIMIT ?",
         (after[0] if after else 0, newest, LOOK),
     ):
@@ -99,26 +86,26 @@ def _receipts(connection: apsw.Connection, after: tuple[Any, ...], before: float
             if len(seqs) == STEP:
                 break
     told = [
-        event for seq in seqs for (event,) in connection.execute("SELECT seq FROM events WHERE receipt = ?", (seq,))
+        event for seq in seqs for (event,) in transaction.execute("SELECT seq FROM events WHERE receipt = ?", (seq,))
     ]
-    _remove_events(connection, told, now)
+    _remove_events(transaction, told, now)
     for table in ("bodies", "receipts"):
-        connection.executemany(f"DELETE FROM {table} WHERE seq = ?", [(seq,) for seq in seqs])  # noqa: S608 - ours
-    removed_rows.enter(connection, removed_rows.RECEIPTS, seqs)
+        transaction.executemany(f"DELETE FROM {table} WHERE seq = ?", [(seq,) for seq in seqs])  # noqa: S608 - ours
+    removed_rows.enter(transaction, removed_rows.RECEIPTS, seqs)
     # Rows lie in the order of acceptance, but for a clock that was set: a page of young ones is the end.
     return (last,) if old else None
 
 
-def _files(connection: apsw.Connection, after: tuple[Any, ...], before: float, now: float) -> tuple[Any, ...] | None:
+def _files(transaction: Transaction, after: tuple[Any, ...], before: float, now: float) -> tuple[Any, ...] | None:
     rows = list(
-        connection.execute(
+        transaction.execute(
             "SELECT sequence, kind, position, name FROM files"
             " WHERE state = 'confirmed' AND (sequence, kind, position) > (?, ?, ?)"
             " ORDER BY sequence, kind, position LIMIT ?",
             (*(after or (-1, "", 0)), STEP // 5),
         )
     )
-    connection.executemany(
+    transaction.executemany(
         "DELETE FROM files WHERE name = ?1 AND confirmed_at < ?2"
         " AND NOT EXISTS (SELECT 1 FROM receipts WHERE file = ?1 AND file <> '')",
         [(name, before) for *_, name in rows],
@@ -126,52 +113,50 @@ def _files(connection: apsw.Connection, after: tuple[Any, ...], before: float, n
     return rows[-1][:3] if rows else None
 
 
-def _no_receipts(
-    connection: apsw.Connection, after: tuple[Any, ...], before: float, now: float
-) -> tuple[Any, ...] | None:
+def _no_receipts(transaction: Transaction, after: tuple[Any, ...], before: float, now: float) -> tuple[Any, ...] | None:
     rows = list(
-        connection.execute(
+        transaction.execute(
             "SELECT document, place, at FROM no_receipts WHERE (document, place) > (?, ?)"
             " ORDER BY document, place LIMIT ?",
             (*(after or ("", "")), LOOK),
         )
     )
-    connection.executemany(
+    transaction.executemany(
         "DELETE FROM no_receipts WHERE document = ? AND place = ?",
         [(document, place) for document, place, at in rows if at < before],
     )
     return rows[-1][:2] if rows else None
 
 
-def _contacts(connection: apsw.Connection, after: tuple[Any, ...], before: float, now: float) -> tuple[Any, ...] | None:
-    if connection.execute("SELECT 1 FROM files WHERE state IN ('written', 'uploaded', 'consumed') LIMIT 1").fetchone():
+def _contacts(transaction: Transaction, after: tuple[Any, ...], before: float, now: float) -> tuple[Any, ...] | None:
+    if transaction.execute("SELECT 1 FROM files WHERE state IN ('written', 'uploaded', 'consumed') LIMIT 1").fetchone():
         return None  # one of them may name it
     rows = list(
-        connection.execute(
+        transaction.execute(
             "SELECT key, seen_at, conflict FROM contacts WHERE key > ? ORDER BY key LIMIT ?", (*(after or ("",)), STEP)
         )
     )
     for key, seen_at, conflict in rows:
         if seen_at >= before or conflict:
             continue
-        if connection.execute("SELECT 1 FROM receipts WHERE contact = ? LIMIT 1", (key,)).fetchone():
+        if transaction.execute("SELECT 1 FROM receipts WHERE contact = ? LIMIT 1", (key,)).fetchone():
             continue
-        told = [event for (event,) in connection.execute("SELECT seq FROM events WHERE contact = ?", (key,))]
-        _remove_events(connection, told, now)
-        connection.execute("DELETE FROM identifiers WHERE contact = ?", (key,))
-        connection.execute("DELETE FROM contacts WHERE key = ?", (key,))
+        told = [event for (event,) in transaction.execute("SELECT seq FROM events WHERE contact = ?", (key,))]
+        _remove_events(transaction, told, now)
+        transaction.execute("DELETE FROM identifiers WHERE contact = ?", (key,))
+        transaction.execute("DELETE FROM contacts WHERE key = ?", (key,))
     return rows[-1][:1] if rows else None
 
 
-def _events(connection: apsw.Connection, after: tuple[Any, ...], before: float, now: float) -> tuple[Any, ...] | None:
+def _events(transaction: Transaction, after: tuple[Any, ...], before: float, now: float) -> tuple[Any, ...] | None:
     """Those of contacts that stay, of files and of the destination; those of a receipt go with it."""
     rows = list(
-        connection.execute(
+        transaction.execute(
             "SELECT seq, receipt, at FROM events WHERE seq > ? ORDER BY seq LIMIT ?", (*(after or (0,)), LOOK)
         )
     )
     old = [row for row in rows if row[2] < before]
-    _remove_events(connection, [seq for seq, receipt, _ in old if receipt is None], now)
+    _remove_events(transaction, [seq for seq, receipt, _ in old if receipt is None], now)
     return rows[-1][:1] if old else None
 
 
@@ -184,12 +169,12 @@ _STEPS: dict[Kind, _Step] = {
 }
 
 
-def _remove_events(connection: apsw.Connection, seqs: Iterable[int], now: float) -> None:
+def _remove_events(transaction: Transaction, seqs: Iterable[int], now: float) -> None:
     listed = list(seqs)
     if not listed:
         return
-    if max(listed) == connection.execute("SELECT max(seq) FROM events").get:
+    if max(listed) == first(transaction.execute("SELECT max(seq) FROM events")):
         # The newest goes: its seq would be given out again, and observers would take the next event for told.
-        events.record(connection, now, "retention", "removed")
-    connection.execute("DELETE FROM events WHERE seq IN (SELECT value FROM json_each(?))", (json.dumps(listed),))
-    removed_rows.enter(connection, removed_rows.EVENTS, listed)
+        events.record(transaction, now, "retention", "removed")
+    transaction.execute("DELETE FROM events WHERE seq IN (SELECT value FROM json_each(?))", (List(listed),))
+    removed_rows.enter(transaction, removed_rows.EVENTS, listed)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import apsw
 import attrs
 
-from tillpost.journal.sqlite.store import Store
+from tillpost.journal.database import Database, Transaction
 
 
 @attrs.frozen
@@ -32,23 +31,23 @@ class Till:
 class Tills:
     """What the journal knows of them."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def all(self) -> list[Till]:
         """Every till, by store."""
-        return [Till(*row) for row in self._store.read("SELECT * FROM tills ORDER BY store, till")]
+        return [Till(*row) for row in self._database.read("SELECT * FROM tills ORDER BY store, till")]
 
 
-def seen(connection: apsw.Connection, rows: Iterable[tuple[Any, ...]]) -> None:
+def seen(transaction: Transaction, rows: Iterable[tuple[Any, ...]]) -> None:
     """Receipts were accepted: store, till, accepted_at, number, created of each, in order."""
     found: dict[tuple[str, str], list[Any]] = {}
     for store, till, at, number, created in rows:
         if store:
             one = found.setdefault((store, till), [at, at, 0, number, created])
             one[1:] = at, one[2] + 1, number, created
-    connection.executemany(
-        "INSERT INTO tills VALUES (?,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET last_at = excluded.last_at,"
+    transaction.executemany(
+        "INSERT INTO tills VALUES (?,?,?,?,?,?,?) ON CONFLICT (store, till) DO UPDATE SET last_at = excluded.last_at,"
         " receipts = receipts + excluded.receipts, last_number = excluded.last_number,"
         " last_created = excluded.last_created",
         [(*key, *one) for key, one in found.items()],

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.engine import store_of
 from tests.support.receipts import DOCUMENT, found
 from tillpost.clock import SystemClock
 from tillpost.errors import JournalFull
@@ -197,7 +198,7 @@ def test_an_outcome_that_cannot_be_written_down_is_asked_for_and_not_repeated(
         def full(_: Any) -> Any:
             raise JournalFull("no room")
 
-        patch.setattr(line.journal.receipts._store, "write", full)
+        patch.setattr(store_of(line.journal), "write", full)
         with pytest.raises(JournalFull):
             outbox.run_round()
     assert len(line.claims) == 0
@@ -214,7 +215,7 @@ def test_an_outcome_that_cannot_be_written_down_is_asked_for_and_not_repeated(
 def test_a_receipt_that_cannot_be_mapped_is_held_and_its_neighbours_go(
     outbox: Outbox, line: Line, far: FarSide
 ) -> None:
-    store = line.journal.receipts._store
+    store = store_of(line.journal)
     bad = next(entry for entry in rows(line) if entry.state is State.ACCEPTED and entry.sending is None)
     store.write(
         lambda connection: connection.execute("UPDATE bodies SET body = x'00' WHERE seq = ?", (bad.seq,)) and None

@@ -15,6 +15,7 @@ import attrs
 import pytest
 
 from tests.support.destination import FlakyDestination, hook_calls
+from tests.support.engine import store_of
 from tests.support.receipts import found
 from tillpost.clock import SystemClock
 from tillpost.errors import Busy, DiskFailed, DocumentError, JournalDamaged, KeyTaken, NotCommitted
@@ -140,7 +141,7 @@ def test_a_bad_document_spoils_nothing_of_its_neighbours(shop: Pipeline) -> None
 
 def test_what_fails_for_one_of_a_group_is_tried_one_by_one(shop: Pipeline) -> None:
     """A row that cannot be written for a reason of its own: the others of its group are accepted."""
-    commit = shop.line.journal.receipts._store.write
+    commit = store_of(shop.line.journal).write
 
     def write(work: Any) -> Any:
         def checked(connection: Any) -> Any:
@@ -151,24 +152,24 @@ def test_what_fails_for_one_of_a_group_is_tried_one_by_one(shop: Pipeline) -> No
 
         return commit(checked)
 
-    shop.line.journal.receipts._store.write = write  # type: ignore[method-assign]
+    store_of(shop.line.journal).write = write  # type: ignore[method-assign]
     got = all_at_once(shop, ["0", "1", "13", "2"])
     assert [isinstance(each, ZeroDivisionError) for each in got] == [False, False, True, False]
     assert sorted(shop.numbers()) == ["0", "1", "2"]
 
 
 def test_a_failed_commit_is_told_to_everybody_in_it_and_the_next_goes_on(shop: Pipeline) -> None:
-    commit = shop.line.journal.receipts._store.write
+    commit = store_of(shop.line.journal).write
 
     def fail(work: Any) -> Any:
         raise NotCommitted("no room")
 
     def break_disk() -> None:
-        shop.line.journal.receipts._store.write = fail  # type: ignore[method-assign]
+        store_of(shop.line.journal).write = fail  # type: ignore[method-assign]
 
     got = all_at_once(shop, ["0", "1", "2"], break_disk)
     assert all(isinstance(each, NotCommitted) for each in got)
-    shop.line.journal.receipts._store.write = commit  # type: ignore[method-assign]
+    store_of(shop.line.journal).write = commit  # type: ignore[method-assign]
     assert shop.accept("1")["accepted"] == 1
     assert shop.served.is_idle()
 
@@ -193,7 +194,7 @@ def test_the_backlog_is_counted_again_when_it_has_shrunk(tmp_path: Path) -> None
     assert shop.accept("1 2")["accepted"] == 2
     with pytest.raises(Busy, match="backlog"):
         shop.accept("3")
-    shop.line.journal.receipts._store.write(lambda c: c.execute("UPDATE receipts SET state = 'delivered'"))
+    store_of(shop.line.journal).write(lambda c: c.execute("UPDATE receipts SET state = 'delivered'"))
     end = time.monotonic() + 30
     while True:
         try:
@@ -231,7 +232,7 @@ def test_a_journal_that_promises_nothing_stops_the_pipeline(tmp_path: Path, faul
         raise fault
 
     shop = pipeline(tmp_path, serve_documents=serve_documents)
-    shop.line.journal.receipts._store.write = fail  # type: ignore[method-assign]
+    store_of(shop.line.journal).write = fail  # type: ignore[method-assign]
     worker = Worker(shop.line)
     job = worker._serve, shop.line.heartbeat.add_thread("serve", shop.line.clock)
     worker._threads.append(thread := threading.Thread(target=worker._run_thread, args=job))

@@ -12,6 +12,7 @@ from random import Random
 import pytest
 
 from tests.support.damage import harm
+from tests.support.engine import store_of
 from tests.support.old_journals import of_schema
 from tests.support.receipts import accept, found, receipt
 from tillpost.errors import InvalidValue, JournalDamaged, JournalError, StateFolderBusy
@@ -265,7 +266,7 @@ def test_readers_name_a_damaged_row_and_the_doctor(folder: Path) -> None:
     harm(folder, "UPDATE events SET detail = '{' WHERE seq = 3")
     harm(folder, "UPDATE receipts SET reason = CAST(x'ff' AS TEXT) WHERE seq = 5")
     journal = Journal(folder)
-    key = journal.receipts._store.read("SELECT contact FROM receipts WHERE seq = 2")[0][0]
+    key = store_of(journal).read("SELECT contact FROM receipts WHERE seq = 2")[0][0]
     readers: list[tuple[str, Callable[[], object]]] = [
         ("receipts, row 1", lambda: journal.receipts.get(receipt("1").id)),
         (f"contacts, row {key}", lambda: journal.contacts.get(key)),
@@ -426,7 +427,7 @@ def test_lost_rows_are_named_with_their_document(large: Path, tmp_path: Path) ->
     (lost,) = [damage for damage in damages if damage.row == "200"]
     assert (lost.lost, lost.remedy) == ("the receipt", "accept day.jsonl again")
     journal = Journal(tmp_path)
-    kept = journal.receipts._store.read("SELECT source, place, lost FROM quarantine WHERE place = '200'")
+    kept = store_of(journal).read("SELECT source, place, lost FROM quarantine WHERE place = '200'")
     assert kept == [("receipts", "200", "the receipt")]
     assert len(journal.receipts.find({})) == 299
     journal.close()
@@ -503,6 +504,6 @@ def test_a_kill_during_the_swap_leaves_the_one_or_the_other(folder: Path, moment
 def problems_of(folder: Path) -> list[str]:
     journal = Journal(folder)
     try:
-        return problems(journal.receipts._store._reader)
+        return problems(store_of(journal)._reader)
     finally:
         journal.close()

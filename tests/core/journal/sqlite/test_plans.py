@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import apsw
 import pytest
 
+from tests.support.engine import store_of
 from tests.support.query_cost import Ask, add_file, plans
 from tillpost.journal import OPEN_FILES, FileState, Journal, Later, State
+from tillpost.journal.database import Transaction
 from tillpost.journal.tables.files import _seqs
 
 OFTEN: dict[str, tuple[Ask, bool]] = {
@@ -52,7 +53,7 @@ def test_the_receipts_of_a_file_are_looked_up(journal: Journal) -> None:
 
     class Explained:
         def execute(self, sql: str, values: tuple[Any, ...]) -> list[Any]:
-            asked.extend(str(row[3]) for row in journal.receipts._store.read(f"EXPLAIN QUERY PLAN {sql}", values))
+            asked.extend(str(row[3]) for row in store_of(journal).read(f"EXPLAIN QUERY PLAN {sql}", values))
             return []
 
     connection: Any = Explained()
@@ -81,9 +82,9 @@ def test_where_files_stand_is_told_in_order_without_reading_what_is_in_them(
 def test_files_are_put_off_together(journal: Journal) -> None:
     for sequence, name in enumerate(("a.xml", "b.xml"), start=1):
         add_file(journal, name, sequence)
-    before = journal.receipts._store.read("PRAGMA data_version")
+    before = store_of(journal).read("PRAGMA data_version")
     journal.files.postpone([])
-    assert journal.receipts._store.read("PRAGMA data_version") == before
+    assert store_of(journal).read("PRAGMA data_version") == before
     journal.files.postpone(
         [Later(name=name, due=9.0, attempts=2, reason="not read yet") for name in ("a.xml", "b.xml")]
     )
@@ -91,12 +92,12 @@ def test_files_are_put_off_together(journal: Journal) -> None:
 
 
 def test_a_job_alone_in_its_commit_fails_with_its_own_error_and_leaves_nothing(journal: Journal) -> None:
-    def work(connection: apsw.Connection) -> None:
-        connection.execute("UPDATE destination SET reason = 'half done'")
+    def work(transaction: Transaction) -> None:
+        transaction.execute("UPDATE destination SET reason = 'half done'")
         raise KeyError("its own")
 
     with pytest.raises(KeyError, match="its own"):
-        journal.receipts._store.write(work)
+        store_of(journal).write(work)
     assert journal.destination.get().reason == ""
     assert journal.destination.next_sequence() == 1
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support.engine import store_of
 from tests.support.receipts import accept, found
 from tillpost.errors import JournalError
 from tillpost.journal import Journal, Move, State
@@ -18,7 +19,7 @@ def test_it_sees_each_commit_and_writes_nothing(journal: Journal) -> None:
     with pytest.raises(JournalError, match="reading only"):
         reading.receipts.settle([(1, Move(state=State.HELD, reason="no"))], 1.0, "test")
     with pytest.raises(JournalError):
-        reading._store.read("DELETE FROM receipts")
+        store_of(reading).read("DELETE FROM receipts")
     assert journal.receipts.counts()["accepted"] == 3
     reading.close()
 
@@ -53,7 +54,7 @@ def test_what_a_page_asks_of_contacts(journal: Journal) -> None:
     assert journal.search.contacts_known_by("email:4711") == []
     assert journal.search.has_contact(key)
     assert not journal.search.has_contact("c0")
-    journal._store.write(lambda c: c.execute("UPDATE contacts SET file = 'f' WHERE key = ?", (key,)) and None)
+    store_of(journal).write(lambda c: c.execute("UPDATE contacts SET file = 'f' WHERE key = ?", (key,)) and None)
     (row,) = journal.search.open_contacts(10)
     assert (row["key"], row["state"], row["file"]) == (key, "pending", "f")
     assert "4711" not in str(row["identifiers"])

@@ -11,6 +11,7 @@ import apsw
 import pytest
 
 from tests.support.disk import Disk
+from tests.support.engine import store_of
 from tests.support.receipts import accept, found
 from tillpost.errors import DiskFailed, JournalDamaged, JournalError, NotCommitted
 from tillpost.journal import Journal, State
@@ -81,7 +82,7 @@ def test_the_wal_stays_small_when_nobody_reads(tmp_path: Path) -> None:
 def test_nothing_is_mapped_and_every_commit_is_synced(tmp_path: Path) -> None:
     """No `mmap_size`: a failing disk would be a signal that ends the process. synchronous=FULL is 2."""
     journal = Journal(tmp_path)
-    for connection in (journal.receipts._store._writer, journal.receipts._store._reader):
+    for connection in (store_of(journal)._writer, store_of(journal)._reader):
         assert connection.pragma("mmap_size") == 0
         assert connection.pragma("synchronous") == 2
         assert connection.pragma("journal_mode") == "wal"
@@ -134,7 +135,7 @@ def test_processes_that_write_and_checkpoint_at_once_lose_no_row(tmp_path: Path)
     assert [writer.wait(120) for writer in writers] == [0] * 4
     journal = Journal(tmp_path)
     assert journal.receipts.counts()[State.ACCEPTED] == 200
-    assert journal.receipts._store.read("PRAGMA integrity_check") == [("ok",)]
+    assert store_of(journal).read("PRAGMA integrity_check") == [("ok",)]
     journal.close()
 
 
@@ -243,7 +244,7 @@ def test_what_is_gone_after_reopening_is_never_passed_over(tmp_path: Path) -> No
     with Disk() as disk:
         journal = Journal(tmp_path / "state")
         accept(journal, found(number="1"))
-        journal.receipts._store._acknowledged += 5
+        store_of(journal)._acknowledged += 5
         _failing(disk, "-wal", 1)
         with pytest.raises(DiskFailed, match="acknowledged is not there"):
             accept(journal, found(number="2"))

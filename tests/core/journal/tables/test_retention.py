@@ -12,6 +12,7 @@ import pytest
 
 from tests.support.backlog import DAY, NOW, build
 from tests.support.damage import harm
+from tests.support.engine import store_of
 from tests.support.receipts import accept, found, receipt
 from tillpost.journal import Batch, FileState, Journal, Move, Place, State
 from tillpost.journal.sqlite.doctor import compact, repair, stats, verify
@@ -116,7 +117,7 @@ def test_files_go_once_confirmed_and_named_by_no_receipt(journal: Journal, tmp_p
     accept(journal, found(number="1"), found(number="2"))
     for sequence, name in enumerate(("old.xml", "named.xml", "young.xml", "open.xml"), start=1):
         add_file(journal, name, "receipts", (), sequence)
-    journal.receipts._store.write(
+    store_of(journal).write(
         lambda connection: connection.execute("UPDATE receipts SET file = 'named.xml' WHERE seq = 1") and None
     )
     for name, at in (("old.xml", 110.0), ("named.xml", 110.0), ("young.xml", 500.0)):
