@@ -1,4 +1,4 @@
-"""What can be set for a transfer into a folder."""
+"""The settings of a transfer into a folder."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import attrs
 class Settings:
     """path: the folder that has transactionImport and contactImport.
 
-    Those two are not made: without them an empty mount point would be taken for the share that should lie there.
+    Those two are not created: an empty mount point must not be mistaken for the share.
     """
 
     path: Path

@@ -1,8 +1,8 @@
-"""One conversation with one tenant's HTTP API: connections, deadline, rate, headers. It never repeats a request.
+"""Requests to one tenant's HTTP API: connections, deadline, rate, headers. It never repeats a request.
 
-Errors tell the kind of failure by name only: the texts of urllib3 carry the address with its query, which has
-e-mails and phone numbers in it. Of urllib3 are the connections (addresses, TLS); requests are written here, the head in
-one piece with the body: its pool and its requests cost half as much again, for what is not wanted here.
+Messages have words of our own, with host and port: texts of urllib3 contain the address with its query, which has
+e-mails and phone numbers in it. urllib3 makes the connections (addresses, TLS). Requests are written here, the head in
+one piece with the body: urllib3's pool and requests cost half as much again, for features that are not used here.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import urllib3
 from urllib3.exceptions import HTTPError
 
 from tillpost import Budget, traceparent
+from tillpost.kit.network import connection_failure
 from tillpost.model import MaybeSent, NotSent
 from tillpost_engage import wire
 from tillpost_engage.answers import Answer, Kind, retry_after
@@ -32,13 +33,15 @@ _PREFIX = "/api/v3"
 
 
 class Client:
-    """Speaks to `settings.url`; may be used by several threads at once. `close` ends its thread and sockets."""
+    """Requests to `settings.url`, from several threads at once. `close` ends its thread and sockets."""
 
     def __init__(self, settings: TransportSettings, budget: Budget) -> None:
         self._budget = budget
         self._seconds = settings.timeout.total_seconds()
         self._watchdog = Watchdog()
         self._url = urllib3.util.parse_url(settings.url)
+        self._host = (self._url.host or "").strip("[]")
+        self._port = self._url.port or (443 if self._url.scheme == "https" else 80)
         self._path = f"{(self._url.path or '').rstrip('/')}{_PREFIX}"
         self._head = (
             f" HTTP/1.1\r\nHost: {self._url.netloc}\r\n"
@@ -47,11 +50,11 @@ class Client:
         )
         self._idle: list[Connection] = []
         """Kept connections, the last used on top: as many are open as requests were ever made at once."""
-        weakref.finalize(self, _closed, self._idle)  # a client that is let go of leaves none open
+        weakref.finalize(self, _close_all, self._idle)  # a client that is collected leaves none open
 
     def close(self) -> None:
         """Close kept connections and end the deadline's thread."""
-        _closed(self._idle)
+        _close_all(self._idle)
         self._watchdog.close()
 
     def send(
@@ -71,10 +74,10 @@ class Client:
                 answer = self._exchange(exchange, method, target, content)
                 failure = ""
             except (HTTPError, http.client.HTTPException, OSError, ValueError) as error:
-                answer, failure = None, _named(error)
+                answer, failure = None, self._words(error)
             if exchange.expired:
-                # Also when an answer without a length seemed whole: the cut looked like its end.
-                answer, failure = None, f"no whole answer within {self._seconds:g} s"
+                # Also when an answer without a length seemed complete: the cut looked like its end.
+                answer, failure = None, self._words(TimeoutError())
         if answer is None:
             if exchange.sent and method != "GET":
                 return MaybeSent(reason=failure)
@@ -82,6 +85,9 @@ class Client:
         if answer.status == 429:
             self._budget.slow(1.0 if answer.retry_after is None else answer.retry_after)
         return answer
+
+    def _words(self, error: Exception) -> str:
+        return connection_failure(error, self._host, self._port, self._seconds)
 
     def _exchange(self, exchange: Exchange, method: str, target: str, content: bytes | None) -> Answer:
         request = f"{method} {target}{self._head}"
@@ -94,9 +100,9 @@ class Client:
         connection = self._connection(exchange)
         keep = False
         try:
-            with suppress(BrokenPipeError, ConnectionResetError):  # not read to its end; the answer may say why
+            with suppress(BrokenPipeError, ConnectionResetError):  # Engage stopped reading; its answer may say why
                 connection.send(request.encode("ascii") + (content or b""))
-            # The response of the standard library: what urllib3's adds (decoding, repeats) is not wanted here.
+            # The response of the standard library: what urllib3's adds (decoding, repeats) is not used here.
             response = http.client.HTTPResponse(connection.sock, method=method)
             with closing(response):
                 response.begin()
@@ -127,13 +133,13 @@ class Client:
         return connection
 
 
-def _closed(connections: list[Connection]) -> None:
+def _close_all(connections: list[Connection]) -> None:
     while connections:
         connections.pop().close()
 
 
 def _read(response: http.client.HTTPResponse) -> bytes | None:
-    """The body, or None when it is longer than is read."""
+    """The body, or None when it is longer than MOST_BYTES."""
     pieces, size = [], 0
     while piece := response.read(65536):
         pieces.append(piece)
@@ -156,12 +162,6 @@ def _kind(raw: bytes | None, content_type: str) -> tuple[Kind, Any]:
         return "json", wire.loads(raw)
     except ValueError:
         return "other", None
-
-
-def _named(error: Exception) -> str:
-    cause = error.__cause__ or error.__context__
-    inner = f" ({type(cause).__name__})" if cause is not None and type(cause) is not type(error) else ""
-    return f"{type(error).__name__}{inner}"
 
 
 def _version() -> str:

@@ -1,4 +1,4 @@
-"""urllib3 connections that know the exchange they serve: its deadline, and when its first byte leaves."""
+"""urllib3 connections that know the exchange they serve: its deadline, and when its first byte is sent."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import socket
 from typing import Any
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import NameResolutionError, NewConnectionError
 from urllib3.util import Url
 
 from tillpost_engage.deadline import Exchange
@@ -18,21 +17,20 @@ class _Serving(HTTPConnection):
     _exchange: Exchange
 
     def serve(self, exchange: Exchange) -> None:
-        """What is done from now on is done for this exchange."""
+        """Use the connection for this exchange from now on."""
         self._exchange = exchange
         if self.sock is not None:
             self.sock.settimeout(max(0.001, exchange.left()))
             exchange.watch(self.sock)
 
     def _new_conn(self) -> socket.socket:
-        """Connect within what is left of the deadline, an equal share for each address of the host."""
+        """Connect within the time left, an equal share for each address of the host. Raises OSError."""
         exchange = self._exchange
         try:
             found = socket.getaddrinfo(self._dns_host, self.port, 0, socket.SOCK_STREAM)
-        except (socket.gaierror, UnicodeError) as error:
-            gone = error if isinstance(error, socket.gaierror) else socket.gaierror(str(error))
-            raise NameResolutionError(self.host, self, gone) from None
-        failure = "no address"
+        except UnicodeError:  # a name no name server can have
+            raise socket.gaierror(socket.EAI_NONAME, "not a host name") from None
+        failure: OSError = socket.gaierror(socket.EAI_NONAME, "no address")
         for index, (family, kind, protocol, _, address) in enumerate(found):
             connecting = socket.socket(family, kind, protocol)
             try:
@@ -41,15 +39,15 @@ class _Serving(HTTPConnection):
                 connecting.connect(address)
             except OSError as error:
                 connecting.close()
-                failure = type(error).__name__
+                failure = error
                 continue
             connecting.settimeout(max(0.001, exchange.left()))
             exchange.watch(connecting)
             return connecting
-        raise NewConnectionError(self, failure)
+        raise failure
 
     def send(self, data: Any) -> None:
-        """Note that from here on Engage may have seen something."""
+        """Send, and note that from here on Engage may have received something."""
         self._exchange.sent = True
         super().send(data)
 
@@ -66,7 +64,7 @@ Connection = _Plain | _Tls
 
 
 def connection_to(url: Url) -> Connection:
-    """A connection that is not made yet; it must `serve` first."""
+    """A connection that is not open yet; call `serve` first."""
     kind = _Tls if url.scheme == "https" else _Plain
     assert url.host is not None
     return kind(url.host.strip("[]"), url.port)

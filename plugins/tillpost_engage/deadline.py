@@ -1,7 +1,7 @@
-"""One total deadline for an exchange, whatever Engage drips.
+"""One total deadline for an exchange, however slowly Engage sends.
 
 urllib3's time-outs are for each read, so one byte a second keeps a request alive for ever. Here one thread
-shuts the socket down at the deadline, and the reader meets its end at once.
+shuts the socket down at the deadline, and the reader ends at once.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 
 
 class Exchange:
-    """One request and its answer: until when it may last, and whether a byte of it may have left."""
+    """One request and its answer: its deadline, and whether a byte of it may have been sent."""
 
     def __init__(self, seconds: float) -> None:
         # The real monotonic clock: it bounds real sockets, and no decision depends on it.
@@ -31,7 +31,7 @@ class Exchange:
         return max(0.0, self.deadline - time.monotonic())
 
     def watch(self, connected: socket.socket) -> None:
-        """Shut this connection down at the deadline; holds a duplicate, as the owner may close or wrap its own."""
+        """Shut this connection down at the deadline. It keeps a duplicate, as the owner may close or wrap its own."""
         with self._lock:
             if self._tap is None and not self._done:
                 self._tap = socket.socket(fileno=os.dup(connected.fileno()))
@@ -46,7 +46,7 @@ class Exchange:
                 self._cut()
 
     def finish(self) -> None:
-        """The exchange is over; lets go of the socket."""
+        """The exchange is over; close the duplicate of the socket."""
         with self._lock:
             self._done = True
             if self._tap is not None:
@@ -55,14 +55,14 @@ class Exchange:
 
     def _cut(self) -> None:
         if self._tap is not None:
-            with suppress(OSError):  # already at its end
+            with suppress(OSError):  # closed already
                 self._tap.shutdown(socket.SHUT_RDWR)
 
 
 class Watchdog:
     """The thread that expires exchanges; started by the first, ended by `close`.
 
-    All last equally long at most, so the one that began first is the first to expire.
+    All have the same time limit, so the one that began first is the first to expire.
     """
 
     def __init__(self) -> None:
@@ -85,7 +85,7 @@ class Watchdog:
             exchange.finish()
 
     def close(self) -> None:
-        """End the thread; exchanges under way are no longer bounded."""
+        """End the thread; exchanges under way have no deadline any more."""
         with self._wake:
             self._closed = True
             self._wake.notify()
@@ -101,13 +101,15 @@ class Watchdog:
             self._wake.notify()
 
     def _run(self) -> None:
-        """Woken at a deadline, seldom at the end of an exchange: what is over by then is not looked at."""
+        """Wakes at deadlines. An exchange that is over by then needs nothing."""
         while True:
             with self._wake:
                 while True:
                     if self._closed:
                         return
-                    self._idle = True  # before the look: one that begins after it finds this, and wakes
+                    self._idle = (
+                        True  # before reading: an exchange that begins after it sees this, and wakes the thread
+                    )
                     first = next(iter(self._under_way.copy()), None)
                     if first is not None:
                         self._idle = False

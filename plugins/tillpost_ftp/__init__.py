@@ -1,8 +1,8 @@
-"""Transfers files by FTP, with TLS (`ftps`) or without (`ftp`), so that the destination sees each whole or not at
-all."""
+"""Transfers files by FTP, with TLS (`ftps`) or without (`ftp`); the destination sees each whole or not at all."""
 
 from __future__ import annotations
 
+import os
 import ssl
 
 from tillpost import ConfigurationError, Context, Finding, simple
@@ -11,20 +11,24 @@ from tillpost_ftp.transfer import FtpTransfer
 
 
 def _trust(settings: FtpsSettings) -> ssl.SSLContext:
-    """A context that takes the server's certificate only when it is trusted and names the host."""
+    """A context that accepts the server's certificate only when it is trusted and names the host."""
     try:
         context = ssl.create_default_context(cafile=settings.ca)
-    except (OSError, ssl.SSLError) as error:
+    except OSError as error:
         raise ConfigurationError(
             Finding(
                 key="transfer.ca",
-                message=f"{settings.ca} is no file of certificates that can be read ({type(error).__name__}).",
-                next_step="Give the CA's certificate, or the server's own, in PEM form.",
+                message=f"no certificate can be read from {settings.ca}: {_why(error)}.",
+                next_step="Name a file with the CA's certificate, or the server's own, in PEM form.",
             )
         ) from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # a server's own certificate may be the trusted one
     return context
+
+
+def _why(error: OSError) -> str:
+    return "it is not in PEM form" if isinstance(error, ssl.SSLError) else os.strerror(error.errno or 0).lower()
 
 
 def _ftps(settings: FtpsSettings, _context: Context) -> FtpTransfer:

@@ -1,4 +1,4 @@
-"""One FTP connection, each step of it within its time, and what its failures mean."""
+"""One FTP connection, each step of it with a time limit, and what its failures mean."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from tillpost.kit.network import address, connection_failure
 from tillpost.model import Failure, Misconfigured, NotSent
 from tillpost_ftp.listing import size_in_facts, size_in_list
 from tillpost_ftp.settings import Settings
@@ -23,11 +24,11 @@ _NOT_WRITABLE = ("532", "550", "553")
 
 
 class LoginRefusedError(ftplib.Error):
-    """The server does not take the user with this password."""
+    """The server refuses the login."""
 
 
 class NoTlsError(ftplib.Error):
-    """The server does not do what TLS needs."""
+    """The server refuses a command that TLS needs."""
 
 
 class NotWritableError(ftplib.Error):
@@ -37,12 +38,12 @@ class NotWritableError(ftplib.Error):
 class Session(ftplib.FTP):
     """Commands over one control connection. Every method raises one of ERRORS.
 
-    ftplib's own time-out is for each read, which one byte a second never exceeds: so a clock of ours runs for
-    each step, and at its end shuts the sockets under it.
+    ftplib's own time-out is for each read, and a server that sends one byte a second never exceeds it. So each step
+    has a timer of ours, which shuts the sockets at its end.
     """
 
     def __init__(self, settings: Settings, tls: ssl.SSLContext | None) -> None:
-        # Replies may be in any encoding and none may break us; what we send is UTF-8 (`_wire`).
+        # Replies may be in any encoding; latin-1 decodes all of them. What we send is UTF-8 (`_wire`).
         super().__init__(timeout=settings.timeout.total_seconds(), encoding="latin-1")
         self._settings = settings
         self._tls = tls
@@ -69,7 +70,7 @@ class Session(ftplib.FTP):
             self.voidcmd("TYPE I")
 
     def leave(self) -> None:
-        """Close at once: a destination that has fallen silent answers no farewell either."""
+        """Close at once, without waiting for an answer to QUIT."""
         if self.sock is not None:
             with suppress(*ERRORS), self._step():
                 self.putcmd("QUIT")
@@ -238,25 +239,29 @@ def _meaning(kind: type[ftplib.Error], *codes: str) -> Iterator[None]:
 
 
 def failure(error: Exception, settings: Settings) -> Failure:
-    """What a failure before the decisive step means: nothing was sent, or the settings are wrong.
+    """What an error means: nothing was sent, or the settings are wrong.
 
     The server's own words are left out: they may repeat what it was sent.
     """
-    where = f"{settings.host}:{settings.port}"
+    where = address(settings.host, settings.port)
     match error:
         case ssl.SSLCertVerificationError():
             return Misconfigured(
-                reason=f"the certificate of {where} is not taken ({error.verify_message}); "
-                "transfer.ca names whose certificates are trusted"
+                reason=f"{_words(error, settings)}; transfer.ca names the certificates that are trusted"
             )
         case NoTlsError():
-            return Misconfigured(reason=f"{where} does not start TLS (it answers {error})")
+            return Misconfigured(reason=f"{where} does not start TLS (it answers {error}); ask its administrator")
         case LoginRefusedError():
             return Misconfigured(
-                reason=f"{where} does not take the user with this password, or not this way (it answers {error})"
+                reason=f"{where} refuses the login (it answers {error}); check transfer.user, transfer.password, and "
+                "whether the server demands TLS (ftps)"
             )
         case NotWritableError():
-            return Misconfigured(reason=f"{where} does not let the user write below transfer.path {settings.path}")
+            return Misconfigured(reason=f"{where} does not let transfer.user write below transfer.path {settings.path}")
         case ftplib.Error():
             return NotSent(reason=f"{where} answers {_code(error)}")
-    return NotSent(reason=f"{where}: {type(error).__name__}")
+    return NotSent(reason=_words(error, settings))
+
+
+def _words(error: Exception, settings: Settings) -> str:
+    return connection_failure(error, settings.host, settings.port, settings.timeout.total_seconds())

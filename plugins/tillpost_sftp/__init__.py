@@ -1,4 +1,4 @@
-"""Transfers files by SFTP so that the destination sees each whole or not at all. Needs `tillpost[sftp]`."""
+"""Transfers files by SFTP; the destination sees each whole or not at all. Needs `tillpost[sftp]`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def _make(settings: Settings, _context: Context) -> object:
         raise ConfigurationError(
             Finding(
                 key="transfer.use",
-                message="SFTP needs asyncssh, which is not installed.",
+                message="SFTP needs a package that is not installed.",
                 next_step="Run: pip install 'tillpost[sftp]'.",
             )
         ) from None
@@ -25,8 +25,8 @@ def _make(settings: Settings, _context: Context) -> object:
         raise ConfigurationError(
             Finding(
                 key="transfer.host_key",
-                message="is no OpenSSH public key; any key is never taken.",
-                next_step='Give the server\'s line, such as "ssh-ed25519 AAAA…", from its administrator.',
+                message="the host key is not valid: it is not an OpenSSH public key.",
+                next_step='Ask the server\'s administrator for it: one line, such as "ssh-ed25519 AAAA…".',
             )
         ) from None
     return SftpTransfer(settings, trusted)

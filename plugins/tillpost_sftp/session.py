@@ -4,30 +4,41 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine
-from typing import Any, TypeVar
+from collections import deque
+from collections.abc import Awaitable, Coroutine
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Self, TypeVar
 
 import asyncssh
 
+from tillpost.kit.network import address, connection_failure
 from tillpost.model import Failure, Misconfigured, NotSent
 from tillpost_sftp.settings import Settings
 
-T = TypeVar("T")
 IDLE = 15.0
-"""Seconds a connection nobody uses is kept: the files of one round come right after one another."""
+"""Seconds an unused connection is kept: the files of one round come right after one another."""
+_BLOCK = 255 << 10
+"""Bytes: the most OpenSSH takes in one request."""
+_AHEAD = 16
+"""Blocks sent before the first of them is acknowledged."""
+_T = TypeVar("_T")
 
-# The trusted key's own kind is asked for first; the others follow so that a server whose key was changed for
-# one of another kind still shows it, and its fingerprint can be told.
+# The trusted key's own kind is asked for first. The others follow so that a server whose key was replaced by
+# one of another kind still shows it, and the message has its fingerprint.
 _KINDS = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "ssh-rsa")
 _RSA = ("rsa-sha2-512", "rsa-sha2-256")
 
 
 class HostKeyChanged(Exception):
-    """The server showed another key than the trusted one."""
+    """The server showed a key that is not the trusted one."""
 
     def __init__(self, fingerprint: str) -> None:
         super().__init__(fingerprint)
         self.fingerprint = fingerprint
+
+
+ERRORS = (HostKeyChanged, asyncssh.Error, asyncssh.KeyImportError, OSError)  # TimeoutError is an OSError
 
 
 class _Client(asyncssh.SSHClient):
@@ -36,7 +47,7 @@ class _Client(asyncssh.SSHClient):
         self.presented = ""
 
     def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
-        """Take the trusted key alone, and note any other."""
+        """Accept only the trusted key, and note any other."""
         if key.public_data == self._trusted.public_data:
             return True
         self.presented = str(key.get_fingerprint())
@@ -44,65 +55,77 @@ class _Client(asyncssh.SSHClient):
 
 
 class Kept:
-    """The connection, kept from call to call and closed when nobody has used it for IDLE seconds.
+    """The folders of the server, over a connection kept from call to call and closed after IDLE seconds without one.
 
-    Its event loop runs only during a call. So a connection that has died meanwhile is found dead by the next one.
+    Each call is a `with` block. The event loop runs only during its steps, so a connection that has died between two
+    calls is noticed by the next one: its first step connects again, for nothing was sent yet.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Settings, trusted: asyncssh.SSHKey) -> None:
+        self._settings = settings
+        self._trusted = trusted
         self.sftp: asyncssh.SFTPClient | None = None
+        self._answered = False
         self._connection: asyncssh.SSHClientConnection | None = None
         self._runner: asyncio.Runner | None = None
         self._timer: threading.Timer | None = None
         self._lock = threading.Lock()
 
-    def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Do the work of one call. What it leaves open in `sftp` is kept."""
-        with self._lock:
-            if self._timer is not None:
-                self._timer.cancel()
-                self._timer = None
-            if self._runner is None:
-                self._runner = asyncio.Runner()
-            try:
-                return self._runner.run(work)
-            finally:
-                if self.sftp is None:
-                    self._end()
-                else:
-                    self._timer = threading.Timer(IDLE, self._idle)
-                    self._timer.daemon = True
-                    self._timer.start()
+    def __enter__(self) -> Self:
+        self._lock.acquire()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._answered = False
+        return self
 
-    async def open(self, settings: Settings, trusted: asyncssh.SSHKey) -> asyncssh.SFTPClient:
-        """Connect, log in and start SFTP. Raises HostKeyChanged, asyncssh.Error, OSError or TimeoutError."""
-        self._connection = await _connect(settings, trusted)
-        async with asyncio.timeout(settings.timeout.total_seconds()):
-            self.sftp = await self._connection.start_sftp_client()
-        return self.sftp
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            if kind is not None or self.sftp is None:
+                self._end()
+            else:
+                self._timer = threading.Timer(IDLE, self._idle)
+                self._timer.daemon = True
+                self._timer.start()
+        finally:
+            self._lock.release()
 
-    async def drop(self) -> None:
-        """Close it at once."""
-        connection, self._connection, self.sftp = self._connection, None, None
-        if connection is not None:
-            # A destination that has fallen silent answers no farewell either.
-            connection.abort()
-            await connection.wait_closed()
+    def find_size(self, path: str) -> int | None:
+        """The size of a file there; None when there is none."""
+        return self._run(self._look(path))
+
+    def put(self, path: str, source: Path) -> None:
+        """Write a file, and its folder where there is none."""
+        self._run(self._put(path, source))
+
+    def move(self, old: str, new: str) -> None:
+        """Rename a file."""
+        self._run(self._move(old, new))
+
+    def remove(self, path: str) -> None:
+        """Delete a file, if it is there and the server lets us."""
+        self._run(self._remove(path))
 
     def close(self) -> None:
-        """Close it, unless a call has it: at the end of the process one that hangs is not waited for."""
+        """Close the connection, unless a call is under way: at the end of the process one that hangs is not waited
+        for."""
         if not self._lock.acquire(blocking=False):
             return
         try:
             asyncio.get_running_loop()
         except RuntimeError:
             self._end()
-        else:  # collected as garbage amid somebody else's event loop
+        else:  # collected as garbage while another event loop runs in this thread
             closing = threading.Thread(target=self._end)
             closing.start()
             closing.join()
         finally:
             self._lock.release()
+
+    def _run(self, work: Coroutine[Any, Any, _T]) -> _T:
+        if self._runner is None:
+            self._runner = asyncio.Runner()
+        return self._runner.run(work)
 
     def _idle(self) -> None:
         with self._lock:
@@ -113,7 +136,81 @@ class Kept:
         runner, self._runner, self._timer = self._runner, None, None
         if runner is not None:
             with runner:
-                runner.run(self.drop())
+                runner.run(self._drop())
+
+    async def _drop(self) -> None:
+        connection, self._connection, self.sftp = self._connection, None, None
+        if connection is not None:
+            connection.abort()  # at once: a server that has stopped answering does not answer a farewell either
+            await connection.wait_closed()
+
+    async def _look(self, path: str) -> int | None:
+        if self.sftp is not None and not self._answered:
+            try:
+                size = await self._size(self.sftp, path)
+            except ERRORS:
+                await self._drop()
+            else:
+                self._answered = True
+                return size
+        if self.sftp is None:
+            self._connection = await _connect(self._settings, self._trusted)
+            self.sftp = await self._step(self._connection.start_sftp_client())
+        self._answered = True
+        return await self._size(self.sftp, path)
+
+    async def _size(self, sftp: asyncssh.SFTPClient, path: str) -> int | None:
+        try:
+            return (await self._step(sftp.stat(path))).size
+        except (asyncssh.SFTPNoSuchFile, asyncssh.SFTPNoSuchPath):
+            return None
+
+    async def _put(self, path: str, source: Path) -> None:
+        assert self.sftp is not None
+        try:
+            remote = await self._step(self.sftp.open(path, "wb"))
+        except asyncssh.SFTPNoSuchFile:
+            await self._step(self.sftp.makedirs(path.rpartition("/")[0], exist_ok=True))
+            remote = await self._step(self.sftp.open(path, "wb"))
+        await self._write(remote, source)
+        with suppress(asyncssh.SFTPOpUnsupported):  # an extension of OpenSSH
+            await self._step(remote.fsync())
+        # After a failure the connection is ended, and the file with it: closing it as well would wait once more.
+        await self._step(remote.close())
+
+    async def _write(self, remote: asyncssh.SFTPClientFile, source: Path) -> None:
+        """Write all of the file, each block at its offset."""
+        ahead: deque[asyncio.Task[int]] = deque()
+        offset = 0
+        try:
+            with source.open("rb") as content:
+                while block := content.read(_BLOCK):
+                    ahead.append(asyncio.ensure_future(remote.write(block, offset)))
+                    offset += len(block)
+                    if len(ahead) >= _AHEAD:
+                        await self._step(ahead.popleft())
+            while ahead:
+                await self._step(ahead.popleft())
+        finally:
+            for task in ahead:
+                task.cancel()
+            await asyncio.gather(*ahead, return_exceptions=True)
+
+    async def _move(self, old: str, new: str) -> None:
+        assert self.sftp is not None
+        try:
+            await self._step(self.sftp.posix_rename(old, new))
+        except asyncssh.SFTPOpUnsupported:
+            await self._step(self.sftp.rename(old, new))
+
+    async def _remove(self, path: str) -> None:
+        assert self.sftp is not None
+        with suppress(asyncssh.SFTPError):
+            await self._step(self.sftp.remove(path))
+
+    async def _step(self, work: Awaitable[_T]) -> _T:
+        async with asyncio.timeout(self._settings.timeout.total_seconds()):
+            return await work
 
 
 async def _connect(settings: Settings, trusted: asyncssh.SSHKey) -> asyncssh.SSHClientConnection:
@@ -130,7 +227,7 @@ async def _connect(settings: Settings, trusted: asyncssh.SSHKey) -> asyncssh.SSH
             # No key is known by list: each is put to validate_host_public_key.
             known_hosts=([], [], []),
             server_host_key_algs=_algorithms(trusted),
-            # First what the processor has instructions for; all the others it takes by default stay.
+            # First the cipher the processor has instructions for; the other defaults stay on offer.
             encryption_algs="^aes128-gcm@openssh.com,aes256-gcm@openssh.com",
             # Nothing of the machine's own ssh set-up decides where a customer's data goes.
             config=None,
@@ -146,24 +243,30 @@ async def _connect(settings: Settings, trusted: asyncssh.SSHKey) -> asyncssh.SSH
 
 
 def failure(error: Exception, settings: Settings) -> Failure:
-    """What a failure before the decisive step means: nothing was sent, or the settings are wrong."""
-    where = f"{settings.host}:{settings.port}"
+    """What an error means: nothing was sent, or the settings are wrong."""
+    where = address(settings.host, settings.port)
     if isinstance(error, HostKeyChanged):
         return Misconfigured(
             reason=f"{where} shows the host key {error.fingerprint}, not the one of transfer.host_key; "
             "ask its administrator before you change the setting"
         )
     if isinstance(error, asyncssh.PermissionDenied):
-        return Misconfigured(reason=f"{where} does not take the user with this password or key")
+        return Misconfigured(reason=f"{where} refuses the login; check transfer.user and its password or key")
     if isinstance(error, (asyncssh.KeyImportError, asyncssh.KeyEncryptionError)):
-        return Misconfigured(reason="transfer.key is no private key file in OpenSSH form without a passphrase")
+        return Misconfigured(reason="transfer.key is not a private key in OpenSSH form without a passphrase")
     if isinstance(error, asyncssh.SFTPPermissionDenied):
-        return Misconfigured(reason=f"{where} does not let the user write below transfer.path {settings.path}")
+        return Misconfigured(reason=f"{where} does not let transfer.user write below transfer.path {settings.path}")
     if isinstance(error, asyncssh.SFTPNoSuchFile):
-        return Misconfigured(reason=f"{where} has no folder transfer.path {settings.path}")
+        return Misconfigured(reason=f"{where} has no folder {settings.path}; check transfer.path")
     if isinstance(error, FileNotFoundError) and settings.key and not settings.key.exists():
-        return Misconfigured(reason=f"transfer.key names no file: {settings.key}")
-    return NotSent(reason=f"{where}: {type(error).__name__}")
+        return Misconfigured(reason=f"transfer.key: there is no file {settings.key}")
+    if isinstance(error, (asyncssh.SFTPNoConnection, asyncssh.SFTPConnectionLost, asyncssh.ConnectionLost)):
+        error = ConnectionResetError()
+    elif isinstance(error, asyncssh.SFTPError):
+        return NotSent(reason=f"{where} refuses a request (SFTP error {error.code})")
+    elif isinstance(error, asyncssh.Error):
+        return NotSent(reason=f"no SSH connection with {where} (SSH error {error.code})")
+    return NotSent(reason=connection_failure(error, settings.host, settings.port, settings.timeout.total_seconds()))
 
 
 def _algorithms(trusted: asyncssh.SSHKey) -> list[str]:

@@ -270,7 +270,7 @@ def test_when_dns_is_gone_receipts_go_by_file_later(shop: Shop) -> None:
     shop.put("1.jsonl", receipts(1, 2))
     stand = shop.wait_for(lambda stand: stand["counts"]["written"] == 2)
     stop(process)
-    assert "NameResolutionError" in "".join(entry["detail"] for entry in stand["history"])
+    assert "host name not found: engage.invalid" in "".join(entry["detail"] for entry in stand["history"])
     configure(shop, "http://engage.invalid", url)
     assert shop.tillpost("run", "--until-idle").returncode == 0
     assert shop.status()["delivered"]["file"] == 2
@@ -290,7 +290,7 @@ def test_an_expired_certificate_gets_no_request_and_costs_no_receipt(without_fil
         stand = shop.wait_for(lambda stand: stand["state"] == "degraded")
         stop(process)
         assert expired.seen == []
-        assert "Cert" in stand["reason"]
+        assert "certificate has expired" in stand["reason"]
         assert stand["counts"]["held"] + stand["counts"]["uncertain"] == 0
     with Front(url, tls=authority.server(tmp_path, days=1)) as valid:
         configure(shop, expired.url, valid.url)

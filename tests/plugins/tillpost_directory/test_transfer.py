@@ -16,10 +16,10 @@ from tests.support.fallback_files import written as make_fallback_file
 from tillpost.model import Delivered, FallbackFile, MaybeSent, Misconfigured, NotSent, Refused
 from tillpost_directory import _make
 from tillpost_directory.settings import Settings
-from tillpost_directory.transfer import DirectoryTransfer
+from tillpost_directory.transfer import DirectoryTransfer, Share
 
 BIG = bytes(range(256)) * (1 << 12)
-Spool = Callable[..., FallbackFile]
+Written = Callable[..., FallbackFile]
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def share(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def written(tmp_path: Path) -> Spool:
+def written(tmp_path: Path) -> Written:
     return partial(make_fallback_file, tmp_path / "fallback")
 
 
@@ -42,12 +42,12 @@ def files(share: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("content", [b"", b"<a/>", BIG], ids=["empty", "small", "1-MiB"])
-def test_a_file_arrives_whole_under_its_name_alone(share: Path, written: Spool, content: bytes) -> None:
+def test_a_file_arrives_whole_under_its_name_alone(share: Path, written: Written, content: bytes) -> None:
     assert to(share).transfer(written(content)) == Delivered()
     assert files(share) == {f"transactionImport/{NAME}": content}
 
 
-def test_it_is_found_while_it_lies_there_and_not_sent_twice(share: Path, written: Spool) -> None:
+def test_it_is_found_while_it_lies_there_and_not_sent_twice(share: Path, written: Written) -> None:
     file, transfer = written(), to(share)
     assert transfer.find_transferred(file) is False
     transfer.transfer(file)
@@ -60,7 +60,7 @@ def test_it_is_found_while_it_lies_there_and_not_sent_twice(share: Path, written
     assert transfer.find_transferred(file) is False
 
 
-def test_another_file_of_that_name_is_left_alone(share: Path, written: Spool) -> None:
+def test_another_file_of_that_name_is_left_alone(share: Path, written: Written) -> None:
     (share / "transactionImport" / NAME).write_bytes(b"of another")
     assert isinstance(to(share).transfer(written()), Refused)
     assert files(share) == {f"transactionImport/{NAME}": b"of another"}
@@ -69,17 +69,19 @@ def test_another_file_of_that_name_is_left_alone(share: Path, written: Spool) ->
 class Raced(DirectoryTransfer):
     """Another file of that name appears between the look and the rename."""
 
-    def _rename(self, temporary: Path, final: Path) -> None:
-        final.write_bytes(b"of another")
-        super()._rename(temporary, final)
+    def rename(self, folder: Share, temporary: str, final: str) -> None:
+        Path(final).write_bytes(b"of another")
+        super().rename(folder, temporary, final)
 
 
-def test_the_rename_writes_over_nothing(share: Path, written: Spool) -> None:
+def test_the_rename_writes_over_nothing(share: Path, written: Written) -> None:
     assert isinstance(Raced(Settings(path=share)).transfer(written()), Refused)
     assert files(share)[f"transactionImport/{NAME}"] == b"of another"
 
 
-def test_a_share_without_hard_links_gets_a_rename(share: Path, written: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_share_without_hard_links_gets_a_rename(
+    share: Path, written: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refused(*_: object) -> None:
         raise OSError(errno.EOPNOTSUPP, "no hard links here")
 
@@ -89,7 +91,9 @@ def test_a_share_without_hard_links_gets_a_rename(share: Path, written: Spool, m
 
 
 @pytest.mark.parametrize("kept", ["nothing", "an empty mount point"])
-def test_a_share_that_is_away_is_neither_written_to_nor_taken_for_read(share: Path, written: Spool, kept: str) -> None:
+def test_a_share_that_is_away_is_neither_written_to_nor_taken_for_read(
+    share: Path, written: Written, kept: str
+) -> None:
     file, transfer = written(), to(share)
     assert transfer.transfer(file) == Delivered()
     share.rename(share.with_name("unmounted"))
@@ -128,7 +132,7 @@ def test_a_folder_that_may_not_be_written_is_a_setting() -> None:
         (base / "share" / "transactionImport").chmod(0o755)
 
 
-def test_no_room_is_tried_again(share: Path, written: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_room_is_tried_again(share: Path, written: Written, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(source: object, sink: object, *_: object) -> None:
         sink.write(b"half")  # type: ignore[attr-defined]
         raise OSError(errno.ENOSPC, "no space")
@@ -143,7 +147,7 @@ def test_no_room_is_tried_again(share: Path, written: Spool, monkeypatch: pytest
 
 
 def test_a_part_that_passes_for_the_whole_is_found_by_its_size(
-    share: Path, written: Spool, monkeypatch: pytest.MonkeyPatch
+    share: Path, written: Written, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = written(BIG)
     monkeypatch.setattr(shutil, "copyfileobj", lambda source, sink, *_: sink.write(source.read(1000)))
@@ -151,7 +155,7 @@ def test_a_part_that_passes_for_the_whole_is_found_by_its_size(
     assert files(share) == {}
 
 
-def test_what_an_earlier_attempt_left_is_not_written_over(share: Path, written: Spool) -> None:
+def test_what_an_earlier_attempt_left_is_not_written_over(share: Path, written: Written) -> None:
     """A crash between the two halves of the rename leaves two names of one file, and a reader may be in it."""
     file, folder = written(BIG), share / "transactionImport"
     (folder / f".{NAME}.part").write_bytes(BIG)
@@ -172,13 +176,14 @@ class BrokenRename(DirectoryTransfer):
     away = False
     read = False
 
-    def _rename(self, temporary: Path, final: Path) -> None:
+    def rename(self, folder: Share, temporary: str, final: str) -> None:
         if self.when == "after":
-            super()._rename(temporary, final)
+            super().rename(folder, temporary, final)
+        there = Path(final)
         if self.read:
-            final.unlink()
+            there.unlink()
         if self.away:
-            final.parent.rename(final.parent.with_name("away"))
+            there.parent.rename(there.parent.with_name("away"))
         raise OSError(errno.EIO, "no answer")
 
 
@@ -193,7 +198,7 @@ class BrokenRename(DirectoryTransfer):
     ],
 )
 def test_a_lost_answer_to_the_rename_is_judged_by_looking(
-    share: Path, written: Spool, when: str, away: bool, read: bool, expected: type
+    share: Path, written: Written, when: str, away: bool, read: bool, expected: type
 ) -> None:
     broken = BrokenRename(Settings(path=share))
     broken.when, broken.away, broken.read = when, away, read
@@ -205,7 +210,7 @@ def test_a_lost_answer_to_the_rename_is_judged_by_looking(
     assert files(share) == {f"transactionImport/{NAME}": BIG}
 
 
-def test_a_spooled_file_that_changed_here_is_not_sent(share: Path, written: Spool) -> None:
+def test_a_fallback_file_that_changed_here_is_not_sent(share: Path, written: Written) -> None:
     file = written(b"whole file")
     file.path.write_bytes(b"half")
     assert isinstance(to(share).transfer(file), Refused)

@@ -22,22 +22,22 @@ from tillpost_ftp.transfer import FtpTransfer
 from .conftest import Server
 
 BIG = bytes(range(256)) * (3 << 12)
-Spool = Callable[..., FallbackFile]
+Written = Callable[..., FallbackFile]
 
 
 @pytest.mark.parametrize("content", [b"", b"<a/>", BIG], ids=["empty", "small", "3-MiB"])
-def test_a_file_arrives_whole_under_its_name_alone(server: Server, written: Spool, content: bytes) -> None:
+def test_a_file_arrives_whole_under_its_name_alone(server: Server, written: Written, content: bytes) -> None:
     assert server.transfer().transfer(written(content)) == Delivered()
     assert server.files() == {f"transactionImport/{NAME}": content}
 
 
-def test_the_server_may_open_the_data_connections(start: Callable[..., Server], tls: str, written: Spool) -> None:
+def test_the_server_may_open_the_data_connections(start: Callable[..., Server], tls: str, written: Written) -> None:
     server = start(tls, "pasv_enable=NO")
     assert server.transfer(passive=False).transfer(written(BIG)) == Delivered()
     assert server.files() == {f"transactionImport/{NAME}": BIG}
 
 
-def test_it_is_found_while_it_lies_there_and_not_sent_twice(server: Server, written: Spool) -> None:
+def test_it_is_found_while_it_lies_there_and_not_sent_twice(server: Server, written: Written) -> None:
     file, transfer = written(), server.transfer()
     assert transfer.find_transferred(file) is False
     transfer.transfer(file)
@@ -50,7 +50,7 @@ def test_it_is_found_while_it_lies_there_and_not_sent_twice(server: Server, writ
     assert transfer.find_transferred(file) is False
 
 
-def test_another_file_of_that_name_is_left_alone(server: Server, written: Spool) -> None:
+def test_another_file_of_that_name_is_left_alone(server: Server, written: Written) -> None:
     folder = server.at.home / "transactionImport"
     folder.mkdir()
     (folder / NAME).write_bytes(b"of another")
@@ -60,7 +60,7 @@ def test_another_file_of_that_name_is_left_alone(server: Server, written: Spool)
 
 @pytest.mark.parametrize("version", ["TLSv1.2", "TLSv1.3"])
 def test_the_data_channel_takes_up_the_tls_session_of_the_control_channel(
-    start: Callable[..., Server], written: Spool, version: str
+    start: Callable[..., Server], written: Written, version: str
 ) -> None:
     """FTPS servers that demand TLS session reuse on the data channel: vsftpd's default, where a plain
     ftplib.FTP_TLS dies."""
@@ -80,7 +80,7 @@ def test_the_data_channel_takes_up_the_tls_session_of_the_control_channel(
 
 
 def test_a_certificate_that_nobody_vouches_for_is_refused(
-    start: Callable[..., Server], written: Spool, monkeypatch: pytest.MonkeyPatch
+    start: Callable[..., Server], written: Written, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`ftplib.FTP_TLS()` without a context accepts any certificate: ours never does without one."""
     server = start("TLSv1.3")
@@ -89,6 +89,8 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(
             patch.setattr(socket, "create_connection", _to("127.0.0.1"))
             outcome = transfer.transfer(written())
         assert isinstance(outcome, Misconfigured), outcome
+        assert "certificate" in outcome.reason
+        assert "is not trusted: " in outcome.reason
         assert "transfer.ca" in outcome.reason
     assert server.files() == {}
     assert "PASS <" not in server.at.log.read_text()
@@ -100,7 +102,7 @@ def _to(host: str) -> Callable[..., socket.socket]:
     return lambda address, *given, **named: real((host, address[1]), *given, **named)
 
 
-def test_an_expired_certificate_is_refused(start: Callable[..., Server], written: Spool, tmp_path: Any) -> None:
+def test_an_expired_certificate_is_refused(start: Callable[..., Server], written: Written, tmp_path: Any) -> None:
     expired = tmp_path / "expired"
     expired.mkdir()
     authority(expired, expired=True)
@@ -110,13 +112,13 @@ def test_an_expired_certificate_is_refused(start: Callable[..., Server], written
     assert "expired" in outcome.reason
 
 
-def test_the_servers_own_certificate_may_be_the_trusted_one(start: Callable[..., Server], written: Spool) -> None:
+def test_the_servers_own_certificate_may_be_the_trusted_one(start: Callable[..., Server], written: Written) -> None:
     server = start("TLSv1.3")
     pinned = server.at.ca.with_name("server.pem")
     assert server.transfer(ca=pinned).transfer(written()) == Delivered()
 
 
-def test_a_server_without_tls_gets_no_password(start: Callable[..., Server], written: Spool) -> None:
+def test_a_server_without_tls_gets_no_password(start: Callable[..., Server], written: Written) -> None:
     server = start("")
     outcome = attrs.evolve(server, tls="TLSv1.3").transfer().transfer(written())
     assert isinstance(outcome, Misconfigured)
@@ -124,12 +126,12 @@ def test_a_server_without_tls_gets_no_password(start: Callable[..., Server], wri
     assert "PASS <" not in server.at.log.read_text()
 
 
-def test_a_server_that_wants_tls_is_not_served_without(start: Callable[..., Server], written: Spool) -> None:
+def test_a_server_that_wants_tls_is_not_served_without(start: Callable[..., Server], written: Written) -> None:
     server = start("TLSv1.3")
     assert isinstance(attrs.evolve(server, tls="").transfer().transfer(written()), Misconfigured)
 
 
-def test_a_login_that_is_not_taken_is_a_setting(server: Server, written: Spool) -> None:
+def test_a_login_that_is_not_taken_is_a_setting(server: Server, written: Written) -> None:
     transfer = server.transfer(password=Secret("not-it-å"))
     for outcome in (transfer.transfer(written()), transfer.find_transferred(written())):
         assert isinstance(outcome, Misconfigured)
@@ -137,7 +139,9 @@ def test_a_login_that_is_not_taken_is_a_setting(server: Server, written: Spool) 
         assert "not-it" not in outcome.reason
 
 
-def test_a_folder_that_may_not_be_written_is_a_setting(start: Callable[..., Server], tls: str, written: Spool) -> None:
+def test_a_folder_that_may_not_be_written_is_a_setting(
+    start: Callable[..., Server], tls: str, written: Written
+) -> None:
     outcome = start(tls, "write_enable=NO").transfer().transfer(written())
     assert isinstance(outcome, Misconfigured)
     assert "transfer.path" in outcome.reason
@@ -145,7 +149,7 @@ def test_a_folder_that_may_not_be_written_is_a_setting(start: Callable[..., Serv
 
 @pytest.mark.parametrize("denied", ["APPE,REST,RETR,MDTM", "SIZE", "SIZE,MLST,MKD,DELE"])
 def test_a_server_may_forbid_what_is_not_needed(
-    start: Callable[..., Server], tls: str, written: Spool, denied: str
+    start: Callable[..., Server], tls: str, written: Written, denied: str
 ) -> None:
     """The server refuses APPEND/READ open modes: neither is used, and a refused SIZE is asked for otherwise."""
     server = start(tls, f"cmds_denied={denied}")
@@ -159,7 +163,7 @@ def test_a_server_may_forbid_what_is_not_needed(
     assert transfer.find_transferred(file) is False
 
 
-def test_what_an_earlier_attempt_left_is_no_hindrance(server: Server, written: Spool) -> None:
+def test_what_an_earlier_attempt_left_is_no_hindrance(server: Server, written: Written) -> None:
     """Upload cut in half: the next attempt succeeds."""
     folder = server.at.home / "transactionImport"
     folder.mkdir()
@@ -180,7 +184,7 @@ class Shortened(Session):
 
 
 def test_a_part_that_passes_for_the_whole_is_found_by_its_size(
-    server: Server, written: Spool, monkeypatch: pytest.MonkeyPatch
+    server: Server, written: Written, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Upload cut in half: the importer never sees a part."""
     file = written(BIG)
@@ -199,9 +203,9 @@ class BrokenRename(FtpTransfer):
     look = True
     read: Callable[[], None] = staticmethod(lambda: None)
 
-    def _rename(self, session: Session, temporary: str, final: str) -> None:
+    def rename(self, folder: Session, temporary: str, final: str) -> None:
         if self.when == "after":
-            super()._rename(session, temporary, final)
+            super().rename(folder, temporary, final)
             self.read()
         if not self.look:
             with socket.create_server(("127.0.0.1", 0)) as free:
@@ -214,7 +218,7 @@ class BrokenRename(FtpTransfer):
     [("after", True, Delivered), ("before", True, NotSent), ("after", False, MaybeSent), ("before", False, MaybeSent)],
 )
 def test_a_lost_answer_to_the_rename_is_judged_by_looking(
-    server: Server, written: Spool, when: str, look: bool, expected: type
+    server: Server, written: Written, when: str, look: bool, expected: type
 ) -> None:
     """The rename succeeded but its answer was lost: judged by looking, not by the error."""
     plain = server.transfer()
@@ -226,7 +230,7 @@ def test_a_lost_answer_to_the_rename_is_judged_by_looking(
     assert server.files() == {f"transactionImport/{NAME}": BIG}
 
 
-def test_a_file_read_before_the_answer_to_its_rename_counts_as_up(server: Server, written: Spool) -> None:
+def test_a_file_read_before_the_answer_to_its_rename_counts_as_up(server: Server, written: Written) -> None:
     """The server deletes consumed files at any moment, also between upload and check."""
     plain = server.transfer()
     broken = BrokenRename(plain._settings, plain._tls)
@@ -237,7 +241,7 @@ def test_a_file_read_before_the_answer_to_its_rename_counts_as_up(server: Server
 
 
 def test_a_rename_that_is_refused_leaves_nothing_under_the_name(
-    start: Callable[..., Server], tls: str, written: Spool
+    start: Callable[..., Server], tls: str, written: Written
 ) -> None:
     """The server refuses rename over existing: ours is to a name that is free, and a refusal is judged by looking."""
     server = start(tls, "cmds_denied=RNTO")
@@ -247,23 +251,28 @@ def test_a_rename_that_is_refused_leaves_nothing_under_the_name(
     assert list(server.files()) == [f"transactionImport/.{NAME}.part"]
 
 
-def test_nobody_there_is_not_sent(start: Callable[..., Server], written: Spool) -> None:
+def test_nobody_there_is_not_sent(start: Callable[..., Server], written: Written) -> None:
     server = start("")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    for change in ({"port": port}, {"host": "no-such-host.invalid"}):
-        assert isinstance(server.transfer(**change).transfer(written()), NotSent)
-        assert isinstance(server.transfer(**change).find_transferred(written()), NotSent)
+    for change, words in (
+        ({"port": port}, f"connection refused by 127.0.0.1:{port}"),
+        ({"host": "no-such-host.invalid"}, "host name not found: no-such-host.invalid"),
+    ):
+        assert server.transfer(**change).transfer(written()) == NotSent(reason=words)
+        assert server.transfer(**change).find_transferred(written()) == NotSent(reason=words)
 
 
-def test_a_server_that_says_nothing_is_given_up(start: Callable[..., Server], written: Spool) -> None:
+def test_a_server_that_says_nothing_is_given_up(start: Callable[..., Server], written: Written) -> None:
     server = start("")
     with socket.create_server(("127.0.0.1", 0)) as silent:
         transfer = server.transfer(port=silent.getsockname()[1], timeout=timedelta(seconds=0.5))
-        assert transfer.transfer(written()) == NotSent(reason=f"127.0.0.1:{transfer._settings.port}: TimeoutError")
+        assert transfer.transfer(written()) == NotSent(
+            reason=f"no answer from 127.0.0.1:{transfer._settings.port} within 0.5 s"
+        )
 
 
-def test_a_spooled_file_that_changed_here_is_not_sent(start: Callable[..., Server], written: Spool) -> None:
+def test_a_fallback_file_that_changed_here_is_not_sent(start: Callable[..., Server], written: Written) -> None:
     server, file = start(""), written(b"whole file")
     file.path.write_bytes(b"half")
     assert isinstance(server.transfer().transfer(file), Refused)
@@ -272,7 +281,7 @@ def test_a_spooled_file_that_changed_here_is_not_sent(start: Callable[..., Serve
     assert server.files() == {}
 
 
-def test_names_outside_ascii_arrive_as_they_are(server: Server, written: Spool) -> None:
+def test_names_outside_ascii_arrive_as_they_are(server: Server, written: Written) -> None:
     file = written(folder="mottagning-åäö")
     assert server.transfer().transfer(file) == Delivered()
     assert list(server.files()) == [f"mottagning-åäö/{NAME}"]

@@ -12,6 +12,7 @@ from tillpost import Context, Use, simple
 from tillpost.testing import Far, TransferSuite
 from tillpost_sandbox import Sandbox
 from tillpost_sftp import plugin as sftp
+from tillpost_sftp.session import Kept
 from tillpost_sftp.settings import Settings
 from tillpost_sftp.transfer import SftpTransfer
 
@@ -21,8 +22,8 @@ class LostRename(SftpTransfer):
 
     lost = False
 
-    async def _rename(self, client: asyncssh.SFTPClient, temporary: str, final: str) -> None:
-        await super()._rename(client, temporary, final)
+    def rename(self, folder: Kept, temporary: str, final: str) -> None:
+        super().rename(folder, temporary, final)
         if not self.lost:
             self.lost = True
             raise asyncssh.ConnectionLost("cut")

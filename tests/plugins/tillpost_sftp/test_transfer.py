@@ -16,6 +16,7 @@ import pytest
 from tillpost import ConfigurationError, Secret
 from tillpost.model import Delivered, FallbackFile, MaybeSent, Misconfigured, NotSent, Refused
 from tillpost_sandbox import Sandbox
+from tillpost_sftp.session import Kept
 from tillpost_sftp.settings import Settings
 from tillpost_sftp.transfer import SftpTransfer
 
@@ -167,7 +168,8 @@ def test_a_cut_upload_is_never_seen_and_the_next_attempt_succeeds(
     """Upload cut in half: the importer never sees a part and the next attempt succeeds."""
     sandbox.engage.faults.set({"sftp": "cut", "count": 1})
     file, transfer = written(BIG), engage.transfer()
-    assert isinstance(transfer.transfer(file), NotSent)
+    cut = NotSent(reason=f"127.0.0.1:{engage.port} closed the connection before it had answered")
+    assert transfer.transfer(file) == cut
     assert list(engage.files()) == [f"transactionImport/.{NAME}.part"]
     assert transfer.transfer(file) == Delivered()
     assert engage.files() == {f"transactionImport/{NAME}": BIG}
@@ -176,16 +178,18 @@ def test_a_cut_upload_is_never_seen_and_the_next_attempt_succeeds(
 def test_nobody_there_is_not_sent(sandbox: Sandbox, engage: Server, written: Callable[..., FallbackFile]) -> None:
     sandbox.engage.faults.set({"sftp": "refuse"})
     sandbox._apply_faults()
-    assert isinstance(engage.transfer().transfer(written()), NotSent)
-    assert isinstance(engage.transfer().find_transferred(written()), NotSent)
+    refused = NotSent(reason=f"connection refused by 127.0.0.1:{engage.port}")
+    assert engage.transfer().transfer(written()) == refused
+    assert engage.transfer().find_transferred(written()) == refused
     unknown = engage.transfer(host="no-such-host.invalid").transfer(written())
-    assert isinstance(unknown, NotSent)
+    assert unknown == NotSent(reason="host name not found: no-such-host.invalid")
 
 
 def test_a_server_that_says_nothing_is_given_up(engage: Server, written: Callable[..., FallbackFile]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        transfer = engage.transfer(port=silent.getsockname()[1], timeout=timedelta(seconds=0.5))
-        assert isinstance(transfer.transfer(written()), NotSent)
+        port = silent.getsockname()[1]
+        transfer = engage.transfer(port=port, timeout=timedelta(seconds=0.5))
+        assert transfer.transfer(written()) == NotSent(reason=f"no answer from 127.0.0.1:{port} within 0.5 s")
 
 
 class BrokenRename(SftpTransfer):
@@ -195,12 +199,12 @@ class BrokenRename(SftpTransfer):
     look = True
     read: Callable[[], None] = staticmethod(lambda: None)
 
-    async def _rename(self, sftp: asyncssh.SFTPClient, temporary: str, final: str) -> None:
+    def rename(self, folder: Kept, temporary: str, final: str) -> None:
         if self.when == "after":
-            await super()._rename(sftp, temporary, final)
+            super().rename(folder, temporary, final)
             self.read()
         if not self.look:
-            self._settings = _elsewhere(self._settings)
+            folder._settings = _elsewhere(self._settings)
         raise asyncssh.ConnectionLost("cut")
 
 
@@ -258,9 +262,9 @@ class RacedRename(SftpTransfer):
 
     final: Path
 
-    async def _rename(self, sftp: asyncssh.SFTPClient, temporary: str, final: str) -> None:
+    def rename(self, folder: Kept, temporary: str, final: str) -> None:
         self.final.write_bytes(b"of another")
-        await super()._rename(sftp, temporary, final)
+        super().rename(folder, temporary, final)
 
 
 def test_a_refused_rename_over_another_file_leaves_it_as_it_is(
@@ -292,7 +296,7 @@ def test_a_folder_that_may_not_be_written_is_a_setting(
     assert "transfer.path" in outcome.reason
 
 
-def test_a_spooled_file_that_changed_here_is_not_sent(engage: Server, written: Callable[..., FallbackFile]) -> None:
+def test_a_fallback_file_that_changed_here_is_not_sent(engage: Server, written: Callable[..., FallbackFile]) -> None:
     file = written(b"whole file")
     file.path.write_bytes(b"half")
     assert isinstance(engage.transfer().transfer(file), Refused)
