@@ -1,4 +1,4 @@
-"""The buyer: loyalty number, national id, e-mail and mobile phone, as far as the receipt has them."""
+"""The customer: loyalty number, national id, e-mail and mobile phone, as far as the receipt has them."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 
 
 def read_customer(retail: _Element, day: date, settings: Settings) -> tuple[Customer | None, tuple[str, ...]]:
-    """The customer, or None when the till knew nobody, and the flags of the receipt that come of it.
+    """The customer, None when the receipt identifies nobody, and the flags of the receipt for what was unclear.
 
-    `day` is the day of the receipt, by which the century of a national id is told.
+    day: of the receipt; it decides the century of a national id.
     """
     holders = list(children(retail, "Customer"))
     given = list(_loyalty(retail, holders, settings))
@@ -52,7 +52,7 @@ def read_customer(retail: _Element, day: date, settings: Settings) -> tuple[Cust
 
 
 def _loyalty(retail: _Element, holders: list[_Element], settings: Settings) -> Iterator[Identifier]:
-    """The number of the loyalty card or account; a number of zeros is nobody."""
+    """The number of the loyalty card or account; one of zeros only is none."""
     for account in children(retail, "LoyaltyAccount"):
         paths = (("LoyaltyProgram", "LoyaltyAccountID"), ("LoyaltyCard", "PrimaryAccountNumber"), ("CustomerID",))
         for path in paths:
@@ -66,8 +66,11 @@ def _loyalty(retail: _Element, holders: list[_Element], settings: Settings) -> I
 
 
 def _receivers(retail: _Element, holders: list[_Element]) -> Iterator[tuple[str, str]]:
-    """Who gets the receipt, by the Swedish extension: type and value."""
-    found = [*children(retail, "Receiver"), *(each for holder in holders for each in children(holder, "Identifier"))]
+    """Type and value of each identifier of the receiver, by the Swedish extension."""
+    found = [
+        *children(retail, "Receiver"),
+        *(element for holder in holders for element in children(holder, "Identifier")),
+    ]
     for element in found:
         if value := text(element):
             yield attribute(element, "Type"), value
@@ -85,9 +88,9 @@ def _telephone(element: _Element | None) -> str:
 
 
 def _mobile(written: str, *, known: bool) -> str:
-    """A mobile number in E.164, "" for what is none.
+    """A mobile number in E.164, "" for any other.
 
-    A number without a country is Swedish. One that is not said to be mobile must be so by the Swedish numbering plan
+    A number without a country is Swedish. Unless `known` to be mobile it must be so by the Swedish numbering plan
     (PTS: 070, 072, 073, 076, 079).
     """
     bare = re.sub(r"[^0-9+]", "", written.replace("(0)", ""))

@@ -10,14 +10,17 @@ import re
 from datetime import date
 
 UNCLEAR = "national-id-unclear"
-"""The flag of a receipt with a national id that is none, or whose century cannot be told: nobody is named by it."""
+"""The flag of a receipt with a national id that is not valid or whose century is unclear; it identifies nobody."""
 
 _WRITTEN = re.compile(r"(?P<century>[12][0-9])?(?P<short>[0-9]{6})(?P<sign>[-+]?)(?P<rest>[0-9]{4})")
 _OLDEST = 115  # nobody in Sweden has lived longer
 
 
 def national_id(written: str, day: date) -> str:
-    """Twelve digits, or "" when they are not certain. `day`: when the person was alive, the day of the receipt."""
+    """The id with twelve digits, "" when it is not valid or its century is unclear.
+
+    day: of the receipt, on which the person was alive.
+    """
     found = _WRITTEN.fullmatch("".join(written.split()))
     if found is None or not _checks(found["short"] + found["rest"]):
         return ""

@@ -1,4 +1,4 @@
-"""Which transactions are no sales."""
+"""Which transactions are ignored, because they are not sales."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ _FLAGS = {
     "voidflag": "voided",
     "suspendflag": "suspended",
 }
-# Reason of a TransactionLink of the whole transaction → what that makes of it.
+# Reason of a TransactionLink of the whole transaction → why it is ignored.
 _LINKS = {"Voided": "post-void of another transaction; if that one went out before, correct it in Engage"}
 _LINKS |= {"ReceiptReprint": "copy", "Reservation": "reservation"}
-# Attributes of the grand total that say that nothing was paid yet.
+# Attribute of the grand total, with its value → why the transaction is ignored: it is not paid yet.
 _UNPAID = {("TypeCode", "PreAuthorize"): "pre-authorised, not paid", ("Type", "Estimated"): "estimated, not paid"}
 
 
-def retail_part(transaction: _Element) -> _Element | None:
-    """The RetailTransaction."""
+def retail_transaction(transaction: _Element) -> _Element | None:
+    """The RetailTransaction, None when there is none."""
     return child(transaction, "RetailTransaction")
 
 
-def no_sale_reason(transaction: _Element, retail: _Element) -> str:
-    """Why a retail transaction is no sale; "" when it is one."""
+def ignored_reason(transaction: _Element, retail: _Element) -> str:
+    """Why a retail transaction is ignored; "" when it is a sale."""
     for part in (transaction, retail):
         for key, value in part.attrib.items():
             reason = _FLAGS.get(str(key).rpartition("}")[2].lower())

@@ -1,4 +1,4 @@
-"""VAT: what the receipt sums by rate, and each line's part of it. Prices have it in them, as Swedish law wants."""
+"""VAT: the sums of the receipt by rate, and each line's share. Swedish prices include it."""
 
 from __future__ import annotations
 
@@ -8,14 +8,10 @@ from decimal import Decimal
 import attrs
 from lxml.etree import _Element
 
-from tillpost.kit import minor_digits, round_money
+from tillpost.kit import ZERO, minor_digits, round_money, tax
 from tillpost.kit.xml import amount, child, children, decimal, is_true, text
 from tillpost.model import Tax
-from tillpost_digital_receipt.items import Draft, counts
-
-ZERO = Decimal(0)
-TAX_OFF = "tax-off"
-"""The flag of a receipt whose taxes as the till summed them are not those of its lines."""
+from tillpost_digital_receipt.line_items import DraftLine, is_voided
 
 
 @attrs.frozen
@@ -30,36 +26,41 @@ class TaxEntry:
 
 def read_taxes(retail: _Element) -> list[TaxEntry]:
     """The taxes of the receipt."""
-    return [_entry(tax) for item in children(retail, "LineItem") if counts(item) for tax in children(item, "Tax")]
+    return [
+        _entry(element)
+        for item in children(retail, "LineItem")
+        if not is_voided(item)
+        for element in children(item, "Tax")
+    ]
 
 
-def _entry(tax: _Element) -> TaxEntry:
-    value, base = abs(amount(tax, "Amount")), decimal(tax, "TaxableAmount")
-    held = child(tax, "TaxableAmount")
+def _entry(element: _Element) -> TaxEntry:
+    value, base = abs(amount(element, "Amount")), decimal(element, "TaxableAmount")
+    taxable = child(element, "TaxableAmount")
     if base is not None:
-        with_tax = held is not None and is_true(held, "TaxIncludedInTaxableAmountFlag")
+        with_tax = taxable is not None and is_true(taxable, "TaxIncludedInTaxableAmountFlag")
         base = abs(base) - value if with_tax else abs(base)
-    name = text(tax, "TaxGroupID") or text(tax, "TaxAuthority") or "VAT"
-    return TaxEntry(name, decimal(tax, "Percent"), value, base)
+    name = text(element, "TaxGroupID") or text(element, "TaxAuthority") or "VAT"
+    return TaxEntry(name, decimal(element, "Percent"), value, base)
 
 
-def percents(drafts: Sequence[Draft], entries: Sequence[TaxEntry]) -> list[Decimal]:
-    """The rate of each line: its own, else the only one there is."""
+def line_percents(drafts: Sequence[DraftLine], entries: Sequence[TaxEntry]) -> list[Decimal]:
+    """The rate of each line: its own, else the only rate of the receipt, else 0."""
     rates = {entry.percent for entry in entries if entry.percent is not None}
-    only = next(iter(rates)) if len(rates) == 1 else ZERO
-    return [draft.percent if draft.percent is not None else only for draft in drafts]
+    default = next(iter(rates)) if len(rates) == 1 else ZERO
+    return [draft.percent if draft.percent is not None else default for draft in drafts]
 
 
 def line_taxes(
-    drafts: Sequence[Draft],
+    drafts: Sequence[DraftLine],
     paid: Sequence[Decimal],
     rates: Sequence[Decimal],
     entries: Sequence[TaxEntry],
     currency: str,
 ) -> list[Decimal]:
-    """The tax in each line, the cents of a rate given out so that they sum to what the till summed.
+    """The tax in each line, adjusted by minor units so that the lines of a rate sum to the till's tax of that rate.
 
-    Where more than rounding lies between the two, the lines keep the tax of their rate.
+    Where the difference is more than rounding, the lines keep the tax by their rate.
     """
     exact = [value * rate / (100 + rate) for value, rate in zip(paid, rates, strict=True)]
     taxes = [
@@ -76,14 +77,14 @@ def line_taxes(
     for rate, group in by_rate.items():
         if rate not in stated or any(drafts[index].tax is not None for index in group):
             continue
-        on = [index for index in group if paid[index]]
-        sign = -1 if sum((paid[index] for index in on), ZERO) < 0 else 1
-        left = int((sign * stated[rate] - sum((taxes[index] for index in on), ZERO)) / unit)
-        if abs(left) > len(on):
+        priced = [index for index in group if paid[index]]
+        sign = -1 if sum((paid[index] for index in priced), ZERO) < 0 else 1
+        left = int((sign * stated[rate] - sum((taxes[index] for index in priced), ZERO)) / unit)
+        if abs(left) > len(priced):
             continue
         step = unit if left > 0 else -unit
-        # To those first that rounding moved furthest the other way; a line's tax stays a part of its price.
-        for index in sorted(on, key=lambda index: (taxes[index] - exact[index]) * step):
+        # First the lines that rounding moved furthest the other way; a line's tax stays a part of its price.
+        for index in sorted(priced, key=lambda index: (taxes[index] - exact[index]) * step):
             moved = taxes[index] + step
             if left and moved * paid[index] >= 0 and abs(moved) <= abs(paid[index]):
                 taxes[index] = moved
@@ -91,25 +92,21 @@ def line_taxes(
     return taxes
 
 
-def summed(
+def receipt_taxes(
     paid: Sequence[Decimal], rates: Sequence[Decimal], taxes: Sequence[Decimal], entries: Sequence[TaxEntry]
 ) -> tuple[Tax, ...]:
-    """The taxes of the receipt, signed as its lines are; those of the lines where the till sums none."""
+    """The taxes of the receipt with the sign of its lines; the sums of the lines where the till has none."""
     sums: dict[Decimal, tuple[Decimal, Decimal]] = {}
-    for value, rate, tax in zip(paid, rates, taxes, strict=True):
-        before = sums.get(rate, (ZERO, ZERO))
-        sums[rate] = (before[0] + tax, before[1] + value - tax)
+    for value, rate, share in zip(paid, rates, taxes, strict=True):
+        amount_before, base_before = sums.get(rate, (ZERO, ZERO))
+        sums[rate] = (amount_before + share, base_before + value - share)
     if not entries:
-        return tuple(_tax("VAT", rate, tax, base) for rate, (tax, base) in sums.items() if tax)
+        return tuple(tax("VAT", rate, share, base) for rate, (share, base) in sums.items() if share)
     whole = sum(paid, ZERO)
     found = []
     for entry in entries:
         rate = ZERO if entry.percent is None else entry.percent
-        tax, base = sums.get(rate, (ZERO, ZERO))
-        sign = -1 if (base + tax or whole) < 0 else 1
-        found.append(_tax(entry.name, rate, sign * entry.amount, base if entry.base is None else sign * entry.base))
+        share, base = sums.get(rate, (ZERO, ZERO))
+        sign = -1 if (base + share or whole) < 0 else 1
+        found.append(tax(entry.name, rate, sign * entry.amount, base if entry.base is None else sign * entry.base))
     return tuple(found)
-
-
-def _tax(name: str, percent: Decimal, value: Decimal, base: Decimal) -> Tax:
-    return Tax(description=name, percent=percent, amount=value, including_tax=base + value, excluding_tax=base)

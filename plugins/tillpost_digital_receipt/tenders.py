@@ -1,4 +1,4 @@
-"""How it was paid: tenders in the words of Engage, with change and cash-back as negative cash."""
+"""Tenders by the payment types of Engage, with change and cash-back as negative cash."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ from decimal import Decimal
 import attrs
 from lxml.etree import _Element
 
-from tillpost.kit import mismatch
+from tillpost.kit import ZERO, balanced_tenders, mismatch, negated
 from tillpost.kit.xml import amount, attribute, child, children, decimal, text
 from tillpost.model import Tender
-from tillpost_digital_receipt.items import counts
-
-ZERO = Decimal(0)
+from tillpost_digital_receipt.line_items import is_voided
 
 # TenderType of the standard → payment type of Engage; what is not here is "other".
 TYPES = {
@@ -40,8 +38,8 @@ TYPES = {
 
 
 @attrs.frozen
-class Paid:
-    """A Tender: as handed over, what of it was applied to the bill, and its rounding (without a sign)."""
+class Payment:
+    """A Tender as handed over, the amount of it applied to the bill, its rounding (without a sign) and its change."""
 
     tender: Tender
     applied: Decimal
@@ -52,30 +50,31 @@ class Paid:
 def read_tenders(retail: _Element, total: Decimal, currency: str, more_types: Mapping[str, str]) -> tuple[Tender, ...]:
     """The tenders that sum to the total.
 
-    Tried in this order: what was handed over less the change; what was handed over; what was applied to the bill; what
-    was handed over less the change, with its rounding off or on. A transaction that only returns may write its tenders
-    without a sign. Raises InvalidValue, by how much the first is off, when none adds up.
+    The readings are tried in this order: the amounts handed over less the change; handed over; applied to the bill;
+    handed over less the change, with their rounding subtracted, then added. A transaction that only returns may write
+    its tenders without a sign. Raises InvalidValue, with the difference of the first reading, when none adds up.
     """
     types = {**TYPES, **more_types}
-    entries = [entry for entry in children(retail, "LineItem") if counts(entry)]
-    paid = [_paid(tender, types) for entry in entries for tender in children(entry, "Tender")]
-    change = [_change(given, types) for entry in entries for given in children(entry, "TenderChange")]
-    change += [given for each in paid for given in each.change]
-    handed = [each.tender for each in paid]
-    applied = [attrs.evolve(each.tender, amount=each.applied) for each in paid]
-    off, on = ([_moved(each.tender, sign * each.rounding) for each in paid] for sign in (-1, 1))
-    readings = ([*handed, *change], handed, applied, [*off, *change], [*on, *change])
-    for reading in readings:
-        if sum((tender.amount for tender in reading), ZERO) == total:
-            return tuple(tender for tender in reading if tender.amount)
-    for reading in readings:
-        if total < 0 and sum((tender.amount for tender in reading), ZERO) == -total:
-            return tuple(attrs.evolve(tender, amount=-tender.amount) for tender in reading if tender.amount)
+    entries = [entry for entry in children(retail, "LineItem") if not is_voided(entry)]
+    payments = [_payment(tender, types) for entry in entries for tender in children(entry, "Tender")]
+    change = [_change(element, types) for entry in entries for element in children(entry, "TenderChange")]
+    change += [tender for payment in payments for tender in payment.change]
+    handed = [payment.tender for payment in payments]
+    applied = [attrs.evolve(payment.tender, amount=payment.applied) for payment in payments]
+    rounded_down, rounded_up = (
+        [_rounded(payment.tender, sign * payment.rounding) for payment in payments] for sign in (-1, 1)
+    )
+    readings = [[*handed, *change], handed, applied, [*rounded_down, *change], [*rounded_up, *change]]
+    if total < 0:
+        readings += [negated(reading) for reading in readings]
+    found = balanced_tenders(readings, total)
+    if found is not None:
+        return found
     tendered = sum((tender.amount for tender in readings[0]), ZERO)
     raise mismatch("tenders sum to", tendered, "the receipt's total is", total, currency, place="RetailTransaction")
 
 
-def _moved(tender: Tender, by: Decimal) -> Tender:
+def _rounded(tender: Tender, by: Decimal) -> Tender:
     return attrs.evolve(tender, amount=tender.amount + (by if tender.amount > 0 else -by))
 
 
@@ -84,12 +83,13 @@ def _type(element: _Element, types: Mapping[str, str]) -> str:
     return types.get(written) or types.get(written.rpartition(":")[2]) or "other"
 
 
-def _paid(element: _Element, types: Mapping[str, str]) -> Paid:
-    sign = -1 if attribute(element, "TypeCode") == "Refund" else 1
+def _payment(element: _Element, types: Mapping[str, str]) -> Payment:
     value = amount(element, "Amount")
     applied = decimal(element, "AmountAppliedToBill")
-    value, applied = ((-abs(each) if sign < 0 else each) for each in (value, value if applied is None else applied))
-    change = [_change(given, types) for given in children(element, "TenderChange")]
+    applied = value if applied is None else applied
+    if attribute(element, "TypeCode") == "Refund":
+        value, applied = -abs(value), -abs(applied)
+    change = [_change(change, types) for change in children(element, "TenderChange")]
     back = decimal(element, "Cashback")
     if back:
         change.append(Tender(type="cash", amount=-abs(back), description="Cash-back"))
@@ -99,7 +99,7 @@ def _paid(element: _Element, types: Mapping[str, str]) -> Paid:
         description=attribute(element, "SubTenderType") or attribute(element, "TenderType"),
         extra=_foreign(element),
     )
-    return Paid(tender, applied, abs(decimal(element, "Rounding") or ZERO), tuple(change))
+    return Payment(tender, applied, abs(decimal(element, "Rounding") or ZERO), tuple(change))
 
 
 def _change(element: _Element, types: Mapping[str, str]) -> Tender:
@@ -107,13 +107,13 @@ def _change(element: _Element, types: Mapping[str, str]) -> Tender:
 
 
 def _foreign(tender: _Element) -> dict[str, str]:
-    """What was handed over in another currency."""
-    held = child(tender, "ForeignCurrency")
-    if held is None:
+    """Currency, amount and rate of a tender in another currency."""
+    foreign = child(tender, "ForeignCurrency")
+    if foreign is None:
         return {}
     found = {
-        "currency": text(held, "CurrencyCode"),
-        "foreignAmount": text(held, "OriginalFaceAmount"),
-        "exchangeRate": text(held, "ExchangeRate"),
+        "currency": text(foreign, "CurrencyCode"),
+        "foreignAmount": text(foreign, "OriginalFaceAmount"),
+        "exchangeRate": text(foreign, "ExchangeRate"),
     }
     return {name: value for name, value in found.items() if value}

@@ -1,8 +1,6 @@
-"""The buyer, by loyalty card and by what else the till wrote of them."""
+"""The customer, by loyalty card, e-mail and name."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
 
 from lxml.etree import _Element
 
@@ -16,10 +14,6 @@ _NAMES = {"First": "firstName", "Last": "lastName", "FirstName": "firstName", "L
 _NAMES |= {"GivenName": "firstName", "FamilyName": "lastName"}
 
 
-def _holders(retail: _Element) -> Iterator[_Element]:
-    return retail.iter(*_HOLDERS)
-
-
 def _card(holders: list[_Element], settings: Settings) -> str:
     for name in settings.loyalty_from:
         for holder in holders:
@@ -31,8 +25,8 @@ def _card(holders: list[_Element], settings: Settings) -> str:
 
 
 def read_customer(retail: _Element, settings: Settings) -> Customer | None:
-    """The customer, or None when the till knew nobody: a member without a usable number is nobody."""
-    holders = list(_holders(retail))
+    """The customer, None when the transaction has no usable identifier of one."""
+    holders = list(retail.iter(*_HOLDERS))
     identifiers = []
     attributes: dict[str, str] = {}
     card = _card(holders, settings)

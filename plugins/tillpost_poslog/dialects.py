@@ -20,7 +20,7 @@ FLAGS = {
     "suspendflag": "suspended",
     "suspendedflag": "suspended",
 }
-"""xs:boolean attribute of the transaction, in small letters → why it is no sale. The first reason of ORDER counts."""
+"""xs:boolean attribute of the transaction, in small letters → why it is ignored. The first reason of ORDER is given."""
 ORDER = ("training", "copy", "cancelled", "suspended")
 
 KINDS = ("TransactionStatus", "TypeCode", "TransactionType")
@@ -37,29 +37,29 @@ STATUSES = (
     ("refused", "refused"),
     ("failed", "failed"),
 )
-"""Word in a status or type, without hyphens and blanks → why it is no sale; the first that fits counts."""
+"""Word in a status or type, without hyphens and blanks → why the transaction is ignored; the first match is taken."""
 
 SALES = ("Sale", "SaleForDelivery", "SaleForPickup")
 RETURNS = ("Return", "ReturnForDelivery", "ReturnForPickup")
 
-PUT_ASIDE = {
+RESERVED = {
     "Layaway": ("Status", "new"),
     "PreviousLayaway": ("Action", "inprogress"),
     "CustomerOrderForDelivery": ("Status", "new"),
     "CustomerOrderForPickup": ("Status", "new"),
     "PreviousCustomerOrder": ("Action", "inprogress"),
 }
-"""Element of an article put aside or ordered → the attribute that says what becomes of it, and its default."""
+"""Element of an article put aside or ordered → the attribute with its status, and the default."""
 COMPLETED = ("completed", "complete", "pickup")
-"""With these values it is sold."""
+"""The statuses with which it is sold."""
 
-NO_ARTICLES = {"Deposit": 1, "DepositRefund": -1, "FeeRefund": -1}
-"""ItemType of what is no article → the sign of what it adds: a bottle's deposit, one handed back, a fee handed back."""
-OTHERS = {
+NON_ARTICLE_SIGNS = {"Deposit": 1, "DepositRefund": -1, "FeeRefund": -1}
+"""ItemType that is not an article → the sign of its amount: a bottle's deposit, one handed back, a fee handed back."""
+OTHER_MONEY = {
     "Deposit": ("Deposit", "Amount"),
     "PaymentOnAccount": ("Payment on account", "Amount"),
     "GiftCertificate": ("Gift certificate", "FaceValue"),
 }
-"""Element of a line item that brings money in for no article → its name, and where the amount stands."""
+"""Element of money that is for no article → its name, and the element of its amount."""
 ON_ACCOUNT = ("Deposit", "PaymentOnAccount")
-"""Those of them that alone make no sale."""
+"""Those of OTHER_MONEY that alone are not a sale."""

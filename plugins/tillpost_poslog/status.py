@@ -1,4 +1,4 @@
-"""Which transactions are no sales, and which one voids which."""
+"""Which transactions are ignored, because they are not sales, and which one voids which."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from lxml.etree import _Element
 
 from tillpost.kit.xml import attribute, child, local_name, text
 from tillpost_poslog.dialects import FLAGS, KINDS, ORDER, STATUSES
-from tillpost_poslog.layaway import reserved_reason
+from tillpost_poslog.layaway import layaway_reason
 
 _VOID = re.compile(r"(^|:|_|\s|-)(post-?\s?)?void(ed|s|ing)?($|\s|_|-|transaction)", re.IGNORECASE)
 
 
 @attrs.frozen
-class Key:
+class TransactionKey:
     """What names a transaction: store, till, sequence number and business date."""
 
     store: str
@@ -27,9 +27,9 @@ class Key:
         return f"store {self.store}, till {self.till}, number {self.number} of {self.date}"
 
 
-def key(transaction: _Element) -> Key:
+def transaction_key(transaction: _Element) -> TransactionKey:
     """The key of a Transaction (POSLog 2.x RetailStoreID, 6.x BusinessUnit/UnitID)."""
-    return Key(
+    return TransactionKey(
         store=text(transaction, "RetailStoreID") or text(transaction, "BusinessUnit", "UnitID"),
         till=text(transaction, "WorkstationID"),
         number=text(transaction, "SequenceNumber"),
@@ -37,27 +37,29 @@ def key(transaction: _Element) -> Key:
     )
 
 
-def voids(transaction: _Element) -> Key | None:
-    """The key of the transaction this one voids after it was finished; None when it is no post-void.
+def voided_by(transaction: _Element) -> TransactionKey | None:
+    """The key of the transaction this one voids after it was finished; None when it is not a post-void.
 
-    Told by a TransactionLink of the whole transaction with a void as its reason; the link leaves out what is
-    the same in both.
+    It is named by a TransactionLink of the whole transaction with a void as its reason; what the link leaves
+    out is the same in both.
     """
     for link in transaction.iter("{*}TransactionLink"):
-        holder = link.getparent()
-        # Of the transaction or its retail part, not of a line of it.
-        if holder is None or (holder is not transaction and holder.getparent() is not transaction):
+        parent = link.getparent()
+        # A link of a line of the transaction is about something else.
+        if parent is None or (parent is not transaction and parent.getparent() is not transaction):
             continue
-        named = local_name(holder).lower().removeprefix("post").startswith("void")
+        is_void = local_name(parent).lower().removeprefix("post").startswith("void")
         reason = attribute(link, "ReasonCode") or text(link, "ReasonCode")
-        if named or _VOID.search(reason):
-            there, own = key(link), key(transaction)
-            return Key(there.store or own.store, there.till or own.till, there.number, there.date or own.date)
+        if is_void or _VOID.search(reason):
+            target, own = transaction_key(link), transaction_key(transaction)
+            return TransactionKey(
+                target.store or own.store, target.till or own.till, target.number, target.date or own.date
+            )
     return None
 
 
-def retail_part(transaction: _Element) -> _Element | None:
-    """The RetailTransaction (or the void transaction that stands in its place)."""
+def retail_transaction(transaction: _Element) -> _Element | None:
+    """The RetailTransaction, or the void transaction in its place; None when there is neither."""
     for part in transaction:
         name = local_name(part).lower()
         if name == "retailtransaction" or name.removeprefix("post").startswith("voidtransaction"):
@@ -66,7 +68,7 @@ def retail_part(transaction: _Element) -> _Element | None:
 
 
 def control_reason(transaction: _Element) -> str:
-    """What a transaction without a retail part is, such as "ControlTransaction: NoSale"."""
+    """Why a transaction without a retail part is ignored: what it is, such as "ControlTransaction: NoSale"."""
     for part in transaction:
         name = local_name(part)
         if name.endswith("Transaction"):
@@ -75,7 +77,7 @@ def control_reason(transaction: _Element) -> str:
     return "no RetailTransaction"
 
 
-def _flagged(transaction: _Element, retail: _Element) -> str:
+def _flag_reason(transaction: _Element, retail: _Element) -> str:
     found = {
         FLAGS.get(str(name).rpartition("}")[2].lower())
         for part in (transaction, retail)
@@ -85,19 +87,19 @@ def _flagged(transaction: _Element, retail: _Element) -> str:
     return next((reason for reason in ORDER if reason in found), "")
 
 
-def _status(part: _Element) -> str:
-    """The first word of STATUSES in what says of which kind the transaction is."""
+def _status_reason(part: _Element) -> str:
+    """The reason of the first word of STATUSES in a status or type of the transaction."""
     written = [attribute(part, name) for name in KINDS] if part.attrib else []
     written.append(text(part, "TransactionStatus"))
-    bare = [each.lower().replace("-", "").replace(" ", "") for each in written if each]
-    return next((reason for word, reason in STATUSES if any(word in each for each in bare)), "")
+    plain = [status.lower().replace("-", "").replace(" ", "") for status in written if status]
+    return next((reason for word, reason in STATUSES if any(word in status for status in plain)), "")
 
 
-def no_sale_reason(transaction: _Element, retail: _Element) -> str:
-    """Why a retail transaction is no sale; "" when it is one."""
-    reason = _flagged(transaction, retail) or _status(transaction) or _status(retail)
+def ignored_reason(transaction: _Element, retail: _Element) -> str:
+    """Why a retail transaction is ignored; "" when it is a sale."""
+    reason = _flag_reason(transaction, retail) or _status_reason(transaction) or _status_reason(retail)
     if reason:
         return reason
     if local_name(retail) != "RetailTransaction":
         return "voided"
-    return reserved_reason(retail) if child(retail, "LineItem") is not None else "no line items"
+    return layaway_reason(retail) if child(retail, "LineItem") is not None else "no line items"

@@ -1,4 +1,4 @@
-"""How it was paid: tenders in the words of Engage, with change and cash-back as negative cash."""
+"""Tenders by the payment types of Engage, with change and cash-back as negative cash."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from decimal import Decimal
 
 from lxml.etree import _Element
 
-from tillpost.kit import mismatch
+from tillpost.kit import ZERO, balanced_tenders, mismatch, negated
 from tillpost.kit.xml import amount, attribute, child, children, decimal, is_true, text
 from tillpost.model import Tender
 
-# TenderType of POSLog 2.x and 6.x → payment type of the Engage contract.
+# TenderType of POSLog 2.x and 6.x → payment type of Engage.
 TYPES = {
     "Cash": "cash",
     "CreditDebit": "card",
@@ -47,8 +47,8 @@ def read_tenders(retail: _Element, total: Decimal, currency: str, more_types: Ma
     """The tenders that sum to the total.
 
     Change and cash-back stand as tenders of their own (NCR) or only inside the tender they came from (ARTS):
-    they are added, change first, as far as it takes to reach the total. A transaction that only returns may
-    write its tenders without a sign. Raises InvalidValue, by how much, when no reading adds up.
+    they are added, change first, until the total is reached. A transaction that only returns may write its tenders
+    without a sign. Raises InvalidValue with the difference when no reading adds up.
     """
     types = {**TYPES, **more_types}
     paid: list[Tender] = []
@@ -62,27 +62,32 @@ def read_tenders(retail: _Element, total: Decimal, currency: str, more_types: Ma
             if attribute(tender, "TypeCode") in ("Refund", "Return"):
                 value = -abs(value)
             paid.append(Tender(type=_type(tender, types, "other"), amount=value, description=_description(tender)))
-            for given in children(tender, "TenderChange"):
-                back = decimal(given, "Amount")
-                if back and value > 0:
-                    change.append(Tender(type=_type(given, types, "cash"), amount=-abs(back), description="Change"))
-            back = decimal(tender, "Cashback")
-            if back and value > 0:
-                cashback.append(Tender(type="cash", amount=-abs(back), description="Cash-back"))
-        for given in children(entry, "TenderChange"):  # POSLog 6: a line item of its own
-            back = decimal(given, "Amount")
-            if back and not is_true(entry, "VoidFlag"):
-                change.append(Tender(type=_type(given, types, "cash"), amount=-abs(back), description="Change"))
-    readings = (paid, [*paid, *change], [*paid, *cashback], [*paid, *change, *cashback])
-    for reading in readings:
-        if sum((tender.amount for tender in reading), Decimal(0)) == total:
-            return tuple(tender for tender in reading if tender.amount)
-    if total < 0 and sum((tender.amount for tender in paid), Decimal(0)) == -total:
-        return tuple(Tender(type=t.type, amount=-t.amount, description=t.description) for t in paid)
-    tendered = sum((t.amount for t in paid), Decimal(0))
+            if value > 0:
+                change += _change(tender, types)
+                back = decimal(tender, "Cashback")
+                if back:
+                    cashback.append(Tender(type="cash", amount=-abs(back), description="Cash-back"))
+        if not is_true(entry, "VoidFlag"):  # POSLog 6 has change as a line item of its own
+            change += _change(entry, types)
+    readings = [paid, [*paid, *change], [*paid, *cashback], [*paid, *change, *cashback]]
+    if total < 0:
+        readings.append(negated(paid))
+    found = balanced_tenders(readings, total)
+    if found is not None:
+        return found
+    tendered = sum((tender.amount for tender in paid), ZERO)
     raise mismatch("tenders sum to", tendered, "the receipt's total is", total, currency, place="receipt")
 
 
+def _change(parent: _Element, types: Mapping[str, str]) -> list[Tender]:
+    """Change handed back, which may name no type of tender: it is cash."""
+    return [
+        Tender(type=_type(element, types, "cash"), amount=-abs(back), description="Change")
+        for element in children(parent, "TenderChange")
+        if (back := decimal(element, "Amount"))
+    ]
+
+
 def has_tenders(retail: _Element) -> bool:
-    """Whether anything was paid or handed back at all."""
+    """Whether the transaction has a tender with an amount."""
     return any(text(tender, "Amount") for entry in children(retail, "LineItem") for tender in children(entry, "Tender"))

@@ -1,4 +1,4 @@
-"""The tax authority's code lists (predefinedBasicID), with what each code means to us.
+"""The tax authority's code lists (predefinedBasicID), with the meaning of each code.
 
 Source: Skatteetaten, "Norwegian SAF-T Cash Register data: code lists", lists 10, 11, 12 and 13.
 """
@@ -10,7 +10,7 @@ import attrs
 
 @attrs.frozen
 class TransactionCode:
-    """A code of list 11. `sale`: customers bought or returned something. `credit`: some of it is paid later."""
+    """A code of list 11. sale: customers bought or returned something. credit: some of it is paid later."""
 
     name: str
     sale: bool
@@ -91,7 +91,7 @@ EVENTS = {
     "13030": "sale concluded without a receipt",
     "13999": "other event",
 }
-"""List 13. No event is a receipt: what was sold stands in a cashtransaction of its own."""
+"""List 13. Events are ignored: a sale is a cashtransaction of its own."""
 
 TIP = "10001"
-"""List 10: a raise that is a tip."""
+"""List 10: the code of a raise that is a tip."""

@@ -1,4 +1,4 @@
-"""How it was paid, and the total that came to, coins rounded."""
+"""Payments as tenders, and the total they sum to, rounded to coins."""
 
 from __future__ import annotations
 
@@ -7,27 +7,25 @@ from decimal import Decimal
 import attrs
 from lxml.etree import _Element
 
-from tillpost.kit import mismatch, round_money
+from tillpost.kit import ZERO, balanced_tenders, mismatch, negated, round_money
 from tillpost.kit.xml import amount, children, decimal, text
 from tillpost.model import Tender
 from tillpost_saft_no.codes import PAYMENTS
-from tillpost_saft_no.masters import Masters
+from tillpost_saft_no.master_data import MasterData
 from tillpost_saft_no.settings import Settings
-
-ZERO = Decimal(0)
 
 
 @attrs.frozen
 class Payment:
-    """A payment as written, and what it is in the currency of the file when it was made in another."""
+    """A payment as written, and its amount in the currency of the file."""
 
     tender: Tender
     converted: Decimal
 
 
-def settle(
+def balance(
     transaction: _Element,
-    masters: Masters,
+    master_data: MasterData,
     stated: Decimal,
     rounding: Decimal,
     settings: Settings,
@@ -36,21 +34,20 @@ def settle(
 ) -> tuple[Decimal, tuple[Tender, ...]]:
     """The total that was paid, and the tenders that sum to it.
 
-    `stated` (transAmntIn) is the total before the rounding to coins, which stands apart. Payments in another
-    currency may be written in either; a transaction that only returns may write them without a sign. What a
-    credit sale leaves unpaid is a tender of its own. Raises InvalidValue, by how much the usual reading is off.
+    stated: transAmntIn, the total before the rounding to coins, which is an element of its own. Payments in another
+    currency may be written in either; a transaction that only returns may write them without a sign. What a credit
+    sale leaves unpaid is a tender of its own. Raises InvalidValue with the difference of the first reading.
     """
-    payments = [_payment(element, masters, settings) for element in children(transaction, "payment")]
+    payments = [_payment(element, master_data, settings) for element in children(transaction, "payment")]
     written = [payment.tender for payment in payments]
     converted = [attrs.evolve(payment.tender, amount=payment.converted) for payment in payments]
-    turned = [attrs.evolve(tender, amount=-tender.amount) for tender in written]
-    readings = [written, converted, *([turned] if stated < 0 else [])]
+    readings = [written, converted, *([negated(written)] if stated < 0 else [])]
     totals = (stated + rounding, stated - rounding, stated)
-    for tenders in readings:
-        paid = sum((tender.amount for tender in tenders), ZERO)
+    for reading in readings:
         for total in totals:
-            if paid == total:
-                return total, tuple(tender for tender in tenders if tender.amount)
+            tenders = balanced_tenders([reading], total)
+            if tenders is not None:
+                return total, tenders
     left = totals[0] - sum((tender.amount for tender in written), ZERO)
     if credit:
         return totals[0], (
@@ -58,18 +55,18 @@ def settle(
             Tender(type="credit", amount=left, description="paid later"),
         )
     raise mismatch(
-        "payments sum to", totals[0] - left, "the total is", totals[0], masters.currency, place="cashtransaction"
+        "payments sum to", totals[0] - left, "the total is", totals[0], master_data.currency, place="cashtransaction"
     )
 
 
-def _payment(element: _Element, masters: Masters, settings: Settings) -> Payment:
+def _payment(element: _Element, master_data: MasterData, settings: Settings) -> Payment:
     own = text(element, "paymentType")
-    kind = settings.tenders.get(own) or PAYMENTS.get(masters.predefined("12", own), "other")
+    kind = settings.tenders.get(own) or PAYMENTS.get(master_data.predefined("12", own), "other")
     value = amount(element, "paidAmnt")
     currency, rate = text(element, "curCode"), decimal(element, "exchRt")
     extra, converted = {}, value
-    if currency and currency != masters.currency and rate:
+    if currency and currency != master_data.currency and rate:
         extra = {"currency": currency, "exchangeRate": str(rate)}
-        converted = round_money(value * rate, masters.currency)
-    name = masters.find("basic", "12", own).get("basicDesc", "") or own
+        converted = round_money(value * rate, master_data.currency)
+    name = master_data.find("basic", "12", own).get("basicDesc", "") or own
     return Payment(Tender(type=kind, amount=value, description=name, extra=extra), converted)

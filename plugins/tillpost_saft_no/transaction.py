@@ -8,50 +8,46 @@ from decimal import Decimal
 from lxml.etree import _Element
 
 from tillpost import InvalidValue
-from tillpost.kit import MakeId, parse_date, parse_time
+from tillpost.kit import TAX_OFF, ZERO, MakeId, adjustment, parse_date, parse_time, tax
 from tillpost.kit.xml import amount, child, children, decimal, text
 from tillpost.model import Line, LineKind, RawRef, Receipt, Tax
 from tillpost_saft_no.codes import CORRECTION, RETURN_PAYMENT, TRANSACTIONS
 from tillpost_saft_no.customer import read_customer
 from tillpost_saft_no.lines import read_lines, signed
-from tillpost_saft_no.masters import Masters
-from tillpost_saft_no.payments import settle
+from tillpost_saft_no.master_data import MasterData
+from tillpost_saft_no.payments import balance
 from tillpost_saft_no.settings import Settings
-
-ZERO = Decimal(0)
-TAX_OFF = "tax-off"
-"""The flag of a receipt whose taxes as the till summed them are not those of its lines."""
 
 
 def number(transaction: _Element) -> str:
-    """What names the transaction within its register.
+    """The number of the transaction within its register.
 
-    Not receiptNum: that counts how often a receipt was printed, and is 1 for nearly all.
+    Not receiptNum, which counts how often a receipt was printed and is 1 for nearly all.
     """
     return text(transaction, "transID") or text(transaction, "nr")
 
 
-def store(masters: Masters, settings: Settings) -> str:
-    """The store id of the location we are at."""
-    return settings.stores.get(masters.location, masters.location)
+def store(master_data: MasterData, settings: Settings) -> str:
+    """The store id of the current location."""
+    return settings.stores.get(master_data.location, master_data.location)
 
 
-def _code(transaction: _Element, masters: Masters, settings: Settings) -> str:
+def _code(transaction: _Element, master_data: MasterData, settings: Settings) -> str:
     own = text(transaction, "transType")
-    return settings.transactions.get(own) or masters.predefined("11", own)
+    return settings.transactions.get(own) or master_data.predefined("11", own)
 
 
-def _flag(transaction: _Element, name: str) -> bool:
+def _is_true(transaction: _Element, name: str) -> bool:
     return text(transaction, name).lower() in ("true", "1")
 
 
-def no_sale_reason(transaction: _Element, masters: Masters, settings: Settings) -> tuple[str, bool] | None:
-    """Why a transaction is no sale, and whether one was begun; None when it is one. Raises InvalidValue."""
-    if _flag(transaction, "trainingID"):
+def ignored_reason(transaction: _Element, master_data: MasterData, settings: Settings) -> tuple[str, bool] | None:
+    """Why a transaction is ignored, and whether a sale was begun; None when it is a sale. Raises InvalidValue."""
+    if _is_true(transaction, "trainingID"):
         return "training", True
-    if _flag(transaction, "voidTransaction"):
+    if _is_true(transaction, "voidTransaction"):
         return "voided", True
-    code = TRANSACTIONS.get(_code(transaction, masters, settings))
+    code = TRANSACTIONS.get(_code(transaction, master_data, settings))
     if code is not None and not code.sale:
         return code.name, False
     if child(transaction, "ctLine") is None and not amount(transaction, "transAmntIn"):
@@ -60,13 +56,13 @@ def no_sale_reason(transaction: _Element, masters: Masters, settings: Settings) 
 
 
 def read_receipt(
-    transaction: _Element, masters: Masters, source: RawRef, settings: Settings, make_id: MakeId
+    transaction: _Element, master_data: MasterData, source: RawRef, settings: Settings, make_id: MakeId
 ) -> Receipt:
-    """The receipt. Raises InvalidValue with what is missing or does not add up, and by how much.
+    """The receipt. Raises InvalidValue with what is missing, or with the difference where amounts do not add up.
 
-    The trading day is the day of the transaction; the format has no other.
+    The business date is the day of the transaction: the format has no other.
     """
-    currency, own, place = masters.currency, number(transaction), store(masters, settings)
+    currency, own, place = master_data.currency, number(transaction), store(master_data, settings)
     if not place:
         raise InvalidValue("has no name; name it in `stores` of the adapter", place="location")
     day = parse_date(text(transaction, "transDate"), "cashtransaction/transDate")
@@ -74,57 +70,55 @@ def read_receipt(
         f"{day.isoformat()}T{text(transaction, 'transTime')}", settings.timezone, "cashtransaction/transTime"
     )
     stated = signed(amount(transaction, "transAmntIn"), text(transaction, "amntTp"))
-    lines = read_lines(transaction, masters, stated, currency)
-    code_name = _code(transaction, masters, settings)
+    lines = read_lines(transaction, master_data, stated, currency)
+    code_name = _code(transaction, master_data, settings)
     code = TRANSACTIONS.get(code_name)
     rounding = decimal(transaction, "rounding", "roundingAmnt") or ZERO
-    total, tenders = settle(transaction, masters, stated, rounding, settings, credit=code is not None and code.credit)
+    total, tenders = balance(
+        transaction, master_data, stated, rounding, settings, credit=code is not None and code.credit
+    )
     if code_name == RETURN_PAYMENT and total > 0:
         raise InvalidValue(f"is a return payment, but its total {total} is not paid back", place="cashtransaction")
     if total != stated:
-        lines = (*lines, _rounding(total - stated))
-    taxes = _taxes(transaction, masters, lines)
-    if sum((tax.amount for tax in taxes), ZERO) != sum((line.tax_amount for line in lines), ZERO):
+        lines = (*lines, adjustment("rounding", total - stated, "Rounding"))
+    taxes = _taxes(transaction, master_data, lines)
+    if sum((entry.amount for entry in taxes), ZERO) != sum((line.tax_amount for line in lines), ZERO):
         flags = (*flags, TAX_OFF)
     if code_name == CORRECTION:
         flags = (*flags, "correction")
     invoice = text(transaction, "invoiceID")
     return Receipt(
-        id=make_id(store=place, till=masters.register, business_date=day, number=own),
+        id=make_id(store=place, till=master_data.register, business_date=day, number=own),
         number=own,
         created=created,
         business_date=day,
         store=place,
-        till=masters.register,
+        till=master_data.register,
         currency=currency,
         total=total,
         lines=lines,
         tenders=tenders,
         taxes=taxes,
-        customer=read_customer(transaction, masters, settings),
+        customer=read_customer(transaction, master_data, settings),
         flags=flags,
         extra={"invoice": invoice} if invoice else {},
         raw=source,
     )
 
 
-def _rounding(value: Decimal) -> Line:
-    return Line(kind=LineKind.ADJUSTMENT, sku="rounding", quantity=Decimal(1), paid=value, article_name="Rounding")
-
-
-def _taxes(transaction: _Element, masters: Masters, lines: tuple[Line, ...]) -> tuple[Tax, ...]:
-    """The taxes as the till summed them, else those of the lines; a base the till leaves out is that of the lines."""
+def _taxes(transaction: _Element, master_data: MasterData, lines: tuple[Line, ...]) -> tuple[Tax, ...]:
+    """The taxes as the till summed them, else the sums of the lines; a base the till leaves out is the lines' own."""
     bases: dict[Decimal, Decimal] = {}
     sums: dict[Decimal, Decimal] = {}
     for line in lines:
         if line.kind is not LineKind.ADJUSTMENT or line.tax_amount:
             bases[line.tax_percent] = bases.get(line.tax_percent, ZERO) + line.paid - line.tax_amount
             sums[line.tax_percent] = sums.get(line.tax_percent, ZERO) + line.tax_amount
-    stated = [_stated(vat, masters, bases) for vat in children(transaction, "vat")]
-    return tuple(stated) or tuple(_tax("VAT", percent, sums[percent], bases[percent]) for percent in bases)
+    stated = [_stated(vat, master_data, bases) for vat in children(transaction, "vat")]
+    return tuple(stated) or tuple(tax("VAT", percent, sums[percent], bases[percent]) for percent in bases)
 
 
-def _stated(vat: _Element, masters: Masters, bases: Mapping[Decimal, Decimal]) -> Tax:
+def _stated(vat: _Element, master_data: MasterData, bases: Mapping[Decimal, Decimal]) -> Tax:
     kind = text(vat, "vatAmntTp")
     value, base, percent = signed(amount(vat, "vatAmnt"), kind), decimal(vat, "vatBasAmnt"), decimal(vat, "vatPerc")
     if base is not None:
@@ -133,8 +127,4 @@ def _stated(vat: _Element, masters: Masters, bases: Mapping[Decimal, Decimal]) -
         base = bases.get(percent, ZERO) if percent is not None else sum(bases.values(), ZERO)
     if percent is None:
         percent = (value / base * 100).quantize(Decimal("0.01")) if base else ZERO
-    return _tax(masters.find("vatCodeDetail", text(vat, "vatCode")).get("vatDesc") or "VAT", percent, value, base)
-
-
-def _tax(name: str, percent: Decimal, value: Decimal, base: Decimal) -> Tax:
-    return Tax(description=name, percent=percent, amount=value, including_tax=base + value, excluding_tax=base)
+    return tax(master_data.find("vatCodeDetail", text(vat, "vatCode")).get("vatDesc") or "VAT", percent, value, base)

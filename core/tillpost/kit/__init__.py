@@ -5,27 +5,49 @@ XML is in `tillpost.kit.xml`, which loads lxml; importing this package does not.
 
 from tillpost.kit.json import JsonObject, JsonRecord, json_records, parse_clean_json, parse_json
 from tillpost.kit.money import minor_digits, mismatch, parse_decimal, round_money, spread
+from tillpost.kit.parts import (
+    TAX_OFF,
+    ZERO,
+    adjustment,
+    balanced_tenders,
+    line_kind,
+    negated,
+    spread_discount,
+    tax,
+    vat_of_lines,
+)
 from tillpost.kit.plugin import adapter
+from tillpost.kit.record import read_record
 from tillpost.kit.text import CONTROL_CHARACTERS, clean
 from tillpost.kit.time import local_time, parse_date, parse_time
 from tillpost.model.identity import MakeId
 
 __all__ = [
     "CONTROL_CHARACTERS",
+    "TAX_OFF",
+    "ZERO",
     "JsonObject",
     "JsonRecord",
     "MakeId",
     "adapter",
+    "adjustment",
+    "balanced_tenders",
     "clean",
     "json_records",
+    "line_kind",
     "local_time",
     "minor_digits",
     "mismatch",
+    "negated",
     "parse_clean_json",
     "parse_date",
     "parse_decimal",
     "parse_json",
     "parse_time",
+    "read_record",
     "round_money",
     "spread",
+    "spread_discount",
+    "tax",
+    "vat_of_lines",
 ]

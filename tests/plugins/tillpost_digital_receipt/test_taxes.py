@@ -9,16 +9,16 @@ from hypothesis import strategies as st
 
 from tillpost.kit import round_money
 from tillpost.model import LineKind
-from tillpost_digital_receipt.items import Draft
-from tillpost_digital_receipt.taxes import TaxEntry, line_taxes, summed
+from tillpost_digital_receipt.line_items import DraftLine
+from tillpost_digital_receipt.taxes import TaxEntry, line_taxes, receipt_taxes
 
 CENTS = st.integers(-100_000, 100_000).map(lambda cents: Decimal(cents) / 100)
 RATES = st.sampled_from([Decimal(0), Decimal(6), Decimal(12), Decimal(25)])
 BASKETS = st.lists(st.tuples(CENTS, RATES), min_size=1, max_size=30)
 
 
-def _drafts(paid: list[Decimal]) -> list[Draft]:
-    return [Draft(LineKind.ADJUSTMENT, "P", "", Decimal(1), value, str(place)) for place, value in enumerate(paid)]
+def _drafts(paid: list[Decimal]) -> list[DraftLine]:
+    return [DraftLine(LineKind.ADJUSTMENT, "P", "", Decimal(1), value, str(place)) for place, value in enumerate(paid)]
 
 
 def _stated(paid: list[Decimal], rates: list[Decimal]) -> list[TaxEntry]:
@@ -50,7 +50,7 @@ def test_the_taxes_of_the_lines_sum_to_what_the_till_summed(
     paid, rates = [sign * value for value, _ in basket], [rate for _, rate in basket]
     entries = _stated(paid, rates)
     taxes = line_taxes(_drafts(paid), paid, rates, entries, "SEK")
-    whole = summed(paid, rates, taxes, entries)
+    whole = receipt_taxes(paid, rates, taxes, entries)
     assert {tax.percent: tax.amount for tax in whole} == {
         rate: sum((tax for tax, own in zip(taxes, rates, strict=True) if own == rate), Decimal(0))
         for rate in set(rates)

@@ -1,12 +1,12 @@
-"""Master data of an audit file, which stands before the transactions that name it.
+"""Master data of an audit file, which precedes the transactions that refer to it.
 
-It is what stays in memory of a document: a few texts for each article, code, and customer.
+It is kept in memory for the whole document: a few texts for each article, code, and customer.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 import attrs
 from lxml import etree
@@ -16,19 +16,19 @@ from tillpost.kit.xml import XmlFormat, as_document, child, local_name, normaliz
 
 
 @attrs.frozen
-class Kind:
-    """A sort of master data: the element it stands in, and its texts, the first `key` of which name it."""
+class ElementKind:
+    """An element of master data: its parent, and the children whose texts are kept; the first `key` are its key."""
 
     within: str
     texts: tuple[str, ...]
     key: int = 1
 
 
-KINDS = {
-    "customerSupplier": Kind("customersSuppliers", ("custSupID", "custSupType", "telephone", "eMail")),
-    "vatCodeDetail": Kind("vatCodeDetails", ("vatCode", "vatDesc")),
-    "article": Kind("articles", ("artID", "artGroupID", "artDesc")),
-    "basic": Kind("basics", ("basicType", "basicID", "predefinedBasicID", "basicDesc"), key=2),
+ELEMENTS = {
+    "customerSupplier": ElementKind("customersSuppliers", ("custSupID", "custSupType", "telephone", "eMail")),
+    "vatCodeDetail": ElementKind("vatCodeDetails", ("vatCode", "vatDesc")),
+    "article": ElementKind("articles", ("artID", "artGroupID", "artDesc")),
+    "basic": ElementKind("basics", ("basicType", "basicID", "predefinedBasicID", "basicDesc"), key=2),
 }
 
 FORMAT = XmlFormat(
@@ -36,7 +36,7 @@ FORMAT = XmlFormat(
     record="cashtransaction",
     within="cashregister",
     others={
-        **{name: kind.within for name, kind in KINDS.items()},
+        **{name: kind.within for name, kind in ELEMENTS.items()},
         "event": "cashregister",
         "curCode": "header",
         "name": "location",
@@ -57,20 +57,20 @@ _REFERENCES = {
     "eventType": ("basic", "13"),
     "paymentType": ("basic", "12"),
 }
-"""Elements that name master data: its kind, and the basicType, which is no part of the name."""
+"""Element that refers to master data → the kind of that, and its basicType where it has one."""
 
 
 @attrs.define
-class Masters:
-    """What was learnt so far, and where in the document we are."""
+class MasterData:
+    """The master data read so far, and the currency, location and register of the records that follow."""
 
     currency: str = ""
     location: str = ""
     register: str = ""
     known: dict[tuple[str, ...], tuple[str, ...]] = attrs.field(factory=dict)
 
-    def learn(self, element: _Element) -> None:
-        """An element of FORMAT.others: master data, or the place we are at."""
+    def add(self, element: _Element) -> None:
+        """Add an element of FORMAT.others: master data, or where the records that follow stand."""
         match local_name(element):
             case "curCode":
                 self.currency = normalize_space(element.text)
@@ -83,54 +83,47 @@ class Masters:
             case "location":
                 self.location = ""
             case name:
-                kind = KINDS[name]
-                # As it came, marks of forbidden characters with it: they are to be seen in the record.
+                kind = ELEMENTS[name]
+                # Not normalized: replacement characters in them flag the receipt that refers to them.
                 texts = tuple(
-                    (found.text or "") if (found := child(element, each)) is not None else "" for each in kind.texts
+                    (found.text or "") if (found := child(element, text)) is not None else "" for text in kind.texts
                 )
                 self.known[_key(name, *texts[: kind.key])] = texts
 
     def find(self, *name: str) -> Mapping[str, str]:
-        """The texts of master data by kind and key, empty when there is none."""
+        """The texts of master data by kind and key; empty when there is none."""
         texts = self.known.get(_key(*name))
-        return {} if texts is None else dict(zip(KINDS[name[0]].texts, map(normalize_space, texts), strict=True))
+        return {} if texts is None else dict(zip(ELEMENTS[name[0]].texts, map(normalize_space, texts), strict=True))
 
     def predefined(self, basic_type: str, basic_id: str) -> str:
-        """The authority's code of a code of the till; a till may use the authority's codes themselves."""
+        """The authority's code for a code of the till, which may be the authority's own."""
         return self.find("basic", basic_type, basic_id).get("predefinedBasicID", "") or basic_id
 
     def document(self, record: _Element) -> bytes:
-        """The record as an audit file of its own, with the master data it names."""
+        """The record as an audit file of its own, with the master data it refers to."""
         space = f"{{{etree.QName(record).namespace}}}" if etree.QName(record).namespace else ""
         root = etree.Element(f"{space}auditfile", nsmap={None: space[1:-1]} if space else None)
-        _leaf(etree.SubElement(root, f"{space}header"), f"{space}curCode", self.currency)
+        _append(etree.SubElement(root, f"{space}header"), f"{space}curCode", self.currency)
         company = etree.SubElement(root, f"{space}company")
-        used = {key: self.known[key] for key in self._named(record) if key in self.known}
-        for name, kind in KINDS.items():
+        used = {key: self.known[key] for key in self._references(record) if key in self.known}
+        for name, kind in ELEMENTS.items():
             of_kind = [texts for key, texts in used.items() if key[0] == name]
             if of_kind:
                 group = etree.SubElement(company, f"{space}{kind.within}")
                 for texts in of_kind:
                     entry = etree.SubElement(group, f"{space}{name}")
-                    for each, written in zip(kind.texts, texts, strict=True):
-                        if written:
-                            _leaf(entry, f"{space}{each}", written)
+                    for child_name, text in zip(kind.texts, texts, strict=True):
+                        if text:
+                            _append(entry, f"{space}{child_name}", text)
         location = etree.SubElement(company, f"{space}location")
-        _leaf(location, f"{space}name", self.location)
+        _append(location, f"{space}name", self.location)
         register = etree.SubElement(location, f"{space}cashregister")
-        _leaf(register, f"{space}registerID", self.register)
+        _append(register, f"{space}registerID", self.register)
         register.append(copy.deepcopy(record))
         return as_document(root)
 
-    def _named(self, record: _Element) -> Iterator[tuple[str, ...]]:
-        seen: set[tuple[str, ...]] = set()
-        for key in self._keys(record.iter("{*}*")):
-            if key not in seen:
-                seen.add(key)
-                yield key
-
-    def _keys(self, elements: Iterable[_Element]) -> Iterator[tuple[str, ...]]:
-        for element in elements:
+    def _references(self, record: _Element) -> Iterator[tuple[str, ...]]:
+        for element in record.iter("{*}*"):
             reference = _REFERENCES.get(local_name(element))
             if reference is None:
                 continue
@@ -140,13 +133,13 @@ class Masters:
                 yield _key("basic", "04", self.known[key][1])
 
 
-def _leaf(parent: _Element, name: str, written: str) -> None:
-    etree.SubElement(parent, name).text = written
+def _append(parent: _Element, name: str, text: str) -> None:
+    etree.SubElement(parent, name).text = text
 
 
 def _key(kind: str, *names: str | None) -> tuple[str, ...]:
-    """The key of master data: its names tidied, a basicType with two digits (some tills write "4")."""
-    tidied = [normalize_space(name) for name in names]
+    """The key of master data: its names normalized, a basicType with two digits (some tills write "4")."""
+    normalized = [normalize_space(name) for name in names]
     if kind == "basic":
-        tidied[0] = tidied[0].zfill(2)
-    return (kind, *tidied)
+        normalized[0] = normalized[0].zfill(2)
+    return (kind, *normalized)

@@ -1,4 +1,4 @@
-"""What a returned article was bought on, as far as the receipt says."""
+"""The receipt a returned article was bought on, as far as this one names it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ _DAY = ("BusinessDayDate", "Date")
 
 
 def original_receipt(holder: _Element, make_id: MakeId) -> str:
-    """The original of a return: its receipt id where the link tells it, else its receipt code or transaction id."""
+    """The original of a return: its receipt id where the link has store, till, day and number; else its receipt code
+    or transaction id; "" when there is none."""
     links = [link for link in children(holder, "TransactionLink") if attribute(link, "ReasonCode") in ("", "Return")]
     for link in links:
         day = text(link, *_DAY) or text(link, "BusinessDayDate")

@@ -1,4 +1,4 @@
-"""Line items as the till wrote them: signed, with their reductions beside them, not yet settled."""
+"""Line items as the till wrote them: signed, with their discounts, not yet balanced."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import attrs
 from lxml.etree import _Element
 
 from tillpost import InvalidValue
-from tillpost.kit import MakeId, parse_decimal, round_money
+from tillpost.kit import ZERO, MakeId, line_kind, parse_decimal, round_money
 from tillpost.kit.xml import amount, attribute, child, children, decimal, is_true, local_name, place, text
 from tillpost.model import Discount, LineKind
-from tillpost_digital_receipt.origin import original_receipt
+from tillpost_digital_receipt.original_receipt import original_receipt
 
-# Element of an article → the sign of what it adds; the standard writes every amount without one.
+# Element of an article → the sign of its amount; the standard writes amounts without one.
 ITEMS = {
     "Sale": 1,
     "SaleForDelivery": 1,
@@ -22,24 +22,25 @@ ITEMS = {
     "ReturnForDelivery": -1,
     "ReturnForPickup": -1,
 }
-# ItemType of what is no article: a deposit (pant) taken, handed back, a fee handed back.
-_NO_ARTICLES = {"Deposit": 1, "DepositRefund": -1, "FeeRefund": -1}
-# Element of money that comes in for no article → its name, and where the amount stands.
-_OTHERS = {
+# ItemType that is not an article → the sign of its amount: a deposit (pant), one handed back, a fee handed back.
+_NON_ARTICLE_SIGNS = {"Deposit": 1, "DepositRefund": -1, "FeeRefund": -1}
+# Element of money that is for no article → its name, and the element of its amount.
+_OTHER_MONEY = {
     "Deposit": ("Deposit", "Amount"),
     "PaymentOnAccount": ("Payment on account", "Amount"),
     "GiftCertificate": ("Gift certificate", "FaceValue"),
 }
-_GONE = ("Cancel", "Delete")
+_VOID_ACTIONS = ("Cancel", "Delete")
 
 
 @attrs.define
-class Draft:
-    """One line: quantity and `amount` signed as they add to the total, tax in it.
+class DraftLine:
+    """One line: quantity and `amount` signed as they add to the total, `amount` with its tax.
 
-    discounts: of the line itself, which `amount` may have off already or not.
-    apart: the line's part of Discount line items, alike.
-    tax, percent: as the line says, None where it does not.
+    discounts: of the line item itself, which may be taken off in `amount` already.
+    receipt_discounts: its shares of Discount line items, which may be taken off in `amount` already.
+    tax, percent: of the line item, None where it has none.
+    original: the receipt a returned article was bought on.
     """
 
     kind: LineKind
@@ -52,58 +53,50 @@ class Draft:
     tax: Decimal | None = None
     percent: Decimal | None = None
     discounts: list[Discount] = attrs.field(factory=list)
-    apart: list[Discount] = attrs.field(factory=list)
-    origin: str = ""
+    receipt_discounts: list[Discount] = attrs.field(factory=list)
+    original: str = ""
 
 
-def counts(entry: _Element) -> bool:
-    """Whether a LineItem was not taken back before the receipt was finished."""
+def is_voided(entry: _Element) -> bool:
+    """Whether a LineItem was cancelled, deleted or voided before the receipt was finished."""
     if not entry.attrib:
-        return True
+        return False
     flagged = any(is_true(entry, name) for name in ("CancelFlag", "DeleteFlag", "VoidFlag"))
-    return not flagged and attribute(entry, "Action") not in _GONE
+    return flagged or attribute(entry, "Action") in _VOID_ACTIONS
 
 
-def kind_of(quantity: Decimal, paid: Decimal) -> LineKind:
-    """What a line with these signs is."""
-    if quantity >= 0 and paid >= 0:
-        return LineKind.PURCHASE
-    # Money back for a positive quantity (a rounding, a bottle handed back) is no returned article.
-    return LineKind.RETURN if quantity < 0 and paid <= 0 else LineKind.ADJUSTMENT
-
-
-def read_items(retail: _Element, currency: str, origin: str, make_id: MakeId) -> list[Draft]:
-    """The lines that count. `origin`: what returned lines were bought on that do not say so themselves."""
-    drafts: list[Draft] = []
+def read_items(retail: _Element, currency: str, original: str, make_id: MakeId) -> list[DraftLine]:
+    """The lines without voided ones. `original`: for returned lines that name no receipt they were bought on."""
+    drafts: list[DraftLine] = []
     for entry in children(retail, "LineItem"):
-        if not counts(entry):
+        if is_voided(entry):
             continue
         sequence = text(entry, "SequenceNumber")
-        drafts += [_draft(item, sequence, currency, origin, make_id) for item in children(entry, *ITEMS)]
-        for name, (label, where) in _OTHERS.items():
+        drafts += [_draft_line(item, sequence, currency, original, make_id) for item in children(entry, *ITEMS)]
+        for name, (label, amount_name) in _OTHER_MONEY.items():
             for other in children(entry, name):
-                value = amount(other, where)
-                drafts.append(Draft(LineKind.ADJUSTMENT, name, label, Decimal(1), value, sequence, percent=Decimal(0)))
+                value = amount(other, amount_name)
+                drafts.append(DraftLine(LineKind.ADJUSTMENT, name, label, Decimal(1), value, sequence, percent=ZERO))
     return drafts
 
 
-def _draft(item: _Element, sequence: str, currency: str, origin: str, make_id: MakeId) -> Draft:
+def _draft_line(item: _Element, sequence: str, currency: str, original: str, make_id: MakeId) -> DraftLine:
     sign = ITEMS[local_name(item)]
     quantity, extended = _quantity(item, currency)
     kind = attribute(item, "ItemType")
-    added = child(item, "ExtendedAmount")
+    extended_element = child(item, "ExtendedAmount")
     if sign < 0:
         quantity, extended = -abs(quantity), -abs(extended)
-    elif added is not None and attribute(added, "Action") == "Subtract":
+    elif extended_element is not None and attribute(extended_element, "Action") == "Subtract":
         extended = -abs(extended)
-    if _NO_ARTICLES.get(kind, 1) < 0:
+    if _NON_ARTICLE_SIGNS.get(kind, 1) < 0:
         quantity, extended = abs(quantity), -abs(extended)
     line_sign = -1 if extended < 0 else 1
     number, group = _identity(item)
     tax = child(item, "Tax")
     value = decimal(tax, "Amount") if tax is not None else None
-    draft_kind = LineKind.ADJUSTMENT if kind in _NO_ARTICLES else kind_of(quantity, extended)
-    return Draft(
+    draft_kind = LineKind.ADJUSTMENT if kind in _NON_ARTICLE_SIGNS else line_kind(quantity, extended)
+    return DraftLine(
         kind=draft_kind,
         sku=number or group or kind or text(item, "Description"),
         name=text(item, "Description"),
@@ -114,20 +107,20 @@ def _draft(item: _Element, sequence: str, currency: str, origin: str, make_id: M
         tax=None if value is None else abs(value) * line_sign,
         percent=decimal(tax, "Percent") if tax is not None else None,
         discounts=_discounts(item, quantity, line_sign),
-        origin=(original_receipt(item, make_id) or origin) if draft_kind is LineKind.RETURN else "",
+        original=(original_receipt(item, make_id) or original) if draft_kind is LineKind.RETURN else "",
     )
 
 
 def _quantity(item: _Element, currency: str) -> tuple[Decimal, Decimal]:
-    """How many pieces, and what they come to, as written.
+    """The number of pieces, and their amount, as written.
 
-    Quantity counts packs of Units pieces, by the standard; Swedish tills write two pieces as one pack of two with the
-    price of a piece. The price that gives the amount of the line decides.
+    By the standard Quantity counts packs of Units pieces; Swedish tills write two pieces as one pack of two with the
+    price of a piece. The reading is taken in which price times quantity is the amount of the line.
     """
     packs = decimal(item, "Quantity")
     packs = Decimal(1) if packs is None else packs
-    held = child(item, "Quantity")
-    written = attribute(held, "Units") if held is not None else ""
+    element = child(item, "Quantity")
+    written = attribute(element, "Units") if element is not None else ""
     units = parse_decimal(written, f"{place(item)}/Quantity Units") if written else Decimal(1)
     price = decimal(item, "ActualSalesUnitPrice")
     if price is None:
@@ -143,7 +136,7 @@ def _quantity(item: _Element, currency: str) -> tuple[Decimal, Decimal]:
 
 
 def _identity(item: _Element) -> tuple[str, str]:
-    """The article's number, and its group: a POSIdentity with a type names a group."""
+    """The article's number and its group; a POSIdentity whose type ends in "group" names a group."""
     numbers = [text(item, "ItemID")]
     groups: dict[str, str] = {}
     for identity in children(item, "POSIdentity"):
@@ -157,11 +150,11 @@ def _identity(item: _Element) -> tuple[str, str]:
 
 
 def _discounts(item: _Element, quantity: Decimal, sign: int) -> list[Discount]:
-    """What the line says was taken off; the sums of the item repeat what its price modifiers say."""
+    """The discounts of a line: its price modifiers, else the sum of its discounts, which repeats them."""
     found = []
     for modifier in children(item, "RetailPriceModifier"):
-        value, held = decimal(modifier, "Amount"), child(modifier, "Amount")
-        action = attribute(held, "Action") if held is not None else ""
+        value, element = decimal(modifier, "Amount"), child(modifier, "Amount")
+        action = attribute(element, "Action") if element is not None else ""
         if value and action != "Replace":
             value = abs(value) * sign * (1 if action == "Add" else -1)
             label = text(modifier, "PromotionID") or text(modifier, "ReasonCode") or text(modifier, "Description")
@@ -170,5 +163,5 @@ def _discounts(item: _Element, quantity: Decimal, sign: int) -> list[Discount]:
         return found
     whole = decimal(item, "ExtendedDiscountAmount")
     if whole is None:
-        whole = (decimal(item, "DiscountAmount") or Decimal(0)) * abs(quantity)
+        whole = (decimal(item, "DiscountAmount") or ZERO) * abs(quantity)
     return [Discount(type="price", value=-abs(whole) * sign)] if whole else []

@@ -8,20 +8,19 @@ from decimal import Decimal
 from lxml.etree import _Element
 
 from tillpost import InvalidValue
-from tillpost.kit import MakeId, parse_date, parse_time
+from tillpost.kit import ZERO, MakeId, parse_date, parse_time
 from tillpost.kit.xml import attribute, children, decimal, is_true, text
 from tillpost.model import RawRef, Receipt, Tender
+from tillpost_poslog.balance import Balanced, balance
 from tillpost_poslog.customer import read_customer
-from tillpost_poslog.drafts import Draft, TaxEntry, read_lines, tax_entry
 from tillpost_poslog.layaway import paid_before
-from tillpost_poslog.origin import original_receipt
+from tillpost_poslog.line_items import DraftLine, TaxEntry, read_lines, tax_entry
+from tillpost_poslog.original_receipt import original_receipt
 from tillpost_poslog.rewards import apply_rewards
 from tillpost_poslog.settings import Settings
-from tillpost_poslog.settle import Settled, settle
-from tillpost_poslog.status import Key
+from tillpost_poslog.status import TransactionKey
 from tillpost_poslog.tenders import has_tenders, read_tenders
 
-ZERO = Decimal(0)
 _TIMES = ("ReceiptDateTime", "EndDateTime", "POSLogDateTime", "BeginDateTime")
 _GRAND = ("TransactionGrandAmount", "TransactionTotalAmount", "TransactionGrossAmount")
 
@@ -51,49 +50,51 @@ def _currency(transaction: _Element, retail: _Element, settings: Settings) -> st
 
 def _paid(
     retail: _Element,
-    drafts: Sequence[Draft],
+    drafts: Sequence[DraftLine],
     entries: Sequence[TaxEntry],
     stated: Decimal,
     currency: str,
     settings: Settings,
-) -> tuple[Settled, tuple[Tender, ...]]:
+) -> tuple[Balanced, tuple[Tender, ...]]:
     """The lines and the tenders that sum to the total.
 
-    Of articles that were put aside, what was paid before is a tender `deposit`; the stated total may have it or not.
-    Raises InvalidValue, by how much the reading without one is off.
+    What was paid before on articles put aside is a tender `deposit`; the stated total may include it or not.
+    Raises InvalidValue, with the difference of the reading without a deposit.
     """
-    tax, failed = _total(retail, "TransactionTaxAmount"), None
+    stated_tax, first_error = _total(retail, "TransactionTaxAmount"), None
     for before in (ZERO, *paid_before(retail)):
         for total in dict.fromkeys((stated, stated + before)):
             try:
-                settled = settle(drafts, entries, total, tax, currency, settings)
-                today = settled.total - before
+                balanced = balance(drafts, entries, total, stated_tax, currency, settings)
+                today = balanced.total - before
                 tenders = (
                     read_tenders(retail, today, currency, settings.tenders) if has_tenders(retail) or today else ()
                 )
             except InvalidValue as error:
-                failed = failed or error
+                first_error = first_error or error
                 continue
             deposit = (Tender(type="deposit", amount=before, description="Paid before"),) if before else ()
-            return settled, (*tenders, *deposit)
-    assert failed is not None
-    raise failed
+            return balanced, (*tenders, *deposit)
+    assert first_error is not None
+    raise first_error
 
 
 def read_receipt(
-    transaction: _Element, retail: _Element, own: Key, source: RawRef, settings: Settings, make_id: MakeId
+    transaction: _Element, retail: _Element, own: TransactionKey, source: RawRef, settings: Settings, make_id: MakeId
 ) -> Receipt:
-    """The receipt. Raises InvalidValue with what is missing or does not add up, and by how much.
+    """The receipt. Raises InvalidValue with what is missing, or with the difference where amounts do not add up.
 
     The id is made from the sequence number, which is unique for a till and a business date; the receipt number
-    is what the paper shows, where the export has it apart.
+    is the printed one, where the export has both.
     """
     currency = _currency(transaction, retail, settings)
     created, flags = parse_time(_written_time(transaction, retail), settings.timezone, "Transaction/EndDateTime")
     written = text(transaction, "BusinessDayDate")
     business_date = parse_date(written, "Transaction/BusinessDayDate") if written else created.date()
-    of_all = original_receipt(retail, own, make_id)
-    drafts = read_lines(retail, currency, settings, lambda item: original_receipt(item, own, make_id) or of_all)
+    shared_original = original_receipt(retail, own, make_id)
+    drafts = read_lines(
+        retail, currency, settings, lambda item: original_receipt(item, own, make_id) or shared_original
+    )
     apply_rewards(retail, drafts, currency)
     entries = [
         tax_entry(tax, 1)
@@ -104,7 +105,7 @@ def read_receipt(
     stated = _total(retail, *_GRAND)
     if stated is None:
         raise InvalidValue("the Total of type TransactionGrandAmount is missing", place="RetailTransaction")
-    settled, tenders = _paid(retail, drafts, entries, stated, currency, settings)
+    balanced, tenders = _paid(retail, drafts, entries, stated, currency, settings)
     return Receipt(
         id=make_id(store=own.store, till=own.till, business_date=business_date, number=own.number),
         number=text(retail, "ReceiptNumber") or text(transaction, "ReceiptNumber") or own.number,
@@ -113,10 +114,10 @@ def read_receipt(
         store=own.store,
         till=own.till,
         currency=currency,
-        total=settled.total,
-        lines=settled.lines,
+        total=balanced.total,
+        lines=balanced.lines,
         tenders=tenders,
-        taxes=settled.taxes,
+        taxes=balanced.taxes,
         customer=read_customer(retail, settings),
         flags=flags,
         raw=source,

@@ -1,4 +1,4 @@
-"""Line items as the till wrote them, voids netted and reductions tied to their lines; not yet taxed or settled."""
+"""Line items as the till wrote them, without voided ones; not yet taxed or balanced."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import attrs
 from lxml.etree import _Element
 
 from tillpost import InvalidValue
-from tillpost.kit import round_money
+from tillpost.kit import ZERO, round_money
 from tillpost.kit.xml import amount, attribute, child, children, decimal, is_true, local_name, place, text
 from tillpost.model import Discount
-from tillpost_poslog.dialects import PUT_ASIDE, RETURNS, SALES
-from tillpost_poslog.layaway import completing, deposit_sign, deposits, sold
+from tillpost_poslog.dialects import RESERVED, RETURNS, SALES
+from tillpost_poslog.layaway import completes_layaway, deposit_sign, deposits, sold
 from tillpost_poslog.settings import Settings
 
-Originals = Callable[[_Element], str]
+FindOriginal = Callable[[_Element], str]
 
 
 @attrs.frozen
@@ -31,7 +31,7 @@ class TaxEntry:
 
 
 @attrs.define
-class Draft:
+class DraftLine:
     """One line: quantity and `extended` signed as they add to the total, before rewards."""
 
     sku: str
@@ -40,26 +40,30 @@ class Draft:
     group: str
     quantity: Decimal
     extended: Decimal
-    references: frozenset[str]
-    """What a reward may call this line: the operator's sequence."""
-    taxed_by: frozenset[str]
+    reward_references: frozenset[str]
+    """By which a reward names this line: the operator's sequence."""
+    tax_numbers: frozenset[str]
     """Numbers of the taxes that are on this line, where the till says so (Itemizers Tax1="true")."""
     taxes: list[TaxEntry]
     modifiers: list[Discount]
-    """Price modifiers of the line, which `extended` may have off already or not."""
+    """Price modifiers of the line, which may be taken off in `extended` already."""
     rewards: list[Discount] = attrs.field(factory=list)
-    """Reductions that stand apart from the line: never off in `extended`."""
-    shares: list[Discount] = attrs.field(factory=list)
-    """Of discounts on the transaction, which may repeat what the modifiers of its lines say."""
-    article: bool = True
-    """Not so for a bottle's deposit, money paid on account, a rounding."""
-    origin: str = ""
-    """What a returned article was bought on."""
+    """Reductions outside the line item: never taken off in `extended`."""
+    receipt_discounts: list[Discount] = attrs.field(factory=list)
+    """Its shares of discounts on the transaction, which may repeat the price modifiers of the lines."""
+    is_article: bool = True
+    """False for a bottle's deposit, money paid on account, a rounding."""
+    original: str = ""
+    """The receipt a returned article was bought on."""
 
-    def net(self, *, modifiers_apart: bool, shares_count: bool = True) -> Decimal:
-        """What the line adds before tax."""
-        apart = (*self.rewards, *(self.modifiers if modifiers_apart else ()), *(self.shares if shares_count else ()))
-        return self.extended + sum((discount.value for discount in apart), Decimal(0))
+    def net(self, *, price_modifiers: bool, receipt_discounts: bool = True) -> Decimal:
+        """What the line adds before tax, with its price modifiers and receipt discounts taken off where asked."""
+        discounts = (
+            *self.rewards,
+            *(self.modifiers if price_modifiers else ()),
+            *(self.receipt_discounts if receipt_discounts else ()),
+        )
+        return self.extended + sum((discount.value for discount in discounts), ZERO)
 
 
 def tax_entry(tax: _Element, sign: int) -> TaxEntry:
@@ -86,8 +90,8 @@ def _modifiers(item: _Element, sign: int) -> list[Discount]:
         value = decimal(modifier, "Amount")
         if not value or is_true(modifier, "VoidFlag"):
             continue
-        held = child(modifier, "Amount")
-        action = attribute(held, "Action") if held is not None else ""
+        element = child(modifier, "Amount")
+        action = attribute(element, "Action") if element is not None else ""
         value = abs(value) * sign * (1 if action == "Add" else -1)
         label = text(modifier, "PromotionID") or text(modifier, "ReasonCode")
         found.append(
@@ -96,7 +100,7 @@ def _modifiers(item: _Element, sign: int) -> list[Discount]:
     return found
 
 
-def _draft(item: _Element, currency: str, settings: Settings, originals: Originals) -> Draft:
+def _draft_line(item: _Element, currency: str, settings: Settings, find_original: FindOriginal) -> DraftLine:
     returned = local_name(item) in RETURNS
     quantity = decimal(item, "Quantity")
     if quantity is None:
@@ -116,24 +120,24 @@ def _draft(item: _Element, currency: str, settings: Settings, originals: Origina
     group = text(item, "MerchandiseHierarchy")
     itemizers = child(item, "Itemizers")
     marks = itemizers.attrib.items() if itemizers is not None else ()
-    return Draft(
+    return DraftLine(
         sku=ids[settings.sku] or number or group or (attribute(item, "ItemType") if no_article else ""),
         article_number=number,
         name=text(item, "Description"),
         group=group,
         quantity=quantity,
         extended=extended,
-        references=frozenset({text(item, "OperatorSequence")} - {"", "0"}),
-        taxed_by=frozenset(str(key)[3:] for key, on in marks if str(key).startswith("Tax") and on in ("true", "1")),
+        reward_references=frozenset({text(item, "OperatorSequence")} - {"", "0"}),
+        tax_numbers=frozenset(str(key)[3:] for key, on in marks if str(key).startswith("Tax") and on in ("true", "1")),
         taxes=[tax_entry(tax, sign) for tax in children(item, "Tax") if not is_true(tax, "VoidFlag")],
         modifiers=_modifiers(item, sign),
-        article=not no_article,
-        origin=originals(item) if quantity < 0 and not no_article else "",
+        is_article=not no_article,
+        original=find_original(item) if quantity < 0 and not no_article else "",
     )
 
 
-def _net_void(drafts: list[Draft], void: Draft, where: str) -> None:
-    """Take a voided line and the one it voids out together (or what it voids off a larger quantity)."""
+def _void_line(drafts: list[DraftLine], void: DraftLine, where: str) -> None:
+    """Remove the line that `void` voids, or reduce the one of a larger quantity."""
     for index in range(len(drafts) - 1, -1, -1):
         line = drafts[index]
         if line.sku == void.sku and line.extended == -void.extended and line.quantity == -void.quantity:
@@ -147,31 +151,31 @@ def _net_void(drafts: list[Draft], void: Draft, where: str) -> None:
     raise InvalidValue(f"voids a line of {-void.extended} that is not before it", place=where)
 
 
-def _money(sku: str, name: str, value: Decimal) -> Draft:
-    return Draft(sku, "", name, "", Decimal(1), value, frozenset(), frozenset(), [], [], article=False)
+def _non_article(sku: str, name: str, value: Decimal) -> DraftLine:
+    return DraftLine(sku, "", name, "", Decimal(1), value, frozenset(), frozenset(), [], [], is_article=False)
 
 
-def read_lines(retail: _Element, currency: str, settings: Settings, originals: Originals) -> list[Draft]:
-    """The lines that count; `originals` tells of a returned one what it was bought on.
+def read_lines(retail: _Element, currency: str, settings: Settings, find_original: FindOriginal) -> list[DraftLine]:
+    """The lines without voided ones; `find_original` gives the receipt a returned article was bought on.
 
-    A flagged line with a negative amount is the second of a pair, and both go (NCR); a flagged one with a
-    positive amount is the voided line itself (ARTS), and it goes alone.
+    A line flagged as void with a negative amount voids an earlier line, and both are left out (NCR); one with a
+    positive amount is the voided line itself (ARTS).
     """
-    drafts: list[Draft] = []
-    completed = completing(retail)
+    drafts: list[DraftLine] = []
+    completed = completes_layaway(retail)
     for entry in children(retail, "LineItem"):
-        for item in children(entry, *SALES, *RETURNS, *PUT_ASIDE):
-            if local_name(item) in PUT_ASIDE and not sold(item):
+        for item in children(entry, *SALES, *RETURNS, *RESERVED):
+            if local_name(item) in RESERVED and not sold(item):
                 continue
-            draft = _draft(item, currency, settings, originals)
+            draft = _draft_line(item, currency, settings, find_original)
             if not is_true(entry, "VoidFlag"):
                 drafts.append(draft)
             elif draft.extended < 0 and local_name(item) in SALES:
-                _net_void(drafts, draft, place(item))
+                _void_line(drafts, draft, place(item))
         if is_true(entry, "VoidFlag"):
             continue
-        drafts += [_money(*each) for each in deposits(entry, completing=completed)]
+        drafts += [_non_article(*deposit) for deposit in deposits(entry, completes_layaway=completed)]
         for rounding in children(entry, "Rounding"):
-            off = decimal(rounding, "Amount") or decimal(rounding) or Decimal(0)
-            drafts.append(_money("rounding", "Rounding", off))
+            value = decimal(rounding, "Amount") or decimal(rounding) or ZERO
+            drafts.append(_non_article("rounding", "Rounding", value))
     return drafts

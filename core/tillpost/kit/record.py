@@ -1,0 +1,45 @@
+"""One record as a receipt, or why it is none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import attrs
+
+from tillpost.errors import InvalidValue
+from tillpost.model.document import Broken, Document, Found, NoReceipt, Parsed
+from tillpost.model.receipt import RawRef, Receipt
+
+
+def read_record(
+    read: Callable[[RawRef], Receipt | NoReceipt],
+    document: Document,
+    place: str,
+    raw: bytes,
+    *,
+    number: str = "",
+    store: str = "",
+    flags: Iterable[str] = (),
+) -> Parsed:
+    """The receipt that `read` returns, as Found; Broken with the reason when it raises InvalidValue.
+
+    read: called with the origin of the record, which becomes `Receipt.raw`. It may return NoReceipt instead.
+    place: where the record stands in the document ("line 3"). raw: the record as a document of its own, which the
+    same adapter can read again. number, store: shown of a record that cannot be read, as far as it tells them.
+    flags: added to those of the receipt.
+    """
+    try:
+        receipt = read(RawRef(sha256=document.sha256, document=document.name, place=place))
+        if isinstance(receipt, NoReceipt):
+            return receipt
+        if added := tuple(flag for flag in flags if flag not in receipt.flags):
+            receipt = attrs.evolve(receipt, flags=(*receipt.flags, *added))
+        return Found(receipt=receipt, raw=raw)
+    except InvalidValue as error:
+        # The places of errors in JSON and in tables begin with that of the record, which is said once.
+        reason = str(error) if error.place.startswith(place.partition(".")[0]) else f"{place}: {error}"
+    except RecursionError:
+        reason = f"{place}: nested too deep"
+    except ArithmeticError:  # each amount is in bounds, and their product or ratio is not
+        reason = f"{place}: amounts have more digits than can be calculated with"
+    return Broken(reason=reason, place=place, raw=raw, number=number, store=store)
