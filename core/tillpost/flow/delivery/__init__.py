@@ -1,1 +1,1 @@
-"""From the journal to the destination by API."""
+"""Delivery: from the journal to the destination by API."""

@@ -1,8 +1,7 @@
 """Deliver: receipts by API. The intent is in the journal before the call, the outcome after it.
 
-`claim` picks receipts, `prepare` makes the requests of those that need no question first, `perform` makes the call. A
-thread of the worker does the first two for many receipts at a time (flow/delivery/outbox.py); `deliver` is all of it
-for one.
+`claim` picks receipts, `prepare` makes ready those the destination need not be asked about first, and `perform` makes
+the call. The outbox (outbox.py) claims and prepares many receipts at a time; `deliver` does all of it for one.
 """
 
 from __future__ import annotations
@@ -36,9 +35,9 @@ _T = TypeVar("_T")
 
 @attrs.frozen
 class Ready:
-    """A receipt that can be sent, and of which the journal is about to be told that it is.
+    """A receipt that can be sent, and whose intent is about to be written to the journal.
 
-    The thread that sends it maps it, too: a plugin that hangs keeps back this one and no other.
+    The thread that sends it also maps it, so that a plugin that hangs delays this receipt and no other.
     """
 
     entry: Entry
@@ -48,9 +47,9 @@ class Ready:
 
 @attrs.frozen
 class Prepared:
-    """What has become of claimed receipts.
+    """Claimed receipts after `prepare`.
 
-    to_ask: the destination must be asked first, about the receipt or its contact. moves: nothing is to be sent.
+    to_ask: the destination must be asked first, about the receipt or its contact. moves: of those not to be sent.
     """
 
     ready: list[Ready] = attrs.field(factory=list)
@@ -58,42 +57,41 @@ class Prepared:
     moves: list[tuple[int, Move]] = attrs.field(factory=list)
 
 
-def claim(line: Line, most: int) -> list[Entry]:
-    """Receipts that are due and that no other thread works on; none while the destination is not to be called.
+def claim(line: Line, limit: int) -> list[Entry]:
+    """Claim receipts that are due, at most `limit`; none while the destination may not be called.
 
-    What was just accepted goes first; one claim in BACKLOG_TURN takes the longest due, whatever it is.
+    Live receipts go first. Every BACKLOG_TURN-th time those that have been due longest go first, whatever they are.
     """
     if line.guard.closed or not line.breaker.allows_requests():
         return []
-    now, limit = line.clock.time(), most + len(line.claims)
+    now, most = line.clock.time(), limit + len(line.claims)
     due: list[Entry] = []
-    mine: set[int] = set()
+    claimed: set[int] = set()
     if next(line.rounds) % BACKLOG_TURN:
-        due = line.journal.receipts.just_accepted(now - LIVE_SECONDS, now, limit)
-        mine = line.claims.claim((entry.seq for entry in due), most)
-    if not mine:
-        due = line.journal.receipts.due(now, limit)
-        mine = line.claims.claim((entry.seq for entry in due), most)
-    if not mine:
+        due = line.journal.receipts.just_accepted(now - LIVE_SECONDS, now, most)
+        claimed = line.claims.claim((entry.seq for entry in due), limit)
+    if not claimed:
+        due = line.journal.receipts.due(now, most)
+        claimed = line.claims.claim((entry.seq for entry in due), limit)
+    if not claimed:
         return []
-    # Settled by another thread between the query and the claim: look again, now that it is ours.
+    # Another thread may have settled some between the query and the claim: read them again.
     try:
-        fresh = {entry.seq: entry for entry in line.journal.receipts.refresh(mine)}
+        fresh = {entry.seq: entry for entry in line.journal.receipts.refresh(claimed)}
     except BaseException:
-        line.claims.release(mine)
+        line.claims.release(claimed)
         raise
-    gone = mine - fresh.keys()
-    line.claims.release(gone)
+    line.claims.release(claimed - fresh.keys())
     return [fresh[entry.seq] for entry in due if entry.seq in fresh]
 
 
 def prepare(line: Line, entries: Iterable[Entry]) -> Prepared:
-    """Make the requests of claimed receipts, as far as that takes no call to the destination."""
+    """Make claimed receipts ready, as far as that takes no call to the destination."""
     prepared, now = Prepared(), line.clock.monotonic()
     sendable: list[Entry] = []
     for entry in entries:
         if entry.sending is not None:
-            prepared.moves.append((entry.seq, _lost(line, entry)))
+            prepared.moves.append((entry.seq, _outcome_unknown(line, entry)))
         elif entry.state is State.UNCERTAIN or entry.contact is None:
             prepared.to_ask.append(entry)
         else:
@@ -112,37 +110,37 @@ def prepare(line: Line, entries: Iterable[Entry]) -> Prepared:
 
 
 def perform(line: Line, job: Ready | Entry, *, alone: bool = False) -> Move | None:
-    """The call, or what must be asked before it; the move that comes of it, yet to be made.
+    """Make the call, or ask what must be asked before it; the move that follows, which the caller writes.
 
-    None: its contact is known by now, so it can be prepared with others; never for one that goes `alone`.
+    None: its contact is known now, so it can be prepared together with others. Never None with `alone`.
     """
     entry = job.entry if isinstance(job, Ready) else job
     with live_requests(is_live(entry, line.clock.time())), working_on(line.name, entry.id):
         if isinstance(job, Ready):
             with line.journal.crash_marks.holding(entry.seq):
-                made = _guarded(line, entry, lambda: _mapped(line, job))
-            return made if isinstance(made, Move) else _guarded(line, entry, lambda: _hand_over(line, entry, made))
+                payload = _attempt(line, entry, lambda: _map(line, job))
+            return payload if isinstance(payload, Move) else _attempt(line, entry, lambda: _send(line, entry, payload))
         with line.journal.crash_marks.holding(entry.seq):
             if entry.state is State.UNCERTAIN:
-                return _guarded(line, entry, lambda: _confirm(line, entry))
-            return _guarded(line, entry, lambda: _send(line, entry, alone))
+                return _attempt(line, entry, lambda: _confirm(line, entry))
+            return _attempt(line, entry, lambda: _resolve_and_send(line, entry, alone))
 
 
 def deliver(line: Line, entry: Entry) -> Move:
-    """Bring one claimed receipt a step further, and return the move that was made."""
-    move = _lost(line, entry) if entry.sending is not None else perform(line, entry, alone=True)
+    """Bring one claimed receipt a step further; the move that was written."""
+    move = _outcome_unknown(line, entry) if entry.sending is not None else perform(line, entry, alone=True)
     assert move is not None
     line.journal.receipts.settle([(entry.seq, move)], line.clock.time(), "deliver")
     return move
 
 
-def _guarded(line: Line, entry: Entry, step: Callable[[], _T]) -> _T | Move:
-    """What the step gives, or what becomes of a receipt of which it says that it cannot be done."""
+def _attempt(line: Line, entry: Entry, step: Callable[[], _T]) -> _T | Move:
+    """The value of the step, or the move of a receipt for which the step fails."""
     try:
         return step()
     except (InvalidValue, PluginError) as error:
-        # Its own fault, or a plugin's: it waits for a person, its neighbours go on.
-        return Move(state=State.HELD, attempts=entry.attempts, reason=str(error))
+        # A fault of the receipt or of a plugin: it is held for a person, and the others go on.
+        return _held(entry, str(error))
     except OSError as error:
         # A plugin let it out, so nobody knows whether the request had left.
         lost = MaybeSent(reason=type(error).__name__)
@@ -150,15 +148,19 @@ def _guarded(line: Line, entry: Entry, step: Callable[[], _T]) -> _T | Move:
         return decide(lost, entry.attempts, line.retry, line.clock.time(), line.random)
 
 
-def _lost(line: Line, entry: Entry) -> Move:
-    # Sent, and the outcome could not be written down (a full disk): as uncertain as a lost answer.
-    lost = MaybeSent(reason="the outcome could not be written down")
+def _held(entry: Entry, reason: str) -> Move:
+    return Move(state=State.HELD, attempts=entry.attempts, reason=reason)
+
+
+def _outcome_unknown(line: Line, entry: Entry) -> Move:
+    # It was sent, and the journal could not record the outcome (a full disk): the same as a lost answer.
+    lost = MaybeSent(reason="the outcome could not be recorded")
     return decide(lost, entry.attempts, line.retry, line.clock.time(), line.random)
 
 
-def _send(line: Line, entry: Entry, alone: bool) -> Move | None:
+def _resolve_and_send(line: Line, entry: Entry, alone: bool) -> Move | None:
     if entry.contact is None:
-        raise InvalidValue("has no contact to send it with", place=f"receipt {entry.id}")
+        return _held(entry, "the receipt has no contact")
     contact = resolve(line, entry.contact)
     if contact is None:
         reason = "the contact is unknown and no resolver may create it"
@@ -167,24 +169,25 @@ def _send(line: Line, entry: Entry, alone: bool) -> Move | None:
     if not isinstance(contact, Contact):
         move = _decide(line, entry, contact)
         if move.state is State.UNCERTAIN:
-            # Only the contact's fate is unknown; the receipt itself was not sent. It is looked up next time.
+            # The call about the contact may have gone through; the receipt was not sent. The contact is looked up
+            # next time.
             not_sent = NotSent(reason=getattr(contact, "reason", ""))
             move = decide(not_sent, entry.attempts, line.retry, line.clock.time(), line.random)
         return move
     if not alone and not contact.changes():
         return None
-    payload = _mapped(line, Ready(entry, contact.contact_id, line.journal.receipts.stored([entry.seq])))
+    payload = _map(line, Ready(entry, contact.contact_id, line.journal.receipts.stored([entry.seq])))
     line.journal.receipts.intend(entry.seq, line.clock.time())
-    return _hand_over(line, entry, payload)
+    return _send(line, entry, payload)
 
 
-def _mapped(line: Line, ready: Ready) -> Payload:
+def _map(line: Line, ready: Ready) -> Payload:
     receipt = line.journal.receipts.body(ready.entry.seq, ready.stored)
     payload = line.hooks.map_receipt(receipt, Identifier("contactId", ready.contact_id))
     return line.hooks.amend_payload(payload, receipt)
 
 
-def _hand_over(line: Line, entry: Entry, payload: Payload) -> Move:
+def _send(line: Line, entry: Entry, payload: Payload) -> Move:
     outcome = line.hooks.deliver(payload)
     line.breaker.record(outcome)
     return _decide(line, entry, outcome)
@@ -192,15 +195,15 @@ def _hand_over(line: Line, entry: Entry, payload: Payload) -> Move:
 
 def _decide(line: Line, entry: Entry, outcome: Outcome) -> Move:
     move = decide(outcome, entry.attempts, line.retry, line.clock.time(), line.random)
-    # Receipts go by when they were due: one that met wrong settings keeps its place before those behind it.
+    # Receipts are sent in the order of their due times: one that met wrong settings keeps its place.
     return attrs.evolve(move, due=entry.due) if isinstance(outcome, Misconfigured) else move
 
 
 def _confirm(line: Line, entry: Entry) -> Move:
-    """An uncertain receipt past the import time: is it in the contact's history? If not it is sent again, same id."""
+    """Ask the contact's history about an uncertain receipt, after the import time. If absent, it is sent again."""
     now = line.clock.time()
     if entry.contact is None:
-        raise InvalidValue("has no contact to send it with", place=f"receipt {entry.id}")
+        return _held(entry, "the receipt has no contact")
     contact = line.journal.contacts.get(entry.contact)
     shown = line.hooks.confirm_receipts(contact, frozenset({entry.id})) if contact.contact_id else frozenset()
     line.breaker.record(shown)
@@ -212,8 +215,8 @@ def _confirm(line: Line, entry: Entry) -> Move:
             return Move(state=State.DELIVERED, attempts=entry.attempts, route="api", reason="seen in the history")
         return Move(state=State.WAITING, due=now, attempts=entry.attempts, reason="not in the history: sent again")
     if shown is None:
-        raise InvalidValue("cannot be verified: the transport has no `confirm_receipts`", place=f"receipt {entry.id}")
+        return _held(entry, "it may have been sent, and the transport plugin cannot look it up (no confirm_receipts)")
     if isinstance(shown, Refused):
-        raise InvalidValue(f"the contact's history cannot be read: {shown.reason}", place=f"receipt {entry.id}")
+        return _held(entry, f"it may have been sent, and the history of its contact cannot be read: {shown.reason}")
     later = decide(NotSent(reason=shown.reason), entry.attempts, line.retry, now, line.random)
     return Move(state=State.UNCERTAIN, due=later.due, attempts=entry.attempts, reason=shown.reason)

@@ -1,4 +1,4 @@
-"""Resolve: the customer's contact gets its contactId, and the destination the attributes it lacks."""
+"""Resolve: find the contactId of a receipt's contact, and send the destination the attributes it lacks."""
 
 from __future__ import annotations
 
@@ -7,29 +7,29 @@ from tillpost.flow.line import Line
 from tillpost.journal import ContactLookup
 from tillpost.model import Conflict, Contact, Failure, Gone, Identified, Refused
 
-_TRIES = 2
-"""A stored id that turns out to be gone is identified anew once; twice in a row is a fault of the destination."""
+_LOOKUPS = 2
+"""A contact whose stored id is gone is looked up once more; gone twice in a row is a fault of the destination."""
 
 
 def resolve(line: Line, key: str) -> Contact | Failure | None:
-    """The contact with its contactId, or why there is none yet; None when nobody knows it and nobody may create it.
+    """The contact with its contactId, or why it has none yet; None when it is unknown and no resolver may create it.
 
     One thread at a time for a contact.
     """
     with line.contact_locks.lock(key):
         contact = line.journal.contacts.get(key)
         if not contact.contact_id and line.journal.contacts.made(key):
-            # A file makes it: looked up by all its keys, as the files are (review), before anybody makes it here.
-            failure = _look(line, key)
+            # A file on its way creates it: look it up by all its keys, as `review` does, before a resolver creates it.
+            failure = _look_up_and_store(line, key)
             if failure is not None:
                 return failure
             contact = line.journal.contacts.get(key)
         if conflict := line.journal.contact_lookups.conflict(key):
             return Refused(reason=conflict)
-        for _ in range(_TRIES):
-            fresh = not contact.contact_id
+        for _ in range(_LOOKUPS):
+            asks_destination = not contact.contact_id
             found = line.hooks.resolve_contact(contact)
-            if fresh:
+            if asks_destination:
                 line.breaker.record(found)
             if found is None:
                 return None
@@ -50,22 +50,22 @@ def resolve(line: Line, key: str) -> Contact | Failure | None:
             if line.journal.contacts.get(key).contact_id:
                 line.journal.contacts.forget_id(key, updated.reason, line.clock.time())
             contact = line.journal.contacts.get(key)
-        return Refused(reason="the contactId that Engage names answers 404 again and again")
+        return Refused(reason="Engage gives a contactId and then does not know it (404), twice in a row")
 
 
-def _look(line: Line, key: str) -> Failure | None:
-    shown = look_up(line, key)
-    if not isinstance(shown, ContactLookup):
-        return shown
-    line.journal.contact_lookups.note([shown], "lookup", line.clock.time())
+def _look_up_and_store(line: Line, key: str) -> Failure | None:
+    lookup = look_up(line, key)
+    if not isinstance(lookup, ContactLookup):
+        return lookup
+    line.journal.contact_lookups.note([lookup], "lookup", line.clock.time())
     return None
 
 
 def _update(line: Line, contact: Contact) -> Contact | Gone | Failure:
     changes = contact.changes()
     if changes and line.journal.contacts.seen_at(contact.key) < line.breaker.destination.since:
-        # Told before the destination was back: somebody may have changed it there since.
-        failure = _look(line, contact.key)
+        # Last read before the outage ended: somebody may have changed the contact there since.
+        failure = _look_up_and_store(line, contact.key)
         if failure is not None:
             return failure
         contact = line.journal.contacts.get(contact.key)
@@ -78,7 +78,7 @@ def _update(line: Line, contact: Contact) -> Contact | Gone | Failure:
     line.breaker.record(answer)
     now = line.clock.time()
     if isinstance(answer, Refused):
-        # A wrong attribute of the customer is no reason to keep back the receipt.
+        # A wrong attribute of the customer must not keep back the receipt.
         line.journal.contacts.give_up_changes(contact.key, changes, answer.reason, now)
         return contact
     if isinstance(answer, Identified):
