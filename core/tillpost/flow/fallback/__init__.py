@@ -1,1 +1,1 @@
-"""Files in place of the API, while it is away."""
+"""Fallback: files in place of the API, while the API is away."""

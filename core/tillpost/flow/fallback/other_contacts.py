@@ -1,7 +1,7 @@
-"""Elsewhere: the last question before a receipt is held. Is it in the history of another contact of the same person?
+"""Other contacts: before a receipt is held, look for it in the history of other contacts of the same person.
 
-A file names a contact by one of its keys. When the destination has two contacts of that person, one by each key, the
-receipt may have come to the one whose id we do not know.
+A file names a contact by one of its keys. When the destination has two contacts of that person, each with one of the
+keys, the receipt may be with the one whose id we do not know.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ _REASON = "in the history of another contact that has one of its keys"
 
 
 def settle_under_other_contacts(line: Line, absent: list[Entry]) -> list[Entry]:
-    """Those of the receipts that no contact shows; the others are delivered. A missing answer leaves the gate closed
-    or the receipts among the absent."""
+    """Deliver the receipts that another contact shows; the others. After a missing answer they are among the others."""
     by_contact: dict[str, list[Entry]] = defaultdict(list)
     for row in absent:
         by_contact[row.contact or ""].append(row)
-    left: list[Entry] = []
+    not_found: list[Entry] = []
     for key, rows in by_contact.items():
-        shown = _shown(line, key, frozenset(row.id for row in rows)) if key else frozenset()
-        found = [row for row in rows if row.id in shown]
-        left += [row for row in rows if row.id not in shown]
-        move = Move(state=State.DELIVERED, route="file", reason=_REASON)
-        line.journal.receipts.settle(
-            [(row.seq, attrs.evolve(move, attempts=row.attempts)) for row in found], line.clock.time(), "reconcile"
-        )
-    return left
+        shown = _shown_by_others(line, key, frozenset(row.id for row in rows)) if key else frozenset()
+        not_found += [row for row in rows if row.id not in shown]
+        moves = [
+            (row.seq, Move(state=State.DELIVERED, attempts=row.attempts, route="file", reason=_REASON))
+            for row in rows
+            if row.id in shown
+        ]
+        line.journal.receipts.settle(moves, line.clock.time(), "reconcile")
+    return not_found
 
 
-def _shown(line: Line, key: str, ids: frozenset[str]) -> frozenset[str]:
+def _shown_by_others(line: Line, key: str, ids: frozenset[str]) -> frozenset[str]:
     contact = line.journal.contacts.get(key)
     if not contact.contact_id:
         return frozenset()

@@ -1,4 +1,4 @@
-"""An outage as seen by the files: when they are written in place of requests, and when it is over."""
+"""The transitions of an outage that files decide: when they replace requests, and when the outage is over."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tillpost.journal import Destination
 
 
 def start_fallback(destination: Destination, now: float, after: float) -> Destination:
-    """Unreachable for so long that files are written instead."""
+    """Write files once the destination has been unreachable for `after` seconds."""
     if (
         destination.state == DEGRADED
         and destination.unreachable_since is not None
@@ -20,11 +20,11 @@ def start_fallback(destination: Destination, now: float, after: float) -> Destin
 
 
 def advance(destination: Destination, now: float, to_upload: bool, to_confirm: bool) -> Destination:
-    """catching up while files have to go up, confirming while ids and proofs are outstanding, then online."""
+    """Catching up while files are to be uploaded, confirming while their imports are to show, then online."""
     if not is_reachable(destination):
         return destination
     state = CATCHING_UP if to_upload else CONFIRMING if to_confirm else ONLINE
     if state == destination.state:
         return destination
-    reason = {CATCHING_UP: "files go up", CONFIRMING: "waiting for the import to show", ONLINE: ""}[state]
+    reason = {CATCHING_UP: "files are uploaded", CONFIRMING: "waiting for the import to show", ONLINE: ""}[state]
     return attrs.evolve(destination, state=state, since=now, reason=reason)

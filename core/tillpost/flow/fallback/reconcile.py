@@ -1,41 +1,43 @@
-"""Reconcile: what the files did. Ids of contacts are learnt, and each receipt is proved or held."""
+"""Reconcile: follow uploaded files until they are imported. Contacts get their ids; receipts are confirmed or held."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from datetime import timedelta
 
-from tillpost.flow.fallback.contact_lookup import look_up_all
+from tillpost.flow.fallback.contact_lookup import LOOKUPS, NO_ANSWER, look_up_all
 from tillpost.flow.fallback.other_contacts import settle_under_other_contacts
 from tillpost.flow.fallback.rewrite import rewrite_by_id
 from tillpost.flow.fallback.stuck_files import alert_if_stuck
 from tillpost.flow.fallback.transfer import may_transfer
 from tillpost.flow.line import Line
 from tillpost.journal import Entry, FileEntry, FileState, Later, Move, Standing, State
-from tillpost.model import Contact, Gone, MaybeSent, Misconfigured, NotSent, Throttled
+from tillpost.model import Contact, Gone
 
-_NO_ANSWER = (NotSent, MaybeSent, Misconfigured, Throttled)
-_TRIES = 2
-"""A stored id that turns out to be gone is identified anew once, as when receipts are sent (resolve)."""
 _GROUP = 50
-"""Contacts whose ids are learnt, and receipts that are proved, in one commit: what a crash may repeat."""
+"""Contacts looked up, and receipts confirmed, in one commit: what a crash may repeat."""
 
 
 def reconcile(line: Line) -> bool:
-    """Look after every file that is up and due; True when something moved."""
+    """Check every uploaded file that is due; True when a file changed its state."""
     if line.fallback is None:
         return False
     moved, later = False, list[Later]()
     try:
         for standing in line.journal.files.to_look_after(line.clock.time()):
-            if not _can(line, standing):
+            if not _may_ask(line, standing):
                 continue
             entry = line.journal.files.get(standing.name)
-            step = _look if entry.state is FileState.UPLOADED else _learn if entry.file.kind == "contacts" else _prove
-            if (put_off := step(line, entry)) is None:
+            if entry.state is FileState.UPLOADED:
+                postponed = _check_consumed(line, entry)
+            elif entry.file.kind == "contacts":
+                postponed = _confirm_contacts(line, entry)
+            else:
+                postponed = _confirm_receipts(line, entry)
+            if postponed is None:
                 moved = True
             else:
-                later.append(put_off)
+                later.append(postponed)
     except Exception:
         line.journal.files.postpone(later)
         raise
@@ -44,91 +46,87 @@ def reconcile(line: Line) -> bool:
     return moved
 
 
-def _can(line: Line, standing: Standing) -> bool:
-    """Whether whom the step asks may be asked now: the file server, or the destination itself."""
+def _may_ask(line: Line, standing: Standing) -> bool:
+    """Whether the file server, or the destination after the import, may be called now."""
     return may_transfer(line) if standing.state is FileState.UPLOADED else line.breaker.allows_requests()
 
 
-def _again(line: Line, entry: FileEntry, reason: str) -> Later:
+def _postponed(line: Line, entry: FileEntry, reason: str) -> Later:
     assert line.fallback is not None
     due = line.clock.time() + line.fallback.check_every.total_seconds()
     return Later(name=entry.file.name, due=due, attempts=entry.attempts + 1, reason=reason)
 
 
-def _look(line: Line, entry: FileEntry) -> Later | None:
+def _check_consumed(line: Line, entry: FileEntry) -> Later | None:
     """Engage deletes a file once it is processed (Engage contract, file import)."""
-    there = line.hooks.find_transferred(entry.file)
-    if there is False:
+    found = line.hooks.find_transferred(entry.file)
+    if found is False:
         line.journal.files.move(entry, FileState.CONSUMED, line.clock.time(), due=line.clock.time(), step="reconcile")
         return None
-    if there is not True:
-        return _again(line, entry, there.reason)
+    if found is not True:
+        return _postponed(line, entry, found.reason)
     reason = "not read by the importer yet"
     alert_if_stuck(line, entry, entry.uploaded_at or 0.0, reason)
-    return _again(line, entry, reason)
+    return _postponed(line, entry, reason)
 
 
-def _past(line: Line, entry: FileEntry, limit: timedelta) -> bool:
-    """Whether it could have shown for so long; while the API is away nobody can tell."""
-    asked = entry.consumed_at or 0.0
+def _is_overdue(line: Line, entry: FileEntry, limit: timedelta) -> bool:
+    """Whether the import could have shown for longer than `limit`. While the API is away nobody can see it."""
+    visible_since = entry.consumed_at or 0.0
     if line.transfer is not None and line.transfer.when == "asap":
-        asked = max(asked, line.breaker.destination.since)
-    return line.clock.time() - asked > limit.total_seconds()
+        visible_since = max(visible_since, line.breaker.destination.since)
+    return line.clock.time() - visible_since > limit.total_seconds()
 
 
-def _learn(line: Line, entry: FileEntry) -> Later | None:
+def _confirm(line: Line, entry: FileEntry) -> None:
+    line.journal.files.move(entry, FileState.CONFIRMED, line.clock.time(), step="reconcile")
+    entry.file.path.unlink(missing_ok=True)
+
+
+def _confirm_contacts(line: Line, entry: FileEntry) -> Later | None:
     keys = line.journal.contact_lookups.uncompared(entry.file.name)
     for start in range(0, len(keys), _GROUP):
         if not look_up_all(line, keys[start : start + _GROUP], "file", entry.file.name):
-            return _again(line, entry, line.breaker.destination.reason)
+            return _postponed(line, entry, line.breaker.destination.reason)
     missing = line.journal.contact_lookups.unknown(entry.file.name)
-    # What does not show by then the import has left out, and one contact it does not take must not keep back the
-    # receipts of all others.
-    if missing and not _past(line, entry, line.retry.confirm_after):
-        return _again(line, entry, f"{missing} of {entry.rows} contacts do not show yet")
-    line.journal.files.move(entry, FileState.CONFIRMED, line.clock.time(), step="reconcile")
-    entry.file.path.unlink(missing_ok=True)
+    # The import has left out what does not show after `confirm_after`. One contact it does not take must not keep back
+    # the receipts of all others.
+    if missing and not _is_overdue(line, entry, line.retry.confirm_after):
+        return _postponed(line, entry, f"{missing} of {entry.rows} contacts do not show yet")
+    _confirm(line, entry)
     return None
 
 
-def _identify(line: Line, key: str) -> Contact | None:
-    """The contact, whose id is learnt here if need be: exactly once. None: nobody could be asked."""
-    contact = line.journal.contacts.get(key)
-    if contact.contact_id:
-        return contact
-    if not line.journal.contact_lookups.conflict(key) and not look_up_all(line, [key], "file"):
-        return None
-    return line.journal.contacts.get(key)
-
-
-def _prove(line: Line, entry: FileEntry) -> Later | None:
+def _confirm_receipts(line: Line, entry: FileEntry) -> Later | None:
     assert line.fallback is not None
-    rows = line.journal.receipts.find({"file": entry.file.name, "state": State.TRANSFERRED})
     by_contact: dict[str, list[Entry]] = defaultdict(list)
-    for row in rows:
+    for row in line.journal.receipts.find({"file": entry.file.name, "state": State.TRANSFERRED}):
         by_contact[row.contact or ""].append(row)
     absent: list[Entry] = []
     misnamed: list[Entry] = []
     moves: list[tuple[int, Move]] = []
-    unasked = 0
+    unanswered = 0
     try:
         for key, receipts in by_contact.items():
             shown = _shown_receipts(line, key, receipts)
             if not line.breaker.allows_requests():
-                _settled(line, moves)
-                return _again(line, entry, line.breaker.destination.reason)
+                _settle(line, moves)
+                return _postponed(line, entry, line.breaker.destination.reason)
             if shown is None:
-                unasked += len(receipts)
+                unanswered += len(receipts)
                 continue
-            proved = [row for row in receipts if row.id in shown]
-            moves += [(row.seq, Move(state=State.DELIVERED, attempts=row.attempts, route="file")) for row in proved]
-            _sort_out(line, key, [row for row in receipts if row.id not in shown], moves, absent, misnamed)
+            moves += [
+                (row.seq, Move(state=State.DELIVERED, attempts=row.attempts, route="file"))
+                for row in receipts
+                if row.id in shown
+            ]
+            _sort_missing(line, key, [row for row in receipts if row.id not in shown], moves, absent, misnamed)
             if len(moves) >= _GROUP:
-                moves = _settled(line, moves)
+                moves = _settle(line, moves)
     except Exception:
-        _settled(line, moves)  # what was proved before it
+        _settle(line, moves)  # what was confirmed before the error
         raise
-    _settled(line, moves)
+    _settle(line, moves)
     if (
         misnamed
         and not line.guard.closed
@@ -136,20 +134,19 @@ def _prove(line: Line, entry: FileEntry) -> Later | None:
     ):
         rewrite_by_id(line, entry, misnamed)
         misnamed = []
-    if absent and _past(line, entry, line.fallback.confirm_within):
+    if absent and _is_overdue(line, entry, line.fallback.confirm_within):
         absent = settle_under_other_contacts(line, absent)
         if not line.breaker.allows_requests():
-            return _again(line, entry, line.breaker.destination.reason)
+            return _postponed(line, entry, line.breaker.destination.reason)
         _hold(line, entry, absent)
         absent = []
-    if left := len(absent) + len(misnamed) + unasked:
-        return _again(line, entry, f"{left} of {entry.rows} receipts do not show yet")
-    line.journal.files.move(entry, FileState.CONFIRMED, line.clock.time(), step="reconcile")
-    entry.file.path.unlink(missing_ok=True)
+    if left := len(absent) + len(misnamed) + unanswered:
+        return _postponed(line, entry, f"{left} of {entry.rows} receipts do not show yet")
+    _confirm(line, entry)
     return None
 
 
-def _sort_out(
+def _sort_missing(
     line: Line,
     key: str,
     missing: list[Entry],
@@ -157,7 +154,7 @@ def _sort_out(
     absent: list[Entry],
     misnamed: list[Entry],
 ) -> None:
-    """What a history does not show: held for a conflict, to be named by the contactId, or absent."""
+    """Receipts a history does not show: held for a conflict, to be named by the contactId, or absent."""
     if not missing:
         return
     conflict = key and line.journal.contact_lookups.conflict(key)
@@ -166,28 +163,38 @@ def _sort_out(
         return
     known = bool(key and line.journal.contacts.get(key).contact_id)
     for row in missing:
-        # Read anew: the id by which the file names the contact may have turned out to be no longer valid.
+        # Read again: the id by which the file names the contact may have turned out to be gone.
         fresh = line.journal.receipts.get(row.id)
         (misnamed if known and fresh and fresh.matched != "contactId" else absent).append(row)
 
 
-def _settled(line: Line, moves: list[tuple[int, Move]]) -> list[tuple[int, Move]]:
-    """Commit the moves; none are left."""
+def _settle(line: Line, moves: list[tuple[int, Move]]) -> list[tuple[int, Move]]:
+    """Commit the moves; an empty list for the next ones."""
     if moves:
         line.journal.receipts.settle(moves, line.clock.time(), "reconcile")
     return []
 
 
+def _identify(line: Line, key: str) -> Contact | None:
+    """The contact, looked up here when it has no id yet; None when there was no answer."""
+    contact = line.journal.contacts.get(key)
+    if contact.contact_id:
+        return contact
+    if not line.journal.contact_lookups.conflict(key) and not look_up_all(line, [key], "file"):
+        return None
+    return line.journal.contacts.get(key)
+
+
 def _shown_receipts(line: Line, key: str, receipts: list[Entry]) -> frozenset[str] | None:
-    """Those of the receipts that the contact's history shows; None when there was no answer, which proves nothing."""
-    for _ in range(_TRIES if key else 0):
+    """The ids that the contact's history shows; None when there was no answer, which proves nothing."""
+    for _ in range(LOOKUPS if key else 0):
         contact = _identify(line, key)
         if contact is None or not contact.contact_id:
             return None if contact is None else frozenset()
         answer = line.hooks.confirm_receipts(contact, frozenset(row.id for row in receipts))
         line.breaker.record(answer)
         if not isinstance(answer, Gone):
-            return None if isinstance(answer, _NO_ANSWER) else answer if isinstance(answer, frozenset) else frozenset()
+            return None if isinstance(answer, NO_ANSWER) else answer if isinstance(answer, frozenset) else frozenset()
         line.journal.contacts.forget_id(key, answer.reason, line.clock.time())
     return frozenset()
 

@@ -1,4 +1,4 @@
-"""Rewrite: files written anew, because of what is known of their contacts by now. Ids of receipts stay the same."""
+"""Rewrite: write files again because more is known of their contacts. The ids of receipts stay the same."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ _UNNAMED = "no file can name its contact any more; `tillpost held retry` sends i
 
 
 def rewrite(line: Line, old: list[FileEntry]) -> None:
-    """Replace files of one batch that have not gone up. Receipts of contacts in conflict are held instead.
+    """Replace files of one batch that are not uploaded yet. Receipts of contacts in conflict are held instead.
 
-    New files first, then one commit, then the old ones are removed: after a crash in between the next start removes
-    those that do not count.
+    The new files are written first, then committed, then the old ones are removed. After a crash in between, the next
+    start removes the files the journal does not name.
     """
     names = frozenset(entry.file.name for entry in old)
     keys = {key for entry in old if entry.file.kind == "contacts" for key in entry.file.keys}
     keys = {key for key in keys if not line.journal.contact_lookups.conflict(key)}
     created, updated = line.journal.contacts.to_write(keys, replacing=names)
     rows = [row for name in sorted(names) for row in line.journal.receipts.find({"file": name, "state": State.WRITTEN})]
-    payloads, held = _mapped(line, rows)
+    payloads, held = _map(line, rows)
     with swept_on_failure(line):
         seqs = {row.id: row.seq for row in rows}
         batch = write_batch(line, created, updated, payloads, seqs, old[0].sequence)
@@ -31,18 +31,18 @@ def rewrite(line: Line, old: list[FileEntry]) -> None:
 
 
 def rewrite_by_id(line: Line, entry: FileEntry, rows: list[Entry]) -> None:
-    """Write receipts of an imported file once more, now that their contacts have ids to name them by.
+    """Write receipts of an imported file again, now that their contacts can be named by id.
 
-    The destination ignores a receipt it has, and does not tell of one whose contact it did not know.
+    The destination ignores a receipt it has, and drops one whose contact it does not know without an error.
     """
-    payloads, held = _mapped(line, rows)
+    payloads, held = _map(line, rows)
     with swept_on_failure(line):
         batch = write_batch(line, [], [], payloads, {row.id: row.seq for row in rows})
         line.journal.files.take_over(entry, batch, held, line.clock.time())
 
 
-def _mapped(line: Line, rows: list[Entry]) -> tuple[dict[str, Payload], dict[str, str]]:
-    """The payloads, and why the others cannot stay in files."""
+def _map(line: Line, rows: list[Entry]) -> tuple[dict[str, Payload], dict[str, str]]:
+    """The payloads by receipt id, and why the other receipts are held."""
     payloads, held = map_for_files(line, rows)
     unnamed = {row.id: _UNNAMED for row in rows if row.id not in payloads}
     return payloads, unnamed | held

@@ -1,4 +1,4 @@
-"""Alert: a person is told, once, of a file that stays where it is for too long."""
+"""Stuck files: alert a person, once, to a file that stays where it is for too long."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _log = logging.getLogger("tillpost.flow")
 
 
 def alert_if_stuck(line: Line, entry: FileEntry, since: float, reason: str) -> None:
-    """Tell of the file when it has been so for longer than `alert_after`, unless that was told already.
+    """Alert a person when the file has been stuck for longer than `alert_after`, unless that was done before.
 
-    since: seconds since 1970 from which on it should have gone its way; 0 when waiting will not fix it.
+    since: when the file should have moved on, in seconds since 1970; 0 when waiting will not fix it.
     """
     assert line.fallback is not None
     now = line.clock.time()

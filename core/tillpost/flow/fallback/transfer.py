@@ -1,6 +1,6 @@
-"""Transfer: files go up once the destination answers again, contacts before the receipts that need them.
+"""Transfer: upload the fallback files, contacts before the receipts that need them.
 
-With `when = "asap"` they go as soon as the file server answers, whatever the API does.
+With `when = "restored"` they are uploaded once the API answers again, with `"asap"` as soon as the file server does.
 """
 
 from __future__ import annotations
@@ -13,26 +13,26 @@ from tillpost.model import Delivered, MaybeSent, Misconfigured, NotSent, Refused
 
 
 def transfer(line: Line) -> int:
-    """Send what is due, in order; stops at the first failure. How many files went up."""
+    """Upload the files that are due, in order, up to the first failure; how many were uploaded."""
     if line.transfer is None or line.fallback is None or not may_transfer(line):
         return 0
-    sent = 0
-    # Engage ignores a receipt whose contact it does not know yet (Engage contract, file import): files of contacts
-    # of this batch or an earlier one must be confirmed first.
+    uploaded = 0
+    # Engage drops a receipt whose contact it does not know yet (Engage contract, file import), so contacts files of
+    # the same batch and of earlier ones must be confirmed first.
     contacts = line.journal.files.unconfirmed_contacts()
-    unconfirmed = next((standing.sequence for standing in contacts if not _imported(standing, line)), None)
-    # Contacts are looked up before their file goes up; while the API is away nobody can.
+    unconfirmed = next((standing.sequence for standing in contacts if not _is_imported(standing, line)), None)
+    # Contacts are looked up before their file is uploaded, except while the API is away.
     for standing in line.journal.files.to_go_up(before=unconfirmed, unreviewed=not line.breaker.allows_requests()):
         now = line.clock.time()
         if standing.due > now:
-            break  # the file server has failed a moment ago: its next time is this file's
+            break  # the file server failed a moment ago; the next attempt is at this file's due time
         entry = line.journal.files.get(standing.name)
         outcome = line.hooks.transfer(entry.file)
         now = line.clock.time()
         match outcome:
             case Delivered():
                 line.journal.files.move(entry, FileState.UPLOADED, now, due=now)
-                sent += 1
+                uploaded += 1
             case NotSent() | MaybeSent() | Refused() | Misconfigured() | Throttled():
                 policy = line.transfer
                 pause = backoff(
@@ -43,27 +43,30 @@ def transfer(line: Line) -> int:
                 )
                 later = Later(name=standing.name, due=now + pause, attempts=entry.attempts + 1, reason=outcome.reason)
                 line.journal.files.postpone([later])
-                # Until the destination was back nobody expected it to go up. Wrong settings and a file that is refused
-                # need a person at once: a host key that has changed is not trusted after three hours either.
-                hopeless = isinstance(outcome, Misconfigured | Refused)
+                # During the outage nobody expects the file to be uploaded. Wrong settings and a refused file need a
+                # person at once: a host key that has changed is not trusted after three hours either.
+                needs_person = isinstance(outcome, Misconfigured | Refused)
                 alert_if_stuck(
                     line,
                     entry,
-                    0.0 if hopeless else max(entry.written_at, line.breaker.destination.since),
+                    0.0 if needs_person else max(entry.written_at, line.breaker.destination.since),
                     outcome.reason,
                 )
                 break
-    return sent
+    return uploaded
 
 
 def may_transfer(line: Line) -> bool:
-    """Whether the file server may be asked now."""
+    """Whether the file server may be called now."""
     return line.breaker.allows_requests() or (line.transfer is not None and line.transfer.when == "asap")
 
 
-def _imported(standing: Standing, line: Line) -> bool:
-    """While the API is away nobody confirms a contacts file. Engage deletes a file once it is processed (Engage
-    contract, file import); `check_every` after it was found gone, its contacts are taken to be there."""
+def _is_imported(standing: Standing, line: Line) -> bool:
+    """Whether a contacts file counts as imported although nobody can confirm it, because the API is away.
+
+    Engage deletes a file once it is processed (Engage contract, file import). `check_every` after the file was found
+    gone, its contacts count as imported.
+    """
     assert line.fallback is not None
     if line.breaker.allows_requests() or standing.state is not FileState.CONSUMED or standing.consumed_at is None:
         return False

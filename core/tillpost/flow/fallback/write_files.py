@@ -1,4 +1,4 @@
-"""Write files: while the destination is away, receipts and the contacts they need are written to files."""
+"""Write files: put receipts, and the contacts they need, into fallback files while the API is away."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from tillpost.journal import OPEN_FILES, Batch, Entry, Move, State
 from tillpost.model import Contact, FallbackBatch, Payload, WrittenFiles
 
 BATCH_RECEIPTS = 2000
-"""Receipts a batch: what is held in memory at a time."""
+"""Receipts in a batch, which is in memory as a whole."""
 BATCH_LINES = 20_000
-"""Lines of receipts a batch, for the same reason: a receipt may have thousands."""
+"""Lines of the receipts in a batch, for the same reason: one receipt may have thousands."""
 
 
 def write_files(line: Line) -> int:
-    """Write what must go by file now, and return how many receipts went.
+    """Write the receipts that must go by file now; how many were written.
 
-    In fallback that is every open receipt; else those whose attempts have run out.
+    In an outage these are all open receipts, otherwise those that have used up their attempts.
     """
     if line.fallback is None or line.guard.closed:
         return 0
@@ -33,21 +33,21 @@ def write_files(line: Line) -> int:
         found = line.journal.receipts.open_after(last, attempts, BATCH_RECEIPTS)
         if not found:
             break
-        entries = _within(found)
-        # What arrives meanwhile waits for the next round, or each would get a file of its own.
+        entries = _first_lines(found)
+        # Receipts that arrive meanwhile wait for the next round, or each would get a file of its own.
         more = len(entries) < len(found) or len(found) == BATCH_RECEIPTS
         last = entries[-1].seq
-        mine = line.claims.claim((entry.seq for entry in entries), BATCH_RECEIPTS)
+        claimed = line.claims.claim((entry.seq for entry in entries), BATCH_RECEIPTS)
         try:
-            fresh = line.journal.receipts.refresh(mine)
+            fresh = line.journal.receipts.refresh(claimed)
             written += _write(line, sorted(fresh, key=lambda entry: entry.seq))
         finally:
-            line.claims.release(mine)
+            line.claims.release(claimed)
     return written
 
 
-def _within(entries: list[Entry]) -> list[Entry]:
-    """The first of them, at least one, that have no more than BATCH_LINES together."""
+def _first_lines(entries: list[Entry]) -> list[Entry]:
+    """The first entries, at least one, that have at most BATCH_LINES lines together."""
     total = 0
     for number, entry in enumerate(entries):
         total += entry.line_count
@@ -75,9 +75,9 @@ def _write(line: Line, entries: list[Entry]) -> int:
 
 
 def map_for_files(line: Line, entries: list[Entry]) -> tuple[dict[str, Payload], dict[str, str]]:
-    """By receipt id: the payloads as a file may name their contacts, and why others must be held.
+    """By receipt id: the payloads, which name contacts as a file may, and why other receipts must be held.
 
-    Those in neither cannot be named by a file.
+    A receipt in neither has a contact that no file can name.
     """
     payloads: dict[str, Payload] = {}
     held: dict[str, str] = {}
@@ -112,9 +112,9 @@ def write_batch(
     seqs: Mapping[str, int],
     sequence: int | None = None,
 ) -> Batch:
-    """The files of these contacts and receipts, on the disk and not in the journal yet.
+    """Write the files of these contacts and receipts to the disk; the caller commits the batch.
 
-    sequence: before which other files they go up; as the last when left out.
+    sequence: the place of the batch in the order of uploads; the last one when left out.
     """
     number = line.journal.destination.next_sequence()
     line.journal.fallback_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -138,20 +138,20 @@ def write_batch(
 
 @contextmanager
 def swept_on_failure(line: Line) -> Iterator[None]:
-    """Around the writing of files and the commit that makes them count."""
+    """Around writing files and committing them: after an error that left them uncommitted, remove them."""
     try:
         yield
     except (JournalFull, OSError, PluginError):
-        # Nothing of it counts, and the next round writes it again: a full disk must not fill with what is left.
-        # After any other error of the journal its commit may still show, so that waits for the next start.
+        # The next round writes them again, and a full disk must not keep the remains. After another error of the
+        # journal the commit may have gone through, so removing them waits for the next start.
         sweep(line)
         raise
 
 
 def sweep(line: Line) -> list[Path]:
-    """Remove files no one needs: a crash came between their writing and the commit, or before their removal.
+    """Remove files the journal does not need: a crash came before their commit, or before their removal.
 
-    The receipts of the first are still open in the journal and will be written again; the others are confirmed.
+    Receipts of uncommitted files are still open in the journal and will be written again.
     """
     needed = {standing.name for standing in line.journal.files.standing(*OPEN_FILES)}
     strays = [path for path in line.journal.fallback_folder.rglob("*") if path.is_file() and path.name not in needed]
