@@ -147,7 +147,7 @@ def content(store: str, numbers: tuple[int, ...]) -> bytes:
 
 def whole(folder: Path, ended: Ended) -> None:
     """As the kill left it: what was acknowledged is in the journal, and no file is partial under a final name."""
-    written = {path.name: path for path in (folder / "state").glob("shop/spool/*/*.xml") if path.name[0] != "."}
+    written = {path.name: path for path in (folder / "state").glob("shop/fallback/*/*.xml") if path.name[0] != "."}
     for path in written.values():
         etree.parse(path)
     for path in (*folder.glob("inbox/*.jsonl"), *folder.glob("inbox/done/*")):
