@@ -6,10 +6,8 @@ text names a customer.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
-from pathlib import Path
 
 import attrs
 
@@ -22,6 +20,7 @@ from tillpost.reports.day import differences_since
 from tillpost.reports.day_difference import Difference
 from tillpost.reports.day_report import sentence
 from tillpost.reports.gaps import TillGaps, gaps
+from tillpost.reports.plan import weigh
 from tillpost.terminal import counted
 
 _WEEK = timedelta(days=7)
@@ -41,17 +40,11 @@ class Problem:
     next_step: str
 
 
-def free_bytes(folder: Path) -> int:
-    """Bytes free on the disk of a folder."""
-    return shutil.disk_usage(folder).free
-
-
 @attrs.frozen(kw_only=True)
 class Context:
     """What the rules evaluate: the journal, the limits, and now. standing: the alerts raised before, by key.
 
-    sequence: whether the adapter promises numbers without a gap. keep: the pipeline's retention. free: the bytes
-    free on the disk of a folder.
+    sequence: whether the adapter promises numbers without a gap. keep: the pipeline's retention.
     """
 
     pipeline: str
@@ -61,7 +54,6 @@ class Context:
     standing: Mapping[str, Alert]
     sequence: bool
     keep: timedelta | None = None
-    free: Callable[[Path], int] = free_bytes
     destination: Destination = attrs.field(
         default=attrs.Factory(lambda context: context.journal.destination.get(), takes_self=True)
     )
@@ -139,7 +131,8 @@ def _conflict(context: Context) -> Iterable[Problem]:
 
 
 def _disk_for_outage(context: Context) -> Iterable[Problem]:
-    rate, free = context.journal.alert_inputs.pace(context.now), context.free(context.journal.folder)
+    rate = context.journal.alert_inputs.acceptance_rate(context.now) * weigh(context.journal).on_disk()
+    free, _ = context.journal.room()
     if rate and free / rate < context.limits.disk_for_outage.total_seconds():
         yield Problem(
             "disk_for_outage",

@@ -6,13 +6,12 @@ import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import attrs
 
 from tillpost.alerts.channels import ChannelError, notice, send
-from tillpost.alerts.rules import Context, evaluate, free_bytes
+from tillpost.alerts.rules import Context, evaluate
 from tillpost.clock import Clock, SystemClock
 from tillpost.compose.alerting import RULES, Alerting
 from tillpost.compose.pipeline_config import PipelineConfig
@@ -38,7 +37,7 @@ _log = logging.getLogger("tillpost.sight")
 class AlertWatch:
     """The alerts of one pipeline.
 
-    sequence: whether its adapter promises numbers without a gap. sending, free: replaced by tests.
+    sequence: whether its adapter promises numbers without a gap. sending: replaced by tests.
     """
 
     pipeline: str
@@ -48,7 +47,6 @@ class AlertWatch:
     sequence: bool
     keep: timedelta | None = None
     duties: Duties = attrs.field(factory=ProcessDuties)
-    free: Callable[[Path], int] = free_bytes
     sending: Callable[[str, Alerting, dict[str, Any]], None] = send
     _seldom_next: float = float("-inf")
 
@@ -67,7 +65,7 @@ class AlertWatch:
             self._seldom_next = self.clock.monotonic() + SELDOM
         context = Context(
             pipeline=self.pipeline, journal=self.journal, limits=self.settings, now=now, standing=standing,
-            sequence=self.sequence, keep=self.keep, free=self.free,
+            sequence=self.sequence, keep=self.keep,
         )  # fmt: skip
         found = evaluate(context, rules)
         raised = [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -82,7 +81,7 @@ def _at_hand(chosen: PipelineConfig | None) -> tuple[Weights, int | None]:
         return Weights(), None
     journal = Journal(chosen.state)
     try:
-        return weigh(journal), shutil.disk_usage(chosen.state).free
+        return weigh(journal), journal.room()[0]
     finally:
         journal.close()
 

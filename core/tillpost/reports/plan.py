@@ -54,6 +54,10 @@ class Weights:
     contact: float = 600.0
     measured: tuple[str, ...] = ()
 
+    def on_disk(self) -> float:
+        """Bytes to keep free for a receipt of an outage that goes by file."""
+        return (self.journal + self.file + self.contacts * self.contact) * ROOM
+
 
 @attrs.frozen(kw_only=True)
 class Plan:

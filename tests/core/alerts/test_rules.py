@@ -22,6 +22,7 @@ from tillpost.compose.alerting import RULES, Alerting, Silence
 from tillpost.journal import ContactLookup, Destination, FileState, Journal, Move, State, TillTotal
 from tillpost.journal.tables.mappings import reason_of
 from tillpost.model import Broken, Conflict
+from tillpost.reports.plan import Load, plan, weigh
 
 HOUR = 3600.0
 LIMITS = Alerting(
@@ -59,9 +60,8 @@ class Desk:
 
     def open(self) -> None:
         self.journal = Journal(self.folder)
-        self.watch = AlertWatch(
-            "shop", self.journal, self.limits, self.clock, True, free=lambda _: self.room, sending=self._take
-        )
+        self.journal.room = lambda: (self.room, 10**13)  # type: ignore[method-assign]
+        self.watch = AlertWatch("shop", self.journal, self.limits, self.clock, True, sending=self._take)
 
     def _take(self, channel: str, _: Alerting, told: dict[str, Any]) -> None:
         if self.deaf:
@@ -284,6 +284,19 @@ def test_a_till_is_not_silent_while_the_store_is_closed_and_closing_time_mends_n
     assert len(desk.journal.alerts.standing()) == 1
 
 
+def test_the_disk_lasts_as_long_as_the_plan_says(desk: Desk) -> None:
+    """What `tillpost plan` wants free for 72 hours at this rate is enough, a hundredth less is not."""
+    needed = plan(
+        Load(stores=1, receipts_per_hour=1, outage=timedelta(hours=72), after=timedelta()), weigh(desk.journal)
+    )
+    desk.room = needed.disk + 1
+    desk.pass_(60.0)
+    assert desk.events == []
+    desk.room = needed.disk * 99 // 100
+    desk.pass_(60.0)
+    assert desk.events == [("raised", "disk_for_outage")]
+
+
 def test_a_rule_that_is_off_is_not_looked_at_and_what_it_had_raised_is_over(desk: Desk) -> None:
     _held(desk)
     desk.pass_(1)
@@ -336,7 +349,7 @@ def test_what_is_asked_each_time_is_asked_of_indexes(desk: Desk, monkeypatch: py
         desk.journal, lambda journal: (journal.alert_inputs.oldest(), journal.alert_inputs.held()), monkeypatch
     )
     assert all("INDEX" in plan or "PRIMARY KEY" in plan or "SCALAR" in plan for plan in found), found
-    assert desk.journal.alert_inputs.pace(NOW + HOUR) > 0
+    assert desk.journal.alert_inputs.acceptance_rate(NOW + HOUR) > 0
 
 
 def test_limits_are_durations() -> None:

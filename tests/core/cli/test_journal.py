@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from contextlib import closing
+from importlib import import_module
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -166,7 +166,7 @@ def test_compact_is_refused_while_a_run_works_or_the_disk_has_no_room(
     lock = RunLock(state(shop))
     assert isinstance(call(shop, "journal", "compact").exception, StateFolderBusy)
     lock.release()
-    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=1000))
+    monkeypatch.setattr(import_module("tillpost.journal.sqlite.doctor.compact"), "room", lambda folder: (1000, 10**9))
     refused = call(shop, "journal", "compact").exception
     assert isinstance(refused, JournalFull)
     assert "nothing was changed" in str(refused)

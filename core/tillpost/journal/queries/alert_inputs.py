@@ -9,11 +9,7 @@ from tillpost.journal.tables.mappings import NEW_MAPPING
 
 _OPEN = ", ".join(f"'{state}'" for state in OPEN)
 SAMPLE = 10_000
-"""Receipts from whose acceptance the present pace is taken."""
-_ROW = 3_000
-"""Bytes a receipt takes where too few are there to measure it."""
-_FILE = 1_500
-"""Bytes a receipt takes in the fallback file."""
+"""Receipts from whose acceptance the present rate is taken."""
 
 
 class AlertInputs:
@@ -42,16 +38,12 @@ class AlertInputs:
         reason = self._database.read("SELECT reason FROM receipts WHERE seq = ?", (first,)) if count else [("",)]
         return int(count), str(reason[0][0])
 
-    def pace(self, now: float) -> float:
-        """Bytes a second that new receipts took of the disk lately, with what their files would take in an outage."""
+    def acceptance_rate(self, now: float) -> float:
+        """Receipts a second that were accepted lately, over an hour at least."""
         ((last,),) = self._database.read("SELECT max(seq) FROM receipts")
         if not last:
             return 0.0
         ((first, since),) = self._database.read(
             "SELECT seq, accepted_at FROM receipts WHERE seq >= ? ORDER BY seq LIMIT 1", (last - SAMPLE,)
         )
-        ((count,),) = self._database.read(
-            "SELECT sum(count) FROM counters WHERE state NOT IN ('skipped record', 'ignored record')"
-        )
-        each = self._database.used_bytes() / count if count and count >= 1000 else _ROW
-        return float((last - first + 1) / max(now - since, 3600.0) * (max(each, _ROW) + _FILE))
+        return float((last - first + 1) / max(now - since, 3600.0))

@@ -13,6 +13,7 @@ from tillpost.errors import JournalError, JournalFull
 from tillpost.journal.sqlite.connection import REUSABLE
 from tillpost.journal.sqlite.doctor.reading import WORK, located, work
 from tillpost.journal.sqlite.locks import Alone
+from tillpost.journal.sqlite.platform import room
 from tillpost.journal.sqlite.replace_file import finish_swap, swap, sync
 
 
@@ -37,7 +38,7 @@ def compact(folder: Path, progress: Callable[[str], None] = lambda text: None) -
         for left in folder.glob(f"{WORK}*"):
             shutil.rmtree(left, ignore_errors=True)
         before = sum(each.stat().st_size for each in (path, path.with_name(f"{path.name}-wal")) if each.exists())
-        if (free := shutil.disk_usage(folder).free) < before:
+        if (free := room(folder)[0]) < before:
             raise JournalFull(
                 f"{folder}: compacting needs {before >> 20} MiB for a copy, and there are {free >> 20} MiB; nothing was"
                 " changed"
