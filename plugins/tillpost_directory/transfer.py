@@ -8,6 +8,7 @@ import shutil
 from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 
+from tillpost.kit.files import sync_folder
 from tillpost.kit.transfer import FileTransfer
 from tillpost.model import Failure, Misconfigured, NotSent
 from tillpost_directory.settings import Settings
@@ -54,7 +55,7 @@ class Share:
         else:
             temporary.unlink()
         with suppress(OSError):  # not every share can sync a folder, nor every system
-            _sync_folder(final.parent)
+            sync_folder(final.parent)
 
     def remove(self, path: str) -> None:
         """Delete a file, if it is there."""
@@ -89,11 +90,3 @@ class DirectoryTransfer(FileTransfer[Share]):
         if number in (errno.EACCES, errno.EPERM, errno.EROFS):
             return Misconfigured(reason=f"transfer.path {path} cannot be written: {os.strerror(number)}")
         return NotSent(reason=f"{path}: {os.strerror(number)}")
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -1,4 +1,4 @@
-"""Voyado Engage by its HTTP API: contacts, the receipt's shape, delivery. Its import files are `engage-xml`."""
+"""Voyado Engage by its HTTP API: contacts, the receipt's shape, delivery. `engage-xml` writes its import files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tillpost_engage.transport import Transport
 
 
 def _build(uses: Sequence[Use], context: Context) -> Sequence[object]:
-    """One object for each use; all that speak to Engage share the client of the transport."""
+    """One object for each use; those that make requests share the client of the transport."""
     transport = next((use.settings for use in uses if use.slot == "transport"), None)
     client = Client(transport, context.budget(transport.api_key, transport.rate)) if transport else None
     built: list[object] = []
@@ -24,7 +24,7 @@ def _build(uses: Sequence[Use], context: Context) -> Sequence[object]:
             raise ConfigurationError(
                 Finding(
                     key=use.slot,
-                    message="looks contacts up in Engage, but the pipeline has no transport that says where it is.",
+                    message="looks contacts up in Engage, but no transport `engage` says where Engage is.",
                     next_step='Add transport = { use = "engage", url = "…", api_key = { env = "…" } }.',
                 )
             )

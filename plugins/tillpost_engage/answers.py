@@ -1,11 +1,11 @@
-"""What an answer of Engage means. Pure: an answer in, an Outcome out.
+"""What an answer of Engage means: an answer in, an Outcome out.
 
 Whether a POST may be repeated, by status (contract, section 1, "Retrying", and section 2):
 - 500, 503: Engage itself answered that it did not do it; uniqueReceiptId makes a repeat harmless anyway, and
-  contacts are looked up before they are made. NotSent.
-- 502, 504: something before Engage answered in its stead, and Engage may have it. MaybeSent.
-Only 400, 409, 413 and 422 speak about the one value that was sent; every other 4xx is about the settings, so
-that a wrong key or address never condemns a receipt.
+  contacts are looked up before they are created. NotSent.
+- 502, 504: a server in front of Engage answered, and Engage may have it. MaybeSent.
+Only 400, 409, 413 and 422 are about the value that was sent; every other 4xx is about the settings, so that no
+receipt is held for a wrong key or address.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ import attrs
 
 from tillpost.model import Delivered, MaybeSent, Misconfigured, NotSent, Outcome, Refused, Throttled
 
-LONGEST_WAIT = 3600.0  # seconds; a Retry-After beyond an hour is taken for an error of Engage
+LONGEST_WAIT = 3600.0  # seconds; a longer Retry-After is taken for an error of Engage
 
-# The error names of the contract, looked for anywhere in an error body, whose shape is not published.
+# The error names of the contract, searched anywhere in an error body, whose shape is not published.
 KNOWN_CODES = (
     "ContactNotFound",
     "MultipleMatches",
@@ -41,7 +41,7 @@ Kind = Literal["json", "empty", "page", "other"]
 
 @attrs.frozen(kw_only=True)
 class Answer:
-    """An answer that came whole. kind: what its body is; value: the parsed JSON when it is that."""
+    """A complete answer. kind: what its body is; value: the parsed JSON, where it is JSON."""
 
     status: int
     kind: Kind
@@ -90,12 +90,12 @@ def fields(answer: Answer) -> list[str]:
 
 
 def judge(answer: Answer, *, changes: bool) -> Outcome:
-    """What the answer means for what was asked. changes: the request was meant to change something."""
+    """What the answer means for the request. changes: whether the request changes something."""
     status = answer.status
     if 200 <= status < 300:
         return _success(answer, changes)
     if 300 <= status < 400:
-        reason = f"answered {status}, a redirect, which is never followed; set transport.url to Engage's own address"
+        reason = f"answered {status}, a redirect, which is not followed; set transport.url to Engage's own address"
         return Misconfigured(reason=reason, status=status)
     if status == 429:
         return Throttled(reason="answered 429, too many requests", retry_after=answer.retry_after)
@@ -104,13 +104,13 @@ def judge(answer: Answer, *, changes: bool) -> Outcome:
         where = f" ({', '.join(listed)})" if (listed := fields(answer)) else ""
         return Refused(reason=f"answered {status}{named}{where}", status=status)
     if status in (401, 403):
-        reason = f"answered {status}{named}: Engage does not take the key; check transport.api_key"
+        reason = f"answered {status}{named}: Engage refuses the key; check transport.api_key"
         return Misconfigured(reason=reason, status=status)
     if status == 408 or status in _UNSEEN or (status >= 500 and not changes):
         return NotSent(reason=f"answered {status}{named}", status=status, retry_after=answer.retry_after)
     if status >= 500:
         return MaybeSent(reason=f"answered {status}{named}", status=status)
-    return Misconfigured(reason=f"answered {status}{named}: no such route; check transport.url", status=status)
+    return Misconfigured(reason=f"answered {status}{named}: unknown address; check transport.url", status=status)
 
 
 def _success(answer: Answer, changes: bool) -> Outcome:
@@ -120,7 +120,7 @@ def _success(answer: Answer, changes: bool) -> Outcome:
     if answer.kind == "page":
         # A captive portal or a proxy's own page: it did not reach Engage.
         return NotSent(reason=f"answered {status} with a page instead of JSON", status=status)
-    reason = f"answered {status} with a body that is no JSON"
+    reason = f"answered {status} with a body that is not JSON"
     return MaybeSent(reason=reason, status=status) if changes else NotSent(reason=reason, status=status)
 
 

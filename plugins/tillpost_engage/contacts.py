@@ -1,7 +1,7 @@
-"""Finds, makes and updates contacts, one at a time.
+"""Finds, creates and updates contacts, one at a time.
 
 A search is by one key at a time, in the configured order: what Engage does with several at once is not
-published, and `any` stops at the first value that validates even if it matches nobody.
+published, and `any` stops at the first value that validates even if it matches no contact.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _FAILURES = (NotSent, MaybeSent, Refused, Misconfigured, Throttled)
 
 @attrs.frozen
 class _Searched:
-    """A search that found nobody: the kinds Engage did not take, and whether it took any."""
+    """A search that found no contact: the kinds whose value Engage refused, and whether it accepted any."""
 
     invalid: tuple[str, ...]
     asked: bool
@@ -53,7 +53,7 @@ class Contacts:
     def resolve_contact(self, contact: Contact) -> Identified | Conflict | Failure | None:
         """Look up by every configured key, then create.
 
-        None: no key to look up by, or nobody found and nothing to create by (a memberNumber alone).
+        None: no key to look up by, or no contact found and no key to create by (a memberNumber alone).
         """
         named = contact.identifier("contactId")
         if named is not None:
@@ -72,9 +72,9 @@ class Contacts:
 
     @hookimpl
     def reconcile_contact(self, contact: Contact) -> Identified | Conflict | Gone | Failure | None:
-        """Look up by every key the contact has, the configured ones first, and read what Engage holds of it.
+        """Look up by every key the contact has, the configured ones first, and read what Engage has of it.
 
-        A key that the contact found is shown to hold leads to no other, and is not asked about.
+        A key that Engage shows for the contact found is not looked up again.
         """
         if contact.contact_id:
             return self._read(contact, contact.contact_id)
@@ -103,7 +103,7 @@ class Contacts:
 
     @hookimpl
     def update_contact(self, contact: Contact, changes: Mapping[str, str]) -> Identified | Gone | Failure:
-        """Read what Engage holds and PATCH what differs; what cannot be sent (empty, no E.164) is left out."""
+        """Read what Engage has and PATCH what differs, except values that cannot be sent (empty, or not E.164)."""
         wanted = _sendable(changes)
         if not wanted:
             return Identified(contact_id=contact.contact_id)
@@ -112,7 +112,7 @@ class Contacts:
         if not isinstance(held, Answer):
             return held
         if not isinstance(held.value, dict):
-            return NotSent(reason="answered a contact that is no object", status=held.status)
+            return NotSent(reason="answered a contact that is not a JSON object", status=held.status)
         differing = {name: value for name, value in wanted.items() if not _same(name, _shown(held.value, name), value)}
         if differing:
             done = self._ask("PATCH", path, body=differing)
@@ -131,7 +131,7 @@ class Contacts:
         if not isinstance(held, Answer):
             return held
         if not isinstance(held.value, dict):
-            return NotSent(reason="answered a contact that is no object", status=held.status)
+            return NotSent(reason="answered a contact that is not a JSON object", status=held.status)
         holds: dict[str, str] = {}
         for name, value in {**contact.attributes, **usable(contact)}.items():
             shown = _shown(held.value, name)
@@ -158,7 +158,7 @@ class Contacts:
         return _Searched(invalid=tuple(invalid), asked=asked)
 
     def _find(self, kind: str, value: str) -> str | Conflict | Failure | bool:
-        """The id of the contact that has a key; True: nobody has it, False: Engage does not take the value."""
+        """The id of the contact that has a key; True: no contact has it, False: Engage refuses the value."""
         answer = self.client.send("GET", "/contacts/id", query={QUERY_NAMES[kind]: value})
         if isinstance(answer, (NotSent, MaybeSent)):
             return answer
@@ -194,18 +194,18 @@ class Contacts:
         outcome = judge(answer, changes=True)
         if not isinstance(outcome, Delivered):
             return outcome
-        made = _id(answer.value)
-        if made is None:
+        contact_id = _id(answer.value)
+        if contact_id is None:
             return MaybeSent(reason="answered a creation without a contact id", status=answer.status)
-        # 200 may name a contact that existed before (older versions do), which then keeps its own attributes.
+        # 200 may name a contact that existed before (in older versions), which keeps its own attributes.
         is_new = answer.status == 201
-        return Identified(contact_id=made, created=is_new, holds=attributes if is_new else {})
+        return Identified(contact_id=contact_id, created=is_new, holds=attributes if is_new else {})
 
     def _existing(self, keys: Mapping[str, str], refused: Any) -> Identified | Conflict | Failure:
         found = self._search(keys, dict.fromkeys([*self.settings.keys, *keys]))
         if not isinstance(found, _Searched):
             return found
-        return Refused(reason=f"{refused.reason}, yet no key finds that contact", status=refused.status)
+        return Refused(reason=f"{refused.reason}, but no key finds that contact", status=refused.status)
 
     def _ask(self, method: str, path: str, body: Any = None) -> Answer | Gone | Failure:
         """A request about one contact by its id; an Answer only when it succeeded."""
@@ -239,7 +239,7 @@ def _sendable(attributes: Mapping[str, str]) -> dict[str, str]:
 
 
 def _shown(held: Mapping[str, Any], name: str) -> str:
-    """An attribute as an answer shows it (v3 flat, v2 in a group of its own), "" when it does not."""
+    """An attribute as an answer shows it (v3 flat, v2 in a group), "" when it does not."""
     inner = held.get("attributes")
     value = held.get(name, inner.get(name) if isinstance(inner, dict) else None)
     return "" if value is None or isinstance(value, (dict, list)) else str(value)

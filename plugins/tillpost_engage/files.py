@@ -1,8 +1,9 @@
-"""The fallback: contacts and receipts of an outage as Engage's import files. Contract, section 3."""
+"""The fallback: contacts and receipts as Engage's import files. Contract, section 3."""
 
 from __future__ import annotations
 
 import logging
+import os
 import secrets
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -25,7 +26,7 @@ Transform = Callable[[etree._ElementTree], bytes]
 
 
 class EngageFiles:
-    """The hooks of the slot `fallback`. `transform` is the team's XSLT, if there is one."""
+    """The hooks of the slot `fallback`. transform: the team's XSLT, None without one."""
 
     def __init__(self, settings: FileSettings, transform: Transform | None) -> None:
         self._settings = settings
@@ -56,7 +57,7 @@ class EngageFiles:
 
 
 class _Batch:
-    """One call of `write_files`: numbers its files and gathers what no file can carry."""
+    """One call of `write_files`: numbers its files and collects what no file can carry."""
 
     def __init__(
         self,
@@ -75,8 +76,8 @@ class _Batch:
         self._write_receipt = receipt_writer(self._cleaner)
         self._refused: list[NotWritten] = []
         self._files: list[FallbackFile] = []
-        # Another machine, in the same second, may have a journal that counts alike.
-        self._token = secrets.token_hex(4)
+        # Another machine may write files in the same second with the same sequence numbers.
+        self._suffix = secrets.token_hex(4)
 
     def write(self) -> WrittenFiles:
         self._write_contacts()
@@ -88,12 +89,12 @@ class _Batch:
 
     def _write_contacts(self) -> None:
         settings = self._settings
-        made = {contact.key: fields for contact in self._batch.created if (fields := self._created(contact))}
-        changed = {contact.key: fields for contact in self._batch.updated if (fields := self._updated(contact))}
-        sized = [(1, (True, each)) for each in made.items()] + [(1, (False, each)) for each in changed.items()]
+        created = {contact.key: fields for contact in self._batch.created if (fields := self._created(contact))}
+        updated = {contact.key: fields for contact in self._batch.updated if (fields := self._updated(contact))}
+        sized = [(1, (True, item)) for item in created.items()] + [(1, (False, item)) for item in updated.items()]
         for run in chunks(sized, settings.max_contacts):
             groups = [(settings.contacts_new, True), (settings.contacts_updated, False)]
-            below = [(name, [each for new, each in run if new is kind]) for name, kind in groups]
+            below = [(name, [item for is_new, item in run if is_new is kind]) for name, kind in groups]
             self._add(
                 write_file(
                     self._path(settings.contacts_folder, "contacts"),
@@ -111,7 +112,9 @@ class _Batch:
         for payload in {payload.receipt_id: payload for payload in self._batch.receipts}.values():
             lines = len(payload.fields.get("items", ()))
             if lines > self._settings.max_lines:
-                self._refuse(payload.receipt_id, f"it has {lines} lines, a file takes {self._settings.max_lines}")
+                self._refuse(
+                    payload.receipt_id, f"it has {lines} lines, and a file has at most {self._settings.max_lines}"
+                )
             else:
                 by_kind.setdefault(payload.match.kind, []).append((lines, payload))
         for sized in by_kind.values():
@@ -131,7 +134,7 @@ class _Batch:
             self._files.append(file)
 
     def _transactions(self, run: Iterable[Payload]) -> Iterator[tuple[str, str]]:
-        """The receipts as a file says them, one after the other; one that is refused is left out."""
+        """The receipts as elements, one after the other, without those that are refused."""
         for payload in run:
             try:
                 text = self._write_receipt(payload.fields)
@@ -141,15 +144,15 @@ class _Batch:
                 yield payload.receipt_id, text
 
     def _checked(self, payload: Payload) -> str:
-        """A receipt by its names, looked at by the schema; "" when it is refused, alone, and its neighbours go on."""
+        """A receipt written by its names and checked by the schema; "" when it is refused. The others go on."""
         try:
             text = element("transaction", RECEIPTS_NAMESPACE, payload.fields, self._cleaner)
         except ValueError as error:
-            self._refuse(payload.receipt_id, f"no place in a file: {error}")
+            self._refuse(payload.receipt_id, f"a file cannot hold it: {error}")
             return ""
         transaction = etree.fromstring(text.encode(), etree.XMLParser(resolve_entities=False, huge_tree=True))
         if not self._receipts_schema.validate(transaction):
-            reason = f"not valid by receipts.xsd: {_where(self._receipts_schema, transaction)}"
+            reason = f"not valid by receipts.xsd at {_where(self._receipts_schema, transaction)}"
             self._refuse(payload.receipt_id, reason)
             return ""
         return text
@@ -157,7 +160,7 @@ class _Batch:
     def _created(self, contact: Contact) -> dict[str, str] | None:
         keys = {kind: value for kind, value in usable(contact).items() if kind in CREATE_KEYS}
         if not keys:
-            self._refuse(contact.key, f"it has none of the keys Engage creates by ({', '.join(CREATE_KEYS)})")
+            self._refuse(contact.key, f"it has none of the keys Engage creates contacts by ({', '.join(CREATE_KEYS)})")
             return None
         kind = {"contactType": self._settings.contact_type} if self._settings.contact_type else {}
         return self._fields(contact, kind | dict(contact.attributes) | keys)
@@ -176,7 +179,7 @@ class _Batch:
         sent = {name: value for name, value in fields.items() if value.strip() and is_usable(name, value)}
         odd = sum(not is_name(name) for name in sent)
         if odd:
-            self._refuse(contact.key, f"{odd} of its attributes are called what no XML element can be called")
+            self._refuse(contact.key, f"{odd} of its attributes have names that an XML element cannot have")
             return None
         return sent
 
@@ -189,12 +192,12 @@ class _Batch:
         return key, element(settings.contacts_member, settings.contacts_namespace, fields, self._cleaner)
 
     def _path(self, folder: str, kind: str) -> Path:
-        number = f"{self._batch.sequence}{len(self._files):04d}-{self._token}"
+        number = f"{self._batch.sequence}{len(self._files):04d}-{self._suffix}"
         return self._batch.folder / folder / f"{self._batch.stamp:%Y%m%d%H%M%S}_{number}_{kind}.xml"
 
 
 def _where(schema: etree.XMLSchema, element: etree._Element) -> str:
-    """The names down to the element the schema stumbled over. Its own message would quote the value."""
+    """The names down to the element the schema refused. Its own message would quote the value."""
     entry = schema.error_log.last_error
     found: Any = element.getroottree().xpath(entry.path) if entry is not None and entry.path else []
     if not found:
@@ -204,7 +207,7 @@ def _where(schema: etree.XMLSchema, element: etree._Element) -> str:
 
 
 def _stylesheet(path: Path) -> Transform:
-    # A stylesheet of the team may read files beside it, and do nothing else.
+    # The team's stylesheet may read files beside it, and do nothing else.
     access = etree.XSLTAccessControl(read_network=False, write_file=False, create_dir=False, write_network=False)
     try:
         sheet = etree.XSLT(etree.parse(path), access_control=access)
@@ -212,8 +215,8 @@ def _stylesheet(path: Path) -> Transform:
         raise ConfigurationError(
             Finding(
                 key="fallback.xslt",
-                message=f"{path} is no stylesheet that can be read ({type(error).__name__}).",
-                next_step="Try it with xsltproc, or leave xslt out.",
+                message=f"{path} cannot be read as a stylesheet{_why(error)}.",
+                next_step="Try it with xsltproc, or remove xslt.",
             )
         ) from None
 
@@ -222,6 +225,12 @@ def _stylesheet(path: Path) -> Transform:
         return bytes(result)
 
     return transform
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, OSError) and error.errno:
+        return f": {os.strerror(error.errno).lower()}"
+    return f": line {error.position[0]} is not valid XML" if isinstance(error, etree.XMLSyntaxError) else ""
 
 
 def _make(settings: FileSettings, _context: Context) -> EngageFiles:

@@ -1,4 +1,4 @@
-"""What can be set for the import files."""
+"""The settings of the import files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MatchKey = Literal["externalId", "email", "mobilePhone", "socialSecurityNumber",
 
 def _count(_: object, field: attrs.Attribute[Any], value: int) -> None:
     if not 0 < value <= MOST:
-        raise ValueError(f"{field.name} must be from 1 to {MOST}, the most Engage takes in a file")
+        raise ValueError(f"{field.name} must be from 1 to {MOST}, the most Engage accepts in a file")
 
 
 def _folder(_: object, field: attrs.Attribute[Any], value: str) -> None:
@@ -35,8 +35,8 @@ class FileSettings:
     """The fallback files.
 
     max_lines, max_contacts: in one file. receipts_folder, contacts_folder: below the transfer's path.
-    match_keys: by which kind a file names a contact whose contactId is unknown, the first it has; memberNumber
-    last, because a contact that the contacts file makes gets its memberNumber only then.
+    match_keys: the kinds by which a file names a contact whose contactId is unknown; the first one it has is used.
+    memberNumber is last, because a contact that the contacts file creates gets its memberNumber only then.
     contact_type: of contacts not named by contactId. contacts_*: the names of the contacts file, whose schema
     the vendor does not publish. xslt: a stylesheet applied to every file last.
     """

@@ -17,13 +17,13 @@ QUERY_NAMES = {
 """Identifier kind → its name in the query of GET /contacts/id."""
 
 CREATE_KEYS = ("email", "mobilePhone", "externalId", "socialSecurityNumber")
-"""The kinds one of which a new contact needs; a memberNumber is given out by Engage."""
+"""A new contact needs one of these kinds; Engage assigns the memberNumber."""
 
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 
 
 def is_usable(kind: str, value: str) -> bool:
-    """Whether a value can be sent under this name: phone numbers are E.164 (ITU-T), others are judged by Engage."""
+    """Whether a value can be sent under this name: phone numbers are E.164 (ITU-T), Engage checks the others."""
     return kind != "mobilePhone" or _E164.fullmatch(value) is not None
 
 

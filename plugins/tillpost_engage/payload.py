@@ -1,7 +1,7 @@
 """A receipt in Engage's shape, by the table "Save a receipt" of the contract. Pure.
 
-The law: the lines add up to totalGrossPrice, `sign(quantity) * grossPaidPrice` by line, `quantity *
-grossPaidPrice` by unit. Prices are never negative; the sign of what a line adds stands in its quantity.
+The rule: the lines add up to totalGrossPrice, as `sign(quantity) * grossPaidPrice` by line and `quantity *
+grossPaidPrice` by unit. Prices are never negative; the quantity has the sign of what a line adds.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ class Mapping:
 
     @hookimpl
     def map_receipt(self, receipt: Receipt, match: Identifier) -> Payload:
-        """The receipt as POST /receipts takes it. Raises InvalidValue for what Engage cannot be told."""
+        """The receipt as POST /receipts takes it. Raises InvalidValue for what Engage cannot hold."""
         return Payload(receipt_id=receipt.id, match=match, fields=_receipt(receipt, match, self.settings))
 
 
 def _receipt(receipt: Receipt, match: Identifier, settings: MapSettings) -> dict[str, Any]:
     place = f"receipt {receipt.number or '?'} of store {receipt.store}"
     if not receipt.lines:
-        raise InvalidValue("has no lines; Engage accepts no receipt without", place=place)
+        raise InvalidValue("has no lines; Engage accepts no receipt without lines", place=place)
     contact = {"matchKey": match.value, "matchKeyType": match.kind}
     if match.kind != "contactId" and settings.contact_type:
         contact["contactType"] = settings.contact_type
@@ -74,7 +74,7 @@ def _item(line: Line, currency: str, price_basis: str) -> dict[str, Any]:
     if whole is not None and price_basis == "unit":
         unit_price, unit_tax = _share(price, whole, currency), _share(tax, whole, currency)
         if unit_price is None or unit_tax is None:
-            whole = None  # three for 10.00: no price of one piece adds up to it
+            whole = None  # three for 10.00: no price per piece adds up to it
         else:
             price, tax = unit_price, unit_tax
     if whole is None:
@@ -108,7 +108,7 @@ def _sign(line: Line) -> int:
 
 
 def _short(value: Decimal) -> Decimal:
-    """At most six decimals. For what no law sums: a weight or a percentage an adapter divided for has 28 of them."""
+    """At most six decimals. For values no rule sums: a weight or percentage from a division has 28 of them."""
     if len(text := str(value)) < _MOST_DECIMALS + 3 and "E" not in text:
         return value
     exponent = value.as_tuple().exponent
@@ -116,7 +116,7 @@ def _short(value: Decimal) -> Decimal:
 
 
 def _share(amount: Decimal, pieces: int, currency: str) -> Decimal | None:
-    """The amount of one piece, when as many of it give the whole exactly in the currency's smallest unit."""
+    """The amount of one piece in the currency's smallest unit; None when the pieces do not give the amount exactly."""
     share = round(amount / pieces, minor_digits(currency))
     return share if share * pieces == amount else None
 
@@ -124,7 +124,7 @@ def _share(amount: Decimal, pieces: int, currency: str) -> Decimal | None:
 def _payments(receipt: Receipt, place: str) -> list[dict[str, Any]]:
     if receipt.tenders:
         return [_payment(tender, place) for tender in receipt.tenders]
-    # Required by Engage, also where an even exchange was paid with nothing; the receipt's laws make this 0.
+    # Engage requires one, also where an even exchange was paid with nothing; then the total is 0.
     return [{"type": "none", "value": receipt.total}]
 
 
@@ -158,5 +158,5 @@ def _extra(extra: collections.abc.Mapping[str, str], place: str) -> list[dict[st
 
 
 def _filled(fields: dict[str, Any]) -> dict[str, Any]:
-    """Without what is not there: an empty text or list says nothing. Zero is a number and stays."""
+    """The fields without None and without empty texts and lists. Zero stays."""
     return {name: value for name, value in fields.items() if value or (value is not None and value not in ("", []))}

@@ -1,4 +1,4 @@
-"""Our schemas, and the check of a written file against one, in constant memory."""
+"""The schemas, and the check of a written file against one, in constant memory."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CONTACTS_NAMESPACE = "http://eClub.Schemas.ImportMember"
 
 
 class InvalidFileError(ValueError):
-    """A file we wrote is not what we meant to write: a fault of ours or of an XSLT. Names the line, no value."""
+    """A file that was written is not valid: a fault of Tillpost or of an XSLT. Names the line, never a value."""
 
 
 def receipts_schema() -> etree.XMLSchema:
@@ -32,7 +32,7 @@ def contacts_schema(namespace: str, names: Mapping[str, str]) -> etree.XMLSchema
 
 
 class _Nothing:
-    """A parser's target that keeps nothing of what it is told."""
+    """A parser's target that keeps nothing."""
 
     def close(self) -> None:
         """The end of the file."""
@@ -41,7 +41,7 @@ class _Nothing:
 def check_file(path: Path, schema: etree.XMLSchema | None = None, record: str | None = None) -> None:
     """Read the file once, by the schema if there is one. Raises InvalidFileError.
 
-    record: the tag of the elements there are many of; each is let go of once it was read.
+    record: the tag of the elements there are many of; each is freed once it was read.
     """
     limits: Any = {"resolve_entities": False, "no_network": True, "huge_tree": True}
     try:

@@ -1,4 +1,4 @@
-"""What can be set for Engage, by slot. What the contract leaves open is an option here, with its default."""
+"""The settings of Engage, by slot. What the contract leaves open is a setting, with a default."""
 
 from __future__ import annotations
 
@@ -10,54 +10,40 @@ from urllib.parse import urlsplit
 import attrs
 
 from tillpost import Secret
+from tillpost.kit.settings import no_final_slash, not_empty, over_zero
 
 LookupKey = Literal["externalId", "email", "mobilePhone", "socialSecurityNumber", "memberNumber"]
 
 
-def _filled(_: object, field: attrs.Attribute[Any], value: Any) -> None:
-    if not value:
-        raise ValueError(f"{field.name} must not be empty")
-
-
 def _no_repeats(_: object, field: attrs.Attribute[Any], value: tuple[str, ...]) -> None:
     if len(set(value)) != len(value):
-        raise ValueError(f"{field.name} names a key twice")
-
-
-def _positive(_: object, field: attrs.Attribute[Any], value: Any) -> None:
-    zero = timedelta(0) if isinstance(value, timedelta) else 0
-    if value <= zero:
-        raise ValueError(f"{field.name} must be over 0")
-
-
-def _no_last_slash(url: str) -> str:
-    return url.rstrip("/")
+        raise ValueError(f"{field.name} must not name a key twice")
 
 
 @attrs.frozen(kw_only=True)
 class ResolveSettings:
-    """How contacts are found and made.
+    """How contacts are found and created.
 
-    keys: by which kinds of identifier a contact is looked up, in this order.
-    create: make a contact that no key finds. source, contact_type, unapproved: given to Engage with a new one.
+    keys: the kinds of identifier by which a contact is looked up, in this order.
+    create: create a contact that no key finds. source, contact_type, unapproved: of a new contact.
     """
 
     keys: tuple[LookupKey, ...] = attrs.field(
-        default=("externalId", "email", "mobilePhone"), validator=[_filled, _no_repeats]
+        default=("externalId", "email", "mobilePhone"), validator=[not_empty, _no_repeats]
     )
     create: bool = True
-    source: str = attrs.field(default="POS", validator=_filled)
+    source: str = attrs.field(default="POS", validator=not_empty)
     contact_type: str = "Member"
     unapproved: bool = False
 
 
 @attrs.frozen(kw_only=True)
 class MapSettings:
-    """How a receipt is told.
+    """How a receipt is written.
 
     price_basis: whether grossPaidPrice and taxAmount are for the whole `line` or for one `unit` [open in the
     contract]. contact_type: of a contact not named by contactId. exchange_rates: currency → multiplier to the
-    group currency; a currency not named is sent without one.
+    group currency; a currency that is not listed is sent without one.
     """
 
     price_basis: Literal["line", "unit"] = "line"
@@ -73,17 +59,17 @@ class MapSettings:
 
 @attrs.frozen(kw_only=True)
 class TransportSettings:
-    """Where Engage is and how it is spoken to.
+    """Where Engage is, and the limits of its requests.
 
     url: the tenant's base address, without /api/v3. rate: requests a second and API key (the contract asks for
-    50 at most). timeout: the longest one exchange may take, from the connection to the last byte.
+    50 at most). timeout: the longest time a request may take, from the connection to the last byte of the answer.
     user_agent: "" for `tillpost/<version>`.
     """
 
-    url: str = attrs.field(converter=_no_last_slash)
+    url: str = attrs.field(converter=no_final_slash)
     api_key: Secret = attrs.field()
-    rate: int = attrs.field(default=50, validator=_positive)
-    timeout: timedelta = attrs.field(default=timedelta(seconds=30), validator=_positive)
+    rate: int = attrs.field(default=50, validator=over_zero)
+    timeout: timedelta = attrs.field(default=timedelta(seconds=30), validator=over_zero)
     user_agent: str = attrs.field(default="")
 
     @url.validator

@@ -1,4 +1,4 @@
-"""Hands over receipts, asks whether Engage is there, and which receipts a contact's history shows."""
+"""Sends receipts, probes Engage, and reads which receipts a contact's history shows."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ class Transport:
 
     @hookimpl
     def deliver(self, payload: Payload) -> Outcome:
-        """One POST /receipts. Engage knows a repeat by uniqueReceiptId and ignores it."""
+        """One POST /receipts. Engage recognises a repeat by its uniqueReceiptId and ignores it."""
         answer = self.client.send("POST", "/receipts", body=payload.fields)
         return answer if isinstance(answer, (NotSent, MaybeSent)) else judge(answer, changes=True)
 
     @hookimpl
     def probe(self) -> Outcome:
-        """GET /contacts/count: changes nothing, and needs a valid key."""
+        """GET /contacts/count: it changes nothing and needs a valid key."""
         answer = self.client.send("GET", "/contacts/count")
         return answer if isinstance(answer, (NotSent, MaybeSent)) else judge(answer, changes=False)
 

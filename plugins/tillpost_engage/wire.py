@@ -1,4 +1,4 @@
-"""JSON as Engage is given it: money as numbers straight from Decimal, never by way of a binary float."""
+"""JSON for Engage: money as numbers straight from Decimal, never by way of a binary float."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 def decimal_text(value: Decimal) -> str:
     """A finite decimal with a point and no exponent; zero has no sign."""
     if not value.is_finite():
-        raise ValueError("NaN and Infinity are no JSON numbers")
+        raise ValueError("NaN and Infinity are not JSON numbers")
     if not value:
         value = abs(value)
     text = str(value)
@@ -24,17 +24,17 @@ def decimal_text(value: Decimal) -> str:
 
 
 def dumps(value: Any) -> bytes:
-    """The value as JSON in ASCII. Lone surrogates, which no UTF-8 can carry, become U+FFFD.
+    """The value as JSON in ASCII. Lone surrogates, which UTF-8 cannot carry, become U+FFFD.
 
-    Raises TypeError for a float or any other type that the contract has no place for.
+    Raises TypeError for a float and for any other type the contract does not have.
     """
     return _encode(value).encode("ascii")
 
 
 def loads(raw: bytes) -> Any:
-    """JSON with numbers as Decimal. Raises ValueError, also for what `json` alone takes or trips over.
+    """JSON with numbers as Decimal. Raises ValueError, also where `json` alone does not.
 
-    That is NaN and Infinity, a key that stands twice, half of a surrogate pair, nesting too deep to follow.
+    That is for NaN and Infinity, a key given twice, half of a surrogate pair, and nesting that is too deep.
     """
     try:
         value = json.loads(raw, parse_float=Decimal, parse_constant=_no_number, object_pairs_hook=_once)
@@ -46,13 +46,13 @@ def loads(raw: bytes) -> Any:
 
 
 def _no_number(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON number")
+    raise ValueError(f"{name} is not a JSON number")
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise ValueError("a key stands twice")
+        raise ValueError("a key is given twice")
     return found
 
 
@@ -70,7 +70,7 @@ def _encode(value: Any) -> str:
 
 
 def _encode_other(value: Any) -> str:
-    """What is seldom met, and what is derived from the kinds above."""
+    """Kinds that are rare, and subclasses of those above."""
     match value:
         case None:
             return "null"
@@ -86,7 +86,7 @@ def _encode_other(value: Any) -> str:
             return _encode(dict(value))
         case list() | tuple():
             return _encode(list(value))
-    raise TypeError(f"{type(value).__name__} has no JSON form here; money is Decimal")
+    raise TypeError(f"a {type(value).__name__} cannot be written as JSON; money is Decimal")
 
 
 def _text(value: str) -> str:
@@ -95,5 +95,5 @@ def _text(value: str) -> str:
 
 @lru_cache(1024)
 def _name(name: Any) -> str:
-    """A name as JSON; the same few come again and again."""
+    """A name as JSON; cached, for the same few come again and again."""
     return _text(str(name))

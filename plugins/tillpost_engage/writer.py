@@ -1,4 +1,4 @@
-"""One file of the outage, onto the disk whole or not at all."""
+"""Writes one fallback file onto the disk, whole or not at all."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from typing import TypeVar
 
 from lxml import etree
 
+from tillpost.kit.files import sync_folder
 from tillpost.model import FallbackFile
 from tillpost_engage.schemas import check_file
 from tillpost_engage.xmlnames import Cleaner
 
 T = TypeVar("T")
 Group = tuple[str, Iterable[tuple[str, str]]]
-"""An element name ("" for none) and what stands below it: the key of each element, and its text."""
+"""An element name ("" for none) and the elements below it, each with its key and its text."""
 
 
 def write_file(
@@ -31,8 +32,8 @@ def write_file(
 ) -> FallbackFile | None:
     """Write under a temporary name, read it once, transform, fsync, rename, fsync the folder; None: nothing to write.
 
-    schema: what the file is checked by, with `record` the name of its elements; left out where each element was checked
-    before. Raises OSError, or schemas.InvalidFileError; then nothing is left under either name.
+    schema: the file is checked by it, with `record` the name of its elements; None where each element was checked
+    before. Raises OSError, or schemas.InvalidFileError; then neither name is left.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.parent / f".{path.name}.part"
@@ -54,12 +55,12 @@ def write_file(
         with suppress(OSError):
             part.unlink(missing_ok=True)
         raise
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
     return FallbackFile(name=path.name, kind=kind, sha256=digest, size=size, keys=keys, path=path)
 
 
 def _stream(part: Path, root: etree.QName, groups: Iterable[Group]) -> tuple[str, ...]:
-    """Write the elements as they come; the keys of those that came."""
+    """Write the elements one by one; returns their keys."""
     namespace = Cleaner().value(root.namespace or "")
     keys: list[str] = []
     with part.open("w", encoding="utf-8", newline="", buffering=1 << 18) as file:
@@ -74,23 +75,15 @@ def _stream(part: Path, root: etree.QName, groups: Iterable[Group]) -> tuple[str
     return tuple(keys)
 
 
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def chunks(sized: Iterable[tuple[int, T]], most: int) -> Iterator[tuple[T, ...]]:
-    """Runs of at most `most` together; each is in exactly one run, in order."""
+    """Cut into runs of at most `most` in size; each item is in exactly one run, in order."""
     run: list[T] = []
     total = 0
-    for size, each in sized:
+    for size, item in sized:
         if run and total + size > most:
             yield tuple(run)
             run, total = [], 0
-        run.append(each)
+        run.append(item)
         total += size
     if run:
         yield tuple(run)

@@ -1,4 +1,4 @@
-"""How the JSON names of the API stand in an import file, and which characters XML has. Contract, section 3.
+"""The elements of an import file for the JSON names of the API, and the characters XML has. Contract, section 3.
 
 Elements are written as text, not built: a day of receipts is millions of them, and a tree costs four times as much.
 """
@@ -24,17 +24,17 @@ _ENTRIES = {
     "usedBonusChecks": "usedBonusCheck",
     "usedPromotions": "usedPromotion",
 }
-# XML 1.0, section 2.2, "Char": everything else can be in no document, not even escaped.
+# XML 1.0, section 2.2, "Char": no document can hold any other character, not even escaped.
 _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
-# What cannot stand as it is: forbidden, or markup, or (a carriage return) read as something else.
+# What cannot be written as it is: forbidden characters, markup, and a carriage return, which is read as a line feed.
 _ODD = re.compile("[^\t\n\u0020-%'-;=?-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _IN_TEXT = {ord("&"): "&amp;", ord("<"): "&lt;", ord(">"): "&gt;", ord("\r"): "&#13;"}
 _IN_VALUE = _IN_TEXT | {ord('"'): "&quot;", ord("\n"): "&#10;", ord("\t"): "&#9;"}
 
 
 class NoPlaceError(ValueError):
-    """A value that has no form in the file; the text names the field, never its value."""
+    """A value that a file cannot hold; the text names the field, never its value."""
 
 
 @attrs.define
@@ -44,22 +44,22 @@ class Cleaner:
     replaced: int = 0
 
     def clean(self, text: str) -> str:
-        """The text as XML can hold it."""
+        """The text without the characters XML forbids."""
         cleaned, count = _FORBIDDEN.subn("\ufffd", text)
         self.replaced += count
         return cleaned
 
     def text(self, text: str) -> str:
-        """The text as it stands between two tags."""
+        """The text as written between two tags."""
         return text if _ODD.search(text) is None else self.clean(text).translate(_IN_TEXT)
 
     def value(self, text: str) -> str:
-        """The text as it stands between the quotation marks of an XML attribute."""
+        """The text as written between the quotation marks of an XML attribute."""
         return self.clean(text).translate(_IN_VALUE)
 
 
 def is_name(name: str) -> bool:
-    """Whether an element may be called so (an NCName of ASCII letters)."""
+    """Whether this can be an element's name (an NCName of ASCII letters)."""
     return _NAME.fullmatch(name) is not None
 
 
@@ -72,9 +72,9 @@ def element(name: str, namespace: str, fields: Mapping[str, Any], cleaner: Clean
 
 @lru_cache(maxsize=1024)
 def _tags(name: str) -> tuple[str, str, str]:
-    """Opening, closing and empty; the contract's names are few, and looked at millions of times."""
+    """Opening, closing and empty tag; cached, for the same few names come millions of times."""
     if not is_name(name):
-        raise NoPlaceError("a field's name is no element name")
+        raise NoPlaceError("a field's name cannot be the name of an XML element")
     return f"<{name}>", f"</{name}>", f"<{name}/>"
 
 
@@ -104,13 +104,13 @@ def _write(fields: Mapping[str, Any], parts: list[str], cleaner: Cleaner) -> Non
 
 def _write_extra(entries: list[Any] | tuple[Any, ...], parts: list[str], cleaner: Cleaner) -> None:
     for entry in entries:
-        said = _text("extraData", entry["value"], cleaner)
-        parts.append(f'<item name="{cleaner.value(str(entry["name"]))}">{said}</item>')
+        text = _text("extraData", entry["value"], cleaner)
+        parts.append(f'<item name="{cleaner.value(str(entry["name"]))}">{text}</item>')
 
 
 def _write_list(name: str, entries: list[Any] | tuple[Any, ...], parts: list[str], cleaner: Cleaner) -> None:
     if name not in _ENTRIES or not all(isinstance(entry, Mapping) for entry in entries):
-        raise NoPlaceError(f"{name} is no list of the contract")
+        raise NoPlaceError(f"{name} is not a list of the contract")
     opening, closing, empty = _tags(_ENTRIES[name])
     for entry in entries:
         if not entry:
@@ -131,4 +131,4 @@ def _text(name: str, value: Any, cleaner: Cleaner) -> str:
             return str(value)
         case Decimal():
             return decimal_text(value)
-    raise NoPlaceError(f"{name} is neither text nor number")
+    raise NoPlaceError(f"{name} is neither a text nor a number")

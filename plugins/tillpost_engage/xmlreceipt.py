@@ -1,8 +1,8 @@
-"""A receipt as text, quickly, when it is as the contract says; what is written so is valid by receipts.xsd.
+"""A receipt as XML text, fast, when it has the contract's form; what is written here is valid by receipts.xsd.
 
-The table says of receipts.xsd which elements stand where, in which order, and what each may hold. Where it is not sure
-it says so: the receipt is then written by its names (xmlnames.py) and looked at by the schema itself. A test holds that
-the schema takes what is written here, and that it is what would be written by the names.
+The tables repeat receipts.xsd: which elements there are, in which order, and what each may hold. Where a table is not
+sure, the receipt is written by its names instead (xmlnames.py) and checked by the schema. A test holds that the schema
+accepts what is written here, and that it equals what is written by the names.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ _TRANSACTION = {
 }
 Form = Mapping[str, Any]
 """Element → what it holds: a word of `_SOURCE`, elements of its own, or (entry, its elements) for a list of entries.
-With "?" it need not be there."""
+An element with "?" is optional."""
 
 _SOURCE = {
     "text": "text[{}]",
@@ -74,10 +74,10 @@ _SOURCE = {
     "currency": "currencies[{}]",
     "extra": "extra({})",
 }
-"""How a value becomes what stands between its tags, in Python. What is not fit raises."""
+"""How a value becomes the text between its tags, as Python. A value that does not fit raises."""
 _KINDS = ("PURCHASE", "RETURN", "ADJUSTMENT")
 _KEYS = ("contactId", "memberNumber", "socialSecurityNumber", "mobilePhone", "externalId", "email")
-# Times and offsets that xs:dateTime has, and a few less.
+# A subset of the times and offsets of xs:dateTime.
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-](0\d|1[0-3]):[0-5]\d)", re.ASCII)
 _LONGEST_NUMBER = 20
 _CURRENCY = re.compile("[A-Z]{3}")
@@ -86,11 +86,11 @@ Write = Callable[[Any], str]
 
 
 class NotPlainError(ValueError):
-    """The table does not say that the schema takes it."""
+    """The table cannot say whether the schema accepts it."""
 
 
 def receipt_writer(cleaner: Cleaner) -> Write:
-    """Writes the fields of a receipt as a `transaction`. Raises NotPlainError; then nothing was counted as cleaned."""
+    """Writes the fields of a receipt as a `transaction`. Raises NotPlainError, and then counts no character."""
     transaction = _record(_TRANSACTION, _means(cleaner))
 
     def write(fields: Any) -> str:
@@ -105,7 +105,7 @@ def receipt_writer(cleaner: Cleaner) -> Write:
 
 
 class _Known(dict[str, str]):
-    """Text → how it stands in the file. The same names of articles come again and again, and so do prices."""
+    """Text → how it is written. A cache: the same names of articles and prices come again and again."""
 
     def __init__(self, write: Write, cleaner: Cleaner) -> None:
         self._write = write
@@ -116,13 +116,13 @@ class _Known(dict[str, str]):
             raise NotPlainError
         before = self._cleaner.replaced
         written = self._write(text)
-        if self._cleaner.replaced == before:  # else it has to be counted each time
+        if self._cleaner.replaced == before:  # else it must be counted each time
             self[text] = written
         return written
 
 
 def _means(cleaner: Cleaner) -> dict[str, Any]:
-    """What the words of `_SOURCE` need. Texts are remembered for as long as the writer is: for one batch."""
+    """What the words of `_SOURCE` use. Texts are cached as long as the writer lives: for one batch."""
 
     def filled(write: Write) -> Write:
         return lambda text: write(text) if text.strip() else no()
@@ -137,7 +137,7 @@ def _means(cleaner: Cleaner) -> dict[str, Any]:
     def extra(entries: Any) -> str:
         if not entries or type(entries) is not list:
             raise NotPlainError
-        return "".join([f'<item name="{names[each["name"]]}">{texts[each["value"]]}</item>' for each in entries])
+        return "".join([f'<item name="{names[item["name"]]}">{texts[item["value"]]}</item>' for item in entries])
 
     texts, names = _Known(cleaner.text, cleaner), _Known(filled(cleaner.value), cleaner)
     return {
@@ -155,7 +155,7 @@ def _means(cleaner: Cleaner) -> dict[str, Any]:
 
 
 def no() -> NoReturn:
-    """This value is not fit."""
+    """Refuse a value."""
     raise NotPlainError
 
 
@@ -167,17 +167,17 @@ def _time(text: Any) -> str:
 
 
 def _record(form: Form, means: Mapping[str, Any]) -> Write:
-    """Writes elements below one another. Of each order of names that comes, an f-string is made once: a till's receipts
-    have a few, and reading a table for each of their values would take twice as long."""
+    """Writes elements one below the other. For each order of names that comes, an f-string is compiled once: a till's
+    receipts have a few orders, and reading the table for each value would take twice as long."""
     order = [name.removesuffix("?") for name in form]
     needed = {name for name in form if not name.endswith("?")}
     inner = {
-        name: _below(each, means) for name, each in zip(order, form.values(), strict=True) if type(each) is not str
+        name: _below(below, means) for name, below in zip(order, form.values(), strict=True) if type(below) is not str
     }
-    source = {name: each for name, each in zip(order, form.values(), strict=True) if type(each) is str}
+    source = {name: word for name, word in zip(order, form.values(), strict=True) if type(word) is str}
     known: dict[tuple[str, ...], Write] = {}
 
-    def made(names: tuple[str, ...]) -> Write:
+    def compile_order(names: tuple[str, ...]) -> Write:
         if not names or names != tuple(name for name in order if name in names) or not needed.issubset(names):
             raise NotPlainError
         values = {name: _SOURCE[source[name]] if name in source else f"below_{name}({{}})" for name in names}
@@ -191,13 +191,13 @@ def _record(form: Form, means: Mapping[str, Any]) -> Write:
         if type(fields) is not dict:
             raise NotPlainError
         names = tuple(fields)
-        return (known.get(names) or made(names))(fields)
+        return (known.get(names) or compile_order(names))(fields)
 
     return write
 
 
 def _below(form: Any, means: Mapping[str, Any]) -> Write:
-    """Writes what an element holds that is no plain value."""
+    """Writes elements below an element, or a list of entries."""
     if isinstance(form, Mapping):
         return _record(form, means)
     name, below = form
@@ -207,6 +207,6 @@ def _below(form: Any, means: Mapping[str, Any]) -> Write:
     def write(entries: Any) -> str:
         if not entries or type(entries) is not list:
             raise NotPlainError
-        return opening + between.join([entry(each) for each in entries]) + closing
+        return opening + between.join([entry(item) for item in entries]) + closing
 
     return write

@@ -1,4 +1,4 @@
-"""Source `folder`: files dropped by a till or a transfer, moved away once their receipts are committed."""
+"""Source `folder`: files a till or a transfer writes there, moved away once their receipts are committed."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping
 import attrs
 
 from tillpost import ConfigurationError, Context, DocumentError, Finding, hookimpl, simple
+from tillpost.kit.files import sync_folder
 from tillpost.model import Document
-from tillpost_folder.move import move, sync_folder, write_durably
+from tillpost_folder.move import move, write_durably
 from tillpost_folder.scan import Scan, Seen
 from tillpost_folder.settings import Settings
 
@@ -22,7 +23,7 @@ class FolderSource:
 
     @hookimpl
     def collect_documents(self, accept: Callable[[Document], Mapping[str, int]]) -> int:
-        """Hand over every whole file; the count includes files that wait for `settle`, so a round knows of them.
+        """Hand over every complete file; the count includes files that wait for `settle`.
 
         A file that changes while it is read stays where it is and is read again in a later round.
         """
@@ -49,7 +50,7 @@ class FolderSource:
 
     def _set_aside(self, seen: Seen, error: DocumentError) -> None:
         if Seen.at(seen.path) != seen:
-            return  # it was still being written: what was wrong with it may be right in the next round
+            return  # it was still being written: it may be correct in the next round
         moved = move(seen.path, self.settings.failed_folder)
         if moved is not None:
             write_durably(moved.with_name(f"{moved.name}.reason.txt"), f"{error}\n")
@@ -60,7 +61,7 @@ def _make(settings: Settings, context: Context) -> FolderSource:
     for key, folder in (("done", settings.done_folder), ("failed", settings.failed_folder)):
         if folder == settings.path:
             raise ConfigurationError(
-                Finding(key=key, message="is the drop folder itself", next_step="Name a folder of its own.")
+                Finding(key=key, message="is the source's own folder.", next_step="Name another folder.")
             )
     return FolderSource(settings, Scan(settings.path, settings.pattern, settings.settle, context.clock))
 

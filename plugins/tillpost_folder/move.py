@@ -1,4 +1,4 @@
-"""Moving a file so that it is in one of the two places after a power cut, and never over another file."""
+"""Moves a file so that after a power cut it is in one of the two places, and never overwrites another file."""
 
 from __future__ import annotations
 
@@ -8,21 +8,14 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from tillpost.kit.files import sync_folder
+
 _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
-"""What a file system answers that has no hard links, or no more of them for this file."""
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable (POSIX fsync of the folder)."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+"""Error numbers of a file system without hard links, or with no more of them for this file."""
 
 
 def write_durably(path: Path, text: str) -> None:
-    """A small text file, on the disk when this returns (its folder's entry is the caller's)."""
+    """Write a small text file; it is on the disk when this returns (sync its folder yourself)."""
     with path.open("w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
@@ -30,7 +23,7 @@ def write_durably(path: Path, text: str) -> None:
 
 
 def _take_name(folder: Path, name: str, take: Callable[[Path], None]) -> Path:
-    """The first of `name`, `name.1`, `name.2`, … that could be taken; `take` raises FileExistsError for the others."""
+    """The first of `name`, `name.1`, `name.2`, … that was free; `take` raises FileExistsError for the others."""
     number = 0
     while True:
         target = folder / (f"{name}.{number}" if number else name)
@@ -43,7 +36,7 @@ def _take_name(folder: Path, name: str, take: Callable[[Path], None]) -> Path:
 
 
 def _link(source: Path, folder: Path, name: str) -> Path:
-    """Give a file of this file system another name, which nobody has. It is whole under it from the first moment."""
+    """Give a file of this file system another free name. It is whole under that name from the first moment."""
 
     def take(target: Path) -> None:
         try:
@@ -51,7 +44,7 @@ def _link(source: Path, folder: Path, name: str) -> Path:
         except FileExistsError:
             if not target.samefile(source):
                 raise
-            # A crash came between the two halves: here is the second.
+            # A crash came between link and unlink: unlink now.
 
     target = _take_name(folder, name, take)
     sync_folder(folder)
@@ -60,7 +53,7 @@ def _link(source: Path, folder: Path, name: str) -> Path:
 
 
 def _replace(source: Path, folder: Path, name: str) -> Path:
-    """The same without hard links. The name is reserved first, so a rename never replaces another file."""
+    """The same without hard links. The name is reserved first, so that the rename replaces no other file."""
     flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY
     target = _take_name(folder, name, lambda target: os.close(os.open(target, flags, 0o600)))
     try:
@@ -82,8 +75,8 @@ def _rename(source: Path, folder: Path, name: str) -> Path:
 
 
 def _copy(source: Path, folder: Path) -> Path:
-    # From another file system: whole and durable under a temporary name before it takes the real one. One that a
-    # crash left may be another name of a finished file, which writing into it would spoil.
+    # From another file system: whole and durable under a temporary name before it gets the final one. A part that a
+    # crash left may be another name of a finished file, which writing into it would damage.
     part = folder / f".{source.name}.part"
     part.unlink(missing_ok=True)
     shutil.copy2(source, part)
@@ -93,11 +86,11 @@ def _copy(source: Path, folder: Path) -> Path:
 
 
 def move(source: Path, folder: Path) -> Path | None:
-    """Move a file into a folder and return where it is now; None when it has vanished.
+    """Move a file into a folder; returns its new path, None when the file has vanished.
 
-    Never over a file of the same name: it gets a number then. A crash leaves the file under its old name, its new
-    one, or both, and moving it again ends the matter. Only on a file system without hard links may a crash leave
-    an empty file of the new name.
+    It overwrites no file of the same name: it gets a number then. A crash leaves the file under its old name, its new
+    one, or both, and moving it again completes the move. Only on a file system without hard links may a crash leave
+    an empty file of the new name. Raises OSError.
     """
     folder.mkdir(parents=True, exist_ok=True)
     try:

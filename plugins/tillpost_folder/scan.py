@@ -1,4 +1,4 @@
-"""Which files of the drop folder are whole, in the order in which they came."""
+"""Which files of the folder are complete, in the order in which they came."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tillpost import Clock
 
 @attrs.frozen
 class Seen:
-    """A file as it stood at one look; equal looks mean that nobody wrote to it between them."""
+    """The state of a file at one moment; equal states mean that it was not written to in between."""
 
     path: Path
     size: int
@@ -23,7 +23,7 @@ class Seen:
 
     @classmethod
     def at(cls, path: Path) -> Seen | None:
-        """The file as it stands now; None when it has vanished."""
+        """The file's state now; None when it has vanished."""
         try:
             status = path.stat(follow_symlinks=False)
         except FileNotFoundError:
@@ -32,16 +32,16 @@ class Seen:
 
 
 def temporary(name: str) -> bool:
-    """Whether a name says that its writer is not done (or that it is hidden)."""
+    """Whether a name says that the file is still being written, or hidden."""
     return name.startswith(".") or name.endswith((".tmp", ".part", "~"))
 
 
 @attrs.define
 class Scan:
-    """Looks into one folder.
+    """Lists one folder.
 
-    `since` remembers when a file whose mtime lies ahead of this machine's clock was first seen so; it is lost in
-    a restart, which only makes such a file wait `settle` once more.
+    since: when a file whose mtime is ahead of this machine's clock was first seen with it. It is lost in a restart,
+    which only makes such a file wait `settle` once more.
     """
 
     folder: Path
@@ -51,7 +51,7 @@ class Scan:
     since: dict[Seen, float] = attrs.field(factory=dict)
 
     def files(self) -> tuple[list[Seen], int]:
-        """The files that are whole, by mtime, then name; and how many are there that may still be written to."""
+        """The complete files, by mtime, then name; and the number of files that may still be written to."""
         whole, waiting, ahead = [], 0, {}
         with os.scandir(self.folder) as entries:
             paths = [
@@ -67,7 +67,7 @@ class Scan:
                 continue
             age = self.clock.time() - seen.changed / 1e9
             if age < 0:
-                # The writer's clock is ahead of ours: only our own watching can tell that it has settled.
+                # The writer's clock is ahead of ours: count from when we first saw the file in this state.
                 ahead[seen] = self.since.get(seen, self.clock.monotonic())
                 age = self.clock.monotonic() - ahead[seen]
             if age >= self.settle.total_seconds():

@@ -1,4 +1,4 @@
-"""What a pipeline may set for the source `folder`."""
+"""The settings of the source `folder`."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ def _not_negative(_: object, field: attrs.Attribute[timedelta], value: timedelta
 
 @attrs.frozen(kw_only=True)
 class Settings:
-    """path: the folder a till or a transfer drops files in; its folders are not entered.
+    """path: the folder a till or a transfer writes files to; its subfolders are not read.
 
     done: where a file goes after its receipts are committed; default `<path>/done`.
-    failed: where a file that cannot be read goes, beside its reason; default `<path>/failed`.
-    settle: how long a file must have been left alone before it is taken; "0s" takes it at once.
-    pattern: which names are taken (shell pattern, as in `*.xml`).
+    failed: where a file that cannot be read goes, with the reason beside it; default `<path>/failed`.
+    settle: how long a file must stay unchanged before it is read; "0s" reads it at once.
+    pattern: which names are read (shell pattern, such as `*.xml`).
     """
 
     path: Path

@@ -1,4 +1,4 @@
-"""The size of a file, read from what servers answer when they do not answer SIZE. Pure."""
+"""The size of a file, read from the answers of servers that do not answer SIZE."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _DOS = re.compile(r"\d\d-\d\d-\d\d(?:\d\d)?\s+\d\d:\d\d(?:[AP]M)?\s+(\d+) (.+)")
 
 
 def size_in_facts(answer: str) -> int | None:
-    """The size in an answer to MLST (RFC 3659, section 7); None when it tells none."""
+    """The size in an answer to MLST (RFC 3659, section 7); None when it has none."""
     found = _FACT.search(answer)
     return int(found[1]) if found else None
 
@@ -22,7 +22,7 @@ def size_in_facts(answer: str) -> int | None:
 def size_in_list(lines: Iterable[str], name: str) -> int | None:
     """The size of the file of that name in an answer to LIST, in the form of Unix or of Windows; None: not in it.
 
-    The name may stand with its path before it. Raises ftplib.error_reply when it is there in a form of neither.
+    The name may have its path before it. Raises ftplib.error_reply when it is there in another form.
     """
     for line in map(str.strip, lines):
         found = _UNIX.fullmatch(line) or _DOS.fullmatch(line)

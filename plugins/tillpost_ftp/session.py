@@ -18,7 +18,7 @@ from tillpost_ftp.settings import Settings
 ERRORS = (ftplib.Error, OSError, EOFError)  # TimeoutError and ssl.SSLError are OSErrors
 _BLOCK = 1 << 18
 _FAREWELL = 5.0
-"""Seconds to wait for a server's end of TLS on a data connection."""
+"""Seconds to wait for the server to end TLS on a data connection."""
 _NONE_THERE = ("450", "550")
 _NOT_WRITABLE = ("532", "550", "553")
 
@@ -79,8 +79,8 @@ class Session(ftplib.FTP):
     def find_size(self, path: str) -> int | None:
         """The size of a file there; None when there is none.
 
-        A refused SIZE proves nothing (servers answer 550 to a command they forbid as well), so the file is then
-        looked for by MLST and in a listing.
+        A refused SIZE proves nothing (servers also answer 550 to a command they forbid), so MLST and a listing are
+        tried then.
         """
         with suppress(ftplib.error_perm), self._step():
             size = self.size(_wire(path))
@@ -99,14 +99,14 @@ class Session(ftplib.FTP):
         return size_in_list(lines, _wire(path.rpartition("/")[2]))
 
     def put(self, path: str, source: Path) -> None:
-        """Write a file, over what lies there under that name. Makes the folder if there is none."""
+        """Write a file, over what is there under that name, and its folder where there is none."""
         try:
             self._store(path, source)
             return
         except ftplib.error_perm as error:
             if _code(error) not in _NOT_WRITABLE:
                 raise
-        # There is no folder, or a file that must not be written over.
+        # There is no folder, or a file that must not be overwritten.
         self._make_folder(path.rpartition("/")[0])
         self.remove(path)
         with _meaning(NotWritableError, *_NOT_WRITABLE):
@@ -123,9 +123,9 @@ class Session(ftplib.FTP):
             self.rename(_wire(old), _wire(new))
 
     def ntransfercmd(self, cmd: str, rest: int | str | None = None) -> tuple[socket.socket, int | None]:
-        """A data connection, with the TLS session of the control connection: vsftpd takes no other by default.
+        """A data connection, with the TLS session of the control connection: vsftpd accepts no other by default.
 
-        With TLS 1.3 that session is known only once the server has sent its ticket, so it is asked for here.
+        With TLS 1.3 the session is known only once the server has sent its ticket, so it is read here.
         """
         data, size = super().ntransfercmd(cmd, rest)
         self._channel = data
@@ -138,20 +138,20 @@ class Session(ftplib.FTP):
         assert self.sock is not None
         assert self.file is not None
         self.sock, self._channel = self._wrap(tls, self.sock, None), None
-        # A new reader: what came in the clear before the handshake is not taken for an answer.
+        # A new reader: what came unencrypted before the handshake must not be taken for an answer.
         self.file.close()
         self.file = self.sock.makefile("r", encoding=self.encoding)
 
     def _wrap(self, tls: ssl.SSLContext, plain: socket.socket, session: ssl.SSLSession | None) -> ssl.SSLSocket:
         try:
-            plain.getpeername()  # of a connection that is gone already, wrap_socket would lose the socket
+            plain.getpeername()  # fails for a connection that is gone, of which wrap_socket would lose the socket
             secured = tls.wrap_socket(
                 plain, server_hostname=self._settings.host, session=session, do_handshake_on_connect=False
             )
         except BaseException:
             plain.close()
             raise
-        self._channel = secured  # so that the clock can shut it during the handshake
+        self._channel = secured  # so that the timer can shut it during the handshake
         try:
             secured.do_handshake()
         except BaseException:
@@ -176,7 +176,7 @@ class Session(ftplib.FTP):
         try:
             yield data
             if isinstance(data, ssl.SSLSocket):
-                # The end of the data is told by TLS. Not every server answers that, and its reply below counts.
+                # TLS marks the end of the data. Not every server answers that; its reply below counts.
                 data.settimeout(min(_FAREWELL, self._seconds))
                 with suppress(OSError), self._step():
                     data.unwrap()
@@ -187,27 +187,27 @@ class Session(ftplib.FTP):
             self.voidresp()
 
     def _make_folder(self, folder: str) -> None:
-        made = ""
+        path = ""
         for name in folder.strip("/").split("/"):
-            made += f"/{name}" if made or folder.startswith("/") else name
+            path += f"/{name}" if path or folder.startswith("/") else name
             with suppress(ftplib.error_perm), self._step():
-                self.mkd(_wire(made))
+                self.mkd(_wire(path))
 
     @contextmanager
     def _step(self) -> Iterator[None]:
-        """What is done within ends after `timeout`, however slowly bytes drip."""
+        """Ends what is done within after `timeout`, however slowly bytes come."""
         expired = threading.Event()
 
         def end() -> None:
             expired.set()
-            for each in (self.sock, self._channel):
-                if each is not None:
+            for open_socket in (self.sock, self._channel):
+                if open_socket is not None:
                     with suppress(OSError):
-                        socket.socket.shutdown(each, socket.SHUT_RDWR)  # below TLS, which another thread is in
+                        socket.socket.shutdown(open_socket, socket.SHUT_RDWR)  # below TLS, which another thread is in
 
-        clock = threading.Timer(self._seconds, end)
-        clock.daemon = True
-        clock.start()
+        timer = threading.Timer(self._seconds, end)
+        timer.daemon = True
+        timer.start()
         try:
             yield
         except ERRORS:
@@ -215,7 +215,7 @@ class Session(ftplib.FTP):
                 raise TimeoutError from None
             raise
         finally:
-            clock.cancel()
+            timer.cancel()
 
 
 def _wire(text: str) -> str:
@@ -229,7 +229,7 @@ def _code(error: Exception) -> str:
 
 @contextmanager
 def _meaning(kind: type[ftplib.Error], *codes: str) -> Iterator[None]:
-    """A permanent refusal (whose code begins with one of `codes`, if there are any) is of this kind."""
+    """Turns a permanent refusal (with a code that begins with one of `codes`, if any are given) into this kind."""
     try:
         yield
     except ftplib.error_perm as error:

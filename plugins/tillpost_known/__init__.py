@@ -1,4 +1,4 @@
-"""The resolver that asks nobody: a contact whose contactId is remembered is identified by it."""
+"""The resolver without requests: a contact whose contactId the journal knows is identified by it."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from tillpost.model import Contact, Identified
 
 @attrs.frozen(kw_only=True)
 class Settings:
-    """Nothing to set: the memory is the journal's."""
+    """No settings: it uses the contacts the journal knows."""
 
 
 class Known:
-    """Put first in `resolve`, it saves the request for every customer met before."""
+    """Put first in `resolve`, it saves a request for each customer seen before."""
 
     @hookimpl
     def resolve_contact(self, contact: Contact) -> Identified | None:
-        """The remembered contactId, or None so that the next resolver is asked."""
+        """The known contactId, or None: the next resolver is asked."""
         return Identified(contact_id=contact.contact_id) if contact.contact_id else None
 
 

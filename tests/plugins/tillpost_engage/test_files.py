@@ -49,7 +49,7 @@ def fallback(tmp_path: Path, **settings: Any) -> EngageFiles:
 
 
 @attrs.define
-class Spool:
+class Writer:
     folder: Path
     sequence: int = 0
 
@@ -67,8 +67,8 @@ class Spool:
 
 
 @pytest.fixture
-def spool(tmp_path: Path) -> Spool:
-    return Spool(tmp_path)
+def write(tmp_path: Path) -> Writer:
+    return Writer(tmp_path)
 
 
 @pytest.fixture
@@ -99,11 +99,11 @@ def sandbox_reads(file: FallbackFile) -> list[dict[str, Any]]:
 
 
 def test_a_receipts_file_says_what_the_api_would_have_been_told(
-    spool: Spool, receipt_of: Callable[..., Any], line_of: Callable[..., Any]
+    write: Writer, receipt_of: Callable[..., Any], line_of: Callable[..., Any]
 ) -> None:
     receipt = receipt_of(line_of("10.00", "0.5", extra={"a": "b"}), extra={"till": "<1> & 'å'"}, vouchers=("v",))
     sent = Mapping(MapSettings()).map_receipt(receipt, EMAIL)
-    (file,) = spool([sent]).files
+    (file,) = write([sent]).files
     assert file.path.parent.name == "transactionImport"
     assert file.keys == ("r-1",)
     assert file.size == file.path.stat().st_size
@@ -113,7 +113,7 @@ def test_a_receipts_file_says_what_the_api_would_have_been_told(
     assert sum_difference(body, "line") == 0
 
 
-def test_contacts_go_first_and_only_with_what_is_new(spool: Spool, payload: Callable[..., Payload]) -> None:
+def test_contacts_go_first_and_only_with_what_is_new(write: Writer, payload: Callable[..., Payload]) -> None:
     """Contacts files before receipts files."""
     known = Contact(
         key="k2",
@@ -123,7 +123,7 @@ def test_contacts_go_first_and_only_with_what_is_new(spool: Spool, payload: Call
         sent={"firstName": "Ann"},
     )
     same = attrs.evolve(known, key="k3", sent={"city": "Lund", "firstName": "Ann"})
-    done = spool([payload("r")], [contact("k1", EMAIL, firstName="Bo", mobilePhone="070")], [known, same])
+    done = write([payload("r")], [contact("k1", EMAIL, firstName="Bo", mobilePhone="070")], [known, same])
     assert [file.kind for file in done.files] == ["contacts", "receipts"]
     assert done.files[0].keys == ("k1", "k2")
     assert done.files[0].path.parent.name == "contactImport"
@@ -133,29 +133,29 @@ def test_contacts_go_first_and_only_with_what_is_new(spool: Spool, payload: Call
     ]
 
 
-def test_a_contact_no_file_can_carry_is_refused_alone(spool: Spool) -> None:
+def test_a_contact_no_file_can_carry_is_refused_alone(write: Writer) -> None:
     member = contact("k1", Identifier("memberNumber", "m"))
     odd = Contact(key="k2", identifiers=(EMAIL,), attributes={"first name": "Ann"})
     nameless = Contact(key="k3", contact_id="g", attributes={"city": "x"})
-    done = spool((), [member, odd, contact("k4", EMAIL)], [nameless])
+    done = write((), [member, odd, contact("k4", EMAIL)], [nameless])
     assert [refused.key for refused in done.refused] == ["k1", "k2", "k3"]
     assert done.files[0].keys == ("k4",)
 
 
-def test_one_match_key_type_a_file(spool: Spool, payload: Callable[..., Payload]) -> None:
+def test_one_match_key_type_a_file(write: Writer, payload: Callable[..., Payload]) -> None:
     """One matchKeyType a file."""
     mixed = [payload(f"r{i}", EXTERNAL if i % 2 else EMAIL) for i in range(6)]
-    files = spool(mixed).files
+    files = write(mixed).files
     assert [file.keys for file in files] == [("r0", "r2", "r4"), ("r1", "r3", "r5")]
     for file in files:
         assert len({body["contact"]["matchKeyType"] for body in sandbox_reads(file)}) == 1
 
 
-def test_lines_are_counted_not_receipts(spool: Spool, payload: Callable[..., Payload]) -> None:
-    done = spool([payload(f"r{i}", lines=n) for i, n in enumerate([3, 2, 1, 5, 6, 4])], max_lines=5)
+def test_lines_are_counted_not_receipts(write: Writer, payload: Callable[..., Payload]) -> None:
+    done = write([payload(f"r{i}", lines=n) for i, n in enumerate([3, 2, 1, 5, 6, 4])], max_lines=5)
     assert [file.keys for file in done.files] == [("r0", "r1"), ("r2",), ("r3",), ("r5",)]
     assert done.refused[0].key == "r4"
-    assert done.refused[0].reason == "it has 6 lines, a file takes 5"
+    assert done.refused[0].reason == "it has 6 lines, and a file has at most 5"
 
 
 @given(st.lists(st.integers(1, 7), max_size=30), st.integers(7, 20))
@@ -166,18 +166,18 @@ def test_every_key_is_in_exactly_one_run_and_no_run_is_too_long(sizes: list[int]
     assert all(0 < sum(sizes[int(key)] for key in run) <= most for run in runs)
 
 
-def test_contacts_are_split_at_their_own_limit(spool: Spool) -> None:
+def test_contacts_are_split_at_their_own_limit(write: Writer) -> None:
     people = [contact(f"k{i}", Identifier("externalId", f"c{i}")) for i in range(5)]
-    assert [len(file.keys) for file in spool((), people, max_contacts=2).files] == [2, 2, 1]
+    assert [len(file.keys) for file in write((), people, max_contacts=2).files] == [2, 2, 1]
 
 
-def test_names_differ_between_batches_files_and_machines(spool: Spool, payload: Callable[..., Payload]) -> None:
+def test_names_differ_between_batches_files_and_machines(write: Writer, payload: Callable[..., Payload]) -> None:
     """Two machines, same second, same store: different names."""
     names = []
     for _ in range(20):
-        names += [file.name for file in spool([payload("a"), payload("b")], max_lines=1).files]
-    spool.sequence = 0  # another machine's journal counts alike, in the same second
-    names += [file.name for file in spool([payload("a"), payload("b")], max_lines=1).files]
+        names += [file.name for file in write([payload("a"), payload("b")], max_lines=1).files]
+    write.sequence = 0  # another machine's journal counts alike, in the same second
+    names += [file.name for file in write([payload("a"), payload("b")], max_lines=1).files]
     assert len(set(names)) == 42
     assert all(is_import_name(name, "transactions") for name in names)
 
@@ -187,16 +187,16 @@ ODD_STORES = ("../../etc", "åäö/12:3", "/etc/passwd", "..", "a\x00b", "C:\\x"
 
 @pytest.mark.parametrize("odd", ODD_STORES)
 def test_no_store_id_reaches_a_file_name(
-    spool: Spool, receipt_of: Callable[..., Any], line_of: Callable[..., Any], odd: str
+    write: Writer, receipt_of: Callable[..., Any], line_of: Callable[..., Any], odd: str
 ) -> None:
     """A store id such as `../../etc` or `åäö/12:3` in a file name: names are made of time and numbers alone."""
     receipt = attrs.evolve(receipt_of(line_of()), store=odd, till=odd, number=odd, id=odd)
     kept = Identifier("externalId", odd.replace("\x00", ""))
-    done = spool([Mapping(MapSettings()).map_receipt(receipt, kept)], [contact(odd, kept)])
+    done = write([Mapping(MapSettings()).map_receipt(receipt, kept)], [contact(odd, kept)])
     for file in done.files:
         assert re.fullmatch(r"20260301123000_\d+-[0-9a-f]{8}_(contacts|transactions)\.xml", file.name)
-        assert file.path.parent.parent == spool.folder / "final"
-    assert {path.parent.parent for path in spool.folder.rglob("*.xml")} == {spool.folder / "final"}
+        assert file.path.parent.parent == write.folder / "final"
+    assert {path.parent.parent for path in write.folder.rglob("*.xml")} == {write.folder / "final"}
 
 
 @pytest.mark.parametrize("name", ["../x.xml", "a/b", "a\\b", "..", "", "x\r\nDELE y", "x\0"])
@@ -207,10 +207,10 @@ def test_a_file_of_another_fallback_cannot_be_called_what_leads_elsewhere(tmp_pa
 
 
 def test_what_xml_forbids_is_replaced_and_counted(
-    spool: Spool, payload: Callable[..., Payload], caplog: pytest.LogCaptureFixture
+    write: Writer, payload: Callable[..., Payload], caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
-        (file,) = spool([payload("r", article_name="a\x0bb\ud800\ufffe]]> </item>")]).files
+        (file,) = write([payload("r", article_name="a\x0bb\ud800\ufffe]]> </item>")]).files
     (body,) = sandbox_reads(file)
     assert body["items"][0]["articleName"] == "a\ufffdb\ufffd\ufffd]]> </item>"
     assert "3 characters" in caplog.text
@@ -219,10 +219,10 @@ def test_what_xml_forbids_is_replaced_and_counted(
 HOSTILE = "</articleName></Receipt><!--]]>=cmd|' /C calc'!A1<script>alert(1)</script>&lt;\x1b[31m"
 
 
-def test_a_hostile_name_stays_text_in_the_xml(spool: Spool, payload: Callable[..., Payload]) -> None:
+def test_a_hostile_name_stays_text_in_the_xml(write: Writer, payload: Callable[..., Payload]) -> None:
     """</Receipt>, =cmd|…, <script> reach the importer as they are; of an ANSI escape XML cannot say the first sign."""
     someone = contact("k", EMAIL, firstName=HOSTILE)
-    contacts, receipts = spool([payload("r1", article_name=HOSTILE), payload("r2")], [someone]).files
+    contacts, receipts = write([payload("r1", article_name=HOSTILE), payload("r2")], [someone]).files
     first, second = sandbox_reads(receipts)
     assert first["items"][0]["articleName"] == HOSTILE.replace("\x1b", "\ufffd")
     assert len(second["items"]) == 1
@@ -236,7 +236,7 @@ def test_a_hostile_name_stays_text_in_the_xml(spool: Spool, payload: Callable[..
 
 @pytest.mark.parametrize("harm", ["field", "list", "sign", "type", "quantity"])
 def test_a_receipt_the_schema_does_not_take_is_refused_alone(
-    spool: Spool, payload: Callable[..., Payload], harm: str
+    write: Writer, payload: Callable[..., Payload], harm: str
 ) -> None:
     bad = payload("bad", article_name="SECRET")
     item: dict[str, Any] = bad.fields["items"][0]
@@ -251,7 +251,7 @@ def test_a_receipt_the_schema_does_not_take_is_refused_alone(
             item["type"] = "SECRET"
         case _:
             item["quantity"] = 0
-    done = spool([payload("r1"), bad, payload("r2")])
+    done = write([payload("r1"), bad, payload("r2")])
     assert done.files[0].keys == ("r1", "r2")
     (refused,) = done.refused
     assert refused.key == "bad"
@@ -260,18 +260,18 @@ def test_a_receipt_the_schema_does_not_take_is_refused_alone(
     assert named.get(harm, "item/quantity") in refused.reason
 
 
-def test_where_the_schema_takes_none_there_is_no_file(spool: Spool, payload: Callable[..., Payload]) -> None:
+def test_where_the_schema_takes_none_there_is_no_file(write: Writer, payload: Callable[..., Payload]) -> None:
     bad = payload("bad")
     bad.fields["items"][0]["quantity"] = 0
-    done = spool([bad, payload("r", EXTERNAL)])
+    done = write([bad, payload("r", EXTERNAL)])
     assert [file.keys for file in done.files] == [("r",)]
     assert [refused.key for refused in done.refused] == ["bad"]
-    assert {path for path in spool.folder.rglob("*") if path.is_file()} == {file.path for file in done.files}
+    assert {path for path in write.folder.rglob("*") if path.is_file()} == {file.path for file in done.files}
 
 
-def test_nothing_is_left_under_a_temporary_name(spool: Spool, payload: Callable[..., Payload]) -> None:
-    done = spool([payload("r")], [contact("k", EMAIL)])
-    assert {path for path in spool.folder.rglob("*") if path.is_file()} == {file.path for file in done.files}
+def test_nothing_is_left_under_a_temporary_name(write: Writer, payload: Callable[..., Payload]) -> None:
+    done = write([payload("r")], [contact("k", EMAIL)])
+    assert {path for path in write.folder.rglob("*") if path.is_file()} == {file.path for file in done.files}
 
 
 def test_a_contact_is_named_by_its_id_or_by_the_first_key_it_has(tmp_path: Path) -> None:
@@ -283,9 +283,9 @@ def test_a_contact_is_named_by_its_id_or_by_the_first_key_it_has(tmp_path: Path)
     assert fallback(tmp_path, match_keys=("email",)).match_in_file(contact("k", EXTERNAL)) is None
 
 
-def test_the_names_of_a_contacts_file_are_options(spool: Spool) -> None:
+def test_the_names_of_a_contacts_file_are_options(write: Writer) -> None:
     names = {"contacts_root": "people", "contacts_new": "added", "contacts_member": "contact"}
-    (file,) = spool((), [contact("k", EMAIL)], contacts_namespace="urn:x", **names).files
+    (file,) = write((), [contact("k", EMAIL)], contacts_namespace="urn:x", **names).files
     root = etree.parse(file.path).getroot()
     assert [element.tag for element in root.iter()][:3] == ["{urn:x}people", "{urn:x}added", "{urn:x}contact"]
 
@@ -294,20 +294,20 @@ XSLT = """<xsl:stylesheet version="1.0" xmlns:xsl="http://www.w3.org/1999/XSL/Tr
 <xsl:output encoding="UTF-8"/><xsl:template match="/"><tenant>%s</tenant></xsl:template></xsl:stylesheet>"""
 
 
-def test_a_stylesheet_has_the_last_word(spool: Spool, payload: Callable[..., Payload]) -> None:
-    sheet = spool.folder / "own.xslt"
+def test_a_stylesheet_has_the_last_word(write: Writer, payload: Callable[..., Payload]) -> None:
+    sheet = write.folder / "own.xslt"
     sheet.write_text(XSLT % "<xsl:value-of select=\"count(//*[local-name()='transaction'])\"/>")
-    (file,) = spool([payload("a"), payload("b")], xslt=sheet).files
+    (file,) = write([payload("a"), payload("b")], xslt=sheet).files
     assert etree.parse(file.path).getroot().text == "2"
     assert file.size == file.path.stat().st_size
 
 
-def test_a_stylesheet_that_makes_no_xml_leaves_no_file(spool: Spool, payload: Callable[..., Payload]) -> None:
-    sheet = spool.folder / "own.xslt"
+def test_a_stylesheet_that_makes_no_xml_leaves_no_file(write: Writer, payload: Callable[..., Payload]) -> None:
+    sheet = write.folder / "own.xslt"
     sheet.write_text(XSLT.replace('encoding="UTF-8"', 'method="text"') % "no xml")
     with pytest.raises(InvalidFileError, match="not valid at line"):
-        spool([payload("a")], xslt=sheet)
-    assert [path for path in (spool.folder / "final").rglob("*") if path.is_file()] == []
+        write([payload("a")], xslt=sheet)
+    assert [path for path in (write.folder / "final").rglob("*") if path.is_file()] == []
 
 
 def test_a_broken_stylesheet_is_a_finding(tmp_path: Path) -> None:
@@ -333,8 +333,8 @@ def test_settings_engage_would_not_take_are_refused(wrong: dict[str, Any]) -> No
         FileSettings(**wrong)
 
 
-def test_twenty_thousand_lines_fit_one_file(spool: Spool, payload: Callable[..., Payload]) -> None:
+def test_twenty_thousand_lines_fit_one_file(write: Writer, payload: Callable[..., Payload]) -> None:
     """20,000 lines at most; the last receipt of a full file is in exactly one file."""
-    full = spool([payload(f"r{i}", lines=100) for i in range(201)])
+    full = write([payload(f"r{i}", lines=100) for i in range(201)])
     assert [len(file.keys) for file in full.files] == [200, 1]
     assert len(sandbox_reads(full.files[0])) == 200

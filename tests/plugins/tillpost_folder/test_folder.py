@@ -242,5 +242,5 @@ def test_done_on_another_file_system(source: Any, inbox: Path) -> None:
 def test_settings_that_make_no_sense(source: Any, inbox: Path) -> None:
     with pytest.raises(ValueError, match="settle must not be negative"):
         source(settle=timedelta(seconds=-1))
-    with pytest.raises(ConfigurationError, match="done: is the drop folder itself"):
+    with pytest.raises(ConfigurationError, match="done: is the source's own folder"):
         source(done=inbox)
