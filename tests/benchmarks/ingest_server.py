@@ -15,13 +15,11 @@ from typing import Any
 
 from cheroot.wsgi import Server as WsgiServer
 
+from tests.support.lines import make_line
 from tillpost.clock import SystemClock
 from tillpost.compose.config import load
 from tillpost.compose.pipeline import compose, unlimited
-from tillpost.flow.breaker import Breaker
 from tillpost.flow.intake.served_source import ServedSource
-from tillpost.flow.limits import RetryPolicy
-from tillpost.flow.line import Line
 from tillpost.journal import Journal
 
 CONFIG = """
@@ -40,15 +38,10 @@ def serve(port: int, folder: Path, stopping: threading.Event, listening: Callabl
     file = folder / "tillpost.toml"
     file.write_text(CONFIG.format(port=port))
     config = load(file)
-    clock, chance = SystemClock(), Random(1)
-    pipeline = compose(config, config.pipelines[0], clock=clock, random=chance, budget=unlimited)
+    pipeline = compose(config, config.pipelines[0], clock=SystemClock(), random=Random(1), budget=unlimited)
     each = pipeline.config
     journal = Journal(each.state)
-    line = Line(
-        name=each.name, journal=journal, hooks=pipeline.hooks, clock=clock, random=chance,
-        breaker=Breaker(journal, RetryPolicy(), clock, chance), source=each.source, retry=each.retry, fallback=None,
-        transfer=None, anonymous=None, workers=1,
-    )  # fmt: skip
+    line = make_line(journal, pipeline.hooks, name=each.name, source=each.source, retry=each.retry)
     threading.Timer(1.0, listening).start()
     pipeline.hooks.serve_documents(ServedSource(line, each.source, stopping), stopping)
     journal.close()

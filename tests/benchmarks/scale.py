@@ -20,17 +20,14 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from random import Random
 from typing import Any
 
 from tests.support.backlog import DAY, NOW, build
 from tests.support.engine import store_of
+from tests.support.lines import make_line
 from tillpost.clock import SystemClock
-from tillpost.flow.breaker import Breaker
 from tillpost.flow.delivery.deliver import claim
 from tillpost.flow.hook_calls import HookCalls
-from tillpost.flow.limits import RetryPolicy
-from tillpost.flow.line import Line
 from tillpost.journal import Journal, Place
 
 CONFIG = """\
@@ -100,12 +97,7 @@ def measure(folder: Path, waiting: int, settled: int, repeat: int, seconds: floa
 
 def claims(journal: Journal, repeat: int) -> dict[str, Any]:
     """CPU time and steps of a claim, as a thread of the worker makes it."""
-    clock, chance, retry = _Clock(), Random(1), RetryPolicy()
-    line = Line(
-        name="shop", journal=journal, hooks=HookCalls({}, frozenset()), clock=clock, random=chance,
-        breaker=Breaker(journal, retry, clock, chance), source=None, retry=retry, fallback=None, transfer=None,
-        anonymous=None, workers=4,
-    )  # fmt: skip
+    line = make_line(journal, HookCalls({}, frozenset()), clock=_Clock(), workers=4)
 
     def one() -> None:
         entries = claim(line, CLAIM)

@@ -16,13 +16,12 @@ from typing import Any, Self
 
 import attrs
 
+from tests.support.lines import make_line
 from tests.support.receipts import receipt
 from tillpost.compose.config import load
 from tillpost.compose.pipeline import compose, unlimited
-from tillpost.flow.breaker import Breaker
 from tillpost.flow.intake.served_source import ServedSource
-from tillpost.flow.limits import RetryPolicy, SourcePolicy
-from tillpost.flow.line import Line
+from tillpost.flow.limits import SourcePolicy
 from tillpost.journal import Journal
 from tillpost.model.receipt_json import dumps
 
@@ -87,12 +86,8 @@ class Ingest:
         pipeline = compose(config, config.pipelines[0], clock=self.clock, random=Random(1), budget=unlimited)
         self.path = f"/v1/{name}/receipts"
         self.journal = Journal(pipeline.config.state)
-        chance = Random(1)
-        self.line = Line(
-            name=name, journal=self.journal, hooks=pipeline.hooks, clock=self.clock, random=chance,
-            breaker=Breaker(self.journal, RetryPolicy(), self.clock, chance), source=pipeline.config.source,
-            retry=pipeline.config.retry, fallback=None, transfer=None, anonymous=None, workers=1,
-        )  # fmt: skip
+        source, retry = pipeline.config.source, pipeline.config.retry
+        self.line = make_line(self.journal, pipeline.hooks, name=name, clock=self.clock, source=source, retry=retry)
         self.served = ServedSource(self.line, policy or pipeline.config.source, self.stopping)
         self.accept: Any = self.served
         self.error: BaseException | None = None

@@ -1,4 +1,4 @@
-"""A line over a real journal, with a destination in memory, for tests of what is told of it."""
+"""The one way tests make a line over a real journal; `line_on` has a destination in memory, too."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from tillpost.clock import SystemClock
+from tillpost.clock import Clock, SystemClock
 from tillpost.flow.breaker import Breaker
 from tillpost.flow.hook_calls import HookCalls
 from tillpost.flow.limits import FallbackPolicy, RetryPolicy, SourcePolicy, TransferPolicy
@@ -28,6 +28,18 @@ class Ahead(SystemClock):
 
     def monotonic(self) -> float:
         return super().monotonic() + self.ahead
+
+
+def make_line(
+    journal: Journal, hooks: HookCalls, *, clock: Clock | None = None, chance: Random | None = None, **changes: Any
+) -> Line:
+    """A line with one worker, no source and no fallback, unless `changes` say otherwise."""
+    clock, chance, retry = clock or SystemClock(), chance or Random(3), changes.pop("retry", RetryPolicy())
+    given = {"name": "shop", "source": None, "fallback": None, "transfer": None, "anonymous": None, "workers": 1}
+    breaker = Breaker(journal, retry, clock, chance)
+    return Line(
+        **(given | changes), journal=journal, hooks=hooks, clock=clock, random=chance, breaker=breaker, retry=retry
+    )
 
 
 @contextmanager
@@ -53,21 +65,17 @@ def line_on(
         "transfer": lambda file: NotSent(reason="no file server"),
         "find_transferred": lambda file: True,
     }
-    clock, chance, journal = clock or SystemClock(), Random(3), Journal(folder)
+    journal = Journal(folder)
     retry = RetryPolicy(attempts=3, wait_initial=MOMENT, wait_max=MOMENT, confirm_after=MOMENT)
     try:
-        yield Line(
-            name="shop",
-            journal=journal,
-            hooks=HookCalls({name: one(call) for name, call in (own | hooks).items()}, frozenset({"transport"})),
+        yield make_line(
+            journal,
+            HookCalls({name: one(call) for name, call in (own | hooks).items()}, frozenset({"transport"})),
             clock=clock,
-            random=chance,
-            breaker=Breaker(journal, retry, clock, chance),
             source=SourcePolicy(poll=timedelta(milliseconds=20)),
             retry=retry,
             fallback=FallbackPolicy(after=timedelta(days=1), every=timedelta(days=1)),
             transfer=TransferPolicy(),
-            anonymous=None,
             workers=2,
             pace=pace,
         )

@@ -5,14 +5,11 @@ from __future__ import annotations
 import time
 from datetime import timedelta
 from pathlib import Path
-from random import Random
 
 from tests.support.destination import MOMENT, FlakyDestination, hook_calls
+from tests.support.lines import make_line
 from tests.support.receipts import DOCUMENT, found
-from tillpost.clock import SystemClock
-from tillpost.flow.breaker import Breaker
 from tillpost.flow.limits import FallbackPolicy, RetryPolicy, TransferPolicy
-from tillpost.flow.line import Line
 from tillpost.flow.worker import Worker
 from tillpost.journal import Accepted, Journal, State
 
@@ -23,22 +20,10 @@ def test_delivering_and_spooling_never_hold_the_same_receipt(tmp_path: Path) -> 
     """Found in the demo: a claim given back twice let two threads settle one receipt, and the pipeline stopped."""
     journal = Journal(tmp_path)
     journal.receipts.accept([found(number=str(n)) for n in range(COUNT)], DOCUMENT, None, time.time(), Accepted())
-    clock, chance, far = SystemClock(), Random(3), FlakyDestination()
+    far = FlakyDestination()
     retry = RetryPolicy(attempts=3, wait_initial=MOMENT, wait_max=MOMENT, confirm_after=MOMENT)
-    line = Line(
-        name="shop",
-        journal=journal,
-        hooks=hook_calls(far),
-        clock=clock,
-        random=chance,
-        breaker=Breaker(journal, retry, clock, chance),
-        source=None,
-        retry=retry,
-        fallback=FallbackPolicy(after=timedelta(hours=1), every=MOMENT),
-        transfer=TransferPolicy(),
-        anonymous=None,
-        workers=8,
-    )
+    fallback = FallbackPolicy(after=timedelta(hours=1), every=MOMENT)
+    line = make_line(journal, hook_calls(far), retry=retry, fallback=fallback, transfer=TransferPolicy(), workers=8)
     worker = Worker(line)
     worker.start()
     end = time.monotonic() + 60

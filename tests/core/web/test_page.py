@@ -8,20 +8,18 @@ import time
 from collections.abc import Iterator, Mapping
 from http.client import HTTPConnection
 from pathlib import Path
-from random import Random
 from typing import Any
 from urllib.parse import quote, urlencode
 
 import attrs
 import pytest
 
+from tests.support.lines import make_line
 from tests.support.program import free_ports
 from tests.support.receipts import DOCUMENT, found
 from tillpost.clock import SystemClock
 from tillpost.errors import JournalError, TillpostError
-from tillpost.flow.breaker import Breaker
 from tillpost.flow.hook_calls import HookCalls
-from tillpost.flow.limits import RetryPolicy
 from tillpost.flow.line import Line
 from tillpost.journal import Accepted, Journal, Move, State
 from tillpost.model import Broken, Found, Parsed
@@ -34,24 +32,11 @@ BROKEN = Broken(raw=b'{"mail": "eva@example.org", "x": 1', reason="no JSON", pla
 
 
 def line_of(journal: Journal, name: str = "shop") -> Line:
-    clock, chance, retry = SystemClock(), Random(1), RetryPolicy()
     reads: list[Parsed] = [Found(receipt=found(number="77").receipt, raw=b"{}")]
-    return Line(
-        name=name,
-        journal=journal,
-        hooks=HookCalls(
-            callers={"parse_receipts": [("adapter", lambda document: [iter(reads)])]}, slots=frozenset({"adapter"})
-        ),
-        clock=clock,
-        random=chance,
-        breaker=Breaker(journal, retry, clock, chance),
-        source=None,
-        retry=retry,
-        fallback=None,
-        transfer=None,
-        anonymous=None,
-        workers=1,
+    hooks = HookCalls(
+        callers={"parse_receipts": [("adapter", lambda document: [iter(reads)])]}, slots=frozenset({"adapter"})
     )
+    return make_line(journal, hooks, name=name)
 
 
 @attrs.frozen

@@ -18,10 +18,10 @@ from tests.scenarios.simulator.engage import Engage
 from tests.scenarios.simulator.faults import Faults, Killed
 from tests.scenarios.simulator.folder import ImportFolder, SimulatedTransfer
 from tests.support.engine import store_of
+from tests.support.lines import make_line
 from tillpost import Context, Use, hookimpl
 from tillpost.compose.pipeline import HOOKS
 from tillpost.errors import JournalFull
-from tillpost.flow.breaker import Breaker
 from tillpost.flow.delivery.deliver import Ready
 from tillpost.flow.delivery.outbox import Outbox
 from tillpost.flow.hook_calls import HookCalls
@@ -169,19 +169,17 @@ class Machine:
     def _start(self) -> Line:
         """As `tillpost run` does it: the journal, the plugins, the clock, then `recover` and `sweep`."""
         journal = self.disk.open()
-        self.line = Line(
+        self.line = make_line(
+            journal,
+            self._hooks(),
             name="simulated",
-            journal=journal,
-            hooks=self._hooks(),
             clock=self.clock,
-            random=self.random,
-            breaker=Breaker(journal, RETRY, self.clock, self.random),
+            chance=self.random,
             source=SourcePolicy(),
             retry=RETRY,
             fallback=FALLBACK,
             transfer=self.transfer,
             anonymous=HOUSE,
-            workers=1,
         )
         recover(self.line)
         self.outbox = Outbox(self.line, Event())

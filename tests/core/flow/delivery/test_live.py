@@ -15,10 +15,9 @@ from tests.scenarios.simulator.engage import Engage
 from tests.scenarios.simulator.machine import Machine
 from tests.scenarios.simulator.till import sale
 from tests.support.destination import MOMENT, FlakyDestination, hook_calls
+from tests.support.lines import make_line
 from tests.support.receipts import DOCUMENT, found
 from tests.support.waiting import until
-from tillpost.clock import SystemClock
-from tillpost.flow.breaker import Breaker
 from tillpost.flow.delivery.deliver import claim
 from tillpost.flow.intake.accept import accept
 from tillpost.flow.limits import RetryPolicy
@@ -79,23 +78,9 @@ def test_a_receipt_is_live_for_a_minute_and_until_an_attempt_was_burnt(machine: 
 def line_of(folder: Path, deliver: object) -> Line:
     far = FlakyDestination()
     far.deliver = deliver  # type: ignore[method-assign, assignment]
-    journal, clock, chance = Journal(folder), SystemClock(), Random(3)
     retry = RetryPolicy(attempts=3, wait_initial=MOMENT, wait_max=MOMENT, confirm_after=MOMENT)
     hooks = attrs.evolve(hook_calls(far), slots=frozenset({"resolve", "map", "transport"}))
-    return Line(
-        name=folder.name,
-        journal=journal,
-        hooks=hooks,
-        clock=clock,
-        random=chance,
-        breaker=Breaker(journal, retry, clock, chance),
-        source=None,
-        retry=retry,
-        fallback=None,
-        transfer=None,
-        anonymous=None,
-        workers=8,
-    )
+    return make_line(Journal(folder), hooks, name=folder.name, retry=retry, workers=8)
 
 
 def test_a_pipelines_backlog_does_not_keep_back_what_another_of_its_key_has_just_sold(tmp_path: Path) -> None:

@@ -9,17 +9,15 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from queue import Empty
-from random import Random
 from threading import Event, Thread
 from typing import Any
 
 import pytest
 
 from tests.support.engine import store_of
+from tests.support.lines import make_line
 from tests.support.receipts import DOCUMENT, found
-from tillpost.clock import SystemClock
 from tillpost.errors import JournalFull
-from tillpost.flow.breaker import Breaker
 from tillpost.flow.delivery.outbox import Outbox
 from tillpost.flow.hook_calls import HookCalls
 from tillpost.flow.leases import ProcessClaims
@@ -64,7 +62,6 @@ def line(tmp_path: Path, far: FarSide) -> Iterator[Line]:
     """With receipts of one contact, which nobody has looked up yet."""
     journal = Journal(tmp_path)
     journal.receipts.accept([found(number=str(n)) for n in range(COUNT)], DOCUMENT, None, time.time(), Accepted())
-    clock, chance = SystemClock(), Random(3)
     retry = RetryPolicy(confirm_after=timedelta(milliseconds=1))
 
     def one(call: Any) -> list[tuple[str, Any]]:
@@ -80,11 +77,7 @@ def line(tmp_path: Path, far: FarSide) -> Iterator[Line]:
         },
         slots=frozenset({"resolve", "map", "transport"}),
     )
-    gate = Breaker(journal, retry, clock, chance)
-    yield Line(
-        name="shop", journal=journal, hooks=hooks, clock=clock, random=chance, breaker=gate, source=None, retry=retry,
-        fallback=None, transfer=None, anonymous=None, workers=4,
-    )  # fmt: skip
+    yield make_line(journal, hooks, retry=retry, workers=4)
     journal.close()
 
 

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import attrs
@@ -16,10 +15,9 @@ import pytest
 
 from tests.support.destination import FlakyDestination, hook_calls
 from tests.support.engine import store_of
+from tests.support.lines import make_line
 from tests.support.receipts import found
-from tillpost.clock import SystemClock
 from tillpost.errors import Busy, DiskFailed, DocumentError, JournalDamaged, KeyTaken, NotCommitted
-from tillpost.flow.breaker import Breaker
 from tillpost.flow.intake.served_source import ServedSource
 from tillpost.flow.limits import RetryPolicy, SourcePolicy
 from tillpost.flow.line import Line
@@ -54,16 +52,11 @@ class Pipeline:
 
 
 def pipeline(folder: Path, policy: SourcePolicy | None = None, **hooks: Any) -> Pipeline:
-    journal, clock, chance = Journal(folder), SystemClock(), Random(1)
     asked = hook_calls(FlakyDestination())
     callers = dict(asked.callers) | {"parse_receipts": [("words", lambda document: parse(document))]}
     callers |= {name: [("source", hook)] for name, hook in hooks.items()}
     policy = policy or SourcePolicy(room=0)
-    line = Line(
-        name="shop", journal=journal, hooks=attrs.evolve(asked, callers=callers), clock=clock, random=chance,
-        breaker=Breaker(journal, RetryPolicy(), clock, chance), source=policy, retry=QUICK, fallback=None,
-        transfer=None, anonymous=None, workers=1,
-    )  # fmt: skip
+    line = make_line(Journal(folder), attrs.evolve(asked, callers=callers), source=policy, retry=QUICK)
     stopping = threading.Event()
     return Pipeline(line, ServedSource(line, policy, stopping), stopping)
 

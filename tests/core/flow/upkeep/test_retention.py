@@ -17,12 +17,9 @@ from tests.scenarios.simulator.machine import Machine
 from tests.scenarios.simulator.till import sale
 from tests.support.backlog import DAY, NOW, build
 from tests.support.destination import FlakyDestination, hook_calls
-from tillpost.clock import SystemClock
-from tillpost.flow.breaker import Breaker
+from tests.support.lines import make_line
 from tillpost.flow.delivery.deliver import claim, deliver
 from tillpost.flow.intake.accept import accept
-from tillpost.flow.limits import RetryPolicy
-from tillpost.flow.line import Line
 from tillpost.flow.upkeep.retention import PAUSE, RetentionPass, retain
 from tillpost.flow.worker import Worker
 from tillpost.journal import Journal, State
@@ -120,13 +117,7 @@ def test_the_worker_retains_while_it_delivers(tmp_path: Path, monkeypatch: pytes
         connection.execute("UPDATE events SET at = at - ?", (NOW - time.time(),))
     connection.close()
     journal = Journal(tmp_path)
-    clock, chance = SystemClock(), Random(3)
-    retry = RetryPolicy()
-    line = Line(
-        name="shop", journal=journal, hooks=hook_calls(FlakyDestination()), clock=clock, random=chance,
-        breaker=Breaker(journal, retry, clock, chance), source=None, retry=retry, fallback=None, transfer=None,
-        anonymous=None, workers=2, keep=timedelta(days=10),
-    )  # fmt: skip
+    line = make_line(journal, hook_calls(FlakyDestination()), workers=2, keep=timedelta(days=10))
     worker = Worker(line)
     monkeypatch.setattr(worker, "_pause", lambda seconds: time.sleep(0.001))  # fifty steps in a moment
     worker.start()
