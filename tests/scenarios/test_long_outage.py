@@ -196,7 +196,7 @@ class Run:
         """Nothing is left to do."""
         line = self.machine.line
         return line.breaker.destination.state == "online" and not (
-            line.journal.files.open_states() or line.journal.receipts.unsettled() or self.engage.queue
+            line.journal.file_states.open_states() or line.journal.receipts.unsettled() or self.engage.queue
         )
 
 
@@ -268,7 +268,7 @@ def test_an_outage_of_72_hours_with_200_000_receipts_and_5_000_new_contacts(
         assert running.client.most_a_second <= RATE
         quarter = len(running.resident) // 4
         grown = max(running.resident[-quarter:]) - max(running.resident[:quarter])
-        files = sum(journal.files.counts().values())
+        files = sum(journal.file_states.counts().values())
         measured(
             f"{DURING} receipts and {NEW} new contacts in {files} files, all delivered"
             f" {(clock.monotonic() - began) / 3600 - HOURS:.1f} h after Engage came back; {running.client.requests}"

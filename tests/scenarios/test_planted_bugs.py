@@ -16,6 +16,7 @@ from tests.scenarios.simulator.run import Failure, run, state_folder
 from tillpost.flow.leases import ProcessClaims
 from tillpost.flow.line import Line
 from tillpost.journal import Entry, FileEntry, FileState, Group, Move, Standing, State
+from tillpost.journal.queries.file_states import FileStates
 from tillpost.journal.sqlite.store import Store, _Job
 from tillpost.journal.tables.files import Files
 from tillpost.journal.tables.receipts import Receipts, _take
@@ -82,12 +83,12 @@ def repeated_without_asking(patch: pytest.MonkeyPatch) -> None:
 
 def receipts_before_their_contacts(patch: pytest.MonkeyPatch) -> None:
     """A contacts file that is up counts as imported."""
-    unconfirmed = Files.unconfirmed_contacts
+    unconfirmed = FileStates.unconfirmed_contacts
 
-    def hasty(self: Files) -> list[Standing]:
+    def hasty(self: FileStates) -> list[Standing]:
         return [standing for standing in unconfirmed(self) if standing.state is FileState.WRITTEN]
 
-    patch.setattr(Files, "unconfirmed_contacts", hasty)
+    patch.setattr(FileStates, "unconfirmed_contacts", hasty)
 
 
 def two_hands_on_one_receipt(patch: pytest.MonkeyPatch) -> None:

@@ -53,7 +53,7 @@ def each_life_tells_of_it_once(shop: Shop) -> None:
     journal = Journal(shop.folder / "state" / "shop")
     try:
         for entry in journal.receipts.find({}, COUNT):
-            told = [event["detail"] for event in journal.receipts.life(entry.seq) if event["step"] == "replay"]
+            told = [event["detail"] for event in journal.events.of_receipt(entry.seq) if event["step"] == "replay"]
             assert len(told) == 1, (entry.id, told)
             assert "replayed because the key was wrong (replay 1)" in told[0]
     finally:

@@ -111,7 +111,7 @@ def _held(context: Context) -> Iterable[Problem]:
 
 
 def _not_consumed(context: Context) -> Iterable[Problem]:
-    for file in context.journal.files.alerted():
+    for file in context.journal.file_states.alerted():
         yield Problem(
             f"not_consumed {file.name}",
             f"file {file.name} is still {file.state}: {file.reason}",

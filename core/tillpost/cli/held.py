@@ -40,8 +40,8 @@ def list_(file: Any, pipeline: str | None, as_json: bool) -> None:
       tillpost held list --json
     """
     with journal_of(file, pipeline) as journal:
-        there = any(True for _ in journal.receipts.listed(State.HELD, limit=1))
-        rows = map(row, journal.receipts.listed(State.HELD))
+        there = any(True for _ in journal.listings.receipts(State.HELD, limit=1))
+        rows = map(row, journal.listings.receipts(State.HELD))
         if as_json:
             for each in rows:
                 say(each)
@@ -66,7 +66,7 @@ def show(file: Any, receipt_id: str, pipeline: str | None, as_json: bool) -> Non
         entry = journal.receipts.get(receipt_id)
         if entry is None:
             raise UsageError(f"the journal has no receipt {receipt_id}")
-        record = journal.receipts.raw(entry.seq).decode(errors="backslashreplace")
+        record = journal.bodies.raw(entry.seq).decode(errors="backslashreplace")
         if as_json:
             say(row(entry) | {"record": record})
             return

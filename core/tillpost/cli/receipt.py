@@ -42,7 +42,7 @@ def command(
             raise UsageError("the journal has no such receipt; `tillpost receipts` lists what it has")
         for entry in found:
             answer = row(entry) | {"trace_id": trace_id(entry.id)}
-            events = journal.receipts.life(entry.seq)
+            events = journal.events.of_receipt(entry.seq)
             if entry.contact:
                 known = journal.contacts.get(entry.contact)
                 answer["contact"] = {
@@ -50,7 +50,7 @@ def command(
                     "contact_id": known.contact_id,
                     "identifiers": [str(each) for each in known.identifiers],
                 }
-                events += [each | {"contact": known.key} for each in journal.contacts.life(entry.contact)]
+                events += [each | {"contact": known.key} for each in journal.events.of_contact(entry.contact)]
             answer["events"] = [
                 each | {"at": when(each["at"]), "detail": json.loads(each["detail"])}
                 for each in sorted(events, key=lambda each: int(each["seq"]))

@@ -14,11 +14,13 @@ from tillpost.terminal import say
 @click.command("receipts")
 @click.option("--state", type=click.Choice([str(state) for state in State]), help="Only those in this state.")
 @click.option("--store", help="Only those of this store.")
-@click.option("--limit", default=-1, help="At most so many; all without it.")
+@click.option("--limit", type=click.IntRange(min=0), help="At most so many; all without it.")
 @which
 @as_json
 @click.pass_obj
-def command(file: Any, state: str | None, store: str | None, limit: int, pipeline: str | None, as_json: bool) -> None:
+def command(
+    file: Any, state: str | None, store: str | None, limit: int | None, pipeline: str | None, as_json: bool
+) -> None:
     """List receipts in order of acceptance; with --json one object a line.
 
     \b
@@ -27,7 +29,7 @@ def command(file: Any, state: str | None, store: str | None, limit: int, pipelin
       tillpost receipts --store 12 --json
     """
     with journal_of(file, pipeline) as journal:
-        rows = map(row, journal.receipts.listed(state or "", store or "", limit))
+        rows = map(row, journal.listings.receipts(state or "", store or "", limit))
         if as_json:
             for each in rows:
                 say(each)

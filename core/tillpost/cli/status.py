@@ -58,12 +58,12 @@ def _stand(journal: Journal) -> dict[str, Any]:
         "skipped": journal.receipts.skipped(),
         "ignored": journal.receipts.ignored(),
         "contacts": journal.contacts.counts(),
-        "files": journal.files.counts(),
+        "files": journal.file_states.counts(),
         "mapping": _mapping(journal),
         "removed": journal.retention.removed(),
         "alerts": [
             {"file": each.name, "state": str(each.state), "since": when(each.alerted_at), "reason": each.reason}
-            for each in journal.files.alerted()
+            for each in journal.file_states.alerted()
         ],
         "standing": [
             {"alert": each.key, "since": when(each.raised_at), "what": each.what, "next_step": each.next_step}

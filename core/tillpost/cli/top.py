@@ -76,7 +76,7 @@ def _look(name: str, journal: Journal, now: float, each_till: bool) -> dict[str,
         "since": when(destination.since or None),
         "next_probe": None if is_reachable(destination) else when(destination.probe_due),
         "counts": journal.receipts.counts(),
-        "files": journal.files.counts(),
+        "files": journal.file_states.counts(),
         "stores": [
             attrs.asdict(each) | {"last_seen": when(each.last_seen), "age": _age(each, now)}
             for each in sorted(shown, key=lambda each: (-(each.held > 0), -(each.oldest_age or 0.0)))

@@ -136,7 +136,7 @@ class Breaker:
                     self._store(after_misconfiguration(self.destination, outcome, now, self._retry, self._random))
                 case _:
                     if self.destination.failures or not is_reachable(self.destination):
-                        files_open = bool(self._journal.files.open_states())
+                        files_open = bool(self._journal.file_states.open_states())
                         self._store(after_answer(self.destination, now, files_open, self._retry, self._random))
 
     def _store(self, destination: Destination) -> None:

@@ -133,7 +133,7 @@ class Worker:
                 and (self._served is None or self._served.is_idle())
                 and not len(self.line.claims)
                 and (self.line.journal.receipts.all_settled() or mapping_guard.is_waiting(self.line))
-                and not self.line.journal.files.open_states()
+                and not self.line.journal.file_states.open_states()
                 and self.line.journal.replays.running() is None
             )
         except (NotCommitted, JournalDamaged, DiskFailed):
@@ -260,6 +260,6 @@ def maintain(line: Line) -> None:
     review(line)
     transfer(line)
     reconcile(line)
-    states = line.journal.files.open_states()
+    states = line.journal.file_states.open_states()
     to_upload, to_confirm = FileState.WRITTEN in states, bool(states)
     line.breaker.apply(lambda destination: outage.advance(destination, line.clock.time(), to_upload, to_confirm))

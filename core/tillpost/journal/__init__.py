@@ -3,20 +3,24 @@
 from tillpost.journal.journal import Journal
 from tillpost.journal.moves import Move
 from tillpost.journal.queries.backlogs import Backlog
+from tillpost.journal.queries.file_states import Standing
 from tillpost.journal.queries.receipt_numbers import ReceiptNumber
+from tillpost.journal.queries.replay_candidates import Candidate
 from tillpost.journal.sqlite.locks import RunLock
 from tillpost.journal.sqlite.rate_file import RateFile
 from tillpost.journal.states import MOVES, OPEN, REPLAYS, SETTLED, State
 from tillpost.journal.tables.acceptance import Accepted
 from tillpost.journal.tables.alerts import Alert, Notice
 from tillpost.journal.tables.batches import Batch
+from tillpost.journal.tables.bodies import Stored
 from tillpost.journal.tables.contact_lookups import ContactLookup
 from tillpost.journal.tables.day_totals import DayReceipt, TillTotal
 from tillpost.journal.tables.destination import Destination
-from tillpost.journal.tables.files import OPEN_FILES, FileEntry, FileState, Later, Standing
+from tillpost.journal.tables.files import OPEN_FILES, FileEntry, FileState, Later
 from tillpost.journal.tables.mappings import KnownMapping
-from tillpost.journal.tables.receipts import Entry, Group, Stored
-from tillpost.journal.tables.replays import Candidate, Cursor, Order, Replay, Step
+from tillpost.journal.tables.receipt_rows import Entry
+from tillpost.journal.tables.receipts import Group
+from tillpost.journal.tables.replays import Cursor, Order, Replay, Step
 from tillpost.journal.tables.retention import Place
 from tillpost.journal.tables.tills import Till
 

@@ -9,13 +9,17 @@ from tillpost.journal.database import Database
 from tillpost.journal.queries.ages import Ages
 from tillpost.journal.queries.alert_inputs import AlertInputs
 from tillpost.journal.queries.backlogs import Backlogs
+from tillpost.journal.queries.file_states import FileStates
+from tillpost.journal.queries.listings import Listings
 from tillpost.journal.queries.newest import Newest
 from tillpost.journal.queries.receipt_numbers import ReceiptNumbers
+from tillpost.journal.queries.replay_candidates import ReplayCandidates
 from tillpost.journal.queries.search import Search
 from tillpost.journal.queries.sizes import Sizes, measure
 from tillpost.journal.sqlite.read_only import Reading
 from tillpost.journal.sqlite.store import Store
 from tillpost.journal.tables.alerts import Alerts
+from tillpost.journal.tables.bodies import Bodies
 from tillpost.journal.tables.clock_change import latest, move_pending
 from tillpost.journal.tables.contact_lookups import ContactLookups
 from tillpost.journal.tables.contacts import Contacts
@@ -42,24 +46,28 @@ class Journal:
         self._database = database or Store(folder / "journal.db")
         self.crash_marks = self._database.crash_marks
         self.receipts = Receipts(self._database)
+        self.bodies = Bodies(self._database)
+        self.listings = Listings(self._database)
         self.idempotency_keys = IdempotencyKeys(self._database)
         self.contacts = Contacts(self._database)
         self.contact_lookups = ContactLookups(self._database, self.contacts)
         self.files = Files(self._database)
+        self.file_states = FileStates(self._database)
         self.events = Events(self._database)
         self.destination = Destinations(self._database)
         self.tills = Tills(self._database)
         self.ages = Ages(self._database)
-        self.search = Search(self._database, self.receipts, self.contacts)
+        self.search = Search(self._database, self.contacts)
         self.backlogs = Backlogs(self._database)
         self.day_totals = DayTotals(self._database)
-        self.newest = Newest(self._database, self.receipts)
+        self.newest = Newest(self._database)
         self.mappings = Mappings(self._database)
         self.numbers = ReceiptNumbers(self._database)
         self.alerts = Alerts(self._database)
         self.alert_inputs = AlertInputs(self._database)
         self.retention = Retention(self._database)
         self.replays = Replays(self._database)
+        self.replay_candidates = ReplayCandidates(self._database)
 
     @classmethod
     def reading(cls, folder: Path) -> Self:
@@ -74,6 +82,10 @@ class Journal:
     def sizes(self) -> Sizes:
         """What its receipts and files take on the disk."""
         return measure(self._database)
+
+    def storage(self) -> dict[str, int]:
+        """Bytes of the parts of the database on this machine, such as its file and its WAL."""
+        return self._database.sizes()
 
     def narrow(self, least: int) -> bool:
         """Whether the journal's disk has less room than so many bytes."""

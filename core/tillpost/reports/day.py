@@ -123,12 +123,12 @@ def receipts(
 ) -> Iterator[tuple[DayReceipt, Receipt | None]]:
     """The receipts of a till's day, each with its content when that is asked for and can be read."""
     for page in journal.day_totals.pages(store, text, till):
-        stored = journal.receipts.stored(row.seq for row in page) if bodies else {}
+        stored = journal.bodies.stored(row.seq for row in page) if bodies else {}
         for row in page:
             receipt = None
             if bodies:
                 try:
-                    receipt = journal.receipts.body(row.seq, stored)
+                    receipt = journal.bodies.get(row.seq, stored)
                 except (InvalidValue, JournalDamaged):
                     receipt = None
             yield row, receipt

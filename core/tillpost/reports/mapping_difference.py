@@ -150,7 +150,7 @@ def _unfit(journal: Journal, entry: Entry, before: Way, stored_before: float | N
         return ""
     if stored_before is not None and entry.accepted_at >= stored_before:
         return "read with today's mapping already"
-    return "" if journal.receipts.readable(entry.seq) else "has no body in the journal"
+    return "" if journal.bodies.readable(entry.seq) else "has no body in the journal"
 
 
 def _fields(journal: Journal, entry: Entry, way: Way) -> dict[str, Any]:
@@ -167,8 +167,8 @@ def _fields(journal: Journal, entry: Entry, way: Way) -> dict[str, Any]:
 
 def _receipt(journal: Journal, entry: Entry, reads: HookCalls | None) -> Receipt | str:
     if reads is None:
-        return journal.receipts.body(entry.seq)
-    document = Document.from_bytes(entry.document, journal.receipts.raw(entry.seq))
+        return journal.bodies.get(entry.seq)
+    document = Document.from_bytes(entry.document, journal.bodies.raw(entry.seq))
     parsed = next(reads.parse_receipts(document), None)
     if isinstance(parsed, Found):
         return parsed.receipt

@@ -82,7 +82,7 @@ def status(names: Pseudonyms, journal: Journal) -> dict[str, Any]:
         "delivered": journal.receipts.routes(),
         "skipped": [{"reason": names.text(why), "count": count} for why, count in journal.receipts.skipped().items()],
         "contacts": journal.contacts.counts(),
-        "files": journal.files.counts(),
+        "files": journal.file_states.counts(),
         "removed": journal.retention.removed(),
         "next_due": journal.receipts.next_due(),
     }

@@ -112,15 +112,15 @@ def _add_journal(families: Families, source: Source, now: float) -> None:
         families.add("since", [name], destination.since)
     since = destination.unreachable_since
     families.add("unreachable", [name], 0.0 if since is None else max(0.0, now - since))
-    for state, count in journal.files.counts().items():
+    for state, count in journal.file_states.counts().items():
         families.add("files", [name, str(state)], count)
-    families.add("file_alerts", [name], len(journal.files.alerted()))
+    families.add("file_alerts", [name], len(journal.file_states.alerted()))
     for kind, count in journal.contacts.counts().items():
         families.add("contacts", [name, str(kind)], count)
     free, size = journal.room()
     families.add("disk_free", [name], free)
     families.add("disk_size", [name], size)
-    for file, size in journal.ages.sizes().items():
+    for file, size in journal.storage().items():
         families.add("journal", [name, file], size)
 
 

@@ -65,9 +65,9 @@ def personal(desk: Desk, request: Request, receipt_id: str) -> Answer:
 
 def _customer(desk: Desk, line: Line, seq: int) -> dict[str, Any]:
     journal = desk.journals[line.name]
-    raw = journal.receipts.raw(seq)
+    raw = journal.bodies.raw(seq)
     try:
-        customer = journal.receipts.body(seq).customer
+        customer = journal.bodies.get(seq).customer
     except InvalidValue:
         customer = None  # it could not be read: there is the record only
     return {

@@ -13,7 +13,11 @@ MOST = 100
 def files(desk: Desk, request: Request) -> Answer:
     """`/files`"""
     pipelines = [
-        (name, journal.files.counts(), [each for state in FileState for each in journal.search.files(state, MOST)])
+        (
+            name,
+            journal.file_states.counts(),
+            [each for state in FileState for each in journal.search.files(state, MOST)],
+        )
         for name, journal in desk.journals.items()
     ]
     return desk.page(request, "files.html", pipelines=pipelines, most=MOST)

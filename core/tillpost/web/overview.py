@@ -53,7 +53,7 @@ def _pipeline(desk: Desk, name: str, journal: Journal) -> dict[str, Any]:
         "unsettled": samples[-1].backlog,
         "charts": [charts.backlog(samples), charts.rate(samples)],
         "history": history[: -HISTORY - 1 : -1],
-        "alerts": journal.files.alerted(),
+        "alerts": journal.file_states.alerted(),
         "tills": sorted(tills, key=lambda till: till.last_at, reverse=True)[:TILLS],
         "till_count": len(tills),
         "held": journal.search.latest(State.HELD, HELD),
@@ -65,7 +65,7 @@ def _pipeline(desk: Desk, name: str, journal: Journal) -> dict[str, Any]:
 def _rows(journal: Journal, counts: dict[str, int], routes: dict[str, int]) -> list[tuple[str, list[Step]]]:
     def step(state: State) -> Step:
         count = counts[state]
-        return Step(state, state, count, oldest=journal.search.oldest(state) if count else None)
+        return Step(state, state, count, oldest=journal.ages.oldest(state).get(state) if count else None)
 
     def delivered(route: str) -> Step:
         return Step(f"delivered by {'API' if route == 'api' else route}", "delivered", routes[route], route, far=True)

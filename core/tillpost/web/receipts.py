@@ -96,12 +96,12 @@ def one(desk: Desk, request: Request, receipt_id: str, personal: Any = None, sai
     """The page of a receipt; `personal`: what a viewer asked to see."""
     name, entry = locate(desk, request, receipt_id)
     journal = desk.journals[name]
-    events = journal.receipts.life(entry.seq)
+    events = journal.events.of_receipt(entry.seq)
     contact = None
     if entry.contact:
         known = journal.contacts.get(entry.contact)
         contact = {"key": known.key, "contact_id": known.contact_id, "identifiers": [str(e) for e in known.identifiers]}
-        events += [each | {"of_contact": True} for each in journal.contacts.life(entry.contact)[-EVENTS:]]
+        events += [each | {"of_contact": True} for each in journal.events.of_contact(entry.contact)[-EVENTS:]]
     told = [
         {"of_contact": False} | each | {"detail": _detail(each["detail"])}
         for each in sorted(events, key=lambda each: int(each["seq"]))

@@ -103,10 +103,10 @@ def test_a_journal_lives_on_any_engine(tmp_path: Path) -> None:
     assert journal.receipts.recover(170.0, 60.0) == 2
     assert journal.receipts.counts()["uncertain"] == 2
     assert journal.ages.oldest(*State)["delivered"] == 100.0
-    assert len(list(journal.receipts.listed())) == len(journal.receipts.find({})) == 5
+    assert len(list(journal.listings.receipts())) == len(journal.receipts.find({})) == 5
     add_file(journal, "a.xml", journal.destination.next_sequence())
-    assert [each.name for each in journal.files.to_go_up(None, unreviewed=True)] == ["a.xml"]
-    assert journal.files.to_go_up(None, unreviewed=False) == []
+    assert [each.name for each in journal.file_states.to_go_up(None, unreviewed=True)] == ["a.xml"]
+    assert journal.file_states.to_go_up(None, unreviewed=False) == []
     (contact,) = journal.contacts.all()
     assert journal.contacts.known([contact["key"]]) == {}
     assert journal.contact_lookups.unlooked("a.xml", 10) == []
@@ -118,9 +118,9 @@ def test_a_journal_lives_on_any_engine(tmp_path: Path) -> None:
     journal.alerts.change([("key", "what", "means", "next")], [], [], ["log"], 180.0)
     order = Order(
         reason="test", who="somebody", by="api", store="12", till="", first="2026-11-24", last="2026-11-24",
-        answered=True, newest=journal.replays.newest(),
+        answered=True, newest=journal.replay_candidates.newest(),
     )  # fmt: skip
-    assert [each.seq for page in journal.replays.pages(order, 2) for each in page] == [1, 2, 3, 4, 5]
+    assert [each.seq for page in journal.replay_candidates.pages(order, 2) for each in page] == [1, 2, 3, 4, 5]
     number = journal.replays.start(order, {}, 1, 190.0)
     journal.replays.change(number, "running", "stopped", 191.0)
     journal.clock_jumped(5.0, 300.0)

@@ -114,7 +114,7 @@ def test_two_contents_of_one_id_in_a_group_are_told_apart(journal: Journal) -> N
 def test_a_new_contact_twice_in_a_group_is_made_once(journal: Journal) -> None:
     put(journal, sale("1", externalId="7"), sale("2", externalId="7"))
     (contact,) = journal.contacts.all()
-    assert [event["what"] for event in journal.contacts.life(str(contact["key"]))] == ["first seen"]
+    assert [event["what"] for event in journal.events.of_contact(str(contact["key"]))] == ["first seen"]
 
 
 def test_a_customer_named_differently_in_a_group_is_one_contact(journal: Journal) -> None:

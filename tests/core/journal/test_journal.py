@@ -32,7 +32,7 @@ def test_an_accepted_receipt_comes_back_as_it_was(journal: Journal) -> None:
     entry = journal.receipts.get(receipt().id)
     assert entry is not None
     assert entry.state is State.ACCEPTED
-    assert journal.receipts.body(entry.seq) == receipt()
+    assert journal.bodies.get(entry.seq) == receipt()
 
 
 def test_the_same_receipt_again_changes_nothing(journal: Journal) -> None:
@@ -65,7 +65,7 @@ def test_a_broken_record_is_held_and_its_neighbours_go_on(journal: Journal) -> N
     counts = accept(journal, found(number="1"), broken, found(number="2"))
     assert (counts.accepted, counts.held) == (2, 1)
     (held,) = journal.receipts.find({"state": State.HELD})
-    assert (held.place, journal.receipts.raw(held.seq)) == ("line 7", b"<x/>")
+    assert (held.place, journal.bodies.raw(held.seq)) == ("line 7", b"<x/>")
 
 
 def test_control_records_are_no_receipts(journal: Journal) -> None:
@@ -97,8 +97,8 @@ def test_a_damaged_body_is_noticed_and_only_that_one(tmp_path: Path) -> None:
     raw.close()
     journal = Journal(tmp_path)
     with pytest.raises(InvalidValue, match="damaged"):
-        journal.receipts.body(1)
-    assert journal.receipts.body(2) == receipt(number="2")
+        journal.bodies.get(1)
+    assert journal.bodies.get(2) == receipt(number="2")
     journal.close()
 
 
@@ -158,7 +158,7 @@ def test_an_id_is_learnt_once_and_can_be_forgotten(journal: Journal) -> None:
     key = str(contact["key"])
     for _ in range(2):
         journal.contacts.learn(key, Identified(contact_id="guid-1", by="externalId"), "lookup", 120.0)
-    assert [event["what"] for event in journal.contacts.life(key)] == ["first seen", "id learnt"]
+    assert [event["what"] for event in journal.events.of_contact(key)] == ["first seen", "id learnt"]
     journal.contacts.forget_id(key, "the stored contactId answers 404", 130.0)
     assert journal.contacts.get(key).contact_id == ""
 
@@ -167,7 +167,7 @@ def test_no_personal_data_in_events_and_lists(journal: Journal, tmp_path: Path) 
     """No key, e-mail or phone number in what logs, observers and lists are told of."""
     accept(journal, found())
     (contact,) = journal.contacts.all()
-    shown = f"{contact} {journal.contacts.life(str(contact['key']))} {journal.contacts.get(str(contact['key']))!r}"
+    shown = f"{contact} {journal.events.of_contact(str(contact['key']))} {journal.contacts.get(str(contact['key']))!r}"
     assert "4711" not in shown
     assert "Eva" not in shown
 

@@ -34,17 +34,17 @@ ASKED: dict[str, Ask] = {
     "routes": lambda journal: journal.receipts.routes(),
     "skipped": lambda journal: journal.receipts.skipped(),
     "contacts": lambda journal: journal.contacts.counts(),
-    "files": lambda journal: journal.files.counts(),
-    "alerted": lambda journal: journal.files.alerted(),
-    "open files": lambda journal: (journal.files.open_states(), journal.files.standing(*OPEN_FILES)),
+    "files": lambda journal: journal.file_states.counts(),
+    "alerted": lambda journal: journal.file_states.alerted(),
+    "open files": lambda journal: (journal.file_states.open_states(), journal.file_states.standing(*OPEN_FILES)),
     "history": lambda journal: journal.destination.history(),
     "removed": lambda journal: journal.retention.removed(),
     "untold": lambda journal: journal.events.untold(10),
     "by number": lambda journal: journal.receipts.find({"number": "77", "store": "12"}),
     "by id": lambda journal: journal.receipts.get("12_1_2026-11-24_77"),
-    "life": lambda journal: journal.receipts.life(77),
-    "a page of a state": lambda journal: list(journal.receipts.listed(State.WAITING, limit=50)),
-    "a page": lambda journal: list(journal.receipts.listed(limit=50)),
+    "life": lambda journal: journal.events.of_receipt(77),
+    "a page of a state": lambda journal: list(journal.listings.receipts(State.WAITING, limit=50)),
+    "a page": lambda journal: list(journal.listings.receipts(limit=50)),
     "a step of retention, nothing old": lambda journal: journal.retention.give_back(),
 }
 
@@ -102,8 +102,8 @@ def test_a_listing_holds_a_page_at_a_time_and_leaves_none_out(
         return rows
 
     monkeypatch.setattr(store_of(journal), "read", watched)
-    everything = [entry.seq for entry in journal.receipts.listed()]
-    parts = [[entry.seq for entry in journal.receipts.listed(state)] for state in State]
+    everything = [entry.seq for entry in journal.listings.receipts()]
+    parts = [[entry.seq for entry in journal.listings.receipts(state)] for state in State]
     assert everything == list(range(1, 80_001))
     assert all(part == sorted(part) for part in parts)
     assert sorted(seq for part in parts for seq in part) == everything
@@ -115,9 +115,9 @@ def test_receipts_of_several_routes_are_listed_in_order_of_acceptance(tmp_path: 
     accept(journal, *[found(number=str(number)) for number in range(1, 8)])
     for seq in range(1, 7):
         journal.receipts.settle([(seq, Move(state=State.DELIVERED, route=("api", "file", "")[seq % 3]))], 1.0, "x")
-    assert [entry.seq for entry in journal.receipts.listed(State.DELIVERED)] == [1, 2, 3, 4, 5, 6]
-    assert [entry.seq for entry in journal.receipts.listed(State.DELIVERED, store="12", limit=4)] == [1, 2, 3, 4]
-    assert list(journal.receipts.listed(store="13")) == []
+    assert [entry.seq for entry in journal.listings.receipts(State.DELIVERED)] == [1, 2, 3, 4, 5, 6]
+    assert [entry.seq for entry in journal.listings.receipts(State.DELIVERED, store="12", limit=4)] == [1, 2, 3, 4]
+    assert list(journal.listings.receipts(store="13")) == []
     journal.close()
 
 

@@ -319,14 +319,14 @@ def test_contents_are_read_a_page_at_a_time_too(journal: Journal, monkeypatch: p
     take(journal, *[sale(str(number), "10") for number in range(1, 11)])
     monkeypatch.setattr("tillpost.journal.tables.day_totals.PAGE", 3)
     asked: list[int] = []
-    stored = journal.receipts.stored
+    stored = journal.bodies.stored
 
     def watched(seqs: Any) -> Any:
         listed = list(seqs)
         asked.append(len(listed))
         return stored(listed)
 
-    monkeypatch.setattr(journal.receipts, "stored", watched)
+    monkeypatch.setattr(journal.bodies, "stored", watched)
     assert day(journal, "12", ON).sums["SEK"].tenders["card"] == Sum(10, Decimal(100))
     assert asked == [3, 3, 3, 1]
 

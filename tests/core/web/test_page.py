@@ -198,7 +198,7 @@ def test_the_life_of_a_receipt_with_its_contact_masked(site: Site) -> None:
 @pytest.mark.parametrize("action", ["retry", "discard", "personal"])
 def test_an_action_needs_the_token_and_a_form_of_ours(site: Site, action: str) -> None:
     path = f"/receipts/{quote(id_of('2'))}/{action}"
-    before = site.line.journal.receipts.life(3)
+    before = site.line.journal.events.of_receipt(3)
     assert site.ask("POST", path, {"reason": "x"}).status == 403
     assert site.ask("POST", path, {"reason": "x", "form": "0" * 64}).status == 403
     site.enter()
@@ -210,7 +210,7 @@ def test_an_action_needs_the_token_and_a_form_of_ours(site: Site, action: str) -
     assert site.ask("POST", path, whole, Sec_Fetch_Site="cross-site").status == 403
     assert site.ask("POST", path, whole, Sec_Fetch_Site="same-site").status == 403
     assert site.ask("GET", path).status == 404
-    assert site.line.journal.receipts.life(3) == before
+    assert site.line.journal.events.of_receipt(3) == before
 
 
 def test_a_wrong_token_gets_no_cookie(site: Site) -> None:
@@ -272,7 +272,7 @@ def test_personal_data_is_shown_to_who_asks_and_that_is_written_down(site: Site)
     assert said.status == 200
     assert SECRET in said.text
     assert "Eva" in said.text
-    told = [event["what"] for event in site.line.journal.receipts.life(2)]
+    told = [event["what"] for event in site.line.journal.events.of_receipt(2)]
     assert told[-1] == "personal data shown"
     after = site.get(path).text
     assert "personal data shown" in after

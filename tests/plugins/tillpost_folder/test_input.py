@@ -126,7 +126,7 @@ def test_a_drop_folder_file_whose_writer_died_half_way_is_made_whole_by_the_next
         assert "what stood before is accepted" in (shop.inbox / "failed" / "day.json.reason.txt").read_text()
     else:
         [held] = shop.held()
-        assert (held.place, shop.line.journal.receipts.raw(held.seq)) == ("line 3", cut.splitlines()[2])
+        assert (held.place, shop.line.journal.bodies.raw(held.seq)) == ("line 3", cut.splitlines()[2])
     shop.drop("day.json", whole)
     again = shop.look()
     assert (again.accepted, again.duplicates) == (1, 2)
@@ -151,10 +151,10 @@ def test_an_id_with_different_content_is_held_with_the_difference_and_the_first_
     assert (counts.accepted, counts.held, counts.reasons) == (1, 1, {"the id is taken by other content": 1})
     [held] = shop.held()
     assert "total: 2.50 → 99.00" in held.reason or ("2.50" in held.reason and "99.00" in held.reason)
-    assert shop.line.journal.receipts.raw(held.seq) == dumps(other)
+    assert shop.line.journal.bodies.raw(held.seq) == dumps(other)
     first = shop.line.journal.receipts.get(DAY[1].id)
     assert first is not None
-    assert shop.line.journal.receipts.body(first.seq).total == DAY[1].total
+    assert shop.line.journal.bodies.get(first.seq).total == DAY[1].total
     assert shop.accepted() == ["1", "2", "3", "4"]
 
 
@@ -168,7 +168,7 @@ def test_totals_that_do_not_add_up_are_held_with_by_how_much_and_the_original_is
     assert "line 2" in held.reason
     assert "(difference -0.10)" in held.reason
     assert (held.number, held.store) == ("2", "12")
-    assert shop.line.journal.receipts.raw(held.seq) == bad
+    assert shop.line.journal.bodies.raw(held.seq) == bad
 
 
 def test_a_receipt_without_a_customer_is_skipped_with_a_reason_and_counted(shop: Shop) -> None:
@@ -201,9 +201,9 @@ def test_control_characters_are_flagged_in_the_life_of_the_receipt_and_the_origi
     assert shop.look().accepted == 3
     entry = shop.line.journal.receipts.get(DAY[1].id)
     assert entry is not None
-    assert shop.line.journal.receipts.body(entry.seq).lines[0].article_name == "Mjölk"
-    assert shop.line.journal.receipts.raw(entry.seq) == odd
-    assert "control-characters" in json.dumps(shop.line.journal.receipts.life(entry.seq))
+    assert shop.line.journal.bodies.get(entry.seq).lines[0].article_name == "Mjölk"
+    assert shop.line.journal.bodies.raw(entry.seq) == odd
+    assert "control-characters" in json.dumps(shop.line.journal.events.of_receipt(entry.seq))
 
 
 @pytest.mark.parametrize(

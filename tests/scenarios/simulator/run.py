@@ -227,7 +227,7 @@ class Run:
         journal, now = self.machine.line.journal, self.machine.clock.time()
         order = Order(
             reason="simulated", who="a person", by=("api", "file")[number % 2], store="12", till="",
-            first="2026-01-01", last="2027-12-31", answered=number % 3 > 0, newest=journal.replays.newest(),
+            first="2026-01-01", last="2027-12-31", answered=number % 3 > 0, newest=journal.replay_candidates.newest(),
         )  # fmt: skip
         made = plan(journal, order, None, True, now)
         journal.replays.start(order, made.json(), made.chosen, now)
@@ -265,7 +265,7 @@ class Run:
         journal = self.machine.line.journal
         return not (
             journal.receipts.unsettled()
-            or journal.files.open_states()
+            or journal.file_states.open_states()
             or journal.replays.running()
             or self.machine.engage.queue
             or self.machine.line.breaker.destination.state != "online"
@@ -277,7 +277,7 @@ class Run:
         now, destination = machine.clock.time(), machine.line.breaker.destination
         far = now - machine.clock.monotonic()
         moments = [machine.engage.next_receipts + far, machine.imports.next_import + far, now + 300.0]
-        moments += [standing.due for standing in machine.line.journal.files.standing(*OPEN_FILES)]
+        moments += [standing.due for standing in machine.line.journal.file_states.standing(*OPEN_FILES)]
         if machine.line.breaker.allows_requests():
             moments.append(machine.line.journal.receipts.next_due() or now)
         else:

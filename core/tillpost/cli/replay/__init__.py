@@ -100,7 +100,7 @@ def start(
         now = SystemClock().time()
         order = Order(
             reason=reason.strip(), who=_who(), by=by, store=store, till=till,
-            first=_iso(first), last=_iso(last), answered=answered, newest=journal.replays.newest(),
+            first=_iso(first), last=_iso(last), answered=answered, newest=journal.replay_candidates.newest(),
         )  # fmt: skip
         made = plan(journal, order, config.keep, config.anonymous is not None, now)
         show_plan(made, as_json, bulk=by == "api" and made.chosen > _BULK)

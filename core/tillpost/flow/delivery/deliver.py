@@ -98,7 +98,7 @@ def prepare(line: Line, entries: Iterable[Entry]) -> Prepared:
             sendable.append(entry)
     known = line.journal.contacts.known({entry.contact for entry in sendable if entry.contact}) if sendable else {}
     known = {key: contact_id for key, contact_id in known.items() if line.contact_ids.holds(key, contact_id, now)}
-    stored = line.journal.receipts.stored(entry.seq for entry in sendable if entry.contact in known) if known else {}
+    stored = line.journal.bodies.stored(entry.seq for entry in sendable if entry.contact in known) if known else {}
     for entry in sendable:
         contact_id = known.get(entry.contact or "")
         if contact_id is None:
@@ -176,13 +176,13 @@ def _resolve_and_send(line: Line, entry: Entry, alone: bool) -> Move | None:
         return move
     if not alone and not contact.changes():
         return None
-    payload = _map(line, Ready(entry, contact.contact_id, line.journal.receipts.stored([entry.seq])))
+    payload = _map(line, Ready(entry, contact.contact_id, line.journal.bodies.stored([entry.seq])))
     line.journal.receipts.intend(entry.seq, line.clock.time())
     return _send(line, entry, payload)
 
 
 def _map(line: Line, ready: Ready) -> Payload:
-    receipt = line.journal.receipts.body(ready.entry.seq, ready.stored)
+    receipt = line.journal.bodies.get(ready.entry.seq, ready.stored)
     payload = line.hooks.map_receipt(receipt, Identifier("contactId", ready.contact_id))
     return line.hooks.amend_payload(payload, receipt)
 

@@ -24,7 +24,7 @@ def reconcile(line: Line) -> bool:
         return False
     moved, later = False, list[Later]()
     try:
-        for standing in line.journal.files.to_look_after(line.clock.time()):
+        for standing in line.journal.file_states.to_look_after(line.clock.time()):
             if not _may_ask(line, standing):
                 continue
             entry = line.journal.files.get(standing.name)

@@ -20,7 +20,7 @@ def review(line: Line) -> bool:
     """Review some files; True when something was done and another round may follow at once."""
     if line.fallback is None or line.guard.closed or not line.breaker.allows_requests():
         return False  # with the guard closed, outdated files could not be written again
-    files = line.journal.files.unreviewed()
+    files = line.journal.file_states.unreviewed()
     keys: list[str] = []
     for standing in files:
         if standing.kind == "contacts" and len(keys) < _GROUP:

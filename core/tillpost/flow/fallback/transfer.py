@@ -19,10 +19,12 @@ def transfer(line: Line) -> int:
     uploaded = 0
     # Engage drops a receipt whose contact it does not know yet (Engage contract, file import), so contacts files of
     # the same batch and of earlier ones must be confirmed first.
-    contacts = line.journal.files.unconfirmed_contacts()
+    contacts = line.journal.file_states.unconfirmed_contacts()
     unconfirmed = next((standing.sequence for standing in contacts if not _is_imported(standing, line)), None)
     # Contacts are looked up before their file is uploaded, except while the API is away.
-    for standing in line.journal.files.to_go_up(before=unconfirmed, unreviewed=not line.breaker.allows_requests()):
+    for standing in line.journal.file_states.to_go_up(
+        before=unconfirmed, unreviewed=not line.breaker.allows_requests()
+    ):
         now = line.clock.time()
         if standing.due > now:
             break  # the file server failed a moment ago; the next attempt is at this file's due time

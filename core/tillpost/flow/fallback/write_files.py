@@ -97,7 +97,7 @@ def map_for_files(line: Line, entries: list[Entry]) -> tuple[dict[str, Payload],
             if match is None:
                 continue
             with line.journal.crash_marks.holding(entry.seq):
-                receipt = line.journal.receipts.body(entry.seq)
+                receipt = line.journal.bodies.get(entry.seq)
                 payloads[entry.id] = line.hooks.amend_payload(line.hooks.map_receipt(receipt, match), receipt)
         except (InvalidValue, PluginError) as error:
             held[entry.id] = str(error)
@@ -153,7 +153,7 @@ def sweep(line: Line) -> list[Path]:
 
     Receipts of uncommitted files are still open in the journal and will be written again.
     """
-    needed = {standing.name for standing in line.journal.files.standing(*OPEN_FILES)}
+    needed = {standing.name for standing in line.journal.file_states.standing(*OPEN_FILES)}
     strays = [path for path in line.journal.fallback_folder.rglob("*") if path.is_file() and path.name not in needed]
     for path in strays:
         path.unlink(missing_ok=True)

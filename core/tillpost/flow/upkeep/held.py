@@ -20,10 +20,10 @@ def retry(line: Line, receipt_id: str) -> str:
     journal = line.journal
     entry = _held(journal, receipt_id)
     now = line.clock.time()
-    if not receipt_id.startswith("broken_") and journal.receipts.readable(entry.seq):
+    if not receipt_id.startswith("broken_") and journal.bodies.readable(entry.seq):
         journal.receipts.revive(receipt_id, None, now)
         return "back on the line"
-    document = Document.from_bytes(entry.document, journal.receipts.raw(entry.seq))
+    document = Document.from_bytes(entry.document, journal.bodies.raw(entry.seq))
     for parsed in line.hooks.parse_receipts(document):
         journal.receipts.revive(receipt_id, parsed, now)
         journal.receipts.accept([parsed], document, line.anonymous, now, Accepted())

@@ -76,10 +76,10 @@ def _read_again(line: Line, before: KnownMapping) -> None:
 
 def _parsed(line: Line, seq: int, name: str) -> Parsed:
     """The record of this row as today's adapter reads it."""
-    raw = line.journal.receipts.raw(seq)
+    raw = line.journal.bodies.raw(seq)
     try:
         parsed = next(line.hooks.parse_receipts(Document.from_bytes(name, raw)), None)
-        old = line.journal.receipts.body(seq)
+        old = line.journal.bodies.get(seq)
     except (DocumentError, InvalidValue, PluginError) as error:
         return Broken(reason=str(error), place="", raw=raw)
     if parsed is None:
@@ -111,7 +111,7 @@ def _try_mapping(line: Line, entry: Entry) -> Move:
     said = "`tillpost mapping release` sends it, or put the configuration back"
     try:
         with line.journal.crash_marks.holding(entry.seq):
-            receipt = line.journal.receipts.body(entry.seq)
+            receipt = line.journal.bodies.get(entry.seq)
             contact = line.journal.contacts.get(entry.contact) if entry.contact else None
             match = (
                 Identifier("contactId", contact.contact_id) if contact and contact.contact_id else PLACEHOLDER_CONTACT

@@ -120,7 +120,7 @@ def plan(journal: Journal, order: Order, keep: timedelta | None, anonymous: bool
     """Look at every receipt of the order; nothing is changed."""
     before = None if keep is None else now - keep.total_seconds()
     shares = {fate: Share() for fate in Fate}
-    for page in journal.replays.pages(order):
+    for page in journal.replay_candidates.pages(order):
         for each, fate in _judged(journal, page, order, before, anonymous):
             share = shares[fate]
             share.count += 1
@@ -129,7 +129,7 @@ def plan(journal: Journal, order: Order, keep: timedelta | None, anonymous: bool
     return Plan(
         order=order,
         shares=shares,
-        undated=journal.replays.undated(order.store, order.till),
+        undated=journal.replay_candidates.undated(order.store, order.till),
         kept_since=kept_since if order.first < kept_since else "",
     )
 
@@ -146,9 +146,9 @@ def _judged(
 
     for each in rows:
         fate_of(each, order, before, anonymous, note)
-    stored = journal.receipts.stored(wanted) if wanted else {}
+    stored = journal.bodies.stored(wanted) if wanted else {}
     for each in rows:
-        yield each, fate_of(each, order, before, anonymous, lambda seq: journal.receipts.readable(seq, stored))
+        yield each, fate_of(each, order, before, anonymous, lambda seq: journal.bodies.readable(seq, stored))
 
 
 def replay(line: Line, files: int = MAX_WAITING_FILES) -> bool:
@@ -174,7 +174,11 @@ def seconds_left(running: Replay) -> float | None:
 
 def _by_api(line: Line, running: Replay) -> bool:
     now = line.clock.time()
-    room = STEP_RECEIPTS - line.journal.replays.backlog(now, STEP_RECEIPTS) if line.breaker.allows_requests() else 0
+    room = (
+        STEP_RECEIPTS - line.journal.replay_candidates.backlog(now, STEP_RECEIPTS)
+        if line.breaker.allows_requests()
+        else 0
+    )
     if room <= 0:
         return False
     rows, chosen = _choose(line, running, room)
@@ -200,7 +204,7 @@ def _by_file(line: Line, running: Replay, files: int) -> bool:
             f"replay {running.id} goes by file, and the pipeline has no `fallback`: add one, or"
             f" `tillpost replay stop {running.id}`"
         )
-    if len(line.journal.files.standing(FileState.WRITTEN)) >= files:
+    if len(line.journal.file_states.standing(FileState.WRITTEN)) >= files:
         return False
     rows, chosen = _choose(line, running, BATCH_RECEIPTS)
     mine = line.claims.claim((each.seq for each, _ in chosen), BATCH_RECEIPTS)
@@ -234,7 +238,7 @@ def _choose(line: Line, running: Replay, most: int) -> tuple[list[Candidate], li
     """What comes next, and those of it, at most so many, that are to be put back."""
     now = line.clock.time()
     before = None if line.keep is None else now - line.keep.total_seconds()
-    rows = line.journal.replays.candidates(running.order, running.cursor, max(SCAN_RECEIPTS, most))
+    rows = line.journal.replay_candidates.candidates(running.order, running.cursor, max(SCAN_RECEIPTS, most))
     chosen: list[tuple[Candidate, Fate]] = []
     for each, fate in _judged(line.journal, rows, running.order, before, line.anonymous is not None):
         if fate in SELECTED:

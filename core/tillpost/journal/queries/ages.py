@@ -7,7 +7,7 @@ from tillpost.journal.states import State
 
 
 class Ages:
-    """What the journal knows of waiting times, and how large its files are."""
+    """What the journal knows of waiting times."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -34,7 +34,3 @@ class Ages:
             if at is not None:
                 found[str(state)] = min(float(at), found.get(str(state), float(at)))
         return found
-
-    def sizes(self) -> dict[str, int]:
-        """Bytes of the journal's file and of its WAL."""
-        return self._database.sizes()

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from tillpost.journal.database import Database
-from tillpost.journal.tables.receipts import Entry, Receipts
+from tillpost.journal.tables.receipt_rows import COLUMNS, Entry, decode
 
 _NAMES = ("seq", "at", "step", "what", "detail", "receipt", "contact")
 
@@ -14,15 +14,13 @@ _NAMES = ("seq", "at", "step", "what", "detail", "receipt", "contact")
 class Newest:
     """Of receipts and events."""
 
-    def __init__(self, database: Database, receipts: Receipts) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._receipts = receipts
 
     def receipts(self, limit: int) -> list[Entry]:
         """The receipts accepted last, at most so many, in order of acceptance."""
-        rows = self._database.read("SELECT id FROM receipts ORDER BY seq DESC LIMIT ?", (limit,))
-        found = (self._receipts.get(str(row[0])) for row in reversed(rows))
-        return [entry for entry in found if entry is not None]
+        rows = self._database.read(f"SELECT {COLUMNS} FROM receipts ORDER BY seq DESC LIMIT ?", (limit,))  # noqa: S608
+        return [decode(self._database, row) for row in reversed(rows)]
 
     def events(self, limit: int) -> list[dict[str, Any]]:
         """The events that happened last, at most so many, oldest first; receipts by their id."""

@@ -8,7 +8,7 @@ from typing import Any
 from tillpost.journal.database import Database
 from tillpost.journal.tables.contacts import Contacts
 from tillpost.journal.tables.files import FileState
-from tillpost.journal.tables.receipts import Entry, Receipts
+from tillpost.journal.tables.receipt_rows import BY_STATE, COLUMNS, Entry, decode
 from tillpost.model import IDENTIFIER_KINDS
 from tillpost.model.customer import tidy_identifier
 
@@ -22,32 +22,17 @@ _FILE = (
 class Search:
     """Looking for receipts, contacts and files."""
 
-    def __init__(self, database: Database, receipts: Receipts, contacts: Contacts) -> None:
+    def __init__(self, database: Database, contacts: Contacts) -> None:
         self._database = database
-        self._receipts = receipts
         self._contacts = contacts
-
-    def oldest(self, state: str) -> float | None:
-        """When the receipt that is longest in the journal of those in a state was accepted; None: there is none."""
-        found = [
-            float(at)
-            for route in ("", "api", "file")
-            for (at,) in self._database.read(
-                "SELECT accepted_at FROM receipts INDEXED BY receipts_state WHERE state = ? AND route = ?"
-                " ORDER BY seq LIMIT 1",
-                (state, route),
-            )
-        ]
-        return min(found, default=None)
 
     def latest(self, state: str, limit: int, route: str = "") -> list[Entry]:
         """The receipts in a state (delivered ones: by a route) that were accepted last, the last first."""
         rows = self._database.read(
-            "SELECT id FROM receipts INDEXED BY receipts_state WHERE state = ? AND route = ? ORDER BY seq DESC LIMIT ?",
+            f"SELECT {COLUMNS} FROM {BY_STATE} WHERE state = ? AND route = ? ORDER BY seq DESC LIMIT ?",  # noqa: S608 - ours
             (state, route, limit),
         )
-        found = (self._receipts.get(identity) for (identity,) in rows)
-        return [entry for entry in found if entry is not None]
+        return [decode(self._database, row) for row in rows]
 
     def contacts_known_by(self, typed: str) -> list[str]:
         """The keys of the contacts with this identifier, as `kind:value` or as a value of any kind."""

@@ -12,7 +12,7 @@ import attrs
 from tillpost.journal.database import Transaction, first
 from tillpost.journal.moves import Move, apply_move
 from tillpost.journal.states import State
-from tillpost.journal.tables import contacts, counters, events
+from tillpost.journal.tables import contact_links, counters, events
 from tillpost.model import Broken, Customer, Document, Found, NoReceipt, Parsed
 from tillpost.model.receipt_json import content_digest, difference, dumps, loads
 
@@ -75,7 +75,7 @@ def accept_records(
     coming = [_come(record) for record in parsed]
     known = _known(transaction, coming)
     rows = _Rows(transaction, now)
-    rows.linking.look_up(
+    rows.links.load(
         who for each in coming if each.id not in known and (who := _customer(each.record, anonymous)) is not None
     )
     for each in coming:
@@ -164,7 +164,7 @@ class _Rows:
         self._begin()
 
     def _begin(self) -> None:
-        self.linking = contacts.Linking(self.transaction, self.now)
+        self.links = contact_links.ContactLinks(self.transaction, self.now)
         self._seq: int | None = None
         self._receipts: list[tuple[Any, ...]] = []
         self._bodies: list[tuple[int, bytes | None, bytes, bytes]] = []
@@ -207,14 +207,14 @@ class _Rows:
         self._tell(seq, State.HELD, reason=record.reason, place=record.place)
 
     def _tell(self, seq: int, state: State, **told: str) -> None:
-        if self.linking.told:
-            self._events += self.linking.told
-            self.linking.told.clear()
+        if self.links.events:
+            self._events += self.links.events
+            self.links.events.clear()
         self._events.append((seq, None, self.now, "accept", state, _detail(tuple(told.items()))))
 
     def insert(self) -> None:
         """All that were added, with their contacts and events."""
-        self.linking.write()
+        self.links.save()
         self.transaction.executemany(_RECEIPT, self._receipts)
         self.transaction.executemany("INSERT INTO bodies VALUES (?,?,?,?)", self._bodies)
         events.insert(self.transaction, self._events)
@@ -240,7 +240,7 @@ def _accept_new(rows: _Rows, each: _Coming, found: Found, anonymous: Customer | 
         counts.skipped += 1
         counts.because("no customer")
         return
-    contact = rows.linking.link(customer, found.receipt.store)
+    contact = rows.links.find_or_create(customer, found.receipt.store)
     rows.add(each, found, each.id, State.ACCEPTED, contact=contact)
     counts.accepted += 1
 
@@ -293,7 +293,7 @@ def restore(transaction: Transaction, seq: int, found: Found, now: float) -> Non
         return
     customer = found.receipt.customer
     if contact is None and customer and customer.identifiers:
-        contact = contacts.link(transaction, customer, found.receipt.store, now)
+        contact = contact_links.find_or_create(transaction, customer, found.receipt.store, now)
         transaction.execute("UPDATE receipts SET contact = ? WHERE seq = ?", (contact, seq))
     if contact is not None:
         apply_move(transaction, seq, Move(state=State.ACCEPTED, due=now, reason="content restored"), now, "accept")

@@ -6,7 +6,6 @@ Values here are personal data; events name contacts by their key only.
 from __future__ import annotations
 
 import json
-import secrets
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -14,103 +13,7 @@ import attrs
 
 from tillpost.journal.database import ALL, Database, List, Transaction, first
 from tillpost.journal.tables import counters, events
-from tillpost.model import Contact, Customer, Identified, Identifier
-
-
-def link(transaction: Transaction, customer: Customer, store: str, now: float) -> str:
-    """The key of the contact these identifiers lead to, made when none does; new knowledge is merged in."""
-    linking = Linking(transaction, now)
-    key = linking.link(customer, store)
-    linking.write()
-    events.insert(transaction, linking.told)
-    return key
-
-
-class Linking:
-    """The contacts of the customers of one commit: each looked up once, and written once.
-
-    Where identifiers lead to different contacts the first identifier decides and none is moved: merging people
-    is a person's decision. told: the events of it, in order, for the caller to insert.
-    """
-
-    def __init__(self, transaction: Transaction, now: float) -> None:
-        self._transaction = transaction
-        self._now = now
-        self.told: list[events.Row] = []
-        self._keys: dict[tuple[str, str], str | None] = {}
-        self._attributes: dict[str, dict[str, str]] = {}
-        self._texts: dict[str, str] = {}
-        """The attributes as they are stored, of contacts of which nothing new was said."""
-        self._new: dict[str, tuple[str, str]] = {}
-        """Key of a contact that is made → its contactId and store."""
-        self._seen: dict[str, None] = {}
-        self._named: list[tuple[str, str, str]] = []
-
-    def look_up(self, customers: Iterable[Customer]) -> None:
-        """Read whom these identifiers lead to, and what is known of those."""
-        asked = {(known.kind, known.value) for customer in customers for known in customer.identifiers}
-        asked -= self._keys.keys()
-        self._keys.update(dict.fromkeys(asked))
-        wanted = set()
-        for kind, value, key in self._transaction.executemany(
-            "SELECT kind, value, contact FROM identifiers WHERE kind = ? AND value = ?", asked
-        ):
-            self._keys[kind, value] = key
-            wanted.add(key)
-        for key, attributes in self._transaction.executemany(
-            "SELECT key, attributes FROM contacts WHERE key = ?", ((key,) for key in wanted - self._attributes.keys())
-        ):
-            self._attributes[key] = json.loads(attributes)
-            self._texts[key] = attributes
-
-    def link(self, customer: Customer, store: str) -> str:
-        """The key of the contact these identifiers lead to, made when none does; new knowledge is merged in."""
-        names = [(known.kind, known.value) for known in customer.identifiers]
-        if any(name not in self._keys for name in names):
-            self.look_up([customer])
-        found = [key for name in names if (key := self._keys[name]) is not None]
-        if found:
-            key = found[0]
-            if len(set(found)) > 1:
-                self._tell("identifiers lead to several contacts", key)
-            known = self._attributes[key]
-            if any(known.get(name) != value for name, value in customer.attributes.items()):
-                known |= customer.attributes
-                self._texts.pop(key, None)
-            self._seen[key] = None
-        else:
-            key = "c" + secrets.token_hex(8)
-            given = customer.identifiers[0]
-            self._attributes[key] = dict(customer.attributes)
-            self._new[key] = (given.value if given.kind == "contactId" else "", store)
-            self._tell("first seen", key, store=store)
-        for name in names:
-            if self._keys[name] is None:
-                self._keys[name] = key
-                self._named.append((*name, key))
-        return key
-
-    def _tell(self, what: str, key: str, **detail: Any) -> None:
-        self.told.append(events.row(self._now, "resolve", what, contact=key, **detail))
-
-    def write(self) -> None:
-        """What was learnt, into the tables."""
-        self._transaction.executemany(
-            "INSERT INTO contacts (key, contact_id, attributes, sent, store, seen_at) VALUES (?,?,?,'{}',?,?)",
-            (
-                (key, contact_id, json.dumps(self._attributes[key]), store, self._now)
-                for key, (contact_id, store) in self._new.items()
-            ),
-        )
-        self._transaction.executemany(
-            "UPDATE contacts SET attributes = ?, seen_at = ? WHERE key = ?",
-            (
-                (self._texts.get(key) or json.dumps(self._attributes[key]), self._now, key)
-                for key in self._seen
-                if key not in self._new
-            ),
-        )
-        self._transaction.executemany("INSERT INTO identifiers VALUES (?,?,?)", self._named)
+from tillpost.model import Contact, Identified, Identifier
 
 
 def said_key(known: Identifier) -> str:
@@ -283,14 +186,6 @@ class Contacts:
         """
         rows = self._database.read(f"SELECT {', '.join(counters.CONTACTS)} FROM contact_counters")  # noqa: S608 - ours
         return dict(zip(counters.CONTACTS, map(int, rows[0] if rows else (0,) * len(counters.CONTACTS)), strict=True))
-
-    def life(self, key: str) -> list[dict[str, Any]]:
-        """The events of a contact, oldest first."""
-        rows = self._database.read(
-            "SELECT seq, at, step, what, detail FROM events WHERE contact = ? ORDER BY seq", (key,)
-        )
-        names = ("seq", "at", "step", "what", "detail")
-        return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 def know(

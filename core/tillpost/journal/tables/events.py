@@ -71,6 +71,19 @@ class Events:
         names = ("seq", "at", "step", "what", "detail", "receipt", "contact")
         return [dict(zip(names, row, strict=True)) | {"detail": _detail(row[4])} for row in rows]
 
+    def of_receipt(self, seq: int) -> list[dict[str, Any]]:
+        """The events of a receipt, oldest first; the detail is JSON."""
+        return self._life("receipt", seq)
+
+    def of_contact(self, key: str) -> list[dict[str, Any]]:
+        """The events of a contact, oldest first; the detail is JSON."""
+        return self._life("contact", key)
+
+    def _life(self, column: str, value: int | str) -> list[dict[str, Any]]:
+        names = ("seq", "at", "step", "what", "detail")
+        sql = f"SELECT {', '.join(names)} FROM events WHERE {column} = ? ORDER BY seq"  # noqa: S608 - ours
+        return [dict(zip(names, row, strict=True)) for row in self._database.read(sql, (value,))]
+
     def note(self, at: float, step: str, what: str, *, receipt: int, **detail: Any) -> None:
         """Something that happened to a receipt without moving it; returns once it is on the disk."""
         self._database.write(lambda transaction: record(transaction, at, step, what, receipt=receipt, **detail))

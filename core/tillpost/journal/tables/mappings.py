@@ -13,7 +13,7 @@ from tillpost.errors import UsageError
 from tillpost.journal.database import Database, Transaction, first
 from tillpost.journal.moves import Move, apply_moves
 from tillpost.journal.states import State
-from tillpost.journal.tables import contacts, events
+from tillpost.journal.tables import contact_links, events
 from tillpost.model import Customer, Found, NoReceipt, Parsed
 from tillpost.model.receipt_json import dumps
 
@@ -215,7 +215,7 @@ def _replace(transaction: Transaction, seq: int, parsed: Parsed, anonymous: Cust
         move(State.HELD, f"read again it has the id of another receipt: {receipt.id}")
         return
     known = receipt.customer if receipt.customer is not None and receipt.customer.identifiers else anonymous
-    contact = contacts.link(transaction, known, receipt.store, now) if known is not None else None
+    contact = contact_links.find_or_create(transaction, known, receipt.store, now) if known is not None else None
     transaction.execute(
         "UPDATE receipts SET id = ?, number = ?, store = ?, till = ?, business_date = ?, created = ?, currency = ?,"
         " total = ?, line_count = ?, contact = ? WHERE seq = ?",

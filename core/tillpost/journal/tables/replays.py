@@ -6,7 +6,7 @@ A step moves its receipts, notes them and moves the cursor in one commit: after 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -15,7 +15,7 @@ from tillpost.errors import JournalError
 from tillpost.journal.database import Database, Transaction, first
 from tillpost.journal.moves import Move, apply_moves
 from tillpost.journal.states import OPEN, REPLAYS, State
-from tillpost.journal.tables import contacts, events
+from tillpost.journal.tables import contact_links, events
 from tillpost.journal.tables.batches import Batch, enter, note_refused
 from tillpost.model import Customer
 
@@ -26,7 +26,6 @@ _LONGEST = 10.0
 """Seconds between two steps that count as work of the replay; in longer ones nothing ran, or the destination was
 away."""
 _UNSETTLED = ", ".join(f"'{state}'" for state in (*OPEN, State.WRITTEN, State.TRANSFERRED))
-_DUE = ", ".join(f"'{state}'" for state in OPEN)
 
 
 @attrs.frozen(kw_only=True)
@@ -85,23 +84,6 @@ class Replay:
 
 
 @attrs.frozen(kw_only=True)
-class Candidate:
-    """A receipt of the store's days, as far as it decides what becomes of it. at: where it stands in the order."""
-
-    seq: int
-    id: str
-    state: State = attrs.field(converter=State)
-    route: str
-    reason: str
-    contact: str | None
-    currency: str
-    total: str
-    changed_at: float
-    delivered_at: float | None
-    at: Cursor
-
-
-@attrs.frozen(kw_only=True)
 class Step:
     """What a step of a replay has done. end: nothing is left to look at."""
 
@@ -118,36 +100,6 @@ class Replays:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-
-    def newest(self) -> int:
-        """The last row there is."""
-        return int(self._database.read("SELECT max(seq) FROM receipts")[0][0] or 0)
-
-    def candidates(self, order: Order, cursor: Cursor, limit: int) -> list[Candidate]:
-        """The next receipts of the order behind the cursor, in order of time: by business date, then by sale."""
-        found: list[Candidate] = []
-        day = cursor.day or self._day_after(order, "")
-        while day and len(found) < limit:
-            found += self._of_day(order, day, cursor, limit - len(found))
-            day = self._day_after(order, day)
-        return found
-
-    def pages(self, order: Order, page: int = 500) -> Iterator[list[Candidate]]:
-        """All of them; however many, few are in memory."""
-        cursor = Cursor()
-        while rows := self.candidates(order, cursor, page):
-            yield rows
-            cursor = rows[-1].at
-
-    def undated(self, store: str, till: str) -> int:
-        """Records of the store that could not be read, so nobody knows their day."""
-        sql = "SELECT count(*) FROM receipts INDEXED BY receipts_day WHERE store = ? AND business_date = ''"
-        return int(self._database.read(f"{sql} AND ? IN ('', till)", (store, till))[0][0])
-
-    def backlog(self, now: float, most: int) -> int:
-        """How many receipts are due, counted up to so many."""
-        sql = f"SELECT 1 FROM receipts INDEXED BY receipts_due WHERE due <= ? AND state IN ({_DUE}) LIMIT ?"  # noqa: S608
-        return len(self._database.read(sql, (now, most)))
 
     def start(self, order: Order, planned: Mapping[str, Any], chosen: int, now: float) -> int:
         """Enter a replay that `run` is to carry out; its number."""
@@ -171,7 +123,7 @@ class Replays:
         """Receipts without a contact get the anonymous one."""
 
         def work(transaction: Transaction) -> None:
-            key = contacts.link(transaction, anonymous, replay.order.store, now)
+            key = contact_links.find_or_create(transaction, anonymous, replay.order.store, now)
             transaction.executemany("UPDATE receipts SET contact = ? WHERE seq = ?", [(key, seq) for seq in seqs])
 
         self._database.write(work)
@@ -263,27 +215,6 @@ class Replays:
         return bool(
             self._database.read(f"SELECT 1 FROM replayed p WHERE p.replay = ? AND EXISTS ({sql}) LIMIT 1", (number,))  # noqa: S608
         )
-
-    def _day_after(self, order: Order, day: str) -> str:
-        clause = "business_date > ?" if day else "business_date >= ?"
-        rows = self._database.read(
-            f"SELECT min(business_date) FROM receipts INDEXED BY receipts_day WHERE store = ? AND {clause}"  # noqa: S608
-            " AND business_date <= ?",
-            (order.store, day or order.first, order.last),
-        )
-        return str(rows[0][0] or "")
-
-    def _of_day(self, order: Order, day: str, cursor: Cursor, limit: int) -> list[Candidate]:
-        at = (cursor.moment, cursor.after) if cursor.day == day else ("", 0)
-        rows = self._database.read(
-            "SELECT * FROM (SELECT seq, id, state, route, reason, contact, currency, total, changed_at, delivered_at,"
-            " coalesce(datetime(created), created) AS moment"
-            " FROM receipts INDEXED BY receipts_day WHERE store = ? AND business_date = ? AND seq <= ?"
-            " AND ? IN ('', till)) AS day WHERE (moment, seq) > (?, ?) ORDER BY moment, seq LIMIT ?",
-            (order.store, day, order.newest, order.till, *at, limit),
-        )
-        names = [field.name for field in attrs.fields(Candidate)][:-1]
-        return [Candidate(**dict(zip(names, row[:-1], strict=True)), at=Cursor(day, row[-1], row[0])) for row in rows]
 
     def _list(self, clause: str, *values: Any) -> list[Replay]:
         asked = [field.name for field in attrs.fields(Order)]

@@ -110,7 +110,7 @@ def rows(line: Line) -> list[Entry]:
 
 
 def told(line: Line, entry: Entry) -> list[str]:
-    return [event["what"] for event in line.journal.receipts.life(entry.seq) if event["step"] == "deliver"]
+    return [event["what"] for event in line.journal.events.of_receipt(entry.seq) if event["step"] == "deliver"]
 
 
 def finish(outbox: Outbox) -> None:

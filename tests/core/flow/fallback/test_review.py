@@ -169,7 +169,7 @@ def test_a_receipt_whose_contact_did_not_know_the_key_is_written_once_more_under
     back(machine)
     assert states(machine) == {"delivered": 1}
     (receipt,) = machine.line.journal.receipts.find({})
-    told = [event["what"] for event in machine.line.journal.receipts.life(receipt.seq)]
+    told = [event["what"] for event in machine.line.journal.events.of_receipt(receipt.seq)]
     assert told.count("written") == 2
     assert receipt.matched == "contactId"
     assert machine.engage.violations == []
@@ -181,7 +181,7 @@ def test_a_receipt_engage_never_shows_is_written_anew_once_and_then_held(machine
     outage(machine)
     back(machine)
     (receipt,) = machine.line.journal.receipts.find({})
-    told = [event["what"] for event in machine.line.journal.receipts.life(receipt.seq)]
+    told = [event["what"] for event in machine.line.journal.events.of_receipt(receipt.seq)]
     assert (told.count("written"), receipt.state) == (2, State.HELD)
     assert "integration log" in receipt.reason
 
@@ -233,7 +233,7 @@ def test_what_the_import_dropped_is_found_once_for_each_file(machine: Machine, m
     back(machine)
     (contact,) = machine.line.journal.contacts.all()
     assert (contact["unsaved"], contact["state"]) == (["firstName"], "known")
-    told = [event["what"] for event in machine.line.journal.contacts.life(contact["key"])]
+    told = [event["what"] for event in machine.line.journal.events.of_contact(contact["key"])]
     assert Counter(told)["fields not saved"] == 1
     assert seen["GET /contacts/id"] == 3, "two keys before the file, one after it"
 

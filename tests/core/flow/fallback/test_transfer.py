@@ -120,7 +120,7 @@ def test_with_the_api_back_contacts_are_asked_for_as_always(machine: Machine) ->
 def test_the_time_to_confirm_begins_when_somebody_can_be_asked(machine: Machine) -> None:
     """Imported days before the API answers again: what it does not show at once is not held at once."""
     take(machine, sale(1, {"externalId": "4711"}))
-    machine.engage.refusable = {machine.line.journal.receipts.body(1).number}
+    machine.engage.refusable = {machine.line.journal.bodies.get(1).number}
     outage(machine)
     for _ in range(5):
         importing(machine)

@@ -37,7 +37,7 @@ def printed(machine: Machine, *, ahead: timedelta = timedelta(0), trading_day: i
 def flags(machine: Machine, receipt: Receipt) -> tuple[str, ...]:
     accept(machine.line, Document.from_bytes("day", dumps(receipt)))
     (entry,) = machine.line.journal.receipts.find({})
-    return machine.line.journal.receipts.body(entry.seq).flags
+    return machine.line.journal.bodies.get(entry.seq).flags
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_a_till_whose_clock_is_a_day_wrong_is_sent_as_printed_and_its_life_tells
     flags(machine, receipt)
     (entry,) = claim(machine.line, 1)
     deliver(machine.line, entry)
-    (accepted, *_) = machine.line.journal.receipts.life(entry.seq)
+    (accepted, *_) = machine.line.journal.events.of_receipt(entry.seq)
     assert "clock-off" in accepted["detail"]
     assert entry.created == receipt.created.isoformat()
     assert [datetime.fromisoformat(body["createdDate"]) for body in sent] == [receipt.created]

@@ -56,7 +56,7 @@ def carry(machine: Machine) -> None:
 def order_of(journal: Journal, **asked: object) -> Order:
     values = {
         "reason": "store was unknown", "who": "eva", "by": "api", "store": "12", "till": "",
-        "first": "2026-11-01", "last": "2026-11-30", "answered": False, "newest": journal.replays.newest(),
+        "first": "2026-11-01", "last": "2026-11-30", "answered": False, "newest": journal.replay_candidates.newest(),
     }  # fmt: skip
     return Order(**values | asked)  # type: ignore[arg-type]
 
@@ -162,7 +162,7 @@ def test_the_receipts_come_in_order_of_time_whatever_their_order_of_acceptance(m
     take(machine, 5, day=DAY)
     journal = machine.line.journal
     for page in (1, 2, 100):
-        pages = journal.replays.pages(order_of(journal), page)
+        pages = journal.replay_candidates.pages(order_of(journal), page)
         walked = [each.id.split("_")[-1] for each in itertools.chain.from_iterable(pages)]
         assert walked == ["4", "9", "5", "7", "30"]
 
@@ -193,7 +193,7 @@ def test_what_was_answered_is_asked_for_and_only_what_is_missing_is_sent_again(m
     assert {receipt_id for receipt_id, reason in reasons.items() if not reason} == set(gone)
     entry = journal.receipts.get(gone[0])
     assert entry is not None
-    told = [event["detail"] for event in journal.receipts.life(entry.seq) if event["step"] == "replay"]
+    told = [event["detail"] for event in journal.events.of_receipt(entry.seq) if event["step"] == "replay"]
     assert [f"replayed because store was unknown (replay {number})" in each for each in told] == [True]
     done = journal.replays.get(number)
     assert done is not None
@@ -248,7 +248,7 @@ def test_a_stopped_replay_stays_where_it_is_and_goes_on_there(
     while replay(machine.line):
         carry(machine)
     assert states(machine) == {"delivered": 5}
-    lives = [machine.line.journal.receipts.life(seq) for seq in range(1, 6)]
+    lives = [machine.line.journal.events.of_receipt(seq) for seq in range(1, 6)]
     assert [sum(event["step"] == "replay" for event in life) for life in lives] == [1] * 5
 
 
@@ -321,7 +321,7 @@ def test_history_goes_by_file_in_chunks_and_in_order_though_the_api_answers(
     journal = machine.line.journal
     files = [each.file for each in journal.files.all() if each.file.kind == "receipts"]
     assert [[key.split("_")[-1] for key in file.keys] for file in files] == [["6", "7", "8"], ["1", "2", "5"], ["9"]]
-    assert journal.files.standing(FileState.WRITTEN)[0].kind == "contacts"
+    assert journal.file_states.standing(FileState.WRITTEN)[0].kind == "contacts"
     by_file(machine)
     assert states(machine) == {"delivered": 7}
     assert {entry.route for entry in journal.receipts.find({})} == {"file"}
@@ -354,7 +354,7 @@ def test_what_no_file_can_take_is_left_as_it_was_and_says_why(
         pass
     assert states(machine) == {"delivered": 2}
     entry = machine.line.journal.receipts.find({})[0]
-    assert "the map says no" in machine.line.journal.receipts.life(entry.seq)[-1]["detail"]
+    assert "the map says no" in machine.line.journal.events.of_receipt(entry.seq)[-1]["detail"]
     done = machine.line.journal.replays.get(number)
     assert done is not None
     assert (done.state, done.put_back, done.left_out) == ("done", 0, 2)
@@ -393,7 +393,7 @@ def test_a_kill_at_any_moment_of_a_replay_loses_and_doubles_none(
         assert done is not None
         assert done.put_back == 8
         for seq in range(1, 9):
-            assert sum(event["step"] == "replay" for event in journal.receipts.life(seq)) == 1
+            assert sum(event["step"] == "replay" for event in journal.events.of_receipt(seq)) == 1
         machine.stop()
         if survived:
             assert kill_at > 5

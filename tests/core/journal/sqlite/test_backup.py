@@ -137,7 +137,7 @@ def test_what_was_open_is_asked_for_and_the_rest_stays(folder: Path, tmp_path: P
     }
     assert verify(other).fine
     with closing(Journal(other)) as journal:
-        (event,) = [each for each in journal.receipts.life(seqs(journal)["1"]) if each["step"] == "restore"]
+        (event,) = [each for each in journal.events.of_receipt(seqs(journal)["1"]) if each["step"] == "restore"]
         assert event["what"] == "uncertain"
         assert "restored from a backup of 1970-01-01T00:01:50+00:00" in event["detail"]
         assert journal.receipts.due(NOW + CONFIRM - 1, 10) == []

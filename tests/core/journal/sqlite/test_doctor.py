@@ -175,9 +175,9 @@ def test_a_damaged_row_is_put_right_and_its_neighbours_stay(
     for entry in journal.receipts.find({}):
         assert entry.contact is None or journal.contacts.get(entry.contact).identifiers
         if str(entry.state) in ("accepted", "waiting", "uncertain"):
-            assert journal.receipts.body(entry.seq) == receipt(
-                entry.number, customer=f"c{min(int(entry.number), 7)}"
-            ), "what is on the line is whole"
+            assert journal.bodies.get(entry.seq) == receipt(entry.number, customer=f"c{min(int(entry.number), 7)}"), (
+                "what is on the line is whole"
+            )
     assert len(journal.files.all()) in (1, 2)
     assert journal.destination.next_sequence() > 1
     journal.close()
@@ -213,10 +213,10 @@ def test_a_receipt_with_a_damaged_body_comes_back_with_its_document(folder: Path
     (held,) = [entry for entry in journal.receipts.find({"state": State.HELD}) if entry.number == "1"]
     assert "`tillpost held retry" in held.reason
     with pytest.raises(InvalidValue, match="damaged"):
-        journal.receipts.body(1)
+        journal.bodies.get(1)
     counts = accept(journal, found(number="1", customer="c1"), found(number="2", customer="c2"), now=2000.0)
     assert (counts.accepted, counts.duplicates) == (1, 1)
-    assert journal.receipts.body(1) == receipt("1", customer="c1")
+    assert journal.bodies.get(1) == receipt("1", customer="c1")
     journal.close()
     assert states(folder) == UNHARMED
 
@@ -225,7 +225,7 @@ def test_a_damaged_body_is_healed_by_a_duplicate_without_any_repair(folder: Path
     harm(folder, "UPDATE bodies SET body = x'00' WHERE seq = 1")
     journal = Journal(folder)
     assert accept(journal, found(number="1", customer="c1"), now=2000.0).duplicates == 1
-    assert journal.receipts.body(1) == receipt("1", customer="c1")
+    assert journal.bodies.get(1) == receipt("1", customer="c1")
     journal.close()
     assert verify(folder).fine
 
@@ -234,11 +234,11 @@ def test_a_held_receipt_is_restored_from_its_record(folder: Path) -> None:
     harm(folder, "UPDATE bodies SET body = x'00' WHERE seq = 1")
     fixed(folder)
     journal = Journal(folder)
-    assert not journal.receipts.readable(1)
+    assert not journal.bodies.readable(1)
     journal.receipts.revive(receipt("1").id, found(number="1", customer="c1"), 2000.0)
     entry = journal.receipts.get(receipt("1").id)
     assert entry is not None
-    assert (entry.state, journal.receipts.body(1)) == (State.ACCEPTED, receipt("1", customer="c1"))
+    assert (entry.state, journal.bodies.get(1)) == (State.ACCEPTED, receipt("1", customer="c1"))
     journal.close()
 
 
@@ -379,7 +379,7 @@ def test_a_table_whose_root_page_is_gone_is_read_from_its_leaves(large: Path, tm
     assert len(entries) == 300
     assert sum(entry.state is State.DELIVERED for entry in entries) == 99
     for entry in entries:
-        assert journal.receipts.body(entry.seq).number == entry.number
+        assert journal.bodies.get(entry.seq).number == entry.number
         assert entry.contact is not None
         assert journal.contacts.get(entry.contact).identifiers
     journal.close()

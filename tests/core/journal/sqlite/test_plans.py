@@ -18,15 +18,14 @@ OFTEN: dict[str, tuple[Ask, bool]] = {
     "next due": (lambda journal: journal.receipts.next_due(), False),
     "open after": (lambda journal: journal.receipts.open_after(0, 0, 10), False),
     "of a file": (lambda journal: journal.receipts.find({"file": "f", "state": State.TRANSFERRED}), False),
-    "standing": (lambda journal: journal.files.standing(*OPEN_FILES), True),
-    "to look after": (lambda journal: journal.files.to_look_after(1.0), True),
-    "unreviewed": (lambda journal: journal.files.unreviewed(), False),
-    "unconfirmed contacts": (lambda journal: journal.files.unconfirmed_contacts(), True),
-    "to go up": (lambda journal: journal.files.to_go_up(7, False), False),
+    "standing": (lambda journal: journal.file_states.standing(*OPEN_FILES), True),
+    "to look after": (lambda journal: journal.file_states.to_look_after(1.0), True),
+    "unreviewed": (lambda journal: journal.file_states.unreviewed(), False),
+    "unconfirmed contacts": (lambda journal: journal.file_states.unconfirmed_contacts(), True),
+    "to go up": (lambda journal: journal.file_states.to_go_up(7, False), False),
     "misnaming": (lambda journal: journal.files.misnaming("f.xml"), False),
-    "open states": (lambda journal: journal.files.open_states(), False),
+    "open states": (lambda journal: journal.file_states.open_states(), False),
     "a file": (lambda journal: journal.files.get("f.xml"), False),
-    "oldest": (lambda journal: journal.search.oldest("held"), False),
     "latest": (lambda journal: journal.search.latest("held", 10), False),
     "by number": (lambda journal: journal.receipts.find({"number": "1", "store": "12"}, 10), False),
     "files of a state": (lambda journal: journal.search.files(FileState.WRITTEN, 10), False),
@@ -66,16 +65,16 @@ def test_where_files_stand_is_told_in_order_without_reading_what_is_in_them(
 ) -> None:
     for sequence, name in enumerate(("b.xml", "a.xml", "c.xml"), start=1):
         add_file(journal, name, sequence)
-    assert [each.name for each in journal.files.standing(*OPEN_FILES)] == ["b.xml", "a.xml", "c.xml"]
-    assert journal.files.open_states() == {FileState.WRITTEN}
+    assert [each.name for each in journal.file_states.standing(*OPEN_FILES)] == ["b.xml", "a.xml", "c.xml"]
+    assert journal.file_states.open_states() == {FileState.WRITTEN}
     journal.files.move(journal.files.get("a.xml"), FileState.UPLOADED, 5.0, due=7.0)
-    assert [(each.name, each.due) for each in journal.files.standing(FileState.UPLOADED)] == [("a.xml", 7.0)]
-    assert [each.name for each in journal.files.standing(FileState.WRITTEN)] == ["b.xml", "c.xml"]
-    assert journal.files.open_states() == {FileState.WRITTEN, FileState.UPLOADED}
+    assert [(each.name, each.due) for each in journal.file_states.standing(FileState.UPLOADED)] == [("a.xml", 7.0)]
+    assert [each.name for each in journal.file_states.standing(FileState.WRITTEN)] == ["b.xml", "c.xml"]
+    assert journal.file_states.open_states() == {FileState.WRITTEN, FileState.UPLOADED}
     for name in ("a.xml", "b.xml", "c.xml"):
         journal.files.move(journal.files.get(name), FileState.CONFIRMED, 9.0)
-    assert (journal.files.open_states(), journal.files.standing(*OPEN_FILES)) == (frozenset(), [])
-    found = plans(journal, lambda journal: journal.files.standing(*OPEN_FILES), monkeypatch)
+    assert (journal.file_states.open_states(), journal.file_states.standing(*OPEN_FILES)) == (frozenset(), [])
+    found = plans(journal, lambda journal: journal.file_states.standing(*OPEN_FILES), monkeypatch)
     assert found[0] == "SEARCH files USING COVERING INDEX files_standing (state=?)"
 
 

@@ -136,7 +136,7 @@ def _missing(folder: Path, known: dict[str, str]) -> Lost:
             entry = journal.receipts.get(identity)
             if entry is None or (state == "delivered" and entry.state != state):
                 lost.append(f"{identity} ({state})")
-            elif journal.receipts.body(entry.seq).id != identity:
+            elif journal.bodies.get(entry.seq).id != identity:
                 lost.append(f"{identity}: its content")
     finally:
         journal.close()

@@ -69,7 +69,7 @@ def test_what_was_settled_before_goes_with_all_that_belongs_to_it(journal: Journ
     )
     assert (journal.receipts.routes(), journal.receipts.skipped()) == ({"api": 1, "file": 0}, {})
     assert verify(tmp_path).fine, verify(tmp_path).damages
-    assert journal.receipts.life(4), "its events are there"
+    assert journal.events.of_receipt(4), "its events are there"
 
 
 def test_the_seqs_of_what_has_gone_are_not_given_out_again(journal: Journal, tmp_path: Path) -> None:
@@ -277,7 +277,7 @@ def test_a_journal_from_before_gives_pages_back_once_it_was_compacted(tmp_path: 
     assert not list(tmp_path.glob("repair-*"))
     journal = Journal(tmp_path)
     assert journal.receipts.get(receipt().id) is None
-    assert json.loads(journal.receipts.raw(4001) or b"0") == {}
+    assert json.loads(journal.bodies.raw(4001) or b"0") == {}
     journal.close()
 
 

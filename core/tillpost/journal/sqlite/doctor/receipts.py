@@ -12,7 +12,7 @@ import apsw
 from tillpost.journal.sqlite.doctor.bodies import whole
 from tillpost.journal.sqlite.doctor.damage import Damage, Fix, leavings
 from tillpost.journal.states import MOVES, OPEN, State
-from tillpost.journal.tables import contacts, events
+from tillpost.journal.tables import contact_links, events
 from tillpost.model import Receipt
 from tillpost.model.receipt_json import content_digest
 
@@ -176,7 +176,7 @@ def _record(said: dict[str, Any], raw: object) -> Damage:
 def _without_contact(said: dict[str, Any], receipt: Receipt) -> Damage:
     def fix(connection: apsw.Connection, now: float) -> None:
         if receipt.customer is not None and receipt.customer.identifiers:
-            key = contacts.link(connection, receipt.customer, receipt.store, now)
+            key = contact_links.find_or_create(connection, receipt.customer, receipt.store, now)
             connection.execute("UPDATE receipts SET contact = ? WHERE seq = ?", (key, said["seq"]))
         else:
             _hold(connection, said["seq"], now, "its contact was damaged in the journal and its content names none")
@@ -224,7 +224,7 @@ def _row_again(seq: int, receipt: Receipt | None, body: object, raw: bytes) -> F
         told |= {"id": _free_id(connection, receipt, seq), "state": state or State.HELD, "route": route, "file": file}
         key = None
         if receipt is not None and receipt.customer is not None and receipt.customer.identifiers:
-            key = contacts.link(connection, receipt.customer, receipt.store, now)
+            key = contact_links.find_or_create(connection, receipt.customer, receipt.store, now)
         names = ", ".join((*told, "seq", "contact", "due", "accepted_at", "changed_at"))
         connection.execute(
             f"INSERT INTO receipts ({names}) VALUES ({', '.join('?' * (len(told) + 5))})",  # noqa: S608 - ours

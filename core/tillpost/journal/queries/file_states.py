@@ -1,0 +1,93 @@
+"""The states of files, without what is in the files: after an outage of days there are thousands, read often."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from tillpost.journal.database import ALL, Database
+from tillpost.journal.tables.files import OPEN_FILES, FileState
+
+
+@attrs.frozen(kw_only=True)
+class Standing:
+    """Where a file stands, without what is in it: of an outage of days there are thousands, looked at all the time."""
+
+    name: str
+    kind: str
+    sequence: int
+    state: FileState = attrs.field(converter=FileState)
+    due: float
+    reviewed: bool = attrs.field(converter=bool)
+    consumed_at: float | None
+
+
+@attrs.frozen
+class Alerted:
+    """A file of which a person was told that it stays where it is, since when and why."""
+
+    name: str
+    state: FileState = attrs.field(converter=FileState)
+    alerted_at: float
+    reason: str
+
+
+_COLUMNS = tuple(field.name for field in attrs.fields(Standing))
+
+
+class FileStates:
+    """Read from the index by state."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def standing(self, *states: FileState) -> list[Standing]:
+        """The files in one of these states, in the order in which they must be transferred."""
+        return self._standing(states, "TRUE")
+
+    def to_look_after(self, now: float) -> list[Standing]:
+        """Those that are up and due."""
+        return self._standing((FileState.UPLOADED, FileState.CONSUMED), "due <= ?", now)
+
+    def unreviewed(self) -> list[Standing]:
+        """Those of which nobody has seen yet whether they may go up."""
+        return self._standing((FileState.WRITTEN,), "reviewed = 0")
+
+    def unconfirmed_contacts(self) -> list[Standing]:
+        """Those of contacts that are not confirmed yet."""
+        return self._standing(OPEN_FILES, "kind = 'contacts'")
+
+    def to_go_up(self, before: int | None, unreviewed: bool) -> list[Standing]:
+        """Those that have not gone up; of receipts files those before a sequence, None: all."""
+        clause = "(kind = 'contacts' OR sequence < ?) AND reviewed >= ?"
+        return self._standing((FileState.WRITTEN,), clause, ALL if before is None else before, 0 if unreviewed else 1)
+
+    def _standing(self, states: tuple[FileState, ...], clause: str, *values: Any) -> list[Standing]:
+        # A round comes five times a second, and after an outage of days most of its files wait for something.
+        marks = ", ".join("?" * len(states))
+        rows = self._database.read(
+            f"SELECT {', '.join(_COLUMNS)} FROM files WHERE state IN ({marks}) AND {clause}"  # noqa: S608 - ours
+            " ORDER BY sequence, kind, position",
+            (*states, *values),
+        )
+        return [Standing(**dict(zip(_COLUMNS, row, strict=True))) for row in rows]
+
+    def alerted(self) -> list[Alerted]:
+        """Those that stay where they are for too long, the longest first."""
+        rows = self._database.read(
+            "SELECT name, state, alerted_at, reason FROM files INDEXED BY files_alerted"
+            " WHERE alerted_at IS NOT NULL ORDER BY alerted_at, name"
+        )
+        return [Alerted(*row) for row in rows]
+
+    def open_states(self) -> frozenset[FileState]:
+        """In which states there are files that are not confirmed yet; empty: nothing is left to do."""
+        exists = ", ".join(f"EXISTS (SELECT 1 FROM files WHERE state = '{state}')" for state in OPEN_FILES)  # noqa: S608
+        (found,) = self._database.read(f"SELECT {exists}")
+        return frozenset(state for state, there in zip(OPEN_FILES, found, strict=True) if there)
+
+    def counts(self) -> dict[str, int]:
+        """How many files stand in each state."""
+        found = dict(self._database.read("SELECT state, count(*) FROM files GROUP BY state"))
+        return {state: int(found.get(state, 0)) for state in FileState}

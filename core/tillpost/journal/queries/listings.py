@@ -1,0 +1,46 @@
+"""Listings of receipts: however many there are, few are in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from heapq import merge
+from itertools import islice
+
+from tillpost.journal.database import Database
+from tillpost.journal.tables.receipt_rows import BY_STATE, COLUMNS, Entry, decode
+
+_PAGE = 1000
+"""Rows that are read at a time."""
+
+
+class Listings:
+    """Receipts in order of acceptance, page by page."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def receipts(self, state: str = "", store: str = "", limit: int | None = None) -> Iterator[Entry]:
+        """All of them, those in a state, those of a store, in order of acceptance; however many, few are in memory."""
+        page = _PAGE if limit is None else min(limit, _PAGE)
+        if state:
+            clause = "state = ? AND route = ?"
+            streams = [self._pages(BY_STATE, clause, (state, route), store, page) for route in self._routes_of(state)]
+        else:
+            streams = [self._pages("receipts NOT INDEXED", "TRUE", (), store, page)]
+        return islice(merge(*streams, key=lambda entry: entry.seq), limit)
+
+    def _routes_of(self, state: str) -> list[str]:
+        """The routes of those in a state, by one look-up each: there may be millions."""
+        found: list[str] = []
+        sql = f"SELECT route FROM {BY_STATE} WHERE state = ? AND route >= ? ORDER BY route LIMIT 1"  # noqa: S608 - ours
+        while rows := self._database.read(sql, (state, f"{found[-1]}\x01" if found else "")):
+            found.append(str(rows[0][0]))
+        return found
+
+    def _pages(self, source: str, clause: str, values: tuple[str, ...], store: str, page: int) -> Iterator[Entry]:
+        seq = 0
+        sql = f"SELECT {COLUMNS} FROM {source} WHERE {clause} AND ? IN ('', store) AND seq > ? ORDER BY seq LIMIT ?"  # noqa: S608 - ours
+        while rows := self._database.read(sql, (*values, store, seq, page)):
+            for row in rows:
+                yield decode(self._database, row)
+            seq = rows[-1][0]

@@ -1,0 +1,88 @@
+"""The receipts that a replay chooses from: those of a store's days, in order of time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import attrs
+
+from tillpost.journal.database import Database
+from tillpost.journal.states import OPEN, State
+from tillpost.journal.tables.replays import Cursor, Order
+
+_DUE = ", ".join(f"'{state}'" for state in OPEN)
+
+
+@attrs.frozen(kw_only=True)
+class Candidate:
+    """A receipt of the store's days, as far as it decides what becomes of it. at: where it stands in the order."""
+
+    seq: int
+    id: str
+    state: State = attrs.field(converter=State)
+    route: str
+    reason: str
+    contact: str | None
+    currency: str
+    total: str
+    changed_at: float
+    delivered_at: float | None
+    at: Cursor
+
+
+class ReplayCandidates:
+    """Read a few at a time, by the index of a store's days."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def newest(self) -> int:
+        """The last row there is."""
+        return int(self._database.read("SELECT max(seq) FROM receipts")[0][0] or 0)
+
+    def candidates(self, order: Order, cursor: Cursor, limit: int) -> list[Candidate]:
+        """The next receipts of the order behind the cursor, in order of time: by business date, then by sale."""
+        found: list[Candidate] = []
+        day = cursor.day or self._day_after(order, "")
+        while day and len(found) < limit:
+            found += self._of_day(order, day, cursor, limit - len(found))
+            day = self._day_after(order, day)
+        return found
+
+    def pages(self, order: Order, page: int = 500) -> Iterator[list[Candidate]]:
+        """All of them; however many, few are in memory."""
+        cursor = Cursor()
+        while rows := self.candidates(order, cursor, page):
+            yield rows
+            cursor = rows[-1].at
+
+    def undated(self, store: str, till: str) -> int:
+        """Records of the store that could not be read, so nobody knows their day."""
+        sql = "SELECT count(*) FROM receipts INDEXED BY receipts_day WHERE store = ? AND business_date = ''"
+        return int(self._database.read(f"{sql} AND ? IN ('', till)", (store, till))[0][0])
+
+    def backlog(self, now: float, most: int) -> int:
+        """How many receipts are due, counted up to so many."""
+        sql = f"SELECT 1 FROM receipts INDEXED BY receipts_due WHERE due <= ? AND state IN ({_DUE}) LIMIT ?"  # noqa: S608
+        return len(self._database.read(sql, (now, most)))
+
+    def _day_after(self, order: Order, day: str) -> str:
+        clause = "business_date > ?" if day else "business_date >= ?"
+        rows = self._database.read(
+            f"SELECT min(business_date) FROM receipts INDEXED BY receipts_day WHERE store = ? AND {clause}"  # noqa: S608
+            " AND business_date <= ?",
+            (order.store, day or order.first, order.last),
+        )
+        return str(rows[0][0] or "")
+
+    def _of_day(self, order: Order, day: str, cursor: Cursor, limit: int) -> list[Candidate]:
+        at = (cursor.moment, cursor.after) if cursor.day == day else ("", 0)
+        rows = self._database.read(
+            "SELECT * FROM (SELECT seq, id, state, route, reason, contact, currency, total, changed_at, delivered_at,"
+            " coalesce(datetime(created), created) AS moment"
+            " FROM receipts INDEXED BY receipts_day WHERE store = ? AND business_date = ? AND seq <= ?"
+            " AND ? IN ('', till)) AS day WHERE (moment, seq) > (?, ?) ORDER BY moment, seq LIMIT ?",
+            (order.store, day, order.newest, order.till, *at, limit),
+        )
+        names = [field.name for field in attrs.fields(Candidate)][:-1]
+        return [Candidate(**dict(zip(names, row[:-1], strict=True)), at=Cursor(day, row[-1], row[0])) for row in rows]

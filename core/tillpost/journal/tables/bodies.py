@@ -1,0 +1,62 @@
+"""The bodies of receipts: the receipt in its canonical JSON with a checksum, and the record as the till wrote it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from tillpost.errors import InvalidValue, JournalDamaged
+from tillpost.journal.database import Database, List
+from tillpost.model import Receipt
+from tillpost.model.receipt_json import loads
+
+Stored = tuple[Any, Any]
+"""A body and its checksum, neither verified."""
+
+
+class Bodies:
+    """The bodies table; in a table of their own, so that counting and claiming never read past them."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def stored(self, seqs: Iterable[int]) -> dict[int, Stored]:
+        """The bodies of several rows as they are stored, to be given to `body` one by one."""
+        rows = self._database.read(
+            "SELECT seq, body, checksum FROM bodies WHERE seq IN (SELECT value FROM json_each(?))",
+            (List(seqs),),
+        )
+        return {seq: (body, checksum) for seq, body, checksum in rows}
+
+    def get(self, seq: int, stored: Mapping[int, Stored] | None = None) -> Receipt:
+        """The receipt, its checksum verified. Raises InvalidValue when the row is damaged or holds none.
+
+        stored: rows read before, with this one among them if it is there at all.
+        """
+        body, checksum = (self.stored([seq]) if stored is None else stored).get(seq, (None, None))
+        if body is None:
+            raise InvalidValue(
+                "holds no receipt: it could not be read when it was accepted, or was damaged since",
+                place=f"journal row {seq}",
+            )
+        if not isinstance(body, bytes) or hashlib.sha256(body).digest() != checksum:
+            raise InvalidValue(
+                "the receipt does not match its checksum, the row is damaged;"
+                " `tillpost held retry` reads the receipt again from its record",
+                place=f"journal row {seq}",
+            )
+        return loads(body)
+
+    def readable(self, seq: int, stored: Mapping[int, Stored] | None = None) -> bool:
+        """Whether the row has its body, unharmed. stored: as for `body`."""
+        try:
+            self.get(seq, stored)
+        except (InvalidValue, JournalDamaged):
+            return False
+        return True
+
+    def raw(self, seq: int) -> bytes:
+        """The record as the till wrote it."""
+        rows = self._database.read("SELECT raw FROM bodies WHERE seq = ?", (seq,))
+        return bytes(rows[0][0]) if rows and isinstance(rows[0][0], bytes) else b""

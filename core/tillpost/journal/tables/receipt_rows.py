@@ -1,0 +1,72 @@
+"""A row of the receipts table, without the receipt itself: read and checked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from tillpost.journal.database import Database
+from tillpost.journal.states import State
+
+COLUMNS = (
+    "seq, id, number, store, till, created, currency, total, line_count, state, due, attempts, crashes, sending,"
+    " reason, route, contact, file, matched, document, place, accepted_at, delivered_at"
+)
+BY_STATE = "receipts INDEXED BY receipts_state"
+_NAMES = tuple(COLUMNS.replace(" ", "").split(","))
+_STATES = frozenset(str(state) for state in State)
+
+_KINDS: dict[str, Any] = {
+    **dict.fromkeys(
+        ("id", "number", "store", "till", "total", "currency", "state", "reason", "route", "file", "matched"), str
+    ),
+    **dict.fromkeys(("due", "accepted_at", "attempts", "crashes", "line_count"), (int, float)),
+    **dict.fromkeys(("sending", "delivered_at"), (int, float, type(None))),
+    "contact": (str, type(None)),
+}
+"""What a column of a whole row holds; SQLite itself would take anything."""
+_SOUND: set[tuple[type, ...]] = set()
+"""The kinds of whole rows that were found to make sense: there are few, and rows are read all the time."""
+
+
+@attrs.frozen(kw_only=True)
+class Entry:
+    """A receipt's row: where it stands. The receipt itself is read with `Bodies.get`."""
+
+    seq: int
+    id: str
+    number: str
+    store: str
+    till: str
+    created: str
+    currency: str
+    total: str
+    line_count: int
+    state: State = attrs.field(converter=State)
+    due: float
+    attempts: int
+    crashes: int
+    """How often the process ended while it had the receipt in hand."""
+    sending: float | None
+    reason: str
+    route: str
+    contact: str | None
+    file: str
+    matched: str
+    document: str
+    place: str
+    accepted_at: float
+    delivered_at: float | None
+
+
+def decode(database: Database, row: tuple[Any, ...]) -> Entry:
+    """The row of a query for COLUMNS. Raises JournalDamaged when a column holds what it must not."""
+    values = dict(zip(_NAMES, row, strict=True))
+    kinds = tuple(map(type, row))
+    wrong = [] if kinds in _SOUND else [n for n, known in _KINDS.items() if not isinstance(values[n], known)]
+    if wrong or values["state"] not in _STATES:
+        named = ", ".join(wrong) or "state"
+        raise database.damaged(f"table receipts, row {row[0]}: {named} makes no sense")
+    _SOUND.add(kinds)
+    return Entry(**values)
