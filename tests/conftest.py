@@ -24,13 +24,14 @@ def pytest_xdist_auto_num_workers() -> int | None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The files that take longest come first: those with the longest `timeout`, then the other scenarios."""
+    """The classes and files that take longest come first: those with the longest `timeout`, then other scenarios."""
     longest: dict[str, float] = {}
     for item in items:
         marker = item.get_closest_marker("timeout")
         seconds = float(marker.args[0]) if marker else 0.0
-        longest[item.location[0]] = max(longest.get(item.location[0], 0.0), seconds)
-    items.sort(key=lambda item: (-longest[item.location[0]], "scenarios" not in item.location[0]))
+        scope = item.nodeid.rpartition("::")[0]
+        longest[scope] = max(longest.get(scope, 0.0), seconds)
+    items.sort(key=lambda item: (-longest[item.nodeid.rpartition("::")[0]], "scenarios" not in item.nodeid))
 
 
 @pytest.fixture

@@ -8,10 +8,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support.receipts import receipt
 from tests.support.shop import Shop
 from tests.support.waiting import until
 from tillpost.model.receipt_json import dumps
+
+pytestmark = pytest.mark.slow
 
 WRITE = "import sys; open(sys.argv[1], 'ab').write(sys.stdin.buffer.read())"
 

@@ -16,6 +16,8 @@ from tests.benchmarks.far import Far
 from tests.support.sunk import Sunk, stop
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.timeout(500)
 def test_backup_under_load_restore_and_go_on(tmp_path: Path, measured: Callable[[str], None]) -> None:

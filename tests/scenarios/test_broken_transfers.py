@@ -13,6 +13,8 @@ from tests.support.fileserver import FileServer, fileserver
 from tests.support.proxy import Way
 from tillpost.model import Delivered, MaybeSent, NotSent
 
+pytestmark = pytest.mark.slow
+
 SIZE = 1 << 20
 WHOLE = {f"transactionImport/{NAME}": bytes(range(256)) * (SIZE >> 8)}
 SHORT = 0.5

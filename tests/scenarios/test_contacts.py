@@ -16,6 +16,8 @@ from tests.support.receipts import document, receipt
 from tests.support.shop import KEY, Shop, saved, settled, stop
 from tillpost.model import Customer, Identifier, Receipt
 
+pytestmark = pytest.mark.slow
+
 ASA = "Åsa+1&b@Example.se"
 
 

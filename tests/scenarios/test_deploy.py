@@ -21,6 +21,8 @@ from tests.support.program import missing, needed
 from tests.support.sunk import Sunk
 from tillpost.cli import cli
 
+pytestmark = pytest.mark.slow
+
 DEPLOY = Path(__file__).parents[2] / "docs" / "operators" / "deploy"
 UNIT = DEPLOY / "tillpost.service"
 ROOT = Path(__file__).parents[2]

@@ -19,6 +19,8 @@ from tests.support.program import needed
 from tests.support.receipts import document, receipt_of
 from tests.support.shop import Shop, configure, saved, settled, stop
 
+pytestmark = pytest.mark.slow
+
 PAGE = 4096
 
 

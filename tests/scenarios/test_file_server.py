@@ -20,6 +20,8 @@ from tests.support.shop import Shop
 from tillpost.model import Receipt
 from tillpost.model.receipt_json import dumps
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[Shop]:

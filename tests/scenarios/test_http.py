@@ -26,6 +26,8 @@ from tests.support.front import Front, Reply
 from tests.support.receipts import document, receipt_of
 from tests.support.shop import Shop, configure, control, saved, settled, stop
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[Shop]:

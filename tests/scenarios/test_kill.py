@@ -17,41 +17,44 @@ from tests.support.exports import export
 from tests.support.shop import Shop
 from tests.support.waiting import until
 
-KILLS = 20
 DOCUMENTS = 40
 
 
 @pytest.mark.timeout(290)
-def test_twenty_kills_during_two_thousand_baskets_lose_and_double_nothing(
-    tmp_path: Path, measured: Callable[[str], None]
+@pytest.mark.parametrize(
+    ("baskets", "online", "outage", "after"), [(400, 2, 2, 2), pytest.param(2000, 7, 7, 6, marks=pytest.mark.slow)]
+)
+def test_kills_at_random_moments_of_a_day_with_an_outage_lose_and_double_nothing(
+    tmp_path: Path, baskets: int, online: int, outage: int, after: int, measured: Callable[[str], None]
 ) -> None:
-    """Seven kills on line, seven while the API is away and files are written, six while they go up."""
-    given = list(completejourney.receipts(export("completejourney", "receipts-small.jsonl.gz")))
+    """kill -9 so often online, so often while the API is away and files are written, so often while they go up."""
+    given = list(completejourney.receipts(export("completejourney", "receipts-small.jsonl.gz")))[:baskets]
     lines = [line.encode() + b"\n" for line in given]
     households = {json.loads(line)["customer"]["identifiers"][0]["value"] for line in given}
-    assert len(lines) == 2000
+    assert len(lines) == baskets
     chance = random.Random(20)
+    back = online + outage
     with Shop(tmp_path) as shop:
         size = len(lines) // DOCUMENTS
         for number in range(DOCUMENTS):
             shop.put(f"{number:03}.jsonl", b"".join(lines[number * size : (number + 1) * size]))
-        for kill in range(KILLS):
-            if kill == 7:
+        for kill in range(back + after):
+            if kill == online:
                 shop.fault(http="refuse")
-            if kill == 14:
+            if kill == back:
                 shop.fault(http="ok")
             before, told = _sent(shop), _told(shop)
             process = shop.start()
             # Counted from the first line it says, as a busy machine starts it late. Every second kill on line comes
             # with receipts on their way, the last one of the outage with files written.
             until(lambda told=told: _told(shop) > told, process=process, why=(shop.folder / "run.log").read_text)  # type: ignore[misc]
-            if kill < 7 and kill % 2:
+            if kill < online and kill % 2:
                 some = before + chance.randint(1, 60)
                 until(lambda some=some: _sent(shop) >= some, process=process, why=(shop.folder / "run.log").read_text)  # type: ignore[misc]
-            elif kill == 13:
+            elif kill == back - 1:
                 shop.wait_for(lambda stand: stand["files"]["written"] > 0)
             else:
-                time.sleep(chance.uniform(1.0, 6.0) if 7 <= kill < 14 else chance.uniform(0.0, 1.5))
+                time.sleep(chance.uniform(1.0, 6.0) if online <= kill < back else chance.uniform(0.0, 1.5))
             assert process.poll() is None, (tmp_path / "run.log").read_text()
             process.kill()
             process.wait()
@@ -63,18 +66,18 @@ def test_twenty_kills_during_two_thousand_baskets_lose_and_double_nothing(
         there = answer["receipts"] if isinstance(answer, dict) else answer
         stats = shop.sandbox("stats")
     saved = Counter(row["uniqueReceiptId"] for row in there)
-    assert len(receipts) == 2000
+    assert len(receipts) == baskets
     assert {row["id"] for row in receipts} == set(saved), "lost or invented"
     assert max(saved.values()) == 1, "doubled"
     assert stats["duplicated"] == 0
     assert (stats["contacts"], stats["create_duplicates"]) == (len(households), 0), "a household is one contact"
-    assert stand["counts"]["delivered"] == 2000
+    assert stand["counts"]["delivered"] == baskets
     assert stand["delivered"]["file"] > 0
     assert stand["delivered"]["api"] > 0
     total = sum((Decimal(row["total"]) for row in receipts), Decimal(0))
     assert total == sum((Decimal(row["totalGrossPrice"]) for row in there), Decimal(0))
     measured(
-        f"killed {KILLS} times: lost 0, duplicated 0, by api {stand['delivered']['api']}, by file "
+        f"killed {back + after} times: lost 0, duplicated 0, by api {stand['delivered']['api']}, by file "
         f"{stand['delivered']['file']}, repeats that Engage ignored {stats['ignored_duplicates']}"
     )
 

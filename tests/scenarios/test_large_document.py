@@ -19,6 +19,8 @@ import pytest
 import tillpost_poslog
 import tillpost_saft_no
 
+pytestmark = pytest.mark.slow
+
 MB = int(os.environ.get("TILLPOST_LARGE_MB", "60"))
 MOST = 100 * 1024 * 1024
 """Bytes a process may have resident at its peak, however large the document."""

@@ -11,8 +11,12 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
+import pytest
+
 from tests.support.receipts import document, receipt_of
 from tests.support.shop import Shop
+
+pytestmark = pytest.mark.slow
 
 
 def wait_for(said: socket.socket, there: Callable[[dict[str, str]], bool]) -> None:

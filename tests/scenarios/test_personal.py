@@ -25,6 +25,8 @@ from tillpost.model import Customer, Identifier, Receipt
 from tillpost_demo.catalogue import PHONE_SERIES
 from tillpost_demo.generator import make_day
 
+pytestmark = pytest.mark.slow
+
 PEOPLE = (
     {"email": "agneta.hemlig+kund@example.se", "mobilePhone": "+46701740611"},
     {"socialSecurityNumber": "19811218-9876", "externalId": "CARD-99887"},

@@ -23,6 +23,8 @@ from tillpost.journal.tables.receipts import Receipts, _take
 from tillpost.model import Customer, Identifier, Payload, Receipt
 from tillpost_engage.payload import Mapping
 
+pytestmark = pytest.mark.slow
+
 MOST = 500
 Plant = Callable[[pytest.MonkeyPatch], object]
 

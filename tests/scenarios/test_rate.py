@@ -14,6 +14,8 @@ import pytest
 from tests.support.sharing import Sharing
 from tests.support.shop import Shop
 
+pytestmark = pytest.mark.slow
+
 RATE = 50
 SECONDS = float(os.environ.get("TILLPOST_RATE_SECONDS", "6"))
 

@@ -8,9 +8,12 @@ import sys
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
 from lxml import etree
 
 from tests.support.exports import export
+
+pytestmark = pytest.mark.slow
 
 
 def test_the_real_poslog_arrives_to_the_cent_through_an_outage(tmp_path: Path) -> None:

@@ -21,6 +21,8 @@ from tests.support.ingest import free_port
 from tests.support.sunk import Sunk, stop
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def far() -> Iterator[Far]:

@@ -16,6 +16,8 @@ from tests.support.waiting import until
 from tillpost.journal import Journal, Move, State
 from tillpost.model import Receipt
 
+pytestmark = pytest.mark.slow
+
 COUNT = 240
 ORDER = ("--store", "12", "--from", "2026-11-24", "--to", "2026-11-24", "--reason", "the key was wrong", "--yes")
 

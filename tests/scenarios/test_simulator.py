@@ -1,46 +1,68 @@
-"""The seeded simulator: random outages, crashes, duplicates and reorderings on the real flow and journal."""
+"""The seeded simulator: random outages, crashes, duplicates and reorderings on the real flow and journal.
+
+Each class is run by one process, so the halves of a mode go side by side.
+"""
 
 from __future__ import annotations
 
+import logging
 import os
-import subprocess
-import sys
-from collections.abc import Callable
-from itertools import pairwise
-from pathlib import Path
+import time
+from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests.scenarios.simulator.run import run, shrink, state_folder
+
 SEEDS = 5_000
-"""Seeds a mode. `TILLPOST_SEEDS=300` lowers it for a quick look; `.ci/run` runs all of them in a step of their own."""
-_WORKERS = 2
+"""Seeds a mode of a whole run. `TILLPOST_SEEDS=300` lowers it for a quick look."""
+FEW = 120
+"""Seeds a mode of a plain `pytest`."""
+HALF = min(SEEDS, int(os.environ.get("TILLPOST_SEEDS", SEEDS))) // 2
+whole = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
-def seeds() -> int:
-    """How many seeds this run tries in each mode."""
-    return min(SEEDS, int(os.environ.get("TILLPOST_SEEDS", SEEDS)))
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    """What the flow logs of each clock jump is no news here."""
+    logging.disable(logging.WARNING)
+    yield
+    logging.disable(logging.NOTSET)
 
 
-@pytest.mark.timeout(1800)
+def try_seeds(mode: str, seeds: range, measured: Callable[[str], None]) -> None:
+    """Run every seed; the first that breaks a law is told with the steps its failure needs."""
+    began = time.monotonic()
+    with state_folder() as folder:
+        for seed in seeds:
+            if failure := run(seed, mode, folder):
+                steps = "\n".join(f"  {number:2} {step}" for number, step in enumerate(shrink(failure, folder)))
+                pytest.fail(f"{failure}\n{steps}")
+    measured(f"{mode}: {len(seeds)} seeds, 0 violations, {time.monotonic() - began:.0f} s")
+
+
 @pytest.mark.parametrize("mode", ["safety", "liveness"])
 def test_no_schedule_breaks_a_law(mode: str, measured: Callable[[str], None]) -> None:
     """safety: any faults, nothing lost and no second id. liveness: the faults end and everything settles."""
-    bounds = [seeds() * number // _WORKERS for number in range(_WORKERS + 1)]
-    ranges = [(first, last - first) for first, last in pairwise(bounds)]
-    workers = [
-        subprocess.Popen(
-            [sys.executable, "-m", "tests.scenarios.simulator", "--mode", mode, "--seed", str(first),
-             "--count", str(count), "--shrink"],
-            cwd=Path(__file__).parents[2], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        )
-        for first, count in ranges
-    ]  # fmt: skip
-    try:
-        told = [worker.communicate()[0] for worker in workers]
-    finally:
-        for worker in workers:
-            with worker:
-                worker.kill()
-    assert [worker.returncode for worker in workers] == [0] * _WORKERS, "\n".join(told)
-    assert all(f"{count} seeds, 0 failures" in text for (_, count), text in zip(ranges, told, strict=True))
-    measured(f"{mode}: {seeds()} seeds, 0 violations; {'; '.join(text.strip() for text in told)}")
+    try_seeds(mode, range(FEW), measured)
+
+
+class TestSafetyFirstHalf:
+    pytestmark = whole
+
+    def test_no_schedule_breaks_a_law(self, measured: Callable[[str], None]) -> None:
+        try_seeds("safety", range(HALF), measured)
+
+
+class TestSafetySecondHalf:
+    pytestmark = whole
+
+    def test_no_schedule_breaks_a_law(self, measured: Callable[[str], None]) -> None:
+        try_seeds("safety", range(HALF, 2 * HALF), measured)
+
+
+class TestLiveness:
+    pytestmark = whole
+
+    def test_no_schedule_breaks_a_law(self, measured: Callable[[str], None]) -> None:
+        try_seeds("liveness", range(2 * HALF), measured)

@@ -19,6 +19,8 @@ from tests.support.receipts import document, receipt_of
 from tests.support.shop import Shop, configure, control, saved, settled, stop
 from tillpost.flow.breaker import STATES
 
+pytestmark = pytest.mark.slow
+
 GRACE = 10.0
 SLACK = 15.0
 """Seconds a busy machine may need to notice and to write down the end."""

@@ -14,6 +14,8 @@ from tests.support.fileserver import KINDS, fileserver
 from tests.support.watch import Watch
 from tillpost.model import Delivered
 
+pytestmark = pytest.mark.slow
+
 FILES = 100
 
 

@@ -42,6 +42,12 @@ def test_an_unknown_receipt_is_wrong_usage(shop: Path) -> None:
     assert isinstance(call(shop, "receipt", "nothing").exception, UsageError)
 
 
+def test_receipts_lists_all_or_so_many(shop: Path) -> None:
+    call(shop, "accept", str(shop.parent / "day.jsonl"))
+    assert len(objects(call(shop, "receipts", "--json"))) == 4
+    assert [len(objects(call(shop, "receipts", "--json", "--limit", str(limit)))) for limit in (0, 3)] == [0, 3]
+
+
 def test_held_is_listed_shown_and_dropped_with_a_reason(shop: Path) -> None:
     call(shop, "accept", str(shop.parent / "day.jsonl"))
     listed = call(shop, "held", "list", "--json")

@@ -292,10 +292,11 @@ class Run:
 
 
 @contextmanager
-def state_folder() -> Iterator[Path]:
-    """A folder for one state folder after the other, in memory where the system has such a place."""
+def state_folder(megabytes: int = 20) -> Iterator[Path]:
+    """A folder for one state folder after the other, in memory where the system has such a place with this room."""
     memory = Path("/dev/shm")
-    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
+    fits = memory.is_dir() and shutil.disk_usage(memory).free > megabytes << 20
+    with tempfile.TemporaryDirectory(dir=memory if fits else None) as folder:
         yield Path(folder)
 
 
