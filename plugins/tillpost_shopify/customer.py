@@ -1,4 +1,4 @@
-"""The buyer: identifiers of the order's customer, by what Shopify knows."""
+"""The customer of an order: id, e-mail and phone."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from tillpost.model import Customer, Identifier
 from tillpost_shopify.settings import Settings
 
 NO_PHONE = "phone-left-out"
-"""The flag of a receipt whose customer's phone number is not in E.164 form, and so no identifier."""
+"""The flag of a receipt whose customer's phone number is not in E.164 and is left out."""
 
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 
 
 def read_customer(order: JsonObject, settings: Settings) -> tuple[Customer | None, tuple[str, ...]]:
-    """The customer, None when the order names nobody, and the flags it earns.
+    """The customer, None when the order identifies nobody, and the flags of the receipt.
 
-    The account's e-mail and phone go before those typed in at the checkout. A phone number counts only in E.164
-    form: without its country it could be anybody's.
+    The account's e-mail and phone are preferred to those typed in at the checkout. A phone number is taken only in
+    E.164: without its country it is ambiguous.
     """
     account = order.object("customer")
     parts = [part for part in (account, order) if part is not None]

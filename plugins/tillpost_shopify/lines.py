@@ -1,4 +1,4 @@
-"""Lines before they are taxed and settled: what an order or a refund says of each."""
+"""Lines of an order or a refund, before their tax is added."""
 
 from __future__ import annotations
 
@@ -7,16 +7,14 @@ from decimal import Decimal
 import attrs
 
 from tillpost import InvalidValue
-from tillpost.kit import JsonObject, spread
+from tillpost.kit import ZERO, JsonObject, spread, tax
 from tillpost.model import Discount, Line, LineKind, Tax
 from tillpost_shopify.money import Money
-
-ZERO = Decimal(0)
 
 
 @attrs.frozen
 class TaxEntry:
-    """One tax on a line, with the line's sign."""
+    """One tax of a line, with the line's sign."""
 
     title: str
     percent: Decimal
@@ -25,7 +23,7 @@ class TaxEntry:
 
 @attrs.frozen
 class Article:
-    """What a line is of; `group` only where Shopify sets it apart (giftcard, tip, shipping …)."""
+    """The article of a line; `group` only where Shopify distinguishes it (giftcard, tip, shipping …)."""
 
     sku: str
     number: str = ""
@@ -34,8 +32,8 @@ class Article:
 
 
 @attrs.define(kw_only=True)
-class Draft:
-    """One line: `quantity` and `net` signed as they add to the total; `net` has discounts off."""
+class DraftLine:
+    """One line: `quantity` and `net` signed as they add to the total; `net` has its discounts taken off."""
 
     kind: LineKind
     article: Article
@@ -83,9 +81,9 @@ def tax_entries(item: JsonObject, money: Money) -> list[TaxEntry]:
 
 
 def discounts(item: JsonObject, order: JsonObject, money: Money) -> tuple[Discount, ...]:
-    """What was allocated to this line of the order's discounts, each by the name of its application.
+    """The discounts allocated to this line, each with the name of its application.
 
-    `total_discount` counts only where there are no allocations: Shopify keeps the same money in both.
+    `total_discount` is taken only without allocations: Shopify has the same money in both.
     """
     applications = order.objects("discount_applications")
     found = []
@@ -105,7 +103,7 @@ def discounts(item: JsonObject, order: JsonObject, money: Money) -> tuple[Discou
 
 
 def article(item: JsonObject) -> Article:
-    """By its sku, else the variant, else the product, else its title (a custom sale)."""
+    """The article by its sku, else its variant, its product, or its title (a custom sale)."""
     names = (item.text(key, "") for key in ("sku", "variant_id", "product_id", "title"))
     return Article(
         sku="tip" if is_tip(item) else next(filter(None, names), "custom"),
@@ -120,26 +118,23 @@ def is_tip(item: JsonObject) -> bool:
     return item.has("tip_payment_gateway") or item.has("tip_payment_method")
 
 
-def spread_taxes(drafts: list[Draft], entries: list[TaxEntry], currency: str) -> None:
-    """Taxes told only for the whole order, spread to the cent over the lines that are taxed."""
-    on = [draft for draft in drafts if draft.taxable and draft.net]
+def spread_taxes(drafts: list[DraftLine], entries: list[TaxEntry], currency: str) -> None:
+    """Spread taxes of the whole order over the lines that are taxed."""
+    taxed = [draft for draft in drafts if draft.taxable and draft.net]
     for entry in entries:
-        if entry.amount and not on:
+        if entry.amount and not taxed:
             raise InvalidValue(f"no line is taxed, but the order has a tax of {entry.amount}", place="tax_lines")
-        shares = spread(entry.amount, [draft.net for draft in on], currency) if on else ()
-        for draft, share in zip(on, shares, strict=True):
+        shares = spread(entry.amount, [draft.net for draft in taxed], currency) if taxed else ()
+        for draft, share in zip(taxed, shares, strict=True):
             draft.taxes.append(TaxEntry(entry.title, entry.percent, share))
 
 
-def summed(drafts: list[Draft], *, on_top: bool) -> tuple[Tax, ...]:
-    """One Tax a title and rate, laid on the lines that have it."""
+def order_taxes(drafts: list[DraftLine], *, on_top: bool) -> tuple[Tax, ...]:
+    """One Tax a title and rate, on the sum of the lines that have it."""
     found: dict[tuple[str, Decimal], tuple[Decimal, Decimal]] = {}
     for draft in drafts:
         base = draft.net if on_top else draft.net - draft.tax
         for entry in draft.taxes:
             amount, before = found.get((entry.title, entry.percent), (ZERO, ZERO))
             found[entry.title, entry.percent] = (amount + entry.amount, before + base)
-    return tuple(
-        Tax(description=title, percent=rate, amount=amount, including_tax=base + amount, excluding_tax=base)
-        for (title, rate), (amount, base) in found.items()
-    )
+    return tuple(tax(title, rate, amount, base) for (title, rate), (amount, base) in found.items())

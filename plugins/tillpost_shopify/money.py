@@ -1,4 +1,4 @@
-"""Which of Shopify's two currencies an amount is read in: the customer's (presentment) or the shop's."""
+"""Amounts of Shopify in one of its two currencies: the customer's (presentment) or the shop's."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tillpost_shopify.settings import Settings
 
 @attrs.frozen
 class Money:
-    """The side to read, its currency, and the shop's, in which amounts without a `_set` are."""
+    """The side to read, its currency, and the shop's, which is that of amounts without a `_set`."""
 
     side: str
     currency: str
@@ -21,14 +21,14 @@ class Money:
 
     @classmethod
     def of_order(cls, order: JsonObject, settings: Settings) -> Money:
-        """By the currencies an order names."""
+        """By the currencies of an order."""
         shop = order.text("currency")
         paid_in = order.text("presentment_currency", "") or shop
         return cls(settings.money, paid_in if settings.money == "presentment" else shop, shop)
 
     @classmethod
     def of_refund(cls, refund: JsonObject, settings: Settings) -> Money:
-        """By the currencies of its lines, else of its transactions: a refund body has none of its own."""
+        """By the currencies of a refund's lines, else of its transactions: it has none of its own."""
         for line in refund.objects("refund_line_items"):
             pair = line.object("subtotal_set")
             if pair is not None:

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from tillpost.kit import JsonObject, MakeId
+from tillpost.kit import ZERO, JsonObject, MakeId
 from tillpost.model import LineKind, RawRef, Receipt
-from tillpost_shopify import place
+from tillpost_shopify import location
 from tillpost_shopify.customer import read_customer
-from tillpost_shopify.lines import ZERO, Article, Draft, article, discounts, is_tip, spread_taxes, summed, tax_entries
+from tillpost_shopify.lines import (
+    Article,
+    DraftLine,
+    article,
+    discounts,
+    is_tip,
+    order_taxes,
+    spread_taxes,
+    tax_entries,
+)
 from tillpost_shopify.money import Money
 from tillpost_shopify.settings import Settings
 from tillpost_shopify.tenders import order_tenders
 
-# Amounts of the whole order that are in its total and in no line.
+# Amount of the order that is in its total and in no line → the sku of its adjustment.
 _EXTRAS = {
     "original_total_duties": "duties",
     "original_total_additional_fees": "fees",
@@ -21,10 +30,10 @@ _EXTRAS = {
 }
 
 
-def no_sale(order: JsonObject, settings: Settings) -> str:
-    """Why an order is no sale; "" when it is one.
+def ignored_reason(order: JsonObject, settings: Settings) -> str:
+    """Why an order is ignored; "" when it is a sale.
 
-    A cancelled order that was paid and refunded stays a sale: its refund is a receipt that undoes it.
+    A cancelled order that was paid and refunded is a sale: its refund is a receipt of its own.
     """
     if order.boolean("test"):
         return "test order"
@@ -40,10 +49,10 @@ def no_sale(order: JsonObject, settings: Settings) -> str:
 
 
 def read_order(order: JsonObject, source: RawRef, settings: Settings, make_id: MakeId) -> Receipt:
-    """The receipt. Raises InvalidValue with what is missing or does not add up, and by how much."""
+    """The receipt. Raises InvalidValue with what is missing, or with the difference where amounts do not add up."""
     order.text("id")
     if not order.has("line_items"):
-        order.text("line_items")  # says that it is missing
+        order.text("line_items")  # raises that it is missing
     money = Money.of_order(order, settings)
     drafts = [*_goods(order, money), *_shipping(order, money), *_extras(order, money)]
     if not any(item.has("tax_lines") for item in (*order.objects("line_items"), *order.objects("shipping_lines"))):
@@ -52,9 +61,9 @@ def read_order(order: JsonObject, source: RawRef, settings: Settings, make_id: M
     total = money.read(order, "total_price") + sum(
         (draft.net for draft in drafts if draft.article.sku == "rounding"), ZERO
     )
-    created, flags = place.time(order, settings)
+    created, flags = location.time(order, settings)
     customer, more_flags = read_customer(order, settings)
-    store = place.store(order.text("location_id", ""), order.place, settings)
+    store = location.store(order.text("location_id", ""), order.place, settings)
     till = order.text("device_id", "") or settings.till
     return Receipt(
         id=make_id(store=store, till=till, business_date=created.date(), number=order.text("id")),
@@ -67,29 +76,29 @@ def read_order(order: JsonObject, source: RawRef, settings: Settings, make_id: M
         total=total,
         lines=tuple(draft.line(on_top=on_top) for draft in drafts),
         tenders=order_tenders(order, total, money.currency, settings.tenders),
-        taxes=summed(drafts, on_top=on_top),
+        taxes=order_taxes(drafts, on_top=on_top),
         customer=customer,
         flags=(*flags, *more_flags),
         raw=source,
     )
 
 
-def _goods(order: JsonObject, money: Money) -> list[Draft]:
+def _goods(order: JsonObject, money: Money) -> list[DraftLine]:
     found = []
     for item in order.objects("line_items"):
         quantity = item.decimal("quantity")
-        reduced = discounts(item, order, money)
-        net = money.read(item, "price") * quantity + sum((discount.value for discount in reduced), ZERO)
+        item_discounts = discounts(item, order, money)
+        net = money.read(item, "price") * quantity + sum((discount.value for discount in item_discounts), ZERO)
         tip = is_tip(item)
         found.append(
-            Draft(
+            DraftLine(
                 kind=LineKind.PURCHASE if quantity > 0 and not tip else LineKind.ADJUSTMENT,
                 article=article(item),
                 quantity=quantity,
                 net=net,
                 taxable=not tip and not item.boolean("gift_card") and item.values.get("taxable") is not False,
                 taxes=tax_entries(item, money),
-                discounts=reduced,
+                discounts=item_discounts,
             )
         )
     tip_received = money.read(order, "total_tip_received", ZERO)
@@ -98,27 +107,27 @@ def _goods(order: JsonObject, money: Money) -> list[Draft]:
     return found
 
 
-def _shipping(order: JsonObject, money: Money) -> list[Draft]:
+def _shipping(order: JsonObject, money: Money) -> list[DraftLine]:
     found = []
     for line in order.objects("shipping_lines"):
         price = money.read(line, "price", ZERO)
         if not price or line.boolean("is_removed"):
             continue
-        reduced = discounts(line, order, money)
+        line_discounts = discounts(line, order, money)
         draft = _adjustment(
-            "shipping", price + sum((discount.value for discount in reduced), ZERO), line.text("title", "")
+            "shipping", price + sum((discount.value for discount in line_discounts), ZERO), line.text("title", "")
         )
         draft.taxable = True
-        draft.taxes, draft.discounts = tax_entries(line, money), reduced
+        draft.taxes, draft.discounts = tax_entries(line, money), line_discounts
         found.append(draft)
     return found
 
 
-def _extras(order: JsonObject, money: Money) -> list[Draft]:
+def _extras(order: JsonObject, money: Money) -> list[DraftLine]:
     amounts = {sku: money.read(order, name, ZERO) for name, sku in _EXTRAS.items()}
     return [_adjustment(sku, amount) for sku, amount in amounts.items() if amount]
 
 
-def _adjustment(sku: str, net: Decimal, name: str = "") -> Draft:
+def _adjustment(sku: str, net: Decimal, name: str = "") -> DraftLine:
     article = Article(sku, name=name, group=sku)
-    return Draft(kind=LineKind.ADJUSTMENT, article=article, quantity=Decimal(1), net=net, taxable=False)
+    return DraftLine(kind=LineKind.ADJUSTMENT, article=article, quantity=Decimal(1), net=net, taxable=False)

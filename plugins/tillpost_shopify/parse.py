@@ -1,4 +1,4 @@
-"""From files and webhook bodies to receipts. Pure: what it needs is in its arguments."""
+"""From files and webhook bodies to receipts, one order or refund at a time."""
 
 from __future__ import annotations
 
@@ -9,62 +9,60 @@ from typing import Any
 import attrs
 
 from tillpost import InvalidValue
-from tillpost.kit import CONTROL_CHARACTERS, JsonObject, JsonRecord, MakeId, json_records, parse_clean_json
-from tillpost.model import Broken, Document, Found, NoReceipt, Parsed, RawRef, Receipt
-from tillpost_shopify.order import no_sale, read_order
-from tillpost_shopify.refund import no_refund, read_refund
+from tillpost.kit import CONTROL_CHARACTERS, JsonObject, JsonRecord, MakeId, json_records, parse_clean_json, read_record
+from tillpost.model import Broken, Document, NoReceipt, Parsed, RawRef, Receipt
+from tillpost_shopify.order import ignored_reason, read_order
+from tillpost_shopify.refund import ignored_refund_reason, read_refund
 from tillpost_shopify.settings import Settings
 
 
 @attrs.frozen
 class _Entry:
-    """One order or refund of a record: how it is told to be no sale, how it is read, and its own bytes."""
+    """One order or refund of a record: its body, its own bytes, why it is ignored, and its receipt."""
 
     body: JsonObject
     raw: bytes
-    why_not: Callable[[], str]
+    ignored_reason: Callable[[], str]
     read: Callable[[RawRef], Receipt]
 
 
 def parse(document: Document, settings: Settings, make_id: MakeId) -> Iterator[Parsed]:
     """Every order, and every refund (its own, or inside its order), as Found, NoReceipt or Broken.
 
-    Raises DocumentError for UTF-16, for more bytes than `largest`, and where a file ends being JSON.
+    A refund is a receipt of its own. Raises DocumentError for UTF-16, for more bytes than `largest`, and where a file
+    ends being JSON.
     """
     for record in json_records(document, largest=settings.largest, lists=("orders",)):
-        yield from _parsed(record, document, settings, make_id)
+        yield from _parse_record(record, document, settings, make_id)
 
 
-def _parsed(record: JsonRecord, document: Document, settings: Settings, make_id: MakeId) -> Iterator[Parsed]:
+def _parse_record(record: JsonRecord, document: Document, settings: Settings, make_id: MakeId) -> Iterator[Parsed]:
     try:
-        form, taken = parse_clean_json(record.content, place=record.place)
+        form, removed = parse_clean_json(record.content, place=record.place)
         entries = list(_entries(form, record, settings, make_id))
     except (InvalidValue, RecursionError) as error:
         reason = str(error) if isinstance(error, InvalidValue) else f"{record.place}: nested too deep"
         yield Broken(reason=reason, place=record.place, raw=record.content)
         return
     for entry in entries:
-        place = entry.body.place
-        number = store = ""
-        try:
-            number, store = entry.body.text("id", ""), entry.body.text("location_id", "")
-            if why := entry.why_not():
-                yield NoReceipt(reason=why, place=place, retail=True, number=number)
-                continue
-            receipt = entry.read(RawRef(sha256=document.sha256, document=document.name, place=place))
-            if taken:
-                receipt = attrs.evolve(receipt, flags=(*receipt.flags, CONTROL_CHARACTERS))
-            yield Found(receipt=receipt, raw=entry.raw)
-            continue
-        except InvalidValue as error:
-            reason = str(error) if error.place.startswith(record.place) else f"{place}: {error}"
-        except ArithmeticError:  # amounts each in bounds whose product is not
-            reason = f"{place}: amounts cannot be reckoned with (more digits than decimals hold)"
-        yield Broken(reason=reason, place=place, raw=entry.raw, number=number, store=store)
+        yield _parse_entry(entry, document, (CONTROL_CHARACTERS,) if removed else ())
+
+
+def _parse_entry(entry: _Entry, document: Document, flags: tuple[str, ...]) -> Parsed:
+    place = entry.body.place
+
+    def read(source: RawRef) -> Receipt | NoReceipt:
+        number = entry.body.text("id", "")
+        if reason := entry.ignored_reason():
+            return NoReceipt(reason=reason, place=place, retail=True, number=number)
+        return entry.read(source)
+
+    number, store = (entry.body.text_or_empty(name) for name in ("id", "location_id"))
+    return read_record(read, document, place, entry.raw, number=number, store=store, flags=flags)
 
 
 def _entries(form: Any, record: JsonRecord, settings: Settings, make_id: MakeId) -> Iterator[_Entry]:
-    """What a record holds: an order, a refund, several refunds, each bare or by its name."""
+    """The orders and refunds of a record: an order, a refund, or several refunds, each bare or under its name."""
     body = JsonObject.of(form, record.place)
     if body.has("refund"):
         refund = body.object("refund")
@@ -78,7 +76,7 @@ def _entries(form: Any, record: JsonRecord, settings: Settings, make_id: MakeId)
         yield _refund(body, None, record.content, settings, make_id)
     elif "refunds" in form and not body.has("id"):
         for refund in body.objects("refunds"):
-            yield _refund(refund, None, _written({"refund": refund.values}), settings, make_id)
+            yield _refund(refund, None, _serialized({"refund": refund.values}), settings, make_id)
     elif "line_items" in form or body.has("financial_status"):
         yield from _order(body, record.content, settings, make_id)
     else:
@@ -87,24 +85,24 @@ def _entries(form: Any, record: JsonRecord, settings: Settings, make_id: MakeId)
 
 def _order(order: JsonObject, raw: bytes, settings: Settings, make_id: MakeId) -> Iterator[_Entry]:
     yield _Entry(
-        order, raw, lambda: no_sale(order, settings), lambda source: read_order(order, source, settings, make_id)
+        order, raw, lambda: ignored_reason(order, settings), lambda source: read_order(order, source, settings, make_id)
     )
     if not isinstance(order.values.get("refunds", []), list):
-        return  # the order itself says so
+        return  # reading the order raises it
     context = {name: value for name, value in order.values.items() if name not in ("refunds", "line_items")}
     for refund in order.objects("refunds"):
-        yield _refund(refund, order, _written({"refund": refund.values, "order": context}), settings, make_id)
+        yield _refund(refund, order, _serialized({"refund": refund.values, "order": context}), settings, make_id)
 
 
 def _refund(refund: JsonObject, order: JsonObject | None, raw: bytes, settings: Settings, make_id: MakeId) -> _Entry:
     return _Entry(
         refund,
         raw,
-        lambda: no_refund(refund, order, settings),
+        lambda: ignored_refund_reason(refund, order, settings),
         lambda source: read_refund(refund, order, source, settings, make_id),
     )
 
 
-def _written(form: Any) -> bytes:
-    """Values as a document of their own; decimals as text, which reads the same."""
+def _serialized(form: Any) -> bytes:
+    """Values as a JSON document; decimals as text, which is read alike."""
     return json.dumps(form, ensure_ascii=False, default=str).encode()

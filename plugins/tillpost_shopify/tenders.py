@@ -1,4 +1,4 @@
-"""How it was paid: transactions as tenders, in the words of Engage."""
+"""Transactions as tenders, by the payment types of Engage."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tillpost import InvalidValue
 from tillpost.kit import JsonObject
 from tillpost.model import Tender
 
-# Gateway → payment type of the Engage contract.
+# Gateway → payment type of Engage.
 TYPES = {
     "cash": "cash",
     "cash on delivery (cod)": "cash",
@@ -30,12 +30,12 @@ TYPES = {
 
 
 def tender_type(gateway: str, more: Mapping[str, str]) -> str:
-    """The payment type of a gateway; "other" for one nobody named."""
+    """The payment type of a gateway; "other" for one that is neither in `more` nor in TYPES."""
     return more.get(gateway) or TYPES.get(gateway.lower()) or "other"
 
 
-def settled(body: JsonObject, *kinds: str) -> list[JsonObject]:
-    """The transactions of these kinds that went through."""
+def successful(body: JsonObject, *kinds: str) -> list[JsonObject]:
+    """The transactions of these kinds whose status is success."""
     return [
         transaction
         for transaction in body.objects("transactions")
@@ -44,7 +44,7 @@ def settled(body: JsonObject, *kinds: str) -> list[JsonObject]:
 
 
 def tender(transaction: JsonObject, sign: int, currency: str, more: Mapping[str, str]) -> Tender:
-    """One transaction. Raises InvalidValue when it is in another currency than the receipt."""
+    """One transaction as a tender. Raises InvalidValue when its currency is not the receipt's."""
     code = transaction.text("currency", currency)
     if code != currency:
         raise InvalidValue(
@@ -62,15 +62,15 @@ def tender(transaction: JsonObject, sign: int, currency: str, more: Mapping[str,
 
 
 def order_tenders(order: JsonObject, total: Decimal, currency: str, more: Mapping[str, str]) -> tuple[Tender, ...]:
-    """The order's payments, change as negative cash; one tender with the total where the body has no transactions."""
-    paid = [tender(each, 1, currency, more) for each in settled(order, "sale", "capture")]
+    """The order's payments, with change as negative cash; one tender of the total where it has no transactions."""
+    paid = [tender(item, 1, currency, more) for item in successful(order, "sale", "capture")]
     if paid:
-        change = [tender(each, -1, currency, more) for each in settled(order, "change")]
-        return tuple(each for each in (*paid, *change) if each.amount)
+        change = [tender(item, -1, currency, more) for item in successful(order, "change")]
+        return tuple(payment for payment in (*paid, *change) if payment.amount)
     if not total:
         return ()
-    given = order.values.get("payment_gateway_names")
-    names = [name for name in given if isinstance(name, str)] if isinstance(given, list) else []
+    gateways = order.values.get("payment_gateway_names")
+    names = [name for name in gateways if isinstance(name, str)] if isinstance(gateways, list) else []
     names = names or [order.text("gateway", "")]
     types = {tender_type(name, more) for name in names}
     return (Tender(type=types.pop() if len(types) == 1 else "other", amount=total, description=", ".join(names)),)

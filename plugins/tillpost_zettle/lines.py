@@ -1,4 +1,4 @@
-"""The rows of a purchase as lines: discounts off, the purchase's own discount spread, VAT reckoned."""
+"""The products of a purchase as lines: their discounts, the spread discounts of the purchase, their VAT."""
 
 from __future__ import annotations
 
@@ -7,20 +7,18 @@ from decimal import Decimal
 import attrs
 
 from tillpost import InvalidValue
-from tillpost.kit import JsonObject, minor_digits, round_money, spread
+from tillpost.kit import ZERO, JsonObject, line_kind, minor_digits, round_money, spread, vat_of_lines
 from tillpost.model import Discount, Line, LineKind, Tax
-
-ZERO = Decimal(0)
 
 
 @attrs.frozen
-class Minor:
-    """Amounts in the smallest unit of a currency, as Zettle writes them."""
+class MinorUnits:
+    """Reads amounts in minor units of a currency, as Zettle writes them."""
 
     currency: str
 
     def read(self, item: JsonObject, name: str, default: Decimal | None = None) -> Decimal:
-        """The amount in units of the currency. Raises InvalidValue for a part of the smallest unit."""
+        """The amount in units of the currency. Raises InvalidValue for a fraction of a minor unit."""
         value = item.decimal(name, default)
         if value != value.to_integral_value():
             raise InvalidValue(f"{value} is not a whole number of minor units", place=f"{item.place}.{name}")
@@ -32,8 +30,8 @@ class Minor:
 
 
 @attrs.define(kw_only=True)
-class Draft:
-    """One line: `quantity` and `net` signed as they add to the amount; `net` has the discounts off."""
+class DraftLine:
+    """One line: `quantity` and `net` signed as they add to the amount; `net` has its discounts taken off."""
 
     kind: LineKind
     sku: str
@@ -46,19 +44,19 @@ class Draft:
     discounts: list[Discount] = attrs.field(factory=list)
 
     def take_off(self, value: Decimal, label: str) -> None:
-        """A reduction of so much, with the sign of the line."""
+        """Take a discount off; `value` has the sign of the line."""
         if value:
             self.net -= value
             self.discounts.append(Discount(type="discount", value=-value, description=label))
 
 
-def read_rows(purchase: JsonObject, money: Minor) -> list[Draft]:
-    """Products with their own discount off, and the service charge."""
-    found = [_row(product, money) for product in purchase.objects("products")]
+def read_rows(purchase: JsonObject, money: MinorUnits) -> list[DraftLine]:
+    """The products with their own discounts taken off, and the service charge."""
+    found = [_draft_line(product, money) for product in purchase.objects("products")]
     charge = purchase.object("serviceCharge")
     if charge is not None and charge.decimal("amount", ZERO):
         found.append(
-            Draft(
+            DraftLine(
                 kind=LineKind.ADJUSTMENT,
                 sku="service-charge",
                 name=charge.text("title", ""),
@@ -71,16 +69,13 @@ def read_rows(purchase: JsonObject, money: Minor) -> list[Draft]:
     return found
 
 
-def _row(product: JsonObject, money: Minor) -> Draft:
+def _draft_line(product: JsonObject, money: MinorUnits) -> DraftLine:
     quantity = product.decimal("quantity")
     whole = round_money(quantity * money.read(product, "unitPrice"), money.currency)
     names = (product.text(key, "") for key in ("sku", "barcode", "variantUuid", "productUuid", "name"))
     title, variant = product.text("name", ""), product.text("variantName", "")
-    draft = Draft(
-        # A negative price (a deposit handed back) is neither a purchase nor a return.
-        kind=LineKind.RETURN if quantity < 0 and whole <= 0
-        else LineKind.PURCHASE if quantity > 0 and whole >= 0
-        else LineKind.ADJUSTMENT,
+    draft = DraftLine(
+        kind=line_kind(quantity, whole) if quantity else LineKind.ADJUSTMENT,
         sku=next(filter(None, names), "custom"),
         number=product.text("productUuid", ""),
         name=f"{title} {variant}".strip() if variant != title else title,
@@ -88,7 +83,7 @@ def _row(product: JsonObject, money: Minor) -> Draft:
         quantity=quantity,
         net=whole,
         percent=product.decimal("vatPercentage", ZERO),
-    )  # fmt: skip
+    )
     discount = product.object("discount")
     if product.has("discountValue"):
         value = abs(money.read(product, "discountValue"))
@@ -103,19 +98,21 @@ def _category(product: JsonObject) -> str:
     return category.text("name", "") if category is not None else ""
 
 
-def _value(discount: JsonObject, whole: Decimal, money: Minor) -> Decimal:
-    """What a discount is worth: a fixed amount, or a percentage of the whole, as often as it says."""
+def _value(discount: JsonObject, whole: Decimal, money: MinorUnits) -> Decimal:
+    """The amount of a discount: fixed, or a percentage of the whole; times its quantity."""
     times = abs(discount.decimal("quantity", Decimal(1)))
     if discount.has("amount"):
         return abs(money.read(discount, "amount")) * times
     return money.percent_of(whole, discount.decimal("percentage") * times)
 
 
-def take_off_purchase_discounts(purchase: JsonObject, drafts: list[Draft], due: Decimal | None, money: Minor) -> None:
-    """Discounts on the whole purchase, spread to the cent over the products by what they cost.
+def take_off_purchase_discounts(
+    purchase: JsonObject, drafts: list[DraftLine], due: Decimal | None, money: MinorUnits
+) -> None:
+    """Discounts on the whole purchase, spread over the products in proportion to their price.
 
-    due: what the products come to by the purchase's amount, None when it has tax on top. How Zettle rounds a
-    percentage is not published: where our rounding misses `due` by one smallest unit, the till's own counts.
+    due: the sum of the products by the purchase's amount, None when tax is on top. How Zettle rounds a percentage is
+    not published: where this rounding misses `due` by one minor unit, `due` is taken.
     """
     goods = [draft for draft in drafts if draft.group != "service charge" and draft.net]
     for discount in purchase.objects("discounts"):
@@ -131,16 +128,15 @@ def take_off_purchase_discounts(purchase: JsonObject, drafts: list[Draft], due: 
             draft.take_off(share, label)
 
 
-def lines_and_taxes(drafts: list[Draft], money: Minor, *, on_top: bool) -> tuple[tuple[Line, ...], tuple[Tax, ...]]:
-    """VAT per line by its percentage; the receipt's taxes are the sums of the lines."""
-    lines, summed = [], dict[Decimal, tuple[Decimal, Decimal]]()
+def lines_and_taxes(
+    drafts: list[DraftLine], money: MinorUnits, *, on_top: bool
+) -> tuple[tuple[Line, ...], tuple[Tax, ...]]:
+    """The lines with their VAT by percentage, and the VAT of the receipt, which is the sum of its lines."""
+    lines = []
     for draft in drafts:
         divisor = 100 if on_top else 100 + draft.percent
         tax = round_money(draft.net * draft.percent / divisor, money.currency) if draft.percent else ZERO
         paid = draft.net + tax if on_top else draft.net
-        if draft.percent:
-            amount, before = summed.get(draft.percent, (ZERO, ZERO))
-            summed[draft.percent] = (amount + tax, before + paid - tax)
         lines.append(
             Line(
                 kind=draft.kind,
@@ -155,8 +151,4 @@ def lines_and_taxes(drafts: list[Draft], money: Minor, *, on_top: bool) -> tuple
                 discounts=tuple(draft.discounts),
             )
         )
-    taxes = tuple(
-        Tax(description="VAT", percent=percent, amount=amount, including_tax=base + amount, excluding_tax=base)
-        for percent, (amount, base) in summed.items()
-    )
-    return tuple(lines), taxes
+    return tuple(lines), vat_of_lines(lines)

@@ -1,14 +1,14 @@
-"""How it was paid, in the words of Engage; cash as it was handed over, with the change as negative cash."""
+"""Payments as tenders, by the payment types of Engage; cash as handed over, with the change as negative cash."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tillpost.kit import JsonObject
+from tillpost.kit import ZERO, JsonObject
 from tillpost.model import Tender
-from tillpost_zettle.lines import ZERO, Minor
+from tillpost_zettle.lines import MinorUnits
 
-# Payment type of the Purchase API → payment type of the Engage contract.
+# Payment type of the Purchase API → payment type of Engage.
 TYPES = {
     "IZETTLE_CARD": "card",
     "IZETTLE_CARD_ONLINE": "card",
@@ -24,19 +24,17 @@ TYPES = {
 }
 
 
-def read_tenders(purchase: JsonObject, money: Minor, more: Mapping[str, str]) -> tuple[Tender, ...]:
-    """The payments. Cash handed over counts with its change only where the two make up the payment."""
+def read_tenders(purchase: JsonObject, money: MinorUnits, more: Mapping[str, str]) -> tuple[Tender, ...]:
+    """The payments. Cash handed over and its change are two tenders only where they sum to the payment."""
     found = []
     for payment in purchase.objects("payments"):
         amount, written = money.read(payment, "amount"), payment.text("type", "")
         kind = more.get(written) or TYPES.get(written, "other")
-        told = payment.object("attributes")
-        handed = money.read(told, "handedAmount", ZERO) if told is not None else ZERO
-        change = money.read(told, "changeAmount", ZERO) if told is not None else ZERO
+        attributes = payment.object("attributes") or JsonObject({}, payment.place)
+        handed, change = (money.read(attributes, name, ZERO) for name in ("handedAmount", "changeAmount"))
         if change and handed - change == amount:
             found.append(Tender(type=kind, amount=handed, description=written))
             found.append(Tender(type=kind, amount=-change, description="Change"))
         elif amount:
-            brand = told.text("cardType", "") if told is not None else ""
-            found.append(Tender(type=kind, amount=amount, description=brand or written))
+            found.append(Tender(type=kind, amount=amount, description=attributes.text("cardType", "") or written))
     return tuple(found)

@@ -66,6 +66,13 @@ class JsonObject:
             raise InvalidValue("a number has more than 30 digits", place=f"{self.place}.{name}")
         return " ".join(value.split()) if isinstance(value, str) else str(value)
 
+    def text_or_empty(self, name: str) -> str:
+        """The text of a member, "" when it is missing or not a text: for messages about the object."""
+        try:
+            return self.text(name, "")
+        except InvalidValue:
+            return ""
+
     def decimal(self, name: str, default: Decimal | None = None) -> Decimal:
         """A decimal, as text or number. Without a default it must be there."""
         value = self.values.get(name)
