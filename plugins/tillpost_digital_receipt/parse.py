@@ -14,7 +14,7 @@ from tillpost.kit.xml import Encoding, XmlFormat, XmlRecord, detect_encoding, lo
 from tillpost.model import Broken, Document, Found, NoReceipt, Parsed
 from tillpost_digital_receipt.receipt import control_unit, number, read_receipt, store
 from tillpost_digital_receipt.settings import Settings
-from tillpost_digital_receipt.status import ignored_reason, retail_transaction
+from tillpost_digital_receipt.status import retail_transaction, skip_reason
 
 _FORMAT = XmlFormat(
     root="DigitalReceipt",
@@ -73,7 +73,7 @@ def _parse_record(
     retail = retail_transaction(transaction)
     if retail is None:
         return NoReceipt(reason="no RetailTransaction", place=record.place, retail=False, number=own)
-    reason = ignored_reason(transaction, retail)
+    reason = skip_reason(transaction, retail)
     if reason:
         return NoReceipt(reason=reason, place=record.place, retail=True, number=own)
     raw = _HEAD + _serialized(transaction) + _TAIL

@@ -1,4 +1,4 @@
-"""Which transactions are ignored, because they are not sales."""
+"""Which transactions are skipped, because they are not sales."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _FLAGS = {
     "voidflag": "voided",
     "suspendflag": "suspended",
 }
-# Reason of a TransactionLink of the whole transaction → why it is ignored.
+# Reason of a TransactionLink of the whole transaction → why it is skipped.
 _LINKS = {"Voided": "post-void of another transaction; if that one went out before, correct it in Engage"}
 _LINKS |= {"ReceiptReprint": "copy", "Reservation": "reservation"}
-# Attribute of the grand total, with its value → why the transaction is ignored: it is not paid yet.
+# Attribute of the grand total, with its value → why the transaction is skipped: it is not paid yet.
 _UNPAID = {("TypeCode", "PreAuthorize"): "pre-authorised, not paid", ("Type", "Estimated"): "estimated, not paid"}
 
 
@@ -28,8 +28,8 @@ def retail_transaction(transaction: _Element) -> _Element | None:
     return child(transaction, "RetailTransaction")
 
 
-def ignored_reason(transaction: _Element, retail: _Element) -> str:
-    """Why a retail transaction is ignored; "" when it is a sale."""
+def skip_reason(transaction: _Element, retail: _Element) -> str:
+    """Why a retail transaction is skipped; "" when it is a sale."""
     for part in (transaction, retail):
         for key, value in part.attrib.items():
             reason = _FLAGS.get(str(key).rpartition("}")[2].lower())

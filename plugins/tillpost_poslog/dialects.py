@@ -20,7 +20,7 @@ FLAGS = {
     "suspendflag": "suspended",
     "suspendedflag": "suspended",
 }
-"""xs:boolean attribute of the transaction, in small letters → why it is ignored. The first reason of ORDER is given."""
+"""xs:boolean attribute of the transaction, in small letters → why it is skipped. The first reason of ORDER is given."""
 ORDER = ("training", "copy", "cancelled", "suspended")
 
 KINDS = ("TransactionStatus", "TypeCode", "TransactionType")
@@ -37,7 +37,7 @@ STATUSES = (
     ("refused", "refused"),
     ("failed", "failed"),
 )
-"""Word in a status or type, without hyphens and blanks → why the transaction is ignored; the first match is taken."""
+"""Word in a status or type, without hyphens and blanks → why the transaction is skipped; the first match is taken."""
 
 SALES = ("Sale", "SaleForDelivery", "SaleForPickup")
 RETURNS = ("Return", "ReturnForDelivery", "ReturnForPickup")

@@ -33,7 +33,7 @@ def _items(retail: _Element) -> Iterator[_Element]:
 
 
 def layaway_reason(retail: _Element) -> str:
-    """Why a transaction is ignored in which articles are only put aside or paid off; "" when it may be a sale."""
+    """Why a transaction is skipped in which articles are only put aside or paid off; "" when it may be a sale."""
     if _has_no_layaway(retail):
         return ""
     items = list(_items(retail))

@@ -16,8 +16,8 @@ from tillpost_poslog.settings import Settings
 from tillpost_poslog.status import (
     TransactionKey,
     control_reason,
-    ignored_reason,
     retail_transaction,
+    skip_reason,
     transaction_key,
     voided_by,
 )
@@ -70,7 +70,7 @@ def _find_post_voids(document: Document, encoding: Encoding) -> PostVoids:
 def _is_in_force(transaction: _Element) -> bool:
     """Whether a post-void voids anything: one that is training, suspended, cancelled or a copy does not."""
     retail = retail_transaction(transaction)
-    reason = ignored_reason(transaction, retail) if retail is not None else ""
+    reason = skip_reason(transaction, retail) if retail is not None else ""
     return reason not in ("training", "suspended", "cancelled", "copy")
 
 
@@ -87,12 +87,12 @@ def _parse_record(
     retail = retail_transaction(transaction)
     target = voided_by(transaction)
     if retail is None and target is None:
-        return _ignored(control_reason(transaction), record, own, retail=False)
+        return _no_receipt(control_reason(transaction), record, own, retail=False)
     reason = _void_reason(target, own, post_voids)
     if retail is not None and not (target is not None and _is_in_force(transaction)):
-        reason = ignored_reason(transaction, retail) or reason
+        reason = skip_reason(transaction, retail) or reason
     if reason or retail is None:
-        return _ignored(reason, record, own, retail=True)
+        return _no_receipt(reason, record, own, retail=True)
     raw = as_document(transaction)
     return read_record(
         lambda source: read_receipt(transaction, retail, own, source, settings, make_id),
@@ -105,7 +105,7 @@ def _parse_record(
     )
 
 
-def _ignored(reason: str, record: XmlRecord, own: TransactionKey, *, retail: bool) -> NoReceipt:
+def _no_receipt(reason: str, record: XmlRecord, own: TransactionKey, *, retail: bool) -> NoReceipt:
     return NoReceipt(
         reason=reason,
         place=record.place,

@@ -1,4 +1,4 @@
-"""Which transactions are ignored, because they are not sales, and which one voids which."""
+"""Which transactions are skipped, because they are not sales, and which one voids which."""
 
 from __future__ import annotations
 
@@ -95,8 +95,8 @@ def _status_reason(part: _Element) -> str:
     return next((reason for word, reason in STATUSES if any(word in status for status in plain)), "")
 
 
-def ignored_reason(transaction: _Element, retail: _Element) -> str:
-    """Why a retail transaction is ignored; "" when it is a sale."""
+def skip_reason(transaction: _Element, retail: _Element) -> str:
+    """Why a retail transaction is skipped; "" when it is a sale."""
     reason = _flag_reason(transaction, retail) or _status_reason(transaction) or _status_reason(retail)
     if reason:
         return reason

@@ -1,14 +1,11 @@
-"""From JSON lines, or a JSON array, to receipts. Pure: what it needs is in its arguments."""
+"""From JSON lines, or a JSON array, to receipts, one record at a time."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
-
-import attrs
 
 from tillpost import InvalidValue
-from tillpost.kit import CONTROL_CHARACTERS, MakeId, json_records, parse_clean_json
+from tillpost.kit import CONTROL_CHARACTERS, JsonObject, JsonRecord, MakeId, json_records, parse_clean_json, read_record
 from tillpost.model import Broken, Document, Found, Parsed, RawRef
 from tillpost.model.receipt_json import from_json, plain_record
 from tillpost_receipts.settings import Settings
@@ -21,27 +18,27 @@ def parse(document: Document, settings: Settings, make_id: MakeId) -> Iterator[P
     JSON (what stood before is yielded).
     """
     for record in json_records(document, largest=settings.largest):
-        raw = RawRef(sha256=document.sha256, document=document.name, place=record.place)
-        yield _parsed(record.content, raw, make_id)
+        yield _parse_record(record, document, make_id)
 
 
-def _parsed(record: bytes, raw: RawRef, make_id: MakeId) -> Parsed:
-    if plain := plain_record(record, raw=raw, make_id=make_id):
-        return Found(receipt=plain, raw=record)
-    form: Any = None
+def _parse_record(record: JsonRecord, document: Document, make_id: MakeId) -> Parsed:
+    content, place = record.content, record.place
+    source = RawRef(sha256=document.sha256, document=document.name, place=place)
+    if receipt := plain_record(content, raw=source, make_id=make_id):
+        return Found(receipt=receipt, raw=content)
     try:
-        form, taken = parse_clean_json(record, place=raw.place)
-        receipt = from_json(form, place=raw.place, make_id=make_id, raw=raw)
-    except (InvalidValue, RecursionError) as error:
-        reason = str(error) if isinstance(error, InvalidValue) else f"{raw.place}: nested too deep"
-        return Broken(
-            reason=reason, place=raw.place, raw=record, number=_text_of(form, "number"), store=_text_of(form, "store")
-        )
-    if taken and CONTROL_CHARACTERS not in receipt.flags:
-        receipt = attrs.evolve(receipt, flags=(*receipt.flags, CONTROL_CHARACTERS))
-    return Found(receipt=receipt, raw=record)
-
-
-def _text_of(form: Any, name: str) -> str:
-    value = form.get(name, "") if isinstance(form, dict) else ""
-    return value if isinstance(value, str) else ""
+        form, removed = parse_clean_json(content, place=place)
+    except InvalidValue as error:
+        return Broken(reason=str(error), place=place, raw=content)
+    number, store = (
+        JsonObject(form, place).text_or_empty(name) if isinstance(form, dict) else "" for name in ("number", "store")
+    )
+    return read_record(
+        lambda source: from_json(form, place=place, make_id=make_id, raw=source),
+        document,
+        place,
+        content,
+        number=number,
+        store=store,
+        flags=(CONTROL_CHARACTERS,) if removed else (),
+    )

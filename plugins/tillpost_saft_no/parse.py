@@ -10,7 +10,7 @@ from tillpost.model import Document, NoReceipt, Parsed, RawRef, Receipt
 from tillpost_saft_no.codes import EVENTS
 from tillpost_saft_no.master_data import FORMAT, MasterData
 from tillpost_saft_no.settings import Settings
-from tillpost_saft_no.transaction import ignored_reason, number, read_receipt, store
+from tillpost_saft_no.transaction import not_a_sale, number, read_receipt, store
 
 
 def parse(document: Document, settings: Settings, make_id: MakeId) -> Iterator[Parsed]:
@@ -55,8 +55,8 @@ def _parse_transaction(
     own, at_store = number(transaction), store(master_data, settings)
 
     def read(source: RawRef) -> Receipt | NoReceipt:
-        if ignored := ignored_reason(transaction, master_data, settings):
-            reason, retail = ignored
+        if excluded := not_a_sale(transaction, master_data, settings):
+            reason, retail = excluded
             return NoReceipt(
                 reason=reason, place=record.place, retail=retail, number=own, store=at_store, till=master_data.register
             )

@@ -41,8 +41,8 @@ def _is_true(transaction: _Element, name: str) -> bool:
     return text(transaction, name).lower() in ("true", "1")
 
 
-def ignored_reason(transaction: _Element, master_data: MasterData, settings: Settings) -> tuple[str, bool] | None:
-    """Why a transaction is ignored, and whether a sale was begun; None when it is a sale. Raises InvalidValue."""
+def not_a_sale(transaction: _Element, master_data: MasterData, settings: Settings) -> tuple[str, bool] | None:
+    """Why a transaction is skipped (True: a sale was begun) or ignored (False); None for a sale."""
     if _is_true(transaction, "trainingID"):
         return "training", True
     if _is_true(transaction, "voidTransaction"):

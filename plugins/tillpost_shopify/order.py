@@ -30,8 +30,8 @@ _EXTRAS = {
 }
 
 
-def ignored_reason(order: JsonObject, settings: Settings) -> str:
-    """Why an order is ignored; "" when it is a sale.
+def skip_reason(order: JsonObject, settings: Settings) -> str:
+    """Why an order is skipped; "" when it is a sale.
 
     A cancelled order that was paid and refunded is a sale: its refund is a receipt of its own.
     """

@@ -11,18 +11,18 @@ import attrs
 from tillpost import InvalidValue
 from tillpost.kit import CONTROL_CHARACTERS, JsonObject, JsonRecord, MakeId, json_records, parse_clean_json, read_record
 from tillpost.model import Broken, Document, NoReceipt, Parsed, RawRef, Receipt
-from tillpost_shopify.order import ignored_reason, read_order
-from tillpost_shopify.refund import ignored_refund_reason, read_refund
+from tillpost_shopify.order import read_order, skip_reason
+from tillpost_shopify.refund import read_refund, refund_skip_reason
 from tillpost_shopify.settings import Settings
 
 
 @attrs.frozen
 class _Entry:
-    """One order or refund of a record: its body, its own bytes, why it is ignored, and its receipt."""
+    """One order or refund of a record: its body, its own bytes, why it is skipped, and its receipt."""
 
     body: JsonObject
     raw: bytes
-    ignored_reason: Callable[[], str]
+    skip_reason: Callable[[], str]
     read: Callable[[RawRef], Receipt]
 
 
@@ -53,7 +53,7 @@ def _parse_entry(entry: _Entry, document: Document, flags: tuple[str, ...]) -> P
 
     def read(source: RawRef) -> Receipt | NoReceipt:
         number = entry.body.text("id", "")
-        if reason := entry.ignored_reason():
+        if reason := entry.skip_reason():
             return NoReceipt(reason=reason, place=place, retail=True, number=number)
         return entry.read(source)
 
@@ -85,7 +85,7 @@ def _entries(form: Any, record: JsonRecord, settings: Settings, make_id: MakeId)
 
 def _order(order: JsonObject, raw: bytes, settings: Settings, make_id: MakeId) -> Iterator[_Entry]:
     yield _Entry(
-        order, raw, lambda: ignored_reason(order, settings), lambda source: read_order(order, source, settings, make_id)
+        order, raw, lambda: skip_reason(order, settings), lambda source: read_order(order, source, settings, make_id)
     )
     if not isinstance(order.values.get("refunds", []), list):
         return  # reading the order raises it
@@ -98,7 +98,7 @@ def _refund(refund: JsonObject, order: JsonObject | None, raw: bytes, settings: 
     return _Entry(
         refund,
         raw,
-        lambda: ignored_refund_reason(refund, order, settings),
+        lambda: refund_skip_reason(refund, order, settings),
         lambda source: read_refund(refund, order, source, settings, make_id),
     )
 

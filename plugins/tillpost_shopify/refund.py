@@ -15,8 +15,8 @@ from tillpost_shopify.settings import Settings
 from tillpost_shopify.tenders import successful, tender
 
 
-def ignored_refund_reason(refund: JsonObject, order: JsonObject | None, settings: Settings) -> str:
-    """Why a refund is ignored; "" when it is a receipt."""
+def refund_skip_reason(refund: JsonObject, order: JsonObject | None, settings: Settings) -> str:
+    """Why a refund is skipped; "" when it is a receipt."""
     transactions = refund.objects("transactions")
     if (order is not None and order.boolean("test")) or (
         transactions and all(item.boolean("test") for item in transactions)

@@ -1,4 +1,4 @@
-"""One cell as what it means: a text, a number in the file's marks, a time in the file's format."""
+"""Cells as values: a text, a number with the file's marks, a time in the file's format."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _EXAMPLE = datetime(2026, 1, 31, 14, 30)  # noqa: DTZ001 - a till's local time
 
 @attrs.frozen
 class _Source:
-    """Where a field comes from: its column, what stands in for an empty cell, and what its values mean."""
+    """Where a field comes from: its column, the constant for an empty cell, and the meaning of its values."""
 
     column: str
     constant: str
@@ -49,7 +49,7 @@ class Cells:
         return re.compile(rf"[+-]?(?:{grouped}[0-9]*)(?:{point}[0-9]*)?")
 
     def text(self, row: Row, field: str) -> str:
-        """The value of a field in a row: of its column, else the constant; by `values` where it is named there."""
+        """The value of a field in a row: its column, else the constant, translated by `values`."""
         source = self._sources.get(field)
         if source is None:
             return ""
@@ -80,7 +80,7 @@ class Cells:
         return self.decimal(written, self.place(row, field)) if written else None
 
     def decimal(self, written: str, place: str) -> Decimal | None:
-        """A number in the marks of the file; a minus may stand behind it (SAP), a % sign too."""
+        """A number with the marks of the file; a minus (SAP) or a % sign may follow it."""
         text = written.replace("\u00a0", " ").replace("\u202f", " ").replace("\u2212", "-").removesuffix("%").strip()
         if not text:
             return None
@@ -93,7 +93,7 @@ class Cells:
         return parse_decimal(text.replace(self.settings.decimal, "."), place)
 
     def created(self, rows: Sequence[Row]) -> tuple[datetime, tuple[str, ...]]:
-        """The time of the first row that has one; rows of one receipt may be seconds apart."""
+        """The time of the first row that has one, and its flags; rows of a receipt may be seconds apart."""
         for row in rows:
             written, field = self.text(row, "created"), "created"
             if not written:
@@ -107,7 +107,7 @@ class Cells:
         raise InvalidValue("the receipt has no time", place=rows[0].place)
 
     def day(self, rows: Sequence[Row]) -> date | None:
-        """The business date, in the part of `date` before its first space; None when it is not told."""
+        """The business date, by the part of `date` before its first space; None when no row has one."""
         written = self.same(rows, "business_date")
         if not written:
             return None

@@ -1,4 +1,4 @@
-"""Rows gathered into receipts: those that follow each other and have the same key, one receipt in memory at a time."""
+"""Rows grouped into receipts: consecutive rows with the same key, one receipt in memory at a time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tillpost import DocumentError
 from tillpost_table.rows import Row
 
 MOST_ROWS = 200_000
-"""More rows than any receipt has: the key is wrong, and the whole file would come into memory."""
+"""More rows than any receipt has: the key is wrong, and the whole file would be held in memory."""
 
 
 @attrs.define
@@ -28,10 +28,10 @@ class Group:
 
 
 def groups(rows: Iterable[Row], key: tuple[str, ...], name: str, *, whole: bool) -> Iterator[Group]:
-    """Receipts in the document's order.
+    """The receipts in the document's order.
 
-    A row that cannot be read and does not show whose it is goes to the receipt before it and to the one after it,
-    when those are two: either may lack it, and so both are held.
+    A row that cannot be read and whose key is not known is added to the receipt before it and to the one after it:
+    either may lack it, and so both are held.
     whole: a receipt is one record, whose rows have its place; two records of one key are two receipts.
     Raises DocumentError when a receipt has more than MOST_ROWS rows.
     """
@@ -41,7 +41,7 @@ def groups(rows: Iterable[Row], key: tuple[str, ...], name: str, *, whole: bool)
         own = tuple(row.cells.get(column, "").strip() for column in key)
         if whole:
             own = (*own, row.place)
-        if row.left_out:
+        if row.ignored:
             if current is not None and own == current.key:
                 current.rows += [*loose, row]
                 loose = []

@@ -39,7 +39,7 @@ class TestTable(AdapterSuite):
         "tenders": {"Kort": "card", "Kontant": "cash", "Växel": "cash", "Presentkort": "giftcard"},
         "customer": {"externalId": "Kundnr", "email": "E-post"},
         "skip": {"Status": {"T": "training", "M": "voided", "K": "copy", "P": "suspended"}},
-        "skip_rows": {"Typ": ["V"]},
+        "ignore_rows": {"Typ": ["V"]},
     }
     samples = Path(__file__).parent / "samples" / "promises"
 

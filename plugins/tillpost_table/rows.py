@@ -1,4 +1,4 @@
-"""Rows of a document, one at a time, each with the text it came as."""
+"""Rows of a document, one at a time, each with its bytes."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ _MARKS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", 
 class Row:
     """One row: column → text, where it stands, and its bytes.
 
-    fault: why it cannot be read ("" when it can). left_out: it says nothing (`skip_rows`), and is kept as bytes only.
+    fault: why it cannot be read, "" when it can. ignored: by `ignore_rows`; only its bytes are kept.
     """
 
     cells: dict[str, str] = attrs.field(repr=False)
     place: str
     raw: bytes = attrs.field(repr=False)
     fault: str = ""
-    left_out: bool = False
+    ignored: bool = False
 
 
 # --- CSV -----------------------------------------------------------------------------------------------------------
 
 
 class _Lines:
-    """The lines of a file for the csv reader, which asks for as many as a row has; `taken` keeps them."""
+    """The lines of a file for the csv reader; `taken` collects those of the current row."""
 
     def __init__(self, file: IO[str], name: str) -> None:
         self.taken: list[str] = []
@@ -64,7 +64,7 @@ class _Lines:
 
 
 def _codec(start: bytes, name: str, settings: Settings) -> tuple[bytes, str]:
-    """The mark at the start of a file and what it means, before the setting; never a codec that writes marks itself."""
+    """The byte order mark of a file and its codec; without a mark the setting. Never a codec that writes a mark."""
     for mark, codec in _MARKS:
         if start.startswith(mark):
             return mark, codec
@@ -78,7 +78,7 @@ def _codec(start: bytes, name: str, settings: Settings) -> tuple[bytes, str]:
 class CsvRows:
     """The rows of a CSV file.
 
-    head: what must stand before some of the rows to make a document of them again; known from the first row on.
+    head: mark and header; before any of the rows it makes a document. Set when the first row is yielded.
     """
 
     document: Document
@@ -86,15 +86,15 @@ class CsvRows:
     head: bytes = b""
 
     def __iter__(self) -> Iterator[Row]:
-        """Row by row, after the header was held against the mapping.
+        """The rows, one at a time.
 
         Raises DocumentError when a column of the mapping is not in the header. A row that is not CSV, has more or
-        fewer fields than the header, or bytes that are not in the encoding, has its fault; the rows after it go on.
+        fewer fields than the header, or bytes that are not in the encoding, has a fault; the rows after it are read.
         """
         with self.document.open() as file:
             mark, codec = _codec(file.read(4), self.document.name, self.settings)
             file.seek(len(mark))
-            # Bytes that are not in the encoding spoil their row only (PEP 383); UTF-16 knows no such way.
+            # Bytes that are not in the encoding are a fault of their row only (PEP 383), except in UTF-16.
             errors = "strict" if codec.startswith("utf-16") else "surrogateescape"
             lines = _Lines(io.TextIOWrapper(file, codec, errors=errors, newline=""), self.document.name)
             found = _records(lines, self.settings)
@@ -115,7 +115,7 @@ class CsvRows:
 
 @attrs.frozen
 class _Record:
-    """The fields of a row, its text with its line end, its first line, and why it is no CSV ("" when it is)."""
+    """The fields of a row, its text with its line end, its first line, and why it is not CSV ("" when it is)."""
 
     fields: list[str]
     text: str
@@ -124,7 +124,7 @@ class _Record:
 
 
 def _records(lines: _Lines, settings: Settings) -> Iterator[_Record]:
-    """The rows that are not blank."""
+    """The rows of the file without blank ones."""
     reader = csv.reader(
         iter(lines),
         delimiter=settings.delimiter,
@@ -183,13 +183,13 @@ class JsonRows:
     head: bytes = b""
 
     def __iter__(self) -> Iterator[Row]:
-        """One row a record, or one for each of its lines."""
+        """One row a record; with the setting `lines` one row for each of its lines."""
         for record in json_records(self.document, largest=self.settings.largest):
             yield from _flat(record, self.settings)
 
 
 def _flat(record: JsonRecord, settings: Settings) -> Iterator[Row]:
-    """One row a record, or one for each of its lines, all with the record's bytes."""
+    """The rows of a record; the first has the record's bytes."""
     try:
         form = parse_json(record.content, place=record.place)
         if not isinstance(form, dict):

@@ -31,7 +31,7 @@ TENDER = ("tender_type", "tender_amount", "tender_description")
 """Fields of one tender, in a row of its own or in all rows alike."""
 FIELDS = (*RECEIPT, *LINE, *TENDER)
 KEY = ("store", "till", "business_date", "date", "number")
-"""What a receipt's rows are told by when `group` is left out, as far as there is a column for it."""
+"""The fields that identify a receipt's rows without `group`, as far as they have a column."""
 
 _NEEDED = (
     (("number",), "number"),
@@ -86,8 +86,8 @@ class Settings:
     customer: identifier kind of Engage, or attribute such as firstName → column.
     tenders: column of amounts → payment type of Engage.
     group: fields by which rows belong to one receipt; none: those of KEY that have a column.
-    skip: column → value → why a receipt with it in any row is none.
-    skip_rows: column → values of rows that are left out.
+    skip: column → value → why a receipt with it in any row is skipped.
+    ignore_rows: column → values of rows that are ignored in their receipt.
     format, delimiter, quote, encoding, header: the shape of the file; an empty quote means that nothing is quoted.
     lines: JSON: the member that holds the lines, whose members are columns "lines.sku".
     decimal, thousands: the marks in numbers.
@@ -105,7 +105,7 @@ class Settings:
     tenders: dict[str, str] = attrs.field(factory=dict)
     group: tuple[str, ...] = attrs.field(default=(), validator=_fields)
     skip: dict[str, dict[str, str]] = attrs.field(factory=dict)
-    skip_rows: dict[str, tuple[str, ...]] = attrs.field(factory=dict)
+    ignore_rows: dict[str, tuple[str, ...]] = attrs.field(factory=dict)
     format: Literal["csv", "json"] = "csv"
     delimiter: str = attrs.field(default=",", validator=_one_character)
     quote: str = attrs.field(default='"', validator=_one_character)
@@ -120,9 +120,9 @@ class Settings:
     largest: int = attrs.field(default=64 * 1024 * 1024, validator=attrs.validators.ge(1024))
 
     def __attrs_post_init__(self) -> None:
-        for names, said in _NEEDED:
+        for names, label in _NEEDED:
             if not any(name in self.columns or name in self.constants for name in names):
-                raise ValueError(f"columns or constants must have {said}")
+                raise ValueError(f"columns or constants must have {label}")
         if self.decimal == self.thousands:
             raise ValueError("decimal and thousands are not the same mark")
         if self.lines and self.format != "json":
@@ -143,5 +143,5 @@ class Settings:
             **{column: f"customer.{field}" for field, column in self.customer.items()},
             **dict.fromkeys(self.tenders, "tenders"),
             **dict.fromkeys(self.skip, "skip"),
-            **dict.fromkeys(self.skip_rows, "skip_rows"),
+            **dict.fromkeys(self.ignore_rows, "ignore_rows"),
         }
