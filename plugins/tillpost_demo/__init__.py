@@ -1,4 +1,4 @@
-"""A day of receipts through an outage, played against the sandbox from outside, and judged."""
+"""Runs a day of receipts through an outage against the sandbox, and compares what arrived."""
 
 from tillpost_demo.demo import run
 

@@ -1,4 +1,4 @@
-"""What one customer lays on the counter: lines, discounts, taxes and how it is paid."""
+"""What one customer buys: lines, discounts, taxes and tenders."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _CENT = Decimal("0.01")
 
 @attrs.frozen
 class Basket:
-    """Lines, tenders and taxes that fit each other, and the promotions that were used."""
+    """Lines, tenders and taxes that add up, and the promotions that were used."""
 
     lines: tuple[Line, ...]
     tenders: tuple[Tender, ...]
@@ -99,14 +99,14 @@ def _off_the_receipt(lines: list[Line], currency: str) -> list[Line]:
 
 
 def _taxes(lines: list[Line]) -> tuple[Tax, ...]:
-    made = []
+    taxes = []
     for percent in sorted({line.tax_percent for line in lines}):
         of_rate = [line for line in lines if line.tax_percent == percent]
         amount = sum((line.tax_amount for line in of_rate), Decimal(0))
         paid = sum((line.paid for line in of_rate), Decimal(0))
-        made.append(Tax(description=f"VAT {percent} %", percent=percent, amount=amount, including_tax=paid,
+        taxes.append(Tax(description=f"VAT {percent} %", percent=percent, amount=amount, including_tax=paid,
                         excluding_tax=paid - amount))  # fmt: skip
-    return tuple(made)
+    return tuple(taxes)
 
 
 def _pay(random: Random, total: Decimal) -> tuple[tuple[Tender, ...], Decimal]:

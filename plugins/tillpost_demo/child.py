@@ -1,4 +1,4 @@
-"""The processes the demo and the drill start, and how they end: always, with the tail of what they complained of."""
+"""The processes that demo and drill start. They always end, and a failure shows the end of their error output."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _GRACE = 20.0  # seconds a child gets after SIGTERM; its own promise is shorter
 
 
 class PlayFailed(TillpostError):
-    """It could not be played to its end; the text says which part failed and shows its last words."""
+    """A demo or drill could not finish; the text says which part failed, with the end of its error output."""
 
 
 class Child:
@@ -30,7 +30,7 @@ class Child:
         self.out = folder / f"{name}.out"
         self.err = folder / f"{name}.err"
         with self.out.open("wb") as out, self.err.open("wb") as err:
-            # A session of its own: Ctrl-C reaches the demo alone, which then ends its children in order.
+            # A session of its own: Ctrl-C reaches only the demo, which then ends its children in order.
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "tillpost", *arguments],
                 stdin=subprocess.DEVNULL,
@@ -51,7 +51,7 @@ class Child:
         """Raise PlayFailed when it has ended."""
         code = self._process.poll()
         if code is not None:
-            raise PlayFailed(f"`tillpost {self.name}` ended with code {code} in the middle of it:\n{self.tail()}")
+            raise PlayFailed(f"`tillpost {self.name}` ended with code {code} too early:\n{self.tail()}")
 
     def first_line(self, seconds: float) -> str:
         """The first whole line it writes. Raises PlayFailed when it ends or takes longer."""
@@ -65,7 +65,7 @@ class Child:
         raise PlayFailed(f"`tillpost {self.name}` was not ready within {seconds:g} s:\n{self.tail()}")
 
     def end(self) -> int:
-        """SIGTERM, then SIGKILL when it does not listen; its exit code."""
+        """SIGTERM, then SIGKILL when that has no effect; returns its exit code."""
         if self._process.poll() is None:
             self._process.terminate()
             try:
@@ -80,14 +80,14 @@ class Child:
 
 
 def tail(text: str, lines: int = 15) -> str:
-    """The last lines of a text, indented, or a word that there are none."""
+    """The last lines of a text, indented."""
     kept = text.strip().splitlines()[-lines:]
-    return "\n".join(f"    {line}" for line in kept) or "    (it said nothing)"
+    return "\n".join(f"    {line}" for line in kept) or "    (no output)"
 
 
 @contextmanager
 def terminated_like_ctrl_c() -> Iterator[None]:
-    """SIGTERM leaves by the same way as Ctrl-C, so that the children are ended; only the main thread may say so."""
+    """Handle SIGTERM as Ctrl-C, so that the children are ended; without effect outside the main thread."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

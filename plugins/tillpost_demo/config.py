@@ -1,4 +1,4 @@
-"""The configuration the demo writes: an ordinary one, with waits of seconds where a shop has minutes."""
+"""The configuration the demo writes: an ordinary one, with waits of seconds instead of minutes."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ PASSWORD_FILE = "sftp.password"  # noqa: S105 - a file's name
 
 @attrs.frozen(kw_only=True)
 class Till:
-    """What the demo reads: adapter, its settings, and who buys when nobody is named."""
+    """What the demo reads: the adapter, its settings, and the contact of receipts without a customer."""
 
     adapter: str
     timezone: str | None = None
     anonymous: str | None = None
 
     def settings(self) -> dict[str, str]:
-        """The adapter's table. A POSLog has local times and loyalty cards, so it is told what both mean."""
-        told = {"use": self.adapter}
+        """The adapter's table. `poslog` needs a time zone and the meaning of loyalty cards."""
+        table = {"use": self.adapter}
         if self.timezone is not None:
-            told["timezone"] = self.timezone
+            table["timezone"] = self.timezone
         if self.adapter == "poslog":
-            told = {"timezone": "America/Chicago", "loyalty": "externalId"} | told
-        return told
+            table = {"timezone": "America/Chicago", "loyalty": "externalId"} | table
+        return table
 
 
 def write_config(folder: Path, till: Till, engage: Mapping[str, object], *, rate: int, name: str) -> Path:

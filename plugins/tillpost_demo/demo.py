@@ -1,4 +1,4 @@
-"""`tillpost demo`: where to play, what to play, and what is said at the end."""
+"""`tillpost demo`: a day of receipts through an outage, and the report at its end."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ def run(
     as_json: bool,
     echo: Callable[[str], None],
 ) -> int:
-    """Play the day; 0 when the sandbox holds every accepted receipt exactly once, else 1.
+    """Run the day; 0 when the sandbox holds every accepted receipt exactly once, else 1.
 
     from_file and adapter: a real export instead of a generated day. anonymous: `kind:value` of the contact
     that gets the receipts without a customer. dir: a new or empty folder; without it a temporary one, which
-    stays, for the journal in it can be asked about every receipt. report: where the HTML page goes (default
+    is kept, so that its journal can be asked about every receipt. report: where the HTML page goes (default
     report.html in the folder). Raises UsageError for arguments that do not fit together.
     """
     began = time.monotonic()
@@ -50,13 +50,13 @@ def run(
             outcome = play(script, folder, echo)
         except PlayFailed as failure:
             echo(f"The demo failed: {failure}")
-            echo(f"What its parts wrote lies in {folder}")
+            echo(f"What its processes wrote is in {folder}")
             return 1
     page = (report or folder / "report.html").absolute()
     page.parent.mkdir(parents=True, exist_ok=True)
     page.write_text(render(outcome), encoding="utf-8")
     seconds = round(time.monotonic() - began, 1)
-    _tell(outcome, page, folder, seconds, echo)
+    _print(outcome, page, folder, seconds, echo)
     if as_json:
         echo(json.dumps(summary(outcome) | {"seconds": seconds, "report": str(page)}))
     return 0 if outcome.verdict.ok else 1
@@ -104,11 +104,11 @@ def _script(
     )
 
 
-def _tell(outcome: Outcome, page: Path, folder: Path, seconds: float, echo: Callable[[str], None]) -> None:
+def _print(outcome: Outcome, page: Path, folder: Path, seconds: float, echo: Callable[[str], None]) -> None:
     echo("")
     for line in table(outcome):
         echo(line)
     echo("")
     echo(f"{outcome.verdict.sentence()}, in {seconds:g} s.")
-    echo(f"Picture of the day: {page}")
-    echo(f"The journal stays:  tillpost --config {folder / 'tillpost.toml'} receipts")
+    echo(f"Report:      {page}")
+    echo(f"The journal: tillpost --config {folder / 'tillpost.toml'} receipts")

@@ -1,4 +1,4 @@
-"""The sandbox as demo and drill see it: a process, an API to seed by, and controls to take it away."""
+"""The sandbox as demo and drill use it: a process, an API to seed contacts, and controls for outages."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _open = build_opener(ProxyHandler({})).open
 
 
 class Engage:
-    """A sandbox on free ports. settings: of the sandbox; the demo's make a day's waits short."""
+    """A sandbox on free ports. settings: of the sandbox; those of the demo make waits short."""
 
     def __init__(self, folder: Path, api_key: str, settings: Mapping[str, object] = SHORT_DAY) -> None:
         self._key = api_key

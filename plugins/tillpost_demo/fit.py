@@ -1,4 +1,4 @@
-"""Whether the limits of a configuration fit the outage that was rehearsed, and Engage's own pace. Pure."""
+"""Whether the limits of a configuration fit the outage that was rehearsed, and Engage's own import times."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ import attrs
 
 from tillpost_demo.picture import moment
 from tillpost_demo.rehearsal import Rehearsal
+from tillpost_demo.text import duration_text
 
 RECEIPTS_JOB = timedelta(minutes=15)
 """Engage imports receipts that came by API every 15 minutes (Engage contract, "save a receipt")."""
 FILES_JOB = timedelta(hours=1)
 """Engage reads files about hourly (Engage contract, file import)."""
 _LONGEST_BLIND = timedelta(minutes=10)
-"""Longer without noticing that the destination is back, and a person wonders what the line is doing."""
+"""When the return of the destination is noticed later, a person wonders what the pipeline is doing."""
 _MANY_FILES = 100
 _ROUND = 5.0
-"""Seconds that a machine may need from the moment a file is due until it is there."""
+"""Seconds a machine may need from the moment a file is due until it exists."""
 
 
 @attrs.frozen
@@ -52,23 +53,17 @@ def judge_limits(
     return [*found, _attempts(rehearsal, receipts)]
 
 
-def told(duration: timedelta) -> str:
-    """A duration for people: `1h 5m`, `40s`."""
-    seconds = round(duration.total_seconds())
-    parts = [(seconds // 86400, "d"), (seconds // 3600 % 24, "h"), (seconds // 60 % 60, "m"), (seconds % 60, "s")]
-    return " ".join(f"{count}{unit}" for count, unit in parts if count) or f"{duration.total_seconds():g}s"
-
-
 def _noticed(rehearsal: Rehearsal, history: Sequence[Mapping[str, Any]], back_at: float) -> Finding:
     key = "transport.wait_max"
     longest = rehearsal.limit("transport", "wait_max")
     later = [at for row in history if (at := moment(row["at"])) is not None and at >= back_at]
     if not later:
-        return Finding(key, True, "the destination was not missed: nothing was sent while it was away")
+        return Finding(key, True, "nothing was sent while the API was away")
     blind = timedelta(seconds=(later[0] - back_at) * rehearsal.factor)
-    says = f"the return of the API was noticed after {told(blind)}; probes are {told(longest)} apart at most"
+    noticed = f"the return of the API was noticed after {duration_text(blind)}"
+    says = f"{noticed}; probes are at most {duration_text(longest)} apart"
     if longest > _LONGEST_BLIND:
-        return Finding(key, False, f"{says}: more than {told(_LONGEST_BLIND)}, choose a shorter one")
+        return Finding(key, False, f"{says}: more than {duration_text(_LONGEST_BLIND)}, choose a shorter one")
     return Finding(key, True, says)
 
 
@@ -76,10 +71,13 @@ def _confirm_after(rehearsal: Rehearsal) -> Finding:
     given = rehearsal.limit("transport", "confirm_after")
     if given < RECEIPTS_JOB:
         says = (
-            f"{told(given)} is shorter than the {told(RECEIPTS_JOB)} between Engage's imports: absence proves nothing"
+            f"{duration_text(given)} is shorter than the {duration_text(RECEIPTS_JOB)} between "
+            "Engage's imports: a receipt that is not shown may still come"
         )
         return Finding("transport.confirm_after", False, says)
-    return Finding("transport.confirm_after", True, f"{told(given)}, Engage imports every {told(RECEIPTS_JOB)}")
+    return Finding(
+        "transport.confirm_after", True, f"{duration_text(given)}, Engage imports every {duration_text(RECEIPTS_JOB)}"
+    )
 
 
 def _after(
@@ -87,21 +85,24 @@ def _after(
 ) -> Finding:
     key, given = "fallback.after", rehearsal.limit("fallback", "after")
     if given >= rehearsal.length:
-        says = f"{told(given)}: an outage of {told(rehearsal.length)} is waited out, receipts go by API when it is over"
+        outage = duration_text(rehearsal.length)
+        says = f"{duration_text(given)}: an outage of {outage} is waited out, receipts go by API after it"
         return Finding(key, True, says)
     if files:
-        return Finding(key, True, f"files were written once the API had been away for {told(given)}")
+        return Finding(key, True, f"files were written once the API had been away for {duration_text(given)}")
     missed = [at for row in history if row["state"] == "degraded" and (at := moment(row["at"])) is not None]
     if not missed or back_at - missed[0] < rehearsal.seconds(given) + _ROUND:
-        return Finding(key, True, f"{told(given)}, counted from the first calls that failed: too late for a file")
-    return Finding(key, False, f"{told(given)} had passed, and no file was written: see the timeline")
+        return Finding(
+            key, True, f"{duration_text(given)}, counted from the first calls that failed: too late for a file"
+        )
+    return Finding(key, False, f"{duration_text(given)} had passed, and no file was written: see the timeline")
 
 
 def _every(rehearsal: Rehearsal, files: Sequence[Mapping[str, Any]]) -> Finding:
     given = rehearsal.limit("fallback", "every")
-    says = f"{len(files)} files, a batch every {told(given)}"
+    says = f"{len(files)} files, a batch every {duration_text(given)}"
     if len(files) > _MANY_FILES:
-        return Finding("fallback.every", False, f"{says}: choose a longer one, each file costs transfers and looks")
+        return Finding("fallback.every", False, f"{says}: choose a longer one, each file costs requests")
     return Finding("fallback.every", True, says)
 
 
@@ -110,8 +111,8 @@ def _confirm_within(rehearsal: Rehearsal, files: Sequence[Mapping[str, Any]]) ->
     needed = 2 * FILES_JOB + 2 * rehearsal.limit("fallback", "check_every")
     if given < needed:
         says = (
-            f"{told(given)}: Engage reads files about every {told(FILES_JOB)}, contacts and then receipts; below "
-            f"{told(needed)} receipts are held that would still have shown"
+            f"{duration_text(given)}: Engage reads files about every {duration_text(FILES_JOB)}, contacts and then "
+            f"receipts; below {duration_text(needed)} receipts are held that would still have shown"
         )
         return Finding("fallback.confirm_within", False, says)
     spans = [
@@ -120,7 +121,11 @@ def _confirm_within(rehearsal: Rehearsal, files: Sequence[Mapping[str, Any]]) ->
         if (read := moment(row["consumed_at"])) is not None and (done := moment(row["confirmed_at"])) is not None
     ]
     slowest = timedelta(seconds=max(spans, default=0.0) * rehearsal.factor)
-    return Finding("fallback.confirm_within", True, f"{told(given)}; the slowest file here needed {told(slowest)}")
+    return Finding(
+        "fallback.confirm_within",
+        True,
+        f"{duration_text(given)}; the slowest file here needed {duration_text(slowest)}",
+    )
 
 
 def _attempts(rehearsal: Rehearsal, receipts: Sequence[Mapping[str, Any]]) -> Finding:

@@ -45,14 +45,14 @@ def make_day(seed: int, receipts: int) -> Day:
     seconds = sorted(random.sample(range(_OPEN_HOURS * 3600), receipts))
     opening = datetime(DAY.year, DAY.month, DAY.day, _OPENS, tzinfo=ZONE)
     numbers = {(store, till): random.randint(1000, 7000) for store in STORES for till in TILLS}
-    made = []
+    generated = []
     for second in seconds:
         place = random.choice(STORES), random.choice(TILLS)
         numbers[place] += 1
         customer = _customer(random, people)
         basket = make_basket(random, CURRENCY)
-        made.append(_receipt(opening + timedelta(seconds=second), place, str(numbers[place]), basket, customer))
-    return Day(tuple(made), tuple(person for person in people if person.known))
+        generated.append(_receipt(opening + timedelta(seconds=second), place, str(numbers[place]), basket, customer))
+    return Day(tuple(generated), tuple(person for person in people if person.known))
 
 
 def documents(receipts: Sequence[Receipt]) -> list[tuple[str, bytes]]:

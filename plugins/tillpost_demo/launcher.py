@@ -1,4 +1,4 @@
-"""The `tillpost` commands demo and drill ask, each a process of its own as a user would start it."""
+"""The `tillpost` commands that demo and drill run, each a process of its own as a user would start it."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ class Launcher:
         return Child("run", ["--config", str(self.config), "run", "--json"], folder)
 
     def accept(self, files: Sequence[Path]) -> dict[str, Any]:
-        """Read files into the journal; what came of them, counted. Held receipts are no failure here."""
+        """Read files into the journal; returns the counts. Held receipts are not a failure here."""
         answer: dict[str, Any] = json.loads(
             self._ask("accept", *map(str, files), "--pipeline", self.pipeline, "--json", codes=(0, 1))
         )
         return answer
 
     def read_ahead(self, files: Sequence[Path], title: str) -> dict[str, Any]:
-        """Read the input into a journal of its own: what there is to come, told by the line's own reader."""
+        """Read the input into a journal of its own, to know how many receipts will come."""
         read = self.accept(files)
         if not read["accepted"]:
             why = ", ".join(f"{count} {reason!r}" for reason, count in read["reasons"].items()) or "it is empty"
             hint = "; name an anonymous contact for receipts without a customer" if read["skipped"] else ""
-            raise PlayFailed(f"there is no receipt to carry in {title}: {why}{hint}")
+            raise PlayFailed(f"there is no receipt to send in {title}: {why}{hint}")
         return read
 
     def status(self) -> dict[str, Any]:
-        """The pipeline's part of `tillpost status --json`; held receipts are no failure here."""
+        """The pipeline's part of `tillpost status --json`; held receipts are not a failure here."""
         pipeline: dict[str, Any] = json.loads(self._ask("status", "--json", codes=(0, 1)))["pipelines"][self.pipeline]
         return pipeline
 
@@ -51,7 +51,7 @@ class Launcher:
         return [json.loads(line) for line in self._ask("receipts", "--json").splitlines() if line.strip()]
 
     def files(self) -> list[dict[str, Any]]:
-        """Every file the outage made."""
+        """Every fallback file."""
         return [json.loads(line) for line in self._ask("files", "list", "--json").splitlines() if line.strip()]
 
     def _ask(self, command: str, *arguments: str, codes: Sequence[int] = (0,)) -> str:

@@ -1,4 +1,4 @@
-"""What a played day left behind, and its forms: a table for people, an object for programs."""
+"""The result of a demo or drill: a table for people, an object for programs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tillpost_demo.verdict import Verdict, judge, totals_plain, totals_text
 
 @attrs.frozen(kw_only=True)
 class Outcome:
-    """The end of the story. Times are seconds of the wall clock since the epoch.
+    """What there is at the end. Times are seconds since 1970.
 
     receipts and files: rows of `tillpost receipts` and `tillpost files`. arrivals: when the sandbox got each
     receipt it holds, and by which route. skipped: sales that were not to be sent, and ignored: records that
@@ -40,7 +40,7 @@ class Outcome:
     sent_again: int
     verdict: Verdict
     what: str = "Tillpost demo"
-    """What was played, for the head of the page."""
+    """`Tillpost demo` or `Tillpost drill`, for the head of the page."""
 
 
 def judged(
@@ -53,7 +53,7 @@ def judged(
     launcher: Launcher,
     what: str = "Tillpost demo",
 ) -> Outcome:
-    """Ask both sides what there is now. times: when it began, the outage from and to, the end."""
+    """Read what Tillpost and the sandbox hold now. times: the beginning, the outage from and to, the end."""
     receipts, status, stats, stored = launcher.receipts(), launcher.status(), engage.stats(), engage.receipts()
     contacts = engage.contacts()
     began, outage_from, outage_to, ended = times
@@ -81,7 +81,7 @@ def judged(
 
 
 def summary(outcome: Outcome) -> dict[str, object]:
-    """The object `--json` ends with, but for `seconds` and `report`."""
+    """The object of `--json`, without `seconds` and `report`."""
     verdict = outcome.verdict
     return {
         "accepted": verdict.accepted,
@@ -99,7 +99,7 @@ def summary(outcome: Outcome) -> dict[str, object]:
         "ignored_duplicates": outcome.sent_again,
         "total_accepted": totals_plain(verdict.total_accepted),
         "total_sandbox": totals_plain(verdict.total_sandbox),
-        "proven": verdict.ok,
+        "verified": verdict.ok,
     }
 
 
@@ -111,7 +111,7 @@ def rows(outcome: Outcome) -> list[tuple[str, str]]:
         ("documents read", str(outcome.documents)),
         ("receipts accepted", str(verdict.accepted)),
         ("skipped: sales that are not sent", str(sum(outcome.skipped.values()))),
-        ("ignored: records that are no sale", str(sum(outcome.ignored.values()))),
+        ("ignored: records that are not a sale", str(sum(outcome.ignored.values()))),
         ("delivered by API", str(verdict.by_api)),
         ("delivered by file", str(verdict.by_file)),
         ("fallback files", f"{kinds.count('contacts')} contacts, {kinds.count('receipts')} receipts"),
@@ -131,7 +131,7 @@ def rows(outcome: Outcome) -> list[tuple[str, str]]:
 
 def table(outcome: Outcome) -> list[str]:
     """The same as lines of text, the figures to the right."""
-    told = rows(outcome)
-    left = max(len(what) for what, _ in told)
-    right = max(len(much) for _, much in told)
-    return [f"  {what:<{left}}  {much:>{right}}" for what, much in told]
+    lines = rows(outcome)
+    left = max(len(what) for what, _ in lines)
+    right = max(len(much) for _, much in lines)
+    return [f"  {what:<{left}}  {much:>{right}}" for what, much in lines]

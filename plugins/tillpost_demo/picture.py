@@ -1,4 +1,4 @@
-"""The picture of the day: receipts by route over time, the fallback files, and the catching up. SVG."""
+"""The chart of the day: receipts by route over time, the fallback files, and catching up. SVG."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class _Picture:
         self._outcome = outcome
         rows = [row for row in outcome.receipts if row["state"] != "skipped"]
         self._accepted = sorted(at for row in rows if (at := moment(row["accepted_at"])) is not None)
-        # As the sandbox saw them, by its own clock: the picture shows what is there, not what was claimed.
+        # As the sandbox received them, by its own clock.
         self._arrived = {
             route: sorted(at for came, by in outcome.arrivals if by == route and (at := moment(came)) is not None)
             for route in ("api", "file")
@@ -56,7 +56,7 @@ class _Picture:
 
     def svg(self) -> str:
         parts = [*self._outage(), *self._bars(), *self._lanes(), *self._curves(), *self._axis()]
-        title = "Receipts by route over time, with the outage, its files and the catching up"
+        title = "Receipts by route over time, with the outage, its files and catching up"
         return (
             f'<svg viewBox="0 0 {_WIDTH} {self._bottom + 44}" role="img" aria-label="{title}">'
             + "".join(parts)

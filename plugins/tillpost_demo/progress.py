@@ -1,4 +1,4 @@
-"""Progress: a line a phase everywhere, and on a terminal one more line that changes in place."""
+"""Progress: a line per phase, and on a terminal one more line that changes in place."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _CLEAR = "\r\x1b[K"
 
 
 class Progress:
-    """Says phases by `echo` with the seconds since the start; shows counts on a terminal's standard error."""
+    """Prints phases by `echo` with the seconds since the start; shows counts on a terminal's standard error."""
 
     def __init__(self, echo: Callable[[str], None]) -> None:
         self._echo = echo
@@ -25,12 +25,12 @@ class Progress:
         self._echo(f"{time.monotonic() - self._began:5.1f} s  {text}")
 
     def show(self, status: Mapping[str, Any]) -> None:
-        """Where the receipts stand; replaces what was shown before, and is nothing where no one watches."""
+        """Show the counts of receipts in place of those before; nothing where standard error is not a terminal."""
         if not self._live:
             return
-        told = [f"{count} {state}" for state, count in status["counts"].items() if count]
+        counts = [f"{count} {state}" for state, count in status["counts"].items() if count]
         self._wipe()
-        sys.stderr.write(f"         {status['state']}: {', '.join(told)}")
+        sys.stderr.write(f"         {status['state']}: {', '.join(counts)}")
         sys.stderr.flush()
         self._shown = True
 

@@ -1,4 +1,4 @@
-"""The configuration of a drill: the operator's own, with the destinations replaced by the sandbox."""
+"""The configuration of a drill: the operator's own, with the destination replaced by the sandbox."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from tillpost_demo.config import KEY_FILE, PASSWORD_FILE
 from tillpost_demo.toml import write_pipeline
 
 _LEAST = timedelta(milliseconds=50)
-"""No wait is made shorter than this: below it the machine's own pace is all there is."""
+"""The shortest wait: below it only the machine's own speed would be measured."""
 _ONE_MINUTE = 45.0
-"""Seconds a quick drill may wait in all; starting and judging take the rest of a minute."""
+"""Seconds a quick drill may wait in all; starting and comparing take the rest of a minute."""
 _SHORTEST = 3.0
-"""Seconds an outage lasts at least in a quick drill: three calls must have the time to fail."""
+"""The shortest outage of a quick drill, in seconds: three calls must have time to fail."""
 GENERATED = ("externalId", "email", "mobilePhone")
 """The kinds of identifiers that generated customers have."""
 
@@ -27,7 +27,7 @@ GENERATED = ("externalId", "email", "mobilePhone")
 class Rehearsal:
     """What is rehearsed. pipeline: the operator's, as `tillpost.compose.portable` gives it. length: of the outage.
 
-    factor: what all its durations are divided by. generated: whether the receipts are ours, not documents of his.
+    factor: what all durations are divided by. generated: whether the receipts are generated.
     """
 
     name: str
@@ -37,17 +37,17 @@ class Rehearsal:
     generated: bool
 
     def limit(self, slot: str, key: str) -> timedelta:
-        """One of the limits as the operator wrote it; zero when he has no such slot."""
+        """One of the limits as configured; zero without the slot."""
         found: timedelta = self.pipeline.get(slot, {}).get(key, timedelta(0))
         return found
 
     def seconds(self, duration: timedelta) -> float:
-        """A duration of the operator's as it is in this drill."""
+        """A configured duration as it is in this drill."""
         return max(duration / self.factor, _LEAST if duration else timedelta(0)).total_seconds()
 
     def replaced(self) -> list[str]:
         """What of the configuration was not rehearsed, for the report."""
-        told = [
+        lines = [
             "transport: url and api_key are the sandbox's",
             "source: documents come from a folder of the drill, not by "
             + (f"`{self.pipeline['source']['use']}`" if "source" in self.pipeline else "hand"),
@@ -55,23 +55,23 @@ class Rehearsal:
         ]
         if (transfer := self.pipeline.get("transfer")) is not None:
             own = "" if transfer["use"] == "sftp" else f"; `{transfer['use']}` itself was not rehearsed"
-            told.append(f"transfer: the sandbox's SFTP server{own}")
+            lines.append(f"transfer: the sandbox's SFTP server{own}")
         if self.generated and self.pipeline["adapter"]["use"] != "receipts":
             adapter = self.pipeline["adapter"]["use"]
-            told.append(
+            lines.append(
                 f"adapter: `receipts` reads the generated receipts; --from rehearses `{adapter}` with a document"
             )
         if "observe" in self.pipeline:
-            told.append("observe: left out, for nobody is to be told of a drill")
+            lines.append("observe: left out, so that nobody is notified of a drill")
         if self.factor > 1:
-            told.append(
-                f"time: every duration above is divided by {self.factor}; a quick drill shows the course, not the pace"
+            lines.append(
+                f"time: every duration above is divided by {self.factor}; a quick drill shows the course, not the speed"
             )
-        return told
+        return lines
 
 
 def factor_for(pipeline: Mapping[str, Any], length: timedelta) -> int:
-    """By what a quick drill divides, so that the outage and the waits behind it fit into a minute."""
+    """What a quick drill divides by, so that the outage and the waits after it fit into a minute."""
     waits: timedelta = length + 2 * pipeline["transport"]["wait_max"] + pipeline["transport"]["confirm_after"]
     if "fallback" in pipeline:
         waits += 4 * pipeline["fallback"]["check_every"] + 2 * pipeline["transfer"]["wait_max"]
@@ -91,10 +91,11 @@ def check(pipeline: Mapping[str, Any], generated: bool) -> None:
 
 
 def sandbox_settings(rehearsal: Rehearsal) -> dict[str, object]:
-    """An Engage as this pipeline expects it, with imports at the drill's pace."""
+    """Settings of a sandbox as this pipeline expects it, with imports at the drill's speed."""
     fallback, mapping = rehearsal.pipeline.get("fallback", {}), rehearsal.pipeline["map"]
-    told = {"contacts_root": "contacts_root", "contacts_namespace": "contacts_namespace"}
-    settings: dict[str, object] = {name: fallback[key] for name, key in told.items() if key in fallback}
+    settings: dict[str, object] = {
+        key: fallback[key] for key in ("contacts_root", "contacts_namespace") if key in fallback
+    }
     if "price_basis" in mapping:
         settings["price_basis"] = mapping["price_basis"]
     kinds = [table["contact_type"] for table in _tables(rehearsal.pipeline) if table.get("contact_type")]
@@ -106,14 +107,14 @@ def sandbox_settings(rehearsal: Rehearsal) -> dict[str, object]:
 def write_rehearsal(
     rehearsal: Rehearsal, folder: Path, engage: Mapping[str, object], state: str, file: str = "tillpost"
 ) -> Path:
-    """Write the configuration into the folder, whose secrets lie beside it; its path."""
+    """Write the configuration into the folder that has its secrets; returns its path."""
     table = {key: value for key, value in rehearsal.pipeline.items() if key != "observe"}
     table["source"] = {"use": "folder", "path": "inbox", "settle": "0s", "poll": "500ms"}
     if rehearsal.generated:
         table["adapter"] = {"use": "receipts"}
     table["transport"] = table["transport"] | {"url": engage["url"], "api_key": {"file": KEY_FILE}}
     if "fallback" in table:
-        # The sandbox has the folders of the contract, whatever the tenant's are called.
+        # The sandbox has the folders of the contract, whatever those of the configuration are called.
         own = ("receipts_folder", "contacts_folder")
         table["fallback"] = {key: value for key, value in table["fallback"].items() if key not in own}
         limits = {
@@ -131,13 +132,13 @@ def write_rehearsal(
             "path": engage["path"],
         }
     path = folder / f"{file}.toml"
-    told = {key: _paced(value, rehearsal) for key, value in table.items()}
-    write_pipeline(path, "Written by `tillpost drill`.", rehearsal.name, state, told)
+    paced = {key: _paced(value, rehearsal) for key, value in table.items()}
+    write_pipeline(path, "Written by `tillpost drill`.", rehearsal.name, state, paced)
     return path
 
 
 def _paced(value: Any, rehearsal: Rehearsal) -> Any:
-    """Durations at the drill's pace, as the configuration writes them."""
+    """Durations at the drill's speed, as the configuration writes them."""
     if isinstance(value, timedelta):
         return f"{rehearsal.seconds(value) * 1000:.0f}ms"
     if isinstance(value, Mapping):

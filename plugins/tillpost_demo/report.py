@@ -1,4 +1,4 @@
-"""The report: one page that needs nothing from elsewhere, with the verdict first."""
+"""The report: one page without other files, with the verdict first."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MOST_LISTED = 50  # receipts of one kind of trouble; the journal has the rest
 
 
 def render(outcome: Outcome, sections: Sequence[Section] = ()) -> str:
-    """The page, with further sections behind the picture. Everything that came from outside is escaped."""
+    """The page, with further sections below the chart. Everything from outside is escaped."""
     css = resources.files("tillpost_demo").joinpath("report.css").read_text("utf-8")
     when = datetime.fromtimestamp(outcome.began).astimezone()
     verdict = outcome.verdict
@@ -41,25 +41,25 @@ def render(outcome: Outcome, sections: Sequence[Section] = ()) -> str:
             f'<div class="scroll">{draw(outcome)}</div>',
             _troubles(outcome),
             *(f"<h2>{escape(heading)}</h2>{_table(head, body)}" for heading, head, body in sections),
-            "<h2>Files of the outage</h2>",
+            "<h2>Fallback files</h2>",
             _files(outcome),
             "<h2>Contacts</h2>",
             _table(("", "contacts"), _contacts(outcome), figures=(1,)),
             "<h2>Skipped: sales that are not sent</h2>",
             _table(("reason", "records"), outcome.skipped.items(), figures=(1,)),
-            "<h2>Ignored: records that are no sale</h2>",
+            "<h2>Ignored: records that are not a sale</h2>",
             _table(("reason", "records"), outcome.ignored.items(), figures=(1,)),
             "<h2>Everything counted</h2>",
             _table(("", ""), rows(outcome), figures=(1,)),
-            "<footer>Lost and duplicated are judged from what the sandbox holds, not from what Tillpost says it "
-            "sent.</footer></body></html>",
+            "<footer>Lost and duplicated are counted from what the sandbox holds, not from what Tillpost sent.</footer>"
+            "</body></html>",
         ]
     )
 
 
 def _numbers(outcome: Outcome) -> str:
     verdict = outcome.verdict
-    told = [
+    numbers = [
         ("accepted", verdict.accepted),
         ("by API", verdict.by_api),
         ("by file", verdict.by_file),
@@ -67,7 +67,7 @@ def _numbers(outcome: Outcome) -> str:
         ("lost", len(verdict.lost)),
         ("duplicated", verdict.duplicates),
     ]
-    return '<dl class="numbers">' + "".join(f"<div><dt>{n}</dt><dd>{v}</dd></div>" for n, v in told) + "</dl>"
+    return '<dl class="numbers">' + "".join(f"<div><dt>{n}</dt><dd>{v}</dd></div>" for n, v in numbers) + "</dl>"
 
 
 def _legend() -> str:
@@ -117,14 +117,14 @@ def _table(head: Sequence[str], body: Iterable[Sequence[object]], figures: Seque
     mark = ' class="figure"'
 
     def cells(tag: str, values: Sequence[object]) -> str:
-        made = (
+        row = (
             f"<{tag}{mark if number in figures else ''}>{escape(str(value))}</{tag}>"
             for number, value in enumerate(values)
         )
-        return "<tr>" + "".join(made) + "</tr>"
+        return "<tr>" + "".join(row) + "</tr>"
 
-    made = "".join(cells("td", row) for row in body)
-    if not made:
+    lines = "".join(cells("td", row) for row in body)
+    if not lines:
         return "<p>None.</p>"
     top = f"<thead>{cells('th', head)}</thead>" if any(head) else ""
-    return f'<div class="scroll"><table>{top}<tbody>{made}</tbody></table></div>'
+    return f'<div class="scroll"><table>{top}<tbody>{lines}</tbody></table></div>'

@@ -1,4 +1,4 @@
-"""The story: online, outage in the middle of the day, files, back again, settled, judged."""
+"""The course of the demo: online, an outage in the middle of the day, files, back again, settled, compared."""
 
 from __future__ import annotations
 
@@ -17,18 +17,19 @@ from tillpost_demo.engage import Engage
 from tillpost_demo.launcher import Launcher
 from tillpost_demo.outcome import Outcome, judged
 from tillpost_demo.progress import Progress
+from tillpost_demo.text import counted
 
 OPEN = ("accepted", "resolved", "waiting", "uncertain")
 ON_THE_WAY = (*OPEN, "written", "transferred")
 _UNTIL_OUTAGE, _UNTIL_FILES, _UNTIL_SETTLED = 30.0, 40.0, 90.0  # seconds; more than a slow machine needs
-_MOST_BEFORE_OUTAGE = 60  # receipts; a large export must not spend its day at the demo's low rate
+_MOST_BEFORE_OUTAGE = 60  # receipts; a large export must not be sent at the demo's low rate for long
 _BETWEEN = 0.15  # seconds from one document to the next: a day comes in over time
-_STRAGGLERS = 4.0  # seconds that receipts get to follow the first file of the outage
+_STRAGGLERS = 4.0  # seconds that further receipts get after the first fallback file
 
 
 @attrs.frozen(kw_only=True)
 class Script:
-    """What is played. files: the day's exports in order; known: contacts Engage has beforehand."""
+    """What happens. files: the day's exports in order; known: contacts Engage has beforehand."""
 
     title: str
     till: Till
@@ -37,7 +38,7 @@ class Script:
 
 
 def play(script: Script, folder: Path, echo: Callable[[str], None]) -> Outcome:
-    """Play it in `folder` and judge. Raises PlayFailed; every child has ended when this returns or raises."""
+    """Run the day in `folder` and compare. Raises PlayFailed; every child has ended when this returns or raises."""
     progress = Progress(echo)
     key = secrets.token_hex(16)
     with Engage(folder, key) as engage:
@@ -46,15 +47,15 @@ def play(script: Script, folder: Path, echo: Callable[[str], None]) -> Outcome:
         progress.say(f"sandbox: {engage.ready['url']}, SFTP port {engage.ready['sftp']}, {before} known contacts")
         read = _read_ahead(script, folder, engage)
         progress.say(
-            f"input: {script.title}: {read['accepted']} receipts in {len(script.files)} document(s), "
-            f"{read['skipped']} skipped, {read['ignored']} ignored"
+            f"input: {script.title}: {counted(read['accepted'], 'receipt')} in "
+            f"{counted(len(script.files), 'document')}, {read['skipped']} skipped, {read['ignored']} ignored"
         )
         config = _config(script, folder, engage, "tillpost", int(read["accepted"]))
         (folder / "inbox").mkdir()
         launcher = Launcher(config, PIPELINE)
-        with launcher.run(folder) as line:
+        with launcher.run(folder) as child:
             stage = _Stage(
-                script.files, int(read["accepted"]), int(read["held"]), folder, engage, launcher, line, progress
+                script.files, int(read["accepted"]), int(read["held"]), folder, engage, launcher, child, progress
             )
             began = time.time()
             stage.online()
@@ -63,9 +64,9 @@ def play(script: Script, folder: Path, echo: Callable[[str], None]) -> Outcome:
             outage_to = time.time()
             stage.back_again()
             ended = time.time()
-            code = line.end()
+            code = child.end()
             if code != 0:
-                raise PlayFailed(f"`tillpost run` ended with code {code} after SIGTERM:\n{line.tail()}")
+                raise PlayFailed(f"`tillpost run` ended with code {code} after SIGTERM:\n{child.tail()}")
         engage.import_now()
         return judged(
             title=script.title,
@@ -78,14 +79,14 @@ def play(script: Script, folder: Path, echo: Callable[[str], None]) -> Outcome:
 
 
 def _config(script: Script, folder: Path, engage: Engage, name: str, receipts: int) -> Path:
-    # So low that a third of the receipts takes a second at least: an outage must find some on their way, even
-    # when the day is one single document. And below the 200 requests/s at which Engage answers 429.
+    # So low that a third of the receipts takes at least a second: some must be on their way when the outage begins,
+    # even when the day is a single document. And below the 200 requests/s at which Engage answers 429.
     rate = min(max(receipts // 3, 4), 150)
     return write_config(folder, script.till, engage.ready, rate=rate, name=name)
 
 
 def _read_ahead(script: Script, folder: Path, engage: Engage) -> dict[str, Any]:
-    """Read the input into a journal of its own: what there is to come, told by the line's own reader."""
+    """Read the input into a journal of its own, to know how many receipts will come."""
     config = _config(script, folder, engage, "ahead", 0)
     read = Launcher(config, PIPELINE).read_ahead(script.files, script.title)
     config.unlink()
@@ -95,7 +96,7 @@ def _read_ahead(script: Script, folder: Path, engage: Engage) -> dict[str, Any]:
 
 @attrs.define
 class _Stage:
-    """The moving parts while the line runs."""
+    """Steps while `tillpost run` works."""
 
     files: Sequence[Path]
     expected: int
@@ -103,26 +104,26 @@ class _Stage:
     folder: Path
     engage: Engage
     launcher: Launcher
-    line: Child
+    child: Child
     progress: Progress
 
     def online(self) -> None:
-        """The first third of the documents, until part of it is with Engage."""
+        """Drop the first third of the documents, and wait until part of it arrived."""
         self._drop(0)
-        share = 3 if len(self.files) < 3 else 5  # one document is all the day, three are thirds of it
+        share = 3 if len(self.files) < 3 else 5  # one document is the whole day, three are thirds of it
         target = min(self.expected // share, _MOST_BEFORE_OUTAGE)
         self.progress.say(f"online: receipts go by API; the outage comes after {target}")
         deadline = time.monotonic() + _UNTIL_OUTAGE
-        while self.engage.arrived() < target:  # asked of the sandbox: the launcher would take too long to answer
+        while self.engage.arrived() < target:  # by the sandbox: the launcher would take too long to answer
             self._alive()
             if time.monotonic() > deadline:
-                raise PlayFailed(f"{target} receipts did not arrive by API in time:\n{self.line.tail()}")
+                raise PlayFailed(f"{target} receipts did not arrive by API in time:\n{self.child.tail()}")
             time.sleep(0.02)
 
     def outage(self) -> None:
-        """The API goes; the second third is dropped; until files hold what waits."""
+        """Take the API away, drop the second third, and wait until files hold what waits."""
         self.engage.take_away()
-        self.progress.say(f"outage: the API is gone after {self.engage.arrived()} receipts; the tills go on")
+        self.progress.say(f"outage: the API is gone after {self.engage.arrived()} receipts; the tills continue")
         self._drop(1)
         first_seen: list[float] = []
 
@@ -133,15 +134,15 @@ class _Stage:
             if any(row["kind"] == "receipts" for row in self.launcher.files()):
                 first_seen.append(time.monotonic())
                 return not waiting or time.monotonic() - first_seen[0] > _STRAGGLERS
-            return not waiting  # a very small day: nothing was left for a file
+            return not waiting  # a very small day: nothing is left for a file
 
         if not self._until(written, _UNTIL_FILES):
-            raise PlayFailed(f"no files were written during the outage:\n{self.line.tail()}")
+            raise PlayFailed(f"no files were written during the outage:\n{self.child.tail()}")
         files = len(self.launcher.files())
-        self.progress.say(f"files: {files} written" if files else "files: none, for nothing was left to send")
+        self.progress.say(f"files: {files} written" if files else "files: none, nothing was left to send")
 
     def back_again(self) -> None:
-        """The API answers; the last third is dropped; until nothing is on its way and every contact has its id."""
+        """Bring the API back, drop the last third, and wait until all is settled and every contact has its id."""
         self.engage.bring_back()
         self.progress.say("back again: the API answers, files go up")
         self._drop(2)
@@ -158,7 +159,7 @@ class _Stage:
         if self._until(settled, _UNTIL_SETTLED):
             self.progress.say("settled: nothing is on its way")
         else:
-            self.progress.say(f"not settled within {_UNTIL_SETTLED:g} s; judged as it is")
+            self.progress.say(f"not settled within {_UNTIL_SETTLED:g} s; compared as it is")
 
     def _drop(self, third: int) -> None:
         size = -(-len(self.files) // 3)
@@ -169,7 +170,7 @@ class _Stage:
 
     def _alive(self) -> None:
         self.engage.check()
-        self.line.check()
+        self.child.check()
 
     def _until(self, met: Callable[[Mapping[str, Any]], bool], seconds: float) -> bool:
         deadline = time.monotonic() + seconds

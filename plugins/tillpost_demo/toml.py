@@ -1,4 +1,4 @@
-"""A configuration file with one pipeline, written."""
+"""Writes a configuration file with one pipeline."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 def write_pipeline(path: Path, comment: str, name: str, state: str, table: Mapping[str, object]) -> None:
     """Write the file: the pipeline `name`, its keys and slots from `table`, its journal below `state`."""
-    lines = [f"# {comment}", "[tillpost]", f"state = {said(state)}", "", f"[pipelines.{name}]"]
-    lines += [f"{_key(key)} = {said(value)}" for key, value in table.items()]
+    lines = [f"# {comment}", "[tillpost]", f"state = {toml_text(state)}", "", f"[pipelines.{name}]"]
+    lines += [f"{_key(key)} = {toml_text(value)}" for key, value in table.items()]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def said(value: object) -> str:
+def toml_text(value: object) -> str:
     """A value as TOML writes it, on one line."""
     match value:
         case bool():
@@ -26,12 +26,12 @@ def said(value: object) -> str:
         case int() | Decimal():
             return str(value)
         case Mapping():
-            return "{ " + ", ".join(f"{_key(str(name))} = {said(item)}" for name, item in value.items()) + " }"
+            return "{ " + ", ".join(f"{_key(str(name))} = {toml_text(item)}" for name, item in value.items()) + " }"
         case list() | tuple():
-            return "[ " + ", ".join(said(item) for item in value) + " ]"
-    # A JSON string is a TOML basic string, but for DEL and for surrogate pairs, which ensure_ascii would write.
+            return "[ " + ", ".join(toml_text(item) for item in value) + " ]"
+    # A JSON string is a TOML basic string, except for DEL and for surrogate pairs, which ensure_ascii would write.
     return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _key(name: str) -> str:
-    return name if _BARE.fullmatch(name) else said(name)
+    return name if _BARE.fullmatch(name) else toml_text(name)

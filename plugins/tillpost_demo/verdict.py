@@ -1,4 +1,4 @@
-"""The judgement, from two lists: what Tillpost accepted, and what the sandbox holds. Pure."""
+"""The verdict, from two lists: what Tillpost accepted, and what the sandbox holds."""
 
 from __future__ import annotations
 
@@ -9,17 +9,19 @@ from typing import Any
 
 import attrs
 
+from tillpost_demo.text import counted
+
 SETTLED = ("delivered", "held", "skipped")
 """The states of a receipt in which nothing more will happen by itself."""
 
 
 @attrs.frozen(kw_only=True)
 class Verdict:
-    """What became of the accepted receipts. The tuples hold receipt ids; a total is a sum by currency.
+    """Where the accepted receipts are. The tuples hold receipt ids; a total is a sum by currency.
 
     lost: accepted, and neither in the sandbox nor held. duplicated: saved more than once by the sandbox.
     foreign: in the sandbox and never accepted. unsettled: still on their way. twins: sales the sandbox holds
-    again under another id. skipped receipts are none of `accepted`.
+    again under another id. Skipped receipts do not count as accepted.
     """
 
     accepted: int
@@ -61,10 +63,10 @@ class Verdict:
     def sentence(self) -> str:
         """The verdict in one line."""
         if complaints := self.complaints():
-            return f"NOT PROVEN: of {_receipts(self.accepted)} " + ", ".join(complaints)
+            return f"NOT VERIFIED: of {counted(self.accepted, 'receipt')} " + ", ".join(complaints)
         return (
-            f"PROVEN: {_receipts(self.accepted)}, each exactly once in Engage's sandbox ({self.by_api} by API, "
-            f"{self.by_file} by file), {totals_text(self.total_sandbox)} on both sides"
+            f"VERIFIED: {counted(self.accepted, 'receipt')}, each exactly once in Engage's sandbox "
+            f"({self.by_api} by API, {self.by_file} by file), {totals_text(self.total_sandbox)} on both sides"
         )
 
 
@@ -111,10 +113,6 @@ def totals_plain(totals: Mapping[str, Decimal]) -> str:
     if len(totals) == 1:
         return format(next(iter(totals.values())), "f")
     return ", ".join(f"{total:f} {currency}" for currency, total in totals.items()) or "0"
-
-
-def _receipts(count: int) -> str:
-    return f"{count} receipt" if count == 1 else f"{count} receipts"
 
 
 def _totals(amounts: Iterable[tuple[str, str]]) -> dict[str, Decimal]:

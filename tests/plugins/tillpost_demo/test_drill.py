@@ -1,4 +1,4 @@
-"""The drill: the operator's own limits are rehearsed, and nothing of his is touched."""
+"""The drill: the operator's own limits are rehearsed, and nothing real is touched."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ import pytest
 from tillpost import UsageError
 from tillpost.model.receipt_json import dumps
 from tillpost_demo.drill import run
-from tillpost_demo.fit import judge_limits, told
+from tillpost_demo.fit import judge_limits
 from tillpost_demo.generator import make_day
 from tillpost_demo.rehearsal import Rehearsal, check, factor_for, write_rehearsal
+from tillpost_demo.text import duration_text
 
 CONFIG = """
 [tillpost]
@@ -91,7 +92,7 @@ def test_documents_of_ones_own_go_through_an_outage_and_nothing_real_is_touched(
     assert (found["lost"], found["duplicated"], found["held"], found["unsettled"]) == (0, 0, 0, 0)
     assert found["accepted"] == 24 == found["sandbox_receipts"]
     assert found["delivered_file"] > 0
-    assert (found["divided_by"], found["outage_seconds"], found["person"]) == (1, 5.0, [])
+    assert (found["divided_by"], found["outage_seconds"], found["actions"]) == (1, 5.0, [])
     states = [row["state"] for row in found["timeline"]]
     assert states[:2] == ["degraded", "fallback"]
     assert states[-1] == "online"
@@ -107,9 +108,9 @@ def test_limits_that_do_not_fit_are_named_and_need_a_person(tmp_path: Path, real
     done = drill(tmp_path, real, "-p", "shop", "--for", "60s", "--quick", "--receipts", "20", "--json", within="30m")
     found = json.loads(done.stdout.splitlines()[-1])
     assert done.returncode == 1, done.stdout
-    assert found["proven"]
+    assert found["verified"]
     assert found["divided_by"] > 1
-    (needed,) = found["person"] or [done.stdout]
+    (needed,) = found["actions"] or [done.stdout]
     assert needed.startswith("fallback.confirm_within: 30m")
     assert f"divided by {found['divided_by']}" in done.stdout
     untouched(tmp_path, real)
@@ -145,14 +146,14 @@ ENGAGE = {"url": "http://127.0.0.1:1", "sftp": 2, "user": "till", "host_key": "s
 
 
 def rehearsal(**given: Any) -> Rehearsal:
-    told: dict[str, Any] = {
+    values: dict[str, Any] = {
         "name": "shop",
         "pipeline": PIPELINE,
         "length": timedelta(minutes=10),
         "factor": 1,
         "generated": True,
     }
-    return Rehearsal(**told | given)
+    return Rehearsal(**values | given)
 
 
 def test_what_is_replaced_is_replaced_and_said(tmp_path: Path) -> None:
@@ -222,5 +223,10 @@ def test_what_the_sandbox_cannot_rehearse_is_wrong_usage(tmp_path: Path) -> None
         run(**given | {"dir": Path(__file__).parent})
 
 
-def test_durations_are_told_as_people_say_them() -> None:
-    assert [told(timedelta(seconds=seconds)) for seconds in (0.3, 40, 3900, 90000)] == ["0.3s", "40s", "1h 5m", "1d 1h"]
+def test_durations_are_written_as_people_say_them() -> None:
+    assert [duration_text(timedelta(seconds=seconds)) for seconds in (0.3, 40, 3900, 90000)] == [
+        "0.3s",
+        "40s",
+        "1h 5m",
+        "1d 1h",
+    ]

@@ -41,7 +41,7 @@ class _Page(HTMLParser):
 def test_the_page_begins_with_the_verdict_and_draws_every_route(outcome: Outcome) -> None:
     page = render(outcome)
     tags = _Page(page).tags
-    assert page.index("PROVEN: 60 receipts") < page.index("<svg")
+    assert page.index("VERIFIED: 60 receipts") < page.index("<svg")
     classes = [attributes.get("class") for tag, attributes in tags if tag in ("rect", "circle", "path")]
     for drawn in ("api", "file", "contacts", "outage", "accepted", "arrived"):
         assert drawn in classes
@@ -86,7 +86,7 @@ def test_the_page_needs_nothing_from_elsewhere(outcome: Outcome) -> None:
 def test_a_day_that_failed_says_which_receipt(outcome: Outcome) -> None:
     rows = [dict(row) for row in outcome.receipts]
     page = render(attrs.evolve(outcome, verdict=judge(rows, [])))
-    assert "NOT PROVEN: of 60 receipts 60 lost" in page
+    assert "NOT VERIFIED: of 60 receipts 60 lost" in page
     assert "What is wrong" in page
     assert rows[0]["id"] in page
 

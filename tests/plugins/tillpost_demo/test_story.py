@@ -17,7 +17,7 @@ from tillpost_demo import run
 DEMO = [sys.executable, "-m", "tillpost", "demo"]
 
 
-def test_a_day_goes_through_an_outage_and_is_proven(tmp_path: Path) -> None:
+def test_a_day_goes_through_an_outage_and_is_verified(tmp_path: Path) -> None:
     report = tmp_path / "day.html"
     done = subprocess.run(
         [*DEMO, "--seed", "4", "--dir", str(tmp_path / "demo"), "--report", str(report), "--json"],
@@ -37,7 +37,7 @@ def test_a_day_goes_through_an_outage_and_is_proven(tmp_path: Path) -> None:
     assert found["contacts_reconciled"] > 0
     assert Decimal(found["total_accepted"]) == Decimal(found["total_sandbox"])
     assert found["report"] == str(report)
-    assert "PROVEN: " in report.read_text("utf-8")
+    assert "VERIFIED: " in report.read_text("utf-8")
     assert _children_of(tmp_path) == []
 
 

@@ -8,12 +8,12 @@ from tillpost_demo.verdict import judge, totals_plain
 Rows = list[dict[str, Any]]
 
 
-def test_a_day_in_which_all_arrived_once_is_proven(accepted: Rows, stored: Rows) -> None:
+def test_a_day_in_which_all_arrived_once_is_verified(accepted: Rows, stored: Rows) -> None:
     verdict = judge(accepted, stored)
     assert verdict.ok
     assert (verdict.accepted, verdict.by_api, verdict.by_file) == (60, 40, 20)
     assert verdict.total_accepted == verdict.total_sandbox == {"SEK": sum(Decimal(row["total"]) for row in accepted)}
-    assert verdict.sentence().startswith("PROVEN: 60 receipts")
+    assert verdict.sentence().startswith("VERIFIED: 60 receipts")
 
 
 def test_a_receipt_the_sandbox_does_not_hold_is_lost_whatever_the_journal_says(accepted: Rows, stored: Rows) -> None:
@@ -21,7 +21,7 @@ def test_a_receipt_the_sandbox_does_not_hold_is_lost_whatever_the_journal_says(a
     verdict = judge(accepted, stored)
     assert not verdict.ok
     assert verdict.lost == (missing,)
-    assert verdict.sentence() == "NOT PROVEN: of 60 receipts 1 lost"
+    assert verdict.sentence() == "NOT VERIFIED: of 60 receipts 1 lost"
 
 
 def test_a_receipt_that_is_only_queued_is_lost(accepted: Rows, stored: Rows) -> None:
@@ -42,7 +42,7 @@ def test_the_same_sale_under_a_second_id_is_duplicated_and_foreign(accepted: Row
     assert not verdict.ok
 
 
-def test_a_held_receipt_is_not_lost_and_yet_nothing_is_proven(accepted: Rows, stored: Rows) -> None:
+def test_a_held_receipt_is_not_lost_and_yet_nothing_is_verified(accepted: Rows, stored: Rows) -> None:
     accepted[2]["state"] = "held"
     del stored[2]
     verdict = judge(accepted, stored)

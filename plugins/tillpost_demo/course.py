@@ -1,0 +1,98 @@
+"""What a drill came to, for a terminal, a page and programs."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import attrs
+
+from tillpost_demo.fit import Finding
+from tillpost_demo.outcome import Outcome, summary, table
+from tillpost_demo.rehearsal import Rehearsal
+from tillpost_demo.report import Section
+from tillpost_demo.text import counted
+
+
+@attrs.frozen(kw_only=True)
+class Course:
+    """The result of a drill. held: reason → number of receipts."""
+
+    outcome: Outcome
+    history: Sequence[Mapping[str, Any]]
+    findings: Sequence[Finding]
+    held: Mapping[str, int]
+
+    @property
+    def ok(self) -> bool:
+        """Nothing lost, doubled or left over, no action needed, and every limit fits."""
+        return self.outcome.verdict.ok and all(finding.fits for finding in self.findings)
+
+    def timeline(self) -> list[tuple[str, str, str]]:
+        """Local time, state, reason."""
+        rows = [(row["at"][11:19], str(row["state"]), _reason(row)) for row in self.history]
+        marks = [(self.outcome.outage_from, "the API goes"), (self.outcome.outage_to, "the API is back")]
+        rows += [(time.strftime("%H:%M:%S", time.localtime(at)), what, "") for at, what in marks]
+        return sorted(rows, key=lambda row: row[0])
+
+    def actions(self) -> list[str]:
+        """What a person would have to look at."""
+        verdict = self.outcome.verdict
+        counts = [(len(verdict.unsettled), "not settled"), (len(verdict.lost), "lost"), (verdict.duplicates, "doubled")]
+        return [
+            *(f"{counted(count, 'receipt')} held: {reason}" for reason, count in self.held.items()),
+            *(f"{counted(count, 'receipt')} {what}" for count, what in counts if count),
+            *(f"{finding.key}: {finding.says}" for finding in self.findings if not finding.fits),
+        ]
+
+    def print(self, rehearsal: Rehearsal, echo: Callable[[str], None]) -> None:
+        """The report for a terminal."""
+        echo("\nTimeline of the destination")
+        for at, state, reason in self.timeline():
+            echo(f"  {at}  {state}" + (f" ({reason})" if reason else ""))
+        echo("\nReceipts, files and contacts")
+        for line in table(self.outcome):
+            echo(line)
+        echo("\nYour limits")
+        for finding in self.findings:
+            echo(f"  {'fits ' if finding.fits else 'CHECK'}  {finding.key}: {finding.says}")
+        echo("\nNot as in your configuration")
+        for text in rehearsal.replaced():
+            echo(f"  {text}")
+        actions = self.actions()
+        echo("\nAction needed" if actions else "\nNo action needed.")
+        for text in actions:
+            echo(f"  {text}")
+        echo("")
+        echo(self.outcome.verdict.sentence())
+
+    def sections(self, rehearsal: Rehearsal) -> list[Section]:
+        """The report's sections for the page."""
+        limits = [(finding.key, "fits" if finding.fits else "check", finding.says) for finding in self.findings]
+        return [
+            ("Timeline of the destination", ("time", "state", "why"), self.timeline()),
+            ("Your limits", ("key", "", "what was found"), limits),
+            ("Not as in your configuration", ("",), [(text,) for text in rehearsal.replaced()]),
+            ("Action needed", ("",), [(text,) for text in self.actions()]),
+        ]
+
+    def figures(self, rehearsal: Rehearsal) -> dict[str, object]:
+        """The object of `--json`."""
+        return summary(self.outcome) | {
+            "pipeline": rehearsal.name,
+            "outage_seconds": rehearsal.length.total_seconds(),
+            "divided_by": rehearsal.factor,
+            "files": Counter(str(row["state"]) for row in self.outcome.files),
+            "timeline": [{"at": row["at"], "state": row["state"], "reason": _reason(row)} for row in self.history],
+            "limits": [attrs.asdict(finding) for finding in self.findings],
+            "replaced": rehearsal.replaced(),
+            "actions": self.actions(),
+            "ok": self.ok,
+        }
+
+
+def _reason(row: Mapping[str, Any]) -> str:
+    return str(json.loads(row["detail"]).get("reason", "")) if row["detail"] else ""
