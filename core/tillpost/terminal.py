@@ -1,13 +1,15 @@
-"""What a terminal or a script is shown: text made harmless, and one JSON value a line."""
+"""Output for terminals and scripts: text made harmless, counts, amounts, times, one JSON value a line."""
 
 from __future__ import annotations
 
 import json
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import click
 
 from tillpost.clock import iso
+from tillpost.model.money import format_money
 
 
 def say(value: Any) -> None:
@@ -29,3 +31,11 @@ def plain(text: object) -> str:
 def counted(number: int, singular: str, plural: str = "") -> str:
     """A number with its noun: `1 receipt`, `2 receipts`. plural: where it is not the singular with an s."""
     return f"{number} {singular if number == 1 else plural or singular + 's'}"
+
+
+def amount(total: str, currency: str) -> str:
+    """A stored total with the digits of its currency; unchanged where it is not a number."""
+    try:
+        return format_money(Decimal(total), currency)
+    except (InvalidOperation, ValueError):
+        return total

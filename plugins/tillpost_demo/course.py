@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -33,7 +32,7 @@ class Course:
 
     def timeline(self) -> list[tuple[str, str, str]]:
         """Local time, state, reason."""
-        rows = [(row["at"][11:19], str(row["state"]), _reason(row)) for row in self.history]
+        rows = [(row["at"][11:19], str(row["state"]), str(row["reason"])) for row in self.history]
         marks = [(self.outcome.outage_from, "the API goes"), (self.outcome.outage_to, "the API is back")]
         rows += [(time.strftime("%H:%M:%S", time.localtime(at)), what, "") for at, what in marks]
         return sorted(rows, key=lambda row: row[0])
@@ -86,13 +85,11 @@ class Course:
             "outage_seconds": rehearsal.length.total_seconds(),
             "divided_by": rehearsal.factor,
             "files": Counter(str(row["state"]) for row in self.outcome.files),
-            "timeline": [{"at": row["at"], "state": row["state"], "reason": _reason(row)} for row in self.history],
+            "timeline": [
+                {"at": row["at"], "state": row["state"], "reason": str(row["reason"])} for row in self.history
+            ],
             "limits": [attrs.asdict(finding) for finding in self.findings],
             "replaced": rehearsal.replaced(),
             "actions": self.actions(),
             "ok": self.ok,
         }
-
-
-def _reason(row: Mapping[str, Any]) -> str:
-    return str(json.loads(row["detail"]).get("reason", "")) if row["detail"] else ""

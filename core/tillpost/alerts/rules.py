@@ -16,6 +16,7 @@ from tillpost.compose.alerting import Alerting, Silence
 from tillpost.compose.hours import opened, spans
 from tillpost.flow.breaker import PAUSED
 from tillpost.journal import Alert, Destination, Journal, Till
+from tillpost.journal.tables.files import Alerted
 from tillpost.reports.day import differences_since
 from tillpost.reports.day_difference import Difference
 from tillpost.reports.day_report import sentence
@@ -111,13 +112,17 @@ def _held(context: Context) -> Iterable[Problem]:
 
 
 def _not_consumed(context: Context) -> Iterable[Problem]:
-    for file in context.journal.file_states.alerted():
-        yield Problem(
-            f"not_consumed {file.name}",
-            f"file {file.name} is still {file.state}: {file.reason}",
-            "The receipts in it are not in Engage yet.",
-            "Check the folder and its permissions; ask for the import. `tillpost files show` has more.",
-        )
+    return map(stuck_file, context.journal.file_states.alerted())
+
+
+def stuck_file(file: Alerted) -> Problem:
+    """A fallback file that is not taken or not imported."""
+    return Problem(
+        f"not_consumed {file.name}",
+        f"file {file.name} is still {file.state}: {file.reason}",
+        "The receipts in it are not in Engage yet.",
+        "Check the folder and its permissions; ask for the import. `tillpost files show` has more.",
+    )
 
 
 def _conflict(context: Context) -> Iterable[Problem]:

@@ -16,7 +16,8 @@ from tillpost.compose.config import Config, examine, load
 from tillpost.compose.pipeline_config import PipelineConfig
 from tillpost.errors import ConfigurationError, Finding, UsageError
 from tillpost.journal import Entry, Journal
-from tillpost.terminal import plain, when
+from tillpost.journal.states import confirmation
+from tillpost.terminal import amount, plain, when
 
 if TYPE_CHECKING:
     from tillpost.compose.pipeline import Pipeline
@@ -108,10 +109,11 @@ def row(entry: Entry) -> dict[str, Any]:
         "store": entry.store,
         "till": entry.till,
         "created": entry.created,
-        "total": entry.total,
+        "total": amount(entry.total, entry.currency),
         "currency": entry.currency,
         "state": str(entry.state),
         "route": entry.route,
+        "confirmed": confirmation(entry.state, entry.route, entry.reason),
         "attempts": entry.attempts,
         "due": when(entry.due) if entry.due else None,
         "accepted_at": when(entry.accepted_at),
@@ -132,9 +134,16 @@ def table(rows: Iterable[dict[str, Any]], columns: list[str]) -> None:
         lines += islice(cells, _BLOCK)
         widths = [max(widths[index], *(len(line[index]) for line in lines)) for index in range(len(columns))]
         for line in lines:
-            click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+            cells_of_line = zip(line, widths, columns, strict=True)
+            click.echo(
+                "  ".join(
+                    cell.rjust(width) if name in _FIGURES else cell.ljust(width) for cell, width, name in cells_of_line
+                ).rstrip()
+            )
         lines = list(islice(cells, 1))
 
 
+_FIGURES = frozenset(("amount", "bytes", "chosen", "missing", "put_back", "receipts", "rows", "tax", "total", "lines"))
+"""Columns of numbers: aligned to the right."""
 _BLOCK = 1000
 """Lines of a table that are measured and printed together."""

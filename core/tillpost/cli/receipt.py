@@ -1,15 +1,16 @@
-"""`tillpost receipt ID`: where one receipt is, and everything that has happened to it."""
+"""`tillpost receipt ID`: the state of one receipt, and its timeline."""
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import click
 
 from tillpost.cli.opened import as_json, journal_of, row, which
 from tillpost.errors import UsageError
-from tillpost.terminal import plain, say, when
+from tillpost.reports.labels import CONFIRMED, ROUTES
+from tillpost.reports.timeline import detail_text, timeline
+from tillpost.terminal import plain, say
 from tillpost.trace import trace_id
 
 
@@ -23,7 +24,7 @@ from tillpost.trace import trace_id
 def command(
     file: Any, receipt_id: str | None, number: str | None, store: str | None, pipeline: str | None, as_json: bool
 ) -> None:
-    """The whole life of one receipt: events, attempts, route, contact.
+    """Show one receipt: state, route, contact, and everything that happened to it.
 
     \b
     Examples:
@@ -39,10 +40,9 @@ def command(
         else:
             found = journal.receipts.find({"number": number or "", **({"store": store} if store else {})})
         if not found:
-            raise UsageError("the journal has no such receipt; `tillpost receipts` lists what it has")
+            raise UsageError("no such receipt in the journal; `tillpost receipts` lists them")
         for entry in found:
             answer = row(entry) | {"trace_id": trace_id(entry.id)}
-            events = journal.events.of_receipt(entry.seq)
             if entry.contact:
                 known = journal.contacts.get(entry.contact)
                 answer["contact"] = {
@@ -50,26 +50,32 @@ def command(
                     "contact_id": known.contact_id,
                     "identifiers": [str(each) for each in known.identifiers],
                 }
-                events += [each | {"contact": known.key} for each in journal.events.of_contact(entry.contact)]
-            answer["events"] = [
-                each | {"at": when(each["at"]), "detail": json.loads(each["detail"])}
-                for each in sorted(events, key=lambda each: int(each["seq"]))
-            ]
+            answer["events"] = timeline(journal, entry)
             say(answer) if as_json else _print(answer)
 
 
 def _print(answer: dict[str, Any]) -> None:
-    route = f" by {answer['route']}" if answer["route"] else ""
-    click.echo(plain(f"receipt {answer['number']} of store {answer['store']}: {answer['state']}{route}"))
-    for name in ("id", "trace_id", "created", "total", "currency", "document", "place", "file", "reason"):
+    route = f" {ROUTES[answer['route']]}" if answer["route"] else ""
+    confirmed = f", {CONFIRMED[answer['confirmed']]}" if answer["confirmed"] else ""
+    click.echo(plain(f"receipt {answer['number']} of store {answer['store']}: {answer['state']}{route}{confirmed}"))
+    if answer["total"]:
+        click.echo(plain(f"  total: {answer['total']} {answer['currency']}"))
+    for name, title in _TITLES.items():
         if answer[name]:
-            click.echo(f"  {name}: {plain(answer[name])}")
+            click.echo(f"  {title}: {plain(answer[name])}")
     if "contact" in answer:
         contact = answer["contact"]
-        click.echo(
-            f"  contact: {plain(contact['contact_id']) or 'id not known yet'} ({', '.join(contact['identifiers'])})"
-        )
+        known = plain(contact["contact_id"]) or "contactId not known yet"
+        click.echo(f"  contact: {known} ({', '.join(contact['identifiers'])})")
     for event in answer["events"]:
         who = "contact: " if "contact" in event else ""
-        detail = ", ".join(f"{key} {plain(value)}" for key, value in event["detail"].items() if key != "due")
-        click.echo(f"  {event['at']}  {event['step']:<9}  {who}{event['what']}" + (f" ({detail})" if detail else ""))
+        detail = detail_text(event["detail"])
+        click.echo(
+            plain(f"  {event['at']}  {event['step']:<11}  {who}{event['what']}" + (f" ({detail})" if detail else ""))
+        )
+
+
+_TITLES = {
+    "id": "id", "trace_id": "trace id", "created": "till time", "document": "document", "place": "place",
+    "file": "fallback file", "reason": "reason",
+}  # fmt: skip

@@ -7,18 +7,21 @@ from typing import Any
 
 import click
 
+from tillpost.alerts.standing import standing_alerts
 from tillpost.cli.opened import as_json
 from tillpost.compose.config import load
 from tillpost.flow.breaker import is_reachable
 from tillpost.journal import Journal
-from tillpost.terminal import plain, say, when
+from tillpost.reports.labels import CONTACTS, ROUTES
+from tillpost.reports.timeline import event_detail
+from tillpost.terminal import counted, plain, say, when
 
 
 @click.command("status")
 @as_json
 @click.pass_obj
 def command(file: Any, as_json: bool) -> None:
-    """How every pipeline stands: destination, receipts by state, files, contacts, alerts.
+    """Show every pipeline: destination, receipts by state, fallback files, contacts, alerts.
 
     Exit code 1 when something is held, an alert stands or a new mapping waits for its release.
 
@@ -41,8 +44,7 @@ def command(file: Any, as_json: bool) -> None:
         for name, stand in answer["pipelines"].items():
             _print(name, stand)
     stands = answer["pipelines"].values()
-    people = ("alerts", "standing", "mapping")
-    sys.exit(1 if any(stand["counts"]["held"] or any(stand[name] for name in people) for stand in stands) else 0)
+    sys.exit(1 if any(stand["counts"]["held"] or stand["alerts"] or stand["mapping"] for stand in stands) else 0)
 
 
 def _stand(journal: Journal) -> dict[str, Any]:
@@ -52,7 +54,7 @@ def _stand(journal: Journal) -> dict[str, Any]:
         "reason": destination.reason,
         "since": when(destination.since or None),
         "unreachable_since": when(destination.unreachable_since),
-        "next_probe": None if is_reachable(destination) else when(destination.probe_due),
+        "next_check_at": None if is_reachable(destination) else when(destination.probe_due),
         "counts": journal.receipts.counts(),
         "delivered": journal.receipts.routes(),
         "skipped": journal.receipts.skipped(),
@@ -62,16 +64,13 @@ def _stand(journal: Journal) -> dict[str, Any]:
         "mapping": _mapping(journal),
         "removed": journal.retention.removed(),
         "alerts": [
-            {"file": each.name, "state": str(each.state), "since": when(each.alerted_at), "reason": each.reason}
-            for each in journal.file_states.alerted()
-        ],
-        "standing": [
-            {"alert": each.key, "since": when(each.raised_at), "what": each.what, "next_step": each.next_step}
-            for each in journal.alerts.standing()
+            {"alert": alert.key, "since": when(alert.raised_at), "what": alert.what, "next_step": alert.next_step}
+            for alert in standing_alerts(journal)
         ],
         "oldest_due": when(journal.receipts.next_due()),
         "history": [
-            {"at": when(at), "state": what, "detail": detail} for at, what, detail in journal.destination.history()
+            {"at": when(at), "state": state, "reason": event_detail(detail).get("reason", "")}
+            for at, state, detail in journal.destination.history()
         ],
     }
 
@@ -88,20 +87,28 @@ def _mapping(journal: Journal) -> dict[str, Any] | None:
 def _print(name: str, stand: dict[str, Any]) -> None:
     reason = f" ({plain(stand['reason'])})" if stand["reason"] else ""
     since = f" since {stand['since']}" if stand["since"] else ""
-    probe = f", asked again at {stand['next_probe']}" if stand["next_probe"] else ""
-    click.echo(f"{name}: {stand['state']}{since}{reason}{probe}")
+    check = f", next check at {stand['next_check_at']}" if stand["next_check_at"] else ""
+    click.echo(f"{name}: {stand['state']}{since}{reason}{check}")
     for title in ("counts", "delivered", "skipped", "ignored", "contacts", "files"):
         filled = {key: value for key, value in stand[title].items() if value}
         if filled:
-            click.echo(f"  {title}: " + ", ".join(f"{value} {plain(key)}" for key, value in filled.items()))
+            counts = ", ".join(f"{value} {_word(title, key)}" for key, value in filled.items())
+            click.echo(f"  {_TITLES.get(title, title)}: {counts}")
     if (new := stand["mapping"]) is not None:
         click.echo(
-            f"  mapping {new['fingerprint']} waits since {new['since']}, {new['held']} receipts held:"
-            " `tillpost diff` shows what it changes, `tillpost mapping release` sends with it"
+            f"  mapping {new['fingerprint']} waits for its release since {new['since']},"
+            f" {counted(new['held'], 'receipt')} held: `tillpost diff` shows what it changes,"
+            " `tillpost mapping release` sends with it"
         )
     if stand["removed"]:
-        click.echo(f"  removed: {stand['removed']} receipts settled longer ago than `keep`")
+        click.echo(f"  removed: {counted(stand['removed'], 'receipt')} settled longer ago than `keep`")
     for alert in stand["alerts"]:
-        click.echo(plain(f"  alert: file {alert['file']} stays {alert['state']}: {alert['reason']}"))
-    for alert in stand["standing"]:
-        click.echo(plain(f"  alert since {alert['since']}: {alert['what']}; {alert['next_step']}"))
+        click.echo(plain(f"  alert since {alert['since']}: {alert['what']}. {alert['next_step']}"))
+
+
+_TITLES = {"counts": "receipts", "files": "fallback files"}
+
+
+def _word(title: str, key: str) -> str:
+    """A key of the JSON as people read it."""
+    return {"delivered": ROUTES, "contacts": CONTACTS}.get(title, {}).get(key, plain(key))

@@ -74,7 +74,7 @@ def _look(name: str, journal: Journal, now: float, each_till: bool) -> dict[str,
         "state": destination.state,
         "reason": destination.reason,
         "since": when(destination.since or None),
-        "next_probe": None if is_reachable(destination) else when(destination.probe_due),
+        "next_check_at": None if is_reachable(destination) else when(destination.probe_due),
         "counts": journal.receipts.counts(),
         "files": journal.file_states.counts(),
         "stores": [
@@ -109,8 +109,8 @@ def _show(look: Callable[[], list[dict[str, Any]]], every: float, once: bool, as
 def _lines(answer: dict[str, Any]) -> list[str]:
     """Plain text, harmless for a terminal."""
     reason = f" ({plain(answer['reason'])})" if answer["reason"] else ""
-    probe = f", asked again at {answer['next_probe']}" if answer["next_probe"] else ""
-    lines = [f"{plain(answer['pipeline'])}: {answer['state']}{reason}{probe}    {answer['at']}"]
+    check = f", next check at {answer['next_check_at']}" if answer["next_check_at"] else ""
+    lines = [f"{plain(answer['pipeline'])}: {answer['state']}{reason}{check}    {answer['at']}"]
     for title, name in (("counts", "receipts"), ("files", "files")):
         filled = ", ".join(f"{count} {state}" for state, count in answer[title].items() if count)
         lines += [f"  {name}: {filled}"] if filled else []

@@ -14,11 +14,11 @@ from tillpost.journal import TillTotal
 from tillpost.journal.states import ACCEPTED_BY_API, VERIFIED
 from tillpost.model.money import format_money
 from tillpost.reports.day import Day, Difference, Suspect
+from tillpost.reports.labels import CONFIRMED
 from tillpost.reports.sums import Sum, Sums
 from tillpost.terminal import counted, when
 
 STAGES = ("recorded", "skipped", "delivered", "undelivered", "held")
-CONFIRMED = {ACCEPTED_BY_API: "accepted by API", VERIFIED: "verified"}
 
 
 def to_json(day: Day) -> dict[str, Any]:
@@ -28,7 +28,7 @@ def to_json(day: Day) -> dict[str, Any]:
         "currencies": {
             currency: {
                 **{stage: _sum(sums.stages[stage]) for stage in STAGES},
-                "confirmed": {name: _sum(sums.confirmed[name]) for name in CONFIRMED},
+                "confirmed": {name: _sum(sums.confirmed[name]) for name in (ACCEPTED_BY_API, VERIFIED)},
                 "tenders": {name: _sum(each) for name, each in sorted(sums.tenders.items())},
                 "taxes": {
                     name: _sum(each) | {"tax": str(each.tax)} for name, each in sorted(sums.taxes.items())
@@ -100,8 +100,8 @@ def figures(day: Day) -> Iterator[Figure]:
                 yield Figure(currency, "till total", till, figure.count, figure.total)
         for stage in STAGES:
             yield Figure(currency, stage, "", sums.stages[stage].count, sums.stages[stage].total)
-        for name, title in CONFIRMED.items():
-            yield Figure(currency, "confirmed", title, sums.confirmed[name].count, sums.confirmed[name].total)
+        for name in (ACCEPTED_BY_API, VERIFIED):
+            yield Figure(currency, "confirmed", CONFIRMED[name], sums.confirmed[name].count, sums.confirmed[name].total)
         for name, tender in sorted(sums.tenders.items()):
             yield Figure(currency, "tender", name or "unknown", tender.count, tender.total)
         for name, tax in sorted(sums.taxes.items(), key=lambda item: Decimal(item[0] or -1)):

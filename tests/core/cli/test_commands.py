@@ -237,4 +237,4 @@ def test_status_tells_how_many_have_left(shop: Path) -> None:
         assert journal.receipts.get(receipt(number="1").id) is None, seq
     (answer,) = objects(call(shop, "status", "--json"))
     assert answer["pipelines"]["shop"]["removed"] == 1
-    assert "removed: 1 receipts" in call(shop, "status").output
+    assert "removed: 1 receipt settled" in call(shop, "status").output

@@ -61,8 +61,9 @@ def test_the_manifest_shows_each_receipt_with_its_state(shop: Path) -> None:
 def test_status_shows_the_alert_and_needs_a_person(shop: Path) -> None:
     status = call(shop, "status", "--json")
     (alert,) = objects(status)[0]["pipelines"]["shop"]["alerts"]
-    assert (status.exit_code, alert["file"], alert["reason"]) == (1, NAME, "not read by the importer yet")
-    assert f"alert: file {NAME} stays uploaded" in call(shop, "status").stdout
+    assert (status.exit_code, alert["alert"]) == (1, f"not_consumed {NAME}")
+    assert alert["what"] == f"file {NAME} is still uploaded: not read by the importer yet"
+    assert f"file {NAME} is still uploaded" in call(shop, "status").stdout
 
 
 def test_resend_takes_the_file_back_and_ends_the_alert(shop: Path) -> None:
