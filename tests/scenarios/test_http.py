@@ -272,11 +272,7 @@ def test_when_dns_is_gone_receipts_go_by_file_later(shop: Shop) -> None:
     shop.put("1.jsonl", receipts(1, 2))
     stand = shop.wait_for(lambda stand: stand["counts"]["written"] == 2)
     stop(process)
-<<<<<<< HEAD
     assert "host name not found: engage.invalid" in "".join(entry["reason"] for entry in stand["history"])
-=======
-    assert "NameResolutionError" in "".join(entry["reason"] for entry in stand["history"])
->>>>>>> 3d0cd92 (CLI: one list of alerts in status, next check at, the timeline of a receipt in one module, amounts with their digits)
     configure(shop, "http://engage.invalid", url)
     assert shop.tillpost("run", "--until-idle").returncode == 0
     assert shop.status()["delivered"]["file"] == 2

@@ -14,7 +14,10 @@ _COUNTED = ("counters", "contact_counters")
 OLD_TABLES = {
     "destination": "tenant", "counters": "tally", "contact_counters": "contact_tally", "idempotency_keys": "answers",
 }  # fmt: skip
-OLD_COLUMNS = {"files_due": "spool_due", "in_files": "spooled", "unsaved": "dropped"}
+OLD_COLUMNS = {
+    "files_due": "spool_due", "in_files": "spooled", "not_written": "left_out", "unsaved": "dropped",
+    "unverified": "answered",
+}  # fmt: skip
 OLD_WORDS = {
     "written": "spooled", "write": "spool", "fallback": "file mode", "catching up": "draining",
     "confirming": "reconciling", "destination": "tenant",

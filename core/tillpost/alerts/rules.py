@@ -16,7 +16,7 @@ from tillpost.compose.alerting import Alerting, Silence
 from tillpost.compose.hours import opened, spans
 from tillpost.flow.breaker import PAUSED
 from tillpost.journal import Alert, Destination, Journal, Till
-from tillpost.journal.tables.files import Alerted
+from tillpost.journal.queries.file_states import Alerted
 from tillpost.reports.day import differences_since
 from tillpost.reports.day_difference import Difference
 from tillpost.reports.day_report import sentence

@@ -16,30 +16,30 @@ from tillpost.version import __version__
 COMMANDS = {
     "init": "write a commented configuration",
     "check": "examine the configuration, folders, plugins and the destination",
-    "run": "carry receipts until told to stop",
+    "run": "deliver receipts until stopped",
     "reload": "have the running process read its configuration again",
     "accept": "put files into the journal",
-    "status": "how the line stands",
+    "status": "show every pipeline: destination, receipts, files, alerts",
     "metrics": "metrics of the journals, for Prometheus",
-    "top": "how every store stands, live in the terminal",
-    "day": "a store's day: printed against recorded, delivered, confirmed",
-    "plan": "disk, files and drain time of an outage",
-    "receipt": "the whole life of one receipt",
+    "top": "show every store, live in the terminal",
+    "day": "a store's day: till total against recorded, delivered, confirmed",
+    "plan": "disk, files and catch-up time of an outage",
+    "receipt": "show one receipt and its timeline",
     "receipts": "list receipts",
-    "gaps": "numbers of a till that nobody has seen",
+    "gaps": "missing receipt numbers of a till",
     "alerts": "alerts that stand, and a test of the channels",
     "held": "list, show, retry or discard held receipts",
-    "mapping": "show what makes the payload, and release a new one",
-    "diff": "what today's configuration would change of recent receipts",
-    "contacts": "list contacts, and say who is who when keys disagree",
+    "mapping": "show what makes the payload, and release a new mapping",
+    "diff": "what the current configuration would change in recent receipts",
+    "contacts": "list contacts, and resolve conflicts of their keys",
     "files": "list, show or resend the fallback files",
     "replay": "send receipts of a store's days again: plan, start, list, show, stop",
     "journal": "examine, measure, export, repair, compact, back up or restore the journal",
     "bundle": "write a zip file for support, with pseudonyms",
     "plugins": "list installed plugins",
-    "adapter": "try an adapter on a file, test its promises, begin a new one",
-    "sandbox": "an Engage to try things on",
-    "demo": "a day of receipts through an outage, with proof",
+    "adapter": "try an adapter on a file, test its promises, start a new one",
+    "sandbox": "a local Engage to try things on",
+    "demo": "a day of receipts through an outage, verified",
     "drill": "rehearse an outage on the sandbox with your own configuration",
 }
 
@@ -48,7 +48,7 @@ class _Lazy(click.Group):
     """Commands by name; a command's module is imported when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """In the order of the table, which is the order in which one meets them."""
+        """In the order of the table."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -59,7 +59,7 @@ class _Lazy(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """From the table, without importing them."""
+        """From the table, without importing the commands."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
@@ -77,7 +77,7 @@ class _Lazy(click.Group):
 @click.version_option(__version__, prog_name="tillpost", message="%(prog)s, version %(version)s")
 @click.pass_context
 def cli(ctx: click.Context, config: Path) -> None:
-    """Carry sales receipts from any point of sale to Voyado Engage, and lose none.
+    """Deliver sales receipts from any point of sale to Voyado Engage, and lose none.
 
     \b
     Examples:
@@ -102,12 +102,12 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)
-    except Exception as error:  # noqa: BLE001 - what is not ours is raised again
-        sys.exit(_told(error))
+    except Exception as error:  # noqa: BLE001 - what is no error of Tillpost is raised again
+        sys.exit(_report(error))
 
 
-def _told(error: Exception) -> int:
-    """Say what went wrong; the exit code. What no person can fix is raised again."""
+def _report(error: Exception) -> int:
+    """Print the error; return the exit code. What no person can fix is raised again."""
     from tillpost.errors import ConfigurationError, TillpostError, UsageError
 
     if not isinstance(error, TillpostError):

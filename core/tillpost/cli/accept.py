@@ -1,4 +1,4 @@
-"""`tillpost accept FILE…`: documents into the journal, without the daemon or beside it."""
+"""`tillpost accept FILE…`: put documents into the journal, with or without a running process."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def command(file: Any, files: tuple[Path, ...], pipeline: str | None, as_json: b
 
 
 def _progress(document: Document, counts: Accepted | None) -> None:
-    """A line on a terminal that says how far the document is; None takes it away."""
+    """Show the progress of a document in one line of a terminal; None clears it."""
     if sys.stderr.isatty():
         done = (
             f"{document.name}: {counted(counts.records(), 'record')}, {document.reading.percent()} % read"

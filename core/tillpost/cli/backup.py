@@ -13,11 +13,11 @@ from tillpost.clock import SystemClock
 from tillpost.compose.config import load
 from tillpost.journal import RunLock
 from tillpost.journal.sqlite import doctor
-from tillpost.terminal import plain, say, when
+from tillpost.terminal import counted, plain, say, when
 
 
 def _progress(text: str) -> None:
-    """A line that moves on a terminal; nothing for scripts and logs."""
+    """Show the progress in one line of a terminal; nothing for scripts and logs."""
     if sys.stderr.isatty():
         click.echo(f"\r\x1b[2K{text} …", err=True, nl=False)
 
@@ -28,9 +28,9 @@ def _progress(text: str) -> None:
 @as_json
 @click.pass_obj
 def backup(file: Any, target: Path, pipeline: str | None, as_json: bool) -> None:
-    """Copy the journal while receipts flow to TARGET, a new file or a folder. It holds personal data.
+    """Copy the journal to TARGET, a new file or a folder, while receipts flow. The copy holds personal data.
 
-    The copy is consistent, as of the moment the command begins, proved and on the disk when it ends.
+    The copy is consistent, as of the start of the command; when it ends the copy is verified and on the disk.
 
     \b
     Examples:
@@ -42,19 +42,19 @@ def backup(file: Any, target: Path, pipeline: str | None, as_json: bool) -> None
     if as_json:
         say({"file": str(done.path), "receipts": done.receipts, "bytes": done.bytes, "schema": done.schema})
     else:
-        click.echo(f"{done.path}: {done.receipts} receipts, {done.bytes} bytes; it holds personal data")
+        click.echo(f"{done.path}: {counted(done.receipts, 'receipt')}, {done.bytes} bytes; it holds personal data")
 
 
 @click.command("restore")
 @click.argument("source", type=click.Path(path_type=Path))
-@click.option("--replace", is_flag=True, help="Keep the journal that is there aside, and put the backup in its place.")
+@click.option("--replace", is_flag=True, help="Set the existing journal aside, and put the backup in its place.")
 @which
 @as_json
 @click.pass_obj
 def restore(file: Any, source: Path, replace: bool, pipeline: str | None, as_json: bool) -> None:
     """Put the backup SOURCE in the place of the journal. Not while a `run` works on it.
 
-    What was open in it may have been sent since: it is asked for before it is sent again. Exit code 1 when something
+    Open receipts may have been sent since: they are looked up before they are sent again. Exit code 1 when something
     had to be repaired.
 
     \b
@@ -79,29 +79,31 @@ def restore(file: Any, source: Path, replace: bool, pipeline: str | None, as_jso
             }
         )  # fmt: skip
     else:
-        for line in _told(done, of.state, when(now + wait) or ""):
+        for line in _sentences(done, of.state, when(now + wait) or ""):
             click.echo(plain(line))
     sys.exit(1 if done.damages else 0)
 
 
-def _told(done: doctor.Restored, folder: Path, due: str) -> list[str]:
+def _sentences(done: doctor.Restored, folder: Path, due: str) -> list[str]:
     as_of = when(done.as_of or None) or "a journal without events"
-    said = [f"{folder}: {done.receipts} receipts, as of {as_of}"]
+    lines = [f"{folder}: {counted(done.receipts, 'receipt')}, as of {as_of}"]
     if done.asked:
-        said.append(
-            f"{done.asked} were open and may have been sent since: from {due} on they are asked for, and only what is"
-            " not shown is sent again, under the same id"
+        lines.append(
+            f"{counted(done.asked, 'open receipt')} may have been sent since: from {due} on Engage's history is"
+            " checked, and only what it lacks is sent again, under the same id"
         )
     if done.unknown:
-        said.append(f"{done.unknown} of them have a contact without an id to ask by: sent again, under the same id")
+        lines.append(
+            f"{done.unknown} of them have a contact without contactId, so no history: sent again, under the same id"
+        )
     if done.open_files:
-        said.append(f"{done.open_files} fallback files go up again, even if they went up since; Engage ignores repeats")
-    said.append(f"what was accepted after {as_of} is not in it: let the documents since then be read again")
+        lines.append(f"{counted(done.open_files, 'fallback file')} will be uploaded again; Engage ignores repeats")
+    lines.append(f"what was accepted after {as_of} is missing: have the documents since then read again")
     if done.newer:
-        said.append(f"{done.newer} receipts are in the journal that was replaced and not in this one")
+        lines.append(f"{counted(done.newer, 'receipt')} missing here, in the replaced journal only")
     if done.kept:
-        said.append(f"the journal that was there is kept as {done.kept}")
-    return said + [
+        lines.append(f"the replaced journal is kept as {done.kept}")
+    return lines + [
         f"repaired: {damage.table} {damage.row}: {damage.reason}; lost: {damage.lost}; {damage.remedy}"
         for damage in done.damages
     ]

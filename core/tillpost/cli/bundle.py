@@ -1,4 +1,4 @@
-"""`tillpost bundle`: what somebody who helps needs to see, without anything of anybody's."""
+"""`tillpost bundle`: a zip file for support, with pseudonyms."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from tillpost.compose.config import examine
 from tillpost.compose.pipeline import rehearse
 from tillpost.errors import UsageError
 from tillpost.support import bundle
-from tillpost.terminal import plain, say
+from tillpost.terminal import counted, plain, say
 
 
 @click.command("bundle")
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="The file; else one of the time's name.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="The file; default: named after the time.")
 @click.option("--last", default=1000, show_default=True, type=click.IntRange(1), help="How many receipts a pipeline.")
 @click.option(
     "--log",
@@ -43,7 +43,7 @@ def command(file: Any, out: Path | None, last: int, logs: tuple[Path, ...], as_j
     stamp = datetime.fromtimestamp(now, UTC)
     out = out or Path(f"tillpost-bundle-{stamp:%Y%m%d-%H%M%S}.zip")
     if out.exists():
-        raise UsageError(f"{out} is there already; name another file with --out")
+        raise UsageError(f"{out} exists; name another file with --out")
     if missing := [str(path) for path in logs if not path.is_file()]:
         raise UsageError(f"no such log: {', '.join(missing)}")
     config, findings = examine(file)
@@ -53,4 +53,8 @@ def command(file: Any, out: Path | None, last: int, logs: tuple[Path, ...], as_j
     if as_json:
         say({"file": str(out), "bytes": out.stat().st_size, "contents": written})
     else:
-        click.echo(plain(f"{out}: {out.stat().st_size} bytes, {len(written)} files. Look into it before you send it."))
+        click.echo(
+            plain(
+                f"{out}: {out.stat().st_size} bytes, {counted(len(written), 'file')}. Look into it before you send it."
+            )
+        )

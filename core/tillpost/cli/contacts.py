@@ -1,4 +1,4 @@
-"""`tillpost contacts`: who is known, whose id is still to be learnt, and whose keys lead to several contacts."""
+"""`tillpost contacts`: known and pending contacts, and conflicts of their keys."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 from tillpost.cli.opened import as_json, journal_of, table, which
 from tillpost.clock import SystemClock
 from tillpost.errors import UsageError
-from tillpost.terminal import plain, say, when
+from tillpost.terminal import counted, plain, say, when
 
 
 @click.group("contacts")
@@ -30,7 +30,7 @@ def command() -> None:
 @as_json
 @click.pass_obj
 def list_(file: Any, pipeline: str | None, as_json: bool) -> None:
-    """List them, with the names of fields that an import left out.
+    """List them, with the names of fields that an import did not save.
 
     \b
     Example:
@@ -44,7 +44,7 @@ def list_(file: Any, pipeline: str | None, as_json: bool) -> None:
 @as_json
 @click.pass_obj
 def pending(file: Any, pipeline: str | None, as_json: bool) -> None:
-    """Those created by file whose id is not learnt yet, and those of which an import left out fields.
+    """List those created by file without contactId yet, and those with fields that an import did not save.
 
     \b
     Example:
@@ -58,7 +58,7 @@ def pending(file: Any, pipeline: str | None, as_json: bool) -> None:
 @as_json
 @click.pass_obj
 def conflicts(file: Any, pipeline: str | None, as_json: bool) -> None:
-    """Those whose keys lead to several contacts, with these; exit code 1 when there are any.
+    """List contacts whose keys lead to several contacts of Engage; exit code 1 when there are any.
 
     \b
     Example:
@@ -66,9 +66,8 @@ def conflicts(file: Any, pipeline: str | None, as_json: bool) -> None:
     """
     rows = _rows(file, pipeline, "conflict")
     for each in rows:
-        told = each["conflict"]
-        each["reason"] = told["reason"]
-        each["candidates"] = told["found"]
+        each["reason"] = each["conflict"]["reason"]
+        each["candidates"] = each["conflict"]["found"]
         if as_json:
             say({name: each[name] for name in ("key", "reason", "candidates", "identifiers", "seen_at")})
     if not as_json:
@@ -82,12 +81,12 @@ def conflicts(file: Any, pipeline: str | None, as_json: bool) -> None:
 
 @command.command("resolve")
 @click.argument("key")
-@click.option("--use", metavar="CONTACTID", required=True, help="The contact it is, by its contactId in Engage.")
+@click.option("--use", metavar="CONTACTID", required=True, help="The contactId of the right contact in Engage.")
 @which
 @as_json
 @click.pass_obj
 def resolve(file: Any, key: str, use: str, pipeline: str | None, as_json: bool) -> None:
-    """Say which contact it is; the receipts held for the conflict go back on the line.
+    """Name the right contact; the receipts held for the conflict are delivered.
 
     \b
     Example:
@@ -95,15 +94,15 @@ def resolve(file: Any, key: str, use: str, pipeline: str | None, as_json: bool) 
     """
     contact_id = use.strip()
     if not contact_id:
-        raise UsageError("--use is empty: name the contactId of the contact it is")
+        raise UsageError("--use is empty; name the contactId of the right contact")
     with journal_of(file, pipeline) as journal:
         if not journal.contact_lookups.conflict(key):
-            raise UsageError(f"{key} has no conflict; `tillpost contacts conflicts` shows which have")
+            raise UsageError(f"contact {key} has no conflict; `tillpost contacts conflicts` lists those that have one")
         receipts = journal.contact_lookups.resolve_conflict(key, contact_id, SystemClock().time())
     if as_json:
         say({"key": key, "contact_id": contact_id, "receipts": receipts})
     else:
-        click.echo(plain(f"{key}: {contact_id}, {receipts} receipts back on the line"))
+        click.echo(plain(f"{key}: {contact_id}, {counted(receipts, 'receipt')} released"))
 
 
 def _rows(file: Any, pipeline: str | None, state: str) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""`tillpost diff`: what today's configuration would change of recent receipts."""
+"""`tillpost diff`: what the current configuration would change in recent receipts."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tillpost.compose.mapping import fingerprint, hooks_of, rebuilt
 from tillpost.compose.pipeline_config import PipelineConfig
 from tillpost.journal import Journal
 from tillpost.model import Customer
-from tillpost.reports.mapping_difference import MappingDifference, Way, difference
-from tillpost.terminal import plain, say
+from tillpost.reports.mapping_difference import Mapper, MappingDifference, difference
+from tillpost.terminal import counted, plain, say
 
 
 @click.command("diff")
@@ -43,21 +43,21 @@ def command(file: Any, last: int, against: Path | None, unmasked: bool, pipeline
     today = one(config, pipeline)
     journal = Journal(today.state)
     try:
-        after = _way(config, today)
-        before, said, since = _before(journal, config, today, after, against)
+        after = _mapper(config, today)
+        before, description, since = _before(journal, config, today, after, against)
         found = difference(journal, before, after, last, unmasked=unmasked, stored_before=since)
     finally:
         journal.close()
     if as_json:
-        say({"before": said, **found.as_json()})
+        say({"before": description, **found.as_json()})
     else:
-        _print(said, found)
+        _print(description, found)
     sys.exit(1 if found.changed else 0)
 
 
-def _way(config: Config, pipeline: PipelineConfig) -> Way:
+def _mapper(config: Config, pipeline: PipelineConfig) -> Mapper:
     hooks = hooks_of(config, pipeline)
-    return Way(reads=hooks, maps=hooks, anonymous=_anonymous(pipeline))
+    return Mapper(reader=hooks, mapper=hooks, anonymous=_anonymous(pipeline))
 
 
 def _anonymous(pipeline: PipelineConfig) -> Customer | None:
@@ -65,34 +65,33 @@ def _anonymous(pipeline: PipelineConfig) -> Customer | None:
 
 
 def _before(
-    journal: Journal, config: Config, today: PipelineConfig, after: Way, against: Path | None
-) -> tuple[Way, str, float | None]:
-    """The other way, what it is in words, and since when the journal has receipts read with today's."""
+    journal: Journal, config: Config, today: PipelineConfig, after: Mapper, against: Path | None
+) -> tuple[Mapper, str, float | None]:
+    """The mapping to compare with, its description, and since when the journal has receipts read with today's."""
     if against is not None:
         other = load(against)
         names = [each.name for each in other.pipelines]
-        return _way(other, one(other, today.name if today.name in names else None)), f"{against}", None
-    mine = fingerprint(today)
+        return _mapper(other, one(other, today.name if today.name in names else None)), f"{against}", None
+    current = fingerprint(today)
     known = journal.mappings.all()
-    released = [each for each in known if each.fingerprint != mine and each.released_at is not None]
-    since = next((each.since for each in known if each.fingerprint == mine), None)
-    stored = Way(reads=None, maps=after.maps, anonymous=after.anonymous)
+    released = [each for each in known if each.fingerprint != current and each.released_at is not None]
+    since = next((each.since for each in known if each.fingerprint == current), None)
+    stored = Mapper(reader=None, mapper=after.mapper, anonymous=after.anonymous)
     if not released:
-        return stored, "the receipts as the journal has them, for it knows no mapping before today's", None
+        return stored, "the receipts as the journal has them, since it knows no earlier mapping", None
     old = released[-1]
     made = rebuilt(config, today, old.what)
     if isinstance(made, str):
-        said = (
-            f"mapping {old.fingerprint} cannot be built again ({made}): the receipts as it read them, mapped by today's"
-        )
-        return stored, said, since
-    return _way(config, made), f"mapping {old.fingerprint}, as the journal remembers it", None
+        description = f"mapping {old.fingerprint} cannot be built again ({made})"
+        description += ": the receipts as it read them, with today's mapping"
+        return stored, description, since
+    return _mapper(config, made), f"mapping {old.fingerprint}, as the journal remembers it", None
 
 
-def _print(said: str, found: MappingDifference) -> None:
-    click.echo(plain(f"before: {said}"))
-    click.echo(f"{found.changed} of {found.compared} receipts would change")
-    for reason, count in found.left_out.items():
+def _print(description: str, found: MappingDifference) -> None:
+    click.echo(plain(f"before: {description}"))
+    click.echo(f"{found.changed} of {counted(found.compared, 'receipt')} would change")
+    for reason, count in found.not_compared.items():
         click.echo(f"  {count} not compared: {plain(reason)}")
     if found.fields:
         rows = (

@@ -40,7 +40,7 @@ def list_(file: Any, only_open: bool, pipeline: str | None, as_json: bool) -> No
     """
     with journal_of(file, pipeline) as journal:
         standing = journal.file_states.standing(*(OPEN_FILES if only_open else FileState))
-        rows = (_row(journal.files.get(each.name)) for each in standing)  # one at a time: each has the ids in it
+        rows = (_row(journal.files.get(each.name)) for each in standing)  # one at a time: each has its ids
         if as_json:
             for each in rows:
                 say(each)
@@ -54,7 +54,7 @@ def list_(file: Any, only_open: bool, pipeline: str | None, as_json: bool) -> No
 @as_json
 @click.pass_obj
 def show(file: Any, name: str, pipeline: str | None, as_json: bool) -> None:
-    """Show the manifest of one file: its checksum, times, and what is in it with its state.
+    """Show the manifest of one file: checksum, times, and its receipts or contacts with their state.
 
     \b
     Example:
@@ -63,7 +63,7 @@ def show(file: Any, name: str, pipeline: str | None, as_json: bool) -> None:
     with journal_of(file, pipeline) as journal:
         entry = _entry(journal, name)
         answer = _row(entry) | {"path": str(entry.file.path), "size": entry.file.size}
-        answer["there"] = entry.file.path.exists()
+        answer["exists"] = entry.file.path.exists()
         contents = _contents(journal, entry)
     if as_json:
         say(answer | {"contents": contents})
@@ -80,7 +80,7 @@ def show(file: Any, name: str, pipeline: str | None, as_json: bool) -> None:
 @as_json
 @click.pass_obj
 def resend(file: Any, names: tuple[str, ...], pipeline: str | None, as_json: bool) -> None:
-    """Send files once more; Engage ignores what it has.
+    """Send files again; Engage ignores what it has.
 
     \b
     Example:
@@ -101,7 +101,7 @@ def resend(file: Any, names: tuple[str, ...], pipeline: str | None, as_json: boo
 def _entry(journal: Journal, name: str) -> FileEntry:
     if name in {each.name for each in journal.file_states.standing(*FileState)}:
         return journal.files.get(name)
-    raise UsageError(f"there is no fallback file {name}; `tillpost files list` shows what it has")
+    raise UsageError(f"no fallback file {name} in the journal; `tillpost files list` lists them")
 
 
 def _contents(journal: Journal, entry: FileEntry) -> list[dict[str, str]]:

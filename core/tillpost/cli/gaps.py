@@ -1,4 +1,4 @@
-"""`tillpost gaps`: numbers that a till printed and nobody has seen."""
+"""`tillpost gaps`: missing receipt numbers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tillpost.compose.config import load
 from tillpost.compose.values import Unfit, duration
 from tillpost.journal import Journal
 from tillpost.reports.gaps import gaps, numbered
-from tillpost.terminal import plain, say
+from tillpost.terminal import counted, plain, say
 
 
 def _since(_: click.Context, __: click.Parameter, value: str) -> timedelta:
@@ -32,7 +32,7 @@ def _since(_: click.Context, __: click.Parameter, value: str) -> timedelta:
 @as_json
 @click.pass_obj
 def command(file: Any, store: str, till: str | None, since: timedelta, pipeline: str | None, as_json: bool) -> None:
-    """Numbers missing between two that were seen, per till; exit code 1 when there are any.
+    """List numbers missing between two known ones, per till; exit code 1 when there are any.
 
     Only for adapters whose numbers run without a gap (capability `sequence`).
 
@@ -53,7 +53,7 @@ def command(file: Any, store: str, till: str | None, since: timedelta, pipeline:
         journal.close()
     if as_json:
         for each in tills:
-            say(each.form())
+            say(each.as_json())
     else:
         for each in tills:
             if not each.numbered:
@@ -66,5 +66,7 @@ def command(file: Any, store: str, till: str | None, since: timedelta, pipeline:
         if rows:
             table(rows, ["store", "till", "date", "first", "last", "missing"])
         else:
-            click.echo(f"{chosen.name}: no gaps in the numbers of {sum(each.numbered for each in tills)} tills")
+            click.echo(
+                f"{chosen.name}: no gaps in the numbers of {counted(sum(each.numbered for each in tills), 'till')}"
+            )
     sys.exit(1 if any(each.gaps for each in tills) else 0)

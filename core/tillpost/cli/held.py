@@ -1,4 +1,4 @@
-"""`tillpost held`: what waits for a person, and the person's decision."""
+"""`tillpost held`: receipts that wait for a person, and the person's decision."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def show(file: Any, receipt_id: str, pipeline: str | None, as_json: bool) -> Non
     with journal_of(file, pipeline) as journal:
         entry = journal.receipts.get(receipt_id)
         if entry is None:
-            raise UsageError(f"the journal has no receipt {receipt_id}")
+            raise UsageError(f"no receipt {receipt_id} in the journal; `tillpost held list` lists the held ones")
         record = journal.bodies.raw(entry.seq).decode(errors="backslashreplace")
         if as_json:
             say(row(entry) | {"record": record})
@@ -83,7 +83,7 @@ def show(file: Any, receipt_id: str, pipeline: str | None, as_json: bool) -> Non
 @as_json
 @click.pass_obj
 def retry(file: Any, receipt_ids: tuple[str, ...], pipeline: str | None, as_json: bool) -> None:
-    """Put them back on the line; one that could not be read is read again with today's settings.
+    """Deliver them again; one that could not be read is read again with today's settings.
 
     \b
     Example:
@@ -92,7 +92,7 @@ def retry(file: Any, receipt_ids: tuple[str, ...], pipeline: str | None, as_json
     config = load(file)
     with lines(config, [one(config, pipeline)]) as (line,):
         for receipt_id in receipt_ids:
-            _told(receipt_id, held.retry(line, receipt_id), as_json)
+            _report(receipt_id, held.retry(line, receipt_id), as_json)
 
 
 @command.command("discard")
@@ -111,10 +111,10 @@ def discard(file: Any, receipt_ids: tuple[str, ...], reason: str, pipeline: str 
     with journal_of(file, pipeline) as journal:
         for receipt_id in receipt_ids:
             held.discard(journal, receipt_id, reason, SystemClock().time())
-            _told(receipt_id, "discarded", as_json)
+            _report(receipt_id, "discarded", as_json)
 
 
-def _told(receipt_id: str, result: str, as_json: bool) -> None:
+def _report(receipt_id: str, result: str, as_json: bool) -> None:
     if as_json:
         say({"id": receipt_id, "result": result})
     else:

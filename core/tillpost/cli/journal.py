@@ -1,4 +1,4 @@
-"""`tillpost journal`: the journal's doctor."""
+"""`tillpost journal`: care of the journal."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tillpost.compose.config import load
 from tillpost.errors import UsageError
 from tillpost.journal import RunLock
 from tillpost.journal.sqlite import doctor
-from tillpost.terminal import plain, say, when
+from tillpost.terminal import counted, plain, say, when
 
 
 @click.group("journal")
@@ -41,7 +41,7 @@ def _folder(file: Any, pipeline: str | None) -> Path:
 
 
 def _progress(text: str) -> None:
-    """A line a step on a terminal; nothing for scripts and logs."""
+    """Show each step on a terminal; nothing for scripts and logs."""
     if sys.stderr.isatty():
         click.echo(f"{text} …", err=True)
 
@@ -74,20 +74,18 @@ def verify(file: Any, pipeline: str | None, as_json: bool) -> None:
         sys.exit(0 if found.fine else 1)
     click.echo(found.protection or f"SQLite {found.sqlite} has the WAL-reset bug: `pip install --upgrade apsw`")
     if found.schema < found.newest:
-        click.echo(f"schema {found.schema}, brought to {found.newest} when the journal is next opened")
+        click.echo(f"schema {found.schema}, upgraded to {found.newest} when the journal is next opened")
     for line in [found.folder, *found.pages]:
         if line:
             click.echo(f"damaged: {plain(line)}")
     _list(found.damages)
     if found.quarantined:
-        click.echo(
-            f"{found.quarantined} rows lie in the quarantine of earlier repairs; `tillpost journal export` has them"
-        )
+        click.echo(f"{counted(found.quarantined, 'row')} in the quarantine; `tillpost journal export` has them")
     if found.fine:
-        click.echo(f"{folder}: fine ({found.receipts} receipts)")
+        click.echo(f"{folder}: fine ({counted(found.receipts, 'receipt')})")
     else:
         click.echo(
-            "`tillpost journal repair --dry-run` shows what a repair would do, `tillpost journal repair` does it"
+            "`tillpost journal repair --dry-run` shows what a repair would do, `tillpost journal repair` repairs it"
         )
     sys.exit(0 if found.fine else 1)
 
@@ -107,7 +105,7 @@ def _list(damages: list[doctor.Damage]) -> None:
 @as_json
 @click.pass_obj
 def repair(file: Any, dry_run: bool, pipeline: str | None, as_json: bool) -> None:
-    """Put damaged rows right or into the quarantine; the rest is served again. Exit code 1 when something was lost.
+    """Repair damaged rows, or move them to the quarantine. Exit code 1 when something was lost.
 
     The damaged journal stays beside the repaired one, as journal.db.damaged-TIME. Not while a `run` works on it.
 
@@ -135,11 +133,11 @@ def repair(file: Any, dry_run: bool, pipeline: str | None, as_json: bool) -> Non
     else:
         _list(done.damages)
         if not done.damages and not done.pages:
-            click.echo(f"{folder}: nothing to repair ({done.receipts} receipts)")
+            click.echo(f"{folder}: nothing to repair ({counted(done.receipts, 'receipt')})")
         elif done.kept is not None:
-            click.echo(f"repaired: {done.receipts} receipts; the damaged journal is kept as {done.kept}")
+            click.echo(f"repaired: {counted(done.receipts, 'receipt')}; the damaged journal is kept as {done.kept}")
         else:
-            click.echo(f"a repair would keep {done.receipts} receipts; nothing was changed")
+            click.echo(f"a repair would keep {counted(done.receipts, 'receipt')}; nothing was changed")
     sys.exit(1 if done.damages or done.pages else 0)
 
 
@@ -148,7 +146,7 @@ def repair(file: Any, dry_run: bool, pipeline: str | None, as_json: bool) -> Non
 @as_json
 @click.pass_obj
 def compact(file: Any, pipeline: str | None, as_json: bool) -> None:
-    """Write the journal anew without its free pages. Needs room for a copy; not while a `run` works on it.
+    """Rewrite the journal without its free pages. Needs room for a copy; not while a `run` works on it.
 
     \b
     Examples:
@@ -164,7 +162,7 @@ def compact(file: Any, pipeline: str | None, as_json: bool) -> None:
     if as_json:
         say({"before": done.before, "after": done.after})
     else:
-        click.echo(f"{folder}: {done.before} bytes before, {done.after} now")
+        click.echo(f"{folder}: {done.before} bytes before, {done.after} bytes now")
 
 
 @command.command("export")
@@ -172,7 +170,7 @@ def compact(file: Any, pipeline: str | None, as_json: bool) -> None:
 @which
 @click.pass_obj
 def export(file: Any, to: Path | None, pipeline: str | None) -> None:
-    """Write every row that can be read as JSON lines, personal data included: for a rescue by other means.
+    """Write every readable row as JSON lines, personal data included: for a rescue by other means.
 
     From a damaged journal too. Exit code 1 when something could not be read.
 
@@ -209,7 +207,7 @@ def _new(path: Path) -> Any:
 @as_json
 @click.pass_obj
 def stats(file: Any, pipeline: str | None, as_json: bool) -> None:
-    """Sizes, rows, growth, and the settings it is written with.
+    """Show sizes, rows, growth, and SQLite's settings.
 
     \b
     Example:

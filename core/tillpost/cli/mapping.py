@@ -1,4 +1,4 @@
-"""`tillpost mapping`: the mappings a pipeline has worked with, and the release of a new one."""
+"""`tillpost mapping`: the mappings of a pipeline, and the release of a new one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tillpost.cli.opened import as_json, journal_of, which
 from tillpost.clock import SystemClock
 from tillpost.errors import UsageError
 from tillpost.journal import Journal, KnownMapping
-from tillpost.terminal import plain, say, when
+from tillpost.terminal import counted, plain, say, when
 
 
 @click.group("mapping")
@@ -30,7 +30,7 @@ def command() -> None:
 @as_json
 @click.pass_obj
 def show(file: Any, pipeline: str | None, as_json: bool) -> None:
-    """Show the mappings the line has worked with, the latest last; exit code 1 when it waits for its release.
+    """Show the mappings used so far, the latest last; exit code 1 when it waits for its release.
 
     \b
     Example:
@@ -55,9 +55,9 @@ def show(file: Any, pipeline: str | None, as_json: bool) -> None:
 @as_json
 @click.pass_obj
 def release(file: Any, fingerprint: str | None, pipeline: str | None, as_json: bool) -> None:
-    """Let receipts be sent with the new mapping: those that are held for it and those that wait behind them.
+    """Release a new mapping: the receipts held for it, and those behind them, are sent.
 
-    With its FINGERPRINT, that one and no other that came meanwhile. Engage cannot take back what is sent then.
+    With FINGERPRINT only that one, not a newer one. What is sent then cannot be taken back from Engage.
 
     \b
     Examples:
@@ -74,7 +74,7 @@ def release(file: Any, fingerprint: str | None, pipeline: str | None, as_json: b
     if as_json:
         say({"released": fingerprint, "receipts": count})
     else:
-        click.echo(plain(f"mapping {fingerprint} released, {count} receipts back on the line"))
+        click.echo(plain(f"mapping {fingerprint} released, with {counted(count, 'held receipt')}"))
 
 
 def _row(journal: Journal, known: KnownMapping, standing: bool) -> dict[str, Any]:
@@ -90,16 +90,16 @@ def _row(journal: Journal, known: KnownMapping, standing: bool) -> dict[str, Any
 
 
 def _print(row: dict[str, Any], before: KnownMapping | None) -> None:
-    stands = f"released {row['released_at']}" if row["released_at"] else "not released"
+    state = f"released {row['released_at']}" if row["released_at"] else "not released"
     if row["waits"]:
-        stands = f"WAITS FOR ITS RELEASE, {row['held']} receipts held"
-    click.echo(f"{row['fingerprint']}  since {row['since']}  {stands}")
+        state = f"WAITS FOR ITS RELEASE, {counted(row['held'], 'receipt')} held"
+    click.echo(f"{row['fingerprint']}  since {row['since']}  {state}")
     for change in changes(before.what if before else {}, row):
         click.echo(plain(f"  {change}"))
 
 
 def changes(before: Any, after: Any) -> list[str]:
-    """What differs between two mappings, a line each; of the first everything."""
+    """What differs between two mappings, a line each; of the first mapping everything."""
     old, new = _flat(before), _flat(after)
     lines = []
     for key in dict.fromkeys([*old, *new]):

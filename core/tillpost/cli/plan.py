@@ -39,7 +39,7 @@ def command(
     pipeline: str | None,
     as_json: bool,
 ) -> None:
-    """Disk, files and drain time of an outage, with what is assumed.
+    """Show the disk, the files and the catch-up time of an outage, with the assumptions.
 
     Sizes are measured on the pipeline's journal where it has 1,000 receipts; without a configuration file they are
     defaults.
@@ -95,16 +95,18 @@ def _print(answer: Plan, asked: Load) -> None:
             f"{size(answer.fallback_bytes)} in {answer.receipt_files} of receipts, {answer.contact_files} of contacts",
         ),
         ("disk to keep free", size(answer.disk)),
-        ("drained by API", f"{_span(answer.drain_api)} ({answer.requests:,} requests, beside live traffic)"),
+        ("caught up by API", f"{_span(answer.catch_up_api)} ({answer.requests:,} requests, beside live traffic)"),
     ]
     if asked.files:
-        rows.append(("drained by file", f"{_span(answer.drain_files)} at most, until the last receipt is proven"))
+        rows.append(
+            ("caught up by file", f"{_span(answer.catch_up_files)} at most, until the last receipt is verified")
+        )
     for name, value in rows:
         click.echo(f"{name:24}{value}")
-    click.echo("assumed:")
+    click.echo("assumptions:")
     for line in answer.assumptions:
         click.echo(f"  {line}")
-    click.echo("do:")
+    click.echo("next steps:")
     for line in answer.advice:
         click.echo(f"  {line}")
 

@@ -1,4 +1,4 @@
-"""`tillpost receipts`: one line a receipt."""
+"""`tillpost receipts`: a list of receipts."""
 
 from __future__ import annotations
 

@@ -30,17 +30,17 @@ _ENTER, _LEAVE = "\x1b[?1049h\x1b[?25l", "\x1b[?25h\x1b[?1049l"
 
 
 @click.command("top")
-@click.option("--every", type=Duration(), default="2s", show_default=True, help="Time between two looks.")
-@click.option("--once", is_flag=True, help="One look, as plain text.")
-@click.option("--tills", "each_till", is_flag=True, help="A row a till instead of a row a store.")
+@click.option("--every", type=Duration(), default="2s", show_default=True, help="Time between two updates.")
+@click.option("--once", is_flag=True, help="Show it once, as plain text.")
+@click.option("--tills", "each_till", is_flag=True, help="One row for each till instead of each store.")
 @which
 @as_json
 @click.pass_obj
 def command(file: Path, every: timedelta, once: bool, each_till: bool, pipeline: str | None, as_json: bool) -> None:
-    """How the line and every store stand, live: last seen, receipts today, what waits and how long, what is held.
+    """Show every store, live: last seen, receipts today, what waits and how long, what is held.
 
-    What needs a person comes first. Ends with q or Ctrl-C. Where the terminal is dumb, or output is no terminal, the
-    looks follow one another as plain text.
+    What needs a person comes first. Ends with q or Ctrl-C. On a dumb terminal, or when the output is
+    no terminal, plain text is printed each time.
 
     \b
     Examples:
@@ -134,7 +134,7 @@ def _cells(each: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _draw(lines: list[str]) -> None:
-    """Over the last picture, cut to the terminal as it is now."""
+    """Draw over the last lines, cut to the size of the terminal."""
     width, height = os.get_terminal_size(sys.stdout.fileno())  # COLUMNS of the environment does not follow it
     room = max(1, height - 1)
     if len(lines) > room:
@@ -146,7 +146,7 @@ def _draw(lines: list[str]) -> None:
 
 @contextmanager
 def _plain() -> Iterator[Callable[[float], bool]]:
-    """No terminal to be put in order: only Ctrl-C ends it."""
+    """No terminal to restore: only Ctrl-C ends it."""
 
     def stopped(seconds: float) -> bool:
         time.sleep(seconds)
@@ -157,7 +157,7 @@ def _plain() -> Iterator[Callable[[float], bool]]:
 
 @contextmanager
 def _screen() -> Iterator[Callable[[float], bool]]:
-    """A screen of its own and keys without Enter; both are put back, whatever happens."""
+    """The alternate screen and keys without Enter; both are restored at the end."""
     with _keys() as stopped:
         sys.stdout.write(_ENTER)
         try:

@@ -1,17 +1,17 @@
-"""Missing numbers: what a till has printed and nobody has seen.
+"""Missing receipt numbers of a till.
 
 Understood are numbers that end in digits and count up by one, with or without leading zeros, behind any prefix:
 
-- A prefix has a sequence of its own ("A-0007" and "B-0007"; a date in the prefix begins anew each day).
-- A daily reset: a business date begins anew when a number of it was there the day before, or when its lowest number
-  is not above that of the day before.
-- A wrap around ("9999" then "0001") and a jump by more than LARGEST: a new beginning, no gap. What is lost exactly
-  where a sequence begins anew cannot be seen.
+- A prefix has a sequence of its own ("A-0007" and "B-0007"; a date in the prefix starts a new one each day).
+- A daily reset: a business date starts a new sequence when a number of it was there the day before, or when its lowest
+  number is not above that of the day before.
+- A wrap around ("9999" then "0001") and a jump by more than LARGEST: a new sequence, no gap. A loss exactly where a
+  new sequence starts cannot be seen.
 - A till whose numbers do not end in digits, or lie so far apart that they follow no sequence, is "not numbered".
 
-Only what lies between two numbers that were seen is a gap, so a till's newest number never begins one, and a late
-arrival closes it: nothing is stored. Seen is every receipt, whatever became of it (held, broken, skipped), and every
-record of which the adapter knows that it is no sale (void, training).
+A gap lies between two known numbers, so a till's newest number never opens one, and a late arrival closes it: nothing
+is stored. Known is every receipt in any state (held, skipped), and every record that the adapter found to be no sale
+(void, training).
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from tillpost.compose.plugins import load_plugin
 from tillpost.journal import Journal, ReceiptNumber
 
 LARGEST = 1000
-"""ReceiptNumbers in a row that may be missing; a wider jump is a new beginning."""
+"""Numbers in a row that may be missing; a wider jump is a new sequence."""
 _TAIL = re.compile(r"(.*?)([0-9]{1,18})", re.S)
 
 
 @attrs.frozen
 class Gap:
-    """ReceiptNumbers in a row that are missing, as the till would have printed them; between two that were seen.
+    """Missing numbers in a row, as the till writes them, between two known ones.
 
     date: the business date of the number behind them. since: when that one was accepted, seconds since 1970.
     """
@@ -49,7 +49,7 @@ class Gap:
 
 @attrs.frozen
 class TillGaps:
-    """A till's gaps. numbered: False for a till whose numbers follow no sequence; then no gaps are told."""
+    """A till's gaps. numbered: False for a till whose numbers follow no sequence; then there are no gaps."""
 
     store: str
     till: str
@@ -62,8 +62,8 @@ class TillGaps:
         """How many numbers are missing."""
         return sum(gap.count for gap in self.gaps)
 
-    def form(self) -> dict[str, Any]:
-        """As JSON, without times of this machine."""
+    def as_json(self) -> dict[str, Any]:
+        """For scripts, without times of this machine."""
         gaps = [{"first": gap.first, "last": gap.last, "count": gap.count, "date": gap.date} for gap in self.gaps]
         return {
             "store": self.store,
@@ -87,7 +87,7 @@ def gaps(
 ) -> list[TillGaps]:  # fmt: skip
     """Of every till (of one store, one till) in the business dates since then.
 
-    keep: the pipeline's retention. Days it may have taken receipts from are left out, or they would be full of gaps.
+    keep: the pipeline's retention. Days it may have removed receipts from are left out: they would be full of gaps.
     """
     first = now - since.total_seconds()
     if keep is not None:
@@ -104,7 +104,7 @@ def _of(journal: Journal, store: str, till: str, day: str) -> TillGaps:
     numbers = list(journal.numbers.of(store, till, day))
     found = find(numbers)
     if found:
-        # Asked only where something is missing: who cannot be placed in a day closes a gap and opens none.
+        # Read only where something is missing: a number without a day closes a gap and opens none.
         undated = map(_split, journal.numbers.undated(store, till))
         also = frozenset(split for split in undated if split is not None)
         found = find(numbers, also) if also else found

@@ -1,7 +1,7 @@
-"""What another mapping would change: recent receipts, made into payloads both ways and compared field by field.
+"""What another mapping would change: recent receipts, mapped both ways and compared field by field.
 
-Nothing of what was sent is kept for this: a journal has the record of each receipt as the till wrote it, and the
-mappings it was worked with.
+The payloads that were sent are not stored: the journal has the record of each receipt as the till wrote it, and the
+settings of the mappings that were used.
 """
 
 from __future__ import annotations
@@ -21,34 +21,41 @@ from tillpost.journal import Entry, Journal
 from tillpost.model import Broken, Customer, Document, Found, Receipt
 
 EXAMPLES = 3
-"""Receipts that are shown of each field that changes."""
+"""Receipts shown for each field that changes."""
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?([+-]\d\d:\d\d|Z)?)?")
 
 
-class Kept(str):
-    """A text of ours, with nothing of a receipt in it: it is shown as it is."""
+class Label(str):
+    """A text of Tillpost without anything of a receipt: shown unmasked."""
 
     __slots__ = ()
 
 
-_NONE = Kept("(none)")
+_KINDS: dict[type[Exception], str] = {
+    DocumentError: "the record cannot be read",
+    JournalDamaged: "its content in the journal is damaged",
+    InvalidValue: "a value is not valid",
+    PluginError: "a plugin failed",
+}
+
+_NONE = Label("(none)")
 
 
 @attrs.frozen(kw_only=True)
-class Way:
-    """One way from the record to the payload.
+class Mapper:
+    """What makes the payload of a record.
 
-    reads: the adapter; None: the receipt as the journal has it. anonymous: who gets receipts without a customer.
+    reader: the adapter; None: the receipt as the journal has it. anonymous: who gets receipts without a customer.
     """
 
-    reads: HookCalls | None
-    maps: HookCalls
+    reader: HookCalls | None
+    mapper: HookCalls
     anonymous: Customer | None = None
 
 
 @attrs.frozen(kw_only=True)
 class Example:
-    """A receipt of which a field changes; texts are masked unless they were asked for."""
+    """A receipt in which a field changes; texts are masked unless `unmasked` is set."""
 
     receipt: str
     before: str
@@ -68,13 +75,13 @@ class Change:
 class MappingDifference:
     """What would change. compared, changed: receipts. fields: the most frequent first.
 
-    left_out: why receipts could not be compared → how many.
+    not_compared: why receipts could not be compared → how many.
     """
 
     compared: int
     changed: int
     fields: tuple[Change, ...]
-    left_out: Mapping[str, int]
+    not_compared: Mapping[str, int]
 
     def as_json(self) -> dict[str, Any]:
         """For scripts."""
@@ -82,30 +89,36 @@ class MappingDifference:
 
 
 def difference(
-    journal: Journal, before: Way, after: Way, last: int, *, unmasked: bool = False, stored_before: float | None = None
+    journal: Journal,
+    before: Mapper,
+    after: Mapper,
+    last: int,
+    *,
+    unmasked: bool = False,
+    stored_before: float | None = None,
 ) -> MappingDifference:
     """Compare the payloads of the last receipts.
 
-    stored_before: where `before` takes receipts as the journal has them, those accepted later are left out: what reads
-    them now has read them already.
+    stored_before: where `before` takes receipts as the journal has them, those accepted later are not compared: the new
+    mapping read them.
     """
     compared, changed = 0, 0
     receipts: Counter[str] = Counter()
     examples: dict[str, list[Example]] = {}
-    left_out: Counter[str] = Counter()
+    not_compared: Counter[str] = Counter()
     show: Callable[[Any], str] = _plain if unmasked else masked
     for entry in journal.newest.receipts(last):
         if reason := _unfit(journal, entry, before, stored_before):
-            left_out[reason] += 1
+            not_compared[reason] += 1
             continue
         old, new = _fields(journal, entry, before), _fields(journal, entry, after)
         compared += 1
         differing: dict[str, Example] = {}
         for path in dict.fromkeys([*old, *new]):
-            was, now = old.get(path, _NONE), new.get(path, _NONE)
-            if not _same(was, now):
+            old_value, new_value = old.get(path, _NONE), new.get(path, _NONE)
+            if not _same(old_value, new_value):
                 name = re.sub(r"\[\d+\]", "[]", path)
-                differing.setdefault(name, Example(receipt=entry.id, before=show(was), after=show(now)))
+                differing.setdefault(name, Example(receipt=entry.id, before=show(old_value), after=show(new_value)))
         changed += bool(differing)
         for name, example in differing.items():
             receipts[name] += 1
@@ -114,13 +127,13 @@ def difference(
     fields = [
         Change(field=name, receipts=count, examples=tuple(examples[name])) for name, count in receipts.most_common()
     ]
-    return MappingDifference(compared=compared, changed=changed, fields=tuple(fields), left_out=dict(left_out))
+    return MappingDifference(compared=compared, changed=changed, fields=tuple(fields), not_compared=dict(not_compared))
 
 
 def masked(value: Any) -> str:
-    """Numbers, truths and times as they are; of a text its shape: any may be somebody's name."""
+    """Numbers, booleans and times unchanged; of a text its shape, since it may be a name."""
     text = _plain(value)
-    if not isinstance(value, str) or isinstance(value, Kept) or _MOMENT.fullmatch(text):
+    if not isinstance(value, str) or isinstance(value, Label) or _MOMENT.fullmatch(text):
         return text
     return "".join(_shape(char) for char in text)
 
@@ -144,41 +157,45 @@ def _same(was: Any, now: Any) -> bool:
     return isinstance(was, bool) == isinstance(now, bool) and bool(was == now)
 
 
-def _unfit(journal: Journal, entry: Entry, before: Way, stored_before: float | None) -> str:
+def _unfit(journal: Journal, entry: Entry, before: Mapper, stored_before: float | None) -> str:
     """Why it cannot be compared; "" when it can."""
-    if before.reads is not None:
+    if before.reader is not None:
         return ""
     if stored_before is not None and entry.accepted_at >= stored_before:
-        return "read with today's mapping already"
-    return "" if journal.bodies.readable(entry.seq) else "has no body in the journal"
+        return "read with the current mapping already"
+    return "" if journal.bodies.readable(entry.seq) else "its content is not in the journal"
 
 
-def _fields(journal: Journal, entry: Entry, way: Way) -> dict[str, Any]:
-    """The payload and the customer by this way, each value by its path; what there is instead, by `outcome`."""
+def _fields(journal: Journal, entry: Entry, mapper: Mapper) -> dict[str, Any]:
+    """The payload and the customer, each value by its path; `outcome` says what there is instead."""
     try:
-        receipt = _receipt(journal, entry, way.reads)
+        receipt = _receipt(journal, entry, mapper.reader)
         if isinstance(receipt, str):
-            return {"outcome": Kept(receipt)}
-        fields = way.maps.amend_payload(way.maps.map_receipt(receipt, PLACEHOLDER_CONTACT), receipt).fields
+            return {"outcome": Label(receipt)}
+        fields = mapper.mapper.amend_payload(mapper.mapper.map_receipt(receipt, PLACEHOLDER_CONTACT), receipt).fields
     except (DocumentError, JournalDamaged, InvalidValue, PluginError) as error:
-        return {"outcome": Kept(f"cannot be mapped: {type(error).__name__}")}
-    return {"outcome": Kept("sent"), **dict(_flat(fields, "")), **_who(receipt, way.anonymous)}
+        return {
+            "outcome": Label(
+                f"cannot be mapped: {next(text for kind, text in _KINDS.items() if isinstance(error, kind))}"
+            )
+        }
+    return {"outcome": Label("sent"), **dict(_flat(fields, "")), **_who(receipt, mapper.anonymous)}
 
 
-def _receipt(journal: Journal, entry: Entry, reads: HookCalls | None) -> Receipt | str:
-    if reads is None:
+def _receipt(journal: Journal, entry: Entry, reader: HookCalls | None) -> Receipt | str:
+    if reader is None:
         return journal.bodies.get(entry.seq)
     document = Document.from_bytes(entry.document, journal.bodies.raw(entry.seq))
-    parsed = next(reads.parse_receipts(document), None)
+    parsed = next(reader.parse_receipts(document), None)
     if isinstance(parsed, Found):
         return parsed.receipt
-    return "cannot be read" if isinstance(parsed, Broken) else "no receipt"
+    return "cannot be read" if isinstance(parsed, Broken) else "ignored: no sale"
 
 
 def _who(receipt: Receipt, anonymous: Customer | None) -> dict[str, Any]:
     customer = receipt.customer if receipt.customer is not None and receipt.customer.identifiers else anonymous
     if customer is None:
-        return {"outcome": Kept("skipped: no customer")}
+        return {"outcome": Label("skipped: no customer")}
     return {
         **{f"customer {known.kind}": known.value for known in customer.identifiers},
         **{f"customer {name}": value for name, value in customer.attributes.items()},

@@ -1,4 +1,4 @@
-"""Capacity: what an outage takes on the disk and in files, and how long it is felt afterwards."""
+"""Capacity: the disk and the files that an outage needs, and how long catching up takes."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ RATE = 50.0
 IMPORT_EVERY = timedelta(hours=1)
 """Between two imports of files: "about hourly" (Engage contract, file import)."""
 BACKLOG_SHARE = 0.25
-"""Of the turns, what stays the backlog's however much live traffic there is."""
+"""Share of the requests that the backlog gets in any case."""
 UPLOAD = 1_000_000
-"""Bytes a second to the file server: a slow line of a head office."""
+"""Bytes a second to the file server: a slow connection of a head office."""
 ROOM = 1.25
-"""Of what is computed, what should be free: WAL, logs and files written anew."""
+"""Factor on the computed bytes: WAL, logs and rewritten files."""
 LEAST = 1000
-"""Receipts, or rows of files, from which on a journal's own sizes are better than the defaults."""
+"""Receipts, or rows of files, from which on measured sizes replace the defaults."""
 
 
 @attrs.frozen(kw_only=True)
 class Load:
-    """What comes in. receipts_per_hour: of one store, around the clock: its busiest hour makes the plan safe."""
+    """The load. receipts_per_hour: of one store, around the clock; its busiest hour makes the plan safe."""
 
     stores: int
     receipts_per_hour: float
@@ -61,9 +61,10 @@ class Weights:
 
 @attrs.frozen(kw_only=True)
 class Plan:
-    """The answer. Bytes, numbers, and seconds; None: it never ends.
+    """The result in bytes, numbers and seconds; None: never.
 
-    drain_api: the backlog by API, beside live traffic. drain_files: upload, imports and proof of the files, at most.
+    catch_up_api: the backlog by API, beside live traffic. catch_up_files: upload, imports and verification of the
+    files, at most.
     """
 
     receipts: int
@@ -74,8 +75,8 @@ class Plan:
     receipt_files: int
     contact_files: int
     requests: int
-    drain_api: float | None
-    drain_files: float | None
+    catch_up_api: float | None
+    catch_up_files: float | None
     assumptions: tuple[str, ...]
     advice: tuple[str, ...]
 
@@ -108,7 +109,7 @@ def plan(load: Load, weights: Weights, free: int | None = None) -> Plan:
     requests = ceil(receipts * each)
     spare = _spare(load.rate, live * each)
     disk = ceil((journal_bytes + fallback_bytes) * ROOM)
-    made = Plan(
+    result = Plan(
         receipts=receipts,
         live_per_second=round(live, 3),
         journal_bytes=journal_bytes,
@@ -117,12 +118,12 @@ def plan(load: Load, weights: Weights, free: int | None = None) -> Plan:
         receipt_files=_files(in_files, weights.lines, load),
         contact_files=_files(contacts, 1.0, load),
         requests=requests,
-        drain_api=requests / spare if spare else None,
-        drain_files=_by_file(in_files, contacts, fallback_bytes, spare) if load.files else None,
-        assumptions=_assumed(load, weights),
+        catch_up_api=requests / spare if spare else None,
+        catch_up_files=_by_file(in_files, contacts, fallback_bytes, spare) if load.files else None,
+        assumptions=_assumptions(load, weights),
         advice=(),
     )
-    return attrs.evolve(made, advice=tuple(_advice(load, made, live * each, free)))
+    return attrs.evolve(result, advice=tuple(_advice(load, result, live * each, free)))
 
 
 def _spare(rate: float, live: float) -> float:
@@ -148,42 +149,44 @@ def _by_file(receipts: int, contacts: int, size: int, spare: float) -> float | N
     return size / UPLOAD + imports * IMPORT_EVERY.total_seconds() + asked / spare
 
 
-def _assumed(load: Load, weights: Weights) -> tuple[str, ...]:
+def _assumptions(load: Load, weights: Weights) -> tuple[str, ...]:
     def how(name: str) -> str:
         return "measured on this journal" if name in weights.measured else "default"
 
-    said = [
+    lines = [
         f"{load.stores} stores with {load.receipts_per_hour:g} receipts an hour each, day and night, also afterwards",
         f"{weights.journal:,.0f} bytes a receipt in the journal ({how('journal')})",
         f"{load.rate:g} requests a second for everything; the backlog keeps a quarter of them at least",
         f"{weights.contacts:.2f} new contacts a receipt ({how('contacts')}), each with a look-up and a creation",
     ]
     if load.files:
-        said += [
+        lines += [
             f"{weights.file:,.0f} bytes a receipt in files ({how('file')}), {weights.contact:,.0f} a contact"
             f" ({how('contact')})",
             f"{weights.lines:.1f} lines a receipt ({how('lines')}), {MOST:,} lines or contacts a file",
             f"files from {_span(load.after)} on, a batch every {_span(load.every)}, one kind of key",
             f"upload of {UPLOAD / 1e6:g} MB a second, an import every {_span(IMPORT_EVERY)}, contacts before receipts",
         ]
-    return tuple(said)
+    return tuple(lines)
 
 
-def _advice(load: Load, made: Plan, live: float, free: int | None) -> list[str]:
-    said = [f"keep {size(made.disk)} free for the state folder: a quarter more than computed"]
-    if free is not None and made.disk:
-        lasts = load.outage * (free / made.disk)
-        enough = "enough" if free >= made.disk else "not enough: make room, or move the state folder"
-        said.append(f"{size(free)} are free there: {enough}; at this rate they last {_span(lasts)}")
-    said.append(f"set the alert `disk_for_outage` to {_span(load.outage)}, and you are told before the room is gone")
+def _advice(load: Load, result: Plan, live: float, free: int | None) -> list[str]:
+    lines = [f"keep {size(result.disk)} free for the state folder: a quarter more than computed"]
+    if free is not None and result.disk:
+        lasts = load.outage * (free / result.disk)
+        enough = "enough" if free >= result.disk else "not enough: free disk space, or move the state folder"
+        lines.append(f"{size(free)} are free there: {enough}; at this rate they last {_span(lasts)}")
+    lines.append(f"set the alert `disk_for_outage` to {_span(load.outage)}, to be warned before the disk is full")
     if live >= load.rate * (1 - BACKLOG_SHARE):
-        said.append(
+        lines.append(
             f"live traffic alone needs {live:.1f} of {load.rate:g} requests a second: ask for a higher rate, or take a"
             " destination of its own for some stores"
         )
     if not load.files:
-        said.append("no fallback is configured: add `fallback` and `transfer`, so that receipts go by file meanwhile")
-    return said
+        lines.append(
+            "no fallback is configured: add `fallback` and `transfer`, so that receipts go by file during an outage"
+        )
+    return lines
 
 
 def size(count: float) -> str:

@@ -11,7 +11,7 @@ from tillpost.journal import Journal
 
 @attrs.frozen(kw_only=True)
 class TillView:
-    """How a till stands.
+    """A till.
 
     last_seen: when its latest receipt was accepted, seconds since 1970; None for records whose till could not be read.
     today: receipts of today's business date. undelivered: neither delivered, held nor skipped. oldest_age: seconds
@@ -29,7 +29,7 @@ class TillView:
 
 
 def stores(journal: Journal, now: float, today: date) -> list[TillView]:
-    """Every till that was ever seen, by store. today: the business date that is asked for."""
+    """Every till that was ever seen, by store. today: the business date."""
     seen = {(each.store, each.till): each for each in journal.tills.all()}
     waiting = {(each.store, each.till): each for each in journal.backlogs.by_till()}
     counts = {store: journal.day_totals.counts(store, today.isoformat()) for store in {store for store, _ in seen}}
@@ -57,10 +57,10 @@ def by_store(tills: list[TillView]) -> list[TillView]:
     found: dict[str, list[TillView]] = {}
     for each in tills:
         found.setdefault(each.store, []).append(each)
-    return [_together(store, listed) for store, listed in found.items()]
+    return [_merged(store, listed) for store, listed in found.items()]
 
 
-def _together(store: str, listed: list[TillView]) -> TillView:
+def _merged(store: str, listed: list[TillView]) -> TillView:
     latest = max(listed, key=lambda each: each.last_seen or 0.0)
     return TillView(
         store=store,
@@ -75,5 +75,5 @@ def _together(store: str, listed: list[TillView]) -> TillView:
 
 
 def _order(key: tuple[str, str]) -> tuple[tuple[int, str], ...]:
-    """Numbers by their size."""
+    """Numbers by value."""
     return tuple((len(part) if part.isdigit() else 99, part) for part in key)

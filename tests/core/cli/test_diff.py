@@ -140,7 +140,7 @@ def test_what_is_no_receipt_any_more_is_told(shop: Path) -> None:
     _, answer = diff(shop)
     assert answer["changed"] == 5
     shown = next(each for each in answer["fields"] if each["field"] == "outcome")["examples"][0]
-    assert (shown["before"], shown["after"]) == ("sent", "no receipt")
+    assert (shown["before"], shown["after"]) == ("sent", "ignored: no sale")
 
 
 def test_the_fingerprint_is_of_what_is_meant_and_not_of_how_it_is_written(shop: Path) -> None:
@@ -162,7 +162,7 @@ def test_a_release_is_of_the_mapping_that_was_looked_at(shop: Path) -> None:
     assert (first["waits"], second["waits"], second["held"]) == (False, True, 5)
     assert "very-secret-key" not in shown.stdout
     assert isinstance(call(shop, "mapping", "release", "0123456789ab").exception, UsageError)
-    assert "5 receipts" in call(shop, "mapping", "release", second["fingerprint"]).stdout
+    assert "5 held receipts" in call(shop, "mapping", "release", second["fingerprint"]).stdout
     assert call(shop, "mapping", "show").exit_code == 0
     assert call(shop, "held", "list").exit_code == 0
 

@@ -53,7 +53,7 @@ def test_a_file_is_listed_with_its_checksum_and_times(shop: Path) -> None:
 def test_the_manifest_shows_each_receipt_with_its_state(shop: Path) -> None:
     (shown,) = objects(call(shop, "files", "show", NAME, "--json"))
     assert [each["state"] for each in shown["contents"]] == ["transferred", "transferred"]
-    assert (shown["there"], shown["size"]) == (True, len(CONTENT))
+    assert (shown["exists"], shown["size"]) == (True, len(CONTENT))
     printed = call(shop, "files", "show", NAME)
     assert all(each["id"] in printed.stdout for each in shown["contents"])
 

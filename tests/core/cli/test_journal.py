@@ -59,7 +59,7 @@ def test_a_damaged_receipt_is_named_repaired_and_told_how_to_bring_back(shop: Pa
     assert Path(done[-1]["kept"]).exists()
     again = call(shop, "journal", "verify")
     assert again.exit_code == 0
-    assert "1 rows lie in the quarantine" in again.output
+    assert "1 row in the quarantine" in again.output
     assert call(shop, "journal", "repair").output.endswith("nothing to repair (3 receipts)\n")
     (held,) = objects(call(shop, "held", "list", "--json"))
     assert "tillpost held retry" in held["reason"]

@@ -42,7 +42,7 @@ def test_the_plan_is_shown_and_nothing_done(shop: Path) -> None:
     assert plan["plan"]["confirmed"] == {"count": 1, "amounts": {"SEK": "10.00"}}
     printed = call(shop, "replay", "start", *ORDER, "--dry-run").stdout
     assert "30.00 SEK" in printed
-    assert "skipped: Engage has it" in printed
+    assert "left: Engage has it" in printed
     assert states(shop) == ["held"] * 3 + ["delivered"]
     assert objects(call(shop, "replay", "list", "--json")) == []
 
@@ -87,7 +87,7 @@ def test_nothing_to_send_is_no_replay(shop: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["start", "--store", "12", "--from", "2026-11-24", "--to", "2026-11-23", *WHY], "lies before"),
+        (["start", "--store", "12", "--from", "2026-11-24", "--to", "2026-11-23", *WHY], "is before"),
         (["start", "--store", "12", *DAYS, "--reason", "  "], "audit trail"),
         (["start", *ORDER, "--by", "file"], "fallback"),
         (["show", "7"], "no replay 7"),

@@ -111,7 +111,7 @@ def test_a_plan_takes_limits_and_rate_of_the_pipeline_and_makes_no_journal(shop:
     (answer,) = objects(call(shop, *ASKED, "--json"))
     assert answer["receipts"] == 345_600
     assert any(line.startswith("20 requests a second") for line in answer["assumptions"])
-    assert answer["drain_files"] is None  # no fallback is configured
+    assert answer["catch_up_files"] is None  # no fallback is configured
     assert not (shop.parent / "state").exists()
     assert call(shop, *ASKED, "--rate", "0").exit_code == 2
 

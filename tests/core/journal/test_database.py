@@ -118,7 +118,7 @@ def test_a_journal_lives_on_any_engine(tmp_path: Path) -> None:
     journal.alerts.change([("key", "what", "means", "next")], [], [], ["log"], 180.0)
     order = Order(
         reason="test", who="somebody", by="api", store="12", till="", first="2026-11-24", last="2026-11-24",
-        answered=True, newest=journal.replay_candidates.newest(),
+        unverified=True, newest=journal.replay_candidates.newest(),
     )  # fmt: skip
     assert [each.seq for page in journal.replay_candidates.pages(order, 2) for each in page] == [1, 2, 3, 4, 5]
     number = journal.replays.start(order, {}, 1, 190.0)

@@ -29,8 +29,8 @@ def test_the_figures_of_forty_stores_and_three_days() -> None:
     assert (found.receipt_files, found.contact_files) == (861, 861)  # a batch every 5 minutes, 400 receipts each
     assert found.requests == 691_200
     spare = 50 - 4800 / 3600 * 2
-    assert found.drain_api == pytest.approx(691_200 / spare)
-    assert found.drain_files == pytest.approx(found.fallback_bytes / 1e6 + 7200 + in_files * 1.5 / spare)
+    assert found.catch_up_api == pytest.approx(691_200 / spare)
+    assert found.catch_up_files == pytest.approx(found.fallback_bytes / 1e6 + 7200 + in_files * 1.5 / spare)
     assert found.disk == pytest.approx(1.25 * (found.journal_bytes + found.fallback_bytes), abs=1)
     assert any("enough; at this rate they last" in line for line in found.advice)
     assert any("disk_for_outage" in line for line in found.advice)
@@ -43,20 +43,20 @@ def test_more_lines_than_a_file_takes_make_more_files() -> None:
 
 def test_live_traffic_above_the_rate_leaves_the_backlog_its_share_and_is_told() -> None:
     found = plan(Load(stores=1000, receipts_per_hour=360, outage=HOUR, rate=50), WEIGHTS, free=1)
-    assert found.drain_api == pytest.approx(720_000 / 12.5)
+    assert found.catch_up_api == pytest.approx(720_000 / 12.5)
     assert any("live traffic alone needs 200.0 of 50" in line for line in found.advice)
     assert any("not enough" in line for line in found.advice)
 
 
 def test_without_a_fallback_nothing_is_written_to_files() -> None:
     found = plan(Load(stores=1, receipts_per_hour=10, outage=HOUR, files=False), WEIGHTS)
-    assert (found.fallback_bytes, found.receipt_files, found.contact_files, found.drain_files) == (0, 0, 0, None)
+    assert (found.fallback_bytes, found.receipt_files, found.contact_files, found.catch_up_files) == (0, 0, 0, None)
     assert any("no fallback" in line for line in found.advice)
 
 
 def test_an_outage_shorter_than_the_fallback_waits_makes_no_file() -> None:
     found = plan(Load(stores=4, receipts_per_hour=100, outage=timedelta(minutes=10)), WEIGHTS)
-    assert (found.receipt_files, found.drain_files) == (0, 0.0)
+    assert (found.receipt_files, found.catch_up_files) == (0, 0.0)
 
 
 @given(
@@ -68,7 +68,7 @@ def test_a_longer_outage_never_takes_less(stores: int, hourly: float, hours: flo
         plan(Load(stores=stores, receipts_per_hour=hourly, outage=HOUR * times, rate=rate), weights)
         for times in (hours, hours * 2)
     )
-    for name in ("receipts", "journal_bytes", "fallback_bytes", "disk", "receipt_files", "requests", "drain_api"):
+    for name in ("receipts", "journal_bytes", "fallback_bytes", "disk", "receipt_files", "requests", "catch_up_api"):
         assert 0 <= getattr(one, name) <= getattr(two, name), name
     assert one.receipt_files <= one.receipts
 

@@ -227,7 +227,7 @@ class Run:
         journal, now = self.machine.line.journal, self.machine.clock.time()
         order = Order(
             reason="simulated", who="a person", by=("api", "file")[number % 2], store="12", till="",
-            first="2026-01-01", last="2027-12-31", answered=number % 3 > 0, newest=journal.replay_candidates.newest(),
+            first="2026-01-01", last="2027-12-31", unverified=number % 3 > 0, newest=journal.replay_candidates.newest(),
         )  # fmt: skip
         made = plan(journal, order, None, True, now)
         journal.replays.start(order, made.json(), made.chosen, now)

@@ -1,4 +1,4 @@
-"""`tillpost replay`: receipts of a store's days once more, after a look at what that means."""
+"""`tillpost replay`: send receipts of a store's days again, after a plan was shown."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ import click
 
 from tillpost.cli.opened import as_json, journal_of, one, table, which
 from tillpost.cli.replay.carry import carry
-from tillpost.cli.replay.shown import show_plan, show_replay, told
+from tillpost.cli.replay.shown import report, show_plan, show_replay
 from tillpost.clock import SystemClock
 from tillpost.compose.config import load
 from tillpost.errors import UsageError
 from tillpost.flow.upkeep.replay import plan
 from tillpost.journal import Journal, Order, Replay
-from tillpost.terminal import say
+from tillpost.terminal import counted, say
 
 _BULK = 1000
-"""Receipts beyond which a replay by API is told that Engage wants history by file."""
+"""Receipts above which a replay by API recommends files."""
 
 
 class _Starting(click.Group):
@@ -54,9 +54,9 @@ _date = click.DateTime(formats=["%Y-%m-%d"])
 @click.option("--till", default="", help="Only this till of it.")
 @click.option("--from", "first", type=_date, required=True, help="The first business date, YYYY-MM-DD.")
 @click.option("--to", "last", type=_date, required=True, help="The last business date.")
-@click.option("--reason", required=True, help="Why; it stays in the life of each receipt.")
+@click.option("--reason", required=True, help="Why; it stays in the timeline of each receipt.")
 @click.option("--by", type=click.Choice(["api", "file"]), default="api", show_default=True, help="file: for history.")
-@click.option("--answered", is_flag=True, help="Also those Engage answered and no history has shown: ask for them.")
+@click.option("--unverified", is_flag=True, help="Also those accepted by API and not verified: look them up.")
 @click.option("--dry-run", is_flag=True, help="Show the plan and do nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask; for scripts.")
 @click.option("--detach", is_flag=True, help="Do not wait; `tillpost run` carries it out.")
@@ -71,18 +71,18 @@ def start(
     last: datetime,
     reason: str,
     by: str,
-    answered: bool,
+    unverified: bool,
     dry_run: bool,
     yes: bool,
     detach: bool,
     pipeline: str | None,
     as_json: bool,
 ) -> None:
-    """Show what a replay would do, ask, and carry it out below live traffic.
+    """Show what a replay would do, ask, and carry it out with less priority than live traffic.
 
-    A receipt that Engage has is not sent; ids stay the same, so none is there twice. Beside a `run` that one does
-    the work and this command shows how far it is; without one this command does it. Exit code 1 when receipts are
-    held, or when it was stopped before all were settled.
+    A receipt that Engage has is not sent; ids stay the same, so none is there twice. A running `run` does the work and
+    this command shows the progress; without one this command does it. Exit code 1 when receipts are held, or when it
+    was stopped before all were settled.
 
     \b
     Examples:
@@ -90,9 +90,9 @@ def start(
       tillpost replay start --store 12 --from 2025-01-01 --to 2026-11-23 --reason "history" --by file --yes
     """
     if not reason.strip():
-        raise UsageError("--reason is empty: say why, it is the audit trail")
+        raise UsageError("--reason is empty; say why, for the audit trail")
     if last < first:
-        raise UsageError(f"--to {_iso(last)} lies before --from {_iso(first)}")
+        raise UsageError(f"--to {_iso(last)} is before --from {_iso(first)}")
     config = one(load(file, plugins=False), pipeline)
     if by == "file" and not (config.has("fallback") and config.has("transfer")):
         raise UsageError(f"{file}: pipeline {config.name!r} has no `fallback` and `transfer`; --by file needs both")
@@ -100,7 +100,7 @@ def start(
         now = SystemClock().time()
         order = Order(
             reason=reason.strip(), who=_who(), by=by, store=store, till=till,
-            first=_iso(first), last=_iso(last), answered=answered, newest=journal.replay_candidates.newest(),
+            first=_iso(first), last=_iso(last), unverified=unverified, newest=journal.replay_candidates.newest(),
         )  # fmt: skip
         made = plan(journal, order, config.keep, config.anonymous is not None, now)
         show_plan(made, as_json, bulk=by == "api" and made.chosen > _BULK)
@@ -114,7 +114,7 @@ def start(
             sys.exit(1)
         number = journal.replays.start(order, made.json(), made.chosen, SystemClock().time())
         if detach:
-            told(_get(journal, number), as_json)
+            report(_get(journal, number), as_json)
     if not detach:
         sys.exit(carry(file, pipeline, number, as_json))
 
@@ -124,7 +124,7 @@ def start(
 @as_json
 @click.pass_obj
 def list_(file: Any, pipeline: str | None, as_json: bool) -> None:
-    """List every replay there was: who, why, how far.
+    """List every replay: who, why, and its progress.
 
     \b
     Example:
@@ -147,7 +147,7 @@ def list_(file: Any, pipeline: str | None, as_json: bool) -> None:
 @as_json
 @click.pass_obj
 def show(file: Any, number: int, pipeline: str | None, as_json: bool) -> None:
-    """Show one: the order, the plan as it was confirmed, and where its receipts stand now.
+    """Show one: the order, the confirmed plan, and its receipts by state.
 
     \b
     Example:
@@ -171,7 +171,7 @@ def show(file: Any, number: int, pipeline: str | None, as_json: bool) -> None:
 @as_json
 @click.pass_obj
 def stop(file: Any, number: int, pipeline: str | None, as_json: bool) -> None:
-    """Put no more receipts back; those that are on the line go on. `resume` goes on where it stopped.
+    """Put no more receipts back; those on their way go on. `resume` continues.
 
     \b
     Example:
@@ -179,7 +179,7 @@ def stop(file: Any, number: int, pipeline: str | None, as_json: bool) -> None:
     """
     with journal_of(file, pipeline) as journal:
         _change(journal, number, "running", "stopped")
-        told(_get(journal, number), as_json)
+        report(_get(journal, number), as_json)
 
 
 @command.command("resume")
@@ -189,7 +189,7 @@ def stop(file: Any, number: int, pipeline: str | None, as_json: bool) -> None:
 @as_json
 @click.pass_obj
 def resume(file: Any, number: int, detach: bool, pipeline: str | None, as_json: bool) -> None:
-    """Go on with one that was stopped, or whose process has ended, exactly where it was.
+    """Continue a stopped one, or one whose process has ended, where it was.
 
     \b
     Example:
@@ -199,7 +199,7 @@ def resume(file: Any, number: int, detach: bool, pipeline: str | None, as_json: 
         if _get(journal, number).state == "stopped":
             _change(journal, number, "stopped", "running")
         if detach:
-            told(_get(journal, number), as_json)
+            report(_get(journal, number), as_json)
     if not detach:
         sys.exit(carry(file, pipeline, number, as_json))
 
@@ -214,14 +214,14 @@ def _change(journal: Journal, number: int, old: str, new: str) -> None:
 def _get(journal: Journal, number: int) -> Replay:
     found = journal.replays.get(number)
     if found is None:
-        raise UsageError(f"the journal has no replay {number}; `tillpost replay list` shows what it has")
+        raise UsageError(f"no replay {number} in the journal; `tillpost replay list` lists them")
     return found
 
 
 def _agreed(count: int) -> bool:
     if not sys.stdin.isatty():
-        raise UsageError("nobody is there to be asked: add --yes to carry the plan out, or --dry-run to look only")
-    return click.confirm(f"Send {count} receipts again?", err=True)
+        raise UsageError("the input is not a terminal: add --yes to carry the plan out, or --dry-run to show it only")
+    return click.confirm(f"Send {counted(count, 'receipt')} again?", err=True)
 
 
 def _iso(day: datetime) -> str:
@@ -233,7 +233,7 @@ def _short(value: object) -> str:
 
 
 def _who() -> str:
-    """The person at the machine: the user of the operating system, and whom `sudo` says it is for."""
+    """The user of the operating system, and the one behind `sudo`."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):

@@ -1,4 +1,4 @@
-"""A replay carried out to its end: by the `run` that is alive, or by a worker of ours without its source."""
+"""Carry out a replay: by the process of `run`, or by a worker here without a source."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import attrs
 import click
 
 from tillpost.cli.opened import journal_of, lines, one
-from tillpost.cli.replay.shown import told
+from tillpost.cli.replay.shown import report
 from tillpost.compose.config import load
 from tillpost.errors import StateFolderBusy, UsageError, describe
 from tillpost.flow.line import Line
@@ -23,13 +23,13 @@ from tillpost.flow.worker import Worker
 from tillpost.journal import Journal, Replay, RunLock
 
 _TELL_EVERY = 5.0
-"""Seconds between two lines about how far it is."""
+"""Seconds between two lines of progress."""
 _LOOK_EVERY = 0.5
 _GRACE = 30.0
 
 
 def carry(file: Path, pipeline: str | None, number: int, as_json: bool) -> int:
-    """Until every receipt it has put back is settled, or until told to stop; the exit code."""
+    """Wait until every receipt put back is settled, or until a signal; return the exit code."""
     stop = threading.Event()
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, lambda *_: stop.set())
@@ -48,7 +48,7 @@ def _work(line: Line, number: int, as_json: bool, stop: threading.Event) -> int:
     line = attrs.evolve(line, source=None)
     _write_files(line, number, stop)
     if stop.is_set():
-        told(_of(line.journal, number), as_json)
+        report(_of(line.journal, number), as_json)
         return 1
     worker = Worker(line)
     worker.start()
@@ -60,7 +60,7 @@ def _work(line: Line, number: int, as_json: bool, stop: threading.Event) -> int:
 
 
 def _write_files(line: Line, number: int, stop: threading.Event) -> None:
-    """A replay by file writes first, while no thread sends: what is open would go by API meanwhile."""
+    """A replay by file writes before any thread sends: open receipts would go by API meanwhile."""
     running = line.journal.replays.running()
     if running is not None and running.id == number and running.order.by == "file":
         recover(line)
@@ -75,25 +75,25 @@ def _watch(journal: Journal, number: int, as_json: bool, stop: threading.Event, 
     since = _TELL_EVERY
     while True:
         standing = _of(journal, number)
-        settled = standing.state != "running" and not journal.replays.on_the_line(number)
+        settled = standing.state != "running" and not journal.replays.in_progress(number)
         faulty = worker is not None and worker.fault is not None
         if settled or faulty or stop.is_set():
             break
         if since >= _TELL_EVERY:
-            told(standing, as_json)
+            report(standing, as_json)
             since = 0.0
         stop.wait(_LOOK_EVERY)
         since += _LOOK_EVERY
     receipts = journal.replays.standing(number)
-    told(standing, as_json, receipts)
+    report(standing, as_json, receipts)
     if worker is not None and worker.fault is not None:
         click.echo(f"tillpost: {describe(worker.fault)}", err=True)
-    good = settled and standing.state == "done" and not receipts.get("held") and not standing.left_out
+    good = settled and standing.state == "done" and not receipts.get("held") and not standing.not_written
     return 0 if good else 1
 
 
 def _of(journal: Journal, number: int) -> Replay:
     found = journal.replays.get(number)
     if found is None:
-        raise UsageError(f"the journal has no replay {number}")
+        raise UsageError(f"no replay {number} in the journal")
     return found

@@ -1,4 +1,4 @@
-"""A plan and a replay, for people and as JSON."""
+"""A replay and its plan, for people and as JSON."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from tillpost.terminal import plain, say, when
 
 _MEANS = {
     Fate.SEND: "sent",
-    Fate.ASK: "asked for in Engage's history, and sent if it is not there",
-    Fate.CONFIRMED: "skipped: Engage has it",
-    Fate.IN_PROGRESS: "skipped: on its way already",
-    Fate.COLLIDES: "left: its id has other content, and Engage would keep that",
+    Fate.VERIFY: "looked up in Engage's history, and sent if it is not there",
+    Fate.CONFIRMED: "left: Engage has it",
+    Fate.IN_PROGRESS: "left: on its way already",
+    Fate.COLLIDES: "left: its id has other content, which Engage would keep",
     Fate.DISCARDED: "left: a person has discarded it",
     Fate.UNREADABLE: "left: its content is damaged; `tillpost held retry`, or accept its file again",
     Fate.NO_CUSTOMER: "left: no customer, and the pipeline has no `anonymous`",
-    Fate.TOO_OLD: "left: settled longer ago than `keep`, it leaves the journal now",
+    Fate.TOO_OLD: "left: settled longer ago than `keep`",
 }
 
 
 def show_plan(made: Plan, as_json: bool, bulk: bool) -> None:
-    """What would be done. bulk: say that Engage wants so many by file."""
+    """Show what would be done. bulk: recommend files."""
     order = made.order
     asked = {"store": order.store, "till": order.till, "from": order.first, "to": order.last, "by": order.by}
     if as_json:
@@ -44,11 +44,11 @@ def show_plan(made: Plan, as_json: bool, bulk: bool) -> None:
     click.echo(plain(f"store {order.store}{till}, {order.first} to {order.last}, by {order.by}:"))
     table(rows, ["receipts", "amount", "what"])
     if made.undated:
-        click.echo(f"{made.undated} records of the store could not be read and have no day: `tillpost held list`")
+        click.echo(f"unreadable records of the store, without a day: {made.undated}; `tillpost held list` lists them")
     if made.kept_since:
-        click.echo(f"of days before {made.kept_since} receipts may have left the journal (`keep`)")
+        click.echo(f"receipts of days before {made.kept_since} may have left the journal (`keep`)")
     if bulk:
-        click.echo("Engage asks that history goes by file: consider --by file")
+        click.echo("Engage asks for history by file: consider --by file")
 
 
 def show_replay(replay: Replay) -> dict[str, Any]:
@@ -64,26 +64,26 @@ def show_replay(replay: Replay) -> dict[str, Any]:
         "from": order.first,
         "to": order.last,
         "by": order.by,
-        "answered": order.answered,
+        "unverified": order.unverified,
         "made_at": when(replay.made_at),
         "ended_at": when(replay.ended_at),
         "chosen": replay.chosen,
         "put_back": replay.put_back,
-        "left_out": replay.left_out,
+        "not_written": replay.not_written,
         "day": replay.cursor.day,
         "seconds_left": None if seconds is None else round(seconds),
     }
 
 
-def told(replay: Replay, as_json: bool, receipts: dict[str, int] | None = None) -> None:
-    """How far it is. receipts: where those it has put back stand."""
+def report(replay: Replay, as_json: bool, receipts: dict[str, int] | None = None) -> None:
+    """Show the progress. receipts: those put back, by state."""
     row = show_replay(replay)
     if as_json:
         say({"event": "replay", **row} | ({} if receipts is None else {"receipts": receipts}))
         return
     text = f"replay {replay.id}: {replay.state}, {replay.put_back} of {replay.chosen} put back"
-    if replay.left_out:
-        text += f", {replay.left_out} left as they were"
+    if replay.not_written:
+        text += f", {replay.not_written} that no file could take"
     if receipts:
         text += f" ({', '.join(f'{count} {state}' for state, count in sorted(receipts.items()))})"
     if replay.state == "running" and row["seconds_left"] is not None:

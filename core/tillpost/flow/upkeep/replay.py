@@ -36,25 +36,25 @@ class Fate(StrEnum):
 
     SEND = "send"
     """It is put back on the line."""
-    ASK = "ask"
-    """The destination answered it, and no history has shown it: it is asked for, and sent again if it is not there."""
+    VERIFY = "verify"
+    """Accepted by API, and not verified: it is looked up in the history, and sent again if it is not there."""
     CONFIRMED = "confirmed"
-    """Skipped: the destination has it."""
-    IN_PROGRESS = "on the line"
+    """Left: the destination has it."""
+    IN_PROGRESS = "in_progress"
     """On its way already."""
     COLLIDES = "collides"
     """Its id has other content, which the destination would keep."""
     DISCARDED = "discarded"
     """A person has said that it is never to be sent (`tillpost held discard`)."""
-    UNREADABLE = "not readable"
+    UNREADABLE = "unreadable"
     """The journal has no whole body of it."""
-    NO_CUSTOMER = "no customer"
+    NO_CUSTOMER = "no_customer"
     """It has no contact, and the pipeline names no anonymous one."""
-    TOO_OLD = "too old"
+    TOO_OLD = "too_old"
     """Settled longer ago than `keep`: it leaves the journal any moment."""
 
 
-SELECTED = (Fate.SEND, Fate.ASK)
+SELECTED = (Fate.SEND, Fate.VERIFY)
 
 
 @attrs.define
@@ -101,7 +101,7 @@ def fate_of(
     """The fate of a receipt. before: what was settled before it leaves the journal; None: nothing does."""
     if (each.state in OPEN and order.by == "api") or each.state in (State.WRITTEN, State.TRANSFERRED):
         return Fate.IN_PROGRESS
-    if each.state is State.DELIVERED and not (order.answered and each.route == "api" and not each.reason):
+    if each.state is State.DELIVERED and not (order.unverified and each.route == "api" and not each.reason):
         return Fate.CONFIRMED
     if each.contact is None and _TAKEN.search(each.id):
         return Fate.COLLIDES
@@ -113,7 +113,7 @@ def fate_of(
         return Fate.UNREADABLE
     if each.contact is None and not anonymous:
         return Fate.NO_CUSTOMER
-    return Fate.ASK if each.state is State.DELIVERED else Fate.SEND
+    return Fate.VERIFY if each.state is State.DELIVERED else Fate.SEND
 
 
 def plan(journal: Journal, order: Order, keep: timedelta | None, anonymous: bool, now: float) -> Plan:
@@ -166,7 +166,7 @@ def replay(line: Line, files: int = MAX_WAITING_FILES) -> bool:
 
 def seconds_left(running: Replay) -> float | None:
     """Seconds until all are put back, at the rate so far; None when there is no telling yet."""
-    rest = running.chosen - running.put_back - running.left_out
+    rest = running.chosen - running.put_back - running.not_written
     if not running.busy or not running.put_back or running.ended_at is not None:
         return None
     return max(0, rest) * running.busy / running.put_back
@@ -191,7 +191,7 @@ def _by_api(line: Line, running: Replay) -> bool:
 
 
 def _move(line: Line, running: Replay, each: Candidate, fate: Fate, now: float) -> Move:
-    if fate is Fate.ASK and line.hooks.implements("confirm_receipts"):
+    if fate is Fate.VERIFY and line.hooks.implements("confirm_receipts"):
         # It shows once it is imported; before that its absence proves nothing.
         due = max(now, (each.delivered_at or 0.0) + line.retry.confirm_after.total_seconds())
         return Move(state=State.UNCERTAIN, due=due, reason=running.why)
@@ -210,15 +210,15 @@ def _by_file(line: Line, running: Replay, files: int) -> bool:
     mine = line.claims.claim((each.seq for each, _ in chosen), BATCH_RECEIPTS)
     try:
         _adopt(line, running, [each for each, _ in chosen if each.seq in mine])
-        entries, left_out, last = _entries(line, [each for each, _ in chosen], mine)
+        entries, not_written, last = _entries(line, [each for each, _ in chosen], mine)
         if last is None:
             last = chosen[-1][0] if len(chosen) == BATCH_RECEIPTS else rows[-1] if rows else None
         cursor, end = (last.at, False) if last is not None else (running.cursor, True)
         payloads, refused = map_for_files(line, entries)
         unnamed = "no file can name its contact"
-        left_out |= {entry.seq: refused.get(entry.id, unnamed) for entry in entries if entry.id not in payloads}
+        not_written |= {entry.seq: refused.get(entry.id, unnamed) for entry in entries if entry.id not in payloads}
         if not payloads:
-            step = Step(cursor=cursor, end=end, left_out=left_out)
+            step = Step(cursor=cursor, end=end, not_written=not_written)
             line.journal.replays.step(running, step, line.clock.time())
             return True
         seqs = {entry.id: entry.seq for entry in entries}
@@ -226,8 +226,8 @@ def _by_file(line: Line, running: Replay, files: int) -> bool:
         created, updated = line.journal.contacts.to_write(known)
         with swept_on_failure(line):
             batch = write_batch(line, created, updated, payloads, seqs)
-            left_out |= {seqs[each.key]: each.reason for each in batch.written.refused if each.key in seqs}
-            step = Step(cursor=cursor, end=end, batch=batch, left_out=left_out)
+            not_written |= {seqs[each.key]: each.reason for each in batch.written.refused if each.key in seqs}
+            step = Step(cursor=cursor, end=end, batch=batch, not_written=not_written)
             line.journal.replays.step(running, step, line.clock.time())
     finally:
         line.claims.release(mine)
@@ -262,15 +262,15 @@ def _entries(
     The third: the last of them, when the next would make a batch of too many lines.
     """
     entries: list[Entry] = []
-    left_out: dict[int, str] = {}
+    not_written: dict[int, str] = {}
     total = 0
     for number, each in enumerate(chosen):
         entry = line.journal.receipts.get(each.id)
         if each.seq not in mine or entry is None or entry.state is not each.state:
-            left_out[each.seq] = "it is on its way by API"
+            not_written[each.seq] = "it is on its way by API"
             continue
         total += entry.line_count
         if entries and total > BATCH_LINES:
-            return entries, left_out, chosen[number - 1]
+            return entries, not_written, chosen[number - 1]
         entries.append(entry)
-    return entries, left_out, None
+    return entries, not_written, None

@@ -269,6 +269,8 @@ UPGRADES = (
     UPDATE events SET what = 'written' WHERE what = 'spooled';
     CREATE INDEX events_destination ON events(at) WHERE step = 'destination';
     ALTER TABLE contacts RENAME COLUMN dropped TO unsaved;
+    ALTER TABLE replays RENAME COLUMN answered TO unverified;
+    ALTER TABLE replays RENAME COLUMN left_out TO not_written;
     ALTER TABLE contact_counters RENAME COLUMN dropped TO unsaved;
     UPDATE receipts SET reason = 'discarded: ' || substr(reason, 10)
         WHERE state = 'skipped' AND reason LIKE 'dropped: %';

@@ -32,7 +32,7 @@ _UNSETTLED = ", ".join(f"'{state}'" for state in (*OPEN, State.WRITTEN, State.TR
 class Order:
     """What a person asked for. first, last: business dates (ISO 8601), both included; till: "" is every till.
 
-    by: `api` or `file`. answered: also what the destination has answered with a 2xx and no history has shown.
+    by: `api` or `file`. unverified: also what was accepted by API and no history has shown.
     newest: the last row the plan has seen; what is accepted later is no part of it.
     """
 
@@ -43,7 +43,7 @@ class Order:
     till: str
     first: str
     last: str
-    answered: bool = attrs.field(converter=bool)
+    unverified: bool = attrs.field(converter=bool)
     newest: int
 
 
@@ -60,7 +60,7 @@ class Cursor:
 class Replay:
     """A row: the order, and how far it is. planned: how many of each class, with amounts, as the person confirmed it.
 
-    chosen: how many were to be put back. put_back: how many were; left_out: chosen, and no file could take them.
+    chosen: how many were to be put back. put_back: how many were; not_written: chosen, and no file could take them.
     busy: seconds in which it made progress, for the rate. Times in seconds since 1970.
     """
 
@@ -71,7 +71,7 @@ class Replay:
     state: str
     cursor: Cursor
     put_back: int
-    left_out: int
+    not_written: int
     made_at: float
     stepped_at: float | None
     busy: float
@@ -91,7 +91,7 @@ class Step:
     end: bool
     moves: Sequence[tuple[int, Move]] = ()
     batch: Batch | None = None
-    left_out: Mapping[int, str] = attrs.field(factory=dict)
+    not_written: Mapping[int, str] = attrs.field(factory=dict)
     """Row → why it cannot go by file; it stays as it was."""
 
 
@@ -106,7 +106,7 @@ class Replays:
 
         def work(transaction: Transaction) -> int:
             rows = transaction.execute(
-                "INSERT INTO replays (reason, who, by, store, till, first, last, answered, newest, made_at, planned,"
+                "INSERT INTO replays (reason, who, by, store, till, first, last, unverified, newest, made_at, planned,"
                 " chosen, state, ended_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?) RETURNING id",
                 (
                     *attrs.astuple(order), now, json.dumps(planned), chosen,
@@ -153,16 +153,17 @@ class Replays:
                 for refused in step.batch.written.refused:
                     if refused.key not in step.batch.seqs:  # of a contact; a receipt is left out
                         note_refused(transaction, refused, step.batch.seqs, now)
-            for seq, reason in step.left_out.items():
+            for seq, reason in step.not_written.items():
                 told = {"reason": f"{replay.why}; left as it was: {reason}"}
                 events.record(transaction, now, "replay", "not in a file", receipt=seq, **told)
             gap = now - replay.stepped_at if replay.stepped_at is not None else 0.0
             transaction.execute(
                 "UPDATE replays SET state = ?1, ended_at = ?2, day = ?3, moment = ?4, after = ?5,"
-                " put_back = put_back + ?6, left_out = left_out + ?7, stepped_at = ?8, busy = busy + ?9 WHERE id = ?10",
+                " put_back = put_back + ?6, not_written = not_written + ?7,"
+                " stepped_at = ?8, busy = busy + ?9 WHERE id = ?10",
                 (
                     DONE if step.end else RUNNING, now if step.end else None, *attrs.astuple(step.cursor), len(back),
-                    len(step.left_out), now, gap if 0.0 <= gap <= _LONGEST else 0.0, replay.id,
+                    len(step.not_written), now, gap if 0.0 <= gap <= _LONGEST else 0.0, replay.id,
                 ),
             )  # fmt: skip
             if step.end:
@@ -209,7 +210,7 @@ class Replays:
         )
         return {str(state): int(count) for state, count in rows}
 
-    def on_the_line(self, number: int) -> bool:
+    def in_progress(self, number: int) -> bool:
         """Whether any receipt it has put back is not settled yet."""
         sql = f"SELECT 1 FROM receipts r WHERE r.seq = p.receipt AND r.state IN ({_UNSETTLED})"  # noqa: S608 - ours
         return bool(
@@ -220,7 +221,7 @@ class Replays:
         asked = [field.name for field in attrs.fields(Order)]
         own = (
             "id", "planned", "chosen", "state", "day", "moment", "after",
-            "put_back", "left_out", "made_at", "stepped_at", "busy", "ended_at",
+            "put_back", "not_written", "made_at", "stepped_at", "busy", "ended_at",
         )  # fmt: skip
         sql = f"SELECT {', '.join((*own, *asked))} FROM replays WHERE {clause}"  # noqa: S608 - ours
         return [_replay(dict(zip((*own, *asked), row, strict=True)), asked) for row in self._database.read(sql, values)]

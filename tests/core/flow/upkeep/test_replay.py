@@ -56,7 +56,7 @@ def carry(machine: Machine) -> None:
 def order_of(journal: Journal, **asked: object) -> Order:
     values = {
         "reason": "store was unknown", "who": "eva", "by": "api", "store": "12", "till": "",
-        "first": "2026-11-01", "last": "2026-11-30", "answered": False, "newest": journal.replay_candidates.newest(),
+        "first": "2026-11-01", "last": "2026-11-30", "unverified": False, "newest": journal.replay_candidates.newest(),
     }  # fmt: skip
     return Order(**values | asked)  # type: ignore[arg-type]
 
@@ -109,16 +109,16 @@ def test_every_receipt_of_the_days_is_in_exactly_one_share_with_its_money(machin
         "DELETE FROM bodies WHERE seq IN (SELECT seq FROM receipts WHERE number = '6');"
         "UPDATE receipts SET state = 'skipped', reason = 'unknown', changed_at = 1 WHERE number = '7';",
     )
-    made = plan(journal, order_of(journal, answered=True), timedelta(days=90), False, machine.clock.time())
+    made = plan(journal, order_of(journal, unverified=True), timedelta(days=90), False, machine.clock.time())
     assert {fate: share.count for fate, share in made.shares.items()} == {
-        Fate.SEND: 1, Fate.ASK: 1, Fate.CONFIRMED: 1, Fate.IN_PROGRESS: 1, Fate.COLLIDES: 1, Fate.DISCARDED: 1,
+        Fate.SEND: 1, Fate.VERIFY: 1, Fate.CONFIRMED: 1, Fate.IN_PROGRESS: 1, Fate.COLLIDES: 1, Fate.DISCARDED: 1,
         Fate.UNREADABLE: 2, Fate.NO_CUSTOMER: 1, Fate.TOO_OLD: 1,
     }  # fmt: skip
     assert made.shares[Fate.UNREADABLE].amounts == {"SEK": Decimal("12.00")}
     assert made.shares[Fate.COLLIDES].amounts == {"SEK": Decimal("9.00")}
     assert made.chosen == 2
     plain = plan(journal, order_of(journal), timedelta(days=90), False, machine.clock.time())
-    assert (plain.shares[Fate.CONFIRMED].count, plain.shares[Fate.ASK].count) == (2, 0)
+    assert (plain.shares[Fate.CONFIRMED].count, plain.shares[Fate.VERIFY].count) == (2, 0)
 
 
 _TEXT = st.sampled_from(["", "seen in the history", "discarded: x", "refused", "the id is taken by other content: a"])
@@ -127,12 +127,12 @@ _TEXT = st.sampled_from(["", "seen in the history", "discarded: x", "refused", "
 @given(
     state=st.sampled_from(list(State)), route=st.sampled_from(["", "api", "file"]), reason=_TEXT,
     contact=st.sampled_from([None, "k"]), whole=st.booleans(), age=st.sampled_from([0.0, 9.0]),
-    by=st.sampled_from(["api", "file"]), answered=st.booleans(), anonymous=st.booleans(),
+    by=st.sampled_from(["api", "file"]), unverified=st.booleans(), anonymous=st.booleans(),
     id=st.sampled_from(["a", "a#0123456789ab"]), before=st.sampled_from([None, 5.0]),
 )  # fmt: skip
 def test_what_engage_has_or_must_not_get_is_never_chosen(
     state: State, route: str, reason: str, contact: str | None, whole: bool, age: float, by: str,
-    answered: bool, anonymous: bool, id: str, before: float | None,
+    unverified: bool, anonymous: bool, id: str, before: float | None,
 ) -> None:  # fmt: skip
     each = Candidate(
         seq=1, id=id, state=state, route=route, reason=reason, contact=contact, currency="SEK", total="1",
@@ -140,7 +140,7 @@ def test_what_engage_has_or_must_not_get_is_never_chosen(
     )  # fmt: skip
     order = Order(
         reason="r", who="w", by=by, store="1", till="", first="2026-01-01", last="2026-01-01",
-        answered=answered, newest=1,
+        unverified=unverified, newest=1,
     )  # fmt: skip
     fate = fate_of(each, order, before, anonymous, lambda _: whole)
     assert fate in Fate
@@ -151,7 +151,7 @@ def test_what_engage_has_or_must_not_get_is_never_chosen(
     assert not reason.startswith("discarded: ") or state is not State.SKIPPED
     assert state not in (State.WRITTEN, State.TRANSFERRED)
     if state is State.DELIVERED:
-        assert (fate, answered, route, reason) == (Fate.ASK, True, "api", "")
+        assert (fate, unverified, route, reason) == (Fate.VERIFY, True, "api", "")
     if by == "api":
         assert state in (State.HELD, State.SKIPPED, State.DELIVERED)
 
@@ -180,7 +180,7 @@ def test_what_was_answered_is_asked_for_and_only_what_is_missing_is_sent_again(m
     for receipt_id in gone:
         contact = machine.engage.saved._contact.pop(receipt_id)
         machine.engage.saved._history[contact].remove(receipt_id)
-    number = start(machine, answered=True)
+    number = start(machine, unverified=True)
     while replay(machine.line):
         carry(machine)
     machine.clock.advance(3600.0)
@@ -279,7 +279,7 @@ def test_a_receipt_without_a_customer_gets_the_anonymous_contact(machine: Machin
 def test_the_numbers_of_status_and_the_doctor_agree_after_a_replay(machine: Machine) -> None:
     take(machine, *range(4))
     carry(machine)
-    start(machine, answered=True)
+    start(machine, unverified=True)
     assert replay(machine.line)
     journal = machine.line.journal
     assert journal.receipts.routes() == {"api": 0, "file": 0}, "what is asked for is not delivered meanwhile"
@@ -294,7 +294,7 @@ def test_the_rest_takes_as_long_as_the_rate_so_far_says(machine: Machine) -> Non
     running = machine.line.journal.replays.get(start(machine))
     assert running is not None
     assert seconds_left(running) is None
-    assert seconds_left(attrs.evolve(running, chosen=100, put_back=40, left_out=10, busy=20.0)) == 25.0
+    assert seconds_left(attrs.evolve(running, chosen=100, put_back=40, not_written=10, busy=20.0)) == 25.0
 
 
 # --- by file ---------------------------------------------------------------------------------------------------------
@@ -346,7 +346,7 @@ def test_what_no_file_can_take_is_left_as_it_was_and_says_why(
 ) -> None:
     take(machine, 1, 2)
     carry(machine)
-    number = start(machine, by="file", answered=True)
+    number = start(machine, by="file", unverified=True)
     monkeypatch.setattr(
         module, "map_for_files", lambda line, entries: ({}, {each.id: "the map says no" for each in entries})
     )
@@ -357,7 +357,7 @@ def test_what_no_file_can_take_is_left_as_it_was_and_says_why(
     assert "the map says no" in machine.line.journal.events.of_receipt(entry.seq)[-1]["detail"]
     done = machine.line.journal.replays.get(number)
     assert done is not None
-    assert (done.state, done.put_back, done.left_out) == ("done", 0, 2)
+    assert (done.state, done.put_back, done.not_written) == ("done", 0, 2)
 
 
 # --- kills -----------------------------------------------------------------------------------------------------------
