@@ -1,57 +1,54 @@
-"""docs/operators/faults.md is whole: every fault has its row, and every row tests that exist and speak of it."""
+"""Every fault of the list has tests that exist and speak of it, and a row in the page of those whom it concerns."""
 
 from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
 
-import attrs
 import pytest
 
-from tests.support.faults import ROOT, cells, listed, parsed
+from tests.support.faults import FAULTS_PAGE, INPUT, INPUT_PAGE, Row, listed, parsed, rows
+from tests.support.matrix import adapters, suite
+from tillpost.testing import AdapterSuite
 
-PAGE = ROOT / "docs" / "operators" / "faults.md"
-LEFT_OUT = {"Input"}
-"""Sections of the list that docs/integrators/bad-input.md answers."""
-_TEST = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
-
-
-@attrs.frozen
-class Row:
-    """One fault: its section, its words, what is promised, and the cell that names its tests."""
-
-    section: str
-    fault: str
-    promise: str
-    tests: str
-
-    def __str__(self) -> str:
-        return f"{self.section}: {self.fault[:40]}"
-
-
-def _rows() -> Iterator[Row]:
-    section = ""
-    for line in PAGE.read_text(encoding="utf-8").splitlines():
-        if line.startswith("## "):
-            section = line[3:]
-        elif line.startswith("| ") and not line.startswith("| fault |"):
-            yield Row(section, *cells(line))
-
-
-ROWS = list(_rows())
+ROWS = list(rows())
+XML = {"poslog", "saft-no", "digital-receipt"}
+JSON = {"receipts", "shopify", "zettle", "table"}
+CONCERNS = {"every adapter": XML | JSON, "XML": XML, "JSON": JSON, "`folder`": {"folder"}, "the journal": {"journal"}}
+COVERS = {
+    "tests/plugins/tillpost_poslog/": {"poslog"},
+    "tests/plugins/xml_adapters/": {"saft-no", "digital-receipt"},
+    "tests/plugins/tillpost_receipts/": {"receipts"},
+    "tests/plugins/tillpost_table/": {"table"},
+    "tests/plugins/test_bad_input.py": {"shopify", "zettle", "table"},
+    "tests/plugins/test_large_input.py": {"receipts", "shopify", "zettle"},
+    "tests/plugins/tillpost_folder/": {"folder", "journal"},
+    "tests/core/": {"journal"},
+}
+"""Beginning of a test's path → what its tests are about."""
 
 
 def test_every_fault_of_the_list_has_its_row_in_its_words() -> None:
-    """A fault that is added, taken out or told otherwise there must be so here: word by word, in order."""
-    there = {row.section: [each.fault for each in ROWS if each.section == row.section] for row in ROWS}
-    assert there == {name: faults for name, faults in listed().items() if name not in LEFT_OUT}
+    """A fault that is added, taken out or worded otherwise there must be so here: word by word, in order."""
+    there: dict[str, list[str]] = {}
+    for row in ROWS:
+        there.setdefault(row.section, []).append(row.fault)
+    assert there == listed()
 
 
-def _told(path: str, name: str) -> str:
+def test_the_pages_for_readers_name_no_test() -> None:
+    for page in (FAULTS_PAGE, INPUT_PAGE):
+        assert "tests/" not in page.read_text(encoding="utf-8")
+
+
+def test_the_page_of_bad_input_speaks_of_every_bundled_adapter() -> None:
+    assert set(adapters()) == XML | JSON
+
+
+def _words_of(path: str, name: str) -> str:
     """What a test says of itself: its name, its docstring and that of its module. Fails when there is no such test."""
     tree = parsed(path)
-    found = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name]
+    found = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name == name]
     assert found, f"{path} has no {name}"
     return " ".join([name, ast.get_docstring(found[0]) or "", ast.get_docstring(tree) or ""])
 
@@ -62,19 +59,45 @@ def _stems(text: str) -> set[str]:
 
 
 @pytest.mark.parametrize("row", ROWS, ids=str)
-def test_a_row_names_tests_that_exist_and_speak_of_it(row: Row) -> None:
-    assert row.promise, "a row says what Tillpost does"
-    named = _TEST.findall(row.tests)
-    assert named, "a row names a test"
-    assert _TEST.sub("", row.tests).replace("<br>", "").strip() == "", "and nothing but tests"
-    said = [_stems(_told(*each)) for each in named]
-    words = _stems(row.fault) | _stems(row.promise)
-    for (path, name), stems in zip(named, said, strict=True):
-        assert len(stems & words) >= 2, f"{path}::{name} does not say that it is about this"
+def test_a_row_names_tests_that_exist(row: Row) -> None:
+    assert all(row.answer), "a row says what Tillpost does"
+    assert row.tests, "a row names a test"
+    assert row.rest == "", "and nothing but tests and promises"
+    assert len(set(row.tests)) == len(row.tests)
+    assert set(row.promises) <= set(AdapterSuite.promises())
+    for path, name in row.tests:
+        assert _words_of(path, name)
 
 
-def test_every_section_has_rows_and_no_test_is_named_twice_in_a_row() -> None:
-    assert len(ROWS) > 40
-    for row in ROWS:
-        named = _TEST.findall(row.tests)
-        assert len(set(named)) == len(named), str(row)
+@pytest.mark.parametrize("row", [row for row in ROWS if row.section != INPUT], ids=str)
+def test_the_tests_of_a_row_speak_of_it(row: Row) -> None:
+    words = _stems(row.fault) | _stems(" ".join(row.answer))
+    for path, name in row.tests:
+        said = _stems(_words_of(path, name))
+        assert len(said & words) >= 2, f"{path}::{name} does not say that it is about this"
+
+
+def _with_suite() -> set[str]:
+    """The adapters that bring the suite: each keeps a promise or waives it with a reason, which their tests hold."""
+    found = set()
+    for name in adapters():
+        try:
+            suite(name)
+        except ModuleNotFoundError:
+            continue
+        found.add(name)
+    return found
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if row.section == INPUT], ids=str)
+def test_a_row_of_bad_input_has_tests_for_all_whom_it_concerns(row: Row) -> None:
+    covered = _with_suite() if row.promises else set()
+    for path, _ in row.tests:
+        [subject] = [subject for start, subject in COVERS.items() if path.startswith(start)]
+        covered |= subject
+    concerned = CONCERNS[row.answer[1]]
+    assert covered >= concerned, f"nothing is said of {concerned - covered}"
+
+
+def test_there_are_as_many_rows_as_faults_were_met() -> None:
+    assert len(ROWS) > 60
