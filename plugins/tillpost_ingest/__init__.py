@@ -1,4 +1,4 @@
-"""Source `ingest`: receipts that are sent to us by HTTP, answered once they are committed. Needs `tillpost[ingest]`."""
+"""Source `ingest`: receipts sent by HTTP, answered once they are committed. Needs `tillpost[ingest]`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tillpost import ConfigurationError, Context, Finding, hookimpl, simple
 from tillpost.model import Document
 from tillpost_ingest.address import local
 from tillpost_ingest.listener import Listener, listener_at
-from tillpost_ingest.receive import Door
+from tillpost_ingest.receive import Endpoint
 from tillpost_ingest.senders import Senders
 from tillpost_ingest.settings import Settings
 
@@ -28,9 +28,9 @@ class IngestSource:
 
     @hookimpl
     def serve_documents(self, accept: Callable[[Document], Mapping[str, int]], stopping: threading.Event) -> None:
-        """Take requests for this pipeline until told to stop; then those in flight are answered."""
-        door = Door(accept, self.senders, self.context.clock, self.settings.largest)
-        with self.listener.open(self.context.pipeline, door):
+        """Take requests for this pipeline until `stopping` is set; then those in flight are answered."""
+        endpoint = Endpoint(accept, self.senders, self.context.clock, self.settings.largest)
+        with self.listener.open(self.context.pipeline, endpoint):
             stopping.wait()
 
 
@@ -39,7 +39,7 @@ def _make(settings: Settings, context: Context) -> IngestSource:
         raise ConfigurationError(
             Finding(
                 key="source.use",
-                message="HTTP ingest needs cheroot, which is not installed.",
+                message="HTTP ingest needs a package that is not installed.",
                 next_step="Run: pip install 'tillpost[ingest]'.",
             )
         )
@@ -48,7 +48,7 @@ def _make(settings: Settings, context: Context) -> IngestSource:
         raise ConfigurationError(
             Finding(
                 key="source.listen",
-                message="is open to the network, and anybody could send receipts.",
+                message=f"{settings.listen} is open to the network, and anybody could send receipts.",
                 next_step='Add keys = { NAME = { env = "…" } } or secrets, or listen on 127.0.0.1.',
             )
         )

@@ -6,7 +6,7 @@ import ipaddress
 
 
 def parse(listen: str) -> tuple[str, int]:
-    """Host and port. Raises ValueError for what is neither."""
+    """Host and port. Raises ValueError for anything else."""
     host, colon, port = listen.rpartition(":")
     if host.startswith("[") and host.endswith("]"):
         host = str(ipaddress.IPv6Address(host[1:-1]))
@@ -20,13 +20,13 @@ def parse(listen: str) -> tuple[str, int]:
 
 
 def local(listen: str) -> bool:
-    """Whether only programs of this machine can reach it. A name is not looked up: only `localhost` is known."""
+    """Whether only programs of this machine can reach it. Names are not looked up; only `localhost` is known."""
     host, _ = parse(listen)
     return is_local(host)
 
 
 def is_local(host: str) -> bool:
-    """Whether a host is this machine by what it is written as."""
+    """Whether a host, as written, is this machine."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

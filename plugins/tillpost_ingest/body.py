@@ -1,4 +1,4 @@
-"""A body: which are taken, and how one that is packed is unpacked within its bound."""
+"""The body of a request: which types are accepted, and unpacking within the limit."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _TAKEN = re.compile(
     r"|application/(?:(?:x-)?ndjson|jsonl|json-lines|(?:x-)?jsonlines|json-seq|csv|octet-stream)",
     re.ASCII | re.IGNORECASE,
 )
-"""Families an adapter may read. It judges the content itself; this keeps out forms, uploads of pages and pictures."""
+"""Media types an adapter may read. The adapter checks the content; this refuses forms, pages and pictures."""
 
 
 def check_type(headers: Mapping[str, str]) -> bool:
-    """Refuse what no adapter reads; whether the body is packed by gzip. No Content-Type: the adapter judges."""
+    """Whether the body is packed by gzip. Raises Problem for a type no adapter reads; no Content-Type is accepted."""
     kind = headers.get("content-type", "").partition(";")[0].strip()
     if kind and not _TAKEN.fullmatch(kind):
         raise Problem(
@@ -31,13 +31,13 @@ def check_type(headers: Mapping[str, str]) -> bool:
     coding = headers.get("content-encoding", "identity").strip().lower()
     if coding not in ("identity", "gzip", "x-gzip", ""):
         raise Problem(
-            415, "unsupported-encoding", "send it as it is, or by gzip", {"Accept-Encoding": "gzip"}, close=True
+            415, "unsupported-encoding", "send it unpacked, or by gzip", {"Accept-Encoding": "gzip"}, close=True
         )
     return coding in ("gzip", "x-gzip")
 
 
 def unpack(packed: bytes, largest: int) -> bytes:
-    """A gzip file (of one member or several, RFC 1952) of at most so many bytes."""
+    """Unpack a gzip file (of one or several members, RFC 1952) of at most `largest` bytes. Raises Problem."""
     parts: list[bytes] = []
     left, rest = largest, packed
     while rest:
@@ -45,17 +45,17 @@ def unpack(packed: bytes, largest: int) -> bytes:
         try:
             part = member.decompress(rest, left + 1)
         except zlib.error:
-            raise Problem(400, "bad-gzip", "the body is no whole gzip file") from None
+            raise Problem(400, "bad-gzip", "the body is not a complete gzip file") from None
         left -= len(part)
         if left < 0:
             raise too_large(largest, close=False)
         if not member.eof:
-            raise Problem(400, "bad-gzip", "the body is no whole gzip file")
+            raise Problem(400, "bad-gzip", "the body is not a complete gzip file")
         parts.append(part)
         rest = member.unused_data
     return b"".join(parts)
 
 
 def too_large(largest: int, close: bool = True) -> Problem:
-    """Of a body with more bytes than are taken."""
-    return Problem(413, "too-large", f"a body has at most {largest} bytes here; send it in parts", None, close)
+    """The problem of a body that is too large."""
+    return Problem(413, "too-large", f"a body may have at most {largest} bytes; send it in parts", None, close)

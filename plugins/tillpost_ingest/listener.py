@@ -1,7 +1,8 @@
-"""The servers of this process: pipelines that name the same address share one, which lives while one of them serves."""
+"""The servers of this process: pipelines with the same address share one, which runs while one of them serves."""
 
 from __future__ import annotations
 
+import os
 import ssl
 import threading
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ import attrs
 
 from tillpost import ConfigurationError, Finding, TillpostError
 from tillpost_ingest.address import parse
-from tillpost_ingest.receive import Door
+from tillpost_ingest.receive import Endpoint
 from tillpost_ingest.settings import Settings
 
 if TYPE_CHECKING:
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 
 
 @attrs.frozen
-class Terms:
-    """What everybody at one address has to agree on."""
+class ServerOptions:
+    """What all pipelines at one address must have in common."""
 
     certificate: Path | None
     key: Path | None
@@ -32,26 +33,26 @@ class Terms:
 
 
 class Listener:
-    """One address. Nothing is opened before the first pipeline serves."""
+    """One address. It is opened when the first pipeline serves."""
 
-    def __init__(self, address: tuple[str, int], terms: Terms) -> None:
+    def __init__(self, address: tuple[str, int], options: ServerOptions) -> None:
         self.address = address
-        self.terms = terms
-        self.doors: dict[str, Door] = {}
+        self.options = options
+        self.endpoints: dict[str, Endpoint] = {}
         self._lock = threading.Lock()
         self._serving = 0
         self._server: Server | None = None
 
     @contextmanager
-    def open(self, pipeline: str, door: Door) -> Iterator[None]:
-        """Take requests for a pipeline; those in flight at the end are answered. TillpostError: address in use."""
+    def open(self, pipeline: str, endpoint: Endpoint) -> Iterator[None]:
+        """Take requests for a pipeline; those in flight at the end are answered. Raises TillpostError."""
         with self._lock:
-            self.doors = {**self.doors, pipeline: door}
+            self.endpoints = {**self.endpoints, pipeline: endpoint}
             try:
                 if self._server is None:
                     self._server = self._start()
             except BaseException:
-                del self.doors[pipeline]
+                del self.endpoints[pipeline]
                 raise
             self._serving += 1
         try:
@@ -60,22 +61,23 @@ class Listener:
             with self._lock:
                 self._serving -= 1
                 if not self._serving and self._server is not None:
-                    self._server.stop()  # before the door is shut: what still comes in is answered
+                    self._server.stop()  # before the endpoint closes: requests under way are answered
                     self._server = None
-            door.close()
+            endpoint.close()
             with self._lock:
-                self.doors = {name: each for name, each in self.doors.items() if each is not door}
+                self.endpoints = {name: open_ for name, open_ in self.endpoints.items() if open_ is not endpoint}
 
     def _start(self) -> Server:
         from tillpost_ingest.server import Server
 
-        context = tls(self.terms.certificate, self.terms.key)
-        server = Server(self.address, context, self.terms.timeout, lambda: self.doors)
+        context = tls(self.options.certificate, self.options.key)
+        server = Server(self.address, context, self.options.timeout, lambda: self.endpoints)
         try:
             server.begin()
         except OSError as error:
             host, port = self.address
-            raise TillpostError(f"{host}:{port} cannot be listened at: {error.strerror or error}") from None
+            why = os.strerror(error.errno) if error.errno else "the address is not valid"
+            raise TillpostError(f"cannot listen at {host}:{port}: {why}") from None
         return server
 
 
@@ -89,17 +91,17 @@ def listener_at(settings: Settings) -> Listener:
     Raises ConfigurationError when another pipeline has it with other settings, or the certificate cannot be used.
     """
     address = parse(settings.listen)
-    terms = Terms(settings.certificate, settings.key, settings.timeout.total_seconds())
-    _try_certificate(terms)
+    options = ServerOptions(settings.certificate, settings.key, settings.timeout.total_seconds())
+    _try_certificate(options)
     with _LOCK:
         found = _LISTENERS.get(address)
         if found is None:
-            found = _LISTENERS[address] = Listener(address, terms)
-        if found.terms != terms:
+            found = _LISTENERS[address] = Listener(address, options)
+        if found.options != options:
             raise ConfigurationError(
                 Finding(
                     key="source.listen",
-                    message=f"{settings.listen} is another pipeline's too, with another certificate, key or timeout.",
+                    message=f"{settings.listen} is used by another pipeline with another certificate, key or timeout.",
                     next_step="Give both the same, or another port.",
                 )
             )
@@ -116,8 +118,8 @@ def tls(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
     return context
 
 
-def _try_certificate(terms: Terms) -> None:
-    for name, path in (("certificate", terms.certificate), ("key", terms.key)):
+def _try_certificate(options: ServerOptions) -> None:
+    for name, path in (("certificate", options.certificate), ("key", options.key)):
         try:
             if path is not None:
                 path.read_bytes()
@@ -126,12 +128,12 @@ def _try_certificate(terms: Terms) -> None:
                 Finding(key=f"source.{name}", message=f"{path} cannot be read: {error.strerror}.")
             ) from None
     try:
-        tls(terms.certificate, terms.key)
+        tls(options.certificate, options.key)
     except OSError:
         raise ConfigurationError(
             Finding(
                 key="source.certificate",
-                message="is no certificate in PEM form with its key in `key` (without a passphrase).",
+                message="is not a certificate in PEM form with its key in `key` (without a passphrase).",
                 next_step="Name the file with the whole chain, and the key that belongs to it.",
             )
         ) from None

@@ -1,4 +1,4 @@
-"""What a sender is told when it is not 202: problem documents (RFC 9457), without personal data and without keys."""
+"""Answers other than 202: problem documents (RFC 9457), without personal data and without keys."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Headers = Mapping[str, str]
 
 @attrs.frozen
 class Answer:
-    """An answer as it goes out. close: nothing more is read from the connection."""
+    """An answer as it is sent. close: nothing more is read from the connection."""
 
     status: int
     headers: Headers
@@ -23,7 +23,7 @@ class Answer:
 
 
 class Problem(Exception):
-    """Ends the handling of a request. `kind` is the last part of its `type`, for programs; README lists them."""
+    """Ends the handling of a request. kind: the last part of its `type`, for programs; the README lists them."""
 
     def __init__(
         self,
@@ -56,5 +56,5 @@ class Problem(Exception):
 
 
 def later(status: int, kind: str, detail: str, seconds: float) -> Problem:
-    """One that passes: the sender keeps its copy and comes again after so many seconds."""
+    """A temporary problem: the sender keeps its copy and sends again after `seconds`."""
     return Problem(status, kind, detail, {"Retry-After": str(max(1, round(seconds)))})

@@ -1,4 +1,4 @@
-"""What becomes of a request, from its headers to its answer. It knows HTTP; what a receipt is, the core knows."""
+"""Handles a request, from its headers to its answer. It knows HTTP; the core knows receipts."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ from tillpost_ingest.senders import Senders
 PATH = re.compile(r"/v1/([a-z0-9][a-z0-9_-]*)/receipts", re.ASCII)
 _IDEMPOTENCY_KEY = re.compile(r"[!-~](?:[ -~]{0,253}[!-~])?", re.ASCII)
 _SOON, _LATER = 5.0, 60.0
-"""Seconds after which to come again: when a commit failed or we are stopping, and when the disk is full."""
+"""Seconds after which to send again: when a commit failed or the process stops, and when the disk is full."""
 
 
 @attrs.frozen
 class Request:
     """A request whose headers have arrived. Headers are named in lower case.
 
-    read: so many bytes of the body, or fewer when the sender is gone; it is called once. large: held while more than
-    a small body is in memory.
+    read: that many bytes of the body, or fewer when the sender is gone; called once. large: held while more than a
+    small body is in memory.
     """
 
     method: str
@@ -49,8 +49,8 @@ class Request:
 
 
 @attrs.define(eq=False)
-class Door:
-    """A pipeline as its senders see it."""
+class Endpoint:
+    """Receives for one pipeline."""
 
     accept: Callable[[Document], Mapping[str, int]]
     senders: Senders
@@ -75,7 +75,7 @@ class Door:
                     self._idle.notify_all()
 
     def close(self) -> None:
-        """Take no more requests; returns when those in flight are answered."""
+        """Refuse further requests; returns when those in flight are answered."""
         with self._idle:
             self._closed = True
             self._idle.wait_for(lambda: not self._inside)
@@ -117,9 +117,9 @@ class Door:
                 422, "unreadable", str(error), place=error.place, sha256=document.sha256, before_the_fault=accepted
             ) from None
         except KeyTaken:
-            raise Problem(422, "key-taken", "this key was sent with another body before") from None
+            raise Problem(422, "key-taken", "this key was used with another body before") from None
         except KeyBusy:
-            raise Problem(409, "in-flight", "a request with this key is being handled; ask again") from None
+            raise Problem(409, "in-flight", "a request with this key is being handled; send it again") from None
         except Busy as error:
             raise later(429, "busy", str(error), error.after) from None
         except JournalFull:
@@ -127,31 +127,30 @@ class Door:
         except (JournalError, Stopped):
             raise later(503, "not-committed", "it could not be committed; send it again", _SOON) from None
         except (TillpostError, OSError):
-            raise Problem(500, "failed", "it could not be read here; the log of the receiver says why") from None
-        told = {name: counts.get(name, 0) for name in COUNTS} | {"sha256": document.sha256}
-        return Answer(202, {"Content-Type": "application/json"}, json.dumps(told).encode())
+            raise Problem(500, "failed", "the receiver could not read it; its log says why") from None
+        answer = {name: counts.get(name, 0) for name in COUNTS} | {"sha256": document.sha256}
+        return Answer(202, {"Content-Type": "application/json"}, json.dumps(answer).encode())
 
 
 SMALL = 1 << 20
-"""Bytes up to which a body counts as small; of larger ones only a few are in memory at once."""
+"""Bytes up to which a body counts as small; only a few larger ones are in memory at once."""
 SMALL_PACKED = 16 << 10
-"""The same of one that is packed: gzip makes at most about a thousand times as much of it."""
+"""The same for a packed body: unpacked it has at most about a thousand times as many bytes."""
 COUNTS = ("accepted", "duplicates", "skipped", "ignored", "held")
 
 
-def answer(request: Request, doors: Mapping[str, Door]) -> Answer:
-    """The answer to any request; what went wrong is a problem document.
-
-    doors: by pipeline.
-    """
+def answer(request: Request, endpoints: Mapping[str, Endpoint]) -> Answer:
+    """The answer to any request; an error is a problem document. endpoints: by pipeline."""
     try:
         found = PATH.fullmatch(request.path)
-        door = doors.get(found[1]) if found else None
-        if door is None:
-            raise Problem(404, "not-found", "there is /v1/PIPELINE/receipts for each pipeline that listens", close=True)
+        endpoint = endpoints.get(found[1]) if found else None
+        if endpoint is None:
+            raise Problem(
+                404, "not-found", "the address is /v1/PIPELINE/receipts, for each pipeline that listens", close=True
+            )
         if request.method != "POST":
             raise Problem(405, "method", "receipts are sent by POST", {"Allow": "POST"}, close=True)
-        return door.answer(request)
+        return endpoint.answer(request)
     except Problem as problem:
         return problem.answer()
 
@@ -161,7 +160,7 @@ def _length(headers: Mapping[str, str], largest: int) -> int:
     if given is None or "transfer-encoding" in headers:
         raise Problem(411, "length-required", "send the body with its Content-Length, not in chunks", close=True)
     if not (given.isascii() and given.isdigit()):
-        raise Problem(400, "bad-length", "Content-Length is no number of bytes", close=True)
+        raise Problem(400, "bad-length", "Content-Length is not a number of bytes", close=True)
     if len(given) > 18 or int(given) > largest:
         raise too_large(largest)
     return int(given)

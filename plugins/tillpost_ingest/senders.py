@@ -1,4 +1,4 @@
-"""Who sends: by a key of its own, or by a signature. Keys are compared in constant time and never told."""
+"""Recognises senders, by their key or their signature. Keys are compared in constant time and never shown."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ class Senders:
     """The senders of one pipeline. Headers are named in lower case."""
 
     keys: Mapping[bytes, tuple[str, bytes]] = attrs.field(repr=False)
-    """SHA-256 of the key → sender and key: how long it takes to find one tells nothing of the others."""
+    """SHA-256 of the key → sender and key: the time to find one reveals nothing of the others."""
     secrets: tuple[tuple[str, bytes], ...] = attrs.field(repr=False)
 
     @classmethod
     def of(cls, settings: Settings) -> Senders:
-        """Those the settings name."""
+        """The senders in the settings."""
         return cls(
             {_digest(key.reveal().encode()): (name, key.reveal().encode()) for name, key in settings.keys.items()},
-            tuple((name, secret_bytes(each.reveal())) for name, all_ in settings.secrets.items() for each in all_),
+            tuple((name, secret_bytes(secret.reveal())) for name, all_ in settings.secrets.items() for secret in all_),
         )
 
     def named(self) -> bool:
-        """Whether a sender has to say who it is."""
+        """Whether a sender must identify itself."""
         return bool(self.keys or self.secrets)
 
     def by_key(self, headers: Mapping[str, str]) -> str | None:
-        """The sender by its key, "" where nobody is named; None: it must have signed the body. Raises Problem."""
+        """The sender by its key; "" without keys and secrets; None: check the signature. Raises Problem."""
         if not self.named():
             _refuse_pages(headers)
             return ""
@@ -49,7 +49,7 @@ class Senders:
         if key is not None:
             found, expected = self.keys.get(_digest(key), ("", b""))
             if not found or not hmac.compare_digest(key, expected):
-                raise _unknown("the key is not known here", close=True)
+                raise _unknown("unknown key", close=True)
             return found
         if self.secrets and "webhook-signature" in headers:
             return None
@@ -69,7 +69,7 @@ class Senders:
             if any(hmac.compare_digest(signature, expected) for signature in signatures):
                 found = name
         if found is None:
-            raise _unknown("no signature fits the body")
+            raise _unknown("no signature matches the body")
         return found
 
 
@@ -87,7 +87,7 @@ def _key(headers: Mapping[str, str]) -> bytes | None:
 
 
 def _refuse_pages(headers: Mapping[str, str]) -> None:
-    """Without keys a web page open in this machine's browser could send receipts: what comes from one is refused."""
+    """Refuse requests of web pages: without keys a page open in this machine's browser could send receipts."""
     host = headers.get("host", "localhost")
     name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
     if "origin" in headers or "sec-fetch-site" in headers or not is_local(name):

@@ -1,8 +1,8 @@
 """The server: cheroot, with the bounds and the answers that an ingest needs (docs/decisions/0002-dependencies.md).
 
-What is changed of it: a connection gets a thread once it has sent something, not when it is opened (the TLS handshake
-too happens there); a request must have arrived within a time as a whole; problems of the protocol are problem
-documents; a request is answered in one write.
+Changed in it: a connection gets a thread once it has sent something, not when it is opened (the TLS handshake also
+happens in that thread); a request must arrive completely within a time limit; protocol errors are problem documents; a
+request is answered in one write.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ from cheroot.ssl import Adapter
 
 from tillpost import describe
 from tillpost_ingest.problem import Answer, Problem
-from tillpost_ingest.receive import Door, Request, answer
+from tillpost_ingest.receive import Endpoint, Request, answer
 
 _log = logging.getLogger("tillpost.ingest")
 THREADS = 64
-"""Requests being handled at the same time; as many may share one commit."""
+"""Requests handled at the same time; all of them may share one commit."""
 CONNECTIONS = 800
 """Most connections; a process has 1,024 files on most systems."""
 LARGE = 4
-"""Bodies of more than a small size in memory at once."""
+"""Most large bodies in memory at once."""
 HEADERS = 32 << 10
 """Most bytes of a request line with its headers."""
 _HEADERS_WITHIN = 10
 """Seconds a request's headers may take to arrive, and a connection may be kept without a request."""
 _DRAIN = 256 << 10
-"""Bytes of a refused body that are read, so that the sender gets to see the answer."""
-Doors = Callable[[], Mapping[str, Door]]
+"""Bytes of a refused body that are read, so that the sender sees the answer."""
+Endpoints = Callable[[], Mapping[str, Endpoint]]
 
 
 class Server(HTTPServer):
@@ -53,29 +53,31 @@ class Server(HTTPServer):
     timeout = _HEADERS_WITHIN
     software = "tillpost"
 
-    def __init__(self, address: tuple[str, int], context: ssl.SSLContext | None, within: float, doors: Doors) -> None:
-        """within: seconds a request may take to arrive. doors: the pipelines that listen now."""
+    def __init__(
+        self, address: tuple[str, int], context: ssl.SSLContext | None, within: float, endpoints: Endpoints
+    ) -> None:
+        """within: seconds a request may take to arrive. endpoints: the pipelines that listen now."""
         super().__init__(address, _Gateway, minthreads=THREADS, maxthreads=THREADS, server_name="tillpost")
         self.ConnectionClass = _Connection
         self.ssl_adapter = _Tls(context) if context is not None else None
         self.shutdown_timeout = round(within)
         self.within = within
-        self.doors = doors
+        self.endpoints = endpoints
         self.open: set[HTTPConnection] = set()
         self._refused: OSError | None = None
         self._large = threading.BoundedSemaphore(LARGE)
 
     def begin(self) -> None:
-        """Listen. Raises OSError when the address cannot be had."""
+        """Listen. Raises OSError when the address cannot be used."""
         try:
             self.prepare()
         except OSError as error:
             raise self._refused or error from None
-        # daemon, as everything it starts: a request that does not end must not keep the process.
+        # daemon, as all threads it starts: a request that does not end must not keep the process alive.
         threading.Thread(target=self.serve, name="ingest", daemon=True).start()
 
     def bind(self, family: int, type: int, proto: int = 0) -> socket.socket:
-        """As cheroot does it, which then says in words of its own why it could not."""
+        """Keep the OSError, which cheroot replaces by a text of its own."""
         try:
             bound: socket.socket = super().bind(family, type, proto)
         except OSError as error:
@@ -85,7 +87,7 @@ class Server(HTTPServer):
 
     @staticmethod
     def bind_socket(socket_: socket.socket, bind_addr: Any) -> socket.socket:
-        """Bind, or close: cheroot itself leaves a socket open whose address is taken."""
+        """Bind, or close the socket: cheroot leaves it open when the address is in use."""
         try:
             socket_.bind(bind_addr)
         except OSError:
@@ -94,7 +96,7 @@ class Server(HTTPServer):
         return socket_
 
     def process_conn(self, conn: Any) -> None:
-        """A connection that sent something gets a thread; a new one waits for that like one that is kept."""
+        """Give a connection that sent something a thread; a new one waits like a kept one."""
         if conn.last_used is not None:
             super().process_conn(conn)
         elif len(self.open) > CONNECTIONS:
@@ -103,7 +105,7 @@ class Server(HTTPServer):
             self.put_conn(conn)
 
     def stop(self) -> None:
-        """Listen no more; returns when what has begun to arrive is answered. What is slow to arrive is broken off."""
+        """Stop listening; returns when requests that have begun to arrive are answered. Slow ones are cut off."""
         for conn in list(self.open):
             conn.rfile.wire.until = min(conn.rfile.wire.until, time.monotonic() + _HEADERS_WITHIN)
         super().stop()
@@ -119,18 +121,18 @@ class Server(HTTPServer):
             self._large.release()
 
     def error_log(self, msg: str = "", level: int = logging.INFO, traceback: bool = False) -> None:
-        """What cheroot tells. Its texts may quote a request, so only those about errors of ours are kept, in short."""
+        """Log errors of ours, in short. Other messages of cheroot are left out: they may quote a request."""
         error = sys.exc_info()[1]
         if traceback and error is not None and not isinstance(error, OSError):
             _log.error("ingest: %s", describe(error))
 
 
 class _Raw(socket.SocketIO):
-    """Reads a socket; a request has to be here by `until`."""
+    """Reads a socket; a request must have arrived by `until`."""
 
     until = float("inf")
     quiet = False
-    """Only what is in the buffer: reading says that there is nothing more just now."""
+    """When true, a read returns nothing more than what is in the buffer."""
 
     def readinto(self, buffer: Any) -> int | None:
         if self.quiet:
@@ -141,7 +143,7 @@ class _Raw(socket.SocketIO):
 
 
 class _Reader(io.BufferedReader):
-    """What cheroot wants of a reader, by the buffer of the standard library."""
+    """The reader cheroot needs, with the buffer of the standard library."""
 
     def __init__(self, sock: Any) -> None:
         self.socket = sock
@@ -162,7 +164,7 @@ def _files(sock: Any, mode: str = "rb", size: int = -1) -> Any:
 
 
 class _Tls(Adapter):
-    """TLS whose handshake is made by the first read: in the thread of its connection, within its time."""
+    """TLS whose handshake happens at the first read: in the thread of its connection, within its time limit."""
 
     def __init__(self, context: ssl.SSLContext) -> None:
         self.context = context
@@ -181,17 +183,17 @@ class _Tls(Adapter):
 
 
 class _Request(HTTPRequest):
-    """A request; what is wrong with its form is told as a problem document."""
+    """A request; a protocol error is answered with a problem document."""
 
     def simple_response(self, status: str, msg: str = "") -> None:
-        """Answers that cheroot gives by itself. All of them end the connection."""
+        """Answers cheroot gives by itself. All of them end the connection."""
         code = int(status[:3])
         self.close_connection = True
         _write(self, Problem(code, "protocol", msg or HTTPStatus(code).phrase, close=True).answer())
 
 
 class _Connection(HTTPConnection):
-    """A connection; its time begins anew with each request."""
+    """A connection; its time limit begins again with each request."""
 
     RequestHandlerClass = _Request
 
@@ -210,7 +212,7 @@ class _Connection(HTTPConnection):
 
 
 class _Gateway(Gateway):
-    """From cheroot's request to ours, and back."""
+    """Translates cheroot's request to ours, and the answer back."""
 
     def respond(self) -> None:
         req = self.req
@@ -225,9 +227,9 @@ class _Gateway(Gateway):
             large=server.large,
         )
         try:
-            given = answer(request, server.doors())
+            given = answer(request, server.endpoints())
         except OSError:
-            raise  # the sender is gone, or too slow: cheroot answers 408
+            raise  # the sender is gone or too slow: cheroot answers 408
         except Exception as error:  # noqa: BLE001 - nothing of a request may end the thread, nor be quoted in a log
             _log.error("ingest: %s", describe(error))
             given = Problem(500, "failed", "the receiver failed; its log says why", close=True).answer()
@@ -239,7 +241,7 @@ class _Gateway(Gateway):
 
 
 class _Left:
-    """What of the body is still to be read."""
+    """The part of the body that is not read yet."""
 
     def __init__(self, req: Any) -> None:
         self._file = req.conn.rfile
@@ -255,7 +257,7 @@ class _Left:
         return body
 
     def drain(self) -> None:
-        """Closing on unread bytes resets the connection, and the sender may not see why it was refused."""
+        """Read what is left: closing on unread bytes resets the connection, and the sender may not see the answer."""
         if self._unread <= _DRAIN:
             self.read(self._unread)
 
@@ -276,4 +278,4 @@ def _write(req: Any, given: Answer) -> None:
     try:
         req.conn.wfile.write("\r\n".join((*head, "", "")).encode("latin-1") + body)
     except OSError:
-        req.close_connection = True  # the sender is gone; what was committed stays so, and it will ask again
+        req.close_connection = True  # the sender is gone; what was committed stays, and it will send again

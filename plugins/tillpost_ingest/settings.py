@@ -1,4 +1,4 @@
-"""What a pipeline may set for the source `ingest`."""
+"""The settings of the source `ingest`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _named(field: str, names: object) -> None:
     for name in names if isinstance(names, dict) else ():
         if not _NAME.fullmatch(name):
             raise ValueError(
-                f"{field}: {name!r} is no name of a sender: a-z, 0-9, _ and -, begun with a letter or digit"
+                f"{field}: {name!r} is not a valid sender name: a-z, 0-9, _ and -, beginning with a letter or digit"
             )
 
 
@@ -31,7 +31,7 @@ class Settings:
     keys: sender → its key, sent as `Authorization: Bearer KEY` or `X-Api-Key: KEY`.
     secrets: sender → its signing secrets (`whsec_…`, the new one beside the old while they rotate), Standard Webhooks.
     certificate, key: PEM files for TLS; certificate has the whole chain, the server's first.
-    largest: bytes a body may have, unpacked too; it is held in memory.
+    largest: most bytes of a body, also after unpacking; it is held in memory.
     timeout: the longest time a request may take to arrive.
     """
 

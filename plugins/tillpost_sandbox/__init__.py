@@ -1,4 +1,4 @@
-"""An Engage to try things on: its HTTP API, its import folder, and faults on demand.
+"""A test double of Engage: its HTTP API, its import folder, and faults on demand.
 
 Written from the published contract of Voyado Engage, not from any client. See docs/integrators/sandbox.md.
 """

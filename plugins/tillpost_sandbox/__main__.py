@@ -9,10 +9,10 @@ from tillpost_sandbox.sandbox import run
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Read the command line and run the sandbox until it is told to end; returns the exit code."""
+    """Read the command line and run the sandbox until SIGTERM or SIGINT; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tillpost_sandbox", description=__doc__)
-    parser.add_argument("--http", type=int, default=0, help="port of the API; 0 takes a free one")
-    parser.add_argument("--sftp", type=int, default=0, help="port of the SFTP server; 0 takes a free one")
+    parser.add_argument("--http", type=int, default=0, help="port of the API; 0 chooses a free one")
+    parser.add_argument("--sftp", type=int, default=0, help="port of the SFTP server; 0 chooses a free one")
     parser.add_argument("--api-key", default=os.environ.get("ENGAGE_API_KEY"), help="or ENGAGE_API_KEY")
     parser.add_argument("--dir", type=Path, required=True, help="folder for state, host key and import folders")
     parser.add_argument("--import-every", type=float, default=900.0, help="seconds between receipt imports")

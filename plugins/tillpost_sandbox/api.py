@@ -23,7 +23,7 @@ MOST_HISTORY = 100  # transactions in one answer
 
 @attrs.frozen
 class Call:
-    """One request to one route: the tenant, the API's version, and what stood in the path."""
+    """One request to one route: the tenant, the API's version, and the values in the path."""
 
     engage: Engage
     request: Request
@@ -65,11 +65,11 @@ def find_several(call: Call) -> Answer:
     for identifier in filter(None, call.request.query.get("id", "").split(",")):
         kind, _, value = identifier.partition(":")
         if kind not in (*IDENTIFIERS, "contactId") or not value:
-            raise RefusalError(400, "InvalidSearchQuery", "id is a list of kind:value, parted by commas")
+            raise RefusalError(400, "InvalidSearchQuery", "id must be a list of kind:value, separated by commas")
         matches = call.engage.state.find(kind, value) if is_valid(kind, value) else []
         found[identifier] = call.shown(matches[0]) if len(matches) == 1 else None
     if not found:
-        raise RefusalError(400, "InvalidSearchQuery", "id names no identifier")
+        raise RefusalError(400, "InvalidSearchQuery", "id is empty")
     return Answer(200, found)
 
 
@@ -84,7 +84,7 @@ def create(call: Call) -> Answer:
         state.note("warning", "ignored-header", message)
     unapproved = options.get("createAsUnapproved", "false").lower()
     if unapproved not in ("true", "false"):
-        raise RefusalError(400, "InvalidField", "createAsUnapproved is true or false")
+        raise RefusalError(400, "InvalidField", "createAsUnapproved must be true or false")
     contact, is_new = contacts.create(
         state,
         call.engage.settings,
@@ -179,7 +179,7 @@ def by_key(call: Call) -> Answer:
 
 
 def save_receipt(call: Call) -> Answer:
-    """POST receipts: 400 for errors of format, else 202: accepted, to be imported later."""
+    """POST receipts: 400 for errors of format, else 202: accepted, and imported later."""
     body = call.request.json()
     errors = format_errors(body)
     if errors or not isinstance(body, dict):
@@ -194,7 +194,7 @@ def history(call: Call) -> Answer:
     contact, query = call.contact(), call.request.query
     offset, limit = _whole(query, "offset", 0), _whole(query, "count", MOST_HISTORY)
     if limit > MOST_HISTORY:
-        raise RefusalError(400, "InvalidSearchQuery", f"count is at most {MOST_HISTORY}")
+        raise RefusalError(400, "InvalidSearchQuery", f"count must be at most {MOST_HISTORY}")
     start, end = _moment(query, "fromDate"), _moment(query, "toDate")
     sales = [
         receipt for receipt in call.engage.state.history(contact.id) if _within(receipt.body["createdDate"], start, end)
@@ -205,7 +205,7 @@ def history(call: Call) -> Answer:
 
 
 def stores(call: Call) -> Answer:
-    """GET stores: the known ones, or those that receipts named when any store is good."""
+    """GET stores: the configured ones, or those of the receipts when any store is allowed."""
     state, known = call.engage.state, call.engage.settings.stores
     names = known or sorted({receipt.body["storeExternalId"] for receipt in state.receipts.values()})
     return Answer(200, [{"externalId": name, "name": name} for name in names])
@@ -227,7 +227,7 @@ def _sale(receipt: Receipt) -> dict[str, Any]:
 def _whole(query: Any, name: str, default: int) -> int:
     text = query.get(name, str(default))
     if not re.fullmatch(r"[0-9]{1,9}", text):
-        raise RefusalError(400, "InvalidSearchQuery", f"{name} is a whole number")
+        raise RefusalError(400, "InvalidSearchQuery", f"{name} must be a whole number")
     return int(text)
 
 
@@ -237,11 +237,11 @@ def _moment(query: Any, name: str) -> datetime | None:
     try:
         return datetime.fromisoformat(query[name])
     except ValueError:
-        raise RefusalError(400, "InvalidSearchQuery", f"{name} is a date or a time in ISO 8601") from None
+        raise RefusalError(400, "InvalidSearchQuery", f"{name} must be a date or a time in ISO 8601") from None
 
 
 def _within(text: str, start: datetime | None, end: datetime | None) -> bool:
-    """Whether a time is within bounds; a bound without an offset is compared to the time on the clock."""
+    """Whether a time is within bounds; a bound without an offset is compared with the local time."""
     at = datetime.fromisoformat(text)
 
     def comparable(bound: datetime) -> datetime:

@@ -1,4 +1,4 @@
-"""Contacts: how they are found, made, changed and removed. Source: contract, section 2."""
+"""Contacts: how they are found, created, changed and removed. Source: contract, section 2."""
 
 import uuid
 from collections.abc import Mapping
@@ -45,7 +45,7 @@ def contact_type(settings: Settings, given: object) -> str:
     """The tenant's spelling of a contact type. Raises RefusalError 400 InvalidContactType."""
     known = {name.casefold(): name for name in settings.contact_types}
     if not isinstance(given, str) or given.casefold() not in known:
-        raise RefusalError(400, "InvalidContactType", f"contactType is none of {', '.join(settings.contact_types)}")
+        raise RefusalError(400, "InvalidContactType", f"contactType must be one of {', '.join(settings.contact_types)}")
     return known[given.casefold()]
 
 
@@ -60,9 +60,9 @@ def create(
     approved: bool = True,
     wanted_id: str | None = None,
 ) -> tuple[Contact, bool]:
-    """Make a contact; returns it and whether it is new.
+    """Create a contact; returns it and whether it is new.
 
-    `wanted_id` is for seeds alone. Raises RefusalError 400, or 409 when the key exists and `duplicates` is
+    `wanted_id` is for seeds only. Raises RefusalError 400, or 409 when the key exists and `duplicates` is
     "error".
     """
     fields = _object(body)

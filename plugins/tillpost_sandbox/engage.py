@@ -1,4 +1,4 @@
-"""The tenant as a whole: what it holds, how it is set, and what happens to it by request or by timer."""
+"""The tenant as a whole: its data, its settings, and what requests and timers do to it."""
 
 import threading
 import time
@@ -32,7 +32,7 @@ class Engage:
     _reading: threading.Lock = attrs.field(factory=threading.Lock, repr=False)
 
     def change_settings(self, wanted: dict[str, object]) -> None:
-        """Replace settings and let the timers look at the new intervals. Raises BadSettingError."""
+        """Replace settings, and let the timers use the new intervals. Raises BadSettingError."""
         with self.wake:
             self.settings = self.settings.changed(wanted)
             self.wake.notify_all()
@@ -47,7 +47,7 @@ class Engage:
             return self.folders.read(self.state, self.settings)
 
     def count(self, route: str, status: str) -> None:
-        """Count a request by its route and by what became of it."""
+        """Count a request by its route and its result."""
         with self.state.lock:
             self.requests[route, status] += 1
 
@@ -125,5 +125,5 @@ class Timers:
             try:
                 self.engage.import_receipts() if setting == "import_every" else self.engage.import_files()
             except Exception as error:  # noqa: BLE001 - one bad file must not end the timer for good
-                self.engage.state.note("error", "import-failed", f"the import ended by {type(error).__name__}")
+                self.engage.state.note("error", "import-failed", f"the import failed ({type(error).__name__})")
             last = time.monotonic()

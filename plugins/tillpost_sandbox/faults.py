@@ -1,4 +1,4 @@
-"""The faults that are switched on at POST /_sandbox/faults."""
+"""The faults set by POST /_sandbox/faults."""
 
 import threading
 
@@ -10,7 +10,7 @@ HTTP_FAULTS = (
     "429",
     "401",
     "404",
-    "hang",  # the request is read, nothing is ever answered, nothing is changed
+    "hang",  # the request is read and never answered, nothing is changed
     "refuse",  # the port does not listen
     "reset-after-body",  # the request takes effect, then the connection is reset without an answer
     "half",  # the request takes effect, the answer breaks off in its middle
@@ -22,14 +22,14 @@ SFTP_FAULTS = ("ok", "refuse", "cut")
 
 
 class BadFaultError(ValueError):
-    """A fault the sandbox does not know; the text says which it knows."""
+    """An unknown fault, or a value it cannot have; the text lists those there are."""
 
 
 @attrs.frozen
 class Fault:
-    """One kind of fault and how often it still happens (None: until it is lifted).
+    """One kind of fault, and how often it still happens (None: until it is lifted).
 
-    retry_after: the header of a 429 or 500, any text so that clients can be tried with nonsense; None leaves
+    retry_after: the header of a 429 or 500, any text, so that clients can be tested with invalid ones; None leaves
     it out. drip: seconds between two bytes of a slow answer. after: bytes of an upload before the cut.
     """
 
@@ -50,7 +50,7 @@ class Faults:
     _lifted: threading.Event = attrs.field(factory=threading.Event, repr=False)
 
     def set(self, wanted: dict[str, object]) -> None:
-        """Put the named faults in force and let every hanging request go. Raises BadFaultError."""
+        """Set the named faults and release every hanging request. Raises BadFaultError."""
         http, sftp = _read(wanted)
         with self._lock:
             self._http = http or self._http
@@ -65,7 +65,7 @@ class Faults:
             return fault, self._lifted
 
     def take_sftp_cut(self) -> bool:
-        """Whether the upload at hand is to be cut now; counted."""
+        """Whether to cut the upload at hand now; counted."""
         with self._lock:
             if self._sftp.kind != "cut":
                 return False
@@ -104,7 +104,7 @@ def _read(wanted: dict[str, object]) -> tuple[Fault | None, Fault | None]:
         )
     http, sftp = wanted.get("http"), wanted.get("sftp")
     if http is None and sftp is None:
-        raise BadFaultError("give http or sftp: which side is to fail")
+        raise BadFaultError("give http or sftp: which side shall fail")
     if http is not None and http not in HTTP_FAULTS:
         raise BadFaultError(f"http: one of {', '.join(HTTP_FAULTS)}")
     if sftp is not None and sftp not in SFTP_FAULTS:
@@ -114,7 +114,7 @@ def _read(wanted: dict[str, object]) -> tuple[Fault | None, Fault | None]:
         raise BadFaultError("count: a whole number over 0")
     if count is not None and "refuse" in (http, sftp):
         raise BadFaultError(
-            "count: not possible with refuse, because a refused connection is never seen; lift it by ok"
+            "count: not possible with refuse, because refused connections cannot be counted; lift it by ok"
         )
     retry_after = wanted.get("retry_after", "1")
     if retry_after is not None and not isinstance(retry_after, str):

@@ -1,7 +1,7 @@
-"""The import folders: which files are read, what of them is taken, and what the log says of the rest.
+"""The import folders: which files are read, what is imported, and what the log says of the rest.
 
-Source: contract, section 3. Contacts files of a reading go before its receipts files. A file is deleted once
-it was read; one that was skipped as a whole is moved to DIR/rejected, out of its sender's sight.
+Source: contract, section 3. Contacts files are read before receipts files. A file is deleted once
+it was read; one that was skipped as a whole is moved to DIR/rejected, where its sender does not see it.
 """
 
 import re
@@ -42,7 +42,7 @@ class ImportFolders:
         self.rejected.mkdir(exist_ok=True)
 
     def read(self, state: State, settings: Settings) -> int:
-        """Read both folders once; returns the number of files taken up."""
+        """Read both folders once; returns the number of files."""
         steps: list[tuple[str, str, Callable[[State, Settings, bytes, str], str]]] = [
             (CONTACTS_FOLDER, "contacts", _import_contacts),
             (RECEIPTS_FOLDER, "transactions", _import_receipts),
@@ -61,7 +61,7 @@ class ImportFolders:
         try:
             raw = path.read_bytes()
         except FileNotFoundError:
-            return  # its sender took it back
+            return  # its sender removed it
         try:
             done = take(state, settings, raw, path.name)
         except UnreadableError as error:
@@ -134,7 +134,7 @@ def _import_contact(state: State, settings: Settings, record: Record, file: str)
 
 
 def _valid_fields(state: State, record: Record, file: str) -> dict[str, Any]:
-    """The contact without what does not validate: Engage validates contact by contact, field by field."""
+    """The contact without invalid fields: Engage validates contact by contact, field by field."""
     kept = {}
     for name, value in record.body.items():
         good = not value or name not in IDENTIFIERS or is_valid(name, value)

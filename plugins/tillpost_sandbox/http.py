@@ -1,4 +1,4 @@
-"""The sockets of the API: threads, keep-alive, and the faults that need the raw connection."""
+"""The sockets of the API: threads, keep-alive, and faults that need the connection itself."""
 
 import select
 import socket
@@ -22,14 +22,14 @@ IDLE = 120.0  # seconds a kept connection may be silent
 
 
 def reserve(port: int) -> socket.socket:
-    """A bound socket that does not listen: connections are refused and nobody else gets the port."""
+    """A bound socket that does not listen: connections are refused and no other process gets the port."""
     held = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         held.bind((HOST, port))
     except OSError as error:
         held.close()
-        raise OSError(error.errno, f"port {port} of {HOST}: {error.strerror}; free it or give another") from None
+        raise OSError(error.errno, f"port {port} of {HOST}: {error.strerror}; free it or use another") from None
     return held
 
 
@@ -46,7 +46,7 @@ class Port:
         self._lock = threading.Lock()
 
     def open(self) -> None:
-        """Listen, unless it does already."""
+        """Listen, unless it already does."""
         with self._lock:
             if self._server is None and self._reserved is not None:
                 self._server = _Server(self, self._reserved)
@@ -54,7 +54,7 @@ class Port:
                 self._server.start()
 
     def refuse(self) -> None:
-        """Stop listening and drop every connection but that of the calling thread."""
+        """Stop listening and close every connection except that of the calling thread."""
         with self._lock:
             if self._server is not None:
                 server, self._server = self._server, None
@@ -122,7 +122,7 @@ class _Server(ThreadingHTTPServer):
             super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that went away is no error of the server; nothing is printed, for it could show data."""
+        """Print nothing: a client that went away is not an error of the server, and a traceback could show data."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -132,7 +132,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def log_message(self, format: str, *args: object) -> None:
-        """Nothing is logged: a request line has e-mail addresses in its query."""
+        """Log nothing: a request line has e-mail addresses in its query."""
 
     def _serve(self) -> None:
         request = self._read()
@@ -141,7 +141,7 @@ class _Handler(BaseHTTPRequestHandler):
         port = self.server.port
         if request.path.startswith(control.PREFIX):
             answer = control.answer(port.engage, request, port.apply_faults)
-            # Told on this very port to refuse, the answer is the last thing that goes over the connection.
+            # When this very port is set to refuse, the answer is the last thing sent over the connection.
             self.close_connection = self.close_connection or self.server.stopped
             self._send(answer)
         elif port.only_control:
@@ -246,4 +246,4 @@ def _shut(connection: socket.socket) -> None:
     try:
         connection.shutdown(socket.SHUT_RDWR)
     except OSError:
-        return  # it ended meanwhile
+        return  # closed already

@@ -1,4 +1,4 @@
-"""What identifies a contact: which formats are valid, and when two are the same.
+"""Identifiers of contacts: which formats are valid, and when two are the same.
 
 Source: contract, section 2, GET /api/v3/contacts/id.
 """
@@ -24,7 +24,7 @@ _FINNISH_CHECK = "0123456789ABCDEFHJKLMNPRSTUVWXY"
 
 
 def is_valid(kind: str, value: str) -> bool:
-    """Whether a value has the format of its kind; kinds without a format take any text that is not blank."""
+    """Whether a value has the format of its kind; kinds without a format allow any text that is not blank."""
     match kind:
         case "email":
             return len(value) <= 254 and ".." not in value and _EMAIL.fullmatch(value) is not None
@@ -37,7 +37,7 @@ def is_valid(kind: str, value: str) -> bool:
 
 
 def normal(kind: str, value: str) -> str:
-    """The form in which two values of a kind are compared: e-mail and contactId without regard to case."""
+    """The form in which two values of a kind are compared: e-mail and contactId ignoring case."""
     return value.casefold() if kind in ("email", "contactId", "socialSecurityNumber") else value
 
 

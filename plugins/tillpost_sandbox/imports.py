@@ -1,4 +1,4 @@
-"""The import of receipts, the same for both routes: what is saved, ignored, or dropped into the log.
+"""The import of receipts, the same for both routes: which are saved, ignored, or dropped with a line in the log.
 
 Source: contract, section 2 (Save a receipt) and section 3 (a receipt already in Engage is ignored, one whose
 contact or store is missing is silently ignored).
@@ -24,7 +24,7 @@ def import_queue(state: State, settings: Settings) -> int:
 
 
 def settle(state: State, settings: Settings, receipt: Receipt) -> str:
-    """Save one receipt, or ignore it as a duplicate, or drop it; returns which, and the log says why."""
+    """Save a receipt, ignore it as a duplicate, or drop it; returns which. The log says why."""
     about = {"receipt": receipt.unique_id, "file": receipt.file}
     saved = state.receipts.get(receipt.unique_id)
     if saved is not None:
@@ -49,19 +49,19 @@ def settle(state: State, settings: Settings, receipt: Receipt) -> str:
 
 
 def differences(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
-    """The top fields in which two receipts differ; not `contact`, for the same person has several keys."""
+    """The top-level fields in which two receipts differ; not `contact`, because a person has several keys."""
     names = (set(one) | set(other)) - {"contact"}
     return sorted(name for name in names if _canonical(one.get(name)) != _canonical(other.get(name)))
 
 
 def fingerprint(receipt: Receipt) -> str:
-    """What makes a sale the same sale, whatever its uniqueReceiptId: its content and its contact."""
+    """Content and contact of a sale: equal for the same sale under different uniqueReceiptIds."""
     content = {name: value for name, value in receipt.body.items() if name not in ("contact", "uniqueReceiptId")}
     return wire.dumps([receipt.contact_id, _canonical(content)])
 
 
 def _canonical(value: Any) -> Any:
-    """Numbers by value, empty as absent: 12.5, 12.50 and an extra empty list make no difference."""
+    """Numbers by value, empty values as absent: 12.5 equals 12.50, and an empty list equals none."""
     match value:
         case bool():
             return value
@@ -95,7 +95,7 @@ def _warn(state: State, settings: Settings, receipt: Receipt, about: dict[str, s
     difference = sum_difference(body, settings.price_basis)
     if difference:
         basis = settings.price_basis
-        message = f"totalGrossPrice is off the sum of the lines by {difference} (price basis {basis})"
+        message = f"totalGrossPrice and the sum of the lines differ by {difference} (price basis {basis})"
         state.note("warning", "sum-mismatch", message, **about)
     if body["createdDate"].endswith("Z"):
         state.note("warning", "created-date-utc", "createdDate is in UTC, not local time with its offset", **about)

@@ -1,4 +1,4 @@
-"""The rate limit: requests in any sliding second, by API key."""
+"""The rate limit: requests in any sliding second, per API key."""
 
 from collections import deque
 from collections.abc import Callable
@@ -10,7 +10,7 @@ WINDOW = 1.0  # seconds
 
 @attrs.define
 class RateLimit:
-    """Counts the requests of the last second by key. `clock` gives monotonic seconds.
+    """Counts the requests of the last second per key. clock: monotonic seconds.
 
     Engage's limit is per API key, not per tenant (contract, section 1). A request that was answered 429 does
     not count against the limit, but does count in `peak`, the most requests one key made in a second.
@@ -22,7 +22,7 @@ class RateLimit:
     _admitted: dict[str, deque[float]] = attrs.field(factory=dict)
 
     def admit(self, key: str, limit: int) -> bool:
-        """Note a request that came now; False when it is one too many."""
+        """Count a request that came now; False when it exceeds the limit."""
         now = self.clock()
         came = self._recent(self._came, key, now)
         came.append(now)

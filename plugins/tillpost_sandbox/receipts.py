@@ -1,6 +1,6 @@
-"""What is a receipt by its format: the synchronous 400 of POST /api/v3/receipts.
+"""The format of a receipt: the synchronous 400 of POST /api/v3/receipts.
 
-Source: contract, section 2, the table of fields. The same rules hold for a receipt that came in a file.
+Source: contract, section 2, the table of fields. The same rules apply to a receipt in a file.
 """
 
 import re
@@ -16,12 +16,12 @@ from tillpost_sandbox.refusal import FieldError
 
 _OFFSET_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,7})?([+-]\d\d:\d\d|Z)")
 _CURRENCY = re.compile(r"[A-Z]{3}")
-_LARGEST = Decimal(10) ** 15  # more is no price but a mistake, and sums of it would not end
+_LARGEST = Decimal(10) ** 15  # more is not a price but a mistake, and sums would become too long
 
 
 @attrs.frozen
 class Field:
-    """One field of the contract: its kind, whether it must be there, and the fields or items below it."""
+    """One field of the contract: its kind, whether it is required, and the fields or items below it."""
 
     kind: str  # text, decimal, integer, bool, time, currency, object, list or extra
     required: bool = False
@@ -100,15 +100,15 @@ RECEIPT = {
 
 
 def format_errors(body: object) -> list[FieldError]:
-    """Everything that is no receipt by its format; empty for a good one."""
+    """All errors of format; empty for a valid receipt."""
     if not isinstance(body, dict):
-        return [FieldError("", "a receipt is a JSON object")]
+        return [FieldError("", "a receipt must be a JSON object")]
     errors = list(_object_errors("", body, RECEIPT))
     return errors or list(_sign_errors(body))
 
 
 def unknown_fields(body: dict[str, Any]) -> list[str]:
-    """Fields of a receipt or its lines that the contract does not name: taken, and noted in the log."""
+    """Fields of a receipt or its lines that the contract does not name: accepted, with a line in the log."""
     found = [name for name in body if name not in RECEIPT]
     for index, item in enumerate(body.get("items") or ()):
         found += [f"items[{index}].{name}" for name in item if name not in ITEM]
@@ -190,13 +190,13 @@ def _time_error(value: str) -> str | None:
     try:
         datetime.fromisoformat(value)
     except ValueError:
-        return "is no date and time of the calendar"
+        return "is not a date and time of the calendar"
     return None
 
 
 def _sign_errors(body: dict[str, Any]) -> Iterator[FieldError]:
     if match_key_type(body["contact"]["matchKeyType"]) is None:
-        yield FieldError("contact.matchKeyType", "is none of the contract's types")
+        yield FieldError("contact.matchKeyType", "is not one of the contract's types")
     rate = body.get("exchangeRateToGroupCurrency")
     if rate is not None and rate <= 0:
         yield FieldError("exchangeRateToGroupCurrency", "must be over 0")

@@ -1,11 +1,11 @@
-"""A request that Engage would answer with an error."""
+"""A request that Engage answers with an error."""
 
 import attrs
 
 
 @attrs.frozen
 class FieldError:
-    """One thing wrong in a body: where (a path such as `items[0].sku`) and what; never the value."""
+    """One error in a body: where (a path such as `items[0].sku`) and what; never the value."""
 
     field: str
     message: str

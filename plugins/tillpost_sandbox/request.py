@@ -1,4 +1,4 @@
-"""A request and its answer, apart from sockets."""
+"""A request and its answer, without sockets."""
 
 from collections.abc import Mapping
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -11,7 +11,7 @@ from tillpost_sandbox.refusal import RefusalError
 
 @attrs.frozen
 class Answer:
-    """What is answered: the status, a JSON value (or a `text` of another type), further headers."""
+    """The answer: status, a JSON value (or a `text` of another type), further headers."""
 
     status: int
     body: object = None
@@ -28,7 +28,7 @@ class Answer:
 
 @attrs.frozen
 class Request:
-    """A request that was read to its end. Header names are in lower case."""
+    """A request that was read completely. Header names are in lower case."""
 
     method: str
     path: str

@@ -1,4 +1,4 @@
-"""Which path and method of the API is which route, and who may ask at all.
+"""The routes of the API by path and method, and the check of the key.
 
 Source: contract, section 2; the v2 paths are those of the published client.
 """
@@ -47,12 +47,12 @@ _TABLE = [
 
 
 def answer(engage: Engage, request: Request) -> tuple[str, Answer]:
-    """Check the key and the rate, then do what the route says; returns the route, for the statistics, too."""
+    """Check the key and the rate, then call the handler; returns route (for statistics) and answer."""
     route, call, handler = _routed(engage, request)
     try:
         key = request.headers.get("apikey", "")
         if not any(hmac.compare_digest(key.encode(), known.encode()) for known in engage.settings.api_keys):
-            raise RefusalError(401, "Unauthorized", "the apikey header is missing or no key of this tenant")
+            raise RefusalError(401, "Unauthorized", "the apikey header is missing or is not a key of this tenant")
         if not engage.admit(key):
             limit = engage.settings.rate_limit
             body = RefusalError(429, "TooManyRequests", f"over {limit} requests a second").body()

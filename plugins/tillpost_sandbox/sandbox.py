@@ -82,7 +82,7 @@ class Sandbox:
 
     def close(self) -> None:
         """Stop everything; what was accepted is on disk."""
-        self.engage.faults.set({"http": "ok", "sftp": "ok"})  # lets hanging requests go
+        self.engage.faults.set({"http": "ok", "sftp": "ok"})  # releases hanging requests
         self._timers.stop()
         for port in (self._api, self._control):
             if port is not None:
@@ -110,7 +110,7 @@ class Sandbox:
 
     @property
     def control_url(self) -> str:
-        """Where /_sandbox/ is served whatever fault is on."""
+        """Where /_sandbox/ is served, whatever fault is set."""
         return f"http://{HOST}:{self._control.number if self._control else 0}"
 
     @property
@@ -124,7 +124,7 @@ class Sandbox:
         return self._sftp.host_key
 
     def ready(self) -> dict[str, object]:
-        """What a client needs to know, as the ready line has it."""
+        """What a client needs to know, as in the line printed when it is ready."""
         return {
             "http": self.http_port,
             "sftp": self.sftp_port,
@@ -144,9 +144,9 @@ class Sandbox:
 
 
 def seed(engage: Engage, path: Path) -> None:
-    """Take in the contacts of a file, JSON array or JSON lines; one that exists stays as it is.
+    """Create the contacts of a file, JSON array or JSON lines; one that exists stays as it is.
 
-    A contact may name its own `id`. Raises ValueError or refusal.RefusalError for what is no contact.
+    A contact may have its own `id`. Raises ValueError or refusal.RefusalError for an invalid contact.
     """
     raw = path.read_bytes().strip()
     values = wire.loads(raw) if raw.startswith(b"[") else [wire.loads(line) for line in raw.splitlines() if line]

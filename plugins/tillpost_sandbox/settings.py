@@ -1,4 +1,4 @@
-"""What can be set on a sandbox, at its start and while it runs."""
+"""The settings of a sandbox, at its start and while it runs."""
 
 from decimal import Decimal
 from typing import Any
@@ -11,7 +11,7 @@ _FOR_EVER = 10**9  # seconds; more would overflow what a timer can wait
 
 
 class BadSettingError(ValueError):
-    """A setting the sandbox does not know, or a value it cannot have; the text says which are possible."""
+    """An unknown setting, or a value it cannot have; the text lists what is possible."""
 
 
 @attrs.frozen
@@ -23,7 +23,7 @@ class Settings:
     rate_limit: requests in any sliding second and API key before 429 (Engage: 200).
     duplicates: what POST contacts answers for a key that exists: `existing` gives the first contact's id,
     `error` is a 409. price_basis: whether grossPaidPrice is for the whole `line` or one `unit`.
-    import_drops: attributes that the import of a contacts file leaves out without a word.
+    import_drops: attributes that the import of a contacts file leaves out without an error.
     contact_types: the tenant's contact types; the first is the default. stores: the known stores' external
     ids, None for any. contacts_root, contacts_namespace: of a contacts file.
     """
@@ -46,7 +46,7 @@ class Settings:
         return attrs.evolve(self, **changes)
 
     def public(self) -> dict[str, object]:
-        """All settings but the API keys."""
+        """All settings except the API keys."""
         return attrs.asdict(self, filter=lambda field, _value: field.name != "api_keys")
 
 
@@ -74,7 +74,7 @@ def _checked(key: str, value: object) -> object:
             return value
     known = {field.name for field in attrs.fields(Settings)}
     if key not in known:
-        raise BadSettingError(f"{key}: no setting of the sandbox; known are {', '.join(sorted(known))}")
+        raise BadSettingError(f"{key}: unknown setting; known are {', '.join(sorted(known))}")
     raise BadSettingError(f"{key}: {_EXPECTED[key]}")
 
 

@@ -1,4 +1,4 @@
-"""The SFTP server: one user, one home folder, and the faults of its side."""
+"""The SFTP server: one user, one home folder, and its faults."""
 
 import asyncio
 import hmac
@@ -39,7 +39,7 @@ class SftpPort:
     _key: "asyncssh.SSHKey | None" = attrs.field(default=None, init=False, repr=False)
 
     def start(self) -> None:
-        """Read or make the host key, take the port and listen."""
+        """Read or create the host key, bind the port and listen."""
         self._key = host_key(self.key_file)
         self.host_key = self._key.export_public_key().decode().strip()
         self._reserved = reserve(self.wanted)
@@ -49,7 +49,7 @@ class SftpPort:
         self.open()
 
     def open(self) -> None:
-        """Listen, unless it does already."""
+        """Listen, unless it already does."""
         self._call(self._open())
 
     def refuse(self) -> None:
@@ -97,7 +97,7 @@ class SftpPort:
 
 
 def host_key(path: Path) -> "asyncssh.SSHKey":
-    """The ed25519 host key of this folder, made on first use and kept, so that it survives a restart."""
+    """The ed25519 host key of this folder, created on first use and kept, so that it survives a restart."""
     import asyncssh
 
     if path.exists():
@@ -124,7 +124,7 @@ def _write_secret(path: Path, content: bytes) -> None:
 
 
 def _server_classes(port: SftpPort) -> tuple[type, type]:
-    """The two classes asyncssh asks for; made here because asyncssh is imported only when it is needed."""
+    """The two classes asyncssh needs; defined here because asyncssh is imported only when it is used."""
     import asyncssh
 
     class Server(asyncssh.SSHServer):
@@ -146,7 +146,7 @@ def _server_classes(port: SftpPort) -> tuple[type, type]:
             super().__init__(chan, chroot=os.fsencode(port.home))
 
         def write(self, file_obj: object, offset: int, data: bytes) -> Any:
-            """Write; a cut keeps the part before it, as a connection that breaks during an upload does."""
+            """Write; a cut keeps what came before it, as a connection that breaks during an upload does."""
             after = port.faults.sftp.after
             if (after is None or offset + len(data) > after) and port.faults.take_sftp_cut():
                 kept = len(data) // 2 if after is None else after - offset

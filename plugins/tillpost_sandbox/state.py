@@ -1,7 +1,7 @@
-"""What the sandbox holds, in memory and on disk.
+"""The data of the sandbox, in memory and on disk.
 
-Every change is one line appended to DIR/state.jsonl and handed to the operating system before a request is
-answered, so that a sandbox that was killed still holds what it accepted.
+Each change is one line appended to DIR/state.jsonl and given to the operating system before a request is
+answered, so that a sandbox that was killed still has what it accepted.
 """
 
 import threading
@@ -45,7 +45,7 @@ class Contact:
 
 @attrs.frozen
 class Receipt:
-    """A receipt that was taken, by `route` api or file. status: queued, imported, ignored or dropped."""
+    """An accepted receipt, by `route` api or file. status: queued, imported, ignored or dropped."""
 
     seq: int
     unique_id: str
@@ -60,7 +60,7 @@ class Receipt:
 
 @attrs.frozen
 class Entry:
-    """A line of the integration log. It names receipts, contacts by id, and files; never a person's data."""
+    """A line of the integration log. It names receipts, contacts by id, and files; never personal data."""
 
     at: str
     level: str  # info, warning or error
@@ -73,7 +73,7 @@ class Entry:
 
 @attrs.define
 class State:
-    """Everything held. Callers take `lock` around what must happen as one."""
+    """All data. Callers take `lock` around changes that belong together."""
 
     path: Path
     now: Callable[[], datetime]
@@ -94,7 +94,7 @@ class State:
         self._file = self.path.open("ab")
 
     def close(self) -> None:
-        """Close the file; what is held stays readable in memory."""
+        """Close the file; the data stays readable in memory."""
         with self.lock:
             self._file.close()
 
@@ -103,7 +103,7 @@ class State:
         return self.now().isoformat()
 
     def put_contact(self, contact: Contact) -> Contact:
-        """Hold a contact, new or changed."""
+        """Store a contact, new or changed."""
         with self.lock:
             self._write("contact", attrs.asdict(contact))
             self._hold_contact(contact)
@@ -197,7 +197,7 @@ class State:
         with self.path.open("rb") as lines:
             for line in lines:
                 if not line.endswith(b"\n"):
-                    break  # torn by a kill while it was written: nobody was told that it was accepted
+                    break  # cut by a kill while it was written: it was not acknowledged
                 self._replay(wire.loads(line))
                 kept += len(line)
         with self.path.open("r+b") as file:

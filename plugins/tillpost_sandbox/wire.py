@@ -1,4 +1,4 @@
-"""JSON as the sandbox takes and gives it: strict on the way in, exact decimals on the way out."""
+"""JSON of the sandbox: read strictly, decimals written exactly."""
 
 import json
 from decimal import Decimal
@@ -6,7 +6,7 @@ from typing import NoReturn
 
 
 class NotJsonError(ValueError):
-    """The bytes are not the JSON the sandbox takes; the text says why, without quoting the content."""
+    """The bytes are not the JSON the sandbox accepts; the text says why, without quoting the content."""
 
 
 def _no_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -17,7 +17,7 @@ def _no_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def _no_constant(_name: str) -> NoReturn:
-    raise NotJsonError("NaN and Infinity are no JSON numbers")
+    raise NotJsonError("NaN and Infinity are not JSON numbers")
 
 
 def loads(raw: bytes) -> object:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.support.ingest import KEY, ONE, Ingest, wire
 from tillpost.clock import SystemClock
-from tillpost_ingest.receive import Door, Request, answer
+from tillpost_ingest.receive import Endpoint, Request, answer
 from tillpost_ingest.senders import Senders
 from tillpost_ingest.settings import Settings
 
@@ -47,14 +47,14 @@ BODIES = st.one_of(
 @given(headers=st.dictionaries(NAMES, VALUES), body=BODIES, known=st.booleans())
 def test_no_header_and_no_body_gives_a_500(ingest: Ingest, headers: dict[str, str], body: bytes, known: bool) -> None:
     secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-    door = Door(
+    endpoint = Endpoint(
         ingest.served,
         Senders.of(_settings(secret)),
         SystemClock(),
         4096,
     )
     given = ({"x-api-key": KEY} if known else {}) | {"content-length": str(len(body))} | headers
-    reply = answer(Request("POST", "/v1/shop/receipts", given, lambda size: body[:size], large), {"shop": door})
+    reply = answer(Request("POST", "/v1/shop/receipts", given, lambda size: body[:size], large), {"shop": endpoint})
     assert reply.status in (202, 400, 401, 403, 411, 413, 415, 422)
 
 
