@@ -161,13 +161,13 @@ def retention(folder: Path, seconds: float = 20.0) -> dict[str, Any]:
     journal = Journal(folder)
     times: list[float] = []
     try:
-        before, end = journal.retention.removed(), time.monotonic() + seconds
+        before, end = journal.retention.count_removed(), time.monotonic() + seconds
         place: Place | None = Place()
         while place is not None and time.monotonic() < end:
             begin = time.monotonic()
             place = journal.retention.step(place, NOW - 40 * DAY, NOW)
             times.append(time.monotonic() - begin)
-        removed = journal.retention.removed() - before
+        removed = journal.retention.count_removed() - before
     finally:
         journal.close()
     times.sort()

@@ -198,7 +198,7 @@ class Run:
         """Nothing is left to do."""
         line = self.machine.line
         return line.breaker.destination.state == "online" and not (
-            line.journal.file_states.open_states() or line.journal.receipts.unsettled() or self.engage.queue
+            line.journal.file_states.open_states() or line.journal.receipts.count_unsettled() or self.engage.queue
         )
 
 

@@ -15,11 +15,11 @@ import tillpost.flow.worker
 from tests.scenarios.simulator.run import Failure, run, state_folder
 from tillpost.flow.leases import ProcessClaims
 from tillpost.flow.line import Line
-from tillpost.journal import Entry, FileEntry, FileState, Group, Move, Standing, State
+from tillpost.journal import Entry, FileEntry, FileState, FileStatus, Group, Move, State
 from tillpost.journal.queries.file_states import FileStates
 from tillpost.journal.sqlite.store import Store, _Job
 from tillpost.journal.tables.files import Files
-from tillpost.journal.tables.receipts import Receipts, _take
+from tillpost.journal.tables.receipts import Receipts, _accept_group
 from tillpost.model import Customer, Identifier, Payload, Receipt
 from tillpost_engage.payload import Mapping
 
@@ -35,7 +35,7 @@ def acknowledged_before_the_commit(patch: pytest.MonkeyPatch) -> None:
     def accept(self: Receipts, groups: Sequence[Group], anonymous: Customer | None, now: float) -> None:
         assert isinstance(self._database, Store)
         for group in groups:
-            work = lambda transaction, group=group: _take(transaction, group, anonymous, now)  # noqa: E731
+            work = lambda transaction, group=group: _accept_group(transaction, group, anonymous, now)  # noqa: E731
             self._database._queue.append(_Job(work))
 
     patch.setattr(Receipts, "accept_groups", accept)
@@ -87,7 +87,7 @@ def receipts_before_their_contacts(patch: pytest.MonkeyPatch) -> None:
     """A contacts file that is up counts as imported."""
     unconfirmed = FileStates.unconfirmed_contacts
 
-    def hasty(self: FileStates) -> list[Standing]:
+    def hasty(self: FileStates) -> list[FileStatus]:
         return [standing for standing in unconfirmed(self) if standing.state is FileState.WRITTEN]
 
     patch.setattr(FileStates, "unconfirmed_contacts", hasty)

@@ -100,7 +100,7 @@ def test_live_traffic_goes_before_a_replay_and_a_killed_run_goes_on_with_it(tmp_
         wanted = {each.id for each in live}
         delivered = lambda: wanted <= {each.id for each in journal.receipts.find({"state": "delivered"})}  # noqa: E731
         until(delivered, process=process)
-        standing = journal.replays.standing(1)
+        standing = journal.replays.count_states(1)
         journal.close()
         assert standing.get("delivered", 0) < COUNT - 60, f"the replay was not done before: {standing}"
         process.kill()

@@ -67,9 +67,9 @@ def build(
     with connection:
         for _, sql in indexes:
             connection.execute(sql)
-        counters.count_anew(connection)
+        counters.recount(connection)
         rows = connection.execute("SELECT store, till, accepted_at, number, created FROM receipts ORDER BY seq")
-        tills.seen(connection, rows)
+        tills.record(connection, rows)
     connection.close()
 
 

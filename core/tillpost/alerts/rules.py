@@ -16,7 +16,7 @@ from tillpost.compose.alerting import Alerting, Silence
 from tillpost.compose.hours import opened, spans
 from tillpost.flow.breaker import PAUSED
 from tillpost.journal import Alert, Destination, Journal, Till
-from tillpost.journal.queries.file_states import Alerted
+from tillpost.journal.queries.file_states import StuckFile
 from tillpost.reports.day import differences_since
 from tillpost.reports.day_difference import Difference
 from tillpost.reports.day_report import sentence
@@ -112,10 +112,10 @@ def _held(context: Context) -> Iterable[Problem]:
 
 
 def _not_consumed(context: Context) -> Iterable[Problem]:
-    return map(stuck_file, context.journal.file_states.alerted())
+    return map(stuck_file, context.journal.file_states.stuck())
 
 
-def stuck_file(file: Alerted) -> Problem:
+def stuck_file(file: StuckFile) -> Problem:
     """A fallback file that is not taken or not imported."""
     return Problem(
         f"not_consumed {file.name}",
@@ -207,7 +207,7 @@ def _day_total(context: Context) -> Iterable[Problem]:
 
 
 def _mapping(context: Context) -> Iterable[Problem]:
-    if known := context.journal.mappings.standing():
+    if known := context.journal.mappings.awaiting_release():
         yield Problem(
             "mapping",
             f"the new mapping {known.fingerprint} waits for its release;"

@@ -75,7 +75,7 @@ def restore(file: Any, source: Path, replace: bool, pipeline: str | None, as_jso
             {
                 "receipts": done.receipts, "as_of": when(done.as_of or None), "asked": done.asked,
                 "unknown": done.unknown, "open_files": done.open_files, "newer": done.newer,
-                "damages": [damage.told() for damage in done.damages], "kept": str(done.kept) if done.kept else None,
+                "damages": [damage.as_dict() for damage in done.damages], "kept": str(done.kept) if done.kept else None,
             }
         )  # fmt: skip
     else:

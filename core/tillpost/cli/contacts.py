@@ -96,7 +96,7 @@ def resolve(file: Any, key: str, use: str, pipeline: str | None, as_json: bool) 
     if not contact_id:
         raise UsageError("--use is empty; name the contactId of the right contact")
     with journal_of(file, pipeline) as journal:
-        if not journal.contact_lookups.conflict(key):
+        if not journal.contact_lookups.conflict_reason(key):
             raise UsageError(f"contact {key} has no conflict; `tillpost contacts conflicts` lists those that have one")
         receipts = journal.contact_lookups.resolve_conflict(key, contact_id, SystemClock().time())
     if as_json:

@@ -39,7 +39,7 @@ def list_(file: Any, only_open: bool, pipeline: str | None, as_json: bool) -> No
       tillpost files list --open --json
     """
     with journal_of(file, pipeline) as journal:
-        standing = journal.file_states.standing(*(OPEN_FILES if only_open else FileState))
+        standing = journal.file_states.in_states(*(OPEN_FILES if only_open else FileState))
         rows = (_row(journal.files.get(each.name)) for each in standing)  # one at a time: each has its ids
         if as_json:
             for each in rows:
@@ -99,7 +99,7 @@ def resend(file: Any, names: tuple[str, ...], pipeline: str | None, as_json: boo
 
 
 def _entry(journal: Journal, name: str) -> FileEntry:
-    if name in {each.name for each in journal.file_states.standing(*FileState)}:
+    if name in {each.name for each in journal.file_states.in_states(*FileState)}:
         return journal.files.get(name)
     raise UsageError(f"no fallback file {name} in the journal; `tillpost files list` lists them")
 

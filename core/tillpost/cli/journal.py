@@ -68,7 +68,7 @@ def verify(file: Any, pipeline: str | None, as_json: bool) -> None:
                 "fine": found.fine, "receipts": found.receipts, "schema": found.schema, "newest_schema": found.newest,
                 "pages": found.pages, "quarantined": found.quarantined, "sqlite": found.sqlite,
                 "protection": found.protection, "folder": found.folder,
-                "damages": [damage.told() | {"note": damage.note} for damage in found.damages],
+                "damages": [damage.as_dict() | {"note": damage.note} for damage in found.damages],
             }
         )  # fmt: skip
         sys.exit(0 if found.fine else 1)
@@ -123,7 +123,7 @@ def repair(file: Any, dry_run: bool, pipeline: str | None, as_json: bool) -> Non
             lock.release()
     if as_json:
         for damage in done.damages:
-            say(damage.told())
+            say(damage.as_dict())
         say(
             {
                 "damages": len(done.damages), "pages": len(done.pages), "receipts": done.receipts, "dry_run": dry_run,

@@ -37,7 +37,7 @@ def show(file: Any, pipeline: str | None, as_json: bool) -> None:
       tillpost mapping show --json
     """
     with journal_of(file, pipeline) as journal:
-        standing = journal.mappings.standing()
+        standing = journal.mappings.awaiting_release()
         before: KnownMapping | None = None
         for known in journal.mappings.all():
             row = _row(journal, known, known == standing)
@@ -65,7 +65,7 @@ def release(file: Any, fingerprint: str | None, pipeline: str | None, as_json: b
       tillpost mapping release 3f2a9c01b7de
     """
     with journal_of(file, pipeline) as journal:
-        standing = journal.mappings.standing()
+        standing = journal.mappings.awaiting_release()
         if fingerprint is None:
             if standing is None:
                 raise UsageError("no mapping waits for its release")

@@ -62,7 +62,7 @@ def _stand(journal: Journal) -> dict[str, Any]:
         "contacts": journal.contacts.counts(),
         "files": journal.file_states.counts(),
         "mapping": _mapping(journal),
-        "removed": journal.retention.removed(),
+        "removed": journal.retention.count_removed(),
         "alerts": [
             {"alert": alert.key, "since": when(alert.raised_at), "what": alert.what, "next_step": alert.next_step}
             for alert in standing_alerts(journal)
@@ -77,7 +77,7 @@ def _stand(journal: Journal) -> dict[str, Any]:
 
 def _mapping(journal: Journal) -> dict[str, Any] | None:
     """The mapping the line waits with until a person releases it."""
-    standing = journal.mappings.standing()
+    standing = journal.mappings.awaiting_release()
     if standing is None:
         return None
     held = journal.mappings.held(standing.fingerprint)

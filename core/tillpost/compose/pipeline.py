@@ -21,7 +21,7 @@ from tillpost.errors import ConfigurationError, Finding
 from tillpost.flow.hook_calls import Caller, HookCalls
 from tillpost.flow.rate_limit.pace import Pace
 from tillpost.hookspecs import Hooks
-from tillpost.journal.sqlite.platform import refused_folder
+from tillpost.journal.sqlite.platform import unsuitable_folder
 from tillpost.plugin import Budget, Context, Plugin, Secret, Use
 
 HOOKS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -106,7 +106,7 @@ def rehearse(config: Config) -> list[Finding]:
         key = own if own in config.lines.by_path else ("tillpost", "state")
         if trouble := _unwritable(pipeline.state):
             findings.append(_finding(config, key, trouble, "Change its owner, or name another folder."))
-        if trouble := refused_folder(pipeline.state):
+        if trouble := unsuitable_folder(pipeline.state):
             findings.append(_finding(config, key, f"{trouble}.", "Name a folder on a local disk."))
     return findings
 

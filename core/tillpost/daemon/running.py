@@ -82,7 +82,7 @@ class RunningPipelines:
         """Take the run lock of a state folder. Raises StateFolderBusy."""
         if folder not in self.locks:
             self.locks[folder] = RunLock(folder)
-            control_files.forget_answers(folder)
+            control_files.remove_answers(folder)
 
     def compose(self, config: Config, pipeline: PipelineConfig) -> Composed:
         """Build the plugins. Raises ConfigurationError; no rate is kept then."""

@@ -122,7 +122,7 @@ class Breaker:
     def move_times(self, seconds: float) -> None:
         """Move the pending times of the journal, and the destination's, after the wall clock was set."""
         with self._lock:
-            self._journal.clock_jumped(seconds, self._clock.time())
+            self._journal.shift_pending(seconds, self._clock.time())
             self.destination = self._journal.destination.get()
 
     def record(self, outcome: object) -> None:

@@ -233,12 +233,12 @@ def notify_observers(line: Line) -> int:
     """
     if not line.hooks.has("observe") or not line.duties.holds(Duty.OBSERVERS):
         return 0
-    events = line.journal.events.untold(500)
+    events = line.journal.events.unobserved(500)
     for event in events:
         for plugin, error in line.hooks.observe(event):
             _log.warning("pipeline %s: observer %s: %s", line.name, plugin, type(error).__name__)
     if events:
-        line.journal.events.told(events[-1]["seq"])
+        line.journal.events.mark_observed(events[-1]["seq"])
     return len(events)
 
 

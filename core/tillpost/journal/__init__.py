@@ -3,9 +3,9 @@
 from tillpost.journal.journal import Journal
 from tillpost.journal.moves import Move
 from tillpost.journal.queries.backlogs import Backlog
-from tillpost.journal.queries.file_states import Standing
+from tillpost.journal.queries.file_states import FileStatus
 from tillpost.journal.queries.receipt_numbers import ReceiptNumber
-from tillpost.journal.queries.replay_candidates import Candidate
+from tillpost.journal.queries.replay_candidates import ReplayCandidate
 from tillpost.journal.sqlite.locks import RunLock
 from tillpost.journal.sqlite.rate_file import RateFile
 from tillpost.journal.states import MOVES, OPEN, REPLAYS, SETTLED, State
@@ -16,11 +16,11 @@ from tillpost.journal.tables.bodies import Stored
 from tillpost.journal.tables.contact_lookups import ContactLookup
 from tillpost.journal.tables.day_totals import DayReceipt, TillTotal
 from tillpost.journal.tables.destination import Destination
-from tillpost.journal.tables.files import OPEN_FILES, FileEntry, FileState, Later
+from tillpost.journal.tables.files import OPEN_FILES, FileEntry, FileState, Postponed
 from tillpost.journal.tables.mappings import KnownMapping
 from tillpost.journal.tables.receipt_rows import Entry
 from tillpost.journal.tables.receipts import Group
-from tillpost.journal.tables.replays import Cursor, Order, Replay, Step
+from tillpost.journal.tables.replays import Replay, ReplayCursor, ReplayOrder, Step
 from tillpost.journal.tables.retention import Place
 from tillpost.journal.tables.tills import Till
 
@@ -34,27 +34,27 @@ __all__ = [
     "Alert",
     "Backlog",
     "Batch",
-    "Candidate",
     "ContactLookup",
-    "Cursor",
     "DayReceipt",
     "Destination",
     "Entry",
     "FileEntry",
     "FileState",
+    "FileStatus",
     "Group",
     "Journal",
     "KnownMapping",
-    "Later",
     "Move",
     "Notice",
-    "Order",
     "Place",
+    "Postponed",
     "RateFile",
     "ReceiptNumber",
     "Replay",
+    "ReplayCandidate",
+    "ReplayCursor",
+    "ReplayOrder",
     "RunLock",
-    "Standing",
     "State",
     "Step",
     "Stored",

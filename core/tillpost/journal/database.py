@@ -78,7 +78,7 @@ class CrashCounter(Protocol):
     def holding(self, seq: int) -> AbstractContextManager[None]:
         """The thread works on this receipt inside the block."""
 
-    def left(self) -> list[int]:
+    def marked(self) -> list[int]:
         """The rows on which an earlier process worked when it ended."""
 
     def clear(self) -> None:

@@ -70,7 +70,7 @@ class Journal:
         self.replay_candidates = ReplayCandidates(self._database)
 
     @classmethod
-    def reading(cls, folder: Path) -> Self:
+    def read_only(cls, folder: Path) -> Self:
         """To be read only, by a process whose line has the journal open: the line never waits for this one."""
         return cls(folder, Reading(folder / "journal.db"))
 
@@ -87,7 +87,7 @@ class Journal:
         """Bytes of the parts of the database on this machine, such as its file and its WAL."""
         return self._database.sizes()
 
-    def narrow(self, least: int) -> bool:
+    def lacks_room(self, least: int) -> bool:
         """Whether the journal's disk has less room than so many bytes."""
         return self.room()[0] < least
 
@@ -95,7 +95,7 @@ class Journal:
         """Bytes that are free on the journal's disk, and how large the disk is."""
         return self._database.room()
 
-    def trouble(self) -> str:
+    def write_problem(self) -> str:
         """Why nothing could be committed now; "" when a commit and a write beside it have just gone through."""
         return self._database.trouble()
 
@@ -103,11 +103,11 @@ class Journal:
         """Upkeep of the database that is due now and then; costs next to nothing when there is none."""
         self._database.tidy()
 
-    def latest(self) -> float:
+    def latest_time(self) -> float:
         """The latest wall time at which something is known to have been; later than now after a jump back."""
         return latest(self._database)
 
-    def clock_jumped(self, seconds: float, now: float) -> None:
+    def shift_pending(self, seconds: float, now: float) -> None:
         """The wall clock was set by so much: what is due later moves with it. now: the time it shows."""
         self._database.write(lambda transaction: move_pending(transaction, seconds, now))
 

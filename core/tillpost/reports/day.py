@@ -102,7 +102,7 @@ def day(
         tills_without_total=_tills_without_total(figures, till or "", scan.tills), differences=tuple(differences),
         undelivered=tuple(scan.undelivered), skipped=dict(scan.skipped), same_number=tuple(scan.same_number),
         unreadable=tuple(unreadable), missing=tuple(missing), damaged=tuple(scan.damaged),
-        removed=journal.retention.removed(),
+        removed=journal.retention.count_removed(),
     )  # fmt: skip
 
 

@@ -163,7 +163,7 @@ def _unfit(journal: Journal, entry: Entry, before: Mapper, stored_before: float 
         return ""
     if stored_before is not None and entry.accepted_at >= stored_before:
         return "read with the current mapping already"
-    return "" if journal.bodies.readable(entry.seq) else "its content is not in the journal"
+    return "" if journal.bodies.is_readable(entry.seq) else "its content is not in the journal"
 
 
 def _fields(journal: Journal, entry: Entry, mapper: Mapper) -> dict[str, Any]:

@@ -83,7 +83,7 @@ def status(names: Pseudonyms, journal: Journal) -> dict[str, Any]:
         "skipped": [{"reason": names.text(why), "count": count} for why, count in journal.receipts.skipped().items()],
         "contacts": journal.contacts.counts(),
         "files": journal.file_states.counts(),
-        "removed": journal.retention.removed(),
+        "removed": journal.retention.count_removed(),
         "next_due": journal.receipts.next_due(),
     }
 

@@ -95,7 +95,7 @@ def _add_journal(families: Families, source: Source, now: float) -> None:
             families.add("receipts", [name, str(state), ""], count)
     families.add("skipped", [name], sum(journal.receipts.skipped().values()))
     families.add("ignored", [name], sum(journal.receipts.ignored().values()))
-    families.add("removed", [name], journal.retention.removed())
+    families.add("removed", [name], journal.retention.count_removed())
     oldest = journal.ages.oldest(*_WAITS)
     for state in _WAITS:
         families.add("age", [name, str(state)], max(0.0, now - oldest[state]) if state in oldest else 0.0)
@@ -114,7 +114,7 @@ def _add_journal(families: Families, source: Source, now: float) -> None:
     families.add("unreachable", [name], 0.0 if since is None else max(0.0, now - since))
     for state, count in journal.file_states.counts().items():
         families.add("files", [name, str(state)], count)
-    families.add("file_alerts", [name], len(journal.file_states.alerted()))
+    families.add("file_alerts", [name], len(journal.file_states.stuck()))
     for kind, count in journal.contacts.counts().items():
         families.add("contacts", [name, str(kind)], count)
     free, size = journal.room()

@@ -59,7 +59,7 @@ def personal(desk: Desk, request: Request, receipt_id: str) -> Answer:
     """`POST /receipts/ID/personal`: the customer and the record; that they were shown is an event before they are."""
     name, entry = locate(desk, request, receipt_id)
     line = desk.lines[name]
-    line.journal.events.note(line.clock.time(), "page", "personal data shown", receipt=entry.seq)
+    line.journal.events.add(line.clock.time(), "page", "personal data shown", receipt=entry.seq)
     return one(desk, request, receipt_id, personal=_customer(desk, line, entry.seq))
 
 

@@ -42,7 +42,7 @@ class Readers:
                 self._open.pop(gone).close()
             for line in lines:
                 if line.journal not in self._open:
-                    self._open[line.journal] = Journal.reading(line.journal.folder)
+                    self._open[line.journal] = Journal.read_only(line.journal.folder)
             return {line.name: self._open[line.journal] for line in lines}
 
     def close(self) -> None:

@@ -53,12 +53,12 @@ def _pipeline(desk: Desk, name: str, journal: Journal) -> dict[str, Any]:
         "unsettled": samples[-1].backlog,
         "charts": [charts.backlog(samples), charts.rate(samples)],
         "history": history[: -HISTORY - 1 : -1],
-        "alerts": journal.file_states.alerted(),
+        "alerts": journal.file_states.stuck(),
         "tills": sorted(tills, key=lambda till: till.last_at, reverse=True)[:TILLS],
         "till_count": len(tills),
         "held": journal.search.latest(State.HELD, HELD),
         "contacts": journal.contacts.counts(),
-        "removed": journal.retention.removed(),
+        "removed": journal.retention.count_removed(),
     }
 
 

@@ -146,7 +146,7 @@ def _dropped(desk: Desk) -> None:
 def _unread(desk: Desk) -> None:
     add_file(desk.journal, "f.xml")
     desk.journal.files.move(desk.journal.files.get("f.xml"), FileState.UPLOADED, NOW)
-    desk.journal.files.alert("f.xml", "lies unread in the folder for 3 h", NOW)
+    desk.journal.files.mark_stuck("f.xml", "lies unread in the folder for 3 h", NOW)
 
 
 def _read(desk: Desk) -> None:
@@ -175,8 +175,8 @@ def _conflict(desk: Desk) -> None:
     (entry,) = desk.journal.receipts.find({"number": "2"})
     assert entry.contact is not None
     two = Conflict(reason="email and externalId lead to two contacts", found={"email": "a", "externalId": "b"})
-    desk.journal.contact_lookups.note([ContactLookup(key=entry.contact, found=two)], "api", NOW)
-    reason = desk.journal.contact_lookups.conflict(entry.contact)
+    desk.journal.contact_lookups.save([ContactLookup(key=entry.contact, found=two)], "api", NOW)
+    reason = desk.journal.contact_lookups.conflict_reason(entry.contact)
     desk.journal.receipts.settle([(entry.seq, Move(state=State.HELD, reason=reason))], NOW, "resolve")
 
 
@@ -206,8 +206,8 @@ def _total_right(desk: Desk) -> None:
 
 
 def _mapping(desk: Desk) -> None:
-    desk.journal.mappings.enter("a", {}, True, NOW)
-    desk.journal.mappings.enter("b", {}, True, NOW)
+    desk.journal.mappings.activate("a", {}, True, NOW)
+    desk.journal.mappings.activate("b", {}, True, NOW)
     take(desk.journal, sale("2"))
     (entry,) = desk.journal.receipts.find({"state": State.ACCEPTED})
     held = Move(state=State.HELD, reason=reason_of("b") + "release it, or put the change back")

@@ -86,10 +86,10 @@ def conflicted(shop: Path) -> str:
     key = str(contact["key"])
     journal = Journal(shop.parent / "state" / "shop")
     found = Conflict(reason="several contacts by email, mobilePhone", found={"email": "g-1", "mobilePhone": "g-2"})
-    journal.contact_lookups.note([ContactLookup(key=key, found=found)], "lookup", 100.0)
+    journal.contact_lookups.save([ContactLookup(key=key, found=found)], "lookup", 100.0)
     row = journal.receipts.get(receipt(number="1").id)
     assert row is not None
-    move = Move(state=State.HELD, reason=journal.contact_lookups.conflict(key))
+    move = Move(state=State.HELD, reason=journal.contact_lookups.conflict_reason(key))
     journal.receipts.settle([(row.seq, move)], 100.0, "deliver")
     journal.close()
     return key
@@ -128,7 +128,7 @@ def test_pending_contacts_are_those_without_an_id_and_those_the_import_cut_short
     journal = Journal(shop.parent / "state" / "shop")
     (contact,) = journal.contacts.all()
     found = Identified(contact_id="g-1", by="externalId")
-    journal.contact_lookups.note(
+    journal.contact_lookups.save(
         [ContactLookup(key=contact["key"], found=found, unsaved=("firstName",))], "file", 100.0
     )
     journal.close()

@@ -10,7 +10,7 @@ import pytest
 from tests.support.command import CONFIG, call, objects
 from tests.support.receipts import DOCUMENT, found
 from tillpost.errors import UsageError
-from tillpost.journal import Accepted, Batch, FileState, Journal, Later
+from tillpost.journal import Accepted, Batch, FileState, Journal, Postponed
 from tillpost.model import FallbackFile, Identifier, Payload, WrittenFiles
 
 NAME = "20261124101500_10000-3f9a11c2_transactions.xml"
@@ -36,8 +36,8 @@ def shop(tmp_path: Path) -> Path:
     batch = Batch(written=WrittenFiles(files=(file,)), sequence=1, seqs=rows, payloads=payloads, contacts=[])
     journal.files.add(batch, 200.0)
     journal.files.move(journal.files.all()[0], FileState.UPLOADED, 300.0)
-    journal.files.postpone([Later(name=NAME, due=400.0, attempts=3, reason="not read by the importer yet")])
-    journal.files.alert(NAME, "not read by the importer yet", 350.0)
+    journal.files.postpone([Postponed(name=NAME, due=400.0, attempts=3, reason="not read by the importer yet")])
+    journal.files.mark_stuck(NAME, "not read by the importer yet", 350.0)
     journal.close()
     return config
 

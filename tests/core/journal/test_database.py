@@ -13,7 +13,7 @@ import pytest
 import tillpost.journal
 from tests.support.query_cost import add_file
 from tests.support.receipts import accept, found, receipt
-from tillpost.journal import Journal, Move, Order, Place, State, TillTotal
+from tillpost.journal import Journal, Move, Place, ReplayOrder, State, TillTotal
 from tillpost.journal.database import ALL, Database, List, Rows, Transaction
 from tillpost.journal.sqlite.store import Store
 from tillpost.model import NoReceipt
@@ -105,32 +105,32 @@ def test_a_journal_lives_on_any_engine(tmp_path: Path) -> None:
     assert journal.ages.oldest(*State)["delivered"] == 100.0
     assert len(list(journal.listings.receipts())) == len(journal.receipts.find({})) == 5
     add_file(journal, "a.xml", journal.destination.next_sequence())
-    assert [each.name for each in journal.file_states.to_go_up(None, unreviewed=True)] == ["a.xml"]
-    assert journal.file_states.to_go_up(None, unreviewed=False) == []
+    assert [each.name for each in journal.file_states.to_upload(None, unreviewed=True)] == ["a.xml"]
+    assert journal.file_states.to_upload(None, unreviewed=False) == []
     (contact,) = journal.contacts.all()
     assert journal.contacts.known([contact["key"]]) == {}
-    assert journal.contact_lookups.unlooked("a.xml", 10) == []
+    assert journal.contact_lookups.to_look_up("a.xml", 10) == []
     journal.day_totals.put(
         [TillTotal(store="12", business_date="2026-11-24", currency="SEK", total=receipt().total)], 1.0
     )
     assert len(journal.day_totals.get("12", "2026-11-24")) == 1
-    journal.mappings.enter("one", {}, True, 180.0)
+    journal.mappings.activate("one", {}, True, 180.0)
     journal.alerts.change([("key", "what", "means", "next")], [], [], ["log"], 180.0)
-    order = Order(
+    order = ReplayOrder(
         reason="test", who="somebody", by="api", store="12", till="", first="2026-11-24", last="2026-11-24",
         unverified=True, newest=journal.replay_candidates.newest(),
     )  # fmt: skip
     assert [each.seq for page in journal.replay_candidates.pages(order, 2) for each in page] == [1, 2, 3, 4, 5]
     number = journal.replays.start(order, {}, 1, 190.0)
-    journal.replays.change(number, "running", "stopped", 191.0)
-    journal.clock_jumped(5.0, 300.0)
+    journal.replays.set_state(number, "running", "stopped", 191.0)
+    journal.shift_pending(5.0, 300.0)
     place: Place | None = Place()
     while place is not None:
         place = journal.retention.step(place, 1e9, 2e9)
-    assert journal.retention.removed() == 1, "the delivered one; the newest row stays"
+    assert journal.retention.count_removed() == 1, "the delivered one; the newest row stays"
     assert journal.sizes().receipts == 4
     assert journal.newest.schema() > 0
-    assert journal.trouble() == ""
+    assert journal.write_problem() == ""
     journal.close()
 
 

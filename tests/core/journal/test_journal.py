@@ -115,7 +115,7 @@ def test_moves_outside_the_table_are_refused(journal: Journal) -> None:
 def test_what_was_being_sent_at_a_crash_is_uncertain_and_has_burnt_an_attempt(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
     accept(journal, found())
-    journal.receipts.intend(1, 150.0)
+    journal.receipts.mark_sending(1, 150.0)
     journal.close()
     journal = Journal(tmp_path)
     assert journal.receipts.recover(200.0, confirm_after=1000.0) == 1
@@ -157,7 +157,7 @@ def test_an_id_is_learnt_once_and_can_be_forgotten(journal: Journal) -> None:
     (contact,) = journal.contacts.all()
     key = str(contact["key"])
     for _ in range(2):
-        journal.contacts.learn(key, Identified(contact_id="guid-1", by="externalId"), "lookup", 120.0)
+        journal.contacts.save_contact_id(key, Identified(contact_id="guid-1", by="externalId"), "lookup", 120.0)
     assert [event["what"] for event in journal.events.of_contact(key)] == ["first seen", "id learnt"]
     journal.contacts.forget_id(key, "the stored contactId answers 404", 130.0)
     assert journal.contacts.get(key).contact_id == ""
@@ -240,7 +240,7 @@ def test_a_journal_of_the_first_version_keeps_what_its_files_said(tmp_path: Path
     raw.close()
     journal = Journal(tmp_path)
     assert journal.contacts.to_write({"c1"}) == ([], [])
-    assert journal.contacts.made("c1") == "1_contacts.xml"
+    assert journal.contacts.created_by_file("c1") == "1_contacts.xml"
     assert journal.contacts.counts()["pending"] == 1
     journal.close()
 

@@ -28,24 +28,24 @@ ASKED: dict[str, Ask] = {
     "claim": lambda journal: journal.receipts.refresh([row.seq for row in journal.receipts.due(NOW, 8)]),
     "next due": lambda journal: journal.receipts.next_due(),
     "open after": lambda journal: journal.receipts.open_after(0, 0, 100),
-    "unsettled": lambda journal: journal.receipts.unsettled(),
+    "unsettled": lambda journal: journal.receipts.count_unsettled(),
     "all settled": lambda journal: journal.receipts.all_settled(),
     "counts": lambda journal: journal.receipts.counts(),
     "routes": lambda journal: journal.receipts.routes(),
     "skipped": lambda journal: journal.receipts.skipped(),
     "contacts": lambda journal: journal.contacts.counts(),
     "files": lambda journal: journal.file_states.counts(),
-    "alerted": lambda journal: journal.file_states.alerted(),
-    "open files": lambda journal: (journal.file_states.open_states(), journal.file_states.standing(*OPEN_FILES)),
+    "alerted": lambda journal: journal.file_states.stuck(),
+    "open files": lambda journal: (journal.file_states.open_states(), journal.file_states.in_states(*OPEN_FILES)),
     "history": lambda journal: journal.destination.history(),
-    "removed": lambda journal: journal.retention.removed(),
-    "untold": lambda journal: journal.events.untold(10),
+    "removed": lambda journal: journal.retention.count_removed(),
+    "untold": lambda journal: journal.events.unobserved(10),
     "by number": lambda journal: journal.receipts.find({"number": "77", "store": "12"}),
     "by id": lambda journal: journal.receipts.get("12_1_2026-11-24_77"),
     "life": lambda journal: journal.events.of_receipt(77),
     "a page of a state": lambda journal: list(journal.listings.receipts(State.WAITING, limit=50)),
     "a page": lambda journal: list(journal.listings.receipts(limit=50)),
-    "a step of retention, nothing old": lambda journal: journal.retention.give_back(),
+    "a step of retention, nothing old": lambda journal: journal.retention.release_space(),
 }
 
 
@@ -134,7 +134,7 @@ def counted(journal: Journal) -> dict[str, Any]:
 
 
 def off(journal: Journal) -> list[str]:
-    return store_of(journal).write(counters.wrong)
+    return store_of(journal).write(counters.mismatches)
 
 
 @settings(max_examples=25, deadline=None)
@@ -167,11 +167,11 @@ def test_the_numbers_are_those_of_the_rows_whatever_is_done(
                         journal.receipts.settle([(entry.seq, Move(state=state, route=route, reason="x"))], 1.0, "x")
             case "intend":
                 for entry in journal.receipts.due(1e9, 2):
-                    journal.receipts.intend(entry.seq, 1.0)
+                    journal.receipts.mark_sending(entry.seq, 1.0)
             case "learn" | "forget" as what:
                 for contact in journal.contacts.all(2):
                     if what == "learn":
-                        journal.contacts.learn(contact["key"], Identified(contact_id="id"), "created", 1.0)
+                        journal.contacts.save_contact_id(contact["key"], Identified(contact_id="id"), "created", 1.0)
                     else:
                         journal.contacts.forget_id(contact["key"], "gone", 1.0)
             case "fail":
@@ -229,11 +229,11 @@ def test_numbers_that_are_off_are_told_and_counted_anew_and_harm_nothing_else(tm
 
 def test_nothing_left_to_do_is_told_by_the_rows(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
-    assert (journal.receipts.all_settled(), journal.receipts.unsettled()) == (True, 0)
+    assert (journal.receipts.all_settled(), journal.receipts.count_unsettled()) == (True, 0)
     accept(journal, found(number="1"))
     for state in (State.WAITING, State.WRITTEN, State.TRANSFERRED):
         journal.receipts.settle([(1, Move(state=state))], 1.0, "x")
-        assert (journal.receipts.all_settled(), journal.receipts.unsettled()) == (False, 1)
+        assert (journal.receipts.all_settled(), journal.receipts.count_unsettled()) == (False, 1)
     journal.receipts.settle([(1, Move(state=State.DELIVERED, route="file"))], 1.0, "x")
-    assert (journal.receipts.all_settled(), journal.receipts.unsettled()) == (True, 0)
+    assert (journal.receipts.all_settled(), journal.receipts.count_unsettled()) == (True, 0)
     journal.close()

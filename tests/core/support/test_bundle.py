@@ -87,7 +87,7 @@ def written(folder: Path, who: dict[str, str]) -> dict[str, str]:
         said = f"discarded: {who['clerk']} called {who['phone']}, see {who['email']}"
         journal.receipts.settle([(held.seq, Move(state=State.SKIPPED, reason=said))], 200.0, "held")
         house = {"what": "x", "tillpost": "0", "uses": [], "anonymous": f"externalId:{who['house']}"}
-        journal.mappings.enter("0123456789ab", house, True, 50.0)
+        journal.mappings.activate("0123456789ab", house, True, 50.0)
     log = folder / "run.log"
     log.write_text(f"ERROR pipeline shop: source: {document.name}: {who['clerk']} key={who['key']} {who['phone']}\n")
     config, findings = examine(file)

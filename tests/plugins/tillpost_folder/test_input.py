@@ -58,7 +58,7 @@ class Shop:
             total.skipped += counts.skipped
             total.held += counts.held
             for reason in counts.reasons:
-                total.because(reason)
+                total.count_reason(reason)
             return {"accepted": counts.accepted}
 
         hooks.collect_documents(take)

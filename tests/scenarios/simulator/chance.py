@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 from unittest.mock import patch
 
-import tillpost.journal.tables.contacts
+import tillpost.journal.tables.contact_links
 import tillpost_engage.files
 
 MIDNIGHT = 1_795_474_800.0
@@ -63,7 +63,7 @@ def seeded(seed: int) -> Iterator[Random]:
     """Inside the block every random token follows from the seed; the value is the flow's source of jitter."""
     tokens: Any = _Tokens(seed)
     with (
-        patch.object(tillpost.journal.tables.contacts, "secrets", tokens),
+        patch.object(tillpost.journal.tables.contact_links, "secrets", tokens),
         patch.object(tillpost_engage.files, "secrets", tokens),
     ):
         yield Random(seed)

@@ -25,7 +25,7 @@ from tillpost.flow.intake.accept import accept
 from tillpost.flow.limits import TransferPolicy
 from tillpost.flow.upkeep.replay import plan, replay
 from tillpost.flow.worker import maintain
-from tillpost.journal import OPEN_FILES, Order, State
+from tillpost.journal import OPEN_FILES, ReplayOrder, State
 
 BOUND = 3 * 86400.0
 """Seconds in which everything must have settled once the faults are over; the longest wait of the flow is the six
@@ -215,7 +215,7 @@ class Run:
         held = [entry for entry in self.machine.line.journal.receipts.find({"state": State.HELD}) if entry.contact]
         if held:
             entry = held[number % len(held)]
-            self.machine.line.journal.receipts.revive(entry.id, None, self.machine.clock.time())
+            self.machine.line.journal.receipts.retry(entry.id, None, self.machine.clock.time())
 
     def _resend(self, number: int) -> None:
         files = [entry for entry in self.machine.line.journal.files.all() if entry.file.path.exists()]
@@ -225,7 +225,7 @@ class Run:
     def _replay(self, number: int) -> None:
         """A person replays the day, by API or by file, with or without what was only answered."""
         journal, now = self.machine.line.journal, self.machine.clock.time()
-        order = Order(
+        order = ReplayOrder(
             reason="simulated", who="a person", by=("api", "file")[number % 2], store="12", till="",
             first="2026-01-01", last="2027-12-31", unverified=number % 3 > 0, newest=journal.replay_candidates.newest(),
         )  # fmt: skip
@@ -264,7 +264,7 @@ class Run:
     def _quiet(self) -> bool:
         journal = self.machine.line.journal
         return not (
-            journal.receipts.unsettled()
+            journal.receipts.count_unsettled()
             or journal.file_states.open_states()
             or journal.replays.running()
             or self.machine.engage.queue
@@ -277,7 +277,7 @@ class Run:
         now, destination = machine.clock.time(), machine.line.breaker.destination
         far = now - machine.clock.monotonic()
         moments = [machine.engage.next_receipts + far, machine.imports.next_import + far, now + 300.0]
-        moments += [standing.due for standing in machine.line.journal.file_states.standing(*OPEN_FILES)]
+        moments += [standing.due for standing in machine.line.journal.file_states.in_states(*OPEN_FILES)]
         if machine.line.breaker.allows_requests():
             moments.append(machine.line.journal.receipts.next_due() or now)
         else:

@@ -17,7 +17,7 @@ from tillpost.clock import SystemClock
 from tillpost.compose.config import load
 from tillpost.errors import UsageError
 from tillpost.flow.upkeep.replay import plan
-from tillpost.journal import Journal, Order, Replay
+from tillpost.journal import Journal, Replay, ReplayOrder
 from tillpost.terminal import counted, say
 
 _BULK = 1000
@@ -98,7 +98,7 @@ def start(
         raise UsageError(f"{file}: pipeline {config.name!r} has no `fallback` and `transfer`; --by file needs both")
     with journal_of(file, pipeline) as journal:
         now = SystemClock().time()
-        order = Order(
+        order = ReplayOrder(
             reason=reason.strip(), who=_who(), by=by, store=store, till=till,
             first=_iso(first), last=_iso(last), unverified=unverified, newest=journal.replay_candidates.newest(),
         )  # fmt: skip
@@ -155,7 +155,7 @@ def show(file: Any, number: int, pipeline: str | None, as_json: bool) -> None:
     """
     with journal_of(file, pipeline) as journal:
         replay = _get(journal, number)
-        answer = show_replay(replay) | {"receipts": journal.replays.standing(number), "plan": dict(replay.planned)}
+        answer = show_replay(replay) | {"receipts": journal.replays.count_states(number), "plan": dict(replay.planned)}
     if as_json:
         say(answer)
         return
@@ -208,7 +208,7 @@ def _change(journal: Journal, number: int, old: str, new: str) -> None:
     replay = _get(journal, number)
     if replay.state != old:
         raise UsageError(f"replay {number} is {replay.state}, not {old}")
-    journal.replays.change(number, old, new, SystemClock().time())
+    journal.replays.set_state(number, old, new, SystemClock().time())
 
 
 def _get(journal: Journal, number: int) -> Replay:

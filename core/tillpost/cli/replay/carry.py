@@ -84,7 +84,7 @@ def _watch(journal: Journal, number: int, as_json: bool, stop: threading.Event, 
             since = 0.0
         stop.wait(_LOOK_EVERY)
         since += _LOOK_EVERY
-    receipts = journal.replays.standing(number)
+    receipts = journal.replays.count_states(number)
     report(standing, as_json, receipts)
     if worker is not None and worker.fault is not None:
         click.echo(f"tillpost: {describe(worker.fault)}", err=True)

@@ -177,7 +177,7 @@ def _resolve_and_send(line: Line, entry: Entry, alone: bool) -> Move | None:
     if not alone and not contact.changes():
         return None
     payload = _map(line, Ready(entry, contact.contact_id, line.journal.bodies.stored([entry.seq])))
-    line.journal.receipts.intend(entry.seq, line.clock.time())
+    line.journal.receipts.mark_sending(entry.seq, line.clock.time())
     return _send(line, entry, payload)
 
 

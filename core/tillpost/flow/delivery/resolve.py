@@ -18,13 +18,13 @@ def resolve(line: Line, key: str) -> Contact | Failure | None:
     """
     with line.contact_locks.lock(key):
         contact = line.journal.contacts.get(key)
-        if not contact.contact_id and line.journal.contacts.made(key):
+        if not contact.contact_id and line.journal.contacts.created_by_file(key):
             # A file on its way creates it: look it up by all its keys, as `review` does, before a resolver creates it.
             failure = _look_up_and_store(line, key)
             if failure is not None:
                 return failure
             contact = line.journal.contacts.get(key)
-        if conflict := line.journal.contact_lookups.conflict(key):
+        if conflict := line.journal.contact_lookups.conflict_reason(key):
             return Refused(reason=conflict)
         for _ in range(_LOOKUPS):
             asks_destination = not contact.contact_id
@@ -34,13 +34,13 @@ def resolve(line: Line, key: str) -> Contact | Failure | None:
             if found is None:
                 return None
             if isinstance(found, Conflict):
-                line.journal.contact_lookups.note([ContactLookup(key=key, found=found)], "lookup", line.clock.time())
-                return Refused(reason=line.journal.contact_lookups.conflict(key))
+                line.journal.contact_lookups.save([ContactLookup(key=key, found=found)], "lookup", line.clock.time())
+                return Refused(reason=line.journal.contact_lookups.conflict_reason(key))
             if not isinstance(found, Identified):
                 return found
             if found.contact_id != contact.contact_id or found.holds:
                 route = "created" if found.created else "lookup"
-                line.journal.contacts.learn(key, found, route, line.clock.time())
+                line.journal.contacts.save_contact_id(key, found, route, line.clock.time())
                 contact = line.journal.contacts.get(key)
             updated = _update(line, contact)
             if isinstance(updated, Contact):
@@ -57,7 +57,7 @@ def _look_up_and_store(line: Line, key: str) -> Failure | None:
     lookup = look_up(line, key)
     if not isinstance(lookup, ContactLookup):
         return lookup
-    line.journal.contact_lookups.note([lookup], "lookup", line.clock.time())
+    line.journal.contact_lookups.save([lookup], "lookup", line.clock.time())
     return None
 
 
@@ -79,9 +79,9 @@ def _update(line: Line, contact: Contact) -> Contact | Gone | Failure:
     now = line.clock.time()
     if isinstance(answer, Refused):
         # A wrong attribute of the customer must not keep back the receipt.
-        line.journal.contacts.give_up_changes(contact.key, changes, answer.reason, now)
+        line.journal.contacts.drop_changes(contact.key, changes, answer.reason, now)
         return contact
     if isinstance(answer, Identified):
-        line.journal.contacts.learn(contact.key, answer, "lookup", now)
+        line.journal.contacts.save_contact_id(contact.key, answer, "lookup", now)
         return contact
     return contact if answer is None else answer

@@ -45,7 +45,7 @@ def look_up_all(line: Line, keys: Iterable[str], route: str, imported: str = "")
 
 def _store(line: Line, lookups: list[ContactLookup], route: str) -> None:
     if lookups:
-        line.journal.contact_lookups.note(lookups, route, line.clock.time())
+        line.journal.contact_lookups.save(lookups, route, line.clock.time())
 
 
 def look_up(line: Line, key: str, imported: str = "") -> ContactLookup | Failure:
@@ -89,7 +89,7 @@ def _compare(
     if not imported:
         return ContactLookup(key=contact.key, found=found, conflict=decided, settled=settled, kept=kept)
     # A later file may have said more and is yet to be imported: the contact is compared with that one then.
-    written = line.journal.contacts.said(contact.key, imported)
+    written = line.journal.contacts.written_values(contact.key, imported)
     unsaved = None if written is None else missing(contact, written, found.holds)
     return ContactLookup(key=contact.key, found=found, conflict=decided, settled=settled, unsaved=unsaved)
 

@@ -11,7 +11,7 @@ from tillpost.flow.fallback.rewrite import rewrite_by_id
 from tillpost.flow.fallback.stuck_files import alert_if_stuck
 from tillpost.flow.fallback.transfer import may_transfer
 from tillpost.flow.line import Line
-from tillpost.journal import Entry, FileEntry, FileState, Later, Move, Standing, State
+from tillpost.journal import Entry, FileEntry, FileState, FileStatus, Move, Postponed, State
 from tillpost.model import Contact, Gone
 
 _GROUP = 50
@@ -22,9 +22,9 @@ def reconcile(line: Line) -> bool:
     """Check every uploaded file that is due; True when a file changed its state."""
     if line.fallback is None:
         return False
-    moved, later = False, list[Later]()
+    moved, later = False, list[Postponed]()
     try:
-        for standing in line.journal.file_states.to_look_after(line.clock.time()):
+        for standing in line.journal.file_states.to_confirm(line.clock.time()):
             if not _may_ask(line, standing):
                 continue
             entry = line.journal.files.get(standing.name)
@@ -46,18 +46,18 @@ def reconcile(line: Line) -> bool:
     return moved
 
 
-def _may_ask(line: Line, standing: Standing) -> bool:
+def _may_ask(line: Line, standing: FileStatus) -> bool:
     """Whether the file server, or the destination after the import, may be called now."""
     return may_transfer(line) if standing.state is FileState.UPLOADED else line.breaker.allows_requests()
 
 
-def _postponed(line: Line, entry: FileEntry, reason: str) -> Later:
+def _postponed(line: Line, entry: FileEntry, reason: str) -> Postponed:
     assert line.fallback is not None
     due = line.clock.time() + line.fallback.check_every.total_seconds()
-    return Later(name=entry.file.name, due=due, attempts=entry.attempts + 1, reason=reason)
+    return Postponed(name=entry.file.name, due=due, attempts=entry.attempts + 1, reason=reason)
 
 
-def _check_consumed(line: Line, entry: FileEntry) -> Later | None:
+def _check_consumed(line: Line, entry: FileEntry) -> Postponed | None:
     """Engage deletes a file once it is processed (Engage contract, file import)."""
     found = line.hooks.find_transferred(entry.file)
     if found is False:
@@ -83,12 +83,12 @@ def _confirm(line: Line, entry: FileEntry) -> None:
     entry.file.path.unlink(missing_ok=True)
 
 
-def _confirm_contacts(line: Line, entry: FileEntry) -> Later | None:
-    keys = line.journal.contact_lookups.uncompared(entry.file.name)
+def _confirm_contacts(line: Line, entry: FileEntry) -> Postponed | None:
+    keys = line.journal.contact_lookups.to_compare(entry.file.name)
     for start in range(0, len(keys), _GROUP):
         if not look_up_all(line, keys[start : start + _GROUP], "file", entry.file.name):
             return _postponed(line, entry, line.breaker.destination.reason)
-    missing = line.journal.contact_lookups.unknown(entry.file.name)
+    missing = line.journal.contact_lookups.count_unknown(entry.file.name)
     # The import has left out what does not show after `confirm_after`. One contact it does not take must not keep back
     # the receipts of all others.
     if missing and not _is_overdue(line, entry, line.retry.confirm_after):
@@ -97,7 +97,7 @@ def _confirm_contacts(line: Line, entry: FileEntry) -> Later | None:
     return None
 
 
-def _confirm_receipts(line: Line, entry: FileEntry) -> Later | None:
+def _confirm_receipts(line: Line, entry: FileEntry) -> Postponed | None:
     assert line.fallback is not None
     by_contact: dict[str, list[Entry]] = defaultdict(list)
     for row in line.journal.receipts.find({"file": entry.file.name, "state": State.TRANSFERRED}):
@@ -157,7 +157,7 @@ def _sort_missing(
     """Receipts a history does not show: held for a conflict, to be named by the contactId, or absent."""
     if not missing:
         return
-    conflict = key and line.journal.contact_lookups.conflict(key)
+    conflict = key and line.journal.contact_lookups.conflict_reason(key)
     if conflict:
         moves += [(row.seq, Move(state=State.HELD, attempts=row.attempts, reason=conflict)) for row in missing]
         return
@@ -180,7 +180,7 @@ def _identify(line: Line, key: str) -> Contact | None:
     contact = line.journal.contacts.get(key)
     if contact.contact_id:
         return contact
-    if not line.journal.contact_lookups.conflict(key) and not look_up_all(line, [key], "file"):
+    if not line.journal.contact_lookups.conflict_reason(key) and not look_up_all(line, [key], "file"):
         return None
     return line.journal.contacts.get(key)
 

@@ -10,7 +10,7 @@ from itertools import groupby
 from tillpost.flow.fallback.contact_lookup import look_up_all
 from tillpost.flow.fallback.rewrite import rewrite
 from tillpost.flow.line import Line
-from tillpost.journal import Standing
+from tillpost.journal import FileStatus
 
 _GROUP = 50
 """Contacts in a round: their answers are one commit, and the other steps run between two rounds."""
@@ -25,7 +25,7 @@ def review(line: Line) -> bool:
     for standing in files:
         if standing.kind == "contacts" and len(keys) < _GROUP:
             # From several files: an outage of days has hundreds, each with a few contacts.
-            keys += line.journal.contact_lookups.unlooked(standing.name, _GROUP - len(keys))
+            keys += line.journal.contact_lookups.to_look_up(standing.name, _GROUP - len(keys))
     if keys:
         return look_up_all(line, keys, "lookup")
     current: list[str] = []
@@ -37,11 +37,11 @@ def review(line: Line) -> bool:
             rewrite(line, [line.journal.files.get(standing.name) for standing in outdated])
             break
     if current:
-        line.journal.files.review(current)
+        line.journal.files.mark_reviewed(current)
     return bool(files)
 
 
-def _is_outdated(line: Line, standing: Standing) -> bool:
+def _is_outdated(line: Line, standing: FileStatus) -> bool:
     if standing.kind == "contacts":
         return bool(line.journal.contact_lookups.outdated(standing.name))
-    return line.journal.files.misnaming(standing.name)
+    return line.journal.files.names_unknown_contact(standing.name)

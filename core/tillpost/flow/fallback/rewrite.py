@@ -18,7 +18,7 @@ def rewrite(line: Line, old: list[FileEntry]) -> None:
     """
     names = frozenset(entry.file.name for entry in old)
     keys = {key for entry in old if entry.file.kind == "contacts" for key in entry.file.keys}
-    keys = {key for key in keys if not line.journal.contact_lookups.conflict(key)}
+    keys = {key for key in keys if not line.journal.contact_lookups.conflict_reason(key)}
     created, updated = line.journal.contacts.to_write(keys, replacing=names)
     rows = [row for name in sorted(names) for row in line.journal.receipts.find({"file": name, "state": State.WRITTEN})]
     payloads, held = _map(line, rows)
@@ -38,7 +38,7 @@ def rewrite_by_id(line: Line, entry: FileEntry, rows: list[Entry]) -> None:
     payloads, held = _map(line, rows)
     with swept_on_failure(line):
         batch = write_batch(line, [], [], payloads, {row.id: row.seq for row in rows})
-        line.journal.files.take_over(entry, batch, held, line.clock.time())
+        line.journal.files.resubmit(entry, batch, held, line.clock.time())
 
 
 def _map(line: Line, rows: list[Entry]) -> tuple[dict[str, Payload], dict[str, str]]:

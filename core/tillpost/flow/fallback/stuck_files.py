@@ -18,5 +18,5 @@ def alert_if_stuck(line: Line, entry: FileEntry, since: float, reason: str) -> N
     assert line.fallback is not None
     now = line.clock.time()
     if entry.alerted_at is None and now - since > line.fallback.alert_after.total_seconds():
-        line.journal.files.alert(entry.file.name, reason, now)
+        line.journal.files.mark_stuck(entry.file.name, reason, now)
         _log.warning("pipeline %s: file %s stays %s: %s", line.name, entry.file.name, entry.state, reason)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from tillpost.flow.fallback.stuck_files import alert_if_stuck
 from tillpost.flow.line import Line
 from tillpost.flow.retry_policy import backoff
-from tillpost.journal import FileState, Later, Standing
+from tillpost.journal import FileState, FileStatus, Postponed
 from tillpost.model import Delivered, MaybeSent, Misconfigured, NotSent, Refused, Throttled
 
 
@@ -22,7 +22,7 @@ def transfer(line: Line) -> int:
     contacts = line.journal.file_states.unconfirmed_contacts()
     unconfirmed = next((standing.sequence for standing in contacts if not _is_imported(standing, line)), None)
     # Contacts are looked up before their file is uploaded, except while the API is away.
-    for standing in line.journal.file_states.to_go_up(
+    for standing in line.journal.file_states.to_upload(
         before=unconfirmed, unreviewed=not line.breaker.allows_requests()
     ):
         now = line.clock.time()
@@ -43,7 +43,9 @@ def transfer(line: Line) -> int:
                     policy.wait_max.total_seconds(),
                     line.random,
                 )
-                later = Later(name=standing.name, due=now + pause, attempts=entry.attempts + 1, reason=outcome.reason)
+                later = Postponed(
+                    name=standing.name, due=now + pause, attempts=entry.attempts + 1, reason=outcome.reason
+                )
                 line.journal.files.postpone([later])
                 # During the outage nobody expects the file to be uploaded. Wrong settings and a refused file need a
                 # person at once: a host key that has changed is not trusted after three hours either.
@@ -63,7 +65,7 @@ def may_transfer(line: Line) -> bool:
     return line.breaker.allows_requests() or (line.transfer is not None and line.transfer.when == "asap")
 
 
-def _is_imported(standing: Standing, line: Line) -> bool:
+def _is_imported(standing: FileStatus, line: Line) -> bool:
     """Whether a contacts file counts as imported although nobody can confirm it, because the API is away.
 
     Engage deletes a file once it is processed (Engage contract, file import). `check_every` after the file was found

@@ -87,7 +87,7 @@ def map_for_files(line: Line, entries: list[Entry]) -> tuple[dict[str, Payload],
             continue
         try:
             if entry.contact not in contacts:
-                conflict = line.journal.contact_lookups.conflict(entry.contact)
+                conflict = line.journal.contact_lookups.conflict_reason(entry.contact)
                 contacts[entry.contact] = line.journal.contacts.for_file(entry.contact), conflict
             contact, conflict = contacts[entry.contact]
             if conflict:
@@ -153,7 +153,7 @@ def sweep(line: Line) -> list[Path]:
 
     Receipts of uncommitted files are still open in the journal and will be written again.
     """
-    needed = {standing.name for standing in line.journal.file_states.standing(*OPEN_FILES)}
+    needed = {standing.name for standing in line.journal.file_states.in_states(*OPEN_FILES)}
     strays = [path for path in line.journal.fallback_folder.rglob("*") if path.is_file() and path.name not in needed]
     for path in strays:
         path.unlink(missing_ok=True)

@@ -28,7 +28,7 @@ def apply_change_since_last_run(line: Line) -> None:
 
     A clock set forward meanwhile cannot be told from time that has passed.
     """
-    jumped = line.clock.time() - line.journal.latest()
+    jumped = line.clock.time() - line.journal.latest_time()
     if jumped <= -MIN_CLOCK_CHANGE:
         _move(line, jumped)
 

@@ -20,12 +20,12 @@ def retry(line: Line, receipt_id: str) -> str:
     journal = line.journal
     entry = _held(journal, receipt_id)
     now = line.clock.time()
-    if not receipt_id.startswith("broken_") and journal.bodies.readable(entry.seq):
-        journal.receipts.revive(receipt_id, None, now)
+    if not receipt_id.startswith("broken_") and journal.bodies.is_readable(entry.seq):
+        journal.receipts.retry(receipt_id, None, now)
         return "back on the line"
     document = Document.from_bytes(entry.document, journal.bodies.raw(entry.seq))
     for parsed in line.hooks.parse_receipts(document):
-        journal.receipts.revive(receipt_id, parsed, now)
+        journal.receipts.retry(receipt_id, parsed, now)
         journal.receipts.accept([parsed], document, line.anonymous, now, Accepted())
         return f"read as {parsed.receipt.id if isinstance(parsed, Found) else 'no sale'}"
     return "held as before: its record has nothing in it"

@@ -32,10 +32,10 @@ def start(line: Line) -> None:
     """
     guard = line.guard
     if guard.fingerprint:
-        before = line.journal.mappings.standing()
+        before = line.journal.mappings.awaiting_release()
         if before is not None and before.fingerprint != guard.fingerprint:
             _read_again(line, before)
-        known = line.journal.mappings.enter(guard.fingerprint, guard.what, guard.hold, line.clock.time())
+        known = line.journal.mappings.activate(guard.fingerprint, guard.what, guard.hold, line.clock.time())
         guard.load(known)
 
 
@@ -47,7 +47,7 @@ def run_round(line: Line) -> int:
     guard = line.guard
     if not guard.closed:
         return 0
-    standing = line.journal.mappings.standing()
+    standing = line.journal.mappings.awaiting_release()
     if standing is None or standing.fingerprint != guard.fingerprint:
         guard.closed = standing is not None
         return 0
@@ -70,7 +70,7 @@ def _read_again(line: Line, before: KnownMapping) -> None:
     after = 0
     while rows := line.journal.mappings.unsent(before, after, _GROUP):
         read = [(seq, _parsed(line, seq, document)) for seq, document in rows]
-        line.journal.mappings.read_again(read, line.anonymous, line.clock.time())
+        line.journal.mappings.replace_receipts(read, line.anonymous, line.clock.time())
         after = rows[-1][0]
 
 

@@ -16,8 +16,10 @@ def recover(line: Line) -> None:
     """
     apply_change_since_last_run(line)
     journal, now = line.journal, line.clock.time()
-    left = journal.receipts.refresh(journal.crash_marks.left())
-    journal.receipts.crashed([(entry.seq, after_crash(entry, line.retry, now, line.random)) for entry in left], now)
+    left = journal.receipts.refresh(journal.crash_marks.marked())
+    journal.receipts.count_crashes(
+        [(entry.seq, after_crash(entry, line.retry, now, line.random)) for entry in left], now
+    )
     journal.receipts.recover(now, line.retry.confirm_after.total_seconds())
     journal.crash_marks.clear()
     sweep(line)

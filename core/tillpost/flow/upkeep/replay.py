@@ -19,7 +19,7 @@ from tillpost.errors import JournalError
 from tillpost.flow.fallback.write_files import BATCH_LINES, BATCH_RECEIPTS, map_for_files, swept_on_failure, write_batch
 from tillpost.flow.leases import Duty
 from tillpost.flow.line import Line
-from tillpost.journal import OPEN, Candidate, Entry, FileState, Journal, Move, Order, Replay, State, Step
+from tillpost.journal import OPEN, Entry, FileState, Journal, Move, Replay, ReplayCandidate, ReplayOrder, State, Step
 
 STEP_RECEIPTS = 100
 """Receipts that a replay by API puts back at most, and only while fewer are due: a stop leaves little on the line."""
@@ -73,7 +73,7 @@ class Plan:
     before this date may have left the journal; "" when none of the order's have.
     """
 
-    order: Order
+    order: ReplayOrder
     shares: Mapping[Fate, Share]
     undated: int
     kept_since: str
@@ -96,7 +96,7 @@ class Plan:
 
 
 def fate_of(
-    each: Candidate, order: Order, before: float | None, anonymous: bool, readable: Callable[[int], bool]
+    each: ReplayCandidate, order: ReplayOrder, before: float | None, anonymous: bool, readable: Callable[[int], bool]
 ) -> Fate:
     """The fate of a receipt. before: what was settled before it leaves the journal; None: nothing does."""
     if (each.state in OPEN and order.by == "api") or each.state in (State.WRITTEN, State.TRANSFERRED):
@@ -116,7 +116,7 @@ def fate_of(
     return Fate.VERIFY if each.state is State.DELIVERED else Fate.SEND
 
 
-def plan(journal: Journal, order: Order, keep: timedelta | None, anonymous: bool, now: float) -> Plan:
+def plan(journal: Journal, order: ReplayOrder, keep: timedelta | None, anonymous: bool, now: float) -> Plan:
     """Look at every receipt of the order; nothing is changed."""
     before = None if keep is None else now - keep.total_seconds()
     shares = {fate: Share() for fate in Fate}
@@ -135,8 +135,8 @@ def plan(journal: Journal, order: Order, keep: timedelta | None, anonymous: bool
 
 
 def _judged(
-    journal: Journal, rows: list[Candidate], order: Order, before: float | None, anonymous: bool
-) -> Iterator[tuple[Candidate, Fate]]:
+    journal: Journal, rows: list[ReplayCandidate], order: ReplayOrder, before: float | None, anonymous: bool
+) -> Iterator[tuple[ReplayCandidate, Fate]]:
     """Each with its fate; only the bodies that decide about it are read, and all together."""
     wanted: list[int] = []
 
@@ -148,7 +148,7 @@ def _judged(
         fate_of(each, order, before, anonymous, note)
     stored = journal.bodies.stored(wanted) if wanted else {}
     for each in rows:
-        yield each, fate_of(each, order, before, anonymous, lambda seq: journal.bodies.readable(seq, stored))
+        yield each, fate_of(each, order, before, anonymous, lambda seq: journal.bodies.is_readable(seq, stored))
 
 
 def replay(line: Line, files: int = MAX_WAITING_FILES) -> bool:
@@ -190,7 +190,7 @@ def _by_api(line: Line, running: Replay) -> bool:
     return True
 
 
-def _move(line: Line, running: Replay, each: Candidate, fate: Fate, now: float) -> Move:
+def _move(line: Line, running: Replay, each: ReplayCandidate, fate: Fate, now: float) -> Move:
     if fate is Fate.VERIFY and line.hooks.implements("confirm_receipts"):
         # It shows once it is imported; before that its absence proves nothing.
         due = max(now, (each.delivered_at or 0.0) + line.retry.confirm_after.total_seconds())
@@ -204,7 +204,7 @@ def _by_file(line: Line, running: Replay, files: int) -> bool:
             f"replay {running.id} goes by file, and the pipeline has no `fallback`: add one, or"
             f" `tillpost replay stop {running.id}`"
         )
-    if len(line.journal.file_states.standing(FileState.WRITTEN)) >= files:
+    if len(line.journal.file_states.in_states(FileState.WRITTEN)) >= files:
         return False
     rows, chosen = _choose(line, running, BATCH_RECEIPTS)
     mine = line.claims.claim((each.seq for each, _ in chosen), BATCH_RECEIPTS)
@@ -234,12 +234,12 @@ def _by_file(line: Line, running: Replay, files: int) -> bool:
     return True
 
 
-def _choose(line: Line, running: Replay, most: int) -> tuple[list[Candidate], list[tuple[Candidate, Fate]]]:
+def _choose(line: Line, running: Replay, most: int) -> tuple[list[ReplayCandidate], list[tuple[ReplayCandidate, Fate]]]:
     """What comes next, and those of it, at most so many, that are to be put back."""
     now = line.clock.time()
     before = None if line.keep is None else now - line.keep.total_seconds()
     rows = line.journal.replay_candidates.candidates(running.order, running.cursor, max(SCAN_RECEIPTS, most))
-    chosen: list[tuple[Candidate, Fate]] = []
+    chosen: list[tuple[ReplayCandidate, Fate]] = []
     for each, fate in _judged(line.journal, rows, running.order, before, line.anonymous is not None):
         if fate in SELECTED:
             chosen.append((each, fate))
@@ -248,15 +248,15 @@ def _choose(line: Line, running: Replay, most: int) -> tuple[list[Candidate], li
     return rows, chosen
 
 
-def _adopt(line: Line, running: Replay, chosen: Iterable[Candidate]) -> None:
+def _adopt(line: Line, running: Replay, chosen: Iterable[ReplayCandidate]) -> None:
     bare = [each.seq for each in chosen if each.contact is None]
     if bare and line.anonymous is not None:
-        line.journal.replays.adopt(running, line.anonymous, bare, line.clock.time())
+        line.journal.replays.assign_contact(running, line.anonymous, bare, line.clock.time())
 
 
 def _entries(
-    line: Line, chosen: list[Candidate], mine: set[int]
-) -> tuple[list[Entry], dict[int, str], Candidate | None]:
+    line: Line, chosen: list[ReplayCandidate], mine: set[int]
+) -> tuple[list[Entry], dict[int, str], ReplayCandidate | None]:
     """Their rows as they stand now that nobody else works on them, and why others are left out.
 
     The third: the last of them, when the next would make a batch of too many lines.

@@ -32,4 +32,4 @@ def retain(line: Line, standing: RetentionPass) -> bool:
         standing.place = line.journal.retention.step(standing.place, now - line.keep.total_seconds(), now)
         standing.next_at = line.clock.monotonic() + PAUSE
         return True
-    return line.journal.retention.give_back()
+    return line.journal.retention.release_space()

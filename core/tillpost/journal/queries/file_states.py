@@ -11,7 +11,7 @@ from tillpost.journal.tables.files import OPEN_FILES, FileState
 
 
 @attrs.frozen(kw_only=True)
-class Standing:
+class FileStatus:
     """Where a file stands, without what is in it: of an outage of days there are thousands, looked at all the time."""
 
     name: str
@@ -24,7 +24,7 @@ class Standing:
 
 
 @attrs.frozen
-class Alerted:
+class StuckFile:
     """A file of which a person was told that it stays where it is, since when and why."""
 
     name: str
@@ -33,7 +33,7 @@ class Alerted:
     reason: str
 
 
-_COLUMNS = tuple(field.name for field in attrs.fields(Standing))
+_COLUMNS = tuple(field.name for field in attrs.fields(FileStatus))
 
 
 class FileStates:
@@ -42,28 +42,28 @@ class FileStates:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def standing(self, *states: FileState) -> list[Standing]:
+    def in_states(self, *states: FileState) -> list[FileStatus]:
         """The files in one of these states, in the order in which they must be transferred."""
         return self._standing(states, "TRUE")
 
-    def to_look_after(self, now: float) -> list[Standing]:
+    def to_confirm(self, now: float) -> list[FileStatus]:
         """Those that are up and due."""
         return self._standing((FileState.UPLOADED, FileState.CONSUMED), "due <= ?", now)
 
-    def unreviewed(self) -> list[Standing]:
+    def unreviewed(self) -> list[FileStatus]:
         """Those of which nobody has seen yet whether they may go up."""
         return self._standing((FileState.WRITTEN,), "reviewed = 0")
 
-    def unconfirmed_contacts(self) -> list[Standing]:
+    def unconfirmed_contacts(self) -> list[FileStatus]:
         """Those of contacts that are not confirmed yet."""
         return self._standing(OPEN_FILES, "kind = 'contacts'")
 
-    def to_go_up(self, before: int | None, unreviewed: bool) -> list[Standing]:
+    def to_upload(self, before: int | None, unreviewed: bool) -> list[FileStatus]:
         """Those that have not gone up; of receipts files those before a sequence, None: all."""
         clause = "(kind = 'contacts' OR sequence < ?) AND reviewed >= ?"
         return self._standing((FileState.WRITTEN,), clause, ALL if before is None else before, 0 if unreviewed else 1)
 
-    def _standing(self, states: tuple[FileState, ...], clause: str, *values: Any) -> list[Standing]:
+    def _standing(self, states: tuple[FileState, ...], clause: str, *values: Any) -> list[FileStatus]:
         # A round comes five times a second, and after an outage of days most of its files wait for something.
         marks = ", ".join("?" * len(states))
         rows = self._database.read(
@@ -71,15 +71,15 @@ class FileStates:
             " ORDER BY sequence, kind, position",
             (*states, *values),
         )
-        return [Standing(**dict(zip(_COLUMNS, row, strict=True))) for row in rows]
+        return [FileStatus(**dict(zip(_COLUMNS, row, strict=True))) for row in rows]
 
-    def alerted(self) -> list[Alerted]:
+    def stuck(self) -> list[StuckFile]:
         """Those that stay where they are for too long, the longest first."""
         rows = self._database.read(
             "SELECT name, state, alerted_at, reason FROM files INDEXED BY files_alerted"
             " WHERE alerted_at IS NOT NULL ORDER BY alerted_at, name"
         )
-        return [Alerted(*row) for row in rows]
+        return [StuckFile(*row) for row in rows]
 
     def open_states(self) -> frozenset[FileState]:
         """In which states there are files that are not confirmed yet; empty: nothing is left to do."""

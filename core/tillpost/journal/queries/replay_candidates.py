@@ -8,13 +8,13 @@ import attrs
 
 from tillpost.journal.database import Database
 from tillpost.journal.states import OPEN, State
-from tillpost.journal.tables.replays import Cursor, Order
+from tillpost.journal.tables.replays import ReplayCursor, ReplayOrder
 
 _DUE = ", ".join(f"'{state}'" for state in OPEN)
 
 
 @attrs.frozen(kw_only=True)
-class Candidate:
+class ReplayCandidate:
     """A receipt of the store's days, as far as it decides what becomes of it. at: where it stands in the order."""
 
     seq: int
@@ -27,7 +27,7 @@ class Candidate:
     total: str
     changed_at: float
     delivered_at: float | None
-    at: Cursor
+    at: ReplayCursor
 
 
 class ReplayCandidates:
@@ -40,18 +40,18 @@ class ReplayCandidates:
         """The last row there is."""
         return int(self._database.read("SELECT max(seq) FROM receipts")[0][0] or 0)
 
-    def candidates(self, order: Order, cursor: Cursor, limit: int) -> list[Candidate]:
+    def candidates(self, order: ReplayOrder, cursor: ReplayCursor, limit: int) -> list[ReplayCandidate]:
         """The next receipts of the order behind the cursor, in order of time: by business date, then by sale."""
-        found: list[Candidate] = []
+        found: list[ReplayCandidate] = []
         day = cursor.day or self._day_after(order, "")
         while day and len(found) < limit:
             found += self._of_day(order, day, cursor, limit - len(found))
             day = self._day_after(order, day)
         return found
 
-    def pages(self, order: Order, page: int = 500) -> Iterator[list[Candidate]]:
+    def pages(self, order: ReplayOrder, page: int = 500) -> Iterator[list[ReplayCandidate]]:
         """All of them; however many, few are in memory."""
-        cursor = Cursor()
+        cursor = ReplayCursor()
         while rows := self.candidates(order, cursor, page):
             yield rows
             cursor = rows[-1].at
@@ -66,7 +66,7 @@ class ReplayCandidates:
         sql = f"SELECT 1 FROM receipts INDEXED BY receipts_due WHERE due <= ? AND state IN ({_DUE}) LIMIT ?"  # noqa: S608
         return len(self._database.read(sql, (now, most)))
 
-    def _day_after(self, order: Order, day: str) -> str:
+    def _day_after(self, order: ReplayOrder, day: str) -> str:
         clause = "business_date > ?" if day else "business_date >= ?"
         rows = self._database.read(
             f"SELECT min(business_date) FROM receipts INDEXED BY receipts_day WHERE store = ? AND {clause}"  # noqa: S608
@@ -75,7 +75,7 @@ class ReplayCandidates:
         )
         return str(rows[0][0] or "")
 
-    def _of_day(self, order: Order, day: str, cursor: Cursor, limit: int) -> list[Candidate]:
+    def _of_day(self, order: ReplayOrder, day: str, cursor: ReplayCursor, limit: int) -> list[ReplayCandidate]:
         at = (cursor.moment, cursor.after) if cursor.day == day else ("", 0)
         rows = self._database.read(
             "SELECT * FROM (SELECT seq, id, state, route, reason, contact, currency, total, changed_at, delivered_at,"
@@ -84,5 +84,8 @@ class ReplayCandidates:
             " AND ? IN ('', till)) AS day WHERE (moment, seq) > (?, ?) ORDER BY moment, seq LIMIT ?",
             (order.store, day, order.newest, order.till, *at, limit),
         )
-        names = [field.name for field in attrs.fields(Candidate)][:-1]
-        return [Candidate(**dict(zip(names, row[:-1], strict=True)), at=Cursor(day, row[-1], row[0])) for row in rows]
+        names = [field.name for field in attrs.fields(ReplayCandidate)][:-1]
+        return [
+            ReplayCandidate(**dict(zip(names, row[:-1], strict=True)), at=ReplayCursor(day, row[-1], row[0]))
+            for row in rows
+        ]

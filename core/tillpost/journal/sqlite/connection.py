@@ -41,7 +41,7 @@ def connect(path: Path) -> apsw.Connection:
     return connection
 
 
-def write_anew(wal: Path) -> None:
+def rewrite_wal(wal: Path) -> None:
     """Write and sync a WAL once more, when nobody else has it open, before SQLite believes in what it holds.
 
     After a failed sync its end may be in the page cache only, marked as written. SQLite would take it for committed,

@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from tillpost.journal.sqlite.sqlite_errors import named
+from tillpost.journal.sqlite.sqlite_errors import as_journal_error
 
 _REQUEST, _ANSWER = "reload-{}.request", "reload-{}.answer"
 _NAME = re.compile(r"reload-([0-9a-f]{32})\.request")
@@ -38,7 +38,7 @@ def answer(folder: Path, identity: str, value: Mapping[str, Any]) -> None:
     _put(folder / _ANSWER.format(identity), value)
 
 
-def forget_answers(folder: Path) -> None:
+def remove_answers(folder: Path) -> None:
     """Remove answers nobody has waited for."""
     for left in folder.glob(_ANSWER.format("*")):
         left.unlink(missing_ok=True)
@@ -76,4 +76,4 @@ def _put(path: Path, value: Mapping[str, Any]) -> None:
         made.replace(path)
     except OSError as error:
         made.unlink(missing_ok=True)
-        raise named(error, path) from error
+        raise as_journal_error(error, path) from error

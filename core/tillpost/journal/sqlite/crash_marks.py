@@ -25,7 +25,7 @@ class CrashMarks:
         self._lock = threading.Lock()
         self._file: int | None = None
         self._slots = count()
-        self._mine = threading.local()
+        self._local = threading.local()
 
     @contextmanager
     def holding(self, seq: int) -> Iterator[None]:
@@ -38,7 +38,7 @@ class CrashMarks:
             raise
         self._note(0)
 
-    def left(self) -> list[int]:
+    def marked(self) -> list[int]:
         """The journal rows that were in hand when the last process ended."""
         try:
             content = self._path.read_bytes()
@@ -60,9 +60,9 @@ class CrashMarks:
 
     def _note(self, seq: int) -> None:
         with suppress(OSError):  # a full disk: then a crash is not counted, and nothing else is lost
-            if not hasattr(self._mine, "slot"):
-                self._mine.slot = next(self._slots)
+            if not hasattr(self._local, "slot"):
+                self._local.slot = next(self._slots)
             with self._lock:
                 if self._file is None:
                     self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT, 0o600)
-            os.pwrite(self._file, _SLOT.pack(seq), self._mine.slot * _SLOT.size)
+            os.pwrite(self._file, _SLOT.pack(seq), self._local.slot * _SLOT.size)

@@ -10,8 +10,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tillpost.errors import StateFolderBusy
-from tillpost.journal.sqlite.replace_file import finish_swap, swapped
-from tillpost.journal.sqlite.sqlite_errors import named
+from tillpost.journal.sqlite.replace_file import finish_replacement, pending_replacement
+from tillpost.journal.sqlite.sqlite_errors import as_journal_error
 
 _PATIENCE = 30.0
 """Seconds to wait for somebody who opens the journal, which is short, or repairs it, which may be longer."""
@@ -30,7 +30,7 @@ class RunLock:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._file = lock.open("a+")
         except OSError as error:
-            raise named(error, lock) from error
+            raise as_journal_error(error, lock) from error
         end = time.monotonic() + _GLANCE
         while True:
             try:
@@ -68,16 +68,16 @@ def holder(folder: Path) -> int | None:
         return None
 
 
-class Presence:
+class OpenLock:
     """Held, shared, as long as a journal is open: a repair must not put another file in its place meanwhile.
 
     The lock is on the folder itself, so it needs no file and works where nothing can be written.
     """
 
     def __init__(self, path: Path) -> None:
-        if swapped(path).exists():
-            with Alone(path.parent):
-                finish_swap(path)
+        if pending_replacement(path).exists():
+            with ExclusiveLock(path.parent):
+                finish_replacement(path)
         why = "`tillpost journal repair` works on this state folder"
         self._folder = _locked(path.parent, fcntl.LOCK_SH, why, _PATIENCE)
 
@@ -102,7 +102,7 @@ class Presence:
             self._folder = -1
 
 
-class Alone:
+class ExclusiveLock:
     """Nobody else has the journal open, nor may open it, for as long as this is held.
 
     patience: seconds to wait for other commands, which are short, to end.
@@ -112,7 +112,7 @@ class Alone:
         why = "another command has the journal of this state folder open"
         self._folder = _locked(folder, fcntl.LOCK_EX, why, patience)
 
-    def __enter__(self) -> Alone:
+    def __enter__(self) -> ExclusiveLock:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -46,7 +46,7 @@ def protection(version: str) -> str:
     return ""
 
 
-def refuse_library() -> None:
+def require_safe_library() -> None:
     """Raise JournalError when the linked SQLite may lose committed rows."""
     version = apsw.sqlite_lib_version()
     if not protection(version):
@@ -76,7 +76,7 @@ def network_mount(folder: Path, mounts: str) -> str:
     return f"{kind} at {found}" if networked else ""
 
 
-def refused_folder(folder: Path) -> str:
+def unsuitable_folder(folder: Path) -> str:
     """Why a journal must not be kept in this folder; "" when it may."""
     try:
         mounts = MOUNTS.read_text(errors="surrogateescape")

@@ -14,7 +14,7 @@ import apsw
 from tillpost.errors import JournalError
 from tillpost.journal.database import Transaction
 from tillpost.journal.sqlite.crash_marks import CrashMarks
-from tillpost.journal.sqlite.sqlite_errors import SQLITE, named
+from tillpost.journal.sqlite.sqlite_errors import SQLITE, as_journal_error
 from tillpost.journal.sqlite.store import Store
 
 _T = TypeVar("_T")
@@ -36,7 +36,7 @@ class Reading(Store):
         try:
             self._connection = apsw.Connection(str(path), apsw.SQLITE_OPEN_READONLY)
         except apsw.Error as error:
-            raise named(error, path) from error
+            raise as_journal_error(error, path) from error
         self._connection.set_busy_timeout(round(within * 1000))
         self._connection.pragma("mmap_size", 0)
         self._connection.set_progress_handler(lambda: time.monotonic() > self._until, _STEPS)
@@ -50,7 +50,7 @@ class Reading(Store):
             except apsw.InterruptError:
                 raise JournalError(f"{self.path}: broken off after {self._within} s; ask for less") from None
             except SQLITE as error:
-                raise named(error, self.path) from error
+                raise as_journal_error(error, self.path) from error
 
     def write(self, work: Callable[[Transaction], _T]) -> _T:
         """Never."""

@@ -10,31 +10,31 @@ import os
 from pathlib import Path
 
 
-def swapped(path: Path) -> Path:
-    """A whole journal whose swap has been decided and not finished."""
+def pending_replacement(path: Path) -> Path:
+    """A whole journal whose replacement has been decided and not finished."""
     return path.with_name(f"{path.name}.repaired")
 
 
-def swap(path: Path, new: Path, kept: Path | None) -> None:
+def replace_journal(path: Path, new: Path, kept: Path | None) -> None:
     """Put `new`, synced, in the place of the journal, and keep the old one, if any, beside it under the name `kept`."""
     for end in ("", "-wal"):
         old = path.with_name(path.name + end)
         if kept is not None and old.exists():
             os.link(old, kept.with_name(kept.name + end))
     sync(path.parent)
-    new.rename(swapped(path))
+    new.rename(pending_replacement(path))
     sync(path.parent)
-    finish_swap(path)
+    finish_replacement(path)
 
 
-def finish_swap(path: Path) -> None:
-    """What remains to be done once the swap is decided; nothing when there is none."""
-    if not swapped(path).exists():
+def finish_replacement(path: Path) -> None:
+    """What remains to be done once the replacement is decided; nothing when there is none."""
+    if not pending_replacement(path).exists():
         return
     for end in ("-wal", "-shm"):
         path.with_name(path.name + end).unlink(missing_ok=True)
     sync(path.parent)  # before the rename: the new file must never be seen beside the old WAL
-    swapped(path).rename(path)
+    pending_replacement(path).rename(path)
     sync(path.parent)
 
 

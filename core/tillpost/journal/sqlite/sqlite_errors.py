@@ -16,7 +16,7 @@ SQLITE = (apsw.Error, UnicodeDecodeError)
 _READING = {apsw.SQLITE_IOERR_READ, apsw.SQLITE_IOERR_SHORT_READ, apsw.SQLITE_IOERR_CORRUPTFS}
 
 
-def named(error: BaseException, path: Path) -> JournalError:
+def as_journal_error(error: BaseException, path: Path) -> JournalError:
     """What befell the journal, as one of our errors with the next step."""
     if isinstance(error, JournalError):
         return error

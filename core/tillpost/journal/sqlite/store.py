@@ -19,13 +19,13 @@ import attrs
 
 from tillpost.errors import DiskFailed, JournalDamaged, JournalError, NotCommitted, describe
 from tillpost.journal.database import Transaction
-from tillpost.journal.sqlite.connection import WAL_BOUND, abandon, connect, write_anew
+from tillpost.journal.sqlite.connection import WAL_BOUND, abandon, connect, rewrite_wal
 from tillpost.journal.sqlite.crash_marks import CrashMarks
-from tillpost.journal.sqlite.locks import Presence
+from tillpost.journal.sqlite.locks import OpenLock
 from tillpost.journal.sqlite.old_names import rename_old_files
-from tillpost.journal.sqlite.platform import narrow, refuse_library, refused_folder, room, trouble
+from tillpost.journal.sqlite.platform import narrow, require_safe_library, room, trouble, unsuitable_folder
 from tillpost.journal.sqlite.schema import upgrade
-from tillpost.journal.sqlite.sqlite_errors import PATIENCE, SQLITE, named
+from tillpost.journal.sqlite.sqlite_errors import PATIENCE, SQLITE, as_journal_error
 
 _T = TypeVar("_T")
 _log = logging.getLogger("tillpost.journal")
@@ -38,9 +38,9 @@ RELEASED = 64
 """Pages that are given back to the disk at a time."""
 SLACK = 16
 """The part of the file that may be free before pages are given back: what comes in takes it up again."""
-NARROW = 64 << 20
+LOW_SPACE = 64 << 20
 """Bytes of room below which the WAL is kept as small as it can be: it must not take the last room there is."""
-_NARROW_PAGES = 64
+_LOW_SPACE_PAGES = 64
 
 
 @attrs.define(eq=False)
@@ -55,8 +55,8 @@ class Store:
     """One journal file. Writes of all threads are joined into group commits; reads have their own connection."""
 
     def __init__(self, path: Path) -> None:
-        refuse_library()
-        if reason := refused_folder(path.parent):
+        require_safe_library()
+        if reason := unsuitable_folder(path.parent):
             raise JournalError(f"{reason}; name a local folder as `state`")
         self.path = path
         self.crash_marks = CrashMarks(path.with_name("crash_marks"))
@@ -68,12 +68,12 @@ class Store:
         """The last event a commit of ours was acknowledged with; after a failure of the disk it must be there."""
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._presence = Presence(path)
+            self._presence = OpenLock(path)
         except OSError as error:
-            raise named(error, path) from error
+            raise as_journal_error(error, path) from error
         try:
             self._open()
-            self._carry_over()
+            self._checkpoint_left_wal()
         except BaseException:
             self._presence.release()
             raise
@@ -83,7 +83,7 @@ class Store:
         try:
             with self._presence.alone() as alone:
                 if alone:
-                    write_anew(self.path.with_name(f"{self.path.name}-wal"))
+                    rewrite_wal(self.path.with_name(f"{self.path.name}-wal"))
                 opened.append(connect(self.path))
                 upgrade(opened[0], alone=alone)
                 rename_old_files(opened[0], self.path.parent)
@@ -91,7 +91,7 @@ class Store:
         except (apsw.Error, OSError) as error:
             for connection in opened:
                 abandon(connection)
-            raise named(error, self.path) from error
+            raise as_journal_error(error, self.path) from error
         except JournalError:
             for connection in opened:
                 connection.close()
@@ -100,7 +100,7 @@ class Store:
         self._pages, self._checkpoint_at = 0, CHECKPOINT
         self._writer.set_wal_hook(self._committed)
 
-    def _carry_over(self) -> None:
+    def _checkpoint_left_wal(self) -> None:
         """A WAL that was left is carried into the file at once, and the WAL begins anew."""
         try:
             self._writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
@@ -109,7 +109,7 @@ class Store:
         except apsw.Error as error:
             abandon(self._writer)
             abandon(self._reader)
-            raise named(error, self.path) from error
+            raise as_journal_error(error, self.path) from error
 
     def _committed(self, _: apsw.Connection, __: str, pages: int) -> int:
         self._pages = pages
@@ -144,7 +144,7 @@ class Store:
                     with nullcontext() if alone else self._writer:
                         job.result = job.work(self._writer)
                 except Exception as error:
-                    job.error = named(error, self.path) if isinstance(error, SQLITE) else error
+                    job.error = as_journal_error(error, self.path) if isinstance(error, SQLITE) else error
                     if alone or self._writer.in_transaction is False or isinstance(error, apsw.IOError):
                         raise
             last = self._writer.execute("SELECT max(seq) FROM events").get
@@ -159,7 +159,8 @@ class Store:
             for job in jobs:
                 job.done = True
         if not self._broken and (
-            self._pages >= self._checkpoint_at or (self._pages >= _NARROW_PAGES and narrow(self.path.parent, NARROW))
+            self._pages >= self._checkpoint_at
+            or (self._pages >= _LOW_SPACE_PAGES and narrow(self.path.parent, LOW_SPACE))
         ):
             self._checkpoint()
 
@@ -167,21 +168,21 @@ class Store:
         if isinstance(error, apsw.IOError):
             # A sync that failed is never repeated on its handle: the kernel has marked the pages as clean, and a
             # second sync would say "written" of what is not (docs/decisions/0007).
-            return self._fail(error)
+            return self._replace_connections(error)
         if not self._broken and self._writer.in_transaction:
             with suppress(apsw.Error):
                 self._writer.execute("ROLLBACK")
         if isinstance(error, apsw.FullError):
             self._checkpoint()  # what the WAL holds twice is room
-        return named(error, self.path)
+        return as_journal_error(error, self.path)
 
-    def _fail(self, error: apsw.Error) -> JournalError:
+    def _replace_connections(self, error: apsw.Error) -> JournalError:
         """The disk failed under the connections: they are given up, and new ones must prove themselves."""
         self._broken = True
         with self._reading:
             abandon(self._writer)
             abandon(self._reader)
-        cause = named(error, self.path)
+        cause = as_journal_error(error, self.path)
         try:
             self._reopen()
         except JournalError as again:
@@ -204,9 +205,9 @@ class Store:
             except JournalError as error:
                 raise NotCommitted(f"{error}; nothing is acknowledged until it can be opened") from error
             try:
-                # What is in the WAL is durable now (`write_anew`). Carried into the file, it is so twice.
+                # What is in the WAL is durable now (`rewrite_wal`). Carried into the file, it is so twice.
                 self._writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
-                self._prove()
+                self._verify()
             except BaseException as error:
                 abandon(self._writer)
                 abandon(self._reader)
@@ -216,11 +217,11 @@ class Store:
                         " nothing is acknowledged until it lets go"
                     ) from error
                 if isinstance(error, apsw.Error):
-                    raise named(error, self.path) from error
+                    raise as_journal_error(error, self.path) from error
                 raise
             self._broken = False
 
-    def _prove(self) -> None:
+    def _verify(self) -> None:
         said = self._writer.execute("PRAGMA quick_check(1)").get
         if said != "ok":
             raise JournalDamaged(f"{self.path}: after the disk failed: {said}", self.path.parent)
@@ -235,9 +236,9 @@ class Store:
             whole = frames == carried
             self._checkpoint_at = CHECKPOINT if whole else self._pages + CHECKPOINT
             if whole and frames:
-                self._cut()
+                self._truncate_wal()
         except apsw.IOError as error:
-            self._fail(error)  # everything is in the WAL still: what was acknowledged stays so
+            self._replace_connections(error)  # everything is in the WAL still: what was acknowledged stays so
         except (apsw.BusyError, apsw.FullError, apsw.ReadOnlyError):
             self._checkpoint_at = self._pages + CHECKPOINT
 
@@ -246,14 +247,14 @@ class Store:
         with self._gate:
             if not self._broken:
                 try:
-                    self._cut()
+                    self._truncate_wal()
                 except apsw.IOError as error:
-                    self._fail(error)
+                    self._replace_connections(error)
 
-    def _cut(self) -> None:
+    def _truncate_wal(self) -> None:
         wal = self.path.with_name(f"{self.path.name}-wal")
         try:
-            bound = _NARROW_PAGES << 12 if narrow(self.path.parent, NARROW) else WAL_BOUND
+            bound = _LOW_SPACE_PAGES << 12 if narrow(self.path.parent, LOW_SPACE) else WAL_BOUND
             if wal.stat().st_size <= bound:
                 return
         except OSError:
@@ -276,7 +277,7 @@ class Store:
             try:
                 return list(self._reader.execute(sql, values))
             except SQLITE as error:
-                raise named(error, self.path) from error
+                raise as_journal_error(error, self.path) from error
 
     def damaged(self, what: str) -> JournalDamaged:
         """The error of a reader that met a row it cannot make sense of; `what` names table and row."""

@@ -53,7 +53,7 @@ class Accepted:
         both.add(other)
         return both
 
-    def because(self, reason: str) -> None:
+    def count_reason(self, reason: str) -> None:
         """Count a reason."""
         self.reasons[reason] = self.reasons.get(reason, 0) + 1
 
@@ -72,7 +72,7 @@ def accept_records(
     is taken by other content stands alone, after all before it.
     """
     counts = Accepted()
-    coming = [_come(record) for record in parsed]
+    coming = [_prepare(record) for record in parsed]
     known = _known(transaction, coming)
     rows = _Rows(transaction, now)
     rows.links.load(
@@ -89,7 +89,7 @@ def accept_records(
             known[each.id] = None
             rows.add_broken(each.id, record, document)
             counts.held += 1
-            counts.because(record.reason)
+            counts.count_reason(record.reason)
         elif each.id not in known:
             known[each.id] = each.digest
             _accept_new(rows, each, record, anonymous, counts)
@@ -105,7 +105,7 @@ def accept_records(
 
 
 @attrs.frozen
-class _Coming:
+class _Record:
     """A record with its id, the bytes its row is to hold, and their digest."""
 
     record: Parsed
@@ -114,17 +114,17 @@ class _Coming:
     digest: bytes = b""
 
 
-def _come(record: Parsed) -> _Coming:
+def _prepare(record: Parsed) -> _Record:
     if isinstance(record, Found):
         body = dumps(record.receipt)
-        return _Coming(record, record.receipt.id, body, hashlib.sha256(body).digest())
+        return _Record(record, record.receipt.id, body, hashlib.sha256(body).digest())
     if isinstance(record, Broken):
         digest = hashlib.sha256(record.raw + record.reason.encode()).hexdigest()
-        return _Coming(record, f"broken_{digest[:16]}")
-    return _Coming(record)
+        return _Record(record, f"broken_{digest[:16]}")
+    return _Record(record)
 
 
-def _known(transaction: Transaction, coming: Sequence[_Coming]) -> dict[str, bytes | None]:
+def _known(transaction: Transaction, coming: Sequence[_Record]) -> dict[str, bytes | None]:
     """Those that are in the journal: id → the digest of its body; None when there is none, or it is damaged."""
     rows = transaction.executemany(
         "SELECT r.id, b.body, b.checksum FROM receipts r LEFT JOIN bodies b USING (seq) WHERE r.id = ?",
@@ -153,7 +153,7 @@ def _note_no_receipt(
         counts.skipped += 1
     else:
         counts.ignored += 1
-    counts.because(record.reason)
+    counts.count_reason(record.reason)
 
 
 class _Rows:
@@ -177,7 +177,7 @@ class _Rows:
         return self._seq
 
     def add(
-        self, each: _Coming, found: Found, identity: str, state: State, reason: str = "", contact: str | None = None
+        self, each: _Record, found: Found, identity: str, state: State, reason: str = "", contact: str | None = None
     ) -> None:
         """A receipt; its contact's events go before it."""
         seq, receipt, now = self._next(), found.receipt, self.now
@@ -233,19 +233,19 @@ def _detail(told: tuple[tuple[str, str], ...]) -> str:
     return events.detail(dict(told))
 
 
-def _accept_new(rows: _Rows, each: _Coming, found: Found, anonymous: Customer | None, counts: Accepted) -> None:
+def _accept_new(rows: _Rows, each: _Record, found: Found, anonymous: Customer | None, counts: Accepted) -> None:
     customer = _customer(found, anonymous)
     if customer is None:
         rows.add(each, found, each.id, State.SKIPPED, "no customer")
         counts.skipped += 1
-        counts.because("no customer")
+        counts.count_reason("no customer")
         return
     contact = rows.links.find_or_create(customer, found.receipt.store)
     rows.add(each, found, each.id, State.ACCEPTED, contact=contact)
     counts.accepted += 1
 
 
-def _accept_taken(rows: _Rows, each: _Coming, found: Found, counts: Accepted) -> str | None:
+def _accept_taken(rows: _Rows, each: _Record, found: Found, counts: Accepted) -> str | None:
     """A receipt whose id has other content in the journal, or damaged content; the id under which it is held."""
     transaction = rows.transaction
     body, checksum, seq, state = transaction.execute(
@@ -269,7 +269,7 @@ def _accept_taken(rows: _Rows, each: _Coming, found: Found, counts: Accepted) ->
     reason = "the id is taken by other content: " + "; ".join(difference(body, each.body)[:10])
     rows.add(each, found, identity, State.HELD, reason)
     counts.held += 1
-    counts.because("the id is taken by other content")
+    counts.count_reason("the id is taken by other content")
     return identity
 
 

@@ -13,7 +13,7 @@ from tillpost.journal.database import Transaction, first
 from tillpost.journal.moves import Move, apply_move, apply_moves
 from tillpost.journal.states import MOVES, State
 from tillpost.journal.tables import events
-from tillpost.journal.tables.contacts import said_key
+from tillpost.journal.tables.contacts import written_key
 from tillpost.model import Contact, FallbackFile, NotWritten, Payload, WrittenFiles
 
 
@@ -28,7 +28,7 @@ class Batch:
     contacts: Iterable[Contact]
 
 
-def enter(
+def insert_batch(
     transaction: Transaction,
     batch: Batch,
     now: float,
@@ -57,17 +57,17 @@ def enter(
             transaction.executemany("UPDATE receipts SET matched = ? WHERE seq = ?", matched)
             continue
         for key in file.keys:
-            _note_said(transaction, said[key], file.name)
+            _record_written(transaction, said[key], file.name)
             events.record(transaction, now, step, "written to file", contact=key, file=file.name)
 
 
-def _note_said(transaction: Transaction, contact: Contact, name: str) -> None:
+def _record_written(transaction: Transaction, contact: Contact, name: str) -> None:
     """What files have said of the contact: its attributes, and the identifiers of the file that made it."""
     in_files, made = transaction.execute("SELECT in_files, made FROM contacts WHERE key = ?", (contact.key,)).fetchone()
     if made:
         keys = [known for known in json.loads(in_files) if ":" in known]
     else:
-        keys = [said_key(known) for known in contact.identifiers]
+        keys = [written_key(known) for known in contact.identifiers]
         made = "" if contact.contact_id else name
     said = contact.changes() | dict.fromkeys(keys, "")
     transaction.execute(
@@ -76,7 +76,7 @@ def _note_said(transaction: Transaction, contact: Contact, name: str) -> None:
     )
 
 
-def unsay(transaction: Transaction, name: str) -> None:
+def forget_file(transaction: Transaction, name: str) -> None:
     """The file is no more: what it has said of contacts nobody has said."""
     transaction.execute("UPDATE contacts SET made = '' WHERE made = ?", (name,))
     for key, made, in_files in list(
@@ -94,10 +94,10 @@ def hold_refused(transaction: Transaction, batch: Batch, held: Mapping[str, str]
         apply_move(transaction, batch.seqs[receipt_id], Move(state=State.HELD, reason=reason), now, step)
     for each in batch.written.refused:
         if each.key not in batch.seqs:
-            note_refused(transaction, each, batch.seqs, now)
+            record_refused(transaction, each, batch.seqs, now)
 
 
-def note_refused(transaction: Transaction, refused: NotWritten, seqs: Mapping[str, int], now: float) -> None:
+def record_refused(transaction: Transaction, refused: NotWritten, seqs: Mapping[str, int], now: float) -> None:
     # No file can carry it: it stays on the API route, where it loses nothing but time.
     seq = seqs.get(refused.key)
     if seq is None:

@@ -48,7 +48,7 @@ class Bodies:
             )
         return loads(body)
 
-    def readable(self, seq: int, stored: Mapping[int, Stored] | None = None) -> bool:
+    def is_readable(self, seq: int, stored: Mapping[int, Stored] | None = None) -> bool:
         """Whether the row has its body, unharmed. stored: as for `body`."""
         try:
             self.get(seq, stored)

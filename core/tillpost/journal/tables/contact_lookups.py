@@ -12,7 +12,7 @@ from tillpost.journal.database import ALL, Database, Transaction, first
 from tillpost.journal.moves import Move, apply_move
 from tillpost.journal.states import State
 from tillpost.journal.tables import events
-from tillpost.journal.tables.contacts import Contacts, know
+from tillpost.journal.tables.contacts import Contacts, set_contact_id
 from tillpost.model import Conflict, Identified
 
 CONFLICT = "conflict: "
@@ -42,7 +42,7 @@ class ContactLookups:
         self._database = database
         self._contacts = contacts
 
-    def note(self, looks: Iterable[ContactLookup], route: str, now: float) -> None:
+    def save(self, looks: Iterable[ContactLookup], route: str, now: float) -> None:
         """Store what was shown of several contacts, in one commit: ids, conflicts, what need not be sent."""
         listed = list(looks)
 
@@ -52,7 +52,7 @@ class ContactLookups:
 
         self._database.write(work)
 
-    def unlooked(self, file: str, limit: int) -> list[str]:
+    def to_look_up(self, file: str, limit: int) -> list[str]:
         """Contacts of a file that were not looked up yet: those it creates, and those it updates by a known id."""
         return self._in_file(
             file,
@@ -60,12 +60,12 @@ class ContactLookups:
             limit,
         )
 
-    def uncompared(self, file: str) -> list[str]:
+    def to_compare(self, file: str) -> list[str]:
         """Contacts of an imported file whose id is unknown, or of which nobody has seen yet what the import made."""
         clause = "c.conflict = '' AND (c.contact_id = '' OR (c.compared_at IS NULL AND c.file = f.name))"
         return self._in_file(file, clause, ALL)
 
-    def unknown(self, file: str) -> int:
+    def count_unknown(self, file: str) -> int:
         """How many contacts of a file have neither an id nor a conflict."""
         return len(self._in_file(file, "c.conflict = '' AND c.contact_id = ''", ALL))
 
@@ -85,7 +85,7 @@ class ContactLookups:
             changes = self._contacts.get(key).changes()
             if any(
                 changes.get(name) != value
-                for name, value in (self._contacts.said(key) or {}).items()
+                for name, value in (self._contacts.written_values(key) or {}).items()
                 if ":" not in name
             ):
                 found.append(key)
@@ -99,7 +99,7 @@ class ContactLookups:
         rows = self._database.read(sql, (file, limit))
         return [str(key) for (key,) in rows]
 
-    def conflict(self, key: str) -> str:
+    def conflict_reason(self, key: str) -> str:
         """Why the contact's receipts are held, with what to do about it; "" when there is no conflict."""
         rows = self._database.read("SELECT conflict FROM contacts WHERE key = ?", (key,))
         if not rows or not rows[0][0]:
@@ -114,7 +114,7 @@ class ContactLookups:
             if row is None or not row[0]:
                 raise JournalError(f"{key} has no conflict")
             transaction.execute("UPDATE contacts SET conflict = '' WHERE key = ?", (key,))
-            know(transaction, key, Identified(contact_id=contact_id), "person", now, {})
+            set_contact_id(transaction, key, Identified(contact_id=contact_id), "person", now, {})
             rows = list(
                 transaction.execute(
                     "SELECT seq FROM receipts WHERE contact = ? AND state = 'held' AND substr(reason, 1, ?) = ?",
@@ -140,7 +140,7 @@ def _note(transaction: Transaction, look: ContactLookup, route: str, now: float)
         told = json.dumps({"reason": reason, "found": found})
         transaction.execute("UPDATE contacts SET conflict = ? WHERE key = ?", (told, look.key))
     if isinstance(look.found, Identified) and contact_id in ("", look.found.contact_id):
-        know(transaction, look.key, look.found, route, now, look.settled)
+        set_contact_id(transaction, look.key, look.found, route, now, look.settled)
         if look.kept:
             events.record(transaction, now, "resolve", "attributes kept", contact=look.key, fields=sorted(look.kept))
         if look.unsaved is not None:

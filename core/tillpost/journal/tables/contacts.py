@@ -16,7 +16,7 @@ from tillpost.journal.tables import counters, events
 from tillpost.model import Contact, Identified, Identifier
 
 
-def said_key(known: Identifier) -> str:
+def written_key(known: Identifier) -> str:
     """How an identifier stands in `written` among the attributes files have said of a contact."""
     return f"{known.kind}:{known.value}"
 
@@ -79,18 +79,18 @@ class Contacts:
         Those a till told later are not known to the destination, which would ignore a receipt that names one.
         """
         contact = self.get(key)
-        if contact.contact_id or not self.made(key):
+        if contact.contact_id or not self.created_by_file(key):
             return contact
-        said = self.said(key) or {}
-        told = tuple(known for known in contact.identifiers if said_key(known) in said)
+        said = self.written_values(key) or {}
+        told = tuple(known for known in contact.identifiers if written_key(known) in said)
         return attrs.evolve(contact, identifiers=told or contact.identifiers)
 
-    def made(self, key: str) -> str:
+    def created_by_file(self, key: str) -> str:
         """The file that creates the contact, "" when none does."""
         return str(self._row("made", key)[0])
 
-    def said(self, key: str, last: str = "") -> dict[str, str] | None:
-        """What files have said of the contact: its attributes, and its identifiers as `said_key` writes them.
+    def written_values(self, key: str, last: str = "") -> dict[str, str] | None:
+        """What files have said of the contact: its attributes, and its identifiers as `written_key` writes them.
 
         None when another file than `last` has had the last word.
         """
@@ -101,9 +101,9 @@ class Contacts:
         """When a till last told of the contact."""
         return float(self._row("seen_at", key)[0])
 
-    def learn(self, key: str, found: Identified, route: str, now: float) -> None:
+    def save_contact_id(self, key: str, found: Identified, route: str, now: float) -> None:
         """Store the contactId, and what was just sent. `route`: how it was learnt (created, lookup, file)."""
-        self._database.write(lambda transaction: know(transaction, key, found, route, now, found.holds))
+        self._database.write(lambda transaction: set_contact_id(transaction, key, found, route, now, found.holds))
 
     def forget_id(self, key: str, reason: str, now: float) -> None:
         """The stored contactId is no longer valid: the contact will be identified anew."""
@@ -125,7 +125,7 @@ class Contacts:
 
         self._database.write(work)
 
-    def give_up_changes(self, key: str, changes: Mapping[str, str], reason: str, now: float) -> None:
+    def drop_changes(self, key: str, changes: Mapping[str, str], reason: str, now: float) -> None:
         """The destination refuses these attributes: they are not offered again until they change."""
 
         def work(transaction: Transaction) -> None:
@@ -188,7 +188,7 @@ class Contacts:
         return dict(zip(counters.CONTACTS, map(int, rows[0] if rows else (0,) * len(counters.CONTACTS)), strict=True))
 
 
-def know(
+def set_contact_id(
     transaction: Transaction, key: str, found: Identified, route: str, now: float, settled: Mapping[str, str]
 ) -> None:
     """The contactId is known, and with it attributes that need not be sent; inside a transaction."""

@@ -48,7 +48,7 @@ def counted(work: Callable[Concatenate[Transaction, _P], _T]) -> Callable[Concat
             (last,),
         ).fetchall()
         stand = Counter((row[0], row[1], row[2] if row[0] == State.SKIPPED else "") for row in added)
-        tills.seen(transaction, (row[3:] for row in added))
+        tills.record(transaction, (row[3:] for row in added))
         transaction.executemany(
             "INSERT INTO counters VALUES (?,?,?,?) ON CONFLICT (state, route, reason)"
             " DO UPDATE SET count = counters.count + excluded.count",
@@ -59,7 +59,7 @@ def counted(work: Callable[Concatenate[Transaction, _P], _T]) -> Callable[Concat
     return counting
 
 
-def wrong(transaction: Transaction) -> list[str]:
+def mismatches(transaction: Transaction) -> list[str]:
     """What the numbers say and what is there, where the two differ."""
     said = {tuple(row[:3]): row[3] for row in transaction.execute("SELECT state, route, reason, count FROM counters")}
     there = {tuple(row[:3]): row[3] for row in transaction.execute(_RECEIPTS)}
@@ -74,7 +74,7 @@ def wrong(transaction: Transaction) -> list[str]:
     return off
 
 
-def count_anew(transaction: Transaction) -> None:
+def recount(transaction: Transaction) -> None:
     """Count every row."""
     transaction.execute("DELETE FROM counters")
     transaction.execute(f"INSERT INTO counters {_RECEIPTS}")

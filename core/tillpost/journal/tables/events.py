@@ -60,7 +60,7 @@ class Events:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def untold(self, limit: int) -> list[dict[str, Any]]:
+    def unobserved(self, limit: int) -> list[dict[str, Any]]:
         """The next events no observer has been told of; receipts by their id."""
         rows = self._database.read(
             "SELECT e.seq, e.at, e.step, e.what, e.detail, r.id, e.contact FROM events e"
@@ -84,11 +84,11 @@ class Events:
         sql = f"SELECT {', '.join(names)} FROM events WHERE {column} = ? ORDER BY seq"  # noqa: S608 - ours
         return [dict(zip(names, row, strict=True)) for row in self._database.read(sql, (value,))]
 
-    def note(self, at: float, step: str, what: str, *, receipt: int, **detail: Any) -> None:
+    def add(self, at: float, step: str, what: str, *, receipt: int, **detail: Any) -> None:
         """Something that happened to a receipt without moving it; returns once it is on the disk."""
         self._database.write(lambda transaction: record(transaction, at, step, what, receipt=receipt, **detail))
 
-    def told(self, seq: int) -> None:
+    def mark_observed(self, seq: int) -> None:
         """Observers have been told of everything up to here."""
         self._database.write(
             lambda transaction: transaction.execute("UPDATE destination SET observed = ?", (seq,)) and None

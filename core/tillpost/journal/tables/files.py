@@ -15,7 +15,7 @@ from tillpost.journal.database import Database, Transaction
 from tillpost.journal.moves import Move, apply_moves
 from tillpost.journal.states import State
 from tillpost.journal.tables import events
-from tillpost.journal.tables.batches import Batch, enter, hold_refused, note_refused, unsay
+from tillpost.journal.tables.batches import Batch, forget_file, hold_refused, insert_batch, record_refused
 from tillpost.model import FallbackFile
 
 
@@ -56,7 +56,7 @@ class FileEntry:
 
 
 @attrs.frozen(kw_only=True)
-class Later:
+class Postponed:
     """A file whose step has to be tried again: when it is due, how often it was tried, and why."""
 
     name: str
@@ -84,9 +84,9 @@ class Files:
         """Enter the files of a batch and move their receipts to `written`, in one commit."""
 
         def work(transaction: Transaction) -> None:
-            enter(transaction, batch, now, "write", reviewed=False)
+            insert_batch(transaction, batch, now, "write", reviewed=False)
             for refused in batch.written.refused:
-                note_refused(transaction, refused, batch.seqs, now)
+                record_refused(transaction, refused, batch.seqs, now)
 
         self._database.write(work)
 
@@ -101,13 +101,13 @@ class Files:
                 gone = "DELETE FROM files WHERE name = ? AND state = 'written' RETURNING name"
                 if not transaction.execute(gone, (entry.file.name,)).fetchone():
                     raise JournalError(f"{entry.file.name} is not there to be replaced")
-                unsay(transaction, entry.file.name)
-            enter(transaction, batch, now, "review", reviewed=True)
+                forget_file(transaction, entry.file.name)
+            insert_batch(transaction, batch, now, "review", reviewed=True)
             hold_refused(transaction, batch, held, now, "review")
 
         self._database.write(work)
 
-    def take_over(self, old: FileEntry, batch: Batch, held: Mapping[str, str], now: float) -> None:
+    def resubmit(self, old: FileEntry, batch: Batch, held: Mapping[str, str], now: float) -> None:
         """Receipts of a file that the destination has read go up again in the files of a batch, in one commit.
 
         held: receipt id → why no file takes it any more.
@@ -118,19 +118,19 @@ class Files:
             transaction.execute(
                 "UPDATE files SET keys = ?, rows = ? WHERE name = ?", (json.dumps(left), len(left), old.file.name)
             )
-            enter(transaction, batch, now, "reconcile", reviewed=True)
+            insert_batch(transaction, batch, now, "reconcile", reviewed=True)
             hold_refused(transaction, batch, held, now, "reconcile")
 
         self._database.write(work)
 
-    def review(self, names: Iterable[str]) -> None:
+    def mark_reviewed(self, names: Iterable[str]) -> None:
         """These files may go up as they are."""
         listed = [(name,) for name in names]
         self._database.write(
             lambda transaction: transaction.executemany("UPDATE files SET reviewed = 1 WHERE name = ?", listed) and None
         )
 
-    def misnaming(self, name: str) -> bool:
+    def names_unknown_contact(self, name: str) -> bool:
         """Whether a receipts file names a contact by what the destination may not know it by, or one in conflict.
 
         That is a contact found there by another way than through a file of ours, a key the import left out, or an id
@@ -168,14 +168,14 @@ class Files:
 
         self._database.write(work)
 
-    def postpone(self, later: Sequence[Later]) -> None:
+    def postpone(self, later: Sequence[Postponed]) -> None:
         """Their step has to be tried again; in one commit."""
         rows = [(each.due, each.attempts, each.reason, each.name) for each in later]
         if rows:
             sql = "UPDATE files SET due = ?, attempts = ?, reason = ? WHERE name = ?"
             self._database.write(lambda transaction: transaction.executemany(sql, rows) and None)
 
-    def alert(self, name: str, reason: str, now: float) -> None:
+    def mark_stuck(self, name: str, reason: str, now: float) -> None:
         """The file stays where it is for too long: an event says so once, and `status` until it has gone on."""
 
         def work(transaction: Transaction) -> None:

@@ -59,12 +59,12 @@ class Mappings:
         known = self.all()
         return known[-1] if known else None
 
-    def standing(self) -> KnownMapping | None:
+    def awaiting_release(self) -> KnownMapping | None:
         """The one the line waits with until a person releases it; None when receipts flow."""
         current = self.current()
         return None if current is None or current.released_at is not None else current
 
-    def enter(self, fingerprint: str, what: Mapping[str, Any], hold: bool, now: float) -> KnownMapping:
+    def activate(self, fingerprint: str, what: Mapping[str, Any], hold: bool, now: float) -> KnownMapping:
         """The line begins to work with this mapping. hold: a new one has to be released first.
 
         The first of a journal is released by itself, for there is none it differs from. Receipts held for the release
@@ -96,7 +96,7 @@ class Mappings:
             transaction.execute("UPDATE mappings SET released_at = ? WHERE fingerprint = ?", (released, fingerprint))
             others = [other for other in known if other != fingerprint]
             for each in [*others, *([fingerprint] if released is not None else [])]:
-                _free(transaction, each, "another mapping" if each != fingerprint else "mapping released", now)
+                _put_back(transaction, each, "another mapping" if each != fingerprint else "mapping released", now)
 
         self._database.write(work)
         current = self.current()
@@ -145,7 +145,7 @@ class Mappings:
                 return 0
             transaction.execute("UPDATE mappings SET released_at = ? WHERE fingerprint = ?", (now, fingerprint))
             events.record(transaction, now, "mapping", "released", mapping=fingerprint)
-            return _free(transaction, fingerprint, "mapping released", now)
+            return _put_back(transaction, fingerprint, "mapping released", now)
 
         return self._database.write(work)
 
@@ -164,7 +164,7 @@ class Mappings:
         )
         return [(int(seq), str(document)) for seq, document in rows]
 
-    def read_again(self, read: Iterable[tuple[int, Parsed]], anonymous: Customer | None, now: float) -> None:
+    def replace_receipts(self, read: Iterable[tuple[int, Parsed]], anonymous: Customer | None, now: float) -> None:
         """Unsent receipts as today's adapter reads their records; each is back on the line, skipped or held."""
         listed = list(read)
 
@@ -184,7 +184,7 @@ class Mappings:
         )
 
 
-def _free(transaction: Transaction, fingerprint: str, reason: str, now: float) -> int:
+def _put_back(transaction: Transaction, fingerprint: str, reason: str, now: float) -> int:
     """Receipts held until its release are back on the line; how many there were."""
     beginning = reason_of(fingerprint)
     rows: list[Any] = transaction.execute(

@@ -36,7 +36,7 @@ class Group:
     last: bool = False
 
 
-def _take(transaction: Transaction, group: Group, anonymous: Customer | None, now: float) -> Accepted:
+def _accept_group(transaction: Transaction, group: Group, anonymous: Customer | None, now: float) -> Accepted:
     fresh = accept_records(transaction, group.parsed, group.document, anonymous, now)
     if group.last and group.document.key:
         remember(transaction, group.document, group.counts.plus(fresh), now)
@@ -64,7 +64,7 @@ class Receipts:
 
         # Counted on the side: all may be rolled back and the caller must then see nothing of it.
         def work(transaction: Transaction) -> list[Accepted]:
-            return [_take(transaction, group, anonymous, now) for group in groups]
+            return [_accept_group(transaction, group, anonymous, now) for group in groups]
 
         if groups:
             for group, fresh in zip(groups, self._database.write(work), strict=True):
@@ -126,7 +126,7 @@ class Receipts:
         rows = self._database.read(f"{each} ORDER BY seq LIMIT ?3", (seq, attempts, limit))
         return [decode(self._database, row) for row in rows]
 
-    def unsettled(self) -> int:
+    def count_unsettled(self) -> int:
         """How many receipts are neither delivered, held nor skipped; for show (tally), see `all_settled`."""
         rows = self._database.read(f"SELECT sum(count) FROM counters WHERE state IN ({_UNSETTLED})")  # noqa: S608 - ours
         return max(0, int(rows[0][0] or 0))
@@ -135,7 +135,7 @@ class Receipts:
         """Whether every receipt is delivered, held or skipped."""
         return not self._database.read(f"SELECT 1 FROM {BY_STATE} WHERE state IN ({_UNSETTLED}) LIMIT 1")  # noqa: S608
 
-    def intend(self, seq: int, now: float) -> None:
+    def mark_sending(self, seq: int, now: float) -> None:
         """Write down, before the call, that the receipt is about to be sent."""
         self.advance((), [seq], (), now)
 
@@ -170,7 +170,7 @@ class Receipts:
         listed = list(moves)
         self._database.write(lambda transaction: _settle(transaction, listed, now, step))
 
-    def crashed(self, moves: Iterable[tuple[int, Move]], now: float) -> None:
+    def count_crashes(self, moves: Iterable[tuple[int, Move]], now: float) -> None:
         """The process ended while it had these in hand: make the moves, and count."""
         listed = list(moves)
 
@@ -202,7 +202,7 @@ class Receipts:
 
         return self._database.write(work)
 
-    def revive(self, receipt_id: str, parsed: Parsed | None, now: float) -> None:
+    def retry(self, receipt_id: str, parsed: Parsed | None, now: float) -> None:
         """A person retries a held receipt; `parsed`: its record read anew, when it was not readable or is damaged."""
 
         def work(transaction: Transaction) -> None:

@@ -14,7 +14,7 @@ LOST = "lost"
 """Receipts that the doctor found missing, and told."""
 
 
-def enter(transaction: Transaction, of: str, seqs: Iterable[int]) -> None:
+def record(transaction: Transaction, of: str, seqs: Iterable[int]) -> None:
     """These are no more; inside the transaction that removes them. Neighbouring runs become one."""
     for first, last in _runs(seqs):
         before = transaction.execute(

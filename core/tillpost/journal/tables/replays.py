@@ -16,7 +16,7 @@ from tillpost.journal.database import Database, Transaction, first
 from tillpost.journal.moves import Move, apply_moves
 from tillpost.journal.states import OPEN, REPLAYS, State
 from tillpost.journal.tables import contact_links, events
-from tillpost.journal.tables.batches import Batch, enter, note_refused
+from tillpost.journal.tables.batches import Batch, insert_batch, record_refused
 from tillpost.model import Customer
 
 RUNNING, STOPPED, DONE = "running", "stopped", "done"
@@ -29,7 +29,7 @@ _UNSETTLED = ", ".join(f"'{state}'" for state in (*OPEN, State.WRITTEN, State.TR
 
 
 @attrs.frozen(kw_only=True)
-class Order:
+class ReplayOrder:
     """What a person asked for. first, last: business dates (ISO 8601), both included; till: "" is every till.
 
     by: `api` or `file`. unverified: also what was accepted by API and no history has shown.
@@ -48,7 +48,7 @@ class Order:
 
 
 @attrs.frozen
-class Cursor:
+class ReplayCursor:
     """The last receipt that was looked at: its business date, the moment of its sale (UTC), its row."""
 
     day: str = ""
@@ -65,11 +65,11 @@ class Replay:
     """
 
     id: int
-    order: Order
+    order: ReplayOrder
     planned: Mapping[str, Any]
     chosen: int
     state: str
-    cursor: Cursor
+    cursor: ReplayCursor
     put_back: int
     not_written: int
     made_at: float
@@ -87,7 +87,7 @@ class Replay:
 class Step:
     """What a step of a replay has done. end: nothing is left to look at."""
 
-    cursor: Cursor
+    cursor: ReplayCursor
     end: bool
     moves: Sequence[tuple[int, Move]] = ()
     batch: Batch | None = None
@@ -101,7 +101,7 @@ class Replays:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def start(self, order: Order, planned: Mapping[str, Any], chosen: int, now: float) -> int:
+    def start(self, order: ReplayOrder, planned: Mapping[str, Any], chosen: int, now: float) -> int:
         """Enter a replay that `run` is to carry out; its number."""
 
         def work(transaction: Transaction) -> int:
@@ -119,7 +119,7 @@ class Replays:
 
         return self._database.write(work)
 
-    def adopt(self, replay: Replay, anonymous: Customer, seqs: Sequence[int], now: float) -> None:
+    def assign_contact(self, replay: Replay, anonymous: Customer, seqs: Sequence[int], now: float) -> None:
         """Receipts without a contact get the anonymous one."""
 
         def work(transaction: Transaction) -> None:
@@ -145,14 +145,14 @@ class Replays:
                     if file.kind == "receipts"
                     for key in file.keys
                 ]
-            _lift(transaction, replay.id, back)
+            _reset(transaction, replay.id, back)
             for seq, move in step.moves:
                 apply_moves(transaction, [seq], move, now, "replay", REPLAYS)
             if step.batch is not None:
-                enter(transaction, step.batch, now, "replay", reviewed=False, reason=replay.why, allowed=REPLAYS)
+                insert_batch(transaction, step.batch, now, "replay", reviewed=False, reason=replay.why, allowed=REPLAYS)
                 for refused in step.batch.written.refused:
                     if refused.key not in step.batch.seqs:  # of a contact; a receipt is left out
-                        note_refused(transaction, refused, step.batch.seqs, now)
+                        record_refused(transaction, refused, step.batch.seqs, now)
             for seq, reason in step.not_written.items():
                 told = {"reason": f"{replay.why}; left as it was: {reason}"}
                 events.record(transaction, now, "replay", "not in a file", receipt=seq, **told)
@@ -171,7 +171,7 @@ class Replays:
 
         self._database.write(work)
 
-    def change(self, number: int, old: str, new: str, now: float) -> None:
+    def set_state(self, number: int, old: str, new: str, now: float) -> None:
         """A person stops or resumes it. Raises JournalError when it is not in that state."""
 
         def work(transaction: Transaction) -> None:
@@ -201,7 +201,7 @@ class Replays:
         """Every replay there ever was, the oldest first."""
         return self._list("TRUE ORDER BY id")
 
-    def standing(self, number: int) -> dict[str, int]:
+    def count_states(self, number: int) -> dict[str, int]:
         """Where the receipts it has put back stand now, counted by state; those that retention removed are missing."""
         rows = self._database.read(
             "SELECT r.state, count(*) FROM replayed p JOIN receipts r ON r.seq = p.receipt WHERE p.replay = ?"
@@ -218,7 +218,7 @@ class Replays:
         )
 
     def _list(self, clause: str, *values: Any) -> list[Replay]:
-        asked = [field.name for field in attrs.fields(Order)]
+        asked = [field.name for field in attrs.fields(ReplayOrder)]
         own = (
             "id", "planned", "chosen", "state", "day", "moment", "after",
             "put_back", "not_written", "made_at", "stepped_at", "busy", "ended_at",
@@ -228,12 +228,12 @@ class Replays:
 
 
 def _replay(row: dict[str, Any], asked: Iterable[str]) -> Replay:
-    order = Order(**{name: row.pop(name) for name in asked})
-    cursor = Cursor(row.pop("day"), row.pop("moment"), row.pop("after"))
+    order = ReplayOrder(**{name: row.pop(name) for name in asked})
+    cursor = ReplayCursor(row.pop("day"), row.pop("moment"), row.pop("after"))
     return Replay(order=order, cursor=cursor, planned=json.loads(row.pop("planned")), **row)
 
 
-def _lift(transaction: Transaction, number: int, seqs: Sequence[int]) -> None:
+def _reset(transaction: Transaction, number: int, seqs: Sequence[int]) -> None:
     """Note them, and take from them how they were delivered: they are on their way again."""
     transaction.executemany(
         "INSERT INTO replayed SELECT ?, seq, state FROM receipts WHERE seq = ?"

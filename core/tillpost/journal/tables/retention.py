@@ -58,11 +58,11 @@ class Retention:
         kinds = list(Kind)[list(Kind).index(place.kind) + 1 :]
         return Place(kinds[0]) if kinds else None
 
-    def give_back(self) -> bool:
+    def release_space(self) -> bool:
         """Give a few free pages back to the disk; False when there are none to give, or the file is from before."""
         return self._database.release_space()
 
-    def removed(self) -> int:
+    def count_removed(self) -> int:
         """How many receipts have gone."""
         rows = self._database.read("SELECT sum(last - first + 1) FROM removed WHERE of = ?", (removed_rows.RECEIPTS,))
         return int(rows[0][0] or 0)
@@ -91,7 +91,7 @@ def _receipts(transaction: Transaction, after: tuple[Any, ...], before: float, n
     _remove_events(transaction, told, now)
     for table in ("bodies", "receipts"):
         transaction.executemany(f"DELETE FROM {table} WHERE seq = ?", [(seq,) for seq in seqs])  # noqa: S608 - ours
-    removed_rows.enter(transaction, removed_rows.RECEIPTS, seqs)
+    removed_rows.record(transaction, removed_rows.RECEIPTS, seqs)
     # Rows lie in the order of acceptance, but for a clock that was set: a page of young ones is the end.
     return (last,) if old else None
 
@@ -177,4 +177,4 @@ def _remove_events(transaction: Transaction, seqs: Iterable[int], now: float) ->
         # The newest goes: its seq would be given out again, and observers would take the next event for told.
         events.record(transaction, now, "retention", "removed")
     transaction.execute("DELETE FROM events WHERE seq IN (SELECT value FROM json_each(?))", (List(listed),))
-    removed_rows.enter(transaction, removed_rows.EVENTS, listed)
+    removed_rows.record(transaction, removed_rows.EVENTS, listed)

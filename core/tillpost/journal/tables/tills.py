@@ -39,7 +39,7 @@ class Tills:
         return [Till(*row) for row in self._database.read("SELECT * FROM tills ORDER BY store, till")]
 
 
-def seen(transaction: Transaction, rows: Iterable[tuple[Any, ...]]) -> None:
+def record(transaction: Transaction, rows: Iterable[tuple[Any, ...]]) -> None:
     """Receipts were accepted: store, till, accepted_at, number, created of each, in order."""
     found: dict[tuple[str, str], list[Any]] = {}
     for store, till, at, number, created in rows:

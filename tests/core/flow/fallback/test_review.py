@@ -48,7 +48,7 @@ def answers(machine: Machine) -> None:
 
 def unreviewed(machine: Machine) -> None:
     """The files go up without a look, as soon as the file server answers."""
-    machine.line.journal.files.review(entry.file.name for entry in machine.line.journal.files.open())
+    machine.line.journal.files.mark_reviewed(entry.file.name for entry in machine.line.journal.files.open())
 
 
 def states(machine: Machine) -> dict[str, int]:

@@ -34,7 +34,7 @@ def file(machine: Machine) -> FileEntry:
 
 
 def alerts(machine: Machine) -> list[dict[str, Any]]:
-    return [event for event in machine.line.journal.events.untold(1000) if event["step"] == "alert"]
+    return [event for event in machine.line.journal.events.unobserved(1000) if event["step"] == "alert"]
 
 
 def test_a_file_nobody_reads_raises_an_alert_once_and_not_before_its_time(machine: Machine) -> None:

@@ -217,6 +217,6 @@ def test_a_clock_that_is_kept_in_step_moves_nothing(machine: Machine) -> None:
 def test_a_far_side_that_was_never_away_is_not_away_since_the_jump(tmp_path: Path) -> None:
     """0 is no time: moved with the others it was a day of 1969 on the status page."""
     journal = Journal(tmp_path)
-    journal.clock_jumped(-90_000.0, 1_800_000_000.0)
+    journal.shift_pending(-90_000.0, 1_800_000_000.0)
     assert journal.destination.get().since == 0.0
     journal.close()

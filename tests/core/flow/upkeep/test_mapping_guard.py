@@ -52,7 +52,7 @@ def held(machine: Machine) -> int:
 
 
 def release(machine: Machine) -> None:
-    standing = machine.line.journal.mappings.standing()
+    standing = machine.line.journal.mappings.awaiting_release()
     assert standing is not None
     machine.line.journal.mappings.release(standing.fingerprint, machine.clock.time())
 
@@ -63,7 +63,7 @@ def test_the_first_mapping_of_a_journal_is_released_by_itself(machine: Machine) 
     maintain(machine.line)
     deliver_all(machine)
     assert machine.line.journal.receipts.counts()["delivered"] == 1
-    assert machine.line.journal.mappings.standing() is None
+    assert machine.line.journal.mappings.awaiting_release() is None
 
 
 def test_receipts_read_with_the_new_mapping_are_held_before_those_that_waited(machine: Machine) -> None:
@@ -149,9 +149,9 @@ def test_an_unknown_mapping_cannot_be_released(machine: Machine) -> None:
 
 def test_after_a_clock_that_was_set_back_the_last_mapping_is_still_the_last(machine: Machine) -> None:
     journal = machine.line.journal
-    journal.mappings.enter("a", {}, True, 1000.0)
-    journal.mappings.enter("b", {}, True, 10.0)
-    standing = journal.mappings.standing()
+    journal.mappings.activate("a", {}, True, 1000.0)
+    journal.mappings.activate("b", {}, True, 10.0)
+    standing = journal.mappings.awaiting_release()
     assert standing is not None
     assert standing.fingerprint == "b"
 
@@ -187,7 +187,7 @@ class Run:
 
     def watched(self, hook: str, call: Any) -> Any:
         def asked(**given: Any) -> Any:
-            standing = self.machine.line.journal.mappings.standing()
+            standing = self.machine.line.journal.mappings.awaiting_release()
             assert standing is None, f"{hook} with mapping {standing.fingerprint if standing else ''}"
             self.sent += 1
             return call(**given)
@@ -213,7 +213,7 @@ class Run:
                 machine.clock.advance(self.random.choice((1.0, 300.0, 4000.0)))
                 machine.engage.advance(machine.clock.monotonic())
                 machine.imports.advance(machine.clock.monotonic())
-            elif what < 0.94 and machine.line.journal.mappings.standing() is not None:
+            elif what < 0.94 and machine.line.journal.mappings.awaiting_release() is not None:
                 release(machine)
             else:
                 self.mapping = self.random.choice("abcd")
@@ -224,7 +224,7 @@ class Run:
             machine.restart()
             self.begin()
         machine.faults.disarm()
-        standing = machine.line.journal.mappings.standing()
+        standing = machine.line.journal.mappings.awaiting_release()
         if standing is not None:
             assert machine.line.journal.mappings.held(standing.fingerprint) <= FIRST
 
@@ -234,7 +234,7 @@ class Run:
         machine.faults.end()
         for made in self.receipts:  # a kill before the acknowledgement: the source hands it over again
             take(machine, made)
-        if machine.line.journal.mappings.standing() is not None:
+        if machine.line.journal.mappings.awaiting_release() is not None:
             release(machine)
         for _ in range(300):
             maintain(machine.line)

@@ -68,10 +68,10 @@ def test_a_receipt_that_ends_the_process_again_and_again_is_held_and_its_neighbo
 def test_what_went_well_or_failed_without_a_crash_is_not_in_hand_any_more(tmp_path: Path) -> None:
     hand = CrashMarks(tmp_path / "crash_marks")
     with hand.holding(7):
-        assert hand.left() == [7]
+        assert hand.marked() == [7]
     with pytest.raises(ValueError, match="x"), hand.holding(8):
         raise ValueError("x")
-    assert hand.left() == []
+    assert hand.marked() == []
     hand.close()
 
 
@@ -85,15 +85,15 @@ def torn(tmp_path: Path) -> Iterator[CrashMarks]:
 
 
 def test_a_torn_note_is_read_as_far_as_it_goes(torn: CrashMarks) -> None:
-    assert torn.left() == [7]
+    assert torn.marked() == [7]
     torn.clear()
-    assert torn.left() == []
+    assert torn.marked() == []
 
 
 def test_a_retry_by_a_person_counts_anew(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     take(machine, sale(1, {"externalId": "4711"}))
     for _ in range(MAX_CRASHES):
         killed_in_hand(machine, monkeypatch)
-    machine.line.journal.receipts.revive(receipts(machine)["1"].id, None, machine.clock.time())
+    machine.line.journal.receipts.retry(receipts(machine)["1"].id, None, machine.clock.time())
     killed_in_hand(machine, monkeypatch)
     assert receipts(machine)["1"].state is State.WAITING

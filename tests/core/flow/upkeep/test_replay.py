@@ -26,7 +26,7 @@ from tillpost.flow.intake.accept import accept
 from tillpost.flow.upkeep import replay as module
 from tillpost.flow.upkeep.replay import SELECTED, Fate, fate_of, plan, replay, seconds_left
 from tillpost.flow.worker import maintain
-from tillpost.journal import Candidate, Cursor, FileState, Journal, Order, State
+from tillpost.journal import FileState, Journal, ReplayCandidate, ReplayCursor, ReplayOrder, State
 from tillpost.journal.sqlite.doctor import verify
 from tillpost.model import Document
 from tillpost.model.receipt_json import dumps
@@ -53,12 +53,12 @@ def carry(machine: Machine) -> None:
         machine.line.claims.release(entry.seq for entry in entries)
 
 
-def order_of(journal: Journal, **asked: object) -> Order:
+def order_of(journal: Journal, **asked: object) -> ReplayOrder:
     values = {
         "reason": "store was unknown", "who": "eva", "by": "api", "store": "12", "till": "",
         "first": "2026-11-01", "last": "2026-11-30", "unverified": False, "newest": journal.replay_candidates.newest(),
     }  # fmt: skip
-    return Order(**values | asked)  # type: ignore[arg-type]
+    return ReplayOrder(**values | asked)  # type: ignore[arg-type]
 
 
 def start(machine: Machine, **asked: object) -> int:
@@ -134,11 +134,11 @@ def test_what_engage_has_or_must_not_get_is_never_chosen(
     state: State, route: str, reason: str, contact: str | None, whole: bool, age: float, by: str,
     unverified: bool, anonymous: bool, id: str, before: float | None,
 ) -> None:  # fmt: skip
-    each = Candidate(
+    each = ReplayCandidate(
         seq=1, id=id, state=state, route=route, reason=reason, contact=contact, currency="SEK", total="1",
-        changed_at=9.0 - age, delivered_at=None, at=Cursor(),
+        changed_at=9.0 - age, delivered_at=None, at=ReplayCursor(),
     )  # fmt: skip
-    order = Order(
+    order = ReplayOrder(
         reason="r", who="w", by=by, store="1", till="", first="2026-01-01", last="2026-01-01",
         unverified=unverified, newest=1,
     )  # fmt: skip
@@ -198,7 +198,7 @@ def test_what_was_answered_is_asked_for_and_only_what_is_missing_is_sent_again(m
     done = journal.replays.get(number)
     assert done is not None
     assert (done.state, done.put_back, done.order.who) == ("done", 6, "eva")
-    assert journal.replays.standing(number) == {"delivered": 6}
+    assert journal.replays.count_states(number) == {"delivered": 6}
 
 
 def test_a_step_is_small_and_waits_while_others_are_due(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -239,12 +239,12 @@ def test_a_stopped_replay_stays_where_it_is_and_goes_on_there(
     put(machine.line.journal.folder, "UPDATE receipts SET state = 'held', reason = 'refused'")
     number, replays = start(machine), machine.line.journal.replays
     assert replay(machine.line)
-    replays.change(number, "running", "stopped", machine.clock.time())
+    replays.set_state(number, "running", "stopped", machine.clock.time())
     carry(machine)
     assert not replay(machine.line)
     with pytest.raises(JournalError, match="not running"):
-        replays.change(number, "running", "stopped", machine.clock.time())
-    replays.change(number, "stopped", "running", machine.clock.time())
+        replays.set_state(number, "running", "stopped", machine.clock.time())
+    replays.set_state(number, "stopped", "running", machine.clock.time())
     while replay(machine.line):
         carry(machine)
     assert states(machine) == {"delivered": 5}
@@ -261,7 +261,7 @@ def test_what_is_accepted_after_the_plan_is_no_part_of_it(machine: Machine) -> N
     while replay(machine.line):
         carry(machine)
     assert states(machine) == {"delivered": 1, "held": 1}
-    assert machine.line.journal.replays.standing(number) == {"delivered": 1}
+    assert machine.line.journal.replays.count_states(number) == {"delivered": 1}
 
 
 def test_a_receipt_without_a_customer_gets_the_anonymous_contact(machine: Machine) -> None:
@@ -321,11 +321,11 @@ def test_history_goes_by_file_in_chunks_and_in_order_though_the_api_answers(
     journal = machine.line.journal
     files = [each.file for each in journal.files.all() if each.file.kind == "receipts"]
     assert [[key.split("_")[-1] for key in file.keys] for file in files] == [["6", "7", "8"], ["1", "2", "5"], ["9"]]
-    assert journal.file_states.standing(FileState.WRITTEN)[0].kind == "contacts"
+    assert journal.file_states.in_states(FileState.WRITTEN)[0].kind == "contacts"
     by_file(machine)
     assert states(machine) == {"delivered": 7}
     assert {entry.route for entry in journal.receipts.find({})} == {"file"}
-    assert journal.replays.standing(number) == {"delivered": 7}
+    assert journal.replays.count_states(number) == {"delivered": 7}
     assert not machine.engage.violations
 
 

@@ -122,7 +122,7 @@ def test_the_worker_retains_while_it_delivers(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(worker, "_pause", lambda seconds: time.sleep(0.001))  # fifty steps in a moment
     worker.start()
     end = time.monotonic() + 120
-    while worker.fault is None and time.monotonic() < end and journal.retention.removed() < 5000:
+    while worker.fault is None and time.monotonic() < end and journal.retention.count_removed() < 5000:
         time.sleep(0.05)
     worker.stop()
     assert worker.join(20)

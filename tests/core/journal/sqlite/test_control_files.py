@@ -43,7 +43,7 @@ def test_answers_that_nobody_fetches_are_forgotten_and_other_files_are_not_touch
     for name in ("reload-x.request", "reload-0.request.part", "journal.db"):
         (tmp_path / name).touch()
     assert control_files.asked(tmp_path) == []
-    control_files.forget_answers(tmp_path)
+    control_files.remove_answers(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"reload-x.request", "reload-0.request.part", "journal.db"}
 
 

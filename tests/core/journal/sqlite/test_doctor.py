@@ -19,8 +19,8 @@ from tillpost.errors import InvalidValue, JournalDamaged, JournalError, StateFol
 from tillpost.journal import Batch, Journal, Move, State
 from tillpost.journal.sqlite.doctor import Damage, export, repair, stats, verify
 from tillpost.journal.sqlite.doctor.salvage import problems, rebuild
-from tillpost.journal.sqlite.locks import Alone
-from tillpost.journal.sqlite.replace_file import finish_swap, swapped
+from tillpost.journal.sqlite.locks import ExclusiveLock
+from tillpost.journal.sqlite.replace_file import finish_replacement, pending_replacement
 from tillpost.journal.sqlite.schema import UPGRADES
 from tillpost.model import Broken, FallbackFile, Identified, Payload, WrittenFiles
 
@@ -42,7 +42,7 @@ def folder(tmp_path: Path) -> Path:
         [(2, Move(state=State.WAITING, due=500.0, attempts=1, reason="no answer"))], 120.0, "deliver"
     )
     journal.receipts.settle([(3, Move(state=State.UNCERTAIN, due=500.0, attempts=1))], 120.0, "deliver")
-    journal.receipts.intend(4, 120.0)
+    journal.receipts.mark_sending(4, 120.0)
     journal.receipts.settle([(4, Move(state=State.DELIVERED, route="api"))], 121.0, "deliver")
     journal.receipts.settle([(5, Move(state=State.HELD, reason="refused"))], 120.0, "deliver")
     _write(journal, tmp_path / "fallback")
@@ -98,14 +98,14 @@ def fixed(folder: Path) -> list[Damage]:
     assert dry.kept is None
     assert (folder / "journal.db").read_bytes() == bytes_before
     done = repair(folder, NOW)
-    assert [each.told() for each in done.damages] == [each.told() for each in dry.damages]
+    assert [each.as_dict() for each in done.damages] == [each.as_dict() for each in dry.damages]
     assert done.kept is not None
     assert done.kept.read_bytes() == bytes_before, "the damaged journal stays beside it"
     after = verify(folder)
     assert after.fine, after
     assert after.quarantined == len(done.damages)
     assert not list(folder.glob("repair-*"))
-    assert all("Eva" not in f"{each.told()} {each!r}" for each in done.damages), "no personal data is told"
+    assert all("Eva" not in f"{each.as_dict()} {each!r}" for each in done.damages), "no personal data is told"
     return done.damages
 
 
@@ -234,8 +234,8 @@ def test_a_held_receipt_is_restored_from_its_record(folder: Path) -> None:
     harm(folder, "UPDATE bodies SET body = x'00' WHERE seq = 1")
     fixed(folder)
     journal = Journal(folder)
-    assert not journal.bodies.readable(1)
-    journal.receipts.revive(receipt("1").id, found(number="1", customer="c1"), 2000.0)
+    assert not journal.bodies.is_readable(1)
+    journal.receipts.retry(receipt("1").id, found(number="1", customer="c1"), 2000.0)
     entry = journal.receipts.get(receipt("1").id)
     assert entry is not None
     assert (entry.state, journal.bodies.get(1)) == (State.ACCEPTED, receipt("1", customer="c1"))
@@ -247,7 +247,7 @@ def test_a_contact_made_anew_is_known_by_what_its_receipts_say(folder: Path) -> 
     (entry,) = journal.receipts.find({"number": "1"})
     assert entry.contact is not None
     before = journal.contacts.get(entry.contact)
-    journal.contacts.learn(before.key, Identified(contact_id="guid", by="externalId"), "lookup", 130.0)
+    journal.contacts.save_contact_id(before.key, Identified(contact_id="guid", by="externalId"), "lookup", 130.0)
     journal.close()
     harm(folder, "DELETE FROM contacts WHERE key = ?", before.key)
     harm(folder, "DELETE FROM identifiers WHERE contact = ?", before.key)
@@ -279,7 +279,7 @@ def test_readers_name_a_damaged_row_and_the_doctor(folder: Path) -> None:
         with pytest.raises(JournalDamaged, match=named) as raised:
             read()
         assert "tillpost journal repair" in str(raised.value)
-    assert {"damaged": True} in [event["detail"] for event in journal.events.untold(100)]
+    assert {"damaged": True} in [event["detail"] for event in journal.events.unobserved(100)]
     journal.close()
 
 
@@ -305,7 +305,7 @@ def test_a_journal_of_the_first_schema_is_verified_and_repaired(folder: Path) ->
 
 def test_a_repair_is_refused_while_the_journal_is_open(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What another process acknowledges during a repair would be lost with the damaged file."""
-    monkeypatch.setattr(Alone.__init__, "__defaults__", (0.0,))
+    monkeypatch.setattr(ExclusiveLock.__init__, "__defaults__", (0.0,))
     harm(folder, "DELETE FROM receipts WHERE seq = 1")
     journal = Journal(folder)
     with pytest.raises(StateFolderBusy, match="has the journal of this state folder open"):
@@ -331,7 +331,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for start in range(0, 300, 50):
         accept(journal, *[found(number=str(each), customer=str(each % 37)) for each in range(start, start + 50)])
     for seq in range(1, 100):
-        journal.receipts.intend(seq, 150.0)
+        journal.receipts.mark_sending(seq, 150.0)
     journal.receipts.settle(
         [(seq, Move(state=State.DELIVERED, route="api")) for seq in range(1, 100)], 151.0, "deliver"
     )
@@ -492,12 +492,12 @@ def test_a_kill_during_the_swap_leaves_the_one_or_the_other(folder: Path, moment
     repair(repaired, NOW)
     (folder / "journal.db-wal").write_bytes(b"a stale WAL")
     if moment != "kept":
-        shutil.copy(repaired / "journal.db", swapped(folder / "journal.db"))
+        shutil.copy(repaired / "journal.db", pending_replacement(folder / "journal.db"))
     if moment == "wal removed":
         (folder / "journal.db-wal").unlink()
     assert ("1" in states(folder)) is (moment != "kept")
-    assert not swapped(folder / "journal.db").exists()
-    finish_swap(folder / "journal.db")
+    assert not pending_replacement(folder / "journal.db").exists()
+    finish_replacement(folder / "journal.db")
     assert problems_of(folder) == []
 
 

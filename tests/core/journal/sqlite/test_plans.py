@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.engine import store_of
 from tests.support.query_cost import Ask, add_file, plans
-from tillpost.journal import OPEN_FILES, FileState, Journal, Later, State
+from tillpost.journal import OPEN_FILES, FileState, Journal, Postponed, State
 from tillpost.journal.database import Transaction
 from tillpost.journal.tables.files import _seqs
 
@@ -18,12 +18,12 @@ OFTEN: dict[str, tuple[Ask, bool]] = {
     "next due": (lambda journal: journal.receipts.next_due(), False),
     "open after": (lambda journal: journal.receipts.open_after(0, 0, 10), False),
     "of a file": (lambda journal: journal.receipts.find({"file": "f", "state": State.TRANSFERRED}), False),
-    "standing": (lambda journal: journal.file_states.standing(*OPEN_FILES), True),
-    "to look after": (lambda journal: journal.file_states.to_look_after(1.0), True),
+    "standing": (lambda journal: journal.file_states.in_states(*OPEN_FILES), True),
+    "to look after": (lambda journal: journal.file_states.to_confirm(1.0), True),
     "unreviewed": (lambda journal: journal.file_states.unreviewed(), False),
     "unconfirmed contacts": (lambda journal: journal.file_states.unconfirmed_contacts(), True),
-    "to go up": (lambda journal: journal.file_states.to_go_up(7, False), False),
-    "misnaming": (lambda journal: journal.files.misnaming("f.xml"), False),
+    "to go up": (lambda journal: journal.file_states.to_upload(7, False), False),
+    "misnaming": (lambda journal: journal.files.names_unknown_contact("f.xml"), False),
     "open states": (lambda journal: journal.file_states.open_states(), False),
     "a file": (lambda journal: journal.files.get("f.xml"), False),
     "latest": (lambda journal: journal.search.latest("held", 10), False),
@@ -65,16 +65,16 @@ def test_where_files_stand_is_told_in_order_without_reading_what_is_in_them(
 ) -> None:
     for sequence, name in enumerate(("b.xml", "a.xml", "c.xml"), start=1):
         add_file(journal, name, sequence)
-    assert [each.name for each in journal.file_states.standing(*OPEN_FILES)] == ["b.xml", "a.xml", "c.xml"]
+    assert [each.name for each in journal.file_states.in_states(*OPEN_FILES)] == ["b.xml", "a.xml", "c.xml"]
     assert journal.file_states.open_states() == {FileState.WRITTEN}
     journal.files.move(journal.files.get("a.xml"), FileState.UPLOADED, 5.0, due=7.0)
-    assert [(each.name, each.due) for each in journal.file_states.standing(FileState.UPLOADED)] == [("a.xml", 7.0)]
-    assert [each.name for each in journal.file_states.standing(FileState.WRITTEN)] == ["b.xml", "c.xml"]
+    assert [(each.name, each.due) for each in journal.file_states.in_states(FileState.UPLOADED)] == [("a.xml", 7.0)]
+    assert [each.name for each in journal.file_states.in_states(FileState.WRITTEN)] == ["b.xml", "c.xml"]
     assert journal.file_states.open_states() == {FileState.WRITTEN, FileState.UPLOADED}
     for name in ("a.xml", "b.xml", "c.xml"):
         journal.files.move(journal.files.get(name), FileState.CONFIRMED, 9.0)
-    assert (journal.file_states.open_states(), journal.file_states.standing(*OPEN_FILES)) == (frozenset(), [])
-    found = plans(journal, lambda journal: journal.file_states.standing(*OPEN_FILES), monkeypatch)
+    assert (journal.file_states.open_states(), journal.file_states.in_states(*OPEN_FILES)) == (frozenset(), [])
+    found = plans(journal, lambda journal: journal.file_states.in_states(*OPEN_FILES), monkeypatch)
     assert found[0] == "SEARCH files USING COVERING INDEX files_standing (state=?)"
 
 
@@ -85,7 +85,7 @@ def test_files_are_put_off_together(journal: Journal) -> None:
     journal.files.postpone([])
     assert store_of(journal).read("PRAGMA data_version") == before
     journal.files.postpone(
-        [Later(name=name, due=9.0, attempts=2, reason="not read yet") for name in ("a.xml", "b.xml")]
+        [Postponed(name=name, due=9.0, attempts=2, reason="not read yet") for name in ("a.xml", "b.xml")]
     )
     assert [(each.due, each.attempts, each.reason) for each in journal.files.all()] == [(9.0, 2, "not read yet")] * 2
 

@@ -12,7 +12,7 @@ from tillpost.journal.sqlite.read_only import Reading
 
 
 def test_it_sees_each_commit_and_writes_nothing(journal: Journal) -> None:
-    reading = Journal.reading(journal.folder)
+    reading = Journal.read_only(journal.folder)
     for number in range(3):
         accept(journal, found(number=str(number)))
         assert reading.receipts.counts()["accepted"] == number + 1

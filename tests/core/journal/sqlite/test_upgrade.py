@@ -18,7 +18,7 @@ from tests.support.receipts import accept, found
 from tillpost.errors import JournalError, StateFolderBusy
 from tillpost.journal import Journal, State
 from tillpost.journal.sqlite.doctor import backup, restore, verify
-from tillpost.journal.sqlite.locks import Presence
+from tillpost.journal.sqlite.locks import OpenLock
 from tillpost.journal.sqlite.schema import RENAMING, UPGRADES
 
 BEFORE = len(UPGRADES) - 1
@@ -165,13 +165,13 @@ def test_the_marks_of_a_crash_of_the_older_version_count(carried: Path, tmp_path
     old_state_folder(carried, folder)
     (folder / "in_hand").write_bytes((3).to_bytes(8, "little"))
     with closing(Journal(folder)) as journal:
-        assert journal.crash_marks.left() == [3]
+        assert journal.crash_marks.marked() == [3]
 
 
 def test_no_name_changes_under_a_process_that_has_the_journal_open(carried: Path, tmp_path: Path) -> None:
     folder = tmp_path / "state"
     names = old_state_folder(carried, folder)
-    running = Presence(folder / "journal.db")  # as the older version holds it
+    running = OpenLock(folder / "journal.db")  # as the older version holds it
     with pytest.raises(StateFolderBusy, match="stop the older `tillpost run`"):
         Journal(folder)
     running.release()

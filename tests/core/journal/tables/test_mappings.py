@@ -16,14 +16,14 @@ from tillpost.journal.tables.mappings import reason_of
 
 
 def standing(journal: Journal) -> str:
-    known = journal.mappings.standing()
+    known = journal.mappings.awaiting_release()
     return known.fingerprint if known else ""
 
 
 def held(journal: Journal) -> None:
     """Two receipts, one of them held for the release of mapping b."""
-    journal.mappings.enter("a", {"tillpost": "1"}, True, 50.0)
-    journal.mappings.enter("b", {"tillpost": "2"}, True, 90.0)
+    journal.mappings.activate("a", {"tillpost": "1"}, True, 50.0)
+    journal.mappings.activate("b", {"tillpost": "2"}, True, 90.0)
     accept(journal, found(number="1"), found(number="2"))
     move = Move(state=State.HELD, reason=reason_of("b") + "look")
     journal.mappings.hold("b", [(1, move)], 110.0)
@@ -61,9 +61,9 @@ def test_a_release_is_made_once_and_is_in_the_events(tmp_path: Path) -> None:
 def test_back_to_a_mapping_that_waited_it_waits_again_with_new_receipts(tmp_path: Path) -> None:
     with closing(Journal(tmp_path)) as journal:
         held(journal)
-        journal.mappings.enter("a", {"tillpost": "1"}, True, 120.0)
+        journal.mappings.activate("a", {"tillpost": "1"}, True, 120.0)
         assert (standing(journal), journal.mappings.held("b")) == ("", 0)
-        known = journal.mappings.enter("b", {"tillpost": "2"}, True, 130.0)
+        known = journal.mappings.activate("b", {"tillpost": "2"}, True, 130.0)
         assert (known.released_at, known.held) == (None, 0)
 
 

@@ -46,7 +46,7 @@ def rows(folder: Path, sql: str) -> list[tuple[object, ...]]:
 
 def deliver(journal: Journal, *numbers: int, at: float) -> None:
     for number in numbers:
-        journal.receipts.intend(number, at)
+        journal.receipts.mark_sending(number, at)
         journal.receipts.settle([(number, Move(state=State.DELIVERED, route="api"))], at, "deliver")
 
 
@@ -63,7 +63,7 @@ def test_what_was_settled_before_goes_with_all_that_belongs_to_it(journal: Journ
     assert rows(tmp_path, "SELECT seq FROM bodies") == [(4,), (5,), (6,), (7,), (9,)]
     gone = "SELECT count(*) FROM events WHERE receipt NOT IN (SELECT seq FROM receipts)"
     assert rows(tmp_path, gone) == [(0,)]
-    assert journal.retention.removed() == 4
+    assert journal.retention.count_removed() == 4
     assert journal.receipts.counts() | {"delivered": 1, "held": 1, "waiting": 1, "accepted": 2, "skipped": 0} == (
         journal.receipts.counts()
     )
@@ -170,7 +170,7 @@ def test_a_kill_between_two_steps_leaves_a_whole_journal(tmp_path: Path, killed_
     assert verify(tmp_path / "b").fine, verify(tmp_path / "b").damages
     again = Journal(tmp_path / "b")
     sweep(again, NOW - 40 * DAY)
-    assert (again.retention.removed(), len(seqs(again))) == (950, 50)
+    assert (again.retention.count_removed(), len(seqs(again))) == (950, 50)
     again.close()
     assert verify(tmp_path / "b").fine, verify(tmp_path / "b").damages
 
@@ -193,7 +193,7 @@ def test_a_row_that_is_lost_is_told_from_those_removed(tmp_path: Path) -> None:
     build(tmp_path, 50, 950, contacts=20)
     journal = Journal(tmp_path)
     sweep(journal, NOW - 60 * DAY)
-    gone = journal.retention.removed()
+    gone = journal.retention.count_removed()
     assert 0 < gone < 950
     journal.close()
     harm(tmp_path, "DELETE FROM receipts WHERE seq = 990")
@@ -204,7 +204,7 @@ def test_a_row_that_is_lost_is_told_from_those_removed(tmp_path: Path) -> None:
     assert "990" in {damage.row for damage in repair(tmp_path, NOW).damages}
     assert verify(tmp_path).fine, "told once"
     journal = Journal(tmp_path)
-    assert journal.retention.removed() == gone
+    assert journal.retention.count_removed() == gone
     journal.close()
 
 
@@ -234,10 +234,10 @@ def test_pages_are_given_back_a_few_at_a_time_and_some_are_left_to_be_used_again
     build(tmp_path, 100, 4000, contacts=20)
     before = (tmp_path / "journal.db").stat().st_size
     journal = Journal(tmp_path)
-    assert not journal.retention.give_back(), "nothing is free"
+    assert not journal.retention.release_space(), "nothing is free"
     sweep(journal, NOW - 40 * DAY)
     steps = 0
-    while journal.retention.give_back():
+    while journal.retention.release_space():
         steps += 1
     journal.close()
     after = (tmp_path / "journal.db").stat().st_size
@@ -265,7 +265,7 @@ def test_a_journal_from_before_gives_pages_back_once_it_was_compacted(tmp_path: 
     raw.close()
     journal = Journal(tmp_path)
     sweep(journal, NOW - 40 * DAY)
-    assert not journal.retention.give_back()
+    assert not journal.retention.release_space()
     journal.close()
     held = stats(tmp_path, NOW)["bytes"]["free_pages"]
     done = compact(tmp_path)

@@ -11,11 +11,11 @@ import apsw
 import attrs
 
 from tillpost.errors import JournalError, UsageError
-from tillpost.journal.sqlite.doctor.reading import located
+from tillpost.journal.sqlite.doctor.reading import journal_path
 from tillpost.journal.sqlite.doctor.salvage import problems
-from tillpost.journal.sqlite.locks import Presence
+from tillpost.journal.sqlite.locks import OpenLock
 from tillpost.journal.sqlite.replace_file import sync
-from tillpost.journal.sqlite.sqlite_errors import PATIENCE, named
+from tillpost.journal.sqlite.sqlite_errors import PATIENCE, as_journal_error
 
 _PAGES = 4096
 """Pages a step, which is then synced: one sync of all at the end would keep the syncs of who commits waiting."""
@@ -38,18 +38,18 @@ def backup(folder: Path, to: Path, now: float, progress: Callable[[str], None] =
     its owner only and appears when it is whole and on the disk. Raises UsageError when it is there already,
     JournalDamaged or JournalError when the copy does not prove whole; then there is none.
     """
-    path = located(folder)
+    path = journal_path(folder)
     if to.is_dir():
         to /= f"{folder.name}-{datetime.fromtimestamp(now, UTC).strftime('%Y%m%dT%H%M%SZ')}.db"
     if to.exists():
         raise UsageError(f"{to} exists; name a new file")
-    presence = Presence(folder / "journal.db")  # no repair puts another file in its place meanwhile
+    presence = OpenLock(folder / "journal.db")  # no repair puts another file in its place meanwhile
     made = to.with_name(f".{to.name}.part")
     try:
         try:
             os.close(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
         except OSError as error:
-            raise named(error, made) from error
+            raise as_journal_error(error, made) from error
         try:
             backed = _copied(path, made, progress)
             sync(made)
@@ -58,7 +58,7 @@ def backup(folder: Path, to: Path, now: float, progress: Callable[[str], None] =
         except FileExistsError:
             raise UsageError(f"{to} exists; name a new file") from None
         except (apsw.Error, OSError) as error:
-            raise named(error, to) from error
+            raise as_journal_error(error, to) from error
         finally:
             made.unlink(missing_ok=True)
         return attrs.evolve(backed, path=to)

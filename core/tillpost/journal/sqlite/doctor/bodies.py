@@ -9,7 +9,7 @@ from tillpost.model import Receipt
 from tillpost.model.receipt_json import loads
 
 
-def whole(body: object, checksum: object) -> Receipt | None:
+def decode_body(body: object, checksum: object) -> Receipt | None:
     """The receipt; None when the body is missing or damaged."""
     if not isinstance(body, bytes) or hashlib.sha256(body).digest() != checksum:
         return None

@@ -11,10 +11,10 @@ import attrs
 
 from tillpost.errors import JournalError, JournalFull
 from tillpost.journal.sqlite.connection import REUSABLE
-from tillpost.journal.sqlite.doctor.reading import WORK, located, work
-from tillpost.journal.sqlite.locks import Alone
+from tillpost.journal.sqlite.doctor.reading import WORK, journal_path, work
+from tillpost.journal.sqlite.locks import ExclusiveLock
 from tillpost.journal.sqlite.platform import room
-from tillpost.journal.sqlite.replace_file import finish_swap, swap, sync
+from tillpost.journal.sqlite.replace_file import finish_replacement, replace_journal, sync
 
 
 @attrs.frozen
@@ -32,9 +32,9 @@ def compact(folder: Path, progress: Callable[[str], None] = lambda text: None) -
     old one or the new one. Raises JournalFull when there is no room for a copy, JournalDamaged when it is damaged
     (`repair` first), StateFolderBusy while another command has it open.
     """
-    with Alone(folder):
-        finish_swap(folder / "journal.db")
-        path = located(folder)
+    with ExclusiveLock(folder):
+        finish_replacement(folder / "journal.db")
+        path = journal_path(folder)
         for left in folder.glob(f"{WORK}*"):
             shutil.rmtree(left, ignore_errors=True)
         before = sum(each.stat().st_size for each in (path, path.with_name(f"{path.name}-wal")) if each.exists())
@@ -55,7 +55,7 @@ def compact(folder: Path, progress: Callable[[str], None] = lambda text: None) -
             _prove(path, new, progress)
             sync(new)
             kept = place / "old.db"
-            swap(path, new, kept)
+            replace_journal(path, new, kept)
             return Compacted(before, path.stat().st_size)
 
 

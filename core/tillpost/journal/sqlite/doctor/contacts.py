@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import apsw
 
-from tillpost.journal.sqlite.doctor.bodies import whole
-from tillpost.journal.sqlite.doctor.damage import Damage, Fix, is_json, leavings
+from tillpost.journal.sqlite.doctor.bodies import decode_body
+from tillpost.journal.sqlite.doctor.damage import Damage, Fix, encode_row, is_json
 from tillpost.model import Customer
 
 _COLUMNS = ["key", "contact_id", "attributes", "sent", "store", "origin", "file", "seen_at", "learnt_at", "in_files"]
@@ -26,7 +26,7 @@ def examine(connection: apsw.Connection) -> Iterator[Damage]:
             yield Damage(
                 table="contacts", row=str(row[0]), reason=f"makes no sense: {', '.join(wrong)}",
                 lost="what only the contact knew; its receipts tell the rest again", remedy="filled from its receipts",
-                raw=leavings(_COLUMNS, row), fix=_fixed(row[0], tuple(wrong)),
+                raw=encode_row(_COLUMNS, row), fix=_fix_columns(row[0], tuple(wrong)),
             )  # fmt: skip
     for (key,) in connection.execute(
         "SELECT key FROM contacts WHERE key NOT IN (SELECT contact FROM identifiers) ORDER BY key"
@@ -35,7 +35,7 @@ def examine(connection: apsw.Connection) -> Iterator[Damage]:
         yield Damage(
             table="identifiers", row=str(key), reason="a contact has none", lost="how the contact is known",
             remedy="filled from its receipts" if told else "none of its receipts tells it: they will be held",
-            fix=_known_again(key), note=not told,
+            fix=_relink(key), note=not told,
         )  # fmt: skip
     missing = connection.execute(
         "SELECT contact, count(*) FROM (SELECT contact FROM receipts WHERE contact IS NOT NULL"
@@ -46,39 +46,41 @@ def examine(connection: apsw.Connection) -> Iterator[Damage]:
         yield Damage(
             table="contacts", row=str(key), reason="is named by other rows and missing",
             lost="its contactId, which is looked up again, and attributes that no receipt tells",
-            remedy="made anew from its receipts", fix=_made_anew(key),
+            remedy="made anew from its receipts", fix=_recreate(key),
         )  # fmt: skip
 
 
-def _known_again(key: object) -> Fix:
+def _relink(key: object) -> Fix:
     def fix(connection: apsw.Connection, now: float) -> None:
-        _link_again(connection, key)  # where its receipts' identifiers lead to another contact, that one has them
-        _tell_again(connection, key, ())
+        _follow_identifiers(
+            connection, key
+        )  # where its receipts' identifiers lead to another contact, that one has them
+        _fill_from_receipts(connection, key, ())
 
     return fix
 
 
-def _made_anew(key: object) -> Fix:
+def _recreate(key: object) -> Fix:
     def fix(connection: apsw.Connection, now: float) -> None:
         if not connection.execute("SELECT 1 FROM identifiers WHERE contact = ?", (key,)).fetchone():
             # Nobody is known by this key: it is the receipt's that is damaged, when its customer has another.
-            _link_again(connection, key)
+            _follow_identifiers(connection, key)
             if not connection.execute("SELECT 1 FROM receipts WHERE contact = ?", (key,)).fetchone():
                 return
         connection.execute(
             "INSERT OR IGNORE INTO contacts (key, attributes, sent, store, seen_at) VALUES (?, '{}', '{}', '', ?)",
             (key, now),
         )
-        _tell_again(connection, key, ("attributes", "store"))
+        _fill_from_receipts(connection, key, ("attributes", "store"))
 
     return fix
 
 
-def _link_again(connection: apsw.Connection, key: object) -> None:
+def _follow_identifiers(connection: apsw.Connection, key: object) -> None:
     for seq, body, checksum in list(
         connection.execute("SELECT seq, body, checksum FROM receipts JOIN bodies USING (seq) WHERE contact = ?", (key,))
     ):
-        receipt = whole(body, checksum)
+        receipt = decode_body(body, checksum)
         for known in receipt.customer.identifiers if receipt is not None and receipt.customer is not None else ():
             row = connection.execute(
                 "SELECT contact FROM identifiers WHERE kind = ? AND value = ?", (known.kind, known.value)
@@ -88,7 +90,7 @@ def _link_again(connection: apsw.Connection, key: object) -> None:
                 break
 
 
-def _fixed(key: object, wrong: tuple[str, ...]) -> Fix:
+def _fix_columns(key: object, wrong: tuple[str, ...]) -> Fix:
     fresh = {"sent": "{}", "in_files": "{}", "contact_id": "", "origin": "", "file": "", "store": "", "learnt_at": None}
 
     def fix(connection: apsw.Connection, now: float) -> None:
@@ -96,7 +98,7 @@ def _fixed(key: object, wrong: tuple[str, ...]) -> Fix:
             if name in fresh or name == "seen_at":
                 value = fresh.get(name, now)
                 connection.execute(f"UPDATE contacts SET {name} = ? WHERE key = ?", (value, key))  # noqa: S608 - ours
-        _tell_again(connection, key, wrong)
+        _fill_from_receipts(connection, key, wrong)
 
     return fix
 
@@ -107,12 +109,12 @@ def _customers(connection: apsw.Connection, key: object) -> Iterator[tuple[str, 
         "SELECT b.body, b.checksum FROM receipts r JOIN bodies b USING (seq) WHERE r.contact = ? ORDER BY seq", (key,)
     )
     for body, checksum in list(rows):
-        receipt = whole(body, checksum)
+        receipt = decode_body(body, checksum)
         if receipt is not None and receipt.customer is not None and receipt.customer.identifiers:
             yield receipt.store, receipt.customer
 
 
-def _tell_again(connection: apsw.Connection, key: object, wrong: tuple[str, ...]) -> None:
+def _fill_from_receipts(connection: apsw.Connection, key: object, wrong: tuple[str, ...]) -> None:
     attributes: dict[str, str] = {}
     store = ""
     for store, customer in _customers(connection, key):  # noqa: B007 - the last one's store stays

@@ -34,7 +34,7 @@ class Damage:
     fix: Fix | None = attrs.field(default=None, eq=False, repr=False)
     """Puts it right; None when there is nothing to repaired but what the quarantine keeps."""
 
-    def told(self) -> dict[str, str]:
+    def as_dict(self) -> dict[str, str]:
         """For people and JSON: no personal data."""
         return {name: getattr(self, name) for name in ("table", "row", "receipt", "reason", "lost", "remedy")}
 
@@ -47,7 +47,7 @@ def quarantine(connection: apsw.Connection, damage: Damage, now: float) -> None:
     )
 
 
-def leavings(names: list[str], values: tuple[Any, ...]) -> bytes:
+def encode_row(names: list[str], values: tuple[Any, ...]) -> bytes:
     """A row as far as it could be read, as JSON; bytes in base64."""
     return json.dumps(
         {

@@ -9,7 +9,7 @@ from typing import Any
 import apsw
 
 from tillpost.journal.sqlite.doctor import contacts, files, gaps, receipts
-from tillpost.journal.sqlite.doctor.damage import Damage, is_json, leavings
+from tillpost.journal.sqlite.doctor.damage import Damage, encode_row, is_json
 from tillpost.journal.tables import counters
 
 Progress = Callable[[str], None]
@@ -30,7 +30,7 @@ def examine(connection: apsw.Connection, fallback: Path, progress: Progress = la
     progress("examining files")
     yield from files.examine(connection, fallback)
     yield from _destination(connection)
-    yield from _tally(connection)
+    yield from _counters(connection)
 
 
 def _events(connection: apsw.Connection) -> Iterator[Damage]:
@@ -52,15 +52,15 @@ def _events(connection: apsw.Connection) -> Iterator[Damage]:
         yield Damage(
             table="events", row=str(seq), reason="its detail is no JSON" if fits else "its columns make no sense",
             lost="the detail of an event" if fits else "an event", remedy="kept in the quarantine",
-            raw=leavings(names, row), fix=blank if fits else remove,
+            raw=encode_row(names, row), fix=blank if fits else remove,
         )  # fmt: skip
 
 
-def _tally(connection: apsw.Connection) -> Iterator[Damage]:
-    if off := counters.wrong(connection):
+def _counters(connection: apsw.Connection) -> Iterator[Damage]:
+    if off := counters.mismatches(connection):
         yield Damage(
             table="counters", row="", reason=f"does not say what is there: {'; '.join(off[:5])}", lost="nothing",
-            remedy="counted anew", fix=lambda connection, now: counters.count_anew(connection),
+            remedy="counted anew", fix=lambda connection, now: counters.recount(connection),
         )  # fmt: skip
 
 
@@ -92,7 +92,7 @@ def _destination(connection: apsw.Connection) -> Iterator[Damage]:
 
     yield Damage(
         table="destination", row="1", reason=reason, lost="what was known of the destination; it is asked anew",
-        remedy="made anew", raw=leavings([*names, "observed"], kept), fix=anew,
+        remedy="made anew", raw=encode_row([*names, "observed"], kept), fix=anew,
     )  # fmt: skip
 
 

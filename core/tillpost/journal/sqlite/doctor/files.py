@@ -10,7 +10,7 @@ from typing import Any
 
 import apsw
 
-from tillpost.journal.sqlite.doctor.damage import Damage, Fix, is_json, leavings
+from tillpost.journal.sqlite.doctor.damage import Damage, Fix, encode_row, is_json
 from tillpost.journal.states import State
 from tillpost.journal.tables import events
 from tillpost.journal.tables.files import FileState
@@ -35,7 +35,7 @@ def examine(connection: apsw.Connection, fallback: Path) -> Iterator[Damage]:
             yield Damage(
                 table="files", row=str(said["name"]), reason=f"makes no sense: {', '.join(wrong)}",
                 lost="nothing that the receipts and the disk do not tell", remedy="filled from them",
-                raw=leavings(_COLUMNS, row), fix=_fixed(said, tuple(wrong), fallback),
+                raw=encode_row(_COLUMNS, row), fix=_fix_columns(said, tuple(wrong), fallback),
             )  # fmt: skip
         elif said["state"] in (FileState.WRITTEN, FileState.UPLOADED):
             yield from _on_disk(said)
@@ -48,7 +48,7 @@ def examine(connection: apsw.Connection, fallback: Path) -> Iterator[Damage]:
             table="files", row=str(name), reason=f"is named by {written + transferred} receipts and missing",
             lost="nothing: its receipts are known",
             remedy="those not transferred go back on the line; the others are looked for in the history",
-            fix=_named_in_vain(str(name), fallback),
+            fix=_recreate_row(str(name), fallback),
         )  # fmt: skip
 
 
@@ -73,12 +73,12 @@ def _on_disk(said: dict[str, Any]) -> Iterator[Damage]:
     )
     yield Damage(
         table="files", row=said["name"], reason=reason, lost="the file; what it says is in the journal",
-        remedy=f"taken out of the list of files; {back}", raw=leavings(list(said), tuple(said.values())),
-        fix=_given_up(said["name"]),
+        remedy=f"taken out of the list of files; {back}", raw=encode_row(list(said), tuple(said.values())),
+        fix=_remove_file(said["name"]),
     )  # fmt: skip
 
 
-def _given_up(name: str) -> Fix:
+def _remove_file(name: str) -> Fix:
     def fix(connection: apsw.Connection, now: float) -> None:
         connection.execute("DELETE FROM files WHERE name = ?", (name,))
         connection.execute("UPDATE contacts SET file = '', in_files = '{}' WHERE file = ?", (name,))
@@ -99,7 +99,7 @@ def _back_on_the_line(connection: apsw.Connection, name: str, now: float) -> Non
         events.record(connection, now, "repair", State.ACCEPTED, receipt=seq)
 
 
-def _named_in_vain(name: str, fallback: Path) -> Fix:
+def _recreate_row(name: str, fallback: Path) -> Fix:
     def fix(connection: apsw.Connection, now: float) -> None:
         _back_on_the_line(connection, name, now)
         keys = [key for (key,) in connection.execute("SELECT id FROM receipts WHERE file = ? ORDER BY seq", (name,))]
@@ -116,7 +116,7 @@ def _named_in_vain(name: str, fallback: Path) -> Fix:
     return fix
 
 
-def _fixed(said: dict[str, Any], wrong: tuple[str, ...], fallback: Path) -> Fix:
+def _fix_columns(said: dict[str, Any], wrong: tuple[str, ...], fallback: Path) -> Fix:
     def fix(connection: apsw.Connection, now: float) -> None:
         name = said["name"]
         receipts = [

@@ -24,7 +24,7 @@ def examine(connection: apsw.Connection) -> Iterator[Damage]:
         again = f"accept {document} again" if document else "accept the documents of that time again"
 
         def enter(connection: apsw.Connection, now: float, seq: int = seq) -> None:
-            removed_rows.enter(connection, removed_rows.LOST, [seq])
+            removed_rows.record(connection, removed_rows.LOST, [seq])
 
         yield Damage(
             table="receipts", row=str(seq), reason=f"the row and its content are gone{told}",

@@ -15,9 +15,9 @@ import attrs
 from tillpost.errors import JournalError
 from tillpost.journal.sqlite.doctor.damage import Damage
 from tillpost.journal.sqlite.doctor.salvage import copy, problems, rebuild
-from tillpost.journal.sqlite.replace_file import swapped
+from tillpost.journal.sqlite.replace_file import pending_replacement
 from tillpost.journal.sqlite.schema import UPGRADES, upgrade
-from tillpost.journal.sqlite.sqlite_errors import named
+from tillpost.journal.sqlite.sqlite_errors import as_journal_error
 
 Progress = Callable[[str], None]
 WORK = "repair-"
@@ -37,12 +37,12 @@ class Reading:
     damages: list[Damage]
 
 
-def located(folder: Path) -> Path:
+def journal_path(folder: Path) -> Path:
     """The journal's file. Raises JournalError when there is none."""
     path = folder / "journal.db"
-    if not path.exists() and not swapped(path).exists():
+    if not path.exists() and not pending_replacement(path).exists():
         raise JournalError(f"{folder}: there is no journal yet; `tillpost run` or `tillpost accept` makes one")
-    return path if path.exists() else swapped(path)
+    return path if path.exists() else pending_replacement(path)
 
 
 @contextmanager
@@ -51,11 +51,11 @@ def reading(folder: Path, progress: Progress = lambda text: None) -> Iterator[Re
 
     Meanwhile an older one needs room for a copy, which is upgraded, and a damaged one for two.
     """
-    path = located(folder)
+    path = journal_path(folder)
     try:
         connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
     except apsw.Error as error:
-        raise named(error, path) from error
+        raise as_journal_error(error, path) from error
     try:
         connection.set_busy_timeout(30_000)
         progress("checking the pages")
@@ -70,7 +70,7 @@ def reading(folder: Path, progress: Progress = lambda text: None) -> Iterator[Re
     finally:
         connection.close(True)
     with work(folder) as place:
-        with quiet(path):
+        with writes_blocked(path):
             copy(path, place / "copy.db")
         schema, readable = schema_of(place / "copy.db"), place / "copy.db"
         damages = []
@@ -106,19 +106,19 @@ def work(folder: Path) -> Iterator[Path]:
     try:
         place = Path(tempfile.mkdtemp(prefix=WORK, dir=folder))  # 0700
     except OSError as error:
-        raise named(error, folder) from error
+        raise as_journal_error(error, folder) from error
     old = os.umask(0o077)
     try:
         yield place
     except (apsw.Error, OSError) as error:
-        raise named(error, folder / "journal.db") from error
+        raise as_journal_error(error, folder / "journal.db") from error
     finally:
         os.umask(old)
         shutil.rmtree(place, ignore_errors=True)
 
 
 @contextmanager
-def quiet(path: Path) -> Iterator[None]:
+def writes_blocked(path: Path) -> Iterator[None]:
     """Nobody commits meanwhile: writers wait. Where the damage is such that no lock can be had, nobody can commit."""
     connection = None
     try:
@@ -134,7 +134,7 @@ def quiet(path: Path) -> Iterator[None]:
             connection.close(True)
 
 
-def prepared(path: Path, place: Path, progress: Progress) -> tuple[Path, list[Damage], list[str]]:
+def repaired_copy(path: Path, place: Path, progress: Progress) -> tuple[Path, list[Damage], list[str]]:
     """A copy of the journal with whole pages and the newest schema; what was lost; what SQLite said of the pages."""
     copied, new = place / "copy.db", place / "new.db"
     progress("copying the journal")

@@ -9,8 +9,8 @@ from typing import Any
 
 import apsw
 
-from tillpost.journal.sqlite.doctor.bodies import whole
-from tillpost.journal.sqlite.doctor.damage import Damage, Fix, leavings
+from tillpost.journal.sqlite.doctor.bodies import decode_body
+from tillpost.journal.sqlite.doctor.damage import Damage, Fix, encode_row
 from tillpost.journal.states import MOVES, OPEN, State
 from tillpost.journal.tables import contact_links, events
 from tillpost.model import Receipt
@@ -37,7 +37,7 @@ def examine(connection: apsw.Connection) -> Iterator[Damage]:
     ):
         said = dict(zip(_COLUMNS, row, strict=False))
         body, checksum, raw, there = row[len(_COLUMNS) :]
-        receipt = whole(body, checksum)
+        receipt = decode_body(body, checksum)
         if damage := _columns(said, receipt):
             yield damage
         elif body is None and there is not None:
@@ -67,7 +67,7 @@ def _columns(said: dict[str, Any], receipt: Receipt | None) -> Damage | None:
         table="receipts", row=str(said["seq"]), receipt=identity, reason=f"makes no sense: {', '.join(wrong)}",
         lost="nothing that its content and its events do not tell" if receipt else "part of the row",
         remedy="filled from its content and its events; held when they do not tell its state",
-        raw=leavings(list(said), tuple(said.values())), fix=_mend_columns(said, receipt, tuple(wrong)),
+        raw=encode_row(list(said), tuple(said.values())), fix=_fix_columns(said, receipt, tuple(wrong)),
     )  # fmt: skip
 
 
@@ -79,7 +79,7 @@ def _from_body(receipt: Receipt) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _mend_columns(said: dict[str, Any], receipt: Receipt | None, wrong: tuple[str, ...]) -> Fix:
+def _fix_columns(said: dict[str, Any], receipt: Receipt | None, wrong: tuple[str, ...]) -> Fix:
     seq = said["seq"]
 
     def fix(connection: apsw.Connection, now: float) -> None:
@@ -142,12 +142,12 @@ def _content(said: dict[str, Any], body: object, raw: bytes, there: bool) -> Dam
     return Damage(
         table="bodies", row=str(said["seq"]), receipt=said["id"],
         reason=f"the checksum does not fit the body ({known})" if there else f"its content is missing ({known})",
-        lost=lost, remedy=remedy, raw=body if isinstance(body, bytes) else leavings(["body"], (body,)),
-        fix=_mend_content(said, raw, again),
+        lost=lost, remedy=remedy, raw=body if isinstance(body, bytes) else encode_row(["body"], (body,)),
+        fix=_fix_content(said, raw, again),
     )  # fmt: skip
 
 
-def _mend_content(said: dict[str, Any], raw: bytes, again: str) -> Fix:
+def _fix_content(said: dict[str, Any], raw: bytes, again: str) -> Fix:
     def fix(connection: apsw.Connection, now: float) -> None:
         connection.execute(
             "INSERT OR REPLACE INTO bodies (seq, body, checksum, raw) VALUES (?, NULL, ?, ?)",
@@ -184,7 +184,7 @@ def _without_contact(said: dict[str, Any], receipt: Receipt) -> Damage:
     return Damage(
         table="receipts", row=str(said["seq"]), receipt=said["id"], reason="is on the line without a contact",
         lost="nothing, when its content names its customer", remedy="linked anew, else held",
-        raw=leavings(list(said), tuple(said.values())), fix=fix,
+        raw=encode_row(list(said), tuple(said.values())), fix=fix,
     )  # fmt: skip
 
 
@@ -201,7 +201,7 @@ def orphans(connection: apsw.Connection) -> Iterator[Damage]:
     for seq, body, checksum, raw in connection.execute(
         "SELECT seq, body, checksum, raw FROM bodies WHERE seq NOT IN (SELECT seq FROM receipts) ORDER BY seq"
     ):
-        receipt = whole(body, checksum)
+        receipt = decode_body(body, checksum)
         kept = raw if isinstance(raw, bytes) else b""
         lost = "nothing that its content and its events do not tell" if receipt else "the row, and its content"
         remedy = "the row is made again; uncertain when no event tells its state: it is asked for before it is sent"

@@ -14,10 +14,10 @@ import attrs
 from tillpost.errors import JournalError
 from tillpost.journal.sqlite.doctor.damage import Damage, quarantine
 from tillpost.journal.sqlite.doctor.examine import examine
-from tillpost.journal.sqlite.doctor.reading import WORK, located, prepared, quiet, work
+from tillpost.journal.sqlite.doctor.reading import WORK, journal_path, repaired_copy, work, writes_blocked
 from tillpost.journal.sqlite.doctor.salvage import problems
-from tillpost.journal.sqlite.locks import Alone
-from tillpost.journal.sqlite.replace_file import finish_swap, swap, sync
+from tillpost.journal.sqlite.locks import ExclusiveLock
+from tillpost.journal.sqlite.replace_file import finish_replacement, replace_journal, sync
 from tillpost.journal.tables import counters
 
 _ROUNDS = 5
@@ -42,13 +42,13 @@ def repair(
     Raises StateFolderBusy while another command has the journal open, JournalFull when there is no room for two
     copies, JournalError when the repaired copy does not prove whole; then the journal is as it was.
     """
-    path = located(folder)
+    path = journal_path(folder)
     if dry:
-        with work(folder) as place, quiet(path):
+        with work(folder) as place, writes_blocked(path):
             return _fixed(path, place, now, progress)[0]
-    with Alone(folder):
-        finish_swap(folder / "journal.db")
-        path = located(folder)
+    with ExclusiveLock(folder):
+        finish_replacement(folder / "journal.db")
+        path = journal_path(folder)
         for left in folder.glob(f"{WORK}*"):
             shutil.rmtree(left, ignore_errors=True)
         with work(folder) as place:
@@ -57,7 +57,7 @@ def repair(
                 return repaired
             sync(new)
             kept = _kept(path, now)
-            swap(path, new, kept)
+            replace_journal(path, new, kept)
             return attrs.evolve(repaired, kept=kept)
 
 
@@ -68,7 +68,7 @@ def _kept(path: Path, now: float) -> Path:
 
 
 def _fixed(path: Path, place: Path, now: float, progress: Callable[[str], None]) -> tuple[Repaired, Path]:
-    new, damages, pages = prepared(path, place, progress)
+    new, damages, pages = repaired_copy(path, place, progress)
     connection = apsw.Connection(str(new))
     try:
         connection.pragma("synchronous", "off")  # one sync at the end, before the swap
@@ -97,6 +97,6 @@ def fix(connection: apsw.Connection, fallback: Path, now: float, progress: Calla
                 quarantine(connection, damage, now)
                 if damage.fix is not None:
                     damage.fix(connection, now)
-            counters.count_anew(connection)  # rows that were made again
+            counters.recount(connection)  # rows that were made again
         done += found
     return done + [attrs.evolve(damage, remedy="no repair helps: a person must look at it") for damage in found]

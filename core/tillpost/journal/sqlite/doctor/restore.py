@@ -18,8 +18,8 @@ from tillpost.journal.sqlite.doctor.damage import Damage
 from tillpost.journal.sqlite.doctor.reading import WORK, schema_of, work
 from tillpost.journal.sqlite.doctor.repair import fix
 from tillpost.journal.sqlite.doctor.salvage import copy, problems
-from tillpost.journal.sqlite.locks import Alone
-from tillpost.journal.sqlite.replace_file import finish_swap, swap, sync
+from tillpost.journal.sqlite.locks import ExclusiveLock
+from tillpost.journal.sqlite.replace_file import finish_replacement, replace_journal, sync
 from tillpost.journal.sqlite.schema import upgrade
 from tillpost.journal.states import OPEN, State
 
@@ -71,9 +71,9 @@ def restore(
             raise JournalError(f"{backup} is no backup of a journal; nothing was changed")
     schema_of(backup)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with Alone(folder):
+    with ExclusiveLock(folder):
         path = folder / "journal.db"
-        finish_swap(path)
+        finish_replacement(path)
         if path.exists() and not replace:
             raise UsageError(f"{folder} has a journal; --replace puts the backup in its place and keeps it aside")
         for left in folder.glob(f"{WORK}*"):
@@ -90,7 +90,7 @@ def restore(
             sync(new)
             kept = _kept(path, now) if path.exists() else None
             (folder / "crash_marks").unlink(missing_ok=True)  # of the journal that goes
-            swap(path, new, kept)
+            replace_journal(path, new, kept)
             return attrs.evolve(restored, newer=newer, kept=kept)
 
 

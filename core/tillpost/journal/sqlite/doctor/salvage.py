@@ -13,7 +13,7 @@ import attrs
 
 from tillpost.journal.sqlite.connection import REUSABLE
 from tillpost.journal.sqlite.doctor import gaps
-from tillpost.journal.sqlite.doctor.damage import Damage, leavings
+from tillpost.journal.sqlite.doctor.damage import Damage, encode_row
 from tillpost.journal.sqlite.doctor.pages import INDEX_INNER, INDEX_LEAF, TABLE_LEAF, Pages, Row, Value
 from tillpost.journal.sqlite.schema import RENAMING, UPGRADES, upgrade
 from tillpost.journal.tables import counters
@@ -36,7 +36,7 @@ def copy(path: Path, to: Path) -> None:
     wal, to_wal = path.with_name(f"{path.name}-wal"), to.with_name(f"{to.name}-wal")
     if wal.exists():
         _copy_bytes(wal, to_wal)
-    _mend_header(to)
+    _fix_header(to)
     with suppress(apsw.Error):  # a WAL that makes no sense: the file alone, then
         connection = apsw.Connection(str(to))
         try:
@@ -64,7 +64,7 @@ def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-def _mend_header(path: Path) -> None:
+def _fix_header(path: Path) -> None:
     """A first page that is no SQLite header gets one of a journal of ours, so that the rest can be read."""
     with path.open("r+b") as file:
         header = file.read(100)
@@ -161,10 +161,10 @@ class _Rebuilding:
             free = self._pages.skip_free()
             self._lost_pages()
             if not free:
-                self._tell("free list", "pages", "cannot be followed", "nothing", "made anew")
+                self._add("free list", "pages", "cannot be followed", "nothing", "made anew")
             self._gaps()
         upgrade(self._new)
-        counters.count_anew(self._new)
+        counters.recount(self._new)
         self._new.close()
         return self._found
 
@@ -194,14 +194,14 @@ class _Rebuilding:
             stored = bool(self._new.changes())
         if not stored:
             key = str(values[table.alias] if table.alias is not None else values[0] if values else "")
-            raw = leavings(list(names), tuple(values))
-            self._tell(table.name, key, "does not fit its table", "the row", "kept in the quarantine", raw)
+            raw = encode_row(list(names), tuple(values))
+            self._add(table.name, key, "does not fit its table", "the row", "kept in the quarantine", raw)
 
     def _report(self, table: str, derived: bool = False) -> None:
         for bad in self._pages.bad:
             lost = "nothing: it is made anew from the rows" if derived else "its rows, those that are named below"
             remedy = "made anew" if derived else "kept in the quarantine; the rest is served"
-            self._tell(table, f"page {bad.page}", bad.reason, lost, remedy, b"" if derived else bad.raw)
+            self._add(table, f"page {bad.page}", bad.reason, lost, remedy, b"" if derived else bad.raw)
         self._pages.bad.clear()
 
     def _lost_pages(self) -> None:
@@ -221,7 +221,7 @@ class _Rebuilding:
             elif tables:
                 names = " or ".join(each.name for each in tables)
                 raw = self._pages.raw(number)
-                self._tell(names, f"page {number}", "nothing says whose it is", f"{len(rows)} rows", "quarantine", raw)
+                self._add(names, f"page {number}", "nothing says whose it is", f"{len(rows)} rows", "quarantine", raw)
 
     def _gaps(self) -> None:
         """Rows whose number is missing and that nobody has removed."""
@@ -233,9 +233,9 @@ class _Rebuilding:
             self._found.append(attrs.evolve(damage, fix=None))
         if lost := gaps.lost_events(self._new):
             first, last = self._new.execute("SELECT min(seq), max(seq) FROM events").get
-            self._tell("events", f"{first} to {last}", f"{lost} rows are gone", f"{lost} events", "nothing to be done")
+            self._add("events", f"{first} to {last}", f"{lost} rows are gone", f"{lost} events", "nothing to be done")
 
-    def _tell(self, table: str, row: str, reason: str, lost: str, remedy: str, raw: bytes = b"") -> None:
+    def _add(self, table: str, row: str, reason: str, lost: str, remedy: str, raw: bytes = b"") -> None:
         self._found.append(Damage(table=table, row=row, reason=reason, lost=lost, remedy=remedy, raw=raw))
 
 

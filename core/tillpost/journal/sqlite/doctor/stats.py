@@ -8,9 +8,9 @@ from typing import Any
 import apsw
 
 from tillpost.journal.sqlite.connection import connect
-from tillpost.journal.sqlite.doctor.reading import located
+from tillpost.journal.sqlite.doctor.reading import journal_path
 from tillpost.journal.sqlite.platform import protection
-from tillpost.journal.sqlite.sqlite_errors import named
+from tillpost.journal.sqlite.sqlite_errors import as_journal_error
 from tillpost.journal.states import OPEN, State
 
 _SETTINGS = ("journal_mode", "synchronous", "mmap_size", "journal_size_limit", "wal_autocheckpoint", "page_size")
@@ -19,7 +19,7 @@ _WEEK = 7 * 86400.0
 
 def stats(folder: Path, now: float) -> dict[str, Any]:
     """Sizes in bytes, times in seconds since 1970. Growth is that of the last seven days, a day."""
-    path = located(folder)
+    path = journal_path(folder)
     try:
         connection = connect(path)
         try:
@@ -27,7 +27,7 @@ def stats(folder: Path, now: float) -> dict[str, Any]:
         finally:
             connection.close()
     except apsw.Error as error:
-        raise named(error, path) from error
+        raise as_journal_error(error, path) from error
 
 
 def _stats(connection: apsw.Connection, path: Path, now: float) -> dict[str, Any]:

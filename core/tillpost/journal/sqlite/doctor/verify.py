@@ -11,7 +11,7 @@ import attrs
 from tillpost.journal.sqlite.doctor.damage import Damage
 from tillpost.journal.sqlite.doctor.examine import examine
 from tillpost.journal.sqlite.doctor.reading import reading
-from tillpost.journal.sqlite.platform import protection, refused_folder
+from tillpost.journal.sqlite.platform import protection, unsuitable_folder
 from tillpost.journal.sqlite.schema import UPGRADES
 
 
@@ -53,5 +53,5 @@ def verify(folder: Path, progress: Callable[[str], None] = lambda text: None) ->
             quarantined=connection.execute("SELECT count(*) FROM quarantine").get,
             sqlite=apsw.sqlite_lib_version(),
             protection=protection(apsw.sqlite_lib_version()),
-            folder=refused_folder(folder),
+            folder=unsuitable_folder(folder),
         )
