@@ -17,7 +17,7 @@ class TillpostError(Exception):
 
 @attrs.frozen(kw_only=True)
 class Finding:
-    """One thing wrong with a configuration: where it stands and what to do."""
+    """One thing wrong with a configuration: what with which value, where, what happens, and what to do."""
 
     message: str
     file: str = ""
@@ -27,11 +27,19 @@ class Finding:
     level: str = "error"
     """`error`, or `warning` for what runs but should not stay (a literal secret)."""
 
+    @property
+    def effect(self) -> str:
+        """What happens because of it; "" for a warning, and for what stands in no configuration file."""
+        if self.level != "error" or not self.file:
+            return ""
+        if self.key.startswith("pipelines."):
+            return "The pipeline cannot start with this."
+        return "No alerts are sent." if self.key.startswith("alerts") else "No pipeline can start with this."
+
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}: " if self.line else f"{self.file}: " if self.file else ""
         key = f"{self.key}: " if self.key else ""
-        hint = f" {self.next_step}" if self.next_step else ""
-        return f"{place}{self.level}: {key}{self.message}{hint}"
+        return " ".join(filter(None, (f"{place}{self.level}: {key}{self.message}", self.effect, self.next_step)))
 
 
 class ConfigurationError(TillpostError):
@@ -136,10 +144,12 @@ def describe(error: BaseException) -> str:
 
     The text of a foreign exception may quote the value it stumbled over, which may be personal data.
     """
-    if isinstance(error, TillpostError):
-        return str(error)
+    return str(error) if isinstance(error, TillpostError) else f"{type(error).__name__} at {place_of(error)}"
+
+
+def place_of(error: BaseException) -> str:
+    """Where in the code it was raised, as FILE:LINE."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
-    place = f" at {trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace is not None else ""
-    return f"{type(error).__name__}{place}"
+    return f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace is not None else "an unknown place"

@@ -160,5 +160,5 @@ def test_a_plugin_that_does_not_build_stops_its_own_pipeline_alone(shop: Shop, t
     shop.put("1.jsonl", document([receipt_of(1, externalId="a")]))
     done = shop.tillpost("run", "--until-idle")
     assert done.returncode == 1
-    assert 'plugin "faulty" failed to build: ZeroDivisionError' in done.stderr
+    assert 'plugin "faulty" is faulty: it cannot be built' in done.stderr
     assert shop.status()["counts"]["delivered"] == 1

@@ -62,7 +62,7 @@ def _web(_: Any, field: attrs.Attribute[str], value: str) -> None:
 
 def _rules(_: Any, field: attrs.Attribute[tuple[str, ...]], value: tuple[str, ...]) -> None:
     if unknown := set(value) - set(RULES):
-        raise ValueError(f"must name rules ({', '.join(RULES)}), not {', '.join(sorted(unknown))}")
+        raise ValueError(f"must be rules ({', '.join(RULES)}), without {', '.join(sorted(unknown))}")
 
 
 @attrs.frozen(kw_only=True)
@@ -98,7 +98,7 @@ class Email:
 
     def __attrs_post_init__(self) -> None:
         if self.password is not None and self.tls == "none":
-            raise ValueError('a password is not sent without TLS: take it out, or write tls = "starttls"')
+            raise ValueError('a password is not sent without TLS: remove it, or write tls = "starttls"')
 
 
 @attrs.frozen(kw_only=True)
@@ -127,7 +127,7 @@ class Alerting:
 
     def __attrs_post_init__(self) -> None:
         if not self.channels:
-            raise ValueError("names no channel: add command, webhook or email")
+            raise ValueError("has no channel: add command, webhook or email")
 
     @property
     def channels(self) -> tuple[str, ...]:

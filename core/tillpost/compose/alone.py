@@ -20,6 +20,7 @@ from tillpost.compose.pipeline import build, register, unlimited
 from tillpost.compose.pipeline_config import PipelineConfig, SlotConfig
 from tillpost.compose.settings import Reader
 from tillpost.compose.toml_lines import Lines
+from tillpost.compose.values import show
 from tillpost.errors import ConfigurationError, Finding, UsageError
 from tillpost.flow.hook_calls import HookCalls
 from tillpost.flow.limits import FallbackPolicy, RetryPolicy, SourcePolicy, TransferPolicy
@@ -47,7 +48,7 @@ def alone(
     for slot, table in uses.items():
         if slot not in plugin.slots:
             offers = ", ".join(each for each in SLOTS if each in plugin.slots)
-            raise ConfigurationError(Finding(message=f'plugin "{name}" offers no {slot}; it offers: {offers}.'))
+            raise ConfigurationError(Finding(message=f'plugin "{name}" cannot be used as {slot}, only as: {offers}.'))
         settings = reader.read(table, plugin.slots[slot], (slot,))
         slots.append(SlotConfig(slot=slot, plugin=name, table=table, path=(slot,), settings=settings))
     if any(finding.level == "error" for finding in reader.findings):
@@ -89,13 +90,13 @@ def table_of(settings: type, pairs: tuple[str, ...]) -> dict[str, Any]:
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals or not key.strip():
-            raise UsageError(f"a setting is key=value, and not {pair!r}")
+            raise UsageError(f"a setting must be key=value, and is {show(pair)}")
         *outer, last = key.strip().split(".")
         inside = table
         for name in outer:
             inside = inside.setdefault(name, {})
             if not isinstance(inside, dict):
-                raise UsageError(f"{name} has a value of its own and cannot hold {key.strip()!r}")
+                raise UsageError(f"{name} has a value and cannot have the key {show(key.strip())} too")
         inside[last] = value if last in text and value[:1] not in "\"'" else _value(value)
     return table
 

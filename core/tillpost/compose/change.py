@@ -45,8 +45,8 @@ def change(
         refused.append((name, _moved(config, name)))
         del sound[name]
     if not sound and len(removed) == len(running):
-        hint = "Stop `tillpost run` to end it."
-        finding = Finding(message="has none of the pipelines left that run.", file=config.shown, next_step=hint)
+        message = f"{config.shown} has none of the running pipelines any more; they go on as they are."
+        finding = Finding(message=message, next_step="Stop `tillpost run` to end them.")
         return Change(unchanged=tuple(running), refused=(*refused, ("", finding)))
     return Change(
         unchanged=tuple(name for name in running if name not in removed and sound.get(name) in (None, running[name])),
@@ -67,9 +67,9 @@ def _moved(config: Config, name: str) -> Finding:
     own = ("pipelines", name, "state")
     key = own if own in config.lines.by_path else ("tillpost", "state")
     return Finding(
-        message="is another folder than the one the pipeline runs on; a reload moves no journal.",
+        message="must stay the folder the pipeline runs on; a reload does not move a journal.",
         file=config.shown,
         line=config.lines.at(key),
         key=key_text(key),
-        next_step="Put it back; or stop `tillpost run`, move the folder, and start it.",
+        next_step="Change it back; or stop `tillpost run`, move the folder, and start it again.",
     )

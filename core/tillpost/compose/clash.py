@@ -19,11 +19,11 @@ def clashes(pipelines: Sequence[PipelineConfig]) -> Iterator[Clash]:
         for one, other in ((first, second), (second, first)):
             path: KeyPath = ("pipelines", one.name)
             if how := _meet(one.state, other.state):
-                message = f"state folder {one.state} {how} of pipeline {other.name}."
+                message = f"the state folder {one.state} {how} pipeline {other.name}."
                 yield one.name, (*path, "state"), message, "Give each pipeline a folder of its own."
             source = _source(one)
             if source is not None and source == _source(other):
-                message = f"folder {source} is the source of pipeline {other.name} too."
+                message = f"pipeline {other.name} reads the folder {source} too."
                 yield one.name, (*path, "source", "path"), message, "Let one pipeline read one folder."
 
 
@@ -36,10 +36,10 @@ def _meet(one: Path, other: Path) -> str:
     mine, theirs = _folded(one), _folded(other)
     if mine == theirs:
         same = one.resolve() == other.resolve()
-        return "is that" if same else "differs only in letter case from that"
+        return "is also that of" if same else "differs only in letter case from that of"
     if mine[: len(theirs)] == theirs:
-        return "lies inside that"
-    return "holds that" if theirs[: len(mine)] == mine else ""
+        return "is inside that of"
+    return "contains that of" if theirs[: len(mine)] == mine else ""
 
 
 def _source(pipeline: PipelineConfig) -> Path | None:

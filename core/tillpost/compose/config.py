@@ -17,11 +17,11 @@ import attrs
 from tillpost.compose.alerting import Alerting
 from tillpost.compose.clash import clashes
 from tillpost.compose.pipeline_config import PipelineConfig, SlotConfig
-from tillpost.compose.plugins import load_plugin
+from tillpost.compose.plugins import REPORT_PLUGIN, load_plugin
 from tillpost.compose.settings import Reader
 from tillpost.compose.toml_lines import KeyPath, Lines, read_toml
 from tillpost.compose.values import nearest, show
-from tillpost.errors import ConfigurationError, Finding, InvalidValue
+from tillpost.errors import ConfigurationError, Finding, InvalidValue, place_of
 from tillpost.flow.limits import FallbackPolicy, RetryPolicy, SourcePolicy, TransferPolicy
 from tillpost.model import DEFAULT_RECIPE, Identifier, check_recipe
 from tillpost.plugin import SLOTS
@@ -38,6 +38,7 @@ POLICIES: Mapping[str, type[Any]] = {
 """The slots whose tables hold keys of the core, and the class that reads them."""
 
 _TABLES = ("tillpost", "alerts", "pipelines")
+_RECIPE = f'a recipe of the id such as "{DEFAULT_RECIPE}"'
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 
@@ -73,8 +74,10 @@ def _keep(_: object, field: attrs.Attribute[timedelta], value: timedelta) -> Non
 def _recipe(_: object, field: attrs.Attribute[str], value: str) -> None:
     try:
         check_recipe(value)
-    except ValueError as err:  # what string.Formatter says of an unclosed brace
-        raise ValueError(f"is no id recipe: {err}") from None
+    except InvalidValue as err:
+        raise ValueError(f"must be {_RECIPE} ({err.fault})") from None
+    except ValueError:  # an unclosed brace
+        raise ValueError(f"must be {_RECIPE}") from None
 
 
 def _anonymous(_: object, field: attrs.Attribute[str], value: str) -> None:
@@ -138,11 +141,11 @@ def examine(path: Path, *, plugins: bool = True) -> tuple[Config | None, list[Fi
     reader = Reader(str(path), file.parent, lines)
     for name in document:
         if name not in _TABLES:
-            reader.report((name,), "is no known table.", nearest(name, _TABLES))
+            reader.report((name,), "unknown table.", nearest(name, _TABLES))
     top = reader.read(document.get("tillpost", {}), _Top, ("tillpost",))
     tables = document.get("pipelines", {})
     if not isinstance(tables, Mapping) or not tables:
-        reader.report(("pipelines",), "names no pipeline.", "Add a table such as [pipelines.stores].")
+        reader.report(("pipelines",), "has no pipeline.", "Add a table such as [pipelines.stores].")
         tables = {}
     whole = not reader.findings  # beside a misspelt [tillpost], a pipeline would run on another state folder
     state = top.state if top else file.parent / "state"
@@ -165,7 +168,8 @@ def _pipeline(reader: Reader, name: str, table: Any, state: Path, plugins: bool)
     path: KeyPath = ("pipelines", name)
     before = len(_errors(reader))
     if not _NAME.fullmatch(name):
-        reader.report(path, "is no pipeline name.", "Use a-z, 0-9, _ and -, beginning with a letter or digit.")
+        hint = "Use a-z, 0-9, _ and -, beginning with a letter or digit."
+        reader.report(path, f"{show(name)} is not a valid name of a pipeline.", hint)
     if not isinstance(table, Mapping):
         reader.report(path, f"must be a table, and is {show(table)}.", f"Write [pipelines.{name}].")
         return None
@@ -183,7 +187,7 @@ def _pipeline(reader: Reader, name: str, table: Any, state: Path, plugins: bool)
                 slots.append(found)
     for one, other in (("fallback", "transfer"), ("transfer", "fallback")):
         if one in table and other not in table:
-            reader.report((*path, one), f"needs a {other}.", f"Add {other} = {{ use = … }}, or take {one} out.")
+            reader.report((*path, one), f"needs {other} too.", f"Add {other} = {{ use = … }}, or remove {one}.")
     if own is None or len(_errors(reader)) > before:
         return None
     return PipelineConfig(
@@ -212,7 +216,7 @@ def _uses(reader: Reader, slot: str, value: Any, path: KeyPath) -> Iterable[tupl
     """The tables of a slot with their paths."""
     if isinstance(value, list) and slot in LISTS:
         if not value:
-            reader.report(path, "is an empty list.", f'Write {slot} = [ {{ use = "…" }} ].')
+            reader.report(path, "must have at least one item, and is empty.", f'Write {slot} = [ {{ use = "…" }} ].')
         items: list[tuple[KeyPath, Any]] = [((*path, index), item) for index, item in enumerate(value)]
     else:
         items = [(path, value)]
@@ -234,7 +238,8 @@ def _slot(
         policies[slot] = reader.read({key: table[key] for key in table if key in ours}, policy, path)
     name = table.get("use")
     if not isinstance(name, str) or not name:
-        reader.report((*path, "use"), "names no plugin.", 'Add use = "…"; `tillpost plugins` lists them.')
+        fault = f"must be the name of a plugin, and is {show(name)}." if "use" in table else "is missing."
+        reader.report((*path, "use"), fault, 'Write use = "…"; `tillpost plugins` lists the names.')
         return None
     rest = {key: value for key, value in table.items() if key != "use" and key not in ours}
     found = SlotConfig(slot=slot, plugin=name, table=rest, path=path)
@@ -248,12 +253,12 @@ def _slot(
         return None
     if slot not in plugin.slots:
         offers = ", ".join(slot for slot in SLOTS if slot in plugin.slots) or "nothing"
-        reader.report((*path, "use"), f'plugin "{name}" offers no {slot}.', f"It offers: {offers}.")
+        reader.report((*path, "use"), f'plugin "{name}" cannot be used as {slot}.', f"It can be used as: {offers}.")
         return None
     try:
         settings = reader.read(rest, plugin.slots[slot], path, {"use", *ours})
     except Exception as err:  # noqa: BLE001 - a settings class that cannot be read is the plugin's fault, and named
-        message = f'plugin "{name}": its settings cannot be read: {type(err).__name__}.'
-        reader.report((*path, "use"), message, "This is the plugin's fault.")
+        message = f'plugin "{name}" is faulty: its settings cannot be read ({place_of(err)}).'
+        reader.report((*path, "use"), message, REPORT_PLUGIN)
         return None
     return None if settings is None else attrs.evolve(found, settings=settings)

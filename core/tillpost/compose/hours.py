@@ -31,14 +31,16 @@ def spans(text: str) -> tuple[Span, ...]:
     for part in text.split(","):
         match = _SPAN.fullmatch(part.strip())
         if match is None:
-            raise ValueError(f'must be opening hours such as "Mon-Sat 09:00-21:00, Sun 10:00-18:00" ({part.strip()!r})')
+            raise ValueError(
+                f'must be opening hours such as "Mon-Sat 09:00-21:00, Sun 10:00-18:00" ("{part.strip()}" is not)'
+            )
         first, last = DAYS.index(match[1]), DAYS.index(match[2] or match[1])
         days = frozenset((first + step) % 7 for step in range((last - first) % 7 + 1))
         try:
             closes = time() if (match[5], match[6]) == ("24", "00") else time(int(match[5]), int(match[6]))
             hours = time(int(match[3]), int(match[4])), closes
         except ValueError:
-            raise ValueError(f"must have hours from 00:00 to 24:00 ({part.strip()!r})") from None
+            raise ValueError(f'must have hours from 00:00 to 24:00 ("{part.strip()}" has not)') from None
         made.append(Span(days, *hours))
     return tuple(made)
 

@@ -15,9 +15,9 @@ import pluggy
 from tillpost.clock import Clock, SystemClock
 from tillpost.compose.config import Config
 from tillpost.compose.pipeline_config import PipelineConfig, SlotConfig
-from tillpost.compose.plugins import load_plugin
+from tillpost.compose.plugins import REPORT_PLUGIN, load_plugin
 from tillpost.compose.toml_lines import KeyPath, key_text
-from tillpost.errors import ConfigurationError, Finding
+from tillpost.errors import ConfigurationError, Finding, place_of
 from tillpost.flow.hook_calls import Caller, HookCalls
 from tillpost.flow.rate_limit.pace import Pace
 from tillpost.hookspecs import Hooks
@@ -134,11 +134,11 @@ def build(name: str, plugin: Plugin, uses: list[Use], context: Context) -> list[
     except ConfigurationError:
         raise
     except Exception as err:
-        message = f'plugin "{name}" failed to build: {type(err).__name__}.'
-        raise ConfigurationError(Finding(message=message, next_step="This is the plugin's fault.")) from err
+        message = f'plugin "{name}" is faulty: it cannot be built ({place_of(err)}).'
+        raise ConfigurationError(Finding(message=message, next_step=REPORT_PLUGIN)) from err
     if len(objects) != len(uses):
-        message = f'plugin "{name}" built {len(objects)} objects for {len(uses)} uses.'
-        raise ConfigurationError(Finding(message=message, next_step="This is the plugin's fault."))
+        message = f'plugin "{name}" is faulty: it built {len(objects)} objects for {len(uses)} uses.'
+        raise ConfigurationError(Finding(message=message, next_step=REPORT_PLUGIN))
     return objects
 
 
@@ -156,7 +156,7 @@ def register(
             manager.check_pending()
         except pluggy.PluginValidationError as err:
             said = " ".join(str(err).split()).partition(" in plugin ")[0]
-            findings.append(_finding(config, (*use.path, "use"), f'plugin "{use.plugin}" is no valid one: {said}.'))
+            findings.append(_finding(config, (*use.path, "use"), f'plugin "{use.plugin}" is faulty: {said}.'))
             manager.unregister(each)
     callers: dict[str, list[tuple[str, Caller]]] = {}
     everyone = [each for _, each in used]
@@ -167,13 +167,13 @@ def register(
         others = [other for other in everyone if other is not each]
         choice = ONE_OF.get(use.slot, ())
         if choice and not any(hasattr(each, hook) for hook in choice):
-            message = f'plugin "{use.plugin}" has no {" or ".join(choice)}, one of which {use.slot} needs.'
+            message = f'plugin "{use.plugin}" is faulty: {use.slot} needs the hook {" or ".join(choice)}.'
             findings.append(_finding(config, (*use.path, "use"), message, "Name another plugin."))
         for hook in (*required, *optional):
             if hasattr(each, hook):
                 callers.setdefault(hook, []).append((use.plugin, manager.subset_hook_caller(hook, others)))
             elif hook in required:
-                message = f'plugin "{use.plugin}" has no {hook}, which {use.slot} needs.'
+                message = f'plugin "{use.plugin}" is faulty: {use.slot} needs the hook {hook}.'
                 findings.append(_finding(config, (*use.path, "use"), message, "Name another plugin."))
     if findings:
         raise ConfigurationError(*findings)
@@ -225,5 +225,5 @@ def _unwritable(folder: Path) -> str:
     """Why the folder cannot be written or made; "" when it can."""
     nearest = next((each for each in (folder, *folder.parents) if each.exists()), folder)
     if not nearest.is_dir():
-        return f"{nearest} is no folder."
-    return "" if os.access(nearest, os.W_OK | os.X_OK) else f"folder {nearest} cannot be written."
+        return f"{nearest} is not a directory."
+    return "" if os.access(nearest, os.W_OK | os.X_OK) else f"{nearest} cannot be written by this user."

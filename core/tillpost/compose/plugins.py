@@ -14,6 +14,7 @@ from tillpost.errors import ConfigurationError, Finding
 from tillpost.plugin import CAPABILITIES, SLOTS, Plugin
 
 GROUP = "tillpost.plugins"
+REPORT_PLUGIN = "Report it to the plugin's author."
 
 
 @attrs.frozen(kw_only=True)
@@ -39,7 +40,7 @@ def load_plugin(name: str) -> Plugin:
     points = entry_points(group=GROUP)
     named = [point for point in points if point.name == name]
     if not named:
-        raise _trouble(f'no plugin "{name}" is installed.', nearest(name, {point.name for point in points}))
+        raise _trouble(f'plugin "{name}" is not installed.', nearest(name, {point.name for point in points}))
     if len(named) > 1:
         owners = " and ".join(sorted(_owner(point)[0] for point in named))
         raise _trouble(f'plugin "{name}" is installed twice, by {owners}.', "Uninstall one of them.")
@@ -75,13 +76,13 @@ def _load(point: EntryPoint) -> Plugin:
     except (Exception, SystemExit) as err:
         said = (str(err).splitlines() or [""])[0][:200]
         raise _trouble(
-            f'plugin "{point.name}" cannot be imported from {point.module}: {type(err).__name__}: {said}.',
-            f"Fix or reinstall the distribution {_owner(point)[0]}.",
+            f'plugin "{point.name}" cannot be imported from {point.module}: {said}.',
+            f"Reinstall {_owner(point)[0]}.",
         ) from err
     if not isinstance(plugin, Plugin):
         raise _trouble(
-            f'plugin "{point.name}": {point.value} is a {type(plugin).__name__} and no tillpost.Plugin.',
-            "Let the entry point name the Plugin value of its module.",
+            f'plugin "{point.name}" is faulty: {point.value} is not a tillpost.Plugin.',
+            REPORT_PLUGIN,
         )
     return plugin
 

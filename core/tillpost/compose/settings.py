@@ -19,6 +19,7 @@ import cattrs
 from cattrs.errors import StructureHandlerNotFoundError
 
 from tillpost.compose import values
+from tillpost.compose.plugins import REPORT_PLUGIN
 from tillpost.compose.toml_lines import KeyPath, Lines, key_text
 from tillpost.compose.values import Unfit
 from tillpost.errors import Finding, TillpostError
@@ -109,7 +110,9 @@ class Reader:
             except Unfit as err:
                 self.report(self._path, err.message, err.next_step)
             except StructureHandlerNotFoundError:
-                self.report(self._path, f"has a type no configuration can give: {kind}.", "This is the plugin's fault.")
+                self.report(
+                    self._path, "cannot be set: the plugin declares a type no configuration has.", REPORT_PLUGIN
+                )
             except (ValueError, TypeError) as err:
                 self.report(self._path, f"{_said(err)}, and is {values.show(value)}.")
             raise _Reported
@@ -118,7 +121,7 @@ class Reader:
         made = values.secret(value, self._folder)
         if made.origin == "literal":
             hint = 'Move it out: { env = "NAME" } or { file = "path" }.'
-            self.report(self._path, "a secret stands in the file itself.", hint, "warning")
+            self.report(self._path, "the secret is in the configuration file itself.", hint, "warning")
         return made
 
     def _tuple(self, value: Any, kind: Any) -> tuple[Any, ...]:
@@ -160,7 +163,7 @@ class Reader:
         before = sum(finding.level == "error" for finding in self.findings)
         hinted = {name: values.nearest(name, known) for name in table if name not in fields}
         for name, hint in hinted.items():
-            self.report((*path, name), "is no known key.", hint)
+            self.report((*path, name), "unknown key.", hint)
         given: dict[str, Any] = {}
         for name, field in fields.items():
             if name in table:
@@ -217,7 +220,7 @@ def _made_of(*origins: Any) -> Callable[[Any], bool]:
 def _said(err: Exception) -> str:
     """The message of a validator (attrs puts the values behind it)."""
     message = str(err) if isinstance(err, TillpostError) or not err.args else str(err.args[0])
-    return message.strip().rstrip(".") or type(err).__name__
+    return message.strip().rstrip(".") or "is refused by the plugin"
 
 
 def _choice(value: Any, kind: Any) -> Any:
@@ -225,5 +228,5 @@ def _choice(value: Any, kind: Any) -> Any:
     for one in allowed:
         if type(value) is type(one) and value == one:
             return one
-    hint = f"Write one of {', '.join(values.show(one) for one in allowed)}."
-    raise Unfit(f"is no known choice: {values.show(value)}.", hint)
+    listed = " or ".join(", ".join(values.show(one) for one in allowed).rsplit(", ", 1))
+    raise Unfit(f"must be {listed}, and is {values.show(value)}.")

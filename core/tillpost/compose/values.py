@@ -20,7 +20,7 @@ from tillpost.plugin import Secret
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", re.ASCII)
 _MILLISECONDS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
-_FORMS = 'Write it as "500ms", "30s", "15m", "2h" or "90d".'
+_FORMS = "Write a number with its unit (ms, s, m, h, d) in quotes, without a blank."
 
 
 class Unfit(Exception):
@@ -100,11 +100,11 @@ def fraction(value: Any) -> float:
 def duration(value: Any) -> timedelta:
     """A length of time: a number and its unit in one string."""
     if not isinstance(value, str) or (match := _DURATION.fullmatch(value)) is None:
-        raise Unfit(f"must be a duration, and is {show(value)}.", _FORMS)
+        raise Unfit(f'must be a duration such as "30s" or "15m", and is {show(value)}.', _FORMS)
     try:
         return timedelta(milliseconds=float(match[1]) * _MILLISECONDS[match[2]])
     except OverflowError:
-        raise Unfit(f"is too long a duration: {show(value)}.", "Write a shorter one.") from None
+        raise Unfit(f"must be a shorter duration, and is {show(value)}.") from None
 
 
 def path(value: Any, folder: Path) -> Path:
@@ -123,8 +123,10 @@ def zone(value: Any) -> ZoneInfo:
             pass
     known = zoneinfo.available_timezones()
     close = nearest(value, known) if isinstance(value, str) else ""
-    hint = close if close.startswith("Did") else 'Write an IANA name such as "Europe/Stockholm".'
-    raise Unfit(f"is no known time zone: {show(value)}.", hint)
+    raise Unfit(
+        f'must be a time zone such as "Europe/Stockholm", and is {show(value)}.',
+        close if close.startswith("Did") else "",
+    )
 
 
 def secret(value: Any, folder: Path) -> Secret:
@@ -133,10 +135,10 @@ def secret(value: Any, folder: Path) -> Secret:
     if isinstance(value, str) and value:
         return Secret(value)
     if not isinstance(value, Mapping) or len(value) != 1 or not set(value) <= {"env", "file"}:
-        raise Unfit("is no secret reference.", hint)
+        raise Unfit("must be a secret from a variable or a file.", hint)
     ((kind, name),) = value.items()
     if not isinstance(name, str) or not name or "\0" in name or ("=" in name and kind == "env"):
-        raise Unfit(f"names no {'variable' if kind == 'env' else 'file'}.", hint)
+        raise Unfit(f"{kind} must name a {'variable' if kind == 'env' else 'file'}.", hint)
     if kind == "env":
         if not (held := os.environ.get(name, "").strip()):
             state = "empty" if name in os.environ else "not set"

@@ -111,8 +111,7 @@ class Supervisor:
         if not self._running.units:
             raise ConfigurationError(*self.refused)
         for finding in dict.fromkeys(self.refused):
-            off = f"{finding.key}.".startswith("alerts.")
-            _log.error("%s: %s", "no alerts are sent" if off else "a pipeline does not start, the others do", finding)
+            _log.error("%s", finding)
         self._send_alerts(self._config.alerts)
         if self._status is not None:  # before anything is started: an address that is taken is an error at once
             token = stack.enter_context(serving(self._status, self._running.lines, self._config.state))

@@ -176,7 +176,7 @@ def written(folder: Path, alerts: str) -> Path:
 @pytest.mark.parametrize(
     ("alerts", "key", "said"),
     [
-        ("held = 3", "alerts", "names no channel"),
+        ("held = 3", "alerts", "has no channel"),
         ('command = ["x"]\nhelt = 3', "alerts.helt", "held"),
         ('command = ["x"]\nheld = 0', "alerts.held", "at least 1"),
         ('command = ["x"]\nfallback = 3', "alerts.fallback", "duration"),

@@ -124,9 +124,9 @@ def test_try_takes_settings_from_a_pipeline_of_a_configuration(call: Any, tmp_pa
     ("words", "error", "said"),
     [
         (["poslog"], ConfigurationError, "adapter.timezone: is missing"),
-        (["poslog", "--set", "timezone=Mars"], ConfigurationError, "adapter.timezone: is no known time zone"),
-        (["poslog", "--set", "colour=red"], ConfigurationError, "adapter.colour: is no known key"),
-        (["poslog", "--set", "timezone"], UsageError, "a setting is key=value"),
+        (["poslog", "--set", "timezone=Mars"], ConfigurationError, "adapter.timezone: must be a time zone"),
+        (["poslog", "--set", "colour=red"], ConfigurationError, "adapter.colour: unknown key"),
+        (["poslog", "--set", "timezone"], UsageError, "a setting must be key=value"),
         (["posolg"], ConfigurationError, 'Did you mean "poslog"?'),
         (["folder"], UsageError, "folder is no adapter"),
     ],

@@ -143,7 +143,8 @@ def test_what_accept_raises_is_no_fault_of_the_source(write: Callable[..., Path]
 
 
 @pytest.mark.parametrize(
-    ("name", "said"), [("trial-misspelt", "unknown hook 'collect_document'"), ("trial-lacking", "has no collect_doc")]
+    ("name", "said"),
+    [("trial-misspelt", "unknown hook 'collect_document'"), ("trial-lacking", "source needs the hook collect_doc")],
 )
 def test_hooks_are_checked_before_the_pipeline_starts(write: Callable[..., Path], name: str, said: str) -> None:
     config = load(write('"trial-folder", path = "inbox", settle = "500ms"', f'"{name}"'))
@@ -166,5 +167,5 @@ def test_the_core_takes_its_own_keys_out_of_the_slots(write: Callable[..., Path]
 def test_a_state_folder_that_cannot_be_is_found_offline(write: Callable[..., Path]) -> None:
     file = write('"state"', '"tillpost.toml/state"')
     (finding,) = rehearse(load(file))
-    assert "tillpost.toml is no folder" in finding.message
+    assert "tillpost.toml is not a directory" in finding.message
     assert (finding.line, finding.key) == (2, "tillpost.state")

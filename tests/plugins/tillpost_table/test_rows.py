@@ -284,7 +284,7 @@ def test_a_total_a_tender_and_a_kind_that_do_not_fit_are_told() -> None:
         ("", "timezone: is missing"),
         ('columns = { nmber = "n" }', 'columns: "nmber" is no field; did you mean "number"?'),
         ('columns = { number = "n" }', "columns or constants must have store"),
-        ('decimal = ";"', "decimal: is no known choice"),
+        ('decimal = ";"', 'decimal: must be "." or ",", and is ";"'),
         ('encoding = "klingon"', "encoding is one of text that Python knows"),
         ('encoding = "hex"', "encoding is one of text"),
         ('encoding = "idna"', "encoding is one of text"),
