@@ -7,6 +7,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import attrs
 import pytest
 
 from tests.vendors.guide import commands
+from tillpost.version import __version__ as version
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "docs" / "vendors" / "example"
@@ -59,9 +61,17 @@ def outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outside]:
     made = Outside(folder)
     made.run("pip", "wheel", "-q", "--disable-pip-version-check", "--no-deps", "-w", str(folder / "dist"), str(ROOT))
     [wheel] = (folder / "dist").glob("tillpost-*.whl")
-    made.install(f"{wheel}[testing]")
+    made.install(f"{wheel}[all,testing]")
     yield made
     shutil.rmtree(folder / "venv")
+
+
+def test_the_wheel_alone_has_the_command_and_every_plugin(outside: Outside) -> None:
+    assert outside.run("tillpost", "--version").split()[-1] == version
+    listed = [json.loads(line) for line in outside.run("tillpost", "plugins", "--json").splitlines()]
+    points = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]["tillpost.plugins"]
+    assert {each["name"] for each in listed} == set(points)
+    assert [each["error"] for each in listed] == [""] * len(points)
 
 
 def test_the_guide_leads_from_nothing_to_a_report(outside: Outside) -> None:
