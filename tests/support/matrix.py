@@ -1,6 +1,6 @@
 """The page docs/integrators/capability-matrix.md, from what the adapters declare.
 
-Write it anew with `python -m tests.support.matrix`.
+Write it again with `python -m tests.support.matrix`.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from tillpost.testing import AdapterSuite
 PAGE = Path(__file__).parents[2] / "docs" / "integrators" / "capability-matrix.md"
 
 HEAD = """\
-# What each adapter tells
+# What each adapter reads
 
-Generated from what the adapters declare; `python -m tests.support.matrix` writes it anew, and a test holds it equal. A
-vendor's own adapter shows its line by `tillpost plugins --json` and its promises by `tillpost adapter test NAME`.
+Generated from what the adapters declare by `python -m tests.support.matrix`; a test compares it. A vendor's own adapter
+is listed by `tillpost plugins --json`, its promises by `tillpost adapter test NAME`.
 
-- *customer*: who bought, where the till knew it. Without it a receipt goes to the `anonymous` contact, or is skipped.
+- *customer*: who bought, where the till knows it. Without it a receipt goes to the `anonymous` contact, or is skipped.
 - *sequence*: numbers run without a gap per store and till, so that a missing one is a missing receipt.
-- *day totals*: the till's own sums of a day, against which the day can be checked.
+- *day totals*: the till's own sums of a day, to check the day against.
 - *linked returns*: a returned line names the receipt it was bought on.
-- *discounts*, *taxes*, *tenders*: told apart, not in the sums alone.
+- *discounts*, *taxes*, *tenders*: separately, not only in the sums.
 
 Which field becomes which: [mapping.md](mapping.md).
 """
@@ -57,7 +57,7 @@ def page() -> str:
         cells = ["yes" if capability in gives else "" for capability in CAPABILITIES]
         lines.append(f"| `{name}` | {' | '.join(cells)} |".replace("  ", " "))
     lines += ["", "## Promises", ""]
-    lines += ["Each adapter keeps every promise of the suite (`tillpost adapter test NAME`) but those it waives:", ""]
+    lines += ["Each adapter keeps every promise of the suite (`tillpost adapter test NAME`) except those it waives:", ""]
     lines += ["| adapter | waived | why |", "|---|---|---|"]
     for name in adapters():
         waivers = suite(name).waivers
