@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import smtplib
-import socket
 import ssl
 import subprocess
 import urllib.error
@@ -17,6 +16,7 @@ from typing import Any
 from tillpost.clock import iso
 from tillpost.compose.alerting import Alerting, Email, Webhook
 from tillpost.journal import Alert
+from tillpost.kit.network import connection_failure
 
 TIMEOUT = 15.0
 """Seconds a channel may take."""
@@ -89,10 +89,11 @@ def _webhook(hook: Webhook, message: dict[str, Any]) -> None:
         raise ChannelError(f"the webhook answered {error.code}") from None
     except (OSError, ValueError) as error:
         parts = urllib.parse.urlsplit(hook.url)
-        reason = getattr(error, "reason", error)
-        raise ChannelError(
-            f"the webhook cannot be reached: {_cause(reason, parts.hostname or '', parts.port)}"
-        ) from None
+        reason = getattr(error, "reason", error)  # urllib puts the error itself there
+        cause = reason if isinstance(reason, Exception) else error
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        why = connection_failure(cause, parts.hostname or "", port, TIMEOUT)
+        raise ChannelError(f"the webhook cannot be reached: {why}") from None
 
 
 def _email(mail: Email, message: dict[str, Any]) -> None:
@@ -116,9 +117,8 @@ def _email(mail: Email, message: dict[str, Any]) -> None:
         raise ChannelError(f"the mail server {mail.host} did not accept the notice: {reason}") from None
 
 
-def _cause(error: object, host: str, port: int | None) -> str:
-    """Why a connection or a mail failed, in words, without what the other side wrote: it may name a person."""
-    at = f"{host}:{port}" if port else host
+def _cause(error: Exception, host: str, port: int) -> str:
+    """Why a mail failed, in words, without what the server wrote: it may name a person."""
     match error:
         case smtplib.SMTPRecipientsRefused():
             codes = sorted({str(code) for code, _ in error.recipients.values()})
@@ -131,16 +131,4 @@ def _cause(error: object, host: str, port: int | None) -> str:
             return "it does not offer STARTTLS or the login"
         case smtplib.SMTPServerDisconnected():
             return "it closed the connection"
-        case ssl.SSLCertVerificationError():
-            return f"the TLS certificate of {at} is not valid"
-        case ssl.SSLError():
-            return f"no TLS connection with {at}"
-        case ConnectionRefusedError():
-            return f"connection refused by {at}"
-        case socket.gaierror():
-            return f"host name not found: {host}"
-        case TimeoutError():
-            return f"no answer from {at} within {TIMEOUT:g} s"
-        case OSError(strerror=str(text)) if text:
-            return text
-    return "the connection failed"
+    return connection_failure(error, host, port, TIMEOUT)
