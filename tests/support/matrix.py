@@ -57,7 +57,10 @@ def page() -> str:
         cells = ["yes" if capability in gives else "" for capability in CAPABILITIES]
         lines.append(f"| `{name}` | {' | '.join(cells)} |".replace("  ", " "))
     lines += ["", "## Promises", ""]
-    lines += ["Each adapter keeps every promise of the suite (`tillpost adapter test NAME`) except those it waives:", ""]
+    lines += [
+        "Each adapter keeps every promise of the suite (`tillpost adapter test NAME`) except those it waives:",
+        "",
+    ]
     lines += ["| adapter | waived | why |", "|---|---|---|"]
     for name in adapters():
         waivers = suite(name).waivers
