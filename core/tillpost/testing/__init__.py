@@ -4,22 +4,22 @@ They run under pytest (`pip install 'tillpost[testing]'`), which is imported whe
 """
 
 from tillpost.testing.adapter import AdapterSuite
-from tillpost.testing.canonical import Sale, SaleLine, canonical
+from tillpost.testing.destination import FakeDestination
 from tillpost.testing.fallback import FallbackSuite
-from tillpost.testing.far import Far
+from tillpost.testing.prescribed import PRESCRIBED_SALES, Sale, SaleLine
 from tillpost.testing.resolver import MemorySuite, ResolverSuite
 from tillpost.testing.transfer import TransferSuite
 from tillpost.testing.transport import TransportSuite
 
 __all__ = [
+    "PRESCRIBED_SALES",
     "AdapterSuite",
+    "FakeDestination",
     "FallbackSuite",
-    "Far",
     "MemorySuite",
     "ResolverSuite",
     "Sale",
     "SaleLine",
     "TransferSuite",
     "TransportSuite",
-    "canonical",
 ]

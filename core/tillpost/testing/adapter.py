@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from tillpost.testing.damaged import DamagedPromises
-from tillpost.testing.sales import SalePromises
+from tillpost.testing.robustness_promises import RobustnessPromises
+from tillpost.testing.sale_promises import SalePromises
 
 
-class AdapterSuite(DamagedPromises, SalePromises):
-    """What a receipt must be, whoever's till it comes from.
+class AdapterSuite(RobustnessPromises, SalePromises):
+    """What every receipt must be, whichever till it comes from.
 
-    Subclass it with `plugin`, `settings` and what differs in the vendor's format (`AdapterReading` has it all).
+    Subclass it with `plugin`, `settings` and what differs in the vendor's format; SampleSuite lists the attributes.
     """
 
     never_waived = frozenset(

@@ -12,7 +12,7 @@ from tillpost.flow.hook_calls import HookCalls
 from tillpost.model import Contact, FallbackBatch, Identifier, Payload, WrittenFiles
 from tillpost.plugin import Plugin
 from tillpost.testing.resolver import contact
-from tillpost.testing.suite import Suite, keep
+from tillpost.testing.suite import Suite, check_promise
 from tillpost.testing.transport import receipt
 
 STAMP = datetime(2026, 3, 14, 15, 30, tzinfo=timezone(timedelta(hours=1)))
@@ -20,39 +20,39 @@ EMAIL, NUMBER = Identifier("email", "anna@example.com"), Identifier("externalId"
 
 
 class FallbackSuite(Suite):
-    """Say `settings`, and which plugin's `map` makes what the files hold."""
+    """Set `settings`, and `map_plugin`: the plugin whose `map` makes the receipts of the files."""
 
     settings: ClassVar[Mapping[str, Any]] = {}
     few_lines: ClassVar[Mapping[str, Any]] = {}
-    """The setting that allows 3 lines of receipts in a file."""
+    """The setting by which a file may have 3 lines of receipts."""
     map_plugin: ClassVar[str | Plugin] = ""
 
     def payload(self, number: int, match: Identifier = NUMBER, lines: int = 1, name: str = "Blå kopp") -> Payload:
-        """A receipt in the destination's shape."""
+        """A receipt in the destination's format."""
         mapping: type[Suite] = type("Mapping", (Suite,), {"plugin": self.map_plugin})
         return mapping().hooks({"map": {}}).map_receipt(receipt(f"r-{number}", lines, name), match)
 
     def test_whole(self, tmp_path: Path) -> None:
-        """Every file named is there with its size and digest, and nothing lies beside them."""
+        """Every file named exists with its size and digest, and there is no other file."""
         written = self._write(tmp_path, [self.payload(number) for number in range(5)], [contact(email="b@example.com")])
-        there = {path for path in tmp_path.rglob("*") if path.is_file()}
+        present = {path for path in tmp_path.rglob("*") if path.is_file()}
         wrong = [
             file.name
             for file in written.files
             if (file.size, file.sha256)
             != (file.path.stat().st_size, hashlib.sha256(file.path.read_bytes()).hexdigest())
         ]
-        keep(
+        check_promise(
             "whole",
-            f"size or digest of {', '.join(wrong)} is another" if wrong else "",
-            "" if there == {file.path for file in written.files} else "a file lies there that is not named",
+            f"size or digest of {', '.join(wrong)} differs" if wrong else "",
+            "" if present == {file.path for file in written.files} else "there is a file that is not named",
         )
 
     def test_once(self, tmp_path: Path) -> None:
         """Every receipt is in exactly one file."""
         payloads = [self.payload(number) for number in range(7)]
         written = self._write(tmp_path, payloads, settings=self.few_lines)
-        keep(
+        check_promise(
             "once",
             "" if sorted(_receipts(written)) == [f"r-{number}" for number in range(7)] else "one is missing, or twice",
         )
@@ -61,19 +61,21 @@ class FallbackSuite(Suite):
         """Files of contacts come before files of receipts."""
         written = self._write(tmp_path, [self.payload(1)], [contact(email="b@example.com")])
         kinds = [file.kind for file in written.files]
-        keep("contacts_first", "" if kinds == ["contacts", "receipts"] else f"the order is {', '.join(kinds)}")
+        check_promise("contacts_first", "" if kinds == ["contacts", "receipts"] else f"the order is {', '.join(kinds)}")
 
     def test_one_match_type(self, tmp_path: Path) -> None:
-        """A file names contacts by one kind of key."""
+        """A file identifies contacts by one kind of identifier."""
         written = self._write(tmp_path, [self.payload(number, (NUMBER, EMAIL)[number % 2]) for number in range(4)])
         mixed = [file.name for file in written.files if len({int(key[2:]) % 2 for key in file.keys}) > 1]
-        keep("one_match_type", f"{', '.join(mixed)} mixes them" if mixed or len(_receipts(written)) != 4 else "")
+        check_promise(
+            "one_match_type", f"{', '.join(mixed)} mixes them" if mixed or len(_receipts(written)) != 4 else ""
+        )
 
     def test_limit(self, tmp_path: Path) -> None:
         """A full file is followed by the next; the limit counts lines of receipts."""
         written = self._write(tmp_path, [self.payload(number, lines=2) for number in range(3)], settings=self.few_lines)
         sizes = [len(file.keys) for file in written.files]
-        keep(
+        check_promise(
             "limit",
             ""
             if sizes == [1, 1, 1]
@@ -81,41 +83,43 @@ class FallbackSuite(Suite):
         )
 
     def test_cleaned(self, tmp_path: Path) -> None:
-        """A character the file's format forbids is taken out, and the receipt is in the file."""
+        """A character the file's format forbids is removed, and the receipt is in the file."""
         written = self._write(tmp_path, [self.payload(1, name="Bl\x0bå\ufffe kopp")])
         content = b"".join(file.path.read_bytes() for file in written.files)
         left = b"\x0b" in content or "\ufffe".encode() in content
-        keep(
+        check_promise(
             "cleaned",
             "" if _receipts(written) == ["r-1"] else "it is not in a file",
             "it is still there" if left else "",
         )
 
     def test_refused_alone(self, tmp_path: Path) -> None:
-        """A receipt no file can carry is refused with a reason, and its neighbours are written."""
+        """A receipt that no file can carry is refused with a reason, and the others are written."""
         payloads = [self.payload(1), self.payload(2, lines=4), self.payload(3)]
         written = self._write(tmp_path, payloads, settings=self.few_lines)
-        refused = [(each.key, bool(each.reason)) for each in written.refused]
-        keep(
+        refused = [(item.key, bool(item.reason)) for item in written.refused]
+        check_promise(
             "refused_alone",
             "" if refused == [("r-2", True)] else f"refused are {refused}",
-            "" if _receipts(written) == ["r-1", "r-3"] else "its neighbours are not written",
+            "" if _receipts(written) == ["r-1", "r-3"] else "the others are not written",
         )
 
     def test_names(self, tmp_path: Path) -> None:
         """Two batches of one second have different names."""
         first, second = (self._write(tmp_path, [self.payload(1)], sequence=number) for number in (1, 2))
         names = [file.name for written in (first, second) for file in written.files]
-        keep("names", "" if len(set(names)) == 2 else "they have one name")
+        check_promise("names", "" if len(set(names)) == 2 else "they have one name")
 
     def test_nothing(self, tmp_path: Path) -> None:
         """Nothing to write is no file."""
-        keep("nothing", "a file is written" if self._write(tmp_path, []).files or list(tmp_path.rglob("*.*")) else "")
+        check_promise(
+            "nothing", "a file is written" if self._write(tmp_path, []).files or list(tmp_path.rglob("*.*")) else ""
+        )
 
     def test_match(self, tmp_path: Path) -> None:
-        """A contact with a key is named by it; one without cannot be named, which is None."""
+        """A contact is matched by its identifier; one without any is None."""
         hooks = self._hooks(tmp_path)
-        keep(
+        check_promise(
             "match",
             "" if hooks.match_in_file(contact(email=EMAIL.value)) == EMAIL else "an e-mail is not taken",
             "" if hooks.match_in_file(contact()) is None else "a contact without keys is named",

@@ -1,4 +1,4 @@
-"""Runs the suites of a plugin by pytest and gathers what came of each promise."""
+"""Runs the suites of a plugin with pytest and collects the result of each promise."""
 
 from __future__ import annotations
 
@@ -20,20 +20,22 @@ from tillpost.errors import UsageError
 from tillpost.plugin import CAPABILITIES
 from tillpost.testing.suite import Suite
 
+ORDER = ("broken", "waived", "kept")
+
 
 @attrs.frozen
 class Result:
-    """One promise: kept, broken or waived, and why when it is not kept."""
+    """One promise: kept, broken or waived, and why it is not kept."""
 
     promise: str
-    words: str
+    sentence: str
     outcome: str
     detail: str = ""
 
 
 @attrs.frozen
 class Report:
-    """One suite, tried."""
+    """The results of one suite."""
 
     plugin: str
     version: str
@@ -42,24 +44,24 @@ class Report:
     results: tuple[Result, ...]
 
     def count(self, outcome: str) -> int:
-        """How many promises ended so."""
-        return sum(each.outcome == outcome for each in self.results)
+        """The number of promises with this outcome."""
+        return sum(result.outcome == outcome for result in self.results)
 
     def summary(self) -> str:
-        """The counts."""
+        """The counts in one line."""
         return f"{self.count('kept')} kept, {self.count('broken')} broken, {self.count('waived')} waived"
 
     def as_json(self) -> dict[str, Any]:
-        """For scripts."""
+        """The report as JSON values."""
         return attrs.asdict(self)
 
     def markdown(self) -> str:
-        """What a retailer may ask a vendor for."""
-        tells = ", ".join(self.capabilities) or "nothing of these"
-        silent = ", ".join(each for each in CAPABILITIES if each not in self.capabilities) or "nothing"
+        """The report that a retailer may ask a vendor for, in Markdown."""
+        given = ", ".join(self.capabilities) or "none"
+        missing = ", ".join(name for name in CAPABILITIES if name not in self.capabilities) or "none"
         rows = [
-            f"| `{each.promise}` | {each.outcome} | {_cell(each.detail if each.detail else each.words)} |"
-            for each in sorted(self.results, key=lambda each: ("broken", "waived", "kept").index(each.outcome))
+            f"| `{result.promise}` | {result.outcome} | {_cell(result.detail or result.sentence)} |"
+            for result in sorted(self.results, key=lambda result: ORDER.index(result.outcome))
         ]
         return "\n".join(
             [
@@ -70,9 +72,9 @@ class Report:
                 "",
                 f"**{self.summary()}.** A waived promise is one the format cannot keep; the reason is the vendor's.",
                 "",
-                f"It tells: {tells}. It does not tell: {silent}.",
+                f"Capabilities: {given}. Missing: {missing}.",
                 "",
-                "| promise | | what it says, or why not |",
+                "| promise | | sentence, or why not |",
                 "|---|---|---|",
                 *rows,
                 "",
@@ -87,28 +89,28 @@ def _cell(text: str) -> str:
 
 @attrs.frozen
 class Target:
-    """Where suites are: files, and of which plugin (any, for a path)."""
+    """Files with suites, and the plugin whose suites are tried ("": all of them)."""
 
     files: tuple[Path, ...]
     plugin: str = ""
 
 
-def find(what: str) -> Target:
-    """The suites of an installed plugin (the module `promises` beside it), or below a path.
+def find(name_or_path: str) -> Target:
+    """The suites of an installed plugin (its module `promises`), or those below a path.
 
     Raises UsageError when there are none.
     """
-    points = [point for point in entry_points(group=GROUP) if point.name == what]
+    points = [point for point in entry_points(group=GROUP) if point.name == name_or_path]
     if points:
         module = points[0].module
         for package in (module, module.rpartition(".")[0]):
             if package and importlib.util.find_spec(package) and (found := _spec(f"{package}.promises")):
-                return Target((found,), what)
-        raise UsageError(f"plugin {what} brings no promises ({module}.promises); give the path of its suite")
-    path = Path(what)
+                return Target((found,), name_or_path)
+        raise UsageError(f"plugin {name_or_path} brings no promises ({module}.promises); give the path of its suite")
+    path = Path(name_or_path)
     files = (path,) if path.is_file() else tuple(sorted(path.rglob("promises.py")) or sorted(path.rglob("test_*.py")))
     if not files:
-        raise UsageError(f"{what} is neither an installed plugin nor a path with a promises.py")
+        raise UsageError(f"{name_or_path} is neither an installed plugin nor a path with a promises.py")
     return Target(files)
 
 
@@ -123,18 +125,18 @@ def _spec(name: str) -> Path | None:
 def run(target: Target, junit: Path | None = None) -> Sequence[Report]:
     """Try every promise. Raises UsageError when no suite could be collected, with pytest's reason."""
     recorder = _Recorder(target.plugin)
-    words = ["-p", "no:terminal", "-p", "no:cacheprovider", "--import-mode=importlib", "-o", "python_files=*.py"]
+    arguments = ["-p", "no:terminal", "-p", "no:cacheprovider", "--import-mode=importlib", "-o", "python_files=*.py"]
     if junit is not None:
-        words += [f"--junitxml={junit.resolve()}", "-o", "junit_family=xunit2"]
+        arguments += [f"--junitxml={junit.resolve()}", "-o", "junit_family=xunit2"]
     autoload = os.environ.get("PYTEST_DISABLE_PLUGIN_AUTOLOAD")
-    # A plugin of pytest that happens to be installed must not change a report, nor may a project's own settings.
+    # Plugins of pytest that happen to be installed, and a project's own settings, must not change a report.
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     try:
         with tempfile.TemporaryDirectory() as empty:
             settings = Path(empty) / "pytest.ini"
             settings.write_text("[pytest]\n")
-            words += ["-c", str(settings), f"--rootdir={empty}", f"--basetemp={Path(empty) / 'files'}"]
-            pytest.main([*words, *(str(file.resolve()) for file in target.files)], plugins=[recorder])
+            arguments += ["-c", str(settings), f"--rootdir={empty}", f"--basetemp={Path(empty) / 'files'}"]
+            pytest.main([*arguments, *(str(file.resolve()) for file in target.files)], plugins=[recorder])
     finally:
         if autoload is None:
             del os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"]
@@ -146,7 +148,7 @@ def run(target: Target, junit: Path | None = None) -> Sequence[Report]:
 
 
 class _Recorder:
-    """A plugin of pytest that notes each promise's end."""
+    """A plugin of pytest that records the result of each promise."""
 
     def __init__(self, plugin: str) -> None:
         self._plugin = plugin
@@ -155,12 +157,12 @@ class _Recorder:
         self._items: dict[str, type[Suite]] = {}
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """A module that cannot be imported is told."""
+        """Record the error of a module that cannot be imported."""
         if report.failed:
             self.errors.append(str(report.longrepr).strip().splitlines()[-1])
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Only promises of the plugin asked for are tried."""
+        """Keep only promises of the plugin asked for."""
         kept = []
         for item in items:
             suite = getattr(item, "cls", None)
@@ -174,39 +176,39 @@ class _Recorder:
         items[:] = kept
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """One end a promise: its call, or what came before or after it when that failed."""
+        """Record one result a promise: of its call, or of its setup or teardown when that failed."""
         suite = self._items[report.nodeid]
         if report.when == "call" or report.outcome != "passed":
             promise = report.nodeid.rpartition("::test_")[2]
             if promise == "waivers" and report.passed:
-                return  # about the suite, and worth a line only when something is wrong with it
+                return  # about the suite itself: listed only when it fails
             outcome = {"passed": "kept", "failed": "broken", "skipped": "waived"}[report.outcome]
             if outcome == "waived" and isinstance(report.longrepr, tuple):
                 detail = report.longrepr[2].removeprefix("Skipped: ").removeprefix("waived: ")
             else:
                 detail = str(report.longrepr).strip() if report.failed else ""
-            words = suite.promises().get(promise, "Every waiver names a promise of the suite.")
-            self.suites[suite].append(Result(promise, words, outcome, _last(detail)))
+            sentence = suite.promises().get(promise, "Every waiver names a promise of the suite.")
+            self.suites[suite].append(Result(promise, sentence, outcome, _last(detail)))
 
     def reports(self) -> list[Report]:
-        """One for each suite."""
+        """One report for each suite."""
         known = {info.name: info for info in known_plugins()}
-        made = []
+        reports = []
         for suite, results in self.suites.items():
             info = known.get(suite.plugin_name())
-            gives = suite.the_plugin().capabilities if info is None or not info.error else frozenset()
-            made.append(
+            capabilities = suite.loaded_plugin().capabilities if info is None or not info.error else frozenset()
+            reports.append(
                 Report(
                     plugin=suite.plugin_name(),
                     version=info.version if info else "",
                     distribution=info.distribution if info else "(not installed)",
-                    capabilities=tuple(each for each in CAPABILITIES if each in gives),
+                    capabilities=tuple(name for name in CAPABILITIES if name in capabilities),
                     results=tuple(results),
                 )
             )
-        return made
+        return reports
 
 
 def _last(detail: str) -> str:
-    """A broken promise says why itself; of any other exception the last line tells."""
+    """The reason of a broken promise; the last line of any other exception."""
     return detail if detail.startswith("promise `") or len(detail) < 400 else detail.splitlines()[-1]

@@ -1,4 +1,4 @@
-"""What the suites share: a promise is a test, its name is the promise's, and a waiver has a reason."""
+"""The base of every suite: a promise is a test of its name, and a waiver has a reason."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ class Suite:
     plugin: ClassVar[str | Plugin] = ""
     """The name of the plugin's entry point (or the Plugin itself)."""
     waivers: ClassVar[Mapping[str, str]] = {}
-    """Promise → why it is not given. A waiver is shown in every report."""
+    """Promise → why the plugin does not give it. Every report shows the waivers."""
     never_waived: ClassVar[frozenset[str]] = frozenset()
-    """Promises nobody can do without."""
+    """Promises that cannot be waived."""
 
     @classmethod
     def promises(cls) -> dict[str, str]:
-        """Every promise with what it says, in the order in which they are tried."""
+        """Every promise with its sentence, in the order in which they are tried."""
         found: dict[str, str] = {}
         for base in reversed(cls.__mro__):
             for name, test in vars(base).items():
@@ -35,53 +35,53 @@ class Suite:
 
     @classmethod
     def plugin_name(cls) -> str:
-        """How messages and reports call the plugin."""
+        """The plugin's name in messages and reports."""
         return cls.plugin if isinstance(cls.plugin, str) else cls.__name__
 
     @classmethod
-    def the_plugin(cls) -> Plugin:
-        """The plugin itself. Raises ConfigurationError when it is not installed."""
+    def loaded_plugin(cls) -> Plugin:
+        """The plugin, loaded by its name. Raises ConfigurationError when it is not installed."""
         return load_plugin(cls.plugin) if isinstance(cls.plugin, str) else cls.plugin
 
     def hooks(
         self, uses: Mapping[str, Mapping[str, Any]], folder: Path | None = None, recipe: str = DEFAULT_RECIPE
     ) -> HookCalls:
         """The plugin in these slots (slot → table as the configuration writes it), its answers checked."""
-        return alone(self.plugin_name(), self.the_plugin(), uses, folder=folder or Path.cwd(), recipe=recipe)
+        return alone(self.plugin_name(), self.loaded_plugin(), uses, folder=folder or Path.cwd(), recipe=recipe)
 
     def setup_method(self, method: Any) -> None:
-        """Before each promise (pytest calls this): a waived one is not tried."""
+        """Called by pytest before each promise: skip a waived one."""
         import pytest
 
         promise = method.__name__.removeprefix("test_")
-        if promise in self.waivers and not (trouble := self.waiver_trouble(promise)):
+        if promise in self.waivers and not (fault := self.waiver_fault(promise)):
             pytest.skip(f"waived: {self.waivers[promise]}")
         elif promise in self.waivers:
-            broken(promise, trouble)
+            fail_promise(promise, fault)
 
-    def waiver_trouble(self, promise: str) -> str:
-        """Why this waiver cannot stand; "" when it can."""
+    def waiver_fault(self, promise: str) -> str:
+        """Why this waiver is not allowed; "" when it is."""
         if not str(self.waivers[promise]).strip():
             return "it is waived without a reason"
         if promise in self.never_waived:
-            return "nobody can do without it, so it cannot be waived"
+            return "it cannot be waived"
         return ""
 
     def test_waivers(self) -> None:
         """Every waiver names a promise of the suite."""
         for name in self.waivers:
             if name not in self.promises():
-                broken("waivers", f"there is no promise {name!r}; there are: {', '.join(self.promises())}")
+                fail_promise("waivers", f"there is no promise {name!r}; there are: {', '.join(self.promises())}")
 
 
-def broken(promise: str, *why: str) -> NoReturn:
-    """The promise is not kept, and this is why."""
+def fail_promise(promise: str, *reasons: str) -> NoReturn:
+    """Fail the test: the promise is broken, with the reasons."""
     import pytest
 
-    pytest.fail(f"promise `{promise}`: " + "\n  ".join(why), pytrace=False)
+    pytest.fail(f"promise `{promise}`: " + "\n  ".join(reasons), pytrace=False)
 
 
-def keep(promise: str, *troubles: str) -> None:
-    """The promise is kept when none of the troubles says anything."""
-    if said := [trouble for trouble in troubles if trouble]:
-        broken(promise, *said)
+def check_promise(promise: str, *faults: str) -> None:
+    """Fail the test when any of the faults is not empty."""
+    if found := [fault for fault in faults if fault]:
+        fail_promise(promise, *found)

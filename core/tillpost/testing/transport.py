@@ -1,4 +1,4 @@
-"""The promises of a transport: what a fault means, told by whether the destination may have the receipt."""
+"""The promises of a transport: the outcome of a fault says whether the destination may have the receipt."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from tillpost.model import (
     Tender,
     Throttled,
 )
-from tillpost.testing.far import Far, FarSuite
-from tillpost.testing.suite import broken, keep
+from tillpost.testing.destination import DestinationSuite, FakeDestination
+from tillpost.testing.suite import check_promise, fail_promise
 
 RECEIPT_ID = "12_3_2026-03-14_1001"
 KEY = Identifier("externalId", "C-1001")
@@ -33,7 +33,7 @@ KEY = Identifier("externalId", "C-1001")
 
 def receipt(receipt_id: str = RECEIPT_ID, lines: int = 1, name: str = "Blå kopp") -> Receipt:
     """A receipt of so many lines at 10.00."""
-    made = tuple(
+    receipt_lines = tuple(
         Line(
             kind=LineKind.PURCHASE,
             sku="A-1",
@@ -54,122 +54,122 @@ def receipt(receipt_id: str = RECEIPT_ID, lines: int = 1, name: str = "Blå kopp
         till="3",
         currency="SEK",
         total=total,
-        lines=made,
+        lines=receipt_lines,
         tenders=(Tender(type="card", amount=total),),
         raw=RawRef(sha256="0" * 64, document="suite", place="1"),
     )
 
 
-class TransportSuite(FarSuite):
-    """Write `far_side(fault, folder)`; its `holds()` gives the ids of the receipts the destination has.
+class TransportSuite(DestinationSuite):
+    """Write `destination(fault, folder)`; its `holds()` gives the ids of the receipts the destination has.
 
-    Faults: ok, refuse (nobody listens), hang (reads, never answers), reset (takes it, then the connection breaks),
-    half (takes it, half an answer), page (answers 200 with a page that is not its own), error (says it failed),
-    throttle, key (does not take the key), address (there is no such place), redirect, slow (a byte a second).
+    Faults: ok, refuse (nothing listens), hang (reads, never answers), reset (takes it, then the connection breaks),
+    half (takes it, sends half an answer), page (answers 200 with a page that is not its own), error (answers that it
+    failed), throttle, key (refuses the key), address (there is no such path), redirect, slow (a byte a second).
     """
 
     deadline: ClassVar[float] = 5.0
-    """Seconds after which the plugin, set up by `far_side`, gives up."""
+    """Seconds after which the plugin, as set up by `destination`, gives up."""
 
-    def payload(self, far: Far, folder: Path) -> Payload:
-        """What is delivered; by the plugin's own `map`, where it has one."""
+    def payload(self, fake: FakeDestination, folder: Path) -> Payload:
+        """The payload that is delivered, made by the plugin's own `map`."""
         return self.hooks({"map": {}}, folder).map_receipt(receipt(), KEY)
 
-    def bad_payload(self, far: Far, folder: Path) -> Payload:
-        """One the destination cannot take."""
-        good = self.payload(far, folder)
+    def bad_payload(self, fake: FakeDestination, folder: Path) -> Payload:
+        """A payload the destination refuses."""
+        good = self.payload(fake, folder)
         return Payload(receipt_id=good.receipt_id, match=good.match, fields={})
 
     def test_delivered(self, tmp_path: Path) -> None:
-        """What the destination took is Delivered, and it has it once under the receipt's id."""
-        self._told("delivered", "ok", (Delivered,), tmp_path, taken=True)
+        """A receipt the destination took is Delivered, and it has the receipt once, by its id."""
+        self._check_outcome("delivered", "ok", (Delivered,), tmp_path, taken=True)
 
     def test_unreachable(self, tmp_path: Path) -> None:
         """No connection is NotSent."""
-        self._told("unreachable", "refuse", (NotSent,), tmp_path)
+        self._check_outcome("unreachable", "refuse", (NotSent,), tmp_path)
 
     def test_silence(self, tmp_path: Path) -> None:
-        """A request that left and got no answer is MaybeSent."""
-        self._told("silence", "hang", (MaybeSent,), tmp_path)
+        """A request without an answer is MaybeSent."""
+        self._check_outcome("silence", "hang", (MaybeSent,), tmp_path)
 
     def test_reset(self, tmp_path: Path) -> None:
         """A connection that breaks after the request is MaybeSent."""
-        self._told("reset", "reset", (MaybeSent,), tmp_path)
+        self._check_outcome("reset", "reset", (MaybeSent,), tmp_path)
 
     def test_half_answer(self, tmp_path: Path) -> None:
         """Half an answer is MaybeSent."""
-        self._told("half_answer", "half", (MaybeSent,), tmp_path)
+        self._check_outcome("half_answer", "half", (MaybeSent,), tmp_path)
 
     def test_foreign_page(self, tmp_path: Path) -> None:
-        """A success that is not the destination's own answer is no success."""
-        self._told("foreign_page", "page", (NotSent, MaybeSent), tmp_path)
+        """A success that is not the destination's own answer is not Delivered."""
+        self._check_outcome("foreign_page", "page", (NotSent, MaybeSent), tmp_path)
 
-    def test_far_side_failed(self, tmp_path: Path) -> None:
-        """A destination that says it failed did not refuse the receipt."""
-        self._told("far_side_failed", "error", (NotSent, MaybeSent), tmp_path)
+    def test_destination_failed(self, tmp_path: Path) -> None:
+        """A destination that answers that it failed has not refused the receipt."""
+        self._check_outcome("destination_failed", "error", (NotSent, MaybeSent), tmp_path)
 
     def test_throttled(self, tmp_path: Path) -> None:
         """Too many requests is Throttled."""
-        self._told("throttled", "throttle", (Throttled,), tmp_path)
+        self._check_outcome("throttled", "throttle", (Throttled,), tmp_path)
 
     def test_wrong_key(self, tmp_path: Path) -> None:
-        """A key that is not taken is Misconfigured: it is not the receipt's fault. `probe` says so too."""
-        self._told("wrong_key", "key", (Misconfigured,), tmp_path)
-        with self.far_side("key", tmp_path) as far:
-            outcome = self.at(far, tmp_path).probe()
-        keep("wrong_key", "" if isinstance(outcome, Misconfigured) else f"probe says {_kind(outcome)}")
+        """A refused key is Misconfigured, not the receipt's fault; so it is for `probe`."""
+        self._check_outcome("wrong_key", "key", (Misconfigured,), tmp_path)
+        with self.destination("key", tmp_path) as fake:
+            outcome = self.hooks_at(fake, tmp_path).probe()
+        check_promise("wrong_key", "" if isinstance(outcome, Misconfigured) else f"probe says {_class_name(outcome)}")
 
     def test_wrong_address(self, tmp_path: Path) -> None:
-        """A place that does not exist is Misconfigured."""
-        self._told("wrong_address", "address", (Misconfigured,), tmp_path)
+        """An address that does not exist is Misconfigured."""
+        self._check_outcome("wrong_address", "address", (Misconfigured,), tmp_path)
 
     def test_redirect(self, tmp_path: Path) -> None:
-        """A redirect is never followed: the key would go along."""
-        self._told("redirect", "redirect", (Misconfigured,), tmp_path)
+        """A redirect is never followed: the key would be sent along."""
+        self._check_outcome("redirect", "redirect", (Misconfigured,), tmp_path)
 
     def test_refused(self, tmp_path: Path) -> None:
-        """What the destination cannot take is Refused, with a reason."""
-        with self.far_side("ok", tmp_path) as far:
-            outcome = self.at(far, tmp_path).deliver(self.bad_payload(far, tmp_path))
+        """A receipt the destination cannot take is Refused, with a reason."""
+        with self.destination("ok", tmp_path) as fake:
+            outcome = self.hooks_at(fake, tmp_path).deliver(self.bad_payload(fake, tmp_path))
         if not isinstance(outcome, Refused) or not outcome.reason:
-            broken("refused", f"the outcome is {_kind(outcome)}, not Refused with a reason")
+            fail_promise("refused", f"the outcome is {_class_name(outcome)}, not Refused with a reason")
 
     def test_deadline(self, tmp_path: Path) -> None:
-        """An answer that drips ends at the plugin's own deadline, not at its last byte."""
-        with self.far_side("slow", tmp_path) as far:
-            hooks, payload = self.at(far, tmp_path), self.payload(far, tmp_path)
+        """A slow answer ends at the plugin's own deadline, not at its last byte."""
+        with self.destination("slow", tmp_path) as fake:
+            hooks, payload = self.hooks_at(fake, tmp_path), self.payload(fake, tmp_path)
             begun = time.monotonic()
             outcome = hooks.deliver(payload)
             took = time.monotonic() - begun
-        keep(
+        check_promise(
             "deadline",
             "" if took < self.deadline * 2 + 5 else f"it took {took:.0f} s, the deadline is {self.deadline} s",
-            "" if isinstance(outcome, MaybeSent) else f"the outcome is {_kind(outcome)}, not MaybeSent",
+            "" if isinstance(outcome, MaybeSent) else f"the outcome is {_class_name(outcome)}, not MaybeSent",
         )
 
     def test_probe(self, tmp_path: Path) -> None:
-        """`probe` asks and changes nothing."""
-        with self.far_side("ok", tmp_path) as far:
-            outcome = self.at(far, tmp_path).probe()
-            held = list(far.holds())
+        """`probe` changes nothing at the destination."""
+        with self.destination("ok", tmp_path) as fake:
+            outcome = self.hooks_at(fake, tmp_path).probe()
+            held = list(fake.holds())
         if not isinstance(outcome, Delivered) or held:
-            broken("probe", f"it says {_kind(outcome)}, and the destination has {len(held)} receipts")
+            fail_promise("probe", f"it says {_class_name(outcome)}, and the destination has {len(held)} receipts")
 
-    def _told(
+    def _check_outcome(
         self, promise: str, fault: str, allowed: tuple[type, ...], folder: Path, taken: bool | None = None
     ) -> None:
-        with self.far_side(fault, folder) as far:
-            outcome = self.at(far, folder).deliver(self.payload(far, folder))
-            held = list(far.holds())
+        with self.destination(fault, folder) as fake:
+            outcome = self.hooks_at(fake, folder).deliver(self.payload(fake, folder))
+            held = list(fake.holds())
         words = " or ".join(kind.__name__ for kind in allowed)
-        keep(
+        check_promise(
             promise,
-            "" if isinstance(outcome, allowed) else f"the outcome is {_kind(outcome)}, not {words}",
+            "" if isinstance(outcome, allowed) else f"the outcome is {_class_name(outcome)}, not {words}",
             "it has arrived, and NotSent would send it again" if held and isinstance(outcome, NotSent) else "",
             f"the destination has {len(held)} receipts" if taken and held != [RECEIPT_ID] else "",
-            self.shown(outcome, KEY.value),
+            self.leak(outcome, KEY.value),
         )
 
 
-def _kind(outcome: Outcome) -> str:
+def _class_name(outcome: Outcome) -> str:
     return type(outcome).__name__

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.core.testing.till import SmallTillPromises
-from tillpost.testing import AdapterSuite, canonical
+from tillpost.testing import PRESCRIBED_SALES, AdapterSuite
 
 WITHOUT_PYTEST = """\
 import sys
@@ -36,9 +36,9 @@ def test_without_pytest_the_command_says_which_extra_brings_it() -> None:
 
 
 def test_every_prescribed_sale_has_its_promise_and_adds_up() -> None:
-    assert set(canonical) <= set(AdapterSuite.promises())
-    for name, sale in canonical.items():
-        assert sale.words.endswith("."), name
+    assert set(PRESCRIBED_SALES) <= set(AdapterSuite.promises())
+    for name, sale in PRESCRIBED_SALES.items():
+        assert sale.description.endswith("."), name
         assert sum(amount for _, amount in sale.tenders) == sale.total, name
 
 

@@ -29,8 +29,8 @@ from tillpost.model import (
     Tax,
     Tender,
 )
-from tillpost.testing import AdapterSuite, canonical
-from tillpost.testing.reading import clock_changes
+from tillpost.testing import PRESCRIBED_SALES, AdapterSuite
+from tillpost.testing.sample_suite import clock_changes
 
 BUGS = {
     "sign of returns": "return",
@@ -196,7 +196,7 @@ class SmallTillPromises(AdapterSuite):
         return _line(form)
 
     def _form(self, promise: str, number: str) -> dict[str, Any]:
-        sale = canonical[promise]
+        sale = PRESCRIBED_SALES[promise]
         missing, double = clock_changes(self.timezone)
         when = {"dst_double": double, "dst_missing": missing}.get(promise, datetime(2026, 3, 14, 15, 30))  # noqa: DTZ001
         who = [("externalId", self.customer)] * sale.customer + [("email", "anna@example.com")] * sale.email

@@ -9,7 +9,7 @@ from typing import Any
 
 import attrs
 
-from tillpost.testing import FallbackSuite, Far, ResolverSuite, TransportSuite
+from tillpost.testing import FakeDestination, FallbackSuite, ResolverSuite, TransportSuite
 from tillpost_sandbox import Sandbox, contacts
 
 KEY = "suite-key"
@@ -50,7 +50,7 @@ class TestEngageTransport(TransportSuite):
     deadline = 1.0
 
     @contextmanager
-    def far_side(self, fault: str, folder: Path) -> Iterator[Far]:
+    def destination(self, fault: str, folder: Path) -> Iterator[FakeDestination]:
         with sandbox(folder, FAULTS.get(fault, fault)) as running:
             state = running.engage.state
 
@@ -58,7 +58,7 @@ class TestEngageTransport(TransportSuite):
                 with state.lock:
                     return [receipt.unique_id for receipt in (*state.receipts.values(), *state.queue.values())]
 
-            yield Far(uses={"transport": transport(running)}, holds=holds)
+            yield FakeDestination(uses={"transport": transport(running)}, holds=holds)
 
 
 class TestEngageResolver(ResolverSuite):
@@ -66,7 +66,7 @@ class TestEngageResolver(ResolverSuite):
     secrets = (KEY,)
 
     @contextmanager
-    def far_side(self, fault: str, folder: Path) -> Iterator[Far]:
+    def destination(self, fault: str, folder: Path) -> Iterator[FakeDestination]:
         keys = ["externalId"] if fault == "duplicate" else ["externalId", "email"]
         with sandbox(folder, "refuse" if fault == "refuse" else "ok", duplicates="error") as running:
             state = running.engage.state
@@ -84,7 +84,7 @@ class TestEngageResolver(ResolverSuite):
                     return [attrs.asdict(each)["attributes"] | {"id": each.id} for each in state.contacts.values()]
 
             uses = {"resolve": {"keys": keys, "create": fault != "lookup"}, "transport": transport(running)}
-            yield Far(uses=uses, holds=holds, add=add)
+            yield FakeDestination(uses=uses, holds=holds, add=add)
 
 
 class TestEngageFiles(FallbackSuite):

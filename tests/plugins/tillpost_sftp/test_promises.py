@@ -9,7 +9,7 @@ from pathlib import Path
 import asyncssh
 
 from tillpost import Context, Use, simple
-from tillpost.testing import Far, TransferSuite
+from tillpost.testing import FakeDestination, TransferSuite
 from tillpost_sandbox import Sandbox
 from tillpost_sftp import plugin as sftp
 from tillpost_sftp.session import Kept
@@ -33,7 +33,7 @@ class TestSftp(TransferSuite):
     plugin = "sftp"
 
     @contextmanager
-    def far_side(self, fault: str, folder: Path) -> Iterator[Far]:
+    def destination(self, fault: str, folder: Path) -> Iterator[FakeDestination]:
         with Sandbox(dir=folder / "sandbox", api_key="k", import_every=3600.0, import_files_every=3600.0) as sandbox:
             if fault in ("cut", "refuse"):
                 sandbox.engage.faults.set({"sftp": fault, "count": 1} if fault == "cut" else {"sftp": fault})
@@ -52,7 +52,7 @@ class TestSftp(TransferSuite):
                 "host_key": sandbox.host_key,
                 "timeout": "10s",
             }
-            yield Far(
+            yield FakeDestination(
                 uses={"transfer": table},
                 holds=lambda: {path.name: path.read_bytes() for path in home.iterdir()},
                 add=add,

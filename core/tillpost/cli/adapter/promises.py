@@ -40,7 +40,7 @@ def command(what: str, report: Path | None, junit: Path | None, as_json: bool) -
             continue
         click.echo(f"{suite.plugin} {suite.version}".strip())
         for each in suite.results:
-            click.echo(f"  {MARKS[each.outcome]}{each.promise}" + (f": {each.words}" if not each.detail else ""))
+            click.echo(f"  {MARKS[each.outcome]}{each.promise}" + (f": {each.sentence}" if not each.detail else ""))
             for line in each.detail.splitlines():
                 click.echo(f"           {plain(line)}")
         click.echo(f"  {suite.summary()}")

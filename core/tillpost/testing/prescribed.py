@@ -1,8 +1,8 @@
-"""The sales every adapter is asked for. The suite prescribes them, so that the expected figures are not the adapter's.
+"""The sales that an adapter's samples show, prescribed so that the expected figures are not the adapter's.
 
-All happen in one store, at one till, on Saturday 14 March 2026 at 15:30 local time, under one number; a suite may
-say what those are called in the vendor's format. Which tax is in the prices is the vendor's affair, except where
-a sale is about tax; so is who bought, except where it is about the customer.
+All are of one store and till, on Saturday 14 March 2026 at 15:30 local time, with one number; a suite sets how the
+vendor's format writes those. The tax in the prices is free, except where a sale is about tax; so is the customer,
+except where it is about the customer.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from types import MappingProxyType
 import attrs
 
 DAY = date(2026, 3, 14)
-TIME = datetime(2026, 3, 14, 15, 30)  # noqa: DTZ001 - as the till's clock shows it; the zone is the suite's
+TIME = datetime(2026, 3, 14, 15, 30)  # noqa: DTZ001 - local time of the suite's zone
 NAME = "Blå kopp"
 """The name of article A-1: not ASCII, so that a wrong encoding shows."""
 EMAIL = "anna@example.com"
@@ -31,22 +31,22 @@ class SaleLine:
     quantity: Decimal
     paid: Decimal
     discount: Decimal = Decimal(0)
-    """What the line tells to be off (negative)."""
+    """The sum of the line's discounts (negative)."""
 
     @property
     def name(self) -> str:
-        """A-1 is the only one whose name is compared."""
+        """The article's name; only that of A-1 is compared."""
         return NAME if self.sku == "A-1" else f"Article {self.sku}"
 
 
 @attrs.frozen(kw_only=True)
 class Sale:
-    """One sale in figures, and in words for the person who writes the file of it.
+    """One sale in figures, and described for the person who writes the sample of it.
 
-    tenders: payment type in the words of Engage → amounts. customer: by number, `email`: by e-mail too.
+    tenders: payment type of Engage and amount. customer: known by number; email: by e-mail too.
     """
 
-    words: str
+    description: str
     lines: tuple[SaleLine, ...]
     tenders: tuple[tuple[str, Decimal], ...]
     customer: bool = False
@@ -54,7 +54,7 @@ class Sale:
 
     @property
     def total(self) -> Decimal:
-        """What was paid."""
+        """The sum of the lines."""
         return sum((line.paid for line in self.lines), Decimal(0))
 
 
@@ -71,44 +71,45 @@ _KEYED = "One A-1 at 100.00, paid by card"
 
 _SALES = {
     "sale": Sale(
-        words=f'Two A-1 (named "{NAME}") at 50.00 each and one B-1 at 30.00; 130.00 by card; the customer is known by'
-        " the number.",
+        description=f'Two A-1 (named "{NAME}") at 50.00 each and one B-1 at 30.00; 130.00 by card; the customer is'
+        " known by the number.",
         lines=(_line("A-1", 2, "100.00"), _line("B-1", 1, "30.00")),
         tenders=_paid(card="130.00"),
         customer=True,
     ),
     "return": Sale(
-        words=f"One A-1, bought for 100.00 on receipt {ORIGINAL}, is handed back; 100.00 go back to the card.",
+        description=f"One A-1, bought for 100.00 on receipt {ORIGINAL}, is handed back; 100.00 go back to the card.",
         lines=(_line("A-1", -1, "-100.00"),),
         tenders=_paid(card="-100.00"),
     ),
     "exchange": Sale(
-        words="One A-1, bought for 100.00, is handed back and one B-1 at 130.00 taken; the 30.00 between by card.",
+        description="One A-1, bought for 100.00, is handed back and one B-1 at 130.00 taken; the 30.00 between by"
+        " card.",
         lines=(_line("A-1", -1, "-100.00"), _line("B-1", 1, "130.00")),
         tenders=_paid(card="30.00"),
     ),
     "mixed_tender": Sale(
-        words="One A-1 at 100.00; 60.00 by card, 40.00 in cash.",
+        description="One A-1 at 100.00; 60.00 by card, 40.00 in cash.",
         lines=_ONE["lines"],  # type: ignore[arg-type]
         tenders=_paid(card="60.00", cash="40.00"),
     ),
     "change": Sale(
-        words="One A-1 at 87.00; 100.00 in cash are given, 13.00 handed back.",
+        description="One A-1 at 87.00; 100.00 in cash are given, 13.00 handed back.",
         lines=(_line("A-1", 1, "87.00"),),
         tenders=(("cash", Decimal("100.00")), ("cash", Decimal("-13.00"))),
     ),
     "gift_card": Sale(
-        words="One A-1 at 100.00, paid with a gift card.",
+        description="One A-1 at 100.00, paid with a gift card.",
         lines=_ONE["lines"],  # type: ignore[arg-type]
         tenders=_paid(giftcard="100.00"),
     ),
     "discount": Sale(
-        words="One A-1 at 100.00 with 20.00 off; 80.00 by card.",
+        description="One A-1 at 100.00 with 20.00 off; 80.00 by card.",
         lines=(_line("A-1", 1, "80.00", "-20.00"),),
         tenders=_paid(card="80.00"),
     ),
     "receipt_discount": Sale(
-        words="One A-1, one B-1, one C-1 at 50.00 each with 10.00 off the whole receipt; 140.00 by card.",
+        description="One A-1, one B-1, one C-1 at 50.00 each with 10.00 off the whole receipt; 140.00 by card.",
         lines=(
             _line("A-1", 1, "46.66", "-3.34"),
             _line("B-1", 1, "46.67", "-3.33"),
@@ -117,50 +118,50 @@ _SALES = {
         tenders=_paid(card="140.00"),
     ),
     "tax_inside": Sale(
-        words="One A-1 at 125.00, in which 25.00 are tax of 25 %; paid by card.",
+        description="One A-1 at 125.00, in which 25.00 are tax of 25 %; paid by card.",
         lines=(_line("A-1", 1, "125.00"),),
         tenders=_paid(card="125.00"),
     ),
     "tax_on_top": Sale(
-        words="One A-1 at 100.00, on top 25.00 tax of 25 %; 125.00 by card.",
+        description="One A-1 at 100.00, on top 25.00 tax of 25 %; 125.00 by card.",
         lines=(_line("A-1", 1, "125.00"),),
         tenders=_paid(card="125.00"),
     ),
     "foreign_currency": Sale(
-        words="One A-1 at 9.00 in a foreign currency; 9.00 by card in that currency.",
+        description="One A-1 at 9.00 in a foreign currency; 9.00 by card in that currency.",
         lines=(_line("A-1", 1, "9.00"),),
         tenders=_paid(card="9.00"),
     ),
-    "no_customer": Sale(words=f"{_KEYED}; nobody is known to have bought it.", **_ONE),  # type: ignore[arg-type]
+    "no_customer": Sale(description=f"{_KEYED}; nobody is known to have bought it.", **_ONE),  # type: ignore[arg-type]
     "two_identifiers": Sale(
-        words=f"{_KEYED}; the customer is known by the number and by the e-mail {EMAIL}.",
+        description=f"{_KEYED}; the customer is known by the number and by the e-mail {EMAIL}.",
         customer=True,
         email=True,
         **_ONE,  # type: ignore[arg-type]
     ),
     "void_line": Sale(
-        words="One A-1 at 100.00 and one B-1 at 30.00 are keyed, B-1 is voided; 100.00 by card.",
+        description="One A-1 at 100.00 and one B-1 at 30.00 are keyed, B-1 is voided; 100.00 by card.",
         **_ONE,  # type: ignore[arg-type]
     ),
-    "dst_double": Sale(words=f"{_KEYED}, in the hour the clock shows twice.", **_ONE),  # type: ignore[arg-type]
-    "dst_missing": Sale(words=f"{_KEYED}, in the hour the clock leaves out.", **_ONE),  # type: ignore[arg-type]
-    "void_receipt": Sale(words=f"{_KEYED}, and voided as a whole.", **_ONE),  # type: ignore[arg-type]
-    "training": Sale(words=f"{_KEYED}, keyed in training mode.", **_ONE),  # type: ignore[arg-type]
-    "copy": Sale(words=f"{_KEYED}: a copy of it alone.", **_ONE),  # type: ignore[arg-type]
-    "suspended": Sale(words="One A-1 at 100.00 is keyed, and the sale put aside.", **_ONE),  # type: ignore[arg-type]
+    "dst_double": Sale(description=f"{_KEYED}, in the hour the clock shows twice.", **_ONE),  # type: ignore[arg-type]
+    "dst_missing": Sale(description=f"{_KEYED}, in the hour the clock leaves out.", **_ONE),  # type: ignore[arg-type]
+    "void_receipt": Sale(description=f"{_KEYED}, and voided as a whole.", **_ONE),  # type: ignore[arg-type]
+    "training": Sale(description=f"{_KEYED}, keyed in training mode.", **_ONE),  # type: ignore[arg-type]
+    "copy": Sale(description=f"{_KEYED}: a copy of it alone.", **_ONE),  # type: ignore[arg-type]
+    "suspended": Sale(description="One A-1 at 100.00 is keyed, and the sale put aside.", **_ONE),  # type: ignore[arg-type]
     "day": Sale(
-        words="The sale of `sale` three times in one file, under the suite's three numbers.",
+        description="The sale of `sale` three times in one file, under the suite's three numbers.",
         lines=(_line("A-1", 2, "100.00"), _line("B-1", 1, "30.00")),
         tenders=_paid(card="130.00"),
         customer=True,
     ),
     "bad_amount": Sale(
-        words="As `day`, but in the second one an amount is `abc`.",
+        description="As `day`, but in the second one an amount is `abc`.",
         lines=(_line("A-1", 2, "100.00"), _line("B-1", 1, "30.00")),
         tenders=_paid(card="130.00"),
         customer=True,
     ),
 }
 
-canonical: Mapping[str, Sale] = MappingProxyType(_SALES)
-"""Promise → the sale whose file it is kept on."""
+PRESCRIBED_SALES: Mapping[str, Sale] = MappingProxyType(_SALES)
+"""Promise → the sale its sample shows."""

@@ -1,4 +1,4 @@
-"""The promises of an adapter on files made of its samples: damaged, long, read twice, left in the middle."""
+"""The promises of an adapter about damaged, long and repeated documents, made from its samples."""
 
 from __future__ import annotations
 
@@ -13,114 +13,120 @@ from tillpost.journal import Accepted, Journal
 from tillpost.model import Broken, Document, Found, Parsed
 from tillpost.model.receipt_json import dumps
 from tillpost.testing import compare
-from tillpost.testing.canonical import NAME, Sale, SaleLine, canonical
-from tillpost.testing.reading import AdapterReading
-from tillpost.testing.suite import broken, keep
+from tillpost.testing.prescribed import NAME, PRESCRIBED_SALES, Sale, SaleLine
+from tillpost.testing.sample_suite import SampleSuite
+from tillpost.testing.suite import check_promise, fail_promise
 
 MANY = 5_000
 
 
-class DamagedPromises(AdapterReading):
-    """None has a file of its own."""
+class RobustnessPromises(SampleSuite):
+    """None has a sample of its own."""
 
     def test_control_characters(self) -> None:
-        """A character no file to Engage can carry is taken out of a text, and the receipt goes on."""
-        records = self._read(self._with_name(NAME[:3].encode(self.encoding) + self.control_character()), "sale")
+        """A character that no file to Engage can carry is removed from a text, and the receipt is kept."""
+        records = self._read_damaged(self._with_name(NAME[:3].encode(self.encoding) + self.control_character()), "sale")
         record = records[0] if records else None
         if len(records) != 1 or not isinstance(record, Found):
-            broken("control_characters", f"it is not a receipt but {self._shown(records)}")
-        keep(
+            fail_promise("control_characters", f"it is not a receipt but {self._describe(records)}")
+        check_promise(
             "control_characters",
             "it is still there" if b"\\u000b" in dumps(record.receipt) else "",
-            *compare.money(record.receipt, canonical["sale"], self._capabilities(), self.tender_types, self.currency),
+            *compare.money(
+                record.receipt, PRESCRIBED_SALES["sale"], self._capabilities(), self.tender_types, self.currency
+            ),
         )
 
     def test_many_lines(self) -> None:
         """A receipt of 5,000 lines is one receipt of 5,000 lines."""
-        records = self._read(self.repeat_line(MANY), "no_customer")
+        records = self._read_damaged(self.repeat_line(MANY), "no_customer")
         record = records[0] if records else None
         if len(records) != 1 or not isinstance(record, Found):
-            broken("many_lines", f"it is not a receipt but {self._shown(records)}")
+            fail_promise("many_lines", f"it is not a receipt but {self._describe(records)}")
         sale = Sale(
-            words="", lines=(SaleLine("A-1", Decimal(1), Decimal(1)),) * MANY, tenders=(("card", Decimal(MANY)),)
+            description="", lines=(SaleLine("A-1", Decimal(1), Decimal(1)),) * MANY, tenders=(("card", Decimal(MANY)),)
         )
-        keep(
+        check_promise(
             "many_lines",
             *compare.money(record.receipt, sale, self._capabilities(), self.tender_types, self.currency)[:5],
         )
 
     def test_empty_file(self) -> None:
-        """An empty file is an error of the document or has no records; it is no crash and no receipt."""
-        if records := self._read(b"", "sale"):
-            broken("empty_file", f"it has {self._shown(records)}")
+        """An empty file is a DocumentError or has no records; it is neither a crash nor a receipt."""
+        if records := self._read_damaged(b"", "sale"):
+            fail_promise("empty_file", f"it has {self._describe(records)}")
 
     def test_cut_file(self) -> None:
-        """What was whole before a cut is read as ever, what was not is never a receipt, and the cut is told."""
-        content, whole = self._content(self._several), self._day()
-        ids = {each.receipt.id: dumps(attrs.evolve(each.receipt, raw=whole[0].receipt.raw)) for each in whole}
+        """Of a truncated file only complete receipts are read, unchanged, and the cut is reported."""
+        content, whole = self._content(self._several), self._day_receipts()
+        ids = {found.receipt.id: dumps(attrs.evolve(found.receipt, raw=whole[0].receipt.raw)) for found in whole}
         for part in range(1, 24):
             cut = content[: len(content.rstrip()) * part // 24]
-            records = self._read(cut, self._several, tell=True)
+            records = self._read_damaged(cut, self._several, tell=True)
             for record in records:
                 if isinstance(record, Found):
                     now = dumps(attrs.evolve(record.receipt, raw=whole[0].receipt.raw))
                     if ids.get(record.receipt.id) != now:
-                        broken("cut_file", f"cut after {len(cut)} bytes, a part of a receipt is taken for a receipt")
+                        fail_promise(
+                            "cut_file", f"cut after {len(cut)} bytes, a part of a receipt is taken for a receipt"
+                        )
             if sum(isinstance(record, Found) for record in records) == len(whole):
                 continue
-            told = any(isinstance(record, Broken | DocumentError) for record in records)
-            # A cut between two records of a line format cannot be seen; one inside a record must be.
+            reported = any(isinstance(record, Broken | DocumentError) for record in records)
+            # A cut between two records of a line format cannot be noticed; one inside a record must be.
             between = content[len(cut) : len(cut) + 1] in (b"\n", b"\r") or cut.endswith((b"\n", b"\r"))
-            if not told and not between:
-                broken("cut_file", f"cut after {len(cut)} bytes nothing is told, and receipts are missing")
+            if not reported and not between:
+                fail_promise("cut_file", f"cut after {len(cut)} bytes no error is reported, and receipts are missing")
 
     def test_wrong_encoding(self) -> None:
         """A file in another encoding than it says is read with the same figures, or refused with a message."""
         text = self._content(self._several).decode(self.encoding)
         others = [name for name in ("utf-8", "latin-1", "utf-16") if name != self.encoding.lower()]
         for name in others:
-            for record in self._read(text.encode(name, "replace"), self._several, tell=True):
-                if isinstance(record, Found) and record.receipt.total != canonical["day"].total:
-                    broken("wrong_encoding", f"as {name} the total is {record.receipt.total}")
+            for record in self._read_damaged(text.encode(name, "replace"), self._several, tell=True):
+                if isinstance(record, Found) and record.receipt.total != PRESCRIBED_SALES["day"].total:
+                    fail_promise("wrong_encoding", f"as {name} the total is {record.receipt.total}")
 
     def test_same_twice(self, tmp_path: Path) -> None:
         """The same file twice gives the same receipts, and the second time nothing new is accepted."""
         first, again = self._parse(self._several), self._parse(self._several)
         receipts = sum(isinstance(record, Found) for record in first)
         if first != again:
-            broken("same_twice", "the second reading differs from the first")
-        with _Opened(tmp_path) as journal:
+            fail_promise("same_twice", "the second reading differs from the first")
+        with _OpenJournal(tmp_path) as journal:
             for _ in range(2):
                 counts = _accept(journal, first, self._document(self._several))
             if counts.duplicates != receipts:
-                broken("same_twice", f"of {receipts} receipts {counts.duplicates} are known the second time")
+                fail_promise("same_twice", f"of {receipts} receipts {counts.duplicates} are known the second time")
 
     def test_crash(self, tmp_path: Path) -> None:
-        """A crash after any record loses none and doubles none once the file is read again."""
+        """After a crash behind any record, reading the file again loses no receipt and doubles none."""
         document, hooks = self._document(self._several), self._hooks(self._several)
-        whole = [each.receipt.id for each in self._day()]
+        whole = [found.receipt.id for found in self._day_receipts()]
         for after in range(len(whole) + 1):
             folder = tmp_path / str(after)
-            with _Opened(folder) as journal:
+            with _OpenJournal(folder) as journal:
                 records = hooks.parse_receipts(document)
                 for record in itertools.islice(records, after):
                     _accept(journal, [record], document)
                 records.close()  # type: ignore[attr-defined] # a generator; here the process ends
-            with _Opened(folder) as journal:
+            with _OpenJournal(folder) as journal:
                 _accept(journal, list(self._hooks(self._several).parse_receipts(document)), document)
                 held = [entry.id for entry in journal.receipts.find({})]
             if held != whole:
-                broken("crash", f"after a crash behind record {after} the journal has {len(held)} of {len(whole)}")
+                fail_promise(
+                    "crash", f"after a crash behind record {after} the journal has {len(held)} of {len(whole)}"
+                )
 
     def _with_name(self, name: bytes) -> bytes:
-        content, there = self._content("sale"), NAME.encode(self.encoding)
-        if there not in content:
-            broken("control_characters", f"samples/sale has no {NAME!r} written as it is")
-        return content.replace(there, name)
+        content, written = self._content("sale"), NAME.encode(self.encoding)
+        if written not in content:
+            fail_promise("control_characters", f"samples/sale has no {NAME!r} written as it is")
+        return content.replace(written, name)
 
 
-class _Opened:
-    """A journal for the time of a block."""
+class _OpenJournal:
+    """A journal that is open inside a `with` block."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)

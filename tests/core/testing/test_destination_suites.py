@@ -27,7 +27,7 @@ from tillpost.model import (
     Receipt,
     WrittenFiles,
 )
-from tillpost.testing import FallbackSuite, Far, ResolverSuite, TransferSuite, TransportSuite
+from tillpost.testing import FakeDestination, FallbackSuite, ResolverSuite, TransferSuite, TransportSuite
 from tillpost.testing.suite import Suite
 
 
@@ -70,11 +70,11 @@ class CarelessSuite(TransportSuite):
     plugin = one("transport", made)
 
     @contextmanager
-    def far_side(self, fault: str, folder: Path) -> Iterator[Far]:
+    def destination(self, fault: str, folder: Path) -> Iterator[FakeDestination]:
         self.made.taken.clear()
-        yield Far(uses={"transport": {}}, holds=lambda: self.made.taken)
+        yield FakeDestination(uses={"transport": {}}, holds=lambda: self.made.taken)
 
-    def payload(self, far: Far, folder: Path) -> Payload:
+    def payload(self, fake: FakeDestination, folder: Path) -> Payload:
         return Payload(receipt_id="r", match=Identifier("externalId", "C-1001"), fields={})
 
 
@@ -113,7 +113,7 @@ class MakerSuite(ResolverSuite):
     plugin = one("resolve", made)
 
     @contextmanager
-    def far_side(self, fault: str, folder: Path) -> Iterator[Far]:
+    def destination(self, fault: str, folder: Path) -> Iterator[FakeDestination]:
         held = self.made.contacts
         held.clear()
 
@@ -121,7 +121,7 @@ class MakerSuite(ResolverSuite):
             held["there"] = attributes
             return "there"
 
-        yield Far(uses={"resolve": {}}, holds=lambda: list(held.values()), add=add)
+        yield FakeDestination(uses={"resolve": {}}, holds=lambda: list(held.values()), add=add)
 
 
 @pytest.mark.parametrize(
@@ -162,14 +162,14 @@ class DirectSuite(TransferSuite):
     plugin = one("transfer", made)
 
     @contextmanager
-    def far_side(self, fault: str, folder: Path) -> Iterator[Far]:
+    def destination(self, fault: str, folder: Path) -> Iterator[FakeDestination]:
         self.made.there, self.made.cut = {}, fault == "cut"
 
         def add(name: str, content: str) -> str:
             self.made.there[name] = content.encode()
             return name
 
-        yield Far(uses={"transfer": {}}, holds=lambda: self.made.there, add=add)
+        yield FakeDestination(uses={"transfer": {}}, holds=lambda: self.made.there, add=add)
 
 
 @pytest.mark.parametrize(
@@ -245,11 +245,11 @@ def test_what_is_refused_by_nobody_is_seen(tmp_path: Path) -> None:
     assert "not Refused" in failure(CarelessSuite(), "refused", tmp_path)
 
 
-def test_a_far_side_that_is_not_written_is_said(tmp_path: Path) -> None:
+def test_a_destination_that_is_not_written_is_named(tmp_path: Path) -> None:
     class Unwritten(TransportSuite):
         plugin = CarelessSuite.plugin
 
-    with pytest.raises(NotImplementedError, match="write far_side for Unwritten"):
+    with pytest.raises(NotImplementedError, match="write `destination` for Unwritten"):
         Unwritten().test_delivered(tmp_path)
 
 
