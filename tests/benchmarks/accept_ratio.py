@@ -25,7 +25,7 @@ from typing import Any
 
 import apsw
 
-from tillpost.cli.opened import lines
+from tillpost.cli.pipelines import opened_lines
 from tillpost.compose.config import load
 from tillpost.flow.intake.accept import GROUP, accept
 from tillpost.flow.line import Line
@@ -115,7 +115,7 @@ def shop(folder: Path) -> Iterator[Line]:
     file = folder / "tillpost.toml"
     file.write_text(CONFIG)
     config = load(file)
-    with lines(config, list(config.pipelines)) as (line,):
+    with opened_lines(config, list(config.pipelines)) as (line,):
         yield line
 
 

@@ -32,7 +32,7 @@ import tillpost_receipts
 import tillpost_sftp.transfer
 from tillpost import cli
 from tillpost.cli import run
-from tillpost.cli.opened import lines
+from tillpost.cli.pipelines import opened_lines
 from tillpost.compose.config import load
 from tillpost.flow import breaker
 from tillpost.flow.delivery.deliver import claim, deliver
@@ -147,14 +147,14 @@ def _step(name: str, path: Path, control: str) -> None:
     before, walk = STEPS[name]
     config = load(path)
     if name != "accept":  # whose journal is yet to be made: its making is swept as well
-        with lines(config, list(config.pipelines)) as (line,):
+        with opened_lines(config, list(config.pipelines)) as (line,):
             before(line, control)
     ctypes.CDLL(None).prctl(_SET_PTRACER, _ANY, 0, 0, 0)
     _say(f"ready {os.getpid()}")
     os.read(0, 1)
     with ExitStack() as stack:
         stack.callback(RunLock(config.pipelines[0].state).release)
-        (line,) = stack.enter_context(lines(config, list(config.pipelines)))
+        (line,) = stack.enter_context(opened_lines(config, list(config.pipelines)))
         recover(line)
         walk(line)
 

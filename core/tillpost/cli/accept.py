@@ -10,7 +10,8 @@ from typing import Any
 import attrs
 import click
 
-from tillpost.cli.opened import as_json, lines, one, sound, which
+from tillpost.cli.output import json_option
+from tillpost.cli.pipelines import opened_lines, pipeline_option, runnable_pipelines, select_pipeline
 from tillpost.compose.config import load
 from tillpost.errors import DocumentError
 from tillpost.flow.intake.accept import accept
@@ -21,8 +22,8 @@ from tillpost.terminal import counted, plain, say
 
 @click.command("accept")
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@which
-@as_json
+@pipeline_option
+@json_option
 @click.pass_obj
 def command(file: Any, files: tuple[Path, ...], pipeline: str | None, as_json: bool) -> None:
     """Put files into the journal; returns after the commit. Exit code 1 when something is held.
@@ -32,10 +33,10 @@ def command(file: Any, files: tuple[Path, ...], pipeline: str | None, as_json: b
       tillpost accept POSLog.xml
       tillpost accept day/*.jsonl --pipeline stores --json
     """
-    config = sound(file, [pipeline])[0] if pipeline else load(file)
+    config = runnable_pipelines(file, [pipeline])[0] if pipeline else load(file)
     total = Accepted()
     failed = []
-    with lines(config, [one(config, pipeline)]) as (line,):
+    with opened_lines(config, [select_pipeline(config, pipeline)]) as (line,):
         for path in files:
             document = Document.from_path(path)
             try:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from tillpost.cli.opened import as_json
+from tillpost.cli.output import json_option
 from tillpost.clock import SystemClock
 from tillpost.compose.config import load
 from tillpost.errors import UsageError
@@ -18,7 +18,7 @@ _RECENT = 20
 
 
 @click.group("alerts", invoke_without_command=True)
-@as_json
+@json_option
 @click.pass_context
 def command(ctx: click.Context, as_json: bool) -> None:
     """Show the alerts that stand and the last ones that are over, of every pipeline; exit code 1 when one stands.
@@ -69,7 +69,7 @@ def _as_json(alert: Alert) -> dict[str, Any]:
 
 
 @command.command("test")
-@as_json
+@json_option
 @click.pass_obj
 def test(file: Any, as_json: bool) -> None:
     """Send a test notice by every channel; exit code 1 when one does not take it.

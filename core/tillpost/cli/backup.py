@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from tillpost.cli.opened import as_json, one, which
+from tillpost.cli.output import json_option
+from tillpost.cli.pipelines import pipeline_option, select_pipeline
 from tillpost.clock import SystemClock
 from tillpost.compose.config import load
 from tillpost.journal import RunLock
@@ -24,8 +25,8 @@ def _progress(text: str) -> None:
 
 @click.command("backup")
 @click.argument("target", type=click.Path(path_type=Path))
-@which
-@as_json
+@pipeline_option
+@json_option
 @click.pass_obj
 def backup(file: Any, target: Path, pipeline: str | None, as_json: bool) -> None:
     """Copy the journal to TARGET, a new file or a folder, while receipts flow. The copy holds personal data.
@@ -37,7 +38,7 @@ def backup(file: Any, target: Path, pipeline: str | None, as_json: bool) -> None
       tillpost journal backup /var/backups/tillpost
       tillpost journal backup stores.db --pipeline stores --json
     """
-    folder = one(load(file, plugins=False), pipeline).state
+    folder = select_pipeline(load(file, plugins=False), pipeline).state
     done = doctor.backup(folder, target, SystemClock().time(), _progress)
     if as_json:
         say({"file": str(done.path), "receipts": done.receipts, "bytes": done.bytes, "schema": done.schema})
@@ -48,8 +49,8 @@ def backup(file: Any, target: Path, pipeline: str | None, as_json: bool) -> None
 @click.command("restore")
 @click.argument("source", type=click.Path(path_type=Path))
 @click.option("--replace", is_flag=True, help="Set the existing journal aside, and put the backup in its place.")
-@which
-@as_json
+@pipeline_option
+@json_option
 @click.pass_obj
 def restore(file: Any, source: Path, replace: bool, pipeline: str | None, as_json: bool) -> None:
     """Put the backup SOURCE in the place of the journal. Not while a `run` works on it.
@@ -62,7 +63,7 @@ def restore(file: Any, source: Path, replace: bool, pipeline: str | None, as_jso
       tillpost journal restore /var/backups/tillpost/stores-20251128T020000Z.db
       tillpost journal restore stores.db --replace --json
     """
-    of = one(load(file, plugins=False), pipeline)
+    of = select_pipeline(load(file, plugins=False), pipeline)
     lock = RunLock(of.state)
     wait = of.retry.confirm_after.total_seconds()
     now = SystemClock().time()

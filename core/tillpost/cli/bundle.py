@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from tillpost.cli.opened import as_json
+from tillpost.cli.output import json_option
 from tillpost.clock import SystemClock
 from tillpost.compose.config import examine
 from tillpost.compose.pipeline import rehearse
@@ -27,7 +27,7 @@ from tillpost.terminal import counted, plain, say
     type=click.Path(dir_okay=False, path_type=Path),
     help="The end of this log as well; may be repeated.",
 )
-@as_json
+@json_option
 @click.pass_obj
 def command(file: Any, out: Path | None, last: int, logs: tuple[Path, ...], as_json: bool) -> None:
     """Write a zip file for support: versions, settings, findings, status, recent receipts and events.

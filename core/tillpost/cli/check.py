@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 import click
 
-from tillpost.cli.opened import as_json
+from tillpost.cli.output import json_option
 from tillpost.clock import SystemClock
 from tillpost.compose.config import Config, examine
 from tillpost.compose.pipeline import compose, rehearse
@@ -21,7 +21,7 @@ from tillpost.terminal import say
 
 @click.command("check")
 @click.option("--offline", is_flag=True, help="Leave out whether the destination answers.")
-@as_json
+@json_option
 @click.pass_obj
 def command(file: Any, offline: bool, as_json: bool) -> None:
     """Examine the configuration; every finding names file, line and key. Exit code 78 when there is one.

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from tillpost.cli.opened import as_json, journal_of, table, which
+from tillpost.cli.output import json_option, print_table
+from tillpost.cli.pipelines import opened_journal, pipeline_option
 from tillpost.clock import SystemClock
 from tillpost.errors import UsageError
 from tillpost.terminal import counted, plain, say, when
@@ -26,8 +27,8 @@ def command() -> None:
 
 
 @command.command("list")
-@which
-@as_json
+@pipeline_option
+@json_option
 @click.pass_obj
 def list_(file: Any, pipeline: str | None, as_json: bool) -> None:
     """List them, with the names of fields that an import did not save.
@@ -40,8 +41,8 @@ def list_(file: Any, pipeline: str | None, as_json: bool) -> None:
 
 
 @command.command("pending")
-@which
-@as_json
+@pipeline_option
+@json_option
 @click.pass_obj
 def pending(file: Any, pipeline: str | None, as_json: bool) -> None:
     """List those created by file without contactId yet, and those with fields that an import did not save.
@@ -54,8 +55,8 @@ def pending(file: Any, pipeline: str | None, as_json: bool) -> None:
 
 
 @command.command("conflicts")
-@which
-@as_json
+@pipeline_option
+@json_option
 @click.pass_obj
 def conflicts(file: Any, pipeline: str | None, as_json: bool) -> None:
     """List contacts whose keys lead to several contacts of Engage; exit code 1 when there are any.
@@ -75,15 +76,15 @@ def conflicts(file: Any, pipeline: str | None, as_json: bool) -> None:
             each | {"candidates": " ".join(f"{kind}:{found or '?'}" for kind, found in each["candidates"].items())}
             for each in rows
         ]
-        table(shown, ["key", "candidates", "reason"])
+        print_table(shown, ["key", "candidates", "reason"])
     sys.exit(1 if rows else 0)
 
 
 @command.command("resolve")
 @click.argument("key")
 @click.option("--use", metavar="CONTACTID", required=True, help="The contactId of the right contact in Engage.")
-@which
-@as_json
+@pipeline_option
+@json_option
 @click.pass_obj
 def resolve(file: Any, key: str, use: str, pipeline: str | None, as_json: bool) -> None:
     """Name the right contact; the receipts held for the conflict are delivered.
@@ -95,7 +96,7 @@ def resolve(file: Any, key: str, use: str, pipeline: str | None, as_json: bool) 
     contact_id = use.strip()
     if not contact_id:
         raise UsageError("--use is empty; name the contactId of the right contact")
-    with journal_of(file, pipeline) as journal:
+    with opened_journal(file, pipeline) as journal:
         if not journal.contact_lookups.conflict_reason(key):
             raise UsageError(f"contact {key} has no conflict; `tillpost contacts conflicts` lists those that have one")
         receipts = journal.contact_lookups.resolve_conflict(key, contact_id, SystemClock().time())
@@ -106,7 +107,7 @@ def resolve(file: Any, key: str, use: str, pipeline: str | None, as_json: bool) 
 
 
 def _rows(file: Any, pipeline: str | None, state: str) -> list[dict[str, Any]]:
-    with journal_of(file, pipeline) as journal:
+    with opened_journal(file, pipeline) as journal:
         rows = [each for each in journal.contacts.all() if state in ("", each["state"])]
     return [each | {"seen_at": when(each["seen_at"]), "learnt_at": when(each["learnt_at"])} for each in rows]
 
@@ -119,4 +120,4 @@ def _print(rows: list[dict[str, Any]], as_json: bool) -> None:
     shown = [
         each | {"identifiers": " ".join(each["identifiers"]), "unsaved": " ".join(each["unsaved"])} for each in rows
     ]
-    table(shown, ["key", "state", "contact_id", "origin", "identifiers", "unsaved", "learnt_at"])
+    print_table(shown, ["key", "state", "contact_id", "origin", "identifiers", "unsaved", "learnt_at"])

@@ -9,7 +9,8 @@ from typing import Any
 
 import click
 
-from tillpost.cli.opened import as_json, one, table, which
+from tillpost.cli.output import json_option, print_table
+from tillpost.cli.pipelines import pipeline_option, select_pipeline
 from tillpost.clock import SystemClock
 from tillpost.compose.config import load
 from tillpost.journal import Journal
@@ -28,8 +29,8 @@ from tillpost.terminal import counted, plain, say
 )  # fmt: skip
 @click.option("--html", "page", type=click.Path(dir_okay=False, path_type=Path), help="Write a report to print.")
 @click.option("--csv", "sheet", type=click.Path(dir_okay=False, path_type=Path), help="Write every figure as CSV.")
-@which
-@as_json
+@pipeline_option
+@json_option
 @click.pass_obj
 def command(
     file: Any,
@@ -52,7 +53,7 @@ def command(
       tillpost day 12 2026-11-23
       tillpost day 12 2026-11-23 --till-totals totals.csv --html day.html
     """
-    chosen, now = one(load(file, plugins=False), pipeline), SystemClock().time()
+    chosen, now = select_pipeline(load(file, plugins=False), pipeline), SystemClock().time()
     figures = till_totals.read(file_of_totals) if file_of_totals is not None else []
     journal = Journal(chosen.state)
     try:
@@ -83,7 +84,7 @@ def _print(found: Day) -> None:
         for each in day_report.figures(found)
     ]
     if rows:
-        table(rows, ["currency", "what", "of", "receipts", "amount"])
+        print_table(rows, ["currency", "what", "of", "receipts", "amount"])
     for reason, count in found.skipped.items():
         click.echo(f"skipped: {counted(count, 'receipt')}: {plain(reason)}")
     for difference in found.differences:

@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from tillpost.cli.opened import as_json, one, table, which
+from tillpost.cli.output import json_option, print_table
+from tillpost.cli.pipelines import pipeline_option, select_pipeline
 from tillpost.compose.config import Config, load
 from tillpost.compose.mapping import fingerprint, hooks_of, rebuilt
 from tillpost.compose.pipeline_config import PipelineConfig
@@ -26,8 +27,8 @@ from tillpost.terminal import counted, plain, say
     help="The configuration to compare with; without it the mapping the journal worked with before.",
 )
 @click.option("--unmasked", is_flag=True, help="Show texts as they are, which may be personal data.")
-@which
-@as_json
+@pipeline_option
+@json_option
 @click.pass_obj
 def command(file: Any, last: int, against: Path | None, unmasked: bool, pipeline: str | None, as_json: bool) -> None:
     """Map the last receipts both ways, and show what would change field by field; exit code 1 when something would.
@@ -40,7 +41,7 @@ def command(file: Any, last: int, against: Path | None, unmasked: bool, pipeline
       tillpost diff --against before.toml --json
     """
     config = load(file)
-    today = one(config, pipeline)
+    today = select_pipeline(config, pipeline)
     journal = Journal(today.state)
     try:
         after = _mapper(config, today)
@@ -71,7 +72,7 @@ def _before(
     if against is not None:
         other = load(against)
         names = [each.name for each in other.pipelines]
-        return _mapper(other, one(other, today.name if today.name in names else None)), f"{against}", None
+        return _mapper(other, select_pipeline(other, today.name if today.name in names else None)), f"{against}", None
     current = fingerprint(today)
     known = journal.mappings.all()
     released = [each for each in known if each.fingerprint != current and each.released_at is not None]
@@ -104,7 +105,7 @@ def _print(description: str, found: MappingDifference) -> None:
             for each in found.fields
             for shown in each.examples
         )
-        table(rows, ["field", "receipts", *_SHOWN, "example"])
+        print_table(rows, ["field", "receipts", *_SHOWN, "example"])
 
 
 _SHOWN = ("before", "after")

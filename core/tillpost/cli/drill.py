@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from tillpost.cli.opened import one, sound, which
+from tillpost.cli.pipelines import pipeline_option, runnable_pipelines, select_pipeline
 from tillpost.cli.tool import tool
 from tillpost.compose.config import load
 from tillpost.compose.portable import portable
@@ -51,7 +51,7 @@ def command() -> None:
 @click.option("--dir", "folder", type=click.Path(path_type=Path), help="Keep everything here; else nothing stays.")
 @click.option("--report", type=click.Path(path_type=Path), help="Write an HTML report.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON in the last line.")
-@which
+@pipeline_option
 @click.pass_obj
 def outage(
     file: Any,
@@ -73,8 +73,8 @@ def outage(
       tillpost drill outage --for 10m
       tillpost drill outage --for 2h --quick --from POSLog.xml --report drill.html
     """
-    config = sound(file, [pipeline])[0] if pipeline else load(file)
-    chosen = one(config, pipeline)
+    config = runnable_pipelines(file, [pipeline])[0] if pipeline else load(file)
+    chosen = select_pipeline(config, pipeline)
     sys.exit(
         tool("drill")(
             pipeline=portable(chosen, config.file.parent),

@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from tillpost.cli.opened import as_json, journal_of, table, which
+from tillpost.cli.output import json_option, print_table
+from tillpost.cli.pipelines import opened_journal, pipeline_option
 from tillpost.clock import SystemClock
 from tillpost.errors import UsageError
 from tillpost.journal import OPEN_FILES, FileEntry, FileState, Journal
@@ -27,8 +28,8 @@ def command() -> None:
 
 @command.command("list")
 @click.option("--open", "only_open", is_flag=True, help="Only those not confirmed yet.")
-@which
-@as_json
+@pipeline_option
+@json_option
 @click.pass_obj
 def list_(file: Any, only_open: bool, pipeline: str | None, as_json: bool) -> None:
     """List the files in the order in which they are transferred.
@@ -38,20 +39,20 @@ def list_(file: Any, only_open: bool, pipeline: str | None, as_json: bool) -> No
       tillpost files list
       tillpost files list --open --json
     """
-    with journal_of(file, pipeline) as journal:
+    with opened_journal(file, pipeline) as journal:
         standing = journal.file_states.in_states(*(OPEN_FILES if only_open else FileState))
         rows = (_row(journal.files.get(each.name)) for each in standing)  # one at a time: each has its ids
         if as_json:
             for each in rows:
                 say(each)
         else:
-            table(rows, ["name", "kind", "rows", "first_at", "last_at", "state", "reason"])
+            print_table(rows, ["name", "kind", "rows", "first_at", "last_at", "state", "reason"])
 
 
 @command.command("show")
 @click.argument("name")
-@which
-@as_json
+@pipeline_option
+@json_option
 @click.pass_obj
 def show(file: Any, name: str, pipeline: str | None, as_json: bool) -> None:
     """Show the manifest of one file: checksum, times, and its receipts or contacts with their state.
@@ -60,7 +61,7 @@ def show(file: Any, name: str, pipeline: str | None, as_json: bool) -> None:
     Example:
       tillpost files show 20261124101500_10000-3f9a11c2_transactions.xml
     """
-    with journal_of(file, pipeline) as journal:
+    with opened_journal(file, pipeline) as journal:
         entry = _entry(journal, name)
         answer = _row(entry) | {"path": str(entry.file.path), "size": entry.file.size}
         answer["exists"] = entry.file.path.exists()
@@ -71,13 +72,13 @@ def show(file: Any, name: str, pipeline: str | None, as_json: bool) -> None:
     for key, value in answer.items():
         click.echo(f"{key}: {plain('' if value is None else value)}")
     click.echo("")
-    table(contents, ["id", "state"])
+    print_table(contents, ["id", "state"])
 
 
 @command.command("resend")
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
-@which
-@as_json
+@pipeline_option
+@json_option
 @click.pass_obj
 def resend(file: Any, names: tuple[str, ...], pipeline: str | None, as_json: bool) -> None:
     """Send files again; Engage ignores what it has.
@@ -86,7 +87,7 @@ def resend(file: Any, names: tuple[str, ...], pipeline: str | None, as_json: boo
     Example:
       tillpost files resend 20261124101500_10000-3f9a11c2_transactions.xml
     """
-    with journal_of(file, pipeline) as journal:
+    with opened_journal(file, pipeline) as journal:
         wanted = [_entry(journal, name) for name in names]
         for entry in wanted:
             if not entry.file.path.exists():

@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from tillpost.cli.opened import as_json, one, table, which
+from tillpost.cli.output import json_option, print_table
+from tillpost.cli.pipelines import pipeline_option, select_pipeline
 from tillpost.clock import SystemClock
 from tillpost.compose.config import load
 from tillpost.compose.values import Unfit, duration
@@ -28,8 +29,8 @@ def _since(_: click.Context, __: click.Parameter, value: str) -> timedelta:
 @click.option("--store", default="", help="Only this store.")
 @click.option("--till", default=None, help="Only this till.")
 @click.option("--since", default="7d", show_default=True, callback=_since, help="How far back, by business date.")
-@which
-@as_json
+@pipeline_option
+@json_option
 @click.pass_obj
 def command(file: Any, store: str, till: str | None, since: timedelta, pipeline: str | None, as_json: bool) -> None:
     """List numbers missing between two known ones, per till; exit code 1 when there are any.
@@ -41,7 +42,7 @@ def command(file: Any, store: str, till: str | None, since: timedelta, pipeline:
       tillpost gaps
       tillpost gaps --store 12 --since 7d
     """
-    chosen = one(load(file, plugins=False), pipeline)
+    chosen = select_pipeline(load(file, plugins=False), pipeline)
     if not numbered(chosen):
         reason = "not numbered: the adapter does not promise numbers without a gap"
         say({"numbered": False, "reason": reason}) if as_json else click.echo(f"{chosen.name}: {reason}")
@@ -64,7 +65,7 @@ def command(file: Any, store: str, till: str | None, since: timedelta, pipeline:
             for each in tills for gap in each.gaps
         ]  # fmt: skip
         if rows:
-            table(rows, ["store", "till", "date", "first", "last", "missing"])
+            print_table(rows, ["store", "till", "date", "first", "last", "missing"])
         else:
             click.echo(
                 f"{chosen.name}: no gaps in the numbers of {counted(sum(each.numbered for each in tills), 'till')}"

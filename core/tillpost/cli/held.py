@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from tillpost.cli.opened import as_json, journal_of, lines, one, row, table, which
+from tillpost.cli.output import json_option, print_table, receipt_row
+from tillpost.cli.pipelines import opened_journal, opened_lines, pipeline_option, select_pipeline
 from tillpost.clock import SystemClock
 from tillpost.compose.config import load
 from tillpost.errors import UsageError
@@ -29,8 +30,8 @@ def command() -> None:
 
 
 @command.command("list")
-@which
-@as_json
+@pipeline_option
+@json_option
 @click.pass_obj
 def list_(file: Any, pipeline: str | None, as_json: bool) -> None:
     """List them with their reasons; exit code 1 when there are any.
@@ -39,21 +40,21 @@ def list_(file: Any, pipeline: str | None, as_json: bool) -> None:
     Example:
       tillpost held list --json
     """
-    with journal_of(file, pipeline) as journal:
+    with opened_journal(file, pipeline) as journal:
         there = any(True for _ in journal.listings.receipts(State.HELD, limit=1))
-        rows = map(row, journal.listings.receipts(State.HELD))
+        rows = map(receipt_row, journal.listings.receipts(State.HELD))
         if as_json:
             for each in rows:
                 say(each)
         else:
-            table(rows, ["id", "number", "store", "document", "place", "reason"])
+            print_table(rows, ["id", "number", "store", "document", "place", "reason"])
     sys.exit(1 if there else 0)
 
 
 @command.command("show")
 @click.argument("receipt_id")
-@which
-@as_json
+@pipeline_option
+@json_option
 @click.pass_obj
 def show(file: Any, receipt_id: str, pipeline: str | None, as_json: bool) -> None:
     """Show one with the record as the till wrote it (which may hold personal data).
@@ -62,15 +63,15 @@ def show(file: Any, receipt_id: str, pipeline: str | None, as_json: bool) -> Non
     Example:
       tillpost held show 12_1_2026-11-24_5578
     """
-    with journal_of(file, pipeline) as journal:
+    with opened_journal(file, pipeline) as journal:
         entry = journal.receipts.get(receipt_id)
         if entry is None:
             raise UsageError(f"no receipt {receipt_id} in the journal; `tillpost held list` lists the held ones")
         record = journal.bodies.raw(entry.seq).decode(errors="backslashreplace")
         if as_json:
-            say(row(entry) | {"record": record})
+            say(receipt_row(entry) | {"record": record})
             return
-        for name, value in row(entry).items():
+        for name, value in receipt_row(entry).items():
             click.echo(f"{name}: {plain(value)}")
         click.echo("record:")
         for text in record.splitlines():
@@ -79,8 +80,8 @@ def show(file: Any, receipt_id: str, pipeline: str | None, as_json: bool) -> Non
 
 @command.command("retry")
 @click.argument("receipt_ids", nargs=-1, required=True)
-@which
-@as_json
+@pipeline_option
+@json_option
 @click.pass_obj
 def retry(file: Any, receipt_ids: tuple[str, ...], pipeline: str | None, as_json: bool) -> None:
     """Deliver them again; one that could not be read is read again with today's settings.
@@ -90,7 +91,7 @@ def retry(file: Any, receipt_ids: tuple[str, ...], pipeline: str | None, as_json
       tillpost held retry 12_1_2026-11-24_5578
     """
     config = load(file)
-    with lines(config, [one(config, pipeline)]) as (line,):
+    with opened_lines(config, [select_pipeline(config, pipeline)]) as (line,):
         for receipt_id in receipt_ids:
             _report(receipt_id, held.retry(line, receipt_id), as_json)
 
@@ -98,8 +99,8 @@ def retry(file: Any, receipt_ids: tuple[str, ...], pipeline: str | None, as_json
 @command.command("discard")
 @click.argument("receipt_ids", nargs=-1, required=True)
 @click.option("--reason", required=True, help="Why; it stays in the journal.")
-@which
-@as_json
+@pipeline_option
+@json_option
 @click.pass_obj
 def discard(file: Any, receipt_ids: tuple[str, ...], reason: str, pipeline: str | None, as_json: bool) -> None:
     """Never send them; the record and the reason stay.
@@ -108,7 +109,7 @@ def discard(file: Any, receipt_ids: tuple[str, ...], reason: str, pipeline: str 
     Example:
       tillpost held discard 12_1_2026-11-24_5578 --reason "test sale"
     """
-    with journal_of(file, pipeline) as journal:
+    with opened_journal(file, pipeline) as journal:
         for receipt_id in receipt_ids:
             held.discard(journal, receipt_id, reason, SystemClock().time())
             _report(receipt_id, "discarded", as_json)

@@ -11,7 +11,8 @@ from typing import Any
 import click
 
 from tillpost.cli.backup import backup, restore
-from tillpost.cli.opened import as_json, one, table, which
+from tillpost.cli.output import json_option, print_table
+from tillpost.cli.pipelines import pipeline_option, select_pipeline
 from tillpost.clock import SystemClock
 from tillpost.compose.config import load
 from tillpost.errors import UsageError
@@ -37,7 +38,7 @@ for each in (backup, restore):
 
 
 def _folder(file: Any, pipeline: str | None) -> Path:
-    return one(load(file, plugins=False), pipeline).state
+    return select_pipeline(load(file, plugins=False), pipeline).state
 
 
 def _progress(text: str) -> None:
@@ -47,8 +48,8 @@ def _progress(text: str) -> None:
 
 
 @command.command("verify")
-@which
-@as_json
+@pipeline_option
+@json_option
 @click.pass_obj
 def verify(file: Any, pipeline: str | None, as_json: bool) -> None:
     """Examine every page, row and checksum, and the fallback files. Exit code 1 when something is damaged.
@@ -101,8 +102,8 @@ def _list(damages: list[doctor.Damage]) -> None:
 
 @command.command("repair")
 @click.option("--dry-run", is_flag=True, help="Change nothing; print what would be done.")
-@which
-@as_json
+@pipeline_option
+@json_option
 @click.pass_obj
 def repair(file: Any, dry_run: bool, pipeline: str | None, as_json: bool) -> None:
     """Repair damaged rows, or move them to the quarantine. Exit code 1 when something was lost.
@@ -142,8 +143,8 @@ def repair(file: Any, dry_run: bool, pipeline: str | None, as_json: bool) -> Non
 
 
 @command.command("compact")
-@which
-@as_json
+@pipeline_option
+@json_option
 @click.pass_obj
 def compact(file: Any, pipeline: str | None, as_json: bool) -> None:
     """Rewrite the journal without its free pages. Needs room for a copy; not while a `run` works on it.
@@ -167,7 +168,7 @@ def compact(file: Any, pipeline: str | None, as_json: bool) -> None:
 
 @command.command("export")
 @click.option("--to", type=click.Path(dir_okay=False, path_type=Path), help="A new file, readable by its owner only.")
-@which
+@pipeline_option
 @click.pass_obj
 def export(file: Any, to: Path | None, pipeline: str | None) -> None:
     """Write every readable row as JSON lines, personal data included: for a rescue by other means.
@@ -203,8 +204,8 @@ def _new(path: Path) -> Any:
 
 
 @command.command("stats")
-@which
-@as_json
+@pipeline_option
+@json_option
 @click.pass_obj
 def stats(file: Any, pipeline: str | None, as_json: bool) -> None:
     """Show sizes, rows, growth, and SQLite's settings.
@@ -224,4 +225,4 @@ def stats(file: Any, pipeline: str | None, as_json: bool) -> None:
             f"{title.replace('_', ' ')}: " + ", ".join(f"{name} {value}" for name, value in found[title].items())
         )
     click.echo(f"oldest open receipt: {found['oldest_open'] or 'none'}")
-    table([{"table": name, "rows": rows} for name, rows in found["rows"].items()], ["table", "rows"])
+    print_table([{"table": name, "rows": rows} for name, rows in found["rows"].items()], ["table", "rows"])

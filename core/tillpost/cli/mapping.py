@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from tillpost.cli.opened import as_json, journal_of, which
+from tillpost.cli.output import json_option
+from tillpost.cli.pipelines import opened_journal, pipeline_option
 from tillpost.clock import SystemClock
 from tillpost.errors import UsageError
 from tillpost.journal import Journal, KnownMapping
@@ -26,8 +27,8 @@ def command() -> None:
 
 
 @command.command("show")
-@which
-@as_json
+@pipeline_option
+@json_option
 @click.pass_obj
 def show(file: Any, pipeline: str | None, as_json: bool) -> None:
     """Show the mappings used so far, the latest last; exit code 1 when it waits for its release.
@@ -36,7 +37,7 @@ def show(file: Any, pipeline: str | None, as_json: bool) -> None:
     Example:
       tillpost mapping show --json
     """
-    with journal_of(file, pipeline) as journal:
+    with opened_journal(file, pipeline) as journal:
         standing = journal.mappings.awaiting_release()
         before: KnownMapping | None = None
         for known in journal.mappings.all():
@@ -51,8 +52,8 @@ def show(file: Any, pipeline: str | None, as_json: bool) -> None:
 
 @command.command("release")
 @click.argument("fingerprint", required=False)
-@which
-@as_json
+@pipeline_option
+@json_option
 @click.pass_obj
 def release(file: Any, fingerprint: str | None, pipeline: str | None, as_json: bool) -> None:
     """Release a new mapping: the receipts held for it, and those behind them, are sent.
@@ -64,7 +65,7 @@ def release(file: Any, fingerprint: str | None, pipeline: str | None, as_json: b
       tillpost mapping release
       tillpost mapping release 3f2a9c01b7de
     """
-    with journal_of(file, pipeline) as journal:
+    with opened_journal(file, pipeline) as journal:
         standing = journal.mappings.awaiting_release()
         if fingerprint is None:
             if standing is None:

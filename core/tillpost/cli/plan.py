@@ -10,7 +10,8 @@ import attrs
 import click
 
 from tillpost.cli.drill import Duration
-from tillpost.cli.opened import as_json, one, which
+from tillpost.cli.output import json_option
+from tillpost.cli.pipelines import pipeline_option, select_pipeline
 from tillpost.compose.config import load
 from tillpost.compose.pipeline_config import PipelineConfig
 from tillpost.journal import Journal
@@ -27,8 +28,8 @@ from tillpost.terminal import say
 @click.option(
     "--rate", type=click.FloatRange(0, min_open=True), help="Requests a second; else that of the pipeline, else 50."
 )
-@which
-@as_json
+@pipeline_option
+@json_option
 @click.pass_obj
 def command(
     file: Path,
@@ -49,7 +50,7 @@ def command(
       tillpost plan --stores 40 --receipts-per-hour 120 --outage 72h
       tillpost plan --stores 40 --receipts-per-hour 120 --rate 30 --json
     """
-    chosen = one(load(file, plugins=False), pipeline) if pipeline is not None or file.exists() else None
+    chosen = select_pipeline(load(file, plugins=False), pipeline) if pipeline is not None or file.exists() else None
     asked = Load(
         stores=stores, receipts_per_hour=receipts_per_hour, outage=outage, rate=rate or _rate(chosen), **_limits(chosen)
     )

@@ -7,13 +7,13 @@ import sys
 import attrs
 import click
 
-from tillpost.cli.opened import as_json, table
+from tillpost.cli.output import json_option, print_table
 from tillpost.compose.plugins import known_plugins
 from tillpost.terminal import say
 
 
 @click.command("plugins")
-@as_json
+@json_option
 def command(as_json: bool) -> None:
     """List installed plugins with the slots they fill; exit code 1 when one cannot be loaded.
 
@@ -27,7 +27,7 @@ def command(as_json: bool) -> None:
         for each in rows:
             say(each)
     else:
-        table(
+        print_table(
             [each | {"slots": " ".join(each["slots"])} for each in rows],
             ["name", "slots", "version", "summary", "error"],
         )

@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from tillpost.cli.opened import as_json, journal_of, row, which
+from tillpost.cli.output import json_option, receipt_row
+from tillpost.cli.pipelines import opened_journal, pipeline_option
 from tillpost.errors import UsageError
 from tillpost.reports.labels import CONFIRMED, ROUTES
 from tillpost.reports.timeline import detail_text, timeline
@@ -18,8 +19,8 @@ from tillpost.trace import trace_id
 @click.argument("receipt_id", required=False)
 @click.option("--number", help="The printed number.")
 @click.option("--store", help="The store.")
-@which
-@as_json
+@pipeline_option
+@json_option
 @click.pass_obj
 def command(
     file: Any, receipt_id: str | None, number: str | None, store: str | None, pipeline: str | None, as_json: bool
@@ -33,7 +34,7 @@ def command(
     """
     if not receipt_id and not number:
         raise UsageError("name a receipt: its ID, or --number N --store S")
-    with journal_of(file, pipeline) as journal:
+    with opened_journal(file, pipeline) as journal:
         if receipt_id:
             entry = journal.receipts.get(receipt_id)
             found = [entry] if entry else []
@@ -42,7 +43,7 @@ def command(
         if not found:
             raise UsageError("no such receipt in the journal; `tillpost receipts` lists them")
         for entry in found:
-            answer = row(entry) | {"trace_id": trace_id(entry.id)}
+            answer = receipt_row(entry) | {"trace_id": trace_id(entry.id)}
             if entry.contact:
                 known = journal.contacts.get(entry.contact)
                 answer["contact"] = {

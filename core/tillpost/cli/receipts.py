@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from tillpost.cli.opened import as_json, journal_of, row, table, which
+from tillpost.cli.output import json_option, print_table, receipt_row
+from tillpost.cli.pipelines import opened_journal, pipeline_option
 from tillpost.journal import State
 from tillpost.terminal import say
 
@@ -15,8 +16,8 @@ from tillpost.terminal import say
 @click.option("--state", type=click.Choice([str(state) for state in State]), help="Only those in this state.")
 @click.option("--store", help="Only those of this store.")
 @click.option("--limit", type=click.IntRange(min=0), help="At most so many; all without it.")
-@which
-@as_json
+@pipeline_option
+@json_option
 @click.pass_obj
 def command(
     file: Any, state: str | None, store: str | None, limit: int | None, pipeline: str | None, as_json: bool
@@ -28,10 +29,10 @@ def command(
       tillpost receipts --state held
       tillpost receipts --store 12 --json
     """
-    with journal_of(file, pipeline) as journal:
-        rows = map(row, journal.listings.receipts(state or "", store or "", limit))
+    with opened_journal(file, pipeline) as journal:
+        rows = map(receipt_row, journal.listings.receipts(state or "", store or "", limit))
         if as_json:
             for each in rows:
                 say(each)
         else:
-            table(rows, ["id", "created", "total", "currency", "state", "route", "reason"])
+            print_table(rows, ["id", "created", "total", "currency", "state", "route", "reason"])

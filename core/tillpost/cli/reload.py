@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from tillpost.cli.drill import Duration
-from tillpost.cli.opened import as_json
+from tillpost.cli.output import json_option
 from tillpost.compose.change import change
 from tillpost.compose.config import examine
 from tillpost.daemon.reload import Reloaded, sentences
@@ -21,7 +21,7 @@ from tillpost.terminal import say
 
 @click.command("reload")
 @click.option("--timeout", type=Duration(), default="60s", show_default=True, help="How long to wait for the answer.")
-@as_json
+@json_option
 @click.pass_obj
 def command(file: Any, timeout: timedelta, as_json: bool) -> None:
     """Have the running `tillpost run` read the configuration again. No receipt in flight is lost or repeated.

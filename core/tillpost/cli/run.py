@@ -11,7 +11,8 @@ from typing import Any
 
 import click
 
-from tillpost.cli.opened import as_json, sound
+from tillpost.cli.output import json_option
+from tillpost.cli.pipelines import runnable_pipelines
 from tillpost.clock import SystemClock
 from tillpost.daemon.logs import OWN, Form, log_to_stderr
 from tillpost.daemon.supervisor import Supervisor
@@ -32,7 +33,7 @@ _log = logging.getLogger(OWN)
     "--log", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Form of the log."
 )
 @click.option("--status", metavar="HOST:PORT", help="Serve the status page there, such as 127.0.0.1:8090.")
-@as_json
+@json_option
 @click.pass_obj
 def command(
     file: Any, until_idle: bool, grace: float, names: tuple[str, ...], form: Form, status: str | None, as_json: bool
@@ -49,7 +50,7 @@ def command(
     notifier = Notifier()
     if status is not None:
         check(status)
-    config, wanted, refused = sound(file, names)
+    config, wanted, refused = runnable_pipelines(file, names)
     stop, reload = threading.Event(), threading.Event()
     _follow_signals(stop, reload)
     repaired: set[Path] = set()

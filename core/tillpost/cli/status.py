@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from tillpost.alerts.standing import standing_alerts
-from tillpost.cli.opened import as_json
+from tillpost.cli.output import json_option
 from tillpost.compose.config import load
 from tillpost.flow.breaker import is_reachable
 from tillpost.journal import Journal
@@ -18,7 +18,7 @@ from tillpost.terminal import counted, plain, say, when
 
 
 @click.command("status")
-@as_json
+@json_option
 @click.pass_obj
 def command(file: Any, as_json: bool) -> None:
     """Show every pipeline: destination, receipts by state, fallback files, contacts, alerts.

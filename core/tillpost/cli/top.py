@@ -15,7 +15,8 @@ import attrs
 import click
 
 from tillpost.cli.drill import Duration
-from tillpost.cli.opened import as_json, one, which
+from tillpost.cli.output import json_option
+from tillpost.cli.pipelines import pipeline_option, select_pipeline
 from tillpost.clock import SystemClock
 from tillpost.compose.config import load
 from tillpost.flow.breaker import is_reachable
@@ -33,8 +34,8 @@ _ENTER, _LEAVE = "\x1b[?1049h\x1b[?25l", "\x1b[?25h\x1b[?1049l"
 @click.option("--every", type=Duration(), default="2s", show_default=True, help="Time between two updates.")
 @click.option("--once", is_flag=True, help="Show it once, as plain text.")
 @click.option("--tills", "each_till", is_flag=True, help="One row for each till instead of each store.")
-@which
-@as_json
+@pipeline_option
+@json_option
 @click.pass_obj
 def command(file: Path, every: timedelta, once: bool, each_till: bool, pipeline: str | None, as_json: bool) -> None:
     """Show every store, live: last seen, receipts today, what waits and how long, what is held.
@@ -49,7 +50,7 @@ def command(file: Path, every: timedelta, once: bool, each_till: bool, pipeline:
       tillpost top --every 10s --json
     """
     config = load(file, plugins=False)
-    wanted = [one(config, pipeline)] if pipeline is not None else list(config.pipelines)
+    wanted = [select_pipeline(config, pipeline)] if pipeline is not None else list(config.pipelines)
     with ExitStack() as stack:
         journals: list[tuple[str, Journal]] = []
         for each in wanted:

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tillpost.cli import cli
-from tillpost.cli.opened import lines
+from tillpost.cli.pipelines import opened_lines
 from tillpost.compose.config import load
 from tillpost.compose.mapping import fingerprint
 from tillpost.errors import UsageError
@@ -45,7 +45,7 @@ def shop(tmp_path: Path) -> Path:
 def start(file: Path) -> None:
     """As far as `run` goes before its threads."""
     config = load(file)
-    with lines(config, list(config.pipelines)) as (line,):
+    with opened_lines(config, list(config.pipelines)) as (line,):
         mapping_guard.start(line)
         mapping_guard.run_round(line)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from tillpost.cli.opened import as_json
+from tillpost.cli.output import json_option
 from tillpost.errors import PluginError
 from tillpost.terminal import plain, say
 
@@ -18,7 +18,7 @@ MARKS = {"kept": "kept   ", "broken": "BROKEN ", "waived": "waived "}
 @click.argument("what", metavar="NAME|PATH")
 @click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write the report here, in Markdown.")
 @click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), help="Write the results here, in JUnit XML.")
-@as_json
+@json_option
 def command(what: str, report: Path | None, junit: Path | None, as_json: bool) -> None:
     """Run the promise suite of an installed adapter, or of a file or folder with one.
 

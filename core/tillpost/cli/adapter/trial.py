@@ -13,7 +13,8 @@ from typing import Any
 import click
 
 from tillpost.cli.adapter.reading import Reading, differences
-from tillpost.cli.opened import as_json, one, table
+from tillpost.cli.output import json_option, print_table
+from tillpost.cli.pipelines import select_pipeline
 from tillpost.compose.alone import alone, table_of
 from tillpost.compose.config import load
 from tillpost.compose.pipeline_config import PipelineConfig
@@ -34,7 +35,7 @@ COLUMNS = ["number", "store", "till", "created", "total", "currency", "lines", "
 @click.option("--body", is_flag=True, help="Show each receipt as the body that is sent.")
 @click.option("--map", "mapping", default="engage", show_default=True, help="The plugin that makes the body.")
 @click.option("--diff", "other", multiple=True, metavar="KEY=VALUE", help="Show what this setting would change.")
-@as_json
+@json_option
 @click.pass_obj
 def command(
     config: Any,
@@ -60,7 +61,7 @@ def command(
     settings = load_plugin(name).slots.get("adapter")
     if settings is None:
         raise UsageError(f"plugin {name} is no adapter; `tillpost plugins` shows which are")
-    of = one(load(config, plugins=False), pipeline) if pipeline else None
+    of = select_pipeline(load(config, plugins=False), pipeline) if pipeline else None
     document = Document.from_path(file)
     base = _table(of, "adapter", name)
     hooks = _adapter(name, base | table_of(settings, pairs), of)
@@ -114,7 +115,7 @@ def _say_json(file: Path, reading: Reading, bodies: list[Any]) -> None:
 def _show(file: Path, reading: Reading, bodies: list[Any]) -> None:
     counts = f"{reading.skipped.total()} skipped, {reading.ignored.total()} ignored, {len(reading.broken)} broken"
     click.echo(f"{plain(file.name)}: {counted(len(reading.receipts), 'receipt')}, {counts}")
-    _section("", reading.receipts, lambda rows: table(rows, COLUMNS))
+    _section("", reading.receipts, lambda rows: print_table(rows, COLUMNS))
     for fields in bodies:
         click.echo(_numbers(fields, indent=2))
     for title, reasons in (
@@ -125,8 +126,8 @@ def _show(file: Path, reading: Reading, bodies: list[Any]) -> None:
     _section("Broken", reading.broken, lambda rows: click.echo("\n".join(map(_held, rows))))
     if reading.refused:
         click.echo(f"\nNot read to the end: {plain(reading.refused)}")
-    _section("Sums", reading.totals(), lambda rows: table(rows, list(rows[0])))
-    _section("Tenders", reading.tenders(), lambda rows: table(rows, list(rows[0])))
+    _section("Sums", reading.totals(), lambda rows: print_table(rows, list(rows[0])))
+    _section("Tenders", reading.tenders(), lambda rows: print_table(rows, list(rows[0])))
 
 
 def _section(title: str, rows: list[Any], show: Callable[[list[Any]], object]) -> None:

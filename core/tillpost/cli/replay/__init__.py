@@ -10,7 +10,8 @@ from typing import Any
 
 import click
 
-from tillpost.cli.opened import as_json, journal_of, one, table, which
+from tillpost.cli.output import json_option, print_table
+from tillpost.cli.pipelines import opened_journal, pipeline_option, select_pipeline
 from tillpost.cli.replay.carry import carry
 from tillpost.cli.replay.shown import report, show_plan, show_replay
 from tillpost.clock import SystemClock
@@ -60,8 +61,8 @@ _date = click.DateTime(formats=["%Y-%m-%d"])
 @click.option("--dry-run", is_flag=True, help="Show the plan and do nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask; for scripts.")
 @click.option("--detach", is_flag=True, help="Do not wait; `tillpost run` carries it out.")
-@which
-@as_json
+@pipeline_option
+@json_option
 @click.pass_obj
 def start(
     file: Any,
@@ -93,10 +94,10 @@ def start(
         raise UsageError("--reason is empty; say why, for the audit trail")
     if last < first:
         raise UsageError(f"--to {_iso(last)} is before --from {_iso(first)}")
-    config = one(load(file, plugins=False), pipeline)
+    config = select_pipeline(load(file, plugins=False), pipeline)
     if by == "file" and not (config.has("fallback") and config.has("transfer")):
         raise UsageError(f"{file}: pipeline {config.name!r} has no `fallback` and `transfer`; --by file needs both")
-    with journal_of(file, pipeline) as journal:
+    with opened_journal(file, pipeline) as journal:
         now = SystemClock().time()
         order = ReplayOrder(
             reason=reason.strip(), who=_who(), by=by, store=store, till=till,
@@ -120,8 +121,8 @@ def start(
 
 
 @command.command("list")
-@which
-@as_json
+@pipeline_option
+@json_option
 @click.pass_obj
 def list_(file: Any, pipeline: str | None, as_json: bool) -> None:
     """List every replay: who, why, and its progress.
@@ -130,21 +131,21 @@ def list_(file: Any, pipeline: str | None, as_json: bool) -> None:
     Example:
       tillpost replay list --json
     """
-    with journal_of(file, pipeline) as journal:
+    with opened_journal(file, pipeline) as journal:
         rows = [show_replay(each) for each in journal.replays.all()]
     if as_json:
         for each in rows:
             say(each)
     else:
-        table(
+        print_table(
             rows, ["id", "made_at", "who", "store", "till", "from", "to", "by", "state", "chosen", "put_back", "reason"]
         )
 
 
 @command.command("show")
 @click.argument("number", type=int)
-@which
-@as_json
+@pipeline_option
+@json_option
 @click.pass_obj
 def show(file: Any, number: int, pipeline: str | None, as_json: bool) -> None:
     """Show one: the order, the confirmed plan, and its receipts by state.
@@ -153,7 +154,7 @@ def show(file: Any, number: int, pipeline: str | None, as_json: bool) -> None:
     Example:
       tillpost replay show 3
     """
-    with journal_of(file, pipeline) as journal:
+    with opened_journal(file, pipeline) as journal:
         replay = _get(journal, number)
         answer = show_replay(replay) | {"receipts": journal.replays.count_states(number), "plan": dict(replay.planned)}
     if as_json:
@@ -167,8 +168,8 @@ def show(file: Any, number: int, pipeline: str | None, as_json: bool) -> None:
 
 @command.command("stop")
 @click.argument("number", type=int)
-@which
-@as_json
+@pipeline_option
+@json_option
 @click.pass_obj
 def stop(file: Any, number: int, pipeline: str | None, as_json: bool) -> None:
     """Put no more receipts back; those on their way go on. `resume` continues.
@@ -177,7 +178,7 @@ def stop(file: Any, number: int, pipeline: str | None, as_json: bool) -> None:
     Example:
       tillpost replay stop 3
     """
-    with journal_of(file, pipeline) as journal:
+    with opened_journal(file, pipeline) as journal:
         _change(journal, number, "running", "stopped")
         report(_get(journal, number), as_json)
 
@@ -185,8 +186,8 @@ def stop(file: Any, number: int, pipeline: str | None, as_json: bool) -> None:
 @command.command("resume")
 @click.argument("number", type=int)
 @click.option("--detach", is_flag=True, help="Do not wait; `tillpost run` carries it out.")
-@which
-@as_json
+@pipeline_option
+@json_option
 @click.pass_obj
 def resume(file: Any, number: int, detach: bool, pipeline: str | None, as_json: bool) -> None:
     """Continue a stopped one, or one whose process has ended, where it was.
@@ -195,7 +196,7 @@ def resume(file: Any, number: int, detach: bool, pipeline: str | None, as_json: 
     Example:
       tillpost replay resume 3
     """
-    with journal_of(file, pipeline) as journal:
+    with opened_journal(file, pipeline) as journal:
         if _get(journal, number).state == "stopped":
             _change(journal, number, "stopped", "running")
         if detach:

@@ -11,7 +11,7 @@ from pathlib import Path
 import attrs
 import click
 
-from tillpost.cli.opened import journal_of, lines, one
+from tillpost.cli.pipelines import opened_journal, opened_lines, select_pipeline
 from tillpost.cli.replay.shown import report
 from tillpost.compose.config import load
 from tillpost.errors import StateFolderBusy, UsageError, describe
@@ -35,12 +35,12 @@ def carry(file: Path, pipeline: str | None, number: int, as_json: bool) -> int:
         signal.signal(each, lambda *_: stop.set())
     with ExitStack() as stack:
         try:
-            stack.callback(RunLock(one(load(file, plugins=False), pipeline).state).release)
+            stack.callback(RunLock(select_pipeline(load(file, plugins=False), pipeline).state).release)
         except StateFolderBusy:
-            with journal_of(file, pipeline) as journal:
+            with opened_journal(file, pipeline) as journal:
                 return _watch(journal, number, as_json, stop, None)
         config = load(file)
-        (line,) = stack.enter_context(lines(config, [one(config, pipeline)]))
+        (line,) = stack.enter_context(opened_lines(config, [select_pipeline(config, pipeline)]))
         return _work(line, number, as_json, stop)
 
 

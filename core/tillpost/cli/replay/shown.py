@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from tillpost.cli.opened import table
+from tillpost.cli.output import print_table
 from tillpost.flow.upkeep.replay import SELECTED, Fate, Plan, seconds_left
 from tillpost.journal import Replay
 from tillpost.terminal import plain, say, when
@@ -42,7 +42,7 @@ def show_plan(made: Plan, as_json: bool, bulk: bool) -> None:
     ]
     till = f", till {order.till}" if order.till else ""
     click.echo(plain(f"store {order.store}{till}, {order.first} to {order.last}, by {order.by}:"))
-    table(rows, ["receipts", "amount", "what"])
+    print_table(rows, ["receipts", "amount", "what"])
     if made.undated:
         click.echo(f"unreadable records of the store, without a day: {made.undated}; `tillpost held list` lists them")
     if made.kept_since:

@@ -1,0 +1,65 @@
+"""How answers of the commands are printed: a receipt as JSON, and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import islice
+from typing import Any
+
+import click
+
+from tillpost.journal import Entry
+from tillpost.journal.states import confirmation
+from tillpost.terminal import amount, plain, when
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Answer in JSON, for scripts.")
+_BLOCK = 1000
+"""Lines of a table that are measured and printed together."""
+
+
+def receipt_row(entry: Entry) -> dict[str, Any]:
+    """A receipt in JSON, without personal data."""
+    return {
+        "id": entry.id,
+        "number": entry.number,
+        "store": entry.store,
+        "till": entry.till,
+        "created": entry.created,
+        "total": amount(entry.total, entry.currency),
+        "currency": entry.currency,
+        "state": str(entry.state),
+        "route": entry.route,
+        "confirmed": confirmation(entry.state, entry.route, entry.reason),
+        "attempts": entry.attempts,
+        "due": when(entry.due) if entry.due else None,
+        "accepted_at": when(entry.accepted_at),
+        "delivered_at": when(entry.delivered_at),
+        "file": entry.file,
+        "document": entry.document,
+        "place": entry.place,
+        "reason": entry.reason,
+    }
+
+
+def print_table(rows: Iterable[dict[str, Any]], columns: list[str]) -> None:
+    """Print columns under their names, as wide as needed; of very many rows as wide as those so far."""
+    cells = ([plain("" if each.get(name) is None else each[name]) for name in columns] for each in rows)
+    widths = [0] * len(columns)
+    lines = [columns]
+    while lines:
+        lines += islice(cells, _BLOCK)
+        widths = [max(widths[index], *(len(line[index]) for line in lines)) for index in range(len(columns))]
+        for line in lines:
+            cells_of_line = zip(line, widths, columns, strict=True)
+            click.echo(
+                "  ".join(
+                    cell.rjust(width) if name in _FIGURES else cell.ljust(width) for cell, width, name in cells_of_line
+                ).rstrip()
+            )
+        lines = list(islice(cells, 1))
+
+
+_FIGURES = frozenset(("amount", "bytes", "chosen", "missing", "put_back", "receipts", "rows", "tax", "total", "lines"))
+"""Columns of numbers: aligned to the right."""
+_BLOCK = 1000
+"""Lines of a table that are measured and printed together."""

@@ -1,0 +1,74 @@
+"""Which pipelines a command works on, and their journals and lines opened for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from random import SystemRandom
+from typing import TYPE_CHECKING
+
+import click
+
+from tillpost.clock import SystemClock
+from tillpost.compose.config import Config, examine, load
+from tillpost.compose.pipeline_config import PipelineConfig
+from tillpost.errors import ConfigurationError, Finding, UsageError
+from tillpost.journal import Journal
+
+if TYPE_CHECKING:
+    from tillpost.flow.line import Line
+
+pipeline_option = click.option("--pipeline", "-p", default=None, help="The pipeline; needed when there are several.")
+
+
+def select_pipeline(config: Config, name: str | None) -> PipelineConfig:
+    """The pipeline of this name, or the only one. Raises UsageError."""
+    pipelines = {pipeline.name: pipeline for pipeline in config.pipelines}
+    if name in pipelines:
+        return pipelines[name]
+    if name is not None:
+        raise UsageError(f"{config.file} has no pipeline {name!r}; it has: {', '.join(pipelines)}")
+    if len(pipelines) == 1:
+        return config.pipelines[0]
+    raise UsageError(f"{config.file} has several pipelines: name one with --pipeline ({', '.join(pipelines)})")
+
+
+def runnable_pipelines(file: Path, names: Sequence[str]) -> tuple[Config, list[PipelineConfig], list[Finding]]:
+    """The pipelines without an error (only those of `names`, if any), and the errors of the others of the file.
+
+    Raises ConfigurationError when a named one has an error, or when none is left.
+    """
+    config, findings = examine(file)
+    errors = [finding for finding in findings if finding.level == "error"]
+    if config is None:
+        raise ConfigurationError(*findings)
+    runnable = {pipeline.name for pipeline in config.pipelines}
+    for name in names:
+        own = [finding for finding in errors if f"{finding.key}.".startswith(f"pipelines.{name}.")]
+        if name not in runnable and own:
+            raise ConfigurationError(*own)
+    wanted = [select_pipeline(config, name) for name in names] or list(config.pipelines)
+    return config, wanted, [] if names else errors
+
+
+@contextmanager
+def opened_journal(file: Path, name: str | None) -> Iterator[Journal]:
+    """The journal of one pipeline, without its plugins: works when a plugin is broken."""
+    with closing(Journal(select_pipeline(load(file, plugins=False), name).state)) as journal:
+        yield journal
+
+
+@contextmanager
+def opened_lines(config: Config, wanted: list[PipelineConfig]) -> Iterator[list[Line]]:
+    """The pipelines composed with their plugins, and their journals opened. Raises ConfigurationError."""
+    # Here, because commands that only look into the journal need none of it and should answer at once.
+    from tillpost.compose.line import line_of
+    from tillpost.compose.pipeline import compose
+    from tillpost.flow.rate_limit.budget import Budgets
+
+    clock, random, budgets = SystemClock(), SystemRandom(), Budgets(config.state)
+    composed = [compose(config, pipeline, clock=clock, random=random, budget=budgets) for pipeline in wanted]
+    with ExitStack() as stack:
+        stack.callback(budgets.close)
+        yield [line_of(each, stack.enter_context(closing(Journal(each.config.state)))) for each in composed]
