@@ -1,4 +1,4 @@
-"""Who works on what: claims on receipts, locks on contacts, and duties that only one process has.
+"""Who works on what: claims on receipts, locks on contacts, duties of one process, and the rate all processes share.
 
 The flow asks these protocols alone. The kinds below serve one process that has the journal to itself (its run lock
 says so): nothing is ever lost to another process. A journal that several processes share puts leases behind the same
@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from enum import StrEnum
 from typing import Protocol
+
+from tillpost.plugin import Budget
 
 
 class Claims(Protocol):
@@ -67,6 +69,23 @@ class Duties(Protocol):
 
     def holds(self, duty: Duty) -> bool:
         """Whether the round may begin."""
+        ...
+
+
+class SharedBudget(Budget, Protocol):
+    """The request rate of one API key, kept for every process that uses the key (rate_limit/budget.py)."""
+
+    @property
+    def rate(self) -> float:
+        """Requests allowed in any second."""
+        ...
+
+    def set_rate(self, rate: float) -> None:
+        """Allow so many requests in any second from now on."""
+        ...
+
+    def close(self) -> None:
+        """No longer count together with other processes."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""Pace: how many requests of a pipeline its rate budget allows, and how many wait for it at the moment."""
+"""Pace: how many requests the rate budgets of a pipeline allow, and how many threads wait for them now."""
 
 from __future__ import annotations
 
@@ -10,39 +10,39 @@ from tillpost.flow.heartbeat import record_progress, record_rest
 from tillpost.plugin import Budget, Secret
 
 MIN_WORKERS, MAX_WORKERS = 4, 64
-"""Receipts on their way at the same time, where the configuration does not say how many."""
+"""Bounds of the number of receipts on their way at once, where the configuration names none."""
 
 
 class Pace:
-    """Of one pipeline: watches the budgets its plugins ask for."""
+    """Measures the budgets that the plugins of one pipeline use."""
 
     def __init__(self, budget: Callable[[Secret, float], Budget]) -> None:
         self._budget = budget
         self._lock = threading.Lock()
         self._rate = 0.0
         self.waiting = 0
-        """Threads that wait for the budget now."""
+        """Threads that wait for a budget now."""
         self.requests = 0
-        """How many the budget has let go so far."""
+        """Requests that were let go so far."""
 
     def budget(self, key: Secret, rate: float) -> Budget:
         """`Context.budget` of the pipeline's plugins."""
         self._rate = max(self._rate, rate)
-        return _Watched(self, self._budget(key, rate))
+        return _MeasuredBudget(self, self._budget(key, rate))
 
     @property
     def rate(self) -> float:
-        """Requests a second its plugins ask for; 0 when none asks. Others with the same key may make it less."""
+        """The largest rate its plugins ask for, requests a second; 0 for none. Others with the key may ask for less."""
         return self._rate
 
     def default_workers(self) -> int:
-        """As many as the rate allows when an answer takes a second, within bounds."""
+        """As many threads as keep the rate when an answer takes a second, within bounds."""
         return max(MIN_WORKERS, min(MAX_WORKERS, int(self._rate)))
 
-    def add_waiting(self, more: int) -> None:
-        """So many more threads wait."""
+    def add_waiting(self, change: int) -> None:
+        """So many more threads wait; fewer for a negative number."""
         with self._lock:
-            self.waiting += more
+            self.waiting += change
 
     def count_request(self) -> None:
         """One more request is under way."""
@@ -50,7 +50,7 @@ class Pace:
             self.requests += 1
 
 
-class _Watched:
+class _MeasuredBudget:
     def __init__(self, pace: Pace, budget: Budget) -> None:
         self._pace = pace
         self._budget = budget
@@ -58,11 +58,11 @@ class _Watched:
 
     @contextmanager
     def request(self) -> Iterator[None]:
-        with ExitStack() as under_way:
+        with ExitStack() as request:
             self._pace.add_waiting(1)
             record_rest()
             try:
-                under_way.enter_context(self._budget.request())
+                request.enter_context(self._budget.request())
             finally:
                 record_progress()
                 self._pace.add_waiting(-1)

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tillpost.flow.rate_limit.budget import Budgets, FastestExchange, SlidingBudget, first, live_requests
+from tillpost.flow.rate_limit.budget import Budgets, FastestExchange, SlidingBudget, live_requests, next_waiter
 from tillpost.flow.rate_limit.sliding_window import SIZE, MemoryCells
 from tillpost.flow.retry_policy import BACKLOG_TURN
 from tillpost.journal import RateFile
@@ -356,15 +356,15 @@ def test_no_thread_that_waits_is_forgotten() -> None:
 
 def test_the_fastest_exchange_is_believed_once_there_were_enough_and_forgotten_when_the_way_changes() -> None:
     fastest = FastestExchange(enough=3, period=10)
-    assert [fastest.saw(0.1), fastest.saw(0.2), fastest.saw(0.3)] == [0.0, 0.0, 0.1]
-    assert {fastest.saw(0.5) for _ in range(9)} == {0.1}
-    assert fastest.saw(0.05) == 0.05
-    assert [fastest.saw(0.5) for _ in range(30)][-1] == 0.5
+    assert [fastest.record(0.1), fastest.record(0.2), fastest.record(0.3)] == [0.0, 0.0, 0.1]
+    assert {fastest.record(0.5) for _ in range(9)} == {0.1}
+    assert fastest.record(0.05) == 0.05
+    assert [fastest.record(0.5) for _ in range(30)][-1] == 0.5
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=9), st.integers(0, 9))
 def test_live_goes_first_and_the_backlog_always_moves(waiting: list[bool], passed: int) -> None:
-    chosen = first(waiting, passed)
+    chosen = next_waiter(waiting, passed)
     assert waiting[chosen] == (any(waiting) if passed < BACKLOG_TURN - 1 else all(waiting))
     assert chosen == waiting.index(waiting[chosen]), "in order of arrival"
 
