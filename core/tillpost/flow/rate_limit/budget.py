@@ -206,8 +206,8 @@ class SlidingBudget:
             if self._shared is None:
                 raise
             _log.warning(
-                "%s: %s; the request rate is kept within this process alone until its next start, without other processes"
-                " that use the same API key",
+                "%s: %s; the request rate is kept within this process alone until its next start, whatever others with"
+                " the same API key send",
                 self._shared,
                 error.strerror or error,
             )

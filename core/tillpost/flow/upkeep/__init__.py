@@ -1,1 +1,1 @@
-"""What keeps a pipeline in order beside its steps."""
+"""Upkeep: what a pipeline does beside its receipts' way: recovery, replay, retention, the mapping guard, the clock."""

@@ -1,8 +1,8 @@
-"""The wall clock is set, and the line goes on as if it had not been: what is due later moves with the clock.
+"""Clock changes: when the wall clock is set, stored due times move with it, so that no wait changes.
 
-Due times are stored as wall time, for they outlive the process; waits are measured by the monotonic clock. When the
-two part, someone has set the wall clock. Without this a receipt due in ten seconds would wait an hour longer after a
-jump back of an hour, and after a jump forward a receipt would be held because its import seems overdue.
+Due times are stored as wall time, because they outlive the process. When the wall clock and the monotonic clock
+differ, somebody has set the wall clock. Without this step a receipt that is due in ten seconds would wait an hour
+longer after the clock was set back by an hour, and be held as overdue after it was set forward.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ _log = logging.getLogger("tillpost.flow")
 
 
 def apply_clock_change(line: Line) -> None:
-    """Once a round: if the wall clock was set, move what is stored, in one commit."""
-    jumped = line.clock_changes.detect()
-    if jumped:
-        _move(line, jumped)
-        line.clock_changes.applied(jumped)
+    """Once a round: if the wall clock was set, move the stored times, in one commit."""
+    change = line.clock_changes.detect()
+    if change:
+        _move(line, change)
+        line.clock_changes.applied(change)
 
 
 def apply_change_since_last_run(line: Line) -> None:
-    """At the start: was the wall clock set back while nothing ran? Nothing can have been later than now.
+    """At the start: if a stored event is later than now, the wall clock was set back while nothing ran.
 
-    A clock set forward meanwhile cannot be told from time that has passed.
+    A clock that was set forward cannot be told from time that has passed.
     """
-    jumped = line.clock.time() - line.journal.latest_time()
-    if jumped <= -MIN_CLOCK_CHANGE:
-        _move(line, jumped)
+    change = line.clock.time() - line.journal.latest_time()
+    if change <= -MIN_CLOCK_CHANGE:
+        _move(line, change)
 
 
-def _move(line: Line, jumped: float) -> None:
-    _log.warning("pipeline %s: the wall clock was set by %+.0f s; what is due moves with it", line.name, jumped)
-    line.breaker.move_times(jumped)
+def _move(line: Line, change: float) -> None:
+    _log.warning("pipeline %s: the wall clock was set by %+.0f s; due times move with it", line.name, change)
+    line.breaker.move_times(change)

@@ -1,4 +1,4 @@
-"""What a pipeline knows of its mapping guard (mapping_guard.py has the steps)."""
+"""The state of a pipeline's mapping guard; mapping_guard.py has its steps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A person's decision on a held receipt: back on the line, or never sent."""
+"""Held receipts: a person has one sent again, or discards it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def retry(line: Line, receipt_id: str) -> str:
-    """Put it back on the line; what could not be read is read again with today's settings. What came of it.
+    """Queue a held receipt again; what became of it. A record that could not be read is parsed again.
 
     Raises UsageError when it is not held, InvalidValue when it still cannot be read, JournalError when it cannot go.
     """
@@ -22,17 +22,17 @@ def retry(line: Line, receipt_id: str) -> str:
     now = line.clock.time()
     if not receipt_id.startswith("broken_") and journal.bodies.is_readable(entry.seq):
         journal.receipts.retry(receipt_id, None, now)
-        return "back on the line"
+        return "queued again"
     document = Document.from_bytes(entry.document, journal.bodies.raw(entry.seq))
     for parsed in line.hooks.parse_receipts(document):
         journal.receipts.retry(receipt_id, parsed, now)
         journal.receipts.accept([parsed], document, line.anonymous, now, Accepted())
         return f"read as {parsed.receipt.id if isinstance(parsed, Found) else 'no sale'}"
-    return "held as before: its record has nothing in it"
+    return "still held: its record is empty"
 
 
 def discard(journal: Journal, receipt_id: str, reason: str, now: float) -> None:
-    """Never send it; the record and the reason stay. Raises UsageError when it is not held."""
+    """Never send a held receipt; it stays in the journal with the reason. Raises UsageError when it is not held."""
     entry = _held(journal, receipt_id)
     move = Move(state=State.SKIPPED, attempts=entry.attempts, reason=f"discarded: {reason}")
     journal.receipts.settle([(entry.seq, move)], now, "held")

@@ -1,9 +1,8 @@
-"""Guard: with a new mapping nothing is sent until a person has released it. The first receipts are held, to be looked
-at; those behind wait on the line.
+"""The mapping guard: with a new mapping nothing is sent until a person has released it.
 
-Closed, the guard keeps the API route (deliver.claim), new files (write_files) and files written anew (review,
-reconcile) from
-mapping anything that would leave. Open, it costs the look at one attribute.
+The first receipts are held, so that a person can look at them; the others wait. While the guard is closed, no step
+maps anything that would be sent: deliveries (deliver.claim), new files (write_files), and files that are written again
+(review, reconcile). An open guard costs the check of one attribute.
 """
 
 from __future__ import annotations
@@ -21,14 +20,14 @@ PLACEHOLDER_CONTACT = Identifier("contactId", "00000000-0000-0000-0000-000000000
 """Stands for the contactId that `resolve` would find."""
 _GROUP = 500
 """Records read again in one commit."""
-_LOOK = 1000
-"""Due receipts among which the ones to hold are looked for."""
+_SCAN = 1000
+"""Due receipts among which those to hold are chosen."""
 
 
 def start(line: Line) -> None:
-    """Before the first thread: whether this mapping is a new one. The guard is closed then.
+    """Before the threads start, close the guard when this mapping is a new one.
 
-    What was read with one that nobody released is read again from its records: it may have been read wrongly.
+    Unsent receipts that were read with a mapping nobody released are read again from their records.
     """
     guard = line.guard
     if guard.fingerprint:
@@ -40,10 +39,7 @@ def start(line: Line) -> None:
 
 
 def run_round(line: Line) -> int:
-    """While it is closed: open it when the mapping was released meanwhile, else hold what there is room for.
-
-    How many receipts were held.
-    """
+    """Open a closed guard whose mapping was released, or else hold some receipts; how many were held."""
     guard = line.guard
     if not guard.closed:
         return 0
@@ -54,28 +50,28 @@ def run_round(line: Line) -> int:
     guard.load(standing)
     if not line.duties.holds(Duty.MAPPING_GUARD):
         return 0
-    mine = line.claims.claim((entry.seq for entry in _next(line)), guard.remaining())
+    claimed = line.claims.claim((entry.seq for entry in _candidates(line)), guard.remaining())
     try:
-        fresh = line.journal.receipts.refresh(mine)
+        fresh = line.journal.receipts.refresh(claimed)
         moves = [(entry.seq, _try_mapping(line, entry)) for entry in fresh]
         if moves:
             line.journal.mappings.hold(guard.fingerprint, moves, line.clock.time())
             guard.count += len(moves)
     finally:
-        line.claims.release(mine)
+        line.claims.release(claimed)
     return len(moves)
 
 
-def _read_again(line: Line, before: KnownMapping) -> None:
+def _read_again(line: Line, previous: KnownMapping) -> None:
     after = 0
-    while rows := line.journal.mappings.unsent(before, after, _GROUP):
-        read = [(seq, _parsed(line, seq, document)) for seq, document in rows]
+    while rows := line.journal.mappings.unsent(previous, after, _GROUP):
+        read = [(seq, _parse_again(line, seq, document)) for seq, document in rows]
         line.journal.mappings.replace_receipts(read, line.anonymous, line.clock.time())
         after = rows[-1][0]
 
 
-def _parsed(line: Line, seq: int, name: str) -> Parsed:
-    """The record of this row as today's adapter reads it."""
+def _parse_again(line: Line, seq: int, name: str) -> Parsed:
+    """The record of this row as the adapter reads it now."""
     raw = line.journal.bodies.raw(seq)
     try:
         parsed = next(line.hooks.parse_receipts(Document.from_bytes(name, raw)), None)
@@ -83,32 +79,32 @@ def _parsed(line: Line, seq: int, name: str) -> Parsed:
     except (DocumentError, InvalidValue, PluginError) as error:
         return Broken(reason=str(error), place="", raw=raw)
     if parsed is None:
-        return NoReceipt(reason="read again it is no receipt", place="", retail=True)
+        return NoReceipt(reason="read again, the record is not a sale", place="", retail=True)
     if isinstance(parsed, Found):
-        # Where it stands in its document is not told by its record alone.
+        # The record alone does not say where in its document it is.
         return attrs.evolve(parsed, receipt=attrs.evolve(parsed.receipt, raw=old.raw))
     return parsed
 
 
 def is_waiting(line: Line) -> bool:
-    """Whether it is closed and has nothing left to do but to wait for a person."""
-    return line.guard.closed and (not line.guard.remaining() or not _next(line))
+    """Whether the guard is closed and has nothing left to do but wait for a person."""
+    return line.guard.closed and (not line.guard.remaining() or not _candidates(line))
 
 
-def _next(line: Line) -> list[Entry]:
+def _candidates(line: Line) -> list[Entry]:
     """Receipts to hold, in order: those accepted with the new mapping show more of it than those that waited.
 
-    One that may be with the destination is none of them: it must be asked for before anything else becomes of it.
+    A receipt that may have been sent is not among them: the destination must be asked about it first.
     """
     now = line.clock.time()
     due = line.journal.receipts.just_accepted(line.guard.since, now, line.guard.first)
-    due += line.journal.receipts.due(now, _LOOK)
+    due += line.journal.receipts.due(now, _SCAN)
     return [entry for entry in due if entry.state is not State.UNCERTAIN and entry.sending is None]
 
 
 def _try_mapping(line: Line, entry: Entry) -> Move:
-    """It is mapped, so that what the mapping cannot do shows now, and held whatever came of it."""
-    said = "`tillpost mapping release` sends it, or put the configuration back"
+    """Map the receipt, so that what the mapping cannot do shows now, and hold it whatever the result."""
+    advice = "`tillpost mapping release` sends it, or restore the configuration"
     try:
         with line.journal.crash_marks.holding(entry.seq):
             receipt = line.journal.bodies.get(entry.seq)
@@ -118,6 +114,6 @@ def _try_mapping(line: Line, entry: Entry) -> Move:
             )
             line.hooks.amend_payload(line.hooks.map_receipt(receipt, match), receipt)
     except (InvalidValue, PluginError) as error:
-        said = f"it cannot map this receipt: {error}"
-    reason = reason_of(line.guard.fingerprint) + said
+        advice = f"it cannot map this receipt: {error}"
+    reason = reason_of(line.guard.fingerprint) + advice
     return Move(state=State.HELD, attempts=entry.attempts, reason=reason)

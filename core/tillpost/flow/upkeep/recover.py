@@ -1,4 +1,4 @@
-"""Recover: what the last process left, repaired before the first thread of this one starts."""
+"""Recover: repair what the last process left, before the first thread of this one starts."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from tillpost.flow.upkeep.clock_change import apply_change_since_last_run
 
 
 def recover(line: Line) -> None:
-    """Nothing of it is repeated blindly.
+    """Settle receipts that were in flight, and remove files nobody needs. Nothing is sent again unasked.
 
-    What was being sent is uncertain. What was in hand has burnt an attempt: a receipt that brings the process down
-    again and again is held, instead of taking its neighbours with it. Files nobody needs are removed.
+    A receipt that was being sent is uncertain now. One that was in hand has used an attempt, so that a receipt that
+    crashes the process again and again is held in the end.
     """
     apply_change_since_last_run(line)
     journal, now = line.journal, line.clock.time()

@@ -1,7 +1,7 @@
-"""Replay: receipts of a store's days are put back on the line, after a person has seen what that means.
+"""Replay: send receipts of a store's days again, after a person has seen the plan.
 
-A little at a time, and only while little else is due, so that what is just sold, and what waits already, goes first.
-Engage ignores a receipt it has (Engage contract, save a receipt): id and content stay the same, so none is doubled.
+A few at a time, and only while few others are due, so that live receipts and the backlog go first. Engage ignores a
+receipt it has (Engage contract, save a receipt): id and content stay the same, so no receipt is there twice.
 """
 
 from __future__ import annotations
@@ -22,36 +22,36 @@ from tillpost.flow.line import Line
 from tillpost.journal import OPEN, Entry, FileState, Journal, Move, Replay, ReplayCandidate, ReplayOrder, State, Step
 
 STEP_RECEIPTS = 100
-"""Receipts that a replay by API puts back at most, and only while fewer are due: a stop leaves little on the line."""
+"""Receipts a replay by API queues at once, and only while fewer are due, so that it can be stopped quickly."""
 SCAN_RECEIPTS = 500
-"""Receipts a step looks at: most may be confirmed, and the thread has other things to do."""
+"""Receipts a step reads: most may need no replay, and the thread has other work."""
 MAX_WAITING_FILES = 20
-"""Files that wait to go up, beyond which a replay by file beside live traffic writes no more."""
-_TAKEN = re.compile(r"#[0-9a-f]{12}$")
-"""The end of the id under which a receipt is held whose own id has other content."""
+"""Files waiting to be uploaded with which a replay by file beside live traffic writes no more."""
+_CONFLICTING_ID = re.compile(r"#[0-9a-f]{12}$")
+"""The end of the id under which a receipt is held when its own id has other content."""
 
 
 class Fate(StrEnum):
-    """What a replay means for a receipt; each has exactly one."""
+    """What a replay does with a receipt."""
 
     SEND = "send"
-    """It is put back on the line."""
+    """It is queued again."""
     VERIFY = "verify"
-    """Accepted by API, and not verified: it is looked up in the history, and sent again if it is not there."""
+    """Accepted by API and not verified: look it up in the history, and send it again if it is absent."""
     CONFIRMED = "confirmed"
-    """Left: the destination has it."""
+    """Skipped: the destination has it."""
     IN_PROGRESS = "in_progress"
-    """On its way already."""
+    """Skipped: on its way already."""
     COLLIDES = "collides"
-    """Its id has other content, which the destination would keep."""
+    """Skipped: its id has other content, which the destination would keep."""
     DISCARDED = "discarded"
-    """A person has said that it is never to be sent (`tillpost held discard`)."""
+    """Skipped: a person has discarded it (`tillpost held discard`)."""
     UNREADABLE = "unreadable"
-    """The journal has no whole body of it."""
+    """Skipped: its body in the journal is damaged."""
     NO_CUSTOMER = "no_customer"
-    """It has no contact, and the pipeline names no anonymous one."""
+    """Skipped: it has no contact, and the pipeline has no `anonymous`."""
     TOO_OLD = "too_old"
-    """Settled longer ago than `keep`: it leaves the journal any moment."""
+    """Skipped: settled longer ago than `keep`, so it leaves the journal at any moment."""
 
 
 SELECTED = (Fate.SEND, Fate.VERIFY)
@@ -59,7 +59,7 @@ SELECTED = (Fate.SEND, Fate.VERIFY)
 
 @attrs.define
 class Share:
-    """Receipts of one fate: how many, and what they come to, by currency."""
+    """The receipts of one fate: how many, and their sums by currency."""
 
     count: int = 0
     amounts: dict[str, Decimal] = attrs.field(factory=dict)
@@ -67,10 +67,10 @@ class Share:
 
 @attrs.frozen(kw_only=True)
 class Plan:
-    """What a replay would do, before anything is done.
+    """What a replay would do.
 
-    undated: records of the store that could not be read, so nobody knows their day. kept_since: receipts of the days
-    before this date may have left the journal; "" when none of the order's have.
+    undated: records of the store that could not be read, so their day is unknown. kept_since: receipts of days before
+    this date may have left the journal; "" when the order has no such day.
     """
 
     order: ReplayOrder
@@ -80,14 +80,17 @@ class Plan:
 
     @property
     def chosen(self) -> int:
-        """How many would be put back."""
+        """How many would be sent."""
         return sum(self.shares[fate].count for fate in SELECTED)
 
     def json(self) -> dict[str, Any]:
-        """As it is stored and printed for machines."""
+        """As JSON, for the journal and `--json`."""
         return {
             **{
-                str(fate): {"count": share.count, "amounts": {name: str(sum_) for name, sum_ in share.amounts.items()}}
+                str(fate): {
+                    "count": share.count,
+                    "amounts": {name: str(amount) for name, amount in share.amounts.items()},
+                }
                 for fate, share in self.shares.items()
             },
             "undated": self.undated,
@@ -96,35 +99,35 @@ class Plan:
 
 
 def fate_of(
-    each: ReplayCandidate, order: ReplayOrder, before: float | None, anonymous: bool, readable: Callable[[int], bool]
+    receipt: ReplayCandidate, order: ReplayOrder, before: float | None, anonymous: bool, readable: Callable[[int], bool]
 ) -> Fate:
     """The fate of a receipt. before: what was settled before it leaves the journal; None: nothing does."""
-    if (each.state in OPEN and order.by == "api") or each.state in (State.WRITTEN, State.TRANSFERRED):
+    if (receipt.state in OPEN and order.by == "api") or receipt.state in (State.WRITTEN, State.TRANSFERRED):
         return Fate.IN_PROGRESS
-    if each.state is State.DELIVERED and not (order.unverified and each.route == "api" and not each.reason):
+    if receipt.state is State.DELIVERED and not (order.unverified and receipt.route == "api" and not receipt.reason):
         return Fate.CONFIRMED
-    if each.contact is None and _TAKEN.search(each.id):
+    if receipt.contact is None and _CONFLICTING_ID.search(receipt.id):
         return Fate.COLLIDES
-    if each.state is State.SKIPPED and each.reason.startswith("discarded: "):
+    if receipt.state is State.SKIPPED and receipt.reason.startswith("discarded: "):
         return Fate.DISCARDED
-    if each.state in (State.DELIVERED, State.SKIPPED) and before is not None and each.changed_at < before:
+    if receipt.state in (State.DELIVERED, State.SKIPPED) and before is not None and receipt.changed_at < before:
         return Fate.TOO_OLD
-    if not readable(each.seq):
+    if not readable(receipt.seq):
         return Fate.UNREADABLE
-    if each.contact is None and not anonymous:
+    if receipt.contact is None and not anonymous:
         return Fate.NO_CUSTOMER
-    return Fate.VERIFY if each.state is State.DELIVERED else Fate.SEND
+    return Fate.VERIFY if receipt.state is State.DELIVERED else Fate.SEND
 
 
 def plan(journal: Journal, order: ReplayOrder, keep: timedelta | None, anonymous: bool, now: float) -> Plan:
-    """Look at every receipt of the order; nothing is changed."""
+    """Read every receipt of the order. Nothing is changed."""
     before = None if keep is None else now - keep.total_seconds()
     shares = {fate: Share() for fate in Fate}
     for page in journal.replay_candidates.pages(order):
-        for each, fate in _judged(journal, page, order, before, anonymous):
+        for receipt, fate in _with_fates(journal, page, order, before, anonymous):
             share = shares[fate]
             share.count += 1
-            share.amounts[each.currency] = share.amounts.get(each.currency, Decimal(0)) + Decimal(each.total)
+            share.amounts[receipt.currency] = share.amounts.get(receipt.currency, Decimal(0)) + Decimal(receipt.total)
     kept_since = "" if before is None else datetime.fromtimestamp(before, UTC).date().isoformat()
     return Plan(
         order=order,
@@ -134,42 +137,42 @@ def plan(journal: Journal, order: ReplayOrder, keep: timedelta | None, anonymous
     )
 
 
-def _judged(
+def _with_fates(
     journal: Journal, rows: list[ReplayCandidate], order: ReplayOrder, before: float | None, anonymous: bool
 ) -> Iterator[tuple[ReplayCandidate, Fate]]:
-    """Each with its fate; only the bodies that decide about it are read, and all together."""
+    """The receipts with their fates. Only bodies that decide a fate are read, and all of them at once."""
     wanted: list[int] = []
 
     def note(seq: int) -> bool:
         wanted.append(seq)
         return True
 
-    for each in rows:
-        fate_of(each, order, before, anonymous, note)
+    for receipt in rows:
+        fate_of(receipt, order, before, anonymous, note)
     stored = journal.bodies.stored(wanted) if wanted else {}
-    for each in rows:
-        yield each, fate_of(each, order, before, anonymous, lambda seq: journal.bodies.is_readable(seq, stored))
+    for receipt in rows:
+        yield receipt, fate_of(receipt, order, before, anonymous, lambda seq: journal.bodies.is_readable(seq, stored))
 
 
 def replay(line: Line, files: int = MAX_WAITING_FILES) -> bool:
-    """A step of the oldest replay that runs; True when it did something, and another may follow at once.
+    """Take a step of the oldest running replay; True when it did something, and another may follow at once.
 
-    files: how many may wait to go up before one by file writes more.
+    files: with so many files waiting to be uploaded, a replay by file writes no more.
     """
     if not line.duties.holds(Duty.REPLAY):
         return False
     running = line.journal.replays.running()
     if running is None or line.guard.closed:
-        return False  # a new mapping is not released yet, and what a replay puts back would be mapped with it
+        return False  # receipts of the replay would be mapped with a mapping that is not released
     return _by_file(line, running, files) if running.order.by == "file" else _by_api(line, running)
 
 
 def seconds_left(running: Replay) -> float | None:
-    """Seconds until all are put back, at the rate so far; None when there is no telling yet."""
-    rest = running.chosen - running.put_back - running.not_written
+    """Seconds until all receipts are sent, at the rate so far; None while it is unknown."""
+    remaining = running.chosen - running.put_back - running.not_written
     if not running.busy or not running.put_back or running.ended_at is not None:
         return None
-    return max(0, rest) * running.busy / running.put_back
+    return max(0, remaining) * running.busy / running.put_back
 
 
 def _by_api(line: Line, running: Replay) -> bool:
@@ -182,18 +185,18 @@ def _by_api(line: Line, running: Replay) -> bool:
     if room <= 0:
         return False
     rows, chosen = _choose(line, running, room)
-    moves = [(each.seq, _move(line, running, each, fate, now)) for each, fate in chosen]
-    _adopt(line, running, [each for each, _ in chosen])
+    moves = [(receipt.seq, _move(line, running, receipt, fate, now)) for receipt, fate in chosen]
+    _adopt(line, running, [receipt for receipt, _ in chosen])
     last = chosen[-1][0] if len(chosen) == room else rows[-1] if rows else None
     cursor, end = (last.at, False) if last is not None else (running.cursor, True)
     line.journal.replays.step(running, Step(cursor=cursor, end=end, moves=moves), now)
     return True
 
 
-def _move(line: Line, running: Replay, each: ReplayCandidate, fate: Fate, now: float) -> Move:
+def _move(line: Line, running: Replay, receipt: ReplayCandidate, fate: Fate, now: float) -> Move:
     if fate is Fate.VERIFY and line.hooks.implements("confirm_receipts"):
-        # It shows once it is imported; before that its absence proves nothing.
-        due = max(now, (each.delivered_at or 0.0) + line.retry.confirm_after.total_seconds())
+        # Before its import its absence from the history proves nothing.
+        due = max(now, (receipt.delivered_at or 0.0) + line.retry.confirm_after.total_seconds())
         return Move(state=State.UNCERTAIN, due=due, reason=running.why)
     return Move(state=State.ACCEPTED, due=now, reason=running.why)
 
@@ -201,16 +204,16 @@ def _move(line: Line, running: Replay, each: ReplayCandidate, fate: Fate, now: f
 def _by_file(line: Line, running: Replay, files: int) -> bool:
     if line.fallback is None:
         raise JournalError(
-            f"replay {running.id} goes by file, and the pipeline has no `fallback`: add one, or"
-            f" `tillpost replay stop {running.id}`"
+            f"replay {running.id} is by file, and the pipeline has no `fallback`; nothing is replayed. Add a"
+            f" `fallback`, or stop it: `tillpost replay stop {running.id}`"
         )
     if len(line.journal.file_states.in_states(FileState.WRITTEN)) >= files:
         return False
     rows, chosen = _choose(line, running, BATCH_RECEIPTS)
-    mine = line.claims.claim((each.seq for each, _ in chosen), BATCH_RECEIPTS)
+    claimed = line.claims.claim((receipt.seq for receipt, _ in chosen), BATCH_RECEIPTS)
     try:
-        _adopt(line, running, [each for each, _ in chosen if each.seq in mine])
-        entries, not_written, last = _entries(line, [each for each, _ in chosen], mine)
+        _adopt(line, running, [receipt for receipt, _ in chosen if receipt.seq in claimed])
+        entries, not_written, last = _entries(line, [receipt for receipt, _ in chosen], claimed)
         if last is None:
             last = chosen[-1][0] if len(chosen) == BATCH_RECEIPTS else rows[-1] if rows else None
         cursor, end = (last.at, False) if last is not None else (running.cursor, True)
@@ -226,48 +229,52 @@ def _by_file(line: Line, running: Replay, files: int) -> bool:
         created, updated = line.journal.contacts.to_write(known)
         with swept_on_failure(line):
             batch = write_batch(line, created, updated, payloads, seqs)
-            not_written |= {seqs[each.key]: each.reason for each in batch.written.refused if each.key in seqs}
+            not_written |= {
+                seqs[receipt.key]: receipt.reason for receipt in batch.written.refused if receipt.key in seqs
+            }
             step = Step(cursor=cursor, end=end, batch=batch, not_written=not_written)
             line.journal.replays.step(running, step, line.clock.time())
     finally:
-        line.claims.release(mine)
+        line.claims.release(claimed)
     return True
 
 
-def _choose(line: Line, running: Replay, most: int) -> tuple[list[ReplayCandidate], list[tuple[ReplayCandidate, Fate]]]:
-    """What comes next, and those of it, at most so many, that are to be put back."""
+def _choose(
+    line: Line, running: Replay, limit: int
+) -> tuple[list[ReplayCandidate], list[tuple[ReplayCandidate, Fate]]]:
+    """The next receipts, and those of them, at most `limit`, that are to be sent."""
     now = line.clock.time()
     before = None if line.keep is None else now - line.keep.total_seconds()
-    rows = line.journal.replay_candidates.candidates(running.order, running.cursor, max(SCAN_RECEIPTS, most))
+    rows = line.journal.replay_candidates.candidates(running.order, running.cursor, max(SCAN_RECEIPTS, limit))
     chosen: list[tuple[ReplayCandidate, Fate]] = []
-    for each, fate in _judged(line.journal, rows, running.order, before, line.anonymous is not None):
+    for receipt, fate in _with_fates(line.journal, rows, running.order, before, line.anonymous is not None):
         if fate in SELECTED:
-            chosen.append((each, fate))
-            if len(chosen) == most:
+            chosen.append((receipt, fate))
+            if len(chosen) == limit:
                 break
     return rows, chosen
 
 
 def _adopt(line: Line, running: Replay, chosen: Iterable[ReplayCandidate]) -> None:
-    bare = [each.seq for each in chosen if each.contact is None]
-    if bare and line.anonymous is not None:
-        line.journal.replays.assign_contact(running, line.anonymous, bare, line.clock.time())
+    without_contact = [receipt.seq for receipt in chosen if receipt.contact is None]
+    if without_contact and line.anonymous is not None:
+        line.journal.replays.assign_contact(running, line.anonymous, without_contact, line.clock.time())
 
 
 def _entries(
-    line: Line, chosen: list[ReplayCandidate], mine: set[int]
+    line: Line, chosen: list[ReplayCandidate], claimed: set[int]
 ) -> tuple[list[Entry], dict[int, str], ReplayCandidate | None]:
-    """Their rows as they stand now that nobody else works on them, and why others are left out.
+    """The current rows of receipts that are claimed, and why others are left out.
 
-    The third: the last of them, when the next would make a batch of too many lines.
+    The third value is the last receipt of the batch, when the next one would give it too many lines.
     """
     entries: list[Entry] = []
     not_written: dict[int, str] = {}
     total = 0
-    for number, each in enumerate(chosen):
-        entry = line.journal.receipts.get(each.id)
-        if each.seq not in mine or entry is None or entry.state is not each.state:
-            not_written[each.seq] = "it is on its way by API"
+    for number, receipt in enumerate(chosen):
+        entry = line.journal.receipts.get(receipt.id)
+        if receipt.seq not in claimed or entry is None or entry.state is not receipt.state:
+            not_written[receipt.seq] = "it is on its way by API"
             continue
         total += entry.line_count
         if entries and total > BATCH_LINES:

@@ -1,4 +1,4 @@
-"""Retain: what is settled for longer than `keep` leaves the journal, a small step a round of the attending thread."""
+"""Retention: receipts that were settled longer ago than `keep` leave the journal, in small steps."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from tillpost.flow.line import Line
 from tillpost.journal import Place
 
 PAUSE = 3600.0
-"""Seconds between two passes over what is old: in an hour little more becomes so."""
+"""Seconds between two passes: in an hour few more receipts become old enough."""
 
 
 @attrs.define
 class RetentionPass:
-    """Where the pass over what is old stands. In memory: after a start it begins anew, and finds less."""
+    """How far a pass over old receipts has come. In memory: after a start a new pass begins, and finds less."""
 
     place: Place | None = attrs.field(factory=Place)
     next_at: float = 0.0
-    """When the next begins, by the monotonic clock; once `place` is None."""
+    """When the next pass begins, in monotonic seconds, once `place` is None."""
 
 
-def retain(line: Line, standing: RetentionPass) -> bool:
-    """One step, each a commit of its own; whether there is more to do now."""
+def retain(line: Line, progress: RetentionPass) -> bool:
+    """Take one step, which is one commit; whether there is more to do now."""
     if line.keep is None or not line.duties.holds(Duty.RETENTION):
         return False
-    if standing.place is None and line.clock.monotonic() >= standing.next_at:
-        standing.place = Place()
-    if standing.place is not None:
+    if progress.place is None and line.clock.monotonic() >= progress.next_at:
+        progress.place = Place()
+    if progress.place is not None:
         now = line.clock.time()
-        standing.place = line.journal.retention.step(standing.place, now - line.keep.total_seconds(), now)
-        standing.next_at = line.clock.monotonic() + PAUSE
+        progress.place = line.journal.retention.step(progress.place, now - line.keep.total_seconds(), now)
+        progress.next_at = line.clock.monotonic() + PAUSE
         return True
     return line.journal.retention.release_space()
