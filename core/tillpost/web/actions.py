@@ -47,7 +47,7 @@ def _done(desk: Desk, request: Request, receipt_id: str, work: Any) -> Answer:
     except JournalError as error:
         raise Failure(409, f"Not done. {error}") from None
     # On to the page of the receipt, so that loading it again repeats nothing.
-    told = {"done": "retry" if said.startswith(("back", "read")) else said.split(" ", 1)[0]}
+    told = {"done": "retry" if said.startswith(("queued", "read")) else said.split(" ", 1)[0]}
     if "pipeline" in request.query:
         told["pipeline"] = request.query["pipeline"]
     return Answer(

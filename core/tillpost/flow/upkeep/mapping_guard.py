@@ -43,11 +43,11 @@ def run_round(line: Line) -> int:
     guard = line.guard
     if not guard.closed:
         return 0
-    standing = line.journal.mappings.awaiting_release()
-    if standing is None or standing.fingerprint != guard.fingerprint:
-        guard.closed = standing is not None
+    waiting = line.journal.mappings.awaiting_release()
+    if waiting is None or waiting.fingerprint != guard.fingerprint:
+        guard.closed = waiting is not None
         return 0
-    guard.load(standing)
+    guard.load(waiting)
     if not line.duties.holds(Duty.MAPPING_GUARD):
         return 0
     claimed = line.claims.claim((entry.seq for entry in _candidates(line)), guard.remaining())

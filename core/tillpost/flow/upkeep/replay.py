@@ -101,7 +101,7 @@ class Plan:
 def fate_of(
     receipt: ReplayCandidate, order: ReplayOrder, before: float | None, anonymous: bool, readable: Callable[[int], bool]
 ) -> Fate:
-    """The fate of a receipt. before: what was settled before it leaves the journal; None: nothing does."""
+    """The fate of a receipt. before: receipts settled before this time leave the journal; None: all stay."""
     if (receipt.state in OPEN and order.by == "api") or receipt.state in (State.WRITTEN, State.TRANSFERRED):
         return Fate.IN_PROGRESS
     if receipt.state is State.DELIVERED and not (order.unverified and receipt.route == "api" and not receipt.reason):
