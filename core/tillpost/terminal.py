@@ -29,8 +29,8 @@ def plain(text: object) -> str:
 
 
 def counted(number: int, singular: str, plural: str = "") -> str:
-    """A number with its noun: `1 receipt`, `2 receipts`. plural: where it is not the singular with an s."""
-    return f"{number} {singular if number == 1 else plural or singular + 's'}"
+    """A number with its noun: `1 receipt`, `2,000 receipts`. plural: where it is not the singular with an s."""
+    return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
 
 
 def amount(total: str, currency: str) -> str:
@@ -39,3 +39,11 @@ def amount(total: str, currency: str) -> str:
         return format_money(Decimal(total), currency)
     except (InvalidOperation, ValueError):
         return total
+
+
+def span(seconds: float) -> str:
+    """A length of time in the largest unit of which there are two: `95 s`, `12 min`, `3 days`."""
+    for size, unit in ((86400, "days"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{int(seconds // size)} {unit}"
+    return f"{max(0, int(seconds))} s"

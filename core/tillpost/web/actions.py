@@ -1,104 +1,108 @@
-"""What a person may do here, with the token: retry, discard, and see personal data."""
+"""What a signed-in person may do: retry, discard, and see personal data."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from tillpost.errors import InvalidValue, JournalDamaged, JournalError, UsageError
-from tillpost.flow.line import Line
 from tillpost.flow.upkeep import held
-from tillpost.web.desk import Desk
-from tillpost.web.receipts import RAW, locate, one
+from tillpost.journal import Journal
+from tillpost.web.receipts import locate, receipt_page
 from tillpost.web.request import COOKIE, Answer, Failure, Request
+from tillpost.web.site import Site
 
-_REASON = 500
+_REASON_LENGTH = 500
 """Characters of a reason."""
+_RECORD_LENGTH = 64 << 10
+"""Bytes of a record that are shown."""
 
 
-def retry(desk: Desk, request: Request, receipt_id: str) -> Answer:
+def retry(site: Site, request: Request, receipt_id: str) -> Answer:
     """`POST /receipts/ID/retry`"""
-    name, _ = locate(desk, request, receipt_id)
-    return _done(desk, request, receipt_id, lambda: held.retry(desk.lines[name], receipt_id))
+    name, _ = locate(site, request, receipt_id)
+
+    def work() -> None:
+        result = held.retry(site.lines[name], receipt_id)
+        if result.startswith("still held"):
+            raise UsageError(result)
+
+    return _act(request, receipt_id, "retry", work)
 
 
-def discard(desk: Desk, request: Request, receipt_id: str) -> Answer:
+def discard(site: Site, request: Request, receipt_id: str) -> Answer:
     """`POST /receipts/ID/discard`"""
-    name, _ = locate(desk, request, receipt_id)
-    line = desk.lines[name]
+    name, _ = locate(site, request, receipt_id)
+    line = site.lines[name]
     reason = request.form.get("reason", "").strip()
-    if not reason or len(reason) > _REASON:
-        raise Failure(400, f"Say why it is discarded, in at most {_REASON} characters.")
-
-    def work() -> str:
-        held.discard(line.journal, receipt_id, reason, line.clock.time())
-        return "discarded"
-
-    return _done(desk, request, receipt_id, work)
-
-
-def _done(desk: Desk, request: Request, receipt_id: str, work: Any) -> Answer:
-    try:
-        said = work()
-    except (UsageError, InvalidValue) as error:
-        raise Failure(409, f"Not done. {error}") from None
-    except JournalDamaged:
-        raise
-    except JournalError as error:
-        raise Failure(409, f"Not done. {error}") from None
-    # On to the page of the receipt, so that loading it again repeats nothing.
-    told = {"done": "retry" if said.startswith(("queued", "read")) else said.split(" ", 1)[0]}
-    if "pipeline" in request.query:
-        told["pipeline"] = request.query["pipeline"]
-    return Answer(
-        body=b"", status=303, headers=(("Location", f"/receipts/{quote(receipt_id, safe='')}?{urlencode(told)}"),)
+    if not reason or len(reason) > _REASON_LENGTH:
+        raise Failure(400, f"Give the reason to discard it, in at most {_REASON_LENGTH} characters.")
+    return _act(
+        request, receipt_id, "discard", lambda: held.discard(line.journal, receipt_id, reason, line.clock.time())
     )
 
 
-def personal(desk: Desk, request: Request, receipt_id: str) -> Answer:
-    """`POST /receipts/ID/personal`: the customer and the record; that they were shown is an event before they are."""
-    name, entry = locate(desk, request, receipt_id)
-    line = desk.lines[name]
+def _act(request: Request, receipt_id: str, action: str, work: Callable[[], object]) -> Answer:
+    """Do it, and redirect to the page of the receipt, so that loading that again repeats nothing."""
+    try:
+        work()
+    except JournalDamaged:
+        raise
+    except (UsageError, InvalidValue, JournalError) as error:
+        raise Failure(409, str(error)) from None
+    query = {"done": action}
+    if "pipeline" in request.query:
+        query["pipeline"] = request.query["pipeline"]
+    return _redirect(f"/receipts/{quote(receipt_id, safe='')}?{urlencode(query)}")
+
+
+def personal_data(site: Site, request: Request, receipt_id: str) -> Answer:
+    """`POST /receipts/ID/personal`: the customer and the record; an event says so before they are shown."""
+    name, entry = locate(site, request, receipt_id)
+    line = site.lines[name]
     line.journal.events.add(line.clock.time(), "page", "personal data shown", receipt=entry.seq)
-    return one(desk, request, receipt_id, personal=_customer(desk, line, entry.seq))
+    return receipt_page(site, request, receipt_id, personal=_customer(site.journals[name], entry.seq))
 
 
-def _customer(desk: Desk, line: Line, seq: int) -> dict[str, Any]:
-    journal = desk.journals[line.name]
+def _customer(journal: Journal, seq: int) -> dict[str, Any]:
     raw = journal.bodies.raw(seq)
     try:
         customer = journal.bodies.get(seq).customer
     except InvalidValue:
-        customer = None  # it could not be read: there is the record only
+        customer = None  # the record could not be read: there is nothing but the record
     return {
-        "identifiers": [(each.kind, each.value) for each in customer.identifiers] if customer else [],
+        "identifiers": [(known.kind, known.value) for known in customer.identifiers] if customer else [],
         "attributes": sorted(customer.attributes.items()) if customer else [],
-        "record": raw[:RAW].decode(errors="replace"),
-        "cut": len(raw) > RAW,
+        "record": raw[:_RECORD_LENGTH].decode(errors="replace"),
+        "cut": len(raw) > _RECORD_LENGTH,
     }
 
 
-def token_form(desk: Desk, request: Request) -> Answer:
-    """`/token`: where it is entered."""
-    return desk.page(request, "token.html", after=_after(request.query.get("after", "/")), wrong=False)
+def sign_in_form(site: Site, request: Request) -> Answer:
+    """`/sign-in`"""
+    return site.page(request, "sign_in.html", after=_local_path(request.query.get("after", "/")), wrong=False)
 
 
-def enter_token(desk: Desk, request: Request) -> Answer:
-    """`POST /token`: the right one gets the cookie."""
-    after = _after(request.form.get("after", "/"))
-    if not desk.token.is_token(request.form.get("token", "")):
-        return desk.page(request, "token.html", 403, after=after, wrong=True)
-    cookie = f"{COOKIE}={desk.token.cookie}; Path=/; HttpOnly; SameSite=Strict; Max-Age=43200"
-    return Answer(body=b"", status=303, headers=(("Location", after), ("Set-Cookie", cookie)))
+def sign_in(site: Site, request: Request) -> Answer:
+    """`POST /sign-in`: the right token gets the cookie."""
+    after = _local_path(request.form.get("after", "/"))
+    if not site.token.is_token(request.form.get("token", "")):
+        return site.page(request, "sign_in.html", 403, after=after, wrong=True)
+    return _redirect(after, f"{COOKIE}={site.token.cookie}; Path=/; HttpOnly; SameSite=Strict; Max-Age=43200")
 
 
-def forget_token(desk: Desk, request: Request) -> Answer:
-    """`POST /token/forget`: the browser is a viewer again."""
-    cookie = f"{COOKIE}=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0"
-    return Answer(body=b"", status=303, headers=(("Location", "/"), ("Set-Cookie", cookie)))
+def sign_out(site: Site, request: Request) -> Answer:
+    """`POST /sign-out`: the cookie is deleted."""
+    return _redirect("/", f"{COOKIE}=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0")
 
 
-def _after(path: str) -> str:
-    """A path of ours, else the first page: nobody is led elsewhere."""
-    ours = path.startswith("/") and not path.startswith("//") and "\\" not in path and path.isprintable()
-    return path if ours and path.isascii() else "/"
+def _redirect(where: str, cookie: str = "") -> Answer:
+    headers = (("Location", where), *((("Set-Cookie", cookie),) if cookie else ()))
+    return Answer(body=b"", status=303, headers=headers)
+
+
+def _local_path(path: str) -> str:
+    """A path of this site, else `/`: nobody is redirected elsewhere."""
+    is_local = path.startswith("/") and not path.startswith("//") and "\\" not in path and path.isprintable()
+    return path if is_local and path.isascii() else "/"

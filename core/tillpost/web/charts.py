@@ -1,4 +1,4 @@
-"""The charts as numbers for an SVG: the backlog as a line, what was accepted and delivered a minute as two more."""
+"""The charts as numbers for an SVG: the backlog, and receipts accepted and delivered a minute."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from tillpost.web.samples import Sample
 WIDTH, HEIGHT = 360.0, 130.0
 LEFT, RIGHT, TOP, BOTTOM = 44.0, 352.0, 10.0, 106.0
 POINTS = 180
-"""Most points of a line: as many as a screen shows."""
+"""Points of a line at most: as many as a screen shows."""
 ROWS = 60
-"""Rows of the table beside a drawing."""
+"""Rows of the table below a chart."""
 _SHORT = 15.0
-"""Seconds since the last sample that are too short to tell a rate by."""
+"""Seconds between two samples below which a rate is not shown."""
 
 
 @attrs.frozen
 class Series:
-    """One line: its name, its values by time, and its points in the drawing."""
+    """One line: its name, its values by time, and its points in the SVG."""
 
     name: str
     values: Sequence[tuple[float, float]]
@@ -35,7 +35,7 @@ class Series:
 
 @attrs.frozen
 class Chart:
-    """A drawing. first, last: the moments at its edges; top: the value at its upper edge."""
+    """A chart. first, last: the times at its edges; top: the value at its upper edge."""
 
     title: str
     series: Sequence[Series]
@@ -45,7 +45,7 @@ class Chart:
 
     @property
     def rows(self) -> list[tuple[float, list[float]]]:
-        """As a table, the latest first; few enough to be read."""
+        """As a table of at most ROWS rows, the latest first."""
         rows = [
             (points[0][0], [value for _, value in points])
             for points in zip(*(s.values for s in self.series), strict=True)
@@ -60,7 +60,7 @@ def backlog(samples: Sequence[Sample]) -> Chart:
 
 
 def rate(samples: Sequence[Sample]) -> Chart:
-    """Receipts a minute between two samples. What retention removes meanwhile counts as none, never as less."""
+    """Receipts a minute between two samples; never negative, though retention removes receipts."""
     thin = _thinned(samples)
     if len(thin) > 2 and thin[-1].at - thin[-2].at < _SHORT:
         thin = thin[:-1]
@@ -80,10 +80,10 @@ def _thinned(samples: Sequence[Sample]) -> Sequence[Sample]:
 
 
 def _chart(title: str, lines: dict[str, list[tuple[float, float]]]) -> Chart:
-    every = [point for line in lines.values() for point in line]
-    first = min((at for at, _ in every), default=0.0)
-    last = max((at for at, _ in every), default=0.0)
-    top = _round_up(max((value for _, value in every), default=0.0))
+    points = [point for line in lines.values() for point in line]
+    first = min((at for at, _ in points), default=0.0)
+    last = max((at for at, _ in points), default=0.0)
+    top = _round_up(max((value for _, value in points), default=0.0))
     span = last - first or 1.0
     series = [Series(name, values, _points(values, first, span, top)) for name, values in lines.items()]
     return Chart(title, series, first, last, top)

@@ -1,49 +1,53 @@
-"""The first page: each pipeline's line as a picture, its destination, charts, tills, and what is held."""
+"""The first page: each pipeline's receipts by state, what needs attention, destination, charts and tills."""
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import attrs
 
+from tillpost.alerts.standing import standing_alerts
 from tillpost.flow.breaker import is_reachable
 from tillpost.journal import Journal, State
+from tillpost.reports.labels import ROUTES
+from tillpost.reports.timeline import event_detail
 from tillpost.web import charts
-from tillpost.web.desk import Desk
 from tillpost.web.request import Answer, Request
+from tillpost.web.site import Site
 
 HELD = 20
-"""Held receipts that are listed; the rest is a link away."""
+"""Held receipts that are listed; a link leads to the others."""
 HISTORY = 20
 TILLS = 200
 
 
 @attrs.frozen
 class Step:
-    """A place on the line: how many receipts stand there, and since when the oldest is in the journal."""
+    """A state of receipts: how many, and since when the oldest is in the journal."""
 
     name: str
     state: str
     count: int
     route: str = ""
     oldest: float | None = None
-    far: bool = False
-    """Whether it is one where nothing more happens."""
 
 
-def show(desk: Desk, request: Request) -> Answer:
+def show(site: Site, request: Request) -> Answer:
     """`/`"""
-    pipelines = [_pipeline(desk, name, journal) for name, journal in desk.journals.items()]
-    return desk.page(request, "overview.html", pipelines=pipelines)
+    pipelines = [_pipeline(site, name, journal) for name, journal in site.journals.items()]
+    return site.page(request, "overview.html", pipelines=pipelines)
 
 
-def _pipeline(desk: Desk, name: str, journal: Journal) -> dict[str, Any]:
+def _pipeline(site: Site, name: str, journal: Journal) -> dict[str, Any]:
     destination = journal.destination.get()
     counts, routes = journal.receipts.counts(), journal.receipts.routes()
-    samples = desk.samples.of(name)
+    samples = site.samples.of(name)
     tills = journal.tills.all()
-    history = [(at, state, json.loads(told).get("reason", "")) for at, state, told in journal.destination.history()]
+    history = [
+        (at, state, event_detail(detail).get("reason", "")) for at, state, detail in journal.destination.history()
+    ]
+    alerts = standing_alerts(journal)
+    new_mapping = journal.mappings.awaiting_release()
     return {
         "name": name,
         "destination": destination,
@@ -51,13 +55,16 @@ def _pipeline(desk: Desk, name: str, journal: Journal) -> dict[str, Any]:
         "rows": _rows(journal, counts, routes),
         "counts": counts,
         "unsettled": samples[-1].backlog,
+        "skipped": journal.receipts.skipped(),
+        "ignored": journal.receipts.ignored(),
         "charts": [charts.backlog(samples), charts.rate(samples)],
         "history": history[: -HISTORY - 1 : -1],
-        "alerts": journal.file_states.stuck(),
+        "alerts": alerts,
+        "new_mapping": new_mapping,
+        "needs_attention": bool(alerts or counts[State.HELD] or new_mapping),
         "tills": sorted(tills, key=lambda till: till.last_at, reverse=True)[:TILLS],
         "till_count": len(tills),
         "held": journal.search.latest(State.HELD, HELD),
-        "contacts": journal.contacts.counts(),
         "removed": journal.retention.count_removed(),
     }
 
@@ -68,19 +75,9 @@ def _rows(journal: Journal, counts: dict[str, int], routes: dict[str, int]) -> l
         return Step(state, state, count, oldest=journal.ages.oldest(state).get(state) if count else None)
 
     def delivered(route: str) -> Step:
-        return Step(f"delivered by {'API' if route == 'api' else route}", "delivered", routes[route], route, far=True)
+        return Step(f"delivered {ROUTES[route]}", "delivered", routes[route], route)
 
-    return [
-        (
-            "By API",
-            [
-                *map(step, (State.ACCEPTED, State.RESOLVED, State.WAITING, State.UNCERTAIN)),
-                delivered("api"),
-            ],
-        ),
-        ("By file, in an outage", [*map(step, (State.WRITTEN, State.TRANSFERRED)), delivered("file")]),
-        (
-            "Aside",
-            [step(State.HELD), Step("skipped", "skipped", counts[State.SKIPPED], far=True)],
-        ),
-    ]
+    by_api = [*map(step, (State.ACCEPTED, State.RESOLVED, State.WAITING, State.UNCERTAIN)), delivered("api")]
+    skipped = Step("skipped", "skipped", counts[State.SKIPPED])
+    by_file = [*map(step, (State.WRITTEN, State.TRANSFERRED)), delivered("file")]
+    return [("By API", by_api), ("By file, in an outage", by_file), ("Not sent", [step(State.HELD), skipped])]

@@ -1,4 +1,4 @@
-"""A request as the pages see it, and their answer."""
+"""A request and its answer."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FIELDS = 20
 
 @attrs.frozen(kw_only=True)
 class Answer:
-    """What goes out."""
+    """The response."""
 
     body: bytes
     status: int = 200
@@ -26,12 +26,12 @@ class Answer:
 
 
 class Failure(Exception):
-    """A request that is answered by a page that says why not; `said` has no personal data."""
+    """A request that is refused with a page; `message` says why, without personal data."""
 
-    def __init__(self, status: int, said: str) -> None:
-        super().__init__(said)
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
         self.status = status
-        self.said = said
+        self.message = message
 
 
 @attrs.frozen(kw_only=True)
@@ -46,7 +46,7 @@ class Request:
 
     @classmethod
     def of(cls, environ: Mapping[str, Any]) -> Request:
-        """From what a WSGI server gives. Raises Failure for a body that is no small form."""
+        """From the WSGI environment. Raises Failure for a body that is not a small form."""
         path = str(environ.get("PATH_INFO", "/")).encode("latin-1").decode("utf-8", "replace")
         headers = {
             name[5:].replace("_", "-").lower(): str(value)
@@ -60,18 +60,18 @@ class Request:
             if not length.isdigit() or int(length) > LARGEST:
                 raise Failure(413, "The form is too large.")
             if not str(environ.get("CONTENT_TYPE", "")).startswith("application/x-www-form-urlencoded"):
-                raise Failure(415, "Send a form.")
+                raise Failure(415, "The body is not a form.")
             form = _values(environ["wsgi.input"].read(int(length)).decode("ascii", "replace"))
         return cls(
             method="GET" if method == "HEAD" else method,
-            path=path.replace("%2F", "/").replace("%2f", "/"),  # the server leaves this one as it is
+            path=path.replace("%2F", "/").replace("%2f", "/"),  # the server does not decode this one
             query=_values(str(environ.get("QUERY_STRING", ""))),
             form=form,
             headers=headers,
         )
 
     def cookie(self) -> str:
-        """The value of our cookie, "" without one."""
+        """The value of the site's cookie, "" without one."""
         try:
             found = SimpleCookie(self.headers.get("cookie", "")).get(COOKIE)
         except CookieError:
@@ -84,7 +84,7 @@ class Request:
         return value if kind.lower() == "bearer" else ""
 
     def same_origin(self) -> bool:
-        """Whether a form was sent by a page of ours, as far as the browser says where it comes from."""
+        """Whether a form was sent by a page of this site, as far as the browser says."""
         origin, site = self.headers.get("origin"), self.headers.get("sec-fetch-site")
         return site in (None, "same-origin", "none") and (
             origin is None or urlsplit(origin).netloc == self.headers.get("host", "")
@@ -95,4 +95,4 @@ def _values(text: str) -> dict[str, str]:
     try:
         return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=_FIELDS))
     except ValueError:
-        raise Failure(400, "Too many fields.") from None
+        raise Failure(400, "The form has too many fields.") from None

@@ -1,4 +1,4 @@
-"""How the numbers went: one sample a minute of each pipeline, in memory, for the charts. A restart begins again."""
+"""Samples for the charts: one a minute of each pipeline, in memory. A restart starts them again."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Sample:
 
 
 def sample(journal: Journal, now: float) -> Sample:
-    """As it is now; receipts that retention has removed were delivered or skipped and are left out."""
+    """The journal now; receipts that retention has removed are not counted."""
     counts = journal.receipts.counts()
     backlog = sum(count for state, count in counts.items() if state not in SETTLED)
     return Sample(now, backlog, sum(counts.values()), counts["delivered"])
@@ -46,7 +46,7 @@ class Samples:
         self._kept: dict[str, deque[Sample]] = {}
 
     def take(self) -> None:
-        """One of each pipeline; a journal that cannot be read just now has a gap."""
+        """Take one of each pipeline; a journal that cannot be read now has a gap."""
         for name, journal in self._journals().items():
             try:
                 taken = sample(journal, self._clock.time())
@@ -56,13 +56,13 @@ class Samples:
                 self._kept.setdefault(name, deque(maxlen=KEPT)).append(taken)
 
     def keep_taking(self, stop: threading.Event) -> None:
-        """Until told to stop."""
+        """Take one a minute until `stop` is set."""
         self.take()
         while not self._clock.wait(EVERY, stop):
             self.take()
 
     def of(self, name: str) -> list[Sample]:
-        """Those of a pipeline, oldest first, and one of this moment."""
+        """Those of a pipeline, oldest first, and one of now."""
         with self._lock:
             kept = list(self._kept.get(name, ()))
         return [*kept, sample(self._journals()[name], self._clock.time())]

@@ -1,4 +1,4 @@
-"""The server of the page: cheroot with few threads; what it does is read, and never hurried."""
+"""The server of the page: cheroot with a few threads."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from tillpost.web.token import FILE, Token
 
 _log = logging.getLogger("tillpost.page")
 THREADS = 8
-"""Requests at the same time; a browser opens some connections it does not use."""
+"""Requests at the same time; a browser also opens connections that it does not use."""
 
 
 def check(listen: str) -> None:
-    """Raise UsageError, before anything is started, when the page cannot be served there."""
+    """Raise UsageError when the page cannot be served there, before anything is started."""
     parse(listen)
     missing = [name for name in ("cheroot", "jinja2") if find_spec(name) is None]
     if missing:
@@ -42,26 +42,26 @@ def serving(listen: str, lines: Callable[[], Sequence[Line]], state: Path) -> It
     from cheroot.wsgi import Server
 
     from tillpost.web.app import App
-    from tillpost.web.desk import desk_of
+    from tillpost.web.site import open_site
 
     host, port = parse(listen)
     clock, stop = SystemClock(), threading.Event()
-    with desk_of(lines, Token.kept_in(state), clock) as desk:
+    with open_site(lines, Token.kept_in(state), clock) as site:
         server = Server(
-            (host, port), App(desk, is_local(host)), numthreads=THREADS, server_name="tillpost", shutdown_timeout=2
+            (host, port), App(site, is_local(host)), numthreads=THREADS, server_name="tillpost", shutdown_timeout=2
         )
         server.max_request_header_size = 16 << 10
         server.max_request_body_size = 64 << 10
-        server.error_log = _told  # type: ignore[method-assign]
+        server.error_log = _log_error  # type: ignore[method-assign]
         server.bind_socket = _bind  # type: ignore[method-assign]
         try:
             server.prepare()
         except OSError as error:
             server.stop()
-            raise TillpostError(f"--status {listen} cannot be listened at: {_why(error)}") from None
+            raise TillpostError(f"--status: cannot listen at {listen}: {_why(error)}") from None
         threads = [
             threading.Thread(target=server.serve, name="page", daemon=True),
-            threading.Thread(target=desk.samples.keep_taking, args=(stop,), name="page-samples", daemon=True),
+            threading.Thread(target=site.samples.keep_taking, args=(stop,), name="page-samples", daemon=True),
         ]
         for thread in threads:
             thread.start()
@@ -75,7 +75,7 @@ def serving(listen: str, lines: Callable[[], Sequence[Line]], state: Path) -> It
 
 
 def _bind(bound: socket.socket, address: Any) -> socket.socket:
-    """Bind, or close: cheroot itself leaves a socket open whose address is taken."""
+    """Bind, or close: cheroot leaves a socket open whose address is taken."""
     try:
         bound.bind(address)
     except OSError:
@@ -88,8 +88,8 @@ def _why(error: OSError) -> str:
     return "another program listens there" if "in use" in str(error) else str(error.strerror or error)
 
 
-def _told(msg: str = "", level: int = logging.INFO, traceback: bool = False) -> None:
-    """What cheroot tells may quote a request, so only errors of ours are kept, in short."""
+def _log_error(msg: str = "", level: int = logging.INFO, traceback: bool = False) -> None:
+    """Log errors without cheroot's own text, which may quote a request."""
     error = sys.exc_info()[1]
     if traceback and error is not None and not isinstance(error, OSError):
         _log.error("status page: %s", describe(error))

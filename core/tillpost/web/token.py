@@ -1,4 +1,4 @@
-"""Who may act: the token in the state folder, the cookie made of it, and the value each form carries."""
+"""The token in the state folder, the cookie derived from it, and the value in each form."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FILE = "status.token"
 
 
 class Token:
-    """One secret. Cookie and forms carry what is derived from it, never itself."""
+    """One secret. Cookie and forms carry values derived from it, never itself."""
 
     def __init__(self, text: str) -> None:
         self._key = text.encode()
@@ -22,7 +22,7 @@ class Token:
 
     @classmethod
     def kept_in(cls, folder: Path) -> Token:
-        """The one in `status.token` of the state folder; made, for its owner only, when there is none.
+        """Read `status.token` of the state folder; create it, for its owner only, when there is none.
 
         Raises TillpostError when the file cannot be used.
         """
@@ -41,22 +41,24 @@ class Token:
         except (OSError, UnicodeDecodeError) as error:
             raise TillpostError(f"{path} cannot be used: {getattr(error, 'strerror', None) or 'no text'}") from None
         if len(text) < 20:
-            raise TillpostError(f"{path} holds no token of 20 characters or more; delete it and a new one is made")
+            raise TillpostError(
+                f"{path} does not have a token of 20 characters or more; delete it, and a new one is created"
+            )
         if readable:
-            raise TillpostError(f"{path} can be read by others; `chmod 600` it, or delete it and a new one is made")
+            raise TillpostError(f"{path} can be read by others; `chmod 600` it, or delete it, and a new one is created")
         return cls(text)
 
     def _derived(self, what: str) -> str:
         return hmac.digest(self._key, f"tillpost status page, {what}".encode(), "sha256").hex()
 
     def is_token(self, given: str) -> bool:
-        """Compared in constant time, as all below."""
+        """Whether it is the token; compared in constant time, as below."""
         return hmac.compare_digest(given.strip().encode(), self._key)
 
     def is_cookie(self, given: str) -> bool:
-        """Whether it is the cookie of who has entered the token."""
+        """Whether it is the cookie of a signed-in browser."""
         return hmac.compare_digest(given.encode(), self.cookie.encode())
 
     def is_form(self, given: str) -> bool:
-        """Whether a form comes from a page that was shown to who had entered the token."""
+        """Whether a form comes from a page that a signed-in browser got."""
         return hmac.compare_digest(given.encode(), self.form.encode())

@@ -23,8 +23,8 @@ from tillpost.flow.hook_calls import HookCalls
 from tillpost.flow.line import Line
 from tillpost.journal import Accepted, Journal, Move, State
 from tillpost.model import Broken, Found, Parsed
-from tillpost.web.desk import desk_of
 from tillpost.web.server import serving
+from tillpost.web.site import open_site
 from tillpost.web.token import Token
 
 SECRET = "eva@example.org"
@@ -82,7 +82,7 @@ class Site:
     def enter(self) -> None:
         """The token is entered, the cookie kept."""
         token = (self.state / "status.token").read_text().strip()
-        said = self.ask("POST", "/token", {"token": token, "after": "/files"})
+        said = self.ask("POST", "/sign-in", {"token": token, "after": "/files"})
         assert (said.status, said.headers["Location"]) == (303, "/files")
         assert "HttpOnly" in said.headers["Set-Cookie"]
         assert "SameSite=Strict" in said.headers["Set-Cookie"]
@@ -123,7 +123,7 @@ def id_of(number: str) -> str:
     return found(number=number).receipt.id
 
 
-PAGES = ("/", "/receipts", "/receipts?state=held", "/files", "/contacts", "/token", f"/receipts/{id_of('1')}")
+PAGES = ("/", "/receipts", "/receipts?state=held", "/files", "/contacts", "/sign-in", f"/receipts/{id_of('1')}")
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -142,7 +142,7 @@ def test_a_page_needs_nothing_from_elsewhere_and_shows_no_personal_data(site: Si
         site.enter()  # nor to who may act, unless asked
 
 
-def test_the_line_with_counts_reasons_and_tills(site: Site) -> None:
+def test_the_overview_with_counts_reasons_and_tills(site: Site) -> None:
     text = site.get("/").text
     shown = {
         name: int(count)
@@ -187,7 +187,7 @@ def test_a_customer_is_found_by_a_key_that_is_not_shown_again(site: Site, typed:
     assert SECRET not in unknown.text
 
 
-def test_the_life_of_a_receipt_with_its_contact_masked(site: Site) -> None:
+def test_the_timeline_of_a_receipt_with_its_contact_masked(site: Site) -> None:
     text = site.get(f"/receipts/{quote(id_of('2'))}").text
     assert "accepted" in text
     assert "refused: &lt;b&gt;no" in text
@@ -215,7 +215,7 @@ def test_an_action_needs_the_token_and_a_form_of_ours(site: Site, action: str) -
 
 def test_a_wrong_token_gets_no_cookie(site: Site) -> None:
     for wrong in ("", "wrong", "\u00e5\u00e4\u00f6"):
-        said = site.ask("POST", "/token", {"token": wrong})
+        said = site.ask("POST", "/sign-in", {"token": wrong})
         assert said.status == 403
         assert "Set-Cookie" not in said.headers
     site.cookie = "tillpost_status=" + "0" * 64
@@ -225,15 +225,15 @@ def test_a_wrong_token_gets_no_cookie(site: Site) -> None:
 @pytest.mark.parametrize("after", ["//evil.example", "https://evil.example", "/\\evil.example", "/a\r\nSet-Cookie: x"])
 def test_entering_the_token_leads_nowhere_else(site: Site, after: str) -> None:
     token = (site.state / "status.token").read_text().strip()
-    said = site.ask("POST", "/token", {"token": token, "after": after})
+    said = site.ask("POST", "/sign-in", {"token": token, "after": after})
     assert said.headers["Location"] == "/"
 
 
-def test_a_held_receipt_goes_back_on_the_line(site: Site) -> None:
+def test_a_held_receipt_is_sent_again(site: Site) -> None:
     site.enter()
     said = site.act(f"/receipts/{quote(id_of('2'))}/retry")
     assert said.status == 303
-    assert "Back on the line" in site.get(said.headers["Location"]).text
+    assert "It will be sent again" in site.get(said.headers["Location"]).text
     entry = site.line.journal.receipts.get(id_of("2"))
     assert entry is not None
     assert entry.state == State.ACCEPTED
@@ -251,7 +251,7 @@ def test_a_record_that_could_not_be_read_is_read_again(site: Site) -> None:
     assert entry.state == State.ACCEPTED
 
 
-def test_a_held_receipt_is_dropped_with_its_reason(site: Site) -> None:
+def test_a_held_receipt_is_discarded_with_its_reason(site: Site) -> None:
     site.enter()
     path = f"/receipts/{quote(id_of('2'))}/discard"
     assert site.act(path, reason=" ").status == 400
@@ -295,7 +295,7 @@ def test_beyond_this_machine_every_page_needs_the_token(tmp_path: Path) -> None:
     (port,) = free_ports(1)
     with serving(f"0.0.0.0:{port}", lambda: [line_of(journal)], tmp_path):
         site = Site(line_of(journal), tmp_path, "127.0.0.1", port)
-        for path in set(PAGES) - {"/token"}:
+        for path in set(PAGES) - {"/sign-in"}:
             said = site.get(path)
             assert said.status == 401
             assert "degraded" not in said.text
@@ -362,7 +362,7 @@ def test_it_is_loaded_again_by_itself_when_asked(site: Site) -> None:
     assert "Refresh" not in site.get("/").headers
     said = site.get("/receipts?state=held&refresh=")
     assert said.headers["Refresh"] == "10"
-    assert 'href="/receipts?state=held">Stop' in said.text
+    assert 'href="/receipts?state=held">Stop auto-refresh' in said.text
 
 
 def test_two_pipelines_with_the_same_receipt(tmp_path: Path) -> None:
@@ -384,7 +384,7 @@ def test_the_pages_follow_the_lines_of_a_reload_and_the_charts_go_on(tmp_path: P
     journals = {name: Journal(tmp_path / name) for name in ("a", "b")}
     lines = {name: line_of(journal, name) for name, journal in journals.items()}
     at_work = [lines["a"]]
-    with desk_of(lambda: at_work, Token.kept_in(tmp_path), SystemClock()) as desk:
+    with open_site(lambda: at_work, Token.kept_in(tmp_path), SystemClock()) as desk:
         desk.samples.take()
         reader = desk.journals["a"]
         at_work.append(lines["b"])

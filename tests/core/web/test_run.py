@@ -40,7 +40,7 @@ def test_a_taken_port_ends_with_1(
     (port,) = free_ports(1)
     with socket.create_server(("127.0.0.1", port)):
         assert run(monkeypatch, tmp_path, f"127.0.0.1:{port}") == 1
-    assert f"--status 127.0.0.1:{port} cannot be listened at: another program listens there" in capsys.readouterr().err
+    assert f"--status: cannot listen at 127.0.0.1:{port}: another program listens there" in capsys.readouterr().err
 
 
 def test_a_missing_extra_is_named(

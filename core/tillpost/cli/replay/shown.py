@@ -9,7 +9,7 @@ import click
 from tillpost.cli.output import print_table
 from tillpost.flow.upkeep.replay import SELECTED, Fate, Plan, seconds_left
 from tillpost.journal import Replay
-from tillpost.terminal import plain, say, when
+from tillpost.terminal import plain, say, span, when
 
 _MEANS = {
     Fate.SEND: "sent",
@@ -87,11 +87,5 @@ def report(replay: Replay, as_json: bool, receipts: dict[str, int] | None = None
     if receipts:
         text += f" ({', '.join(f'{count} {state}' for state, count in sorted(receipts.items()))})"
     if replay.state == "running" and row["seconds_left"] is not None:
-        text += f", about {_span(row['seconds_left'])} to go"
+        text += f", about {span(row['seconds_left'])} to go"
     click.echo(text)
-
-
-def _span(seconds: int) -> str:
-    minutes, rest = divmod(seconds, 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -1,10 +1,11 @@
-"""What all pages share: the lines and their journals to read, the samples, the token, and how HTML is made."""
+"""What all pages share: the running lines, their journals for reading, samples, token, clock and templates."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
@@ -14,6 +15,9 @@ import attrs
 from tillpost.clock import Clock, iso
 from tillpost.flow.line import Line
 from tillpost.journal import Journal
+from tillpost.journal.states import confirmation
+from tillpost.reports.labels import CONFIRMED, ROUTES
+from tillpost.terminal import amount, counted, span
 from tillpost.version import __version__
 from tillpost.web.request import Answer, Request
 from tillpost.web.samples import Samples
@@ -23,11 +27,13 @@ if TYPE_CHECKING:
     import jinja2
 
 REFRESH = 10
-"""Seconds between two loads of a page whose viewer asked for that."""
+"""Seconds between two loads of a page with auto-refresh."""
+LISTED = 100
+"""Receipts, files of a state or contacts in a list."""
 
 
 class Readers:
-    """A journal to read for each line at work; opened and closed as lines come and go."""
+    """A read-only journal for each running line; opened and closed as lines come and go."""
 
     def __init__(self, lines: Callable[[], Sequence[Line]]) -> None:
         self._lines = lines
@@ -35,7 +41,7 @@ class Readers:
         self._open: dict[Journal, Journal] = {}
 
     def __call__(self) -> dict[str, Journal]:
-        """By pipeline, of the lines there are now."""
+        """By pipeline, of the lines that run now."""
         with self._lock:
             lines = self._lines()
             for gone in self._open.keys() - {line.journal for line in lines}:
@@ -52,8 +58,8 @@ class Readers:
 
 
 @attrs.frozen(kw_only=True)
-class Desk:
-    """What the pages show, asked anew at each request."""
+class Site:
+    """What the pages show; lines and journals are those at the time of the request."""
 
     current: Callable[[], Sequence[Line]]
     readers: Readers
@@ -64,16 +70,16 @@ class Desk:
 
     @property
     def lines(self) -> Mapping[str, Line]:
-        """At work now, by pipeline; written to by a person's decisions only."""
+        """The running lines by pipeline; only a person's decision writes to them."""
         return {line.name: line for line in self.current()}
 
     @property
     def journals(self) -> Mapping[str, Journal]:
-        """Of the lines at work now, by pipeline, to be read."""
+        """The journals of the running lines by pipeline, for reading."""
         return self.readers()
 
     def page(self, request: Request, name: str, status: int = 200, **values: Any) -> Answer:
-        """A page from its template. With `refresh` in the address the browser loads it again by itself."""
+        """A page from its template. With `refresh` in the address the browser reloads it by itself."""
         live = request.method == "GET" and status == 200 and "refresh" in request.query
         text = self.templates.get_template(name).render(
             values,
@@ -81,28 +87,36 @@ class Desk:
             path=request.path,
             query=request.query,
             live=live,
-            turned=_turned(request, live),
-            may_act=self.token.is_cookie(request.cookie()),
+            refresh_link=_refresh_link(request, live),
+            signed_in=self.token.is_cookie(request.cookie()),
             form_value=self.token.form,
             version=__version__,
             several=len(self.lines) > 1,
-            every=REFRESH,
+            refresh_seconds=REFRESH,
+            listed=LISTED,
+            zone=_zone(self.clock.time()),
         )
         return Answer(body=text.encode(), status=status, headers=(("Refresh", str(REFRESH)),) if live else ())
 
 
-def _turned(request: Request, live: bool) -> str:
-    """The address of a page with loading by itself turned on, or off."""
+def _refresh_link(request: Request, live: bool) -> str:
+    """The address of the page with auto-refresh turned on, or off."""
     kept = {name: value for name, value in request.query.items() if name not in ("refresh", "done")}
-    told = urlencode(kept if live else kept | {"refresh": ""})
-    return quote(request.path) + (f"?{told}" if told else "")
+    query = urlencode(kept if live else kept | {"refresh": ""})
+    return quote(request.path) + (f"?{query}" if query else "")
+
+
+def _zone(now: float) -> str:
+    """The time zone of the times on a page: `UTC`, or such as `CET (UTC+01:00)`."""
+    local = datetime.fromtimestamp(now, UTC).astimezone()
+    return "UTC" if not local.utcoffset() else f"{local.tzname()} (UTC{local.isoformat()[-6:]})"
 
 
 @contextmanager
-def desk_of(lines: Callable[[], Sequence[Line]], token: Token, clock: Clock) -> Iterator[Desk]:
-    """The desk of these lines, with journals of its own to read."""
+def open_site(lines: Callable[[], Sequence[Line]], token: Token, clock: Clock) -> Iterator[Site]:
+    """The site of these lines, with journals of its own for reading."""
     with closing(Readers(lines)) as readers:
-        yield Desk(
+        yield Site(
             current=lines,
             readers=readers,
             samples=Samples(readers, clock),
@@ -115,16 +129,20 @@ def desk_of(lines: Callable[[], Sequence[Line]], token: Token, clock: Clock) -> 
 def _templates(clock: Clock) -> jinja2.Environment:
     import jinja2
 
-    made = jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update(
+    environment.filters.update(
         moment=lambda at: iso(at)[:19].replace("T", " "),
         iso=iso,
+        counted=counted,
+        amount=lambda entry: amount(entry.total, entry.currency),
+        confirmed=lambda entry: CONFIRMED[confirmation(entry.state, entry.route, entry.reason)],
+        route=lambda route: ROUTES[route],
         ago=lambda at: span(clock.time() - at),
         number=lambda count: f"{count:,.1f}".removesuffix(".0") if isinstance(count, float) else f"{count:,}",
         quoted=lambda text: quote(str(text), safe=""),
@@ -133,12 +151,4 @@ def _templates(clock: Clock) -> jinja2.Environment:
         ),
         masked=lambda text: f"{text[:8]}…" if text else "",
     )
-    return made
-
-
-def span(seconds: float) -> str:
-    """How long, in the largest unit of which there are two: `95 s`, `12 min`, `3 days`."""
-    for size, unit in ((86400, "days"), (3600, "h"), (60, "min")):
-        if seconds >= 2 * size:
-            return f"{int(seconds // size)} {unit}"
-    return f"{max(0, int(seconds))} s"
+    return environment
