@@ -1,9 +1,9 @@
 """The hooks, in the order in which a receipt meets them.
 
-A plugin implements the hooks of its slot (docs/hooks.md) with `@tillpost.hookimpl`. Every hook may be called
-again with the same value after a crash: implementations repeat safely. None may keep a value that is not in
-its arguments; the journal is the only memory. An exception out of a hook is a fault of the plugin: the value
-at hand is held (or the step waits), the plugin is named, the others go on.
+A plugin implements the hooks of its slot (docs/hooks.md) with `@tillpost.hookimpl`. Every hook may be called again
+with the same value after a crash, so implementations must be safe to repeat. No hook may keep a value between calls:
+the journal is the only memory. An exception out of a hook is a fault of the plugin. The value in hand is held (or the
+step waits), the message names the plugin, and everything else goes on.
 """
 
 from __future__ import annotations
@@ -42,32 +42,32 @@ class Hooks:
     def collect_documents(self, accept: Callable[[Document], Mapping[str, int]]) -> int | None:
         """Slot `source`. Hand every document there is now to `accept`; return how many there were.
 
-        Called once a round (`poll`) by one thread. `accept` returns only after the receipts of the document are
-        committed to the journal: only then may the source let go of its copy. When `accept` raises
-        DocumentError the document itself is bad: set it aside, keep it, go on with the next. Any other
-        exception: leave the document where it is and let the exception out.
+        Called once a round (`poll`) by one thread. `accept` returns once the document's receipts are committed to the
+        journal: only then may the source give up its copy. When `accept` raises DocumentError, the document is bad:
+        set it aside, keep it, and go on with the next. Leave the document where it is for any other exception, and do
+        not catch it.
         """
 
     @hookspec
     def serve_documents(self, accept: Callable[[Document], Mapping[str, int]], stopping: threading.Event) -> None:
         """Slot `source`. Hand documents to `accept` as they are sent to us, until `stopping` is set.
 
-        Called once by a thread of its own; `accept` may be called by several threads at once, and what they hand over
-        at the same time is committed together. It returns what came of the document, counted, once that is
-        committed: only then may a sender be told so. It raises DocumentError (its `counts` says what was accepted
-        before the fault), KeyTaken and KeyBusy for the document's key, Busy near a limit, and JournalError
-        (JournalFull) when nothing can be committed: then the sender keeps its copy. Returns once `stopping` is set,
-        nothing new is taken, and what is in flight is answered. When it raises TillpostError or OSError, such as for
-        an address in use, it is called again after `poll`.
+        Called once by a thread of its own. `accept` may be called by several threads at once, and documents handed
+        over at the same time are committed together. It returns the document's counts once they are committed: only
+        then may the sender be answered. It raises DocumentError (`counts` has what was accepted before the fault),
+        KeyTaken and KeyBusy for the document's key, Busy near a limit, and JournalError (JournalFull) when nothing can
+        be committed: then the sender keeps its copy. Return once `stopping` is set, nothing new is accepted, and what
+        is in flight is answered. After TillpostError or OSError, such as for an address in use, the hook is called
+        again after `poll`.
         """
 
     @hookspec(firstresult=True)
     def parse_receipts(self, document: Document) -> Iterable[Parsed] | None:
         """Slot `adapter`. Every record of the document as Found, NoReceipt or Broken, in the document's order.
 
-        Called once a document; may be a generator, so that a large document is never whole in memory. The same
-        document gives the same ids. Raise DocumentError when the document as a whole cannot be read; what was
-        yielded before stays accepted.
+        Called once for each document; may be a generator, so that a large document is never in memory as a whole. The
+        same document gives the same ids. Raise DocumentError when the document as a whole cannot be read; records
+        yielded before stay accepted.
         """
 
     @hookspec(firstresult=True)
@@ -75,10 +75,10 @@ class Hooks:
         """Slot `resolve`, asked in the order of the file; the first answer that is not None wins.
 
         Called by one thread at a time for one contact. `None`: this resolver does not know the contact.
-        Conflict: several contacts match. Refused: a value the destination does not take. The other failures
-        are about the destination: the step is repeated when they are over. Look up before creating: an earlier
-        creation may have gone through without an answer. An answer that names the stored contactId is remembered
-        for a minute, in which receipts of that contact ask no resolver.
+        Conflict: several contacts match. Refused: a value the destination does not accept. After the other
+        failures, which are about the destination, the step is repeated. Look up before creating: an earlier creation
+        may have gone through without an answer. An answer with the stored contactId is remembered for a minute, in
+        which receipts of that contact ask no resolver.
         """
 
     @hookspec(firstresult=True)
@@ -86,26 +86,26 @@ class Hooks:
         """Slot `resolve`. Send attributes the destination does not hold; never an empty one.
 
         Called for a contact whose contact_id is known. `Identified.holds` says what the destination holds now.
-        Gone: the id is no longer valid; it is forgotten and the contact identified anew.
+        Gone: the id is no longer valid; it is forgotten and the contact identified again.
         """
 
     @hookspec(firstresult=True)
     def map_receipt(self, receipt: Receipt, match: Identifier) -> Payload | None:
         """Slot `map`. The receipt in the destination's shape, tied to the contact by `match`. Pure.
 
-        Raise InvalidValue when the destination has no way to say it; the receipt is held with that reason.
+        Raise InvalidValue when the destination cannot express the receipt; it is held with that reason.
         """
 
     @hookspec
     def amend_payload(self, payload: Payload, receipt: Receipt) -> Payload | None:
-        """Slot `amend`: a team's last word on the body. Each is given what the one before returned; None keeps it.
+        """Slot `amend`: a team's own changes to the payload, one plugin after the other. None leaves it as it is.
 
         The receipt id and the match must stay as they are.
         """
 
     @hookspec(firstresult=True)
     def deliver(self, payload: Payload) -> Outcome | None:
-        """Slot `transport`. One attempt to hand over the receipt; the flow decides about repeating.
+        """Slot `transport`. One attempt to deliver the receipt; the flow decides whether it is repeated.
 
         Called by several threads at once. The intent is in the journal before the call. Returns within the
         plugin's own total deadline.
@@ -113,18 +113,18 @@ class Hooks:
 
     @hookspec(firstresult=True)
     def probe(self) -> Outcome | None:
-        """Slot `transport`. Ask the destination something harmless: Delivered when it answers and takes our key."""
+        """Slot `transport`. Ask the destination something harmless: Delivered when it answers and accepts our key."""
 
     @hookspec(firstresult=True)
     def confirm_receipts(self, contact: Contact, receipt_ids: frozenset[str]) -> frozenset[str] | Gone | Failure | None:
         """Slot `transport`. Which of these receipts does the destination show in the contact's history?
 
-        Absence proves nothing before the destination has imported what it took (`confirm_after`).
+        Absence proves nothing before the destination has imported what it accepted (`confirm_after`).
         """
 
     @hookspec(firstresult=True)
     def match_in_file(self, contact: Contact) -> Identifier | None:
-        """Slot `fallback`. The identifier by which a file may name this contact; None: no file can carry it."""
+        """Slot `fallback`. The identifier by which a file may name this contact; None: no file can name it."""
 
     @hookspec(firstresult=True)
     def write_files(self, batch: FallbackBatch) -> WrittenFiles | None:
@@ -136,9 +136,9 @@ class Hooks:
 
     @hookspec(firstresult=True)
     def transfer(self, file: FallbackFile) -> Outcome | None:
-        """Slot `transfer`. Put one file where the destination reads it; it is seen there whole or not at all.
+        """Slot `transfer`. Put one file where the destination reads it; it appears there as a whole or not at all.
 
-        Called by one thread, in order. Repeating after MaybeSent must look before it sends.
+        Called by one thread, in order. When it is called again after MaybeSent, it must look before it sends.
         """
 
     @hookspec(firstresult=True)
@@ -147,16 +147,15 @@ class Hooks:
 
     @hookspec(firstresult=True)
     def reconcile_contact(self, contact: Contact) -> Identified | Conflict | Gone | Failure | None:
-        """Slot `resolve`. Look a contact up by all its keys without creating it, and read what is held of it there.
+        """Slot `resolve`. Look a contact up by all its keys, and read what the destination holds of it. Create nothing.
 
-        Called before the fallback files go up, and after their import. A contact whose contact_id is known is
-        read by it, without a lookup; Gone when that id is no longer valid. `Identified.holds`: of the attributes
-        and identifiers in `contact` those the destination holds, with its values; the contact's own value where the
-        destination takes both for the same; empty when nothing was read, and then nothing is compared. Conflict: the
-        keys
-        lead to several contacts. None: nobody is known by them.
+        Called before the fallback files are uploaded, and after their import. A contact whose contact_id is known is
+        read by that id, without a lookup; Gone when the id is no longer valid. `Identified.holds`: those attributes
+        and identifiers of `contact` that the destination holds, with its values, or with the contact's own value where
+        the destination treats both as the same; empty when nothing was read, and then nothing is compared. Conflict:
+        the keys lead to several contacts. None: the destination knows none of the keys.
         """
 
     @hookspec
     def observe(self, event: Mapping[str, Any]) -> None:
-        """Slot `observe`. Told of every event after it is committed; an exception is recorded, never raised."""
+        """Slot `observe`. Called with every event after it is committed. An exception is logged and goes no further."""

@@ -1,4 +1,4 @@
-"""What a plugin declares and what it is given: slots with settings, and a context.
+"""What a plugin declares, slots with settings, and what it is given, a context.
 
 An entry point of the group `tillpost.plugins` names a `Plugin`. It is imported only when a pipeline names it.
 """
@@ -21,17 +21,16 @@ SLOTS = ("source", "adapter", "resolve", "map", "amend", "transport", "fallback"
 """The keys of a pipeline's table that name plugins, in flow order."""
 
 CAPABILITIES = ("customer", "sequence", "day totals", "linked returns", "discounts", "taxes", "tenders")
-"""What a till's format may tell, and an adapter says it gives (`Plugin.capabilities`).
+"""What a till's format may contain, and an adapter says it passes on (`Plugin.capabilities`).
 
-customer: who bought, where the till knew it. sequence: numbers run without a gap per store and till, so that a
-missing one is a missing receipt. day totals: the till's own sums of a day. linked returns: a returned line names the
-receipt it was bought on, as `originalReceipt` in its `extra`. discounts, taxes, tenders: told apart, not in
-the sums alone.
+customer: who bought, where the till knows it. sequence: receipt numbers of a store and till have no gaps, so a missing
+number is a missing receipt. day totals: the till's own sums of a day. linked returns: a returned line names the receipt
+it was bought on, as `originalReceipt` in its `extra`. discounts, taxes, tenders: given one by one, not only in sums.
 """
 
 
 class Secret:
-    """A key or password; shows itself as `***` and gives its value only to `reveal()`."""
+    """A key or password. It is shown as `***`; only `reveal()` gives its value."""
 
     __slots__ = ("_value", "origin")
 
@@ -60,12 +59,12 @@ class Budget(Protocol):
     def request(self) -> AbstractContextManager[None]:
         """Wait until one more request is allowed: `with budget.request():` around each request and its answer.
 
-        When the answer came bounds when the request arrived, and that is what the destination counts.
+        The destination counts when requests arrive, and a request has arrived when its answer comes.
         """
         ...
 
     def slow(self, seconds: float) -> None:
-        """Let no request pass for so many seconds (the destination answered 429)."""
+        """Let no request pass for so many seconds: the destination has answered 429."""
         ...
 
 
@@ -73,8 +72,8 @@ class Budget(Protocol):
 class Context:
     """What a plugin may use of its pipeline.
 
-    folder: where the configuration file lies; relative paths of settings are already resolved against it.
-    budget: the shared rate budget of an API key, requests per second.
+    folder: the folder of the configuration file; relative paths in settings are already resolved against it.
+    budget: the shared rate budget of an API key, for so many requests a second.
     """
 
     pipeline: str
@@ -107,11 +106,11 @@ class Plugin:
 
     slots: slot name → attrs class of settings. Field types: str, int, bool, Decimal, timedelta ("15m"),
     Path (made absolute), ZoneInfo, Secret, Literal, tuples and dicts of these. A field without a default must be given.
-    build: called once a pipeline with every use of this plugin in it, in the order of the file; returns one
-    object with hook implementations for each use. Raise ConfigurationError(Finding(key=…)) for what only
-    shows here; open no connection.
+    build: called once for each pipeline with every use of this plugin in it, in the order of the file; returns one
+    object with hook implementations for each use. Raise ConfigurationError(Finding(key=…)) for faults that show only
+    here. Open no connection.
     summary: one line for `tillpost plugins`.
-    capabilities: of an adapter, which of CAPABILITIES its format tells and it passes on.
+    capabilities: those of CAPABILITIES that an adapter passes on.
     """
 
     summary: str
@@ -132,7 +131,7 @@ def simple(
     make: Callable[[Any, Context], object],
     capabilities: Iterable[str] = (),
 ) -> Plugin:
-    """A plugin with one slot, whose object is `make(settings, context)`: what most adapters are."""
+    """A plugin with one slot, whose object is `make(settings, context)`."""
     return Plugin(
         summary=summary,
         slots={slot: settings},

@@ -1,4 +1,4 @@
-"""What the steps of one pipeline's flow share: its journal, its hooks, its limits, time and chance."""
+"""What the steps of one pipeline share: its journal, hooks, limits, leases, clock and randomness."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from tillpost.model import Customer
 
 @attrs.frozen(kw_only=True)
 class Line:
-    """One pipeline at work. Plugins never see it."""
+    """One pipeline at work. Plugins do not get it."""
 
     name: str
     journal: Journal
@@ -46,18 +46,18 @@ class Line:
     anonymous: Customer | None
     workers: int
     pace: Pace | None = None
-    """What is known of the rate budget; None where nothing asks for one."""
+    """Measures its rate budgets; None where no plugin uses one."""
     skip_unknown: bool = False
-    """Skip, instead of hold, what belongs to a contact nobody knows and nobody may create."""
+    """Skip, instead of hold, receipts of a contact that is unknown and that no resolver may create."""
     keep: timedelta | None = None
-    """How long what is settled stays in the journal; None: for good."""
+    """How long settled receipts stay in the journal; None: for ever."""
     heartbeat: Heartbeat = attrs.field(factory=Heartbeat)
     guard: GuardState = attrs.field(factory=GuardState)
     claims: Claims = attrs.field(factory=ProcessClaims)
     contact_locks: ContactLocks = attrs.field(factory=ProcessContactLocks)
     duties: Duties = attrs.field(factory=ProcessDuties)
     rounds: Iterator[int] = attrs.field(factory=lambda: count(1))
-    """Numbers the rounds in which receipts are claimed: some of them belong to the backlog."""
+    """Counts the rounds in which receipts are claimed; every BACKLOG_TURN-th is the backlog's."""
     contact_ids: ContactIdCache = attrs.field(factory=ContactIdCache)
     clock_changes: ClockChanges = attrs.field(
         default=attrs.Factory(lambda line: ClockChanges(line.clock), takes_self=True)

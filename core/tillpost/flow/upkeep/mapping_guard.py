@@ -31,11 +31,10 @@ def start(line: Line) -> None:
     """
     guard = line.guard
     if guard.fingerprint:
-        before = line.journal.mappings.awaiting_release()
-        if before is not None and before.fingerprint != guard.fingerprint:
-            _read_again(line, before)
-        known = line.journal.mappings.activate(guard.fingerprint, guard.what, guard.hold, line.clock.time())
-        guard.load(known)
+        previous = line.journal.mappings.awaiting_release()
+        if previous is not None and previous.fingerprint != guard.fingerprint:
+            _read_again(line, previous)
+        guard.load(line.journal.mappings.activate(guard.fingerprint, guard.what, guard.hold, line.clock.time()))
 
 
 def run_round(line: Line) -> int:
