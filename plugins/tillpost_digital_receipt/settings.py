@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from typing import Literal
 from zoneinfo import ZoneInfo
 
 import attrs
 
+from tillpost.kit.settings import currency_code, not_empty
 from tillpost.model import IdentifierKind
 
 STOCKHOLM = ZoneInfo("Europe/Stockholm")
-
-
-def _currency(_: object, __: attrs.Attribute[str], value: str) -> None:
-    if not re.fullmatch(r"[A-Z]{3}", value):
-        raise ValueError("currency is an ISO 4217 code, three capital letters")
 
 
 @attrs.frozen(kw_only=True)
@@ -32,5 +27,5 @@ class Settings:
     loyalty: IdentifierKind
     service_id: IdentifierKind | Literal[""] = ""
     timezone: ZoneInfo = STOCKHOLM
-    currency: str = attrs.field(default="SEK", validator=_currency)
+    currency: str = attrs.field(default="SEK", validator=[not_empty, currency_code])
     tenders: dict[str, str] = attrs.field(factory=dict)

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import Literal
 from zoneinfo import ZoneInfo
 
 import attrs
 
+from tillpost.kit.settings import currency_code
 from tillpost.model import IdentifierKind
-
-
-def _currency(_: object, __: attrs.Attribute[str], value: str) -> None:
-    if value and not re.fullmatch(r"[A-Z]{3}", value):
-        raise ValueError("currency is an ISO 4217 code, three capital letters")
 
 
 @attrs.frozen(kw_only=True)
@@ -41,7 +36,7 @@ class Settings:
         "CustomerID",
     )
     strip_zeros: bool = False
-    currency: str = attrs.field(default="", validator=_currency)
+    currency: str = attrs.field(default="", validator=currency_code)
     tax: Literal["auto", "on top", "included"] = "auto"
     sku: Literal["ItemID", "POSItemID"] = "ItemID"
     tenders: dict[str, str] = attrs.field(factory=dict)

@@ -99,7 +99,7 @@ def test_what_is_no_paid_order_is_told(name: str, reason: str) -> None:
 def test_an_order_without_a_time_is_held_with_what_is_missing() -> None:
     [record] = read("BatchRetrieveOrdersResponse.example.json")
     assert not isinstance(record, Found | NoReceipt)
-    assert record.reason == "answer 1: an order needs its created_at"
+    assert record.reason == "line 1.orders[0]: key 'created_at' is missing"
 
 
 def test_every_answer_of_square_is_in_this_test() -> None:

@@ -6,6 +6,8 @@ import re
 
 import pytest
 
+import tillpost.kit
+import tillpost.kit.xml
 from tests.vendors.guide import EXAMPLE, commands, snippets
 
 
@@ -38,3 +40,12 @@ def test_the_sentence_the_list_begins_with_is_the_suites_own() -> None:
     page = (EXAMPLE.parent / "write-an-adapter.md").read_text(encoding="utf-8")
     [sentence] = re.findall(r"^(promise `sale`: .*) …$", page, re.M)
     assert str(told.value).startswith(sentence)
+
+
+def test_every_public_name_of_the_kit_has_a_docstring_and_is_in_the_list_of_the_guide() -> None:
+    page = (EXAMPLE.parent / "README.md").read_text(encoding="utf-8")
+    listed = set(re.findall(r"`(\w+)(?:\([^`]*)?`", page))
+    names = {name: getattr(tillpost.kit, name) for name in tillpost.kit.__all__}
+    assert set(names) <= listed
+    for name, value in (names | {name: getattr(tillpost.kit.xml, name) for name in tillpost.kit.xml.__all__}).items():
+        assert not callable(value) or (value.__doc__ or "").strip(), name

@@ -121,7 +121,7 @@ def test_a_scaffolded_adapter_is_found_checked_tried_and_tells_what_is_to_do(out
     (outside.folder / "day.txt").write_text("a sale\nanother\n")
     tried = outside.run("tillpost", "adapter", "try", "mytill", "day.txt", "--set", "timezone=Europe/Oslo", expect=1)
     assert "0 receipts, 0 skipped, 0 ignored, 2 broken" in tried
-    assert "read_record in tillpost_mytill/parse.py is not written yet" in tried
+    assert "read_receipt in tillpost_mytill/parse.py is not written yet" in tried
 
     def to_do() -> tuple[list[str], str]:
         told = outside.run("tillpost", "adapter", "test", "mytill", "--json", expect=1)
@@ -141,5 +141,5 @@ def test_a_scaffolded_adapter_is_found_checked_tried_and_tells_what_is_to_do(out
     assert "gift_card" not in second
     assert set(second) < set(first)
     assert "to do: write samples/sale" not in told
-    assert "read_record in tillpost_mytill/parse.py is not written yet" in told
+    assert "read_receipt in tillpost_mytill/parse.py is not written yet" in told
     assert "mytill" in outside.run("python", "-m", "pytest", "-q", "tillpost-mytill", expect=1)

@@ -5,7 +5,8 @@ XML is in `tillpost.kit.xml`, which loads lxml; importing this package does not.
 
 from tillpost.kit.json import JsonObject, JsonRecord, json_records, parse_clean_json, parse_json
 from tillpost.kit.money import minor_digits, mismatch, parse_decimal, round_money, spread
-from tillpost.kit.parts import (
+from tillpost.kit.plugin import adapter
+from tillpost.kit.receipt_parts import (
     TAX_OFF,
     ZERO,
     adjustment,
@@ -16,7 +17,6 @@ from tillpost.kit.parts import (
     tax,
     vat_of_lines,
 )
-from tillpost.kit.plugin import adapter
 from tillpost.kit.record import read_record
 from tillpost.kit.text import CONTROL_CHARACTERS, clean
 from tillpost.kit.time import local_time, parse_date, parse_time

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -30,6 +31,12 @@ def port_number(_: object, field: attrs.Attribute[Any], value: int) -> None:
     """Raises ValueError for a number that is not a TCP port."""
     if not 0 < value < 65536:
         raise ValueError(f"{field.name} must be from 1 to 65535")
+
+
+def currency_code(_: object, field: attrs.Attribute[Any], value: str) -> None:
+    """Raises ValueError for a text that is neither empty nor three capital letters, as ISO 4217 has them."""
+    if value and not re.fullmatch("[A-Z]{3}", value):
+        raise ValueError(f"{field.name} is an ISO 4217 code, three capital letters")
 
 
 def no_final_slash(path: str) -> str:
