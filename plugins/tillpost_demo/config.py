@@ -62,22 +62,25 @@ def write_config(folder: Path, till: Till, engage: Mapping[str, object], *, rate
             "confirm_within": "60s",
             "max_lines": 20000,
         },
-        "transfer": {
-            "use": "sftp",
-            "host": "127.0.0.1",
-            "port": engage["sftp"],
-            "user": engage["user"],
-            "password": {"file": PASSWORD_FILE},
-            "host_key": engage["host_key"],
-            "path": engage["path"],
-            "wait_initial": "0.3s",
-            "wait_max": "1s",
-        },
+        "transfer": sandbox_transfer(engage) | {"wait_initial": "0.3s", "wait_max": "1s"},
     }
     own: dict[str, object] = {} if till.anonymous is None else {"anonymous": till.anonymous}
     path = folder / f"{name}.toml"
     write_pipeline(path, "Written by `tillpost demo`.", PIPELINE, f"{name}-state", own | tables)
     return path
+
+
+def sandbox_transfer(engage: Mapping[str, object]) -> dict[str, object]:
+    """The transfer to the sandbox's SFTP server. engage: what the sandbox printed when it was ready."""
+    return {
+        "use": "sftp",
+        "host": "127.0.0.1",
+        "port": engage["sftp"],
+        "user": engage["user"],
+        "password": {"file": PASSWORD_FILE},
+        "host_key": engage["host_key"],
+        "path": engage["path"],
+    }
 
 
 def write_secrets(folder: Path, api_key: str, password: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 
 from tillpost import UsageError
-from tillpost_demo.config import KEY_FILE, PASSWORD_FILE
+from tillpost_demo.config import KEY_FILE, sandbox_transfer
 from tillpost_demo.toml import write_pipeline
 
 _LEAST = timedelta(milliseconds=50)
@@ -122,15 +122,7 @@ def write_rehearsal(
             for key, value in table["transfer"].items()
             if isinstance(value, timedelta) or key in ("when",)  # the core's own keys
         }
-        table["transfer"] = limits | {
-            "use": "sftp",
-            "host": "127.0.0.1",
-            "port": engage["sftp"],
-            "user": engage["user"],
-            "password": {"file": PASSWORD_FILE},
-            "host_key": engage["host_key"],
-            "path": engage["path"],
-        }
+        table["transfer"] = limits | sandbox_transfer(engage)
     path = folder / f"{file}.toml"
     paced = {key: _paced(value, rehearsal) for key, value in table.items()}
     write_pipeline(path, "Written by `tillpost drill`.", rehearsal.name, state, paced)
