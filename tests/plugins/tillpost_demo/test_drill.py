@@ -156,14 +156,14 @@ def rehearsal(**given: Any) -> Rehearsal:
     return Rehearsal(**values | given)
 
 
-def test_what_is_replaced_is_replaced_and_said(tmp_path: Path) -> None:
-    """No address, key, password or folder of the real destinations is in the drill's file; another transfer is said."""
+def test_what_is_replaced_is_listed(tmp_path: Path) -> None:
+    """No address, key, password or folder of the real destination is in the drill's file; another transfer is named."""
     written = write_rehearsal(rehearsal(), tmp_path, ENGAGE, "state").read_text()
     for real in ("real.example.com", "ftp.example.com", "REAL", "incoming", "pager", "ftps"):
         assert real not in written
-    said = "\n".join(rehearsal().replaced())
+    listed = "\n".join(rehearsal().replaced())
     for text in ("`ftps` itself was not rehearsed", "observe: left out", "`receipts` reads the generated receipts"):
-        assert text in said
+        assert text in listed
 
 
 def test_a_quick_drill_divides_every_duration_by_one_factor(tmp_path: Path) -> None:

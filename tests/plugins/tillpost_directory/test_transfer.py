@@ -47,7 +47,7 @@ def test_a_file_arrives_whole_under_its_name_alone(share: Path, written: Written
     assert files(share) == {f"transactionImport/{NAME}": content}
 
 
-def test_it_is_found_while_it_lies_there_and_not_sent_twice(share: Path, written: Written) -> None:
+def test_it_is_found_while_it_is_there_and_not_sent_twice(share: Path, written: Written) -> None:
     file, transfer = written(), to(share)
     assert transfer.find_transferred(file) is False
     transfer.transfer(file)
@@ -119,8 +119,8 @@ def somebody_else() -> Iterator[None]:
 
 
 def test_a_folder_that_may_not_be_written_is_a_setting() -> None:
-    with tempfile.TemporaryDirectory() as made:
-        base = Path(made)
+    with tempfile.TemporaryDirectory() as temporary:
+        base = Path(temporary)
         base.chmod(0o755)
         (base / "share" / "transactionImport").mkdir(parents=True)
         (base / "share" / "transactionImport").chmod(0o555)

@@ -149,7 +149,7 @@ def test_a_tls_handshake_that_never_comes_is_not_sent(build: Callable[..., Any])
         assert time.monotonic() - began < 3
 
 
-def test_a_certificate_nobody_vouches_for_is_not_sent(build: Callable[..., Any], tmp_path: Any) -> None:
+def test_nothing_is_sent_to_a_server_with_an_untrusted_certificate(build: Callable[..., Any], tmp_path: Any) -> None:
     """No request is made to a server whose certificate does not hold."""
     import subprocess
 
@@ -209,9 +209,7 @@ def test_a_server_that_speaks_no_tls_is_named_so(build: Callable[..., Any]) -> N
     ],
     ids=["closed", "half-status", "nonsense", "half-body", "odd-length", "500-headers"],
 )
-def test_an_answer_that_is_none_leaves_a_post_in_doubt(
-    build: Callable[..., Any], raw: bytes, expected: type | None
-) -> None:
+def test_an_invalid_answer_leaves_a_post_in_doubt(build: Callable[..., Any], raw: bytes, expected: type | None) -> None:
     """Half a response, or one that is no HTTP: the outcome is unknown."""
     with server(answers(raw)) as url:
         outcome = build(url).transport.client.send("POST", "/receipts", body={})

@@ -1,4 +1,4 @@
-"""Contacts against the sandbox: found, made, updated, and what holds."""
+"""Contacts against the sandbox: found, created, updated, and what holds."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,7 +16,7 @@ def contact(contact_id: str = "", attributes: dict[str, str] | None = None, **ke
 
 
 def web_shop(tenant: Any, **fields: str) -> str:
-    """Somebody registers there: a contact made by API, not by us."""
+    """Somebody registers there: a contact created by API, not by us."""
     answer = tenant.pool.request(
         "POST", tenant.sandbox.url + "/api/v3/contacts", json=fields, headers={"apikey": "test-key"}
     )
@@ -26,11 +26,11 @@ def web_shop(tenant: Any, **fields: str) -> str:
 
 def test_an_unknown_customer_is_made_once_with_what_the_till_knows(tenant: Any) -> None:
     new = contact(email="Ann+1@b.se", phone="+46701234567", attributes={"firstName": "Ann", "city": ""})
-    made = tenant.engage.contacts.resolve_contact(new)
-    assert made.created
-    assert made.holds == {"firstName": "Ann"}
+    created = tenant.engage.contacts.resolve_contact(new)
+    assert created.created
+    assert created.holds == {"firstName": "Ann"}
     again = tenant.engage.contacts.resolve_contact(new)
-    assert again == Identified(contact_id=made.contact_id, by="email")
+    assert again == Identified(contact_id=created.contact_id, by="email")
     (held,) = tenant.contacts()
     assert held["attributes"]["email"] == "ann+1@b.se"
     assert held["attributes"]["mobilePhone"] == "+46701234567"
@@ -42,8 +42,8 @@ def test_an_unknown_customer_is_made_once_with_what_the_till_knows(tenant: Any) 
 @pytest.mark.parametrize("email", ["a+b@x.se", "a&b=c@x.se", "å@x.se", "a%2B@x.se"])
 def test_odd_characters_in_a_key_find_the_contact_they_made(tenant: Any, email: str) -> None:
     """`a+b@x.se`, `&`, `å` in an e-mail are encoded."""
-    made = tenant.engage.contacts.resolve_contact(contact(email=email))
-    assert tenant.engage.contacts.resolve_contact(contact(email=email)).contact_id == made.contact_id
+    created = tenant.engage.contacts.resolve_contact(contact(email=email))
+    assert tenant.engage.contacts.resolve_contact(contact(email=email)).contact_id == created.contact_id
     assert len(tenant.contacts()) == 1
 
 
@@ -77,21 +77,21 @@ def test_keys_of_two_contacts_are_a_conflict_that_names_both(tenant: Any) -> Non
 
 def test_what_engage_holds_is_read_with_its_own_values(tenant: Any) -> None:
     """Its value where it differs, ours where it is the same to Engage, nothing where it holds none."""
-    made = web_shop(tenant, email="Ann@B.se", firstName="Anna", city="Lund")
+    created = web_shop(tenant, email="Ann@B.se", firstName="Anna", city="Lund")
     known = {"firstName": "Ann", "city": "Lund", "street": "Storgatan 1"}
     before = tenant.engage.budget.taken
     found = tenant.engage.contacts.reconcile_contact(contact(email="ann@b.se", external="c-1", attributes=known))
     assert found == Identified(
-        contact_id=made, by="email", holds={"firstName": "Anna", "city": "Lund", "email": "ann@b.se"}
+        contact_id=created, by="email", holds={"firstName": "Anna", "city": "Lund", "email": "ann@b.se"}
     )
     assert tenant.engage.budget.taken - before == 3  # two keys, one reading
 
 
 def test_a_contact_whose_id_is_known_is_read_and_not_looked_up(tenant: Any) -> None:
-    made = web_shop(tenant, email="a@b.se", mobilePhone="+46701234567", city="Lund")
+    created = web_shop(tenant, email="a@b.se", mobilePhone="+46701234567", city="Lund")
     before = tenant.engage.budget.taken
-    found = tenant.engage.contacts.reconcile_contact(contact(made, email="a@b.se", attributes={"city": "Oslo"}))
-    assert (found.contact_id, found.holds["city"]) == (made, "Lund")
+    found = tenant.engage.contacts.reconcile_contact(contact(created, email="a@b.se", attributes={"city": "Oslo"}))
+    assert (found.contact_id, found.holds["city"]) == (created, "Lund")
     assert tenant.engage.budget.taken - before == 1
 
 
@@ -103,8 +103,8 @@ def test_a_key_that_the_contact_holds_is_not_asked_about(tenant: Any) -> None:
 
 
 def test_a_key_engage_does_not_take_gives_way_to_the_next(tenant: Any) -> None:
-    made = tenant.engage.contacts.resolve_contact(contact(email="no address", phone="+46701234567"))
-    assert made.created
+    created = tenant.engage.contacts.resolve_contact(contact(email="no address", phone="+46701234567"))
+    assert created.created
     assert "email" not in tenant.contacts()[0]["attributes"]
 
 
@@ -117,7 +117,7 @@ def test_no_valid_key_at_all_is_refused_without_its_value(tenant: Any, keys: dic
     assert tenant.contacts() == []
 
 
-def test_a_member_number_alone_is_looked_up_and_makes_nobody(tenant: Any, build: Callable[..., Any]) -> None:
+def test_a_member_number_alone_is_looked_up_and_creates_no_contact(tenant: Any, build: Callable[..., Any]) -> None:
     engage = build(tenant.sandbox.url, keys=("memberNumber",))
     assert engage.contacts.resolve_contact(contact(member="m-1")) is None
     assert tenant.contacts() == []
@@ -134,10 +134,10 @@ def test_a_key_that_is_not_looked_up_still_makes_no_second_contact(
 ) -> None:
     """Create answered by a duplicate error: look up, use that one."""
     tenant.control("POST", "settings", {"duplicates": duplicates})
-    made = tenant.engage.contacts.resolve_contact(contact(email="a@b.se"))
+    created = tenant.engage.contacts.resolve_contact(contact(email="a@b.se"))
     blind = build(tenant.sandbox.url, keys=("externalId",))
     found = blind.contacts.resolve_contact(contact(email="a@b.se", external="c-9", attributes={"firstName": "Ann"}))
-    assert (found.contact_id, found.created, found.holds) == (made.contact_id, False, {})
+    assert (found.contact_id, found.created, found.holds) == (created.contact_id, False, {})
     assert len(tenant.contacts()) == 1
 
 
@@ -165,13 +165,13 @@ def test_a_wrong_address_makes_no_contact_and_condemns_none(tenant: Any, build: 
 
 def test_an_update_sends_only_what_differs_and_never_an_empty_value(tenant: Any) -> None:
     """An empty field is never sent."""
-    made = tenant.engage.contacts.resolve_contact(
+    created = tenant.engage.contacts.resolve_contact(
         contact(email="a@b.se", attributes={"firstName": "Ann", "city": "Oslo"})
     )
-    known = contact(made.contact_id, email="a@b.se")
+    known = contact(created.contact_id, email="a@b.se")
     changes = {"firstName": "Ann", "city": "Lund", "street": "", "mobilePhone": "12", "contactType": "Contact"}
     done = tenant.engage.contacts.update_contact(known, changes)
-    assert done == Identified(contact_id=made.contact_id, holds={"firstName": "Ann", "city": "Lund"})
+    assert done == Identified(contact_id=created.contact_id, holds={"firstName": "Ann", "city": "Lund"})
     held = tenant.contacts()[0]["attributes"]
     assert (held["firstName"], held["city"]) == ("Ann", "Lund")
     before = tenant.engage.budget.taken
@@ -180,16 +180,16 @@ def test_an_update_sends_only_what_differs_and_never_an_empty_value(tenant: Any)
     assert tenant.control("GET", "log") == []
 
 
-def test_an_erased_contact_is_gone_and_found_anew(tenant: Any) -> None:
-    made = tenant.engage.contacts.resolve_contact(contact(email="a@b.se"))
-    tenant.control("POST", "erase", {"contactId": made.contact_id})
-    assert tenant.engage.contacts.update_contact(contact(made.contact_id), {"city": "x"}) == Gone()
-    assert tenant.engage.contacts.reconcile_contact(contact(made.contact_id, email="a@b.se")) == Gone()
+def test_an_erased_contact_is_gone_and_found_again(tenant: Any) -> None:
+    created = tenant.engage.contacts.resolve_contact(contact(email="a@b.se"))
+    tenant.control("POST", "erase", {"contactId": created.contact_id})
+    assert tenant.engage.contacts.update_contact(contact(created.contact_id), {"city": "x"}) == Gone()
+    assert tenant.engage.contacts.reconcile_contact(contact(created.contact_id, email="a@b.se")) == Gone()
     assert tenant.engage.contacts.reconcile_contact(contact(email="a@b.se")) is None
-    assert tenant.engage.contacts.resolve_contact(contact(email="a@b.se")).contact_id != made.contact_id
+    assert tenant.engage.contacts.resolve_contact(contact(email="a@b.se")).contact_id != created.contact_id
 
 
-def test_reconciling_looks_by_every_key_and_makes_nobody(tenant: Any) -> None:
+def test_reconciling_looks_by_every_key_and_creates_no_contact(tenant: Any) -> None:
     ssn = "191212121212"
     assert tenant.engage.contacts.reconcile_contact(contact(socialSecurityNumber=ssn)) is None
     assert tenant.contacts() == []
@@ -204,6 +204,6 @@ def test_reconciling_looks_by_every_key_and_makes_nobody(tenant: Any) -> None:
 
 
 def test_a_given_contact_id_is_checked_once(tenant: Any) -> None:
-    made = tenant.engage.contacts.resolve_contact(contact(email="a@b.se"))
-    assert tenant.engage.contacts.resolve_contact(contact(contactId=made.contact_id)).by == "contactId"
+    created = tenant.engage.contacts.resolve_contact(contact(email="a@b.se"))
+    assert tenant.engage.contacts.resolve_contact(contact(contactId=created.contact_id)).by == "contactId"
     assert isinstance(tenant.engage.contacts.resolve_contact(contact(contactId="no-such")), Refused)

@@ -98,7 +98,7 @@ def sandbox_reads(file: FallbackFile) -> list[dict[str, Any]]:
     return [record.body for record in records]
 
 
-def test_a_receipts_file_says_what_the_api_would_have_been_told(
+def test_a_receipts_file_has_what_the_api_would_have_got(
     write: Writer, receipt_of: Callable[..., Any], line_of: Callable[..., Any]
 ) -> None:
     receipt = receipt_of(line_of("10.00", "0.5", extra={"a": "b"}), extra={"till": "<1> & 'å'"}, vouchers=("v",))

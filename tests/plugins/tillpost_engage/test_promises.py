@@ -73,15 +73,15 @@ class TestEngageResolver(ResolverSuite):
 
             def add(**attributes: str) -> str:
                 kinds = ("Member", "Contact") if fault == "several" else ("Member",)
-                made = [
+                created = [
                     contacts.create(state, running.engage.settings, {**attributes, "contactType": kind})[0]
                     for kind in kinds
                 ]
-                return made[0].id
+                return created[0].id
 
             def holds() -> list[dict[str, Any]]:
                 with state.lock:
-                    return [attrs.asdict(each)["attributes"] | {"id": each.id} for each in state.contacts.values()]
+                    return [attrs.asdict(one)["attributes"] | {"id": one.id} for one in state.contacts.values()]
 
             uses = {"resolve": {"keys": keys, "create": fault != "lookup"}, "transport": transport(running)}
             yield FakeDestination(uses=uses, holds=holds, add=add)

@@ -73,7 +73,7 @@ def test_a_receipt_of_wrong_format_is_refused_by_field_and_without_its_values(te
         ({"http": "refuse"}, NotSent),
     ],
 )
-def test_each_fault_is_told_by_whether_the_receipt_may_have_arrived(
+def test_each_fault_says_whether_the_receipt_may_have_arrived(
     tenant: Any, payload: Any, build: Callable[..., Any], fault: dict[str, Any], expected: type
 ) -> None:
     engage, guid = build(tenant.sandbox.url, timeout=1.0), _guid(tenant)

@@ -44,7 +44,7 @@ def test_what_xml_forbids_is_counted_once_a_character(texts: list[str]) -> None:
 
 
 @pytest.mark.parametrize("fields", [{"a b": "x"}, {"": "x"}, {"a": 1.5}, {"a": None}, {"colours": [{"a": "x"}]}])
-def test_what_has_no_place_is_told_without_its_value(fields: dict[str, Any]) -> None:
-    with pytest.raises(NoPlaceError) as told:
+def test_what_a_file_cannot_hold_is_named_without_its_value(fields: dict[str, Any]) -> None:
+    with pytest.raises(NoPlaceError) as caught:
         element("t", "urn:x", fields, Cleaner())
-    assert "x" not in str(told.value).replace("text", "")
+    assert "x" not in str(caught.value).replace("text", "")

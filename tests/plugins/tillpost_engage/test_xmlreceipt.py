@@ -48,36 +48,36 @@ ODD_VALUES: list[Any] = [
 @st.composite
 def fields(draw: st.DrawFn, form: Mapping[str, Any] = _TRANSACTION) -> dict[str, Any]:
     """What the table allows."""
-    made: dict[str, Any] = {}
+    drawn: dict[str, Any] = {}
     for name, below in form.items():
         if name.endswith("?") and draw(st.booleans()):
             continue
         if isinstance(below, str):
-            made[name.removesuffix("?")] = draw(GOOD[below])
+            drawn[name.removesuffix("?")] = draw(GOOD[below])
         elif isinstance(below, tuple):
-            made[name.removesuffix("?")] = draw(st.lists(fields(below[1]), min_size=1, max_size=2))
+            drawn[name.removesuffix("?")] = draw(st.lists(fields(below[1]), min_size=1, max_size=2))
         else:
-            made[name.removesuffix("?")] = draw(fields(below))
-    if not made:  # promotions and taxes need nothing, yet empty they are not plain
+            drawn[name.removesuffix("?")] = draw(fields(below))
+    if not drawn:  # promotions and taxes need nothing, yet empty they are not plain
         name, below = next(iter(form.items()))
-        made[name.removesuffix("?")] = draw(GOOD[below])
-    return made
+        drawn[name.removesuffix("?")] = draw(GOOD[below])
+    return drawn
 
 
 def places(value: Any) -> list[tuple[dict[str, Any], str]]:
-    """Every field below a value, each with the mapping it stands in."""
+    """Every field below a value, each with the mapping it is in."""
     if isinstance(value, list):
-        return [place for each in value for place in places(each)]
+        return [place for item in value for place in places(item)]
     if not isinstance(value, dict):
         return []
-    return [(value, name) for name in value] + [place for each in value.values() for place in places(each)]
+    return [(value, name) for name in value] + [place for item in value.values() for place in places(item)]
 
 
 @st.composite
 def odd_fields(draw: st.DrawFn) -> dict[str, Any]:
     """The same with one place as it may have to be left to the schema."""
-    made = draw(fields())
-    within, name = draw(st.sampled_from(places(made)))
+    drawn = draw(fields())
+    within, name = draw(st.sampled_from(places(drawn)))
     match draw(st.integers(0, 9)):
         case 0:
             del within[name]
@@ -89,7 +89,7 @@ def odd_fields(draw: st.DrawFn) -> dict[str, Any]:
             within.update(turned)
         case _:
             within[name] = draw(st.sampled_from(ODD_VALUES))
-    return made
+    return drawn
 
 
 def by_name(content: Mapping[str, Any], cleaner: Cleaner) -> str:

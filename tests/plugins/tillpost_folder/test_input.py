@@ -72,7 +72,7 @@ class Shop:
     def there(self, folder: str = "") -> list[str]:
         """The names in the inbox, or in a folder of it."""
         path = self.inbox / folder
-        return sorted(each.name for each in path.iterdir() if each.is_file()) if path.is_dir() else []
+        return sorted(file.name for file in path.iterdir() if file.is_file()) if path.is_dir() else []
 
     def held(self) -> list[Entry]:
         return self.line.journal.receipts.find({"state": State.HELD})
@@ -224,6 +224,6 @@ def test_a_file_that_cannot_be_read_is_set_aside_with_its_reason_and_the_next_go
     assert shop.look().accepted == 1
     assert (shop.there(), shop.there("done"), shop.there("failed")) == ([], ["good"], ["bad", "bad.reason.txt"])
     assert (shop.inbox / "failed" / "bad").read_bytes() == content
-    told = (shop.inbox / "failed" / "bad.reason.txt").read_text()
-    assert told.startswith("bad")
-    assert reason in told
+    written = (shop.inbox / "failed" / "bad.reason.txt").read_text()
+    assert written.startswith("bad")
+    assert reason in written

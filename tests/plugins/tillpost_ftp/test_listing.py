@@ -40,6 +40,6 @@ def test_the_size_in_a_listing(line: str, size: int | None) -> None:
 
 
 @pytest.mark.parametrize("line", ["+s12,r, x.xml", "drwxr-xr-x 1 a b 4096 Nov 24 11:50 x.xml", "x.xml"])
-def test_a_name_in_a_form_nobody_knows_is_not_taken_for_absent(line: str) -> None:
+def test_a_name_in_an_unknown_form_is_not_taken_for_absent(line: str) -> None:
     with pytest.raises(ftplib.error_reply):
         size_in_list([line], "x.xml")

@@ -37,7 +37,7 @@ def test_the_server_may_open_the_data_connections(start: Callable[..., Server], 
     assert server.files() == {f"transactionImport/{NAME}": BIG}
 
 
-def test_it_is_found_while_it_lies_there_and_not_sent_twice(server: Server, written: Written) -> None:
+def test_it_is_found_while_it_is_there_and_not_sent_twice(server: Server, written: Written) -> None:
     file, transfer = written(), server.transfer()
     assert transfer.find_transferred(file) is False
     transfer.transfer(file)
@@ -79,7 +79,7 @@ def test_the_data_channel_takes_up_the_tls_session_of_the_control_channel(
     assert f"transactionImport/{NAME}" in server.files()
 
 
-def test_a_certificate_that_nobody_vouches_for_is_refused(
+def test_an_untrusted_certificate_is_refused(
     start: Callable[..., Server], written: Written, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`ftplib.FTP_TLS()` without a context accepts any certificate: ours never does without one."""
@@ -251,7 +251,7 @@ def test_a_rename_that_is_refused_leaves_nothing_under_the_name(
     assert list(server.files()) == [f"transactionImport/.{NAME}.part"]
 
 
-def test_nobody_there_is_not_sent(start: Callable[..., Server], written: Written) -> None:
+def test_a_server_that_does_not_listen_is_not_sent(start: Callable[..., Server], written: Written) -> None:
     server = start("")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -288,7 +288,7 @@ def test_names_outside_ascii_arrive_as_they_are(server: Server, written: Written
 
 
 @pytest.mark.parametrize("content", ["", "no certificate"])
-def test_a_ca_file_that_is_none_is_a_finding(start: Callable[..., Server], tmp_path: Any, content: str) -> None:
+def test_an_invalid_ca_file_is_a_finding(start: Callable[..., Server], tmp_path: Any, content: str) -> None:
     path = tmp_path / "ca.pem"
     if content:
         path.write_text(content)

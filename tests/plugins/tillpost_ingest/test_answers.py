@@ -67,7 +67,7 @@ def test_a_head_has_no_body(ingest: Ingest) -> None:
         {"X_Api_Key": "schlüssel-über-alles"},
     ],
 )
-def test_an_unknown_sender_is_refused_and_nothing_of_a_key_is_told(ingest: Ingest, headers: dict[str, Any]) -> None:
+def test_an_unknown_sender_is_refused_and_no_key_is_shown(ingest: Ingest, headers: dict[str, Any]) -> None:
     reply = ingest.send(ONE, **headers)
     problem(reply, 401, "unauthorized")
     assert reply.headers["WWW-Authenticate"].startswith("Bearer")
@@ -172,16 +172,16 @@ def test_what_cannot_be_committed_is_not_answered_with_202(
 
 
 @pytest.mark.parametrize(
-    ("policy", "said"),
+    ("policy", "words"),
     [(SourcePolicy(backlog=1), "backlog"), (SourcePolicy(room=1 << 60), "disk")],
 )
-def test_near_a_limit_senders_are_told_to_wait(tmp_path: Path, policy: SourcePolicy, said: str) -> None:
+def test_near_a_limit_senders_are_told_to_wait(tmp_path: Path, policy: SourcePolicy, words: str) -> None:
     with Ingest(tmp_path, policy=policy) as ingest:
-        if said == "backlog":
+        if words == "backlog":
             assert ingest.send(ONE).status == 202
         reply = ingest.send(TWO)
         members = problem(reply, 429, "busy")
-        assert said in members["detail"]
+        assert words in members["detail"]
         assert int(reply.headers["Retry-After"]) >= 1
         assert "2" not in ingest.ids()
 
@@ -215,7 +215,7 @@ def answer_to(raw: socket.socket, sent: bytes) -> tuple[int, dict[str, Any]]:
         (b"GET / HTTP/3.0\r\n\r\n", 505, "protocol"),
     ],
 )
-def test_what_is_wrong_with_the_form_of_a_request_is_told_and_ends_the_connection(
+def test_a_protocol_error_is_a_problem_document_and_ends_the_connection(
     ingest: Ingest, sent: bytes, status: int, kind: str
 ) -> None:
     with wire(ingest) as raw:

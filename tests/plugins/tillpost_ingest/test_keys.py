@@ -40,7 +40,7 @@ def test_senders_do_not_share_their_keys(tmp_path: Path) -> None:
         assert ingest.send(TWO, X_Api_Key=other, Idempotency_Key="a-key").body["accepted"] == 1
 
 
-def test_a_request_in_flight_with_the_same_key_is_told_so(ingest: Ingest) -> None:
+def test_a_second_request_with_the_key_of_one_in_flight_gets_409(ingest: Ingest) -> None:
     entered, go_on = threading.Event(), threading.Event()
     accept = ingest.line.journal.idempotency_keys.recall
 

@@ -82,7 +82,7 @@ def test_what_is_sent_at_the_same_time_is_committed_together(ingest: Ingest) -> 
 
 
 @pytest.mark.parametrize("sent", [b"", b"POST /v1", HEAD[:-5], HEAD + b"Content-Length: 1000\r\n\r\n"])
-def test_slow_senders_keep_nobody_waiting(ingest: Ingest, sent: bytes) -> None:
+def test_slow_senders_do_not_delay_others(ingest: Ingest, sent: bytes) -> None:
     """More of them than half of the threads: silent, in the middle of their headers, or of their body."""
     with ExitStack() as stack:
         for _ in range(server.THREADS // 2 + 8):
@@ -97,7 +97,7 @@ def test_silent_connections_hold_no_thread(ingest: Ingest) -> None:
         assert ingest.send(ONE).status == 202
 
 
-def test_what_does_not_arrive_in_time_is_told_so_and_dropped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_does_not_arrive_in_time_gets_408_and_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Byte by byte, so that each read is quick: what counts is the whole."""
     monkeypatch.setattr(server, "_HEADERS_WITHIN", 0.3)
     with Ingest(tmp_path, f'timeout = "1s", {KEYS}') as ingest:
@@ -167,7 +167,7 @@ def test_tls_before_1_2_is_refused(secure: tuple[Ingest, ssl.SSLContext]) -> Non
     connection.close()
 
 
-def test_a_handshake_that_does_not_go_on_keeps_nobody_waiting(secure: tuple[Ingest, ssl.SSLContext]) -> None:
+def test_a_stalled_handshake_does_not_delay_others(secure: tuple[Ingest, ssl.SSLContext]) -> None:
     ingest, context = secure
     with ExitStack() as stack:
         for number in range(20):

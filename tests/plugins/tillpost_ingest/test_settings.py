@@ -23,7 +23,7 @@ def build(folder: Path, **settings: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "words"),
     [
         ({"listen": "8088"}, "host:port"),
         ({"listen": "127.0.0.1:0"}, "port from 1"),
@@ -44,8 +44,8 @@ def build(folder: Path, **settings: Any) -> Any:
         ({"largest": 1}, ">= 1024"),
     ],
 )
-def test_wrong_settings_are_told(tmp_path: Path, settings: dict[str, Any], said: str) -> None:
-    with pytest.raises(ConfigurationError, match=said) as caught:
+def test_wrong_settings_are_findings(tmp_path: Path, settings: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigurationError, match=words) as caught:
         build(tmp_path, **settings)
     assert KEY not in str(caught.value)
     assert "c2hvcnQ" not in str(caught.value)
@@ -60,7 +60,7 @@ def test_with_keys_every_address_may_be_listened_to(tmp_path: Path) -> None:
     build(tmp_path, listen="0.0.0.0:8088", keys={"store12": KEY})
 
 
-def test_what_is_no_certificate_is_told(tmp_path: Path) -> None:
+def test_an_invalid_certificate_is_a_finding(tmp_path: Path) -> None:
     pem, key = certificate(tmp_path / "one")
     other, _ = certificate(tmp_path / "two")
     build(tmp_path, certificate=str(pem), key=str(key))

@@ -23,8 +23,8 @@ def sign(body: bytes, secret: str = NEW, identity: str = "msg_1", at: float = NO
     """As the specification has it: base64 of HMAC-SHA256 over `id.timestamp.body`, by the decoded secret."""
     key = base64.b64decode(secret.split("_", 1)[1])
     content = b".".join((identity.encode(), str(int(at)).encode(), body))
-    made = base64.b64encode(hmac.new(key, content, hashlib.sha256).digest()).decode()
-    return {"webhook_id": identity, "webhook_timestamp": str(int(at)), "webhook_signature": f"v1,{made}"}
+    signature = base64.b64encode(hmac.new(key, content, hashlib.sha256).digest()).decode()
+    return {"webhook_id": identity, "webhook_timestamp": str(int(at)), "webhook_signature": f"v1,{signature}"}
 
 
 @pytest.fixture
@@ -41,8 +41,8 @@ def test_the_published_example_is_verified() -> None:
     """The vector of the specification's reference libraries (their tests of `sign`)."""
     secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
     body = b'{"test": 2432232314}'
-    made = signed("msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330", body, secret_bytes(secret))
-    assert base64.b64encode(made).decode() == "g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+    signature = signed("msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330", body, secret_bytes(secret))
+    assert base64.b64encode(signature).decode() == "g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
 
 
 @pytest.mark.parametrize("secret", [OLD, NEW])

@@ -71,7 +71,7 @@ def test_coordination_numbers_and_finnish_codes_are_valid(client: "Client", numb
     assert client.send("GET", FIND + f"socialSecurityNumber={number}").status == 404
 
 
-def test_nobody_and_several(client: "Client") -> None:
+def test_no_contact_and_several(client: "Client") -> None:
     client.contact(externalId="9", email="one@b.se")
     client.contact(externalId="10", memberNumber="9")
     assert client.send("GET", FIND + "email=none@b.se").body["errorCode"] == "ContactNotFound"
@@ -204,10 +204,10 @@ def test_preferences_counts_changes_and_stores(client: "Client") -> None:
 
 
 def test_v2_takes_its_options_as_headers_and_answers_in_groups(client: "Client") -> None:
-    made = client.send("POST", "/api/v2/contacts", {"externalId": "5"}, source="POS", createAsUnapproved="true")
-    assert made.body["attributes"] == {"externalId": "5"}
+    created = client.send("POST", "/api/v2/contacts", {"externalId": "5"}, source="POS", createAsUnapproved="true")
+    assert created.body["attributes"] == {"externalId": "5"}
     assert client.control("GET", "contacts")[0]["source"] == "POS"
-    contact = made.body["id"]
+    contact = created.body["id"]
     for path in ("member/byexternalid/5", "Member/bykey/5", "Member/bykey?keyValue=5", contact):
         assert client.send("GET", f"/api/v2/contacts/{path}").body["id"] == contact
     assert client.send("GET", "/api/v2/contacts/Member/byexternalid/6").status == 404

@@ -33,8 +33,8 @@ def test_voyado_engage_creates_finds_and_saves(client: "Client", receipt: Any) -
 
 
 def _voyado_engage(theirs: Any, client: "Client", receipt: Any) -> None:
-    made = theirs.contacts.create({"email": "a@b.se", "firstName": "Ann"}, source="POS", store_external_id="600")
-    contact = made["id"]
+    created = theirs.contacts.create({"email": "a@b.se", "firstName": "Ann"}, source="POS", store_external_id="600")
+    contact = created["id"]
     with pytest.raises(RecursionError):
         theirs.contacts.get(contact)
     with pytest.raises(RecursionError):
@@ -70,25 +70,25 @@ def test_voyado_engage_client_creates_finds_and_saves(client: "Client") -> None:
         theirs.contacts.contacts_v_create_contact_header_param({"email": "a@b.se"}, source="POS")
     body = models.IApiContact()
     body.email, body.mobilePhone = "a@b.se", "+46701234567"
-    made = theirs.contacts.contacts_v_create_contact_header_param(body, source="POS", store_external_id="600")
-    assert made.attributes == {"email": "a@b.se", "mobilePhone": "+46701234567"}
+    created = theirs.contacts.contacts_v_create_contact_header_param(body, source="POS", store_external_id="600")
+    assert created.attributes == {"email": "a@b.se", "mobilePhone": "+46701234567"}
     assert client.control("GET", "contacts")[0]["store_external_id"] == "600"
     again = theirs.contacts.contacts_v_create_contact_header_param(body)
-    assert again.id_ == made.id_
+    assert again.id_ == created.id_
 
     for search in ({"email": "a@b.se"}, {"mobile_phone": "+46701234567"}, {"any": "a@b.se"}):
-        assert theirs.contacts.contact_overview_get_contact_id_async(**search) == made.id_
-    assert theirs.contacts.contacts_v_get_contact_by_id(made.id_).id_ == made.id_
+        assert theirs.contacts.contact_overview_get_contact_id_async(**search) == created.id_
+    assert theirs.contacts.contacts_v_get_contact_by_id(created.id_).id_ == created.id_
     assert theirs.contacts.contacts_v_count() == 1
-    preference = theirs.contacts.contact_preferences_accepts_sms(models.BoolRequest(value=True), made.id_)
+    preference = theirs.contacts.contact_preferences_accepts_sms(models.BoolRequest(value=True), created.id_)
     assert preference.preferences == {"acceptsSms": True}
 
     theirs.transactions.import_transactions_import_receipts(_receipt(models))
     client.control("POST", "import", {})
-    history = theirs.contacts.transactions_get_transactions_by_contact_id(made.id_)
+    history = theirs.contacts.transactions_get_transactions_by_contact_id(created.id_)
     assert [item.external_id for item in history.items] == ["r-1"]
     (held,) = client.control("GET", "receipts")
-    assert (held["contactId"], held["totalGrossPrice"]) == (made.id_, "175.5")
+    assert (held["contactId"], held["totalGrossPrice"]) == (created.id_, "175.5")
     # IApiContact() always has its own groups; none of them may have reached the contact as an attribute.
     assert client.kinds() == ["contact-exists"]
 

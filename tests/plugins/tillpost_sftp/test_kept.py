@@ -35,7 +35,7 @@ def test_a_round_of_files_is_one_connection(server: Server, proxy: Proxy, writte
     assert server.files() == {f"transactionImport/{name}": name.encode() for name in NAMES}
 
 
-def test_a_connection_that_died_between_two_files_is_made_anew_and_no_attempt_is_lost(
+def test_a_connection_that_died_between_two_files_is_made_again_and_no_attempt_is_lost(
     server: Server, proxy: Proxy, written: Callable[..., FallbackFile]
 ) -> None:
     transfer = server.transfer(port=proxy.port)
@@ -55,7 +55,7 @@ def test_a_connection_that_died_between_two_files_is_made_anew_and_no_attempt_is
     assert server.files() == {f"transactionImport/{name}": name.encode() for name in NAMES}
 
 
-def test_a_connection_nobody_uses_is_closed(
+def test_an_unused_connection_is_closed(
     server: Server, proxy: Proxy, written: Callable[..., FallbackFile], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(session, "IDLE", 0.05)

@@ -109,9 +109,7 @@ def test_a_file_arrives_whole_under_its_name_alone(
     assert server.files() == {f"transactionImport/{NAME}": content}
 
 
-def test_it_is_found_while_it_lies_there_and_not_sent_twice(
-    server: Server, written: Callable[..., FallbackFile]
-) -> None:
+def test_it_is_found_while_it_is_there_and_not_sent_twice(server: Server, written: Callable[..., FallbackFile]) -> None:
     file, transfer = written(), server.transfer()
     assert transfer.find_transferred(file) is False
     transfer.transfer(file)
@@ -133,7 +131,7 @@ def test_another_file_of_that_name_is_left_alone(server: Server, written: Callab
     assert (folder / NAME).read_bytes() == b"of another"
 
 
-def test_a_changed_host_key_is_refused_and_its_fingerprint_told(
+def test_a_changed_host_key_is_refused_and_its_fingerprint_shown(
     server: Server, written: Callable[..., FallbackFile]
 ) -> None:
     """Unknown or changed SSH host key: refuse, say which fingerprint."""
@@ -154,7 +152,7 @@ def test_a_login_that_is_not_taken_is_a_setting(server: Server, written: Callabl
     assert "not-it" not in outcome.reason
 
 
-def test_a_key_file_that_is_none_is_a_setting(engage: Server, written: Callable[..., FallbackFile]) -> None:
+def test_an_invalid_key_file_is_a_setting(engage: Server, written: Callable[..., FallbackFile]) -> None:
     file = written()
     for path in (file.path, file.path.with_name("missing")):
         outcome = engage.transfer(key=path, password=None).transfer(file)
@@ -175,7 +173,9 @@ def test_a_cut_upload_is_never_seen_and_the_next_attempt_succeeds(
     assert engage.files() == {f"transactionImport/{NAME}": BIG}
 
 
-def test_nobody_there_is_not_sent(sandbox: Sandbox, engage: Server, written: Callable[..., FallbackFile]) -> None:
+def test_a_server_that_does_not_listen_is_not_sent(
+    sandbox: Sandbox, engage: Server, written: Callable[..., FallbackFile]
+) -> None:
     sandbox.engage.faults.set({"sftp": "refuse"})
     sandbox._apply_faults()
     refused = NotSent(reason=f"connection refused by 127.0.0.1:{engage.port}")
@@ -306,7 +306,7 @@ def test_a_fallback_file_that_changed_here_is_not_sent(engage: Server, written: 
 
 
 @pytest.mark.parametrize("host_key", ["any", "*", "", "ssh-ed25519 AAAA", "127.0.0.1 ssh-ed25519"])
-def test_a_host_key_that_is_none_is_a_finding(engage: Server, host_key: str) -> None:
+def test_an_invalid_host_key_is_a_finding(engage: Server, host_key: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         engage.transfer(host_key=host_key)
     assert caught.value.findings[0].key == "transfer.host_key"
