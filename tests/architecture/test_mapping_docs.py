@@ -12,8 +12,8 @@ import attrs
 import pytest
 
 from tests.support.matrix import adapters
-from tillpost.compose.alone import alone
 from tillpost.compose.plugins import load_plugin
+from tillpost.compose.standalone import standalone_hooks
 from tillpost.model import (
     Discount,
     Identifier,
@@ -61,7 +61,7 @@ def full() -> dict[str, Any]:
         raw=RawRef(sha256="0" * 64, document="d", place="1"),
     )  # fmt: skip
     table = {"map": {"exchange_rates": {"SEK": Decimal(1)}}}
-    hooks = alone("engage", load_plugin("engage"), table, folder=Path.cwd())
+    hooks = standalone_hooks("engage", load_plugin("engage"), table, folder=Path.cwd())
     return dict(hooks.map_receipt(receipt, Identifier("email", "a@example.com")).fields)
 
 

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import attrs
 import pytest
 
-from tillpost.compose.alerting import RULES, Alerting, Email, Silence, Webhook
+from tillpost.compose.alert_settings import RULES, AlertSettings, Email, Silence, Webhook
 from tillpost.compose.config import POLICIES, load
 from tillpost.compose.plugins import load_plugin
 from tillpost.compose.values import duration
@@ -88,7 +88,7 @@ def test_every_setting_of_a_bundled_plugin_stands_with_its_default(name: str) ->
 
 def test_every_key_of_alerts_stands_with_its_default_and_every_rule_is_named() -> None:
     rows = _rows("`[alerts]`")
-    fields: tuple[attrs.Attribute[Any], ...] = attrs.fields(Alerting)
+    fields: tuple[attrs.Attribute[Any], ...] = attrs.fields(AlertSettings)
     assert list(rows) == [field.name for field in fields]
     for field in fields:
         cell = rows[field.name][2]

@@ -14,20 +14,20 @@ import pytest
 
 from tests.support.matrix import suite
 from tillpost import DocumentError
-from tillpost.compose.alone import alone
 from tillpost.compose.plugins import load_plugin
+from tillpost.compose.standalone import standalone_hooks
 from tillpost.model import Document
 
 PEAK = """
 import re, sys
 from pathlib import Path
 from tests.support.matrix import suite
-from tillpost.compose.alone import alone
+from tillpost.compose.standalone import standalone_hooks
 from tillpost.compose.plugins import load_plugin
 from tillpost.model import Document, Found
 
 name, path = sys.argv[1], Path(sys.argv[2])
-hooks = alone(name, load_plugin(name), {"adapter": suite(name).settings}, folder=Path.cwd())
+hooks = standalone_hooks(name, load_plugin(name), {"adapter": suite(name).settings}, folder=Path.cwd())
 count = sum(isinstance(record, Found) for record in hooks.parse_receipts(Document.from_path(path)))
 # getrusage would show the peak of the process that started this one, too.
 print(count, re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
@@ -66,7 +66,7 @@ def test_memory_does_not_grow_with_a_file_of_json_lines(name: str, tmp_path: Pat
 def test_one_array_beyond_largest_is_refused_and_says_what_to_do(name: str) -> None:
     """It must be in memory as a whole, and so it has a bound."""
     settings = {"adapter": {**suite(name).settings, "largest": 100_000}}
-    hooks = alone(name, load_plugin(name), settings, folder=Path.cwd())
+    hooks = standalone_hooks(name, load_plugin(name), settings, folder=Path.cwd())
     content = b"[" + b",".join([record(name, 20_000)] * 9) + b"]"
     with pytest.raises(DocumentError, match="more than 100000 bytes; write one record a line, or raise `largest`"):
         list(hooks.parse_receipts(Document.from_bytes("day.json", content)))

@@ -13,8 +13,8 @@ from typing import Any
 import attrs
 import pytest
 
-from tillpost.compose.alone import alone
 from tillpost.compose.plugins import load_plugin
+from tillpost.compose.standalone import standalone_hooks
 from tillpost.model import Document, Found
 
 SETTINGS: dict[str, dict[str, Any]] = {
@@ -45,7 +45,7 @@ def test_every_receipt_of_the_samples_is_read_the_same_from_its_record_alone(nam
         while not own.keys() & known and own:
             own = next(iter(own.values()))
         own.pop("use", None)
-        hooks = alone(name, plugin, {"adapter": given | own}, folder=samples)
+        hooks = standalone_hooks(name, plugin, {"adapter": given | own}, folder=samples)
         for found in hooks.parse_receipts(Document.from_path(file)):
             if isinstance(found, Found):
                 again = next(hooks.parse_receipts(Document.from_bytes(file.name, found.raw)), None)

@@ -11,7 +11,7 @@ import pytest
 
 from tillpost import Context, Plugin, Use
 from tillpost.clock import SystemClock
-from tillpost.compose.settings import Reader
+from tillpost.compose.settings import SettingsReader
 from tillpost.compose.toml_lines import Lines, read_toml
 from tillpost.model import Document, Found, Parsed, Receipt
 
@@ -48,7 +48,7 @@ def settings(plugin: Plugin, given: Path | str | dict[str, Any], folder: Path) -
     if isinstance(given, str):
         file.write_text(given, encoding="utf-8")
     table, lines = (given, Lines({})) if isinstance(given, dict) else read_toml(file, file.name)
-    reader = Reader(file.name, folder, lines)
+    reader = SettingsReader(file.name, folder, lines)
     made = reader.read(table, plugin.slots["adapter"], ())
     assert made is not None, [str(finding) for finding in reader.findings]
     return {field.name: getattr(made, field.name) for field in attrs.fields(type(made))}

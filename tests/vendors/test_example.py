@@ -12,7 +12,7 @@ import pytest
 
 import tillpost_square
 from tests.support.exports import export
-from tillpost.compose.alone import alone
+from tillpost.compose.standalone import standalone_hooks
 from tillpost.model import Document, Found, NoReceipt, Parsed
 from tillpost_square import promises
 
@@ -44,7 +44,7 @@ def test_it_imports_nothing_of_ours_but_what_is_public(path: Path) -> None:
 
 def read(name: str) -> list[Parsed]:
     table = {"timezone": "America/New_York"}
-    hooks = alone("square", tillpost_square.plugin, {"adapter": table}, folder=Path.cwd())
+    hooks = standalone_hooks("square", tillpost_square.plugin, {"adapter": table}, folder=Path.cwd())
     return list(hooks.parse_receipts(Document.from_path(export("square", name))))
 
 

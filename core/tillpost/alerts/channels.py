@@ -14,7 +14,7 @@ from email.utils import formatdate, make_msgid
 from typing import Any
 
 from tillpost.clock import iso
-from tillpost.compose.alerting import Alerting, Email, Webhook
+from tillpost.compose.alert_settings import AlertSettings, Email, Webhook
 from tillpost.journal import Alert
 from tillpost.kit.network import connection_failure
 
@@ -40,7 +40,7 @@ def notice(pipeline: str, event: str, alert: Alert) -> dict[str, Any]:
     }
 
 
-def send(channel: str, settings: Alerting, message: dict[str, Any]) -> None:
+def send(channel: str, settings: AlertSettings, message: dict[str, Any]) -> None:
     """Send the message by a channel. Raises ChannelError."""
     match channel:
         case "command":

@@ -1,7 +1,7 @@
 """The alert rules: each finds problems of a pipeline in its journal, with the cause, what it means and what to do.
 
-A rule is a function from a `Context` to problems; RULES has them in the order of `tillpost.compose.alerting.RULES`. No
-text names a customer.
+A rule is a function from a `Context` to problems; RULES has them in the order of
+`tillpost.compose.alert_settings.RULES`. No text names a customer.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from datetime import timedelta
 import attrs
 
 from tillpost.clock import iso
-from tillpost.compose.alerting import Alerting, Silence
-from tillpost.compose.hours import opened, spans
+from tillpost.compose.alert_settings import AlertSettings, Silence
+from tillpost.compose.opening_hours import open_since, parse_opening_hours
 from tillpost.flow.breaker import PAUSED
 from tillpost.journal import Alert, Destination, Journal, Till
 from tillpost.journal.queries.file_states import StuckFile
@@ -50,7 +50,7 @@ class Context:
 
     pipeline: str
     journal: Journal
-    limits: Alerting
+    limits: AlertSettings
     now: float
     standing: Mapping[str, Alert]
     sequence: bool
@@ -150,7 +150,7 @@ def _disk_for_outage(context: Context) -> Iterable[Problem]:
 
 def _silence(context: Context) -> Iterable[Problem]:
     for rule in context.limits.silence:
-        since = opened(spans(rule.hours), rule.zone, context.now)
+        since = open_since(parse_opening_hours(rule.hours), rule.zone, context.now)
         for till in context.journal.tills.all():
             if _silent(context, rule, till, since):
                 yield Problem(

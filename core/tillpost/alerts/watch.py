@@ -13,7 +13,7 @@ import attrs
 from tillpost.alerts.channels import ChannelError, notice, send
 from tillpost.alerts.rules import Context, evaluate
 from tillpost.clock import Clock, SystemClock
-from tillpost.compose.alerting import RULES, Alerting
+from tillpost.compose.alert_settings import RULES, AlertSettings
 from tillpost.compose.pipeline_config import PipelineConfig
 from tillpost.errors import TillpostError
 from tillpost.flow.leases import Duties, Duty, ProcessDuties
@@ -42,12 +42,12 @@ class AlertWatch:
 
     pipeline: str
     journal: Journal
-    settings: Alerting
+    settings: AlertSettings
     clock: Clock
     sequence: bool
     keep: timedelta | None = None
     duties: Duties = attrs.field(factory=ProcessDuties)
-    sending: Callable[[str, Alerting, dict[str, Any]], None] = send
+    sending: Callable[[str, AlertSettings, dict[str, Any]], None] = send
     _seldom_next: float = float("-inf")
 
     def check(self) -> None:
@@ -114,7 +114,7 @@ class AlertWatch:
 class AlertThread:
     """Evaluates the rules of all pipelines every so often. A failure is logged and stops nothing."""
 
-    def __init__(self, settings: Alerting, pipelines: Callable[[], Iterable[tuple[PipelineConfig, Line]]]) -> None:
+    def __init__(self, settings: AlertSettings, pipelines: Callable[[], Iterable[tuple[PipelineConfig, Line]]]) -> None:
         """pipelines: called in each round, since a reload may have changed them."""
         self._settings = settings
         self._pipelines = pipelines

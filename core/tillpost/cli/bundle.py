@@ -11,7 +11,7 @@ import click
 from tillpost.cli.output import json_option
 from tillpost.clock import SystemClock
 from tillpost.compose.config import examine
-from tillpost.compose.pipeline import rehearse
+from tillpost.compose.pipeline import check_pipelines
 from tillpost.errors import UsageError
 from tillpost.support import bundle
 from tillpost.terminal import counted, plain, say
@@ -48,7 +48,7 @@ def command(file: Any, out: Path | None, last: int, logs: tuple[Path, ...], as_j
         raise UsageError(f"no such log: {', '.join(missing)}")
     config, findings = examine(file)
     if config is not None:
-        findings += rehearse(config)
+        findings += check_pipelines(config)
     written = bundle.write(out, config, findings, last=last, now=now, logs=logs)
     if as_json:
         say({"file": str(out), "bytes": out.stat().st_size, "contents": written})

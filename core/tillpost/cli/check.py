@@ -12,7 +12,7 @@ import click
 from tillpost.cli.output import json_option
 from tillpost.clock import SystemClock
 from tillpost.compose.config import Config, examine
-from tillpost.compose.pipeline import compose, rehearse
+from tillpost.compose.pipeline import check_pipelines, compose
 from tillpost.errors import Finding
 from tillpost.flow.rate_limit.budget import Budgets
 from tillpost.model import Delivered
@@ -35,7 +35,7 @@ def command(file: Any, offline: bool, as_json: bool) -> None:
     """
     config, findings = examine(file)
     if config is not None:
-        findings += rehearse(config)
+        findings += check_pipelines(config)
     if config is not None and not offline and not any(finding.level == "error" for finding in findings):
         findings += _reach(config)
     for finding in findings:

@@ -11,7 +11,7 @@ import click
 from tillpost.cli.output import json_option, print_table
 from tillpost.cli.pipelines import pipeline_option, select_pipeline
 from tillpost.compose.config import Config, load
-from tillpost.compose.mapping import fingerprint, hooks_of, rebuilt
+from tillpost.compose.mapping import fingerprint, mapping_hooks, rebuild_mapping
 from tillpost.compose.pipeline_config import PipelineConfig
 from tillpost.journal import Journal
 from tillpost.model import Customer
@@ -57,7 +57,7 @@ def command(file: Any, last: int, against: Path | None, unmasked: bool, pipeline
 
 
 def _mapper(config: Config, pipeline: PipelineConfig) -> Mapper:
-    hooks = hooks_of(config, pipeline)
+    hooks = mapping_hooks(config, pipeline)
     return Mapper(reader=hooks, mapper=hooks, anonymous=_anonymous(pipeline))
 
 
@@ -81,7 +81,7 @@ def _before(
     if not released:
         return stored, "the receipts as the journal has them, since it knows no earlier mapping", None
     old = released[-1]
-    made = rebuilt(config, today, old.what)
+    made = rebuild_mapping(config, today, old.what)
     if isinstance(made, str):
         description = f"mapping {old.fingerprint} cannot be built again ({made})"
         description += ": the receipts as it read them, with today's mapping"

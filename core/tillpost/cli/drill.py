@@ -12,8 +12,8 @@ import click
 from tillpost.cli.pipelines import pipeline_option, runnable_pipelines, select_pipeline
 from tillpost.cli.tool import tool
 from tillpost.compose.config import load
-from tillpost.compose.portable import portable
-from tillpost.compose.values import Unfit, duration
+from tillpost.compose.portable import portable_table
+from tillpost.compose.values import SettingError, duration
 
 
 class Duration(click.ParamType[timedelta]):
@@ -26,7 +26,7 @@ class Duration(click.ParamType[timedelta]):
             return value
         try:
             return duration(value)
-        except Unfit as error:
+        except SettingError as error:
             self.fail(f"{error.message} {error.next_step}", param, ctx)
 
 
@@ -77,7 +77,7 @@ def outage(
     chosen = select_pipeline(config, pipeline)
     sys.exit(
         tool("drill")(
-            pipeline=portable(chosen, config.file.parent),
+            pipeline=portable_table(chosen, config.file.parent),
             name=chosen.name,
             length=length,
             quick=quick,

@@ -12,7 +12,7 @@ from tillpost.cli.output import json_option, print_table
 from tillpost.cli.pipelines import pipeline_option, select_pipeline
 from tillpost.clock import SystemClock
 from tillpost.compose.config import load
-from tillpost.compose.values import Unfit, duration
+from tillpost.compose.values import SettingError, duration
 from tillpost.journal import Journal
 from tillpost.reports.gaps import gaps, numbered
 from tillpost.terminal import counted, plain, say
@@ -21,7 +21,7 @@ from tillpost.terminal import counted, plain, say
 def _since(_: click.Context, __: click.Parameter, value: str) -> timedelta:
     try:
         return duration(value)
-    except Unfit as error:
+    except SettingError as error:
         raise click.BadParameter(f"{error.message} {error.next_step}") from None
 
 

@@ -8,7 +8,7 @@ import attrs
 import click
 
 from tillpost.cli.output import json_option, print_table
-from tillpost.compose.plugins import known_plugins
+from tillpost.compose.plugins import installed_plugins
 from tillpost.terminal import say
 
 
@@ -22,7 +22,7 @@ def command(as_json: bool) -> None:
       tillpost plugins
       tillpost plugins --json
     """
-    rows = [attrs.asdict(info) for info in known_plugins()]
+    rows = [attrs.asdict(info) for info in installed_plugins()]
     if as_json:
         for each in rows:
             say(each)

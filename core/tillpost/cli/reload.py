@@ -11,7 +11,7 @@ import click
 
 from tillpost.cli.drill import Duration
 from tillpost.cli.output import json_option
-from tillpost.compose.change import change
+from tillpost.compose.change import compare
 from tillpost.compose.config import examine
 from tillpost.daemon.reload import Reloaded, sentences
 from tillpost.journal.sqlite import control_files
@@ -36,7 +36,7 @@ def command(file: Any, timeout: timedelta, as_json: bool) -> None:
     """
     config, findings = examine(file, plugins=False)
     if config is None:
-        _tell(Reloaded(refused=list(change({}, None, findings).refused)).as_json() | {"process": None}, as_json)
+        _tell(Reloaded(refused=list(compare({}, None, findings).refused)).as_json() | {"process": None}, as_json)
         sys.exit(78)
     folders = {each.state: holder(each.state) for each in config.pipelines}
     processes: dict[int, Path] = {process: folder for folder, process in folders.items() if process is not None}

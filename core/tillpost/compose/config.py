@@ -1,6 +1,6 @@
-"""The configuration file as values: pipelines, their slots, and the core's own limits.
+"""Reads the configuration file: pipelines, their slots, and the core's own limits.
 
-`examine` tells everything that is wrong at once; `load` is for those who cannot go on with an error.
+`examine` returns every finding at once; `load` raises when one of them is an error.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from typing import Any, Literal
 
 import attrs
 
-from tillpost.compose.alerting import Alerting
-from tillpost.compose.clash import clashes
+from tillpost.compose.alert_settings import AlertSettings
 from tillpost.compose.pipeline_config import PipelineConfig, SlotConfig
 from tillpost.compose.plugins import REPORT_PLUGIN, load_plugin
-from tillpost.compose.settings import Reader
+from tillpost.compose.settings import SettingsReader
+from tillpost.compose.shared_folders import shared_folders
 from tillpost.compose.toml_lines import KeyPath, Lines, read_toml
-from tillpost.compose.values import nearest, show
+from tillpost.compose.values import show, suggestion
 from tillpost.errors import ConfigurationError, Finding, InvalidValue, place_of
 from tillpost.flow.limits import FallbackPolicy, RetryPolicy, SourcePolicy, TransferPolicy
 from tillpost.model import DEFAULT_RECIPE, Identifier, check_recipe
 from tillpost.plugin import SLOTS
 
 LISTS = ("resolve", "amend", "observe")
-"""The slots that take several plugins, asked in the order of the file."""
+"""The slots that take several plugins, called in the order of the file."""
 REQUIRED = ("adapter", "resolve", "map", "transport")
 POLICIES: Mapping[str, type[Any]] = {
     "source": SourcePolicy,
@@ -44,34 +44,34 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 @attrs.frozen(kw_only=True)
 class Config:
-    """A configuration file: where it lies, its state folder, and the pipelines without an error."""
+    """A configuration file: its path, its state folder, and the pipelines without an error."""
 
     file: Path
     state: Path
     pipelines: tuple[PipelineConfig, ...]
-    alerts: Alerting | None = None
-    """Of what a person is told; None without `[alerts]`, when it has an error, and when plugins were not read."""
+    alerts: AlertSettings | None = None
+    """None without `[alerts]`, when it has an error, and when plugins were not read."""
     lines: Lines = attrs.field(repr=False, eq=False)
     shown: str = attrs.field(default="", repr=False, eq=False)
     """The file as the person named it, for messages."""
 
 
-def _workers(_: object, field: attrs.Attribute[int], value: int) -> None:
+def _check_workers(_: object, field: attrs.Attribute[int], value: int) -> None:
     if not 1 <= value <= 64:
         raise ValueError("must be from 1 to 64")
 
 
-def _first(_: object, field: attrs.Attribute[int], value: int) -> None:
+def _check_guard_first(_: object, field: attrs.Attribute[int], value: int) -> None:
     if not 1 <= value <= 1000:
         raise ValueError("must be from 1 to 1000")
 
 
-def _keep(_: object, field: attrs.Attribute[timedelta], value: timedelta) -> None:
+def _check_keep(_: object, field: attrs.Attribute[timedelta], value: timedelta) -> None:
     if not timedelta(days=1) <= value <= timedelta(days=3660):
         raise ValueError("must be from 1d to 3660d")
 
 
-def _recipe(_: object, field: attrs.Attribute[str], value: str) -> None:
+def _check_recipe(_: object, field: attrs.Attribute[str], value: str) -> None:
     try:
         check_recipe(value)
     except InvalidValue as err:
@@ -80,7 +80,7 @@ def _recipe(_: object, field: attrs.Attribute[str], value: str) -> None:
         raise ValueError(f"must be {_RECIPE}") from None
 
 
-def _anonymous(_: object, field: attrs.Attribute[str], value: str) -> None:
+def _check_anonymous(_: object, field: attrs.Attribute[str], value: str) -> None:
     try:
         Identifier.parse(value)
     except InvalidValue:
@@ -88,7 +88,7 @@ def _anonymous(_: object, field: attrs.Attribute[str], value: str) -> None:
 
 
 @attrs.frozen(kw_only=True)
-class _Top:
+class _TopKeys:
     """Keys of `[tillpost]`."""
 
     state: Path = Path("state")
@@ -96,25 +96,25 @@ class _Top:
 
 
 @attrs.frozen(kw_only=True)
-class _Own:
-    """Keys of a pipeline that are no slot."""
+class _PipelineKeys:
+    """Keys of a pipeline that are not slots."""
 
     state: Path | None = None
     """This pipeline's own state folder."""
-    receipt_id: str = attrs.field(default=DEFAULT_RECIPE, validator=_recipe)
+    receipt_id: str = attrs.field(default=DEFAULT_RECIPE, validator=_check_recipe)
     """Recipe of the receipt's id, over {store}, {till}, {date} and {number}."""
-    anonymous: str | None = attrs.field(default=None, validator=attrs.validators.optional(_anonymous))
+    anonymous: str | None = attrs.field(default=None, validator=attrs.validators.optional(_check_anonymous))
     """Contact that gets receipts without a customer; without it they are skipped and counted."""
-    workers: int | None = attrs.field(default=None, validator=attrs.validators.optional(_workers))
-    """Receipts on their way by API at the same time; None: as many as the rate allows at a second's answer time."""
+    workers: int | None = attrs.field(default=None, validator=attrs.validators.optional(_check_workers))
+    """Receipts sent by API at the same time; None: as many as the rate allows at an answer time of a second."""
     unknown_contact: Literal["hold", "skip"] = "hold"
-    """What becomes of a receipt whose contact Engage does not know and no resolver may create."""
-    keep: timedelta | None = attrs.field(default=None, validator=attrs.validators.optional(_keep))
-    """How long what is settled stays in the journal; None: for good."""
+    """What happens to a receipt whose contact Engage does not know and no resolver may create."""
+    keep: timedelta | None = attrs.field(default=None, validator=attrs.validators.optional(_check_keep))
+    """How long settled receipts stay in the journal; None: for ever."""
     guard: Literal["off", "hold"] = "off"
     """Whether receipts wait, after a change of the mapping, until a person releases it."""
-    guard_first: int = attrs.field(default=20, validator=_first)
-    """How many receipts of a new mapping are held to be looked at; the others wait behind them."""
+    guard_first: int = attrs.field(default=20, validator=_check_guard_first)
+    """How many receipts of a new mapping are held for review; the others wait behind them."""
 
 
 def load(path: Path, *, plugins: bool = True) -> Config:
@@ -129,42 +129,42 @@ def load(path: Path, *, plugins: bool = True) -> Config:
 
 
 def examine(path: Path, *, plugins: bool = True) -> tuple[Config | None, list[Finding]]:
-    """The configuration with the pipelines that have no error, and everything there is to say about the file.
+    """The configuration with the pipelines that have no error, and all findings.
 
-    None when no pipeline could be used, or when the file is wrong outside its pipelines.
+    None when no pipeline can be used, or when there is an error outside the pipelines.
     """
     file = Path(os.path.abspath(path))  # noqa: PTH100 - a link to the file keeps its own folder, which resolve() would leave
     try:
         document, lines = read_toml(file, str(path))
     except ConfigurationError as err:
         return None, list(err.findings)
-    reader = Reader(str(path), file.parent, lines)
+    reader = SettingsReader(str(path), file.parent, lines)
     for name in document:
         if name not in _TABLES:
-            reader.report((name,), "unknown table.", nearest(name, _TABLES))
-    top = reader.read(document.get("tillpost", {}), _Top, ("tillpost",))
+            reader.report((name,), "unknown table.", suggestion(name, _TABLES))
+    top = reader.read(document.get("tillpost", {}), _TopKeys, ("tillpost",))
     tables = document.get("pipelines", {})
     if not isinstance(tables, Mapping) or not tables:
         reader.report(("pipelines",), "has no pipeline.", "Add a table such as [pipelines.stores].")
         tables = {}
-    whole = not reader.findings  # beside a misspelt [tillpost], a pipeline would run on another state folder
+    usable = not reader.findings  # with a misspelt [tillpost], a pipeline would run on another state folder
     state = top.state if top else file.parent / "state"
     read = [_pipeline(reader, name, table, state, plugins) for name, table in tables.items()]
     pipelines = [one for one in read if one is not None]
-    clashing: set[str] = set()
-    for name, key_path, message, hint in clashes(pipelines):
-        clashing.add(name)
+    shared: set[str] = set()
+    for name, key_path, message, hint in shared_folders(pipelines):
+        shared.add(name)
         reader.report(key_path, message, hint)
-    sound = tuple(one for one in pipelines if one.name not in clashing)
-    # With the plugins, for it has secrets of its own; a mistake in it stops no pipeline.
-    alerts = reader.read(document["alerts"], Alerting, ("alerts",)) if plugins and "alerts" in document else None
-    if not whole or not sound:
+    valid = tuple(one for one in pipelines if one.name not in shared)
+    # With the plugins, because it has secrets too; an error in it stops no pipeline.
+    alerts = reader.read(document["alerts"], AlertSettings, ("alerts",)) if plugins and "alerts" in document else None
+    if not usable or not valid:
         return None, reader.findings
-    made = Config(file=file, state=state, pipelines=sound, alerts=alerts, lines=lines, shown=str(path))
+    made = Config(file=file, state=state, pipelines=valid, alerts=alerts, lines=lines, shown=str(path))
     return made, reader.findings
 
 
-def _pipeline(reader: Reader, name: str, table: Any, state: Path, plugins: bool) -> PipelineConfig | None:
+def _pipeline(reader: SettingsReader, name: str, table: Any, state: Path, plugins: bool) -> PipelineConfig | None:
     path: KeyPath = ("pipelines", name)
     before = len(_errors(reader))
     if not _NAME.fullmatch(name):
@@ -173,7 +173,7 @@ def _pipeline(reader: Reader, name: str, table: Any, state: Path, plugins: bool)
     if not isinstance(table, Mapping):
         reader.report(path, f"must be a table, and is {show(table)}.", f"Write [pipelines.{name}].")
         return None
-    own = reader.read({key: table[key] for key in table if key not in SLOTS}, _Own, path, SLOTS)
+    own = reader.read({key: table[key] for key in table if key not in SLOTS}, _PipelineKeys, path, SLOTS)
     slots: list[SlotConfig] = []
     policies: dict[str, Any] = {slot: kind() for slot, kind in POLICIES.items()}
     for slot in SLOTS:
@@ -208,11 +208,11 @@ def _pipeline(reader: Reader, name: str, table: Any, state: Path, plugins: bool)
     )
 
 
-def _errors(reader: Reader) -> list[Finding]:
+def _errors(reader: SettingsReader) -> list[Finding]:
     return [finding for finding in reader.findings if finding.level == "error"]
 
 
-def _uses(reader: Reader, slot: str, value: Any, path: KeyPath) -> Iterable[tuple[KeyPath, Mapping[str, Any]]]:
+def _uses(reader: SettingsReader, slot: str, value: Any, path: KeyPath) -> Iterable[tuple[KeyPath, Mapping[str, Any]]]:
     """The tables of a slot with their paths."""
     if isinstance(value, list) and slot in LISTS:
         if not value:
@@ -229,19 +229,19 @@ def _uses(reader: Reader, slot: str, value: Any, path: KeyPath) -> Iterable[tupl
 
 
 def _slot(
-    reader: Reader, slot: str, table: Mapping[str, Any], path: KeyPath, policies: dict[str, Any], plugins: bool
+    reader: SettingsReader, slot: str, table: Mapping[str, Any], path: KeyPath, policies: dict[str, Any], plugins: bool
 ) -> SlotConfig | None:
-    """One use: the core's keys into `policies`, the rest into the plugin's Settings; None after reporting."""
+    """One use: the core's keys go to `policies`, the rest to the plugin's Settings; None after reporting a fault."""
     policy = POLICIES.get(slot)
-    ours = {field.name for field in attrs.fields(policy)} if policy else set()
+    own_keys = {field.name for field in attrs.fields(policy)} if policy else set()
     if policy is not None:
-        policies[slot] = reader.read({key: table[key] for key in table if key in ours}, policy, path)
+        policies[slot] = reader.read({key: table[key] for key in table if key in own_keys}, policy, path)
     name = table.get("use")
     if not isinstance(name, str) or not name:
         fault = f"must be the name of a plugin, and is {show(name)}." if "use" in table else "is missing."
         reader.report((*path, "use"), fault, 'Write use = "…"; `tillpost plugins` lists the names.')
         return None
-    rest = {key: value for key, value in table.items() if key != "use" and key not in ours}
+    rest = {key: value for key, value in table.items() if key != "use" and key not in own_keys}
     found = SlotConfig(slot=slot, plugin=name, table=rest, path=path)
     if not plugins:
         return found
@@ -256,7 +256,7 @@ def _slot(
         reader.report((*path, "use"), f'plugin "{name}" cannot be used as {slot}.', f"It can be used as: {offers}.")
         return None
     try:
-        settings = reader.read(rest, plugin.slots[slot], path, {"use", *ours})
+        settings = reader.read(rest, plugin.slots[slot], path, {"use", *own_keys})
     except Exception as err:  # noqa: BLE001 - a settings class that cannot be read is the plugin's fault, and named
         message = f'plugin "{name}" is faulty: its settings cannot be read ({place_of(err)}).'
         reader.report((*path, "use"), message, REPORT_PLUGIN)

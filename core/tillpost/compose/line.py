@@ -1,4 +1,4 @@
-"""From a composed pipeline to what its steps share."""
+"""The line of a composed pipeline: what its steps share."""
 
 from __future__ import annotations
 

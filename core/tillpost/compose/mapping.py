@@ -1,7 +1,7 @@
-"""The mapping of a pipeline: everything that decides what a record of a till becomes on its way to the destination.
+"""The mapping of a pipeline: everything that decides which payload a till's record becomes.
 
-The adapter, `map` and `amend` with their settings, the versions of the packages they come from, and the pipeline's own
-`receipt_id` and `anonymous`. Its fingerprint changes when any of them does.
+The adapter, `map` and `amend` with their settings, the versions of their packages, and the pipeline's `receipt_id` and
+`anonymous`. Its fingerprint changes when any of them does.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from tillpost.clock import SystemClock
 from tillpost.compose.config import Config
 from tillpost.compose.pipeline import compose, unlimited
 from tillpost.compose.pipeline_config import PipelineConfig, SlotConfig
-from tillpost.compose.plugins import load_plugin, owner
-from tillpost.compose.settings import Reader
+from tillpost.compose.plugins import distribution_of, load_plugin
+from tillpost.compose.settings import SettingsReader
 from tillpost.compose.toml_lines import Lines
 from tillpost.flow.hook_calls import HookCalls
 from tillpost.flow.upkeep.guard_state import GuardState
@@ -33,14 +33,14 @@ from tillpost.plugin import Secret
 from tillpost.version import __version__
 
 SLOTS = ("adapter", "map", "amend")
-"""The slots whose plugins make the payload."""
+"""The slots whose plugins build the payload."""
 HIDDEN = "***"
-"""Stands for a secret that is written into the configuration itself."""
+"""Replaces a secret that is in the configuration file itself."""
 _DECIMAL = "decimal"
 
 
-def what_of(pipeline: PipelineConfig) -> dict[str, Any]:
-    """The mapping as JSON, without secrets: enough to build it again where the same versions are installed."""
+def describe_mapping(pipeline: PipelineConfig) -> dict[str, Any]:
+    """The mapping as JSON, without secrets: enough to rebuild it where the same versions are installed."""
     return {
         "tillpost": __version__,
         "receipt_id": pipeline.recipe,
@@ -50,40 +50,40 @@ def what_of(pipeline: PipelineConfig) -> dict[str, Any]:
 
 
 def fingerprint(pipeline: PipelineConfig) -> str:
-    """Twelve hex digits; two files that write the same settings differently have the same."""
-    what = what_of(pipeline)
+    """Twelve hex digits; the same for files that write the same settings differently."""
+    what = describe_mapping(pipeline)
     for use in what["uses"]:
-        del use["table"]  # the settings say the same, with what the table leaves to their defaults
+        del use["table"]  # the settings have the same values, and the defaults
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def guard_of(pipeline: PipelineConfig) -> GuardState:
-    """The guard of a line with this mapping."""
+    """The mapping guard of a line with this mapping."""
     return GuardState(
         fingerprint=fingerprint(pipeline),
-        what=what_of(pipeline),
+        what=describe_mapping(pipeline),
         hold=pipeline.guard == "hold",
         first=pipeline.guard_first,
     )
 
 
-def hooks_of(config: Config, pipeline: PipelineConfig) -> HookCalls:
-    """The hooks of its mapping alone. Raises ConfigurationError as a start would."""
+def mapping_hooks(config: Config, pipeline: PipelineConfig) -> HookCalls:
+    """The hooks of the mapping only. Raises ConfigurationError."""
     only = attrs.evolve(pipeline, slots=tuple(use for use in pipeline.slots if use.slot in SLOTS))
     return compose(config, only, clock=SystemClock(), random=Random(1), budget=unlimited).hooks  # noqa: S311 - no secret
 
 
-def rebuilt(config: Config, pipeline: PipelineConfig, what: Mapping[str, Any]) -> PipelineConfig | str:
-    """The pipeline with the mapping a journal remembers, or why it cannot be built again."""
+def rebuild_mapping(config: Config, pipeline: PipelineConfig, what: Mapping[str, Any]) -> PipelineConfig | str:
+    """The pipeline with a mapping from the journal, or the reason why it cannot be rebuilt."""
     if what.get("tillpost") != __version__:
         return f"it was Tillpost {what.get('tillpost')}, this is {__version__}"
-    reader = Reader("", config.file.parent, Lines({}))
+    reader = SettingsReader("", config.file.parent, Lines({}))
     slots: list[SlotConfig] = []
     for use in what["uses"]:
-        package, version = owner(use["plugin"])
+        package, version = distribution_of(use["plugin"])
         if (package, version) != (use["package"], use["version"]):
             return f"plugin {use['plugin']} was {use['package']} {use['version']}, now {package} {version or 'missing'}"
-        table = unpacked(use["table"])
+        table = from_json(use["table"])
         if HIDDEN in json.dumps(use["table"]):
             return f"a secret of plugin {use['plugin']} stood in the configuration itself and is not kept"
         kind = load_plugin(use["plugin"]).slots[use["slot"]]
@@ -97,21 +97,21 @@ def rebuilt(config: Config, pipeline: PipelineConfig, what: Mapping[str, Any]) -
 
 
 def _use(use: SlotConfig) -> dict[str, Any]:
-    package, version = owner(use.plugin)
+    package, version = distribution_of(use.plugin)
     return {
         "slot": use.slot,
         "plugin": use.plugin,
         "package": package,
         "version": version,
-        "table": packed(without_secrets(use.table, use.settings)),
+        "table": to_json(without_secrets(use.table, use.settings)),
         "settings": _plain(use.settings),
     }
 
 
 def without_secrets(value: Any, settings: Any) -> Any:
-    """What TOML gave, with `***` in place of a secret that stands there itself.
+    """A TOML value with `***` in place of each literal secret.
 
-    settings: what was read from it, which knows what is secret.
+    settings: what was read from the value; it knows which texts are secrets.
     """
     if isinstance(settings, Secret):
         return value if isinstance(value, Mapping) else HIDDEN
@@ -134,28 +134,28 @@ def _attribute(settings: Any, key: str) -> Any:
     return None
 
 
-def packed(value: Any) -> Any:
-    """TOML values as JSON has them; a decimal keeps its digits."""
+def to_json(value: Any) -> Any:
+    """A TOML value as JSON; a decimal keeps its digits."""
     if isinstance(value, Decimal):
         return {_DECIMAL: str(value)}
     if isinstance(value, Mapping):
-        return {key: packed(each) for key, each in value.items()}
+        return {key: to_json(each) for key, each in value.items()}
     if isinstance(value, list):
-        return [packed(each) for each in value]
+        return [to_json(each) for each in value]
     return value if isinstance(value, str | int | float | bool | None) else str(value)
 
 
-def unpacked(value: Any) -> Any:
-    """The values `packed` was given."""
+def from_json(value: Any) -> Any:
+    """The TOML value `to_json` was given."""
     if isinstance(value, Mapping):
         if value.keys() == {_DECIMAL} and isinstance(value[_DECIMAL], str):
             return Decimal(value[_DECIMAL])
-        return {key: unpacked(each) for key, each in value.items()}
-    return [unpacked(each) for each in value] if isinstance(value, list) else value
+        return {key: from_json(each) for key, each in value.items()}
+    return [from_json(each) for each in value] if isinstance(value, list) else value
 
 
 def _plain(value: Any) -> Any:
-    """Settings in one form, whatever class holds them."""
+    """Settings as JSON, whatever class has them."""
     if isinstance(value, Secret):
         return HIDDEN
     if attrs.has(type(value)):

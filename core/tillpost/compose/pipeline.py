@@ -1,4 +1,4 @@
-"""A pipeline: its plugins built, registered in a pluggy manager of its own, and asked in the order of the file."""
+"""A pipeline: its plugins are built, registered in a pluggy manager of its own, and called in the order of the file."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ HOOKS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "transfer": (("transfer", "find_transferred"), ()),
     "observe": (("observe",), ()),
 }
-"""Slot → the hooks it must implement, and those it may. Other hooks of its object are not asked in that slot."""
+"""Slot → the hooks it must implement, and those it may. Other hooks of the object are not called in that slot."""
 ONE_OF: Mapping[str, tuple[str, ...]] = {"source": ("collect_documents", "serve_documents")}
-"""Slot → hooks of which it must implement one, or all."""
+"""Slot → hooks of which it must implement at least one."""
 
 
 @attrs.frozen
 class Pipeline:
-    """A pipeline ready to run: what it was configured to be, and its plugins."""
+    """A pipeline ready to run: its configuration and its plugins' hooks."""
 
     config: PipelineConfig
     hooks: HookCalls
@@ -50,7 +50,7 @@ class Pipeline:
 
     @property
     def workers(self) -> int:
-        """Receipts on their way by API at the same time."""
+        """How many receipts are sent by API at the same time."""
         return self.config.workers or self.pace.default_workers()
 
 
@@ -64,8 +64,8 @@ def compose(
 ) -> Pipeline:
     """Build the plugins of a pipeline, each once with all its uses.
 
-    budget: the shared rate budget of an API key, requests per second. Raises ConfigurationError with everything
-    the plugins found, each with file and line.
+    budget: gives the shared rate budget of an API key, in requests per second. Raises ConfigurationError with every
+    finding of the plugins, each with file and line.
     """
     pace = Pace(budget)
     context = Context(
@@ -83,19 +83,19 @@ def compose(
         uses = [use for use in pipeline.slots if use.plugin == name]
         try:
             given = [Use(use.slot, use.settings) for use in uses]
-            objects = build(name, load_plugin(name), given, context)
+            objects = build_plugin(name, load_plugin(name), given, context)
         except ConfigurationError as err:
-            findings += [_placed(finding, config, pipeline, uses) for finding in err.findings]
+            findings += [_with_place(finding, config, pipeline, uses) for finding in err.findings]
             continue
         built.update({use.path: each for use, each in zip(uses, objects, strict=True)})
     if findings:
         raise ConfigurationError(*findings)
-    callers = register(config, pipeline, [(use, built[use.path]) for use in pipeline.slots])
+    callers = register_hooks(config, pipeline, [(use, built[use.path]) for use in pipeline.slots])
     return Pipeline(pipeline, HookCalls(callers, frozenset(use.slot for use in pipeline.slots)), pace)
 
 
-def rehearse(config: Config) -> list[Finding]:
-    """The second tier of `tillpost check`: every plugin builds, and the state folders can be written. Offline."""
+def check_pipelines(config: Config) -> list[Finding]:
+    """The second tier of `tillpost check`, offline: every plugin can be built, and the state folders written."""
     findings: list[Finding] = []
     for pipeline in config.pipelines:
         try:
@@ -112,7 +112,7 @@ def rehearse(config: Config) -> list[Finding]:
 
 
 class _Unlimited:
-    """A rehearsal sends nothing."""
+    """The budget of what sends nothing."""
 
     def request(self) -> AbstractContextManager[None]:
         """No wait."""
@@ -127,8 +127,8 @@ def unlimited(_: Secret, __: float) -> Budget:
     return _Unlimited()
 
 
-def build(name: str, plugin: Plugin, uses: list[Use], context: Context) -> list[object]:
-    """The objects of a plugin, one for each use. Raises ConfigurationError, also for what is the plugin's fault."""
+def build_plugin(name: str, plugin: Plugin, uses: list[Use], context: Context) -> list[object]:
+    """The objects of a plugin, one for each use. Raises ConfigurationError, also when the plugin is faulty."""
     try:
         objects = list(plugin.build(uses, context))
     except ConfigurationError:
@@ -142,10 +142,10 @@ def build(name: str, plugin: Plugin, uses: list[Use], context: Context) -> list[
     return objects
 
 
-def register(
+def register_hooks(
     config: Config, pipeline: PipelineConfig, built: list[tuple[SlotConfig, object]]
 ) -> dict[str, list[tuple[str, Caller]]]:
-    """Hook → who is asked, in order; raises ConfigurationError for what no contract knows."""
+    """Hook → its callers, in order. Raises ConfigurationError for hooks that are missing, unknown or wrong."""
     manager = pluggy.PluginManager("tillpost")
     manager.add_hookspecs(Hooks)
     findings: list[Finding] = []
@@ -155,8 +155,8 @@ def register(
             manager.register(each, key_text(use.path))
             manager.check_pending()
         except pluggy.PluginValidationError as err:
-            said = " ".join(str(err).split()).partition(" in plugin ")[0]
-            findings.append(_finding(config, (*use.path, "use"), f'plugin "{use.plugin}" is faulty: {said}.'))
+            fault = " ".join(str(err).split()).partition(" in plugin ")[0]
+            findings.append(_finding(config, (*use.path, "use"), f'plugin "{use.plugin}" is faulty: {fault}.'))
             manager.unregister(each)
     callers: dict[str, list[tuple[str, Caller]]] = {}
     everyone = [each for _, each in used]
@@ -183,7 +183,7 @@ def register(
 class _Implementations:
     """The hook implementations of one object at one use.
 
-    pluggy tells its plugins apart by hash and equality; two equal values, or one that has no hash, are common here.
+    pluggy identifies its plugins by hash and equality; the objects here may be equal, or have no hash.
     """
 
     def __init__(self, each: object) -> None:
@@ -201,7 +201,7 @@ def _finding(config: Config, path: KeyPath, message: str, next_step: str = "") -
     )
 
 
-def _placed(finding: Finding, config: Config, pipeline: PipelineConfig, uses: list[SlotConfig]) -> Finding:
+def _with_place(finding: Finding, config: Config, pipeline: PipelineConfig, uses: list[SlotConfig]) -> Finding:
     """A plugin's finding with file, line and full key.
 
     Its key may be the full one, begin with the slot (`transfer.host_key`), or be the setting alone (`host_key`).
@@ -222,7 +222,7 @@ def _placed(finding: Finding, config: Config, pipeline: PipelineConfig, uses: li
 
 
 def _unwritable(folder: Path) -> str:
-    """Why the folder cannot be written or made; "" when it can."""
+    """Why the folder cannot be written or created; "" when it can."""
     nearest = next((each for each in (folder, *folder.parents) if each.exists()), folder)
     if not nearest.is_dir():
         return f"{nearest} is not a directory."

@@ -30,8 +30,8 @@ class SlotConfig:
 
 @attrs.frozen(kw_only=True)
 class PipelineConfig:
-    """One pipeline. `state` holds its journal and fallback files; `anonymous` is who buys where no customer is
-    known."""
+    """One pipeline. state: the folder of its journal and fallback files; anonymous: the contact of sales without a
+    customer."""
 
     name: str
     state: Path

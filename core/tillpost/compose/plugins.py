@@ -1,6 +1,6 @@
-"""Plugins by the name of their entry point, each loaded only when it is named.
+"""Plugins by the name of their entry point, each loaded only when a configuration names it.
 
-Loading the whole group would import everything, and one broken plugin would stop the launcher.
+Loading the whole group would import everything, and one broken plugin would stop every command.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from importlib.metadata import EntryPoint, entry_points
 
 import attrs
 
-from tillpost.compose.values import nearest
+from tillpost.compose.values import suggestion
 from tillpost.errors import ConfigurationError, Finding
 from tillpost.plugin import CAPABILITIES, SLOTS, Plugin
 
@@ -27,33 +27,33 @@ class PluginInfo:
     summary: str = ""
     slots: tuple[str, ...] = ()
     capabilities: tuple[str, ...] = ()
-    """Of an adapter: what its format tells, in the order of tillpost.plugin.CAPABILITIES."""
+    """Of an adapter: what its format has, in the order of tillpost.plugin.CAPABILITIES."""
     error: str = ""
 
 
 def load_plugin(name: str) -> Plugin:
     """The plugin of this entry point.
 
-    Raises ConfigurationError with one Finding, without a place: unknown, installed twice, failed to import, or no
-    `tillpost.Plugin`.
+    Raises ConfigurationError with one Finding, without a place, for a name that is unknown or installed twice, and a
+    plugin that cannot be imported or is not a `tillpost.Plugin`.
     """
     points = entry_points(group=GROUP)
     named = [point for point in points if point.name == name]
     if not named:
-        raise _trouble(f'plugin "{name}" is not installed.', nearest(name, {point.name for point in points}))
+        raise _error(f'plugin "{name}" is not installed.', suggestion(name, {point.name for point in points}))
     if len(named) > 1:
         owners = " and ".join(sorted(_owner(point)[0] for point in named))
-        raise _trouble(f'plugin "{name}" is installed twice, by {owners}.', "Uninstall one of them.")
+        raise _error(f'plugin "{name}" is installed twice, by {owners}.', "Uninstall one of them.")
     return _load(named[0])
 
 
-def owner(name: str) -> tuple[str, str]:
-    """The distribution that brings the plugin, and its version."""
+def distribution_of(name: str) -> tuple[str, str]:
+    """The name and version of the distribution the plugin comes with."""
     return next((_owner(point) for point in entry_points(group=GROUP, name=name)), ("(unknown)", ""))
 
 
-def known_plugins() -> list[PluginInfo]:
-    """Every installed plugin by name, the broken ones with their error."""
+def installed_plugins() -> list[PluginInfo]:
+    """Every installed plugin by name, broken ones with their error."""
     infos = []
     points = entry_points(group=GROUP)
     for point in sorted(points, key=lambda point: (point.name, _owner(point))):
@@ -65,8 +65,8 @@ def known_plugins() -> list[PluginInfo]:
             infos.append(attrs.evolve(info, error=err.findings[0].message))
         else:
             slots = tuple(slot for slot in SLOTS if slot in plugin.slots)
-            gives = tuple(each for each in CAPABILITIES if each in plugin.capabilities)
-            infos.append(attrs.evolve(info, summary=plugin.summary, slots=slots, capabilities=gives))
+            capabilities = tuple(each for each in CAPABILITIES if each in plugin.capabilities)
+            infos.append(attrs.evolve(info, summary=plugin.summary, slots=slots, capabilities=capabilities))
     return infos
 
 
@@ -74,13 +74,13 @@ def _load(point: EntryPoint) -> Plugin:
     try:
         plugin = point.load()
     except (Exception, SystemExit) as err:
-        said = (str(err).splitlines() or [""])[0][:200]
-        raise _trouble(
-            f'plugin "{point.name}" cannot be imported from {point.module}: {said}.',
+        reason = (str(err).splitlines() or [""])[0][:200]
+        raise _error(
+            f'plugin "{point.name}" cannot be imported from {point.module}: {reason}.',
             f"Reinstall {_owner(point)[0]}.",
         ) from err
     if not isinstance(plugin, Plugin):
-        raise _trouble(
+        raise _error(
             f'plugin "{point.name}" is faulty: {point.value} is not a tillpost.Plugin.',
             REPORT_PLUGIN,
         )
@@ -91,5 +91,5 @@ def _owner(point: EntryPoint) -> tuple[str, str]:
     return (point.dist.name, point.dist.version) if point.dist else ("(unknown)", "")
 
 
-def _trouble(message: str, next_step: str) -> ConfigurationError:
+def _error(message: str, next_step: str) -> ConfigurationError:
     return ConfigurationError(Finding(message=message, next_step=next_step))

@@ -1,4 +1,4 @@
-"""A pipeline as a table that can stand in a file of another folder: what `tillpost drill` rehearses with."""
+"""A pipeline as a table for a configuration file in another folder, as `tillpost drill` needs it."""
 
 from __future__ import annotations
 
@@ -13,11 +13,10 @@ from tillpost.compose.pipeline_config import PipelineConfig, SlotConfig
 from tillpost.plugin import Secret
 
 
-def portable(pipeline: PipelineConfig, folder: Path) -> dict[str, Any]:
-    """The pipeline's keys and slots with every path made absolute, and every limit of the core as it is in force.
+def portable_table(pipeline: PipelineConfig, folder: Path) -> dict[str, Any]:
+    """The pipeline's keys and slots with absolute paths and every limit of the core written out.
 
-    folder: where the configuration file lies. Durations of the core's own keys are `timedelta`; secrets are still
-    named by where they come from.
+    folder: that of the configuration file. Durations of the core's keys are `timedelta`; secrets stay references.
     """
     limits: dict[str, Any] = dict(
         zip(POLICIES, (pipeline.source, pipeline.retry, pipeline.fallback, pipeline.transfer), strict=True)
@@ -31,18 +30,18 @@ def portable(pipeline: PipelineConfig, folder: Path) -> dict[str, Any]:
     if pipeline.anonymous is not None:
         table["anonymous"] = f"{pipeline.anonymous.kind}:{pipeline.anonymous.value}"
     for use in pipeline.slots:
-        made = {"use": use.plugin, **_placed(use, folder)}
+        slot = {"use": use.plugin, **_with_absolute_paths(use, folder)}
         if use.slot in limits:
-            made |= {key: value for key, value in attrs.asdict(limits[use.slot]).items() if value is not None}
+            slot |= {key: value for key, value in attrs.asdict(limits[use.slot]).items() if value is not None}
         if use.slot in LISTS:
-            table.setdefault(use.slot, []).append(made)
+            table.setdefault(use.slot, []).append(slot)
         else:
-            table[use.slot] = made
+            table[use.slot] = slot
     return table
 
 
-def _placed(use: SlotConfig, folder: Path) -> dict[str, Any]:
-    # A path that is left out has a default, and that is relative to the file's folder too.
+def _with_absolute_paths(use: SlotConfig, folder: Path) -> dict[str, Any]:
+    # A default path is relative to the file's folder, too.
     paths = {
         field.alias or field.name: str(value)
         for field in attrs.fields(type(use.settings))
@@ -53,16 +52,18 @@ def _placed(use: SlotConfig, folder: Path) -> dict[str, Any]:
     } | paths
 
 
-def _absolute(value: Any, made: Any, folder: Path) -> Any:
-    """`value` as it stands in the file, `made`: what the settings made of it."""
-    if isinstance(made, Path):
-        return str(made)
-    if isinstance(made, Secret) and isinstance(value, Mapping) and "file" in value:
+def _absolute(value: Any, setting: Any, folder: Path) -> Any:
+    """The value of the file with absolute paths. setting: what the plugin's Settings have read from it."""
+    if isinstance(setting, Path):
+        return str(setting)
+    if isinstance(setting, Secret) and isinstance(value, Mapping) and "file" in value:
         return {"file": str(folder / str(value["file"]))}
     if isinstance(value, Mapping):
-        of = made if isinstance(made, Mapping) else attrs.asdict(made, recurse=False) if attrs.has(type(made)) else {}
+        of = setting if isinstance(setting, Mapping) else {}
+        if attrs.has(type(setting)):
+            of = attrs.asdict(setting, recurse=False)
         return {name: _absolute(item, of.get(name), folder) for name, item in value.items()}
     if isinstance(value, list):
-        each = made if isinstance(made, tuple) and len(made) == len(value) else (None,) * len(value)
+        each = setting if isinstance(setting, tuple) and len(setting) == len(value) else (None,) * len(value)
         return [_absolute(item, one, folder) for item, one in zip(value, each, strict=True)]
     return value

@@ -1,7 +1,7 @@
-"""A table of the configuration as a Settings class: strict, and with every problem at once.
+"""Reads a table of the configuration into a Settings class: strict, and every fault is reported at once.
 
-cattrs chooses the hook for a declared type; the hooks here keep the key path, so that each problem becomes a
-Finding with its line and the reading goes on with the next key.
+cattrs chooses the hook for a declared type. The hooks here keep the key path, so that each fault becomes a Finding
+with its line, and reading continues with the next key.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from cattrs.errors import StructureHandlerNotFoundError
 from tillpost.compose import values
 from tillpost.compose.plugins import REPORT_PLUGIN
 from tillpost.compose.toml_lines import KeyPath, Lines, key_text
-from tillpost.compose.values import Unfit
+from tillpost.compose.values import SettingError
 from tillpost.errors import Finding, TillpostError
 from tillpost.plugin import Secret
 
@@ -29,14 +29,11 @@ T = TypeVar("T")
 
 
 class _Reported(Exception):
-    """The problem is among the findings; the value around it cannot be made."""
+    """The fault is among the findings; the value that contains it cannot be built."""
 
 
-class Reader:
-    """Reads the tables of one file; what is wrong with them gathers in `findings`.
-
-    folder: what relative paths are resolved against.
-    """
+class SettingsReader:
+    """Reads the tables of one file; their faults are collected in `findings`. folder: the base of relative paths."""
 
     def __init__(self, shown: str, folder: Path, lines: Lines) -> None:
         self.findings: list[Finding] = []
@@ -47,11 +44,11 @@ class Reader:
         self._converter = self._hooks()
 
     def report(self, path: KeyPath, message: str, next_step: str = "", level: str = "error") -> None:
-        """Put a problem of this key among the findings."""
+        """Add a fault of this key to the findings."""
         self.findings.append(self.finding(path, message, next_step, level))
 
     def finding(self, path: KeyPath, message: str, next_step: str = "", level: str = "error") -> Finding:
-        """A problem of this key, with its line."""
+        """A fault of this key, with its line."""
         return Finding(
             message=message,
             file=self._shown,
@@ -62,9 +59,9 @@ class Reader:
         )
 
     def read(self, table: Any, kind: type[T], path: KeyPath, also: Iterable[str] = ()) -> T | None:
-        """The table at `path` as an instance of `kind`, or None after putting the reasons into `findings`.
+        """The table at `path` as an instance of `kind`, or None after adding the reasons to `findings`.
 
-        also: keys of the same table that someone else reads; an unknown key may be meant to be one of them.
+        also: keys of the table that are read elsewhere, for the suggestion at an unknown key.
         """
         self._path = path
         try:
@@ -77,12 +74,12 @@ class Reader:
         converter = cattrs.Converter()
         simple: dict[Any, Callable[[Any], Any]] = {
             str: values.text,
-            int: values.whole,
-            bool: values.truth,
+            int: values.integer,
+            bool: values.boolean,
             Decimal: values.decimal,
-            float: values.fraction,
+            float: values.number,
             timedelta: values.duration,
-            ZoneInfo: values.zone,
+            ZoneInfo: values.time_zone,
             Path: lambda value: values.path(value, self._folder),
         }
         for kind, make in simple.items():
@@ -103,18 +100,18 @@ class Reader:
             self._path = outside
 
     def _item(self, step: str | int, value: Any, kind: Any) -> Any:
-        """One value below the current key; its problem is reported here, where its path is known."""
+        """One value below the current key; its fault is reported here, where the path is known."""
         with self._inside(step):
             try:
                 return self._converter.structure(value, kind)
-            except Unfit as err:
+            except SettingError as err:
                 self.report(self._path, err.message, err.next_step)
             except StructureHandlerNotFoundError:
                 self.report(
                     self._path, "cannot be set: the plugin declares a type no configuration has.", REPORT_PLUGIN
                 )
             except (ValueError, TypeError) as err:
-                self.report(self._path, f"{_said(err)}, and is {values.show(value)}.")
+                self.report(self._path, f"{_message(err)}, and is {values.show(value)}.")
             raise _Reported
 
     def _secret(self, value: Any) -> Secret:
@@ -126,17 +123,17 @@ class Reader:
 
     def _tuple(self, value: Any, kind: Any) -> tuple[Any, ...]:
         if not isinstance(value, list):
-            raise Unfit(f"must be a list, and is {values.show(value)}.", "Write it in square brackets.")
+            raise SettingError(f"must be a list, and is {values.show(value)}.", "Write it in square brackets.")
         kinds = get_args(kind)
         if len(kinds) == 2 and kinds[1] is Ellipsis:
             kinds = (kinds[0],) * len(value)
         if len(kinds) != len(value):
-            raise Unfit(f"must have {len(kinds)} items, and has {len(value)}.")
+            raise SettingError(f"must have {len(kinds)} items, and has {len(value)}.")
         return tuple(self._each((step, item, kinds[step]) for step, item in enumerate(value)))
 
     def _dict(self, value: Any, kind: Any) -> dict[str, Any]:
         if not isinstance(value, Mapping):
-            raise Unfit(f"must be a table, and is {values.show(value)}.", "Write it as { key = value }.")
+            raise SettingError(f"must be a table, and is {values.show(value)}.", "Write it as { key = value }.")
         of = get_args(kind)[1]
         return dict(zip(value, self._each((name, item, of) for name, item in value.items()), strict=True))
 
@@ -161,7 +158,7 @@ class Reader:
         fields = {field.alias or field.name: field for field in attrs.fields(kind) if field.init}
         known = {*fields, *also}
         before = sum(finding.level == "error" for finding in self.findings)
-        hinted = {name: values.nearest(name, known) for name in table if name not in fields}
+        hinted = {name: values.suggestion(name, known) for name in table if name not in fields}
         for name, hint in hinted.items():
             self.report((*path, name), "unknown key.", hint)
         given: dict[str, Any] = {}
@@ -172,7 +169,7 @@ class Reader:
                 except _Reported:
                     continue
             elif field.default is attrs.NOTHING:
-                if f'Did you mean "{name}"?' not in hinted.values():  # else one mistake would be told twice
+                if f'Did you mean "{name}"?' not in hinted.values():  # one mistake is one finding
                     self.report((*path, name), "is missing.", f"Add it to {key_text(path)}.")
             elif isinstance(field.default, Path):
                 given[name] = self._folder / field.default
@@ -180,20 +177,22 @@ class Reader:
         try:
             made = None if failed else kind(**given)
         except (ValueError, TypeError, TillpostError) as err:
-            if not self._judge(kind, fields, given, table):
-                self.report(path, f"{_said(err)}.")
+            if not self._validate(kind, fields, given, table):
+                self.report(path, f"{_message(err)}.")
             raise _Reported from None
         if failed:
-            self._judge(kind, fields, given, table)
+            self._validate(kind, fields, given, table)
             raise _Reported
         return made
 
-    def _judge(self, kind: Any, fields: Mapping[str, Any], given: Mapping[str, Any], table: Mapping[str, Any]) -> bool:
-        """Ask every field's validator, where the class itself would stop at the first; True if one objected."""
+    def _validate(
+        self, kind: Any, fields: Mapping[str, Any], given: Mapping[str, Any], table: Mapping[str, Any]
+    ) -> bool:
+        """Call every field's validator, where the class itself stops at the first; True if one raised."""
         trial = object.__new__(kind)
         for name, value in given.items():
             object.__setattr__(trial, fields[name].name, value)
-        objected = False
+        failed = False
         for name, value in given.items():
             field = fields[name]
             if field.validator is None or field.converter is not None or name not in table:
@@ -201,12 +200,12 @@ class Reader:
             try:
                 field.validator(trial, field, value)
             except AttributeError:
-                continue  # it looks at another field, which has no value: that one is reported already
+                continue  # it reads another field that has no value, and that is reported already
             except (ValueError, TypeError, TillpostError) as err:
                 shown = "" if isinstance(value, Secret) else f", and is {values.show(table[name])}"
-                self.report((*self._path, name), f"{_said(err)}{shown}.")
-                objected = True
-        return objected
+                self.report((*self._path, name), f"{_message(err)}{shown}.")
+                failed = True
+        return failed
 
 
 def _ignoring_type(make: Callable[[Any], Any]) -> Callable[[Any, Any], Any]:
@@ -217,8 +216,8 @@ def _made_of(*origins: Any) -> Callable[[Any], bool]:
     return lambda kind: get_origin(kind) in origins
 
 
-def _said(err: Exception) -> str:
-    """The message of a validator (attrs puts the values behind it)."""
+def _message(err: Exception) -> str:
+    """The message of a validator; attrs' own append the values."""
     message = str(err) if isinstance(err, TillpostError) or not err.args else str(err.args[0])
     return message.strip().rstrip(".") or "is refused by the plugin"
 
@@ -229,4 +228,4 @@ def _choice(value: Any, kind: Any) -> Any:
         if type(value) is type(one) and value == one:
             return one
     listed = " or ".join(", ".join(values.show(one) for one in allowed).rsplit(", ", 1))
-    raise Unfit(f"must be {listed}, and is {values.show(value)}.")
+    raise SettingError(f"must be {listed}, and is {values.show(value)}.")

@@ -1,6 +1,6 @@
-"""Where in a TOML file a key stands: `tomllib` reads the values and keeps no line numbers, this finds the lines.
+"""The line numbers of the keys of a TOML file, which `tomllib` does not keep.
 
-The scanner walks text that `tomllib` has accepted, so it need not judge it; the grammar is TOML 1.0.
+The scanner reads text that `tomllib` has accepted, so it does not validate it; the grammar is TOML 1.0.
 """
 
 from __future__ import annotations
@@ -45,21 +45,21 @@ class Lines:
     by_path: Mapping[KeyPath, int]
 
     def at(self, path: KeyPath) -> int:
-        """The line of the key, or of the nearest table around it; 0 when there is none."""
+        """The line of the key, else of the nearest table that contains it, else 0."""
         for length in range(len(path), 0, -1):
             if (line := self.by_path.get(path[:length])) is not None:
                 return line
         return 0
 
     def find(self, text: str) -> KeyPath | None:
-        """The path that `key_text` writes so, if the file has it."""
+        """The path of which `key_text` is this text, if the file has it."""
         return next((path for path in self.by_path if key_text(path) == text), None)
 
 
 def read_toml(file: Path, shown: str) -> tuple[dict[str, Any], Lines]:
-    """The values of a file (fractions as Decimal, exactly as written) and the lines of its keys.
+    """The values of a file (fractions as Decimal, with every digit) and the lines of its keys.
 
-    Raises ConfigurationError with the file as `shown` and the line of what is no TOML.
+    shown: the file's name in findings. Raises ConfigurationError when it cannot be read or is not TOML.
     """
     try:
         text = file.read_bytes().decode().replace("\r\n", "\n")
@@ -83,7 +83,7 @@ def read_toml(file: Path, shown: str) -> tuple[dict[str, Any], Lines]:
 
 
 class _Scanner:
-    """One walk over the text, statement by statement."""
+    """Reads the text once, statement by statement."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -112,7 +112,7 @@ class _Scanner:
                 self._at += 1
                 base = (*path, self._tables[path]) if path in self._tables else path
                 self._note(base, line)
-                self._lines[base] = line  # a table's own header says more than a header below it
+                self._lines[base] = line  # a table's own header, not that of a table below it
             else:
                 self._pair(base)
 
@@ -131,7 +131,7 @@ class _Scanner:
             self._lines.setdefault(path[:length], line)
 
     def _resolve(self, keys: KeyPath) -> KeyPath:
-        """A header's path: what lies in an array of tables belongs to its last element."""
+        """The path of a header: below an array of tables it belongs to the last element."""
         path: KeyPath = ()
         for key in keys[:-1]:
             path = (*path, key)
@@ -140,7 +140,7 @@ class _Scanner:
         return (*path, keys[-1])
 
     def _key(self) -> KeyPath:
-        """A dotted key, with the space around it."""
+        """A dotted key and the blanks around it."""
         parts: list[str] = []
         while True:
             self._skip(_SPACE)
@@ -177,7 +177,7 @@ class _Scanner:
             self._skip(_SCALAR)
 
     def _items(self, end: str, path: KeyPath) -> None:
-        """An array (items numbered from 0) or an inline table, past its end."""
+        """An array (items numbered from 0) or an inline table, to its end."""
         index = 0
         while True:
             self._at += 1  # the bracket, or the comma

@@ -1,6 +1,6 @@
-"""Single values of the configuration: from what TOML gives to what a Settings class declares.
+"""Converts single TOML values to the types a Settings class declares.
 
-Each function takes the TOML value and raises Unfit, whose message names the value (never a secret's).
+Each function takes the TOML value and raises SettingError, whose message has the value unless it is a secret.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ _MILLISECONDS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_00
 _FORMS = "Write a number with its unit (ms, s, m, h, d) in quotes, without a blank."
 
 
-class Unfit(Exception):
-    """A value that does not fit its key: why, and what to write instead."""
+class SettingError(Exception):
+    """A value is wrong for its key: why, and what to write instead."""
 
     def __init__(self, message: str, next_step: str = "") -> None:
         super().__init__(message)
@@ -33,7 +33,7 @@ class Unfit(Exception):
 
 
 def show(value: Any) -> str:
-    """A value as TOML would write it, on one line and short."""
+    """A value as TOML, on one line and shortened."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
@@ -46,8 +46,8 @@ def show(value: Any) -> str:
     return str(value)[:60]
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """`Did you mean "x"?` for the nearest known name, else the known ones."""
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """`Did you mean "x"?` with the nearest known name, else a list of the known names."""
     names = sorted(known)
     if close := get_close_matches(name, names, n=1, cutoff=0.6):
         return f'Did you mean "{close[0]}"?'
@@ -55,28 +55,28 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 def text(value: Any) -> str:
-    """A string, and nothing that only looks like one: ids with leading zeros must survive."""
+    """A string only: a number would lose the leading zeros of an id."""
     if not isinstance(value, str):
-        raise Unfit(f"must be text, and is {show(value)}.", "Put it in quotes.")
+        raise SettingError(f"must be text, and is {show(value)}.", "Put it in quotes.")
     return value
 
 
-def whole(value: Any) -> int:
-    """A whole number; `true` is none."""
+def integer(value: Any) -> int:
+    """An integer; `true` is not one."""
     if isinstance(value, bool) or not isinstance(value, int):
-        raise Unfit(f"must be a whole number, and is {show(value)}.", "Write digits without quotes.")
+        raise SettingError(f"must be a whole number, and is {show(value)}.", "Write digits without quotes.")
     return value
 
 
-def truth(value: Any) -> bool:
+def boolean(value: Any) -> bool:
     """true or false."""
     if not isinstance(value, bool):
-        raise Unfit(f"must be true or false, and is {show(value)}.", "Write true or false without quotes.")
+        raise SettingError(f"must be true or false, and is {show(value)}.", "Write true or false without quotes.")
     return value
 
 
 def decimal(value: Any) -> Decimal:
-    """An exact number, never by way of a binary fraction."""
+    """An exact decimal, never converted through a float."""
     try:
         if isinstance(value, str | int | Decimal) and not isinstance(value, bool):
             number = Decimal(value)
@@ -84,37 +84,37 @@ def decimal(value: Any) -> Decimal:
                 return number
     except InvalidOperation:
         pass
-    raise Unfit(f"must be a number, and is {show(value)}.", 'Write it as 12.50 or "12.50".')
+    raise SettingError(f"must be a number, and is {show(value)}.", 'Write it as 12.50 or "12.50".')
 
 
-def fraction(value: Any) -> float:
-    """A finite number where a binary fraction does no harm (rates)."""
+def number(value: Any) -> float:
+    """A finite number as a float, for rates."""
     if isinstance(value, int | float | Decimal) and not isinstance(value, bool) and Decimal(value).is_finite():
         try:
             return float(value)
         except OverflowError:
             pass
-    raise Unfit(f"must be a number, and is {show(value)}.", "Write it as 50 or 0.5, without quotes.")
+    raise SettingError(f"must be a number, and is {show(value)}.", "Write it as 50 or 0.5, without quotes.")
 
 
 def duration(value: Any) -> timedelta:
-    """A length of time: a number and its unit in one string."""
+    """A duration: a number and its unit in one string."""
     if not isinstance(value, str) or (match := _DURATION.fullmatch(value)) is None:
-        raise Unfit(f'must be a duration such as "30s" or "15m", and is {show(value)}.', _FORMS)
+        raise SettingError(f'must be a duration such as "30s" or "15m", and is {show(value)}.', _FORMS)
     try:
         return timedelta(milliseconds=float(match[1]) * _MILLISECONDS[match[2]])
     except OverflowError:
-        raise Unfit(f"must be a shorter duration, and is {show(value)}.") from None
+        raise SettingError(f"must be a shorter duration, and is {show(value)}.") from None
 
 
 def path(value: Any, folder: Path) -> Path:
-    """A path, made absolute against the folder of the configuration."""
+    """A path, relative to the folder of the configuration."""
     if not isinstance(value, str) or not value.strip() or "\0" in value:
-        raise Unfit(f"must be a path, and is {show(value)}.", "Write it in quotes, relative to this file.")
+        raise SettingError(f"must be a path, and is {show(value)}.", "Write it in quotes, relative to this file.")
     return folder / value
 
 
-def zone(value: Any) -> ZoneInfo:
+def time_zone(value: Any) -> ZoneInfo:
     """A time zone by its IANA name."""
     if isinstance(value, str) and value:
         try:
@@ -122,35 +122,35 @@ def zone(value: Any) -> ZoneInfo:
         except (KeyError, ValueError, OSError):
             pass
     known = zoneinfo.available_timezones()
-    close = nearest(value, known) if isinstance(value, str) else ""
-    raise Unfit(
+    close = suggestion(value, known) if isinstance(value, str) else ""
+    raise SettingError(
         f'must be a time zone such as "Europe/Stockholm", and is {show(value)}.',
         close if close.startswith("Did") else "",
     )
 
 
 def secret(value: Any, folder: Path) -> Secret:
-    """A secret from the environment or a file; a literal one is taken, and its origin says so."""
+    """A secret from the environment or a file; a literal one is accepted, with the origin "literal"."""
     hint = 'Write { env = "NAME" } or { file = "path" }.'
     if isinstance(value, str) and value:
         return Secret(value)
     if not isinstance(value, Mapping) or len(value) != 1 or not set(value) <= {"env", "file"}:
-        raise Unfit("must be a secret from a variable or a file.", hint)
+        raise SettingError("must be a secret from a variable or a file.", hint)
     ((kind, name),) = value.items()
     if not isinstance(name, str) or not name or "\0" in name or ("=" in name and kind == "env"):
-        raise Unfit(f"{kind} must name a {'variable' if kind == 'env' else 'file'}.", hint)
+        raise SettingError(f"{kind} must name a {'variable' if kind == 'env' else 'file'}.", hint)
     if kind == "env":
         if not (held := os.environ.get(name, "").strip()):
             state = "empty" if name in os.environ else "not set"
-            raise Unfit(f"environment variable {name} is {state}.", f"Set {name} before starting.")
+            raise SettingError(f"environment variable {name} is {state}.", f"Set {name} before starting.")
         return Secret(held, f"env {name}")
     place = folder / name
     try:
         held = place.read_text(encoding="utf-8").strip()
     except OSError as err:
-        raise Unfit(f"file {place} cannot be read: {err.strerror}.", "Create it, or fix the path.") from None
+        raise SettingError(f"file {place} cannot be read: {err.strerror}.", "Create it, or fix the path.") from None
     except UnicodeDecodeError:
-        raise Unfit(f"file {place} is not UTF-8 text.", "Put the bare secret into it.") from None
+        raise SettingError(f"file {place} is not UTF-8 text.", "Put the bare secret into it.") from None
     if not held:
-        raise Unfit(f"file {place} is empty.", "Put the secret into it.")
+        raise SettingError(f"file {place} is empty.", "Put the secret into it.")
     return Secret(held, f"file {place}")

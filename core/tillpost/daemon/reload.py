@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from tillpost.clock import SystemClock
-from tillpost.compose.change import change
+from tillpost.compose.change import compare
 from tillpost.compose.config import Config
 from tillpost.daemon.running import Composed, RunningPipelines
 from tillpost.errors import ConfigurationError, Finding, JournalError
@@ -52,7 +52,7 @@ def reload(
 
     names: the only pipelines to run, none for all. grace: seconds for calls in flight; `stop` ends the wait for them.
     """
-    plan = change({name: unit.config for name, unit in running.units.items()}, config, findings, names)
+    plan = compare({name: unit.config for name, unit in running.units.items()}, config, findings, names)
     done = Reloaded(left_running=list(plan.unchanged), refused=list(plan.refused))
     composed: dict[str, Composed] = {}
     for pipeline in (*plan.changed, *plan.added):

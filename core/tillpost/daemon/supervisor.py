@@ -14,7 +14,7 @@ import click
 
 from tillpost.alerts.channels import TIMEOUT
 from tillpost.alerts.watch import AlertThread
-from tillpost.compose.alerting import Alerting
+from tillpost.compose.alert_settings import AlertSettings
 from tillpost.compose.config import Config, examine
 from tillpost.compose.pipeline_config import PipelineConfig
 from tillpost.daemon.console import StateChanges, states
@@ -122,7 +122,7 @@ class Supervisor:
         for unit in self._running.units.values():
             unit.worker.start()
 
-    def _send_alerts(self, settings: Alerting | None) -> None:
+    def _send_alerts(self, settings: AlertSettings | None) -> None:
         self._alerts.close()
         if settings is not None:
             thread = AlertThread(settings, self._running.pipelines)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tillpost.compose.config import Config
-from tillpost.compose.plugins import GROUP, known_plugins
+from tillpost.compose.plugins import GROUP, installed_plugins
 from tillpost.errors import Finding
 from tillpost.journal import Journal
 from tillpost.support import configuration, contents
@@ -50,7 +50,7 @@ def write(
     if out.exists():
         raise FileExistsError(out)
     part = out.with_name(f".{out.name}.part")
-    names = Pseudonyms(own_words() | own_words(plugin_packages()) | {info.name for info in known_plugins()})
+    names = Pseudonyms(own_words() | own_words(plugin_packages()) | {info.name for info in installed_plugins()})
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import attrs
 
-from tillpost.compose.mapping import HIDDEN, SLOTS, unpacked, without_secrets
+from tillpost.compose.mapping import HIDDEN, SLOTS, from_json, without_secrets
 from tillpost.compose.pipeline_config import PipelineConfig, SlotConfig
 from tillpost.plugin import Secret
 from tillpost.support.pseudonyms import Pseudonyms
@@ -51,7 +51,7 @@ def describe(names: Pseudonyms, pipeline: PipelineConfig) -> dict[str, Any]:
 
 def mapping_table(names: Pseudonyms, value: Any) -> Any:
     """What an adapter, `map` or `amend` reads by (columns, codes) is kept unless it is known to name something."""
-    value = unpacked(value)
+    value = from_json(value)
     if isinstance(value, Mapping):
         return {names.kept(str(key)): mapping_table(names, each) for key, each in value.items()}
     if isinstance(value, list):

@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 
 from tillpost.clock import iso
-from tillpost.compose.plugins import known_plugins
+from tillpost.compose.plugins import installed_plugins
 from tillpost.errors import Finding, InvalidValue
 from tillpost.journal import Entry, FileEntry, Journal, KnownMapping
 from tillpost.journal.sqlite.platform import MOUNTS, network_mount
@@ -52,7 +52,7 @@ def versions(now: float) -> dict[str, Any]:
         "packages": {name: installed.get(name, "missing") for name in _PACKAGES},
         "plugins": [
             {"name": info.name, "distribution": info.distribution, "version": info.version, "error": bool(info.error)}
-            for info in known_plugins()
+            for info in installed_plugins()
         ],
     }
 

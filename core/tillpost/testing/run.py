@@ -15,7 +15,7 @@ from typing import Any
 import attrs
 import pytest
 
-from tillpost.compose.plugins import GROUP, known_plugins
+from tillpost.compose.plugins import GROUP, installed_plugins
 from tillpost.errors import UsageError
 from tillpost.plugin import CAPABILITIES
 from tillpost.testing.suite import Suite
@@ -192,7 +192,7 @@ class _Recorder:
 
     def reports(self) -> list[Report]:
         """One report for each suite."""
-        known = {info.name: info for info in known_plugins()}
+        known = {info.name: info for info in installed_plugins()}
         reports = []
         for suite, results in self.suites.items():
             info = known.get(suite.plugin_name())

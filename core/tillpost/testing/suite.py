@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, NoReturn
 
-from tillpost.compose.alone import alone
 from tillpost.compose.plugins import load_plugin
+from tillpost.compose.standalone import standalone_hooks
 from tillpost.flow.hook_calls import HookCalls
 from tillpost.model import DEFAULT_RECIPE
 from tillpost.plugin import Plugin
@@ -47,7 +47,9 @@ class Suite:
         self, uses: Mapping[str, Mapping[str, Any]], folder: Path | None = None, recipe: str = DEFAULT_RECIPE
     ) -> HookCalls:
         """The plugin in these slots (slot → table as the configuration writes it), its answers checked."""
-        return alone(self.plugin_name(), self.loaded_plugin(), uses, folder=folder or Path.cwd(), recipe=recipe)
+        return standalone_hooks(
+            self.plugin_name(), self.loaded_plugin(), uses, folder=folder or Path.cwd(), recipe=recipe
+        )
 
     def setup_method(self, method: Any) -> None:
         """Called by pytest before each promise: skip a waived one."""

@@ -18,7 +18,7 @@ from click.testing import CliRunner
 
 from tillpost.alerts.channels import ChannelError, notice, send
 from tillpost.cli import cli
-from tillpost.compose.alerting import Alerting, Email, Webhook
+from tillpost.compose.alert_settings import AlertSettings, Email, Webhook
 from tillpost.compose.config import examine
 from tillpost.journal import Alert, Journal
 from tillpost.plugin import Secret
@@ -96,13 +96,13 @@ def mail() -> Iterator[tuple[int, list[str]]]:
         yield port, handler.got  # type: ignore[attr-defined]
 
 
-def by_mail(port: int, to: str = "shop@example.com", **given: Any) -> Alerting:
-    return Alerting(email=Email(host="127.0.0.1", port=port, sender="tillpost@example.com", to=(to,), **given))
+def by_mail(port: int, to: str = "shop@example.com", **given: Any) -> AlertSettings:
+    return AlertSettings(email=Email(host="127.0.0.1", port=port, sender="tillpost@example.com", to=(to,), **given))
 
 
 def test_a_command_gets_the_notice_on_its_standard_input(tmp_path: Path) -> None:
     code = "import pathlib, sys; pathlib.Path(sys.argv[1]).write_bytes(sys.stdin.buffer.read())"
-    send("command", Alerting(command=(sys.executable, "-c", code, str(tmp_path / "got"))), TOLD)
+    send("command", AlertSettings(command=(sys.executable, "-c", code, str(tmp_path / "got"))), TOLD)
     assert json.loads((tmp_path / "got").read_text()) == TOLD
 
 
@@ -111,19 +111,19 @@ def test_a_command_gets_the_notice_on_its_standard_input(tmp_path: Path) -> None
 )
 def test_a_command_that_fails_has_not_taken_it(words: tuple[str, ...], said: str) -> None:
     with pytest.raises(ChannelError, match=said):
-        send("command", Alerting(command=words), TOLD)
+        send("command", AlertSettings(command=words), TOLD)
 
 
 def test_a_webhook_gets_the_notice_with_its_headers() -> None:
     with hook() as (url, got):
-        send("webhook", Alerting(webhook=Webhook(url=url, headers={"Authorization": Secret("Bearer k")})), TOLD)
+        send("webhook", AlertSettings(webhook=Webhook(url=url, headers={"Authorization": Secret("Bearer k")})), TOLD)
     assert got == [("Bearer k", TOLD)]
 
 
 @pytest.mark.parametrize("status", [302, 404, 500])
 def test_a_webhook_that_answers_otherwise_has_not_taken_it(status: int) -> None:
     with hook(status) as (url, got), pytest.raises(ChannelError, match=str(status)):
-        send("webhook", Alerting(webhook=Webhook(url=url)), TOLD)
+        send("webhook", AlertSettings(webhook=Webhook(url=url)), TOLD)
     assert len(got) == 1
 
 
@@ -132,7 +132,7 @@ def test_a_far_side_that_is_away_has_not_taken_it() -> None:
         nobody.bind(("127.0.0.1", 0))
         port = nobody.getsockname()[1]
         with pytest.raises(ChannelError, match="connection refused by"):
-            send("webhook", Alerting(webhook=Webhook(url=f"http://127.0.0.1:{port}/key=secret")), TOLD)
+            send("webhook", AlertSettings(webhook=Webhook(url=f"http://127.0.0.1:{port}/key=secret")), TOLD)
         with pytest.raises(ChannelError, match=r"mail server 127\.0\.0\.1"):
             send("email", by_mail(port, tls="none"), TOLD)
 

@@ -18,14 +18,14 @@ from tests.support.query_cost import add_file, plans
 from tillpost.alerts import rules
 from tillpost.alerts.channels import ChannelError
 from tillpost.alerts.watch import ATTEMPTS, AlertWatch
-from tillpost.compose.alerting import RULES, Alerting, Silence
+from tillpost.compose.alert_settings import RULES, AlertSettings, Silence
 from tillpost.journal import ContactLookup, Destination, FileState, Journal, Move, State, TillTotal
 from tillpost.journal.tables.mappings import reason_of
 from tillpost.model import Broken, Conflict
 from tillpost.reports.plan import Load, plan, weigh
 
 HOUR = 3600.0
-LIMITS = Alerting(
+LIMITS = AlertSettings(
     command=("/bin/true",),
     silence=(Silence(hours="Mon-Sat 09:00-21:00", zone=ZoneInfo("Europe/Stockholm"), stores=("12",)),),
 )
@@ -50,7 +50,7 @@ class Clock:
 class Desk:
     """A watch on a journal, its clock, and what the channel was given."""
 
-    def __init__(self, folder: Path, limits: Alerting = LIMITS) -> None:
+    def __init__(self, folder: Path, limits: AlertSettings = LIMITS) -> None:
         self.folder, self.limits = folder, limits
         self.clock = Clock()
         self.told: list[dict[str, Any]] = []
@@ -63,7 +63,7 @@ class Desk:
         self.journal.room = lambda: (self.room, 10**13)  # type: ignore[method-assign]
         self.watch = AlertWatch("shop", self.journal, self.limits, self.clock, True, sending=self._take)
 
-    def _take(self, channel: str, _: Alerting, told: dict[str, Any]) -> None:
+    def _take(self, channel: str, _: AlertSettings, told: dict[str, Any]) -> None:
         if self.deaf:
             raise ChannelError("the channel is away")
         self.told.append(told)

@@ -11,13 +11,13 @@ import pytest
 from tests.support.lines import line_on
 from tests.support.waiting import until
 from tillpost.alerts.watch import AlertThread
-from tillpost.compose.alerting import Alerting
+from tillpost.compose.alert_settings import AlertSettings
 from tillpost.compose.pipeline_config import PipelineConfig, SlotConfig
 from tillpost.flow.limits import FallbackPolicy, RetryPolicy, SourcePolicy, TransferPolicy
 from tillpost.flow.line import Line
 from tillpost.journal import Destination
 
-SETTINGS = Alerting(command=("true",), every=timedelta(seconds=1))
+SETTINGS = AlertSettings(command=("true",), every=timedelta(seconds=1))
 
 
 def config_of(line: Line) -> PipelineConfig:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tillpost.compose.config import examine, load
-from tillpost.compose.pipeline import rehearse
+from tillpost.compose.pipeline import check_pipelines
 from tillpost.errors import ConfigurationError
 
 SECOND = """
@@ -149,7 +149,7 @@ def test_a_literal_secret_is_a_warning_that_does_not_show_it(write: Callable[...
 
 def test_what_a_plugin_finds_when_it_is_built_has_file_and_line(write: Callable[..., Path]) -> None:
     file = write("ssh-ed25519 AAAA", "AAAA")
-    (finding,) = rehearse(load(file))
+    (finding,) = check_pipelines(load(file))
     assert (finding.file, finding.line, finding.key) == (str(file), 11, "pipelines.stores.transfer.host_key")
     assert "is no SSH public key" in finding.message
 

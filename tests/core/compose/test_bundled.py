@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tillpost.compose.config import examine
-from tillpost.compose.pipeline import rehearse
+from tillpost.compose.pipeline import check_pipelines
 from tillpost.errors import Finding
 
 DOCS = Path(__file__).parents[3] / "docs" / "config.md"
@@ -30,7 +30,7 @@ def _check(folder: Path, text: str) -> list[Finding]:
     file = folder / "tillpost.toml"
     file.write_text(text, encoding="utf-8")
     config, findings = examine(file)
-    return findings + (rehearse(config) if config else [])
+    return findings + (check_pipelines(config) if config else [])
 
 
 def test_the_documented_example_has_nothing_wrong(tmp_path: Path, example: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tillpost.compose.change import Change, change
+from tillpost.compose.change import Change, compare
 from tillpost.compose.config import examine
 from tillpost.compose.pipeline_config import PipelineConfig
 
@@ -45,7 +45,7 @@ def running(folder: Path, *pipelines: str) -> dict[str, PipelineConfig]:
 def asked(
     folder: Path, before: dict[str, PipelineConfig], *pipelines: str, names: Sequence[str] = ()
 ) -> tuple[Change, dict[str, list[str]]]:
-    found = change(before, *examine(written(folder, *pipelines)), names)
+    found = compare(before, *examine(written(folder, *pipelines)), names)
     changed, added = [each.name for each in found.changed], [each.name for each in found.added]
     places = {
         "unchanged": list(found.unchanged), "changed": changed, "added": added, "removed": list(found.removed),

@@ -10,7 +10,7 @@ import pytest
 
 from tillpost.clock import SystemClock
 from tillpost.compose.config import Config, load
-from tillpost.compose.pipeline import Pipeline, compose, rehearse
+from tillpost.compose.pipeline import Pipeline, check_pipelines, compose
 from tillpost.errors import ConfigurationError, DocumentError, PluginError
 from tillpost.flow.rate_limit.budget import Budgets
 from tillpost.model import (
@@ -166,6 +166,6 @@ def test_the_core_takes_its_own_keys_out_of_the_slots(write: Callable[..., Path]
 
 def test_a_state_folder_that_cannot_be_is_found_offline(write: Callable[..., Path]) -> None:
     file = write('"state"', '"tillpost.toml/state"')
-    (finding,) = rehearse(load(file))
+    (finding,) = check_pipelines(load(file))
     assert "tillpost.toml is not a directory" in finding.message
     assert (finding.line, finding.key) == (2, "tillpost.state")

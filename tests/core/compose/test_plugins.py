@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from tillpost.compose.plugins import known_plugins, load_plugin
+from tillpost.compose.plugins import installed_plugins, load_plugin
 from tillpost.errors import ConfigurationError
 
 
 def test_every_installed_plugin_is_listed_the_broken_ones_with_their_error() -> None:
-    infos = {info.name: info for info in known_plugins() if info.distribution == "trial"}
+    infos = {info.name: info for info in installed_plugins() if info.distribution == "trial"}
     assert infos["trial-crm"].slots == ("resolve", "map", "transport")
     assert (infos["trial-crm"].version, infos["trial-crm"].summary) == ("1.0", "A CRM")
     assert "No module named 'a_library_nobody_has'" in infos["trial-broken"].error

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tillpost.compose.config import load
-from tillpost.compose.portable import portable
+from tillpost.compose.portable import portable_table
 
 CONFIG = """
 [pipelines.shop]
@@ -29,7 +29,7 @@ def table(tmp_path: Path) -> dict[str, object]:
     (tmp_path / "key").write_text("s3cr3t-k3y")
     (tmp_path / "tillpost.toml").write_text(CONFIG)
     (pipeline,) = load(tmp_path / "tillpost.toml").pipelines
-    return portable(pipeline, tmp_path)
+    return portable_table(pipeline, tmp_path)
 
 
 def test_paths_and_files_of_secrets_are_absolute_and_secrets_stay_where_they_are(

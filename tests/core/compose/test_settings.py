@@ -9,7 +9,7 @@ import attrs
 import pytest
 
 from tillpost import Secret
-from tillpost.compose.settings import Reader
+from tillpost.compose.settings import SettingsReader
 from tillpost.compose.toml_lines import read_toml
 from tillpost.errors import Finding
 
@@ -45,7 +45,7 @@ def _read(folder: Path, text: str) -> tuple[Everything | None, list[Finding]]:
     file = folder / "a.toml"
     file.write_text(text, encoding="utf-8")
     table, lines = read_toml(file, "a.toml")
-    reader = Reader("a.toml", folder, lines)
+    reader = SettingsReader("a.toml", folder, lines)
     return reader.read(table, Everything, ()), reader.findings
 
 

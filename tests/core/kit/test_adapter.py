@@ -9,7 +9,7 @@ from pathlib import Path
 import attrs
 import pytest
 
-from tillpost.compose.alone import alone
+from tillpost.compose.standalone import standalone_hooks
 from tillpost.kit import MakeId, adapter
 from tillpost.model import Document, NoReceipt, Parsed
 
@@ -31,7 +31,7 @@ def test_parse_gets_the_document_the_settings_and_ids_by_the_pipelines_recipe(tm
         {"adapter": Settings},
         frozenset({"taxes"}),
     )
-    hooks = alone("till", plugin, {"adapter": {"store": "1"}}, folder=tmp_path, recipe="{number}~{store}")
+    hooks = standalone_hooks("till", plugin, {"adapter": {"store": "1"}}, folder=tmp_path, recipe="{number}~{store}")
     [record] = hooks.parse_receipts(Document.from_bytes("day.txt", b"x"))
     assert record == NoReceipt(reason="sign-on", place="day.txt", retail=False, number="3~1")
 

@@ -20,8 +20,8 @@ from tests.scenarios.simulator.engage import Engage
 from tests.scenarios.simulator.machine import Machine
 from tests.scenarios.simulator.till import sale
 from tests.support.matrix import suite
-from tillpost.compose.alone import alone
 from tillpost.compose.plugins import load_plugin
+from tillpost.compose.standalone import standalone_hooks
 from tillpost.flow.intake.accept import accept
 from tillpost.flow.line import Line
 from tillpost.journal import Accepted, Entry, State
@@ -48,7 +48,7 @@ class Shop:
     def look(self) -> Accepted:
         """One round of the source; what came of it, all files together."""
         source = {"source": {"path": str(self.inbox)}}
-        hooks = alone("folder", load_plugin("folder"), source, folder=self.inbox, clock=self.line.clock)
+        hooks = standalone_hooks("folder", load_plugin("folder"), source, folder=self.inbox, clock=self.line.clock)
         total = Accepted()
 
         def take(document: Any) -> dict[str, int]:
@@ -67,7 +67,7 @@ class Shop:
     def reads(self, name: str) -> None:
         """Another adapter, with the settings of its promises."""
         table = {"adapter": suite(name).settings}
-        self.line = attrs.evolve(self.line, hooks=alone(name, load_plugin(name), table, folder=self.inbox))
+        self.line = attrs.evolve(self.line, hooks=standalone_hooks(name, load_plugin(name), table, folder=self.inbox))
 
     def there(self, folder: str = "") -> list[str]:
         """The names in the inbox, or in a folder of it."""

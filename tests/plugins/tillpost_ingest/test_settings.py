@@ -12,14 +12,14 @@ import pytest
 
 from tests.support.certificates import certificate
 from tests.support.ingest import KEY, ONE, Ingest, free_port
-from tillpost.compose.alone import alone
+from tillpost.compose.standalone import standalone_hooks
 from tillpost.errors import ConfigurationError, TillpostError
 from tillpost_ingest import plugin
 
 
 def build(folder: Path, **settings: Any) -> Any:
     table: Mapping[str, Any] = {"listen": "127.0.0.1:8088"} | settings
-    return alone("ingest", plugin, {"source": table}, folder=folder)
+    return standalone_hooks("ingest", plugin, {"source": table}, folder=folder)
 
 
 @pytest.mark.parametrize(

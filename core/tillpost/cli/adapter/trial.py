@@ -15,10 +15,10 @@ import click
 from tillpost.cli.adapter.reading import Reading, differences
 from tillpost.cli.output import json_option, print_table
 from tillpost.cli.pipelines import select_pipeline
-from tillpost.compose.alone import alone, table_of
 from tillpost.compose.config import load
 from tillpost.compose.pipeline_config import PipelineConfig
 from tillpost.compose.plugins import load_plugin
+from tillpost.compose.standalone import settings_table, standalone_hooks
 from tillpost.errors import UsageError
 from tillpost.flow.upkeep.mapping_guard import PLACEHOLDER_CONTACT
 from tillpost.model import DEFAULT_RECIPE, Document, Receipt
@@ -64,14 +64,14 @@ def command(
     of = select_pipeline(load(config, plugins=False), pipeline) if pipeline else None
     document = Document.from_path(file)
     base = _table(of, "adapter", name)
-    hooks = _adapter(name, base | table_of(settings, pairs), of)
+    hooks = _adapter(name, base | settings_table(settings, pairs), of)
     if other:
-        changed = _adapter(name, base | table_of(settings, pairs + other), of)
+        changed = _adapter(name, base | settings_table(settings, pairs + other), of)
         _show_differences(
             list(differences(hooks.parse_receipts(document), changed.parse_receipts(document))), other, as_json
         )
         return
-    mapped = alone(mapping, load_plugin(mapping), {"map": _table(of, "map", mapping)}, folder=Path.cwd())
+    mapped = standalone_hooks(mapping, load_plugin(mapping), {"map": _table(of, "map", mapping)}, folder=Path.cwd())
     bodies: list[Any] = []
 
     def use(receipt: Receipt) -> None:
@@ -92,7 +92,7 @@ def _table(pipeline: PipelineConfig | None, slot: str, plugin: str) -> dict[str,
 
 def _adapter(name: str, given: dict[str, Any], pipeline: PipelineConfig | None) -> Any:
     recipe = pipeline.recipe if pipeline else DEFAULT_RECIPE
-    return alone(name, load_plugin(name), {"adapter": given}, folder=Path.cwd(), recipe=recipe)
+    return standalone_hooks(name, load_plugin(name), {"adapter": given}, folder=Path.cwd(), recipe=recipe)
 
 
 def _say_json(file: Path, reading: Reading, bodies: list[Any]) -> None:

@@ -1,6 +1,6 @@
-"""A plugin on its own: its settings read as a configuration would, its hooks asked as a pipeline would.
+"""One plugin without a configuration file: its settings are read and its hooks called as in a pipeline.
 
-For who tries or tests one plugin without a configuration file. Nothing is written, and no rate is kept.
+For trying and testing a plugin. Nothing is written, and no request rate is kept.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ import attrs
 
 from tillpost.clock import Clock, SystemClock
 from tillpost.compose.config import Config
-from tillpost.compose.pipeline import build, register, unlimited
+from tillpost.compose.pipeline import build_plugin, register_hooks, unlimited
 from tillpost.compose.pipeline_config import PipelineConfig, SlotConfig
-from tillpost.compose.settings import Reader
+from tillpost.compose.settings import SettingsReader
 from tillpost.compose.toml_lines import Lines
 from tillpost.compose.values import show
 from tillpost.errors import ConfigurationError, Finding, UsageError
@@ -28,7 +28,7 @@ from tillpost.model import DEFAULT_RECIPE
 from tillpost.plugin import SLOTS, Context, Plugin, Use
 
 
-def alone(
+def standalone_hooks(
     name: str,
     plugin: Plugin,
     uses: Mapping[str, Mapping[str, Any]],
@@ -39,11 +39,11 @@ def alone(
 ) -> HookCalls:
     """The hooks of one plugin in these slots.
 
-    uses: slot → its table, with the values TOML gives. folder: what relative paths are resolved against.
+    uses: slot → its table, with the values TOML gives. folder: the base of relative paths.
     Raises ConfigurationError with every finding; their keys begin with the slot.
     """
     clock = clock or SystemClock()
-    reader = Reader("", folder, Lines({}))
+    reader = SettingsReader("", folder, Lines({}))
     slots = []
     for slot, table in uses.items():
         if slot not in plugin.slots:
@@ -72,17 +72,16 @@ def alone(
         budget=unlimited,
         recipe=recipe,
     )
-    objects = build(name, plugin, [Use(slot.slot, slot.settings) for slot in slots], context)
+    objects = build_plugin(name, plugin, [Use(slot.slot, slot.settings) for slot in slots], context)
     config = Config(file=folder / "tillpost.toml", state=folder, pipelines=(pipeline,), lines=Lines({}))
-    return HookCalls(register(config, pipeline, list(zip(slots, objects, strict=True))), frozenset(uses))
+    return HookCalls(register_hooks(config, pipeline, list(zip(slots, objects, strict=True))), frozenset(uses))
 
 
-def table_of(settings: type, pairs: tuple[str, ...]) -> dict[str, Any]:
-    """`key=value` words as the table a configuration would have.
+def settings_table(settings: type, pairs: tuple[str, ...]) -> dict[str, Any]:
+    """Arguments such as `key=value` as a table of the configuration.
 
-    A value is TOML; what is none is taken for text, and so is everything for a key that is text, so that
-    `store=0042` needs no quotes. A key with a dot sets a key of a table in it. Raises UsageError for a word
-    without `=`.
+    A value is read as TOML; if it is not TOML, or the setting is text, it is text, so that `store=0042` needs no
+    quotes. `a.b=1` sets the key b of the table a. Raises UsageError for an argument without `=`.
     """
     kinds = get_type_hints(settings)
     text = {field.alias or field.name for field in attrs.fields(settings) if kinds[field.name] in (str, str | None)}

@@ -1,4 +1,4 @@
-"""Two pipelines that would work on one folder: their journals or their inboxes would meet."""
+"""Pipelines that would share a state folder or the folder their source reads; both are refused."""
 
 from __future__ import annotations
 
@@ -10,16 +10,14 @@ from pathlib import Path
 from tillpost.compose.pipeline_config import PipelineConfig
 from tillpost.compose.toml_lines import KeyPath
 
-Clash = tuple[str, KeyPath, str, str]
 
-
-def clashes(pipelines: Sequence[PipelineConfig]) -> Iterator[Clash]:
-    """For both of each clashing pair: its name, the key, the message, the next step."""
+def shared_folders(pipelines: Sequence[PipelineConfig]) -> Iterator[tuple[str, KeyPath, str, str]]:
+    """For both pipelines of each pair that shares a folder: its name, the key, the message, the next step."""
     for first, second in combinations(pipelines, 2):
         for one, other in ((first, second), (second, first)):
             path: KeyPath = ("pipelines", one.name)
-            if how := _meet(one.state, other.state):
-                message = f"the state folder {one.state} {how} pipeline {other.name}."
+            if relation := _relation(one.state, other.state):
+                message = f"the state folder {one.state} {relation} pipeline {other.name}."
                 yield one.name, (*path, "state"), message, "Give each pipeline a folder of its own."
             source = _source(one)
             if source is not None and source == _source(other):
@@ -28,22 +26,23 @@ def clashes(pipelines: Sequence[PipelineConfig]) -> Iterator[Clash]:
 
 
 def _folded(path: Path) -> tuple[str, ...]:
-    """The parts of the path as a file system without case would tell them apart."""
+    """The parts of the path as a file system that ignores case compares them."""
     return tuple(unicodedata.normalize("NFC", part).casefold() for part in path.resolve().parts)
 
 
-def _meet(one: Path, other: Path) -> str:
-    mine, theirs = _folded(one), _folded(other)
-    if mine == theirs:
+def _relation(one: Path, other: Path) -> str:
+    """How the first folder shares the second, as words before a pipeline's name; "" when it does not."""
+    ours, theirs = _folded(one), _folded(other)
+    if ours == theirs:
         same = one.resolve() == other.resolve()
         return "is also that of" if same else "differs only in letter case from that of"
-    if mine[: len(theirs)] == theirs:
+    if ours[: len(theirs)] == theirs:
         return "is inside that of"
-    return "contains that of" if theirs[: len(mine)] == mine else ""
+    return "contains that of" if theirs[: len(ours)] == ours else ""
 
 
 def _source(pipeline: PipelineConfig) -> Path | None:
-    """The folder a source reads, by the setting every source of files calls `path`."""
+    """The folder a source reads: the setting `path`, as every source of files calls it."""
     for use in pipeline.slots:
         path = getattr(use.settings, "path", None)
         if use.slot == "source" and isinstance(path, Path):

@@ -16,18 +16,17 @@ _SPAN = re.compile(
 
 
 @attrs.frozen
-class Span:
-    """Some weekdays (0 is Monday) with an opening and a closing time; one that closes at or before it opens closes the
-    next day."""
+class OpenHours:
+    """Weekdays (0 is Monday) with their hours. Closing at or before opening means the next day."""
 
     days: frozenset[int]
     opens: time
     closes: time
 
 
-def spans(text: str) -> tuple[Span, ...]:
-    """The spans of the text. Raises ValueError for what is none."""
-    made = []
+def parse_opening_hours(text: str) -> tuple[OpenHours, ...]:
+    """Parse opening hours. Raises ValueError."""
+    parsed = []
     for part in text.split(","):
         match = _SPAN.fullmatch(part.strip())
         if match is None:
@@ -41,16 +40,16 @@ def spans(text: str) -> tuple[Span, ...]:
             hours = time(int(match[3]), int(match[4])), closes
         except ValueError:
             raise ValueError(f'must have hours from 00:00 to 24:00 ("{part.strip()}" has not)') from None
-        made.append(Span(days, *hours))
-    return tuple(made)
+        parsed.append(OpenHours(days, *hours))
+    return tuple(parsed)
 
 
-def opened(hours: tuple[Span, ...], zone: ZoneInfo, now: float) -> float | None:
-    """Since when it has been open at this moment (seconds since 1970); None while it is closed."""
+def open_since(hours: tuple[OpenHours, ...], zone: ZoneInfo, now: float) -> float | None:
+    """When the present opening began (seconds since 1970); None while it is closed."""
     return min((start for start, end in _around(hours, zone, now) if start <= now < end), default=None)
 
 
-def _around(hours: tuple[Span, ...], zone: ZoneInfo, now: float) -> Iterator[tuple[float, float]]:
+def _around(hours: tuple[OpenHours, ...], zone: ZoneInfo, now: float) -> Iterator[tuple[float, float]]:
     today = datetime.fromtimestamp(now, zone).date()
     for day in (today - timedelta(days=1), today):
         for span in hours:

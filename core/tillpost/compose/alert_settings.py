@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import attrs
 
-from tillpost.compose.hours import spans
+from tillpost.compose.opening_hours import parse_opening_hours
 from tillpost.plugin import Secret
 
 RULES = (
@@ -31,36 +31,36 @@ day_total, mapping."""
 _YEAR = timedelta(days=366)
 
 
-def _length(_: Any, field: attrs.Attribute[timedelta], value: timedelta) -> None:
+def _check_duration(_: Any, field: attrs.Attribute[timedelta], value: timedelta) -> None:
     if not timedelta(seconds=1) <= value <= _YEAR:
         raise ValueError("must be from 1s to 366d")
 
 
-def _hours(_: Any, field: attrs.Attribute[str], value: str) -> None:
-    spans(value)
+def _check_hours(_: Any, field: attrs.Attribute[str], value: str) -> None:
+    parse_opening_hours(value)
 
 
-def _count(_: Any, field: attrs.Attribute[int], value: int) -> None:
+def _check_positive(_: Any, field: attrs.Attribute[int], value: int) -> None:
     if value < 1:
         raise ValueError("must be at least 1")
 
 
-def _port(_: Any, field: attrs.Attribute[int], value: int) -> None:
+def _check_port(_: Any, field: attrs.Attribute[int], value: int) -> None:
     if not 1 <= value <= 65535:
         raise ValueError("must be from 1 to 65535")
 
 
-def _some(_: Any, field: attrs.Attribute[tuple[str, ...]], value: tuple[str, ...]) -> None:
+def _check_filled(_: Any, field: attrs.Attribute[tuple[str, ...]], value: tuple[str, ...]) -> None:
     if not value or not all(value):
         raise ValueError("must have at least one item, and none that is empty")
 
 
-def _web(_: Any, field: attrs.Attribute[str], value: str) -> None:
+def _check_address(_: Any, field: attrs.Attribute[str], value: str) -> None:
     if urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).hostname:
         raise ValueError("must be an http or https address")
 
 
-def _rules(_: Any, field: attrs.Attribute[tuple[str, ...]], value: tuple[str, ...]) -> None:
+def _check_rules(_: Any, field: attrs.Attribute[tuple[str, ...]], value: tuple[str, ...]) -> None:
     if unknown := set(value) - set(RULES):
         raise ValueError(f"must be rules ({', '.join(RULES)}), without {', '.join(sorted(unknown))}")
 
@@ -69,29 +69,29 @@ def _rules(_: Any, field: attrs.Attribute[tuple[str, ...]], value: tuple[str, ..
 class Silence:
     """A till is silent when nothing of it was accepted for `after` while the store was open."""
 
-    hours: str = attrs.field(validator=_hours)
+    hours: str = attrs.field(validator=_check_hours)
     zone: ZoneInfo
-    after: timedelta = attrs.field(default=timedelta(minutes=45), validator=_length)
+    after: timedelta = attrs.field(default=timedelta(minutes=45), validator=_check_duration)
     stores: tuple[str, ...] = ()
-    """Only of these stores; none: of all."""
+    """Only these stores; empty: all."""
 
 
 @attrs.frozen(kw_only=True)
 class Webhook:
-    """POSTs each notice as JSON."""
+    """Each notice is POSTed as JSON."""
 
-    url: str = attrs.field(validator=_web)
+    url: str = attrs.field(validator=_check_address)
     headers: Mapping[str, Secret] = attrs.field(factory=dict, hash=False)
 
 
 @attrs.frozen(kw_only=True)
 class Email:
-    """Sends each notice as a mail."""
+    """Each notice is sent as a mail."""
 
     host: str
     sender: str
-    to: tuple[str, ...] = attrs.field(validator=_some)
-    port: int = attrs.field(default=587, validator=_port)
+    to: tuple[str, ...] = attrs.field(validator=_check_filled)
+    port: int = attrs.field(default=587, validator=_check_port)
     tls: Literal["starttls", "none"] = "starttls"
     user: str = ""
     password: Secret | None = None
@@ -102,26 +102,26 @@ class Email:
 
 
 @attrs.frozen(kw_only=True)
-class Alerting:
+class AlertSettings:
     """Keys of `[alerts]`. Every rule but `silence` has a default, so a channel is enough."""
 
-    every: timedelta = attrs.field(default=timedelta(seconds=30), validator=_length)
+    every: timedelta = attrs.field(default=timedelta(seconds=30), validator=_check_duration)
     """Time between two evaluations of the rules."""
-    oldest_undelivered: timedelta = attrs.field(default=timedelta(minutes=30), validator=_length)
-    """The oldest receipt that is due is on its way for longer, while the destination answers."""
-    held: int = attrs.field(default=1, validator=_count)
-    """So many receipts are held, or more (but for those of a contact conflict)."""
-    fallback: timedelta = attrs.field(default=timedelta(hours=1), validator=_length)
-    """The destination has not answered for longer; with a fallback, files are written."""
-    disk_for_outage: timedelta = attrs.field(default=timedelta(hours=72), validator=_length)
-    """The room on the disk lasts less, at the rate at which receipts were accepted last."""
-    gap: timedelta = attrs.field(default=timedelta(minutes=15), validator=_length)
-    """A till's number is missing for longer after the number behind it came."""
+    oldest_undelivered: timedelta = attrs.field(default=timedelta(minutes=30), validator=_check_duration)
+    """The oldest receipt that is due waits for longer, while the destination answers."""
+    held: int = attrs.field(default=1, validator=_check_positive)
+    """This many receipts are held, or more, without those of a contact conflict."""
+    fallback: timedelta = attrs.field(default=timedelta(hours=1), validator=_check_duration)
+    """The destination has not answered for longer."""
+    disk_for_outage: timedelta = attrs.field(default=timedelta(hours=72), validator=_check_duration)
+    """The free room on the disk lasts less, at the present rate of accepted receipts."""
+    gap: timedelta = attrs.field(default=timedelta(minutes=15), validator=_check_duration)
+    """A till's number is missing for longer after the next number came."""
     silence: tuple[Silence, ...] = ()
-    off: tuple[str, ...] = attrs.field(default=(), validator=_rules)
+    off: tuple[str, ...] = attrs.field(default=(), validator=_check_rules)
     """Rules that are not evaluated."""
     command: tuple[str, ...] = ()
-    """A program with its arguments; it gets each notice as JSON on its standard input."""
+    """A program with its arguments; each notice is JSON on its standard input."""
     webhook: Webhook | None = None
     email: Email | None = None
 
@@ -131,6 +131,6 @@ class Alerting:
 
     @property
     def channels(self) -> tuple[str, ...]:
-        """The names of the channels there are."""
+        """The names of the configured channels."""
         given = {"command": self.command, "webhook": self.webhook, "email": self.email}
         return tuple(name for name, value in given.items() if value)

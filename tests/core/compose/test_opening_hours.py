@@ -7,10 +7,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tillpost.compose.hours import opened, spans
+from tillpost.compose.opening_hours import open_since, parse_opening_hours
 
 ZONE = ZoneInfo("Europe/Stockholm")
-HOURS = spans("Mon-Sat 09:00-21:00, Sun 22:00-02:00")
+HOURS = parse_opening_hours("Mon-Sat 09:00-21:00, Sun 22:00-02:00")
 
 
 def at(text: str) -> float:
@@ -32,17 +32,17 @@ def at(text: str) -> float:
     ],
 )
 def test_open_since(now: str, since: str | None) -> None:
-    assert opened(HOURS, ZONE, at(now)) == (None if since is None else at(since))
+    assert open_since(HOURS, ZONE, at(now)) == (None if since is None else at(since))
 
 
 def test_days_may_run_over_the_end_of_the_week() -> None:
-    (span,) = spans("Sat-Mon 00:00-24:00")
+    (span,) = parse_opening_hours("Sat-Mon 00:00-24:00")
     assert span.days == {5, 6, 0}
-    assert opened((span,), ZONE, at("2026-11-23T23:59")) == at("2026-11-23T00:00")
-    assert opened((span,), ZONE, at("2026-11-24T00:00")) is None
+    assert open_since((span,), ZONE, at("2026-11-23T23:59")) == at("2026-11-23T00:00")
+    assert open_since((span,), ZONE, at("2026-11-24T00:00")) is None
 
 
 @pytest.mark.parametrize("wrong", ["", "always", "Mon 9-21", "Mon-Sat", "Mon 09:00-25:00", "Mon 09:60-10:00"])
 def test_what_is_no_opening_hours_is_refused(wrong: str) -> None:
     with pytest.raises(ValueError, match="hours"):
-        spans(wrong)
+        parse_opening_hours(wrong)
