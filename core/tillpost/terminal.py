@@ -30,7 +30,7 @@ def plain(text: object) -> str:
 
 def counted(number: int, singular: str, plural: str = "") -> str:
     """A number with its noun: `1 receipt`, `2,000 receipts`. plural: where it is not the singular with an s."""
-    return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
+    return f"{number:,} {singular if abs(number) == 1 else plural or singular + 's'}"
 
 
 def amount(total: str, currency: str) -> str:

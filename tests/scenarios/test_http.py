@@ -166,7 +166,7 @@ def test_a_huge_retry_after_waits_an_hour_at_most_and_sigterm_still_ends_it(with
         shop.put("1.jsonl", receipts(1, 2, 3, 4, 5))
         shop.wait_for(lambda stand: stand["counts"]["waiting"] == 1 and sum(stand["counts"].values()) == 6)
         (row,) = [row for row in shop.answers("receipts") if row["state"] == "waiting"]
-        hour = datetime.fromisoformat(row["due"]) - datetime.now(UTC)
+        hour = datetime.fromisoformat(row["next_attempt_at"]) - datetime.now(UTC)
         assert timedelta(minutes=59) < hour <= timedelta(hours=1)
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 1, "calls in flight did not end"

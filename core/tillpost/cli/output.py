@@ -8,13 +8,15 @@ from typing import Any
 
 import click
 
-from tillpost.journal import Entry
+from tillpost.journal import OPEN, Entry
 from tillpost.journal.states import confirmation
 from tillpost.terminal import amount, plain, when
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Answer in JSON, for scripts.")
 _BLOCK = 1000
 """Lines of a table that are measured and printed together."""
+_FIGURES = frozenset(("amount", "bytes", "chosen", "missing", "put_back", "receipts", "rows", "tax", "total", "lines"))
+"""Columns of numbers: aligned to the right."""
 
 
 def receipt_row(entry: Entry) -> dict[str, Any]:
@@ -24,14 +26,14 @@ def receipt_row(entry: Entry) -> dict[str, Any]:
         "number": entry.number,
         "store": entry.store,
         "till": entry.till,
-        "created": entry.created,
+        "till_time": entry.created,
         "total": amount(entry.total, entry.currency),
         "currency": entry.currency,
         "state": str(entry.state),
         "route": entry.route,
         "confirmed": confirmation(entry.state, entry.route, entry.reason),
         "attempts": entry.attempts,
-        "due": when(entry.due) if entry.due else None,
+        "next_attempt_at": when(entry.due) if entry.state in OPEN and entry.due else None,
         "accepted_at": when(entry.accepted_at),
         "delivered_at": when(entry.delivered_at),
         "file": entry.file,
@@ -50,16 +52,9 @@ def print_table(rows: Iterable[dict[str, Any]], columns: list[str]) -> None:
         lines += islice(cells, _BLOCK)
         widths = [max(widths[index], *(len(line[index]) for line in lines)) for index in range(len(columns))]
         for line in lines:
-            cells_of_line = zip(line, widths, columns, strict=True)
-            click.echo(
-                "  ".join(
-                    cell.rjust(width) if name in _FIGURES else cell.ljust(width) for cell, width, name in cells_of_line
-                ).rstrip()
+            aligned = (
+                cell.rjust(width) if name in _FIGURES else cell.ljust(width)
+                for cell, width, name in zip(line, widths, columns, strict=True)
             )
+            click.echo("  ".join(aligned).rstrip())
         lines = list(islice(cells, 1))
-
-
-_FIGURES = frozenset(("amount", "bytes", "chosen", "missing", "put_back", "receipts", "rows", "tax", "total", "lines"))
-"""Columns of numbers: aligned to the right."""
-_BLOCK = 1000
-"""Lines of a table that are measured and printed together."""

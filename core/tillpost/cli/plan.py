@@ -16,7 +16,7 @@ from tillpost.compose.config import load
 from tillpost.compose.pipeline_config import PipelineConfig
 from tillpost.journal import Journal
 from tillpost.reports.plan import RATE, Load, Plan, Weights, plan, size, span, weigh
-from tillpost.terminal import say
+from tillpost.terminal import counted, say
 
 
 @click.command("plan")
@@ -93,7 +93,8 @@ def _print(answer: Plan, asked: Load) -> None:
         ("journal", size(answer.journal_bytes)),
         (
             "files",
-            f"{size(answer.fallback_bytes)} in {answer.receipt_files} of receipts, {answer.contact_files} of contacts",
+            f"{size(answer.fallback_bytes)} in {counted(answer.receipt_files, 'file')} of receipts and"
+            f" {counted(answer.contact_files, 'file')} of contacts",
         ),
         ("disk to keep free", size(answer.disk)),
         ("caught up by API", f"{_span(answer.catch_up_api)} ({answer.requests:,} requests, beside live traffic)"),

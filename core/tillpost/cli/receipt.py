@@ -9,7 +9,7 @@ import click
 from tillpost.cli.output import json_option, receipt_row
 from tillpost.cli.pipelines import opened_journal, pipeline_option
 from tillpost.errors import UsageError
-from tillpost.reports.labels import CONFIRMED, ROUTES
+from tillpost.reports.labels import delivery
 from tillpost.reports.timeline import detail_text, timeline
 from tillpost.terminal import plain, say
 from tillpost.trace import trace_id
@@ -56,9 +56,8 @@ def command(
 
 
 def _print(answer: dict[str, Any]) -> None:
-    route = f" {ROUTES[answer['route']]}" if answer["route"] else ""
-    confirmed = f", {CONFIRMED[answer['confirmed']]}" if answer["confirmed"] else ""
-    click.echo(plain(f"receipt {answer['number']} of store {answer['store']}: {answer['state']}{route}{confirmed}"))
+    state = answer["state"] + delivery(answer["route"], answer["confirmed"])
+    click.echo(plain(f"receipt {answer['number']} of store {answer['store']}: {state}"))
     if answer["total"]:
         click.echo(plain(f"  total: {answer['total']} {answer['currency']}"))
     for name, title in _TITLES.items():
@@ -77,6 +76,7 @@ def _print(answer: dict[str, Any]) -> None:
 
 
 _TITLES = {
-    "id": "id", "trace_id": "trace id", "created": "till time", "document": "document", "place": "place",
-    "file": "fallback file", "reason": "reason",
+    "id": "id", "trace_id": "trace id", "till_time": "till time", "document": "document", "place": "place",
+    "file": "fallback file", "next_attempt_at": "next attempt at",
+    "reason": "reason",
 }  # fmt: skip

@@ -35,4 +35,4 @@ def command(
             for each in rows:
                 say(each)
         else:
-            print_table(rows, ["id", "created", "total", "currency", "state", "route", "reason"])
+            print_table(rows, ["id", "till_time", "total", "currency", "state", "route", "reason"])

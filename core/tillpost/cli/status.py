@@ -67,7 +67,7 @@ def _stand(journal: Journal) -> dict[str, Any]:
             {"alert": alert.key, "since": when(alert.raised_at), "what": alert.what, "next_step": alert.next_step}
             for alert in standing_alerts(journal)
         ],
-        "oldest_due": when(journal.receipts.next_due()),
+        "next_attempt_at": when(journal.receipts.next_due()),
         "history": [
             {"at": when(at), "state": state, "reason": event_detail(detail).get("reason", "")}
             for at, state, detail in journal.destination.history()

@@ -25,17 +25,7 @@ def to_json(day: Day) -> dict[str, Any]:
     """Every figure; amounts as text, so that no digit is lost."""
     return {
         "store": day.store, "date": day.date, "till": day.till, "fine": day.fine,
-        "currencies": {
-            currency: {
-                **{stage: _sum(sums.stages[stage]) for stage in STAGES},
-                "confirmed": {name: _sum(sums.confirmed[name]) for name in (ACCEPTED_BY_API, VERIFIED)},
-                "tenders": {name: _sum(each) for name, each in sorted(sums.tenders.items())},
-                "taxes": {
-                    name: _sum(each) | {"tax": str(each.tax)} for name, each in sorted(sums.taxes.items())
-                },
-            }
-            for currency, sums in day.sums.items()
-        },
+        "currencies": {currency: _sums(sums, currency) for currency, sums in day.sums.items()},
         "till_totals": [_till_total(figure) for figure in day.till_totals],
         "tills_without_total": list(day.tills_without_total),
         "differences": [difference_json(difference) for difference in day.differences],
@@ -63,8 +53,18 @@ def _till_total(figure: TillTotal) -> dict[str, Any]:
     return attrs.asdict(figure) | {"total": str(figure.total), "at": when(figure.at) if figure.at else None}
 
 
-def _sum(each: Sum) -> dict[str, Any]:
-    return {"count": each.count, "total": str(each.total)}
+def _sums(sums: Sums, currency: str) -> dict[str, Any]:
+    def shown(each: Sum) -> dict[str, Any]:
+        return {"count": each.count, "total": format_money(each.total, currency)}
+
+    return {
+        **{stage: shown(sums.stages[stage]) for stage in STAGES},
+        "confirmed": {name: shown(sums.confirmed[name]) for name in (ACCEPTED_BY_API, VERIFIED)},
+        "tenders": {name: shown(each) for name, each in sorted(sums.tenders.items())},
+        "taxes": {
+            name: shown(each) | {"tax": format_money(each.tax, currency)} for name, each in sorted(sums.taxes.items())
+        },
+    }
 
 
 @attrs.frozen

@@ -16,7 +16,7 @@ from tillpost.clock import Clock, iso
 from tillpost.flow.line import Line
 from tillpost.journal import Journal
 from tillpost.journal.states import confirmation
-from tillpost.reports.labels import CONFIRMED, ROUTES
+from tillpost.reports.labels import delivery
 from tillpost.terminal import amount, counted, span
 from tillpost.version import __version__
 from tillpost.web.request import Answer, Request
@@ -141,8 +141,7 @@ def _templates(clock: Clock) -> jinja2.Environment:
         iso=iso,
         counted=counted,
         amount=lambda entry: amount(entry.total, entry.currency),
-        confirmed=lambda entry: CONFIRMED[confirmation(entry.state, entry.route, entry.reason)],
-        route=lambda route: ROUTES[route],
+        delivery=lambda entry: delivery(entry.route, confirmation(entry.state, entry.route, entry.reason)),
         ago=lambda at: span(clock.time() - at),
         number=lambda count: f"{count:,.1f}".removesuffix(".0") if isinstance(count, float) else f"{count:,}",
         quoted=lambda text: quote(str(text), safe=""),

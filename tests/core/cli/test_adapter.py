@@ -117,7 +117,7 @@ def test_try_takes_settings_from_a_pipeline_of_a_configuration(call: Any, tmp_pa
         'transport = { use = "engage", url = "http://127.0.0.1:9", api_key = { env = "NO_SUCH_KEY" } }\n'
     )
     [row] = answer(call("try", "poslog", POSLOG / "sale.xml", "--pipeline", "shop", "--json"))["receipts"]
-    assert (row["id"], row["created"], row["customer"]) == ("1001.12", "2026-03-14T15:30:00+09:00", "memberNumber")
+    assert (row["id"], row["till_time"], row["customer"]) == ("1001.12", "2026-03-14T15:30:00+09:00", "memberNumber")
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,7 @@ def _row(receipt: Receipt) -> dict[str, Any]:
         "number": receipt.number,
         "store": receipt.store,
         "till": receipt.till,
-        "created": receipt.created.isoformat(),
+        "till_time": receipt.created.isoformat(),
         "total": receipt.total,
         "currency": receipt.currency,
         "lines": len(receipt.lines),

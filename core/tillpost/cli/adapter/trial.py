@@ -24,7 +24,7 @@ from tillpost.flow.upkeep.mapping_guard import PLACEHOLDER_CONTACT
 from tillpost.model import DEFAULT_RECIPE, Document, Receipt
 from tillpost.terminal import counted, plain, say
 
-COLUMNS = ["number", "store", "till", "created", "total", "currency", "lines", "tenders", "customer", "flags"]
+COLUMNS = ["number", "store", "till", "till_time", "total", "currency", "lines", "tenders", "customer", "flags"]
 
 
 @click.command("try")

@@ -9,6 +9,7 @@ import click
 from tillpost.cli.output import print_table
 from tillpost.flow.upkeep.replay import SELECTED, Fate, Plan, seconds_left
 from tillpost.journal import Replay
+from tillpost.reports.labels import ROUTES
 from tillpost.terminal import plain, say, span, when
 
 _MEANS = {
@@ -41,7 +42,7 @@ def show_plan(made: Plan, as_json: bool, bulk: bool) -> None:
         if share.count or fate in SELECTED[:1]
     ]
     till = f", till {order.till}" if order.till else ""
-    click.echo(plain(f"store {order.store}{till}, {order.first} to {order.last}, by {order.by}:"))
+    click.echo(plain(f"store {order.store}{till}, {order.first} to {order.last}, {ROUTES[order.by]}:"))
     print_table(rows, ["receipts", "amount", "what"])
     if made.undated:
         click.echo(f"unreadable records of the store, without a day: {made.undated}; `tillpost held list` lists them")
