@@ -17,10 +17,10 @@ import attrs
 import pytest
 
 from tests.scenarios.simulator.api import SimulatedClient
-from tests.scenarios.simulator.chance import seeded
+from tests.scenarios.simulator.destination_on_disk import Ledger, LongEngage, LongImport
+from tests.scenarios.simulator.determinism import seeded
 from tests.scenarios.simulator.machine import Machine
 from tests.scenarios.simulator.run import state_folder
-from tests.scenarios.simulator.shelf import Ledger, LongEngage, LongImport
 from tillpost.flow.delivery.deliver import claim, deliver
 from tillpost.flow.intake.accept import accept
 from tillpost.flow.rate_limit.budget import SlidingBudget

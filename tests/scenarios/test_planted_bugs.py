@@ -1,4 +1,4 @@
-"""The laws of the simulator have teeth: faults planted in the real code are found, each for what it is."""
+"""The simulator finds bugs that are planted in the real code, each by the invariant it breaks."""
 
 from __future__ import annotations
 
@@ -119,9 +119,9 @@ PLANTED: Iterable[tuple[Plant, str, str]] = (
 )
 
 
-@pytest.mark.parametrize(("plant", "mode", "law"), PLANTED, ids=[plant.__name__ for plant, _, _ in PLANTED])
+@pytest.mark.parametrize(("plant", "mode", "invariant"), PLANTED, ids=[plant.__name__ for plant, _, _ in PLANTED])
 def test_a_planted_bug_is_caught_and_named(
-    plant: Plant, mode: str, law: str, monkeypatch: pytest.MonkeyPatch, measured: Callable[[str], None]
+    plant: Plant, mode: str, invariant: str, monkeypatch: pytest.MonkeyPatch, measured: Callable[[str], None]
 ) -> None:
     forget = plant(monkeypatch)
     failure: Failure | None = None
@@ -134,4 +134,4 @@ def test_a_planted_bug_is_caught_and_named(
                 break
     assert failure is not None, f"{MOST} seeds without a violation"
     measured(f"{plant.__name__}: seed {failure.seed} of at most {MOST}, {failure.message}")
-    assert re.search(law, failure.message), str(failure)
+    assert re.search(invariant, failure.message), str(failure)

@@ -31,7 +31,7 @@ def _quiet() -> Iterator[None]:
 
 
 def try_seeds(mode: str, seeds: range, measured: Callable[[str], None]) -> None:
-    """Run every seed; the first that breaks a law is told with the steps its failure needs."""
+    """Run every seed; the first that breaks an invariant is shown with the steps its failure needs."""
     began = time.monotonic()
     with state_folder() as folder:
         for seed in seeds:

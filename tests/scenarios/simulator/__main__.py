@@ -1,4 +1,4 @@
-"""`python -m tests.scenarios.simulator`: a seed again, or many of them."""
+"""`python -m tests.scenarios.simulator`: run one seed, or many."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.scenarios.simulator.run import run, shrink, state_folder
 
 
 def main() -> int:
-    """Exit code 1 when a law was broken."""
+    """Exit code 1 when an invariant was broken."""
     parser = argparse.ArgumentParser(prog="python -m tests.scenarios.simulator", description=__doc__)
     parser.add_argument("--seed", type=int, default=0, help="the first seed")
     parser.add_argument("--count", type=int, default=1, help="how many seeds")
@@ -19,7 +19,7 @@ def main() -> int:
     parser.add_argument("--shrink", action="store_true", help="drop the steps the failure does not need")
     parser.add_argument("--most", type=int, default=1, help="stop after so many failures")
     given = parser.parse_args()
-    logging.disable(logging.WARNING)  # what the flow tells of each clock jump is no news here
+    logging.disable(logging.WARNING)  # the flow logs each clock change, which the schedule makes on purpose
     began, failures = time.monotonic(), 0
     with state_folder() as folder:
         for seed in range(given.seed, given.seed + given.count):

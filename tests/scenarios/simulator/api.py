@@ -17,9 +17,9 @@ _ANSWERED = {"503": 503, "502": 502, "401": 401, "429": 429}
 
 
 class SimulatedClient(Client):
-    """Instead of sockets: the destination is called, or not, as the faults say. Same promise as `Client.send`.
+    """Calls the simulated Engage instead of sockets, with the faults of the step. Same contract as `Client.send`.
 
-    `meanwhile` is run once while a receipt is on its way: what another thread does at that moment.
+    `meanwhile` is called once while a receipt is on its way: it stands for another thread.
     """
 
     def __init__(self, engage: Engage, faults: Faults) -> None:
@@ -27,7 +27,7 @@ class SimulatedClient(Client):
         self._faults = faults
         self.meanwhile: Callable[[], None] | None = None
         self._unasked: dict[str, str] = {}
-        """Receipts that were taken, and their contacts, whose history has not been asked for since."""
+        """Receipts that were accepted, with their contacts, and not looked up in the history since."""
 
     def close(self) -> None:
         """Nothing is open."""
@@ -35,7 +35,7 @@ class SimulatedClient(Client):
     def send(
         self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: Any = None
     ) -> Answer | NotSent | MaybeSent:
-        """One request and what comes of it."""
+        """One request and its outcome."""
         given: Any = None if body is None else wire.loads(wire.dumps(body))
         silent = NotSent(reason="simulated: no answer") if method == "GET" else MaybeSent(reason="simulated: no answer")
         self._faults.cross(f"before {method} {path}")

@@ -1,7 +1,6 @@
-"""The destination in memory, by the Engage contract: contacts by key, receipts once by id, imports that take their
-time.
+"""Engage in memory, by its contract: contacts by key, each receipt id once, imports that take time.
 
-It is stricter than Engage, which keeps silent: what must never reach it is written down as a violation.
+It is stricter than Engage, which ignores errors silently: whatever must never reach it is recorded as a violation.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ _NOT_ATTRIBUTES = ("contactType", "contactId", "id")
 
 @attrs.define
 class Person:
-    """A contact there."""
+    """A contact in Engage."""
 
     id: str
     keys: dict[str, str]
@@ -64,29 +63,29 @@ class Engage:
 
     def __init__(self, *, tells_existing: bool = False, saved: Saved | None = None) -> None:
         self.tells_existing = tells_existing
-        """Answer a creation whose key exists with that contact (older versions), instead of an error."""
+        """Answer a creation whose key exists with that contact, as older versions do, instead of an error."""
         self.people: dict[str, Person] = {}
         self.by_key: dict[tuple[str, str], str] = {}
         self.merged: dict[str, str] = {}
         self.erased: set[str] = set()
-        """Keys and ids of people who were erased and have not come back."""
+        """Keys and ids of people who were erased and did not register again."""
         self.forgiven: set[str] = set()
-        """Receipts that named somebody who was erased: they cannot be imported, and nobody is to blame."""
+        """Receipts that named an erased person: they cannot be imported, which is nobody's fault."""
         self.queue: deque[tuple[str, str]] = deque()
         self.saved = saved if saved is not None else Saved()
         self.dropped: dict[str, str] = {}
         self.refusable: set[str] = set()
         """Numbers of receipts this tenant refuses for their content."""
         self.keeps_existing = False
-        """The import leaves a contact that exists as it is, where a file would create it."""
+        """The import does not change an existing contact that a file would create."""
         self.import_drops: frozenset[str] = frozenset()
-        """Fields that the import of contacts leaves out without a word."""
+        """Fields that the import of contacts leaves out silently."""
         self.left_out: set[str] = set()
-        """Keys that files said and the import did not take: a receipt that names one may come to nothing."""
+        """Keys of files that the import left out: it may drop a receipt that names one."""
         self.by_web: dict[tuple[str, str], str] = {}
         """Attributes the web shop set, by contact and name."""
         self.shown: set[tuple[str, str, str]] = set()
-        """Those of them that an answer has shown since."""
+        """Those of them that an answer has shown to the pipeline since."""
         self.violations: list[str] = []
         self.next_receipts = RECEIPTS_EVERY
         self._ids_by_sale: dict[tuple[str, str], str] = {}
@@ -128,12 +127,12 @@ class Engage:
                 person.attributes[name] = value
 
     def register(self, keys: Mapping[str, str]) -> None:
-        """The web shop, meanwhile: somebody registers there."""
+        """Somebody registers at the web shop."""
         if not self.with_keys(keys):
             self.make({**keys, "origin": "web shop"})
 
     def rename(self, person: Person, name: str) -> None:
-        """The web shop: a customer says what the first name is."""
+        """A customer changes the first name at the web shop."""
         person.attributes["firstName"] = self.by_web[person.id, "firstName"] = name
 
     def show(self, person: Person) -> None:
@@ -141,7 +140,7 @@ class Engage:
         self.shown.update((*known, value) for known, value in self.by_web.items() if known[0] == person.id)
 
     def merge(self, loser: Person, winner: Person) -> None:
-        """Two contacts become one: the keys and receipts of the first go over, its id answers 404."""
+        """Two contacts become one: the winner gets the keys and receipts, and the loser's id answers 404."""
         del self.people[loser.id]
         self.merged[loser.id] = winner.id
         for known, owner in list(self.by_key.items()):
@@ -150,7 +149,7 @@ class Engage:
         self.saved.move(loser.id, winner.id)
 
     def erase(self, person: Person) -> None:
-        """The person's wish to be forgotten: the contact is gone, and with it what its history showed."""
+        """A person asks to be erased: the contact is gone, with its history."""
         del self.people[person.id]
         self.forgiven.update(self.saved.history(person.id))
         self.erased.add(person.id)
@@ -162,7 +161,7 @@ class Engage:
     # --- receipts -----------------------------------------------------------------------------------------------
 
     def take(self, body: Mapping[str, Any], by: str) -> str:
-        """A receipt arrives: its id. One sale under two ids is a violation, whichever way they come."""
+        """A receipt arrives; its id. One sale under two ids is a violation, by whichever route they arrive."""
         receipt_id = str(body["uniqueReceiptId"])
         sale = (str(body["storeExternalId"]), str(body["receiptNumber"]))
         known = self._ids_by_sale.setdefault(sale, receipt_id)
@@ -171,7 +170,7 @@ class Engage:
         return receipt_id
 
     def ids(self) -> set[str]:
-        """The ids under which receipts came, whatever became of them."""
+        """The ids of all receipts that arrived, whatever happened to them."""
         return set(self._ids_by_sale.values())
 
     def enqueue(self, body: Mapping[str, Any]) -> None:
@@ -187,7 +186,7 @@ class Engage:
             self.settle(receipt_id, self.people.get(contact_id), contact_id)
 
     def settle(self, receipt_id: str, person: Person | None, named: str) -> None:
-        """Save a receipt, ignore it as known, or drop it without a word, as Engage does with unknown contacts."""
+        """Save a receipt, ignore a known one, or drop it silently, as Engage does for an unknown contact."""
         if receipt_id in self.saved:
             return
         if person is None:
@@ -202,13 +201,13 @@ class Engage:
         return receipt_id in self.saved or any(receipt_id == queued for queued, _ in self.queue)
 
     def advance(self, now: float) -> None:
-        """Time has passed here: the import that was due, if one was."""
+        """Time has passed: run the import if it is due."""
         if now >= self.next_receipts:
             self.import_queue()
             self.next_receipts = now - now % RECEIPTS_EVERY + RECEIPTS_EVERY
 
     def doubled(self) -> Iterable[str]:
-        """Keys that two contacts have."""
+        """Kinds of keys that two contacts share."""
         seen: dict[tuple[str, str], str] = {}
         for person in self.people.values():
             for kind, value in person.keys.items():

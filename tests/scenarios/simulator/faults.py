@@ -1,4 +1,4 @@
-"""What goes wrong, and where a kill can come: everything the destinations and the disk ask before they act."""
+"""The faults of a step, and the boundaries at which the process may be killed."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from collections.abc import Iterable
 import attrs
 
 API_FAULTS = ("refused", "hang", "lost", "503", "502", "504", "429", "401", "page", "race")
-"""refused: no connection; hang: it never got there, and no answer; lost, 504: done, and no answer of it; 502: not
-done; page: a captive portal; race: the web shop registers the e-mail a moment before the contact is made."""
+"""refused: no connection; hang: not received, and no answer; lost, 504: done, and the answer is lost; 502: not done;
+page: a captive portal; race: the web shop registers the e-mail a moment before the contact is created."""
 API_OUTAGES = ("refused", "hang", "503", "502", "401", "lost")
 FILE_FAULTS = ("refused", "cut", "denied", "taken", "unsure")
-"""refused: no connection; cut: half of it arrived under the temporary name; unsure: renamed, and nothing could be seen
-after; denied: the login fails; taken: read by the import at once."""
+"""refused: no connection; cut: half of the file arrived under the temporary name; unsure: renamed, and no answer after
+that; denied: the login fails; taken: the import reads it at once."""
 FILE_OUTAGES = ("refused", "denied", "cut")
 
 
@@ -23,16 +23,16 @@ class Killed(BaseException):
 
 @attrs.define
 class Faults:
-    """Lasting outages, the faults of the step at hand in their order, and the count of places for a kill."""
+    """Lasting outages, the faults of the current step in order, and the count of boundaries it has crossed."""
 
     api: str = "ok"
     files: str = "ok"
     requests: deque[str] = attrs.field(factory=deque)
     transfers: deque[str] = attrs.field(factory=deque)
     kill_at: int = 0
-    """The how-manieth boundary of this step is the last thing the process reaches; 0: none."""
+    """The number of the boundary at which the process is killed; 0: none."""
     full_at: int = 0
-    """The how-manieth commit of this step finds the disk full; 0: none."""
+    """The number of the commit that finds the disk full; 0: none."""
     crossed: int = 0
     commits: int = 0
     where: str = ""
@@ -54,19 +54,19 @@ class Faults:
         self.api = self.files = "ok"
 
     def request(self) -> str:
-        """What becomes of the next request."""
+        """The fault of the next request, or "ok"."""
         if self.api != "ok":
             return self.api
         return self.requests.popleft() if self.requests else "ok"
 
     def transfer(self) -> str:
-        """What becomes of the next question to the file server."""
+        """The fault of the next call to the file server, or "ok"."""
         if self.files != "ok":
             return self.files
         return self.transfers.popleft() if self.transfers else "ok"
 
     def cross(self, where: str) -> None:
-        """A boundary: the kill may come here."""
+        """A boundary at which the process may be killed."""
         self.crossed += 1
         if self.crossed == self.kill_at:
             self.where = where

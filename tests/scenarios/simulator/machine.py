@@ -1,4 +1,4 @@
-"""The machine of one pipeline: a disk with the real journal, the real flow and plugins, and what a kill leaves."""
+"""The machine of one pipeline: the real journal, flow and plugins, on a disk that keeps what a kill leaves."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from typing import Any, TypeVar
 import apsw
 
 from tests.scenarios.simulator.api import SimulatedClient
-from tests.scenarios.simulator.chance import SimulatedClock
+from tests.scenarios.simulator.determinism import SimulatedClock
 from tests.scenarios.simulator.engage import Engage
 from tests.scenarios.simulator.faults import Faults, Killed
-from tests.scenarios.simulator.folder import ImportFolder, SimulatedTransfer
+from tests.scenarios.simulator.import_folder import ImportFolder, SimulatedTransfer
 from tests.support.engine import store_of
 from tests.support.lines import make_line
 from tillpost import Context, Use, hookimpl
@@ -52,7 +52,7 @@ _fallback: list[EngageFiles] = []
 
 
 class _Fallback:
-    """The real files of Engage, with a kill before, within and after their writing."""
+    """The real Engage files, with boundaries before, during and after writing."""
 
     def __init__(self, faults: Faults) -> None:
         self._faults = faults
@@ -79,14 +79,14 @@ class _Fallback:
 
 
 class Disk:
-    """The state folder. What a kill leaves is what was committed: the journal is copied as it lies, WAL and all."""
+    """The state folder. A kill leaves what was committed: the journal is copied as it is, with its WAL."""
 
     def __init__(self, folder: Path, faults: Faults) -> None:
         self.folder = folder
         self.changes = 0
-        """How often the journal may have changed: laws read it again only then."""
+        """How often the journal may have changed: invariants read it again only then."""
         self.about_to_commit: Callable[[], None] = lambda: None
-        """Called where the machine could die just before what a step has done is in the journal."""
+        """Called before each commit, when the machine could die with the step not yet in the journal."""
         self._faults = faults
         folder.mkdir(parents=True)
         if not _templates:
@@ -95,7 +95,7 @@ class Disk:
         (folder / "journal.db").write_bytes(_templates[0])
 
     def open(self) -> Journal:
-        """The journal, whose every commit is two boundaries: before it, and after it."""
+        """The journal, with a boundary before and after every commit."""
         journal = Journal(self.folder)
         self.changes += 1
         store: Any = store_of(journal)
@@ -115,7 +115,7 @@ class Disk:
         return journal
 
     def lose(self, journal: Journal) -> None:
-        """The process is gone: nothing it would have done when it ends (checkpoint, rollback) happens."""
+        """The process is killed: nothing it would do at its end (checkpoint, rollback) happens."""
         left = {name: (self.folder / name) for name in ("journal.db", "journal.db-wal")}
         content = {name: path.read_bytes() for name, path in left.items() if path.exists()}
         journal.close()
@@ -126,7 +126,7 @@ class Disk:
 
 
 class Machine:
-    """One process after the other on one disk, with the same destinations."""
+    """One process after the other, on one disk and with the same destination."""
 
     def __init__(self, folder: Path, random: Random, engage: Engage, transfer: TransferPolicy = TRANSFER) -> None:
         self.random = random
@@ -142,7 +142,7 @@ class Machine:
 
     @property
     def store(self) -> Store:
-        """The journal's tables, for looking."""
+        """The journal's tables, to read them."""
         return store_of(self.line.journal)
 
     def restart(self) -> None:
@@ -158,7 +158,7 @@ class Machine:
             return
 
     def job(self) -> Ready | Entry | None:
-        """What a sender would take next."""
+        """The job a sender would take next."""
         jobs = self.outbox._jobs
         return jobs.get_nowait() if jobs.qsize() else None
 

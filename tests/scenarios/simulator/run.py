@@ -1,4 +1,4 @@
-"""Runs a schedule step by step, checks the laws after each, and lets everything settle when asked to."""
+"""Runs a schedule step by step, checks the invariants after each step, and lets everything settle at the end."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from typing import Literal
 
 import attrs
 
-from tests.scenarios.simulator.chance import seeded
+from tests.scenarios.simulator.determinism import seeded
 from tests.scenarios.simulator.engage import Engage
 from tests.scenarios.simulator.faults import Killed
-from tests.scenarios.simulator.laws import Broken, Laws
+from tests.scenarios.simulator.invariants import InvariantBroken, Invariants
 from tests.scenarios.simulator.machine import Machine
 from tests.scenarios.simulator.schedule import Step, outage, schedule
 from tests.scenarios.simulator.till import PEOPLE, REGISTERED, Day, day
@@ -35,7 +35,7 @@ _ROUNDS = 1500
 
 @attrs.frozen(kw_only=True)
 class Failure:
-    """What a seed found. step: the index of the last step that ran; -1: while settling."""
+    """A failed run. step: the index of the last step that ran; -1: while settling."""
 
     seed: int
     mode: str
@@ -63,15 +63,15 @@ class Run:
         engage.import_drops = frozenset(imports.choice(((), ("firstName",), ("mobilePhone",))))
         when: Literal["restored", "asap"] = "asap" if own.random() < 0.3 else "restored"
         self.machine = Machine(folder, random, engage, TransferPolicy(when=when))
-        self.laws = Laws(self.machine, self.day)
+        self.invariants = Invariants(self.machine, self.day)
         self.unacknowledged: set[int] = set()
-        """Documents of which the source keeps its copy: it hands them over again."""
+        """Documents the source still has, and hands over again."""
         last = Random(f"last replay {seed}")
         self._last_replay = last.randrange(1000) if last.random() < 0.3 else 0
         """The replay of everything, once all has settled; 0: none."""
 
     def step(self, step: Step) -> None:
-        """One step, with its faults; what it raised is what the worker's loops would have caught."""
+        """One step, with its faults. It catches what the worker's loops catch."""
         machine = self.machine
         machine.random.seed(step.salt)
         machine.faults.arm(step.requests, step.transfers, step.kill_at, step.full_at)
@@ -82,10 +82,10 @@ class Run:
         except JournalFull:
             pass  # the worker waits a second and goes on
         except (TillpostError, OSError) as error:
-            raise Broken(f"{step.kind} raised {type(error).__name__}: {error}") from error
+            raise InvariantBroken(f"{step.kind} raised {type(error).__name__}: {error}") from error
         finally:
             machine.faults.disarm()
-        self.laws.check()
+        self.invariants.check()
 
     def _do(self, step: Step) -> None:
         machine = self.machine
@@ -123,23 +123,23 @@ class Run:
             case "restart":
                 machine.restart()
             case "retry held":
-                # A person looks at what is held: says who a contact in conflict is, else tries again.
+                # A person resolves a conflict, or retries what is held.
                 if step.number % 2 or not self._resolve_conflict(step.number):
                     self._retry_held(step.number)
             case "resend":
                 self._resend(step.number)
 
     def accept(self, number: int) -> None:
-        """The source hands over a document and is told that it is safe."""
+        """The source hands over a document, and it is acknowledged."""
         document = self.day.documents[number]
         self.unacknowledged.add(number)
         accept(self.machine.line, document)
         self.unacknowledged.discard(number)
-        self.laws.acknowledged.update(self.day.ids[number])
+        self.invariants.acknowledged.update(self.day.ids[number])
         self.machine.faults.cross("right after the acknowledgement")
 
     def _deliver(self, step: Step) -> None:
-        """What the threads of the worker do: one job, made ready before if none is; its outcome may wait a while."""
+        """What the worker's threads do: perform one job. Its outcome may be settled later."""
         machine = self.machine
         if step.meanwhile:
             machine.client.meanwhile = lambda: self._meanwhile(step.meanwhile)
@@ -164,14 +164,14 @@ class Run:
                 self.machine.line.claims.release([entry.seq])
 
     def pass_time(self, seconds: float) -> None:
-        """For us and for the destination."""
+        """Time passes for the pipeline and the destination."""
         self.machine.clock.advance(seconds)
         now = self.machine.clock.monotonic()
         self.machine.engage.advance(now)
         self.machine.imports.advance(now)
 
     def _import(self, number: int) -> None:
-        """The importer reads whatever it likes, at any moment."""
+        """The importer may read any file at any moment."""
         names = sorted(self.machine.imports.files)
         if names:
             self.machine.imports.read(names[number % len(names)])
@@ -200,7 +200,7 @@ class Run:
             engage.register(REGISTERED[number % len(REGISTERED)])
 
     def _resolve_conflict(self, number: int) -> bool:
-        """A person says which of the contacts it is."""
+        """A person says which of the contacts is meant."""
         journal = self.machine.line.journal
         rows = [row for row in journal.contacts.all() if row["conflict"]]
         if rows:
@@ -223,7 +223,7 @@ class Run:
             self.machine.line.journal.files.resend(files[number % len(files)].file.name, self.machine.clock.time())
 
     def _replay(self, number: int) -> None:
-        """A person replays the day, by API or by file, with or without what was only answered."""
+        """A person replays the day, by API or by file, with or without unverified receipts."""
         journal, now = self.machine.line.journal, self.machine.clock.time()
         order = ReplayOrder(
             reason="simulated", who="a person", by=("api", "file")[number % 2], store="12", till="",
@@ -247,17 +247,17 @@ class Run:
             while (job := machine.job()) is not None:
                 machine.outbox.perform(job)
                 machine.outbox.run_round()
-            self.laws.check()
+            self.invariants.check()
             if self._quiet() and not self._resolve_conflict(0):
-                self.laws.settled()
+                self.invariants.settled()
                 if not self._last_replay:
                     return
                 self._replay(self._last_replay)
                 self._last_replay, end = 0, machine.clock.monotonic() + BOUND
             self.pass_time(self._next())
             if machine.clock.monotonic() > end:
-                raise Broken(f"not settled within {BOUND:g} s: {self._left()}")
-        raise Broken(
+                raise InvariantBroken(f"not settled within {BOUND:g} s: {self._left()}")
+        raise InvariantBroken(
             f"not settled within {_ROUNDS} rounds, {machine.clock.monotonic() - end + BOUND:g} s: {self._left()}"
         )
 
@@ -275,8 +275,8 @@ class Run:
         """Seconds to the next moment at which something can happen."""
         machine = self.machine
         now, destination = machine.clock.time(), machine.line.breaker.destination
-        far = now - machine.clock.monotonic()
-        moments = [machine.engage.next_receipts + far, machine.imports.next_import + far, now + 300.0]
+        offset = now - machine.clock.monotonic()
+        moments = [machine.engage.next_receipts + offset, machine.imports.next_import + offset, now + 300.0]
         moments += [standing.due for standing in machine.line.journal.file_states.in_states(*OPEN_FILES)]
         if machine.line.breaker.allows_requests():
             moments.append(machine.line.journal.receipts.next_due() or now)
@@ -312,7 +312,7 @@ def run(seed: int, mode: str, folder: Path, steps: Sequence[Step] | None = None)
             if mode == "liveness":
                 step = -1
                 running.settle()
-        except Broken as broken:
+        except InvariantBroken as broken:
             return Failure(seed=seed, mode=mode, step=step, message=str(broken))
         except (TillpostError, OSError, ArithmeticError, LookupError, TypeError, ValueError) as error:
             return Failure(seed=seed, mode=mode, step=step, message=f"{type(error).__name__}: {error}")
@@ -323,7 +323,7 @@ def run(seed: int, mode: str, folder: Path, steps: Sequence[Step] | None = None)
 
 
 def shrink(failure: Failure, folder: Path) -> tuple[Step, ...]:
-    """The steps the failure needs: each that can be left out is, until none can, then each fault likewise."""
+    """The steps the failure needs: leave out one after the other, until none can be, then their faults."""
     steps = list(schedule(failure.seed))
     if failure.step >= 0:
         steps = steps[: failure.step + 1]

@@ -1,4 +1,4 @@
-"""A schedule: steps drawn from a seed, each with all it needs in itself, so that any of them can be left out."""
+"""A schedule: steps drawn from a seed. Each contains all it needs, so that any of them can be left out."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ KINDS = {
     "retry held": 0.5,
     "resend": 0.3,
 }
-"""Kind of step → how often it is drawn, against the others."""
+"""Kind of step → its weight when steps are drawn."""
 _WAITS = (1.0, 30.0, 310.0, 901.0, 1300.0, 3601.0, 7300.0)
 _ARC = (
     "accept", "deliver", "api away", "accept", "deliver", "deliver", "deliver", "time", "maintain", "time", "maintain",
     "api back", "time", "maintain", "import", "time", "maintain", "import", "time", "maintain",
 )  # fmt: skip
-"""An outage from its beginning to its end: half the schedules have one as their spine, or few would get that far."""
+"""A whole outage. Half the schedules follow it, or few would reach its end."""
 
 
 @attrs.frozen(kw_only=True)
 class Step:
-    """One step. `number` picks a document, a contact, a file or an outage; `salt` is its own chance.
+    """One step. number: picks a document, a contact, a file or an outage. salt: the seed of its randomness.
 
-    requests, transfers: what becomes of its first calls; kill_at, full_at: at which boundary it is killed, at
-    which commit the disk is full (0: not); seconds: how much time passes, or how far the clock jumps.
+    requests, transfers: the faults of its first calls. kill_at, full_at: the boundary at which it is killed, the commit
+    that finds the disk full (0: none). seconds: how much time passes, or by how much the clock is set.
     """
 
     kind: str
@@ -53,7 +53,7 @@ class Step:
     kill_at: int = 0
     full_at: int = 0
     meanwhile: str = ""
-    """What another thread does while the step's receipt is on its way."""
+    """The step another thread makes while the receipt of this one is on its way."""
 
     def __str__(self) -> str:
         fields = attrs.asdict(self, filter=lambda field, value: field.name not in ("kind", "salt") and bool(value))
@@ -71,7 +71,7 @@ def schedule(seed: int) -> tuple[Step, ...]:
     else:
         kinds = random.choices(list(KINDS), list(KINDS.values()), k=random.randint(15, 40))
     steps = [_step(kind, random, calm) for kind in kinds[:40]]
-    # By a chance of their own: the other seeds, and what they are known to find, stay as they are.
+    # Drawn separately, so that the other steps of a seed stay as they were before there were replays.
     own = Random(f"replay {seed}")
     for _ in range(own.choice((0, 0, 1, 2))):
         steps.insert(own.randrange(len(steps) // 2, len(steps) + 1), _step("replay", own, calm))
@@ -101,7 +101,7 @@ def _drawn(random: Random, kinds: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def outage(step: Step) -> str:
-    """Which kind of outage the step begins."""
+    """The kind of outage the step begins."""
     kinds = API_OUTAGES if step.kind == "api away" else FILE_OUTAGES
     # Most outages are a destination that is not there.
     return kinds[0] if step.number % 2 else kinds[step.number // 2 % len(kinds)]

@@ -1,4 +1,4 @@
-"""The documents of a run: what the tills hand over, more than once and out of order, and what must become of it."""
+"""The documents of a run, which the tills hand over more than once and out of order."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ REGISTERED: tuple[Mapping[str, str], ...] = (
     {"mobilePhone": "+46707654321"},
     {"externalId": "4712"},
 )
-"""With which keys people register at the web shop: some of those the tills know them by."""
+"""The keys with which people register at the web shop: some of those the tills know."""
 ODD: tuple[Mapping[str, str], ...] = ({"memberNumber": "9001"}, {"email": "no-address"}, {})
-"""A number nobody knows, an e-mail that is none, nobody at all."""
+"""An unknown number, an e-mail address that is not one, and no key at all."""
 
 
 @attrs.frozen(kw_only=True)
 class Day:
-    """documents: as they lie in the source; ids: of each document; odd: ids that may end as held or skipped;
-    conflicting: documents whose receipt has the id of another and other content."""
+    """documents: in the order of the source. ids: of each document. odd: ids that may end as held or skipped.
+    refusable: receipt numbers that Engage refuses for their content."""
 
     documents: tuple[Document, ...]
     ids: tuple[tuple[str, ...], ...]
@@ -48,7 +48,7 @@ class Day:
 
 
 def sale(number: int, keys: Mapping[str, str], *, price: str = "", name: str = "", day: date = _DAY) -> Receipt:
-    """A receipt of one line; the price tells it from its neighbours."""
+    """A receipt of one line, with a price of its own."""
     total = Decimal(price or f"{number}.50")
     customer = Customer(
         identifiers=tuple(Identifier(kind, value) for kind, value in keys.items()),
@@ -93,7 +93,7 @@ def day(random: Random) -> Day:
         documents.append(_document(index, receipts))
         ids.append(tuple(receipt.id for receipt in receipts))
     if random.random() < 0.2:
-        # The till repeats a number for another sale: held, because Engage would ignore it without a word.
+        # The till repeats a number for another sale: held, because Engage would ignore it silently.
         documents.append(_document(len(documents), [sale(1, PEOPLE[0], price="99.00")]))
         ids.append(())
     return Day(documents=tuple(documents), ids=tuple(ids), odd=frozenset(odd), refusable=frozenset(refusable))

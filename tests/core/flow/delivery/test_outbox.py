@@ -30,7 +30,7 @@ from tillpost.model import Contact, Delivered, Identified, Misconfigured, NotSen
 COUNT = 12
 
 
-class FarSide:
+class FakeDestination:
     """Answers as it is told, and remembers what it was given and asked."""
 
     def __init__(self) -> None:
@@ -53,26 +53,26 @@ class FarSide:
 
 
 @pytest.fixture
-def far() -> FarSide:
-    return FarSide()
+def destination() -> FakeDestination:
+    return FakeDestination()
 
 
 @pytest.fixture
-def line(tmp_path: Path, far: FarSide) -> Iterator[Line]:
+def line(tmp_path: Path, destination: FakeDestination) -> Iterator[Line]:
     """With receipts of one contact, which nobody has looked up yet."""
     journal = Journal(tmp_path)
     journal.receipts.accept([found(number=str(n)) for n in range(COUNT)], DOCUMENT, None, time.time(), Accepted())
     retry = RetryPolicy(confirm_after=timedelta(milliseconds=1))
 
     def one(call: Any) -> list[tuple[str, Any]]:
-        return [("far", lambda **given: [call(**given)])]
+        return [("fake", lambda **given: [call(**given)])]
 
     hooks = HookCalls(
         callers={
-            "resolve_contact": one(far.resolve_contact),
+            "resolve_contact": one(destination.resolve_contact),
             "map_receipt": one(lambda receipt, match: Payload(receipt_id=receipt.id, match=match, fields={})),
-            "deliver": one(far.deliver),
-            "confirm_receipts": one(far.confirm_receipts),
+            "deliver": one(destination.deliver),
+            "confirm_receipts": one(destination.confirm_receipts),
             "probe": one(lambda: Delivered()),
         },
         slots=frozenset({"resolve", "map", "transport"}),
@@ -109,7 +109,7 @@ def rows(line: Line) -> list[Entry]:
     return line.journal.receipts.find({})
 
 
-def told(line: Line, entry: Entry) -> list[str]:
+def events_of(line: Line, entry: Entry) -> list[str]:
     return [event["what"] for event in line.journal.events.of_receipt(entry.seq) if event["step"] == "deliver"]
 
 
@@ -121,68 +121,70 @@ def finish(outbox: Outbox) -> None:
 
 
 def test_without_valid_claims_nothing_is_sent_and_what_was_ready_is_given_back(
-    outbox: Outbox, line: Line, far: FarSide, monkeypatch: pytest.MonkeyPatch
+    outbox: Outbox, line: Line, destination: FakeDestination, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    given = far.given.copy()
+    given = destination.given.copy()
     monkeypatch.setattr(ProcessClaims, "valid", lambda self: False)
     assert carried(outbox, 1) == 1
     outbox.run_round()
     assert outbox.is_empty()
     assert len(line.claims) == 0
-    assert far.given == given
+    assert destination.given == given
     assert not [entry for entry in rows(line) if entry.sending is not None]
     monkeypatch.undo()
     finish(outbox)
-    assert set(far.given.values()) == {1}, "no intent was left behind"
-    assert far.asked == 0
+    assert set(destination.given.values()) == {1}, "no intent was left behind"
+    assert destination.asked == 0
 
 
-def test_a_contact_is_asked_about_once_however_many_receipts_wait(outbox: Outbox, line: Line, far: FarSide) -> None:
+def test_a_contact_is_asked_about_once_however_many_receipts_wait(
+    outbox: Outbox, line: Line, destination: FakeDestination
+) -> None:
     finish(outbox)
-    assert set(far.resolved.values()) == {1}
-    assert set(far.given.values()) == {1}
+    assert set(destination.resolved.values()) == {1}
+    assert set(destination.given.values()) == {1}
     assert line.journal.receipts.counts()[State.DELIVERED] == COUNT
     assert len(line.claims) == 0
 
 
 def test_the_intents_of_a_group_are_in_the_journal_before_any_of_it_is_sent(
-    outbox: Outbox, line: Line, far: FarSide
+    outbox: Outbox, line: Line, destination: FakeDestination
 ) -> None:
     ready = [entry for entry in rows(line) if entry.sending is not None]
     assert len(ready) > 1
-    assert not any(far.given[entry.id] for entry in ready)
+    assert not any(destination.given[entry.id] for entry in ready)
 
 
 def test_when_the_gate_closes_what_was_not_sent_keeps_its_place_and_attempts_and_is_sent_next(
-    outbox: Outbox, line: Line, far: FarSide
+    outbox: Outbox, line: Line, destination: FakeDestination
 ) -> None:
     """Not asked for: nobody has sent it."""
     ready = [entry for entry in rows(line) if entry.sending is not None]
     assert len(ready) > 2
-    far.answer = lambda receipt_id: Misconfigured(reason="answered 401", status=401)
+    destination.answer = lambda receipt_id: Misconfigured(reason="answered 401", status=401)
     assert carried(outbox, 1) == 1
     assert not line.breaker.allows_requests()
     carried(outbox, 1)
     outbox.run_round()
-    assert sum(far.given.values()) == 2, "one delivered, one refused, and nothing since"
+    assert sum(destination.given.values()) == 2, "one delivered, one refused, and nothing since"
     for entry in rows(line):
         assert entry.sending is None
         assert entry.attempts == (entry.state is State.DELIVERED)
     assert len(line.claims) == 0
     withdrawn = ready[1:]
-    assert all(told(line, entry) == ["sending", "not sent"] for entry in withdrawn)
+    assert all(events_of(line, entry) == ["sending", "not sent"] for entry in withdrawn)
     assert [entry.due for entry in rows(line)] == sorted(entry.due for entry in rows(line))
 
-    far.answer = lambda receipt_id: Delivered(status=202)
+    destination.answer = lambda receipt_id: Delivered(status=202)
     line.breaker.record(Delivered())
     finish(outbox)
     assert line.journal.receipts.counts()[State.DELIVERED] == COUNT
-    assert far.asked == 0
-    assert max(far.given.values()) == 2, "only the one that was refused went twice"
+    assert destination.asked == 0
+    assert max(destination.given.values()) == 2, "only the one that was refused went twice"
 
 
 def test_an_outcome_that_cannot_be_written_down_is_asked_for_and_not_repeated(
-    outbox: Outbox, line: Line, far: FarSide, monkeypatch: pytest.MonkeyPatch
+    outbox: Outbox, line: Line, destination: FakeDestination, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent = carried(outbox)
     assert sent > 1
@@ -201,12 +203,12 @@ def test_an_outcome_that_cannot_be_written_down_is_asked_for_and_not_repeated(
     assert len(uncertain) == sent
     while line.journal.receipts.counts()[State.DELIVERED] < COUNT:
         finish(outbox)
-    assert far.asked == sent
-    assert set(far.given.values()) == {1}
+    assert destination.asked == sent
+    assert set(destination.given.values()) == {1}
 
 
 def test_a_receipt_that_cannot_be_mapped_is_held_and_its_neighbours_go(
-    outbox: Outbox, line: Line, far: FarSide
+    outbox: Outbox, line: Line, destination: FakeDestination
 ) -> None:
     store = store_of(line.journal)
     bad = next(entry for entry in rows(line) if entry.state is State.ACCEPTED and entry.sending is None)
@@ -218,9 +220,9 @@ def test_a_receipt_that_cannot_be_mapped_is_held_and_its_neighbours_go(
     assert (counts[State.HELD], counts[State.DELIVERED]) == (1, COUNT - 1)
 
 
-def test_one_that_failed_waits_and_the_group_goes_on(outbox: Outbox, line: Line, far: FarSide) -> None:
+def test_one_that_failed_waits_and_the_group_goes_on(outbox: Outbox, line: Line, destination: FakeDestination) -> None:
     first = next(entry for entry in rows(line) if entry.sending is not None)
-    far.answer = lambda receipt_id: NotSent(reason="503") if receipt_id == first.id else Delivered(status=202)
+    destination.answer = lambda receipt_id: NotSent(reason="503") if receipt_id == first.id else Delivered(status=202)
     finish(outbox)
     counts = line.journal.receipts.counts()
     assert (counts[State.WAITING], counts[State.DELIVERED]) == (1, COUNT - 1)

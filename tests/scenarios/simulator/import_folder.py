@@ -1,4 +1,4 @@
-"""The import folder of the simulated Engage: how files get there, and what its import makes of them."""
+"""The import folder of the simulated Engage: how files get there, and their import."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from tillpost_engage.schemas import CONTACTS_NAMESPACE
 from tillpost_sandbox.documents import UnreadableError, read_contacts, read_receipts
 
 _SKIPPED_KEYS = ("memberNumber",)
-"""A file cannot make a contact that has no other key, so a receipt that names one may come to nothing."""
+"""A file cannot create a contact that has no other key, so the import may drop a receipt that names one."""
 
 
 class ImportFolder:
-    """What lies there, and its import, which reads receipts before contacts: the worst order there is."""
+    """The files in the folder, and their import, which reads receipts before contacts: the worst order."""
 
     def __init__(self, engage: Engage) -> None:
         self._engage = engage
         self.files: dict[str, bytes] = {}
-        self.known_then: dict[str, frozenset[tuple[str, str, str]]] = {}
-        """What the web shop had set and an answer had shown when a file was uploaded first."""
+        self.shown_at_upload: dict[str, frozenset[tuple[str, str, str]]] = {}
+        """By file, what the web shop had set and an answer had shown when it was first uploaded."""
         self.next_import = FILES_EVERY
         self.imported: set[str] = set()
 
     def advance(self, now: float) -> None:
-        """Time has passed here."""
+        """Time has passed: run the import if it is due."""
         if now >= self.next_import:
             self.read_all()
             self.next_import = now - now % FILES_EVERY + FILES_EVERY
@@ -43,19 +43,19 @@ class ImportFolder:
         self.imported.add(name)
         try:
             if name.endswith("_contacts.xml"):
-                self._contacts(raw, self.known_then.pop(name, frozenset()))
+                self._contacts(raw, self.shown_at_upload.pop(name, frozenset()))
             else:
                 self._receipts(raw)
         except UnreadableError as error:
             self._engage.violations.append(f"{name} was skipped as a whole: {error.message}")
 
     def arrived(self, name: str, content: bytes) -> None:
-        """A file is here under its final name."""
+        """A file has its final name."""
         if name not in self.imported:
-            self.known_then[name] = frozenset(self._engage.shown)
+            self.shown_at_upload[name] = frozenset(self._engage.shown)
         self.files[name] = content
 
-    def _contacts(self, raw: bytes, known_then: frozenset[tuple[str, str, str]]) -> None:
+    def _contacts(self, raw: bytes, shown_at_upload: frozenset[tuple[str, str, str]]) -> None:
         for record in read_contacts(raw, "contacts", CONTACTS_NAMESPACE):
             fields = {
                 name: value
@@ -68,16 +68,16 @@ class ImportFolder:
                 self._engage.left_out.update(_named(kind, value) for kind, value in record.body.items())
                 continue
             if found:
-                self._change(found[0], fields, known_then)
+                self._change(found[0], fields, shown_at_upload)
             elif record.group == "new":
                 self._engage.make(fields)
             elif person := self._engage.find("memberNumber", fields.get("memberNumber", "")):
-                self._change(person, fields, known_then)
+                self._change(person, fields, shown_at_upload)
 
-    def _change(self, person: Person, fields: dict[str, str], known_then: frozenset[tuple[str, str, str]]) -> None:
+    def _change(self, person: Person, fields: dict[str, str], shown_at_upload: frozenset[tuple[str, str, str]]) -> None:
         for name, value in fields.items():
-            there = person.attributes.get(name, "")
-            if value != there and (person.id, name, there) in known_then:
+            held = person.attributes.get(name, "")
+            if value != held and (person.id, name, held) in shown_at_upload:
                 self._engage.violations.append(f"a file overwrote the {name} that the web shop had set, and shown us")
         self._engage.change(person, fields)
 
@@ -146,7 +146,7 @@ class SimulatedTransfer:
 
     @hookimpl
     def find_transferred(self, file: FallbackFile) -> bool | Failure:
-        """Whether it still lies there."""
+        """Whether it still lies in the folder."""
         self._faults.cross("before a look")
         fault = self._faults.transfer()
         if fault in ("refused", "cut"):

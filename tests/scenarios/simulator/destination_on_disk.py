@@ -1,4 +1,4 @@
-"""A destination for long runs: what it was given lies on the disk, so that the memory of a run is that of the line."""
+"""A destination for long runs. It keeps what it gets on the disk, so that the run's memory is the pipeline's own."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from lxml import etree
 
 from tests.scenarios.simulator.engage import Engage, Saved
-from tests.scenarios.simulator.folder import ImportFolder
+from tests.scenarios.simulator.import_folder import ImportFolder
 from tillpost_engage.xmlnames import RECEIPTS_NAMESPACE
 
 _TRANSACTION = f"{{{RECEIPTS_NAMESPACE}}}transaction"
@@ -23,7 +23,7 @@ _ITEMS = f"{{{RECEIPTS_NAMESPACE}}}items"
 
 
 class Ledger(Saved):
-    """Which receipts came, how often, and which contact has them."""
+    """Which receipts arrived, how often, and with which contact."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -51,14 +51,14 @@ class Ledger(Saved):
         return [receipt_id for (receipt_id,) in rows]
 
     def note(self, sale: str, receipt_id: str) -> str:
-        """A sale came once more; the id under which it came first."""
+        """Count the arrival of a sale; the id under which it arrived first."""
         self._base.execute(
             "INSERT INTO came VALUES (?, ?, 1) ON CONFLICT (sale) DO UPDATE SET times = times + 1", (sale, receipt_id)
         )
         return str(self._base.execute("SELECT receipt FROM came WHERE sale = ?", (sale,)).fetchone()[0])
 
     def came(self) -> dict[int, int]:
-        """How often → how many receipts came so often."""
+        """Number of arrivals → how many sales have it."""
         return dict(self._base.execute("SELECT times, count(*) FROM came GROUP BY times"))
 
     def close(self) -> None:
@@ -111,7 +111,7 @@ class Shelf(MutableMapping[str, bytes]):
 
 
 class LongImport(ImportFolder):
-    """Reads files one receipt at a time, and notes how large the largest were."""
+    """Reads files one receipt at a time, and records the size of the largest."""
 
     def __init__(self, engage: Engage, folder: Path) -> None:
         super().__init__(engage)

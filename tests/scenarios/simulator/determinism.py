@@ -1,4 +1,4 @@
-"""Time and chance as the schedule says: the same seed gives the same run, on any machine."""
+"""Clock and randomness that follow from the seed: the same seed gives the same run, on any machine."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ MIDNIGHT = 1_795_474_800.0
 
 
 class SimulatedClock:
-    """Stands still until the schedule moves it; the wall clock may jump, the monotonic one never does."""
+    """Stands still until the schedule moves it. The wall clock may jump; the monotonic clock never does."""
 
     def __init__(self) -> None:
         self._wall = MIDNIGHT
         self._monotonic = 0.0
 
     def time(self) -> float:
-        """Seconds since 1970, as a machine with a wrong clock tells them."""
+        """Seconds since 1970 by the wall clock, which may be wrong."""
         return self._wall
 
     def monotonic(self) -> float:
-        """Seconds since the run began: the time of the destination, too."""
+        """Seconds since the run began; the destination's time, too."""
         return self._monotonic
 
     def wait(self, seconds: float, stop: threading.Event) -> bool:
@@ -47,7 +47,7 @@ class SimulatedClock:
 
 
 class _Tokens:
-    """Stands in for the module `secrets`: keys of contacts and names of files are those of the seed."""
+    """Replaces the module `secrets`: keys of contacts and names of files follow from the seed."""
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
@@ -60,7 +60,7 @@ class _Tokens:
 
 @contextmanager
 def seeded(seed: int) -> Iterator[Random]:
-    """Inside the block every random token follows from the seed; the value is the flow's source of jitter."""
+    """Inside the block every random token follows from the seed. The value is the flow's random generator."""
     tokens: Any = _Tokens(seed)
     with (
         patch.object(tillpost.journal.tables.contact_links, "secrets", tokens),

@@ -1,4 +1,4 @@
-"""What must hold after every step, whatever has gone wrong."""
+"""What must hold after every step, whatever faults it had."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _STATES = frozenset(State)
 _FILE_STATES = {"written": ("written",), "transferred": ("uploaded", "consumed")}
 
 
-class Broken(AssertionError):
-    """A law does not hold; says which, and about what."""
+class InvariantBroken(AssertionError):
+    """An invariant does not hold; the message says which, and for what."""
 
 
-class Laws:
-    """Checks a machine against what its tills were told. Keeps how far the events were read, and nothing else."""
+class Invariants:
+    """Checks a machine against what was acknowledged to its tills. Remembers which events it has read."""
 
     def __init__(self, machine: Machine, day: Day) -> None:
         self._machine = machine
@@ -41,21 +41,21 @@ class Laws:
         machine.disk.about_to_commit = self.files_are_whole
 
     def check(self) -> None:
-        """Raise Broken for the first law that does not hold."""
+        """Raise InvariantBroken for the first invariant that does not hold."""
         self._look()
         rows = self._rows
         self._nothing_acknowledged_is_lost({row[0] for row in rows})
         self._no_receipt_has_a_second_id()
         for receipt_id, state, reason, _, _ in rows:
             if state not in _STATES:
-                raise Broken(f"{receipt_id} is in the state {state!r}, which does not exist")
+                raise InvariantBroken(f"{receipt_id} is in the state {state!r}, which does not exist")
             if state in (State.HELD, State.SKIPPED) and not reason:
-                raise Broken(f"{receipt_id} is {state} without a reason")
+                raise InvariantBroken(f"{receipt_id} is {state} without a reason")
             if state == State.DELIVERED and not self._there(receipt_id):
-                raise Broken(f"{receipt_id} counts as delivered, and Engage does not have it")
+                raise InvariantBroken(f"{receipt_id} counts as delivered, and Engage does not have it")
         self.files_are_whole()
         self._files_hold_what_the_rows_say(rows)
-        self._far_side_is_clean()
+        self._engage_saw_no_violation()
 
     def _look(self) -> None:
         """Read the journal as it stands now."""
@@ -71,31 +71,33 @@ class Laws:
 
     def _nothing_acknowledged_is_lost(self, known: set[str]) -> None:
         if lost := self.acknowledged - known:
-            raise Broken(f"acknowledged and lost: {', '.join(sorted(lost))}")
+            raise InvariantBroken(f"acknowledged and lost: {', '.join(sorted(lost))}")
 
     def _no_receipt_has_a_second_id(self) -> None:
         if made := self._machine.engage.ids() - self._ids_of_the_tills:
-            raise Broken(f"Engage was given an id no till made: {', '.join(sorted(made))}")
+            raise InvariantBroken(f"Engage was given an id no till made: {', '.join(sorted(made))}")
 
     def _conflicts_are_held(self) -> None:
-        """A receipt is held for a conflict when its contact has one, and says how a person ends it."""
+        """A receipt is held for a conflict only while its contact has one, and says how a person resolves it."""
         for receipt_id, reason, conflict in self._machine.store.read(
             "SELECT r.id, r.reason, c.conflict FROM receipts r JOIN contacts c ON c.key = r.contact"
             " WHERE r.state = 'held' AND r.reason LIKE 'conflict%'"
         ):
             if not conflict or "tillpost contacts resolve" not in reason:
-                raise Broken(f"{receipt_id} is held for a conflict ({reason}), and its contact has {conflict!r}")
+                raise InvariantBroken(
+                    f"{receipt_id} is held for a conflict ({reason}), and its contact has {conflict!r}"
+                )
 
     def _there(self, receipt_id: str) -> bool:
         engage = self._machine.engage
         return engage.has(receipt_id) or receipt_id in engage.forgiven
 
     def files_are_whole(self) -> None:
-        """What the journal says is on the disk is there: also where the next thing to happen is a power cut."""
+        """Every file the journal names is on the disk, even if the power fails now."""
         self._look()
         for name, state, sha256, path, _, _ in self._files:
             if self._digest(path) != sha256:
-                raise Broken(f"the {state} file {name} is not on the disk as it was written")
+                raise InvariantBroken(f"the {state} file {name} is not on the disk as it was written")
 
     def _files_hold_what_the_rows_say(self, rows: list[tuple[Any, ...]]) -> None:
         states: dict[str, str] = {}
@@ -105,16 +107,16 @@ class Laws:
             if kind == "receipts":
                 for receipt_id in json.loads(keys):
                     if holder.setdefault(receipt_id, name) != name:
-                        raise Broken(f"{receipt_id} is in two files at once")
+                        raise InvariantBroken(f"{receipt_id} is in two files at once")
         for receipt_id, state, _, _, file in rows:
             if state in _FILE_STATES:
                 if holder.get(receipt_id) != file:
-                    raise Broken(f"{receipt_id} is {state}, and no open file has it")
+                    raise InvariantBroken(f"{receipt_id} is {state}, and no open file has it")
                 if states[file] not in _FILE_STATES[state]:
-                    raise Broken(f"{receipt_id} is {state}, and its file is {states[file]}")
+                    raise InvariantBroken(f"{receipt_id} is {state}, and its file is {states[file]}")
 
     def _digest(self, path: str) -> str:
-        """Of the file as it lies there; a file is never written twice, so a known one is not read again."""
+        """The digest of a file; no file is written twice, so a known one is not read again."""
         whole = os.path.join(self._folder, path)  # noqa: PTH118 - asked for each file before each commit
         try:
             written = os.stat(whole).st_mtime_ns  # noqa: PTH116 - likewise
@@ -134,33 +136,37 @@ class Laws:
             if receipt is not None and (what == "sending" or what in _STATES):
                 state = State.RESOLVED if what == "sending" else State(what)
                 old = self._was.get(receipt)
-                # A replay may do more, and nothing else may.
+                # Only a replay may make more moves.
                 allowed = REPLAYS.get(old, ()) if old and step == "replay" else MOVES[old] if old else ()
                 if old is not None and state is not old and state not in allowed:
-                    raise Broken(f"receipt {receipt} went from {old} to {state}, which docs/states.md does not draw")
+                    raise InvariantBroken(
+                        f"receipt {receipt} went from {old} to {state}, which docs/states.md does not draw"
+                    )
                 self._was[receipt] = state
             elif contact is not None and what in ("id learnt", "created", "id forgotten"):
                 self._ids[contact] += -1 if what == "id forgotten" else 1
                 if self._ids[contact] > 1:
-                    raise Broken(f"the contact {contact} learnt a second id without having forgotten the first")
+                    raise InvariantBroken(
+                        f"the contact {contact} learnt a second id without having forgotten the first"
+                    )
 
-    def _far_side_is_clean(self) -> None:
+    def _engage_saw_no_violation(self) -> None:
         if found := self._machine.engage.violations:
-            raise Broken(f"Engage saw: {found[0]}")
+            raise InvariantBroken(f"Engage saw: {found[0]}")
         for kind in self._machine.engage.doubled():
-            raise Broken(f"Engage has two contacts with one {kind}")
+            raise InvariantBroken(f"Engage has two contacts with one {kind}")
 
     def settled(self) -> None:
-        """Liveness: every receipt that a person need not look at has arrived, and the odd ones say why not."""
+        """Liveness: every receipt is delivered, except odd ones, which are held or skipped."""
         machine = self._machine
         for entry in machine.line.journal.receipts.find({}):
             excused = entry.id in self._day.odd or "#" in entry.id or entry.id in machine.engage.forgiven
             excused = excused or entry.crashes >= MAX_CRASHES
             if entry.state is State.DELIVERED or (excused and entry.state in (State.HELD, State.SKIPPED)):
                 continue
-            raise Broken(f"{entry.id} ended as {entry.state} ({entry.reason})")
+            raise InvariantBroken(f"{entry.id} ended as {entry.state} ({entry.reason})")
         if strays := self._strays():
-            raise Broken(f"left in the fallback folder: {', '.join(sorted(strays))}")
+            raise InvariantBroken(f"left in the fallback folder: {', '.join(sorted(strays))}")
 
     def _strays(self) -> set[str]:
         return {path.name for path in self._machine.line.journal.fallback_folder.rglob("*") if path.is_file()}
