@@ -15,7 +15,7 @@ from tillpost.model import IdentifierKind
 class Settings:
     """Only the first two must be given.
 
-    timezone: the zone the tills stand in; POSLog writes local time without an offset.
+    timezone: the zone of the tills; POSLog writes local time without an offset.
     loyalty: what a loyalty card number of the till is to Engage.
     loyalty_from: elements that may hold that number, the first that is there counts (local names).
     strip_zeros: take leading zeros off the number (some tills pad it to a fixed length).

@@ -15,7 +15,7 @@ def parse(document: Document, settings: Settings, make_id: MakeId) -> Iterator[P
     """Every record as Found or Broken, with its line number.
 
     Raises DocumentError for UTF-16, for a record larger than the setting `largest`, and for an array that ends being
-    JSON (what stood before is yielded).
+    JSON (what is before it is yielded).
     """
     for record in json_records(document, largest=settings.largest):
         yield _parse_record(record, document, make_id)

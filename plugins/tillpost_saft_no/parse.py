@@ -32,7 +32,7 @@ def parse(document: Document, settings: Settings, make_id: MakeId) -> Iterator[P
 
 def _event(record: XmlRecord, master_data: MasterData, settings: Settings) -> NoReceipt:
     code = master_data.predefined("13", text(record.element, "eventType"))
-    reason = f"event: {EVENTS.get(code, 'of no known type')}"
+    reason = f"event: {EVENTS.get(code, 'of an unknown type')}"
     return NoReceipt(
         reason=reason,
         place=record.place,

@@ -23,7 +23,7 @@ class Settings:
     """Only the first must be given.
 
     customer: what a custSupID of the till is to Engage.
-    timezone: the zone the tills stand in; the format has local time without an offset, and Norway one zone.
+    timezone: the zone of the tills; the format has local time without an offset, and Norway one zone.
     stores: name of a location → store id of Engage; a location that is not in it goes by its name.
     tenders: paymentType of the till → payment type of Engage, over the authority's codes.
     transactions: transType of the till → code of the authority's list 11, for tills whose basics leave it out.

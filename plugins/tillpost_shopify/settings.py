@@ -23,7 +23,7 @@ class Settings:
     financial_status: the states of payment in which an order is a sale.
     timezone: of times written in UTC; without it they stay so.
     tenders: gateway → payment type of Engage, over the built-in table.
-    largest: bytes one order may have, or a whole file that is no JSON lines.
+    largest: bytes one order may have, or a whole file that is not JSON lines.
     """
 
     store: str = ""

@@ -60,7 +60,7 @@ class _Lines:
                 self.taken.append(line)
                 yield line
         except UnicodeDecodeError as error:
-            raise DocumentError(f"is no whole {error.encoding}", f"{self._name}, line {self.number + 1}") from None
+            raise DocumentError(f"is not complete {error.encoding}", f"{self._name}, line {self.number + 1}") from None
 
 
 def _codec(start: bytes, name: str, settings: Settings) -> tuple[bytes, str]:
@@ -139,7 +139,7 @@ def _records(lines: _Lines, settings: Settings) -> Iterator[_Record]:
         except StopIteration:
             return
         except csv.Error as error:
-            fault = f"is no CSV: {error}"  # the reader begins anew with the next line
+            fault = f"is not CSV: {error}"  # the reader starts again with the next line
         text, lines.taken[:] = "".join(lines.taken), []
         if fault:
             fields = text.rstrip("\r\n").split(settings.delimiter)

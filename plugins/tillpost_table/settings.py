@@ -48,7 +48,7 @@ def _known(names: Iterable[str], known: Iterable[str]) -> None:
         if name not in known:
             near = get_close_matches(name, known, 1)
             hint = f'did you mean "{near[0]}"?' if near else f"fields are {', '.join(known)}"
-            raise ValueError(f'"{name}" is no field; {hint}')
+            raise ValueError(f'"{name}" is not a field; {hint}')
 
 
 def _fields(_: object, __: attrs.Attribute[Any], value: Iterable[str]) -> None:

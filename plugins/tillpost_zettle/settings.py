@@ -11,10 +11,10 @@ import attrs
 class Settings:
     """Only the time zone must be given.
 
-    timezone: the zone the shop stands in; Zettle writes UTC.
+    timezone: the zone of the shop; Zettle writes UTC.
     stores: organizationId → store; an organisation that is not named is its own id.
     tenders: payment type of Zettle → payment type of Engage, over the built-in table.
-    largest: bytes one purchase may have, or a whole file that is no JSON lines.
+    largest: bytes one purchase may have, or a whole file that is not JSON lines.
     """
 
     timezone: ZoneInfo

@@ -1,4 +1,4 @@
-"""What the author of an adapter uses to read a till's document: the plugin, JSON, money and local time.
+"""What an adapter is written with: its plugin, JSON, money, local time, and the parts of a receipt.
 
 XML is in `tillpost.kit.xml`, which loads lxml; importing this package does not.
 """

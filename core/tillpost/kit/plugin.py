@@ -38,7 +38,7 @@ def adapter(
     parse: called once a document as `parse(document, settings, make_id)`; yields every record as Found, NoReceipt or
     Broken (see the hook `parse_receipts`). `make_id` is `Context.receipt_id`.
     settings: the attrs class of the adapter's table in the configuration. description: one line for `tillpost plugins`.
-    capabilities: what the format tells, of `tillpost.plugin.CAPABILITIES`. Raises ValueError for any other word.
+    capabilities: what the format has, of `tillpost.plugin.CAPABILITIES`. Raises ValueError for any other word.
     """
     return simple(
         description,

@@ -1,4 +1,4 @@
-"""One record as a receipt, or why it is none."""
+"""One record as Found, NoReceipt or Broken."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def read_record(
 
     read: called with the origin of the record, which becomes `Receipt.raw`. It may return NoReceipt instead.
     place: where the record stands in the document ("line 3"). raw: the record as a document of its own, which the
-    same adapter can read again. number, store: shown of a record that cannot be read, as far as it tells them.
+    same adapter can read again. number, store: shown of a record that cannot be read, as far as it has them.
     flags: added to those of the receipt.
     """
     try:

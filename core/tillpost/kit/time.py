@@ -1,4 +1,4 @@
-"""Local time of a till, with its offset: in the hour that repeats and in the hour that is missing, too."""
+"""Local time of a till with its offset, in the repeated and the skipped hour of daylight saving time too."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from zoneinfo import ZoneInfo
 from tillpost.errors import InvalidValue
 
 DST_AMBIGUOUS = "dst-ambiguous"
-"""The clock showed this time twice; the first of the two is taken."""
+"""The flag of a time the clock showed twice; the first of the two is taken."""
 DST_GAP = "dst-gap"
-"""The clock never showed this time; it is moved out of the gap by the gap's length."""
+"""The flag of a time the clock skipped; it is moved forward by the length of the gap."""
 
 
 def local_time(moment: datetime, zone: ZoneInfo, place: str) -> tuple[datetime, tuple[str, ...]]:
-    """A till's time with a fixed offset, and the flags a receipt earns by it.
+    """A till's time with a fixed offset, and the flags of its receipt (DST_AMBIGUOUS, DST_GAP).
 
     A naive time is what the till's clock showed, in `zone`; an aware one keeps its offset. The offset is fixed
     because values of two zones do not compare well in a repeated hour (PEP 495).
@@ -40,7 +40,7 @@ def local_time(moment: datetime, zone: ZoneInfo, place: str) -> tuple[datetime, 
 def parse_time(written: str, zone: ZoneInfo, place: str) -> tuple[datetime, tuple[str, ...]]:
     """An ISO 8601 time as `local_time` gives it. An offset that is written stays; Z becomes the time in `zone`.
 
-    Raises InvalidValue, with `place`, for what is no ISO 8601 time.
+    Raises InvalidValue, with `place`, for a text that is not an ISO 8601 time.
     """
     try:
         moment = datetime.fromisoformat(written)
@@ -57,7 +57,7 @@ def parse_time(written: str, zone: ZoneInfo, place: str) -> tuple[datetime, tupl
 
 
 def parse_date(written: str, place: str) -> date:
-    """An ISO 8601 date, such as a business date; a time after it is left out. Raises InvalidValue with `place`."""
+    """An ISO 8601 date, such as a business date; what follows the date is ignored. Raises InvalidValue with `place`."""
     try:
         return date.fromisoformat(written[:10])
     except ValueError:

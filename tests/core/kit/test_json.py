@@ -67,7 +67,7 @@ def test_what_stood_before_a_fault_is_kept(end: str) -> None:
     for start in ('{\n"orders": [\n{"a": 1}', '[\n{"a": 1}'):
         given = records((start + end).encode())
         assert next(given).content == b'{"a": 1}'
-        with pytest.raises(DocumentError, match=r"d.json, line \d: .*what stood before is accepted"):
+        with pytest.raises(DocumentError, match=r"d.json, line \d: .*what is before it is accepted"):
             next(given)
     first, rest = read(b'{"orders": [{"a": 1}' + end.encode() + b" ...")
     assert first == (b'{"a": 1}', "line 1, record 1")
@@ -94,8 +94,8 @@ def test_a_line_that_is_no_json_leaves_its_neighbours() -> None:
         (b"[" * 50_000, "nested too deep"),
         (b'{"a": "' + b"x" * 100 + b'"}', "larger than 50 bytes"),
         (b'{\n"a": "' + b"x" * 100 + b'"}', "more than 50 bytes"),
-        (b'{\n"a": 1}\n{"a": 2}', "something follows"),
-        (b'{\n"a": 1,\n"a": 2}', "a key stands twice"),
+        (b'{\n"a": 1}\n{"a": 2}', "there is text after"),
+        (b'{\n"a": 1,\n"a": 2}', "a key is repeated"),
     ],
 )
 def test_what_no_record_can_be_cut_from_is_a_document_error(content: bytes, reason: str) -> None:

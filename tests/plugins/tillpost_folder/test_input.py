@@ -123,7 +123,7 @@ def test_a_drop_folder_file_whose_writer_died_half_way_is_made_whole_by_the_next
     if write is array:  # no record can be cut from it: the file is set aside
         assert shop.there("failed") == ["day.json", "day.json.reason.txt"]
         assert (shop.inbox / "failed" / "day.json").read_bytes() == cut
-        assert "what stood before is accepted" in (shop.inbox / "failed" / "day.json.reason.txt").read_text()
+        assert "what is before it is accepted" in (shop.inbox / "failed" / "day.json.reason.txt").read_text()
     else:
         [held] = shop.held()
         assert (held.place, shop.line.journal.bodies.raw(held.seq)) == ("line 3", cut.splitlines()[2])

@@ -92,7 +92,7 @@ def test_what_stood_before_the_cut_stands(parse: Parse, tmp_path: Path) -> None:
     settings = Settings(timezone=ZoneInfo("UTC"), loyalty="email")
     records = parse_document(Document.from_path(path), settings, receipt_id)
     assert [found(next(records)).receipt.number for _ in range(2)] == ["1", "2"]
-    with pytest.raises(DocumentError, match=r"not well-formed XML at line .* 2 transactions stood before"):
+    with pytest.raises(DocumentError, match=r"not well-formed XML at line .* transactions before it: 2"):
         next(records)
 
 

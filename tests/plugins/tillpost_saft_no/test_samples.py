@@ -112,7 +112,7 @@ def test_what_is_no_sale_says_why() -> None:
         ("event: copy of a receipt printed", False, "501"),
         ("event: cash drawer opened", False, ""),
         ("event: Z report", False, ""),
-        ("event: of no known type", False, ""),
+        ("event: of an unknown type", False, ""),
         ("training", True, "540"),
         ("voided", True, "541"),
         ("cash declaration", False, "542"),

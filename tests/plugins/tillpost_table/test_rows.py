@@ -67,7 +67,7 @@ def test_rows_that_follow_each_other_are_one_receipt() -> None:
     [
         ("600,1,2026-03-14T10:00:00,A,Milk,1\n", "line 3: has 6 fields, and the header 7"),
         ("600,1,2026-03-14T10:00:00,A,Mi,lk,1,5.00\n", "line 3: has 8 fields, and the header 7"),
-        ('600,1,2026-03-14T10:00:00,A,"Mi"lk,1,5.00\n', "line 3: is no CSV: ',' expected after '\"'"),
+        ('600,1,2026-03-14T10:00:00,A,"Mi"lk,1,5.00\n', "line 3: is not CSV: ',' expected after '\"'"),
         (row(1, "5,00 kr").replace("5,00 kr", '"5,00"'), "line 3, column p: not a number such as 12.50"),
         (row(1, "1e999999"), "line 3, column p: not a number"),
         (row(1, "NaN"), "line 3, column p: not a number"),
@@ -103,14 +103,14 @@ def test_a_quote_that_does_not_end_is_held_and_the_rows_after_it_go_on() -> None
     parsed = read(HEAD + row(1) + rest)
     held = [each for each in parsed if isinstance(each, Broken)]
     assert held
-    assert "is no CSV: field larger than field limit" in held[0].reason
+    assert "is not CSV: field larger than field limit" in held[0].reason
     assert receipt(parsed[-1]).number == "5999"
     numbers = {receipt(each).number for each in parsed if isinstance(each, Found)}
     lost = [f"600,{number}," for number in range(1, 6000) if str(number) not in numbers]
     kept = b"".join(each.raw for each in held).decode()
     assert all(text in kept for text in lost)
     [cut] = read(HEAD + row(1)[:-5] + '"5')
-    assert "is no CSV: unexpected end of data" in broken(cut).reason
+    assert "is not CSV: unexpected end of data" in broken(cut).reason
 
 
 def test_a_key_that_comes_back_is_a_receipt_of_the_same_id() -> None:
@@ -126,7 +126,7 @@ def test_a_key_that_comes_back_is_a_receipt_of_the_same_id() -> None:
         ("s,n,at,sku,nam,q,p\n", r'lacks the column "name" \(columns.article_name\); did you mean "nam"\?'),
         ("s,n,at,sku,name,q,p,p\n", 'has the column "p" .* twice'),
         ("s;n;at;sku;name;q;p\n", "is `delimiter` right"),
-        ('s,n,at,sku,"name"x,q,p\n', "line 1: the header is no CSV"),
+        ('s,n,at,sku,"name"x,q,p\n', "line 1: the header is not CSV"),
     ],
 )
 def test_a_header_that_does_not_fit_the_mapping_is_told_with_its_names(head: str, reason: str) -> None:
@@ -163,7 +163,7 @@ def test_bytes_of_another_encoding_hold_their_receipt_only() -> None:
     assert read(unmarked.raw, encoding="utf-16") == [unmarked]
     with pytest.raises(DocumentError, match="looks like UTF-16"):
         read((HEAD + row(1)).encode("utf-16-le"))
-    with pytest.raises(DocumentError, match="is no whole utf-16-le"):
+    with pytest.raises(DocumentError, match="is not complete utf-16-le"):
         read((HEAD + row(1)).encode("utf-16")[:-1])
 
 
@@ -282,15 +282,15 @@ def test_a_total_a_tender_and_a_kind_that_do_not_fit_are_told() -> None:
     ("toml", "said"),
     [
         ("", "timezone: is missing"),
-        ('columns = { nmber = "n" }', 'columns: "nmber" is no field; did you mean "number"?'),
+        ('columns = { nmber = "n" }', 'columns: "nmber" is not a field; did you mean "number"?'),
         ('columns = { number = "n" }', "columns or constants must have store"),
         ('decimal = ";"', 'decimal: must be "." or ",", and is ";"'),
         ('encoding = "klingon"', "encoding is one of text that Python knows"),
         ('encoding = "hex"', "encoding is one of text"),
         ('encoding = "idna"', "encoding is one of text"),
         ('delimiter = ";;"', "delimiter is one character"),
-        ('group = ["shop"]', 'group: "shop" is no field'),
-        ("values = { kinds = {} }", 'values: "kinds" is no field; did you mean "kind"?'),
+        ('group = ["shop"]', 'group: "shop" is not a field'),
+        ("values = { kinds = {} }", 'values: "kinds" is not a field; did you mean "kind"?'),
         ("date = 7", "date: must be text"),
         ('date = "%d.%m.%Y %Q"', "date is a form such as"),
         ('date = "50 %"', "date is a form such as"),

@@ -102,7 +102,7 @@ def test_what_stood_before_the_cut_stands(till: Till) -> None:
     content = till.document(till.record(1) + till.record(2) + till.record(3)).encode()
     records = till.parse(content[: content.rindex(b"</Description>" if b"<Sale>" in content else b"</ctLine>")])
     assert [found(next(records)).receipt.number for _ in range(2)] == ["1", "2"]
-    with pytest.raises(DocumentError, match=rf"not well-formed XML at line .* 2 {till.noun}s stood before"):
+    with pytest.raises(DocumentError, match=rf"not well-formed XML at line .* {till.noun}s before it: 2"):
         next(records)
 
 

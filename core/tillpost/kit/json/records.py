@@ -19,14 +19,14 @@ _SCANNER = json.JSONDecoder(strict=False)
 
 @attrs.frozen
 class JsonRecord:
-    """One JSON value of a document as it came, and where it stands; not parsed, and perhaps no JSON at all."""
+    """The bytes of one JSON value of a document and its place ("line 3"); not parsed, and perhaps not JSON."""
 
     content: bytes = attrs.field(repr=False)
     place: str
 
 
 class _Fault(Exception):
-    """Where the text ends being JSON, and why."""
+    """The position where the text is not JSON, and why."""
 
     def __init__(self, message: str, at: int) -> None:
         super().__init__(message)
@@ -34,7 +34,7 @@ class _Fault(Exception):
 
 
 Slices = Generator[tuple[int, int], None, int]
-"""Start and end of each record in a text; returns where it went on."""
+"""Start and end of each record in a text; returns the position after the last."""
 
 
 def json_records(document: Document, *, largest: int, lists: Collection[str] = ()) -> Iterator[JsonRecord]:
@@ -43,7 +43,7 @@ def json_records(document: Document, *, largest: int, lists: Collection[str] = (
     lists: names of members whose elements are the records of an object that has one (`{"orders": [ … ]}`).
     largest: bytes that one line, an array or an object over many lines may have; it is held in memory.
     Raises DocumentError for UTF-16, for more bytes than `largest`, and where an array or an object over many lines
-    ends being JSON (what stood before is yielded). A line that is no JSON is a record: its neighbours go on.
+    ends being JSON (what is before it is yielded). A line that is not JSON is a record, and the next lines are read.
     """
     with document.open() as file:
         start = file.read(3)
@@ -94,14 +94,14 @@ def _whole(content: bytes, name: str, largest: int, lists: Collection[str], line
                 start, end = next(slices)
             except StopIteration as finished:
                 if _skip(text, finished.value) != len(text):
-                    raise _Fault("something follows the array or object", finished.value) from None
+                    raise _Fault("there is text after the array or object", finished.value) from None
                 return
             line += text.count("\n", counted, start)
             counted = start
             yield JsonRecord(text[start:end].encode(), f"line {line}")
     except _Fault as fault:
         line += text.count("\n", counted, fault.at)
-        raise DocumentError(f"{fault}; what stood before is accepted", f"{name}, line {line}") from None
+        raise DocumentError(f"{fault}; what is before it is accepted", f"{name}, line {line}") from None
 
 
 def _of_line(line: bytes, place: str, lists: Collection[str]) -> Iterator[JsonRecord]:
@@ -164,9 +164,9 @@ def _elements(text: str, at: int) -> Slices:
 
 
 def _members(text: str, begin: int, lists: Collection[str]) -> Slices:
-    """The elements of the listed arrays of the object that begins here; the object itself when it has none."""
+    """The elements of the listed arrays of the object that begins here; the object itself when it has none of them."""
     if text[begin : begin + 1] != "{":
-        raise _Fault("is no JSON object", begin)
+        raise _Fault("is not a JSON object", begin)
     at = _skip(text, begin + 1)
     seen: set[str] = set()
     opened = False
@@ -179,7 +179,7 @@ def _members(text: str, begin: int, lists: Collection[str]) -> Slices:
         name = text[at:end]
         at = _skip(text, end)
         if name in seen or name[:1] != '"' or text[at : at + 1] != ":":
-            raise _Fault("a key stands twice, is no text, or lacks its colon", at)
+            raise _Fault("a key is repeated, is not text, or lacks its colon", at)
         seen.add(name)
         at = _skip(text, at + 1)
         if name[1:-1] in lists and text[at : at + 1] == "[":

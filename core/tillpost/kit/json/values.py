@@ -20,7 +20,7 @@ _CONTROLS = bytes(code for code in range(0x20) if code not in b"\t\n\r")
 
 
 def parse_clean_json(content: bytes, *, place: str) -> tuple[Any, int]:
-    """`parse_json`, its texts without characters that no file to Engage could carry, and how many there were."""
+    """`parse_json` with its texts cleaned of characters that no file to Engage can carry, and how many it had."""
     form = parse_json(content, place=place)
     try:
         return clean(form) if _suspect(content) else (form, 0)
@@ -36,9 +36,10 @@ def _suspect(content: bytes) -> bool:
 
 @attrs.frozen
 class JsonObject:
-    """An object of a till's JSON and where it stands: its members by type. Each raises InvalidValue with the place.
+    """An object of a till's JSON and its place: its members by type.
 
-    A member that is null counts as missing: tills write both.
+    A method raises InvalidValue, with the place, for a member of another type, and for a missing one without a default.
+    A member that is null counts as missing.
     """
 
     values: Mapping[str, Any] = attrs.field(repr=False)
@@ -56,7 +57,7 @@ class JsonObject:
         return self.values.get(name) is not None
 
     def text(self, name: str, default: str | None = None) -> str:
-        """A text, or a whole number as text (ids are written both ways). Without a default it must be there."""
+        """A text, or a whole number as text (ids are written both ways); `default` when it is missing."""
         value = self.values.get(name)
         if value is None:
             return self._missing(name) if default is None else default
@@ -74,7 +75,7 @@ class JsonObject:
             return ""
 
     def decimal(self, name: str, default: Decimal | None = None) -> Decimal:
-        """A decimal, as text or number. Without a default it must be there."""
+        """A decimal, written as text or number; `default` when it is missing or empty."""
         value = self.values.get(name)
         if value is None or value == "":
             return self._missing(name) if default is None else default

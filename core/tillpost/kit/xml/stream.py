@@ -82,7 +82,7 @@ def xml_records(document: Document, encoding: Encoding, xml_format: XmlFormat) -
     """Every record and other element of the format, in the order in which they end.
 
     Raises DocumentError for a DOCTYPE (before anything is yielded), where the document ends being well-formed (what
-    stood before is yielded), and for a document that has neither root nor record.
+    is before it is yielded), and for a document that has neither root nor record.
     """
     parser, known = _parser(xml_format), False
     counts: Counter[str] = Counter()
@@ -110,7 +110,7 @@ def xml_records(document: Document, encoding: Encoding, xml_format: XmlFormat) -
         yield from ready()
         raise DocumentError(
             f"is not well-formed XML at line {error.lineno}: {error.msg}; "
-            f"{counts[xml_format.record]} {xml_format.record.lower()}s stood before",
+            f"{xml_format.record.lower()}s before it: {counts[xml_format.record]}",
             document.name,
         ) from None
     yield from ready()

@@ -51,6 +51,6 @@ def test_a_document_that_was_broken_off_goes_on_and_nothing_is_doubled(machine: 
 def test_what_stood_before_a_fault_is_accepted_to_the_last_record(machine: Machine) -> None:
     """Not only whole groups: the file is set aside after this, and nobody hands it over again."""
     content = b",\n".join(dumps(sale(number, {"externalId": "4711"})) for number in range(1, COUNT + 1))
-    with pytest.raises(DocumentError, match="what stood before is accepted"):
+    with pytest.raises(DocumentError, match="what is before it is accepted"):
         accept(machine.line, Document.from_bytes("day.json", b"[" + content[:-40]))
     assert machine.line.journal.receipts.counts()["accepted"] == COUNT - 1
