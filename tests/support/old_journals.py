@@ -16,7 +16,7 @@ OLD_TABLES = {
 }  # fmt: skip
 OLD_COLUMNS = {
     "files_due": "spool_due", "in_files": "spooled", "not_written": "left_out", "unsaved": "dropped",
-    "unverified": "answered",
+    "created_by": "made", "unverified": "answered",
 }  # fmt: skip
 OLD_WORDS = {
     "written": "spooled", "write": "spool", "fallback": "file mode", "catching up": "draining",

@@ -15,7 +15,7 @@ from tillpost.compose.change import compare
 from tillpost.compose.config import examine
 from tillpost.daemon.reload import Reloaded, sentences
 from tillpost.journal.sqlite import control_files
-from tillpost.journal.sqlite.locks import holder
+from tillpost.journal.sqlite.locks import running_process
 from tillpost.terminal import say
 
 
@@ -38,7 +38,7 @@ def command(file: Any, timeout: timedelta, as_json: bool) -> None:
     if config is None:
         _tell(Reloaded(refused=list(compare({}, None, findings).refused)).as_json() | {"process": None}, as_json)
         sys.exit(78)
-    folders = {each.state: holder(each.state) for each in config.pipelines}
+    folders = {each.state: running_process(each.state) for each in config.pipelines}
     processes: dict[int, Path] = {process: folder for folder, process in folders.items() if process is not None}
     if not processes:
         where = ", ".join(str(folder) for folder in folders)
@@ -46,7 +46,7 @@ def command(file: Any, timeout: timedelta, as_json: bool) -> None:
         sys.exit(1)
     code = 0
     for process, folder in processes.items():
-        told = control_files.ask(folder, timeout.total_seconds())
+        told = control_files.request_reload(folder, timeout.total_seconds())
         if told is None:
             click.echo(
                 f"tillpost: process {process} has not answered within {timeout.total_seconds():g} s; its log says what"

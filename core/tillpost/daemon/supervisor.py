@@ -150,7 +150,9 @@ class Supervisor:
         self._running.release_ended()
 
     def _follow_requests(self, stop: threading.Event, asked: threading.Event) -> None:
-        requests = [(folder, identity) for folder in self._running.locks for identity in control_files.asked(folder)]
+        requests = [
+            (folder, identity) for folder in self._running.locks for identity in control_files.take_requests(folder)
+        ]
         if not requests and not asked.is_set():
             return
         asked.clear()
@@ -163,7 +165,7 @@ class Supervisor:
                 click.echo(f"reload: {sentence}")
         for folder, identity in requests:
             with suppress(JournalError):  # `tillpost reload` sees that nobody answers; the pipelines log the disk
-                control_files.answer(folder, identity, result)
+                control_files.write_answer(folder, identity, result)
 
     def _reload(self, stop: threading.Event) -> Reloaded:
         """Read the file again, and apply it."""

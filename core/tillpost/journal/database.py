@@ -38,9 +38,9 @@ class List(str):
     def __new__(cls, items: Iterable[Any]) -> Self:
         """The items are integers or texts, all of one type."""
         listed = tuple(items)
-        made = super().__new__(cls, json.dumps(listed))
-        made.items = listed
-        return made
+        value = super().__new__(cls, json.dumps(listed))
+        value.items = listed
+        return value
 
 
 class Rows(Protocol):

@@ -36,9 +36,10 @@ from tillpost.journal.tables.tills import Tills
 
 
 class Journal:
-    """Opened on a state folder: its tables, each with what can be done with it, share a database and its commits.
+    """The tables of a pipeline and the queries on them; they share a database and its commits.
 
-    database: the engine that keeps the tables; by default SQLite, in the file `journal.db` of the folder.
+    folder: the state folder. database: the engine that keeps the tables; by default SQLite, in the file `journal.db` of
+    the folder.
     """
 
     def __init__(self, folder: Path, database: Database | None = None) -> None:
@@ -71,7 +72,7 @@ class Journal:
 
     @classmethod
     def read_only(cls, folder: Path) -> Self:
-        """To be read only, by a process whose line has the journal open: the line never waits for this one."""
+        """A journal that cannot write, beside the one of the pipeline in this process, which never waits for it."""
         return cls(folder, Reading(folder / "journal.db"))
 
     @property
@@ -80,7 +81,7 @@ class Journal:
         return self.folder / "fallback"
 
     def sizes(self) -> Sizes:
-        """What its receipts and files take on the disk."""
+        """Average sizes of its receipts and files."""
         return measure(self._database)
 
     def storage(self) -> dict[str, int]:
@@ -96,7 +97,7 @@ class Journal:
         return self._database.room()
 
     def write_problem(self) -> str:
-        """Why nothing could be committed now; "" when a commit and a write beside it have just gone through."""
+        """Why nothing can be committed now; "" when a test commit and a test write have just succeeded."""
         return self._database.trouble()
 
     def tidy(self) -> None:
@@ -104,11 +105,11 @@ class Journal:
         self._database.tidy()
 
     def latest_time(self) -> float:
-        """The latest wall time at which something is known to have been; later than now after a jump back."""
+        """The latest wall time the journal has recorded; after the clock was set back it is later than now."""
         return latest(self._database)
 
     def shift_pending(self, seconds: float, now: float) -> None:
-        """The wall clock was set by so much: what is due later moves with it. now: the time it shows."""
+        """Add seconds to the stored times of what is not settled. now: the wall time after the clock was set."""
         self._database.write(lambda transaction: move_pending(transaction, seconds, now))
 
     def close(self) -> None:

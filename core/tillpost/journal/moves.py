@@ -1,4 +1,4 @@
-"""A move of a receipt: the row and the event that tells of it, in one transaction."""
+"""A move of a receipt: its row is changed and its event recorded, in one transaction."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tillpost.journal.tables import events
 
 @attrs.frozen(kw_only=True)
 class Move:
-    """What becomes of a receipt: its next state, when it is due again, and what is remembered about it."""
+    """The next state of a receipt, when it is due again (seconds since 1970), and why."""
 
     state: State
     due: float = 0.0
@@ -25,7 +25,7 @@ class Move:
 
 
 def apply_move(transaction: Transaction, seq: int, move: Move, now: float, step: str) -> None:
-    """One move of one receipt inside a transaction: the row, and the event that tells of it."""
+    """Move one receipt and record the event. Raises JournalError for a move that is not allowed."""
     apply_moves(transaction, [seq], move, now, step)
 
 
@@ -37,7 +37,10 @@ def apply_moves(
     step: str,
     allowed: Mapping[State, frozenset[State]] = MOVES,
 ) -> None:
-    """The same move of many receipts, in their order: a file takes thousands with it."""
+    """Move many receipts in the same way and record their events, in the order of `seqs`.
+
+    Raises JournalError for a move that is not allowed, or a row that does not exist.
+    """
     states = dict(
         transaction.execute(
             "SELECT seq, state FROM receipts WHERE seq IN (SELECT value FROM json_each(?))", (List(seqs),)
@@ -56,7 +59,7 @@ def apply_moves(
         " delivered_at = CASE WHEN ?1 = 'delivered' THEN ?5 ELSE delivered_at END WHERE seq = ?8",
         ((*values, seq) for seq in seqs),
     )
-    told = {name: value for name in ("reason", "route", "file") if (value := getattr(move, name))}
+    fields = {name: value for name in ("reason", "route", "file") if (value := getattr(move, name))}
     if move.due > now:
-        told["due"] = move.due
-    events.record_all(transaction, now, step, move.state, receipts=seqs, **told)
+        fields["due"] = move.due
+    events.record_all(transaction, now, step, move.state, receipts=seqs, **fields)

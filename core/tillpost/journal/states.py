@@ -9,24 +9,24 @@ from tillpost.errors import JournalError
 
 
 class State(StrEnum):
-    """Where a receipt stands on the line."""
+    """Where a receipt is between acceptance and delivery."""
 
     ACCEPTED = "accepted"
-    """Committed to the journal; nothing else has happened yet."""
+    """Committed to the journal; no step has worked on it yet."""
     RESOLVED = "resolved"
     """Its contact has a contactId."""
     WAITING = "waiting"
     """An attempt failed; the next is due at a stored time."""
     UNCERTAIN = "uncertain"
-    """The destination may have it: it is asked before anything is repeated."""
+    """The destination may have it: the destination is asked before the receipt is sent again."""
     WRITTEN = "written"
-    """Written to a file of the outage."""
+    """Written to a fallback file."""
     TRANSFERRED = "transferred"
-    """Its file lies with the destination."""
+    """Its file has been uploaded."""
     DELIVERED = "delivered"
     """The destination has it; `route` says by which way."""
     HELD = "held"
-    """A person decides; `reason` says why."""
+    """Waits for a person; `reason` says why."""
     SKIPPED = "skipped"
     """Not to be sent (no customer, or discarded by a person), with the reason."""
 
@@ -51,17 +51,17 @@ REPLAYS: dict[State, frozenset[State]] = {
     State.HELD: frozenset({State.ACCEPTED, State.WRITTEN}),
     **{state: frozenset({State.WRITTEN}) for state in (State.ACCEPTED, State.RESOLVED, State.WAITING, State.UNCERTAIN)},
 }
-"""The moves of a replay, which a person has confirmed; nothing else makes those that MOVES has not."""
+"""The moves of a replay, which a person has confirmed. Moves that are not in MOVES are allowed to a replay only."""
 
 OPEN = (State.ACCEPTED, State.RESOLVED, State.WAITING, State.UNCERTAIN)
-"""The states in which the API route has something to do when the receipt is due."""
+"""The states from which a receipt is sent by API when it is due."""
 
 SETTLED = (State.DELIVERED, State.HELD, State.SKIPPED)
-"""The states in which nothing more happens by itself."""
+"""The states that only a person changes."""
 
 
 def check_move(old: str, new: str, allowed: Mapping[State, frozenset[State]] = MOVES) -> None:
-    """Raise JournalError when the table does not allow the move."""
+    """Raise JournalError when `allowed` does not have the move."""
     if State(new) not in allowed.get(State(old), ()):
         raise JournalError(f"a receipt does not go from {old} to {new}")
 

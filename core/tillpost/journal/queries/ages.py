@@ -1,4 +1,4 @@
-"""How old the oldest receipt of each state is: one look-up a state and route, however many receipts there are."""
+"""The age of the oldest receipt in each state, by one index lookup for each state and route."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from tillpost.journal.states import State
 
 
 class Ages:
-    """What the journal knows of waiting times."""
+    """Ages of receipts."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -1,4 +1,4 @@
-"""What is asked of a journal every half minute, for alerts: answered from indexes, however many receipts there are."""
+"""The queries of the alerts, every half minute: answered from indexes, however many receipts there are."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tillpost.journal.tables.mappings import NEW_MAPPING
 
 _OPEN = ", ".join(f"'{state}'" for state in OPEN)
 SAMPLE = 10_000
-"""Receipts from whose acceptance the present rate is taken."""
+"""The latest receipts, from which the present rate is estimated."""
 
 
 class AlertInputs:
@@ -19,15 +19,15 @@ class AlertInputs:
         self._database = database
 
     def oldest(self) -> tuple[str, float] | None:
-        """Of the receipts that are on their way by API the one accepted first: its id, and when."""
+        """The id and the time of acceptance of the oldest open receipt; None without one."""
         first = f"SELECT min(seq) FROM receipts INDEXED BY receipts_due WHERE state IN ({_OPEN})"  # noqa: S608 - ours
         rows = self._database.read(f"SELECT id, accepted_at FROM receipts WHERE seq = ({first})")  # noqa: S608 - ours
         return (str(rows[0][0]), float(rows[0][1])) if rows else None
 
     def held(self) -> tuple[int, str]:
-        """How many receipts are held, and the reason of the first.
+        """The number of held receipts, and the reason of the first.
 
-        But for those of a contact in conflict, or of a mapping that waits for its release: that is one trouble.
+        Without those of a contact in conflict and of a mapping that waits for its release: these have their own alerts.
         """
         rows = self._database.read(
             "SELECT count(*), min(seq) FROM receipts INDEXED BY receipts_state WHERE state = 'held'"

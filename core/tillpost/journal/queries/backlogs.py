@@ -1,4 +1,4 @@
-"""What tills have waiting: receipts that are not with the destination yet, and those a person decides on."""
+"""The backlog of each till: receipts that are not delivered yet, and those that wait for a person."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class Backlog:
 
 
 class Backlogs:
-    """Read from the index by state: what is delivered is never looked at."""
+    """Read from the index by state; delivered receipts are not read."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def by_till(self) -> list[Backlog]:
-        """Of every till that has one, also of receipts that could not be read, whose till and store may be ""."""
+        """The backlogs of all tills; records that could not be read may have "" as till and store."""
         listed = ", ".join(f"'{state}'" for state in (*_WAITING, State.HELD))
         rows = self._database.read(
             "SELECT store, till, count(*) FILTER (WHERE state <> 'held'), count(*) FILTER (WHERE state = 'held'),"  # noqa: S608 - ours

@@ -12,7 +12,7 @@ from tillpost.journal.tables.files import OPEN_FILES, FileState
 
 @attrs.frozen(kw_only=True)
 class FileStatus:
-    """Where a file stands, without what is in it: of an outage of days there are thousands, looked at all the time."""
+    """The state of a file."""
 
     name: str
     kind: str
@@ -25,7 +25,7 @@ class FileStatus:
 
 @attrs.frozen
 class StuckFile:
-    """A file of which a person was told that it stays where it is, since when and why."""
+    """A file that has been reported as stuck: since when, and why."""
 
     name: str
     state: FileState = attrs.field(converter=FileState)
@@ -43,28 +43,28 @@ class FileStates:
         self._database = database
 
     def in_states(self, *states: FileState) -> list[FileStatus]:
-        """The files in one of these states, in the order in which they must be transferred."""
+        """The files in these states, in the order of upload."""
         return self._standing(states, "TRUE")
 
     def to_confirm(self, now: float) -> list[FileStatus]:
-        """Those that are up and due."""
+        """The uploaded files whose next check is due."""
         return self._standing((FileState.UPLOADED, FileState.CONSUMED), "due <= ?", now)
 
     def unreviewed(self) -> list[FileStatus]:
-        """Those of which nobody has seen yet whether they may go up."""
+        """The files that have not been reviewed before their upload."""
         return self._standing((FileState.WRITTEN,), "reviewed = 0")
 
     def unconfirmed_contacts(self) -> list[FileStatus]:
-        """Those of contacts that are not confirmed yet."""
+        """The contacts files that are not confirmed."""
         return self._standing(OPEN_FILES, "kind = 'contacts'")
 
     def to_upload(self, before: int | None, unreviewed: bool) -> list[FileStatus]:
-        """Those that have not gone up; of receipts files those before a sequence, None: all."""
+        """The files to be uploaded. before: the sequence receipts files must be below; None: any."""
         clause = "(kind = 'contacts' OR sequence < ?) AND reviewed >= ?"
         return self._standing((FileState.WRITTEN,), clause, ALL if before is None else before, 0 if unreviewed else 1)
 
     def _standing(self, states: tuple[FileState, ...], clause: str, *values: Any) -> list[FileStatus]:
-        # A round comes five times a second, and after an outage of days most of its files wait for something.
+        # This is asked five times a second, and after an outage of days most files wait.
         marks = ", ".join("?" * len(states))
         rows = self._database.read(
             f"SELECT {', '.join(_COLUMNS)} FROM files WHERE state IN ({marks}) AND {clause}"  # noqa: S608 - ours
@@ -74,7 +74,7 @@ class FileStates:
         return [FileStatus(**dict(zip(_COLUMNS, row, strict=True))) for row in rows]
 
     def stuck(self) -> list[StuckFile]:
-        """Those that stay where they are for too long, the longest first."""
+        """The files that are stuck, the longest first."""
         rows = self._database.read(
             "SELECT name, state, alerted_at, reason FROM files INDEXED BY files_alerted"
             " WHERE alerted_at IS NOT NULL ORDER BY alerted_at, name"
@@ -82,12 +82,12 @@ class FileStates:
         return [StuckFile(*row) for row in rows]
 
     def open_states(self) -> frozenset[FileState]:
-        """In which states there are files that are not confirmed yet; empty: nothing is left to do."""
+        """The states of the files that are not confirmed; empty when all are."""
         exists = ", ".join(f"EXISTS (SELECT 1 FROM files WHERE state = '{state}')" for state in OPEN_FILES)  # noqa: S608
         (found,) = self._database.read(f"SELECT {exists}")
         return frozenset(state for state, there in zip(OPEN_FILES, found, strict=True) if there)
 
     def counts(self) -> dict[str, int]:
-        """How many files stand in each state."""
+        """The number of files in each state."""
         found = dict(self._database.read("SELECT state, count(*) FROM files GROUP BY state"))
         return {state: int(found.get(state, 0)) for state in FileState}

@@ -20,7 +20,7 @@ class Listings:
         self._database = database
 
     def receipts(self, state: str = "", store: str = "", limit: int | None = None) -> Iterator[Entry]:
-        """All of them, those in a state, those of a store, in order of acceptance; however many, few are in memory."""
+        """All receipts, or those in a state or of a store."""
         page = _PAGE if limit is None else min(limit, _PAGE)
         if state:
             clause = "state = ? AND route = ?"
@@ -30,7 +30,7 @@ class Listings:
         return islice(merge(*streams, key=lambda entry: entry.seq), limit)
 
     def _routes_of(self, state: str) -> list[str]:
-        """The routes of those in a state, by one look-up each: there may be millions."""
+        """The routes of the receipts in a state, found by one index lookup each."""
         found: list[str] = []
         sql = f"SELECT route FROM {BY_STATE} WHERE state = ? AND route >= ? ORDER BY route LIMIT 1"  # noqa: S608 - ours
         while rows := self._database.read(sql, (state, f"{found[-1]}\x01" if found else "")):

@@ -1,4 +1,4 @@
-"""The rows that came last: what a look at recent receipts and events begins with, without a look at all before them."""
+"""The newest receipts and events."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _NAMES = ("seq", "at", "step", "what", "detail", "receipt", "contact")
 
 
 class Newest:
-    """Of receipts and events."""
+    """Reads the last rows of a table."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -1,4 +1,4 @@
-"""The numbers of a till's receipts, for who looks for those that are missing."""
+"""The receipt numbers of a till, for the report of missing ones."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ class ReceiptNumber:
 
 
 class ReceiptNumbers:
-    """What the journal knows of them. Removed by retention are only those of days older than `keep`."""
+    """Numbers of receipts and of other records. Retention removes only those of days older than `keep`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def of(self, store: str, till: str, since: str) -> Iterator[ReceiptNumber]:
-        """Of the till's receipts, whatever became of them, and of its records that are none; since a business date."""
+        """The numbers of a till since a date: of receipts in any state, and of records that are not a receipt."""
         rows = self._database.read(
             "SELECT business_date, number, accepted_at FROM receipts INDEXED BY receipts_day"
             " WHERE store = ?1 AND business_date >= ?3 AND till = ?2"
@@ -36,7 +36,7 @@ class ReceiptNumbers:
         return (ReceiptNumber(*row) for row in rows)
 
     def undated(self, store: str, till: str) -> list[str]:
-        """Those of which the till or the date is not known: records that cannot be read, and some that are no sale."""
+        """The numbers whose till or date is unknown: of records that cannot be read, and some that are not a sale."""
         rows = self._database.read(
             "SELECT number FROM receipts INDEXED BY receipts_day WHERE store = ?1 AND business_date = ''"
             " AND number <> ''"

@@ -15,7 +15,7 @@ _DUE = ", ".join(f"'{state}'" for state in OPEN)
 
 @attrs.frozen(kw_only=True)
 class ReplayCandidate:
-    """A receipt of the store's days, as far as it decides what becomes of it. at: where it stands in the order."""
+    """A receipt of the store's days, with what decides whether it is sent again. at: its place in the order of time."""
 
     seq: int
     id: str
@@ -41,7 +41,7 @@ class ReplayCandidates:
         return int(self._database.read("SELECT max(seq) FROM receipts")[0][0] or 0)
 
     def candidates(self, order: ReplayOrder, cursor: ReplayCursor, limit: int) -> list[ReplayCandidate]:
-        """The next receipts of the order behind the cursor, in order of time: by business date, then by sale."""
+        """The next receipts after the cursor, by business date and then by time of sale."""
         found: list[ReplayCandidate] = []
         day = cursor.day or self._day_after(order, "")
         while day and len(found) < limit:
@@ -50,19 +50,19 @@ class ReplayCandidates:
         return found
 
     def pages(self, order: ReplayOrder, page: int = 500) -> Iterator[list[ReplayCandidate]]:
-        """All of them; however many, few are in memory."""
+        """All of them, a page at a time."""
         cursor = ReplayCursor()
         while rows := self.candidates(order, cursor, page):
             yield rows
             cursor = rows[-1].at
 
     def undated(self, store: str, till: str) -> int:
-        """Records of the store that could not be read, so nobody knows their day."""
+        """The number of records of the store whose day is unknown because they could not be read."""
         sql = "SELECT count(*) FROM receipts INDEXED BY receipts_day WHERE store = ? AND business_date = ''"
         return int(self._database.read(f"{sql} AND ? IN ('', till)", (store, till))[0][0])
 
     def backlog(self, now: float, most: int) -> int:
-        """How many receipts are due, counted up to so many."""
+        """The number of receipts that are due, at most `most`."""
         sql = f"SELECT 1 FROM receipts INDEXED BY receipts_due WHERE due <= ? AND state IN ({_DUE}) LIMIT ?"  # noqa: S608
         return len(self._database.read(sql, (now, most)))
 

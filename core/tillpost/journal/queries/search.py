@@ -1,4 +1,4 @@
-"""What a page asks of a journal, however large it is: everything by an index, everything bounded."""
+"""The searches of the status page: each uses an index and has a limit."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from tillpost.model import IDENTIFIER_KINDS
 from tillpost.model.customer import tidy_identifier
 
 _OPEN_CONTACT = "((contact_id = '' AND file <> '') OR conflict <> '' OR unsaved <> '[]')"
-"""As in the index contacts_open (schema.py): SQLite takes it for this very expression only."""
+"""The expression of the index contacts_open (schema.py), which SQLite uses for exactly this expression."""
 _FILE = (
     "name", "kind", "rows", "state", "reason", "written_at", "uploaded_at", "consumed_at", "confirmed_at", "alerted_at",
 )  # fmt: skip
 
 
 class Search:
-    """Looking for receipts, contacts and files."""
+    """Searches for receipts, contacts and files."""
 
     def __init__(self, database: Database, contacts: Contacts) -> None:
         self._database = database
@@ -54,7 +54,7 @@ class Search:
         return bool(self._database.read("SELECT 1 FROM contacts WHERE key = ?", (key,)))
 
     def open_contacts(self, limit: int) -> list[dict[str, Any]]:
-        """Contacts of files whose id is not learnt, in conflict, or with fields left out; the last seen first.
+        """Contacts without an id after a file, in conflict, or with unsaved fields; the last seen first.
 
         Without personal data: identifiers by kind and digest.
         """

@@ -1,4 +1,4 @@
-"""What receipts take on the disk, measured on the journal at hand."""
+"""Sizes of receipts and files in this journal, for estimates."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import attrs
 from tillpost.journal.database import Database
 
 RECENT = 1000
-"""Receipts and files that are looked at, the latest."""
+"""The latest receipts and files, which are measured."""
 
 
 @attrs.frozen
@@ -28,7 +28,7 @@ class Sizes:
 
 
 def measure(database: Database) -> Sizes:
-    """Reads the file's header, the tally, and the latest rows."""
+    """Measure: the database, the counters and the latest rows."""
     receipts = (
         database.read("SELECT sum(count) FROM counters WHERE state NOT IN ('skipped record', 'ignored record')")[0][0]
         or 0

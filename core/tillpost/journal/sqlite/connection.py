@@ -1,4 +1,4 @@
-"""A connection to the SQLite file: its settings, how it is given up, and what is done before a left WAL is believed."""
+"""Connections to the SQLite file: settings, closing after a failure, and the WAL of an earlier process."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import apsw
 from tillpost.journal.sqlite.sqlite_errors import PATIENCE
 
 WAL_BOUND = 16 << 20
-"""Bytes beyond which the WAL is cut to nothing as soon as no reader needs it; the disk of a shop PC is small."""
+"""Bytes above which the WAL is truncated as soon as no reader uses it; the disk of a shop PC is small."""
 
 REUSABLE = 2
-"""auto_vacuum=INCREMENTAL: pages that retention frees can be given back to the disk. Only a file without tables takes
-it; one from before has it after `tillpost journal compact`."""
+"""auto_vacuum=INCREMENTAL: pages that retention frees can be given back to the disk. It can be set on a file without
+tables only; an older file gets it by `tillpost journal compact`."""
 
 
 def connect(path: Path) -> apsw.Connection:
@@ -28,13 +28,13 @@ def connect(path: Path) -> apsw.Connection:
     try:
         connection.set_busy_timeout(PATIENCE)
         if not connection.pragma("page_count"):
-            connection.pragma("auto_vacuum", REUSABLE)  # of a file that is there already this would be a write
+            connection.pragma("auto_vacuum", REUSABLE)  # on an existing file this would be a write
         connection.pragma("journal_mode", "wal")
         connection.pragma("synchronous", "full")
         connection.pragma("foreign_keys", True)
-        connection.pragma("mmap_size", 0)  # an error of a mapped disk is a signal that ends the process
+        connection.pragma("mmap_size", 0)  # an error of a mapped file ends the process by a signal
         connection.pragma("journal_size_limit", WAL_BOUND)
-        connection.pragma("wal_autocheckpoint", 0)  # the Store does it, and sees what comes of it
+        connection.pragma("wal_autocheckpoint", 0)  # Store does it, and sees its errors
     except BaseException:
         abandon(connection)
         raise
@@ -42,17 +42,17 @@ def connect(path: Path) -> apsw.Connection:
 
 
 def rewrite_wal(wal: Path) -> None:
-    """Write and sync a WAL once more, when nobody else has it open, before SQLite believes in what it holds.
+    """Write and sync the WAL again before SQLite reads it. No other process may have it open.
 
-    After a failed sync its end may be in the page cache only, marked as written. SQLite would take it for committed,
-    carry it into the file and append to it; a power cut would then tear the file, or take later commits along.
+    After a failed sync its end may be in the page cache only, marked as written. SQLite would treat it as committed,
+    checkpoint it and append to it; a power cut could then damage the file, or lose later commits.
     """
     if not wal.exists() or not wal.stat().st_size:
         return
     try:
         file = apsw.VFSFile("", str(wal), [apsw.SQLITE_OPEN_WAL | apsw.SQLITE_OPEN_READWRITE, 0])
     except (apsw.CantOpenError, apsw.ReadOnlyError):
-        return  # nothing can be acknowledged on it either
+        return  # nothing can be committed either
     try:
         size = file.xFileSize()
         for at in range(0, size, _BLOCK):
@@ -63,11 +63,11 @@ def rewrite_wal(wal: Path) -> None:
 
 
 _BLOCK = 1 << 16
-"""SQLite writes less than 128 KiB at a call, and takes what is left over for a full disk."""
+"""SQLite writes less than 128 KiB in one call, and reports the rest as a full disk."""
 
 
 def abandon(connection: apsw.Connection) -> None:
-    """Close without a checkpoint: that would sync on a handle whose sync has failed."""
+    """Close without a checkpoint, which would sync on a handle whose sync has failed."""
     with suppress(apsw.Error):
         connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
     with suppress(apsw.Error):

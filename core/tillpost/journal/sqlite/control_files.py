@@ -1,7 +1,7 @@
-"""Requests to the process that runs on a state folder, by small files in it: they need no signal and no port.
+"""Requests to the process that runs on a state folder, as small files in it: they need no signal and no port.
 
-A request and its answer are files named by a random id, each written whole and renamed. Only who may write the state
-folder can ask.
+A request and its answer are files named by a random id, written under another name and renamed. Only users who may
+write the state folder can send a request.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ _NAME = re.compile(r"reload-([0-9a-f]{32})\.request")
 _LOOK_EVERY = 0.05
 
 
-def asked(folder: Path) -> list[str]:
-    """The ids of requests to reload that nobody has answered; each is told once."""
+def take_requests(folder: Path) -> list[str]:
+    """Remove the requests to reload and return their ids."""
     found: list[str] = []
-    with suppress(OSError):  # a folder that cannot be read is told by whoever needs it
+    with suppress(OSError):  # others report a folder that cannot be read
         for path in sorted(folder.iterdir()):
             if match := _NAME.fullmatch(path.name):
                 path.unlink()
@@ -33,47 +33,47 @@ def asked(folder: Path) -> list[str]:
     return found
 
 
-def answer(folder: Path, identity: str, value: Mapping[str, Any]) -> None:
+def write_answer(folder: Path, identity: str, value: Mapping[str, Any]) -> None:
     """Answer a request. Raises JournalError when it cannot be written."""
     _put(folder / _ANSWER.format(identity), value)
 
 
 def remove_answers(folder: Path) -> None:
-    """Remove answers nobody has waited for."""
+    """Remove answers that no process has read."""
     for left in folder.glob(_ANSWER.format("*")):
         left.unlink(missing_ok=True)
 
 
-def ask(folder: Path, timeout: float) -> dict[str, Any] | None:
+def request_reload(folder: Path, timeout: float) -> dict[str, Any] | None:
     """Ask the process that runs on the state folder to reload; its answer, or None when there was none in time.
 
-    timeout: seconds. A request that nobody has taken is taken back.
+    timeout: seconds. A request without an answer is removed.
     """
     identity = os.urandom(16).hex()
-    request, answered = folder / _REQUEST.format(identity), folder / _ANSWER.format(identity)
+    request, answer_path = folder / _REQUEST.format(identity), folder / _ANSWER.format(identity)
     _put(request, {"asked": "reload"})
     end = time.monotonic() + timeout
     try:
         while True:
             try:
-                said: dict[str, Any] = json.loads(answered.read_bytes())
+                reply: dict[str, Any] = json.loads(answer_path.read_bytes())
             except FileNotFoundError:
                 if time.monotonic() > end:
                     return None
                 time.sleep(_LOOK_EVERY)
                 continue
-            answered.unlink(missing_ok=True)
-            return said
+            answer_path.unlink(missing_ok=True)
+            return reply
     finally:
         request.unlink(missing_ok=True)
 
 
 def _put(path: Path, value: Mapping[str, Any]) -> None:
-    made = path.with_name(f"{path.name}.part")
+    part = path.with_name(f"{path.name}.part")
     try:
-        with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             json.dump(value, file)
-        made.replace(path)
+        part.replace(path)
     except OSError as error:
-        made.unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
         raise as_journal_error(error, path) from error

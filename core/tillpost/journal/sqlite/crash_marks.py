@@ -1,7 +1,7 @@
-"""Which receipt each thread has in hand: a few bytes beside the journal that outlive the process.
+"""Crash marks: the receipt each thread works on, in a small file that survives the process.
 
-A receipt that brings the process down must count as tried, or it would be the first of the next start again. The
-note is not synced: after a power cut it may be missing or old, and a power cut is no receipt's fault.
+A receipt that crashes the process must count as tried, or it would be the first one again after the restart. The file
+is not synced: after a power cut a mark may be missing or old, and a receipt does not cause a power cut.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _SLOT = struct.Struct("<q")
 
 
 class CrashMarks:
-    """One slot a thread in the file `in_hand`; 0 when the thread has nothing in hand."""
+    """The file `crash_marks`: one slot for each thread with the row of its receipt, or 0."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -29,7 +29,7 @@ class CrashMarks:
 
     @contextmanager
     def holding(self, seq: int) -> Iterator[None]:
-        """The receipt is in this thread's hand inside the block, and stays so if the process ends there."""
+        """Mark the receipt inside the block; the mark stays if the process ends there."""
         self._note(seq)
         try:
             yield
@@ -39,7 +39,7 @@ class CrashMarks:
         self._note(0)
 
     def marked(self) -> list[int]:
-        """The journal rows that were in hand when the last process ended."""
+        """The rows that were marked when the last process ended."""
         try:
             content = self._path.read_bytes()
         except FileNotFoundError:
@@ -48,7 +48,7 @@ class CrashMarks:
         return sorted({seq for (seq,) in _SLOT.iter_unpack(whole) if seq > 0})
 
     def clear(self) -> None:
-        """They have been dealt with. Called before any thread takes something into its hand."""
+        """Remove all marks. To be called before a thread sets one."""
         self._path.unlink(missing_ok=True)
 
     def close(self) -> None:
@@ -59,7 +59,7 @@ class CrashMarks:
                 self._file = None
 
     def _note(self, seq: int) -> None:
-        with suppress(OSError):  # a full disk: then a crash is not counted, and nothing else is lost
+        with suppress(OSError):  # on a full disk a crash is not counted
             if not hasattr(self._local, "slot"):
                 self._local.slot = next(self._slots)
             with self._lock:

@@ -1,4 +1,4 @@
-"""Who may do what with a state folder: locks that the kernel releases with the process, after kill -9 too."""
+"""Locks of a state folder. The kernel releases them when the process ends, also after kill -9."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from tillpost.journal.sqlite.replace_file import finish_replacement, pending_rep
 from tillpost.journal.sqlite.sqlite_errors import as_journal_error
 
 _PATIENCE = 30.0
-"""Seconds to wait for somebody who opens the journal, which is short, or repairs it, which may be longer."""
+"""Seconds to wait for a process that opens the journal, or repairs it."""
 
 
-_GLANCE = 0.5
-"""Seconds for which a run lock is tried: whoever looks whether it is held has it for a moment himself."""
+_RETRY_FOR = 0.5
+"""Seconds for which the run lock is tried: `running_process` holds it for a moment, too."""
 
 
 class RunLock:
-    """Held by the one process that runs the line on a state folder, or repairs its journal; the file has its id."""
+    """Held by the one process that runs a pipeline on the state folder or repairs its journal; the file has its id."""
 
     def __init__(self, folder: Path) -> None:
         lock = folder / "run.lock"
@@ -31,7 +31,7 @@ class RunLock:
             self._file = lock.open("a+")
         except OSError as error:
             raise as_journal_error(error, lock) from error
-        end = time.monotonic() + _GLANCE
+        end = time.monotonic() + _RETRY_FOR
         while True:
             try:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -44,7 +44,7 @@ class RunLock:
                     f"{folder}: another `tillpost run` works on this state folder; stop it, or use another `state`"
                 ) from None
             break
-        with suppress(OSError):  # on a full disk the line still runs; `tillpost reload` does not find it
+        with suppress(OSError):  # on a full disk `run` still works, and `tillpost reload` does not find it
             self._file.truncate(0)
             self._file.write(f"{os.getpid()}\n")
             self._file.flush()
@@ -54,24 +54,24 @@ class RunLock:
         self._file.close()
 
 
-def holder(folder: Path) -> int | None:
-    """The id of the process that holds the run lock of a state folder; None when nobody does."""
+def running_process(folder: Path) -> int | None:
+    """The id of the process that holds the run lock of a state folder; None when there is none."""
     try:
         with (folder / "run.lock").open() as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except OSError:
-                said = file.read().strip()
-                return int(said) if said.isascii() and said.isdigit() else None
+                content = file.read().strip()
+                return int(content) if content.isascii() and content.isdigit() else None
             return None
     except OSError:
         return None
 
 
 class OpenLock:
-    """Held, shared, as long as a journal is open: a repair must not put another file in its place meanwhile.
+    """A shared lock, held while a journal is open, so that no repair replaces the file meanwhile.
 
-    The lock is on the folder itself, so it needs no file and works where nothing can be written.
+    The lock is on the folder itself: it needs no file and works on a read-only disk.
     """
 
     def __init__(self, path: Path) -> None:
@@ -83,7 +83,7 @@ class OpenLock:
 
     @contextmanager
     def alone(self) -> Iterator[bool]:
-        """Keep others out for a moment; False, and no harm done, when somebody else has the journal open."""
+        """Try to be the only one inside the block; yields False when another process has the journal open."""
         try:
             fcntl.flock(self._folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -103,9 +103,9 @@ class OpenLock:
 
 
 class ExclusiveLock:
-    """Nobody else has the journal open, nor may open it, for as long as this is held.
+    """An exclusive lock: no other process has the journal open or can open it.
 
-    patience: seconds to wait for other commands, which are short, to end.
+    patience: seconds to wait for other commands to end. Raises StateFolderBusy when they do not.
     """
 
     def __init__(self, folder: Path, patience: float = _PATIENCE) -> None:

@@ -1,4 +1,4 @@
-"""What the journal stands on: the SQLite library it is linked with, and the file system its folder is on."""
+"""What the journal depends on: the SQLite library and the file system of the state folder."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ FULL, READ_ONLY, FAILING = "full", "read-only", "failing"
 _TROUBLES = {errno.ENOSPC: FULL, errno.EDQUOT: FULL, errno.EROFS: READ_ONLY, errno.EIO: FAILING}
 
 _LITTLE = 64 << 10
-"""Bytes below which a failed write is called want of room: less than a commit needs."""
+"""Free bytes below which the disk counts as full: less than a commit needs."""
 
 
 def protection(version: str) -> str:
-    """What protects from the WAL-reset bug with this SQLite; "" when nothing does.
+    """How this version of SQLite is protected from the WAL-reset bug; "" when it is not.
 
     Versions 3.7.0 to 3.51.2 may lose committed rows when two connections write and checkpoint at one instant.
     """
@@ -70,14 +70,14 @@ def network_mount(folder: Path, mounts: str) -> str:
             continue
         point = Path(re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), words[4]))
         if real.is_relative_to(point) and len(point.parts) >= len(found.parts):
-            found, kind = point, type_[0]  # of two on one point the later covers the earlier
+            found, kind = point, type_[0]  # of two mounts at one point the later hides the earlier
     fuse = kind.removeprefix("fuse.") if kind.startswith("fuse.") else ""
     networked = kind in _NETWORK or fuse.startswith(_NETWORK_FUSE)
     return f"{kind} at {found}" if networked else ""
 
 
 def unsuitable_folder(folder: Path) -> str:
-    """Why a journal must not be kept in this folder; "" when it may."""
+    """Why a journal must not be in this folder; "" when it may."""
     try:
         mounts = MOUNTS.read_text(errors="surrogateescape")
     except OSError:
@@ -91,7 +91,7 @@ def unsuitable_folder(folder: Path) -> str:
 
 
 def trouble(folder: Path) -> str:
-    """What keeps a file from being written in this folder: FULL (bytes or inodes), READ_ONLY, FAILING, or ""."""
+    """Why files cannot be written in this folder: FULL (bytes or inodes), READ_ONLY or FAILING; "" when they can."""
     real = _nearest(folder)
     stand = os.statvfs(real)
     if stand.f_flag & os.ST_RDONLY:
@@ -99,7 +99,7 @@ def trouble(folder: Path) -> str:
     if stand.f_bavail * stand.f_frsize < _LITTLE or (stand.f_files and not stand.f_favail):
         return FULL
     try:
-        # A file without a name, gone with its descriptor: a disk may be read-only or full without saying so above.
+        # A test file without a name: a disk may be read-only or full although statvfs does not say so.
         descriptor = os.open(real, os.O_TMPFILE | os.O_WRONLY, 0o600)
     except OSError as error:
         return _TROUBLES.get(error.errno or 0, "")

@@ -1,8 +1,8 @@
 """The file in which the processes that share an API key count their requests, beside the journals.
 
-Nothing in it must outlive the machine, so nothing is synced; and it is no SQLite file, for a count is read and
-written twice a request, and a process that is killed between two writes leaves nothing but a count of the last
-seconds (docs/decisions/0013-rate-budget.md).
+It need not survive a restart of the machine, so it is not synced. It is not a SQLite file: a count is read and written
+twice for each request, and a process that is killed between two writes leaves only a count of the last seconds
+(docs/decisions/0013-rate-budget.md).
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ import time
 from pathlib import Path
 
 _PATIENCE = 2.0
-"""Seconds to wait for the lock, which others hold for microseconds: one that keeps it has been stopped."""
+"""Seconds to wait for the lock, which is held for microseconds unless its process has been stopped."""
 
 
 class RateFile:
     """A few kilobytes with a lock, opened when first locked. Not for several threads at once.
 
-    Every method raises OSError when the disk does not do it.
+    Every method raises OSError when the disk fails.
     """
 
     def __init__(self, path: Path, size: int) -> None:
@@ -31,7 +31,7 @@ class RateFile:
         return str(self._path)
 
     def acquire(self) -> bool:
-        """Keep other processes out; True when nobody else had the file open before (then what it says is old)."""
+        """Lock the file; True when no other process had it open before, and its content is out of date."""
         fresh = self._file < 0 and self._open()
         end = 0.0
         while True:
@@ -46,16 +46,16 @@ class RateFile:
             return fresh
 
     def release(self) -> None:
-        """Let other processes in."""
+        """Unlock the file."""
         fcntl.flock(self._file, fcntl.LOCK_UN)
 
     def read(self, at: int, size: int) -> bytes:
-        """So many bytes from there."""
+        """Read bytes at an offset; bytes beyond the end are 0."""
         found = os.pread(self._file, size, at)
         return found + bytes(size - len(found))
 
     def write(self, at: int, data: bytes) -> None:
-        """Put the bytes there, in the page cache."""
+        """Write bytes at an offset, without a sync."""
         os.pwrite(self._file, data, at)
 
     def close(self) -> None:
@@ -75,7 +75,7 @@ class RateFile:
                 alone = False
             else:
                 alone = True
-            # Held as long as the process lives, and another kind of lock than the one around each request.
+            # Held until the process ends; of another kind than the lock around each request.
             fcntl.lockf(file, fcntl.LOCK_SH)
         except BaseException:
             os.close(file)

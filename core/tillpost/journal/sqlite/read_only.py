@@ -1,4 +1,4 @@
-"""The journal read beside the line at work: on a connection of its own, that cannot write, within a time."""
+"""Reading the journal beside the pipeline: on a connection of its own that cannot write, with a time limit."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from tillpost.journal.sqlite.store import Store
 
 _T = TypeVar("_T")
 WITHIN = 2.0
-"""Seconds a query may take; beyond it somebody asked for too much, and a reader that stays keeps the WAL growing."""
+"""Seconds a query may take: a long reader keeps the WAL growing."""
 _STEPS = 20_000
-"""Steps of SQLite's machine between two looks at the clock: some milliseconds."""
+"""Steps of SQLite's virtual machine between two checks of the time: some milliseconds."""
 
 
 class Reading(Store):
-    """Reads one journal file that this process has open for its line; takes no lock that the line waits for."""
+    """Reads a journal file that this process has open for its pipeline, without locks the pipeline waits for."""
 
     def __init__(self, path: Path, within: float = WITHIN) -> None:
         self.path = path
@@ -53,11 +53,11 @@ class Reading(Store):
                 raise as_journal_error(error, self.path) from error
 
     def write(self, work: Callable[[Transaction], _T]) -> _T:
-        """Never."""
+        """Raises JournalError: this connection cannot write."""
         raise JournalError(f"{self.path}: open for reading only")
 
     def tidy(self) -> None:
-        """Nothing of its own to tidy."""
+        """Nothing to do."""
 
     def close(self) -> None:
         """Close the connection."""

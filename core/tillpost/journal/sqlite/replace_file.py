@@ -1,7 +1,7 @@
-"""A repaired or restored journal takes the place of the old one; a crash leaves the one or the other, whole.
+"""Replacing the journal by a repaired or restored one; after a crash it is the one or the other, complete.
 
-A stale WAL beside a new file would be carried into it, so the file and its WAL must change as one. The rename to
-`journal.db.repaired` is what decides; what comes after it is repeated by whoever opens the journal next.
+SQLite would apply an old WAL to the new file, so the file and its WAL must be replaced together. The rename to
+`journal.db.repaired` decides; the steps after it are repeated by the next process that opens the journal.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from pathlib import Path
 
 
 def pending_replacement(path: Path) -> Path:
-    """A whole journal whose replacement has been decided and not finished."""
+    """The new journal while its replacement is decided and not finished."""
     return path.with_name(f"{path.name}.repaired")
 
 
 def replace_journal(path: Path, new: Path, kept: Path | None) -> None:
-    """Put `new`, synced, in the place of the journal, and keep the old one, if any, beside it under the name `kept`."""
+    """Replace the journal by `new`, which is synced, and keep the old one beside it under the name `kept`."""
     for end in ("", "-wal"):
         old = path.with_name(path.name + end)
         if kept is not None and old.exists():
@@ -28,7 +28,7 @@ def replace_journal(path: Path, new: Path, kept: Path | None) -> None:
 
 
 def finish_replacement(path: Path) -> None:
-    """What remains to be done once the replacement is decided; nothing when there is none."""
+    """Do the remaining steps of a decided replacement; nothing when there is none."""
     if not pending_replacement(path).exists():
         return
     for end in ("-wal", "-shm"):
@@ -39,7 +39,7 @@ def finish_replacement(path: Path) -> None:
 
 
 def sync(path: Path) -> None:
-    """Wait until a file, or the names in a folder, are on the disk."""
+    """Sync a file, or the names in a folder."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -257,6 +257,7 @@ UPGRADES = (
     ALTER TABLE contact_tally RENAME TO contact_counters;
     ALTER TABLE answers RENAME TO idempotency_keys;
     ALTER TABLE contacts RENAME COLUMN spooled TO in_files;
+    ALTER TABLE contacts RENAME COLUMN made TO created_by;
     UPDATE destination SET state = CASE state
         WHEN 'file mode' THEN 'fallback' WHEN 'draining' THEN 'catching up' WHEN 'reconciling' THEN 'confirming'
         ELSE state END;

@@ -1,4 +1,4 @@
-"""What SQLite and the system answer when something is wrong, as errors of ours with the next step."""
+"""Errors of SQLite and of the system as errors of the journal, with the next step."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from tillpost.journal.sqlite.platform import FAILING, FULL, READ_ONLY, trouble
 PATIENCE = 30_000
 """Milliseconds to wait for the lock of another process."""
 SQLITE = (apsw.Error, UnicodeDecodeError)
-"""What reading a row may raise; the latter for damaged text, which is then named without quoting it."""
+"""Errors of reading a row; UnicodeDecodeError for damaged text, which is not quoted in messages."""
 _READING = {apsw.SQLITE_IOERR_READ, apsw.SQLITE_IOERR_SHORT_READ, apsw.SQLITE_IOERR_CORRUPTFS}
 
 
 def as_journal_error(error: BaseException, path: Path) -> JournalError:
-    """What befell the journal, as one of our errors with the next step."""
+    """The JournalError for an error of SQLite or of the system."""
     if isinstance(error, JournalError):
         return error
     code = error.extendedresult if isinstance(error, apsw.Error) and hasattr(error, "extendedresult") else 0
     if isinstance(error, UnicodeDecodeError):
-        return JournalDamaged(f"{path}: a row has text that is no UTF-8", path.parent)
+        return JournalDamaged(f"{path}: a row has text that is not UTF-8", path.parent)
     if isinstance(error, apsw.CorruptError | apsw.NotADBError) or code in _READING:
         return JournalDamaged(f"{path}: {type(error).__name__}: {error}", path.parent)
     if isinstance(error, apsw.BusyError):
@@ -30,17 +30,17 @@ def as_journal_error(error: BaseException, path: Path) -> JournalError:
     if isinstance(error, apsw.FullError):
         return _full(path)
     if isinstance(error, apsw.IOError | apsw.CantOpenError | apsw.ReadOnlyError | OSError):
-        stand = trouble(path.parent)
-        if stand == FULL:
+        problem = trouble(path.parent)
+        if problem == FULL:
             return _full(path)
-        if stand == READ_ONLY or isinstance(error, apsw.ReadOnlyError):
+        if problem == READ_ONLY or isinstance(error, apsw.ReadOnlyError):
             return NotCommitted(
                 f"{path}: the disk or the file is read-only; new receipts are refused until it can be written"
             )
-        if stand == FAILING or isinstance(error, apsw.IOError):
+        if problem == FAILING or isinstance(error, apsw.IOError):
             return DiskFailed(f"{path}: the disk failed ({error}); look at the kernel's log")
-    said = error.strerror if isinstance(error, OSError) else error
-    return JournalError(f"{path}: {type(error).__name__}: {said}")
+    text = error.strerror if isinstance(error, OSError) else error
+    return JournalError(f"{path}: {type(error).__name__}: {text}")
 
 
 def _full(path: Path) -> JournalFull:

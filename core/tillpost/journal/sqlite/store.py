@@ -1,4 +1,4 @@
-"""The SQLite file: how it is opened, how commits are grouped, and what becomes of it when the disk fails.
+"""The SQLite engine: opens the file, joins commits into groups, and handles a disk that fails.
 
 The library comes with apsw (3.54): the WAL-reset bug of SQLite 3.7.0 to 3.51.2 is fixed there, so several
 connections may write and checkpoint (docs/decisions/0003-journal.md). A library without the fix is refused.
@@ -31,15 +31,15 @@ _T = TypeVar("_T")
 _log = logging.getLogger("tillpost.journal")
 
 GROUP = 100
-"""Most jobs in one commit: beyond it a group gains little and a failure repeats more (docs/decisions/0003)."""
+"""Most jobs in one commit: larger groups gain little, and a failure repeats more (docs/decisions/0003)."""
 CHECKPOINT = 1000
-"""Pages in the WAL after which it is carried into the file."""
+"""Pages in the WAL after which it is checkpointed."""
 RELEASED = 64
 """Pages that are given back to the disk at a time."""
 SLACK = 16
-"""The part of the file that may be free before pages are given back: what comes in takes it up again."""
+"""The part of the file (one in so many pages) that may stay free, because new rows use it again."""
 LOW_SPACE = 64 << 20
-"""Bytes of room below which the WAL is kept as small as it can be: it must not take the last room there is."""
+"""Free bytes on the disk below which the WAL is kept as small as possible."""
 _LOW_SPACE_PAGES = 64
 
 
@@ -65,7 +65,7 @@ class Store:
         self._reading = threading.RLock()
         self._broken = False
         self._acknowledged = 0
-        """The last event a commit of ours was acknowledged with; after a failure of the disk it must be there."""
+        """The last event of an acknowledged commit; after a failure of the disk it must be in the file."""
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._presence = OpenLock(path)
@@ -101,11 +101,11 @@ class Store:
         self._writer.set_wal_hook(self._committed)
 
     def _checkpoint_left_wal(self) -> None:
-        """A WAL that was left is carried into the file at once, and the WAL begins anew."""
+        """Checkpoint the WAL of an earlier process and start with an empty one."""
         try:
             self._writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
         except (apsw.BusyError, apsw.FullError, apsw.ReadOnlyError):
-            pass  # another process has it open, and so knows its state; or nothing can be acknowledged anyway
+            pass  # another process uses the WAL, or nothing can be committed anyway
         except apsw.Error as error:
             abandon(self._writer)
             abandon(self._reader)
@@ -118,9 +118,9 @@ class Store:
     def write(self, work: Callable[[Transaction], _T]) -> _T:
         """Run `work` in a transaction and return its result once that is on the disk.
 
-        Jobs of other threads that wait at the same time go into the same commit, each in a savepoint of its
-        own: an exception undoes only the job that raised it. Raises NotCommitted (JournalFull when there is no
-        room) when the disk did not take it, JournalDamaged and DiskFailed when nothing can be promised any more.
+        Jobs that wait at the same time share a commit, each in a savepoint of its own: an exception undoes only the job
+        that raised it. Raises NotCommitted (JournalFull when the disk is full) when it was not committed,
+        JournalDamaged and DiskFailed when the file cannot be trusted any more.
         """
         job = _Job(work)
         self._queue.append(job)
@@ -140,7 +140,7 @@ class Store:
             self._writer.execute("BEGIN IMMEDIATE")
             for job in jobs:
                 try:
-                    # A savepoint inside the transaction; it costs a copy of each page, so none where none is needed.
+                    # A savepoint costs a copy of each page, so a single job has none.
                     with nullcontext() if alone else self._writer:
                         job.result = job.work(self._writer)
                 except Exception as error:
@@ -153,7 +153,7 @@ class Store:
         except Exception as error:  # noqa: BLE001 - nothing of the group is on the disk: every job says so
             raised = self._undo(error)
             for job in jobs:
-                if not (alone and job.error is error):  # what the only job raised is its own error
+                if not (alone and job.error is error):  # a single job raises its own error
                     job.error = raised
         finally:
             for job in jobs:
@@ -166,18 +166,18 @@ class Store:
 
     def _undo(self, error: Exception) -> JournalError:
         if isinstance(error, apsw.IOError):
-            # A sync that failed is never repeated on its handle: the kernel has marked the pages as clean, and a
-            # second sync would say "written" of what is not (docs/decisions/0007).
+            # A failed sync is never repeated on the same handle: the kernel has marked the pages as clean, and a
+            # second sync would report success for pages that were not written (docs/decisions/0007).
             return self._replace_connections(error)
         if not self._broken and self._writer.in_transaction:
             with suppress(apsw.Error):
                 self._writer.execute("ROLLBACK")
         if isinstance(error, apsw.FullError):
-            self._checkpoint()  # what the WAL holds twice is room
+            self._checkpoint()  # frees the room of pages that are in the WAL twice
         return as_journal_error(error, self.path)
 
     def _replace_connections(self, error: apsw.Error) -> JournalError:
-        """The disk failed under the connections: they are given up, and new ones must prove themselves."""
+        """After a failure of the disk: open new connections and verify them."""
         self._broken = True
         with self._reading:
             abandon(self._writer)
@@ -194,7 +194,7 @@ class Store:
         return NotCommitted(f"{cause}; not acknowledged, the journal was reopened")
 
     def _reopen(self) -> None:
-        """New connections, on which everything acknowledged is written and synced anew before they are trusted."""
+        """Open new connections, and write and sync everything acknowledged again before they are used."""
         with self._reading:
             try:
                 self._open()
@@ -205,7 +205,7 @@ class Store:
             except JournalError as error:
                 raise NotCommitted(f"{error}; nothing is acknowledged until it can be opened") from error
             try:
-                # What is in the WAL is durable now (`rewrite_wal`). Carried into the file, it is so twice.
+                # The WAL is durable now (`rewrite_wal`); after the checkpoint the file is as well.
                 self._writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
                 self._verify()
             except BaseException as error:
@@ -213,7 +213,7 @@ class Store:
                 abandon(self._reader)
                 if isinstance(error, apsw.BusyError):
                     raise NotCommitted(
-                        f"{self.path}: the disk failed, and another process keeps the WAL from being written anew;"
+                        f"{self.path}: the disk failed, and another process keeps the WAL from being written again;"
                         " nothing is acknowledged until it lets go"
                     ) from error
                 if isinstance(error, apsw.Error):
@@ -222,15 +222,15 @@ class Store:
             self._broken = False
 
     def _verify(self) -> None:
-        said = self._writer.execute("PRAGMA quick_check(1)").get
-        if said != "ok":
-            raise JournalDamaged(f"{self.path}: after the disk failed: {said}", self.path.parent)
+        answer = self._writer.execute("PRAGMA quick_check(1)").get
+        if answer != "ok":
+            raise JournalDamaged(f"{self.path}: after the disk failed: {answer}", self.path.parent)
         last = self._writer.execute("SELECT max(seq) FROM events").get or 0
         if last < self._acknowledged:
             raise DiskFailed(f"{self.path}: the disk failed, and what was acknowledged is not there any more")
 
     def _checkpoint(self) -> None:
-        """Carry the WAL into the file. A reader may keep it from that: then it is tried again a while later."""
+        """Checkpoint the WAL. While a reader prevents it, it is tried again later."""
         try:
             frames, carried = self._writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
             whole = frames == carried
@@ -238,12 +238,12 @@ class Store:
             if whole and frames:
                 self._truncate_wal()
         except apsw.IOError as error:
-            self._replace_connections(error)  # everything is in the WAL still: what was acknowledged stays so
+            self._replace_connections(error)  # everything acknowledged is still in the WAL
         except (apsw.BusyError, apsw.FullError, apsw.ReadOnlyError):
             self._checkpoint_at = self._pages + CHECKPOINT
 
     def tidy(self) -> None:
-        """When a reader had pinned the WAL and is gone: cut it to nothing. To be called now and then; costs a stat."""
+        """Truncate the WAL when no reader uses it any more; costs one stat when there is nothing to do."""
         with self._gate:
             if not self._broken:
                 try:
@@ -263,7 +263,7 @@ class Store:
         try:
             self._writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
         except (apsw.BusyError, apsw.FullError, apsw.ReadOnlyError):
-            pass  # a reader needs it still, or there is no room: the next time
+            pass  # a reader uses it, or the disk is full: next time
         finally:
             self._writer.set_busy_timeout(PATIENCE)
 
@@ -280,7 +280,7 @@ class Store:
                 raise as_journal_error(error, self.path) from error
 
     def damaged(self, what: str) -> JournalDamaged:
-        """The error of a reader that met a row it cannot make sense of; `what` names table and row."""
+        """The error for a row that makes no sense; what: names the table and the row."""
         return JournalDamaged(f"{self.path}: {what}", self.path.parent)
 
     def schema(self) -> int:
@@ -288,7 +288,7 @@ class Store:
         return self._pragma("user_version")
 
     def used_bytes(self) -> int:
-        """Bytes of the pages that hold something."""
+        """Bytes of the pages that are in use."""
         return (self._pragma("page_count") - self._pragma("freelist_count")) * self._pragma("page_size")
 
     def _pragma(self, name: str) -> int:
@@ -299,11 +299,11 @@ class Store:
         return {"journal": _size(self.path), "wal": _size(self.path.with_name(f"{self.path.name}-wal"))}
 
     def release_space(self) -> bool:
-        """Give a few free pages back to the disk; False when there are few, or the file is from before it could."""
+        """Give some free pages back to the disk; False when few are free, or the file is too old for it."""
         free = self._pragma("freelist_count")
         if not self._pragma("auto_vacuum") or free <= max(RELEASED, self._pragma("page_count") // SLACK):
             return False
-        # A row a page: all must be fetched, or only one page is given back.
+        # It returns a row for each page: only pages whose rows are fetched are given back.
         self.write(lambda transaction: transaction.execute(f"PRAGMA incremental_vacuum({RELEASED})").fetchall())
         return True
 
@@ -312,7 +312,7 @@ class Store:
         return room(self.path.parent)
 
     def trouble(self) -> str:
-        """Why nothing could be committed now; "" when a commit and a write beside it have just gone through."""
+        """Why nothing can be committed now; "" when a test commit and a test write have just succeeded."""
         try:
             self.write(lambda transaction: None)
         except JournalError as error:
@@ -320,7 +320,7 @@ class Store:
         return trouble(self.path.parent)
 
     def close(self) -> None:
-        """Close both connections; the WAL is checkpointed into the file."""
+        """Close both connections; SQLite checkpoints the WAL."""
         self.crash_marks.close()
         with self._gate, self._reading:
             self._reader.close()

@@ -1,4 +1,4 @@
-"""Acceptance: what becomes of each record of a document, in the transaction that makes it durable."""
+"""Acceptance: the records of a document are checked against the journal and inserted, in one transaction."""
 
 from __future__ import annotations
 
@@ -21,9 +21,11 @@ _COUNTED = ("accepted", "duplicates", "skipped", "ignored", "held")
 
 @attrs.define(kw_only=True)
 class Accepted:
-    """What came of a document, counted. `reasons` counts what was skipped, ignored or held, by reason.
+    """How many records of a document were accepted, and how many were not, by reason.
 
-    skipped: sales that are not sent (no customer, voided). ignored: records that are no sale."""
+    skipped: sales that are not sent (no customer, voided). ignored: records that are not a sale. reasons: counts what
+    was skipped, ignored or held.
+    """
 
     accepted: int = 0
     duplicates: int = 0
@@ -33,28 +35,28 @@ class Accepted:
     reasons: dict[str, int] = attrs.field(factory=dict)
 
     def records(self) -> int:
-        """How many records there were."""
+        """The number of all records."""
         return self.accepted + self.duplicates + self.skipped + self.ignored + self.held
 
     def counted(self) -> dict[str, int]:
-        """The counts by name, without the reasons: what a source is answered."""
+        """The counts by name without the reasons, as a source gets them in its answer."""
         return {name: getattr(self, name) for name in _COUNTED}
 
     def add(self, other: Accepted) -> None:
-        """Count what came of further records of the document."""
+        """Add the counts of further records of the document."""
         for name in _COUNTED:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for reason, count in other.reasons.items():
             self.reasons[reason] = self.reasons.get(reason, 0) + count
 
     def plus(self, other: Accepted) -> Accepted:
-        """Both together, as a new value."""
+        """The sum of both, as a new value."""
         both = Accepted(**self.counted(), reasons=dict(self.reasons))
         both.add(other)
         return both
 
     def count_reason(self, reason: str) -> None:
-        """Count a reason."""
+        """Add one to the count of a reason."""
         self.reasons[reason] = self.reasons.get(reason, 0) + 1
 
 
@@ -66,22 +68,22 @@ def accept_records(
     anonymous: Customer | None,
     now: float,
 ) -> Accepted:
-    """Insert the records and count what came of each; the caller commits.
+    """Insert the records that are new and count all of them; the caller commits.
 
-    What the journal knows of them is looked up once for all, and what is new is inserted together. A record whose id
-    is taken by other content stands alone, after all before it.
+    One lookup finds those that are in the journal, and the new ones are inserted together. A record whose id belongs to
+    a receipt with other content is inserted by itself, after the ones before it.
     """
     counts = Accepted()
-    coming = [_prepare(record) for record in parsed]
-    known = _known(transaction, coming)
+    records = [_prepare(record) for record in parsed]
+    known = _known(transaction, records)
     rows = _Rows(transaction, now)
     rows.links.load(
-        who for each in coming if each.id not in known and (who := _customer(each.record, anonymous)) is not None
+        who for each in records if each.id not in known and (who := _customer(each.record, anonymous)) is not None
     )
-    for each in coming:
+    for each in records:
         record = each.record
         if isinstance(record, NoReceipt):
-            _note_no_receipt(transaction, record, document, now, counts)
+            _add_no_receipt(transaction, record, document, now, counts)
         elif isinstance(record, Broken):
             if each.id in known:
                 counts.duplicates += 1
@@ -94,11 +96,11 @@ def accept_records(
             known[each.id] = each.digest
             _accept_new(rows, each, record, anonymous, counts)
         elif known[each.id] == each.digest:
-            # The same document again: how a large one goes on where a crash stopped it, so it must cost little.
+            # After a crash the whole document is accepted again, so a duplicate must cost little.
             counts.duplicates += 1
         else:
             rows.insert()
-            if (identity := _accept_taken(rows, each, record, counts)) is not None:
+            if (identity := _accept_changed(rows, each, record, counts)) is not None:
                 known[identity] = None
     rows.insert()
     return counts
@@ -106,7 +108,7 @@ def accept_records(
 
 @attrs.frozen
 class _Record:
-    """A record with its id, the bytes its row is to hold, and their digest."""
+    """A record with its id, the body to store, and the digest of the body."""
 
     record: Parsed
     id: str = ""
@@ -124,11 +126,11 @@ def _prepare(record: Parsed) -> _Record:
     return _Record(record)
 
 
-def _known(transaction: Transaction, coming: Sequence[_Record]) -> dict[str, bytes | None]:
-    """Those that are in the journal: id → the digest of its body; None when there is none, or it is damaged."""
+def _known(transaction: Transaction, records: Sequence[_Record]) -> dict[str, bytes | None]:
+    """The records that are in the journal: id → digest of the body; None when it has none or a damaged one."""
     rows = transaction.executemany(
         "SELECT r.id, b.body, b.checksum FROM receipts r LEFT JOIN bodies b USING (seq) WHERE r.id = ?",
-        ((each.id,) for each in coming if each.id),
+        ((each.id,) for each in records if each.id),
     )
     return {identity: checksum if _whole(body, checksum) else None for identity, body, checksum in rows}
 
@@ -140,7 +142,7 @@ def _customer(record: Parsed, anonymous: Customer | None) -> Customer | None:
     return customer if customer is not None and customer.identifiers else anonymous
 
 
-def _note_no_receipt(
+def _add_no_receipt(
     transaction: Transaction, record: NoReceipt, document: Document, now: float, counts: Accepted
 ) -> None:
     own = (document.sha256, record.place, record.reason, record.retail, record.number, now)
@@ -157,7 +159,7 @@ def _note_no_receipt(
 
 
 class _Rows:
-    """Rows that are inserted together."""
+    """Collects the rows of new receipts, to insert them together."""
 
     def __init__(self, transaction: Transaction, now: float) -> None:
         self.transaction, self.now = transaction, now
@@ -179,7 +181,7 @@ class _Rows:
     def add(
         self, each: _Record, found: Found, identity: str, state: State, reason: str = "", contact: str | None = None
     ) -> None:
-        """A receipt; its contact's events go before it."""
+        """Add a receipt; the events of its contact come before its own."""
         seq, receipt, now = self._next(), found.receipt, self.now
         self._receipts.append(
             (
@@ -189,13 +191,13 @@ class _Rows:
             )
         )  # fmt: skip
         self._bodies.append((seq, each.body, each.digest, found.raw))
-        told = {"reason": reason} if reason else {}
+        fields = {"reason": reason} if reason else {}
         if receipt.flags:
-            told["flags"] = ", ".join(receipt.flags)
-        self._tell(seq, state, document=receipt.raw.document, **told)
+            fields["flags"] = ", ".join(receipt.flags)
+        self._add_event(seq, state, document=receipt.raw.document, **fields)
 
     def add_broken(self, identity: str, record: Broken, document: Document) -> None:
-        """A record without a receipt, to be held."""
+        """Add a record that could not be read; it is held."""
         seq, now = self._next(), self.now
         self._receipts.append(
             (
@@ -204,16 +206,16 @@ class _Rows:
             )
         )  # fmt: skip
         self._bodies.append((seq, None, hashlib.sha256(record.raw).digest(), record.raw))
-        self._tell(seq, State.HELD, reason=record.reason, place=record.place)
+        self._add_event(seq, State.HELD, reason=record.reason, place=record.place)
 
-    def _tell(self, seq: int, state: State, **told: str) -> None:
+    def _add_event(self, seq: int, state: State, **fields: str) -> None:
         if self.links.events:
             self._events += self.links.events
             self.links.events.clear()
-        self._events.append((seq, None, self.now, "accept", state, _detail(tuple(told.items()))))
+        self._events.append((seq, None, self.now, "accept", state, _detail(tuple(fields.items()))))
 
     def insert(self) -> None:
-        """All that were added, with their contacts and events."""
+        """Insert the rows that were added, with their contacts and events, and start again with none."""
         self.links.save()
         self.transaction.executemany(_RECEIPT, self._receipts)
         self.transaction.executemany("INSERT INTO bodies VALUES (?,?,?,?)", self._bodies)
@@ -228,9 +230,9 @@ _RECEIPT = (
 
 
 @lru_cache(maxsize=64)
-def _detail(told: tuple[tuple[str, str], ...]) -> str:
-    """The same text for nearly all receipts of a document."""
-    return events.detail(dict(told))
+def _detail(fields: tuple[tuple[str, str], ...]) -> str:
+    """The detail of an event as JSON; cached, because nearly all receipts of a document have the same."""
+    return events.detail(dict(fields))
 
 
 def _accept_new(rows: _Rows, each: _Record, found: Found, anonymous: Customer | None, counts: Accepted) -> None:
@@ -245,15 +247,18 @@ def _accept_new(rows: _Rows, each: _Record, found: Found, anonymous: Customer | 
     counts.accepted += 1
 
 
-def _accept_taken(rows: _Rows, each: _Record, found: Found, counts: Accepted) -> str | None:
-    """A receipt whose id has other content in the journal, or damaged content; the id under which it is held."""
+def _accept_changed(rows: _Rows, each: _Record, found: Found, counts: Accepted) -> str | None:
+    """Accept a receipt whose id is in the journal with other or damaged content.
+
+    Returns the id under which it is held; None when it is a duplicate or has repaired the damaged body.
+    """
     transaction = rows.transaction
     body, checksum, seq, state = transaction.execute(
         "SELECT b.body, b.checksum, r.seq, r.state FROM receipts r LEFT JOIN bodies b USING (seq) WHERE r.id = ?",
         (each.id,),
     ).fetchone()
     if not _whole(body, checksum):
-        # The journal's copy is damaged, and here is the receipt once more: it takes the place of the copy.
+        # The stored body is damaged, and this one replaces it.
         restore(transaction, seq, found, rows.now)
         if state == State.HELD:
             counts.accepted += 1
@@ -278,9 +283,9 @@ def _whole(body: object, checksum: object) -> bool:
 
 
 def restore(transaction: Transaction, seq: int, found: Found, now: float) -> None:
-    """A receipt whose body is damaged gets it back; if it was held for that it goes on.
+    """Replace the damaged body of a receipt, and accept the receipt again if it was held.
 
-    What Engage has by now it ignores when it comes again: the id is the same.
+    Sending it twice does no harm: Engage ignores a second receipt with the same id.
     """
     body = dumps(found.receipt)
     transaction.execute(

@@ -1,4 +1,4 @@
-"""Batches: what files were written of, as it is entered into the manifest in one transaction."""
+"""Batches: the files that were written together, inserted into the manifest in one transaction."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tillpost.model import Contact, FallbackFile, NotWritten, Payload, WrittenFi
 
 @attrs.frozen(kw_only=True)
 class Batch:
-    """What files were written of. sequence: before which other files they go up; seqs: receipt id → journal row."""
+    """Files that were written together. sequence: their place in the order of upload; seqs: receipt id → row."""
 
     written: WrittenFiles
     sequence: int
@@ -38,8 +38,8 @@ def insert_batch(
     reason: str = "",
     allowed: Mapping[State, frozenset[State]] = MOVES,
 ) -> None:
-    """The rows of its files, and the moves of its receipts and contacts. reviewed: the files may go up."""
-    said = {contact.key: contact for contact in batch.contacts}
+    """Insert the files, move their receipts and mark their contacts. reviewed: the files may be uploaded."""
+    contacts = {contact.key: contact for contact in batch.contacts}
     for position, file in enumerate(batch.written.files):
         first, last = _times(transaction, file, batch.seqs)
         transaction.execute(
@@ -57,38 +57,43 @@ def insert_batch(
             transaction.executemany("UPDATE receipts SET matched = ? WHERE seq = ?", matched)
             continue
         for key in file.keys:
-            _record_written(transaction, said[key], file.name)
+            _record_written(transaction, contacts[key], file.name)
             events.record(transaction, now, step, "written to file", contact=key, file=file.name)
 
 
 def _record_written(transaction: Transaction, contact: Contact, name: str) -> None:
-    """What files have said of the contact: its attributes, and the identifiers of the file that made it."""
-    in_files, made = transaction.execute("SELECT in_files, made FROM contacts WHERE key = ?", (contact.key,)).fetchone()
-    if made:
+    """Store what files contain of the contact: its attributes, and the identifiers of the file that creates it."""
+    in_files, created_by = transaction.execute(
+        "SELECT in_files, created_by FROM contacts WHERE key = ?", (contact.key,)
+    ).fetchone()
+    if created_by:
         keys = [known for known in json.loads(in_files) if ":" in known]
     else:
         keys = [written_key(known) for known in contact.identifiers]
-        made = "" if contact.contact_id else name
-    said = contact.changes() | dict.fromkeys(keys, "")
+        created_by = "" if contact.contact_id else name
+    written = contact.changes() | dict.fromkeys(keys, "")
     transaction.execute(
-        "UPDATE contacts SET file = ?, made = ?, in_files = ?, looked_at = NULL, compared_at = NULL WHERE key = ?",
-        (name, made, json.dumps(said), contact.key),
+        "UPDATE contacts SET file = ?, created_by = ?, in_files = ?, looked_at = NULL, compared_at = NULL"
+        " WHERE key = ?",
+        (name, created_by, json.dumps(written), contact.key),
     )
 
 
 def forget_file(transaction: Transaction, name: str) -> None:
-    """The file is no more: what it has said of contacts nobody has said."""
-    transaction.execute("UPDATE contacts SET made = '' WHERE made = ?", (name,))
-    for key, made, in_files in list(
-        transaction.execute("SELECT key, made, in_files FROM contacts WHERE file = ?", (name,))
+    """A file is removed before its upload: its contacts count as not written by it."""
+    transaction.execute("UPDATE contacts SET created_by = '' WHERE created_by = ?", (name,))
+    for key, created_by, in_files in list(
+        transaction.execute("SELECT key, created_by, in_files FROM contacts WHERE file = ?", (name,))
     ):
-        # One that another file makes is still named by the identifiers of that file.
-        keys = {known: "" for known in json.loads(in_files) if ":" in known} if made else {}
-        transaction.execute("UPDATE contacts SET file = ?, in_files = ? WHERE key = ?", (made, json.dumps(keys), key))
+        # A contact that another file creates is still known by the identifiers in that file.
+        keys = {known: "" for known in json.loads(in_files) if ":" in known} if created_by else {}
+        transaction.execute(
+            "UPDATE contacts SET file = ?, in_files = ? WHERE key = ?", (created_by, json.dumps(keys), key)
+        )
 
 
 def hold_refused(transaction: Transaction, batch: Batch, held: Mapping[str, str], now: float, step: str) -> None:
-    """Receipts that are in files no more, and that no new file takes: the API route is closed to them, so a person."""
+    """Hold receipts that were in a file and are in no new one: they may not be sent by API any more."""
     refused = {each.key: each.reason for each in batch.written.refused if each.key in batch.seqs}
     for receipt_id, reason in {**held, **refused}.items():
         apply_move(transaction, batch.seqs[receipt_id], Move(state=State.HELD, reason=reason), now, step)
@@ -98,7 +103,7 @@ def hold_refused(transaction: Transaction, batch: Batch, held: Mapping[str, str]
 
 
 def record_refused(transaction: Transaction, refused: NotWritten, seqs: Mapping[str, int], now: float) -> None:
-    # No file can carry it: it stays on the API route, where it loses nothing but time.
+    # The receipt cannot be written to a file and stays on the API route.
     seq = seqs.get(refused.key)
     if seq is None:
         events.record(transaction, now, "write", "not in a file", contact=refused.key, reason=refused.reason)
@@ -107,7 +112,7 @@ def record_refused(transaction: Transaction, refused: NotWritten, seqs: Mapping[
 
 
 def _times(transaction: Transaction, file: FallbackFile, seqs: Mapping[str, int]) -> tuple[str, str]:
-    """The first and the last time of what is in the file; as they are written, compared as moments."""
+    """The earliest and the latest time of what is in the file (ISO 8601), compared as moments."""
     if file.kind == "receipts":
         rows = (
             first(transaction.execute("SELECT created FROM receipts WHERE seq = ?", (seqs[key],))) for key in file.keys

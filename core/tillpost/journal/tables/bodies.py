@@ -22,7 +22,7 @@ class Bodies:
         self._database = database
 
     def stored(self, seqs: Iterable[int]) -> dict[int, Stored]:
-        """The bodies of several rows as they are stored, to be given to `body` one by one."""
+        """The bodies of several rows as they are stored, for `get` and `is_readable`."""
         rows = self._database.read(
             "SELECT seq, body, checksum FROM bodies WHERE seq IN (SELECT value FROM json_each(?))",
             (List(seqs),),
@@ -30,9 +30,9 @@ class Bodies:
         return {seq: (body, checksum) for seq, body, checksum in rows}
 
     def get(self, seq: int, stored: Mapping[int, Stored] | None = None) -> Receipt:
-        """The receipt, its checksum verified. Raises InvalidValue when the row is damaged or holds none.
+        """The receipt of a row. Raises InvalidValue when the body is missing or its checksum does not fit.
 
-        stored: rows read before, with this one among them if it is there at all.
+        stored: rows read before; they include this one if it exists.
         """
         body, checksum = (self.stored([seq]) if stored is None else stored).get(seq, (None, None))
         if body is None:
@@ -49,7 +49,7 @@ class Bodies:
         return loads(body)
 
     def is_readable(self, seq: int, stored: Mapping[int, Stored] | None = None) -> bool:
-        """Whether the row has its body, unharmed. stored: as for `body`."""
+        """Whether the body of a row exists and is undamaged. stored: as for `get`."""
         try:
             self.get(seq, stored)
         except (InvalidValue, JournalDamaged):

@@ -1,4 +1,4 @@
-"""Stored wall times that decide about something yet to come, moved when the wall clock was set."""
+"""Stored wall times that decide about the future move with the wall clock when it is set."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ _OPEN = ", ".join(f"'{state}'" for state in OPEN)
 
 
 def latest(database: Database) -> float:
-    """The latest time of what is not over and of the newest event; 0 when there is neither."""
+    """The latest time of an open receipt or of the newest event; 0 when there is neither."""
     newest = database.read("SELECT at FROM events ORDER BY seq DESC LIMIT 1")
     changed = database.read(f"SELECT max(changed_at) FROM receipts WHERE state IN ({_OPEN})")  # noqa: S608
     return max((float(row[0] or 0.0) for row in (*newest, *changed)), default=0.0)
 
 
 def move_pending(transaction: Transaction, seconds: float, now: float) -> None:
-    """Add `seconds` to what was stored before the jump and is not over; what has happened keeps its time.
+    """Add `seconds` to the times of receipts, files and the destination that are still open.
 
-    now: the wall time after the jump. A receipt changed since then has a due time of the new clock already.
+    now: the wall time after the clock was set. Receipts changed since then have times of the new clock already, and
+    events keep theirs.
     """
     transaction.execute(
         f"UPDATE receipts SET due = due + ?1, sending = sending + ?1, changed_at = changed_at + ?1"  # noqa: S608

@@ -1,4 +1,4 @@
-"""Identifiers of customers and the contacts they lead to; a contact is made when they lead to none.
+"""Which contact a customer is: found by the identifiers of the customer, and created when none is found.
 
 Values here are personal data; events name contacts by their key only.
 """
@@ -16,7 +16,7 @@ from tillpost.model import Customer
 
 
 def find_or_create(transaction: Transaction, customer: Customer, store: str, now: float) -> str:
-    """The key of the contact these identifiers lead to, made when none does; new knowledge is merged in."""
+    """The key of the contact with one of these identifiers, created when there is none; attributes are merged in."""
     links = ContactLinks(transaction, now)
     key = links.find_or_create(customer, store)
     links.save()
@@ -25,10 +25,10 @@ def find_or_create(transaction: Transaction, customer: Customer, store: str, now
 
 
 class ContactLinks:
-    """The contacts of the customers of one commit: each looked up once, and written once.
+    """The contacts of the customers in one commit; each is read once and written once.
 
-    Where identifiers lead to different contacts the first identifier decides and none is moved: merging people
-    is a person's decision. events: what it has to say, in order, for the caller to insert.
+    When the identifiers of a customer belong to several contacts, the first identifier decides and none is moved:
+    merging people is a person's decision. events: to be inserted by the caller, in their order.
     """
 
     def __init__(self, transaction: Transaction, now: float) -> None:
@@ -38,14 +38,14 @@ class ContactLinks:
         self._keys: dict[tuple[str, str], str | None] = {}
         self._attributes: dict[str, dict[str, str]] = {}
         self._texts: dict[str, str] = {}
-        """The attributes as they are stored, of contacts of which nothing new was said."""
+        """The stored JSON of the attributes of contacts whose attributes have not changed."""
         self._new: dict[str, tuple[str, str]] = {}
-        """Key of a contact that is made → its contactId and store."""
+        """Key of a new contact → its contactId and store."""
         self._known_again: dict[str, None] = {}
         self._new_identifiers: list[tuple[str, str, str]] = []
 
     def load(self, customers: Iterable[Customer]) -> None:
-        """Read whom these identifiers lead to, and what is known of those."""
+        """Read the contacts with these identifiers."""
         asked = {(known.kind, known.value) for customer in customers for known in customer.identifiers}
         asked -= self._keys.keys()
         self._keys.update(dict.fromkeys(asked))
@@ -62,7 +62,7 @@ class ContactLinks:
             self._texts[key] = attributes
 
     def find_or_create(self, customer: Customer, store: str) -> str:
-        """The key of the contact these identifiers lead to, made when none does; new knowledge is merged in."""
+        """As the function, for one of several customers of the commit."""
         names = [(known.kind, known.value) for known in customer.identifiers]
         if any(name not in self._keys for name in names):
             self.load([customer])
@@ -92,7 +92,7 @@ class ContactLinks:
         self.events.append(events.row(self._now, "resolve", what, contact=key, **detail))
 
     def save(self) -> None:
-        """What was learnt, into the tables."""
+        """Write the new and the changed contacts and identifiers."""
         self._transaction.executemany(
             "INSERT INTO contacts (key, contact_id, attributes, sent, store, seen_at) VALUES (?,?,?,'{}',?,?)",
             (

@@ -1,4 +1,4 @@
-"""What the destination has shown of the contacts that files name: ids, conflicts, and what an import left out."""
+"""Results of looking up the contacts of files at the destination: ids, conflicts, and fields an import did not save."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ CONFLICT = "conflict: "
 
 @attrs.frozen(kw_only=True)
 class ContactLookup:
-    """What the destination has shown of a contact, as flow/fallback/contact_lookup.py judged it; `found` None: nobody.
+    """The result of a lookup, judged by flow/fallback/contact_lookup.py; found: None when there is no such contact.
 
-    conflict: what a rule has decided, when one had to. settled: attributes that need not be sent: held there, or given
-    up in favour of what was `kept` there. unsaved: fields the import did not save; None: nothing was imported yet.
+    conflict: set when a rule has found one. settled: attributes that need not be sent, because the destination has them
+    or its own value was `kept`. unsaved: fields the import did not save; None: nothing was imported yet.
     """
 
     key: str
@@ -36,32 +36,32 @@ class ContactLookup:
 
 
 class ContactLookups:
-    """The contacts of files, as they are asked about before the files go up and after their import."""
+    """Lookups of the contacts of files, before the files are uploaded and after their import."""
 
     def __init__(self, database: Database, contacts: Contacts) -> None:
         self._database = database
         self._contacts = contacts
 
-    def save(self, looks: Iterable[ContactLookup], route: str, now: float) -> None:
-        """Store what was shown of several contacts, in one commit: ids, conflicts, what need not be sent."""
-        listed = list(looks)
+    def save(self, lookups: Iterable[ContactLookup], route: str, now: float) -> None:
+        """Store the results of several lookups in one commit. route: how the ids were learnt."""
+        listed = list(lookups)
 
         def work(transaction: Transaction) -> None:
-            for look in listed:
-                _note(transaction, look, route, now)
+            for lookup in listed:
+                _note(transaction, lookup, route, now)
 
         self._database.write(work)
 
     def to_look_up(self, file: str, limit: int) -> list[str]:
-        """Contacts of a file that were not looked up yet: those it creates, and those it updates by a known id."""
+        """Contacts of a file that have not been looked up: those it creates, and those it updates by a known id."""
         return self._in_file(
             file,
-            "c.looked_at IS NULL AND c.conflict = '' AND (c.contact_id <> '' OR c.made IN (f.name, ''))",
+            "c.looked_at IS NULL AND c.conflict = '' AND (c.contact_id <> '' OR c.created_by IN (f.name, ''))",
             limit,
         )
 
     def to_compare(self, file: str) -> list[str]:
-        """Contacts of an imported file whose id is unknown, or of which nobody has seen yet what the import made."""
+        """Contacts of an imported file whose id is unknown, or that have not been compared with the import."""
         clause = "c.conflict = '' AND (c.contact_id = '' OR (c.compared_at IS NULL AND c.file = f.name))"
         return self._in_file(file, clause, ALL)
 
@@ -70,18 +70,20 @@ class ContactLookups:
         return len(self._in_file(file, "c.conflict = '' AND c.contact_id = ''", ALL))
 
     def outdated(self, file: str) -> list[str]:
-        """Contacts of which a file says what it must say no longer.
+        """Contacts for which the content of a file is out of date.
 
-        In conflict; known by now, so that nobody has to make them; no longer known; known by another id than when it
-        was written; attributes that are settled.
+        Those in conflict; those the file creates and that are known by now; those that are no longer known; those known
+        by another id than when the file was written; those with attributes that are settled.
         """
-        made = "c.contact_id <> '' AND c.made = f.name"
-        gone = "c.contact_id = '' AND c.made = ''"
-        anew = "c.contact_id <> '' AND c.file = ''"  # forgotten, with all that files had said, and found again
+        created = "c.contact_id <> '' AND c.created_by = f.name"
+        unknown_again = "c.contact_id = '' AND c.created_by = ''"
+        found_again = "c.contact_id <> '' AND c.file = ''"  # the id was forgotten and another found
         found = self._in_file(
-            file, f"(c.contact_id = '' AND c.conflict <> '') OR ({made}) OR ({gone}) OR ({anew})", ALL
+            file,
+            f"(c.contact_id = '' AND c.conflict <> '') OR ({created}) OR ({unknown_again}) OR ({found_again})",
+            ALL,
         )
-        for key in self._in_file(file, "c.contact_id <> '' AND c.made <> f.name", ALL):
+        for key in self._in_file(file, "c.contact_id <> '' AND c.created_by <> f.name", ALL):
             changes = self._contacts.get(key).changes()
             if any(
                 changes.get(name) != value
@@ -100,14 +102,17 @@ class ContactLookups:
         return [str(key) for (key,) in rows]
 
     def conflict_reason(self, key: str) -> str:
-        """Why the contact's receipts are held, with what to do about it; "" when there is no conflict."""
+        """Why receipts of the contact are held, and the next step; "" when there is no conflict."""
         rows = self._database.read("SELECT conflict FROM contacts WHERE key = ?", (key,))
         if not rows or not rows[0][0]:
             return ""
         return f"{CONFLICT}{json.loads(rows[0][0])['reason']}; `tillpost contacts resolve {key} --use CONTACTID`"
 
     def resolve_conflict(self, key: str, contact_id: str, now: float) -> int:
-        """A person says which contact it is; how many receipts that were held for it are back on the line."""
+        """A person chooses the contactId; returns how many receipts are no longer held.
+
+        Raises JournalError when the contact has no conflict.
+        """
 
         def work(transaction: Transaction) -> int:
             row = transaction.execute("SELECT conflict FROM contacts WHERE key = ?", (key,)).fetchone()
@@ -130,26 +135,28 @@ class ContactLookups:
         return self._database.write(work)
 
 
-def _note(transaction: Transaction, look: ContactLookup, route: str, now: float) -> None:
-    contact_id = first(transaction.execute("SELECT contact_id FROM contacts WHERE key = ?", (look.key,)))
-    conflict = look.found if isinstance(look.found, Conflict) else look.conflict
-    # Another thread may have identified it meanwhile, by an id that is in use since: that one stands.
+def _note(transaction: Transaction, lookup: ContactLookup, route: str, now: float) -> None:
+    contact_id = first(transaction.execute("SELECT contact_id FROM contacts WHERE key = ?", (lookup.key,)))
+    conflict = lookup.found if isinstance(lookup.found, Conflict) else lookup.conflict
+    # Another thread may have stored an id meanwhile, which is in use since: that id is kept.
     if conflict is not None and not contact_id:
         reason, found = conflict.reason, dict(conflict.found)
-        events.record(transaction, now, "resolve", "conflict", contact=look.key, reason=reason, found=found)
-        told = json.dumps({"reason": reason, "found": found})
-        transaction.execute("UPDATE contacts SET conflict = ? WHERE key = ?", (told, look.key))
-    if isinstance(look.found, Identified) and contact_id in ("", look.found.contact_id):
-        set_contact_id(transaction, look.key, look.found, route, now, look.settled)
-        if look.kept:
-            events.record(transaction, now, "resolve", "attributes kept", contact=look.key, fields=sorted(look.kept))
-        if look.unsaved is not None:
+        events.record(transaction, now, "resolve", "conflict", contact=lookup.key, reason=reason, found=found)
+        stored = json.dumps({"reason": reason, "found": found})
+        transaction.execute("UPDATE contacts SET conflict = ? WHERE key = ?", (stored, lookup.key))
+    if isinstance(lookup.found, Identified) and contact_id in ("", lookup.found.contact_id):
+        set_contact_id(transaction, lookup.key, lookup.found, route, now, lookup.settled)
+        if lookup.kept:
+            events.record(
+                transaction, now, "resolve", "attributes kept", contact=lookup.key, fields=sorted(lookup.kept)
+            )
+        if lookup.unsaved is not None:
             transaction.execute(
                 "UPDATE contacts SET compared_at = ?, unsaved = ? WHERE key = ?",
-                (now, json.dumps(sorted(look.unsaved)), look.key),
+                (now, json.dumps(sorted(lookup.unsaved)), lookup.key),
             )
-        if look.unsaved:
+        if lookup.unsaved:
             events.record(
-                transaction, now, "resolve", "fields not saved", contact=look.key, fields=sorted(look.unsaved)
+                transaction, now, "resolve", "fields not saved", contact=lookup.key, fields=sorted(lookup.unsaved)
             )
-    transaction.execute("UPDATE contacts SET looked_at = ? WHERE key = ?", (now, look.key))
+    transaction.execute("UPDATE contacts SET looked_at = ? WHERE key = ?", (now, lookup.key))

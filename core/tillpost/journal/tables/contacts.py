@@ -1,4 +1,4 @@
-"""The local contacts: who is known by which identifiers, and the contactId once it is learnt.
+"""The local contacts: their identifiers and attributes, and the contactId once it is known.
 
 Values here are personal data; events name contacts by their key only.
 """
@@ -17,7 +17,7 @@ from tillpost.model import Contact, Identified, Identifier
 
 
 def written_key(known: Identifier) -> str:
-    """How an identifier stands in `written` among the attributes files have said of a contact."""
+    """The key of an identifier in the column in_files, among the attributes written to files."""
     return f"{known.kind}:{known.value}"
 
 
@@ -37,13 +37,13 @@ class Contacts:
             key=key,
             contact_id=row[0],
             identifiers=tuple(Identifier(kind, value) for kind, value in known),
-            attributes=self._said(key, "attributes", row[1]),
-            sent=self._said(key, "sent", row[2]),
+            attributes=self._json_of(key, "attributes", row[1]),
+            sent=self._json_of(key, "sent", row[2]),
             store=row[3],
         )
 
     def known(self, keys: Iterable[str]) -> dict[str, str]:
-        """Key → contactId of those of these contacts of which there is nothing to ask and nothing to tell."""
+        """Key → contactId of those contacts that need neither a lookup nor an update."""
         rows = self._database.read(
             "SELECT key, contact_id, attributes, sent FROM contacts"
             " WHERE key IN (SELECT value FROM json_each(?)) AND contact_id <> '' AND conflict = ''",
@@ -54,7 +54,7 @@ class Contacts:
             for key, contact_id, attributes, sent in rows
             if attributes in ("{}", sent)
             or not Contact(
-                key=key, attributes=self._said(key, "attributes", attributes), sent=self._said(key, "sent", sent)
+                key=key, attributes=self._json_of(key, "attributes", attributes), sent=self._json_of(key, "sent", sent)
             ).changes()
         }
 
@@ -64,58 +64,59 @@ class Contacts:
             raise self._database.damaged(f"table contacts: {key} is missing")
         return rows[0]
 
-    def _said(self, key: str, column: str, text: object) -> dict[str, Any]:
+    def _json_of(self, key: str, column: str, text: object) -> dict[str, Any]:
         try:
-            said = json.loads(text) if isinstance(text, str) else None
+            written = json.loads(text) if isinstance(text, str) else None
         except (ValueError, RecursionError):
-            said = None
-        if not isinstance(said, dict):
+            written = None
+        if not isinstance(written, dict):
             raise self._database.damaged(f"table contacts, row {key}: {column} makes no sense")
-        return said
+        return written
 
     def for_file(self, key: str) -> Contact:
-        """The contact as a file may name it: one that an earlier file made, by the identifiers that file had.
+        """The contact with the identifiers by which a file may name it.
 
-        Those a till told later are not known to the destination, which would ignore a receipt that names one.
+        For a contact that an earlier file creates these are the identifiers in that file: the destination does not know
+        the later ones, and ignores a receipt that names one of them.
         """
         contact = self.get(key)
         if contact.contact_id or not self.created_by_file(key):
             return contact
-        said = self.written_values(key) or {}
-        told = tuple(known for known in contact.identifiers if written_key(known) in said)
-        return attrs.evolve(contact, identifiers=told or contact.identifiers)
+        written = self.written_values(key) or {}
+        usable = tuple(known for known in contact.identifiers if written_key(known) in written)
+        return attrs.evolve(contact, identifiers=usable or contact.identifiers)
 
     def created_by_file(self, key: str) -> str:
-        """The file that creates the contact, "" when none does."""
-        return str(self._row("made", key)[0])
+        """The name of the file that creates the contact; "" when there is none."""
+        return str(self._row("created_by", key)[0])
 
     def written_values(self, key: str, last: str = "") -> dict[str, str] | None:
-        """What files have said of the contact: its attributes, and its identifiers as `written_key` writes them.
+        """What files contain of the contact: its attributes, and its identifiers by their `written_key`.
 
-        None when another file than `last` has had the last word.
+        last: the file that must have been the last to contain it, or the result is None; "" for any file.
         """
         in_files, file = self._row("in_files, file", key)
-        return self._said(key, "in_files", in_files) if last in ("", file) else None
+        return self._json_of(key, "in_files", in_files) if last in ("", file) else None
 
     def seen_at(self, key: str) -> float:
-        """When a till last told of the contact."""
+        """When the contact was last on a receipt (seconds since 1970)."""
         return float(self._row("seen_at", key)[0])
 
     def save_contact_id(self, key: str, found: Identified, route: str, now: float) -> None:
-        """Store the contactId, and what was just sent. `route`: how it was learnt (created, lookup, file)."""
+        """Store the contactId, and attributes the destination has. route: how it was learnt (created, lookup, file)."""
         self._database.write(lambda transaction: set_contact_id(transaction, key, found, route, now, found.holds))
 
     def forget_id(self, key: str, reason: str, now: float) -> None:
-        """The stored contactId is no longer valid: the contact will be identified anew."""
+        """Forget a contactId that is no longer valid; the contact is looked up again."""
 
         def work(transaction: Transaction) -> None:
             transaction.execute(
-                # Also what files have said: the destination has it no longer, so the next file makes the contact anew.
-                "UPDATE contacts SET contact_id = '', sent = '{}', origin = '', learnt_at = NULL, file = '', made = '',"
-                " in_files = '{}', looked_at = NULL, compared_at = NULL, unsaved = '[]' WHERE key = ?",
+                # What files contained is forgotten too, so the next file creates the contact again.
+                "UPDATE contacts SET contact_id = '', sent = '{}', origin = '', learnt_at = NULL, file = '',"
+                " created_by = '', in_files = '{}', looked_at = NULL, compared_at = NULL, unsaved = '[]' WHERE key = ?",
                 (key,),
             )
-            # Files that name the contact by that id name nobody.
+            # Files that name the contact by that id must be written again.
             transaction.execute(
                 "UPDATE receipts SET matched = '' WHERE contact = ? AND matched = 'contactId'"
                 " AND state IN ('written', 'transferred')",
@@ -126,7 +127,7 @@ class Contacts:
         self._database.write(work)
 
     def drop_changes(self, key: str, changes: Mapping[str, str], reason: str, now: float) -> None:
-        """The destination refuses these attributes: they are not offered again until they change."""
+        """The destination refuses these attributes: they are not sent again until they change."""
 
         def work(transaction: Transaction) -> None:
             sent = first(transaction.execute("SELECT sent FROM contacts WHERE key = ?", (key,)))
@@ -140,24 +141,24 @@ class Contacts:
         self._database.write(work)
 
     def to_write(self, keys: set[str], replacing: frozenset[str] = frozenset()) -> tuple[list[Contact], list[Contact]]:
-        """Of these contacts, which a file must create and which it must update: only what no file holds yet.
+        """Which of these contacts the next file must create, and which it must update.
 
-        replacing: names of files that are about to be written anew, as if there were none of them.
+        replacing: names of files that are about to be replaced; what they contain does not count as written.
         """
         created, updated = [], []
         for key in sorted(keys):
             contact = self.get(key)
-            in_files, file, made = self._row("in_files, file, made", key)
-            said = {} if file in replacing else self._said(key, "in_files", in_files)
-            unsaid = {n: v for n, v in contact.changes().items() if said.get(n) != v}
-            if not contact.contact_id and (not made or made in replacing):
+            in_files, file, created_by = self._row("in_files, file, created_by", key)
+            written = {} if file in replacing else self._json_of(key, "in_files", in_files)
+            unwritten = {n: v for n, v in contact.changes().items() if written.get(n) != v}
+            if not contact.contact_id and (not created_by or created_by in replacing):
                 created.append(contact)
-            elif unsaid:
+            elif unwritten:
                 updated.append(contact)
         return created, updated
 
     def all(self, limit: int = ALL) -> list[dict[str, Any]]:
-        """A line a contact, without personal data: kinds of identifiers with their digests."""
+        """One dict for each contact, without personal data: identifiers are given by kind and digest."""
         rows = self._database.read(
             "SELECT key, contact_id, origin, file, seen_at, learnt_at, conflict, unsaved FROM contacts"
             " ORDER BY seen_at, key LIMIT ?",
@@ -180,9 +181,9 @@ class Contacts:
         ]
 
     def counts(self) -> dict[str, int]:
-        """known: with a contactId; pending: created by file, id not learnt; created: by API; reconciled: by file.
+        """Counts of contacts: known: with a contactId; pending: created by a file, id unknown; created: by API.
 
-        conflicts: a person decides; unsaved: the import did not save all their fields.
+        reconciled: id learnt after a file; conflicts: wait for a person; unsaved: not all fields were imported.
         """
         rows = self._database.read(f"SELECT {', '.join(counters.CONTACTS)} FROM contact_counters")  # noqa: S608 - ours
         return dict(zip(counters.CONTACTS, map(int, rows[0] if rows else (0,) * len(counters.CONTACTS)), strict=True))

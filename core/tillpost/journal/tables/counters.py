@@ -1,8 +1,8 @@
-"""How many stand where, counted as they come and go: counting ten million rows takes seconds.
+"""Counters of receipts and contacts by state, kept up to date: counting ten million rows takes seconds.
 
-Triggers count moves and removals (schema.py, 6). A trigger for each receipt accepted would cost a sixth of its
-insertion, so those are counted here, once a group. The numbers are for show: nothing is decided by them, `journal
-verify` proves them, and a repair counts anew.
+Triggers count moves and removals (schema.py, 6). A trigger for each accepted receipt would cost a sixth of its
+insertion, so those are counted here, once for each group. The counters are for display and decide nothing; `journal
+verify` checks them, and a repair counts again.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _T = TypeVar("_T")
 CONTACTS = ("known", "pending", "created", "reconciled", "conflicts", "unsaved")
 
 _RECEIPTS = (
-    # In two, for the index by state and route holds all but the reasons.
+    # Two queries, because the index by state and route has no reasons.
     "SELECT state, route, '', count(*) FROM receipts WHERE state <> 'skipped' GROUP BY state, route"
     " UNION ALL SELECT state, route, reason, count(*) FROM receipts WHERE state = 'skipped' GROUP BY 2, 3"
     " UNION ALL SELECT CASE retail WHEN 0 THEN 'ignored record' ELSE 'skipped record' END, '', reason, count(*)"
@@ -36,7 +36,7 @@ _CONTACTS = (
 
 
 def counted(work: Callable[Concatenate[Transaction, _P], _T]) -> Callable[Concatenate[Transaction, _P], _T]:
-    """The receipts that `work` adds in a transaction are counted in it."""
+    """A decorator: counts the receipts that `work` inserts, in the same transaction."""
 
     @wraps(work)
     def counting(transaction: Transaction, /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
@@ -60,22 +60,24 @@ def counted(work: Callable[Concatenate[Transaction, _P], _T]) -> Callable[Concat
 
 
 def mismatches(transaction: Transaction) -> list[str]:
-    """What the numbers say and what is there, where the two differ."""
-    said = {tuple(row[:3]): row[3] for row in transaction.execute("SELECT state, route, reason, count FROM counters")}
+    """Where the counters differ from the rows; empty when they agree."""
+    counted_of = {
+        tuple(row[:3]): row[3] for row in transaction.execute("SELECT state, route, reason, count FROM counters")
+    }
     there = {tuple(row[:3]): row[3] for row in transaction.execute(_RECEIPTS)}
     off = [
-        f"{where[0]}: {said.get(where, 0)} counted, {there.get(where, 0)} there"
-        for where in sorted(said.keys() | there.keys(), key=str)
-        if said.get(where, 0) != there.get(where, 0)
+        f"{where[0]}: {counted_of.get(where, 0)} counted, {there.get(where, 0)} there"
+        for where in sorted(counted_of.keys() | there.keys(), key=str)
+        if counted_of.get(where, 0) != there.get(where, 0)
     ]
-    kept = transaction.execute(f"SELECT {', '.join(CONTACTS)} FROM contact_counters").fetchall()  # noqa: S608 - ours
-    if kept != transaction.execute(_CONTACTS).fetchall():
+    totals = transaction.execute(f"SELECT {', '.join(CONTACTS)} FROM contact_counters").fetchall()  # noqa: S608 - ours
+    if totals != transaction.execute(_CONTACTS).fetchall():
         off.append("contacts")
     return off
 
 
 def recount(transaction: Transaction) -> None:
-    """Count every row."""
+    """Set the counters by counting every row."""
     transaction.execute("DELETE FROM counters")
     transaction.execute(f"INSERT INTO counters {_RECEIPTS}")
     transaction.execute("DELETE FROM contact_counters")

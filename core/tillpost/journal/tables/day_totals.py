@@ -12,13 +12,13 @@ from tillpost.journal.database import Database, Transaction
 from tillpost.journal.states import State
 
 PAGE = 500
-"""Receipts that are read at a time; with their bodies that is one or two megabytes."""
+"""Receipts that are read at a time; with their bodies one or two megabytes."""
 _COLUMNS = "seq, id, number, till, created, currency, total, state, route, reason"
 
 
 @attrs.frozen
 class DayReceipt:
-    """A receipt of a day, as its row has it. total: a decimal as text, "" where the record could not be read."""
+    """A receipt of a day. total: a decimal as text, "" where the record could not be read."""
 
     seq: int
     id: str

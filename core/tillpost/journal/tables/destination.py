@@ -1,4 +1,4 @@
-"""What is known of the destination: reachable or not, since when and why, and when to ask it next."""
+"""The state of the destination: whether it is reachable, since when and why, and when to probe it next."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from tillpost.journal.tables import events
 class Destination:
     """One row. `state`: online, degraded, paused, fallback, catching up, confirming (flow/fallback/outage.py decides).
 
-    unreachable_since: when answers stopped, None while it answers; failures: how many calls have failed since.
-    answers: how many have come in a row since, while files are still written.
-    probe_due: when to ask next; files_due: when to write files next. Seconds since 1970.
+    unreachable_since: when answers stopped, None while it answers; failures: calls that have failed since.
+    answers: answers in a row since, while files are still written.
+    probe_due: when to probe next; files_due: when to write files next. Seconds since 1970.
     """
 
     state: str = "online"
@@ -28,13 +28,13 @@ class Destination:
 
 
 class Destinations:
-    """The destination table of one row, and the sequence for file names."""
+    """The one row of the table destination, with the sequence of batches."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def get(self) -> Destination:
-        """As stored."""
+        """The row. Raises JournalDamaged when it is missing or makes no sense."""
         names = [field.name for field in attrs.fields(Destination)]
         rows = self._database.read(f"SELECT {', '.join(names)} FROM destination")  # noqa: S608 - names of ours
         if not rows or not _whole(rows[0]):
@@ -42,7 +42,7 @@ class Destinations:
         return Destination(**dict(zip(names, rows[0], strict=True)))
 
     def put(self, destination: Destination, now: float) -> None:
-        """Store it; a change of state is an event."""
+        """Store the row; a change of state is recorded as an event."""
 
         def work(transaction: Transaction) -> None:
             old = first(transaction.execute("SELECT state FROM destination"))
@@ -57,7 +57,7 @@ class Destinations:
         self._database.write(work)
 
     def next_sequence(self) -> int:
-        """A number no earlier batch of this journal had; it outlives crashes and clock jumps."""
+        """The next number of a batch, greater than every earlier one of this journal."""
         return self._database.write(
             lambda transaction: int(
                 first(transaction.execute("UPDATE destination SET sequence = sequence + 1 RETURNING sequence"))
@@ -65,7 +65,7 @@ class Destinations:
         )
 
     def history(self) -> list[tuple[float, str, str]]:
-        """Changes of state: when, to what, why."""
+        """Changes of state, oldest first: time, new state, detail as JSON."""
         rows = self._database.read(
             "SELECT at, what, detail FROM events INDEXED BY events_destination WHERE step = 'destination' ORDER BY seq"
         )

@@ -1,4 +1,4 @@
-"""The event rows: everything that happens to a receipt or a contact, in order. No personal data in them."""
+"""Events: everything that happens to a receipt or a contact, in order, without personal data."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ Row = tuple[int | None, str | None, float, str, str, str]
 def row(
     at: float, step: str, what: str, *, receipt: int | None = None, contact: str | None = None, **detail: Any
 ) -> Row:
-    """An event, for `insert`."""
+    """A row for `insert`."""
     return receipt, contact, at, step, what, _encoder.encode(detail)
 
 
-def detail(told: Mapping[str, Any]) -> str:
-    """What an event tells beside its name, as it is stored."""
-    return _encoder.encode(told)
+def detail(fields: Mapping[str, Any]) -> str:
+    """The detail of an event as it is stored: JSON."""
+    return _encoder.encode(fields)
 
 
 def insert(transaction: Transaction, rows: Iterable[Row]) -> None:
-    """Add events in the transaction of what they tell of."""
+    """Insert events, in the transaction of the changes they are about."""
     transaction.executemany(_INSERT, rows)
 
 
@@ -42,26 +42,26 @@ def record(
     contact: str | None = None,
     **detail: Any,
 ) -> None:
-    """Add an event in the transaction of what it tells of."""
+    """Insert one event, in the transaction of the change it is about."""
     transaction.execute(_INSERT, row(at, step, what, receipt=receipt, contact=contact, **detail))
 
 
 def record_all(
     transaction: Transaction, at: float, step: str, what: str, *, receipts: Iterable[int], **detail: Any
 ) -> None:
-    """The same event of many receipts, in their order."""
-    told = _encoder.encode(detail)
-    transaction.executemany(_INSERT, ((receipt, None, at, step, what, told) for receipt in receipts))
+    """Insert the same event for many receipts, in their order."""
+    fields = _encoder.encode(detail)
+    transaction.executemany(_INSERT, ((receipt, None, at, step, what, fields) for receipt in receipts))
 
 
 class Events:
-    """The events as observers read them: in order, each until it is marked as told."""
+    """The table of events, with the place up to which observers have read it."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def unobserved(self, limit: int) -> list[dict[str, Any]]:
-        """The next events no observer has been told of; receipts by their id."""
+        """The next events that observers have not seen, with the ids of their receipts."""
         rows = self._database.read(
             "SELECT e.seq, e.at, e.step, e.what, e.detail, r.id, e.contact FROM events e"
             " LEFT JOIN receipts r ON r.seq = e.receipt"
@@ -85,18 +85,18 @@ class Events:
         return [dict(zip(names, row, strict=True)) for row in self._database.read(sql, (value,))]
 
     def add(self, at: float, step: str, what: str, *, receipt: int, **detail: Any) -> None:
-        """Something that happened to a receipt without moving it; returns once it is on the disk."""
+        """Record an event of a receipt that does not move it; returns once it is durable."""
         self._database.write(lambda transaction: record(transaction, at, step, what, receipt=receipt, **detail))
 
     def mark_observed(self, seq: int) -> None:
-        """Observers have been told of everything up to here."""
+        """Observers have seen the events up to this one."""
         self._database.write(
             lambda transaction: transaction.execute("UPDATE destination SET observed = ?", (seq,)) and None
         )
 
 
 def _detail(text: object) -> Any:
-    """What an event tells beside its name. A damaged one is told as such: observers get what is left of it."""
+    """The detail of an event; `{"damaged": true}` when it cannot be read."""
     try:
         return json.loads(text) if isinstance(text, str) else {"damaged": True}
     except (ValueError, RecursionError):

@@ -25,16 +25,16 @@ class FileState(StrEnum):
     WRITTEN = "written"
     """In the fallback folder, fsynced, in the journal."""
     UPLOADED = "uploaded"
-    """In the destination's folder, whole."""
+    """In the destination's folder, complete."""
     CONSUMED = "consumed"
-    """Gone from the destination's folder: its import took it."""
+    """The import has taken it from the destination's folder."""
     CONFIRMED = "confirmed"
-    """Its contacts have ids, or its receipts show in the destination's history (or are held)."""
+    """Its contacts have ids, or its receipts are in the destination's history (or held)."""
 
 
 @attrs.frozen(kw_only=True)
 class FileEntry:
-    """A row of the manifest; times in seconds since 1970. reviewed: its contacts were looked up, it may go up."""
+    """A row of the manifest; times in seconds since 1970. reviewed: its contacts were looked up, it may be uploaded."""
 
     file: FallbackFile
     sequence: int
@@ -50,14 +50,14 @@ class FileEntry:
     confirmed_at: float | None
     first_at: str
     last_at: str
-    """The first and the last time of what is in it: when its receipts were printed, or its contacts seen (ISO 8601)."""
+    """The earliest and the latest time of its receipts, or of its contacts (ISO 8601)."""
     alerted_at: float | None
-    """When a person was told that it stays where it is for too long; None while it goes its way."""
+    """Since when it has been reported as stuck; None when it is not."""
 
 
 @attrs.frozen(kw_only=True)
 class Postponed:
-    """A file whose step has to be tried again: when it is due, how often it was tried, and why."""
+    """A file whose step is tried again: when, after how many attempts, and why."""
 
     name: str
     due: float
@@ -66,7 +66,7 @@ class Postponed:
 
 
 OPEN_FILES = (FileState.WRITTEN, FileState.UPLOADED, FileState.CONSUMED)
-"""The states in which a file has still to be looked after."""
+"""The states in which a file is not finished."""
 
 _COLUMNS = (
     "name, kind, sha256, size, keys, path, sequence, rows, state, due, attempts, reason, reviewed,"
@@ -81,7 +81,7 @@ class Files:
         self._database = database
 
     def add(self, batch: Batch, now: float) -> None:
-        """Enter the files of a batch and move their receipts to `written`, in one commit."""
+        """Insert the files of a batch and move their receipts to `written`, in one commit."""
 
         def work(transaction: Transaction) -> None:
             insert_batch(transaction, batch, now, "write", reviewed=False)
@@ -91,9 +91,9 @@ class Files:
         self._database.write(work)
 
     def replace(self, old: Sequence[FileEntry], batch: Batch, held: Mapping[str, str], now: float) -> None:
-        """Put the files of a batch in the place of old ones that have not gone up, in one commit.
+        """Replace files that have not been uploaded by the files of a batch, in one commit.
 
-        held: receipt id → why it is taken out of the files. Raises JournalError when an old one has gone up.
+        held: receipt id → why it is taken out of the files. Raises JournalError when an old file has been uploaded.
         """
 
         def work(transaction: Transaction) -> None:
@@ -108,9 +108,9 @@ class Files:
         self._database.write(work)
 
     def resubmit(self, old: FileEntry, batch: Batch, held: Mapping[str, str], now: float) -> None:
-        """Receipts of a file that the destination has read go up again in the files of a batch, in one commit.
+        """Move receipts of a file that was imported to the files of a batch, in one commit.
 
-        held: receipt id → why no file takes it any more.
+        held: receipt id → why it is not written again.
         """
 
         def work(transaction: Transaction) -> None:
@@ -124,16 +124,16 @@ class Files:
         self._database.write(work)
 
     def mark_reviewed(self, names: Iterable[str]) -> None:
-        """These files may go up as they are."""
+        """These files may be uploaded as they are."""
         listed = [(name,) for name in names]
         self._database.write(
             lambda transaction: transaction.executemany("UPDATE files SET reviewed = 1 WHERE name = ?", listed) and None
         )
 
     def names_unknown_contact(self, name: str) -> bool:
-        """Whether a receipts file names a contact by what the destination may not know it by, or one in conflict.
+        """Whether a receipts file names a contact that is in conflict, or by a key the destination may not know.
 
-        That is a contact found there by another way than through a file of ours, a key the import left out, or an id
+        Such a key belongs to a contact that was not created by a file, was not saved by the import, or is a contactId
         that is no longer valid.
         """
         rows = self._database.read(
@@ -147,7 +147,7 @@ class Files:
         return bool(rows)
 
     def move(self, entry: FileEntry, state: FileState, now: float, due: float = 0.0, step: str = "transfer") -> None:
-        """The file has come a step further; its receipts go with it."""
+        """Set the next state of a file and move its receipts with it."""
 
         def work(transaction: Transaction) -> None:
             column = f"{state}_at"
@@ -169,14 +169,14 @@ class Files:
         self._database.write(work)
 
     def postpone(self, later: Sequence[Postponed]) -> None:
-        """Their step has to be tried again; in one commit."""
+        """Set when the next attempt of these files is due, in one commit."""
         rows = [(each.due, each.attempts, each.reason, each.name) for each in later]
         if rows:
             sql = "UPDATE files SET due = ?, attempts = ?, reason = ? WHERE name = ?"
             self._database.write(lambda transaction: transaction.executemany(sql, rows) and None)
 
     def mark_stuck(self, name: str, reason: str, now: float) -> None:
-        """The file stays where it is for too long: an event says so once, and `status` until it has gone on."""
+        """Mark a file as stuck, with an event; `status` shows it until the file moves on."""
 
         def work(transaction: Transaction) -> None:
             transaction.execute("UPDATE files SET alerted_at = ? WHERE name = ?", (now, name))
@@ -185,7 +185,7 @@ class Files:
         self._database.write(work)
 
     def resend(self, name: str, now: float) -> None:
-        """A person sends a file once more; Engage ignores what it has already."""
+        """Upload a file again, on behalf of a person; Engage ignores receipts it has already."""
 
         def work(transaction: Transaction) -> None:
             transaction.execute(
@@ -199,11 +199,11 @@ class Files:
         self._database.write(work)
 
     def all(self) -> list[FileEntry]:
-        """Every file, in the order in which they must be transferred."""
+        """Every file, in the order of upload."""
         return self._list("TRUE", ())
 
     def open(self) -> list[FileEntry]:
-        """Files not yet confirmed, in the order in which they must be transferred."""
+        """The files that are not confirmed, in the order of upload."""
         listed = ", ".join(f"'{state}'" for state in OPEN_FILES)
         return self._list(f"state IN ({listed})", ())
 
@@ -213,7 +213,7 @@ class Files:
 
     def _list(self, clause: str, values: tuple[Any, ...]) -> list[FileEntry]:
         rows = self._database.read(
-            # By kind: of one sequence the contacts (c) go before the receipts (r), also when written anew.
+            # By kind: contacts (c) are uploaded before receipts (r) of the same sequence.
             f"SELECT {_COLUMNS} FROM files WHERE {clause} ORDER BY sequence, kind, position",  # noqa: S608 - clauses are ours
             values,
         )
@@ -237,6 +237,6 @@ class Files:
 
 
 def _seqs(transaction: Transaction, name: str, state: State | None = None) -> list[int]:
-    """The receipts of a file, those in one state or all."""
+    """The rows of the receipts of a file; state: only those in it."""
     rows = transaction.execute("SELECT seq, state FROM receipts WHERE file = ? AND file <> '' ORDER BY seq", (name,))
     return [seq for seq, stands in rows if state is None or stands == state]

@@ -1,4 +1,4 @@
-"""What was answered to documents that came with a key: the same key again gets the same answer, after a restart too."""
+"""Idempotency keys: a document that comes again with the same key gets the same answer, also after a restart."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from tillpost.journal.tables.acceptance import Accepted
 from tillpost.model import Document
 
 KEEP = 7 * 86400.0
-"""Seconds an answer is remembered: senders of webhooks give up within days."""
+"""Seconds an answer is kept: senders of webhooks give up within days."""
 _STEP = 2
-"""Old answers removed with each new one: more than come in, so that they go, and never many at a time."""
+"""Expired answers that are removed with each new one: more than come in, and never many at a time."""
 
 
 @attrs.frozen
 class Answer:
-    """What came of a document: the hash of its content, and the counts."""
+    """The answer to a document: the digest of its content, and the counts."""
 
     sha256: str
     counts: Accepted
@@ -31,9 +31,9 @@ class IdempotencyKeys:
         self._database = database
 
     def recall(self, key: str) -> Answer | None:
-        """What was answered to this key; None when it is new, or was forgotten after `KEEP`.
+        """The answer to this key; None when it is new or older than `KEEP`.
 
-        A damaged row is forgotten too: without it receipts that come again are found to be duplicates by their ids.
+        A damaged row counts as new: receipts that come again are found to be duplicates by their ids.
         """
         rows = self._database.read("SELECT sha256, counts FROM idempotency_keys WHERE key = ?", (key,))
         if not rows:
@@ -45,7 +45,7 @@ class IdempotencyKeys:
 
 
 def remember(transaction: Transaction, document: Document, counts: Accepted, now: float) -> None:
-    """Note the answer to a document's key, in the transaction of its last records; the caller commits."""
+    """Store the answer to the key of a document, in the transaction of its last records."""
     transaction.execute(
         "INSERT INTO idempotency_keys VALUES (?, ?, ?, ?) ON CONFLICT (key)"
         " DO UPDATE SET sha256 = excluded.sha256, counts = excluded.counts, at = excluded.at",

@@ -1,4 +1,4 @@
-"""The mappings a line has worked with: what decides the payload of a receipt, and whether a person has released it."""
+"""The mappings a pipeline has used: what decides the payload of a receipt, and whether a person has released it."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _COLUMNS = "fingerprint, what, first_at, since, released_at, held"
 class KnownMapping:
     """A mapping, by its fingerprint.
 
-    what: plugins, their versions and settings, without secrets. first_at: when the line first began to work with it;
-    since: when it last did; released_at: since when its receipts may be sent, None while they may not. held: on how
-    many receipts it was tried while it waited for its release.
+    what: plugins, their versions and settings, without secrets. first_at: when the pipeline first used it; since: when
+    it last began to; released_at: since when its receipts may be sent, None while they may not. held: on how many
+    receipts it was tried before its release.
     """
 
     fingerprint: str
@@ -44,31 +44,31 @@ def reason_of(fingerprint: str) -> str:
 
 
 class Mappings:
-    """What the journal knows of them."""
+    """The table of mappings."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def all(self) -> list[KnownMapping]:
-        """Every one, the one the line works with last."""
+        """Every mapping; the last one is in use."""
         rows = self._database.read(f"SELECT {_COLUMNS} FROM mappings ORDER BY since, first_at")  # noqa: S608 - ours
         return [self._known(row) for row in rows]
 
     def current(self) -> KnownMapping | None:
-        """The one the line began to work with last; None before its first start."""
+        """The mapping in use; None before the first start."""
         known = self.all()
         return known[-1] if known else None
 
     def awaiting_release(self) -> KnownMapping | None:
-        """The one the line waits with until a person releases it; None when receipts flow."""
+        """The mapping in use when it waits for its release; None when receipts may be sent."""
         current = self.current()
         return None if current is None or current.released_at is not None else current
 
     def activate(self, fingerprint: str, what: Mapping[str, Any], hold: bool, now: float) -> KnownMapping:
-        """The line begins to work with this mapping. hold: a new one has to be released first.
+        """The pipeline starts with this mapping. hold: a new one has to be released first.
 
-        The first of a journal is released by itself, for there is none it differs from. Receipts held for the release
-        of another mapping go back on the line: it is no longer the one that would send them.
+        The first mapping of a journal is released at once, because it differs from none. Receipts held for the release
+        of another mapping are accepted again, because that mapping is no longer in use.
         """
 
         def work(transaction: Transaction) -> None:
@@ -88,7 +88,7 @@ class Mappings:
                 events.record(
                     transaction, now, "mapping", "changed", mapping=fingerprint, released=released is not None
                 )
-                # After a clock that was set back it must still be the latest.
+                # It must be the latest one, also after the clock was set back.
                 since = max(now, latest + 1e-3) if rows else now
                 transaction.execute(
                     "UPDATE mappings SET since = ?, held = 0 WHERE fingerprint = ?", (since, fingerprint)
@@ -104,7 +104,7 @@ class Mappings:
         return current
 
     def hold(self, fingerprint: str, moves: Iterable[tuple[int, Move]], now: float) -> None:
-        """Make these moves, and count them as receipts the mapping was tried on; none when it is released by now."""
+        """Hold receipts the mapping was tried on, and count them; does nothing when it has been released."""
         listed = list(moves)
 
         def work(transaction: Transaction) -> None:
@@ -117,7 +117,7 @@ class Mappings:
         self._database.write(work)
 
     def held(self, fingerprint: str) -> int:
-        """How many receipts are held now until this mapping is released."""
+        """The number of receipts that are held until this mapping is released."""
         return len(self.held_ids(fingerprint))
 
     def held_ids(self, fingerprint: str) -> list[str]:
@@ -130,9 +130,9 @@ class Mappings:
         return [str(row[0]) for row in rows]
 
     def release(self, fingerprint: str, now: float) -> int:
-        """Its receipts may be sent; how many were held and are back on the line.
+        """Allow its receipts to be sent; returns how many are no longer held.
 
-        Raises UsageError for one the journal does not know.
+        Raises UsageError when the journal does not know the mapping.
         """
 
         def work(transaction: Transaction) -> int:
@@ -150,7 +150,7 @@ class Mappings:
         return self._database.write(work)
 
     def unsent(self, mapping: KnownMapping, after: int, limit: int) -> list[tuple[int, str]]:
-        """Receipts read since the last mapping that was released, waiting or held for this one: row and document.
+        """Receipts accepted since the last released mapping that wait or are held for this one: row and document.
 
         In order of acceptance.
         """
@@ -165,7 +165,7 @@ class Mappings:
         return [(int(seq), str(document)) for seq, document in rows]
 
     def replace_receipts(self, read: Iterable[tuple[int, Parsed]], anonymous: Customer | None, now: float) -> None:
-        """Unsent receipts as today's adapter reads their records; each is back on the line, skipped or held."""
+        """Replace unsent receipts by what the present adapter reads from their records."""
         listed = list(read)
 
         def work(transaction: Transaction) -> None:
@@ -185,7 +185,7 @@ class Mappings:
 
 
 def _put_back(transaction: Transaction, fingerprint: str, reason: str, now: float) -> int:
-    """Receipts held until its release are back on the line; how many there were."""
+    """Accept the receipts again that are held until the release of a mapping; returns their number."""
     beginning = reason_of(fingerprint)
     rows: list[Any] = transaction.execute(
         "SELECT seq FROM receipts INDEXED BY receipts_state WHERE state = 'held' AND route = ''"

@@ -25,14 +25,14 @@ _KINDS: dict[str, Any] = {
     **dict.fromkeys(("sending", "delivered_at"), (int, float, type(None))),
     "contact": (str, type(None)),
 }
-"""What a column of a whole row holds; SQLite itself would take anything."""
+"""The types of the columns of an undamaged row; SQLite itself accepts any."""
 _SOUND: set[tuple[type, ...]] = set()
-"""The kinds of whole rows that were found to make sense: there are few, and rows are read all the time."""
+"""Combinations of types that were checked before: there are few, and rows are read often."""
 
 
 @attrs.frozen(kw_only=True)
 class Entry:
-    """A receipt's row: where it stands. The receipt itself is read with `Bodies.get`."""
+    """The row of a receipt. The receipt itself is read with `Bodies.get`."""
 
     seq: int
     id: str
@@ -47,7 +47,7 @@ class Entry:
     due: float
     attempts: int
     crashes: int
-    """How often the process ended while it had the receipt in hand."""
+    """How often the process ended while it worked on the receipt."""
     sending: float | None
     reason: str
     route: str

@@ -1,4 +1,4 @@
-"""The receipts of a journal: accepted once, claimed when due, settled by one of the allowed moves."""
+"""The table of receipts: accepted once, read when due, and moved by the allowed moves."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from tillpost.model import Broken, Customer, Document, Found, NoReceipt, Parsed
 _OPEN = ", ".join(f"'{state}'" for state in OPEN)
 _UNSETTLED = ", ".join(f"'{state}'" for state in State if state not in SETTLED)
 _BY_DUE = "receipts INDEXED BY receipts_due"
-"""The open receipts; left to itself SQLite takes the index by state and sorts them all, at each claim."""
+"""The open receipts by the time they are due; without the hint SQLite uses the index by state and sorts all of them."""
 
 
 @attrs.frozen(kw_only=True)
 class Group:
     """Records of one document that are committed together.
 
-    counts: takes what came of them. last: nothing of the document comes after them, so its answer is known and, when
-    it has a key, remembered.
+    counts: the result is added to it. last: they are the last of the document, so its answer is complete and is stored
+    when the document has a key.
     """
 
     parsed: Sequence[Parsed]
@@ -56,13 +56,14 @@ class Receipts:
         self.accept_groups([Group(parsed=parsed, document=document, counts=counts)], anonymous, now)
 
     def accept_groups(self, groups: Sequence[Group], anonymous: Customer | None, now: float) -> None:
-        """Commit groups of records in one commit; when this returns they are on the disk, and counted.
+        """Accept groups of records in one commit; they are durable and counted when this returns.
 
-        The same receipt again changes nothing. The same id with other content is held, with the difference,
-        under an id of its own: Engage would ignore the second without a word. When it raises nothing was committed.
+        A receipt that is in the journal is a duplicate. One with a known id and other content is held under an id of
+        its own, with the difference as its reason: Engage would silently ignore it. When this raises, nothing was
+        committed.
         """
 
-        # Counted on the side: all may be rolled back and the caller must then see nothing of it.
+        # The counts are added after the commit: it may fail, and then nothing counts.
         def work(transaction: Transaction) -> list[Accepted]:
             return [_accept_group(transaction, group, anonymous, now) for group in groups]
 
@@ -71,7 +72,7 @@ class Receipts:
                 group.counts.add(fresh)
 
     def just_accepted(self, since: float, now: float, limit: int) -> list[Entry]:
-        """Receipts accepted since then that are due and have burnt no attempt, the longest due first."""
+        """Receipts accepted since then that are due and have not been tried, the longest due first."""
         rows = self._database.read(
             f"SELECT {COLUMNS} FROM {_BY_DUE} WHERE due BETWEEN ?1 AND ?2 AND state IN ({_OPEN})"  # noqa: S608
             " AND attempts = 0 AND accepted_at >= ?1 ORDER BY due, seq LIMIT ?3",
@@ -98,10 +99,10 @@ class Receipts:
         return decode(self._database, rows[0]) if rows else None
 
     def find(self, where: dict[str, str], limit: int = ALL) -> list[Entry]:
-        """By columns: number, store, state, file, contact…, in order of acceptance."""
+        """The receipts with these values in these columns (number, store, state, …), in order of acceptance."""
         clause = " AND ".join(f"{name} = ?" for name in where) or "TRUE"
         if where.get("file"):
-            clause += " AND file <> ''"  # the index by file is of receipts that have one
+            clause += " AND file <> ''"  # the index by file has only receipts with one
         rows = self._database.read(
             f"SELECT {COLUMNS} FROM receipts WHERE {clause} ORDER BY seq LIMIT ?",  # noqa: S608 - names are ours
             (*where.values(), limit),
@@ -109,7 +110,7 @@ class Receipts:
         return [decode(self._database, row) for row in rows]
 
     def refresh(self, seqs: Iterable[int]) -> list[Entry]:
-        """These rows as they stand now, those that are still open only."""
+        """The current state of these rows, without those that are no longer open."""
         listed = ",".join(str(int(seq)) for seq in seqs)
         rows = self._database.read(
             f"SELECT {COLUMNS} FROM receipts WHERE seq IN ({listed}) AND state IN ({_OPEN})"  # noqa: S608 - integers
@@ -117,8 +118,8 @@ class Receipts:
         return [decode(self._database, row) for row in rows]
 
     def open_after(self, seq: int, attempts: int, limit: int) -> list[Entry]:
-        """Open receipts behind `seq` with at least so many attempts burnt, in order of acceptance."""
-        # Each state in the order of its index, merged: by due, or together, all that wait would be sorted each time.
+        """Open receipts after `seq` with at least so many attempts, in order of acceptance."""
+        # One query for each state, in the order of its index: a query for all states would sort every open receipt.
         each = " UNION ALL ".join(
             f"SELECT {COLUMNS} FROM {BY_STATE} WHERE state = '{state}' AND route = '' AND seq > ?1 AND attempts >= ?2"  # noqa: S608 - ours
             for state in OPEN
@@ -127,7 +128,7 @@ class Receipts:
         return [decode(self._database, row) for row in rows]
 
     def count_unsettled(self) -> int:
-        """How many receipts are neither delivered, held nor skipped; for show (tally), see `all_settled`."""
+        """The number of receipts that are not delivered, held or skipped, from the counters; see `all_settled`."""
         rows = self._database.read(f"SELECT sum(count) FROM counters WHERE state IN ({_UNSETTLED})")  # noqa: S608 - ours
         return max(0, int(rows[0][0] or 0))
 
@@ -136,16 +137,16 @@ class Receipts:
         return not self._database.read(f"SELECT 1 FROM {BY_STATE} WHERE state IN ({_UNSETTLED}) LIMIT 1")  # noqa: S608
 
     def mark_sending(self, seq: int, now: float) -> None:
-        """Write down, before the call, that the receipt is about to be sent."""
+        """Record that a receipt is about to be sent; returns once that is durable."""
         self.advance((), [seq], (), now)
 
     def advance(
         self, moves: Iterable[tuple[int, Move]], sending: Sequence[int], unsent: Sequence[int], now: float
     ) -> None:
-        """In one commit, what came of calls and which come next.
+        """Record the results of calls and the start of the next ones, in one commit.
 
-        moves: as `settle` makes them. sending: these are about to be sent. unsent: these were to be sent and were not,
-        for calls are not to be made now; they keep their place and their attempts.
+        moves: as for `settle`. sending: rows that are about to be sent. unsent: rows that were marked as sending and
+        were not sent, because calls may not be made now; they keep their due time and attempts.
         """
         listed = list(moves)
 
@@ -166,12 +167,12 @@ class Receipts:
         self._database.write(work)
 
     def settle(self, moves: Iterable[tuple[int, Move]], now: float, step: str) -> None:
-        """Make the moves in one commit, each with its event. Raises JournalError for a move not allowed."""
+        """Make the moves in one commit, with their events. Raises JournalError for a move that is not allowed."""
         listed = list(moves)
         self._database.write(lambda transaction: _settle(transaction, listed, now, step))
 
     def count_crashes(self, moves: Iterable[tuple[int, Move]], now: float) -> None:
-        """The process ended while it had these in hand: make the moves, and count."""
+        """Make the moves of receipts on which the process worked when it ended, and count the crash."""
         listed = list(moves)
 
         def work(transaction: Transaction) -> None:
@@ -182,10 +183,10 @@ class Receipts:
         self._database.write(work)
 
     def recover(self, now: float, confirm_after: float) -> int:
-        """After a crash: what was being sent is uncertain, and the crash counts as its attempt. How many there were."""
+        """After a crash: receipts that were being sent become uncertain, with one attempt more; returns how many."""
 
         def work(transaction: Transaction) -> int:
-            # Only `intend` sets `sending`, and the state with it; without the state every row would be looked at.
+            # `sending` is set together with this state; without the state every row would be read.
             rows = list(
                 transaction.execute(
                     f"SELECT seq, attempts, sending FROM {BY_STATE}"  # noqa: S608 - ours
@@ -203,7 +204,11 @@ class Receipts:
         return self._database.write(work)
 
     def retry(self, receipt_id: str, parsed: Parsed | None, now: float) -> None:
-        """A person retries a held receipt; `parsed`: its record read anew, when it was not readable or is damaged."""
+        """Accept a held receipt again, on behalf of a person.
+
+        parsed: its record read again, when there was no body or it is damaged. Raises InvalidValue when the record
+        still cannot be read, JournalError when the receipt is not held or its id belongs to another one.
+        """
 
         def work(transaction: Transaction) -> None:
             row = transaction.execute("SELECT seq, state, contact FROM receipts WHERE id = ?", (receipt_id,)).fetchone()
@@ -223,18 +228,18 @@ class Receipts:
                 apply_move(transaction, row[0], Move(state=State.ACCEPTED, due=now, reason="retried"), now, "held")
                 transaction.execute("UPDATE receipts SET crashes = 0 WHERE seq = ?", (row[0],))
             else:
-                reason = parsed.reason if isinstance(parsed, NoReceipt) else "read anew"
+                reason = parsed.reason if isinstance(parsed, NoReceipt) else "read again"
                 apply_move(transaction, row[0], Move(state=State.SKIPPED, reason=reason), now, "held")
 
         self._database.write(work)
 
     def counts(self) -> dict[str, int]:
-        """How many receipts stand in each state."""
+        """The number of receipts in each state."""
         found = dict(self._database.read("SELECT state, sum(count) FROM counters GROUP BY state"))
         return {state: max(0, int(found.get(state, 0))) for state in State}
 
     def routes(self) -> dict[str, int]:
-        """How many were delivered by each route."""
+        """The number of receipts delivered by each route."""
         rows = self._database.read("SELECT route, count FROM counters WHERE state = 'delivered'")
         return {"api": 0, "file": 0} | {str(route): int(count) for route, count in rows if count > 0}
 
@@ -255,7 +260,7 @@ class Receipts:
 
 
 def _settle(transaction: Transaction, moves: Iterable[tuple[int, Move]], now: float, step: str) -> None:
-    """The moves, those that are alike in one go."""
+    """Make the moves; equal ones together."""
     alike: dict[Move, list[int]] = {}
     for seq, move in moves:
         alike.setdefault(move, []).append(seq)

@@ -1,6 +1,6 @@
-"""Which rows are no more: the seqs of receipts and events, in runs. So a row that is lost is told from one removed.
+"""The seqs of receipts and events that were removed, as ranges: a missing row that is not among them is lost.
 
-Seqs are given out without gaps. Those that retention removes, and those the doctor has told as lost, are entered here.
+Seqs have no gaps. Retention records those it removes, and the doctor those it has reported as lost.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from tillpost.journal.database import Transaction
 
 RECEIPTS, EVENTS = "receipts", "events"
 LOST = "lost"
-"""Receipts that the doctor found missing, and told."""
+"""Receipts that the doctor has reported as lost."""
 
 
 def record(transaction: Transaction, of: str, seqs: Iterable[int]) -> None:
-    """These are no more; inside the transaction that removes them. Neighbouring runs become one."""
+    """Record removed rows, in the transaction that removes them; neighbouring ranges are joined."""
     for first, last in _runs(seqs):
         before = transaction.execute(
             "SELECT first, last FROM removed WHERE of = ? AND first < ? ORDER BY first DESC LIMIT 1", (of, first)

@@ -1,6 +1,6 @@
-"""Replays: receipts of a store's days that a person sends again. The rows are the audit trail and the place to go on.
+"""Replays: receipts of a store's days that a person sends again. The rows are the audit trail and hold the progress.
 
-A step moves its receipts, notes them and moves the cursor in one commit: after a kill the next goes on exactly there.
+A step moves its receipts, records them and moves the cursor in one commit, so that it continues there after a crash.
 """
 
 from __future__ import annotations
@@ -20,20 +20,19 @@ from tillpost.journal.tables.batches import Batch, insert_batch, record_refused
 from tillpost.model import Customer
 
 RUNNING, STOPPED, DONE = "running", "stopped", "done"
-"""States of a replay: putting receipts back, ended by a person, all of them are back on the line."""
+"""States of a replay: moving receipts, stopped by a person, all receipts moved."""
 
 _LONGEST = 10.0
-"""Seconds between two steps that count as work of the replay; in longer ones nothing ran, or the destination was
-away."""
+"""Most seconds between two steps that count as work of the replay; in longer gaps it did not run."""
 _UNSETTLED = ", ".join(f"'{state}'" for state in (*OPEN, State.WRITTEN, State.TRANSFERRED))
 
 
 @attrs.frozen(kw_only=True)
 class ReplayOrder:
-    """What a person asked for. first, last: business dates (ISO 8601), both included; till: "" is every till.
+    """The request of a person. first, last: business dates (ISO 8601), both included; till: "" is every till.
 
     by: `api` or `file`. unverified: also what was accepted by API and no history has shown.
-    newest: the last row the plan has seen; what is accepted later is no part of it.
+    newest: the last row in the plan; receipts accepted later are not part of it.
     """
 
     reason: str
@@ -49,7 +48,7 @@ class ReplayOrder:
 
 @attrs.frozen
 class ReplayCursor:
-    """The last receipt that was looked at: its business date, the moment of its sale (UTC), its row."""
+    """The last receipt that was examined: its business date, the time of its sale (UTC), its row."""
 
     day: str = ""
     moment: str = ""
@@ -58,9 +57,9 @@ class ReplayCursor:
 
 @attrs.frozen(kw_only=True)
 class Replay:
-    """A row: the order, and how far it is. planned: how many of each class, with amounts, as the person confirmed it.
+    """A replay and its progress. planned: the number and amount of each class, as the person confirmed it.
 
-    chosen: how many were to be put back. put_back: how many were; not_written: chosen, and no file could take them.
+    chosen: receipts to be sent again. put_back: receipts moved so far; not_written: chosen ones no file could contain.
     busy: seconds in which it made progress, for the rate. Times in seconds since 1970.
     """
 
@@ -79,30 +78,30 @@ class Replay:
 
     @property
     def why(self) -> str:
-        """What the life of each receipt says."""
+        """The reason of the moves."""
         return f"replayed because {self.order.reason} (replay {self.id})"
 
 
 @attrs.frozen(kw_only=True)
 class Step:
-    """What a step of a replay has done. end: nothing is left to look at."""
+    """The result of a step of a replay. end: no receipt is left to examine."""
 
     cursor: ReplayCursor
     end: bool
     moves: Sequence[tuple[int, Move]] = ()
     batch: Batch | None = None
     not_written: Mapping[int, str] = attrs.field(factory=dict)
-    """Row → why it cannot go by file; it stays as it was."""
+    """Row → why no file can contain the receipt, which is not changed."""
 
 
 class Replays:
-    """The replays table, and the receipts they choose from."""
+    """The table of replays."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def start(self, order: ReplayOrder, planned: Mapping[str, Any], chosen: int, now: float) -> int:
-        """Enter a replay that `run` is to carry out; its number."""
+        """Insert a replay for `run` to carry out; returns its number."""
 
         def work(transaction: Transaction) -> int:
             rows = transaction.execute(
@@ -120,7 +119,7 @@ class Replays:
         return self._database.write(work)
 
     def assign_contact(self, replay: Replay, anonymous: Customer, seqs: Sequence[int], now: float) -> None:
-        """Receipts without a contact get the anonymous one."""
+        """Set the anonymous contact for receipts without one."""
 
         def work(transaction: Transaction) -> None:
             key = contact_links.find_or_create(transaction, anonymous, replay.order.store, now)
@@ -129,9 +128,9 @@ class Replays:
         self._database.write(work)
 
     def step(self, replay: Replay, step: Step, now: float) -> None:
-        """Make the moves of a step and go on to its cursor, in one commit.
+        """Make the moves of a step and set the cursor, in one commit.
 
-        Raises JournalError when a person has stopped the replay meanwhile; then nothing of the step counts.
+        Raises JournalError when the replay has been stopped meanwhile; then nothing is changed.
         """
 
         def work(transaction: Transaction) -> None:
@@ -154,8 +153,8 @@ class Replays:
                     if refused.key not in step.batch.seqs:  # of a contact; a receipt is left out
                         record_refused(transaction, refused, step.batch.seqs, now)
             for seq, reason in step.not_written.items():
-                told = {"reason": f"{replay.why}; left as it was: {reason}"}
-                events.record(transaction, now, "replay", "not in a file", receipt=seq, **told)
+                detail = {"reason": f"{replay.why}; left as it was: {reason}"}
+                events.record(transaction, now, "replay", "not in a file", receipt=seq, **detail)
             gap = now - replay.stepped_at if replay.stepped_at is not None else 0.0
             transaction.execute(
                 "UPDATE replays SET state = ?1, ended_at = ?2, day = ?3, moment = ?4, after = ?5,"
@@ -172,7 +171,7 @@ class Replays:
         self._database.write(work)
 
     def set_state(self, number: int, old: str, new: str, now: float) -> None:
-        """A person stops or resumes it. Raises JournalError when it is not in that state."""
+        """Stop or resume a replay, on behalf of a person. Raises JournalError when it is not in the state `old`."""
 
         def work(transaction: Transaction) -> None:
             ended = None if new == RUNNING else now
@@ -188,7 +187,7 @@ class Replays:
         self._database.write(work)
 
     def running(self) -> Replay | None:
-        """The oldest that has receipts to put back."""
+        """The oldest replay that is running."""
         found = self._list("state = 'running' ORDER BY id LIMIT 1")
         return found[0] if found else None
 
@@ -198,11 +197,11 @@ class Replays:
         return found[0] if found else None
 
     def all(self) -> list[Replay]:
-        """Every replay there ever was, the oldest first."""
+        """Every replay, the oldest first."""
         return self._list("TRUE ORDER BY id")
 
     def count_states(self, number: int) -> dict[str, int]:
-        """Where the receipts it has put back stand now, counted by state; those that retention removed are missing."""
+        """The states of its receipts now, counted; without those that retention has removed."""
         rows = self._database.read(
             "SELECT r.state, count(*) FROM replayed p JOIN receipts r ON r.seq = p.receipt WHERE p.replay = ?"
             " GROUP BY r.state",
@@ -211,7 +210,7 @@ class Replays:
         return {str(state): int(count) for state, count in rows}
 
     def in_progress(self, number: int) -> bool:
-        """Whether any receipt it has put back is not settled yet."""
+        """Whether a receipt it has moved is not settled yet."""
         sql = f"SELECT 1 FROM receipts r WHERE r.seq = p.receipt AND r.state IN ({_UNSETTLED})"  # noqa: S608 - ours
         return bool(
             self._database.read(f"SELECT 1 FROM replayed p WHERE p.replay = ? AND EXISTS ({sql}) LIMIT 1", (number,))  # noqa: S608
@@ -234,7 +233,7 @@ def _replay(row: dict[str, Any], asked: Iterable[str]) -> Replay:
 
 
 def _reset(transaction: Transaction, number: int, seqs: Sequence[int]) -> None:
-    """Note them, and take from them how they were delivered: they are on their way again."""
+    """Record the receipts of a replay, and clear how they were delivered before."""
     transaction.executemany(
         "INSERT INTO replayed SELECT ?, seq, state FROM receipts WHERE seq = ?"
         " ON CONFLICT (replay, receipt) DO NOTHING",

@@ -1,7 +1,7 @@
-"""Retention: what is settled for longer than it is kept goes, in steps so small that nobody waits for one.
+"""Retention: rows that have been settled for long enough are removed, in steps that take some milliseconds.
 
-A pass looks at every row that is old enough, in the order of its key, without an index of its own: that would cost
-each delivery a write. What must stay (held, or settled later) is looked at again in the next pass.
+A pass reads every row that is old enough in the order of its key, without an index of its own, which would cost a write
+at each delivery. Rows that must stay (held, or settled later) are read again in the next pass.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from tillpost.journal.states import State
 from tillpost.journal.tables import events, removed_rows
 
 STEP = 50
-"""Rows a step removes at most; with their bodies, events and index entries that is some milliseconds of work."""
+"""Most rows that a step removes; with their bodies, events and index entries some milliseconds of work."""
 LOOK = 500
-"""Rows a step looks at."""
+"""Rows that a step reads."""
 
 
 class Kind(StrEnum):
-    """What a pass goes through, in this order: each names rows of those after it."""
+    """The tables of a pass in their order: each refers to rows of those after it."""
 
     RECEIPTS = "receipts"
     FILES = "files"
@@ -34,20 +34,20 @@ class Kind(StrEnum):
 
 @attrs.frozen
 class Place:
-    """Where a pass stands: what it goes through, and the key of the last row it has looked at."""
+    """How far a pass is: the table, and the key of the last row that was read."""
 
     kind: Kind = Kind.RECEIPTS
     after: tuple[Any, ...] = ()
 
 
 class Retention:
-    """Removal of what is old, and the pages it leaves."""
+    """Removes old rows and releases the space they took."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def step(self, place: Place, before: float, now: float) -> Place | None:
-        """Remove a little of what was settled before that moment, in one commit; where to go on, None: all is done."""
+        """Remove some rows that were settled before then, in one commit; returns where to continue, None at the end."""
 
         def work(transaction: Transaction) -> tuple[Any, ...] | None:
             return _STEPS[place.kind](transaction, place.after, before, now)
@@ -59,11 +59,11 @@ class Retention:
         return Place(kinds[0]) if kinds else None
 
     def release_space(self) -> bool:
-        """Give a few free pages back to the disk; False when there are none to give, or the file is from before."""
+        """Give some free space back to the disk; False when there is nothing to give."""
         return self._database.release_space()
 
     def count_removed(self) -> int:
-        """How many receipts have gone."""
+        """The number of receipts that were removed."""
         rows = self._database.read("SELECT sum(last - first + 1) FROM removed WHERE of = ?", (removed_rows.RECEIPTS,))
         return int(rows[0][0] or 0)
 
@@ -72,7 +72,7 @@ _Step = Callable[[Transaction, tuple[Any, ...], float, float], tuple[Any, ...] |
 
 
 def _receipts(transaction: Transaction, after: tuple[Any, ...], before: float, now: float) -> tuple[Any, ...] | None:
-    # The newest stays: its seq would be given out again.
+    # The newest row stays, because its seq would be used again.
     newest = first(transaction.execute("SELECT max(seq) FROM receipts"))
     seqs: list[int] = []
     last, old = None, False
@@ -85,14 +85,14 @@ def _receipts(transaction: Transaction, after: tuple[Any, ...], before: float, n
             seqs.append(seq)
             if len(seqs) == STEP:
                 break
-    told = [
+    gone = [
         event for seq in seqs for (event,) in transaction.execute("SELECT seq FROM events WHERE receipt = ?", (seq,))
     ]
-    _remove_events(transaction, told, now)
+    _remove_events(transaction, gone, now)
     for table in ("bodies", "receipts"):
         transaction.executemany(f"DELETE FROM {table} WHERE seq = ?", [(seq,) for seq in seqs])  # noqa: S608 - ours
     removed_rows.record(transaction, removed_rows.RECEIPTS, seqs)
-    # Rows lie in the order of acceptance, but for a clock that was set: a page of young ones is the end.
+    # Rows are in the order of acceptance, unless the clock was set: a page without an old row is the end.
     return (last,) if old else None
 
 
@@ -130,7 +130,7 @@ def _no_receipts(transaction: Transaction, after: tuple[Any, ...], before: float
 
 def _contacts(transaction: Transaction, after: tuple[Any, ...], before: float, now: float) -> tuple[Any, ...] | None:
     if transaction.execute("SELECT 1 FROM files WHERE state IN ('written', 'uploaded', 'consumed') LIMIT 1").fetchone():
-        return None  # one of them may name it
+        return None  # one of the files may name the contact
     rows = list(
         transaction.execute(
             "SELECT key, seen_at, conflict FROM contacts WHERE key > ? ORDER BY key LIMIT ?", (*(after or ("",)), STEP)
@@ -141,15 +141,15 @@ def _contacts(transaction: Transaction, after: tuple[Any, ...], before: float, n
             continue
         if transaction.execute("SELECT 1 FROM receipts WHERE contact = ? LIMIT 1", (key,)).fetchone():
             continue
-        told = [event for (event,) in transaction.execute("SELECT seq FROM events WHERE contact = ?", (key,))]
-        _remove_events(transaction, told, now)
+        gone = [event for (event,) in transaction.execute("SELECT seq FROM events WHERE contact = ?", (key,))]
+        _remove_events(transaction, gone, now)
         transaction.execute("DELETE FROM identifiers WHERE contact = ?", (key,))
         transaction.execute("DELETE FROM contacts WHERE key = ?", (key,))
     return rows[-1][:1] if rows else None
 
 
 def _events(transaction: Transaction, after: tuple[Any, ...], before: float, now: float) -> tuple[Any, ...] | None:
-    """Those of contacts that stay, of files and of the destination; those of a receipt go with it."""
+    """Remove events of contacts, files and the destination; those of a receipt are removed with it."""
     rows = list(
         transaction.execute(
             "SELECT seq, receipt, at FROM events WHERE seq > ? ORDER BY seq LIMIT ?", (*(after or (0,)), LOOK)
@@ -174,7 +174,7 @@ def _remove_events(transaction: Transaction, seqs: Iterable[int], now: float) ->
     if not listed:
         return
     if max(listed) == first(transaction.execute("SELECT max(seq) FROM events")):
-        # The newest goes: its seq would be given out again, and observers would take the next event for told.
+        # Its seq would be used again, and observers would take the next event for one they have seen.
         events.record(transaction, now, "retention", "removed")
     transaction.execute("DELETE FROM events WHERE seq IN (SELECT value FROM json_each(?))", (List(listed),))
     removed_rows.record(transaction, removed_rows.EVENTS, listed)

@@ -1,4 +1,4 @@
-"""The tills that were ever seen, each with its last receipt: a page asks at each look, so no receipt is read."""
+"""Every known till with its last receipt, kept so that a page needs no query of receipts."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from tests.support.receipts import accept, found
 from tillpost.errors import JournalDamaged, JournalError, StateFolderBusy, UsageError
 from tillpost.journal import Journal, Move, RunLock, State
 from tillpost.journal.sqlite.doctor import backup, restore, verify
-from tillpost.journal.sqlite.locks import holder
+from tillpost.journal.sqlite.locks import running_process
 from tillpost.journal.sqlite.schema import UPGRADES
 
 NOW = 1_000_000.0
@@ -178,7 +178,7 @@ def test_what_is_no_backup_is_refused_and_nothing_changes(folder: Path, tmp_path
     newer.write_bytes(done.path.read_bytes())
     sqlite3.connect(newer).execute(f"PRAGMA user_version = {len(UPGRADES) + 1}")
     torn.write_bytes(done.path.read_bytes()[: done.path.stat().st_size // 2])
-    for bad, why in ((text, "no backup"), (empty, "no backup"), (newer, "newer"), (torn, "damaged|whole")):
+    for bad, why in ((text, "not a backup"), (empty, "no backup"), (newer, "newer"), (torn, "damaged|whole")):
         with pytest.raises(JournalError, match=why):
             restore(folder, bad, NOW, CONFIRM, replace=True)
     with pytest.raises(UsageError, match="no file"):
@@ -204,13 +204,13 @@ def test_a_file_of_an_outage_that_is_gone_puts_its_receipts_back_on_the_line(fol
 
 def test_the_run_lock_names_its_holder_and_a_glance_keeps_nobody_out(tmp_path: Path) -> None:
 
-    assert holder(tmp_path / "none") is None
+    assert running_process(tmp_path / "none") is None
     lock = RunLock(tmp_path)
-    assert holder(tmp_path) == os.getpid()
+    assert running_process(tmp_path) == os.getpid()
     with pytest.raises(StateFolderBusy):
         RunLock(tmp_path)
     lock.release()
-    assert holder(tmp_path) is None
+    assert running_process(tmp_path) is None
     again = RunLock(tmp_path)
-    assert holder(tmp_path) == os.getpid()
+    assert running_process(tmp_path) == os.getpid()
     again.release()

@@ -15,9 +15,9 @@ from tillpost.journal.sqlite import control_files
 def serve(folder: Path, stop: threading.Event) -> int:
     count = 0
     while not stop.wait(0.01):
-        for identity in control_files.asked(folder):
+        for identity in control_files.take_requests(folder):
             count += 1
-            control_files.answer(folder, identity, {"number": identity})
+            control_files.write_answer(folder, identity, {"number": identity})
     return count
 
 
@@ -25,7 +25,7 @@ def test_many_ask_at_once_and_each_has_its_own_answer(tmp_path: Path) -> None:
     stop = threading.Event()
     with ThreadPoolExecutor(9) as pool:
         serving = pool.submit(serve, tmp_path, stop)
-        asking = [pool.submit(control_files.ask, tmp_path, 30.0) for _ in range(8)]
+        asking = [pool.submit(control_files.request_reload, tmp_path, 30.0) for _ in range(8)]
         answers = [each.result(60) for each in asking]
         stop.set()
         assert serving.result(60) == 8
@@ -34,20 +34,20 @@ def test_many_ask_at_once_and_each_has_its_own_answer(tmp_path: Path) -> None:
 
 
 def test_a_request_that_nobody_takes_is_taken_back(tmp_path: Path) -> None:
-    assert control_files.ask(tmp_path, 0.1) is None
+    assert control_files.request_reload(tmp_path, 0.1) is None
     assert list(tmp_path.iterdir()) == []
 
 
 def test_answers_that_nobody_fetches_are_forgotten_and_other_files_are_not_touched(tmp_path: Path) -> None:
-    control_files.answer(tmp_path, "0" * 32, {})
+    control_files.write_answer(tmp_path, "0" * 32, {})
     for name in ("reload-x.request", "reload-0.request.part", "journal.db"):
         (tmp_path / name).touch()
-    assert control_files.asked(tmp_path) == []
+    assert control_files.take_requests(tmp_path) == []
     control_files.remove_answers(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"reload-x.request", "reload-0.request.part", "journal.db"}
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
-    assert control_files.asked(tmp_path / "none") == []
+    assert control_files.take_requests(tmp_path / "none") == []
     with pytest.raises(JournalError, match="none"):
-        control_files.ask(tmp_path / "none", 0.1)
+        control_files.request_reload(tmp_path / "none", 0.1)

@@ -273,7 +273,7 @@ def test_readers_name_a_damaged_row_and_the_doctor(folder: Path) -> None:
         ("contacts: cnone is missing", lambda: journal.contacts.get("cnone")),
         ("files, row 1_transactions.xml", journal.files.all),
         ("table destination", journal.destination.get),
-        ("no UTF-8", lambda: journal.receipts.find({"number": "5"})),
+        ("not UTF-8", lambda: journal.receipts.find({"number": "5"})),
     ]
     for named, read in readers:
         with pytest.raises(JournalDamaged, match=named) as raised:

@@ -1,4 +1,4 @@
-"""The journal's doctor: it works on a file that SQLite itself gives up."""
+"""The doctor of the journal: it also reads a damaged file, which SQLite refuses."""
 
 from tillpost.journal.sqlite.doctor.backup import Backed, backup
 from tillpost.journal.sqlite.doctor.compact import Compacted, compact

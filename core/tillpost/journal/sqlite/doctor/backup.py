@@ -18,12 +18,12 @@ from tillpost.journal.sqlite.replace_file import sync
 from tillpost.journal.sqlite.sqlite_errors import PATIENCE, as_journal_error
 
 _PAGES = 4096
-"""Pages a step, which is then synced: one sync of all at the end would keep the syncs of who commits waiting."""
+"""Pages that are copied and synced in one step: a single sync at the end would delay other commits."""
 
 
 @attrs.frozen(kw_only=True)
 class Backed:
-    """A backup. receipts: in it; bytes: its size; schema: of the journal, as it was."""
+    """A backup: the number of its receipts, its size in bytes, and the schema of the journal."""
 
     path: Path
     receipts: int
@@ -32,61 +32,61 @@ class Backed:
 
 
 def backup(folder: Path, to: Path, now: float, progress: Callable[[str], None] = lambda text: None) -> Backed:
-    """Copy the journal of a state folder, beside a `run` or without one, as of the moment this begins.
+    """Copy the journal of a state folder as of now, also while `run` uses it.
 
-    to: a new file, or a folder that is there, in which it is named by state folder and time. The file is readable by
-    its owner only and appears when it is whole and on the disk. Raises UsageError when it is there already,
-    JournalDamaged or JournalError when the copy does not prove whole; then there is none.
+    to: a new file, or an existing folder, where the file is named by state folder and time. The file is readable by
+    its owner only and appears when it is complete and synced. Raises UsageError when it exists, JournalDamaged or
+    JournalError when the copy fails its check; then there is no file.
     """
     path = journal_path(folder)
     if to.is_dir():
         to /= f"{folder.name}-{datetime.fromtimestamp(now, UTC).strftime('%Y%m%dT%H%M%SZ')}.db"
     if to.exists():
         raise UsageError(f"{to} exists; name a new file")
-    presence = OpenLock(folder / "journal.db")  # no repair puts another file in its place meanwhile
-    made = to.with_name(f".{to.name}.part")
+    presence = OpenLock(folder / "journal.db")  # no repair may replace the file meanwhile
+    part = to.with_name(f".{to.name}.part")
     try:
         try:
-            os.close(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
+            os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
         except OSError as error:
-            raise as_journal_error(error, made) from error
+            raise as_journal_error(error, part) from error
         try:
-            backed = _copied(path, made, progress)
-            sync(made)
-            os.link(made, to)  # and not a rename, which would overwrite what has appeared there meanwhile
+            backed = _copied(path, part, progress)
+            sync(part)
+            os.link(part, to)  # a rename would overwrite a file that appeared meanwhile
             sync(to.parent)
         except FileExistsError:
             raise UsageError(f"{to} exists; name a new file") from None
         except (apsw.Error, OSError) as error:
             raise as_journal_error(error, to) from error
         finally:
-            made.unlink(missing_ok=True)
+            part.unlink(missing_ok=True)
         return attrs.evolve(backed, path=to)
     finally:
         presence.release()
 
 
-def _copied(path: Path, made: Path, progress: Callable[[str], None]) -> Backed:
+def _copied(path: Path, part: Path, progress: Callable[[str], None]) -> Backed:
     source = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
-    copy = apsw.Connection(str(made))
+    copy = apsw.Connection(str(part))
     try:
         source.set_busy_timeout(PATIENCE)
         copy.pragma("synchronous", "off")
-        # In a transaction what it copies is as of now: else each commit of the `run` would make it begin again.
+        # In a transaction the copy is of one moment; without it each commit of `run` would start it again.
         source.execute("BEGIN")
-        source.execute("SELECT count(*) FROM sqlite_schema").get  # noqa: B018 - the first read is what begins it
+        source.execute("SELECT count(*) FROM sqlite_schema").get  # noqa: B018 - the first read begins it
         with copy.backup("main", source, "main") as steps:
             while not steps.done:
                 steps.step(_PAGES)
-                sync(made)
+                sync(part)
                 progress(f"{steps.page_count - steps.remaining} of {steps.page_count} pages")
         source.execute("COMMIT")
         copy.pragma("journal_mode", "delete")
-        progress("proving the copy")
-        if said := problems(copy):
-            raise JournalError(f"{path}: the copy does not prove whole: {said[0]}; `tillpost journal verify` says more")
+        progress("checking the copy")
+        if found := problems(copy):
+            raise JournalError(f"{path}: the copy is damaged: {found[0]}; `tillpost journal verify` has more")
         receipts = copy.execute("SELECT count(*) FROM receipts").get
-        return Backed(path=made, receipts=receipts, bytes=made.stat().st_size, schema=int(copy.pragma("user_version")))
+        return Backed(path=part, receipts=receipts, bytes=part.stat().st_size, schema=int(copy.pragma("user_version")))
     finally:
         copy.close(True)
         source.close(True)

@@ -1,4 +1,4 @@
-"""A receipt's body as the journal keeps it, judged by its checksum."""
+"""The body of a receipt, checked by its checksum."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tillpost.model.receipt_json import loads
 
 
 def decode_body(body: object, checksum: object) -> Receipt | None:
-    """The receipt; None when the body is missing or damaged."""
+    """The receipt of a body; None when it is missing or damaged."""
     if not isinstance(body, bytes) or hashlib.sha256(body).digest() != checksum:
         return None
     try:

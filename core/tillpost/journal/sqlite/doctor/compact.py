@@ -1,4 +1,4 @@
-"""Compact: the journal written anew without its free pages, so that the disk has them back at once."""
+"""Compact: a copy of the journal without its free pages replaces it, which gives their space back to the disk."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class Compacted:
 
 
 def compact(folder: Path, progress: Callable[[str], None] = lambda text: None) -> Compacted:
-    """Write the journal of a state folder anew. The caller holds its RunLock.
+    """Replace the journal of a state folder by a compact copy. The caller holds its RunLock.
 
-    Afterwards retention gives pages back by itself, also where the journal was made before it could. A crash leaves the
-    old one or the new one. Raises JournalFull when there is no room for a copy, JournalDamaged when it is damaged
+    Afterwards retention can give pages back, also in a journal of an older version. A crash leaves the old one or the
+    new one. Raises JournalFull when there is no room for a copy, JournalDamaged when it is damaged
     (`repair` first), StateFolderBusy while another command has it open.
     """
     with ExclusiveLock(folder):
@@ -47,24 +47,24 @@ def compact(folder: Path, progress: Callable[[str], None] = lambda text: None) -
             new = place / "new.db"
             connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
             try:
-                progress("writing the journal anew")
+                progress("copying the journal")
                 connection.pragma("auto_vacuum", REUSABLE)
                 connection.execute("VACUUM INTO ?", (str(new),))
             finally:
                 connection.close(True)
-            _prove(path, new, progress)
+            _check(path, new, progress)
             sync(new)
             kept = place / "old.db"
             replace_journal(path, new, kept)
             return Compacted(before, path.stat().st_size)
 
 
-def _prove(path: Path, new: Path, progress: Callable[[str], None]) -> None:
-    progress("proving the copy")
+def _check(path: Path, new: Path, progress: Callable[[str], None]) -> None:
+    progress("checking the copy")
     connection = apsw.Connection(str(new), flags=apsw.SQLITE_OPEN_READONLY)
     try:
-        said = connection.execute("PRAGMA quick_check(1)").get
+        found = connection.execute("PRAGMA quick_check(1)").get
     finally:
         connection.close(True)
-    if said != "ok":
-        raise JournalError(f"{path}: the copy does not prove whole: {said}; nothing was changed")
+    if found != "ok":
+        raise JournalError(f"{path}: the copy is damaged: {found}; nothing was changed")

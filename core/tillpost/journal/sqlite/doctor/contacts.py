@@ -1,4 +1,4 @@
-"""The laws of contacts and identifiers. What a contact row had can be told again by the receipts that name it."""
+"""Checks of contacts and identifiers. Most of a contact can be restored from its receipts."""
 
 from __future__ import annotations
 
@@ -15,27 +15,29 @@ _COLUMNS = ["key", "contact_id", "attributes", "sent", "store", "origin", "file"
 
 
 def examine(connection: apsw.Connection) -> Iterator[Damage]:
-    """Columns that make no sense, and contacts that are named and missing."""
+    """Find columns that make no sense, and contacts that other rows name and that are missing."""
     for row in connection.execute(f"SELECT {', '.join(_COLUMNS)} FROM contacts"):  # noqa: S608 - ours
-        said = dict(zip(_COLUMNS, row, strict=True))
-        wrong = [name for name in ("attributes", "sent", "in_files") if not is_json(said[name], dict)]
-        wrong += [name for name in ("key", "contact_id", "store", "origin", "file") if not isinstance(said[name], str)]
-        wrong += [] if isinstance(said["seen_at"], int | float) else ["seen_at"]
-        wrong += [] if isinstance(said["learnt_at"], int | float | None) else ["learnt_at"]
+        values = dict(zip(_COLUMNS, row, strict=True))
+        wrong = [name for name in ("attributes", "sent", "in_files") if not is_json(values[name], dict)]
+        wrong += [
+            name for name in ("key", "contact_id", "store", "origin", "file") if not isinstance(values[name], str)
+        ]
+        wrong += [] if isinstance(values["seen_at"], int | float) else ["seen_at"]
+        wrong += [] if isinstance(values["learnt_at"], int | float | None) else ["learnt_at"]
         if wrong:
             yield Damage(
                 table="contacts", row=str(row[0]), reason=f"makes no sense: {', '.join(wrong)}",
-                lost="what only the contact knew; its receipts tell the rest again", remedy="filled from its receipts",
+                lost="what only the contact had; its receipts have the rest", remedy="filled from its receipts",
                 raw=encode_row(_COLUMNS, row), fix=_fix_columns(row[0], tuple(wrong)),
             )  # fmt: skip
     for (key,) in connection.execute(
         "SELECT key FROM contacts WHERE key NOT IN (SELECT contact FROM identifiers) ORDER BY key"
     ):
-        told = any(_customers(connection, key))
+        recoverable = any(_customers(connection, key))
         yield Damage(
             table="identifiers", row=str(key), reason="a contact has none", lost="how the contact is known",
-            remedy="filled from its receipts" if told else "none of its receipts tells it: they will be held",
-            fix=_relink(key), note=not told,
+            remedy="filled from its receipts" if recoverable else "none of its receipts has one: they will be held",
+            fix=_relink(key), note=not recoverable,
         )  # fmt: skip
     missing = connection.execute(
         "SELECT contact, count(*) FROM (SELECT contact FROM receipts WHERE contact IS NOT NULL"
@@ -45,16 +47,14 @@ def examine(connection: apsw.Connection) -> Iterator[Damage]:
     for key, _ in missing:
         yield Damage(
             table="contacts", row=str(key), reason="is named by other rows and missing",
-            lost="its contactId, which is looked up again, and attributes that no receipt tells",
-            remedy="made anew from its receipts", fix=_recreate(key),
+            lost="its contactId, which is looked up again, and attributes that no receipt has",
+            remedy="recreated from its receipts", fix=_recreate(key),
         )  # fmt: skip
 
 
 def _relink(key: object) -> Fix:
     def fix(connection: apsw.Connection, now: float) -> None:
-        _follow_identifiers(
-            connection, key
-        )  # where its receipts' identifiers lead to another contact, that one has them
+        _follow_identifiers(connection, key)  # receipts whose identifiers belong to another contact go to that one
         _fill_from_receipts(connection, key, ())
 
     return fix
@@ -63,7 +63,7 @@ def _relink(key: object) -> Fix:
 def _recreate(key: object) -> Fix:
     def fix(connection: apsw.Connection, now: float) -> None:
         if not connection.execute("SELECT 1 FROM identifiers WHERE contact = ?", (key,)).fetchone():
-            # Nobody is known by this key: it is the receipt's that is damaged, when its customer has another.
+            # No identifier has this key: the key of the receipt is damaged if its customer has another contact.
             _follow_identifiers(connection, key)
             if not connection.execute("SELECT 1 FROM receipts WHERE contact = ?", (key,)).fetchone():
                 return

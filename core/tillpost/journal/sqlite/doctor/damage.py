@@ -1,4 +1,4 @@
-"""What is wrong with a journal, as a person is told it and as it is repaired."""
+"""Damages of a journal: how they are reported and repaired."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ Fix = Callable[[apsw.Connection, float], None]
 class Damage:
     """One finding.
 
-    table, row: where it is, `row` as the table's key or as a page. receipt: its id, where one is concerned.
-    lost: what is gone, "nothing" when it can be made whole. remedy: what `journal repair` does, or a person.
+    table, row: the place, `row` as the key of the table or as a page. receipt: the id of a receipt that is affected.
+    lost: what cannot be restored, or "nothing". remedy: what `journal repair` does, or a person must do.
     """
 
     table: str
@@ -28,19 +28,19 @@ class Damage:
     remedy: str
     receipt: str = ""
     raw: bytes = attrs.field(default=b"", repr=False)
-    """What is left of the damaged row, for the quarantine; may hold personal data and is never shown."""
+    """The rest of the damaged row for the quarantine; may contain personal data and is never shown."""
     note: bool = False
-    """Worth telling, and nothing to repaired."""
+    """A remark that needs no repair."""
     fix: Fix | None = attrs.field(default=None, eq=False, repr=False)
-    """Puts it right; None when there is nothing to repaired but what the quarantine keeps."""
+    """Repairs it; None when there is nothing to repair beyond the quarantine."""
 
     def as_dict(self) -> dict[str, str]:
-        """For people and JSON: no personal data."""
+        """The texts for reports, without personal data."""
         return {name: getattr(self, name) for name in ("table", "row", "receipt", "reason", "lost", "remedy")}
 
 
 def quarantine(connection: apsw.Connection, damage: Damage, now: float) -> None:
-    """Keep what is left of a damaged row, with what was lost."""
+    """Insert the rest of a damaged row into the quarantine, with what was lost."""
     connection.execute(
         "INSERT INTO quarantine (at, source, place, receipt, reason, lost, raw) VALUES (?,?,?,?,?,?,?)",
         (now, damage.table, damage.row, damage.receipt, damage.reason, damage.lost, damage.raw),
@@ -48,7 +48,7 @@ def quarantine(connection: apsw.Connection, damage: Damage, now: float) -> None:
 
 
 def encode_row(names: list[str], values: tuple[Any, ...]) -> bytes:
-    """A row as far as it could be read, as JSON; bytes in base64."""
+    """The columns of a row that could be read, as JSON; bytes in base64."""
     return json.dumps(
         {
             name: {"base64": base64.b64encode(value).decode()} if isinstance(value, bytes) else value

@@ -1,4 +1,4 @@
-"""Every row of a journal against the laws of its table, and how each breach of one is repaired."""
+"""Checks of every row of a journal, with the repair of each damage."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Progress = Callable[[str], None]
 
 
 def examine(connection: apsw.Connection, fallback: Path, progress: Progress = lambda text: None) -> Iterator[Damage]:
-    """What is wrong with the rows; the pages must be whole. fallback: where the fallback files lie."""
+    """Find damaged rows; the pages must be undamaged. fallback: the folder of the fallback files."""
     for name, look in (
         ("contacts", contacts.examine),
         ("receipts and bodies", receipts.examine),
@@ -50,7 +50,7 @@ def _events(connection: apsw.Connection) -> Iterator[Damage]:
             connection.execute("DELETE FROM events WHERE seq = ?", (seq,))
 
         yield Damage(
-            table="events", row=str(seq), reason="its detail is no JSON" if fits else "its columns make no sense",
+            table="events", row=str(seq), reason="its detail is not JSON" if fits else "its columns make no sense",
             lost="the detail of an event" if fits else "an event", remedy="kept in the quarantine",
             raw=encode_row(names, row), fix=blank if fits else remove,
         )  # fmt: skip
@@ -59,8 +59,8 @@ def _events(connection: apsw.Connection) -> Iterator[Damage]:
 def _counters(connection: apsw.Connection) -> Iterator[Damage]:
     if off := counters.mismatches(connection):
         yield Damage(
-            table="counters", row="", reason=f"does not say what is there: {'; '.join(off[:5])}", lost="nothing",
-            remedy="counted anew", fix=lambda connection, now: counters.recount(connection),
+            table="counters", row="", reason=f"differs from the rows: {'; '.join(off[:5])}", lost="nothing",
+            remedy="counted again", fix=lambda connection, now: counters.recount(connection),
         )  # fmt: skip
 
 
@@ -68,21 +68,21 @@ def _destination(connection: apsw.Connection) -> Iterator[Damage]:
     names = ["state", "reason", "since", "unreachable_since", "failures", "probe_due", "files_due", "sequence"]
     rows = list(connection.execute(f"SELECT {', '.join(names)}, observed FROM destination"))  # noqa: S608 - ours
     last = connection.execute("SELECT max(sequence) FROM files WHERE typeof(sequence) = 'integer'").get or 0
-    told = connection.execute("SELECT max(seq) FROM events").get or 0
+    last_event = connection.execute("SELECT max(seq) FROM events").get or 0
     reason = ""
     if len(rows) != 1:
         reason = "its row is missing"
     elif not _destination_fits(rows[0]):
         reason = "its columns make no sense"
-    elif rows[0][7] < last or rows[0][8] > told:
-        reason = "it is behind what the other tables say"
+    elif rows[0][7] < last or rows[0][8] > last_event:
+        reason = "it is behind the other tables"
     if not reason:
         return
     kept = rows[0] if rows else ()
     sequence = max(last, kept[7]) if kept and isinstance(kept[7], int) else last
-    observed = min(told, kept[8]) if kept and isinstance(kept[8], int) else told
+    observed = min(last_event, kept[8]) if kept and isinstance(kept[8], int) else last_event
 
-    def anew(connection: apsw.Connection, now: float) -> None:
+    def recreate(connection: apsw.Connection, now: float) -> None:
         connection.execute("DELETE FROM destination")
         connection.execute(
             "INSERT INTO destination (one, state, reason, since, failures, probe_due, files_due, sequence, observed)"
@@ -91,8 +91,8 @@ def _destination(connection: apsw.Connection) -> Iterator[Damage]:
         )
 
     yield Damage(
-        table="destination", row="1", reason=reason, lost="what was known of the destination; it is asked anew",
-        remedy="made anew", raw=encode_row([*names, "observed"], kept), fix=anew,
+        table="destination", row="1", reason=reason, lost="the state of the destination; it is probed again",
+        remedy="recreated", raw=encode_row([*names, "observed"], kept), fix=recreate,
     )  # fmt: skip
 
 

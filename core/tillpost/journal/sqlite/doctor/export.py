@@ -1,4 +1,4 @@
-"""Export: everything that can be read of a journal as JSON lines, with personal data, for a rescue by other means."""
+"""Export: everything that can be read of a journal as JSON lines, with personal data, for a rescue by other tools."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tillpost.journal.sqlite.doctor.reading import reading
 
 
 def export(folder: Path, progress: Callable[[str], None] = lambda text: None) -> Iterator[dict[str, Any]]:
-    """A line a row, `table` first, in the order in which rows name each other; last, what could not be read."""
+    """One dict for each row, with `table` first; referenced tables come first, and damages last."""
     with reading(folder, progress) as read:
         yield {"table": "journal", "schema": read.schema, "whole": not read.pages}
         tables = [
@@ -38,7 +38,7 @@ def export(folder: Path, progress: Callable[[str], None] = lambda text: None) ->
 
 
 def _plain(value: Any) -> Any:
-    """Bytes as the text they are, which bodies and records mostly are; else in base64."""
+    """Bytes as text when they are UTF-8, as most bodies and records are; else in base64."""
     if not isinstance(value, bytes):
         return value
     try:

@@ -1,4 +1,4 @@
-"""Rows whose seq is missing and that nobody has removed: what they were, as far as events tell."""
+"""Missing rows that were not removed, and what the events have about them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tillpost.journal.tables import removed_rows
 
 
 def examine(connection: apsw.Connection) -> Iterator[Damage]:
-    """Receipts that were lost, row and content."""
+    """Find receipts that were lost with their content."""
     known = bool(connection.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'removed'").get)
     for seq in list(_missing(connection, known)):
         document = connection.execute(
@@ -20,14 +20,14 @@ def examine(connection: apsw.Connection) -> Iterator[Damage]:
             (seq,),
         ).get
         last = connection.execute("SELECT what FROM events WHERE receipt = ? ORDER BY seq DESC LIMIT 1", (seq,)).get
-        told = f"; its last event: {last}" if last else ""
+        last_step = f"; its last event: {last}" if last else ""
         again = f"accept {document} again" if document else "accept the documents of that time again"
 
         def enter(connection: apsw.Connection, now: float, seq: int = seq) -> None:
             removed_rows.record(connection, removed_rows.LOST, [seq])
 
         yield Damage(
-            table="receipts", row=str(seq), reason=f"the row and its content are gone{told}",
+            table="receipts", row=str(seq), reason=f"the row and its content are gone{last_step}",
             lost="the receipt", remedy=again, fix=enter if known else None,
         )  # fmt: skip
 
@@ -45,7 +45,7 @@ def _missing(connection: apsw.Connection, known: bool) -> Iterator[int]:
 
 
 def lost_events(connection: apsw.Connection) -> int:
-    """How many events are missing that nobody has removed."""
+    """The number of missing events that were not removed."""
     count, first, last = connection.execute("SELECT count(*), min(seq), max(seq) FROM events").get
     if not count:
         return 0

@@ -1,7 +1,7 @@
-"""A SQLite file read page by page, past what is damaged (sqlite.org/fileformat2.html).
+"""Reads a SQLite file page by page and skips what is damaged (sqlite.org/fileformat2.html).
 
-SQLite gives up a whole table where an inner page of it is damaged. Here every leaf page is read by itself: trees
-are walked as far as they lead, and pages that no tree leads to any more are told by the shape of their rows.
+SQLite cannot read a table when an inner page is damaged. Here the trees are followed as far as possible, and leaf pages
+that no tree reaches any more are assigned to a table by the shape of their rows.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ import attrs
 
 INDEX_INNER, TABLE_INNER, INDEX_LEAF, TABLE_LEAF = 2, 5, 10, 13
 _DEEPEST = 20
-"""Levels of a tree; SQLite's own limit."""
+"""Most levels of a tree, the limit of SQLite."""
 
 Value = None | int | float | str | bytes
 
 
 class Unreadable(Exception):
-    """A page, or a cell of one, makes no sense."""
+    """A page or a cell cannot be read."""
 
 
 @attrs.frozen
 class Row:
-    """One row as it lies in a page. rowid: None in an index or a table without rowids."""
+    """A row of a page. rowid: None in an index or a table without rowids."""
 
     page: int
     rowid: int | None
@@ -36,7 +36,7 @@ class Row:
 
 @attrs.frozen
 class Bad:
-    """A page, or one cell of it, that cannot be read; `raw` is what is left of it."""
+    """A page or a cell that cannot be read; raw: its bytes."""
 
     page: int
     reason: str
@@ -44,7 +44,7 @@ class Bad:
 
 
 class Pages:
-    """The pages of a file that nobody writes, its WAL carried into it."""
+    """The pages of a file that no process writes; its WAL has been checkpointed."""
 
     def __init__(self, path: Path) -> None:
         with path.open("rb") as file:  # mapped: a journal may be larger than the memory
@@ -54,11 +54,11 @@ class Pages:
         self.usable = self.size - (self._data[20] if len(self._data) > 20 and self._data[20] <= self.size - 480 else 0)
         self.count = -(-len(self._data) // self.size)
         self.seen: set[int] = set(self._maps())
-        """Pages some tree, chain or list leads to, and the pointer maps."""
+        """Pages that a tree, chain or list has reached, and the pointer maps."""
         self.bad: list[Bad] = []
 
     def _maps(self) -> range:
-        """The pages that say where others are pointed at from; a file with auto_vacuum has them in fixed places."""
+        """The numbers of the pointer map pages, which a file with auto_vacuum has."""
         if not any(self._data[52:56]):
             return range(0)
         return range(2, self.count + 1, self.usable // 5 + 1)
@@ -71,7 +71,7 @@ class Pages:
         return page
 
     def tree(self, root: int, table: bool) -> Iterator[Row]:
-        """Every row that can be read of a tree; what cannot is added to `bad`."""
+        """The rows of a tree; what cannot be read is added to `bad`."""
         todo = [(root, 0)]
         while todo:
             number, depth = todo.pop()
@@ -96,7 +96,7 @@ class Pages:
                 yield from self._rows(number, kind, cells)
 
     def leaf(self, number: int) -> tuple[int, list[Row]]:
-        """Kind and rows of a page no tree leads to; no rows when it is none that holds some."""
+        """The kind and the rows of a page that no tree reaches; without rows when it is of another kind."""
         try:
             kind, cells, _ = self._page(number)
         except Unreadable:
@@ -137,7 +137,7 @@ class Pages:
         start = 100 if number == 1 else 0
         kind = page[start]
         if kind not in (INDEX_INNER, TABLE_INNER, INDEX_LEAF, TABLE_LEAF):
-            raise Unreadable("is no page of a tree")
+            raise Unreadable("is not a page of a tree")
         count = int.from_bytes(page[start + 3 : start + 5], "big")
         inner = kind in (INDEX_INNER, TABLE_INNER)
         first = start + (12 if inner else 8)
@@ -233,7 +233,7 @@ def _value(payload: bytes, at: int, kind: int) -> tuple[Any, int]:
     if kind in (0, 8, 9):
         return (None, 0, 1)[(0, 8, 9).index(kind)], at
     if kind in (10, 11):
-        raise Unreadable("has a column of no known kind")
+        raise Unreadable("has a column of unknown kind")
     size = _INTEGERS.get(kind, 8) if kind <= 7 else (kind - 12) // 2
     data = payload[at : at + size]
     if len(data) < size:
@@ -247,4 +247,4 @@ def _value(payload: bytes, at: int, kind: int) -> tuple[Any, int]:
     try:
         return data.decode(), at + size
     except UnicodeDecodeError:
-        raise Unreadable("has text that is no UTF-8") from None
+        raise Unreadable("has text that is not UTF-8") from None

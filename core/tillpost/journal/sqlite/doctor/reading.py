@@ -1,4 +1,4 @@
-"""A journal opened for looking: as it is when its pages are whole, else what can be read of it, in a copy."""
+"""Opens a journal for examination: the file itself when it is undamaged and up to date, else a repaired copy."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from tillpost.journal.sqlite.sqlite_errors import as_journal_error
 
 Progress = Callable[[str], None]
 WORK = "repair-"
-"""How the folders begin in which copies are made; what a killed repair left is removed by the next."""
+"""Prefix of the folders for copies; the next repair removes those that a killed one left."""
 
 
 @attrs.frozen(kw_only=True)
 class Reading:
-    """connection: in a transaction. schema: of the journal as it lies. pages: what SQLite's check says of it.
+    """connection: in a transaction. schema: of the file. pages: the messages of SQLite's check.
 
-    damages: what was lost while its rows were carried into a copy; none when its pages are whole.
+    damages: what was lost while its rows were copied; none when its pages are undamaged.
     """
 
     connection: apsw.Connection
@@ -38,7 +38,7 @@ class Reading:
 
 
 def journal_path(folder: Path) -> Path:
-    """The journal's file. Raises JournalError when there is none."""
+    """The file of the journal. Raises JournalError when there is none."""
     path = folder / "journal.db"
     if not path.exists() and not pending_replacement(path).exists():
         raise JournalError(f"{folder}: there is no journal yet; `tillpost run` or `tillpost accept` makes one")
@@ -47,9 +47,9 @@ def journal_path(folder: Path) -> Path:
 
 @contextmanager
 def reading(folder: Path, progress: Progress = lambda text: None) -> Iterator[Reading]:
-    """Beside a `run`, too: nothing of the journal is changed.
+    """Open the journal of a state folder without changing it, also while `run` uses it.
 
-    Meanwhile an older one needs room for a copy, which is upgraded, and a damaged one for two.
+    An older journal needs room for a copy, which is upgraded, and a damaged one for two.
     """
     path = journal_path(folder)
     try:
@@ -102,7 +102,7 @@ def schema_of(path: Path) -> int:
 
 @contextmanager
 def work(folder: Path) -> Iterator[Path]:
-    """A folder for copies, beside the journal: they hold what it holds, and must be renamed into its place."""
+    """A private folder for copies, beside the journal so that a copy can be renamed into its place."""
     try:
         place = Path(tempfile.mkdtemp(prefix=WORK, dir=folder))  # 0700
     except OSError as error:
@@ -119,7 +119,7 @@ def work(folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def writes_blocked(path: Path) -> Iterator[None]:
-    """Nobody commits meanwhile: writers wait. Where the damage is such that no lock can be had, nobody can commit."""
+    """No process commits inside the block: writers wait. When damage prevents the lock, no process can commit."""
     connection = None
     try:
         with suppress(apsw.Error):
@@ -135,7 +135,7 @@ def writes_blocked(path: Path) -> Iterator[None]:
 
 
 def repaired_copy(path: Path, place: Path, progress: Progress) -> tuple[Path, list[Damage], list[str]]:
-    """A copy of the journal with whole pages and the newest schema; what was lost; what SQLite said of the pages."""
+    """A copy with undamaged pages and the newest schema; what was lost; the messages of SQLite's check."""
     copied, new = place / "copy.db", place / "new.db"
     progress("copying the journal")
     copy(path, copied)

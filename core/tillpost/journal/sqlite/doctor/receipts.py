@@ -1,4 +1,4 @@
-"""The laws of receipts and their bodies, and what can be told again from one half when the other is damaged."""
+"""Checks of receipts and their bodies; a damaged row or body is restored from the other as far as possible."""
 
 from __future__ import annotations
 
@@ -31,43 +31,43 @@ _ACCEPT = "accept {document} again ({place}), or `tillpost held discard {id}`"
 
 
 def examine(connection: apsw.Connection) -> Iterator[Damage]:
-    """Columns that make no sense, bodies that do not fit their checksum, rows that do not fit their body."""
+    """Find columns that make no sense, bodies that differ from their checksum, and rows that differ from their body."""
     for row in connection.execute(
         f"SELECT {_LIST}, b.body, b.checksum, b.raw, b.seq FROM receipts r LEFT JOIN bodies b USING (seq) ORDER BY seq"  # noqa: S608
     ):
-        said = dict(zip(_COLUMNS, row, strict=False))
+        values = dict(zip(_COLUMNS, row, strict=False))
         body, checksum, raw, there = row[len(_COLUMNS) :]
         receipt = decode_body(body, checksum)
-        if damage := _columns(said, receipt):
+        if damage := _columns(values, receipt):
             yield damage
         elif body is None and there is not None:
             if not isinstance(raw, bytes) or hashlib.sha256(raw).digest() != checksum:
-                yield _record(said, raw)
+                yield _record(values, raw)
         elif receipt is None:
-            yield _content(said, body, raw if isinstance(raw, bytes) else b"", there is not None)
-        elif said["contact"] is None and said["state"] in _OPEN:
-            yield _without_contact(said, receipt)
+            yield _content(values, body, raw if isinstance(raw, bytes) else b"", there is not None)
+        elif values["contact"] is None and values["state"] in _OPEN:
+            yield _without_contact(values, receipt)
 
 
-def _columns(said: dict[str, Any], receipt: Receipt | None) -> Damage | None:
-    wrong = [name for name in _TEXTS if not isinstance(said[name], str)]
-    wrong += [name for name in _NUMBERS if not isinstance(said[name], int | float)]
-    wrong += [name for name in _MAYBE if not isinstance(said[name], int | float | None)]
-    wrong += [] if isinstance(said["contact"], str | None) else ["contact"]
-    wrong += [] if "state" in wrong or said["state"] in _STATES else ["state"]
+def _columns(values: dict[str, Any], receipt: Receipt | None) -> Damage | None:
+    wrong = [name for name in _TEXTS if not isinstance(values[name], str)]
+    wrong += [name for name in _NUMBERS if not isinstance(values[name], int | float)]
+    wrong += [name for name in _MAYBE if not isinstance(values[name], int | float | None)]
+    wrong += [] if isinstance(values["contact"], str | None) else ["contact"]
+    wrong += [] if "state" in wrong or values["state"] in _STATES else ["state"]
     if receipt is not None:
-        told = _from_body(receipt)
-        wrong += [name for name, value in told.items() if name not in wrong and said[name] != value]
-        own = isinstance(said["id"], str) and said["id"].partition("#")[0] == receipt.id.partition("#")[0]
+        known_values = _from_body(receipt)
+        wrong += [name for name, value in known_values.items() if name not in wrong and values[name] != value]
+        own = isinstance(values["id"], str) and values["id"].partition("#")[0] == receipt.id.partition("#")[0]
         wrong += [] if own or "id" in wrong else ["id"]
     if not wrong:
         return None
-    identity = receipt.id if receipt else str(said["id"])
+    identity = receipt.id if receipt else str(values["id"])
     return Damage(
-        table="receipts", row=str(said["seq"]), receipt=identity, reason=f"makes no sense: {', '.join(wrong)}",
-        lost="nothing that its content and its events do not tell" if receipt else "part of the row",
-        remedy="filled from its content and its events; held when they do not tell its state",
-        raw=encode_row(list(said), tuple(said.values())), fix=_fix_columns(said, receipt, tuple(wrong)),
+        table="receipts", row=str(values["seq"]), receipt=identity, reason=f"makes no sense: {', '.join(wrong)}",
+        lost="nothing that its content and its events do not have" if receipt else "part of the row",
+        remedy="filled from its content and its events; held when they do not have its state",
+        raw=encode_row(list(values), tuple(values.values())), fix=_fix_columns(values, receipt, tuple(wrong)),
     )  # fmt: skip
 
 
@@ -79,22 +79,22 @@ def _from_body(receipt: Receipt) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _fix_columns(said: dict[str, Any], receipt: Receipt | None, wrong: tuple[str, ...]) -> Fix:
-    seq = said["seq"]
+def _fix_columns(values: dict[str, Any], receipt: Receipt | None, wrong: tuple[str, ...]) -> Fix:
+    seq = values["seq"]
 
     def fix(connection: apsw.Connection, now: float) -> None:
-        told: dict[str, Any] = (
+        known_values: dict[str, Any] = (
             dict.fromkeys(_TEXTS, "") | dict.fromkeys(_NUMBERS, 0) | dict.fromkeys((*_MAYBE, "contact"))
         )
-        told |= {"due": now, "accepted_at": now, "changed_at": now}
+        known_values |= {"due": now, "accepted_at": now, "changed_at": now}
         if receipt is not None:
-            told |= _from_body(receipt) | {"document": receipt.raw.document, "place": receipt.raw.place}
-        told["id"] = _free_id(connection, receipt, seq)
+            known_values |= _from_body(receipt) | {"document": receipt.raw.document, "place": receipt.raw.place}
+        known_values["id"] = _free_id(connection, receipt, seq)
         state, route, file = _last_state(connection, seq)
-        told |= {"state": state or State.HELD, "route": route, "file": file}
+        known_values |= {"state": state or State.HELD, "route": route, "file": file}
         connection.execute(
             f"UPDATE receipts SET {', '.join(f'{name} = ?' for name in wrong)} WHERE seq = ?",  # noqa: S608 - ours
-            (*(told[name] for name in wrong), seq),
+            (*(known_values[name] for name in wrong), seq),
         )
         if "state" in wrong and state is None:
             _hold(connection, seq, now, "its state was damaged in the journal; retrying it is safe: the id is the same")
@@ -110,27 +110,27 @@ def _free_id(connection: apsw.Connection, receipt: Receipt | None, seq: int) -> 
 
 
 def _last_state(connection: apsw.Connection, seq: int) -> tuple[State | None, str, str]:
-    """State, route and file as the events tell them; None when the receipt was on its way, or no event tells it."""
+    """State, route and file by the events; the state is None when no event has one."""
     state, route, file = None, "", ""
     for what, detail in list(
         connection.execute("SELECT what, detail FROM events WHERE receipt = ? ORDER BY seq", (seq,))
     ):
         try:
-            told = json.loads(detail)
+            known_values = json.loads(detail)
         except (ValueError, TypeError, RecursionError):
-            told = {}
+            known_values = {}
         if what in _STATES:
             state = _STATES[what]
         elif what == "sending":
             state = State.UNCERTAIN  # it may have left
-        if isinstance(told, dict):
-            route, file = str(told.get("route") or route), str(told.get("file") or file)
+        if isinstance(known_values, dict):
+            route, file = str(known_values.get("route") or route), str(known_values.get("file") or file)
     return state, route, file
 
 
-def _content(said: dict[str, Any], body: object, raw: bytes, there: bool) -> Damage:
-    state = said["state"]
-    again = (_AGAIN if raw else _ACCEPT).format(**said)
+def _content(values: dict[str, Any], body: object, raw: bytes, there: bool) -> Damage:
+    state = values["state"]
+    again = (_AGAIN if raw else _ACCEPT).format(**values)
     if state in (State.DELIVERED, State.SKIPPED):
         lost, remedy = f"its content; it is {state}, so nothing is missing elsewhere", "nothing to be done"
     elif state in (State.WRITTEN, State.TRANSFERRED):
@@ -138,53 +138,54 @@ def _content(said: dict[str, Any], body: object, raw: bytes, there: bool) -> Dam
     else:
         lost = "its content, unless the record can be read" if raw else "its content"
         remedy = f"held; {again}"
-    known = f"store {said['store']}, number {said['number']}, total {said['total']} {said['currency']}"
+    known = f"store {values['store']}, number {values['number']}, total {values['total']} {values['currency']}"
     return Damage(
-        table="bodies", row=str(said["seq"]), receipt=said["id"],
+        table="bodies", row=str(values["seq"]), receipt=values["id"],
         reason=f"the checksum does not fit the body ({known})" if there else f"its content is missing ({known})",
         lost=lost, remedy=remedy, raw=body if isinstance(body, bytes) else encode_row(["body"], (body,)),
-        fix=_fix_content(said, raw, again),
+        fix=_fix_content(values, raw, again),
     )  # fmt: skip
 
 
-def _fix_content(said: dict[str, Any], raw: bytes, again: str) -> Fix:
+def _fix_content(values: dict[str, Any], raw: bytes, again: str) -> Fix:
     def fix(connection: apsw.Connection, now: float) -> None:
         connection.execute(
             "INSERT OR REPLACE INTO bodies (seq, body, checksum, raw) VALUES (?, NULL, ?, ?)",
-            (said["seq"], hashlib.sha256(raw).digest(), raw),
+            (values["seq"], hashlib.sha256(raw).digest(), raw),
         )
-        if said["state"] in _OPEN:
-            _hold(connection, said["seq"], now, f"its content was damaged in the journal; {again}")
+        if values["state"] in _OPEN:
+            _hold(connection, values["seq"], now, f"its content was damaged in the journal; {again}")
 
     return fix
 
 
-def _record(said: dict[str, Any], raw: object) -> Damage:
+def _record(values: dict[str, Any], raw: object) -> Damage:
     kept = raw if isinstance(raw, bytes) else b""
 
     def fix(connection: apsw.Connection, now: float) -> None:
         connection.execute(
-            "UPDATE bodies SET raw = ?, checksum = ? WHERE seq = ?", (kept, hashlib.sha256(kept).digest(), said["seq"])
+            "UPDATE bodies SET raw = ?, checksum = ? WHERE seq = ?",
+            (kept, hashlib.sha256(kept).digest(), values["seq"]),
         )
 
     return Damage(
-        table="bodies", row=str(said["seq"]), receipt=said["id"], reason="the checksum does not fit the record",
-        lost="part of a record that could not be read anyway", remedy=_ACCEPT.format(**said), raw=kept, fix=fix,
+        table="bodies", row=str(values["seq"]), receipt=values["id"], reason="the checksum does not fit the record",
+        lost="part of a record that could not be read anyway", remedy=_ACCEPT.format(**values), raw=kept, fix=fix,
     )  # fmt: skip
 
 
-def _without_contact(said: dict[str, Any], receipt: Receipt) -> Damage:
+def _without_contact(values: dict[str, Any], receipt: Receipt) -> Damage:
     def fix(connection: apsw.Connection, now: float) -> None:
         if receipt.customer is not None and receipt.customer.identifiers:
             key = contact_links.find_or_create(connection, receipt.customer, receipt.store, now)
-            connection.execute("UPDATE receipts SET contact = ? WHERE seq = ?", (key, said["seq"]))
+            connection.execute("UPDATE receipts SET contact = ? WHERE seq = ?", (key, values["seq"]))
         else:
-            _hold(connection, said["seq"], now, "its contact was damaged in the journal and its content names none")
+            _hold(connection, values["seq"], now, "its contact was damaged in the journal and its content names none")
 
     return Damage(
-        table="receipts", row=str(said["seq"]), receipt=said["id"], reason="is on the line without a contact",
-        lost="nothing, when its content names its customer", remedy="linked anew, else held",
-        raw=encode_row(list(said), tuple(said.values())), fix=fix,
+        table="receipts", row=str(values["seq"]), receipt=values["id"], reason="is open without a contact",
+        lost="nothing, when its content names its customer", remedy="linked again, else held",
+        raw=encode_row(list(values), tuple(values.values())), fix=fix,
     )  # fmt: skip
 
 
@@ -197,14 +198,16 @@ def _hold(connection: apsw.Connection, seq: int, now: float, reason: str) -> Non
 
 
 def orphans(connection: apsw.Connection) -> Iterator[Damage]:
-    """Bodies whose receipt's row is gone: the row is made again from the content and the events."""
+    """Find bodies without a row; the row is recreated from the content and the events."""
     for seq, body, checksum, raw in connection.execute(
         "SELECT seq, body, checksum, raw FROM bodies WHERE seq NOT IN (SELECT seq FROM receipts) ORDER BY seq"
     ):
         receipt = decode_body(body, checksum)
         kept = raw if isinstance(raw, bytes) else b""
-        lost = "nothing that its content and its events do not tell" if receipt else "the row, and its content"
-        remedy = "the row is made again; uncertain when no event tells its state: it is asked for before it is sent"
+        lost = "nothing that its content and its events do not have" if receipt else "the row, and its content"
+        remedy = (
+            "the row is recreated; uncertain when no event has its state, so the destination is asked before it is sent"
+        )
         yield Damage(
             table="receipts", row=str(seq), receipt=receipt.id if receipt else "", reason="the row of a body is gone",
             lost=lost, remedy=remedy if receipt else f"held as damaged_{seq}: read it with `tillpost held retry`",
@@ -214,38 +217,43 @@ def orphans(connection: apsw.Connection) -> Iterator[Damage]:
 
 def _row_again(seq: int, receipt: Receipt | None, body: object, raw: bytes) -> Fix:
     def fix(connection: apsw.Connection, now: float) -> None:
-        told: dict[str, Any] = dict.fromkeys(_TEXTS, "") | {"line_count": 0}
+        known_values: dict[str, Any] = dict.fromkeys(_TEXTS, "") | {"line_count": 0}
         state, route, file = _last_state(connection, seq)
         known = state
         if receipt is not None:
-            told |= _from_body(receipt) | {"document": receipt.raw.document, "place": receipt.raw.place}
+            known_values |= _from_body(receipt) | {"document": receipt.raw.document, "place": receipt.raw.place}
             taken = connection.execute("SELECT 1 FROM receipts WHERE id = ?", (receipt.id,)).fetchone()
             state = State.HELD if taken else state or State.UNCERTAIN
-        told |= {"id": _free_id(connection, receipt, seq), "state": state or State.HELD, "route": route, "file": file}
+        known_values |= {
+            "id": _free_id(connection, receipt, seq),
+            "state": state or State.HELD,
+            "route": route,
+            "file": file,
+        }
         key = None
         if receipt is not None and receipt.customer is not None and receipt.customer.identifiers:
             key = contact_links.find_or_create(connection, receipt.customer, receipt.store, now)
-        names = ", ".join((*told, "seq", "contact", "due", "accepted_at", "changed_at"))
+        names = ", ".join((*known_values, "seq", "contact", "due", "accepted_at", "changed_at"))
         connection.execute(
-            f"INSERT INTO receipts ({names}) VALUES ({', '.join('?' * (len(told) + 5))})",  # noqa: S608 - ours
-            (*told.values(), seq, key, now, now, now),
+            f"INSERT INTO receipts ({names}) VALUES ({', '.join('?' * (len(known_values) + 5))})",  # noqa: S608 - ours
+            (*known_values.values(), seq, key, now, now, now),
         )
-        what = "row made again" if told["state"] == known else str(told["state"])
-        events.record(connection, now, "repair", what, receipt=seq, reason="its row was made again")
+        what = "row recreated" if known_values["state"] == known else str(known_values["state"])
+        events.record(connection, now, "repair", what, receipt=seq, reason="its row was recreated")
         if receipt is None:
             connection.execute(
                 "UPDATE bodies SET body = NULL, checksum = ?, raw = ? WHERE seq = ?",
                 (hashlib.sha256(raw).digest(), raw, seq),
             )
             _hold(connection, seq, now, "its row was damaged in the journal; " + _AGAIN.format(id=f"damaged_{seq}"))
-        elif key is None and told["state"] in _OPEN:
+        elif key is None and known_values["state"] in _OPEN:
             _hold(connection, seq, now, "its contact was damaged in the journal and its content names none")
 
     return fix
 
 
 def histories(connection: apsw.Connection) -> Iterator[Damage]:
-    """Where a receipt stands and what its events tell: the row must be where the last of them leads."""
+    """Find receipts whose state is not that of their last event."""
     stands = "SELECT e.receipt, e.what, r.state, r.id FROM events e JOIN receipts r ON r.seq = e.receipt"
     seq, at, state, identity = None, None, None, ""
     wrong = ""

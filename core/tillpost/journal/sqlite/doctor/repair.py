@@ -1,4 +1,4 @@
-"""Repair: a copy of the journal is repaired, proved, and takes its place; the damaged one stays beside it."""
+"""Repair: a repaired and checked copy replaces the journal; the damaged one is kept beside it."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from tillpost.journal.sqlite.replace_file import finish_replacement, replace_jou
 from tillpost.journal.tables import counters
 
 _ROUNDS = 5
-"""Putting a row right may show that another is wrong; more rounds than tables that name each other are a fault."""
+"""Most rounds of repair: the repair of a row may show that another is damaged, at most once for each table."""
 
 
 @attrs.frozen(kw_only=True)
 class Repaired:
-    """What was, or would be, repaired. kept: where the damaged journal is now; None when nothing was changed."""
+    """What was or would be repaired. kept: where the damaged journal is now; None when nothing was changed."""
 
     damages: list[Damage]
     pages: list[str]
@@ -37,10 +37,10 @@ class Repaired:
 def repair(
     folder: Path, now: float, dry: bool = False, progress: Callable[[str], None] = lambda text: None
 ) -> Repaired:
-    """Put the journal of a state folder right. The caller holds its RunLock, but for a dry run, which changes nothing.
+    """Repair the journal of a state folder. The caller holds its RunLock, except for a dry run, which changes nothing.
 
     Raises StateFolderBusy while another command has the journal open, JournalFull when there is no room for two
-    copies, JournalError when the repaired copy does not prove whole; then the journal is as it was.
+    copies, JournalError when the repaired copy fails its check; then the journal is not changed.
     """
     path = journal_path(folder)
     if dry:
@@ -76,9 +76,9 @@ def _fixed(path: Path, place: Path, now: float, progress: Callable[[str], None])
             for damage in damages:
                 quarantine(connection, damage, now)
         damages += fix(connection, path.parent / "fallback", now, progress)
-        progress("proving the repaired journal")
-        if said := problems(connection):
-            raise JournalError(f"{path}: the repaired copy does not prove whole: {said[0]}; nothing was changed")
+        progress("checking the repaired journal")
+        if found_problems := problems(connection):
+            raise JournalError(f"{path}: the repaired copy is damaged: {found_problems[0]}; nothing was changed")
         receipts = connection.execute("SELECT count(*) FROM receipts").get
     finally:
         connection.close(True)
@@ -86,7 +86,7 @@ def _fixed(path: Path, place: Path, now: float, progress: Callable[[str], None])
 
 
 def fix(connection: apsw.Connection, fallback: Path, now: float, progress: Callable[[str], None]) -> list[Damage]:
-    """Put every row right or into the quarantine; what was wrong. The pages are whole, the schema the newest."""
+    """Repair every damaged row or move it to the quarantine; the pages must be undamaged and the schema the newest."""
     done: list[Damage] = []
     for _ in range(_ROUNDS):
         found = [damage for damage in examine(connection, fallback, progress) if not damage.note]
@@ -97,6 +97,6 @@ def fix(connection: apsw.Connection, fallback: Path, now: float, progress: Calla
                 quarantine(connection, damage, now)
                 if damage.fix is not None:
                     damage.fix(connection, now)
-            counters.recount(connection)  # rows that were made again
+            counters.recount(connection)  # for rows that were recreated
         done += found
-    return done + [attrs.evolve(damage, remedy="no repair helps: a person must look at it") for damage in found]
+    return done + [attrs.evolve(damage, remedy="cannot be repaired: a person must look at it") for damage in found]

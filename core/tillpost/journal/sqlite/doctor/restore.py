@@ -1,4 +1,4 @@
-"""Restore: a backup takes the place of a journal. What may have been sent since is asked for before it is repeated."""
+"""Restore: a backup replaces a journal. The destination is asked for receipts that may have been sent since."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _BLOCK = 10_000
 
 @attrs.frozen(kw_only=True)
 class Restored:
-    """What was put in place.
+    """The journal that was restored.
 
     as_of: seconds since 1970 of the last event in the backup. asked: receipts that may have been sent since, and are
     asked for first; unknown: those of them whose contact has no id to ask by, which are sent again under the same id.
@@ -56,7 +56,7 @@ def restore(
     replace: bool = False,
     progress: Callable[[str], None] = lambda text: None,
 ) -> Restored:
-    """Put a backup in the place of the journal of a state folder. The caller holds its RunLock.
+    """Replace the journal of a state folder by a backup. The caller holds its RunLock.
 
     confirm_after: seconds after which the destination shows what it took; until then nothing is asked for. replace:
     keep a
@@ -65,10 +65,10 @@ def restore(
     changed.
     """
     if not backup.is_file():
-        raise UsageError(f"{backup} is no file")
+        raise UsageError(f"{backup} is not a file")
     with backup.open("rb") as file:
         if file.read(len(_SQLITE)) != _SQLITE:
-            raise JournalError(f"{backup} is no backup of a journal; nothing was changed")
+            raise JournalError(f"{backup} is not a backup of a journal; nothing was changed")
     schema_of(backup)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with ExclusiveLock(folder):
@@ -102,17 +102,17 @@ def _prepared(
         connection.pragma("synchronous", "off")  # one sync at the end, before the swap
         with suppress(apsw.Error):  # damaged, as the next line says
             if not connection.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'receipts'").get:
-                raise JournalError(f"{backup} is no backup of a journal; nothing was changed")
+                raise JournalError(f"{backup} is not a backup of a journal; nothing was changed")
         progress("checking the pages")
-        if said := problems(connection):
-            raise _damaged(backup, said[0])
+        if found := problems(connection):
+            raise _damaged(backup, found[0])
         as_of = connection.execute("SELECT at FROM events ORDER BY seq DESC LIMIT 1").get or 0.0
         upgrade(connection)
         damages = fix(connection, fallback, now, progress)
         progress("marking what may have been sent since")
         asked, unknown = _ask_again(connection, as_of, now, due)
         if (quick := connection.execute("PRAGMA quick_check(1)").get) != "ok":
-            raise JournalError(f"{backup}: the restored journal does not prove whole: {quick}; nothing was changed")
+            raise JournalError(f"{backup}: the restored journal is damaged: {quick}; nothing was changed")
         return Restored(
             receipts=connection.execute("SELECT count(*) FROM receipts").get,
             as_of=as_of,
@@ -127,15 +127,15 @@ def _prepared(
         connection.close(True)
 
 
-def _damaged(backup: Path, said: str) -> JournalError:
+def _damaged(backup: Path, found: str) -> JournalError:
     return JournalError(
-        f"{backup}: damaged: {said}; nothing was changed. Take another one; or put it into an empty state folder as"
+        f"{backup}: damaged: {found}; nothing was changed. Take another one; or put it into an empty state folder as"
         " journal.db, and `tillpost journal repair` saves what can be read"
     )
 
 
 def _ask_again(connection: apsw.Connection, as_of: float, now: float, due: float) -> tuple[int, int]:
-    """Open receipts are uncertain: the destination may have them by now."""
+    """Make open receipts uncertain: the destination may have them by now."""
     marks = ", ".join("?" * len(OPEN))
     rows = list(
         connection.execute(
@@ -158,7 +158,7 @@ def _ask_again(connection: apsw.Connection, as_of: float, now: float, due: float
 
 
 def _newer(path: Path, new: Path) -> int | None:
-    """Receipts of the journal that goes that the restored one does not have."""
+    """The number of receipts of the old journal that the restored one does not have; None when it cannot be read."""
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
     try:
         connection.execute("ATTACH ? AS restored", (str(new),))

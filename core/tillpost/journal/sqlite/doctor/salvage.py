@@ -1,4 +1,4 @@
-"""What can be read of a damaged journal, carried into a new file; what cannot is named."""
+"""Copies what can be read of a damaged journal into a new file, and reports what cannot."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ from tillpost.journal.tables import counters
 Progress = Callable[[str], None]
 
 _COUNTED = ("counters", "contact_counters", "tally", "contact_tally")
-"""Tables that say nothing the others do not, by both their names: filled by triggers while those are."""
+"""Counters, by their old and new names: counted again from the other tables."""
 
 _MAGIC = b"SQLite format 3\0"
 _CHUNK = 4096
 
 
 def copy(path: Path, to: Path) -> None:
-    """The file with its WAL carried into it, whatever is damaged; what the disk cannot read becomes zeros.
+    """Copy the file and checkpoint its WAL into the copy; blocks the disk cannot read become zeros.
 
-    Nobody may write to the journal meanwhile.
+    No process may write to the journal meanwhile.
     """
     _copy_bytes(path, to)
     wal, to_wal = path.with_name(f"{path.name}-wal"), to.with_name(f"{to.name}-wal")
     if wal.exists():
         _copy_bytes(wal, to_wal)
     _fix_header(to)
-    with suppress(apsw.Error):  # a WAL that makes no sense: the file alone, then
+    with suppress(apsw.Error):  # with a damaged WAL the file alone is used
         connection = apsw.Connection(str(to))
         try:
             connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
@@ -65,7 +65,7 @@ def _private(path: str, flags: int) -> int:
 
 
 def _fix_header(path: Path) -> None:
-    """A first page that is no SQLite header gets one of a journal of ours, so that the rest can be read."""
+    """Replace a damaged header by that of a new journal, so that the other pages can be read."""
     with path.open("r+b") as file:
         header = file.read(100)
         if header[:16] == _MAGIC and len(header) == 100:
@@ -83,37 +83,37 @@ def _fix_header(path: Path) -> None:
 
 
 def problems(connection: apsw.Connection, most: int = 100) -> list[str]:
-    """What SQLite's own check says of the pages; empty when they are whole."""
+    """The messages of SQLite's check of the pages; empty when they are undamaged."""
     try:
-        said = [str(row[0]) for row in connection.execute(f"PRAGMA integrity_check({most})")]
+        lines = [str(row[0]) for row in connection.execute(f"PRAGMA integrity_check({most})")]
     except apsw.Error as error:
         return [f"{type(error).__name__}: {error}"]
-    if said != ["ok"]:
-        return [line for text in said for line in text.splitlines()]
+    if lines != ["ok"]:
+        return [line for text in lines for line in text.splitlines()]
     return [text for table in _tables(connection) if (text := _undecodable(connection, table))]
 
 
 def _undecodable(connection: apsw.Connection, table: _Shape) -> str:
-    """SQLite's check does not look into texts, and one that is no UTF-8 cannot be read at all."""
+    """Texts that are not UTF-8, which SQLite's check does not find and which cannot be read."""
     texts = [name for name, kinds in zip(table.columns, table.kinds, strict=True) if str in kinds]
     try:
         for _ in connection.execute(f'SELECT {", ".join(texts)} FROM "{table.name}"') if texts else ():  # noqa: S608
             pass
     except UnicodeDecodeError:
-        return f"table {table.name} has text that is no UTF-8"
+        return f"table {table.name} has text that is not UTF-8"
     except apsw.Error as error:
         return f"table {table.name}: {type(error).__name__}: {error}"
     return ""
 
 
 def rebuild(damaged: Path, new: Path, progress: Progress = lambda text: None) -> list[Damage]:
-    """Fill a new journal with every row that can be read of `damaged` (a copy nobody writes)."""
+    """Fill a new journal with every row that can be read of `damaged`, a copy that no process writes."""
     return _Rebuilding(Pages(damaged), new, progress).all()
 
 
 @attrs.frozen
 class _Shape:
-    """A table or an index: what its rows look like in a page, in the order of storage."""
+    """The shape of the rows of a table or an index in a page, in the order of storage."""
 
     name: str
     rowids: bool
@@ -123,7 +123,7 @@ class _Shape:
     """The column that is the rowid itself, stored as NULL."""
 
     def holds(self, row: Row) -> bool:
-        """Whether a row found by chance is one of these."""
+        """Whether a row has this shape."""
         if (row.rowid is not None) != self.rowids or len(row.values) != len(self.columns):
             return False
         return all(isinstance(value, kinds) for value, kinds in zip(row.values, self.kinds, strict=True))
@@ -161,7 +161,7 @@ class _Rebuilding:
             free = self._pages.skip_free()
             self._lost_pages()
             if not free:
-                self._add("free list", "pages", "cannot be followed", "nothing", "made anew")
+                self._add("free list", "pages", "cannot be followed", "nothing", "recreated")
             self._gaps()
         upgrade(self._new)
         counters.recount(self._new)
@@ -179,7 +179,7 @@ class _Rebuilding:
 
     def _put(self, table: _Shape, row: Row) -> None:
         if table.name in _COUNTED:
-            return  # counted anew at the end
+            return  # counted again at the end
         values: list[Value] = list(row.values)
         if table.alias is not None and len(values) > table.alias:
             values[table.alias] = row.rowid
@@ -199,13 +199,13 @@ class _Rebuilding:
 
     def _report(self, table: str, derived: bool = False) -> None:
         for bad in self._pages.bad:
-            lost = "nothing: it is made anew from the rows" if derived else "its rows, those that are named below"
-            remedy = "made anew" if derived else "kept in the quarantine; the rest is served"
+            lost = "nothing: it is recreated from the rows" if derived else "the rows that are named below"
+            remedy = "recreated" if derived else "kept in the quarantine; the other rows are used"
             self._add(table, f"page {bad.page}", bad.reason, lost, remedy, b"" if derived else bad.raw)
         self._pages.bad.clear()
 
     def _lost_pages(self) -> None:
-        """Pages below a damaged one: whose they are, the shape of their rows says."""
+        """Assign the pages below a damaged one to tables by the shape of their rows."""
         for number in range(2, self._pages.count + 1):
             if number in self._pages.seen:
                 continue
@@ -221,15 +221,15 @@ class _Rebuilding:
             elif tables:
                 names = " or ".join(each.name for each in tables)
                 raw = self._pages.raw(number)
-                self._add(names, f"page {number}", "nothing says whose it is", f"{len(rows)} rows", "quarantine", raw)
+                self._add(names, f"page {number}", "its table is unknown", f"{len(rows)} rows", "quarantine", raw)
 
     def _gaps(self) -> None:
-        """Rows whose number is missing and that nobody has removed."""
+        """Report missing rows that were not removed."""
         if not self._found:
             return
         for damage in list(gaps.examine(self._new)):
             if damage.fix is not None:
-                damage.fix(self._new, 0.0)  # else the laws of the rows would tell of it again
+                damage.fix(self._new, 0.0)  # or the check of the rows would report it again
             self._found.append(attrs.evolve(damage, fix=None))
         if lost := gaps.lost_events(self._new):
             first, last = self._new.execute("SELECT min(seq), max(seq) FROM events").get

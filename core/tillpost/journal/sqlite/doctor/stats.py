@@ -1,4 +1,4 @@
-"""Stats: how large a journal is, how it grows, and with which settings it is written."""
+"""Stats: the size, growth and settings of a journal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Verify: every page, row and checksum of a journal, and the files it names. Changes nothing."""
+"""Verify: checks every page, row and checksum of a journal, and its fallback files, without changing anything."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from tillpost.journal.sqlite.schema import UPGRADES
 
 @attrs.frozen(kw_only=True)
 class Verified:
-    """What was found. damages: rows and pages; pages: the words of SQLite's own check.
+    """The result. damages: of rows and pages; pages: the messages of SQLite's check.
 
-    protection: from the WAL-reset bug, "" when the linked SQLite has none; folder: why it must not be used, or "".
-    quarantined: rows an earlier repair took out.
+    protection: from the WAL-reset bug, "" when SQLite has none; folder: why it must not be used, or "".
+    quarantined: rows that earlier repairs took out.
     """
 
     receipts: int
@@ -35,12 +35,12 @@ class Verified:
 
     @property
     def fine(self) -> bool:
-        """Nothing needs a person."""
+        """Whether nothing needs a person."""
         return not self.pages and all(each.note for each in self.damages) and bool(self.protection) and not self.folder
 
 
 def verify(folder: Path, progress: Callable[[str], None] = lambda text: None) -> Verified:
-    """Examine the journal of a state folder, beside a `run` or without one."""
+    """Verify the journal of a state folder, also while `run` uses it."""
     with reading(folder, progress) as read:
         connection = read.connection
         damages = [*read.damages, *examine(connection, folder / "fallback", progress)]
