@@ -178,10 +178,10 @@ def test_what_is_no_backup_is_refused_and_nothing_changes(folder: Path, tmp_path
     newer.write_bytes(done.path.read_bytes())
     sqlite3.connect(newer).execute(f"PRAGMA user_version = {len(UPGRADES) + 1}")
     torn.write_bytes(done.path.read_bytes()[: done.path.stat().st_size // 2])
-    for bad, why in ((text, "not a backup"), (empty, "no backup"), (newer, "newer"), (torn, "damaged|whole")):
+    for bad, why in ((text, "not a backup"), (empty, "not a backup"), (newer, "newer"), (torn, "damaged|whole")):
         with pytest.raises(JournalError, match=why):
             restore(folder, bad, NOW, CONFIRM, replace=True)
-    with pytest.raises(UsageError, match="no file"):
+    with pytest.raises(UsageError, match="not a file"):
         restore(folder, tmp_path / "none", NOW, CONFIRM, replace=True)
     assert states(folder) == before
     assert {path.name for path in folder.iterdir()} <= {"journal.db", "journal.db-wal", "journal.db-shm", "crash_marks"}
