@@ -23,17 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     if not given.api_key:
         parser.error("--api-key is missing: give it, or set ENGAGE_API_KEY")
-    return run(
-        http=given.http,
-        sftp=given.sftp,
-        api_key=given.api_key,
-        dir=given.dir,
-        import_every=given.import_every,
-        import_files_every=given.import_files_every,
-        rate_limit=given.rate_limit,
-        seed_contacts=given.seed_contacts,
-        password=given.password,
-    )
+    return run(**vars(given))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from tillpost_sandbox import contacts, wire
 from tillpost_sandbox.engage import Engage, Timers
@@ -164,33 +165,15 @@ def seed(engage: Engage, path: Path) -> None:
             )
 
 
-def run(
-    *,
-    http: int,
-    sftp: int,
-    api_key: str,
-    dir: Path,
-    import_every: float = 900.0,
-    import_files_every: float = 5.0,
-    rate_limit: int = 200,
-    seed_contacts: Path | None = None,
-    password: str | None = None,
-) -> int:
-    """Run a sandbox until SIGTERM or SIGINT; prints one JSON line when it is ready, and returns 0."""
+def run(**options: Any) -> int:
+    """Run a sandbox until SIGTERM or SIGINT; prints one JSON line when it is ready, and returns 0.
+
+    options: those of Sandbox.
+    """
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
-    with Sandbox(
-        dir=dir,
-        api_key=api_key,
-        http=http,
-        sftp=sftp,
-        password=password,
-        import_every=import_every,
-        import_files_every=import_files_every,
-        rate_limit=rate_limit,
-        seed_contacts=seed_contacts,
-    ) as sandbox:
+    with Sandbox(**options) as sandbox:
         sys.stdout.write(json.dumps(sandbox.ready()) + "\n")
         sys.stdout.flush()
         ended.wait()

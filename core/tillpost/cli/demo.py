@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -19,20 +20,10 @@ from tillpost.cli.tool import tool
 @click.option("--timezone", help="The zone of the export's local times.")
 @click.option("--seed", default=1, show_default=True, help="Seed of the generated day.")
 @click.option("--receipts", default=120, show_default=True, help="Receipts of the generated day.")
-@click.option("--dir", "folder", type=click.Path(path_type=Path), help="Keep everything here; else a temporary folder.")
+@click.option("--dir", type=click.Path(path_type=Path), help="Keep everything here; else a temporary folder.")
 @click.option("--report", type=click.Path(path_type=Path), help="Where to write the HTML report.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON in the last line.")
-def command(
-    from_file: Path | None,
-    adapter: str | None,
-    anonymous: str | None,
-    timezone: str | None,
-    seed: int,
-    receipts: int,
-    folder: Path | None,
-    report: Path | None,
-    as_json: bool,
-) -> None:
+def command(**options: Any) -> None:
     """Carry a day of receipts through an outage into the sandbox, and judge by what it holds.
 
     \b
@@ -40,17 +31,4 @@ def command(
       tillpost demo
       tillpost demo --from POSLog.xml --adapter poslog --anonymous externalId:HOUSE --json
     """
-    sys.exit(
-        tool("demo")(
-            from_file=from_file,
-            adapter=adapter,
-            anonymous=anonymous,
-            timezone=timezone,
-            seed=seed,
-            receipts=receipts,
-            dir=folder,
-            report=report,
-            as_json=as_json,
-            echo=click.echo,
-        )
-    )
+    sys.exit(tool("demo")(**options, echo=click.echo))

@@ -48,22 +48,12 @@ def command() -> None:
     "--from", "files", multiple=True, type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Documents in the pipeline's own format instead; may be repeated.",
 )  # fmt: skip
-@click.option("--dir", "folder", type=click.Path(path_type=Path), help="Keep everything here; else nothing stays.")
+@click.option("--dir", type=click.Path(path_type=Path), help="Keep everything here; else nothing stays.")
 @click.option("--report", type=click.Path(path_type=Path), help="Write an HTML report.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON in the last line.")
 @pipeline_option
 @click.pass_obj
-def outage(
-    file: Any,
-    length: timedelta,
-    quick: bool,
-    receipts: int,
-    files: tuple[Path, ...],
-    folder: Path | None,
-    report: Path | None,
-    as_json: bool,
-    pipeline: str | None,
-) -> None:
+def outage(file: Any, /, pipeline: str | None, **options: Any) -> None:
     """Take the API away for a while, and tell what the configuration makes of it. Exit code 1 when a person is needed.
 
     It runs in real time: a drill of ten minutes takes ten, and the time its files need afterwards.
@@ -75,17 +65,5 @@ def outage(
     """
     config = runnable_pipelines(file, [pipeline])[0] if pipeline else load(file)
     chosen = select_pipeline(config, pipeline)
-    sys.exit(
-        tool("drill")(
-            pipeline=portable_table(chosen, config.file.parent),
-            name=chosen.name,
-            length=length,
-            quick=quick,
-            receipts=receipts,
-            files=files,
-            dir=folder,
-            report=report,
-            as_json=as_json,
-            echo=click.echo,
-        )
-    )
+    rehearsed = portable_table(chosen, config.file.parent)
+    sys.exit(tool("drill")(pipeline=rehearsed, name=chosen.name, **options, echo=click.echo))

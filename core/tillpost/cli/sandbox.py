@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -14,23 +15,13 @@ from tillpost.cli.tool import tool
 @click.option("--http", default=8080, show_default=True, help="Port of the API; 0 takes a free one.")
 @click.option("--sftp", default=2222, show_default=True, help="Port of the SFTP server; 0 takes a free one.")
 @click.option("--api-key", required=True, envvar="ENGAGE_API_KEY", help="The key clients must send.")
-@click.option("--dir", "folder", type=click.Path(path_type=Path), required=True, help="Where it keeps what it holds.")
+@click.option("--dir", type=click.Path(path_type=Path), required=True, help="Where it keeps what it holds.")
 @click.option("--import-every", default=900.0, show_default=True, help="Seconds between imports of received receipts.")
 @click.option("--import-files-every", default=5.0, show_default=True, help="Seconds between looks for files.")
 @click.option("--rate-limit", default=200, show_default=True, help="Requests a second above which it answers 429.")
 @click.option("--seed-contacts", type=click.Path(exists=True, path_type=Path), help="Contacts it knows at the start.")
 @click.option("--password", envvar="SFTP_PASSWORD", help="The SFTP password; made up when left out.")
-def command(
-    http: int,
-    sftp: int,
-    api_key: str,
-    folder: Path,
-    import_every: float,
-    import_files_every: float,
-    rate_limit: int,
-    seed_contacts: Path | None,
-    password: str | None,
-) -> None:
+def command(**options: Any) -> None:
     """Run an Engage of our own: HTTP API and SFTP import folder, with faults on demand.
 
     It prints one JSON line when it is ready and ends with SIGTERM.
@@ -39,16 +30,4 @@ def command(
     Example:
       tillpost sandbox --http 8080 --sftp 2222 --api-key try --dir sandbox
     """
-    sys.exit(
-        tool("sandbox")(
-            http=http,
-            sftp=sftp,
-            api_key=api_key,
-            dir=folder,
-            import_every=import_every,
-            import_files_every=import_files_every,
-            rate_limit=rate_limit,
-            seed_contacts=seed_contacts,
-            password=password,
-        )
-    )
+    sys.exit(tool("sandbox")(**options))
