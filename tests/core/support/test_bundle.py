@@ -216,7 +216,7 @@ def test_the_command_writes_it_once_and_for_its_owner_alone(tmp_path: Path) -> N
     assert out.stat().st_mode & 0o077 == 0
     again = CliRunner().invoke(cli, words)
     assert again.exception is not None
-    assert "is there already" in str(again.exception)
+    assert "exists; name another file" in str(again.exception)
 
 
 def test_a_configuration_that_cannot_be_read_is_told_and_nothing_more(tmp_path: Path) -> None:
