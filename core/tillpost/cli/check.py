@@ -50,8 +50,8 @@ def _reach(config: Config) -> list[Finding]:
     findings = []
     budgets = Budgets(config.state if config.state.is_dir() else None)  # makes no folder
     for pipeline in config.pipelines:
-        made = compose(config, pipeline, clock=SystemClock(), random=SystemRandom(), budget=budgets)
-        outcome = made.hooks.probe()
+        composed = compose(config, pipeline, clock=SystemClock(), random=SystemRandom(), budget=budgets)
+        outcome = composed.hooks.probe()
         if not isinstance(outcome, Delivered):
             path = ("pipelines", pipeline.name, "transport")
             findings.append(

@@ -81,12 +81,12 @@ def _before(
     if not released:
         return stored, "the receipts as the journal has them, since it knows no earlier mapping", None
     old = released[-1]
-    made = rebuild_mapping(config, today, old.what)
-    if isinstance(made, str):
-        description = f"mapping {old.fingerprint} cannot be built again ({made})"
+    rebuilt = rebuild_mapping(config, today, old.what)
+    if isinstance(rebuilt, str):
+        description = f"mapping {old.fingerprint} cannot be built again ({rebuilt})"
         description += ": the receipts as it read them, with today's mapping"
         return stored, description, since
-    return _mapper(config, made), f"mapping {old.fingerprint}, as the journal remembers it", None
+    return _mapper(config, rebuilt), f"mapping {old.fingerprint}, as the journal remembers it", None
 
 
 def _print(description: str, found: MappingDifference) -> None:

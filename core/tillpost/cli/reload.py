@@ -36,7 +36,7 @@ def command(file: Any, timeout: timedelta, as_json: bool) -> None:
     """
     config, findings = examine(file, plugins=False)
     if config is None:
-        _tell(Reloaded(refused=list(compare({}, None, findings).refused)).as_json() | {"process": None}, as_json)
+        _print(Reloaded(refused=list(compare({}, None, findings).refused)).as_json() | {"process": None}, as_json)
         sys.exit(78)
     folders = {each.state: running_process(each.state) for each in config.pipelines}
     processes: dict[int, Path] = {process: folder for folder, process in folders.items() if process is not None}
@@ -46,8 +46,8 @@ def command(file: Any, timeout: timedelta, as_json: bool) -> None:
         sys.exit(1)
     code = 0
     for process, folder in processes.items():
-        told = control_files.request_reload(folder, timeout.total_seconds())
-        if told is None:
+        answer = control_files.request_reload(folder, timeout.total_seconds())
+        if answer is None:
             click.echo(
                 f"tillpost: process {process} has not answered within {timeout.total_seconds():g} s; its log says what"
                 " becomes of it",
@@ -55,14 +55,14 @@ def command(file: Any, timeout: timedelta, as_json: bool) -> None:
             )
             code = max(code, 1)
             continue
-        _tell(told | {"process": process}, as_json)
-        code = max(code, 78 if told["refused"] else 1 if told["late"] else 0)
+        _print(answer | {"process": process}, as_json)
+        code = max(code, 78 if answer["refused"] else 1 if answer["late"] else 0)
     sys.exit(code)
 
 
-def _tell(told: dict[str, Any], as_json: bool) -> None:
+def _print(answer: dict[str, Any], as_json: bool) -> None:
     if as_json:
-        say(told)
+        say(answer)
         return
-    for line in sentences(told):
+    for line in sentences(answer):
         click.echo(line)

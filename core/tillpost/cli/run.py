@@ -95,8 +95,8 @@ def _repair(fault: JournalDamaged, as_json: bool) -> None:
         whose = f" (receipt {damage.receipt})" if damage.receipt else ""
         what = f"{damage.table} {damage.row}{whose}: {damage.reason}; lost: {damage.lost}; {damage.remedy}"
         _log.error("repaired: %s", what)
-    told = {"event": "repaired", "folder": str(fault.folder), "damages": len(done.damages), "kept": str(done.kept)}
+    event = {"event": "repaired", "folder": str(fault.folder), "damages": len(done.damages), "kept": str(done.kept)}
     if as_json:
-        say(told)
+        say(event)
     else:
         click.echo(f"{fault.folder}: journal repaired, {len(done.damages)} findings; the damaged one is {done.kept}")

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import attrs
 
 from tillpost.compose.opening_hours import parse_opening_hours
+from tillpost.kit.settings import must
 from tillpost.plugin import Secret
 
 RULES = (
@@ -28,39 +29,23 @@ RULES = (
 )
 """The rules, in the order in which they are evaluated. Without a key of their own: paused, not_consumed, conflict,
 day_total, mapping."""
-_YEAR = timedelta(days=366)
 
 
-def _check_duration(_: Any, field: attrs.Attribute[timedelta], value: timedelta) -> None:
-    if not timedelta(seconds=1) <= value <= _YEAR:
-        raise ValueError("must be from 1s to 366d")
+_duration = must("be from 1s to 366d", lambda value: timedelta(seconds=1) <= value <= timedelta(days=366))
+_positive = must("be at least 1", lambda value: value >= 1)
+_port = must("be from 1 to 65535", lambda value: 1 <= value <= 65535)
+_filled = must("have at least one item, and none that is empty", lambda items: items and all(items))
+_address = must(
+    "be an http or https address",
+    lambda text: urlsplit(text).scheme in ("http", "https") and bool(urlsplit(text).hostname),
+)
 
 
-def _check_hours(_: Any, field: attrs.Attribute[str], value: str) -> None:
+def _hours(_: Any, field: attrs.Attribute[str], value: str) -> None:
     parse_opening_hours(value)
 
 
-def _check_positive(_: Any, field: attrs.Attribute[int], value: int) -> None:
-    if value < 1:
-        raise ValueError("must be at least 1")
-
-
-def _check_port(_: Any, field: attrs.Attribute[int], value: int) -> None:
-    if not 1 <= value <= 65535:
-        raise ValueError("must be from 1 to 65535")
-
-
-def _check_filled(_: Any, field: attrs.Attribute[tuple[str, ...]], value: tuple[str, ...]) -> None:
-    if not value or not all(value):
-        raise ValueError("must have at least one item, and none that is empty")
-
-
-def _check_address(_: Any, field: attrs.Attribute[str], value: str) -> None:
-    if urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).hostname:
-        raise ValueError("must be an http or https address")
-
-
-def _check_rules(_: Any, field: attrs.Attribute[tuple[str, ...]], value: tuple[str, ...]) -> None:
+def _rules(_: Any, field: attrs.Attribute[tuple[str, ...]], value: tuple[str, ...]) -> None:
     if unknown := set(value) - set(RULES):
         raise ValueError(f"must be rules ({', '.join(RULES)}), without {', '.join(sorted(unknown))}")
 
@@ -69,9 +54,9 @@ def _check_rules(_: Any, field: attrs.Attribute[tuple[str, ...]], value: tuple[s
 class Silence:
     """A till is silent when nothing of it was accepted for `after` while the store was open."""
 
-    hours: str = attrs.field(validator=_check_hours)
+    hours: str = attrs.field(validator=_hours)
     zone: ZoneInfo
-    after: timedelta = attrs.field(default=timedelta(minutes=45), validator=_check_duration)
+    after: timedelta = attrs.field(default=timedelta(minutes=45), validator=_duration)
     stores: tuple[str, ...] = ()
     """Only these stores; empty: all."""
 
@@ -80,7 +65,7 @@ class Silence:
 class Webhook:
     """Each notice is POSTed as JSON."""
 
-    url: str = attrs.field(validator=_check_address)
+    url: str = attrs.field(validator=_address)
     headers: Mapping[str, Secret] = attrs.field(factory=dict, hash=False)
 
 
@@ -90,8 +75,8 @@ class Email:
 
     host: str
     sender: str
-    to: tuple[str, ...] = attrs.field(validator=_check_filled)
-    port: int = attrs.field(default=587, validator=_check_port)
+    to: tuple[str, ...] = attrs.field(validator=_filled)
+    port: int = attrs.field(default=587, validator=_port)
     tls: Literal["starttls", "none"] = "starttls"
     user: str = ""
     password: Secret | None = None
@@ -105,20 +90,20 @@ class Email:
 class AlertSettings:
     """Keys of `[alerts]`. Every rule but `silence` has a default, so a channel is enough."""
 
-    every: timedelta = attrs.field(default=timedelta(seconds=30), validator=_check_duration)
+    every: timedelta = attrs.field(default=timedelta(seconds=30), validator=_duration)
     """Time between two evaluations of the rules."""
-    oldest_undelivered: timedelta = attrs.field(default=timedelta(minutes=30), validator=_check_duration)
+    oldest_undelivered: timedelta = attrs.field(default=timedelta(minutes=30), validator=_duration)
     """The oldest receipt that is due waits for longer, while the destination answers."""
-    held: int = attrs.field(default=1, validator=_check_positive)
+    held: int = attrs.field(default=1, validator=_positive)
     """This many receipts are held, or more, without those of a contact conflict."""
-    fallback: timedelta = attrs.field(default=timedelta(hours=1), validator=_check_duration)
+    fallback: timedelta = attrs.field(default=timedelta(hours=1), validator=_duration)
     """The destination has not answered for longer."""
-    disk_for_outage: timedelta = attrs.field(default=timedelta(hours=72), validator=_check_duration)
+    disk_for_outage: timedelta = attrs.field(default=timedelta(hours=72), validator=_duration)
     """The free room on the disk lasts less, at the present rate of accepted receipts."""
-    gap: timedelta = attrs.field(default=timedelta(minutes=15), validator=_check_duration)
+    gap: timedelta = attrs.field(default=timedelta(minutes=15), validator=_duration)
     """A till's number is missing for longer after the next number came."""
     silence: tuple[Silence, ...] = ()
-    off: tuple[str, ...] = attrs.field(default=(), validator=_check_rules)
+    off: tuple[str, ...] = attrs.field(default=(), validator=_rules)
     """Rules that are not evaluated."""
     command: tuple[str, ...] = ()
     """A program with its arguments; each notice is JSON on its standard input."""

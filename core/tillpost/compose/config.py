@@ -23,6 +23,7 @@ from tillpost.compose.toml_lines import KeyPath, Lines, read_toml
 from tillpost.compose.values import show, suggestion
 from tillpost.errors import ConfigurationError, Finding, InvalidValue, place_of
 from tillpost.flow.limits import FallbackPolicy, RetryPolicy, SourcePolicy, TransferPolicy
+from tillpost.kit.settings import must
 from tillpost.model import DEFAULT_RECIPE, Identifier, check_recipe
 from tillpost.plugin import SLOTS
 
@@ -56,19 +57,9 @@ class Config:
     """The file as the person named it, for messages."""
 
 
-def _check_workers(_: object, field: attrs.Attribute[int], value: int) -> None:
-    if not 1 <= value <= 64:
-        raise ValueError("must be from 1 to 64")
-
-
-def _check_guard_first(_: object, field: attrs.Attribute[int], value: int) -> None:
-    if not 1 <= value <= 1000:
-        raise ValueError("must be from 1 to 1000")
-
-
-def _check_keep(_: object, field: attrs.Attribute[timedelta], value: timedelta) -> None:
-    if not timedelta(days=1) <= value <= timedelta(days=3660):
-        raise ValueError("must be from 1d to 3660d")
+_workers = must("be from 1 to 64", lambda count: 1 <= count <= 64)
+_guard_first = must("be from 1 to 1000", lambda count: 1 <= count <= 1000)
+_keep = must("be from 1d to 3660d", lambda length: timedelta(days=1) <= length <= timedelta(days=3660))
 
 
 def _check_recipe(_: object, field: attrs.Attribute[str], value: str) -> None:
@@ -105,15 +96,15 @@ class _PipelineKeys:
     """Recipe of the receipt's id, over {store}, {till}, {date} and {number}."""
     anonymous: str | None = attrs.field(default=None, validator=attrs.validators.optional(_check_anonymous))
     """Contact that gets receipts without a customer; without it they are skipped and counted."""
-    workers: int | None = attrs.field(default=None, validator=attrs.validators.optional(_check_workers))
+    workers: int | None = attrs.field(default=None, validator=attrs.validators.optional(_workers))
     """Receipts sent by API at the same time; None: as many as the rate allows at an answer time of a second."""
     unknown_contact: Literal["hold", "skip"] = "hold"
     """What happens to a receipt whose contact Engage does not know and no resolver may create."""
-    keep: timedelta | None = attrs.field(default=None, validator=attrs.validators.optional(_check_keep))
+    keep: timedelta | None = attrs.field(default=None, validator=attrs.validators.optional(_keep))
     """How long settled receipts stay in the journal; None: for ever."""
     guard: Literal["off", "hold"] = "off"
     """Whether receipts wait, after a change of the mapping, until a person releases it."""
-    guard_first: int = attrs.field(default=20, validator=_check_guard_first)
+    guard_first: int = attrs.field(default=20, validator=_guard_first)
     """How many receipts of a new mapping are held for review; the others wait behind them."""
 
 
@@ -160,8 +151,8 @@ def examine(path: Path, *, plugins: bool = True) -> tuple[Config | None, list[Fi
     alerts = reader.read(document["alerts"], AlertSettings, ("alerts",)) if plugins and "alerts" in document else None
     if not usable or not valid:
         return None, reader.findings
-    made = Config(file=file, state=state, pipelines=valid, alerts=alerts, lines=lines, shown=str(path))
-    return made, reader.findings
+    config = Config(file=file, state=state, pipelines=valid, alerts=alerts, lines=lines, shown=str(path))
+    return config, reader.findings
 
 
 def _pipeline(reader: SettingsReader, name: str, table: Any, state: Path, plugins: bool) -> PipelineConfig | None:

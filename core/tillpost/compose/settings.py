@@ -65,10 +65,9 @@ class SettingsReader:
         """
         self._path = path
         try:
-            made: T = self._class(table, kind, also)
+            return self._class(table, kind, also)  # type: ignore[no-any-return]
         except _Reported:
             return None
-        return made
 
     def _hooks(self) -> cattrs.Converter:
         converter = cattrs.Converter()
@@ -115,11 +114,11 @@ class SettingsReader:
             raise _Reported
 
     def _secret(self, value: Any) -> Secret:
-        made = values.secret(value, self._folder)
-        if made.origin == "literal":
+        secret = values.secret(value, self._folder)
+        if secret.origin == "literal":
             hint = 'Move it out: { env = "NAME" } or { file = "path" }.'
             self.report(self._path, "the secret is in the configuration file itself.", hint, "warning")
-        return made
+        return secret
 
     def _tuple(self, value: Any, kind: Any) -> tuple[Any, ...]:
         if not isinstance(value, list):
@@ -138,16 +137,16 @@ class SettingsReader:
         return dict(zip(value, self._each((name, item, of) for name, item in value.items()), strict=True))
 
     def _each(self, items: Iterable[tuple[str | int, Any, Any]]) -> list[Any]:
-        made = []
+        read = []
         failed = False
         for step, item, kind in items:
             try:
-                made.append(self._item(step, item, kind))
+                read.append(self._item(step, item, kind))
             except _Reported:
                 failed = True
         if failed:
             raise _Reported
-        return made
+        return read
 
     def _class(self, table: Any, kind: Any, also: Iterable[str]) -> Any:
         path = self._path
@@ -203,7 +202,7 @@ class SettingsReader:
                 continue  # it reads another field that has no value, and that is reported already
             except (ValueError, TypeError, TillpostError) as err:
                 shown = "" if isinstance(value, Secret) else f", and is {values.show(table[name])}"
-                self.report((*self._path, name), f"{_message(err)}{shown}.")
+                self.report((*self._path, name), f"{_message(err).removeprefix(f'{field.name} ')}{shown}.")
                 failed = True
         return failed
 

@@ -6,42 +6,21 @@ finite, and no wait may be zero: it would flood a destination that has just come
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Literal
 
 import attrs
+
+from tillpost.kit.settings import must
 
 _YEAR = timedelta(days=366)
 
 
-def _between(
-    shortest: timedelta, longest: timedelta, text: str
-) -> Callable[[Any, attrs.Attribute[timedelta], timedelta], None]:
-    def check(_: Any, field: attrs.Attribute[timedelta], value: timedelta) -> None:
-        if not shortest <= value <= longest:
-            raise ValueError(f"must be {text}")
-
-    return check
-
-
-_wait = _between(timedelta(milliseconds=1), _YEAR, "longer than zero and at most 366d")
-_poll = _between(timedelta(milliseconds=10), timedelta(days=1), "from 10ms to 1d")
-
-
-def _attempts(_: Any, field: attrs.Attribute[int], value: int) -> None:
-    if not 1 <= value <= 1000:
-        raise ValueError("must be from 1 to 1000")
-
-
-def _positive(_: Any, field: attrs.Attribute[int], value: int) -> None:
-    if value < 1:
-        raise ValueError("must be at least 1")
-
-
-def _not_negative(_: Any, field: attrs.Attribute[int], value: int) -> None:
-    if value < 0:
-        raise ValueError("must not be negative")
+_wait = must("be longer than zero and at most 366d", lambda wait: timedelta(milliseconds=1) <= wait <= _YEAR)
+_poll = must("be from 10ms to 1d", lambda wait: timedelta(milliseconds=10) <= wait <= timedelta(days=1))
+_attempts = must("be from 1 to 1000", lambda count: 1 <= count <= 1000)
+_positive = must("be at least 1", lambda count: count >= 1)
+_not_negative = must("not be negative", lambda number: number >= 0)
 
 
 def _check_order(initial: timedelta, longest: timedelta) -> None:

@@ -22,7 +22,7 @@ class Window:
 
 def _even(_: Any, field: attrs.Attribute[Any], value: int) -> None:
     if value % 2:
-        raise ValueError("must be even")
+        raise ValueError(f"{field.name} must be even")
 
 
 @attrs.frozen(kw_only=True)
@@ -141,3 +141,8 @@ def test_a_secret_comes_from_the_environment(tmp_path: Path, monkeypatch: pytest
     made, _ = _read(tmp_path, 'key = { env = "TRIAL_KEY" }')
     assert made is not None
     assert made.key == Secret("k")
+
+
+def test_a_validator_that_names_its_key_does_not_repeat_it(tmp_path: Path) -> None:
+    _, (finding,) = _read(tmp_path, "even = 3")
+    assert str(finding).startswith("a.toml:1: error: even: must be even, and is 3.")

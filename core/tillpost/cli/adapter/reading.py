@@ -104,7 +104,7 @@ def _row(receipt: Receipt) -> dict[str, Any]:
 
 def differences(one: Iterator[Parsed], other: Iterator[Parsed]) -> Iterator[dict[str, Any]]:
     """Record by record what two readings of one document differ in."""
-    for number, (a, b) in enumerate(zip_longest(_told(one), _told(other)), start=1):
+    for number, (a, b) in enumerate(zip_longest(_until_error(one), _until_error(other)), start=1):
         if isinstance(a, Found) and isinstance(b, Found):
             changes = difference(dumps(a.receipt), dumps(b.receipt))
         else:
@@ -115,7 +115,7 @@ def differences(one: Iterator[Parsed], other: Iterator[Parsed]) -> Iterator[dict
             yield {"record": number, "number": label, "changes": changes}
 
 
-def _told(records: Iterator[Parsed]) -> Iterator[Parsed | DocumentError]:
+def _until_error(records: Iterator[Parsed]) -> Iterator[Parsed | DocumentError]:
     try:
         yield from records
     except DocumentError as error:
