@@ -7,10 +7,11 @@ from typing import Any
 
 import click
 
-from tillpost.cli.output import json_option, print_table
-from tillpost.cli.pipelines import opened_journal, pipeline_option
+from tillpost.cli.output import print_table
+from tillpost.cli.pipelines import journal_command
 from tillpost.clock import SystemClock
 from tillpost.errors import UsageError
+from tillpost.journal import Journal
 from tillpost.terminal import counted, plain, say, when
 
 
@@ -27,45 +28,39 @@ def command() -> None:
 
 
 @command.command("list")
-@pipeline_option
-@json_option
-@click.pass_obj
-def list_(file: Any, pipeline: str | None, as_json: bool) -> None:
+@journal_command
+def list_(journal: Journal, as_json: bool) -> None:
     """List them, with the names of fields that an import did not save.
 
     \b
     Example:
       tillpost contacts list --json
     """
-    _print(_rows(file, pipeline, ""), as_json)
+    _print(_rows(journal, ""), as_json)
 
 
 @command.command("pending")
-@pipeline_option
-@json_option
-@click.pass_obj
-def pending(file: Any, pipeline: str | None, as_json: bool) -> None:
+@journal_command
+def pending(journal: Journal, as_json: bool) -> None:
     """List those created by file without contactId yet, and those with fields that an import did not save.
 
     \b
     Example:
       tillpost contacts pending
     """
-    _print([each for each in _rows(file, pipeline, "") if each["state"] == "pending" or each["unsaved"]], as_json)
+    _print([each for each in _rows(journal, "") if each["state"] == "pending" or each["unsaved"]], as_json)
 
 
 @command.command("conflicts")
-@pipeline_option
-@json_option
-@click.pass_obj
-def conflicts(file: Any, pipeline: str | None, as_json: bool) -> None:
+@journal_command
+def conflicts(journal: Journal, as_json: bool) -> None:
     """List contacts whose keys lead to several contacts of Engage; exit code 1 when there are any.
 
     \b
     Example:
       tillpost contacts conflicts --json
     """
-    rows = _rows(file, pipeline, "conflict")
+    rows = _rows(journal, "conflict")
     for each in rows:
         each["reason"] = each["conflict"]["reason"]
         each["candidates"] = each["conflict"]["found"]
@@ -83,10 +78,8 @@ def conflicts(file: Any, pipeline: str | None, as_json: bool) -> None:
 @command.command("resolve")
 @click.argument("key")
 @click.option("--use", metavar="CONTACTID", required=True, help="The contactId of the right contact in Engage.")
-@pipeline_option
-@json_option
-@click.pass_obj
-def resolve(file: Any, key: str, use: str, pipeline: str | None, as_json: bool) -> None:
+@journal_command
+def resolve(journal: Journal, key: str, use: str, as_json: bool) -> None:
     """Name the right contact; the receipts held for the conflict are delivered.
 
     \b
@@ -96,19 +89,17 @@ def resolve(file: Any, key: str, use: str, pipeline: str | None, as_json: bool) 
     contact_id = use.strip()
     if not contact_id:
         raise UsageError("--use is empty; name the contactId of the right contact")
-    with opened_journal(file, pipeline) as journal:
-        if not journal.contact_lookups.conflict_reason(key):
-            raise UsageError(f"contact {key} has no conflict; `tillpost contacts conflicts` lists those that have one")
-        receipts = journal.contact_lookups.resolve_conflict(key, contact_id, SystemClock().time())
+    if not journal.contact_lookups.conflict_reason(key):
+        raise UsageError(f"contact {key} has no conflict; `tillpost contacts conflicts` lists those that have one")
+    receipts = journal.contact_lookups.resolve_conflict(key, contact_id, SystemClock().time())
     if as_json:
         say({"key": key, "contact_id": contact_id, "receipts": receipts})
     else:
         click.echo(plain(f"{key}: {contact_id}, {counted(receipts, 'receipt')} released"))
 
 
-def _rows(file: Any, pipeline: str | None, state: str) -> list[dict[str, Any]]:
-    with opened_journal(file, pipeline) as journal:
-        rows = [each for each in journal.contacts.all() if state in ("", each["state"])]
+def _rows(journal: Journal, state: str) -> list[dict[str, Any]]:
+    rows = [each for each in journal.contacts.all() if state in ("", each["state"])]
     return [each | {"seen_at": when(each["seen_at"]), "learnt_at": when(each["learnt_at"])} for each in rows]
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from tillpost.cli.output import json_option, print_table
-from tillpost.cli.pipelines import opened_journal, pipeline_option
+from tillpost.cli.output import print_rows, print_table
+from tillpost.cli.pipelines import journal_command
 from tillpost.clock import SystemClock
 from tillpost.errors import UsageError
 from tillpost.journal import OPEN_FILES, FileEntry, FileState, Journal
@@ -28,10 +28,8 @@ def command() -> None:
 
 @command.command("list")
 @click.option("--open", "only_open", is_flag=True, help="Only those not confirmed yet.")
-@pipeline_option
-@json_option
-@click.pass_obj
-def list_(file: Any, only_open: bool, pipeline: str | None, as_json: bool) -> None:
+@journal_command
+def list_(journal: Journal, only_open: bool, as_json: bool) -> None:
     """List the files in the order in which they are transferred.
 
     \b
@@ -39,33 +37,25 @@ def list_(file: Any, only_open: bool, pipeline: str | None, as_json: bool) -> No
       tillpost files list
       tillpost files list --open --json
     """
-    with opened_journal(file, pipeline) as journal:
-        standing = journal.file_states.in_states(*(OPEN_FILES if only_open else FileState))
-        rows = (_row(journal.files.get(each.name)) for each in standing)  # one at a time: each has its ids
-        if as_json:
-            for each in rows:
-                say(each)
-        else:
-            print_table(rows, ["name", "kind", "rows", "first_at", "last_at", "state", "reason"])
+    standing = journal.file_states.in_states(*(OPEN_FILES if only_open else FileState))
+    rows = (_row(journal.files.get(each.name)) for each in standing)  # one at a time: each has its ids
+    print_rows(rows, ["name", "kind", "rows", "first_at", "last_at", "state", "reason"], as_json)
 
 
 @command.command("show")
 @click.argument("name")
-@pipeline_option
-@json_option
-@click.pass_obj
-def show(file: Any, name: str, pipeline: str | None, as_json: bool) -> None:
+@journal_command
+def show(journal: Journal, name: str, as_json: bool) -> None:
     """Show the manifest of one file: checksum, times, and its receipts or contacts with their state.
 
     \b
     Example:
       tillpost files show 20261124101500_10000-3f9a11c2_transactions.xml
     """
-    with opened_journal(file, pipeline) as journal:
-        entry = _entry(journal, name)
-        answer = _row(entry) | {"path": str(entry.file.path), "size": entry.file.size}
-        answer["exists"] = entry.file.path.exists()
-        contents = _contents(journal, entry)
+    entry = _entry(journal, name)
+    answer = _row(entry) | {"path": str(entry.file.path), "size": entry.file.size}
+    answer["exists"] = entry.file.path.exists()
+    contents = _contents(journal, entry)
     if as_json:
         say(answer | {"contents": contents})
         return
@@ -77,26 +67,23 @@ def show(file: Any, name: str, pipeline: str | None, as_json: bool) -> None:
 
 @command.command("resend")
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
-@pipeline_option
-@json_option
-@click.pass_obj
-def resend(file: Any, names: tuple[str, ...], pipeline: str | None, as_json: bool) -> None:
+@journal_command
+def resend(journal: Journal, names: tuple[str, ...], as_json: bool) -> None:
     """Send files again; Engage ignores what it has.
 
     \b
     Example:
       tillpost files resend 20261124101500_10000-3f9a11c2_transactions.xml
     """
-    with opened_journal(file, pipeline) as journal:
-        wanted = [_entry(journal, name) for name in names]
-        for entry in wanted:
-            if not entry.file.path.exists():
-                why = "it is confirmed, and was removed" if entry.state == "confirmed" else f"{entry.file.path} is gone"
-                raise UsageError(f"{entry.file.name} cannot be sent again: {why}")
-        for entry in wanted:
-            journal.files.resend(entry.file.name, SystemClock().time())
-            result = {"name": entry.file.name, "result": "will be sent again"}
-            say(result) if as_json else click.echo(plain(f"{result['name']}: {result['result']}"))
+    wanted = [_entry(journal, name) for name in names]
+    for entry in wanted:
+        if not entry.file.path.exists():
+            why = "it is confirmed, and was removed" if entry.state == "confirmed" else f"{entry.file.path} is gone"
+            raise UsageError(f"{entry.file.name} cannot be sent again: {why}")
+    for entry in wanted:
+        journal.files.resend(entry.file.name, SystemClock().time())
+        result = {"name": entry.file.name, "result": "will be sent again"}
+        say(result) if as_json else click.echo(plain(f"{result['name']}: {result['result']}"))
 
 
 def _entry(journal: Journal, name: str) -> FileEntry:

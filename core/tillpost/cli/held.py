@@ -7,13 +7,13 @@ from typing import Any
 
 import click
 
-from tillpost.cli.output import json_option, print_table, receipt_row
-from tillpost.cli.pipelines import opened_journal, opened_lines, pipeline_option, select_pipeline
+from tillpost.cli.output import json_option, print_rows, receipt_row
+from tillpost.cli.pipelines import journal_command, opened_lines, pipeline_option, select_pipeline
 from tillpost.clock import SystemClock
 from tillpost.compose.config import load
 from tillpost.errors import UsageError
 from tillpost.flow.upkeep import held
-from tillpost.journal import State
+from tillpost.journal import Journal, State
 from tillpost.terminal import plain, say
 
 
@@ -30,52 +30,42 @@ def command() -> None:
 
 
 @command.command("list")
-@pipeline_option
-@json_option
-@click.pass_obj
-def list_(file: Any, pipeline: str | None, as_json: bool) -> None:
+@journal_command
+def list_(journal: Journal, as_json: bool) -> None:
     """List them with their reasons; exit code 1 when there are any.
 
     \b
     Example:
       tillpost held list --json
     """
-    with opened_journal(file, pipeline) as journal:
-        there = any(True for _ in journal.listings.receipts(State.HELD, limit=1))
-        rows = map(receipt_row, journal.listings.receipts(State.HELD))
-        if as_json:
-            for each in rows:
-                say(each)
-        else:
-            print_table(rows, ["id", "number", "store", "document", "place", "reason"])
+    there = any(True for _ in journal.listings.receipts(State.HELD, limit=1))
+    rows = map(receipt_row, journal.listings.receipts(State.HELD))
+    print_rows(rows, ["id", "number", "store", "document", "place", "reason"], as_json)
     sys.exit(1 if there else 0)
 
 
 @command.command("show")
 @click.argument("receipt_id")
-@pipeline_option
-@json_option
-@click.pass_obj
-def show(file: Any, receipt_id: str, pipeline: str | None, as_json: bool) -> None:
+@journal_command
+def show(journal: Journal, receipt_id: str, as_json: bool) -> None:
     """Show one with the record as the till wrote it (which may hold personal data).
 
     \b
     Example:
       tillpost held show 12_1_2026-11-24_5578
     """
-    with opened_journal(file, pipeline) as journal:
-        entry = journal.receipts.get(receipt_id)
-        if entry is None:
-            raise UsageError(f"no receipt {receipt_id} in the journal; `tillpost held list` lists the held ones")
-        record = journal.bodies.raw(entry.seq).decode(errors="backslashreplace")
-        if as_json:
-            say(receipt_row(entry) | {"record": record})
-            return
-        for name, value in receipt_row(entry).items():
-            click.echo(f"{name}: {plain(value)}")
-        click.echo("record:")
-        for text in record.splitlines():
-            click.echo(f"  {plain(text)}")
+    entry = journal.receipts.get(receipt_id)
+    if entry is None:
+        raise UsageError(f"no receipt {receipt_id} in the journal; `tillpost held list` lists the held ones")
+    record = journal.bodies.raw(entry.seq).decode(errors="backslashreplace")
+    if as_json:
+        say(receipt_row(entry) | {"record": record})
+        return
+    for name, value in receipt_row(entry).items():
+        click.echo(f"{name}: {plain(value)}")
+    click.echo("record:")
+    for text in record.splitlines():
+        click.echo(f"  {plain(text)}")
 
 
 @command.command("retry")
@@ -99,20 +89,17 @@ def retry(file: Any, receipt_ids: tuple[str, ...], pipeline: str | None, as_json
 @command.command("discard")
 @click.argument("receipt_ids", nargs=-1, required=True)
 @click.option("--reason", required=True, help="Why; it stays in the journal.")
-@pipeline_option
-@json_option
-@click.pass_obj
-def discard(file: Any, receipt_ids: tuple[str, ...], reason: str, pipeline: str | None, as_json: bool) -> None:
+@journal_command
+def discard(journal: Journal, receipt_ids: tuple[str, ...], reason: str, as_json: bool) -> None:
     """Never send them; the record and the reason stay.
 
     \b
     Example:
       tillpost held discard 12_1_2026-11-24_5578 --reason "test sale"
     """
-    with opened_journal(file, pipeline) as journal:
-        for receipt_id in receipt_ids:
-            held.discard(journal, receipt_id, reason, SystemClock().time())
-            _report(receipt_id, "discarded", as_json)
+    for receipt_id in receipt_ids:
+        held.discard(journal, receipt_id, reason, SystemClock().time())
+        _report(receipt_id, "discarded", as_json)
 
 
 def _report(receipt_id: str, result: str, as_json: bool) -> None:

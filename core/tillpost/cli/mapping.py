@@ -7,8 +7,7 @@ from typing import Any
 
 import click
 
-from tillpost.cli.output import json_option
-from tillpost.cli.pipelines import opened_journal, pipeline_option
+from tillpost.cli.pipelines import journal_command
 from tillpost.clock import SystemClock
 from tillpost.errors import UsageError
 from tillpost.journal import Journal, KnownMapping
@@ -27,35 +26,30 @@ def command() -> None:
 
 
 @command.command("show")
-@pipeline_option
-@json_option
-@click.pass_obj
-def show(file: Any, pipeline: str | None, as_json: bool) -> None:
+@journal_command
+def show(journal: Journal, as_json: bool) -> None:
     """Show the mappings used so far, the latest last; exit code 1 when it waits for its release.
 
     \b
     Example:
       tillpost mapping show --json
     """
-    with opened_journal(file, pipeline) as journal:
-        standing = journal.mappings.awaiting_release()
-        before: KnownMapping | None = None
-        for known in journal.mappings.all():
-            row = _row(journal, known, known == standing)
-            if as_json:
-                say(row)
-            else:
-                _print(row, before)
-            before = known
+    standing = journal.mappings.awaiting_release()
+    before: KnownMapping | None = None
+    for known in journal.mappings.all():
+        row = _row(journal, known, known == standing)
+        if as_json:
+            say(row)
+        else:
+            _print(row, before)
+        before = known
     sys.exit(1 if standing else 0)
 
 
 @command.command("release")
 @click.argument("fingerprint", required=False)
-@pipeline_option
-@json_option
-@click.pass_obj
-def release(file: Any, fingerprint: str | None, pipeline: str | None, as_json: bool) -> None:
+@journal_command
+def release(journal: Journal, fingerprint: str | None, as_json: bool) -> None:
     """Release a new mapping: the receipts held for it, and those behind them, are sent.
 
     With FINGERPRINT only that one, not a newer one. What is sent then cannot be taken back from Engage.
@@ -65,13 +59,12 @@ def release(file: Any, fingerprint: str | None, pipeline: str | None, as_json: b
       tillpost mapping release
       tillpost mapping release 3f2a9c01b7de
     """
-    with opened_journal(file, pipeline) as journal:
-        standing = journal.mappings.awaiting_release()
-        if fingerprint is None:
-            if standing is None:
-                raise UsageError("no mapping waits for its release")
-            fingerprint = standing.fingerprint
-        count = journal.mappings.release(fingerprint, SystemClock().time())
+    standing = journal.mappings.awaiting_release()
+    if fingerprint is None:
+        if standing is None:
+            raise UsageError("no mapping waits for its release")
+        fingerprint = standing.fingerprint
+    count = journal.mappings.release(fingerprint, SystemClock().time())
     if as_json:
         say({"released": fingerprint, "receipts": count})
     else:

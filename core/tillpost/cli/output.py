@@ -10,7 +10,7 @@ import click
 
 from tillpost.journal import OPEN, Entry
 from tillpost.journal.states import confirmation
-from tillpost.terminal import amount, plain, when
+from tillpost.terminal import amount, plain, say, when
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Answer in JSON, for scripts.")
 _BLOCK = 1000
@@ -58,3 +58,12 @@ def print_table(rows: Iterable[dict[str, Any]], columns: list[str]) -> None:
             )
             click.echo("  ".join(aligned).rstrip())
         lines = list(islice(cells, 1))
+
+
+def print_rows(rows: Iterable[dict[str, Any]], columns: list[str], as_json: bool) -> None:
+    """Print all of each row as one JSON object a line, or the columns as a table."""
+    if not as_json:
+        print_table(rows, columns)
+        return
+    for row in rows:
+        say(row)

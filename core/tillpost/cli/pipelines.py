@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
+from functools import wraps
 from pathlib import Path
 from random import SystemRandom
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from tillpost.cli.output import json_option
 from tillpost.clock import SystemClock
 from tillpost.compose.config import Config, examine, load
 from tillpost.compose.pipeline_config import PipelineConfig
@@ -57,6 +59,20 @@ def opened_journal(file: Path, name: str | None) -> Iterator[Journal]:
     """The journal of one pipeline, without its plugins: works when a plugin is broken."""
     with closing(Journal(select_pipeline(load(file, plugins=False), name).state)) as journal:
         yield journal
+
+
+def journal_command(work: Callable[..., None]) -> Callable[..., None]:
+    """Make `work(journal, **options)` the body of a command, with the options --pipeline and --json."""
+
+    @pipeline_option
+    @json_option
+    @click.pass_obj
+    @wraps(work)
+    def command(file: Path, /, *, pipeline: str | None, **options: Any) -> None:
+        with opened_journal(file, pipeline) as journal:
+            work(journal, **options)
+
+    return command
 
 
 @contextmanager

@@ -6,9 +6,10 @@ from typing import Any
 
 import click
 
-from tillpost.cli.output import json_option, receipt_row
-from tillpost.cli.pipelines import opened_journal, pipeline_option
+from tillpost.cli.output import receipt_row
+from tillpost.cli.pipelines import journal_command
 from tillpost.errors import UsageError
+from tillpost.journal import Journal
 from tillpost.reports.labels import delivery
 from tillpost.reports.timeline import detail_text, timeline
 from tillpost.terminal import plain, say
@@ -19,12 +20,8 @@ from tillpost.trace import trace_id
 @click.argument("receipt_id", required=False)
 @click.option("--number", help="The printed number.")
 @click.option("--store", help="The store.")
-@pipeline_option
-@json_option
-@click.pass_obj
-def command(
-    file: Any, receipt_id: str | None, number: str | None, store: str | None, pipeline: str | None, as_json: bool
-) -> None:
+@journal_command
+def command(journal: Journal, receipt_id: str | None, number: str | None, store: str | None, as_json: bool) -> None:
     """Show one receipt: state, route, contact, and everything that happened to it.
 
     \b
@@ -34,25 +31,24 @@ def command(
     """
     if not receipt_id and not number:
         raise UsageError("name a receipt: its ID, or --number N --store S")
-    with opened_journal(file, pipeline) as journal:
-        if receipt_id:
-            entry = journal.receipts.get(receipt_id)
-            found = [entry] if entry else []
-        else:
-            found = journal.receipts.find({"number": number or "", **({"store": store} if store else {})})
-        if not found:
-            raise UsageError("no such receipt in the journal; `tillpost receipts` lists them")
-        for entry in found:
-            answer = receipt_row(entry) | {"trace_id": trace_id(entry.id)}
-            if entry.contact:
-                known = journal.contacts.get(entry.contact)
-                answer["contact"] = {
-                    "key": known.key,
-                    "contact_id": known.contact_id,
-                    "identifiers": [str(each) for each in known.identifiers],
-                }
-            answer["events"] = timeline(journal, entry)
-            say(answer) if as_json else _print(answer)
+    if receipt_id:
+        entry = journal.receipts.get(receipt_id)
+        found = [entry] if entry else []
+    else:
+        found = journal.receipts.find({"number": number or "", **({"store": store} if store else {})})
+    if not found:
+        raise UsageError("no such receipt in the journal; `tillpost receipts` lists them")
+    for entry in found:
+        answer = receipt_row(entry) | {"trace_id": trace_id(entry.id)}
+        if entry.contact:
+            known = journal.contacts.get(entry.contact)
+            answer["contact"] = {
+                "key": known.key,
+                "contact_id": known.contact_id,
+                "identifiers": [str(each) for each in known.identifiers],
+            }
+        answer["events"] = timeline(journal, entry)
+        say(answer) if as_json else _print(answer)
 
 
 def _print(answer: dict[str, Any]) -> None:

@@ -10,8 +10,8 @@ from typing import Any
 
 import click
 
-from tillpost.cli.output import json_option, print_table
-from tillpost.cli.pipelines import opened_journal, pipeline_option, select_pipeline
+from tillpost.cli.output import json_option, print_rows
+from tillpost.cli.pipelines import journal_command, opened_journal, pipeline_option, select_pipeline
 from tillpost.cli.replay.carry import carry
 from tillpost.cli.replay.shown import report, show_plan, show_replay
 from tillpost.clock import SystemClock
@@ -21,6 +21,7 @@ from tillpost.flow.upkeep.replay import plan
 from tillpost.journal import Journal, Replay, ReplayOrder
 from tillpost.terminal import counted, say
 
+_COLUMNS = ["id", "made_at", "who", "store", "till", "from", "to", "by", "state", "chosen", "put_back", "reason"]
 _BULK = 1000
 """Receipts above which a replay by API recommends files."""
 
@@ -121,42 +122,29 @@ def start(
 
 
 @command.command("list")
-@pipeline_option
-@json_option
-@click.pass_obj
-def list_(file: Any, pipeline: str | None, as_json: bool) -> None:
+@journal_command
+def list_(journal: Journal, as_json: bool) -> None:
     """List every replay: who, why, and its progress.
 
     \b
     Example:
       tillpost replay list --json
     """
-    with opened_journal(file, pipeline) as journal:
-        rows = [show_replay(each) for each in journal.replays.all()]
-    if as_json:
-        for each in rows:
-            say(each)
-    else:
-        print_table(
-            rows, ["id", "made_at", "who", "store", "till", "from", "to", "by", "state", "chosen", "put_back", "reason"]
-        )
+    print_rows(map(show_replay, journal.replays.all()), _COLUMNS, as_json)
 
 
 @command.command("show")
 @click.argument("number", type=int)
-@pipeline_option
-@json_option
-@click.pass_obj
-def show(file: Any, number: int, pipeline: str | None, as_json: bool) -> None:
+@journal_command
+def show(journal: Journal, number: int, as_json: bool) -> None:
     """Show one: the order, the confirmed plan, and its receipts by state.
 
     \b
     Example:
       tillpost replay show 3
     """
-    with opened_journal(file, pipeline) as journal:
-        replay = _get(journal, number)
-        answer = show_replay(replay) | {"receipts": journal.replays.count_states(number), "plan": dict(replay.planned)}
+    replay = _get(journal, number)
+    answer = show_replay(replay) | {"receipts": journal.replays.count_states(number), "plan": dict(replay.planned)}
     if as_json:
         say(answer)
         return
@@ -168,19 +156,16 @@ def show(file: Any, number: int, pipeline: str | None, as_json: bool) -> None:
 
 @command.command("stop")
 @click.argument("number", type=int)
-@pipeline_option
-@json_option
-@click.pass_obj
-def stop(file: Any, number: int, pipeline: str | None, as_json: bool) -> None:
+@journal_command
+def stop(journal: Journal, number: int, as_json: bool) -> None:
     """Put no more receipts back; those on their way go on. `resume` continues.
 
     \b
     Example:
       tillpost replay stop 3
     """
-    with opened_journal(file, pipeline) as journal:
-        _change(journal, number, "running", "stopped")
-        report(_get(journal, number), as_json)
+    _change(journal, number, "running", "stopped")
+    report(_get(journal, number), as_json)
 
 
 @command.command("resume")
