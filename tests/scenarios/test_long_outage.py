@@ -20,7 +20,7 @@ from tests.scenarios.simulator.api import SimulatedClient
 from tests.scenarios.simulator.destination_on_disk import Ledger, LongEngage, LongImport
 from tests.scenarios.simulator.determinism import seeded
 from tests.scenarios.simulator.machine import Machine
-from tests.scenarios.simulator.run import state_folder
+from tests.support.memory import memory_folder
 from tillpost.flow.delivery.deliver import claim, deliver
 from tillpost.flow.intake.accept import accept
 from tillpost.flow.rate_limit.budget import SlidingBudget
@@ -205,7 +205,7 @@ class Run:
 @contextmanager
 def a_run(members: int) -> Iterator[Run]:
     """It proves nothing of the disk, so it does not wait for one."""
-    with state_folder(2_000) as folder, seeded(1) as random:
+    with memory_folder(2_000) as folder, seeded(1) as random:
         running = Run(folder, random, members)
         try:
             yield running

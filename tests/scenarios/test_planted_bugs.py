@@ -12,7 +12,8 @@ import pytest
 import tillpost.flow.delivery.deliver
 import tillpost.flow.fallback.reconcile
 import tillpost.flow.worker
-from tests.scenarios.simulator.run import Failure, run, state_folder
+from tests.scenarios.simulator.run import Failure, run
+from tests.support.memory import memory_folder
 from tillpost.flow.leases import ProcessClaims
 from tillpost.flow.line import Line
 from tillpost.journal import Entry, FileEntry, FileState, FileStatus, Group, Move, State
@@ -125,7 +126,7 @@ def test_a_planted_bug_is_caught_and_named(
 ) -> None:
     forget = plant(monkeypatch)
     failure: Failure | None = None
-    with state_folder() as folder:
+    with memory_folder() as folder:
         for seed in range(MOST):
             if callable(forget):
                 forget()

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.scenarios.simulator.run import run, shrink, state_folder
+from tests.scenarios.simulator.run import run, shrink
+from tests.support.memory import memory_folder
 
 SEEDS = 5_000
 """Seeds a mode of a whole run. `TILLPOST_SEEDS=300` lowers it for a quick look."""
@@ -33,7 +34,7 @@ def _quiet() -> Iterator[None]:
 def try_seeds(mode: str, seeds: range, measured: Callable[[str], None]) -> None:
     """Run every seed; the first that breaks an invariant is shown with the steps its failure needs."""
     began = time.monotonic()
-    with state_folder() as folder:
+    with memory_folder() as folder:
         for seed in seeds:
             if failure := run(seed, mode, folder):
                 steps = "\n".join(f"  {number:2} {step}" for number, step in enumerate(shrink(failure, folder)))

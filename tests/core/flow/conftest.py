@@ -1,4 +1,4 @@
-"""A simulated pipeline."""
+"""A simulated pipeline, and folders in memory: nothing here is about a disk."""
 
 from __future__ import annotations
 
@@ -10,6 +10,14 @@ import pytest
 
 from tests.scenarios.simulator.engage import Engage
 from tests.scenarios.simulator.machine import Machine
+from tests.support.memory import memory_folder
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """In place of pytest's own."""
+    with memory_folder() as folder:
+        yield folder
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import sqlite3
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from unittest.mock import patch
@@ -14,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.support.engine import store_of
+from tests.support.memory import memory_folder
 from tests.support.receipts import DOCUMENT, receipt
 from tillpost.journal import Accepted, Journal, State
 from tillpost.journal.tables.acceptance import accept_records
@@ -60,14 +60,14 @@ def tables(folder: Path) -> dict[str, list[tuple[object, ...]]]:
 def accepted(groups: Sequence[Sequence[Parsed]], anonymous: Customer | None, damaged: str, after: int) -> object:
     """What the journal holds, and what was counted, with one body damaged after so many groups."""
     keys = (f"{number:016}" for number in itertools.count())
-    with tempfile.TemporaryDirectory() as name, patch("secrets.token_hex", lambda _: next(keys)):
-        journal, counts = Journal(Path(name)), Accepted()
+    with memory_folder() as folder, patch("secrets.token_hex", lambda _: next(keys)):
+        journal, counts = Journal(folder), Accepted()
         for number, group in enumerate(groups):
             if number == after:
                 store_of(journal).write(lambda connection: connection.execute(DAMAGE, (damaged,)) and None)
             journal.receipts.accept(group, DOCUMENT, anonymous, 100.0, counts)
         journal.close()
-        return tables(Path(name)), counts
+        return tables(folder), counts
 
 
 @given(

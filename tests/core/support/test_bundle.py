@@ -6,7 +6,6 @@ import json
 import zipfile
 from contextlib import closing
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import attrs
@@ -15,6 +14,7 @@ from click.testing import CliRunner
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from tests.support.memory import memory_folder
 from tests.support.receipts import receipt
 from tillpost.cli import cli
 from tillpost.compose.config import examine
@@ -103,8 +103,8 @@ def test_nothing_that_names_anybody_is_in_it(who: dict[str, str]) -> None:
     assume(len(set(who.values())) == len(who))
     words = " ".join(WORDS).casefold()  # nor a part of one: `engag` is in it with every `engage`
     assume(not any(value.casefold() in words for value in who.values()))
-    with TemporaryDirectory() as folder:
-        files = written(Path(folder), who)
+    with memory_folder() as folder:
+        files = written(folder, who)
     assert len(files) > 9
     for name, content in files.items():
         for kind, value in who.items():

@@ -7,7 +7,8 @@ import logging
 import sys
 import time
 
-from tests.scenarios.simulator.run import run, shrink, state_folder
+from tests.scenarios.simulator.run import run, shrink
+from tests.support.memory import memory_folder
 
 
 def main() -> int:
@@ -21,7 +22,7 @@ def main() -> int:
     given = parser.parse_args()
     logging.disable(logging.WARNING)  # the flow logs each clock change, which the schedule makes on purpose
     began, failures = time.monotonic(), 0
-    with state_folder() as folder:
+    with memory_folder() as folder:
         for seed in range(given.seed, given.seed + given.count):
             failure = run(seed, given.mode, folder)
             if failure is None:

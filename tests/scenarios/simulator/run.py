@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 from typing import Literal
@@ -289,15 +287,6 @@ class Run:
         receipts = {state: count for state, count in journal.receipts.counts().items() if count}
         files = [f"{entry.file.kind} {entry.state} ({entry.reason})" for entry in journal.files.open()]
         return f"{receipts}, destination {self.machine.line.breaker.destination.state}, files {files}"
-
-
-@contextmanager
-def state_folder(megabytes: int = 20) -> Iterator[Path]:
-    """A folder for one state folder after the other, in memory where the system has such a place with this room."""
-    memory = Path("/dev/shm")
-    fits = memory.is_dir() and shutil.disk_usage(memory).free > megabytes << 20
-    with tempfile.TemporaryDirectory(dir=memory if fits else None) as folder:
-        yield Path(folder)
 
 
 def run(seed: int, mode: str, folder: Path, steps: Sequence[Step] | None = None) -> Failure | None:

@@ -12,8 +12,8 @@ import pytest
 from tests.scenarios.simulator.engage import Engage
 from tests.scenarios.simulator.faults import Killed
 from tests.scenarios.simulator.machine import Machine
-from tests.scenarios.simulator.run import state_folder
 from tests.scenarios.simulator.till import sale
+from tests.support.memory import memory_folder
 from tests.support.simulated import back, outage, take, written
 from tillpost.flow.fallback.contact_lookup import missing, settle
 from tillpost.flow.fallback.review import review
@@ -153,7 +153,7 @@ def killed_return(folder: Path, kill_at: int) -> bool:
 def test_a_kill_at_any_point_of_it_loses_and_doubles_nothing() -> None:
     """At every request, commit and file of the review: what is sent in the end is the same, and nothing lies about."""
     points = 1
-    with state_folder() as folder:
+    with memory_folder() as folder:
         while killed_return(folder / str(points), points):
             points += 1
     assert points > 30
