@@ -21,7 +21,7 @@ from tillpost.model.receipt_json import dumps
 
 
 class DutiesOf:
-    """Holds the duties it is given."""
+    """Duties of a process that has only these."""
 
     def __init__(self, *held: Duty) -> None:
         self._held = held
@@ -32,7 +32,7 @@ class DutiesOf:
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Iterator[Machine]:
-    """Whose destination has been away for long enough to write files, with one receipt to write."""
+    """A machine whose destination has been away long enough to write files, with one receipt to write."""
     made = Machine(tmp_path / "state", Random(1), Engage())
     accept(made.line, Document.from_bytes("day", dumps(sale(1, {"externalId": "4711"})) + b"\n"))
     made.faults.api = "refused"

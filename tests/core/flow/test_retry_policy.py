@@ -1,4 +1,4 @@
-"""The policy: what each outcome does to a receipt, decided without time or I/O."""
+"""The retry policy: the move of a receipt after each outcome, decided without time or I/O."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_every_decision_is_an_allowed_move_and_never_due_in_the_past(
 
 
 @given(attempts=st.integers(0, 50), seed=st.integers())
-def test_a_wrong_key_burns_no_attempt_and_condemns_nothing(attempts: int, seed: int) -> None:
+def test_a_wrong_key_uses_no_attempt_and_holds_nothing(attempts: int, seed: int) -> None:
     move = decide(Misconfigured(reason="401"), attempts, RETRY, 100.0, Random(seed))
     assert (move.state, move.attempts) == (State.WAITING, attempts)
 

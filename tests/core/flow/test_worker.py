@@ -1,4 +1,4 @@
-"""The worker's threads side by side on one journal: no receipt in two hands."""
+"""The worker's threads side by side on one journal: no two have the same receipt."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from tillpost.journal import Accepted, Journal, State
 COUNT = 150
 
 
-def test_delivering_and_spooling_never_hold_the_same_receipt(tmp_path: Path) -> None:
-    """Found in the demo: a claim given back twice let two threads settle one receipt, and the pipeline stopped."""
+def test_a_sender_and_the_file_writer_never_have_the_same_receipt(tmp_path: Path) -> None:
+    """Found in the demo: a claim released twice let two threads settle one receipt, and the pipeline stopped."""
     journal = Journal(tmp_path)
     journal.receipts.accept([found(number=str(n)) for n in range(COUNT)], DOCUMENT, None, time.time(), Accepted())
     far = FlakyDestination()

@@ -1,4 +1,4 @@
-"""Live before backlog: what was just sold goes first, within a pipeline and between those of one key."""
+"""Live receipts before the backlog, within a pipeline and between pipelines with one key."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_one_claim_in_four_is_the_backlogs_however_much_is_live(machine: Machine
     assert [number for number in numbers if number >= 100] == list(range(100, 100 + 4 * (BACKLOG_TURN - 1)))
 
 
-def test_a_receipt_is_live_for_a_minute_and_until_an_attempt_was_burnt(machine: Machine) -> None:
+def test_a_receipt_is_live_for_a_minute_and_until_it_has_used_an_attempt(machine: Machine) -> None:
     take(machine, 1, 2)
     machine.clock.advance(LIVE_SECONDS - 1.0)
     now = machine.clock.time()

@@ -1,4 +1,4 @@
-"""The outbox: made ready and settled in groups, sent one by one; being made ready costs a receipt nothing."""
+"""The outbox: receipts are made ready and settled in groups, and sent one by one; being ready costs no attempt."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ COUNT = 12
 
 
 class FakeDestination:
-    """Answers as it is told, and remembers what it was given and asked."""
+    """Gives the answers it is set to, and records its calls."""
 
     def __init__(self) -> None:
         self.answer: Callable[[str], Outcome] = lambda receipt_id: Delivered(status=202)
@@ -59,7 +59,7 @@ def destination() -> FakeDestination:
 
 @pytest.fixture
 def line(tmp_path: Path, destination: FakeDestination) -> Iterator[Line]:
-    """With receipts of one contact, which nobody has looked up yet."""
+    """A line with receipts of one contact, which was not looked up yet."""
     journal = Journal(tmp_path)
     journal.receipts.accept([found(number=str(n)) for n in range(COUNT)], DOCUMENT, None, time.time(), Accepted())
     retry = RetryPolicy(confirm_after=timedelta(milliseconds=1))
@@ -83,18 +83,18 @@ def line(tmp_path: Path, destination: FakeDestination) -> Iterator[Line]:
 
 @pytest.fixture
 def outbox(line: Line) -> Outbox:
-    """Which has looked the contact up and delivered one receipt, and has made others ready."""
+    """An outbox that has looked the contact up, delivered one receipt, and made others ready."""
     made = Outbox(line, Event())
     made.run_round()
-    assert carried(made) == 1, "the others wait for the answer about their contact"
+    assert performed(made) == 1, "the others wait for the answer about their contact"
     made.run_round()
-    assert carried(made, 1) == 1
+    assert performed(made, 1) == 1
     made.run_round()
     return made
 
 
-def carried(outbox: Outbox, most: int = 1000) -> int:
-    """Do what is ready, as a sender does; how much that was."""
+def performed(outbox: Outbox, most: int = 1000) -> int:
+    """Perform the jobs that are ready, as a sender does; how many there were."""
     done = 0
     with suppress(Empty):
         while done < most:
@@ -116,7 +116,7 @@ def events_of(line: Line, entry: Entry) -> list[str]:
 def finish(outbox: Outbox) -> None:
     while True:
         outbox.run_round()
-        if not carried(outbox) and outbox.is_empty():
+        if not performed(outbox) and outbox.is_empty():
             return
 
 
@@ -125,7 +125,7 @@ def test_without_valid_claims_nothing_is_sent_and_what_was_ready_is_given_back(
 ) -> None:
     given = destination.given.copy()
     monkeypatch.setattr(ProcessClaims, "valid", lambda self: False)
-    assert carried(outbox, 1) == 1
+    assert performed(outbox, 1) == 1
     outbox.run_round()
     assert outbox.is_empty()
     assert len(line.claims) == 0
@@ -155,16 +155,16 @@ def test_the_intents_of_a_group_are_in_the_journal_before_any_of_it_is_sent(
     assert not any(destination.given[entry.id] for entry in ready)
 
 
-def test_when_the_gate_closes_what_was_not_sent_keeps_its_place_and_attempts_and_is_sent_next(
+def test_when_requests_stop_what_was_not_sent_keeps_its_place_and_attempts_and_is_sent_next(
     outbox: Outbox, line: Line, destination: FakeDestination
 ) -> None:
-    """Not asked for: nobody has sent it."""
+    """They are not looked up, because they were not sent."""
     ready = [entry for entry in rows(line) if entry.sending is not None]
     assert len(ready) > 2
     destination.answer = lambda receipt_id: Misconfigured(reason="answered 401", status=401)
-    assert carried(outbox, 1) == 1
+    assert performed(outbox, 1) == 1
     assert not line.breaker.allows_requests()
-    carried(outbox, 1)
+    performed(outbox, 1)
     outbox.run_round()
     assert sum(destination.given.values()) == 2, "one delivered, one refused, and nothing since"
     for entry in rows(line):
@@ -183,10 +183,10 @@ def test_when_the_gate_closes_what_was_not_sent_keeps_its_place_and_attempts_and
     assert max(destination.given.values()) == 2, "only the one that was refused went twice"
 
 
-def test_an_outcome_that_cannot_be_written_down_is_asked_for_and_not_repeated(
+def test_an_outcome_that_cannot_be_recorded_is_looked_up_and_not_repeated(
     outbox: Outbox, line: Line, destination: FakeDestination, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sent = carried(outbox)
+    sent = performed(outbox)
     assert sent > 1
     with monkeypatch.context() as patch:
 
@@ -229,7 +229,7 @@ def test_one_that_failed_waits_and_the_group_goes_on(outbox: Outbox, line: Line,
 
 
 class _Narrow:
-    """A budget that lets nobody pass until it is told to."""
+    """A budget that lets nobody pass until it is opened."""
 
     def __init__(self) -> None:
         self.open = Event()
@@ -240,7 +240,7 @@ class _Narrow:
         yield
 
     def slow(self, seconds: float) -> None:
-        """Nothing to slow."""
+        """Do nothing."""
 
 
 def test_a_pace_counts_who_waits_for_the_budget_and_sizes_by_its_rate() -> None:

@@ -1,4 +1,4 @@
-"""The outage as a state: transitions are pure functions of what was seen."""
+"""The states of an outage: the transitions are pure functions of the outcomes."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ def answer(destination: Destination, *, now: float = 2001.0, files: bool = False
     return destination
 
 
-def test_three_answers_in_a_row_end_the_fallback_and_files_make_it_drain() -> None:
-    """Hysteresis: one answer of a destination that is still falling over does not send the backlog at it."""
+def test_three_answers_in_a_row_end_the_fallback_and_open_files_make_it_catch_up() -> None:
+    """Hysteresis: one answer of a destination that is about to fail again does not send it the backlog."""
     destination = outage.start_fallback(fail(Destination(), 3), 2000.0, 900.0)
     assert answer(destination, times=3).state == breaker.ONLINE
     back = answer(destination, files=True, times=3)
@@ -84,14 +84,14 @@ def test_before_files_are_written_a_single_answer_is_enough() -> None:
     assert answer(fail(Destination(), 3)).state == breaker.ONLINE
 
 
-def test_draining_becomes_reconciling_becomes_online() -> None:
+def test_catching_up_becomes_confirming_becomes_online() -> None:
     destination = Destination(state=breaker.CATCHING_UP)
     destination = outage.advance(destination, 10.0, to_upload=False, to_confirm=True)
     assert destination.state == breaker.CONFIRMING
     assert outage.advance(destination, 20.0, to_upload=False, to_confirm=False).state == breaker.ONLINE
 
 
-def test_nothing_progresses_while_the_far_side_is_away() -> None:
+def test_nothing_progresses_while_the_destination_is_away() -> None:
     destination = fail(Destination(), 3)
     assert outage.advance(destination, 10.0, to_upload=True, to_confirm=True) == destination
 

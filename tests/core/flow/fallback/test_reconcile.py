@@ -1,4 +1,4 @@
-"""What proves a receipt, and what proves nothing: cases the simulator found."""
+"""What confirms a receipt, and what does not: cases the simulator found."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tillpost.journal import State
 
 
 def imported(machine: Machine, **keys: str) -> None:
-    """One receipt by file: Engage has imported it, its contact's id is learnt, its proof is still to come."""
+    """One receipt by file: Engage has imported it, its contact's id is known, and it is not confirmed yet."""
     take(machine, sale(1, {"externalId": "4711", **keys}))
     outage(machine)
     machine.faults.api = "ok"
@@ -33,7 +33,7 @@ def settle(machine: Machine) -> State:
 
 
 def test_no_answer_is_no_proof_that_a_receipt_is_missing(machine: Machine) -> None:
-    """Long after the import one question about it fails: it is asked again, not held."""
+    """Long after the import one call to confirm it fails: the call is repeated, and the receipt not held."""
     imported(machine)
     machine.clock.advance(2 * FALLBACK.confirm_within.total_seconds())
     for failing in range(1, 3):
@@ -42,7 +42,7 @@ def test_no_answer_is_no_proof_that_a_receipt_is_missing(machine: Machine) -> No
     assert settle(machine) is State.DELIVERED
 
 
-def test_a_contact_merged_meanwhile_is_identified_anew_before_its_receipts_are_judged(machine: Machine) -> None:
+def test_a_contact_merged_meanwhile_is_looked_up_again_before_its_receipts_are_confirmed(machine: Machine) -> None:
     imported(machine)
     machine.engage.register({"email": "nils@example.se"})
     first, second = machine.engage.people.values()
@@ -53,7 +53,7 @@ def test_a_contact_merged_meanwhile_is_identified_anew_before_its_receipts_are_j
 
 
 def test_a_receipt_with_another_contact_of_the_same_person_is_not_held(machine: Machine) -> None:
-    """The destination has two contacts of her, and the file's receipt came to the one whose id we do not know."""
+    """The destination has two contacts of the person; the receipt is with the one whose id we do not know."""
     imported(machine, email="nils@example.se")
     ours = next(iter(machine.engage.people.values()))
     other = machine.engage.make({"externalId": "web 1"})

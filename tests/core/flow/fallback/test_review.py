@@ -1,4 +1,4 @@
-"""The return from an outage: what is looked up, what is written anew, and what a crash in between leaves."""
+"""After an outage: what is looked up, what is written again, and what a crash in between leaves."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ EVA = {"externalId": "4711", "email": "eva@example.se"}
 
 
 def requests(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """What is asked from now on, by method and the beginning of the path."""
+    """Count the requests from now on, by method and the beginning of the path."""
     seen: Counter[str] = Counter()
     send = machine.client.send
 
@@ -40,14 +40,14 @@ def requests(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
 
 def answers(machine: Machine) -> None:
-    """The API is back, and the pipeline knows it."""
+    """The API answers again, and the pipeline knows it."""
     machine.faults.api = "ok"
     while not machine.line.breaker.allows_requests():
         machine.line.breaker.record(machine.line.hooks.probe())
 
 
 def unreviewed(machine: Machine) -> None:
-    """The files go up without a look, as soon as the file server answers."""
+    """The files are uploaded without a review, as soon as the file server answers."""
     machine.line.journal.files.mark_reviewed(entry.file.name for entry in machine.line.journal.files.open())
 
 
@@ -76,7 +76,7 @@ def test_nobody_has_registered_and_the_files_go_up_as_they_are(
     assert states(machine) == {"delivered": 2}
 
 
-def test_an_interrupted_look_goes_on_where_it_was(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_review_goes_on_where_it_was(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     """60 new contacts are two groups and a handful of commits; the API goes away after the first."""
     take(machine, *(sale(number, {"email": f"{number}@example.se"}) for number in range(1, 61)))
     outage(machine)
@@ -122,7 +122,7 @@ def test_who_registered_meanwhile_is_not_created_and_its_receipts_are_named_by_i
 
 
 def killed_return(folder: Path, kill_at: int) -> bool:
-    """One customer registered meanwhile, one is in conflict, one nobody knows. True when the kill came."""
+    """One customer registered meanwhile, one is in conflict, one is unknown. True when the kill came."""
     machine = Machine(folder, Random(1), Engage())
     keys = {"email": "asa@example.se", "mobilePhone": "+46701234567"}
     take(machine, sale(1, EVA, name="E."), sale(2, {"externalId": "4712"}), sale(3, keys))
@@ -151,7 +151,7 @@ def killed_return(folder: Path, kill_at: int) -> bool:
 
 
 def test_a_kill_at_any_point_of_it_loses_and_doubles_nothing() -> None:
-    """At every request, commit and file of the review: what is sent in the end is the same, and nothing lies about."""
+    """At every request, commit and file of the review: the same is sent in the end, and no file is left over."""
     points = 1
     with memory_folder() as folder:
         while killed_return(folder / str(points), points):
@@ -160,7 +160,7 @@ def test_a_kill_at_any_point_of_it_loses_and_doubles_nothing() -> None:
 
 
 def test_a_receipt_whose_contact_did_not_know_the_key_is_written_once_more_under_its_id(machine: Machine) -> None:
-    """The files went up unseen, and the import left the contact of the web shop as it was: no externalId there."""
+    """The files were uploaded without a review, and the import did not give the web shop's contact an externalId."""
     machine.engage.keeps_existing = True
     take(machine, sale(1, EVA))
     outage(machine)
@@ -169,20 +169,20 @@ def test_a_receipt_whose_contact_did_not_know_the_key_is_written_once_more_under
     back(machine)
     assert states(machine) == {"delivered": 1}
     (receipt,) = machine.line.journal.receipts.find({})
-    told = [event["what"] for event in machine.line.journal.events.of_receipt(receipt.seq)]
-    assert told.count("written") == 2
+    kinds = [event["what"] for event in machine.line.journal.events.of_receipt(receipt.seq)]
+    assert kinds.count("written") == 2
     assert receipt.matched == "contactId"
     assert machine.engage.violations == []
 
 
-def test_a_receipt_engage_never_shows_is_written_anew_once_and_then_held(machine: Machine) -> None:
+def test_a_receipt_engage_never_shows_is_written_again_once_and_then_held(machine: Machine) -> None:
     machine.engage.refusable = {"1"}
     take(machine, sale(1, EVA))
     outage(machine)
     back(machine)
     (receipt,) = machine.line.journal.receipts.find({})
-    told = [event["what"] for event in machine.line.journal.events.of_receipt(receipt.seq)]
-    assert (told.count("written"), receipt.state) == (2, State.HELD)
+    kinds = [event["what"] for event in machine.line.journal.events.of_receipt(receipt.seq)]
+    assert (kinds.count("written"), receipt.state) == (2, State.HELD)
     assert "integration log" in receipt.reason
 
 
@@ -233,8 +233,8 @@ def test_what_the_import_dropped_is_found_once_for_each_file(machine: Machine, m
     back(machine)
     (contact,) = machine.line.journal.contacts.all()
     assert (contact["unsaved"], contact["state"]) == (["firstName"], "known")
-    told = [event["what"] for event in machine.line.journal.events.of_contact(contact["key"])]
-    assert Counter(told)["fields not saved"] == 1
+    kinds = [event["what"] for event in machine.line.journal.events.of_contact(contact["key"])]
+    assert Counter(kinds)["fields not saved"] == 1
     assert seen["GET /contacts/id"] == 3, "two keys before the file, one after it"
 
 
@@ -252,7 +252,7 @@ def test_what_the_import_dropped_is_found_once_for_each_file(machine: Machine, m
     ids=["nothing there", "the same", "first met", "untouched", "emptied", "changed there", "nothing new here"],
 )
 def test_whose_attribute_stays(ours: str, sent: str | None, there: str | None, settled: bool, kept: bool) -> None:
-    """The table of decision 0008; what is settled is not sent."""
+    """The table of decision 0008; a settled attribute is not sent."""
 
     def one(value: str | None) -> dict[str, str]:
         return {"firstName": value} if value else {}
@@ -264,14 +264,14 @@ def test_whose_attribute_stays(ours: str, sent: str | None, there: str | None, s
 def test_names_of_what_is_missing_are_attributes_and_keys_but_none_that_engage_gives_out() -> None:
     known = (Identifier("email", "a@b.se"), Identifier("email", "b@b.se"), Identifier("memberNumber", "7"))
     contact = Contact(key="k", contact_id="g", identifiers=known, attributes={"city": "Lund", "street": "x"})
-    said = {"city": "Lund", "street": "x"} | {f"{each.kind}:{each.value}": "" for each in known}
-    assert missing(contact, said, {"city": "Lund", "email": "b@b.se"}) == ("street",)
-    assert missing(contact, said, {"city": "Oslo", "street": "x"}) == ("city", "email")
-    assert missing(contact, said, {}) == (), "nothing was read"
+    written_values = {"city": "Lund", "street": "x"} | {f"{each.kind}:{each.value}": "" for each in known}
+    assert missing(contact, written_values, {"city": "Lund", "email": "b@b.se"}) == ("street",)
+    assert missing(contact, written_values, {"city": "Oslo", "street": "x"}) == ("city", "email")
+    assert missing(contact, written_values, {}) == (), "nothing was read"
 
 
-def test_a_file_waits_for_the_look(machine: Machine) -> None:
-    """Engage answers the probe and nothing else: no file goes up unseen."""
+def test_a_file_waits_for_its_review(machine: Machine) -> None:
+    """Engage answers the probe and nothing else: no file is uploaded without a review."""
     take(machine, sale(1, EVA))
     outage(machine)
     answers(machine)

@@ -1,4 +1,4 @@
-"""A file that stays where it is: a person is told once, and it is over when the file goes on."""
+"""A file that stays where it is raises one alert, which ends when the file moves on."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LONG = FALLBACK.alert_after.total_seconds()
 
 
 def uploaded(machine: Machine) -> FileEntry:
-    """The contacts fallback file lies with the destination, which is back; nobody has read it."""
+    """The contacts file is in the folder of the destination, which answers again and has not read it."""
     take(machine, sale(1, {"externalId": "4711"}))
     outage(machine)
     answering(machine)
@@ -45,8 +45,8 @@ def test_a_file_nobody_reads_raises_an_alert_once_and_not_before_its_time(machin
     for _ in range(3):
         machine.clock.advance(600.0)
         maintain(machine.line)
-    (told,) = alerts(machine)
-    assert told["detail"] == {"file": file(machine).file.name, "reason": "not read by the importer yet"}
+    (alert,) = alerts(machine)
+    assert alert["detail"] == {"file": file(machine).file.name, "reason": "not read by the importer yet"}
     assert file(machine).alerted_at is not None
 
 
@@ -66,7 +66,7 @@ def test_the_alert_is_over_when_the_file_is_read(machine: Machine) -> None:
 def test_a_file_server_that_is_away_raises_one_after_the_time_counted_from_the_end_of_the_outage(
     machine: Machine,
 ) -> None:
-    """While the API was away nobody expected the file to go up."""
+    """While the API is away nobody expects the file to be uploaded."""
     machine.faults.files = "refused"
     take(machine, sale(1, {"externalId": "4711"}))
     outage(machine)
@@ -79,13 +79,13 @@ def test_a_file_server_that_is_away_raises_one_after_the_time_counted_from_the_e
 
 
 def test_a_password_the_file_server_does_not_take_raises_one_at_once(machine: Machine) -> None:
-    """Waiting does not fix it; the files stay, and go up when it fits again."""
+    """Waiting does not fix it. The files stay, and are uploaded once the password is right."""
     machine.faults.files = "denied"
     take(machine, sale(1, {"externalId": "4711"}))
     outage(machine)
     answering(machine)
-    (told,) = alerts(machine)
-    assert "password" in told["detail"]["reason"]
+    (alert,) = alerts(machine)
+    assert "password" in alert["detail"]["reason"]
     machine.faults.files = "ok"
     back(machine)
     assert machine.line.journal.receipts.counts()["delivered"] == 1

@@ -1,4 +1,4 @@
-"""When files go: once the API answers again, or as soon as the file server answers."""
+"""When files are uploaded: once the API answers again, or as soon as the file server answers."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
 
 
 def look(machine: Machine) -> dict[str, FileState]:
-    """One round, and where the files stand after it, by kind."""
+    """One round; the states of the files after it, by kind."""
     maintain(machine.line)
     return {entry.file.kind: entry.state for entry in machine.line.journal.files.open()}
 
 
 def importing(machine: Machine) -> None:
-    """Engage's import runs, though its API is away."""
+    """Engage's import runs although its API is away."""
     machine.imports.read_all()
 
 
@@ -104,7 +104,7 @@ def test_a_file_sent_again_is_waited_for_again(machine: Machine) -> None:
 
 
 def test_with_the_api_back_contacts_are_asked_for_as_always(machine: Machine) -> None:
-    """Gone from the folder is enough only while nobody can be asked."""
+    """That a file is gone from the folder is enough only while the API cannot be asked."""
     take(machine, sale(1, {"externalId": "4711"}))
     outage(machine)
     machine.imports.files.clear()  # gone, and nothing came of it

@@ -1,4 +1,4 @@
-"""What is written to files, and what is left in their folder: cases the simulator found."""
+"""What is written to files, and what stays in their folder: cases the simulator found."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_a_batch_is_cut_by_lines_and_every_receipt_is_in_one_file(
         assert total < max(lines) or len(entry.file.keys) == 1
 
 
-def test_a_contact_that_is_gone_is_made_anew_by_the_next_file(machine: Machine) -> None:
+def test_a_contact_that_is_gone_is_created_again_by_the_next_file(machine: Machine) -> None:
     take(machine, sale(1, {"externalId": "4711"}))
     outage(machine)
     back(machine)
@@ -67,7 +67,7 @@ def test_a_contact_that_is_gone_is_made_anew_by_the_next_file(machine: Machine) 
 def test_a_kill_before_a_confirmed_file_is_removed_leaves_nothing_behind(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The commit that confirms a file comes first; the next start removes what it left."""
+    """The commit that confirms a file comes first; the next start removes the file."""
     move = Files.move
 
     def killed(self: Files, entry: FileEntry, state: FileState, *given: Any, **named: Any) -> None:
@@ -116,8 +116,8 @@ def test_the_manifest_says_what_is_in_a_file_and_of_which_time(machine: Machine)
     assert contacts.first_at == contacts.last_at != ""
 
 
-def test_a_contact_identified_anew_is_not_overwritten_by_the_file_of_its_old_id(machine: Machine) -> None:
-    """Its contact was merged into one that says its own first name: seen when the file was looked over."""
+def test_a_contact_identified_again_is_not_overwritten_by_the_file_of_its_old_id(machine: Machine) -> None:
+    """Its contact was merged into one with another first name, which the review has seen."""
     keys = {"externalId": "4713", "mobilePhone": "+46707654321"}
     take(machine, sale(1, keys))
     for entry in claim(machine.line, 1):

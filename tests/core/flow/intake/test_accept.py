@@ -1,4 +1,4 @@
-"""A large document: committed in groups, told of, broken off between two groups, and gone on with."""
+"""A large document: committed in groups with progress, stopped between two groups, and continued."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ def document(tmp_path: Path) -> Document:
     return Document.from_path(path)
 
 
-def test_what_has_come_so_far_is_told_after_each_commit(machine: Machine, document: Document) -> None:
-    told: list[tuple[int, int]] = []
+def test_the_counts_so_far_are_given_after_each_commit(machine: Machine, document: Document) -> None:
+    progress: list[tuple[int, int]] = []
 
     def tell(counts: Accepted) -> None:
         assert machine.line.journal.receipts.counts()["accepted"] == counts.accepted
-        told.append((counts.records(), document.reading.percent()))
+        progress.append((counts.records(), document.reading.percent()))
 
     accept(machine.line, document, tell)
-    assert [records for records, _ in told] == [GROUP, 2 * GROUP, COUNT]
-    assert told[-1][1] == 100
+    assert [records for records, _ in progress] == [GROUP, 2 * GROUP, COUNT]
+    assert progress[-1][1] == 100
 
 
 def test_a_document_that_was_broken_off_goes_on_and_nothing_is_doubled(machine: Machine, document: Document) -> None:
@@ -49,7 +49,7 @@ def test_a_document_that_was_broken_off_goes_on_and_nothing_is_doubled(machine: 
 
 
 def test_what_stood_before_a_fault_is_accepted_to_the_last_record(machine: Machine) -> None:
-    """Not only whole groups: the file is set aside after this, and nobody hands it over again."""
+    """Not only whole groups: the file is set aside after this, and is not handed over again."""
     content = b",\n".join(dumps(sale(number, {"externalId": "4711"})) for number in range(1, COUNT + 1))
     with pytest.raises(DocumentError, match="what is before it is accepted"):
         accept(machine.line, Document.from_bytes("day.json", b"[" + content[:-40]))

@@ -28,7 +28,7 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
 
 
 def printed(machine: Machine, *, ahead: timedelta = timedelta(0), trading_day: int = 0) -> Receipt:
-    """A receipt whose till believes that it is so much later than it is."""
+    """A receipt of a till whose clock is ahead by so much."""
     created = datetime.fromtimestamp(machine.clock.time(), UTC) + ahead
     day = created.date() + timedelta(days=trading_day)
     return attrs.evolve(sale(1, {"externalId": "4711"}), created=created, business_date=day)
@@ -59,7 +59,7 @@ def test_a_time_that_cannot_be_right_is_flagged(
     assert found == (("clock-off",) if flagged else ())
 
 
-def test_a_till_whose_clock_is_a_day_wrong_is_sent_as_printed_and_its_life_tells_the_flag(
+def test_a_receipt_of_a_till_whose_clock_is_a_day_wrong_is_sent_as_printed_and_flagged_in_its_timeline(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent: list[Mapping[str, Any]] = []

@@ -1,4 +1,4 @@
-"""Serving: what threads accept at the same time is committed together; each gets its own answer, limits are kept."""
+"""Serving: documents accepted at the same time are committed together, each with its own answer; limits hold."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def shop(tmp_path: Path) -> Iterator[Pipeline]:
 
 
 def all_at_once(shop: Pipeline, contents: list[str], during: Callable[[], None] = lambda: None) -> list[Any]:
-    """The first is being committed while the others arrive; so they are joined. What each got, or what it raised."""
+    """The others arrive while the first is being committed, so they are joined. The answer or error of each."""
     journal = shop.line.journal.receipts
     commit, entered, accept_rest = journal.accept_groups, threading.Event(), threading.Event()
 
@@ -133,7 +133,7 @@ def test_a_bad_document_spoils_nothing_of_its_neighbours(shop: Pipeline) -> None
 
 
 def test_what_fails_for_one_of_a_group_is_tried_one_by_one(shop: Pipeline) -> None:
-    """A row that cannot be written for a reason of its own: the others of its group are accepted."""
+    """A row that cannot be written, for a reason of its own: the others of its group are accepted."""
     commit = store_of(shop.line.journal).write
 
     def write(work: Any) -> Any:
@@ -151,7 +151,7 @@ def test_what_fails_for_one_of_a_group_is_tried_one_by_one(shop: Pipeline) -> No
     assert sorted(shop.numbers()) == ["0", "1", "2"]
 
 
-def test_a_failed_commit_is_told_to_everybody_in_it_and_the_next_goes_on(shop: Pipeline) -> None:
+def test_a_failed_commit_is_raised_to_every_thread_in_it_and_the_next_goes_on(shop: Pipeline) -> None:
     commit = store_of(shop.line.journal).write
 
     def fail(work: Any) -> Any:

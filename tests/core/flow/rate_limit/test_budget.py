@@ -1,4 +1,4 @@
-"""The rate budget: what is allowed is used, and the destination never sees more in any sliding second."""
+"""The rate budget: the whole rate is used, and the destination never sees more in any sliding second."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tillpost.journal import RateFile
 from tillpost.plugin import Secret
 
 THERE, BACK = 0.010, 0.005
-"""Seconds the way to the destination takes at least, and its answer."""
+"""The shortest seconds of a request to the destination, and of its answer."""
 
 
 class Time:
@@ -42,7 +42,7 @@ class Time:
         return self.now
 
     def sleep(self, seconds: float) -> None:
-        """The machine wakes late; answers come meanwhile."""
+        """Sleep; the machine wakes late, and answers arrive meanwhile."""
         self._pass(self.now + seconds + self.late())
 
     def _pass(self, end: float) -> None:
@@ -55,7 +55,7 @@ class Time:
         return SlidingBudget(rate, self.monotonic, self.sleep, cells)
 
     def send(self, budget: SlidingBudget, there: float = 0.0, back: float = 0.0) -> None:
-        """A request that is let go now or later; it arrives and is answered after so long."""
+        """Send a request when the budget allows it; it arrives, and is answered after so many seconds."""
         exchange = ExitStack()
         exchange.enter_context(budget.request())
         self.arrived.append(self.now + there)
@@ -63,7 +63,7 @@ class Time:
         self._pass(self.now)
 
     def above(self, rate: int) -> int:
-        """How many sliding seconds held more than the rate."""
+        """How many sliding seconds have more requests than the rate."""
         arrived = sorted(self.arrived)
         return sum(last - first < 1.0 - 1e-9 for first, last in zip(arrived, arrived[rate:], strict=False))
 
@@ -131,7 +131,7 @@ def test_a_rate_beyond_counting_is_used_in_blocks_and_kept() -> None:
 
 
 def test_a_request_without_an_answer_keeps_its_place_for_a_second_more() -> None:
-    """It may arrive at any time. Then it is given up: others of the key must go on."""
+    """It may still arrive within that time. Then it no longer counts: other requests of the key must go on."""
     time = Time()
     budget = time.budget(1)
     time.send(budget, there=30.0)
@@ -139,7 +139,7 @@ def test_a_request_without_an_answer_keeps_its_place_for_a_second_more() -> None
     assert 2.0 <= time.now <= 2.1
 
 
-def test_a_far_side_that_says_too_much_is_left_alone_by_all_processes() -> None:
+def test_after_429_no_process_sends_for_a_while() -> None:
     time, cells = Time(), MemoryCells()
     one, other = time.budget(50, cells), time.budget(50, cells)
     one.slow(7.0)
@@ -221,8 +221,8 @@ def test_pipelines_with_one_key_share_one_budget() -> None:
     assert budgets(Secret("k1"), 50) is not budgets(Secret("k2"), 50)
 
 
-def test_a_pipeline_takes_back_what_it_named_and_no_more() -> None:
-    """A reload that is refused must not leave the rate narrow, nor a wider one of two pipelines hold."""
+def test_a_pipeline_releases_its_own_rate_and_no_other() -> None:
+    """A refused reload must not leave a lower rate behind, and of two rates the lower holds."""
     budgets, key = Budgets(), Secret("k1")
     one, other = budgets.for_pipeline(), budgets.for_pipeline()
     budget = one(key, 50)
@@ -241,7 +241,7 @@ def test_a_pipeline_takes_back_what_it_named_and_no_more() -> None:
     assert budget.rate == 80, "calls in flight still have one"
 
 
-def test_processes_with_one_key_share_a_file_that_does_not_tell_the_key(tmp_path: Path) -> None:
+def test_processes_with_one_key_share_a_file_that_does_not_reveal_the_key(tmp_path: Path) -> None:
     state = tmp_path / "state"
     for _ in range(2):
         budgets = Budgets(state)
@@ -281,7 +281,7 @@ def test_what_one_process_has_used_another_does_not_use_again(files: Callable[[]
 def test_a_file_that_cannot_be_used_leaves_a_budget_of_one_process(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Said once; and what other processes let go in the last second counts as if it were all of it."""
+    """Logged once; other processes count as if they had used the whole last second."""
     (tmp_path / "file").write_bytes(b"")
     time = Time(50.0)
     budget = time.budget(10, RateFile(tmp_path / "file" / "x.rate", SIZE))
@@ -290,9 +290,9 @@ def test_a_file_that_cannot_be_used_leaves_a_budget_of_one_process(
             time.send(budget)
     assert time.now <= 53.0
     assert not time.above(10)
-    (said,) = caplog.messages
-    assert "x.rate" in said
-    assert "within this process alone" in said
+    (message,) = caplog.messages
+    assert "x.rate" in message
+    assert "within this process alone" in message
 
 
 def test_a_full_disk_in_mid_run_leaves_a_budget_of_one_process(
@@ -314,7 +314,7 @@ def test_a_full_disk_in_mid_run_leaves_a_budget_of_one_process(
 
 
 def test_a_block_is_forgotten_when_the_last_process_of_the_key_has_ended(files: Callable[[], RateFile]) -> None:
-    """Who restarts wants it tried."""
+    """A restart means that requests are to be tried again."""
     time = Time(50.0)
     budget = time.budget(50, files())
     budget.slow(3000.0)
@@ -332,12 +332,12 @@ def test_a_process_that_was_stopped_with_the_lock_in_its_hand_stops_no_other(
     stopped.acquire()
     time.send(budget)
     stopped.release()
-    (said,) = caplog.messages
-    assert "another process kept it locked" in said
+    (message,) = caplog.messages
+    assert "another process kept it locked" in message
 
 
 def test_no_thread_that_waits_is_forgotten() -> None:
-    """Real threads, as many as there may be, each with its kind of work; all are let go."""
+    """Real threads, as many as a pipeline may have, with live and other work; all are let go."""
     budget = SlidingBudget(900)
     done: list[int] = []
 
@@ -370,7 +370,7 @@ def test_live_goes_first_and_the_backlog_always_moves(waiting: list[bool], passe
 
 
 def test_of_many_threads_that_wait_the_live_ones_go_first() -> None:
-    """Real threads: eight of a backlog without end, one with a live request now and then."""
+    """Real threads: eight with an endless backlog, and one with a live request now and then."""
     budget = SlidingBudget(40)
     went: list[bool] = []
     waits: list[int] = []
@@ -396,6 +396,6 @@ def test_of_many_threads_that_wait_the_live_ones_go_first() -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    # Without an order eight others would go before each. One thread may have been let go and not have told yet.
+    # Without an order eight others would go before each. One thread may have been let go and not have counted yet.
     assert sorted(waits)[len(waits) // 2] <= 4, waits
     assert went.count(False) >= len(went) / BACKLOG_TURN

@@ -56,7 +56,7 @@ def wait_left(machine: Machine) -> float:
 
 
 def fail_once(machine: Machine) -> float:
-    """One attempt finds nobody; how long the receipt then waits."""
+    """One attempt gets no answer; how long the receipt waits after it."""
     machine.faults.requests.append("refused")
     attempt(machine)
     assert row(machine).state is State.WAITING
@@ -89,7 +89,7 @@ def test_what_was_accepted_before_the_jump_is_due_at_once(machine: Machine, jump
 
 @JUMPS
 def test_a_jump_during_an_attempt_counts_once(machine: Machine, jump: float) -> None:
-    """The wait that follows the attempt is of the new clock already, and is not moved a second time."""
+    """The wait after the attempt is by the new clock already, and is not moved a second time."""
     take(machine, 1)
     machine.clock.advance(1.0)
     before = machine.clock.time()
@@ -108,7 +108,7 @@ def test_a_jump_during_an_attempt_counts_once(machine: Machine, jump: float) -> 
 
 @JUMPS
 def test_an_uncertain_receipt_is_asked_for_after_confirm_after_and_not_before(machine: Machine, jump: float) -> None:
-    """Asked too early, its absence would prove nothing."""
+    """Too early, its absence would prove nothing."""
     take(machine, 1)
     machine.faults.requests += ["ok", "ok", "lost"]
     attempt(machine)
@@ -156,7 +156,7 @@ def test_names_of_files_stay_unique_and_contacts_stay_before_receipts(machine: M
 
 
 def test_a_day_forward_holds_no_receipt_of_a_file_as_overdue(machine: Machine) -> None:
-    """confirm_within is time that passes, and a clock that was set has let none pass."""
+    """confirm_within is time that passes, and setting a clock lets none pass."""
     take(machine, 1)
     attempt(machine)
     machine.faults.api = "refused"
@@ -214,8 +214,8 @@ def test_a_clock_that_is_kept_in_step_moves_nothing(machine: Machine) -> None:
     assert wait_left(machine) == pytest.approx(left - 0.5)
 
 
-def test_a_far_side_that_was_never_away_is_not_away_since_the_jump(tmp_path: Path) -> None:
-    """0 is no time: moved with the others it was a day of 1969 on the status page."""
+def test_a_destination_that_was_never_away_is_not_away_since_the_clock_change(tmp_path: Path) -> None:
+    """0 stands for no time: moved with the others it was a day of 1969 on the status page."""
     journal = Journal(tmp_path)
     journal.shift_pending(-90_000.0, 1_800_000_000.0)
     assert journal.destination.get().since == 0.0

@@ -1,4 +1,4 @@
-"""The guard: with a mapping nobody released nothing leaves by any way, wherever the process is killed."""
+"""The guard: with a mapping that is not released nothing is sent by any route, wherever the process is killed."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_a_receipt_that_cannot_be_mapped_is_one_of_those_that_are_held(
     assert machine.line.journal.receipts.counts()["delivered"] == 1, "put back, it goes as before"
 
 
-def test_what_may_be_with_the_far_side_is_not_held_but_asked_for_later(machine: Machine) -> None:
+def test_a_receipt_that_may_have_been_sent_is_not_held_but_looked_up_later(machine: Machine) -> None:
     start(machine, "a")
     take(machine, sale(1, {"externalId": "1"}))
     machine.faults.arm(["ok", "ok", "lost"], [], 0, 0)
@@ -157,7 +157,7 @@ def test_after_a_clock_that_was_set_back_the_last_mapping_is_still_the_last(mach
 
 
 class Run:
-    """Random steps, mappings that change, and kills anywhere; what leaves is compared with what was released."""
+    """Random steps, changing mappings, and kills anywhere; what is sent is compared with what was released."""
 
     def __init__(self, folder: Path, seed: int) -> None:
         self.random = Random(seed)
@@ -179,7 +179,7 @@ class Run:
                 self.watch()
 
     def watch(self) -> None:
-        """Whatever would leave asks here."""
+        """Called for every mapping of a receipt that would be sent."""
         callers: Any = self.machine.line.hooks.callers
         for hook in ("deliver", "write_files"):
             ((name, call),) = callers[hook]
@@ -229,7 +229,7 @@ class Run:
             assert machine.line.journal.mappings.held(standing.fingerprint) <= FIRST
 
     def end(self) -> None:
-        """Everything works again, a person releases what waits, and every receipt arrives once."""
+        """Everything works again, a person releases the mapping, and every receipt arrives once."""
         machine = self.machine
         machine.faults.end()
         for made in self.receipts:  # a kill before the acknowledgement: the source hands it over again

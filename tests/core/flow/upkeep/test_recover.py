@@ -1,4 +1,4 @@
-"""What a process that ended leaves for the next: a crash is the attempt of what was in hand, and of nothing else."""
+"""Recovery after a crash: only the receipt in hand has used an attempt."""
 
 from __future__ import annotations
 
@@ -77,20 +77,20 @@ def test_what_went_well_or_failed_without_a_crash_is_not_in_hand_any_more(tmp_pa
 
 @pytest.fixture
 def torn(tmp_path: Path) -> Iterator[CrashMarks]:
-    """The note as a machine may leave it that lost its power: half a number, and one that is none."""
+    """Crash marks as a power loss may leave them: half a number, and what is not a number."""
     (tmp_path / "crash_marks").write_bytes((7).to_bytes(8, "little") + b"\xff" * 8 + b"\x01\x02")
     hand = CrashMarks(tmp_path / "crash_marks")
     yield hand
     hand.close()
 
 
-def test_a_torn_note_is_read_as_far_as_it_goes(torn: CrashMarks) -> None:
+def test_a_torn_crash_mark_is_read_up_to_the_tear(torn: CrashMarks) -> None:
     assert torn.marked() == [7]
     torn.clear()
     assert torn.marked() == []
 
 
-def test_a_retry_by_a_person_counts_anew(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_retry_by_a_person_counts_crashes_from_the_start(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     take(machine, sale(1, {"externalId": "4711"}))
     for _ in range(MAX_CRASHES):
         killed_in_hand(machine, monkeypatch)

@@ -1,4 +1,4 @@
-"""Replay: the plan has each receipt once; steps are small, below what is due, and exact after any kill."""
+"""Replay: the plan has each receipt once; steps are small, wait for others, and are exact after any kill."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def start(machine: Machine, **asked: object) -> int:
 
 
 def lose(machine: Machine) -> set[str]:
-    """Engage's import has left out everything it had answered 2xx to, as for a store it does not know."""
+    """Engage's import has left out everything it accepted by API, as for an unknown store."""
     lost = machine.engage.ids()
     machine.engage.saved = type(machine.engage.saved)()
     machine.engage.queue.clear()
@@ -193,8 +193,8 @@ def test_what_was_answered_is_asked_for_and_only_what_is_missing_is_sent_again(m
     assert {receipt_id for receipt_id, reason in reasons.items() if not reason} == set(gone)
     entry = journal.receipts.get(gone[0])
     assert entry is not None
-    told = [event["detail"] for event in journal.events.of_receipt(entry.seq) if event["step"] == "replay"]
-    assert [f"replayed because store was unknown (replay {number})" in each for each in told] == [True]
+    details = [event["detail"] for event in journal.events.of_receipt(entry.seq) if event["step"] == "replay"]
+    assert [f"replayed because store was unknown (replay {number})" in detail for detail in details] == [True]
     done = journal.replays.get(number)
     assert done is not None
     assert (done.state, done.put_back, done.order.who) == ("done", 6, "eva")
@@ -222,7 +222,7 @@ def test_a_step_is_small_and_waits_while_others_are_due(machine: Machine, monkey
     assert running.put_back == 5
 
 
-def test_nothing_is_put_back_while_the_far_side_is_away(machine: Machine) -> None:
+def test_nothing_is_queued_while_the_destination_is_away(machine: Machine) -> None:
     take(machine, 1)
     put(machine.line.journal.folder, "UPDATE receipts SET state = 'held', reason = 'refused'")
     start(machine)
@@ -288,7 +288,7 @@ def test_the_numbers_of_status_and_the_doctor_agree_after_a_replay(machine: Mach
     assert found.fine, found
 
 
-def test_the_rest_takes_as_long_as_the_rate_so_far_says(machine: Machine) -> None:
+def test_the_remaining_time_follows_from_the_rate_so_far(machine: Machine) -> None:
     take(machine, 1)
     put(machine.line.journal.folder, "UPDATE receipts SET state = 'held', reason = 'refused'")
     running = machine.line.journal.replays.get(start(machine))
@@ -367,7 +367,7 @@ def test_what_no_file_can_take_is_left_as_it_was_and_says_why(
 def test_a_kill_at_any_moment_of_a_replay_loses_and_doubles_none(
     tmp_path: Path, by: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Killed at the first boundary it crosses, then at the second, and so on, until it gets through."""
+    """Killed at the first boundary it crosses, then at the second, and so on, until it crosses them all."""
     monkeypatch.setattr(module, "STEP_RECEIPTS", 3)
     monkeypatch.setattr(module, "BATCH_RECEIPTS", 3)
     for kill_at in itertools.count(1):

@@ -1,4 +1,4 @@
-"""Retain: what is settled leaves by the clock, beside everything else, and nothing that is on its way is touched."""
+"""Retention: settled receipts leave the journal in time, beside all other work; no other receipt is touched."""
 
 from __future__ import annotations
 
