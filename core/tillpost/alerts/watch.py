@@ -153,9 +153,9 @@ class AlertThread:
         except Exception as error:  # noqa: BLE001 - a failure must end neither the thread nor the line
             if all(line is not each for _, each in self._pipelines()):
                 return  # it was replaced or removed meanwhile, and its journal closed
-            said = str(error) if isinstance(error, TillpostError) else type(error).__name__
-            if self._failed.get(line.name) != said:
-                _log.error("pipeline %s: alert rules cannot be evaluated: %s", line.name, said)
-            self._failed = {**self._failed, line.name: said}
+            reason = str(error) if isinstance(error, TillpostError) else type(error).__name__
+            if self._failed.get(line.name) != reason:
+                _log.error("pipeline %s: alert rules cannot be evaluated: %s", line.name, reason)
+            self._failed = {**self._failed, line.name: reason}
         else:
-            self._failed = {name: said for name, said in self._failed.items() if name != line.name}
+            self._failed = {name: reason for name, reason in self._failed.items() if name != line.name}

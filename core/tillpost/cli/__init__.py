@@ -102,7 +102,7 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)
-    except Exception as error:  # noqa: BLE001 - what is no error of Tillpost is raised again
+    except Exception as error:  # noqa: BLE001 - other errors are raised again
         sys.exit(_report(error))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from tillpost.cli.output import print_table
+from tillpost.cli.output import print_rows, print_table
 from tillpost.cli.pipelines import journal_command
 from tillpost.clock import SystemClock
 from tillpost.errors import UsageError
@@ -36,7 +36,7 @@ def list_(journal: Journal, as_json: bool) -> None:
     Example:
       tillpost contacts list --json
     """
-    _print(_rows(journal, ""), as_json)
+    print_rows(_rows(journal, ""), _COLUMNS, as_json)
 
 
 @command.command("pending")
@@ -48,7 +48,8 @@ def pending(journal: Journal, as_json: bool) -> None:
     Example:
       tillpost contacts pending
     """
-    _print([each for each in _rows(journal, "") if each["state"] == "pending" or each["unsaved"]], as_json)
+    rows = [each for each in _rows(journal, "") if each["state"] == "pending" or each["unsaved"]]
+    print_rows(rows, _COLUMNS, as_json)
 
 
 @command.command("conflicts")
@@ -103,12 +104,4 @@ def _rows(journal: Journal, state: str) -> list[dict[str, Any]]:
     return [each | {"seen_at": when(each["seen_at"]), "learnt_at": when(each["learnt_at"])} for each in rows]
 
 
-def _print(rows: list[dict[str, Any]], as_json: bool) -> None:
-    if as_json:
-        for each in rows:
-            say(each)
-        return
-    shown = [
-        each | {"identifiers": " ".join(each["identifiers"]), "unsaved": " ".join(each["unsaved"])} for each in rows
-    ]
-    print_table(shown, ["key", "state", "contact_id", "origin", "identifiers", "unsaved", "learnt_at"])
+_COLUMNS = ["key", "state", "contact_id", "origin", "identifiers", "unsaved", "learnt_at"]

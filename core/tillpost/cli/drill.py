@@ -32,7 +32,7 @@ class Duration(click.ParamType[timedelta]):
 
 @click.group("drill")
 def command() -> None:
-    """Rehearse trouble on the sandbox; nothing of it touches the real Engage, file server or state.
+    """Rehearse an outage on the sandbox; nothing touches the real Engage, file server or state.
 
     \b
     Example:
@@ -54,7 +54,7 @@ def command() -> None:
 @pipeline_option
 @click.pass_obj
 def outage(file: Any, /, pipeline: str | None, **options: Any) -> None:
-    """Take the API away for a while, and tell what the configuration makes of it. Exit code 1 when a person is needed.
+    """Take the API away for a while, and report how the configuration copes. Exit code 1 when a person is needed.
 
     It runs in real time: a drill of ten minutes takes ten, and the time its files need afterwards.
 

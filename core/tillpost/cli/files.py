@@ -60,7 +60,8 @@ def show(journal: Journal, name: str, as_json: bool) -> None:
         say(answer | {"contents": contents})
         return
     for key, value in answer.items():
-        click.echo(f"{key}: {plain('' if value is None else value)}")
+        shown = ("yes" if value else "no") if isinstance(value, bool) else "" if value is None else value
+        click.echo(f"{key}: {plain(shown)}")
     click.echo("")
     print_table(contents, ["id", "state"])
 

@@ -16,7 +16,7 @@ from tillpost.terminal import counted, plain, say, when
 
 @click.group("mapping")
 def command() -> None:
-    """What decides the payload of a receipt: show what it was made of and when, release a new one.
+    """The mappings that make payloads: show which were used and when, release a new one.
 
     \b
     Examples:

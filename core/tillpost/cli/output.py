@@ -45,7 +45,7 @@ def receipt_row(entry: Entry) -> dict[str, Any]:
 
 def print_table(rows: Iterable[dict[str, Any]], columns: list[str]) -> None:
     """Print columns under their names, as wide as needed; of very many rows as wide as those so far."""
-    cells = ([plain("" if each.get(name) is None else each[name]) for name in columns] for each in rows)
+    cells = ([_cell(row.get(name)) for name in columns] for row in rows)
     widths = [0] * len(columns)
     lines = [columns]
     while lines:
@@ -67,3 +67,9 @@ def print_rows(rows: Iterable[dict[str, Any]], columns: list[str], as_json: bool
         return
     for row in rows:
         say(row)
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return plain(" ".join(map(str, value)))
+    return "" if value is None else plain(value)

@@ -77,7 +77,7 @@ def _limits(chosen: PipelineConfig | None) -> dict[str, Any]:
 
 
 def _at_hand(chosen: PipelineConfig | None) -> tuple[Weights, int | None]:
-    """Of the journal and its disk, where there is one; none is made."""
+    """Sizes and free bytes of an existing journal; none is created."""
     if chosen is None or not (chosen.state / "journal.db").exists():
         return Weights(), None
     journal = Journal(chosen.state)

@@ -7,9 +7,8 @@ import sys
 import attrs
 import click
 
-from tillpost.cli.output import json_option, print_table
+from tillpost.cli.output import json_option, print_rows
 from tillpost.compose.plugins import installed_plugins
-from tillpost.terminal import say
 
 
 @click.command("plugins")
@@ -23,12 +22,5 @@ def command(as_json: bool) -> None:
       tillpost plugins --json
     """
     rows = [attrs.asdict(info) for info in installed_plugins()]
-    if as_json:
-        for each in rows:
-            say(each)
-    else:
-        print_table(
-            [each | {"slots": " ".join(each["slots"])} for each in rows],
-            ["name", "slots", "version", "summary", "error"],
-        )
+    print_rows(rows, ["name", "slots", "version", "summary", "error"], as_json)
     sys.exit(1 if any(each["error"] for each in rows) else 0)

@@ -42,15 +42,14 @@ def command(file: Any, timeout: timedelta, as_json: bool) -> None:
     processes: dict[int, Path] = {process: folder for folder, process in folders.items() if process is not None}
     if not processes:
         where = ", ".join(str(folder) for folder in folders)
-        click.echo(f"tillpost: no `tillpost run` works on {where}; start one", err=True)
+        click.echo(f"tillpost: no `tillpost run` is running on {where}; start one", err=True)
         sys.exit(1)
     code = 0
     for process, folder in processes.items():
         answer = control_files.request_reload(folder, timeout.total_seconds())
         if answer is None:
             click.echo(
-                f"tillpost: process {process} has not answered within {timeout.total_seconds():g} s; its log says what"
-                " becomes of it",
+                f"tillpost: process {process} has not answered within {timeout.total_seconds():g} s; see its log",
                 err=True,
             )
             code = max(code, 1)

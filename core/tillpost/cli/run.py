@@ -19,7 +19,7 @@ from tillpost.daemon.supervisor import Supervisor
 from tillpost.daemon.systemd import Notifier
 from tillpost.errors import JournalDamaged, describe
 from tillpost.journal.sqlite import doctor
-from tillpost.terminal import say
+from tillpost.terminal import counted, say
 from tillpost.web.server import check
 
 _log = logging.getLogger(OWN)
@@ -27,7 +27,7 @@ _log = logging.getLogger(OWN)
 
 @click.command("run")
 @click.option("--until-idle", is_flag=True, help="End when the source is empty and every receipt is settled.")
-@click.option("--grace", default=30.0, show_default=True, help="Seconds for calls in flight when told to stop.")
+@click.option("--grace", default=30.0, show_default=True, help="Seconds for calls in flight at the stop.")
 @click.option("--pipeline", "-p", "names", multiple=True, help="Only these pipelines.")
 @click.option(
     "--log", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Form of the log."
@@ -38,7 +38,7 @@ _log = logging.getLogger(OWN)
 def command(
     file: Any, until_idle: bool, grace: float, names: tuple[str, ...], form: Form, status: str | None, as_json: bool
 ) -> None:
-    """Carry receipts until told to stop (SIGTERM, Ctrl-C). SIGHUP reads the configuration again.
+    """Deliver receipts until stopped (SIGTERM, Ctrl-C). SIGHUP reads the configuration again.
 
     \b
     Examples:
@@ -88,7 +88,7 @@ def _follow_signals(stop: threading.Event, reload: threading.Event) -> None:
 
 
 def _repair(fault: JournalDamaged, as_json: bool) -> None:
-    """A damaged journal is repaired at once, or its neighbours would wait for a person; the damaged one is kept."""
+    """Repair a damaged journal at once, since other pipelines would wait for a person; the damaged one is kept."""
     _log.error("%s", fault)
     done = doctor.repair(fault.folder, SystemClock().time())
     for damage in done.damages:
@@ -98,5 +98,6 @@ def _repair(fault: JournalDamaged, as_json: bool) -> None:
     event = {"event": "repaired", "folder": str(fault.folder), "damages": len(done.damages), "kept": str(done.kept)}
     if as_json:
         say(event)
-    else:
-        click.echo(f"{fault.folder}: journal repaired, {len(done.damages)} findings; the damaged one is {done.kept}")
+        return
+    findings = counted(len(done.damages), "finding")
+    click.echo(f"{fault.folder}: journal repaired, {findings}; the damaged one is kept as {done.kept}")

@@ -21,9 +21,8 @@ from tillpost.clock import SystemClock
 from tillpost.compose.config import load
 from tillpost.flow.breaker import is_reachable
 from tillpost.journal import Journal
-from tillpost.reports.plan import span
 from tillpost.reports.stores import TillView, by_store, stores
-from tillpost.terminal import plain, say, when
+from tillpost.terminal import plain, say, span, when
 
 _COLUMNS = ("store", "till", "last seen", "today", "undelivered", "oldest", "held")
 _HOME, _CLEAR_LINE, _CLEAR_REST = "\x1b[H", "\x1b[K", "\x1b[J"
@@ -57,15 +56,15 @@ def command(file: Path, every: timedelta, once: bool, each_till: bool, pipeline:
             journals.append((each.name, Journal(each.state)))
             stack.callback(journals[-1][1].close)
 
-        def look() -> list[dict[str, Any]]:
+        def refresh() -> list[dict[str, Any]]:
             now = SystemClock().time()
-            return [_look(name, journal, now, each_till) for name, journal in journals]
+            return [_snapshot(name, journal, now, each_till) for name, journal in journals]
 
         with suppress(KeyboardInterrupt):
-            _show(look, max(0.2, every.total_seconds()), once, as_json)
+            _show(refresh, max(0.2, every.total_seconds()), once, as_json)
 
 
-def _look(name: str, journal: Journal, now: float, each_till: bool) -> dict[str, Any]:
+def _snapshot(name: str, journal: Journal, now: float, each_till: bool) -> dict[str, Any]:
     destination = journal.destination.get()
     tills = stores(journal, now, datetime.fromtimestamp(now).astimezone().date())
     shown = tills if each_till else by_store(tills)
@@ -89,11 +88,11 @@ def _age(each: TillView, now: float) -> float | None:
     return None if each.last_seen is None else max(0.0, now - each.last_seen)
 
 
-def _show(look: Callable[[], list[dict[str, Any]]], every: float, once: bool, as_json: bool) -> None:
+def _show(refresh: Callable[[], list[dict[str, Any]]], every: float, once: bool, as_json: bool) -> None:
     live = not (once or as_json) and sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
     with _screen() if live else _plain() as stopped:
         while True:
-            answers = look()
+            answers = refresh()
             if as_json:
                 for answer in answers:
                     say(answer)
@@ -112,7 +111,7 @@ def _lines(answer: dict[str, Any]) -> list[str]:
     reason = f" ({plain(answer['reason'])})" if answer["reason"] else ""
     check = f", next check at {answer['next_check_at']}" if answer["next_check_at"] else ""
     lines = [f"{plain(answer['pipeline'])}: {answer['state']}{reason}{check}    {answer['at']}"]
-    for title, name in (("counts", "receipts"), ("files", "files")):
+    for title, name in (("counts", "receipts"), ("files", "fallback files")):
         filled = ", ".join(f"{count} {state}" for state, count in answer[title].items() if count)
         lines += [f"  {name}: {filled}"] if filled else []
     rows = [_COLUMNS, *(_cells(each) for each in answer["stores"])]
@@ -127,10 +126,9 @@ def _lines(answer: dict[str, Any]) -> list[str]:
 
 
 def _cells(each: dict[str, Any]) -> tuple[str, ...]:
-    seen = "" if each["age"] is None else f"{span(round(each['age']))} ago"
-    oldest = "" if each["oldest_age"] is None else span(round(each["oldest_age"]))
-    numbers = (str(each[name] or "") for name in ("undelivered", "held"))
-    undelivered, held = numbers
+    seen = "" if each["age"] is None else f"{span(each['age'])} ago"
+    oldest = "" if each["oldest_age"] is None else span(each["oldest_age"])
+    undelivered, held = (str(each[name] or "") for name in ("undelivered", "held"))
     return plain(each["store"]) or "?", plain(each["till"]), seen, str(each["today"]), undelivered, oldest, held
 
 

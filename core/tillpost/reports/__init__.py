@@ -1,1 +1,1 @@
-"""What the journal tells people: days, gaps, stores, plans, differences."""
+"""Reports from the journal: days, gaps, stores, plans, differences."""

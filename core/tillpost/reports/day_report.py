@@ -136,9 +136,8 @@ def verdict(day: Day) -> str:
         _if_any(len(day.unreadable), "record", "that could not be read"),
         _if_any(len(day.damaged), "receipt", "with damaged content (`tillpost journal verify`)"),
     ]
-    said = ", ".join(part for part in parts if part)
-    if said:
-        return f"Look at: {said}."
+    if found := ", ".join(part for part in parts if part):
+        return f"Look at: {found}."
     if not day.till_totals:
         return "Everything is delivered; no till total is known."
     left = f"; no till total is known of till {', '.join(day.tills_without_total)}" if day.tills_without_total else ""
@@ -179,7 +178,7 @@ def _row(day: Day, what: str, each: Suspect) -> list[str]:
 
 
 def _cells(*values: str) -> list[str]:
-    """What a spreadsheet would take for a formula is made text; amounts are left alone."""
+    """Cells that a spreadsheet would take for formulas, as text; amounts are unchanged."""
     return [
         f"'{value}"
         if value.startswith(("=", "+", "@", "\t", "\r")) or (value[:1] == "-" and not value[1:2].isdigit())

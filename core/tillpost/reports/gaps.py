@@ -149,7 +149,7 @@ def _split(number: str) -> tuple[str, int] | None:
 
 
 def _runs(days: dict[str, dict[int, ReceiptNumber]]) -> Iterable[dict[int, ReceiptNumber]]:
-    """The days of a prefix joined as far as they count on."""
+    """The days of a prefix, joined while they continue one sequence."""
     run: dict[int, ReceiptNumber] = {}
     last: dict[int, ReceiptNumber] = {}
     for _, day in sorted(days.items()):

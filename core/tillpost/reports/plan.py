@@ -82,7 +82,7 @@ class Plan:
 
 
 def weigh(journal: Journal) -> Weights:
-    """What a receipt takes in this journal, as far as it has enough of them."""
+    """The sizes measured in this journal, where it has enough receipts."""
     sizes, found = journal.sizes(), dict[str, Any]()
     if sizes.receipts >= LEAST:
         found["journal"] = sizes.journal_bytes / sizes.receipts

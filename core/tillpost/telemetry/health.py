@@ -60,8 +60,8 @@ def _unready(line: Line) -> str:
     if not line.heartbeat.has_threads():
         return "the pipeline has not started yet"
     try:
-        if trouble := line.journal.write_problem():
-            return f"nothing can be committed: {trouble}"
+        if problem := line.journal.write_problem():
+            return f"nothing can be committed: {problem}"
         if line.journal.lacks_room((line.source or SourcePolicy()).room):
             return "the disk is almost full: less than `room` is free"
     except (TillpostError, OSError) as error:

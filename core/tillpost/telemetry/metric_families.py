@@ -23,7 +23,7 @@ FAMILIES: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
         "Sales in the journal that are not sent: no customer, voided.",
         _P,
     ),
-    "ignored": ("gauge", "tillpost_ignored_records", "Records in the journal that are no sale.", _P),
+    "ignored": ("gauge", "tillpost_ignored_records", "Records in the journal that are not a sale.", _P),
     "removed": ("counter", "tillpost_removed_receipts", "Settled receipts that have left the journal by keep.", _P),
     "age": (
         "gauge",

@@ -128,7 +128,7 @@ def test_try_takes_settings_from_a_pipeline_of_a_configuration(call: Any, tmp_pa
         (["poslog", "--set", "colour=red"], ConfigurationError, "adapter.colour: unknown key"),
         (["poslog", "--set", "timezone"], UsageError, "a setting must be key=value"),
         (["posolg"], ConfigurationError, 'Did you mean "poslog"?'),
-        (["folder"], UsageError, "folder is no adapter"),
+        (["folder"], UsageError, "folder is not an adapter"),
     ],
 )
 def test_try_names_a_wrong_word(call: Any, words: list[str], error: type[Exception], said: str) -> None:

@@ -1,4 +1,4 @@
-"""What an adapter finds in a document, gathered for people: rows, reasons and sums. Pure but for the reading."""
+"""What an adapter finds in a document: rows, reasons and sums."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ Key = tuple[str, ...]
 
 @attrs.define
 class Reading:
-    """What was found so far."""
+    """The findings so far."""
 
     receipts: list[dict[str, Any]] = attrs.field(factory=list)
     skipped: Counter[str] = attrs.field(factory=Counter)
     ignored: Counter[str] = attrs.field(factory=Counter)
     broken: list[dict[str, str]] = attrs.field(factory=list)
     refused: str = ""
-    """Why the document could not be read to its end."""
+    """Why the document could not be read to the end."""
     _totals: dict[Key, list[Decimal]] = attrs.field(factory=lambda: defaultdict(lambda: [Decimal(0)] * 3))
     _tenders: dict[Key, Decimal] = attrs.field(factory=lambda: defaultdict(Decimal))
     _digests: dict[str, str] = attrs.field(factory=dict)
 
     def take(self, records: Iterable[Parsed], use: Callable[[Receipt], None]) -> None:
-        """Read to the end. `use` may raise InvalidValue for a receipt the destination cannot be told."""
+        """Read to the end. `use` may raise InvalidValue for a receipt that cannot be mapped."""
         try:
             for record in records:
                 self._one(record, use)
@@ -76,7 +76,7 @@ class Reading:
         ]
 
     def tenders(self) -> list[dict[str, Any]]:
-        """What was paid by each means, for each store and business date."""
+        """The amount of each tender, for each store and business date."""
         return [
             {"store": store, "day": day, "currency": currency, "tender": kind, "amount": amount}
             for (store, day, currency, kind), amount in sorted(self._tenders.items())
@@ -103,7 +103,7 @@ def _row(receipt: Receipt) -> dict[str, Any]:
 
 
 def differences(one: Iterator[Parsed], other: Iterator[Parsed]) -> Iterator[dict[str, Any]]:
-    """Record by record what two readings of one document differ in."""
+    """The differences of two readings of one document, record by record."""
     for number, (a, b) in enumerate(zip_longest(_until_error(one), _until_error(other)), start=1):
         if isinstance(a, Found) and isinstance(b, Found):
             changes = difference(dumps(a.receipt), dumps(b.receipt))

@@ -25,16 +25,16 @@ _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
     help="Where to write it; default tillpost-NAME here.",
 )
 def command(name: str, folder: Path | None) -> None:
-    """Write a distribution for the adapter of one till, with a promise suite that tells what is to do.
+    """Write a distribution for the adapter of one till, with a promise suite that lists what is to do.
 
-    A folder that has files is never written to.
+    A folder with files is never written to.
 
     \b
     Example:
       tillpost adapter new mytill
     """
     if not _NAME.fullmatch(name):
-        raise UsageError(f"{name!r} is no plugin name: a-z and 0-9, in words joined by -, such as mytill")
+        raise UsageError(f"{name!r} is not a plugin name: use a-z and 0-9, in words joined by -, such as mytill")
     if any(point.name == name for point in entry_points(group=GROUP)):
         raise UsageError(f"a plugin named {name} is installed already; `tillpost plugins` lists them")
     words = {
@@ -45,9 +45,9 @@ def command(name: str, folder: Path | None) -> None:
     }
     target = folder or Path(words["__DIST__"])
     if target.exists() and any(target.iterdir()):
-        raise UsageError(f"{target} is there already and not empty; name another folder with --dir")
+        raise UsageError(f"{target} exists and is not empty; name another folder with --dir")
     _write(files("tillpost.cli.adapter") / "template", target, words)
-    click.echo(f"{target} is written. Next:")
+    click.echo(f"{target} written. Next:")
     click.echo(f"  cd {target} && python3 -m venv .venv && .venv/bin/pip install -e '.[test]'")
     click.echo(f"  .venv/bin/tillpost adapter test {name}")
 

@@ -60,7 +60,7 @@ def command(
     """
     settings = load_plugin(name).slots.get("adapter")
     if settings is None:
-        raise UsageError(f"plugin {name} is no adapter; `tillpost plugins` shows which are")
+        raise UsageError(f"plugin {name} is not an adapter; `tillpost plugins` lists the adapters")
     of = select_pipeline(load(config, plugins=False), pipeline) if pipeline else None
     document = Document.from_path(file)
     base = _table(of, "adapter", name)

@@ -104,17 +104,17 @@ def start(
             reason=reason.strip(), who=_who(), by=by, store=store, till=till,
             first=_iso(first), last=_iso(last), unverified=unverified, newest=journal.replay_candidates.newest(),
         )  # fmt: skip
-        made = plan(journal, order, config.keep, config.anonymous is not None, now)
-        show_plan(made, as_json, bulk=by == "api" and made.chosen > _BULK)
+        proposed = plan(journal, order, config.keep, config.anonymous is not None, now)
+        show_plan(proposed, as_json, bulk=by == "api" and proposed.chosen > _BULK)
         if dry_run:
             return
-        if not made.chosen:
+        if not proposed.chosen:
             if not as_json:
                 click.echo("nothing to send")
             return
-        if not yes and not _agreed(made.chosen):
+        if not yes and not _agreed(proposed.chosen):
             sys.exit(1)
-        number = journal.replays.start(order, made.json(), made.chosen, SystemClock().time())
+        number = journal.replays.start(order, proposed.json(), proposed.chosen, SystemClock().time())
         if detach:
             report(_get(journal, number), as_json)
     if not detach:

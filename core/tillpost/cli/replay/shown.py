@@ -25,12 +25,12 @@ _MEANS = {
 }
 
 
-def show_plan(made: Plan, as_json: bool, bulk: bool) -> None:
+def show_plan(proposed: Plan, as_json: bool, bulk: bool) -> None:
     """Show what would be done. bulk: recommend files."""
-    order = made.order
+    order = proposed.order
     asked = {"store": order.store, "till": order.till, "from": order.first, "to": order.last, "by": order.by}
     if as_json:
-        say({"event": "plan", **asked, "chosen": made.chosen, "plan": made.json()})
+        say({"event": "plan", **asked, "chosen": proposed.chosen, "plan": proposed.json()})
         return
     rows = [
         {
@@ -38,16 +38,18 @@ def show_plan(made: Plan, as_json: bool, bulk: bool) -> None:
             "amount": ", ".join(f"{amount} {currency}" for currency, amount in sorted(share.amounts.items())),
             "what": _MEANS[fate],
         }
-        for fate, share in made.shares.items()
+        for fate, share in proposed.shares.items()
         if share.count or fate in SELECTED[:1]
     ]
     till = f", till {order.till}" if order.till else ""
     click.echo(plain(f"store {order.store}{till}, {order.first} to {order.last}, {ROUTES[order.by]}:"))
     print_table(rows, ["receipts", "amount", "what"])
-    if made.undated:
-        click.echo(f"unreadable records of the store, without a day: {made.undated}; `tillpost held list` lists them")
-    if made.kept_since:
-        click.echo(f"receipts of days before {made.kept_since} may have left the journal (`keep`)")
+    if proposed.undated:
+        click.echo(
+            f"unreadable records of the store, without a day: {proposed.undated}; `tillpost held list` lists them"
+        )
+    if proposed.kept_since:
+        click.echo(f"receipts of days before {proposed.kept_since} may have left the journal (`keep`)")
     if bulk:
         click.echo("Engage asks for history by file: consider --by file")
 
