@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import closing
 from typing import Any
 
 import click
@@ -33,12 +34,9 @@ def command(ctx: click.Context, as_json: bool) -> None:
         return
     count = 0
     for pipeline in load(ctx.obj, plugins=False).pipelines:
-        journal = Journal(pipeline.state)
-        try:
+        with closing(Journal(pipeline.state)) as journal:
             standing, recent = journal.alerts.standing(), journal.alerts.recent(_RECENT)
             unsent = journal.alerts.unsent()
-        finally:
-            journal.close()
         count += len(standing)
         if as_json:
             for alert in (*standing, *recent):

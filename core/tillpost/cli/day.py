@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import closing
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -55,12 +56,9 @@ def command(
     """
     chosen, now = select_pipeline(load(file, plugins=False), pipeline), SystemClock().time()
     figures = till_totals.read(file_of_totals) if file_of_totals is not None else []
-    journal = Journal(chosen.state)
-    try:
+    with closing(Journal(chosen.state)) as journal:
         journal.day_totals.put(figures, now)
         found = day(journal, store, on.date(), till=till)
-    finally:
-        journal.close()
     if page is not None:
         page.write_text(day_page.html(found, chosen.name, now), encoding="utf-8")
     if sheet is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -42,13 +43,10 @@ def command(file: Any, last: int, against: Path | None, unmasked: bool, pipeline
     """
     config = load(file)
     today = select_pipeline(config, pipeline)
-    journal = Journal(today.state)
-    try:
+    with closing(Journal(today.state)) as journal:
         after = _mapper(config, today)
         before, description, since = _before(journal, config, today, after, against)
         found = difference(journal, before, after, last, unmasked=unmasked, stored_before=since)
-    finally:
-        journal.close()
     if as_json:
         say({"before": description, **found.as_json()})
     else:

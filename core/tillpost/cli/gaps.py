@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import closing
 from datetime import timedelta
 from typing import Any
 
@@ -47,11 +48,8 @@ def command(file: Any, store: str, till: str | None, since: timedelta, pipeline:
         reason = "not numbered: the adapter does not promise numbers without a gap"
         say({"numbered": False, "reason": reason}) if as_json else click.echo(f"{chosen.name}: {reason}")
         return
-    journal = Journal(chosen.state)
-    try:
+    with closing(Journal(chosen.state)) as journal:
         tills = gaps(journal, SystemClock().time(), since, store=store, till=till, keep=chosen.keep)
-    finally:
-        journal.close()
     if as_json:
         for each in tills:
             say(each.as_json())

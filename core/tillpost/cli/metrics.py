@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +31,10 @@ def command(file: Any, to: Path | None) -> None:
       tillpost metrics --to /var/lib/prometheus/node-exporter/tillpost.prom
     """
     with ExitStack() as stack:
-        sources = []
-        for pipeline in load(file, plugins=False).pipelines:
-            journal = Journal(pipeline.state)
-            stack.callback(journal.close)
-            sources.append(Source(pipeline.name, journal))
+        sources = [
+            Source(pipeline.name, stack.enter_context(closing(Journal(pipeline.state))))
+            for pipeline in load(file, plugins=False).pipelines
+        ]
         body = render(sources, SystemClock().time())[0]
     if to is None:
         click.echo(body, nl=False)

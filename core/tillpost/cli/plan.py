@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -80,11 +81,8 @@ def _at_hand(chosen: PipelineConfig | None) -> tuple[Weights, int | None]:
     """Sizes and free bytes of an existing journal; none is created."""
     if chosen is None or not (chosen.state / "journal.db").exists():
         return Weights(), None
-    journal = Journal(chosen.state)
-    try:
+    with closing(Journal(chosen.state)) as journal:
         return weigh(journal), journal.room()[0]
-    finally:
-        journal.close()
 
 
 def _print(answer: Plan, asked: Load) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import closing
 from typing import Any
 
 import click
@@ -33,11 +34,8 @@ def command(file: Any, as_json: bool) -> None:
     config = load(file, plugins=False)
     answer: dict[str, Any] = {"pipelines": {}}
     for pipeline in config.pipelines:
-        journal = Journal(pipeline.state)
-        try:
+        with closing(Journal(pipeline.state)) as journal:
             answer["pipelines"][pipeline.name] = _stand(journal)
-        finally:
-            journal.close()
     if as_json:
         say(answer)
     else:
