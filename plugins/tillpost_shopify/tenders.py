@@ -55,9 +55,7 @@ def tender(transaction: JsonObject, sign: int, currency: str, more: Mapping[str,
     details = transaction.object("payment_details")
     brand = details.text("credit_card_company", "") if details is not None else ""
     return Tender(
-        type=tender_type(gateway, more),
-        amount=sign * transaction.decimal("amount"),
-        description=brand or gateway,
+        type=tender_type(gateway, more), amount=sign * transaction.decimal("amount"), description=brand or gateway
     )
 
 

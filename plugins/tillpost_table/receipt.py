@@ -7,17 +7,7 @@ from decimal import Decimal
 
 from tillpost import InvalidValue
 from tillpost.kit import ZERO, MakeId, line_kind, negated, round_money, vat_of_lines
-from tillpost.model import (
-    IDENTIFIER_KINDS,
-    Customer,
-    Discount,
-    Identifier,
-    Line,
-    LineKind,
-    RawRef,
-    Receipt,
-    Tender,
-)
+from tillpost.model import IDENTIFIER_KINDS, Customer, Discount, Identifier, Line, LineKind, RawRef, Receipt, Tender
 from tillpost_table.cells import Cells
 from tillpost_table.rows import Row
 

@@ -12,7 +12,7 @@ from tillpost.flow.hook_calls import HookCalls
 from tillpost.model import Contact, FallbackBatch, Identifier, Payload, WrittenFiles
 from tillpost.plugin import Plugin
 from tillpost.testing.resolver import contact
-from tillpost.testing.suite import Suite, check_promise
+from tillpost.testing.suite import Suite, check
 from tillpost.testing.transport import receipt
 
 STAMP = datetime(2026, 3, 14, 15, 30, tzinfo=timezone(timedelta(hours=1)))
@@ -42,7 +42,7 @@ class FallbackSuite(Suite):
             if (file.size, file.sha256)
             != (file.path.stat().st_size, hashlib.sha256(file.path.read_bytes()).hexdigest())
         ]
-        check_promise(
+        check(
             "whole",
             f"size or digest of {', '.join(wrong)} differs" if wrong else "",
             "" if present == {file.path for file in written.files} else "there is a file that is not named",
@@ -52,7 +52,7 @@ class FallbackSuite(Suite):
         """Every receipt is in exactly one file."""
         payloads = [self.payload(number) for number in range(7)]
         written = self._write(tmp_path, payloads, settings=self.few_lines)
-        check_promise(
+        check(
             "once",
             "" if sorted(_receipts(written)) == [f"r-{number}" for number in range(7)] else "one is missing, or twice",
         )
@@ -61,21 +61,19 @@ class FallbackSuite(Suite):
         """Files of contacts come before files of receipts."""
         written = self._write(tmp_path, [self.payload(1)], [contact(email="b@example.com")])
         kinds = [file.kind for file in written.files]
-        check_promise("contacts_first", "" if kinds == ["contacts", "receipts"] else f"the order is {', '.join(kinds)}")
+        check("contacts_first", "" if kinds == ["contacts", "receipts"] else f"the order is {', '.join(kinds)}")
 
     def test_one_match_type(self, tmp_path: Path) -> None:
         """A file identifies contacts by one kind of identifier."""
         written = self._write(tmp_path, [self.payload(number, (NUMBER, EMAIL)[number % 2]) for number in range(4)])
         mixed = [file.name for file in written.files if len({int(key[2:]) % 2 for key in file.keys}) > 1]
-        check_promise(
-            "one_match_type", f"{', '.join(mixed)} mixes them" if mixed or len(_receipts(written)) != 4 else ""
-        )
+        check("one_match_type", f"{', '.join(mixed)} mixes them" if mixed or len(_receipts(written)) != 4 else "")
 
     def test_limit(self, tmp_path: Path) -> None:
         """A full file is followed by the next; the limit counts lines of receipts."""
         written = self._write(tmp_path, [self.payload(number, lines=2) for number in range(3)], settings=self.few_lines)
         sizes = [len(file.keys) for file in written.files]
-        check_promise(
+        check(
             "limit",
             ""
             if sizes == [1, 1, 1]
@@ -87,7 +85,7 @@ class FallbackSuite(Suite):
         written = self._write(tmp_path, [self.payload(1, name="Bl\x0bå\ufffe kopp")])
         content = b"".join(file.path.read_bytes() for file in written.files)
         left = b"\x0b" in content or "\ufffe".encode() in content
-        check_promise(
+        check(
             "cleaned",
             "" if _receipts(written) == ["r-1"] else "it is not in a file",
             "it is still there" if left else "",
@@ -98,7 +96,7 @@ class FallbackSuite(Suite):
         payloads = [self.payload(1), self.payload(2, lines=4), self.payload(3)]
         written = self._write(tmp_path, payloads, settings=self.few_lines)
         refused = [(item.key, bool(item.reason)) for item in written.refused]
-        check_promise(
+        check(
             "refused_alone",
             "" if refused == [("r-2", True)] else f"refused are {refused}",
             "" if _receipts(written) == ["r-1", "r-3"] else "the others are not written",
@@ -108,18 +106,16 @@ class FallbackSuite(Suite):
         """Two batches of one second have different names."""
         first, second = (self._write(tmp_path, [self.payload(1)], sequence=number) for number in (1, 2))
         names = [file.name for written in (first, second) for file in written.files]
-        check_promise("names", "" if len(set(names)) == 2 else "they have one name")
+        check("names", "" if len(set(names)) == 2 else "they have one name")
 
     def test_nothing(self, tmp_path: Path) -> None:
         """Nothing to write is no file."""
-        check_promise(
-            "nothing", "a file is written" if self._write(tmp_path, []).files or list(tmp_path.rglob("*.*")) else ""
-        )
+        check("nothing", "a file is written" if self._write(tmp_path, []).files or list(tmp_path.rglob("*.*")) else "")
 
     def test_match(self, tmp_path: Path) -> None:
         """A contact is matched by its identifier; one without any is None."""
         hooks = self._hooks(tmp_path)
-        check_promise(
+        check(
             "match",
             "" if hooks.match_in_file(contact(email=EMAIL.value)) == EMAIL else "an e-mail is not taken",
             "" if hooks.match_in_file(contact()) is None else "a contact without keys is named",

@@ -110,11 +110,7 @@ _SALES = {
     ),
     "receipt_discount": Sale(
         description="One A-1, one B-1, one C-1 at 50.00 each with 10.00 off the whole receipt; 140.00 by card.",
-        lines=(
-            _line("A-1", 1, "46.66", "-3.34"),
-            _line("B-1", 1, "46.67", "-3.33"),
-            _line("C-1", 1, "46.67", "-3.33"),
-        ),
+        lines=(_line("A-1", 1, "46.66", "-3.34"), _line("B-1", 1, "46.67", "-3.33"), _line("C-1", 1, "46.67", "-3.33")),
         tenders=_paid(card="140.00"),
     ),
     "tax_inside": Sale(

@@ -9,7 +9,7 @@ from typing import Any
 from tillpost.flow.hook_calls import HookCalls
 from tillpost.model import Conflict, Contact, Gone, Identified, Identifier, Refused
 from tillpost.testing.destination import DestinationSuite, FakeDestination
-from tillpost.testing.suite import Suite, check_promise, fail_promise
+from tillpost.testing.suite import Suite, check, fail
 
 EMAIL, NUMBER = "anna+1@example.com", "C-1001"
 
@@ -42,9 +42,7 @@ class ResolverSuite(DestinationSuite):
             answer = self.hooks_at(fake, tmp_path).resolve_contact(contact(email=EMAIL))
             held = list(fake.holds())
         if answer is not None or held:
-            fail_promise(
-                "unknown", f"the answer is {_class_name(answer)}, and the destination has {len(held)} contacts"
-            )
+            fail("unknown", f"the answer is {_class_name(answer)}, and the destination has {len(held)} contacts")
 
     def test_created_once(self, tmp_path: Path) -> None:
         """An unknown contact is created, and found the second time: an earlier creation is looked up first."""
@@ -52,9 +50,7 @@ class ResolverSuite(DestinationSuite):
             hooks = self.hooks_at(fake, tmp_path)
             created = hooks.resolve_contact(contact(email=EMAIL, externalId=NUMBER))
             if not isinstance(created, Identified) or not created.created:
-                fail_promise(
-                    "created_once", f"the first answer is {_class_name(created)}, which does not say `created`"
-                )
+                fail("created_once", f"the first answer is {_class_name(created)}, which does not say `created`")
             self._check_identified(
                 "created_once", hooks.resolve_contact(contact(email=EMAIL)), created.contact_id, fake
             )
@@ -72,9 +68,9 @@ class ResolverSuite(DestinationSuite):
             _add(fake, email=EMAIL)
             answer = self.hooks_at(fake, tmp_path).resolve_contact(contact(email=EMAIL, externalId=NUMBER))
         if not isinstance(answer, Conflict):
-            fail_promise("several", f"the answer is {_class_name(answer)}, not Conflict")
+            fail("several", f"the answer is {_class_name(answer)}, not Conflict")
         missing = [kind for kind in ("email", "externalId") if kind not in answer.reason]
-        check_promise(
+        check(
             "several",
             f"the reason does not name {', '.join(missing)}" if missing else "",
             self.leak(answer, EMAIL, NUMBER),
@@ -86,27 +82,25 @@ class ResolverSuite(DestinationSuite):
             hooks = self.hooks_at(fake, tmp_path)
             created = hooks.resolve_contact(contact(email=EMAIL, attributes={"firstName": "Anna", "city": " "}))
             if not isinstance(created, Identified):
-                fail_promise("nothing_empty", f"the answer is {_class_name(created)}")
+                fail("nothing_empty", f"the answer is {_class_name(created)}")
             hooks.update_contact(contact(created.contact_id, email=EMAIL), {"firstName": " ", "city": "Lund"})
             [held] = fake.holds()
         if held.get("firstName") != "Anna" or not str(held.get("city", "Lund")).strip():
-            fail_promise("nothing_empty", "an empty value has overwritten what the destination had")
+            fail("nothing_empty", "an empty value has overwritten what the destination had")
 
     def test_gone(self, tmp_path: Path) -> None:
         """An id that is no longer valid is Gone, so that it is forgotten."""
         with self.destination("ok", tmp_path) as fake:
             gone = contact("00000000-0000-0000-0000-000000000000", email=EMAIL)
             answer = self.hooks_at(fake, tmp_path).update_contact(gone, {"city": "Lund"})
-        check_promise("gone", "" if isinstance(answer, Gone) else f"the answer is {_class_name(answer)}, not Gone")
+        check("gone", "" if isinstance(answer, Gone) else f"the answer is {_class_name(answer)}, not Gone")
 
     def test_reconciled(self, tmp_path: Path) -> None:
         """`reconcile_contact` finds by any key and never creates a contact."""
         with self.destination("ok", tmp_path) as fake:
             hooks = self.hooks_at(fake, tmp_path)
             unknown = hooks.reconcile_contact(contact(email=EMAIL))
-            check_promise(
-                "reconciled", "" if unknown is None and not list(fake.holds()) else "a lookup created a contact"
-            )
+            check("reconciled", "" if unknown is None and not list(fake.holds()) else "a lookup created a contact")
             contact_id = _add(fake, email=EMAIL)
             self._check_identified(
                 "reconciled", hooks.reconcile_contact(contact(externalId=NUMBER, email=EMAIL)), contact_id, fake
@@ -116,7 +110,7 @@ class ResolverSuite(DestinationSuite):
         """An unreachable destination is a failure that is returned, and its reason does not name the contact."""
         with self.destination("refuse", tmp_path) as fake:
             answer = self.hooks_at(fake, tmp_path).resolve_contact(contact(email=EMAIL))
-        check_promise(
+        check(
             "unreachable",
             ""
             if answer is not None and not isinstance(answer, Identified | Refused)
@@ -126,7 +120,7 @@ class ResolverSuite(DestinationSuite):
 
     def _check_identified(self, promise: str, answer: Any, contact_id: str, fake: FakeDestination) -> None:
         held = list(fake.holds())
-        check_promise(
+        check(
             promise,
             f"the answer is {_class_name(answer)}" if not isinstance(answer, Identified) else "",
             "it is another contact" if isinstance(answer, Identified) and answer.contact_id != contact_id else "",
@@ -140,14 +134,12 @@ class MemorySuite(Suite):
     def test_remembered(self, tmp_path: Path) -> None:
         """A contact whose id is remembered is identified by it."""
         answer = self._hooks(tmp_path).resolve_contact(contact("c-1", email=EMAIL))
-        check_promise(
-            "remembered", "" if answer == Identified(contact_id="c-1") else f"the answer is {_class_name(answer)}"
-        )
+        check("remembered", "" if answer == Identified(contact_id="c-1") else f"the answer is {_class_name(answer)}")
 
     def test_unknown(self, tmp_path: Path) -> None:
         """Any other contact is None, so that the next resolver is asked."""
         answer = self._hooks(tmp_path).resolve_contact(contact(email=EMAIL))
-        check_promise("unknown", "" if answer is None else f"the answer is {_class_name(answer)}")
+        check("unknown", "" if answer is None else f"the answer is {_class_name(answer)}")
 
     def _hooks(self, folder: Path) -> HookCalls:
         return self.hooks({"resolve": {}}, folder)

@@ -15,7 +15,7 @@ from tillpost.model.receipt_json import dumps
 from tillpost.testing import compare
 from tillpost.testing.prescribed import NAME, PRESCRIBED_SALES, Sale, SaleLine
 from tillpost.testing.sample_suite import SampleSuite
-from tillpost.testing.suite import check_promise, fail_promise
+from tillpost.testing.suite import check, fail
 
 MANY = 5_000
 
@@ -28,8 +28,8 @@ class RobustnessPromises(SampleSuite):
         records = self._read_damaged(self._with_name(NAME[:3].encode(self.encoding) + self.control_character()), "sale")
         record = records[0] if records else None
         if len(records) != 1 or not isinstance(record, Found):
-            fail_promise("control_characters", f"it is not a receipt but {self._describe(records)}")
-        check_promise(
+            fail("control_characters", f"it is not a receipt but {self._describe(records)}")
+        check(
             "control_characters",
             "it is still there" if b"\\u000b" in dumps(record.receipt) else "",
             *compare.money(
@@ -42,11 +42,11 @@ class RobustnessPromises(SampleSuite):
         records = self._read_damaged(self.repeat_line(MANY), "no_customer")
         record = records[0] if records else None
         if len(records) != 1 or not isinstance(record, Found):
-            fail_promise("many_lines", f"it is not a receipt but {self._describe(records)}")
+            fail("many_lines", f"it is not a receipt but {self._describe(records)}")
         sale = Sale(
             description="", lines=(SaleLine("A-1", Decimal(1), Decimal(1)),) * MANY, tenders=(("card", Decimal(MANY)),)
         )
-        check_promise(
+        check(
             "many_lines",
             *compare.money(record.receipt, sale, self._capabilities(), self.tender_types, self.currency)[:5],
         )
@@ -54,7 +54,7 @@ class RobustnessPromises(SampleSuite):
     def test_empty_file(self) -> None:
         """An empty file is a DocumentError or has no records; it is neither a crash nor a receipt."""
         if records := self._read_damaged(b"", "sale"):
-            fail_promise("empty_file", f"it has {self._describe(records)}")
+            fail("empty_file", f"it has {self._describe(records)}")
 
     def test_cut_file(self) -> None:
         """Of a truncated file only complete receipts are read, unchanged, and the cut is reported."""
@@ -67,16 +67,14 @@ class RobustnessPromises(SampleSuite):
                 if isinstance(record, Found):
                     now = dumps(attrs.evolve(record.receipt, raw=whole[0].receipt.raw))
                     if ids.get(record.receipt.id) != now:
-                        fail_promise(
-                            "cut_file", f"cut after {len(cut)} bytes, a part of a receipt is taken for a receipt"
-                        )
+                        fail("cut_file", f"cut after {len(cut)} bytes, a part of a receipt is taken for a receipt")
             if sum(isinstance(record, Found) for record in records) == len(whole):
                 continue
             reported = any(isinstance(record, Broken | DocumentError) for record in records)
             # A cut between two records of a line format cannot be noticed; one inside a record must be.
             between = content[len(cut) : len(cut) + 1] in (b"\n", b"\r") or cut.endswith((b"\n", b"\r"))
             if not reported and not between:
-                fail_promise("cut_file", f"cut after {len(cut)} bytes no error is reported, and receipts are missing")
+                fail("cut_file", f"cut after {len(cut)} bytes no error is reported, and receipts are missing")
 
     def test_wrong_encoding(self) -> None:
         """A file in another encoding than it says is read with the same figures, or refused with a message."""
@@ -85,19 +83,19 @@ class RobustnessPromises(SampleSuite):
         for name in others:
             for record in self._read_damaged(text.encode(name, "replace"), self._several, tell=True):
                 if isinstance(record, Found) and record.receipt.total != PRESCRIBED_SALES["day"].total:
-                    fail_promise("wrong_encoding", f"as {name} the total is {record.receipt.total}")
+                    fail("wrong_encoding", f"as {name} the total is {record.receipt.total}")
 
     def test_same_twice(self, tmp_path: Path) -> None:
         """The same file twice gives the same receipts, and the second time nothing new is accepted."""
         first, again = self._parse(self._several), self._parse(self._several)
         receipts = sum(isinstance(record, Found) for record in first)
         if first != again:
-            fail_promise("same_twice", "the second reading differs from the first")
+            fail("same_twice", "the second reading differs from the first")
         with _OpenJournal(tmp_path) as journal:
             for _ in range(2):
                 counts = _accept(journal, first, self._document(self._several))
             if counts.duplicates != receipts:
-                fail_promise("same_twice", f"of {receipts} receipts {counts.duplicates} are known the second time")
+                fail("same_twice", f"of {receipts} receipts {counts.duplicates} are known the second time")
 
     def test_crash(self, tmp_path: Path) -> None:
         """After a crash behind any record, reading the file again loses no receipt and doubles none."""
@@ -114,14 +112,12 @@ class RobustnessPromises(SampleSuite):
                 _accept(journal, list(self._hooks(self._several).parse_receipts(document)), document)
                 held = [entry.id for entry in journal.receipts.find({})]
             if held != whole:
-                fail_promise(
-                    "crash", f"after a crash behind record {after} the journal has {len(held)} of {len(whole)}"
-                )
+                fail("crash", f"after a crash behind record {after} the journal has {len(held)} of {len(whole)}")
 
     def _with_name(self, name: bytes) -> bytes:
         content, written = self._content("sale"), NAME.encode(self.encoding)
         if written not in content:
-            fail_promise("control_characters", f"samples/sale has no {NAME!r} written as it is")
+            fail("control_characters", f"samples/sale has no {NAME!r} written as it is")
         return content.replace(written, name)
 
 

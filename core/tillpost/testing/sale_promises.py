@@ -10,7 +10,7 @@ from tillpost.model import DEFAULT_RECIPE, Broken, Found, NoReceipt, Receipt, re
 from tillpost.testing import compare
 from tillpost.testing.prescribed import DAY, NAME, ORIGINAL, PRESCRIBED_SALES, TIME
 from tillpost.testing.sample_suite import SampleSuite
-from tillpost.testing.suite import check_promise, fail_promise
+from tillpost.testing.suite import check, fail
 
 
 class SalePromises(SampleSuite):
@@ -26,7 +26,7 @@ class SalePromises(SampleSuite):
         customer = (
             compare.customer(receipt, PRESCRIBED_SALES["sale"], self._number()) if self._declares("customer") else []
         )
-        check_promise(
+        check(
             "sale",
             *(f"the {name} is {given!r}, not {want!r}" for name, given, want in fields if given != want),
             "" if receipt.business_date == DAY else f"the business date is {receipt.business_date}, not {DAY}",
@@ -41,20 +41,20 @@ class SalePromises(SampleSuite):
             parts = {"store": receipt.store, "till": receipt.till, "number": self.id_number(receipt)}
             want = receipt_id(**parts, business_date=receipt.business_date, recipe=recipe)
             if receipt.id != want:
-                fail_promise("ids", f"by the recipe {recipe!r} the id is {receipt.id!r}, not {want!r}")
+                fail("ids", f"by the recipe {recipe!r} the id is {receipt.id!r}, not {want!r}")
 
     def test_local_time(self) -> None:
         """The time is the till's local time with its offset."""
         created = self._single_receipt("sale").created
         want = TIME.replace(tzinfo=ZoneInfo(self.timezone))
         if (created.replace(tzinfo=None), created.utcoffset()) != (TIME, want.utcoffset()):
-            fail_promise("local_time", f"the time is {created.isoformat()}, not {want.isoformat()}")
+            fail("local_time", f"the time is {created.isoformat()}, not {want.isoformat()}")
 
     def test_return(self) -> None:
         """A returned line has a negative quantity and a negative `paid`, which Engage gets as a positive price."""
         receipt = self._check_sale("return")
         if self._declares("linked returns") and ORIGINAL not in receipt.lines[0].extra.get("originalReceipt", ""):
-            fail_promise("return", f"the line's `originalReceipt` does not name receipt {ORIGINAL}")
+            fail("return", f"the line's `originalReceipt` does not name receipt {ORIGINAL}")
 
     def test_exchange(self) -> None:
         """A return and a purchase on one receipt keep their signs."""
@@ -79,7 +79,7 @@ class SalePromises(SampleSuite):
     def test_receipt_discount(self) -> None:
         """A discount on the whole receipt is spread over the lines to the cent."""
         receipt = self._single_receipt("receipt_discount")
-        check_promise(
+        check(
             "receipt_discount", *compare.spread_evenly(receipt, Decimal(50), Decimal(-10), self._declares("discounts"))
         )
 
@@ -97,7 +97,7 @@ class SalePromises(SampleSuite):
 
     def test_no_customer(self) -> None:
         """A sale without a known customer is a receipt without a customer."""
-        check_promise(
+        check(
             "no_customer",
             *compare.customer(self._check_sale("no_customer"), PRESCRIBED_SALES["no_customer"], self._number()),
         )
@@ -105,9 +105,7 @@ class SalePromises(SampleSuite):
     def test_two_identifiers(self) -> None:
         """Every identifier the till has of the customer is given."""
         receipt = self._check_sale("two_identifiers")
-        check_promise(
-            "two_identifiers", *compare.customer(receipt, PRESCRIBED_SALES["two_identifiers"], self._number())
-        )
+        check("two_identifiers", *compare.customer(receipt, PRESCRIBED_SALES["two_identifiers"], self._number()))
 
     def test_void_line(self) -> None:
         """A voided line is not sold."""
@@ -141,7 +139,7 @@ class SalePromises(SampleSuite):
         """Several receipts of one file are read in its order, each with an id of its own."""
         found = self._day_receipts()
         numbers = tuple(record.receipt.number for record in found)
-        check_promise(
+        check(
             "day",
             "" if numbers == self.numbers else f"the numbers are {', '.join(numbers)}, not {', '.join(self.numbers)}",
             "" if len({record.receipt.id for record in found}) == len(found) else "two of the receipts have one id",
@@ -154,11 +152,11 @@ class SalePromises(SampleSuite):
         kinds = [type(record).__name__ for record in records]
         wanted = ["Found", "Broken", "Found"] if len(self.numbers) > 1 else ["Broken"]
         if kinds != wanted:
-            fail_promise("bad_amount", f"the records are {self._describe(records)}, not {', '.join(wanted)}")
+            fail("bad_amount", f"the records are {self._describe(records)}, not {', '.join(wanted)}")
         held = records[len(wanted) // 2]
         assert isinstance(held, Broken)
         again = self._read_damaged(held.raw, "bad_amount")
-        check_promise(
+        check(
             "bad_amount",
             *(f"the {name} is empty" for name in ("reason", "place", "raw") if not getattr(held, name)),
             "" if not any(isinstance(record, Found) for record in again) else "read again alone it is a receipt",
@@ -170,28 +168,26 @@ class SalePromises(SampleSuite):
         differences = compare.money(
             receipt, PRESCRIBED_SALES[promise], self._capabilities(), self.tender_types, currency or self.currency
         )
-        check_promise(promise, *differences)
+        check(promise, *differences)
         return receipt
 
     def _check_tax(self, promise: str) -> None:
         receipt = self._check_sale(promise)
         if self._declares("taxes"):
-            check_promise(promise, *compare.taxes(receipt, Decimal(25)))
+            check(promise, *compare.taxes(receipt, Decimal(25)))
 
     def _check_not_sold(self, promise: str) -> None:
         records = self._parse(promise)
         skipped = [record for record in records if isinstance(record, NoReceipt) and record.reason and record.retail]
         if not skipped or any(isinstance(record, Found | Broken) for record in records):
-            fail_promise(
-                promise, f"the file has {self._describe(records)}, not a NoReceipt with its reason (retail=True)"
-            )
+            fail(promise, f"the file has {self._describe(records)}, not a NoReceipt with its reason (retail=True)")
 
     def _check_time(self, promise: str, when: datetime, flag: str) -> None:
         receipt = self._single_receipt(promise)
         # Compared as UTC: values of two zones do not compare well in a repeated hour (PEP 495).
         want = when.replace(tzinfo=ZoneInfo(self.timezone), fold=0).astimezone(UTC)
         given = receipt.created.astimezone(UTC)
-        check_promise(
+        check(
             promise,
             "" if given == want else f"the time is {given.isoformat()}, not {want.isoformat()}",
             "" if not flag or flag in receipt.flags else f"the flag {flag} is missing",

@@ -14,7 +14,7 @@ from tillpost.errors import ConfigurationError, DocumentError, PluginError, Till
 from tillpost.flow.hook_calls import HookCalls
 from tillpost.model import DEFAULT_RECIPE, Broken, Document, Found, Identifier, NoReceipt, Parsed, Receipt
 from tillpost.testing.prescribed import EMAIL, PRESCRIBED_SALES, TIME
-from tillpost.testing.suite import Suite, check_promise, fail_promise
+from tillpost.testing.suite import Suite, check, fail
 
 
 class SampleSuite(Suite):
@@ -99,7 +99,7 @@ class SampleSuite(Suite):
 
     def _fail_to_do(self, promise: str, what: str) -> NoReturn:
         waive = f'or waive it: waivers = {{"{promise}": "why the till has no such thing"}}'
-        fail_promise(promise, f"to do: {what}", *([] if promise in self.never_waived else [waive]))
+        fail(promise, f"to do: {what}", *([] if promise in self.never_waived else [waive]))
 
     @property
     def _several(self) -> str:
@@ -124,9 +124,9 @@ class SampleSuite(Suite):
         try:
             return list(self._hooks(promise, recipe).parse_receipts(document))
         except ConfigurationError as error:
-            fail_promise(promise, f"the suite's settings are not valid: {error}")
+            fail(promise, f"the suite's settings are not valid: {error}")
         except TillpostError as error:
-            fail_promise(promise, f"the file cannot be read: {error}")
+            fail(promise, f"the file cannot be read: {error}")
 
     def _read_damaged(self, content: bytes, promise: str, tell: bool = False) -> list[Any]:
         """The records of a damaged document; with `tell`, the DocumentError it raised as the last of them."""
@@ -135,27 +135,27 @@ class SampleSuite(Suite):
             for record in self._hooks(promise).parse_receipts(Document.from_bytes("damaged", content)):
                 records.append(record)
                 if isinstance(record, Broken):
-                    check_promise("bad input", self._personal_data(record.reason))
+                    check("bad input", self._personal_data(record.reason))
         except DocumentError as error:
-            check_promise("bad input", self._personal_data(str(error)))
+            check("bad input", self._personal_data(str(error)))
             if tell:
                 records.append(error)
         except PluginError as error:
-            fail_promise("bad input", f"a document made of samples/{promise}: {error}")
+            fail("bad input", f"a document made of samples/{promise}: {error}")
         return records
 
     def _single_receipt(self, promise: str, recipe: str = DEFAULT_RECIPE) -> Receipt:
         records = self._parse(promise, recipe)
         found = [record for record in records if isinstance(record, Found)]
         if len(found) != 1 or any(isinstance(record, Broken) for record in records):
-            fail_promise(promise, f"the file has {self._describe(records)}, not one receipt")
+            fail(promise, f"the file has {self._describe(records)}, not one receipt")
         return found[0].receipt
 
     def _day_receipts(self) -> list[Found]:
         records = self._parse(self._several)
         found = [record for record in records if isinstance(record, Found)]
         if len(found) != len(self.numbers) or any(isinstance(record, Broken) for record in records):
-            fail_promise("day", f"the file has {self._describe(records)}, not {len(self.numbers)} receipts")
+            fail("day", f"the file has {self._describe(records)}, not {len(self.numbers)} receipts")
         return found
 
     def _clock_changes(self) -> tuple[datetime, datetime]:

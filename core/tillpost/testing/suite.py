@@ -59,7 +59,7 @@ class Suite:
         if promise in self.waivers and not (fault := self.waiver_fault(promise)):
             pytest.skip(f"waived: {self.waivers[promise]}")
         elif promise in self.waivers:
-            fail_promise(promise, fault)
+            fail(promise, fault)
 
     def waiver_fault(self, promise: str) -> str:
         """Why this waiver is not allowed; "" when it is."""
@@ -73,17 +73,17 @@ class Suite:
         """Every waiver names a promise of the suite."""
         for name in self.waivers:
             if name not in self.promises():
-                fail_promise("waivers", f"there is no promise {name!r}; there are: {', '.join(self.promises())}")
+                fail("waivers", f"there is no promise {name!r}; there are: {', '.join(self.promises())}")
 
 
-def fail_promise(promise: str, *reasons: str) -> NoReturn:
+def fail(promise: str, *reasons: str) -> NoReturn:
     """Fail the test: the promise is broken, with the reasons."""
     import pytest
 
     pytest.fail(f"promise `{promise}`: " + "\n  ".join(reasons), pytrace=False)
 
 
-def check_promise(promise: str, *faults: str) -> None:
+def check(promise: str, *faults: str) -> None:
     """Fail the test when any of the faults is not empty."""
     if found := [fault for fault in faults if fault]:
-        fail_promise(promise, *found)
+        fail(promise, *found)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tillpost.model import Delivered, Failure, FallbackFile, MaybeSent, NotSent, Outcome, Refused
 from tillpost.testing.destination import DestinationSuite
-from tillpost.testing.suite import check_promise
+from tillpost.testing.suite import check
 
 NAME = "20260314143000_1_transactions.xml"
 CONTENT = b"<transactions>" + b"<transaction/>" * 60_000 + b"</transactions>"
@@ -32,7 +32,7 @@ class TransferSuite(DestinationSuite):
         """The file arrives unchanged under its name, and no other file beside it."""
         with self.destination("ok", tmp_path) as fake:
             outcome = self.hooks_at(fake, tmp_path).transfer(self.file(tmp_path))
-            check_promise(
+            check(
                 "whole", _delivered(outcome), "" if fake.holds() == {NAME: CONTENT} else "it is not alone, or not whole"
             )
 
@@ -41,7 +41,7 @@ class TransferSuite(DestinationSuite):
         with self.destination("ok", tmp_path) as fake:
             hooks, file = self.hooks_at(fake, tmp_path), self.file(tmp_path)
             outcomes = [hooks.transfer(file) for _ in range(2)]
-            check_promise(
+            check(
                 "repeated", *map(_delivered, outcomes), "" if fake.holds() == {NAME: CONTENT} else "it is not as it was"
             )
 
@@ -51,7 +51,7 @@ class TransferSuite(DestinationSuite):
             assert fake.add is not None, "give FakeDestination(add=…), which puts a file there"
             fake.add(name=NAME, content="another")
             outcome = self.hooks_at(fake, tmp_path).transfer(self.file(tmp_path))
-            check_promise(
+            check(
                 "other_file",
                 "" if isinstance(outcome, Refused) else f"the outcome is {type(outcome).__name__}, not Refused",
                 "" if fake.holds().get(NAME) == b"another" else "it was overwritten",
@@ -62,15 +62,13 @@ class TransferSuite(DestinationSuite):
         with self.destination("cut", tmp_path) as fake:
             hooks, file = self.hooks_at(fake, tmp_path), self.file(tmp_path)
             outcome = hooks.transfer(file)
-            check_promise(
+            check(
                 "cut",
                 "" if isinstance(outcome, NotSent | MaybeSent) else f"the outcome is {type(outcome).__name__}",
                 "a part of it lies there under its name" if NAME in fake.holds() else "",
             )
             again = hooks.transfer(file)
-            check_promise(
-                "cut", _delivered(again), "" if fake.holds() == {NAME: CONTENT} else "it is not alone, or not whole"
-            )
+            check("cut", _delivered(again), "" if fake.holds() == {NAME: CONTENT} else "it is not alone, or not whole")
 
     def test_lost_rename(self, tmp_path: Path) -> None:
         """After a rename whose answer was lost, the transfer looks for the file."""
@@ -78,8 +76,8 @@ class TransferSuite(DestinationSuite):
             hooks, file = self.hooks_at(fake, tmp_path), self.file(tmp_path)
             outcome = hooks.transfer(file)
             allowed = isinstance(outcome, Delivered | MaybeSent)
-            check_promise("lost_rename", "" if allowed else f"it was done, and the outcome is {type(outcome).__name__}")
-            check_promise(
+            check("lost_rename", "" if allowed else f"it was done, and the outcome is {type(outcome).__name__}")
+            check(
                 "lost_rename",
                 _delivered(hooks.transfer(file)),
                 "" if fake.holds() == {NAME: CONTENT} else "it is not there once",
@@ -92,7 +90,7 @@ class TransferSuite(DestinationSuite):
             before = hooks.find_transferred(file)
             hooks.transfer(file)
             answers = before, hooks.find_transferred(file)
-            check_promise(
+            check(
                 "found", "" if answers == (False, True) else f"before and after it says {answers[0]} and {answers[1]}"
             )
 
@@ -101,7 +99,7 @@ class TransferSuite(DestinationSuite):
         with self.destination("refuse", tmp_path) as fake:
             hooks, file = self.hooks_at(fake, tmp_path), self.file(tmp_path)
             outcome, found = hooks.transfer(file), hooks.find_transferred(file)
-            check_promise(
+            check(
                 "unreachable",
                 "" if isinstance(outcome, NotSent) else f"the outcome is {type(outcome).__name__}, not NotSent",
                 "" if isinstance(found, Failure) else f"find_transferred says {found}",
@@ -114,7 +112,7 @@ class TransferSuite(DestinationSuite):
             file = self.file(tmp_path)
             file.path.write_bytes(CONTENT[:100])
             outcome = self.hooks_at(fake, tmp_path).transfer(file)
-            check_promise("changed_here", "it is sent" if isinstance(outcome, Delivered) or fake.holds() else "")
+            check("changed_here", "it is sent" if isinstance(outcome, Delivered) or fake.holds() else "")
 
 
 def _delivered(outcome: Outcome) -> str:

@@ -25,7 +25,7 @@ from tillpost.model import (
     Throttled,
 )
 from tillpost.testing.destination import DestinationSuite, FakeDestination
-from tillpost.testing.suite import check_promise, fail_promise
+from tillpost.testing.suite import check, fail
 
 RECEIPT_ID = "12_3_2026-03-14_1001"
 KEY = Identifier("externalId", "C-1001")
@@ -117,7 +117,7 @@ class TransportSuite(DestinationSuite):
         self._check_outcome("wrong_key", "key", (Misconfigured,), tmp_path)
         with self.destination("key", tmp_path) as fake:
             outcome = self.hooks_at(fake, tmp_path).probe()
-        check_promise("wrong_key", "" if isinstance(outcome, Misconfigured) else f"probe says {_class_name(outcome)}")
+        check("wrong_key", "" if isinstance(outcome, Misconfigured) else f"probe says {_class_name(outcome)}")
 
     def test_wrong_address(self, tmp_path: Path) -> None:
         """An address that does not exist is Misconfigured."""
@@ -132,7 +132,7 @@ class TransportSuite(DestinationSuite):
         with self.destination("ok", tmp_path) as fake:
             outcome = self.hooks_at(fake, tmp_path).deliver(self.bad_payload(fake, tmp_path))
         if not isinstance(outcome, Refused) or not outcome.reason:
-            fail_promise("refused", f"the outcome is {_class_name(outcome)}, not Refused with a reason")
+            fail("refused", f"the outcome is {_class_name(outcome)}, not Refused with a reason")
 
     def test_deadline(self, tmp_path: Path) -> None:
         """A slow answer ends at the plugin's own deadline, not at its last byte."""
@@ -141,7 +141,7 @@ class TransportSuite(DestinationSuite):
             begun = time.monotonic()
             outcome = hooks.deliver(payload)
             took = time.monotonic() - begun
-        check_promise(
+        check(
             "deadline",
             "" if took < self.deadline * 2 + 5 else f"it took {took:.0f} s, the deadline is {self.deadline} s",
             "" if isinstance(outcome, MaybeSent) else f"the outcome is {_class_name(outcome)}, not MaybeSent",
@@ -153,7 +153,7 @@ class TransportSuite(DestinationSuite):
             outcome = self.hooks_at(fake, tmp_path).probe()
             held = list(fake.holds())
         if not isinstance(outcome, Delivered) or held:
-            fail_promise("probe", f"it says {_class_name(outcome)}, and the destination has {len(held)} receipts")
+            fail("probe", f"it says {_class_name(outcome)}, and the destination has {len(held)} receipts")
 
     def _check_outcome(
         self, promise: str, fault: str, allowed: tuple[type, ...], folder: Path, taken: bool | None = None
@@ -162,7 +162,7 @@ class TransportSuite(DestinationSuite):
             outcome = self.hooks_at(fake, folder).deliver(self.payload(fake, folder))
             held = list(fake.holds())
         words = " or ".join(kind.__name__ for kind in allowed)
-        check_promise(
+        check(
             promise,
             "" if isinstance(outcome, allowed) else f"the outcome is {_class_name(outcome)}, not {words}",
             "it has arrived, and NotSent would send it again" if held and isinstance(outcome, NotSent) else "",

@@ -6,15 +6,7 @@ import json
 from collections.abc import Iterator
 
 from tillpost import InvalidValue
-from tillpost.kit import (
-    CONTROL_CHARACTERS,
-    JsonObject,
-    JsonRecord,
-    MakeId,
-    json_records,
-    parse_clean_json,
-    read_record,
-)
+from tillpost.kit import CONTROL_CHARACTERS, JsonObject, JsonRecord, MakeId, json_records, parse_clean_json, read_record
 from tillpost.model import Broken, Document, NoReceipt, Parsed, RawRef, Receipt
 from tillpost_square.order import read_order
 from tillpost_square.settings import Settings
