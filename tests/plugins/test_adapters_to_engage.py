@@ -29,7 +29,7 @@ def samples(module: Any, folder: Path) -> Iterator[Receipt]:
         if path.is_file() and path.suffix != ".toml":
             mapping = path.with_suffix(".toml")
             given = settings(module.plugin, mapping if mapping.exists() else NEEDED[module.__name__], folder)
-            yield from (each.receipt for each in parse(module.plugin, path, **given) if isinstance(each, Found))
+            yield from (record.receipt for record in parse(module.plugin, path, **given) if isinstance(record, Found))
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
@@ -44,7 +44,7 @@ def test_what_engage_gets_of_the_samples_adds_up(module: Any, basis: Any, tmp_pa
         for item in body["items"]:
             assert item["grossPaidPrice"] >= 0
             assert item["type"] != "RETURN" or item["quantity"] < 0
-            linked += [each["value"] for each in item.get("extraData", []) if each["name"] == "originalReceipt"]
+            linked += [entry["value"] for entry in item.get("extraData", []) if entry["name"] == "originalReceipt"]
             assert all(discount["value"] < 0 for discount in item.get("discounts", []))
             times = item["quantity"] if basis == "unit" else (-1 if item["quantity"] < 0 else 1)
             summed += times * item["grossPaidPrice"]

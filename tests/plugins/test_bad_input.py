@@ -25,7 +25,7 @@ from tillpost.model.receipt_json import dumps, loads
 
 @attrs.frozen
 class Line:
-    """A line of a made document; the amount is what the JSON or the cell says."""
+    """A line of a generated document; the amount as the JSON or the cell has it."""
 
     name: str = "Mjölk"
     quantity: str = "1"
@@ -113,9 +113,9 @@ def broken(parsed: Parsed) -> Broken:
 
 
 def test_the_document_of_this_test_is_a_good_one(trial: Trial) -> None:
-    made = receipt(trial.one())
-    assert (made.total, made.lines[0].article_name, made.customer) == (Decimal(5), "Mjölk", None)
-    assert made.flags == ()
+    result = receipt(trial.one())
+    assert (result.total, result.lines[0].article_name, result.customer) == (Decimal(5), "Mjölk", None)
+    assert result.flags == ()
 
 
 @pytest.mark.parametrize("character", ["\x0b", "\x00", "\ufffe", "\x1b"])
@@ -138,18 +138,18 @@ def test_latin_1_without_a_word_of_it_is_held_with_its_line_and_the_others_go_on
     bad = trial.write([Line()], "5", "2").removeprefix(HEAD).encode("latin-1")
     last = trial.write([Line(name="Milk")], "5", "3").removeprefix(HEAD).encode()
     parsed = trial.read(content + bad + last)
-    assert [isinstance(each, Found) for each in parsed] == [True, False, True]
+    assert [isinstance(record, Found) for record in parsed] == [True, False, True]
     assert broken(parsed[1]).reason.startswith(broken(parsed[1]).place)
     assert bad.strip() in broken(parsed[1]).raw
 
 
 def test_utf_16_is_read_or_refused_and_a_byte_order_mark_is_no_text(trial: Trial) -> None:
     content = trial.write([Line()], "5", "1")
-    [made] = trial.read(content, "utf-8-sig")
-    assert receipt(made).lines[0].article_name == "Mjölk"
+    [parsed] = trial.read(content, "utf-8-sig")
+    assert receipt(parsed).lines[0].article_name == "Mjölk"
     if trial is TRIALS["table"]:
-        [made] = trial.read(content, "utf-16")
-        assert receipt(made).lines[0].article_name == "Mjölk"
+        [parsed] = trial.read(content, "utf-16")
+        assert receipt(parsed).lines[0].article_name == "Mjölk"
     else:
         for codec in ("utf-16", "utf-16-le", "utf-16-be"):
             with pytest.raises(DocumentError, match="is UTF-16"):
@@ -161,8 +161,8 @@ def test_an_empty_file_has_nothing_in_it(trial: Trial) -> None:
 
 
 def test_fifty_thousand_lines_in_one_receipt(trial: Trial) -> None:
-    made = receipt(trial.one(*[Line(amount="1")] * 50_000, total="50000"))
-    assert (len(made.lines), made.total) == (50_000, Decimal(50_000))
+    result = receipt(trial.one(*[Line(amount="1")] * 50_000, total="50000"))
+    assert (len(result.lines), result.total) == (50_000, Decimal(50_000))
 
 
 @pytest.mark.parametrize(
@@ -175,8 +175,8 @@ def test_what_is_no_money_is_named(trial: Trial, amount: str) -> None:
 
 
 def test_a_quantity_of_zero_is_no_purchase(trial: Trial) -> None:
-    made = receipt(trial.one(Line(), Line(quantity="0")))
-    assert [(line.kind, line.paid) for line in made.lines] == [
+    result = receipt(trial.one(Line(), Line(quantity="0")))
+    assert [(line.kind, line.paid) for line in result.lines] == [
         (LineKind.PURCHASE, Decimal(5)),
         (LineKind.ADJUSTMENT, Decimal(0)),
     ]
@@ -217,9 +217,9 @@ def sample_files() -> Iterator[Any]:
                 yield pytest.param(plugin.plugin, path, id=f"{folder.parent.name}-{path.name}")
 
 
-def told(made: Receipt) -> tuple[Any, ...]:
+def figures(result: Receipt) -> tuple[Any, ...]:
     """What a receipt says of money."""
-    return made.total, made.lines, made.tenders, made.currency, made.created
+    return result.total, result.lines, result.tenders, result.currency, result.created
 
 
 @pytest.mark.parametrize(("plugin", "path"), list(sample_files()))
@@ -235,12 +235,12 @@ def test_a_file_that_was_cut_gives_no_receipt_that_was_not_in_it(plugin: Plugin,
         with suppress(DocumentError):
             yield from adapter.parse_receipts(Document.from_bytes("cut", cut))
 
-    whole = {each.receipt.id: told(each.receipt) for each in records(content) if isinstance(each, Found)}
+    whole = {record.receipt.id: figures(record.receipt) for record in records(content) if isinstance(record, Found)}
     seen = 0
     for end in range(0, len(content), max(1, len(content) // 150)):
-        for each in records(content[:end]):
-            if isinstance(each, Found):
-                assert told(each.receipt) == whole[each.receipt.id], end
+        for record in records(content[:end]):
+            if isinstance(record, Found):
+                assert figures(record.receipt) == whole[record.receipt.id], end
                 seen += 1
     assert seen or len(whole) < 2
 
@@ -259,10 +259,10 @@ def test_spoilt_bytes_never_end_the_reading_in_another_way(plugin: Plugin, path:
         st.binary(max_size=8) | st.sampled_from([b'"', b"\n", b"\xff\xfe", b"[[", b"}", b";;", b"\x00", b"-"])
     )
     with suppress(DocumentError):
-        for each in parse(plugin, content[:start] + put + content[end:], **told_by):
-            assert isinstance(each, (Found, NoReceipt, Broken))
-            if isinstance(each, Found):
-                loads(dumps(each.receipt))
+        for record in parse(plugin, content[:start] + put + content[end:], **told_by):
+            assert isinstance(record, (Found, NoReceipt, Broken))
+            if isinstance(record, Found):
+                loads(dumps(record.receipt))
 
 
 JUNK: list[Any] = [None, True, 7, -1, "", "x", [], {}, [7], [{}], {"a": [None]}, "1e999999", 10**40, "\x00", "9" * 400]
@@ -301,9 +301,9 @@ def test_no_member_of_another_type_ends_the_reading(plugin: Any, name: str) -> N
             spot[path[-1]] = junk
             parsed = list(adapter.parse_receipts(Document.from_bytes("junk", json.dumps(form).encode())))
             assert parsed or junk in ([], None, {}) or path == ("orders",), (path, junk)
-            for each in parsed:
-                if isinstance(each, Broken):
+            for record in parsed:
+                if isinstance(record, Broken):
                     held += 1
-                    assert each.place
-                    assert len(each.reason) < 1000
+                    assert record.place
+                    assert len(record.reason) < 1000
     assert held > 100

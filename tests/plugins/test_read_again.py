@@ -37,7 +37,7 @@ def test_every_receipt_of_the_samples_is_read_the_same_from_its_record_alone(nam
     module = importlib.import_module(f"tillpost_{name.replace('-', '_')}")
     samples = Path(str(module.__file__)).parent / "samples"
     read = 0
-    for file in sorted(each for each in samples.rglob("*") if each.is_file() and each.suffix != ".toml"):
+    for file in sorted(item for item in samples.rglob("*") if item.is_file() and item.suffix != ".toml"):
         beside = file.with_suffix(".toml")
         if name == "table" and not beside.exists():
             continue  # read with columns of the suite's own

@@ -57,7 +57,7 @@ def test_a_paid_order_of_square_is_a_receipt() -> None:
         "total": order["total_money"]["amount"],
         "tax": order["total_tax_money"]["amount"],
         "lines": sum(line["total_money"]["amount"] for line in order["line_items"]),
-        "CARD": sum(each["amount_money"]["amount"] for each in order["tenders"] if each["type"] == "CARD"),
+        "CARD": sum(tender["amount_money"]["amount"] for tender in order["tenders"] if tender["type"] == "CARD"),
     }
     assert {name: Decimal(amount) / 100 for name, amount in cents.items()} == {
         "total": receipt.total,

@@ -35,11 +35,11 @@ def test_the_sentence_the_list_begins_with_is_the_suites_own() -> None:
         def sample(self, promise: str) -> bytes | None:
             return None
 
-    with pytest.raises(pytest.fail.Exception) as told:
+    with pytest.raises(pytest.fail.Exception) as failure:
         Empty().test_sale()
     page = (EXAMPLE.parent / "write-an-adapter.md").read_text(encoding="utf-8")
     [sentence] = re.findall(r"^(promise `sale`: .*) …$", page, re.M)
-    assert str(told.value).startswith(sentence)
+    assert str(failure.value).startswith(sentence)
 
 
 def test_every_public_name_of_the_kit_has_a_docstring_and_is_in_the_list_of_the_guide() -> None:

@@ -50,7 +50,7 @@ class Outside:
         listed = [
             json.loads(line) for line in self.run("tillpost", "plugins", "--json").splitlines() if line[:1] == "{"
         ]
-        [found] = [each for each in listed if each["name"] == name]
+        [found] = [element for element in listed if element["name"] == name]
         return dict(found)
 
 
@@ -58,11 +58,13 @@ class Outside:
 def outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outside]:
     folder = tmp_path_factory.mktemp("outside")
     subprocess.run([sys.executable, "-m", "venv", str(folder / "venv")], check=True)
-    made = Outside(folder)
-    made.run("pip", "wheel", "-q", "--disable-pip-version-check", "--no-deps", "-w", str(folder / "dist"), str(ROOT))
+    environment = Outside(folder)
+    environment.run(
+        "pip", "wheel", "-q", "--disable-pip-version-check", "--no-deps", "-w", str(folder / "dist"), str(ROOT)
+    )
     [wheel] = (folder / "dist").glob("tillpost-*.whl")
-    made.install(f"{wheel}[all,testing]")
-    yield made
+    environment.install(f"{wheel}[all,testing]")
+    yield environment
     shutil.rmtree(folder / "venv")
 
 
@@ -70,20 +72,20 @@ def test_the_wheel_alone_has_the_command_and_every_plugin(outside: Outside) -> N
     assert outside.run("tillpost", "--version").split()[-1] == version
     listed = [json.loads(line) for line in outside.run("tillpost", "plugins", "--json").splitlines()]
     points = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]["tillpost.plugins"]
-    assert {each["name"] for each in listed} == set(points)
-    assert [each["error"] for each in listed] == [""] * len(points)
+    assert {element["name"] for element in listed} == set(points)
+    assert [element["error"] for element in listed] == [""] * len(points)
 
 
 def test_the_guide_leads_from_nothing_to_a_report(outside: Outside) -> None:
     for command in commands()[1:]:
         first_test = command == "tillpost adapter test square"
-        told = outside.run(*shlex.split(command), expect=1 if first_test else 0)
+        output = outside.run(*shlex.split(command), expect=1 if first_test else 0)
         if first_test:
-            assert "promise `sale`: to do: write samples/sale.*" in told
+            assert "promise `sale`: to do: write samples/sale.*" in output
             shutil.copytree(
                 EXAMPLE / "tillpost_square", outside.folder / "tillpost-square" / "tillpost_square", dirs_exist_ok=True
             )
-    assert "27 kept, 0 broken, 4 waived" in told
+    assert "27 kept, 0 broken, 4 waived" in output
     assert "customer, linked returns" in (outside.folder / "report.md").read_text(encoding="utf-8")
     outside.run("pip", "uninstall", "-q", "-y", "tillpost-square")
     shutil.rmtree(outside.folder / "tillpost-square")
@@ -124,22 +126,22 @@ def test_a_scaffolded_adapter_is_found_checked_tried_and_tells_what_is_to_do(out
     assert "read_receipt in tillpost_mytill/parse.py is not written yet" in tried
 
     def to_do() -> tuple[list[str], str]:
-        told = outside.run("tillpost", "adapter", "test", "mytill", "--json", expect=1)
-        results = json.loads(told)["results"]
-        return [each["promise"] for each in results if each["outcome"] == "broken"], told
+        output = outside.run("tillpost", "adapter", "test", "mytill", "--json", expect=1)
+        results = json.loads(output)["results"]
+        return [result["promise"] for result in results if result["outcome"] == "broken"], output
 
-    first, told = to_do()
+    first, output = to_do()
     assert len(first) > 25
-    assert "to do: write samples/sale.*: Two A-1" in told
+    assert "to do: write samples/sale.*: Two A-1" in output
     package = outside.folder / "tillpost-mytill" / "tillpost_mytill"
     text = (package / "promises.py").read_text()
     (package / "promises.py").write_text(
         text.replace("waivers: dict[str, str] = {}", 'waivers = {"gift_card": "the till takes none"}')
     )
     (package / "samples" / "sale.jsonl").write_text('{"number": "1001"}\n')
-    second, told = to_do()
+    second, output = to_do()
     assert "gift_card" not in second
     assert set(second) < set(first)
-    assert "to do: write samples/sale" not in told
-    assert "read_receipt in tillpost_mytill/parse.py is not written yet" in told
+    assert "to do: write samples/sale" not in output
+    assert "read_receipt in tillpost_mytill/parse.py is not written yet" in output
     assert "mytill" in outside.run("python", "-m", "pytest", "-q", "tillpost-mytill", expect=1)

@@ -54,7 +54,7 @@ values = st.recursive(
 
 @given(st.lists(st.dictionaries(st.text(), values, max_size=3), max_size=4), st.sampled_from([None, 1]), st.booleans())
 def test_every_way_to_write_a_list_gives_its_elements(given: list[Any], indent: int | None, ascii_only: bool) -> None:
-    listed = [each for each in given if "orders" not in each]
+    listed = [element for element in given if "orders" not in element]
     wrapped = {"first": {"orders": 7}, "orders": listed, "last": []}
     for form in (listed, wrapped):
         content = json.dumps(form, indent=indent, ensure_ascii=ascii_only).encode("utf-8", "replace")

@@ -47,7 +47,7 @@ def test_an_offset_that_is_known_stays() -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "made", "flags"),
+    ("written", "expected", "flags"),
     [
         ("2026-10-25T02:30:00", "2026-10-25T02:30:00+02:00", ("dst-ambiguous",)),
         ("2026-03-29T02:30:00", "2026-03-29T03:30:00+02:00", ("dst-gap",)),
@@ -57,9 +57,9 @@ def test_an_offset_that_is_known_stays() -> None:
         ("2026-10-25T01:30:00Z", "2026-10-25T02:30:00+01:00", ()),
     ],
 )
-def test_written_times(written: str, made: str, flags: tuple[str, ...]) -> None:
+def test_written_times(written: str, expected: str, flags: tuple[str, ...]) -> None:
     moment, found = parse_time(written, OSLO, "till")
-    assert (moment.isoformat(), found) == (made, flags)
+    assert (moment.isoformat(), found) == (expected, flags)
 
 
 @pytest.mark.parametrize(

@@ -45,8 +45,8 @@ class Settings:
     """Nothing to set."""
 
 
-def one(slot: str, made: object) -> Plugin:
-    return simple("small", slot, Settings, lambda _settings, _context: made)
+def one(slot: str, hooks: object) -> Plugin:
+    return simple("small", slot, Settings, lambda _settings, _context: hooks)
 
 
 class Careless:
@@ -66,13 +66,13 @@ class Careless:
 
 
 class CarelessSuite(TransportSuite):
-    made = Careless()
-    plugin = one("transport", made)
+    double = Careless()
+    plugin = one("transport", double)
 
     @contextmanager
     def destination(self, fault: str, folder: Path) -> Iterator[FakeDestination]:
-        self.made.taken.clear()
-        yield FakeDestination(uses={"transport": {}}, holds=lambda: self.made.taken)
+        self.double.taken.clear()
+        yield FakeDestination(uses={"transport": {}}, holds=lambda: self.double.taken)
 
     def payload(self, fake: FakeDestination, folder: Path) -> Payload:
         return Payload(receipt_id="r", match=Identifier("externalId", "C-1001"), fields={})
@@ -98,9 +98,9 @@ class Maker:
 
     @hookimpl
     def resolve_contact(self, contact: Contact) -> Identified:
-        made = str(len(self.contacts))
-        self.contacts[made] = dict(contact.attributes)
-        return Identified(contact_id=made, created=True)
+        contact_id = str(len(self.contacts))
+        self.contacts[contact_id] = dict(contact.attributes)
+        return Identified(contact_id=contact_id, created=True)
 
     @hookimpl
     def update_contact(self, contact: Contact, changes: Mapping[str, str]) -> Identified | Gone:
@@ -109,12 +109,12 @@ class Maker:
 
 
 class MakerSuite(ResolverSuite):
-    made = Maker()
-    plugin = one("resolve", made)
+    double = Maker()
+    plugin = one("resolve", double)
 
     @contextmanager
     def destination(self, fault: str, folder: Path) -> Iterator[FakeDestination]:
-        held = self.made.contacts
+        held = self.double.contacts
         held.clear()
 
         def add(**attributes: str) -> str:
@@ -125,7 +125,7 @@ class MakerSuite(ResolverSuite):
 
 
 @pytest.mark.parametrize(
-    ("promise", "said"),
+    ("promise", "message"),
     [
         ("found", "another contact"),
         ("unknown", "1 contacts"),
@@ -135,8 +135,8 @@ class MakerSuite(ResolverSuite):
         ("unreachable", "Identified"),
     ],
 )
-def test_a_resolver_that_makes_first_and_sends_all_is_seen(promise: str, said: str, tmp_path: Path) -> None:
-    assert said in failure(MakerSuite(), promise, tmp_path)
+def test_a_resolver_that_makes_first_and_sends_all_is_seen(promise: str, message: str, tmp_path: Path) -> None:
+    assert message in failure(MakerSuite(), promise, tmp_path)
 
 
 class Direct:
@@ -158,22 +158,22 @@ class Direct:
 
 
 class DirectSuite(TransferSuite):
-    made = Direct()
-    plugin = one("transfer", made)
+    double = Direct()
+    plugin = one("transfer", double)
 
     @contextmanager
     def destination(self, fault: str, folder: Path) -> Iterator[FakeDestination]:
-        self.made.there, self.made.cut = {}, fault == "cut"
+        self.double.there, self.double.cut = {}, fault == "cut"
 
         def add(name: str, content: str) -> str:
-            self.made.there[name] = content.encode()
+            self.double.there[name] = content.encode()
             return name
 
-        yield FakeDestination(uses={"transfer": {}}, holds=lambda: self.made.there, add=add)
+        yield FakeDestination(uses={"transfer": {}}, holds=lambda: self.double.there, add=add)
 
 
 @pytest.mark.parametrize(
-    ("promise", "said"),
+    ("promise", "message"),
     [
         ("other_file", "overwritten"),
         ("cut", "lies there under its name"),
@@ -182,8 +182,8 @@ class DirectSuite(TransferSuite):
         ("changed_here", "it is sent"),
     ],
 )
-def test_a_transfer_that_writes_where_it_is_read_is_seen(promise: str, said: str, tmp_path: Path) -> None:
-    assert said in failure(DirectSuite(), promise, tmp_path)
+def test_a_transfer_that_writes_where_it_is_read_is_seen(promise: str, message: str, tmp_path: Path) -> None:
+    assert message in failure(DirectSuite(), promise, tmp_path)
 
 
 class Heap:
@@ -203,9 +203,9 @@ class Heap:
     def write_files(self, batch: FallbackBatch) -> WrittenFiles:
         batch.folder.mkdir(parents=True, exist_ok=True)
         path = batch.folder / f"{batch.stamp:%Y%m%d%H%M%S}.txt"
-        content = "\n".join(str(name) for each in batch.receipts for name in each.fields["names"]).encode()
+        content = "\n".join(str(name) for receipt in batch.receipts for name in receipt.fields["names"]).encode()
         path.write_bytes(content)
-        keys = tuple(each.receipt_id for each in batch.receipts)
+        keys = tuple(receipt.receipt_id for receipt in batch.receipts)
         digest = hashlib.sha256(content).hexdigest()
         return WrittenFiles(
             files=(
@@ -215,17 +215,17 @@ class Heap:
 
 
 class HeapSuite(FallbackSuite):
-    made = Heap()
+    double = Heap()
     plugin = Plugin(
         summary="small",
         slots={"fallback": Settings, "map": Settings},
-        build=lambda uses, _: [HeapSuite.made] * len(uses),
+        build=lambda uses, _: [HeapSuite.double] * len(uses),
     )
     map_plugin = plugin
 
 
 @pytest.mark.parametrize(
-    ("promise", "said"),
+    ("promise", "message"),
     [
         ("contacts_first", "order is receipts"),
         ("one_match_type", "mixes them"),
@@ -237,8 +237,8 @@ class HeapSuite(FallbackSuite):
         ("match", "without keys"),
     ],
 )
-def test_a_fallback_that_heaps_everything_up_is_seen(promise: str, said: str, tmp_path: Path) -> None:
-    assert said in failure(HeapSuite(), promise, tmp_path)
+def test_a_fallback_that_heaps_everything_up_is_seen(promise: str, message: str, tmp_path: Path) -> None:
+    assert message in failure(HeapSuite(), promise, tmp_path)
 
 
 def test_what_is_refused_by_nobody_is_seen(tmp_path: Path) -> None:

@@ -52,11 +52,11 @@ def test_a_missing_sample_is_a_line_of_the_to_do_list(tmp_path: Path) -> None:
         plugin = SmallTillPromises.plugin
         samples = tmp_path
 
-    with pytest.raises(pytest.fail.Exception) as told:
+    with pytest.raises(pytest.fail.Exception) as failure:
         Empty().test_dst_double()
-    assert "to do: write samples/dst_double.*: One A-1 at 100.00" in str(told.value)
-    assert "It is 2026-10-25 02:30:00. Store 12, till 3, number 1001, SEK." in str(told.value)
-    assert 'waivers = {"dst_double": "why the till has no such thing"}' in str(told.value)
+    assert "to do: write samples/dst_double.*: One A-1 at 100.00" in str(failure.value)
+    assert "It is 2026-10-25 02:30:00. Store 12, till 3, number 1001, SEK." in str(failure.value)
+    assert 'waivers = {"dst_double": "why the till has no such thing"}' in str(failure.value)
 
 
 def test_the_list_offers_a_waiver_only_where_there_can_be_one(tmp_path: Path) -> None:
@@ -64,8 +64,8 @@ def test_the_list_offers_a_waiver_only_where_there_can_be_one(tmp_path: Path) ->
         plugin = SmallTillPromises.plugin
         samples = tmp_path
 
-    with pytest.raises(pytest.fail.Exception) as told:
+    with pytest.raises(pytest.fail.Exception) as failure:
         Empty().test_sale()
-    assert "waive" not in str(told.value)
+    assert "waive" not in str(failure.value)
     with pytest.raises(pytest.fail.Exception, match=r"in a foreign currency.*number 1001, EUR"):
         Empty().test_foreign_currency()

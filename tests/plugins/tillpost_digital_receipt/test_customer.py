@@ -93,7 +93,7 @@ def phone(country: str, area: str, local: str, attrs: str = "") -> str:
 )
 def test_mobile_phones_are_e164_and_landlines_are_nobody(inner: str, known: str) -> None:
     found = customer(inner)
-    assert ([(each.kind, each.value) for each in found.identifiers] if found else []) == (
+    assert ([(identifier.kind, identifier.value) for identifier in found.identifiers] if found else []) == (
         [("mobilePhone", known)] if known else []
     )
 
@@ -103,7 +103,7 @@ def test_an_id_of_the_receipt_service_counts_where_a_setting_says_what_it_is() -
     assert customer(inner) is None
     found = customer(inner, service_id="externalId")
     assert found is not None
-    assert [(each.kind, each.value) for each in found.identifiers] == [("externalId", "S-1")]
+    assert [(identifier.kind, identifier.value) for identifier in found.identifiers] == [("externalId", "S-1")]
 
 
 CARD = "<LoyaltyAccount><LoyaltyCard><PrimaryAccountNumber>L-9</PrimaryAccountNumber></LoyaltyCard></LoyaltyAccount>"
@@ -116,4 +116,4 @@ ZEROS = "<LoyaltyAccount><CustomerID>000</CustomerID></LoyaltyAccount>"
 )
 def test_loyalty_numbers_and_a_number_of_zeros_is_nobody(inner: str, number: str) -> None:
     found = customer(inner)
-    assert ([each.value for each in found.identifiers] if found else []) == ([number] if number else [])
+    assert ([identifier.value for identifier in found.identifiers] if found else []) == ([number] if number else [])

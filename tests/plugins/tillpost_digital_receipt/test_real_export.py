@@ -68,7 +68,7 @@ def test_the_same_file_with_the_line_that_is_too_much_mended() -> None:
     assert sale.total == figures.total == D("558.00")
     assert sum(line.paid for line in sale.lines if line.sku != "rounding") == figures.lines == D("558.50")
     assert (sale.lines[-1].kind, sale.lines[-1].paid) == (LineKind.ADJUSTMENT, D("-0.50"))
-    assert [(each.type, each.amount) for each in sale.tenders] == [("giftcard", D(503)), ("cash", D(55))]
+    assert [(tender.type, tender.amount) for tender in sale.tenders] == [("giftcard", D(503)), ("cash", D(55))]
     assert {tax.percent: tax.amount for tax in sale.taxes} == figures.by_rate == {D(25): D("111.70")}
     assert sum(line.tax_amount for line in sale.lines) == D("111.70")
     # One pack of two with the price of a piece; its discount is off already.
@@ -90,7 +90,7 @@ def test_totals_tenders_taxes_and_discounts_agree_to_the_cent(name: str) -> None
     for rate, amount in figures.by_rate.items():
         assert sum(line.tax_amount for line in found.lines if line.tax_percent == rate) == amount
     assert "tax-off" not in found.flags
-    assert sum(each.value for line in found.lines for each in line.discounts) == figures.discounts
+    assert sum(discount.value for line in found.lines for discount in line.discounts) == figures.discounts
 
 
 def test_the_return() -> None:

@@ -30,7 +30,7 @@ def test_a_sale_to_a_member() -> None:
     assert (soda.quantity, soda.paid, soda.tax_percent, soda.article_name) == (D(2), D(24), D(12), "Läsk")
     assert (deposit.kind, deposit.quantity, deposit.paid) == (LineKind.ADJUSTMENT, D(2), D(2))
     assert soda.tax_amount + deposit.tax_amount == D("2.79")
-    assert [(each.type, each.amount) for each in receipt.tenders] == [
+    assert [(tender.type, tender.amount) for tender in receipt.tenders] == [
         ("giftcard", D(300)),
         ("cash", D(100)),
         ("cash", D(-14)),
@@ -68,13 +68,15 @@ def test_returns_are_negative_and_name_what_they_were_bought_on() -> None:
     assert (lamp.kind, lamp.quantity, lamp.paid, lamp.tax_amount) == (LineKind.RETURN, D(-1), D(-180), D(-36))
     # The id of the sample "sale".
     assert lamp.extra == {"originalReceipt": "600_2_2026-03-14_701"}
-    assert [(each.type, each.amount, each.description) for each in linked.tenders] == [("card", D(-180), "Visa")]
+    assert [(tender.type, tender.amount, tender.description) for tender in linked.tenders] == [
+        ("card", D(-180), "Visa")
+    ]
     assert (linked.taxes[0].amount, linked.taxes[0].excluding_tax) == (D(-36), D(-144))
     assert linked.created.isoformat() == "2026-03-15T10:00:00+01:00"
     [soda] = coded.lines
     assert (soda.quantity, soda.paid, soda.tax_amount) == (D(-2), D(-24), D("-2.57"))
     assert soda.extra == {"originalReceipt": "2603141705097001"}
-    assert [each.amount for each in coded.tenders] == [D(-24)]
+    assert [tender.amount for tender in coded.tenders] == [D(-24)]
     assert [tax.amount for tax in coded.taxes] == [D("-2.57")]
     assert exchange.total == D(-87)
     assert [(line.kind, line.quantity, line.paid) for line in exchange.lines] == [
@@ -90,7 +92,7 @@ def test_a_return_whose_lines_are_called_sales_is_held() -> None:
     called = (SAMPLES / "return.xml").read_bytes().replace(b"<Return>", b"<Sale>").replace(b"</Return>", b"</Sale>")
     called = called.replace(b' TypeCode="Refund"', b"")
     found = list(records(tillpost_digital_receipt.plugin, called, loyalty="email"))
-    reasons = [each.reason for each in found if isinstance(each, Broken)]
+    reasons = [record.reason for record in found if isinstance(record, Broken)]
     assert [
         "is a return, but its total 180.00 is not paid back" in reasons[0],
         "is a return, but its total 24.00 is not paid back" in reasons[1],
@@ -113,9 +115,9 @@ def test_discounts_are_taken_off_once() -> None:
 def test_rounding_change_and_cash_back() -> None:
     tender, item, article, certificate = receipts(sample("rounding"))
     assert [line.paid for line in tender.lines] == [D("12.50"), D("-0.50")]
-    assert [each.amount for each in tender.tenders] == [D(12)]
+    assert [entry.amount for entry in tender.tenders] == [D(12)]
     assert [line.paid for line in item.lines] == [D("12.60"), D("0.40")]
-    assert [each.amount for each in item.tenders] == [D(20), D(-7)]
+    assert [entry.amount for entry in item.tenders] == [D(20), D(-7)]
     assert [(line.sku, line.kind, line.paid) for line in article.lines] == [
         ("A-5", LineKind.PURCHASE, D("12.40")),
         ("ORE", LineKind.ADJUSTMENT, D("-0.40")),
@@ -124,12 +126,12 @@ def test_rounding_change_and_cash_back() -> None:
     assert [(line.kind, line.paid, line.tax_amount) for line in certificate.lines] == [
         (LineKind.ADJUSTMENT, D(500), D(0))
     ]
-    assert [(each.type, each.amount) for each in certificate.tenders] == [("card", D(600)), ("cash", D(-100))]
+    assert [(entry.type, entry.amount) for entry in certificate.tenders] == [("card", D(600)), ("cash", D(-100))]
 
 
 def test_what_is_no_sale_says_why() -> None:
     found = [record for record in sample("no-sales") if isinstance(record, NoReceipt)]
-    assert [(each.reason.partition(";")[0], each.retail, each.number) for each in found] == [
+    assert [(record.reason.partition(";")[0], record.retail, record.number) for record in found] == [
         ("copy", True, "740"),
         ("training", True, "741"),
         ("post-void of another transaction", True, "742"),

@@ -143,7 +143,7 @@ def test_an_unknown_encoding_is_named(parse: Parse) -> None:
 
 
 @pytest.mark.parametrize(
-    ("time", "made", "flags"),
+    ("time", "expected", "flags"),
     [
         ("2026-11-01T01:30:00", "2026-11-01T01:30:00-04:00", ("dst-ambiguous",)),
         ("2026-03-08T02:30:00", "2026-03-08T03:30:00-04:00", ("dst-gap",)),
@@ -152,10 +152,10 @@ def test_an_unknown_encoding_is_named(parse: Parse) -> None:
         ("2026-07-01T12:00:00Z", "2026-07-01T08:00:00-04:00", ()),
     ],
 )
-def test_local_time(parse: Parse, time: str, made: str, flags: tuple[str, ...]) -> None:
+def test_local_time(parse: Parse, time: str, expected: str, flags: tuple[str, ...]) -> None:
     """The hour that DST repeats and the hour it skips: a deterministic offset and a flag, never an exception."""
     [record] = parse(poslog(transaction(time=time)).encode())
-    assert found(record).receipt.created.isoformat() == made
+    assert found(record).receipt.created.isoformat() == expected
     assert found(record).receipt.flags == flags
 
 

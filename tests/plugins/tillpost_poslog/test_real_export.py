@@ -63,16 +63,16 @@ def test_each_receipt_has_the_total_the_till_printed(receipts: list[Receipt], tr
 
 
 def test_tenders_agree_by_type(receipts: list[Receipt], tree: etree._Element) -> None:
-    theirs: dict[str, Decimal] = defaultdict(Decimal)
+    expected: dict[str, Decimal] = defaultdict(Decimal)
     for tender in tree.iter(f"{ARTS}Tender"):
-        theirs[{"CreditDebit": "card", "Cash": "cash"}[tender.get("TenderType", "")]] += Decimal(
+        expected[{"CreditDebit": "card", "Cash": "cash"}[tender.get("TenderType", "")]] += Decimal(
             tender.findtext(f"{ARTS}Amount") or ""
         )
-    ours: dict[str, Decimal] = defaultdict(Decimal)
+    totals: dict[str, Decimal] = defaultdict(Decimal)
     for receipt in receipts:
         for paid in receipt.tenders:
-            ours[paid.type] += paid.amount
-    assert ours == theirs
+            totals[paid.type] += paid.amount
+    assert totals == expected
     assert sum(paid.amount < 0 for receipt in receipts for paid in receipt.tenders) == 9
 
 
@@ -101,11 +101,11 @@ def test_tax_is_on_the_lines_the_till_marked(receipts: list[Receipt], tree: etre
         assert till is not None
         key = till.findtext(f"{ARTS}WorkstationID"), till.findtext(f"{ARTS}SequenceNumber")
         marked[key] = {sku for (sku, taxed), amount in kept.items() if taxed and amount}
-    ours = {
+    totals = {
         (receipt.till, receipt.number): {line.sku for line in receipt.lines if line.tax_amount} for receipt in receipts
     }
-    assert ours == marked
-    assert sum(map(bool, ours.values())) == 23
+    assert totals == marked
+    assert sum(map(bool, totals.values())) == 23
 
 
 def test_the_traps_of_the_file(receipts: list[Receipt], tree: etree._Element) -> None:

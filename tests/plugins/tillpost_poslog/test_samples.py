@@ -79,7 +79,7 @@ def test_a_post_void_takes_its_sale_with_it(sample: Sample) -> None:
     assert first.retail
     assert void.retail
     assert other.retail
-    named = [(each.store, each.till, each.number, each.date) for each in (first, void, other)]
+    named = [(item.store, item.till, item.number, item.date) for item in (first, void, other)]
     assert named == [("600", "2", number, "2026-03-14") for number in ("50", "51", "53")]  # so none of them is a gap
 
 

@@ -29,9 +29,9 @@ def test_a_layaway_is_a_sale_when_it_is_completed(sample: Sample) -> None:
     assert reason_of(order).startswith("customer order")
     whole, other = receipt_of(coat), receipt_of(ring)
     assert [(line.kind, line.sku, line.paid) for line in whole.lines] == [(LineKind.PURCHASE, "COAT", D(100))]
-    assert [(each.type, each.amount) for each in whole.tenders] == [("card", D(50)), ("deposit", D(50))]
+    assert [(tender.type, tender.amount) for tender in whole.tenders] == [("card", D(50)), ("deposit", D(50))]
     assert (other.total, [(line.sku, line.paid) for line in other.lines]) == (D(200), [("RING", D(200))])
-    assert [(each.type, each.amount) for each in other.tenders] == [("cash", D(140)), ("deposit", D(60))]
+    assert [(tender.type, tender.amount) for tender in other.tenders] == [("cash", D(140)), ("deposit", D(60))]
     mixed = receipt_of(beside)
     assert [(line.kind, line.sku, line.paid) for line in mixed.lines] == [
         (LineKind.PURCHASE, "SCARF", D(15)),
@@ -40,7 +40,10 @@ def test_a_layaway_is_a_sale_when_it_is_completed(sample: Sample) -> None:
     # Nothing says that 20.00 were paid before: it may as well be an error of the till.
     assert isinstance(untold, Broken)
     assert "20" in untold.reason
-    assert [(each.type, each.amount) for each in receipt_of(desk).tenders] == [("cash", D(70)), ("deposit", D(30))]
+    assert [(tender.type, tender.amount) for tender in receipt_of(desk).tenders] == [
+        ("cash", D(70)),
+        ("deposit", D(30)),
+    ]
 
 
 def test_bottle_deposits_are_no_articles(sample: Sample) -> None:
@@ -54,22 +57,22 @@ def test_bottle_deposits_are_no_articles(sample: Sample) -> None:
         (LineKind.ADJUSTMENT, D(3), D(-6)),
     ]
     assert (alone.total, alone.lines[0].kind, alone.lines[0].paid) == (D(-6), LineKind.ADJUSTMENT, D(-6))
-    assert [(each.type, each.amount) for each in alone.tenders] == [("cash", D(-6))]
+    assert [(tender.type, tender.amount) for tender in alone.tenders] == [("cash", D(-6))]
 
 
 def test_a_discount_its_lines_repeat_counts_once(sample: Sample) -> None:
     off_already, not_off, marked_down, alone = (receipt_of(record) for record in sample("repeated-discount"))
     for receipt in (off_already, not_off):
-        assert [(line.paid, [each.value for each in line.discounts]) for line in receipt.lines] == [
+        assert [(line.paid, [discount.value for discount in line.discounts]) for line in receipt.lines] == [
             (D(54), [D(-6)]),
             (D(36), [D(-4)]),
         ]
-    assert [(line.paid, [each.value for each in line.discounts]) for line in marked_down.lines] == [
+    assert [(line.paid, [discount.value for discount in line.discounts]) for line in marked_down.lines] == [
         (D(54), [D(-6)]),
         (D(31), [D(-9)]),
     ]
     assert sum(line.paid for line in alone.lines) == alone.total == D(85)
-    assert sum(each.value for line in alone.lines for each in line.discounts) == D(-15)
+    assert sum(discount.value for line in alone.lines for discount in line.discounts) == D(-15)
 
 
 def test_a_day_in_the_manner_of_retalix(sample: Sample) -> None:
@@ -78,8 +81,8 @@ def test_a_day_in_the_manner_of_retalix(sample: Sample) -> None:
     assert (receipt.id, receipt.total, receipt.currency) == ("600_4_2026-03-14_71", D(45), "GBP")
     assert receipt.created.isoformat(timespec="seconds") == "2026-03-14T09:03:23+00:00"
     [lamp] = receipt.lines
-    assert (lamp.paid, lamp.tax_amount, [each.value for each in lamp.discounts]) == (D(45), D("7.50"), [D(-5)])
-    assert [(each.type, each.amount) for each in receipt.tenders] == [("cash", D(50)), ("cash", D(-5))]
+    assert (lamp.paid, lamp.tax_amount, [discount.value for discount in lamp.discounts]) == (D(45), D("7.50"), [D(-5)])
+    assert [(tender.type, tender.amount) for tender in receipt.tenders] == [("cash", D(50)), ("cash", D(-5))]
     assert receipt.customer is not None
     assert receipt.customer.identifiers == (Identifier("externalId", "4320071"),)
     assert receipt.customer.attributes == {"firstName": "Ann", "lastName": "Miller"}

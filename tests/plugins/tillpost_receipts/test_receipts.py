@@ -121,9 +121,9 @@ def test_what_is_no_money_is_held_with_its_place(parse: Parse, amount: str) -> N
 def test_a_quantity_of_zero_is_taken_as_it_is(parse: Parse, kind: str) -> None:
     line = {"kind": kind, "sku": "A", "quantity": "0", "paid": "0"}
     [only] = parse(written(receipt(lines=[*receipt()["lines"], line])))
-    made = found(only).receipt
-    assert [(each.kind.value, str(each.quantity)) for each in made.lines] == [("purchase", "1"), (kind, "0")]
-    assert made.total == Decimal("49.50")
+    result = found(only).receipt
+    assert [(item.kind.value, str(item.quantity)) for item in result.lines] == [("purchase", "1"), (kind, "0")]
+    assert result.total == Decimal("49.50")
 
 
 def test_number_and_store_of_a_bad_line_are_told(parse: Parse) -> None:
@@ -206,12 +206,12 @@ def test_two_thousand_baskets_are_all_found(parse: Parse) -> None:
         baskets = [json.loads(line) for line in file]
     receipts = [found(record).receipt for record in parsed]
     assert len(receipts) == len(baskets) == 2000
-    assert len({made.id for made in receipts}) == 2000
+    assert len({result.id for result in receipts}) == 2000
     paid = sum(Decimal(line["sales_value"]) for basket in baskets for line in basket["lines"])
-    assert sum(made.total for made in receipts) == paid > 0
+    assert sum(result.total for result in receipts) == paid > 0
     households = {f"household-{basket['household_id']}" for basket in baskets}
-    assert {made.customer.identifiers[0].value for made in receipts if made.customer} == households
+    assert {result.customer.identifiers[0].value for result in receipts if result.customer} == households
     odd = sum(line["quantity"] <= 0 for basket in baskets for line in basket["lines"])
-    lines = [line for made in receipts for line in made.lines]
+    lines = [line for result in receipts for line in result.lines]
     assert sum(line.kind is LineKind.ADJUSTMENT for line in lines) == odd > 0
     assert len(lines) == 18515

@@ -45,9 +45,9 @@ def test_every_record_is_accounted_for(parsed: list[Parsed], figures: SaftFigure
     assert sum(isinstance(record, Found) for record in parsed) == len(figures.totals) == 4
     events = [record for record in parsed if isinstance(record, NoReceipt)]
     assert not any(event.retail for event in events)
-    theirs = Counter({f"event: {EVENTS[code or '']}": count for code, count in figures.events.items()})
-    assert Counter(event.reason for event in events) == theirs
-    assert theirs["event: Z report"] == 1
+    expected = Counter({f"event: {EVENTS[code or '']}": count for code, count in figures.events.items()})
+    assert Counter(event.reason for event in events) == expected
+    assert expected["event: Z report"] == 1
     assert len({record.place for record in events}) == len(events) == 18
 
 
@@ -61,31 +61,31 @@ def test_totals_by_receipt_and_day_agree_to_the_cent(receipts: list[Receipt], fi
 
 
 def test_tenders_agree_with_the_payments_and_with_the_z_report(receipts: list[Receipt], figures: SaftFigures) -> None:
-    ours: dict[str, Decimal] = defaultdict(Decimal)
+    totals: dict[str, Decimal] = defaultdict(Decimal)
     for receipt in receipts:
         for tender in receipt.tenders:
-            ours[tender.type] += tender.amount
-    assert ours == {PAYMENTS[code or ""]: amount for code, amount in figures.by_tender.items()}
-    assert ours == {"cash": Decimal("295.00"), "card": Decimal("218.80")}
+            totals[tender.type] += tender.amount
+    assert totals == {PAYMENTS[code or ""]: amount for code, amount in figures.by_tender.items()}
+    assert totals == {"cash": Decimal("295.00"), "card": Decimal("218.80")}
     # The authority's Z report counts the sales before coins were rounded.
-    assert sum(ours.values()) - figures.rounded == figures.z_sales_net == Decimal("514.20")
-    assert figures.z_payments["12001"] == ours["cash"]
+    assert sum(totals.values()) - figures.rounded == figures.z_sales_net == Decimal("514.20")
+    assert figures.z_payments["12001"] == totals["cash"]
 
 
 def test_taxes_agree_by_rate(receipts: list[Receipt], figures: SaftFigures) -> None:
-    ours: dict[Decimal, tuple[Decimal, Decimal]] = defaultdict(lambda: (Decimal(0), Decimal(0)))
+    totals: dict[Decimal, tuple[Decimal, Decimal]] = defaultdict(lambda: (Decimal(0), Decimal(0)))
     lines: dict[Decimal, Decimal] = defaultdict(Decimal)
     for receipt in receipts:
         assert "tax-off" not in receipt.flags
         for tax in receipt.taxes:
-            amount, base = ours[tax.percent]
-            ours[tax.percent] = (amount + tax.amount, base + tax.excluding_tax)
+            amount, base = totals[tax.percent]
+            totals[tax.percent] = (amount + tax.amount, base + tax.excluding_tax)
         for line in receipt.lines:
             lines[line.tax_percent] += line.tax_amount
-    assert ours == figures.by_rate
-    assert ours[Decimal(15)] == (Decimal("13.42"), Decimal("89.38"))
-    assert ours[Decimal(25)] == (Decimal("82.28"), Decimal("329.12"))
-    assert {rate: lines[rate] for rate in ours} == {rate: amount for rate, (amount, _) in ours.items()}
+    assert totals == figures.by_rate
+    assert totals[Decimal(15)] == (Decimal("13.42"), Decimal("89.38"))
+    assert totals[Decimal(25)] == (Decimal("82.28"), Decimal("329.12"))
+    assert {rate: lines[rate] for rate in totals} == {rate: amount for rate, (amount, _) in totals.items()}
 
 
 def test_the_traps_of_the_file(receipts: list[Receipt], figures: SaftFigures) -> None:
@@ -100,11 +100,11 @@ def test_the_traps_of_the_file(receipts: list[Receipt], figures: SaftFigures) ->
     assert len({receipt.id for receipt in receipts}) == 4
     assert receipts[0].created.isoformat() == "2020-01-01T09:00:00+01:00"
     assert receipts[0].lines[0].article_name == "TineMelk Lett 1 l"
-    ours: dict[str, Decimal] = defaultdict(Decimal)
+    totals: dict[str, Decimal] = defaultdict(Decimal)
     for receipt in receipts:
-        for each in receipt.lines:
-            ours[each.article_number] += each.quantity if each.article_number else 0
-    assert {number: count for number, count in ours.items() if number} == figures.quantities
+        for item in receipt.lines:
+            totals[item.article_number] += item.quantity if item.article_number else 0
+    assert {number: count for number, count in totals.items() if number} == figures.quantities
 
 
 def test_the_raw_record_reads_alone_to_the_same_receipt(parsed: list[Parsed]) -> None:

@@ -29,11 +29,11 @@ def test_a_sale() -> None:
     assert receipt.created.isoformat() == "2026-03-14T17:05:09+01:00"
     lamp, chocolate, rounding = receipt.lines
     assert (lamp.quantity, lamp.paid, lamp.tax_amount, lamp.tax_percent) == (D(2), D(360), D(72), D(25))
-    assert [(each.value, each.description) for each in lamp.discounts] == [(D(-40), "Rabatt 10 %")]
+    assert [(discount.value, discount.description) for discount in lamp.discounts] == [(D(-40), "Rabatt 10 %")]
     assert (chocolate.article_name, chocolate.article_group, chocolate.paid) == ("Sjokolade", "Mat", D("55.20"))
     assert (rounding.kind, rounding.paid) == (LineKind.ADJUSTMENT, D("-0.20"))
-    assert [(each.type, each.amount) for each in receipt.tenders] == [("card", D(300)), ("cash", D(115))]
-    assert [(each.description, each.amount) for each in receipt.taxes] == [("MVA 25 %", D(72)), ("MVA 15 %", D("7.20"))]
+    assert [(tender.type, tender.amount) for tender in receipt.tenders] == [("card", D(300)), ("cash", D(115))]
+    assert [(tax.description, tax.amount) for tax in receipt.taxes] == [("MVA 25 %", D(72)), ("MVA 15 %", D("7.20"))]
     assert receipt.customer is not None
     assert receipt.customer.identifiers == (
         Identifier("memberNumber", "7001"),
@@ -48,7 +48,7 @@ def test_returns_however_they_are_signed() -> None:
     for receipt in (signed, unsigned):
         [line] = receipt.lines
         assert (line.kind, line.quantity, line.paid, line.tax_amount) == (LineKind.RETURN, D(-1), D(-200), D(-40))
-        assert [(each.type, each.amount) for each in receipt.tenders] == [("card", D(-200))]
+        assert [(tender.type, tender.amount) for tender in receipt.tenders] == [("card", D(-200))]
         assert (receipt.taxes[0].amount, receipt.taxes[0].excluding_tax) == (D(-40), D(-160))
     assert signed.lines[0].extra == {"originalReceipt": "501"}
     assert unsigned.customer is None  # a supplier
@@ -71,7 +71,7 @@ def test_a_return_payment_that_adds_up_to_a_sale_is_held() -> None:
         (SAMPLES / "return.xml").read_bytes().replace(b"<amntTp>D<", b"<amntTp>C<").replace(b"AmntTp>D<", b"AmntTp>C<")
     )
     [broken] = [
-        each for each in records(tillpost_saft_no.plugin, unsigned, customer="email") if isinstance(each, Broken)
+        record for record in records(tillpost_saft_no.plugin, unsigned, customer="email") if isinstance(record, Broken)
     ]
     assert broken.number == "511"
     assert "is a return payment, but its total 200.00 is not paid back" in broken.reason
@@ -93,20 +93,20 @@ def test_payments() -> None:
     assert isinstance(nameless, Broken)
     assert "location: has no name; name it in `stores`" in nameless.reason
     [credit, *_] = receipts(sample("payments", stores={"": "1"}))
-    assert [(each.type, each.amount) for each in credit.tenders] == [("mobile", D(50)), ("credit", D(150))]
+    assert [(tender.type, tender.amount) for tender in credit.tenders] == [("mobile", D(50)), ("credit", D(150))]
     assert credit.extra == {"invoice": "F-77"}
     first, second, third = receipts([euro, unknown, bare])
-    assert [(each.type, each.amount, dict(each.extra)) for each in first.tenders] == [
+    assert [(tender.type, tender.amount, dict(tender.extra)) for tender in first.tenders] == [
         ("cash", D("228.80"), {"currency": "EUR", "exchangeRate": "11.440000"})
     ]
     assert first.till == "K7"
-    assert [each.type for each in second.tenders] == ["giftcard"]
-    assert [each.type for each in third.tenders] == ["cash"]  # the authority's code itself
+    assert [tender.type for tender in second.tenders] == ["giftcard"]
+    assert [tender.type for tender in third.tenders] == ["cash"]  # the authority's code itself
     assert (third.created.isoformat(), third.flags) == ("2026-10-25T02:30:00+02:00", ("dst-ambiguous",))
 
 
 def test_what_is_no_sale_says_why() -> None:
-    assert [(each.reason, each.retail, each.number) for each in sample("no-sales") if isinstance(each, NoReceipt)] == [
+    assert [(item.reason, item.retail, item.number) for item in sample("no-sales") if isinstance(item, NoReceipt)] == [
         ("event: application started", False, ""),
         ("event: training receipt printed", False, "540"),
         ("event: copy of a receipt printed", False, "501"),
@@ -123,7 +123,7 @@ def test_what_is_no_sale_says_why() -> None:
 
 def test_a_transtype_may_be_explained_by_a_setting() -> None:
     found = sample("payments", transactions={"X": "11010"}, stores={"": "1"})
-    assert [each.reason for each in found if isinstance(each, NoReceipt)] == ["pay-out"]
+    assert [record.reason for record in found if isinstance(record, NoReceipt)] == ["pay-out"]
     with pytest.raises(ValueError, match=r"transactions\.X is one of 11001"):
         Settings(customer="email", transactions={"X": "12001"})
 

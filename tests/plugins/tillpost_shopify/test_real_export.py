@@ -50,14 +50,14 @@ def test_the_order_with_its_total_mended_agrees_in_every_sum() -> None:
     goods, taxes = figures(order)
     order["total_price"] = str(goods + taxes)
     [parsed] = read({"order": order}, financial_status=("authorized",))
-    made = receipt(parsed)
-    assert made.total == sum(tender.amount for tender in made.tenders) == goods + taxes == Decimal("608.94")
-    assert sum(line.tax_amount for line in made.lines) == sum(tax.amount for tax in made.taxes) == taxes
-    assert [line.paid - line.tax_amount for line in made.lines] == [Decimal(i["price"]) for i in order["line_items"]]
-    assert made.business_date.isoformat() == order["created_at"][:10]
-    assert made.tenders[0].type == "card"
-    assert made.tenders[0].description == order["gateway"]
-    assert made.customer is not None
+    result = receipt(parsed)
+    assert result.total == sum(tender.amount for tender in result.tenders) == goods + taxes == Decimal("608.94")
+    assert sum(line.tax_amount for line in result.lines) == sum(tax.amount for tax in result.taxes) == taxes
+    assert [line.paid - line.tax_amount for line in result.lines] == [Decimal(i["price"]) for i in order["line_items"]]
+    assert result.business_date.isoformat() == order["created_at"][:10]
+    assert result.tenders[0].type == "card"
+    assert result.tenders[0].description == order["gateway"]
+    assert result.customer is not None
 
 
 def test_the_list_of_orders_has_one_without_its_lines() -> None:
@@ -76,23 +76,23 @@ def test_the_refund_does_not_add_up_and_it_is_said_by_how_much() -> None:
         for entry in refund["refund_line_items"]
         if entry["quantity"] == entry["line_item"]["quantity"] == 1
     )
-    moved = sum(Decimal(each["amount"]) for each in refund["transactions"])
+    moved = sum(Decimal(transaction["amount"]) for transaction in refund["transactions"])
     assert (lines, moved) == (Decimal("405.96"), Decimal("209.00"))
     [broken] = read(export("shopify", "refund.json"))
     assert isinstance(broken, Broken)
     assert f"(difference {moved - lines})" in broken.reason
     refund["transactions"][0]["amount"] = str(lines)
     [parsed] = read({"refund": refund})
-    made = receipt(parsed)
-    assert made.total == -lines
-    assert [line.quantity for line in made.lines] == [-1, -1]
-    assert {line.extra["originalReceipt"] for line in made.lines} == {str(refund["order_id"])}
+    result = receipt(parsed)
+    assert result.total == -lines
+    assert [line.quantity for line in result.lines] == [-1, -1]
+    assert {line.extra["originalReceipt"] for line in result.lines} == {str(refund["order_id"])}
     taxes = [Decimal(tax["price"]) for e in refund["refund_line_items"] for tax in e["line_item"]["tax_lines"]]
-    assert -sum(tax.amount for tax in made.taxes) == -sum(line.tax_amount for line in made.lines) == sum(taxes) > 0
-    assert [(tender.description, tender.amount) for tender in made.tenders] == [
-        (each["gateway"], -Decimal(each["amount"])) for each in refund["transactions"]
+    assert -sum(tax.amount for tax in result.taxes) == -sum(line.tax_amount for line in result.lines) == sum(taxes) > 0
+    assert [(tender.description, tender.amount) for tender in result.tenders] == [
+        (transaction["gateway"], -Decimal(transaction["amount"])) for transaction in refund["transactions"]
     ]
-    assert made.business_date.isoformat() == refund["created_at"][:10]
+    assert result.business_date.isoformat() == refund["created_at"][:10]
 
 
 @pytest.mark.parametrize(

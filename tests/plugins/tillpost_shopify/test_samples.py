@@ -30,45 +30,45 @@ def one(source: str | dict[str, Any] | list[Any], **settings: Any) -> Receipt:
     return receipt(parsed)
 
 
-def paid(made: Receipt) -> list[tuple[str, D]]:
-    return [(tender.type, tender.amount) for tender in made.tenders]
+def paid(result: Receipt) -> list[tuple[str, D]]:
+    return [(tender.type, tender.amount) for tender in result.tenders]
 
 
 def test_a_webhook_body_of_a_sale_with_the_tax_in_its_prices() -> None:
-    made = one("sale.json", customer_id="externalId")
-    assert (made.id, made.number, made.store, made.till) == ("600_2_2026-03-14_5100001", "#1001", "600", "2")
-    assert made.created.isoformat() == "2026-03-14T17:05:09+01:00"
-    assert [(line.sku, line.quantity, line.paid, line.tax_amount, line.tax_percent) for line in made.lines] == [
+    result = one("sale.json", customer_id="externalId")
+    assert (result.id, result.number, result.store, result.till) == ("600_2_2026-03-14_5100001", "#1001", "600", "2")
+    assert result.created.isoformat() == "2026-03-14T17:05:09+01:00"
+    assert [(line.sku, line.quantity, line.paid, line.tax_amount, line.tax_percent) for line in result.lines] == [
         ("A-100", D(1), D("751.91"), D("150.38"), D(25)),
         ("B-20", D(3), D("50.09"), D("10.02"), D(25)),
         ("C-1", D(3), D("57.00"), D("6.11"), D(12)),
     ]
-    assert [(d.value, d.description) for line in made.lines for d in line.discounts] == [
+    assert [(d.value, d.description) for line in result.lines for d in line.discounts] == [
         (D("-93.09"), "SPRING"),
         (D("-6.91"), "SPRING"),
     ]
-    assert [(tax.percent, tax.amount, tax.including_tax) for tax in made.taxes] == [
+    assert [(tax.percent, tax.amount, tax.including_tax) for tax in result.taxes] == [
         (D(25), D("160.40"), D("802.00")),
         (D(12), D("6.11"), D("57.00")),
     ]
-    assert made.tenders == (Tender(type="card", amount=D("859.00"), description="shopify_payments"),)
-    assert made.customer is not None
-    assert made.customer.identifiers == (
+    assert result.tenders == (Tender(type="card", amount=D("859.00"), description="shopify_payments"),)
+    assert result.customer is not None
+    assert result.customer.identifiers == (
         Identifier("externalId", "7001"),
         Identifier("email", "asa.oberg@example.com"),
         Identifier("mobilePhone", "+46701234567"),
     )
-    assert made.customer.attributes == {"firstName": "Åsa", "lastName": "Öberg"}
+    assert result.customer.attributes == {"firstName": "Åsa", "lastName": "Öberg"}
 
 
 def test_tax_on_top_a_tip_a_gift_card_and_change() -> None:
-    made = receipt(read("orders.json", store="web", till="t")[0])
-    mug, tip = made.lines
-    assert (mug.paid, mug.tax_amount, made.total) == (D("26.20"), D("1.20"), D("31.20"))
+    result = receipt(read("orders.json", store="web", till="t")[0])
+    mug, tip = result.lines
+    assert (mug.paid, mug.tax_amount, result.total) == (D("26.20"), D("1.20"), D("31.20"))
     assert (tip.kind, tip.sku, tip.paid) == (LineKind.ADJUSTMENT, "tip", D("5.00"))
-    assert paid(made) == [("giftcard", D("10.00")), ("cash", D("25.00")), ("cash", D("-3.80"))]
-    assert made.customer is None
-    assert (made.till, made.flags) == ("t", ("phone-left-out",))
+    assert paid(result) == [("giftcard", D("10.00")), ("cash", D("25.00")), ("cash", D("-3.80"))]
+    assert result.customer is None
+    assert (result.till, result.flags) == ("t", ("phone-left-out",))
 
 
 def test_a_web_order_with_shipping_a_gift_card_sold_and_its_refund_inside() -> None:
@@ -101,9 +101,9 @@ def test_a_refund_is_the_same_receipt_inside_its_order_and_as_a_body_but_for_the
 
 
 def test_a_refund_body_of_less_than_the_line_cost() -> None:
-    made = one("refund.json")
-    socks, kept = made.lines
-    assert (made.id, made.total, paid(made)) == ("600_2_2026-03-20_880002", D("-30.00"), [("swish", D("-30.00"))])
+    result = one("refund.json")
+    socks, kept = result.lines
+    assert (result.id, result.total, paid(result)) == ("600_2_2026-03-20_880002", D("-30.00"), [("swish", D("-30.00"))])
     assert (socks.kind, socks.quantity, socks.paid, socks.tax_amount) == (
         LineKind.RETURN,
         D(-2),
@@ -111,16 +111,16 @@ def test_a_refund_body_of_less_than_the_line_cost() -> None:
         D("-6.68"),
     )
     assert (kept.kind, kept.sku, kept.paid) == (LineKind.ADJUSTMENT, "refund_discrepancy", D("3.39"))
-    assert {line.extra["originalReceipt"] for line in made.lines} == {"5100001"}
+    assert {line.extra["originalReceipt"] for line in result.lines} == {"5100001"}
 
 
 def test_the_currency_the_customer_paid_in_or_the_shops() -> None:
-    ours, theirs = one("two-currencies.json", money="shop"), one("two-currencies.json")
-    assert [(made.currency, made.total, made.lines[0].tax_amount) for made in (ours, theirs)] == [
+    in_shop, in_presentment = one("two-currencies.json", money="shop"), one("two-currencies.json")
+    assert [(result.currency, result.total, result.lines[0].tax_amount) for result in (in_shop, in_presentment)] == [
         ("SEK", D("230.00"), D("46.00")),
         ("EUR", D("20.00"), D("4.00")),
     ]
-    assert ours.created.isoformat() == "2026-06-01T08:00:00+00:00"
+    assert in_shop.created.isoformat() == "2026-06-01T08:00:00+00:00"
     assert one("two-currencies.json", timezone=ZoneInfo("Europe/Stockholm")).created.isoformat() == (
         "2026-06-01T10:00:00+02:00"
     )
@@ -128,8 +128,8 @@ def test_the_currency_the_customer_paid_in_or_the_shops() -> None:
 
 def test_what_is_no_sale_is_named() -> None:
     parsed = read("no-sales.jsonl")
-    assert all(isinstance(each, NoReceipt) and each.retail for each in parsed)
-    assert [each.reason for each in parsed if isinstance(each, NoReceipt)] == [
+    assert all(isinstance(record, NoReceipt) and record.retail for record in parsed)
+    assert [record.reason for record in parsed if isinstance(record, NoReceipt)] == [
         "test order",
         "payment 'pending'",
         "payment 'authorized'",
@@ -175,8 +175,8 @@ def test_only_orders_of_the_sources_that_are_wanted() -> None:
 
 
 def test_stores_and_tenders_by_the_settings() -> None:
-    made = one("sale.json", stores={"600": "SE-600"}, tenders={"shopify_payments": "creditcard"})
-    assert (made.store, paid(made)) == ("SE-600", [("creditcard", D("859.00"))])
+    result = one("sale.json", stores={"600": "SE-600"}, tenders={"shopify_payments": "creditcard"})
+    assert (result.store, paid(result)) == ("SE-600", [("creditcard", D("859.00"))])
     [broken] = read({**body("sale.json"), "location_id": None})
     assert isinstance(broken, Broken)
     assert "location_id is missing; set `store`" in broken.reason
@@ -218,9 +218,9 @@ def test_taxes_told_for_the_whole_order_are_spread_to_the_cent() -> None:
     for item in order["line_items"]:
         del item["tax_lines"]
     order["tax_lines"] = [{"title": "State", "rate": 0.0001, "price": "0.10"}]
-    made = one(order)
-    assert [line.tax_amount for line in made.lines] == [D("0.09"), D("0.00"), D("0.01")]
-    assert made.taxes[0].amount == D("0.10")
+    result = one(order)
+    assert [line.tax_amount for line in result.lines] == [D("0.09"), D("0.00"), D("0.01")]
+    assert result.taxes[0].amount == D("0.10")
 
 
 def test_the_rounding_of_cash_and_duties_are_lines() -> None:
@@ -233,9 +233,9 @@ def test_the_rounding_of_cash_and_duties_are_lines() -> None:
         "total_price": "866.60",
         "transactions": [{"kind": "sale", "status": "success", "gateway": "cash", "amount": "867.00"}],
     }
-    made = one(order)
-    assert [(line.sku, line.paid) for line in made.lines[3:]] == [("duties", D("7.60")), ("rounding", D("0.40"))]
-    assert made.total == D("867.00")
+    result = one(order)
+    assert [(line.sku, line.paid) for line in result.lines[3:]] == [("duties", D("7.60")), ("rounding", D("0.40"))]
+    assert result.total == D("867.00")
 
 
 def test_every_record_reads_again_from_its_own_bytes() -> None:

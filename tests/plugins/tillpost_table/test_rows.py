@@ -90,8 +90,8 @@ def test_a_row_that_cannot_be_read_holds_its_receipt_and_the_others_go_on(bad: s
 
 def test_a_row_that_does_not_show_whose_it_is_holds_the_receipts_on_both_sides() -> None:
     first, before, after, last = read(HEAD + row(1) + row(2) + ",x\n" + row(3) + row(4))
-    assert [receipt(each).number for each in (first, last)] == ["1", "4"]
-    assert [broken(each).number for each in (before, after)] == ["2", "3"]
+    assert [receipt(item).number for item in (first, last)] == ["1", "4"]
+    assert [broken(item).number for item in (before, after)] == ["2", "3"]
     assert "line 4: has 2 fields" in broken(before).reason
     whole, other = read(HEAD + row(1) + ",,,,Total,,9\n" + row(1) + row(2))
     assert "has no value in the columns of `group`" in broken(whole).reason
@@ -101,20 +101,20 @@ def test_a_row_that_does_not_show_whose_it_is_holds_the_receipts_on_both_sides()
 def test_a_quote_that_does_not_end_is_held_and_the_rows_after_it_go_on() -> None:
     rest = "".join(row(number, name='"x') for number in (2,)) + "".join(row(number) for number in range(3, 6000))
     parsed = read(HEAD + row(1) + rest)
-    held = [each for each in parsed if isinstance(each, Broken)]
+    held = [record for record in parsed if isinstance(record, Broken)]
     assert held
     assert "is not CSV: field larger than field limit" in held[0].reason
     assert receipt(parsed[-1]).number == "5999"
-    numbers = {receipt(each).number for each in parsed if isinstance(each, Found)}
+    numbers = {receipt(record).number for record in parsed if isinstance(record, Found)}
     lost = [f"600,{number}," for number in range(1, 6000) if str(number) not in numbers]
-    kept = b"".join(each.raw for each in held).decode()
+    kept = b"".join(record.raw for record in held).decode()
     assert all(text in kept for text in lost)
     [cut] = read(HEAD + row(1)[:-5] + '"5')
     assert "is not CSV: unexpected end of data" in broken(cut).reason
 
 
 def test_a_key_that_comes_back_is_a_receipt_of_the_same_id() -> None:
-    parsed = [receipt(each) for each in read(HEAD + row(1) + row(2) + row(1) + row(1, "2.00"))]
+    parsed = [receipt(record) for record in read(HEAD + row(1) + row(2) + row(1) + row(1, "2.00"))]
     assert parsed[0].id == parsed[2].id
     assert parsed[0].total != parsed[2].total
 
@@ -154,7 +154,7 @@ def test_encodings(encoding: str, header: bool) -> None:
 def test_bytes_of_another_encoding_hold_their_receipt_only() -> None:
     content = HEAD.encode() + row(1).encode() + row(2, name="Grädde").encode("latin-1") + row(3).encode()
     first, held, last = read(content)
-    assert [receipt(each).number for each in (first, last)] == ["1", "3"]
+    assert [receipt(item).number for item in (first, last)] == ["1", "3"]
     assert "line 3: has bytes that are not utf-8; set `encoding`" in broken(held).reason
     [fixed] = read(broken(held).raw, encoding="latin-1")
     assert receipt(fixed).lines[0].article_name == "Grädde"
@@ -229,21 +229,21 @@ def test_what_a_csv_writer_wrote_reads_back(receipts: Any, delimiter: str, end: 
         for name, cents in lines:
             writer.writerow(["600", f"00{number}", "2026-03-14T10:00:00", "A", name, "1", f"{cents / 100:.2f}"])
     parsed = read(file.getvalue(), delimiter=delimiter)
-    made = [receipt(each) for each in parsed]
-    assert [each.number for each in made] == [f"00{number}" for number in range(len(receipts))]
-    for each, lines in zip(made, receipts, strict=True):
-        assert [(line.article_name, line.paid) for line in each.lines] == [
+    results = [receipt(record) for record in parsed]
+    assert [item.number for item in results] == [f"00{number}" for number in range(len(receipts))]
+    for result, lines in zip(results, receipts, strict=True):
+        assert [(line.article_name, line.paid) for line in result.lines] == [
             (name.strip(), D(cents) / 100) for name, cents in lines
         ]
     whole = file.getvalue().encode()
     rows = b"".join(
-        each.raw.removeprefix(whole[: len(HEAD) - 1 + len(end)]) for each in parsed if isinstance(each, Found)
+        record.raw.removeprefix(whole[: len(HEAD) - 1 + len(end)]) for record in parsed if isinstance(record, Found)
     )
     assert quoting != csv.QUOTE_MINIMAL or whole.endswith(rows)
 
 
 @pytest.mark.parametrize(
-    ("sign", "quantity", "paid", "kind", "made"),
+    ("sign", "quantity", "paid", "kind", "signed"),
     [
         ("both", "-1", "-5.00", LineKind.RETURN, (D(-1), D(-5))),
         ("both", "1", "-5.00", LineKind.ADJUSTMENT, (D(1), D(-5))),
@@ -253,10 +253,12 @@ def test_what_a_csv_writer_wrote_reads_back(receipts: Any, delimiter: str, end: 
         ("paid", "2", "-5.00", LineKind.RETURN, (D(-2), D(-5))),
     ],
 )
-def test_which_column_carries_the_sign(sign: str, quantity: str, paid: str, kind: LineKind, made: tuple[D, D]) -> None:
+def test_which_column_carries_the_sign(
+    sign: str, quantity: str, paid: str, kind: LineKind, signed: tuple[D, D]
+) -> None:
     [only] = read(HEAD + row(1, paid, quantity=quantity), sign=sign)
     [line] = receipt(only).lines
-    assert (line.kind, (line.quantity, line.paid)) == (kind, made)
+    assert (line.kind, (line.quantity, line.paid)) == (kind, signed)
 
 
 def test_a_total_a_tender_and_a_kind_that_do_not_fit_are_told() -> None:
@@ -279,7 +281,7 @@ def test_a_total_a_tender_and_a_kind_that_do_not_fit_are_told() -> None:
 
 
 @pytest.mark.parametrize(
-    ("toml", "said"),
+    ("toml", "message"),
     [
         ("", "timezone: is missing"),
         ('columns = { nmber = "n" }', 'columns: "nmber" is not a field; did you mean "number"?'),
@@ -296,11 +298,11 @@ def test_a_total_a_tender_and_a_kind_that_do_not_fit_are_told() -> None:
         ('date = "50 %"', "date is a form such as"),
     ],
 )
-def test_a_mapping_that_cannot_be_is_told_with_its_key(toml: str, said: str, tmp_path: Path) -> None:
+def test_a_mapping_that_cannot_be_is_told_with_its_key(toml: str, message: str, tmp_path: Path) -> None:
     needed = "" if not toml else 'timezone = "UTC"\n' + ("" if "columns" in toml else 'columns = { number = "n" }\n')
     with pytest.raises(AssertionError, match=r"settings.toml") as caught:
         settings(tillpost_table.plugin, needed + toml, tmp_path)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_a_skip_value_makes_the_whole_receipt_none() -> None:
@@ -315,8 +317,8 @@ def test_a_skip_value_makes_the_whole_receipt_none() -> None:
 
 def test_flat_json_rows_are_grouped_like_csv() -> None:
     one = {"s": "0600", "n": 1, "at": "2026-03-14T10:00:00", "sku": "A", "q": 1, "p": 2.50}
-    content = "\n".join(json.dumps(each) for each in (one, one | {"sku": "B", "name": True}, one | {"n": 2}))
-    first, second = [receipt(each) for each in read(content, format="json")]
+    content = "\n".join(json.dumps(item) for item in (one, one | {"sku": "B", "name": True}, one | {"n": 2}))
+    first, second = [receipt(record) for record in read(content, format="json")]
     assert (first.total, first.store, first.lines[1].article_name) == (D("5.0"), "0600", "true")
     assert second.id == "0600__2026-03-14_2"
 
@@ -329,11 +331,11 @@ def test_two_json_records_of_one_number_are_two_receipts_and_a_bad_one_is_alone(
     bad = [b'{"s":', b'{"s": 1}', b'{"l": [{"p": NaN}]}', b"[" * 50_000, b"\xff", b"7", b'{"l": 1, "l": 2}']
     content = b"\n".join([one.encode(), one.encode(), *bad, one.encode()])
     parsed = read(content, format="json", lines="l", columns=columns)
-    good, held = [receipt(each) for each in (*parsed[:2], parsed[-1])], parsed[2:-1]
-    assert {made.total for made in good} == {D(3)}
+    good, held = [receipt(item) for item in (*parsed[:2], parsed[-1])], parsed[2:-1]
+    assert {result.total for result in good} == {D(3)}
     assert len(held) == len(bad)
-    for each, line in zip(held, bad, strict=True):
-        assert broken(each).raw == line + b"\n"
+    for record, line in zip(held, bad, strict=True):
+        assert broken(record).raw == line + b"\n"
 
 
 # --- large ---------------------------------------------------------------------------------------------------------
@@ -401,25 +403,25 @@ def test_two_thousand_baskets_by_a_mapping_agree_with_figures_of_json_alone() ->
         customer={"externalId": "household_id"},
     )
     parsed = list(parse_document(Document.from_bytes("baskets.jsonl", content), given, receipt_id))
-    made = [receipt(each) for each in parsed]
-    assert len(made) == len(baskets) == 2000
+    results = [receipt(record) for record in parsed]
+    assert len(results) == len(baskets) == 2000
     lines = [line for basket in baskets for line in basket["lines"]]
-    assert sum(len(each.lines) for each in made) == len(lines) == 18515
+    assert sum(len(item.lines) for item in results) == len(lines) == 18515
     paid = sum(D(line["sales_value"]) for line in lines)
-    assert sum(each.total for each in made) == sum(t.amount for each in made for t in each.tenders) == paid
+    assert sum(item.total for item in results) == sum(t.amount for item in results for t in item.tenders) == paid
     days: dict[str, D] = {}
     for basket in baskets:
         day = basket["transaction_timestamp"][:10]
         days[day] = days.get(day, D(0)) + sum(D(line["sales_value"]) for line in basket["lines"])
-    ours: dict[str, D] = {}
-    for each in made:
-        ours[each.business_date.isoformat()] = ours.get(each.business_date.isoformat(), D(0)) + each.total
-    assert ours == days
-    assert len({each.customer.identifiers for each in made if each.customer}) == len(
+    totals: dict[str, D] = {}
+    for result in results:
+        totals[result.business_date.isoformat()] = totals.get(result.business_date.isoformat(), D(0)) + result.total
+    assert totals == days
+    assert len({item.customer.identifiers for item in results if item.customer}) == len(
         {b["household_id"] for b in baskets}
     )
     off = sum(abs(D(line["retail_disc"])) for line in lines)
     assert (
-        -sum(d.value if line.paid >= 0 else -d.value for each in made for line in each.lines for d in line.discounts)
+        -sum(d.value if line.paid >= 0 else -d.value for item in results for line in item.lines for d in line.discounts)
         == off
     )

@@ -24,8 +24,8 @@ def found(name: str) -> list[Receipt]:
     return [parsed.receipt for parsed in read(name) if isinstance(parsed, Found)]
 
 
-def paid(made: Receipt) -> list[tuple[str, D]]:
-    return [(tender.type, tender.amount) for tender in made.tenders]
+def paid(result: Receipt) -> list[tuple[str, D]]:
+    return [(tender.type, tender.amount) for tender in result.tenders]
 
 
 def test_swedish_marks_a_code_page_and_two_columns_of_time() -> None:
@@ -53,7 +53,7 @@ def test_a_return_told_by_its_kind_is_written_without_a_sign() -> None:
 
 
 def test_training_and_void_are_no_receipts_and_a_void_row_is_left_out() -> None:
-    reasons = [(each.reason, each.number) for each in read("butik.csv") if isinstance(each, NoReceipt)]
+    reasons = [(record.reason, record.number) for record in read("butik.csv") if isinstance(record, NoReceipt)]
     assert reasons == [("training", "001043"), ("voided", "001045")]
     sale = read("butik.csv")[0]
     assert isinstance(sale, Found)

@@ -51,16 +51,16 @@ def test_with_amounts_mended_they_agree_in_every_sum() -> None:
         [row], [payment] = purchase["products"], purchase["payments"]
         purchase["amount"] = payment["amount"] = int(Decimal(row["quantity"]) * row["unitPrice"])
     parsed = parse(tillpost_zettle.plugin, json.dumps(history).encode(), timezone=AMSTERDAM)
-    made = [receipt(each) for each in parsed]
-    assert sum(each.total for each in made) == Decimal("12.50") + Decimal("1.50") + Decimal("2.36")
+    results = [receipt(record) for record in parsed]
+    assert sum(result.total for result in results) == Decimal("12.50") + Decimal("1.50") + Decimal("2.36")
     tenders: dict[str, Decimal] = {}
-    for tender in (tender for each in made for tender in each.tenders):
+    for tender in (tender for result in results for tender in result.tenders):
         tenders[tender.type] = tenders.get(tender.type, Decimal(0)) + tender.amount
     assert tenders == {"card": Decimal("14.00"), "cash": Decimal("2.36")}
     # The second purchase names 0.08 of VAT; six per cent inside 1.50 are 0.08.
-    vat = [sum(line.tax_amount for line in each.lines) for each in made]
+    vat = [sum(line.tax_amount for line in result.lines) for result in results]
     assert vat == [Decimal("0.71"), Decimal("0.08"), Decimal("0.13")]
-    assert [each.business_date.isoformat() for each in made] == [
+    assert [result.business_date.isoformat() for result in results] == [
         purchase["timestamp"][:10] for purchase in history["purchases"]
     ]
-    assert {each.store for each in made} == {str(history["purchases"][0]["organizationId"])}
+    assert {result.store for result in results} == {str(history["purchases"][0]["organizationId"])}

@@ -32,35 +32,35 @@ def one(source: str | Any, **settings: Any) -> Receipt:
     return receipt(parsed)
 
 
-def paid(made: Receipt) -> list[tuple[str, D]]:
-    return [(tender.type, tender.amount) for tender in made.tenders]
+def paid(result: Receipt) -> list[tuple[str, D]]:
+    return [(tender.type, tender.amount) for tender in result.tenders]
 
 
 def test_a_purchase_in_minor_units_with_card_cash_and_change() -> None:
-    made = one("purchase.json")
-    assert (made.id, made.number, made.till) == ("9001_reg-1_2026-03-14_uuid-101", "101", "reg-1")
-    assert made.created.isoformat(timespec="seconds") == "2026-03-14T17:05:09+01:00"
-    assert [(line.sku, line.article_name, line.quantity, line.paid, line.tax_amount) for line in made.lines] == [
+    result = one("purchase.json")
+    assert (result.id, result.number, result.till) == ("9001_reg-1_2026-03-14_uuid-101", "101", "reg-1")
+    assert result.created.isoformat(timespec="seconds") == "2026-03-14T17:05:09+01:00"
+    assert [(line.sku, line.article_name, line.quantity, line.paid, line.tax_amount) for line in result.lines] == [
         ("SCARF-RED", "Scarf Red", D(2), D("100.00"), D("20.00")),
         ("TEA", "Tea", D(1), D("35.00"), D("3.75")),
         ("BEANS", "Coffee beans", D("0.25"), D("24.00"), D("2.57")),
     ]
-    assert paid(made) == [("card", D("100.00")), ("cash", D("100.00")), ("cash", D("-41.00"))]
-    assert [(tax.percent, tax.amount, tax.including_tax) for tax in made.taxes] == [
+    assert paid(result) == [("card", D("100.00")), ("cash", D("100.00")), ("cash", D("-41.00"))]
+    assert [(tax.percent, tax.amount, tax.including_tax) for tax in result.taxes] == [
         (D(25), D("20.00"), D("100.00")),
         (D(12), D("6.32"), D("59.00")),
     ]
-    assert (made.flags, made.customer) == ((), None)
+    assert (result.flags, result.customer) == ((), None)
 
 
 def test_discounts_of_rows_come_first_and_that_of_the_purchase_is_spread() -> None:
-    made = one("discounts.json")
-    assert [(line.sku, line.paid, [(d.description, d.value) for d in line.discounts]) for line in made.lines] == [
+    result = one("discounts.json")
+    assert [(line.sku, line.paid, [(d.description, d.value) for d in line.discounts]) for line in result.lines] == [
         ("LAMP", D("28.00"), [("", D("-5.00")), ("20% off", D("-7.00"))]),
         ("BULB", D("72.00"), [("10% off", D("-10.00")), ("20% off", D("-18.00"))]),
     ]
-    assert sum(line.tax_amount for line in made.lines) == D("13.31")
-    assert (made.flags, paid(made)) == ((), [("swish", D("100.00"))])
+    assert sum(line.tax_amount for line in result.lines) == D("13.31")
+    assert (result.flags, paid(result)) == ((), [("swish", D("100.00"))])
 
 
 def test_a_history_with_a_partial_refund_a_tip_and_a_gift_card() -> None:
@@ -83,9 +83,9 @@ def test_a_history_with_a_partial_refund_a_tip_and_a_gift_card() -> None:
 
 
 def test_tax_on_top_in_a_currency_without_minor_digits() -> None:
-    made = one("tax-on-top.json", timezone=ZoneInfo("Asia/Tokyo"))
-    assert (made.total, made.currency, made.lines[0].tax_amount, made.till) == (D(1100), "JPY", D(100), "")
-    assert made.created.isoformat() == "2026-03-14T10:00:00+09:00"
+    result = one("tax-on-top.json", timezone=ZoneInfo("Asia/Tokyo"))
+    assert (result.total, result.currency, result.lines[0].tax_amount, result.till) == (D(1100), "JPY", D(100), "")
+    assert result.created.isoformat() == "2026-03-14T10:00:00+09:00"
 
 
 @given(
@@ -101,9 +101,9 @@ def test_a_discount_on_the_purchase_adds_up_to_the_last_cent(rows: list[tuple[in
         "discounts": [{"percentage": percent, "quantity": 1}],
         "payments": [{"type": "SWISH", "amount": amount}],
     }
-    made = one(purchase)
-    assert sum(line.paid for line in made.lines) == D(amount) / 100
-    assert sum(d.value for line in made.lines for d in line.discounts) == D(amount - whole) / 100
+    result = one(purchase)
+    assert sum(line.paid for line in result.lines) == D(amount) / 100
+    assert sum(d.value for line in result.lines for d in line.discounts) == D(amount - whole) / 100
 
 
 @pytest.mark.parametrize("amount", [1249, 1250, 1251])

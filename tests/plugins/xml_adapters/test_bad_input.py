@@ -61,7 +61,7 @@ def test_a_broken_record_is_held_with_its_place_and_the_others_go_on(till: Till)
 
 
 @pytest.mark.parametrize(
-    ("amount", "said"),
+    ("amount", "message"),
     [
         ("NaN", "out of bounds"),
         ("Infinity", "out of bounds"),
@@ -73,9 +73,9 @@ def test_a_broken_record_is_held_with_its_place_and_the_others_go_on(till: Till)
     ],
 )
 @pytest.mark.parametrize("where", ["amount", "total", "quantity"])
-def test_what_is_no_number_is_named(till: Till, amount: str, said: str, where: str) -> None:
+def test_what_is_no_number_is_named(till: Till, amount: str, message: str, where: str) -> None:
     broken, after = parse(till, till.record(1, **{where: amount}), till.record(2))
-    assert said in reason(broken)
+    assert message in reason(broken)
     assert found(after).receipt.number == "2"
 
 
@@ -151,7 +151,7 @@ def test_an_unknown_encoding_is_named(till: Till) -> None:
 
 
 @pytest.mark.parametrize(
-    ("time", "made", "flags"),
+    ("time", "expected", "flags"),
     [
         ("2026-10-25T02:30:00", "2026-10-25T02:30:00+02:00", ("dst-ambiguous",)),
         ("2026-03-29T02:30:00", "2026-03-29T03:30:00+02:00", ("dst-gap",)),
@@ -161,9 +161,9 @@ def test_an_unknown_encoding_is_named(till: Till) -> None:
         ("2026-07-01T12:00:00Z", "2026-07-01T14:00:00+02:00", ()),
     ],
 )
-def test_local_time(till: Till, time: str, made: str, flags: tuple[str, ...]) -> None:
+def test_local_time(till: Till, time: str, expected: str, flags: tuple[str, ...]) -> None:
     [record] = parse(till, till.record(time=time))
-    assert found(record).receipt.created.isoformat() == made
+    assert found(record).receipt.created.isoformat() == expected
     assert found(record).receipt.flags == flags
 
 
@@ -190,7 +190,7 @@ def test_without_a_customer_there_is_none_and_with_one_no_message_names_it(till:
     assert found(nobody).receipt.customer is None
     customer = found(somebody).receipt.customer
     assert customer is not None
-    assert [each.value for each in customer.identifiers] == ["77", "anna@example.com"]
+    assert [identifier.value for identifier in customer.identifiers] == ["77", "anna@example.com"]
     assert "anna" not in reason(broken).lower()
     assert "77" not in reason(broken)
 
@@ -210,8 +210,8 @@ def test_a_receipt_of_fifty_thousand_lines(till: Till) -> None:
 
 def test_the_same_document_gives_the_same_ids(till: Till) -> None:
     first, second = (parse(till, till.record(1), till.record(2)) for _ in range(2))
-    assert [found(each).receipt for each in first] == [found(each).receipt for each in second]
-    assert len({found(each).receipt.id for each in first}) == 2
+    assert [found(item).receipt for item in first] == [found(item).receipt for item in second]
+    assert len({found(item).receipt.id for item in first}) == 2
 
 
 PEAK = """

@@ -30,7 +30,7 @@ class Till:
     no_sales: tuple[str, ...]
     """Flags of a record that is no receipt."""
     beyond: tuple[str, str]
-    """What to put in place of what for amounts that are each in bounds and whose product is not."""
+    """Text of a record and its replacement, with amounts in bounds whose product is not."""
 
     @property
     def folder(self) -> Path:
