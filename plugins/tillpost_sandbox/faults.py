@@ -42,10 +42,10 @@ class Fault:
 
 @attrs.define
 class Faults:
-    """The faults in force. Every method may be called from any thread."""
+    """The faults in force, readable without being counted. Methods may be called from any thread."""
 
-    _http: Fault = Fault()
-    _sftp: Fault = Fault()
+    http: Fault = Fault()
+    sftp: Fault = Fault()
     _lock: threading.Lock = attrs.field(factory=threading.Lock, repr=False)
     _lifted: threading.Event = attrs.field(factory=threading.Event, repr=False)
 
@@ -53,36 +53,24 @@ class Faults:
         """Set the named faults and release every hanging request. Raises BadFaultError."""
         http, sftp = _read(wanted)
         with self._lock:
-            self._http = http or self._http
-            self._sftp = sftp or self._sftp
+            self.http = http or self.http
+            self.sftp = sftp or self.sftp
             self._lifted.set()
             self._lifted = threading.Event()
 
     def take_http(self) -> tuple[Fault, threading.Event]:
         """The fault for the request at hand, counted, and the event that ends it when it is a `hang`."""
         with self._lock:
-            fault, self._http = self._http, _used(self._http)
+            fault, self.http = self.http, _used(self.http)
             return fault, self._lifted
 
     def take_sftp_cut(self) -> bool:
         """Whether to cut the upload at hand now; counted."""
         with self._lock:
-            if self._sftp.kind != "cut":
+            if self.sftp.kind != "cut":
                 return False
-            self._sftp = _used(self._sftp)
+            self.sftp = _used(self.sftp)
             return True
-
-    @property
-    def http(self) -> Fault:
-        """The HTTP fault in force, not counted."""
-        with self._lock:
-            return self._http
-
-    @property
-    def sftp(self) -> Fault:
-        """The SFTP fault in force, not counted."""
-        with self._lock:
-            return self._sftp
 
     def public(self) -> dict[str, object]:
         """What is in force, as POST and GET /_sandbox/faults answer it."""
