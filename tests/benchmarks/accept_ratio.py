@@ -25,6 +25,7 @@ from typing import Any
 
 import apsw
 
+from tests.benchmarks.receipts import sale
 from tillpost.cli.pipelines import opened_lines
 from tillpost.compose.config import load
 from tillpost.flow.intake.accept import GROUP, accept
@@ -43,69 +44,7 @@ resolve   = [ { use = "known" }, { use = "engage" } ]
 map       = { use = "engage" }
 transport = { use = "engage", url = "http://127.0.0.1:9", api_key = { env = "ENGAGE_API_KEY" } }
 """
-CUSTOMERS = 400
-NAMES = ("Blå kopp", "Tallrik, djup", "Linneduk 140 x 250 cm", "Ljusstake i mässing", "Korg av pil", "Kökshandduk")
 Row = tuple[Any, ...]
-
-
-def form(number: int, line_count: int) -> dict[str, Any]:
-    """A sale as a till would write it: nothing of it is anybody's."""
-    made: list[dict[str, Any]] = []
-    total = tax = 0
-    for position in range(line_count):
-        price = 1995 + 500 * ((number * 7 + position * 3) % 40)
-        off = 500 if position % 4 == 3 else 0
-        total += price - off
-        tax += (price - off) // 5
-        made.append(
-            {
-                "kind": "purchase",
-                "sku": f"{100000 + (number * 13 + position) % 5000}-{position % 6:02}",
-                "article_number": f"{100000 + (number * 13 + position) % 5000}",
-                "article_name": NAMES[(number + position) % len(NAMES)],
-                "article_group": f"group {position % 12}",
-                "quantity": "1",
-                "paid": money(price - off),
-                "tax_amount": money((price - off) // 5),
-                "tax_percent": "25",
-                "discounts": [{"type": "campaign", "value": money(-off), "description": "Club"}] if off else [],
-            }
-        )
-    who = number * 31 % CUSTOMERS
-    return {
-        "number": str(100000 + number),
-        "store": str(600 + number % 20),
-        "till": str(1 + number % 4),
-        "created": f"2026-10-{1 + number % 28:02}T{9 + number % 10:02}:{number % 60:02}:{number * 7 % 60:02}+01:00",
-        "business_date": f"2026-10-{1 + number % 28:02}",
-        "currency": "SEK",
-        "total": money(total),
-        "lines": made,
-        "tenders": [{"type": "card", "amount": money(total), "description": "Visa", "extra": {"terminal": "T-17"}}],
-        "taxes": [
-            {
-                "description": "VAT 25 %",
-                "percent": "25",
-                "amount": money(tax),
-                "including_tax": money(total),
-                "excluding_tax": money(total - tax),
-            }
-        ],
-        "customer": {
-            "identifiers": [
-                {"kind": "externalId", "value": f"C{7000 + who}"},
-                {"kind": "email", "value": f"kund.{who}@example.com"},
-            ],
-            "attributes": {"firstName": "Åsa", "lastName": f"Ek {who}", "city": "Umeå", "countryCode": "SE"},
-        },
-        "extra": {"cashier": f"{number % 9}"},
-    }
-
-
-def money(cents: int) -> str:
-    """Cents as a decimal."""
-    sign, cents = ("-", -cents) if cents < 0 else ("", cents)
-    return f"{sign}{cents // 100}.{cents % 100:02}"
 
 
 @contextmanager
@@ -179,7 +118,7 @@ def time_of(work: Callable[[], object]) -> Timed:
 def measure(line_count: int, receipts: int, runs: int, folder: Path) -> dict[str, Any]:
     """Alternating runs, each on a file of its own."""
     path = folder / f"{line_count}.jsonl"
-    written = [json.dumps(form(number, line_count), ensure_ascii=False).encode() for number in range(receipts)]
+    written = [json.dumps(sale(number, line_count), ensure_ascii=False).encode() for number in range(receipts)]
     path.write_bytes(b"\n".join(written))
     ours: list[Timed] = []
     theirs: list[Timed] = []

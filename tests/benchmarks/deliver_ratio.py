@@ -31,6 +31,7 @@ from typing import Any
 import urllib3
 
 from tests.benchmarks.engage_sink import sink
+from tests.benchmarks.receipts import sale
 from tillpost.model import Identifier
 from tillpost.model.receipt_json import loads
 from tillpost_engage import wire
@@ -49,57 +50,12 @@ map       = {{ use = "engage" }}
 transport = {{ use = "engage", url = "{url}", api_key = {{ env = "ENGAGE_API_KEY" }}, rate = 1000000 }}
 """
 CONTACTS = 2000
-LINES = 8
-NAMES = ("Blå kopp", "Tallrik, djup", "Linneduk 140 x 250 cm", "Ljusstake i mässing", "Korg av pil", "Kökshandduk")
 
 
 def form(number: int) -> dict[str, Any]:
-    """A sale as a till would write it: nothing of it is anybody's."""
-    made, total, taxes = [], 0, 0
-    for position in range(LINES):
-        price = 1995 + 500 * ((number * 7 + position * 3) % 40)
-        off = 500 if position % 4 == 3 else 0
-        total, taxes = total + price - off, taxes + (price - off) // 5
-        made.append(
-            {
-                "kind": "purchase",
-                "sku": f"{100000 + (number * 13 + position) % 5000}-{position % 6:02}",
-                "article_number": f"{100000 + (number * 13 + position) % 5000}",
-                "article_name": NAMES[(number + position) % len(NAMES)],
-                "article_group": f"group {position % 12}",
-                "quantity": "1",
-                "paid": _money(price - off),
-                "tax_amount": _money((price - off) // 5),
-                "tax_percent": "25",
-                "discounts": [{"type": "campaign", "value": _money(-off), "description": "Club"}] if off else [],
-            }
-        )
-    return {
-        "number": str(100000 + number),
-        "store": str(600 + number % 20),
-        "till": str(1 + number % 4),
-        "created": f"2026-10-{1 + number % 28:02}T{9 + number % 10:02}:{number % 60:02}:{number * 7 % 60:02}+01:00",
-        "business_date": f"2026-10-{1 + number % 28:02}",
-        "currency": "SEK",
-        "total": _money(total),
-        "lines": made,
-        "tenders": [{"type": "card", "amount": _money(total)}],
-        "taxes": [
-            {
-                "description": "VAT",
-                "percent": "25",
-                "amount": _money(taxes),
-                "including_tax": _money(total),
-                "excluding_tax": _money(total - taxes),
-            }
-        ],
-        "customer": {"identifiers": [{"kind": "email", "value": f"kund{number * 31 % CONTACTS}@example.com"}]},
-    }
-
-
-def _money(cents: int) -> str:
-    sign = "-" if cents < 0 else ""
-    return f"{sign}{abs(cents) // 100}.{abs(cents) % 100:02}"
+    """A sale to one of CONTACTS, who is known by an e-mail address."""
+    email = f"kund{number * 31 % CONTACTS}@example.com"
+    return sale(number) | {"customer": {"identifiers": [{"kind": "email", "value": email}]}}
 
 
 def filled(folder: Path, receipts: int) -> Path:

@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
+from tests.benchmarks.receipts import sale
 from tillpost.model import FallbackBatch, Identifier, Payload
 from tillpost.model.receipt_json import from_json
 from tillpost_engage.files import EngageFiles
@@ -38,65 +39,20 @@ from tillpost_engage.payload import Mapping
 from tillpost_engage.settings import MapSettings
 
 BATCH = 2000
-LINES = 8
 NAMESPACE = "http://voyado.Schemas.ImportReceipts"
-NAMES = ("Blå kopp", "Tallrik, djup & vid", "Linneduk 140 x 250 cm", "Ljusstake i mässing", "Korg av pil", "Handduk")
 STAMP = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
 
 
 def payload(number: int) -> Payload:
     """A sale of eight lines, mapped; nothing of it is anybody's."""
-    made: list[dict[str, Any]] = []
-    total = tax = 0
-    for position in range(LINES):
-        price = 1995 + 500 * ((number * 7 + position * 3) % 40)
-        off = 500 if position % 4 == 3 else 0
-        total, tax = total + price - off, tax + (price - off) // 5
-        made.append(
-            {
-                "kind": "purchase",
-                "sku": f"{100000 + (number * 13 + position) % 5000}-{position % 6:02}",
-                "article_number": f"{100000 + (number * 13 + position) % 5000}",
-                "article_name": NAMES[(number + position) % len(NAMES)],
-                "article_group": f"home and living / group {position % 12}",
-                "quantity": "1",
-                "paid": _money(price - off),
-                "tax_amount": _money((price - off) // 5),
-                "tax_percent": "25",
-                "discounts": [{"type": "campaign", "value": _money(-off), "description": "Club"}] if off else [],
-                "extra": {"campaign": f"autumn-{position}", "colour": "blue"},
-            }
-        )
-    form = {
-        "id": f"{600 + number % 20}_{1 + number % 4}_2026-03-01_{number}",
-        "number": str(100000 + number),
-        "store": str(600 + number % 20),
-        "till": str(1 + number % 4),
-        "created": f"2026-03-01T{9 + number % 10:02}:{number % 60:02}:{number * 7 % 60:02}+01:00",
-        "business_date": "2026-03-01",
-        "currency": "SEK",
-        "total": _money(total),
-        "lines": made,
-        "tenders": [{"type": "card", "amount": _money(total), "description": "Visa", "extra": {"terminal": "T-17"}}],
-        "taxes": [
-            {
-                "description": "VAT 25 %",
-                "percent": "25",
-                "amount": _money(tax),
-                "including_tax": _money(total),
-                "excluding_tax": _money(total - tax),
-            }
-        ],
-        "extra": {"cashier": f"{number % 9}"},
-        "raw": {"sha256": "0" * 64, "document": "bench", "place": str(number)},
-    }
+    form = sale(number)
+    del form["customer"]
+    for position, line in enumerate(form["lines"]):
+        line["extra"] = {"campaign": f"autumn-{position}", "colour": "blue"}
+    form["id"] = f"{form['store']}_{form['till']}_{form['business_date']}_{number}"
+    form["raw"] = {"sha256": "0" * 64, "document": "bench", "place": str(number)}
     match = Identifier("email", f"kund.{number * 31 % 400}@example.com")
     return Mapping(MapSettings()).map_receipt(from_json(form, place="bench"), match)
-
-
-def _money(cents: int) -> str:
-    sign = "-" if cents < 0 else ""
-    return f"{sign}{abs(cents) // 100}.{abs(cents) % 100:02}"
 
 
 # --- the template ----------------------------------------------------------------------------------------------------

@@ -11,12 +11,22 @@ import random
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 CONTACTS = 2000
 LINES = 8
 _GOODS = ("cup", "scarf", "lamp", "bowl", "blanket", "candle", "basket", "apron", "tray", "cushion", "vase", "clock")
 _COLOURS = ("blue", "red", "green", "white", "grey", "yellow", "black", "brown")
 _DAY = "2025-11-28"
+_CUSTOMERS = 400
+_ARTICLES = (
+    "Blå kopp",
+    "Tallrik, djup & vid",
+    "Linneduk 140 x 250 cm",
+    "Ljusstake i mässing",
+    "Korg av pil",
+    "Handduk",
+)
 
 
 def receipt_id(number: int) -> str:
@@ -88,3 +98,63 @@ def _line(random_: random.Random) -> dict[str, object]:
     if off:
         form["discounts"] = [{"type": "price", "value": f"{-off:.2f}", "description": "Member price"}]
     return form
+
+
+def sale(number: int, line_count: int = LINES) -> dict[str, Any]:
+    """A sale as a till would write it: nothing of it is anybody's."""
+    made: list[dict[str, Any]] = []
+    total = tax = 0
+    for position in range(line_count):
+        price = 1995 + 500 * ((number * 7 + position * 3) % 40)
+        off = 500 if position % 4 == 3 else 0
+        total += price - off
+        tax += (price - off) // 5
+        made.append(
+            {
+                "kind": "purchase",
+                "sku": f"{100000 + (number * 13 + position) % 5000}-{position % 6:02}",
+                "article_number": f"{100000 + (number * 13 + position) % 5000}",
+                "article_name": _ARTICLES[(number + position) % len(_ARTICLES)],
+                "article_group": f"group {position % 12}",
+                "quantity": "1",
+                "paid": money(price - off),
+                "tax_amount": money((price - off) // 5),
+                "tax_percent": "25",
+                "discounts": [{"type": "campaign", "value": money(-off), "description": "Club"}] if off else [],
+            }
+        )
+    who = number * 31 % _CUSTOMERS
+    return {
+        "number": str(100000 + number),
+        "store": str(600 + number % 20),
+        "till": str(1 + number % 4),
+        "created": f"2026-10-{1 + number % 28:02}T{9 + number % 10:02}:{number % 60:02}:{number * 7 % 60:02}+01:00",
+        "business_date": f"2026-10-{1 + number % 28:02}",
+        "currency": "SEK",
+        "total": money(total),
+        "lines": made,
+        "tenders": [{"type": "card", "amount": money(total), "description": "Visa", "extra": {"terminal": "T-17"}}],
+        "taxes": [
+            {
+                "description": "VAT 25 %",
+                "percent": "25",
+                "amount": money(tax),
+                "including_tax": money(total),
+                "excluding_tax": money(total - tax),
+            }
+        ],
+        "customer": {
+            "identifiers": [
+                {"kind": "externalId", "value": f"C{7000 + who}"},
+                {"kind": "email", "value": f"kund.{who}@example.com"},
+            ],
+            "attributes": {"firstName": "Åsa", "lastName": f"Ek {who}", "city": "Umeå", "countryCode": "SE"},
+        },
+        "extra": {"cashier": f"{number % 9}"},
+    }
+
+
+def money(cents: int) -> str:
+    """Cents as a decimal."""
+    sign, cents = ("-", -cents) if cents < 0 else ("", cents)
+    return f"{sign}{cents // 100}.{cents % 100:02}"

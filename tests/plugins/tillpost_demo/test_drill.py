@@ -75,6 +75,7 @@ def untouched(folder: Path, real: socket.socket) -> None:
     assert list((folder / "tmp").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_documents_of_ones_own_go_through_an_outage_and_nothing_real_is_touched(
     tmp_path: Path, real: socket.socket
 ) -> None:
@@ -102,6 +103,7 @@ def test_documents_of_ones_own_go_through_an_outage_and_nothing_real_is_touched(
     untouched(tmp_path, real)
 
 
+@pytest.mark.slow
 def test_limits_that_do_not_fit_are_named_and_need_a_person(tmp_path: Path, real: socket.socket) -> None:
     """Everything arrives, and yet: Engage is slower than the sandbox, so a short confirm_within would hold receipts."""
     (tmp_path / "tmp").mkdir()
