@@ -30,7 +30,7 @@ from typing import Any
 
 import urllib3
 
-from tests.benchmarks.engage_sink import sink
+from tests.benchmarks.far import Far
 from tests.benchmarks.receipts import sale
 from tillpost.model import Identifier
 from tillpost.model.receipt_json import loads
@@ -84,17 +84,17 @@ def _tillpost(folder: Path, *words: str) -> subprocess.Popen[bytes]:
 def ours(template: Path, folder: Path, connections: int, delay: float, receipts: int) -> dict[str, float]:
     """One run of `tillpost run` on a copy of the journal."""
     shutil.copytree(template, folder)
-    with sink(delay) as far:
+    with Far(delay) as far:
         configure(folder, far.url, connections)
         before, begun = _used(), time.monotonic()
         process = _tillpost(folder, "run", "--until-idle")
         assert process.wait() == 0
         used, lasted = _used() - before, time.monotonic() - begun
-        seen = far.seen()
+        arrivals, counts = far.arrivals(), far.counts()
     shutil.rmtree(folder)
-    assert (seen["receipts"], seen["ids"]) == (receipts, receipts)
+    assert (counts["receipts"], counts["posts"]) == (receipts, receipts)
     return {
-        "rate": (receipts - 1) / seen["seconds"],
+        "rate": (receipts - 1) / (arrivals[-1] - arrivals[0]),
         "cpu": used / receipts * 1000,
         "whole": receipts / lasted,
     }
@@ -102,21 +102,21 @@ def ours(template: Path, folder: Path, connections: int, delay: float, receipts:
 
 def bare(bodies: list[bytes], connections: int, delay: float, receipts: int) -> dict[str, float]:
     """One run of the bare loop, in a process of its own."""
-    with sink(delay) as far:
+    with Far(delay) as far:
         before = _used()
         child = os.fork()
         if not child:
-            _loop(bodies, connections, far.port, receipts)
+            _loop(bodies, connections, far.url, receipts)
             os._exit(0)
         assert os.waitpid(child, 0)[1] == 0
         used = _used() - before
-        seen = far.seen()
-    assert seen["receipts"] == receipts
-    return {"rate": (receipts - 1) / seen["seconds"], "cpu": used / receipts * 1000}
+        arrivals, posts = far.arrivals(), far.counts()["posts"]
+    assert posts == receipts
+    return {"rate": (receipts - 1) / (arrivals[-1] - arrivals[0]), "cpu": used / receipts * 1000}
 
 
-def _loop(bodies: list[bytes], connections: int, port: int, receipts: int) -> None:
-    pool = urllib3.HTTPConnectionPool("127.0.0.1", port, maxsize=connections, block=True)
+def _loop(bodies: list[bytes], connections: int, url: str, receipts: int) -> None:
+    pool = urllib3.connection_from_url(url, maxsize=connections, block=True)
     headers = {"apikey": "key", "Content-Type": "application/json", "Accept": "application/json"}
     left: Iterator[int] = iter(range(receipts))
     lock = threading.Lock()
