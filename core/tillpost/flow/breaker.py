@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from random import Random
+from typing import TypeVar
 
 import attrs
 
@@ -18,6 +19,8 @@ from tillpost.flow.limits import RetryPolicy
 from tillpost.flow.retry_policy import backoff
 from tillpost.journal import Destination, Journal
 from tillpost.model import MaybeSent, Misconfigured, NotSent
+
+_T = TypeVar("_T")
 
 ONLINE, DEGRADED, PAUSED = "online", "degraded", "paused"
 FALLBACK, CATCHING_UP, CONFIRMING = "fallback", "catching up", "confirming"
@@ -42,7 +45,7 @@ def after_answer(
     """The destination has answered and accepts our key. Fallback ends only after ANSWERS_NEEDED answers in a row."""
     if destination.state == FALLBACK and destination.answers + 1 < ANSWERS_NEEDED:
         answers = destination.answers + 1
-        pause = backoff(1, retry.wait_initial.total_seconds(), retry.wait_max.total_seconds(), random)
+        pause = backoff(1, retry, random)
         reason = f"the destination answers again, {answers} of {ANSWERS_NEEDED} in a row"
         return attrs.evolve(destination, answers=answers, reason=reason, failures=0, probe_due=now + pause)
     state = destination.state if is_reachable(destination) else CATCHING_UP if files_open else ONLINE
@@ -61,7 +64,7 @@ def after_failure(
     """There was no answer, or one that says the destination cannot work. _FAILURES in a row stop the requests."""
     failures = destination.failures + 1
     after = failure.retry_after if isinstance(failure, NotSent) else None
-    pause = backoff(failures, retry.wait_initial.total_seconds(), retry.wait_max.total_seconds(), random, after)
+    pause = backoff(failures, retry, random, after)
     state, since, reason = destination.state, destination.since, destination.reason
     if (is_reachable(destination) and failures >= _FAILURES) or destination.state == PAUSED:
         state, since, reason = DEGRADED, now, failure.reason
@@ -84,7 +87,7 @@ def after_misconfiguration(
 ) -> Destination:
     """The destination refuses our settings: pause until a probe succeeds."""
     failures = destination.failures + 1
-    pause = backoff(failures, retry.wait_initial.total_seconds(), retry.wait_max.total_seconds(), random)
+    pause = backoff(failures, retry, random)
     since = destination.since if destination.state == PAUSED else now
     return attrs.evolve(
         destination, state=PAUSED, reason=failure.reason, since=since, failures=failures,
@@ -125,8 +128,8 @@ class Breaker:
             self._journal.shift_pending(seconds, self._clock.time())
             self.destination = self._journal.destination.get()
 
-    def record(self, outcome: object) -> None:
-        """Record the outcome of any call to the destination; a value that is no failure counts as an answer."""
+    def record(self, outcome: _T) -> _T:
+        """Record the outcome of any call to the destination, and return it. What is no failure is an answer."""
         now = self._clock.time()
         with self._lock:
             match outcome:
@@ -138,6 +141,7 @@ class Breaker:
                     if self.destination.failures or not is_reachable(self.destination):
                         files_open = bool(self._journal.file_states.open_states())
                         self._store(after_answer(self.destination, now, files_open, self._retry, self._random))
+        return outcome
 
     def _store(self, destination: Destination) -> None:
         if destination != self.destination:

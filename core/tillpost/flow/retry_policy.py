@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from random import Random
 
-from tillpost.flow.limits import RetryPolicy
+from tillpost.flow.limits import RetryPolicy, TransferPolicy
 from tillpost.journal import Entry, Move, State
 from tillpost.model import Delivered, MaybeSent, Misconfigured, NotSent, Outcome, Refused, Throttled
 
@@ -28,8 +28,11 @@ def is_live(entry: Entry, now: float) -> bool:
     return not entry.attempts and entry.accepted_at >= now - LIVE_SECONDS
 
 
-def backoff(attempt: int, initial: float, maximum: float, random: Random, retry_after: float | None = None) -> float:
+def backoff(
+    attempt: int, policy: RetryPolicy | TransferPolicy, random: Random, retry_after: float | None = None
+) -> float:
     """Seconds before the next attempt, jittered over the whole span and never zero. attempt: counts from 1."""
+    initial, maximum = policy.wait_initial.total_seconds(), policy.wait_max.total_seconds()
     span = min(maximum, initial * _GROWTH[min(max(attempt, 1), len(_GROWTH)) - 1])
     jittered = span * (0.05 + 0.95 * random.random())
     if retry_after is not None and retry_after >= 0:
@@ -39,7 +42,6 @@ def backoff(attempt: int, initial: float, maximum: float, random: Random, retry_
 
 def decide(outcome: Outcome, attempts: int, retry: RetryPolicy, now: float, random: Random) -> Move:
     """The move of a receipt after one attempt. attempts: how many it had used before this one."""
-    initial, longest = retry.wait_initial.total_seconds(), retry.wait_max.total_seconds()
     match outcome:
         case Delivered():
             return Move(state=State.DELIVERED, attempts=attempts + 1, route="api")
@@ -49,14 +51,19 @@ def decide(outcome: Outcome, attempts: int, retry: RetryPolicy, now: float, rand
             due = now + retry.confirm_after.total_seconds()
             return Move(state=State.UNCERTAIN, due=due, attempts=attempts + 1, reason=outcome.reason)
         case NotSent():
-            due = now + backoff(attempts + 1, initial, longest, random, outcome.retry_after)
+            due = now + backoff(attempts + 1, retry, random, outcome.retry_after)
             return Move(state=State.WAITING, due=due, attempts=attempts + 1, reason=outcome.reason)
         case Throttled():
-            due = now + backoff(1, initial, longest, random, outcome.retry_after)
+            due = now + backoff(1, retry, random, outcome.retry_after)
             return Move(state=State.WAITING, due=due, attempts=attempts, reason=outcome.reason)
         case Misconfigured():
             # The pipeline pauses as a whole; the receipt keeps its place and its attempts.
             return Move(state=State.WAITING, due=now, attempts=attempts, reason=outcome.reason)
+
+
+def hold(entry: Entry, reason: str) -> Move:
+    """Keep the receipt for a person. That uses no attempt."""
+    return Move(state=State.HELD, attempts=entry.attempts, reason=reason)
 
 
 def after_crash(entry: Entry, retry: RetryPolicy, now: float, random: Random) -> Move:
@@ -69,7 +76,7 @@ def after_crash(entry: Entry, retry: RetryPolicy, now: float, random: Random) ->
     if entry.crashes + 1 >= MAX_CRASHES:
         reason = f"the process ended {MAX_CRASHES} times while it had this receipt in hand"
         return Move(state=State.HELD, attempts=attempts, reason=reason)
-    due = now + backoff(attempts, retry.wait_initial.total_seconds(), retry.wait_max.total_seconds(), random)
+    due = now + backoff(attempts, retry, random)
     state = State.WAITING
     if entry.sending is not None:
         state, due = State.UNCERTAIN, min(entry.sending, now) + retry.confirm_after.total_seconds()

@@ -63,14 +63,14 @@ def test_a_refused_receipt_is_held_with_the_reason() -> None:
 @given(attempt=st.integers(1, 100), seed=st.integers())
 def test_waits_grow_as_engage_recommends_and_stay_below_the_largest(attempt: int, seed: int) -> None:
     span = {1: 10.0, 2: 30.0, 3: 60.0}.get(attempt, 300.0)
-    assert 0 < backoff(attempt, 10.0, 300.0, Random(seed)) <= span
+    assert 0 < backoff(attempt, RETRY, Random(seed)) <= span
 
 
 @given(after=st.floats(min_value=0, allow_nan=False), seed=st.integers())
 def test_retry_after_wins_over_the_schedule_within_an_hour(after: float, seed: int) -> None:
-    seconds = backoff(1, 10.0, 300.0, Random(seed), after)
+    seconds = backoff(1, RETRY, Random(seed), after)
     assert min(after, 3600.0) <= seconds <= max(min(after, 3600.0), 10.0)
 
 
 def test_a_negative_retry_after_is_ignored() -> None:
-    assert 0 < backoff(1, 10.0, 300.0, Random(3), -5.0) <= 10.0
+    assert 0 < backoff(1, RETRY, Random(3), -5.0) <= 10.0

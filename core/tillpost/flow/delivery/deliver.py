@@ -15,7 +15,7 @@ from tillpost.errors import InvalidValue, PluginError
 from tillpost.flow.delivery.resolve import resolve
 from tillpost.flow.line import Line
 from tillpost.flow.rate_limit.budget import live_requests
-from tillpost.flow.retry_policy import BACKLOG_TURN, LIVE_SECONDS, decide, is_live
+from tillpost.flow.retry_policy import BACKLOG_TURN, LIVE_SECONDS, decide, hold, is_live
 from tillpost.journal import Entry, Move, State, Stored
 from tillpost.model import (
     Contact,
@@ -140,40 +140,30 @@ def _attempt(line: Line, entry: Entry, step: Callable[[], _T]) -> _T | Move:
         return step()
     except (InvalidValue, PluginError) as error:
         # A fault of the receipt or of a plugin: it is held for a person, and the others go on.
-        return _held(entry, str(error))
+        return hold(entry, str(error))
     except OSError as error:
         # A plugin let it out, so nobody knows whether the request had left.
-        lost = MaybeSent(reason=type(error).__name__)
-        line.breaker.record(lost)
-        return decide(lost, entry.attempts, line.retry, line.clock.time(), line.random)
-
-
-def _held(entry: Entry, reason: str) -> Move:
-    return Move(state=State.HELD, attempts=entry.attempts, reason=reason)
+        return _decide(line, entry, line.breaker.record(MaybeSent(reason=type(error).__name__)))
 
 
 def _outcome_unknown(line: Line, entry: Entry) -> Move:
     # It was sent, and the journal could not record the outcome (a full disk): the same as a lost answer.
-    lost = MaybeSent(reason="the outcome could not be recorded")
-    return decide(lost, entry.attempts, line.retry, line.clock.time(), line.random)
+    return _decide(line, entry, MaybeSent(reason="the outcome could not be recorded"))
 
 
 def _resolve_and_send(line: Line, entry: Entry, alone: bool) -> Move | None:
     if entry.contact is None:
-        return _held(entry, "the receipt has no contact")
+        return hold(entry, "the receipt has no contact")
     contact = resolve(line, entry.contact)
     if contact is None:
         reason = "the contact is unknown and no resolver may create it"
         state = State.SKIPPED if line.skip_unknown else State.HELD
         return Move(state=state, attempts=entry.attempts, reason=reason)
     if not isinstance(contact, Contact):
-        move = _decide(line, entry, contact)
-        if move.state is State.UNCERTAIN:
-            # The call about the contact may have gone through; the receipt was not sent. The contact is looked up
-            # next time.
-            not_sent = NotSent(reason=getattr(contact, "reason", ""))
-            move = decide(not_sent, entry.attempts, line.retry, line.clock.time(), line.random)
-        return move
+        if isinstance(contact, MaybeSent):
+            # The call about the contact may have gone through; the receipt itself was not sent.
+            contact = NotSent(reason=contact.reason)
+        return _decide(line, entry, contact)
     if not alone and not contact.changes():
         return None
     payload = _map(line, Ready(entry, contact.contact_id, line.journal.bodies.stored([entry.seq])))
@@ -188,9 +178,7 @@ def _map(line: Line, ready: Ready) -> Payload:
 
 
 def _send(line: Line, entry: Entry, payload: Payload) -> Move:
-    outcome = line.hooks.deliver(payload)
-    line.breaker.record(outcome)
-    return _decide(line, entry, outcome)
+    return _decide(line, entry, line.breaker.record(line.hooks.deliver(payload)))
 
 
 def _decide(line: Line, entry: Entry, outcome: Outcome) -> Move:
@@ -203,7 +191,7 @@ def _confirm(line: Line, entry: Entry) -> Move:
     """Ask the contact's history about an uncertain receipt, after the import time. If absent, it is sent again."""
     now = line.clock.time()
     if entry.contact is None:
-        return _held(entry, "the receipt has no contact")
+        return hold(entry, "the receipt has no contact")
     contact = line.journal.contacts.get(entry.contact)
     shown = line.hooks.confirm_receipts(contact, frozenset({entry.id})) if contact.contact_id else frozenset()
     line.breaker.record(shown)
@@ -215,8 +203,8 @@ def _confirm(line: Line, entry: Entry) -> Move:
             return Move(state=State.DELIVERED, attempts=entry.attempts, route="api", reason="seen in the history")
         return Move(state=State.WAITING, due=now, attempts=entry.attempts, reason="not in the history: sent again")
     if shown is None:
-        return _held(entry, "it may have been sent, and the transport plugin cannot look it up (no confirm_receipts)")
+        return hold(entry, "it may have been sent, and the transport plugin cannot look it up (no confirm_receipts)")
     if isinstance(shown, Refused):
-        return _held(entry, f"it may have been sent, and the history of its contact cannot be read: {shown.reason}")
-    later = decide(NotSent(reason=shown.reason), entry.attempts, line.retry, now, line.random)
+        return hold(entry, f"it may have been sent, and the history of its contact cannot be read: {shown.reason}")
+    later = _decide(line, entry, NotSent(reason=shown.reason))
     return Move(state=State.UNCERTAIN, due=later.due, attempts=entry.attempts, reason=shown.reason)

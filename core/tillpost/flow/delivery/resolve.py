@@ -74,8 +74,7 @@ def _update(line: Line, contact: Contact) -> Contact | Gone | Failure:
         return Gone()
     if not changes:
         return contact
-    answer = line.hooks.update_contact(contact, changes)
-    line.breaker.record(answer)
+    answer = line.breaker.record(line.hooks.update_contact(contact, changes))
     now = line.clock.time()
     if isinstance(answer, Refused):
         # A wrong attribute of the customer must not keep back the receipt.

@@ -52,13 +52,11 @@ def look_up(line: Line, key: str, imported: str = "") -> ContactLookup | Failure
     """Look one contact up; the caller holds its lock and stores the answer. A Failure means there was no answer."""
     for _ in range(LOOKUPS):
         contact = line.journal.contacts.get(key)
-        found = line.hooks.reconcile_contact(contact)
-        line.breaker.record(found)
+        found = line.breaker.record(line.hooks.reconcile_contact(contact))
         decided = None
         if isinstance(found, Conflict) and (first := _first_by_rule(line, found)):
             decided = found
-            found = line.hooks.reconcile_contact(attrs.evolve(contact, contact_id=first))
-            line.breaker.record(found)
+            found = line.breaker.record(line.hooks.reconcile_contact(attrs.evolve(contact, contact_id=first)))
         if isinstance(found, NO_ANSWER):
             return found
         if not isinstance(found, Gone):

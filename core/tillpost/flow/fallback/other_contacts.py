@@ -39,14 +39,12 @@ def _shown_by_others(line: Line, key: str, ids: frozenset[str]) -> frozenset[str
     contact = line.journal.contacts.get(key)
     if not contact.contact_id:
         return frozenset()
-    found = line.hooks.reconcile_contact(attrs.evolve(contact, contact_id=""))
-    line.breaker.record(found)
+    found = line.breaker.record(line.hooks.reconcile_contact(attrs.evolve(contact, contact_id="")))
     if not isinstance(found, Conflict):
         return frozenset()
     shown: frozenset[str] = frozenset()
     for other in dict.fromkeys(found.found.values()):
         if other and other != contact.contact_id:
-            answer = line.hooks.confirm_receipts(attrs.evolve(contact, contact_id=other), ids)
-            line.breaker.record(answer)
+            answer = line.breaker.record(line.hooks.confirm_receipts(attrs.evolve(contact, contact_id=other), ids))
             shown |= answer if isinstance(answer, frozenset) else frozenset()
     return shown

@@ -11,6 +11,7 @@ from tillpost.flow.fallback.rewrite import rewrite_by_id
 from tillpost.flow.fallback.stuck_files import alert_if_stuck
 from tillpost.flow.fallback.transfer import may_transfer
 from tillpost.flow.line import Line
+from tillpost.flow.retry_policy import hold
 from tillpost.journal import Entry, FileEntry, FileState, FileStatus, Move, Postponed, State
 from tillpost.model import Contact, Gone
 
@@ -159,7 +160,7 @@ def _sort_missing(
         return
     conflict = key and line.journal.contact_lookups.conflict_reason(key)
     if conflict:
-        moves += [(row.seq, Move(state=State.HELD, attempts=row.attempts, reason=conflict)) for row in missing]
+        moves += [(row.seq, hold(row, conflict)) for row in missing]
         return
     known = bool(key and line.journal.contacts.get(key).contact_id)
     for row in missing:
@@ -191,8 +192,7 @@ def _shown_receipts(line: Line, key: str, receipts: list[Entry]) -> frozenset[st
         contact = _identify(line, key)
         if contact is None or not contact.contact_id:
             return None if contact is None else frozenset()
-        answer = line.hooks.confirm_receipts(contact, frozenset(row.id for row in receipts))
-        line.breaker.record(answer)
+        answer = line.breaker.record(line.hooks.confirm_receipts(contact, frozenset(row.id for row in receipts)))
         if not isinstance(answer, Gone):
             return None if isinstance(answer, NO_ANSWER) else answer if isinstance(answer, frozenset) else frozenset()
         line.journal.contacts.forget_id(key, answer.reason, line.clock.time())
@@ -201,5 +201,5 @@ def _shown_receipts(line: Line, key: str, receipts: list[Entry]) -> frozenset[st
 
 def _hold(line: Line, entry: FileEntry, absent: list[Entry]) -> None:
     reason = f"imported with {entry.file.name}, yet Engage does not show it: see Engage's integration log"
-    moves = [(row.seq, Move(state=State.HELD, attempts=row.attempts, reason=reason)) for row in absent]
+    moves = [(row.seq, hold(row, reason)) for row in absent]
     line.journal.receipts.settle(moves, line.clock.time(), "reconcile")

@@ -9,7 +9,7 @@ from tillpost.flow.fallback.stuck_files import alert_if_stuck
 from tillpost.flow.line import Line
 from tillpost.flow.retry_policy import backoff
 from tillpost.journal import FileState, FileStatus, Postponed
-from tillpost.model import Delivered, MaybeSent, Misconfigured, NotSent, Refused, Throttled
+from tillpost.model import Delivered, Misconfigured, Refused
 
 
 def transfer(line: Line) -> int:
@@ -31,32 +31,19 @@ def transfer(line: Line) -> int:
         entry = line.journal.files.get(standing.name)
         outcome = line.hooks.transfer(entry.file)
         now = line.clock.time()
-        match outcome:
-            case Delivered():
-                line.journal.files.move(entry, FileState.UPLOADED, now, due=now)
-                uploaded += 1
-            case NotSent() | MaybeSent() | Refused() | Misconfigured() | Throttled():
-                policy = line.transfer
-                pause = backoff(
-                    entry.attempts + 1,
-                    policy.wait_initial.total_seconds(),
-                    policy.wait_max.total_seconds(),
-                    line.random,
-                )
-                later = Postponed(
-                    name=standing.name, due=now + pause, attempts=entry.attempts + 1, reason=outcome.reason
-                )
-                line.journal.files.postpone([later])
-                # During the outage nobody expects the file to be uploaded. Wrong settings and a refused file need a
-                # person at once: a host key that has changed is not trusted after three hours either.
-                needs_person = isinstance(outcome, Misconfigured | Refused)
-                alert_if_stuck(
-                    line,
-                    entry,
-                    0.0 if needs_person else max(entry.written_at, line.breaker.destination.since),
-                    outcome.reason,
-                )
-                break
+        if isinstance(outcome, Delivered):
+            line.journal.files.move(entry, FileState.UPLOADED, now, due=now)
+            uploaded += 1
+            continue
+        attempts = entry.attempts + 1
+        due = now + backoff(attempts, line.transfer, line.random)
+        line.journal.files.postpone([Postponed(name=standing.name, due=due, attempts=attempts, reason=outcome.reason)])
+        # During the outage nobody expects the file to be uploaded. Wrong settings and a refused file need a person at
+        # once: a host key that has changed is not trusted after three hours either.
+        needs_person = isinstance(outcome, Misconfigured | Refused)
+        since = 0.0 if needs_person else max(entry.written_at, line.breaker.destination.since)
+        alert_if_stuck(line, entry, since, outcome.reason)
+        break
     return uploaded
 
 

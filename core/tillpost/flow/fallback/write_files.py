@@ -10,7 +10,8 @@ from pathlib import Path
 from tillpost.errors import InvalidValue, JournalFull, PluginError
 from tillpost.flow.breaker import FALLBACK
 from tillpost.flow.line import Line
-from tillpost.journal import OPEN_FILES, Batch, Entry, Move, State
+from tillpost.flow.retry_policy import hold
+from tillpost.journal import OPEN_FILES, Batch, Entry
 from tillpost.model import Contact, FallbackBatch, Payload, WrittenFiles
 
 BATCH_RECEIPTS = 2000
@@ -58,11 +59,7 @@ def _first_lines(entries: list[Entry]) -> list[Entry]:
 
 def _write(line: Line, entries: list[Entry]) -> int:
     payloads, held = map_for_files(line, entries)
-    moves = [
-        (entry.seq, Move(state=State.HELD, attempts=entry.attempts, reason=held[entry.id]))
-        for entry in entries
-        if entry.id in held
-    ]
+    moves = [(entry.seq, hold(entry, held[entry.id])) for entry in entries if entry.id in held]
     if moves:
         line.journal.receipts.settle(moves, line.clock.time(), "write")
     if not payloads:

@@ -12,6 +12,7 @@ import attrs
 from tillpost.errors import DocumentError, InvalidValue, PluginError
 from tillpost.flow.leases import Duty
 from tillpost.flow.line import Line
+from tillpost.flow.retry_policy import hold
 from tillpost.journal import Entry, KnownMapping, Move, State
 from tillpost.journal.tables.mappings import reason_of
 from tillpost.model import Broken, Document, Found, Identifier, NoReceipt, Parsed
@@ -114,5 +115,4 @@ def _try_mapping(line: Line, entry: Entry) -> Move:
             line.hooks.amend_payload(line.hooks.map_receipt(receipt, match), receipt)
     except (InvalidValue, PluginError) as error:
         advice = f"it cannot map this receipt: {error}"
-    reason = reason_of(line.guard.fingerprint) + advice
-    return Move(state=State.HELD, attempts=entry.attempts, reason=reason)
+    return hold(entry, reason_of(line.guard.fingerprint) + advice)
