@@ -143,7 +143,7 @@ def test_latin_1_without_a_word_of_it_is_held_with_its_line_and_the_others_go_on
     assert bad.strip() in broken(parsed[1]).raw
 
 
-def test_utf_16_is_read_or_refused_and_a_byte_order_mark_is_no_text(trial: Trial) -> None:
+def test_utf_16_is_read_or_refused_and_a_byte_order_mark_is_not_text(trial: Trial) -> None:
     content = trial.write([Line()], "5", "1")
     [parsed] = trial.read(content, "utf-8-sig")
     assert receipt(parsed).lines[0].article_name == "Mjölk"
@@ -168,13 +168,13 @@ def test_fifty_thousand_lines_in_one_receipt(trial: Trial) -> None:
 @pytest.mark.parametrize(
     "amount", ["NaN", "Infinity", "-Infinity", "1e999999", "1e400", "9" * 5000, "1e-999999999", "--1"]
 )
-def test_what_is_no_money_is_named(trial: Trial, amount: str) -> None:
+def test_an_amount_that_is_not_a_number_is_named(trial: Trial, amount: str) -> None:
     held = broken(trial.one(Line(amount=amount)))
     assert held.place in held.reason
     assert amount not in held.reason or len(amount) < 10
 
 
-def test_a_quantity_of_zero_is_no_purchase(trial: Trial) -> None:
+def test_a_quantity_of_zero_is_an_adjustment(trial: Trial) -> None:
     result = receipt(trial.one(Line(), Line(quantity="0")))
     assert [(line.kind, line.paid) for line in result.lines] == [
         (LineKind.PURCHASE, Decimal(5)),
@@ -182,7 +182,7 @@ def test_a_quantity_of_zero_is_no_purchase(trial: Trial) -> None:
     ]
 
 
-def test_a_total_that_is_off_is_told_by_how_much(trial: Trial) -> None:
+def test_a_wrong_total_is_held_with_the_difference(trial: Trial) -> None:
     assert "(difference -1" in broken(trial.one(total="6")).reason
 
 

@@ -90,7 +90,7 @@ def test_a_paid_order_of_square_is_a_receipt() -> None:
         ("SearchOrdersResponse", "an answer without orders"),
     ],
 )
-def test_what_is_no_paid_order_is_told(name: str, reason: str) -> None:
+def test_an_answer_without_a_paid_order_has_its_reason(name: str, reason: str) -> None:
     [record] = read(f"{name}.example.json")
     assert isinstance(record, NoReceipt)
     assert record.reason == reason

@@ -36,6 +36,6 @@ def test_parse_gets_the_document_the_settings_and_ids_by_the_pipelines_recipe(tm
     assert record == NoReceipt(reason="sign-on", place="day.txt", retail=False, number="3~1")
 
 
-def test_a_capability_nobody_knows_is_refused() -> None:
+def test_an_unknown_capability_is_refused() -> None:
     with pytest.raises(ValueError, match="not colours"):
         adapter(parse, Settings, "a till", capabilities=("colours",))

@@ -74,7 +74,7 @@ def test_what_stood_before_a_fault_is_kept(end: str) -> None:
     assert rest == ((end + " ...").encode(), "line 1, after record 1")
 
 
-def test_a_line_that_is_no_json_leaves_its_neighbours() -> None:
+def test_a_line_that_is_not_json_leaves_the_other_lines() -> None:
     bad = [b'{"orders": [', b"\xe5 orders", b'{"orders": [1], "orders": [2]}', b"[" * 50_000, b'{"orders"}']
     for line in bad[1:]:
         found = [content for content, _ in read(b'{"a": 1}\n' + line + b'\n{"a": 2}')]

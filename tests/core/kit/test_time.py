@@ -71,7 +71,7 @@ def test_written_times(written: str, expected: str, flags: tuple[str, ...]) -> N
         ("0001-01-01T00:00:00", "out of bounds: the time leaves the years 1 to 9999"),
     ],
 )
-def test_what_is_no_time_of_a_till_says_so_with_its_place(written: str, reason: str) -> None:
+def test_a_text_that_is_not_a_time_is_refused_with_its_place(written: str, reason: str) -> None:
     with pytest.raises(InvalidValue) as caught:
         parse_time(written, OSLO, "transaction 7")
     assert str(caught.value) == f"transaction 7: {reason}"

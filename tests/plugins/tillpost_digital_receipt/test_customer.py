@@ -91,7 +91,7 @@ def phone(country: str, area: str, local: str, attrs: str = "") -> str:
         ('<Receiver Type="TelephoneNumber">08-123</Receiver>', ""),
     ],
 )
-def test_mobile_phones_are_e164_and_landlines_are_nobody(inner: str, known: str) -> None:
+def test_mobile_phones_are_e164_and_landlines_are_left_out(inner: str, known: str) -> None:
     found = customer(inner)
     assert ([(identifier.kind, identifier.value) for identifier in found.identifiers] if found else []) == (
         [("mobilePhone", known)] if known else []
@@ -114,6 +114,6 @@ ZEROS = "<LoyaltyAccount><CustomerID>000</CustomerID></LoyaltyAccount>"
     ("inner", "number"),
     [(CARD, "L-9"), (ZEROS, ""), (f"{ZEROS}<Customer><CustomerID>77</CustomerID></Customer>", "77")],
 )
-def test_loyalty_numbers_and_a_number_of_zeros_is_nobody(inner: str, number: str) -> None:
+def test_loyalty_numbers_and_a_number_of_zeros_identifies_nobody(inner: str, number: str) -> None:
     found = customer(inner)
     assert ([identifier.value for identifier in found.identifiers] if found else []) == ([number] if number else [])

@@ -129,7 +129,7 @@ def test_rounding_change_and_cash_back() -> None:
     assert [(entry.type, entry.amount) for entry in certificate.tenders] == [("card", D(600)), ("cash", D(-100))]
 
 
-def test_what_is_no_sale_says_why() -> None:
+def test_a_record_that_is_not_a_sale_has_its_reason() -> None:
     found = [record for record in sample("no-sales") if isinstance(record, NoReceipt)]
     assert [(record.reason.partition(";")[0], record.retail, record.number) for record in found] == [
         ("copy", True, "740"),

@@ -78,7 +78,7 @@ def test_a_broken_transaction_is_held_with_its_line_and_the_others_go_on(parse: 
         ("", "RegularSalesUnitPrice"),
     ],
 )
-def test_what_is_no_money_is_named(parse: Parse, amount: str, reason: str) -> None:
+def test_an_amount_that_is_not_a_number_is_named(parse: Parse, amount: str, reason: str) -> None:
     [broken] = parse(poslog(transaction(amount=amount)).encode())
     assert isinstance(broken, Broken)
     assert reason in broken.reason
@@ -97,7 +97,7 @@ def test_what_stood_before_the_cut_stands(parse: Parse, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"<other/>", b"\xff\xfe", b"\x00" * 50])
-def test_what_is_no_poslog_is_a_document_error(parse: Parse, content: bytes) -> None:
+def test_a_document_that_is_not_poslog_is_a_document_error(parse: Parse, content: bytes) -> None:
     with pytest.raises(DocumentError):
         parse(content)
 

@@ -99,7 +99,7 @@ def test_weighed_goods_rewards_tax_and_cash_back(sample: Sample) -> None:
     assert receipt.customer.identifiers == (Identifier("externalId", "123456"),)
 
 
-def test_what_is_no_sale_says_why(sample: Sample) -> None:
+def test_a_record_that_is_not_a_sale_has_its_reason(sample: Sample) -> None:
     found = [(record.reason, record.retail) for record in sample("no-sales") if isinstance(record, NoReceipt)]
     assert found == [
         ("training", True),

@@ -46,7 +46,7 @@ def test_a_layaway_is_a_sale_when_it_is_completed(sample: Sample) -> None:
     ]
 
 
-def test_bottle_deposits_are_no_articles(sample: Sample) -> None:
+def test_bottle_deposits_are_not_articles(sample: Sample) -> None:
     bought, netted, alone = (receipt_of(record) for record in sample("deposits"))
     assert [(line.kind, line.quantity, line.paid) for line in bought.lines] == [
         (LineKind.PURCHASE, D(2), D(24)),
@@ -98,7 +98,7 @@ def test_a_return_names_its_original_by_what_the_link_tells(sample: Sample) -> N
 
 
 @pytest.mark.parametrize("first", ["sale", "void"])
-def test_a_post_void_on_either_side_of_its_sale_is_told_from_one_of_another_day(
+def test_a_post_void_before_or_after_its_sale_is_distinguished_from_one_of_another_day(
     parse: Callable[..., list[Parsed]], first: str
 ) -> None:
     def transaction(number: int, link: str = "") -> str:

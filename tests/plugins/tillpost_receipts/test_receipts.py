@@ -71,7 +71,7 @@ def test_a_receipt_a_line(parse: Parse) -> None:
     assert json.loads(found(second).raw) == receipt("2")
 
 
-def test_a_byte_order_mark_is_no_part_of_the_first_line(parse: Parse) -> None:
+def test_a_byte_order_mark_is_not_part_of_the_first_line(parse: Parse) -> None:
     [only] = parse(b"\xef\xbb\xbf" + written(receipt()))
     assert found(only).receipt.lines[0].article_name == "Mjölk"
 
@@ -108,7 +108,7 @@ def test_a_bad_line_is_held_with_its_number_and_the_others_go_on(parse: Parse, b
 @pytest.mark.parametrize(
     "amount", ["NaN", "Infinity", "-Infinity", "1e999999", "1e-999999999", '"1e999999"', "9" * 5000]
 )
-def test_what_is_no_money_is_held_with_its_place(parse: Parse, amount: str) -> None:
+def test_an_amount_that_is_not_a_number_is_held_with_its_place(parse: Parse, amount: str) -> None:
     bad = written(receipt("2")).replace(b'"49.50"', amount.encode())
     broken, after = parse(bad + b"\n" + written(receipt("3")))
     assert isinstance(broken, Broken)
@@ -126,7 +126,7 @@ def test_a_quantity_of_zero_is_taken_as_it_is(parse: Parse, kind: str) -> None:
     assert result.total == Decimal("49.50")
 
 
-def test_number_and_store_of_a_bad_line_are_told(parse: Parse) -> None:
+def test_number_and_store_of_a_bad_line_are_given(parse: Parse) -> None:
     [broken] = parse(written(receipt("17", total="1")))
     assert isinstance(broken, Broken)
     assert (broken.number, broken.store) == ("17", "600")

@@ -105,7 +105,7 @@ def test_payments() -> None:
     assert (third.created.isoformat(), third.flags) == ("2026-10-25T02:30:00+02:00", ("dst-ambiguous",))
 
 
-def test_what_is_no_sale_says_why() -> None:
+def test_a_record_that_is_not_a_sale_has_its_reason() -> None:
     assert [(item.reason, item.retail, item.number) for item in sample("no-sales") if isinstance(item, NoReceipt)] == [
         ("event: application started", False, ""),
         ("event: training receipt printed", False, "540"),

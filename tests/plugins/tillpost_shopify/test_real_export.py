@@ -29,13 +29,13 @@ def figures(order: dict[str, Any]) -> tuple[Decimal, Decimal]:
     return Decimal(goods + shipping), Decimal(sum(Decimal(tax["price"]) for tax in order["tax_lines"]))
 
 
-def test_an_order_whose_payment_is_only_authorised_is_no_sale_yet() -> None:
+def test_an_order_whose_payment_is_only_authorised_is_skipped() -> None:
     [only] = read(export("shopify", "order.json"))
     assert isinstance(only, NoReceipt)
     assert only.reason == f"payment {given('order.json')['order']['financial_status']!r}"
 
 
-def test_the_order_does_not_add_up_and_it_is_said_by_how_much() -> None:
+def test_an_order_that_does_not_add_up_is_held_with_the_difference() -> None:
     order = given("order.json")["order"]
     goods, taxes = figures(order)
     off = goods + taxes - Decimal(order["total_price"])
@@ -69,7 +69,7 @@ def test_the_list_of_orders_has_one_without_its_lines() -> None:
     assert broken.number == str(order["id"])
 
 
-def test_the_refund_does_not_add_up_and_it_is_said_by_how_much() -> None:
+def test_a_refund_that_does_not_add_up_is_held_with_the_difference() -> None:
     refund = given("refund.json")["refund"]
     lines = sum(
         Decimal(entry["line_item"]["price"]) + sum(Decimal(tax["price"]) for tax in entry["line_item"]["tax_lines"])

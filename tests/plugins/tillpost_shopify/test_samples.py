@@ -126,7 +126,7 @@ def test_the_currency_the_customer_paid_in_or_the_shops() -> None:
     )
 
 
-def test_what_is_no_sale_is_named() -> None:
+def test_a_record_that_is_not_a_sale_has_its_reason() -> None:
     parsed = read("no-sales.jsonl")
     assert all(isinstance(record, NoReceipt) and record.retail for record in parsed)
     assert [record.reason for record in parsed if isinstance(record, NoReceipt)] == [
@@ -202,7 +202,7 @@ def test_stores_and_tenders_by_the_settings() -> None:
         ({"id": None}, "key 'id' is missing"),
     ],
 )
-def test_what_does_not_add_up_is_told_with_its_place(changes: dict[str, Any], reason: str) -> None:
+def test_a_record_that_does_not_add_up_is_held_with_its_place(changes: dict[str, Any], reason: str) -> None:
     [broken] = read({"order": body("sale.json") | changes})
     assert isinstance(broken, Broken)
     assert broken.place == "line 1.order"
@@ -213,7 +213,7 @@ def test_what_does_not_add_up_is_told_with_its_place(changes: dict[str, Any], re
     assert again.reason == broken.reason
 
 
-def test_taxes_told_for_the_whole_order_are_spread_to_the_cent() -> None:
+def test_taxes_of_the_whole_order_are_spread_to_the_cent() -> None:
     order = body("sale.json") | {"taxes_included": False, "total_price": "859.10"}
     for item in order["line_items"]:
         del item["tax_lines"]

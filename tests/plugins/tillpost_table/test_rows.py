@@ -129,7 +129,7 @@ def test_a_key_that_comes_back_is_a_receipt_of_the_same_id() -> None:
         ('s,n,at,sku,"name"x,q,p\n', "line 1: the header is not CSV"),
     ],
 )
-def test_a_header_that_does_not_fit_the_mapping_is_told_with_its_names(head: str, reason: str) -> None:
+def test_a_header_that_does_not_fit_the_mapping_is_refused_with_its_names(head: str, reason: str) -> None:
     with pytest.raises(DocumentError, match=reason):
         read(head + row(1))
 
@@ -261,7 +261,7 @@ def test_which_column_carries_the_sign(
     assert (line.kind, (line.quantity, line.paid)) == (kind, signed)
 
 
-def test_a_total_a_tender_and_a_kind_that_do_not_fit_are_told() -> None:
+def test_a_total_a_tender_and_a_kind_that_do_not_fit_are_held() -> None:
     head = HEAD.replace("\n", ",sum,card,kind\n")
     given = {"columns": COLUMNS | {"total": "sum", "kind": "kind"}, "tenders": {"card": "card"}}
 
@@ -298,14 +298,14 @@ def test_a_total_a_tender_and_a_kind_that_do_not_fit_are_told() -> None:
         ('date = "50 %"', "date is a form such as"),
     ],
 )
-def test_a_mapping_that_cannot_be_is_told_with_its_key(toml: str, message: str, tmp_path: Path) -> None:
+def test_an_invalid_mapping_is_refused_with_its_key(toml: str, message: str, tmp_path: Path) -> None:
     needed = "" if not toml else 'timezone = "UTC"\n' + ("" if "columns" in toml else 'columns = { number = "n" }\n')
     with pytest.raises(AssertionError, match=r"settings.toml") as caught:
         settings(tillpost_table.plugin, needed + toml, tmp_path)
     assert message in str(caught.value)
 
 
-def test_a_skip_value_makes_the_whole_receipt_none() -> None:
+def test_a_skip_value_skips_the_whole_receipt() -> None:
     only, after = read(HEAD + row(1) + row(1, sku="T") + row(2), skip={"sku": {"T": "training"}})
     assert isinstance(only, NoReceipt)
     assert (only.reason, only.number, only.retail) == ("training", "1", True)
@@ -374,7 +374,7 @@ def test_memory_does_not_grow_with_the_document(tmp_path: Path) -> None:
     assert peaks[1] - peaks[0] < 10
 
 
-def test_a_receipt_that_does_not_end_is_no_receipt(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_receipt_that_does_not_end_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tillpost_table.groups.MOST_ROWS", 1000)
     with pytest.raises(DocumentError, match=r"line 1002: a receipt has more than 1000 rows; is `group` right\?"):
         read(HEAD + row(1) * 1001)

@@ -44,7 +44,7 @@ def test_swedish_marks_a_code_page_and_two_columns_of_time() -> None:
     assert sale.customer.attributes == {"firstName": "Åsa"}
 
 
-def test_a_return_told_by_its_kind_is_written_without_a_sign() -> None:
+def test_a_return_marked_by_its_kind_may_have_no_sign() -> None:
     _, back, _ = found("butik.csv")
     [shoe] = back.lines
     assert (back.total, paid(back)) == (D("-1000.00"), [("card", D("-1000.00"))])
@@ -52,7 +52,7 @@ def test_a_return_told_by_its_kind_is_written_without_a_sign() -> None:
     assert shoe.extra == {"originalReceipt": "001041"}
 
 
-def test_training_and_void_are_no_receipts_and_a_void_row_is_left_out() -> None:
+def test_training_and_void_are_skipped_and_a_void_row_is_ignored() -> None:
     reasons = [(record.reason, record.number) for record in read("butik.csv") if isinstance(record, NoReceipt)]
     assert reasons == [("training", "001043"), ("voided", "001045")]
     sale = read("butik.csv")[0]

@@ -117,7 +117,7 @@ def test_how_the_till_rounded_a_percentage_is_taken_from_its_amount(amount: int)
     assert one(purchase).total == D(amount) / 100
 
 
-def test_a_purchase_of_nothing_is_none() -> None:
+def test_a_purchase_without_products_is_skipped() -> None:
     [only] = read(body("purchase.json") | {"products": [], "amount": 0, "payments": []})
     assert isinstance(only, NoReceipt)
     assert only.reason == "no products"
@@ -144,7 +144,7 @@ def test_vat_that_differs_is_flagged() -> None:
         ({"discounts": [{"name": "Odd"}]}, "discounts[0]: key 'percentage' is missing"),
     ],
 )
-def test_what_does_not_add_up_is_told_with_its_place(changes: dict[str, Any], reason: str) -> None:
+def test_a_record_that_does_not_add_up_is_held_with_its_place(changes: dict[str, Any], reason: str) -> None:
     [broken] = read(body("purchase.json") | changes)
     assert isinstance(broken, Broken)
     assert reason in broken.reason

@@ -73,13 +73,13 @@ def test_a_broken_record_is_held_with_its_place_and_the_others_go_on(till: Till)
     ],
 )
 @pytest.mark.parametrize("where", ["amount", "total", "quantity"])
-def test_what_is_no_number_is_named(till: Till, amount: str, message: str, where: str) -> None:
+def test_a_text_that_is_not_a_number_is_named(till: Till, amount: str, message: str, where: str) -> None:
     broken, after = parse(till, till.record(1, **{where: amount}), till.record(2))
     assert message in reason(broken)
     assert found(after).receipt.number == "2"
 
 
-def test_half_a_cent_is_no_money(till: Till) -> None:
+def test_half_a_cent_is_refused(till: Till) -> None:
     [broken] = parse(till, till.record(amount="5.005", total="5.005"))
     assert "5.005 has more digits behind the point than" in reason(broken)
 
@@ -107,7 +107,7 @@ def test_what_stood_before_the_cut_stands(till: Till) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b" ", b"{}", b"<other/>", b"\xff\xfe", b"\x00" * 50, b"PK\x03\x04"])
-def test_what_is_no_such_document_is_a_document_error(till: Till, content: bytes) -> None:
+def test_a_document_of_another_format_is_a_document_error(till: Till, content: bytes) -> None:
     with pytest.raises(DocumentError):
         list(till.parse(content))
 
@@ -175,7 +175,7 @@ def test_odd_times_are_held_with_their_place(till: Till, time: str) -> None:
     assert "Time" in reason(record) or "transDate" in reason(record)
 
 
-def test_what_is_no_sale_is_no_receipt(till: Till) -> None:
+def test_a_record_that_is_not_a_sale_is_skipped_or_ignored(till: Till) -> None:
     for flag in till.no_sales:
         before, record, after = parse(till, till.record(1), till.record(2, flag=flag), till.record(3))
         assert isinstance(record, NoReceipt)
