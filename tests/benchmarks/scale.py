@@ -28,7 +28,7 @@ from tests.support.lines import make_line
 from tillpost.clock import SystemClock
 from tillpost.flow.delivery.deliver import claim
 from tillpost.flow.hook_calls import HookCalls
-from tillpost.journal import Journal, Place
+from tillpost.journal import Journal, RetentionCursor
 
 CONFIG = """\
 [pipelines.shop]
@@ -162,7 +162,7 @@ def retention(folder: Path, seconds: float = 20.0) -> dict[str, Any]:
     times: list[float] = []
     try:
         before, end = journal.retention.count_removed(), time.monotonic() + seconds
-        place: Place | None = Place()
+        place: RetentionCursor | None = RetentionCursor()
         while place is not None and time.monotonic() < end:
             begin = time.monotonic()
             place = journal.retention.step(place, NOW - 40 * DAY, NOW)

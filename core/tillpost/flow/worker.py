@@ -180,7 +180,7 @@ class Worker:
 
         counts = accept(self.line, document, on_commit)
         self._on_document(document, counts)
-        return counts.counted()
+        return counts.as_dict()
 
     def _serve(self) -> None:
         assert self.line.source is not None

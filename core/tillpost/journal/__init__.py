@@ -20,8 +20,8 @@ from tillpost.journal.tables.files import OPEN_FILES, FileEntry, FileState, Post
 from tillpost.journal.tables.mappings import KnownMapping
 from tillpost.journal.tables.receipt_rows import Entry
 from tillpost.journal.tables.receipts import Group
-from tillpost.journal.tables.replays import Replay, ReplayCursor, ReplayOrder, Step
-from tillpost.journal.tables.retention import Place
+from tillpost.journal.tables.replays import Replay, ReplayCursor, ReplayOrder, ReplayStep
+from tillpost.journal.tables.retention import RetentionCursor
 from tillpost.journal.tables.tills import Till
 
 __all__ = [
@@ -46,7 +46,6 @@ __all__ = [
     "KnownMapping",
     "Move",
     "Notice",
-    "Place",
     "Postponed",
     "RateFile",
     "ReceiptNumber",
@@ -54,9 +53,10 @@ __all__ = [
     "ReplayCandidate",
     "ReplayCursor",
     "ReplayOrder",
+    "ReplayStep",
+    "RetentionCursor",
     "RunLock",
     "State",
-    "Step",
     "Stored",
     "Till",
     "TillTotal",

@@ -14,7 +14,7 @@ from tests.support.command import CONFIG, call, objects
 from tests.support.receipts import DOCUMENT, receipt
 from tillpost.cli import cli
 from tillpost.errors import UsageError
-from tillpost.journal import Accepted, ContactLookup, Destination, Journal, Move, Place, State
+from tillpost.journal import Accepted, ContactLookup, Destination, Journal, Move, RetentionCursor, State
 from tillpost.model import Conflict, Found, Identified
 from tillpost.model.receipt_json import dumps
 
@@ -231,7 +231,7 @@ def test_status_tells_how_many_have_left(shop: Path) -> None:
     with closing(Journal(shop.parent / "state" / "shop")) as journal:
         seq = journal.receipts.find({"state": State.SKIPPED})[0].seq
         journal.receipts.settle([(1, Move(state=State.DELIVERED, route="api"))], 1.0, "deliver")
-        place: Place | None = Place()
+        place: RetentionCursor | None = RetentionCursor()
         while place is not None:
             place = journal.retention.step(place, 1e12, 1e12)
         assert journal.receipts.get(receipt(number="1").id) is None, seq

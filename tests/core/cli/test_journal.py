@@ -13,7 +13,7 @@ from tests.support.command import CONFIG, call, objects
 from tests.support.damage import harm
 from tests.support.receipts import DOCUMENT, receipt
 from tillpost.errors import JournalError, JournalFull, StateFolderBusy, UsageError
-from tillpost.journal import Accepted, Journal, Move, Place, RunLock, State
+from tillpost.journal import Accepted, Journal, Move, RetentionCursor, RunLock, State
 from tillpost.journal.sqlite import platform
 from tillpost.model import Found
 from tillpost.model.receipt_json import dumps
@@ -149,7 +149,7 @@ def test_compact_writes_the_journal_anew_and_says_what_was_gained(shop: Path) ->
         journal.receipts.accept(bulk, DOCUMENT, None, 1.0, Accepted())
         moves = [(seq, Move(state=State.SKIPPED, reason="test")) for seq in range(4, 394)]
         journal.receipts.settle(moves, 1.0, "held")
-        place: Place | None = Place()
+        place: RetentionCursor | None = RetentionCursor()
         while place is not None:
             place = journal.retention.step(place, 2.0, 3.0)
     (answer,) = objects(call(shop, "journal", "compact", "--json"))

@@ -13,7 +13,7 @@ import pytest
 import tillpost.journal
 from tests.support.query_cost import add_file
 from tests.support.receipts import accept, found, receipt
-from tillpost.journal import Journal, Move, Place, ReplayOrder, State, TillTotal
+from tillpost.journal import Journal, Move, ReplayOrder, RetentionCursor, State, TillTotal
 from tillpost.journal.database import ALL, Database, List, Rows, Transaction
 from tillpost.journal.sqlite.store import Store
 from tillpost.model import NoReceipt
@@ -53,8 +53,10 @@ class Narrow:
         return Result(self._transaction.execute(sql, values))
 
     def executemany(self, sql: str, values: Iterable[Sequence[Any]], /) -> Rows:
-        check(sql, ())
-        return Result(self._transaction.executemany(sql, values))
+        listed = list(values)
+        for each in listed:
+            check(sql, each)
+        return Result(self._transaction.executemany(sql, listed))
 
 
 class Other(Store):
@@ -72,6 +74,7 @@ class Other(Store):
 def check(sql: str, values: Sequence[Any]) -> None:
     assert not SQLITE_ONLY.search(sql), sql
     assert not (re.search(r"\?\d", sql) and re.search(r"\?(?!\d)", sql)), f"values of two kinds: {sql}"
+    assert not any(isinstance(each, bool) for each in values), f"a truth value: {sql}"
     assert sql.count("json_each(?") == sum(isinstance(each, List) for each in values), sql
 
 
@@ -124,7 +127,7 @@ def test_a_journal_lives_on_any_engine(tmp_path: Path) -> None:
     number = journal.replays.start(order, {}, 1, 190.0)
     journal.replays.set_state(number, "running", "stopped", 191.0)
     journal.shift_pending(5.0, 300.0)
-    place: Place | None = Place()
+    place: RetentionCursor | None = RetentionCursor()
     while place is not None:
         place = journal.retention.step(place, 1e9, 2e9)
     assert journal.retention.count_removed() == 1, "the delivered one; the newest row stays"

@@ -40,7 +40,7 @@ class StartedDocument:
         """The next group to commit; None at the end. Raises DocumentError when the document cannot be read on."""
         if self._ended:
             if self._error is not None:
-                self._error.counts = self.counts.counted()
+                self._error.counts = self.counts.as_dict()
                 raise self._error
             return None
         records: list[Parsed] = []

@@ -56,7 +56,7 @@ class ServedSource:
         """
         with self._counted():
             try:
-                return self._accept_once(document).counted()
+                return self._accept_once(document).as_dict()
             except (JournalDamaged, DiskFailed) as error:
                 self.fault = error
                 self._stopping.set()

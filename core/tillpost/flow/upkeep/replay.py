@@ -19,7 +19,18 @@ from tillpost.errors import JournalError
 from tillpost.flow.fallback.write_files import BATCH_LINES, BATCH_RECEIPTS, map_for_files, swept_on_failure, write_batch
 from tillpost.flow.leases import Duty
 from tillpost.flow.line import Line
-from tillpost.journal import OPEN, Entry, FileState, Journal, Move, Replay, ReplayCandidate, ReplayOrder, State, Step
+from tillpost.journal import (
+    OPEN,
+    Entry,
+    FileState,
+    Journal,
+    Move,
+    Replay,
+    ReplayCandidate,
+    ReplayOrder,
+    ReplayStep,
+    State,
+)
 
 STEP_RECEIPTS = 100
 """Receipts a replay by API queues at once, and only while fewer are due, so that it can be stopped quickly."""
@@ -189,7 +200,7 @@ def _by_api(line: Line, running: Replay) -> bool:
     _adopt(line, running, [receipt for receipt, _ in chosen])
     last = chosen[-1][0] if len(chosen) == room else rows[-1] if rows else None
     cursor, end = (last.at, False) if last is not None else (running.cursor, True)
-    line.journal.replays.step(running, Step(cursor=cursor, end=end, moves=moves), now)
+    line.journal.replays.step(running, ReplayStep(cursor=cursor, end=end, moves=moves), now)
     return True
 
 
@@ -221,7 +232,7 @@ def _by_file(line: Line, running: Replay, files: int) -> bool:
         unnamed = "no file can name its contact"
         not_written |= {entry.seq: refused.get(entry.id, unnamed) for entry in entries if entry.id not in payloads}
         if not payloads:
-            step = Step(cursor=cursor, end=end, not_written=not_written)
+            step = ReplayStep(cursor=cursor, end=end, not_written=not_written)
             line.journal.replays.step(running, step, line.clock.time())
             return True
         seqs = {entry.id: entry.seq for entry in entries}
@@ -232,7 +243,7 @@ def _by_file(line: Line, running: Replay, files: int) -> bool:
             not_written |= {
                 seqs[receipt.key]: receipt.reason for receipt in batch.written.refused if receipt.key in seqs
             }
-            step = Step(cursor=cursor, end=end, batch=batch, not_written=not_written)
+            step = ReplayStep(cursor=cursor, end=end, batch=batch, not_written=not_written)
             line.journal.replays.step(running, step, line.clock.time())
     finally:
         line.claims.release(claimed)

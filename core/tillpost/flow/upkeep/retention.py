@@ -6,7 +6,7 @@ import attrs
 
 from tillpost.flow.leases import Duty
 from tillpost.flow.line import Line
-from tillpost.journal import Place
+from tillpost.journal import RetentionCursor
 
 PAUSE = 3600.0
 """Seconds between two passes: in an hour few more receipts become old enough."""
@@ -16,7 +16,7 @@ PAUSE = 3600.0
 class RetentionPass:
     """How far a pass over old receipts has come. In memory: after a start a new pass begins, and finds less."""
 
-    place: Place | None = attrs.field(factory=Place)
+    place: RetentionCursor | None = attrs.field(factory=RetentionCursor)
     next_at: float = 0.0
     """When the next pass begins, in monotonic seconds, once `place` is None."""
 
@@ -26,7 +26,7 @@ def retain(line: Line, progress: RetentionPass) -> bool:
     if line.keep is None or not line.duties.holds(Duty.RETENTION):
         return False
     if progress.place is None and line.clock.monotonic() >= progress.next_at:
-        progress.place = Place()
+        progress.place = RetentionCursor()
     if progress.place is not None:
         now = line.clock.time()
         progress.place = line.journal.retention.step(progress.place, now - line.keep.total_seconds(), now)

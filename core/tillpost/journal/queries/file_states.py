@@ -44,26 +44,26 @@ class FileStates:
 
     def in_states(self, *states: FileState) -> list[FileStatus]:
         """The files in these states, in the order of upload."""
-        return self._standing(states, "TRUE")
+        return self._select(states, "TRUE")
 
     def to_confirm(self, now: float) -> list[FileStatus]:
         """The uploaded files whose next check is due."""
-        return self._standing((FileState.UPLOADED, FileState.CONSUMED), "due <= ?", now)
+        return self._select((FileState.UPLOADED, FileState.CONSUMED), "due <= ?", now)
 
     def unreviewed(self) -> list[FileStatus]:
         """The files that have not been reviewed before their upload."""
-        return self._standing((FileState.WRITTEN,), "reviewed = 0")
+        return self._select((FileState.WRITTEN,), "reviewed = 0")
 
     def unconfirmed_contacts(self) -> list[FileStatus]:
         """The contacts files that are not confirmed."""
-        return self._standing(OPEN_FILES, "kind = 'contacts'")
+        return self._select(OPEN_FILES, "kind = 'contacts'")
 
     def to_upload(self, before: int | None, unreviewed: bool) -> list[FileStatus]:
         """The files to be uploaded. before: the sequence receipts files must be below; None: any."""
         clause = "(kind = 'contacts' OR sequence < ?) AND reviewed >= ?"
-        return self._standing((FileState.WRITTEN,), clause, ALL if before is None else before, 0 if unreviewed else 1)
+        return self._select((FileState.WRITTEN,), clause, ALL if before is None else before, 0 if unreviewed else 1)
 
-    def _standing(self, states: tuple[FileState, ...], clause: str, *values: Any) -> list[FileStatus]:
+    def _select(self, states: tuple[FileState, ...], clause: str, *values: Any) -> list[FileStatus]:
         # This is asked five times a second, and after an outage of days most files wait.
         marks = ", ".join("?" * len(states))
         rows = self._database.read(

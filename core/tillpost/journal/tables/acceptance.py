@@ -38,7 +38,7 @@ class Accepted:
         """The number of all records."""
         return self.accepted + self.duplicates + self.skipped + self.ignored + self.held
 
-    def counted(self) -> dict[str, int]:
+    def as_dict(self) -> dict[str, int]:
         """The counts by name without the reasons, as a source gets them in its answer."""
         return {name: getattr(self, name) for name in _COUNTED}
 
@@ -51,7 +51,7 @@ class Accepted:
 
     def plus(self, other: Accepted) -> Accepted:
         """The sum of both, as a new value."""
-        both = Accepted(**self.counted(), reasons=dict(self.reasons))
+        both = Accepted(**self.as_dict(), reasons=dict(self.reasons))
         both.add(other)
         return both
 
@@ -60,7 +60,7 @@ class Accepted:
         self.reasons[reason] = self.reasons.get(reason, 0) + 1
 
 
-@counters.counted
+@counters.count_inserted
 def accept_records(
     transaction: Transaction,
     parsed: Sequence[Parsed],
@@ -145,7 +145,7 @@ def _customer(record: Parsed, anonymous: Customer | None) -> Customer | None:
 def _add_no_receipt(
     transaction: Transaction, record: NoReceipt, document: Document, now: float, counts: Accepted
 ) -> None:
-    own = (document.sha256, record.place, record.reason, record.retail, record.number, now)
+    own = (document.sha256, record.place, record.reason, int(record.retail), record.number, now)
     transaction.execute(
         "INSERT INTO no_receipts (document, place, reason, retail, number, at, store, till, date)"
         " VALUES (?,?,?,?,?,?,?,?,?) ON CONFLICT (document, place) DO NOTHING",

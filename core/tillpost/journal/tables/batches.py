@@ -47,7 +47,7 @@ def insert_batch(
             " written_at, reviewed, first_at, last_at) VALUES (?,?,?,?,?,?,?,?,?,'written',?,?,?,?,?)",
             (
                 file.name, file.kind, batch.sequence, position, file.sha256, file.size, str(file.path),
-                len(file.keys), json.dumps(file.keys), now, now, reviewed, first, last,
+                len(file.keys), json.dumps(file.keys), now, now, int(reviewed), first, last,
             ),
         )  # fmt: skip
         if file.kind == "receipts":

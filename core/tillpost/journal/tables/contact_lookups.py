@@ -48,7 +48,7 @@ class ContactLookups:
 
         def work(transaction: Transaction) -> None:
             for lookup in listed:
-                _note(transaction, lookup, route, now)
+                _save(transaction, lookup, route, now)
 
         self._database.write(work)
 
@@ -135,7 +135,7 @@ class ContactLookups:
         return self._database.write(work)
 
 
-def _note(transaction: Transaction, lookup: ContactLookup, route: str, now: float) -> None:
+def _save(transaction: Transaction, lookup: ContactLookup, route: str, now: float) -> None:
     contact_id = first(transaction.execute("SELECT contact_id FROM contacts WHERE key = ?", (lookup.key,)))
     conflict = lookup.found if isinstance(lookup.found, Conflict) else lookup.conflict
     # Another thread may have stored an id meanwhile, which is in use since: that id is kept.

@@ -192,7 +192,7 @@ class Contacts:
 def set_contact_id(
     transaction: Transaction, key: str, found: Identified, route: str, now: float, settled: Mapping[str, str]
 ) -> None:
-    """The contactId is known, and with it attributes that need not be sent; inside a transaction."""
+    """Store the contactId in a transaction. settled: attributes that need not be sent."""
     old, sent, origin, unsaved = transaction.execute(
         "SELECT contact_id, sent, origin, unsaved FROM contacts WHERE key = ?", (key,)
     ).fetchone()

@@ -35,7 +35,7 @@ _CONTACTS = (
 )
 
 
-def counted(work: Callable[Concatenate[Transaction, _P], _T]) -> Callable[Concatenate[Transaction, _P], _T]:
+def count_inserted(work: Callable[Concatenate[Transaction, _P], _T]) -> Callable[Concatenate[Transaction, _P], _T]:
     """A decorator: counts the receipts that `work` inserts, in the same transaction."""
 
     @wraps(work)

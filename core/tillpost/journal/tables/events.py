@@ -90,9 +90,7 @@ class Events:
 
     def mark_observed(self, seq: int) -> None:
         """Observers have seen the events up to this one."""
-        self._database.write(
-            lambda transaction: transaction.execute("UPDATE destination SET observed = ?", (seq,)) and None
-        )
+        self._database.write(lambda transaction: transaction.execute("UPDATE destination SET observed = ?", (seq,)))
 
 
 def _detail(text: object) -> Any:

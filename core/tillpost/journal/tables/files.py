@@ -1,4 +1,4 @@
-"""The manifest of the outage's files: written → uploaded → consumed → confirmed."""
+"""The manifest of the fallback files: written → uploaded → consumed → confirmed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tillpost.model import FallbackFile
 
 
 class FileState(StrEnum):
-    """Where a file of the outage stands."""
+    """The state of a fallback file."""
 
     WRITTEN = "written"
     """In the fallback folder, fsynced, in the journal."""
@@ -98,8 +98,8 @@ class Files:
 
         def work(transaction: Transaction) -> None:
             for entry in old:
-                gone = "DELETE FROM files WHERE name = ? AND state = 'written' RETURNING name"
-                if not transaction.execute(gone, (entry.file.name,)).fetchone():
+                sql = "DELETE FROM files WHERE name = ? AND state = 'written' RETURNING name"
+                if not transaction.execute(sql, (entry.file.name,)).fetchone():
                     raise JournalError(f"{entry.file.name} is not there to be replaced")
                 forget_file(transaction, entry.file.name)
             insert_batch(transaction, batch, now, "review", reviewed=True)
@@ -127,7 +127,7 @@ class Files:
         """These files may be uploaded as they are."""
         listed = [(name,) for name in names]
         self._database.write(
-            lambda transaction: transaction.executemany("UPDATE files SET reviewed = 1 WHERE name = ?", listed) and None
+            lambda transaction: transaction.executemany("UPDATE files SET reviewed = 1 WHERE name = ?", listed)
         )
 
     def names_unknown_contact(self, name: str) -> bool:
@@ -173,7 +173,7 @@ class Files:
         rows = [(each.due, each.attempts, each.reason, each.name) for each in later]
         if rows:
             sql = "UPDATE files SET due = ?, attempts = ?, reason = ? WHERE name = ?"
-            self._database.write(lambda transaction: transaction.executemany(sql, rows) and None)
+            self._database.write(lambda transaction: transaction.executemany(sql, rows))
 
     def mark_stuck(self, name: str, reason: str, now: float) -> None:
         """Mark a file as stuck, with an event; `status` shows it until the file moves on."""
@@ -239,4 +239,4 @@ class Files:
 def _seqs(transaction: Transaction, name: str, state: State | None = None) -> list[int]:
     """The rows of the receipts of a file; state: only those in it."""
     rows = transaction.execute("SELECT seq, state FROM receipts WHERE file = ? AND file <> '' ORDER BY seq", (name,))
-    return [seq for seq, stands in rows if state is None or stands == state]
+    return [seq for seq, current in rows if state is None or current == state]

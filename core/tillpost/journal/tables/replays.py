@@ -83,7 +83,7 @@ class Replay:
 
 
 @attrs.frozen(kw_only=True)
-class Step:
+class ReplayStep:
     """The result of a step of a replay. end: no receipt is left to examine."""
 
     cursor: ReplayCursor
@@ -108,8 +108,8 @@ class Replays:
                 "INSERT INTO replays (reason, who, by, store, till, first, last, unverified, newest, made_at, planned,"
                 " chosen, state, ended_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?) RETURNING id",
                 (
-                    *attrs.astuple(order), now, json.dumps(planned), chosen,
-                    RUNNING if chosen else DONE, None if chosen else now,
+                    *(int(each) if isinstance(each, bool) else each for each in attrs.astuple(order)), now,
+                    json.dumps(planned), chosen, RUNNING if chosen else DONE, None if chosen else now,
                 ),
             )  # fmt: skip
             number = int(first(rows))
@@ -127,7 +127,7 @@ class Replays:
 
         self._database.write(work)
 
-    def step(self, replay: Replay, step: Step, now: float) -> None:
+    def step(self, replay: Replay, step: ReplayStep, now: float) -> None:
         """Make the moves of a step and set the cursor, in one commit.
 
         Raises JournalError when the replay has been stopped meanwhile; then nothing is changed.

@@ -33,7 +33,7 @@ class Kind(StrEnum):
 
 
 @attrs.frozen
-class Place:
+class RetentionCursor:
     """How far a pass is: the table, and the key of the last row that was read."""
 
     kind: Kind = Kind.RECEIPTS
@@ -46,7 +46,7 @@ class Retention:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def step(self, place: Place, before: float, now: float) -> Place | None:
+    def step(self, place: RetentionCursor, before: float, now: float) -> RetentionCursor | None:
         """Remove some rows that were settled before then, in one commit; returns where to continue, None at the end."""
 
         def work(transaction: Transaction) -> tuple[Any, ...] | None:
@@ -54,9 +54,9 @@ class Retention:
 
         after = self._database.write(work)
         if after is not None:
-            return Place(place.kind, after)
+            return RetentionCursor(place.kind, after)
         kinds = list(Kind)[list(Kind).index(place.kind) + 1 :]
-        return Place(kinds[0]) if kinds else None
+        return RetentionCursor(kinds[0]) if kinds else None
 
     def release_space(self) -> bool:
         """Give some free space back to the disk; False when there is nothing to give."""

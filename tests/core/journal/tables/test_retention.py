@@ -14,7 +14,7 @@ from tests.support.backlog import DAY, NOW, build
 from tests.support.damage import harm
 from tests.support.engine import store_of
 from tests.support.receipts import accept, found, receipt
-from tillpost.journal import Batch, FileState, Journal, Move, Place, State
+from tillpost.journal import Batch, FileState, Journal, Move, RetentionCursor, State
 from tillpost.journal.sqlite.doctor import compact, repair, stats, verify
 from tillpost.journal.sqlite.doctor.salvage import rebuild
 from tillpost.journal.tables.retention import STEP, Kind
@@ -23,7 +23,7 @@ from tillpost.model import FallbackFile, NoReceipt, WrittenFiles
 
 def sweep(journal: Journal, before: float, now: float = NOW) -> int:
     """A whole pass; how many steps it took."""
-    place: Place | None = Place()
+    place: RetentionCursor | None = RetentionCursor()
     steps = 0
     while place is not None:
         place = journal.retention.step(place, before, now)
@@ -158,7 +158,7 @@ def test_a_kill_between_two_steps_leaves_a_whole_journal(tmp_path: Path, killed_
     """What is committed is copied as it lies, and the pass begun anew on the copy."""
     build(tmp_path / "a", 50, 950, contacts=20)
     journal = Journal(tmp_path / "a")
-    place: Place | None = Place()
+    place: RetentionCursor | None = RetentionCursor()
     for _ in range(killed_after):
         assert place is not None
         place = journal.retention.step(place, NOW - 40 * DAY, NOW)
@@ -178,7 +178,7 @@ def test_a_kill_between_two_steps_leaves_a_whole_journal(tmp_path: Path, killed_
 def test_a_step_removes_no_more_than_it_may(tmp_path: Path) -> None:
     build(tmp_path, 10, 5 * STEP, contacts=20)
     journal = Journal(tmp_path)
-    place: Place | None = Place()
+    place: RetentionCursor | None = RetentionCursor()
     before = 5 * STEP + 10
     while place is not None and place.kind is Kind.RECEIPTS:
         place = journal.retention.step(place, NOW, NOW)
