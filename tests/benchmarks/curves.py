@@ -9,10 +9,10 @@ import attrs
 
 from tests.benchmarks import receipts
 from tests.benchmarks.contenders import Contender, Task
-from tests.benchmarks.far import Far
 from tests.benchmarks.figures import per_second
 from tests.benchmarks.process import BenchmarkFailed
 from tests.benchmarks.races import PATIENCE, Carrier
+from tests.benchmarks.running_sink import RunningSink
 
 DELAY = 0.05
 CONNECTIONS = 8
@@ -37,20 +37,20 @@ def through_outage(contender: Contender, folder: Path, timeline: Timeline) -> li
     count = int(CONNECTIONS / DELAY * (timeline.seconds - timeline.off))
     receipts.write(folder / "curve.jsonl", count)
     with (
-        Far(DELAY) as far,
-        Carrier(contender, Task(folder / "work", (folder / "curve.jsonl",), (far.url,), CONNECTIONS)) as carrier,
+        RunningSink(DELAY) as sink,
+        Carrier(contender, Task(folder / "work", (folder / "curve.jsonl",), (sink.url,), CONNECTIONS)) as carrier,
     ):
         carrier.accept()
         running = carrier.start()
-        far.wait(1, PATIENCE, running.alive)
-        arrivals = far.arrivals()
+        sink.wait(1, PATIENCE, running.alive)
+        arrivals = sink.arrivals()
         if not arrivals:
             raise BenchmarkFailed(f"{contender.name} delivered nothing:\n{carrier.tail()}")
         start = arrivals[0]
         for at, fault in ((timeline.on, "refuse"), (timeline.on + timeline.off, ""), (timeline.seconds, "")):
             time.sleep(max(0.0, start + at - time.monotonic()))
-            far.set(fault=fault)
-        return per_second(far.arrivals(), start, timeline.seconds)
+            sink.set(fault=fault)
+        return per_second(sink.arrivals(), start, timeline.seconds)
 
 
 def backlog_cost(
@@ -64,22 +64,22 @@ def backlog_cost(
     found, waiting, first = [], 0, 0
     file = folder / "backlog.jsonl"
     with (
-        Far() as far,
-        Carrier(contender, Task(folder / "work", (file,), (far.url,), CONNECTIONS)) as carrier,
+        RunningSink() as sink,
+        Carrier(contender, Task(folder / "work", (file,), (sink.url,), CONNECTIONS)) as carrier,
     ):
         for _ in range(rounds):
             receipts.write(file, size - waiting, seed=first + 1, first=first)
             first += size - waiting
             carrier.accept()
-            far.reset()
+            sink.reset()
             running = carrier.start()
-            begun = far.wait(skipped, PATIENCE, running.alive)
+            begun = sink.wait(skipped, PATIENCE, running.alive)
             before = running.cpu()
-            done = far.wait(min(begun + measured, size), PATIENCE, running.alive)
+            done = sink.wait(min(begun + measured, size), PATIENCE, running.alive)
             cpu = running.cpu() - before
             carrier.end()
             if done <= begun:
                 raise BenchmarkFailed(f"{contender.name} stopped delivering:\n{carrier.tail()}")
             found.append(cpu / (done - begun) * 1000)
-            waiting = size - int(far.counts()["receipts"])
+            waiting = size - int(sink.counts()["receipts"])
     return found

@@ -30,8 +30,8 @@ from typing import Any
 
 import urllib3
 
-from tests.benchmarks.far import Far
 from tests.benchmarks.receipts import sale
+from tests.benchmarks.running_sink import RunningSink
 from tillpost.model import Identifier
 from tillpost.model.receipt_json import loads
 from tillpost_engage import wire
@@ -84,13 +84,13 @@ def _tillpost(folder: Path, *words: str) -> subprocess.Popen[bytes]:
 def ours(template: Path, folder: Path, connections: int, delay: float, receipts: int) -> dict[str, float]:
     """One run of `tillpost run` on a copy of the journal."""
     shutil.copytree(template, folder)
-    with Far(delay) as far:
-        configure(folder, far.url, connections)
+    with RunningSink(delay) as sink:
+        configure(folder, sink.url, connections)
         before, begun = _used(), time.monotonic()
         process = _tillpost(folder, "run", "--until-idle")
         assert process.wait() == 0
         used, lasted = _used() - before, time.monotonic() - begun
-        arrivals, counts = far.arrivals(), far.counts()
+        arrivals, counts = sink.arrivals(), sink.counts()
     shutil.rmtree(folder)
     assert (counts["receipts"], counts["posts"]) == (receipts, receipts)
     return {
@@ -102,15 +102,15 @@ def ours(template: Path, folder: Path, connections: int, delay: float, receipts:
 
 def bare(bodies: list[bytes], connections: int, delay: float, receipts: int) -> dict[str, float]:
     """One run of the bare loop, in a process of its own."""
-    with Far(delay) as far:
+    with RunningSink(delay) as sink:
         before = _used()
         child = os.fork()
         if not child:
-            _loop(bodies, connections, far.url, receipts)
+            _loop(bodies, connections, sink.url, receipts)
             os._exit(0)
         assert os.waitpid(child, 0)[1] == 0
         used = _used() - before
-        arrivals, posts = far.arrivals(), far.counts()["posts"]
+        arrivals, posts = sink.arrivals(), sink.counts()["posts"]
     assert posts == receipts
     return {"rate": (receipts - 1) / (arrivals[-1] - arrivals[0]), "cpu": used / receipts * 1000}
 

@@ -10,9 +10,9 @@ import attrs
 
 from tests.benchmarks import receipts
 from tests.benchmarks.contenders import Commands, Contender, Task
-from tests.benchmarks.far import Far
 from tests.benchmarks.figures import steady_rate, tally
 from tests.benchmarks.process import BenchmarkFailed, Running, Used, finish
+from tests.benchmarks.running_sink import RunningSink
 
 PATIENCE = 8.0
 """Seconds without an arrival after which nothing more is waited for."""
@@ -83,17 +83,19 @@ class Carrier:
         return self._log.read_text("utf-8", errors="replace")[-1500:] if self._log.exists() else ""
 
 
-def race(contender: Contender, far: Far, folder: Path, file: Path, ids: Sequence[str], connections: int) -> Raced:
+def race(
+    contender: Contender, sink: RunningSink, folder: Path, file: Path, ids: Sequence[str], connections: int
+) -> Raced:
     """Carry the receipts of a file once. Raises BenchmarkFailed when the contender does not get to its end."""
-    far.reset()
-    before = far.counts()["cpu"]
-    task = Task(folder / contender.name.replace(" ", "-"), (file,), (far.url,), connections)
+    sink.reset()
+    before = sink.counts()["cpu"]
+    task = Task(folder / contender.name.replace(" ", "-"), (file,), (sink.url,), connections)
     with Carrier(contender, task) as carrier:
         accepted = carrier.accept()
         running = carrier.start()
-        far.wait(len(ids), PATIENCE, running.alive)
+        sink.wait(len(ids), PATIENCE, running.alive)
         delivered = carrier.end()
-        told, arrivals, asked = tally(ids, far.ids()), far.arrivals(), far.requests()
+        told, arrivals, asked = tally(ids, sink.ids()), sink.arrivals(), sink.requests()
         if contender.durable and told.lost:
             raise BenchmarkFailed(f"{contender.name} brought {told.lost} of {len(ids)} not:\n{carrier.tail()}")
     thousands = len(ids) / 1000
@@ -106,7 +108,7 @@ def race(contender: Contender, far: Far, folder: Path, file: Path, ids: Sequence
         cpu=(accepted.cpu + delivered.cpu) / thousands,
         deliver_cpu=delivered.cpu / thousands,
         peak=max(accepted.peak, delivered.peak) / 1e6,
-        sink_cpu=(far.counts()["cpu"] - before) / thousands,
+        sink_cpu=(sink.counts()["cpu"] - before) / thousands,
         lost=told.lost,
         repeated=told.repeated,
     )

@@ -13,8 +13,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from tests.support.sharing import Sharing
 from tests.support.shop import Shop
+from tests.support.two_runs import TwoRuns
 
 NAMES = ("shop", "web")
 WORKERS = 16
@@ -25,16 +25,16 @@ def measure(processes: int, rate: int, seconds: float) -> dict[str, Any]:
     """Of so many processes: the part used, the most requests in any sliding second, and how many were too many."""
     own = f"workers = {WORKERS}"
     with tempfile.TemporaryDirectory() as folder, Shop(Path(folder), rate=rate, own=own) as shop:
-        sharing = Sharing(shop)
-        sharing.limit(rate)
+        runs = TwoRuns(shop)
+        runs.limit(rate)
         try:
-            sharing.put(int(rate * (seconds + 10)))
-            sharing.start(*NAMES[:processes])
-            sharing.until(lambda: sharing.requests() > 2 * rate)
-            reached, lasted = sharing.send(seconds)
-            sharing.stop()
+            runs.put(int(rate * (seconds + 10)))
+            runs.start(*NAMES[:processes])
+            runs.until(lambda: runs.requests() > 2 * rate)
+            reached, lasted = runs.send(seconds)
+            runs.stop()
         finally:
-            sharing.end()
+            runs.end()
         stats = shop.sandbox("stats")
         return {
             "processes": processes,
@@ -42,7 +42,7 @@ def measure(processes: int, rate: int, seconds: float) -> dict[str, Any]:
             "seconds": round(lasted, 2),
             "used": round(reached / rate, 4),
             "peak": stats["peak_rate"],
-            "above": sharing.answers()["429"],
+            "above": runs.answers()["429"],
         }
 
 

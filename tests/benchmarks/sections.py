@@ -16,8 +16,8 @@ import attrs
 from tests.benchmarks import curves, ingest, races, scripts, trials
 from tests.benchmarks.contenders import HUEY, LOOP, TILLPOST, Contender, Task
 from tests.benchmarks.curves import Timeline
-from tests.benchmarks.far import Far
 from tests.benchmarks.process import ROOT
+from tests.benchmarks.running_sink import RunningSink
 
 Say = Callable[[str], None]
 Results = dict[str, Any]
@@ -55,12 +55,12 @@ def _races(plan: Plan, say: Say) -> Results:
         folder = _fresh(plan, "races")
         given = races.inputs(folder, int(plan.receipts * share), plan.contenders)
         rounds: list[Results] = []
-        with Far(delay) as far:
+        with RunningSink(delay) as sink:
             for number in range(plan.runs):
                 made: Results = {}
                 for each in _in_turn(plan.contenders, number):
                     file, ids = given[each.name]
-                    told = races.race(each, far, folder, file, ids, connections)
+                    told = races.race(each, sink, folder, file, ids, connections)
                     made[each.name] = attrs.asdict(told)
                     say(f"{name}, round {number + 1}: {each.name} {told.rate:,.0f}/s, {told.cpu:.3f} CPU s per 1,000")
                 rounds.append(made)

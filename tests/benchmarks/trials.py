@@ -13,10 +13,10 @@ import attrs
 
 from tests.benchmarks import receipts
 from tests.benchmarks.contenders import Commands, Contender, Task
-from tests.benchmarks.far import Far
 from tests.benchmarks.figures import tally
 from tests.benchmarks.process import Running
 from tests.benchmarks.races import PATIENCE, Carrier
+from tests.benchmarks.running_sink import RunningSink
 
 DELAY = 0.005
 """Seconds of answer time: so that at any moment something is on its way."""
@@ -52,29 +52,29 @@ class Silence:
 def killed(contender: Contender, folder: Path, count: int) -> Trial:
     """kill -9 when a third has arrived; then it is started again and left to finish."""
     ids = receipts.write(folder / "kill.jsonl", count)
-    with Far(DELAY) as far, _one(contender, folder, "kill.jsonl", far) as carrier:
+    with RunningSink(DELAY) as sink, _one(contender, folder, "kill.jsonl", sink) as carrier:
         carrier.accept()
-        far.wait(count // 3, PATIENCE, carrier.start().alive)
+        sink.wait(count // 3, PATIENCE, carrier.start().alive)
         carrier.end(Running.kill)
-        far.wait(count, PATIENCE, carrier.start().alive)
+        sink.wait(count, PATIENCE, carrier.start().alive)
         carrier.end()
-        told = tally(ids, far.ids())
+        told = tally(ids, sink.ids())
     return Trial(count, told.lost, told.repeated)
 
 
 def outage(contender: Contender, folder: Path, count: int, fault: str, seconds: float = 10.0) -> Trial:
     """The sink fails for ten seconds when a quarter has arrived: it answers 500, or refuses connections."""
     ids = receipts.write(folder / "outage.jsonl", count)
-    with Far(DELAY) as far, _one(contender, folder, "outage.jsonl", far) as carrier:
+    with RunningSink(DELAY) as sink, _one(contender, folder, "outage.jsonl", sink) as carrier:
         carrier.accept()
         running = carrier.start()
-        far.wait(count // 4, PATIENCE, running.alive)
-        far.set(fault=fault)
+        sink.wait(count // 4, PATIENCE, running.alive)
+        sink.set(fault=fault)
         time.sleep(seconds)
-        far.set(fault="")
-        far.wait(count, PATIENCE, running.alive)
+        sink.set(fault="")
+        sink.wait(count, PATIENCE, running.alive)
         carrier.end()
-        told = tally(ids, far.ids())
+        told = tally(ids, sink.ids())
     return Trial(count, told.lost, told.repeated)
 
 
@@ -82,7 +82,7 @@ def silent(contender: Contender, folder: Path, count: int) -> Silence:
     """Two targets, one of which takes requests and never answers; when the other has everything, it answers again."""
     files = folder / "silent.jsonl", folder / "healthy.jsonl"
     mute_ids, healthy_ids = receipts.write(files[0], count), receipts.write(files[1], count, first=10**6)
-    with Far(DELAY) as mute, Far(DELAY) as healthy:
+    with RunningSink(DELAY) as mute, RunningSink(DELAY) as healthy:
         mute.set(fault="silent")
         task = Task(folder / "work", files, (mute.url, healthy.url), CONNECTIONS)
         with Carrier(contender, task) as carrier:
@@ -107,9 +107,9 @@ def synced(contender: Contender, folder: Path, count: int) -> int:
     calls = "trace=fsync,fdatasync,msync,sync_file_range,sync,syncfs"
     tracing = ["strace", "-f", "-qq", "--seccomp-bpf", "-A", "-o", str(trace), "-e", calls, "-e", "signal=none"]
     traced = attrs.evolve(contender, prepare=lambda task: _before(tracing, contender.prepare(task)))
-    with Far() as far, _one(traced, folder, "synced.jsonl", far) as carrier:
+    with RunningSink() as sink, _one(traced, folder, "synced.jsonl", sink) as carrier:
         carrier.accept()
-        far.wait(count, PATIENCE, carrier.start().alive)
+        sink.wait(count, PATIENCE, carrier.start().alive)
         carrier.end()
     return len(re.findall(r"sync[a-z_]*\(", trace.read_text("utf-8", errors="replace")))
 
@@ -119,5 +119,5 @@ def _before(words: list[str], commands: Commands) -> Commands:
     return attrs.evolve(commands, accept=accept, deliver=[*words, *commands.deliver])
 
 
-def _one(contender: Contender, folder: Path, name: str, far: Far) -> Carrier:
-    return Carrier(contender, Task(folder / "work", (folder / name,), (far.url,), CONNECTIONS))
+def _one(contender: Contender, folder: Path, name: str, sink: RunningSink) -> Carrier:
+    return Carrier(contender, Task(folder / "work", (folder / name,), (sink.url,), CONNECTIONS))

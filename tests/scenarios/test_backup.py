@@ -12,8 +12,8 @@ import apsw
 import pytest
 
 from tests.benchmarks import receipts
-from tests.benchmarks.far import Far
-from tests.support.sunk import Sunk, stop
+from tests.benchmarks.running_sink import RunningSink
+from tests.support.sink_shop import SinkShop, stop
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
@@ -23,8 +23,8 @@ pytestmark = pytest.mark.slow
 def test_backup_under_load_restore_and_go_on(tmp_path: Path, measured: Callable[[str], None]) -> None:
     """What was delivered after the backup is seen in the history, and not sent again. Then the rest is read again."""
     count, each = 6000, 200
-    with Far(delay=0.02) as far:
-        shop = Sunk(tmp_path, far)
+    with RunningSink(delay=0.02) as sink:
+        shop = SinkShop(tmp_path, sink)
         shop.configure(shop.pipeline(workers=8).replace('confirm_after = "1h"', 'confirm_after = "1s"'))
 
         def feed() -> None:
@@ -42,8 +42,8 @@ def test_backup_under_load_restore_and_go_on(tmp_path: Path, measured: Callable[
             )
             copied = json.loads(done.stdout)["receipts"]
             feeder.join()
-            before = int(far.counts()["posts"])
-            until(lambda: int(far.counts()["posts"]) > before + 50)  # some were sent since that the backup has open
+            before = int(sink.counts()["posts"])
+            until(lambda: int(sink.counts()["posts"]) > before + 50)  # some were sent since that the backup has open
             busy = subprocess.run(
                 shop.command("journal", "restore", str(backup), "--replace"),
                 capture_output=True,
@@ -67,7 +67,7 @@ def test_backup_under_load_restore_and_go_on(tmp_path: Path, measured: Callable[
         process = shop.start()
         try:
             until(lambda: shop.ask(left) == 0)
-            at_far = far.ids()
+            at_far = sink.ids()
             assert held <= set(at_far), "all of the backup is there"
             repeated = sum(at_far[identity] - 1 for identity in held)
             assert repeated <= told["unknown"], "only what cannot be asked for is sent again"
@@ -77,7 +77,7 @@ def test_backup_under_load_restore_and_go_on(tmp_path: Path, measured: Callable[
             stop(process)
         finally:
             shop.end()
-        assert set(far.ids()) == {receipts.receipt_id(number) for number in range(count)}
+        assert set(sink.ids()) == {receipts.receipt_id(number) for number in range(count)}
     measured(
         f"backup under load: {copied} of {count} receipts in it, {told['asked']} asked for, {told['unknown']} without"
         f" an id, {repeated} sent again before the rest was read again"

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.fallback_files import NAME, written
 from tests.support.fileserver import FileServer, fileserver
-from tests.support.proxy import Way
+from tests.support.tcp_proxy import Way
 from tillpost.model import Delivered, MaybeSent, NotSent
 
 pytestmark = pytest.mark.slow

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks.far import Far
+from tests.benchmarks.running_sink import RunningSink
 from tests.support.receipts import document, receipt_of
 from tests.support.shop import Shop, saved
 from tests.support.waiting import until
@@ -88,7 +88,7 @@ def _being_sent(state: Path) -> int:
 def test_a_tenant_that_accepts_and_never_answers_stalls_no_other(tmp_path: Path) -> None:
     """One process, two tenants: the one is delivered to the last receipt while the other waits for its first answer."""
     count = 300
-    with Far() as dead, Far() as well:
+    with RunningSink() as dead, RunningSink() as well:
         dead.set(fault="silent")
         (tmp_path / "tillpost.toml").write_text(TENANTS.format(dead=dead.url, well=well.url))
         (tmp_path / "given.jsonl").write_bytes(document([receipt_of(n, externalId=f"c{n % 20}") for n in range(count)]))

@@ -16,9 +16,9 @@ from pathlib import Path
 import click
 import pytest
 
-from tests.benchmarks.far import Far
+from tests.benchmarks.running_sink import RunningSink
 from tests.support.program import missing, needed
-from tests.support.sunk import Sunk
+from tests.support.sink_shop import SinkShop
 from tillpost.cli import cli
 
 pytestmark = pytest.mark.slow
@@ -31,9 +31,9 @@ USER = 10001
 
 
 @pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Sunk]:
-    with Far() as far:
-        yield Sunk(tmp_path, far)
+def shop(tmp_path: Path) -> Iterator[SinkShop]:
+    with RunningSink() as sink:
+        yield SinkShop(tmp_path, sink)
 
 
 def settings(unit: str) -> dict[str, list[str]]:
@@ -87,7 +87,7 @@ def test_the_unit_calls_commands_that_are_there_and_gives_them_their_time() -> N
     assert said["RestartPreventExitStatus"] == ["2 78"]
 
 
-def test_every_system_call_of_the_line_is_in_the_filter_of_the_unit(shop: Sunk) -> None:
+def test_every_system_call_of_the_line_is_in_the_filter_of_the_unit(shop: SinkShop) -> None:
     """The receipts of a document from the inbox to the destination."""
     analyze, strace = needed("systemd-analyze", "systemd"), needed("strace", "strace")
     said = settings(UNIT.read_text())["SystemCallFilter"]
@@ -154,7 +154,7 @@ def test_the_dockerfile_has_two_stages_a_pinned_base_and_a_user_that_is_not_root
     parsed(shlex.split(command)[1:])
 
 
-def test_it_works_as_nobody_with_a_root_that_is_read_only(shop: Sunk) -> None:
+def test_it_works_as_nobody_with_a_root_that_is_read_only(shop: SinkShop) -> None:
     """The conditions of the container, by bubblewrap: another uid, no capability, all read-only but state and inbox."""
     bwrap = needed("bwrap", "bubblewrap")
     shop.put("1.jsonl", 0, 20)

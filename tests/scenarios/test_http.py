@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tests.support.front import Front, Reply
+from tests.support.http_proxy import HttpProxy, Reply
 from tests.support.receipts import document, receipt_of
 from tests.support.shop import Shop, configure, control, saved, settled, stop
 
@@ -199,7 +199,7 @@ def test_a_403_or_a_wrong_address_pauses_the_line_and_keeps_the_order(without_fi
     shop = without_files
     configure(shop, "workers = 2", "workers = 1")
     url = shop.ready["url"]
-    with Front(url, lambda *_: Reply(403) if status == 403 else None) as front:
+    with HttpProxy(url, lambda *_: Reply(403) if status == 403 else None) as front:
         wrong = front.url if status == 403 else f"{front.url}/elsewhere"
         configure(shop, url, wrong)
         process = shop.start()
@@ -224,7 +224,7 @@ def test_400_for_one_receipt_holds_it_with_the_reason_and_the_others_go_on(witho
         told = b'{"errorCode": "InvalidReceipt", "errors": [{"field": "totalGrossPrice"}]}'
         return Reply(400, (("Content-Type", "application/json"),), told) if wrong else None
 
-    with Front(url, refuse) as front:
+    with HttpProxy(url, refuse) as front:
         configure(shop, url, front.url)
         shop.put("1.jsonl", receipts(1, 2, 3))
         assert shop.tillpost("run", "--until-idle").returncode == 1
@@ -237,7 +237,7 @@ def test_a_301_to_another_host_is_never_followed(without_files: Shop) -> None:
     """The apikey header would go along. The other host sees nothing, and the line pauses."""
     shop = without_files
     url = shop.ready["url"]
-    with Front(url) as other, Front(url, lambda *_: Reply(301, (("Location", f"{other.url}/x"),))) as front:
+    with HttpProxy(url) as other, HttpProxy(url, lambda *_: Reply(301, (("Location", f"{other.url}/x"),))) as front:
         configure(shop, url, front.url)
         process = shop.start()
         shop.put("1.jsonl", receipts(1))
@@ -285,7 +285,7 @@ def test_an_expired_certificate_gets_no_request_and_costs_no_receipt(without_fil
     url = shop.ready["url"]
     authority = Authority(tmp_path / "ca.pem")
     shop.environment["SSL_CERT_FILE"] = str(tmp_path / "ca.pem")
-    with Front(url, tls=authority.server(tmp_path, days=-1)) as expired:
+    with HttpProxy(url, tls=authority.server(tmp_path, days=-1)) as expired:
         configure(shop, url, expired.url)
         process = shop.start()
         shop.put("1.jsonl", receipts(1, 2))
@@ -294,7 +294,7 @@ def test_an_expired_certificate_gets_no_request_and_costs_no_receipt(without_fil
         assert expired.seen == []
         assert "certificate has expired" in stand["reason"]
         assert stand["counts"]["held"] + stand["counts"]["uncertain"] == 0
-    with Front(url, tls=authority.server(tmp_path, days=1)) as valid:
+    with HttpProxy(url, tls=authority.server(tmp_path, days=1)) as valid:
         configure(shop, expired.url, valid.url)
         assert shop.tillpost("run", "--until-idle").returncode == 0
         assert valid.seen

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.sharing import Sharing
 from tests.support.shop import Shop
+from tests.support.two_runs import TwoRuns
 
 pytestmark = pytest.mark.slow
 
@@ -21,17 +21,17 @@ SECONDS = float(os.environ.get("TILLPOST_RATE_SECONDS", "6"))
 
 
 @pytest.fixture
-def two(tmp_path: Path) -> Iterator[Sharing]:
+def two(tmp_path: Path) -> Iterator[TwoRuns]:
     with Shop(tmp_path, rate=RATE, own="workers = 16") as shop:
-        sharing = Sharing(shop)
+        runs = TwoRuns(shop)
         try:
-            yield sharing
+            yield runs
         finally:
-            sharing.end()
+            runs.end()
 
 
 def test_two_processes_of_one_key_never_exceed_its_rate_and_both_move(
-    two: Sharing, measured: Callable[[str], None]
+    two: TwoRuns, measured: Callable[[str], None]
 ) -> None:
     two.put(int(RATE * SECONDS))
     two.start("shop", "web")
@@ -49,7 +49,7 @@ def test_two_processes_of_one_key_never_exceed_its_rate_and_both_move(
     assert "within this process alone" not in (two.shop.folder / "shop.log").read_text()
 
 
-def test_a_killed_process_leaves_its_rate_to_the_other_and_may_come_back(two: Sharing) -> None:
+def test_a_killed_process_leaves_its_rate_to_the_other_and_may_come_back(two: TwoRuns) -> None:
     count = 100
     two.put(count)
     two.start("shop", "web")
@@ -63,7 +63,7 @@ def test_a_killed_process_leaves_its_rate_to_the_other_and_may_come_back(two: Sh
     assert two.shop.sandbox("stats")["peak_rate"] <= RATE
 
 
-def test_a_429_to_one_process_holds_the_other_back(two: Sharing) -> None:
+def test_a_429_to_one_process_holds_the_other_back(two: TwoRuns) -> None:
     """The wait is an hour: nobody of the key asks again meanwhile."""
     two.put(20)
     two.start("shop", "web")

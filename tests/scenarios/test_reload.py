@@ -16,23 +16,23 @@ from typing import Any
 import pytest
 
 from tests.benchmarks import receipts
-from tests.benchmarks.far import Far
+from tests.benchmarks.running_sink import RunningSink
 from tests.support.ingest import free_port
-from tests.support.sunk import Sunk, stop
+from tests.support.sink_shop import SinkShop, stop
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def far() -> Iterator[Far]:
-    with Far() as far:
-        yield far
+def sink() -> Iterator[RunningSink]:
+    with RunningSink() as sink:
+        yield sink
 
 
 @pytest.fixture
-def shop(tmp_path: Path, far: Far) -> Iterator[Sunk]:
-    shop = Sunk(tmp_path, far)
+def shop(tmp_path: Path, sink: RunningSink) -> Iterator[SinkShop]:
+    shop = SinkShop(tmp_path, sink)
     try:
         yield shop
     finally:
@@ -41,7 +41,7 @@ def shop(tmp_path: Path, far: Far) -> Iterator[Sunk]:
 
 @pytest.mark.timeout(500)
 def test_reloads_under_load_lose_nothing_and_send_nothing_twice(
-    shop: Sunk, far: Far, measured: Callable[[str], None]
+    shop: SinkShop, sink: RunningSink, measured: Callable[[str], None]
 ) -> None:
     """1,000 receipts a second arrive; settings change, the file breaks and is repaired, again and again."""
     count, each, seconds = 12_000, 250, 12.0
@@ -81,7 +81,7 @@ def test_reloads_under_load_lose_nothing_and_send_nothing_twice(
     until(lambda: shop.delivered() == count, 300)
     taken = shop.ask("SELECT max(accepted_at) - min(accepted_at) FROM receipts")
     stop(process)
-    times = far.ids()
+    times = sink.ids()
     assert set(times) == {receipts.receipt_id(number) for number in range(count)}
     assert set(times.values()) == {1}
     assert shop.states() == {"delivered": count} | {state: 0 for state in (shop.states() or {}) if state != "delivered"}
@@ -90,11 +90,13 @@ def test_reloads_under_load_lose_nothing_and_send_nothing_twice(
     measured(f"reload under load: {count} receipts accepted in {taken:.1f} s, {round_ + 1} reloads, {done}")
 
 
-def test_a_call_in_flight_is_not_repeated_and_the_next_receipts_do_not_wait_for_it(shop: Sunk, far: Far) -> None:
+def test_a_call_in_flight_is_not_repeated_and_the_next_receipts_do_not_wait_for_it(
+    shop: SinkShop, sink: RunningSink
+) -> None:
     process = shop.start()
     shop.put("0.jsonl", 0, 4)
     until(lambda: shop.delivered() == 4)
-    far.set(delay=20.0)
+    sink.set(delay=20.0)
     shop.put("1.jsonl", 4, 4)
     until(lambda: shop.ask("SELECT count(*) FROM receipts WHERE sending IS NOT NULL AND state = 'resolved'"))
     shop.configure(shop.pipeline(workers=5))
@@ -103,17 +105,17 @@ def test_a_call_in_flight_is_not_repeated_and_the_next_receipts_do_not_wait_for_
     assert (code, told["rebuilt"], told["late"]) == (0, ["shop"], [])
     in_flight = shop.delivered() == 4
     assert in_flight or time.monotonic() - began > 15, "the answers were not there yet when the new one began"
-    far.set(delay=0.0)
+    sink.set(delay=0.0)
     shop.put("2.jsonl", 8, 4)
     until(lambda: shop.delivered() == 12)
     stop(process)
-    assert set(far.ids().values()) == {1}
-    assert far.counts()["posts"] == 12
+    assert set(sink.ids().values()) == {1}
+    assert sink.counts()["posts"] == 12
     assert shop.ask("SELECT count(*) FROM events WHERE what = 'sending'") == 12
     assert shop.ask("SELECT count(*) FROM events WHERE what = 'uncertain'") == 0, "the new one leaves it to the old one"
 
 
-def test_a_source_that_listens_loses_nothing_it_has_answered(shop: Sunk, far: Far) -> None:
+def test_a_source_that_listens_loses_nothing_it_has_answered(shop: SinkShop, sink: RunningSink) -> None:
     """Senders go on until they have their 202, under the key they began with; the port changes hands meanwhile."""
     port, count, senders, key = free_port(), 400, 4, "key-of-store-12-for-tests"
     folder = 'use = "folder", path = "shop-inbox", settle = "0s", poll = "100ms"'
@@ -157,12 +159,12 @@ def test_a_source_that_listens_loses_nothing_it_has_answered(shop: Sunk, far: Fa
             each.result(120)
     until(lambda: shop.delivered() == count)
     stop(process)
-    assert set(far.ids().values()) == {1}
-    assert len(far.ids()) == count
+    assert set(sink.ids().values()) == {1}
+    assert len(sink.ids()) == count
     assert shop.ask("SELECT count(*) FROM receipts") == count
 
 
-def test_pipelines_start_and_stop_and_the_others_do_not_notice(shop: Sunk, far: Far) -> None:
+def test_pipelines_start_and_stop_and_the_others_do_not_notice(shop: SinkShop, sink: RunningSink) -> None:
     process = shop.start()
     shop.configure(shop.pipeline(), shop.pipeline("web"))
     code, told = shop.reload()
@@ -181,10 +183,10 @@ def test_pipelines_start_and_stop_and_the_others_do_not_notice(shop: Sunk, far: 
     assert (code, told["started"], told["left_running"]) == (0, ["shop"], ["web"])
     until(lambda: shop.delivered() == 6)
     stop(process)
-    assert far.counts()["posts"] == 12
+    assert sink.counts()["posts"] == 12
 
 
-def test_what_is_refused_is_told_with_its_place_and_the_old_one_goes_on(shop: Sunk) -> None:
+def test_what_is_refused_is_told_with_its_place_and_the_old_one_goes_on(shop: SinkShop) -> None:
     process = shop.start()
     sound = shop.file.read_text()
     for broken, key in (
@@ -207,7 +209,7 @@ def test_what_is_refused_is_told_with_its_place_and_the_old_one_goes_on(shop: Su
     stop(process)
 
 
-def test_sighup_reloads_and_the_answer_is_in_the_output(shop: Sunk) -> None:
+def test_sighup_reloads_and_the_answer_is_in_the_output(shop: SinkShop) -> None:
     process = shop.start()
     shop.configure(shop.pipeline(workers=7))
     process.send_signal(signal.SIGHUP)
@@ -221,13 +223,13 @@ def test_sighup_reloads_and_the_answer_is_in_the_output(shop: Sunk) -> None:
     stop(process)
 
 
-def test_when_nobody_runs_it_says_so(shop: Sunk) -> None:
+def test_when_nobody_runs_it_says_so(shop: SinkShop) -> None:
     code, told = shop.reload()
     assert code == 1
     assert "no `tillpost run` works on" in told["said"]
 
 
-def test_a_process_that_does_not_answer_is_named(shop: Sunk) -> None:
+def test_a_process_that_does_not_answer_is_named(shop: SinkShop) -> None:
     process = shop.start()
     process.send_signal(signal.SIGSTOP)
     try:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.fallback_files import written
 from tests.support.fileserver import KINDS, fileserver
-from tests.support.watch import Watch
+from tests.support.import_reader import ImportReader
 from tillpost.model import Delivered
 
 pytestmark = pytest.mark.slow
@@ -44,7 +44,7 @@ def test_no_part_of_a_file_is_ever_seen_under_its_final_name(
     whole = day()
     with fileserver(kind, tmp_path / "server") as server:
         transfer, folder = server.transfer(), server.home / "transactionImport"
-        with Watch(folder, whole, consume) as watch:
+        with ImportReader(folder, whole, consume) as watch:
             for number, (name, content) in enumerate(whole.items()):
                 file = written(tmp_path / "fallback", content, name)
                 assert isinstance(transfer.transfer(file), Delivered)
@@ -63,7 +63,7 @@ def test_a_writer_without_a_temporary_name_would_be_seen(tmp_path: Path) -> None
     """That the reader finds a part when there is one."""
     whole = day()
     name, content = next((name, content) for name, content in whole.items() if len(content) > 1000)
-    with Watch(tmp_path, whole) as watch, (tmp_path / name).open("wb") as file:
+    with ImportReader(tmp_path, whole) as watch, (tmp_path / name).open("wb") as file:
         file.write(content[:1000])
         file.flush()
         until = time.monotonic() + 30

@@ -53,18 +53,18 @@ class FlakyDestination:
         return WrittenFiles(files=(FallbackFile(name=name, kind="receipts", sha256="", size=1, keys=keys, path=path),))
 
 
-def hook_calls(far: FlakyDestination) -> HookCalls:
+def hook_calls(destination: FlakyDestination) -> HookCalls:
     def one(call: Any) -> list[tuple[str, Any]]:
-        return [("far", lambda **given: [call(**given)])]
+        return [("memory", lambda **given: [call(**given)])]
 
     return HookCalls(
         callers={
             "resolve_contact": one(lambda contact: Identified(contact_id="guid", holds=dict(contact.attributes))),
             "map_receipt": one(lambda receipt, match: Payload(receipt_id=receipt.id, match=match, fields={})),
-            "deliver": one(far.deliver),
+            "deliver": one(destination.deliver),
             "probe": one(lambda: Delivered()),
             "match_in_file": one(lambda contact: Identifier("externalId", "4711")),
-            "write_files": one(far.write_files),
+            "write_files": one(destination.write_files),
             "transfer": one(lambda file: NotSent(reason="no file server")),
             "find_transferred": one(lambda file: True),
         },

@@ -11,8 +11,8 @@ from typing import Any
 import attrs
 
 from tests.support.program import account
-from tests.support.proxy import Proxy, Way
 from tests.support.sshd import sshd
+from tests.support.tcp_proxy import Proxy, Way
 from tests.support.vsftpd import FRONT, HOST, vsftpd
 from tillpost import Secret
 from tillpost_ftp import _ftp, _ftps

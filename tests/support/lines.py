@@ -54,7 +54,7 @@ def line_on(
     """The line; `hooks` are further ones, or take the place of those that are here."""
 
     def one(call: Any) -> list[tuple[str, Any]]:
-        return [("far", lambda **given: [call(**given)])]
+        return [("memory", lambda **given: [call(**given)])]
 
     own = {
         "resolve_contact": lambda contact: Identified(contact_id="guid", holds=dict(contact.attributes)),

@@ -20,10 +20,12 @@ def test_a_sender_and_the_file_writer_never_have_the_same_receipt(tmp_path: Path
     """Found in the demo: a claim released twice let two threads settle one receipt, and the pipeline stopped."""
     journal = Journal(tmp_path)
     journal.receipts.accept([found(number=str(n)) for n in range(COUNT)], DOCUMENT, None, time.time(), Accepted())
-    far = FlakyDestination()
+    destination = FlakyDestination()
     retry = RetryPolicy(attempts=3, wait_initial=MOMENT, wait_max=MOMENT, confirm_after=MOMENT)
     fallback = FallbackPolicy(after=timedelta(hours=1), every=MOMENT)
-    line = make_line(journal, hook_calls(far), retry=retry, fallback=fallback, transfer=TransferPolicy(), workers=8)
+    line = make_line(
+        journal, hook_calls(destination), retry=retry, fallback=fallback, transfer=TransferPolicy(), workers=8
+    )
     worker = Worker(line)
     worker.start()
     end = time.monotonic() + 60
@@ -37,5 +39,5 @@ def test_a_sender_and_the_file_writer_never_have_the_same_receipt(tmp_path: Path
     counts = journal.receipts.counts()
     journal.close()
     assert worker.fault is None
-    assert far.clashes == []
+    assert destination.clashes == []
     assert counts[State.DELIVERED] + counts[State.WRITTEN] == COUNT

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.support.proxy import Proxy
+from tests.support.tcp_proxy import Proxy
 from tillpost.model import Delivered, FallbackFile, NotSent
 from tillpost_sftp import session
 

@@ -76,10 +76,10 @@ def test_a_receipt_is_live_for_a_minute_and_until_it_has_used_an_attempt(machine
 
 
 def line_of(folder: Path, deliver: object) -> Line:
-    far = FlakyDestination()
-    far.deliver = deliver  # type: ignore[method-assign, assignment]
+    destination = FlakyDestination()
+    destination.deliver = deliver  # type: ignore[method-assign, assignment]
     retry = RetryPolicy(attempts=3, wait_initial=MOMENT, wait_max=MOMENT, confirm_after=MOMENT)
-    hooks = attrs.evolve(hook_calls(far), slots=frozenset({"resolve", "map", "transport"}))
+    hooks = attrs.evolve(hook_calls(destination), slots=frozenset({"resolve", "map", "transport"}))
     return make_line(Journal(folder), hooks, name=folder.name, retry=retry, workers=8)
 
 

@@ -12,7 +12,7 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 
-class Far:
+class RunningSink:
     """A sink in a process of its own; ends with the block."""
 
     def __init__(self, delay: float = 0.0) -> None:

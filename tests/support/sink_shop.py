@@ -13,7 +13,7 @@ from typing import Any
 import apsw
 
 from tests.benchmarks import receipts
-from tests.benchmarks.far import Far
+from tests.benchmarks.running_sink import RunningSink
 from tests.support.waiting import until
 
 CONFIG = """
@@ -32,11 +32,11 @@ wait_initial = "100ms", wait_max = "500ms", confirm_after = "1h" }}
 """With `confirm_after` of an hour nothing that is in doubt would be delivered within a test."""
 
 
-class Sunk:
+class SinkShop:
     """A folder with a configuration, a sink, and a `run` that ends with the block."""
 
-    def __init__(self, folder: Path, far: Far) -> None:
-        self.folder, self.far = folder, far
+    def __init__(self, folder: Path, sink: RunningSink) -> None:
+        self.folder, self.sink = folder, sink
         self.file = folder / "tillpost.toml"
         self.log = folder / "run.log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -44,7 +44,7 @@ class Sunk:
 
     def pipeline(self, name: str = "shop", workers: int = 4) -> str:
         (self.folder / f"{name}-inbox").mkdir(exist_ok=True)
-        return CONFIG.format(name=name, workers=workers, url=self.far.url)
+        return CONFIG.format(name=name, workers=workers, url=self.sink.url)
 
     def configure(self, *pipelines: str) -> None:
         first, *others = pipelines

@@ -26,7 +26,7 @@ Rule = Callable[[str, str, bytes], Reply | None]
 """Method, path and body → an answer, or None to pass the request on."""
 
 
-class Front:
+class HttpProxy:
     """Listens on loopback, over TLS when a context is given. `rule` may be changed while it runs."""
 
     def __init__(self, target: str, rule: Rule = lambda *_: None, tls: ssl.SSLContext | None = None) -> None:
@@ -68,7 +68,7 @@ class Front:
 _PASSED = ("content-type", "retry-after")
 
 
-def _handler(front: Front) -> type[BaseHTTPRequestHandler]:
+def _handler(front: HttpProxy) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         """One connection, one request: HTTP/1.0 leaves no thread waiting for a second."""
 

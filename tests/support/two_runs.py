@@ -16,7 +16,7 @@ from tests.support.shop import Shop, stop
 from tests.support.waiting import until
 
 
-class Sharing:
+class TwoRuns:
     """Pipelines `shop` and `web` of one configuration and one key, each run by a process of its own."""
 
     def __init__(self, shop: Shop) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Self
 
 
-class Watch:
+class ImportReader:
     """Reads every file under a final name as soon as it is there or differs; with `consume`, deletes it then.
 
     whole: name → content of each file that may come. partial: names seen with other content. looks: how often the
