@@ -7,7 +7,7 @@ with its line, and reading continues with the next key.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -163,48 +163,33 @@ class SettingsReader:
         given: dict[str, Any] = {}
         for name, field in fields.items():
             if name in table:
-                try:
+                with suppress(_Reported):
                     given[name] = self._item(name, table[name], hints[field.name])
-                except _Reported:
-                    continue
+                    self._validate(kind, field, name, given[name], table[name])
             elif field.default is attrs.NOTHING:
                 if f'Did you mean "{name}"?' not in hinted.values():  # one mistake is one finding
                     self.report((*path, name), "is missing.", f"Add it to {key_text(path)}.")
             elif isinstance(field.default, Path):
                 given[name] = self._folder / field.default
-        failed = sum(finding.level == "error" for finding in self.findings) > before
-        try:
-            made = None if failed else kind(**given)
-        except (ValueError, TypeError, TillpostError) as err:
-            if not self._validate(kind, fields, given, table):
-                self.report(path, f"{_message(err)}.")
-            raise _Reported from None
-        if failed:
-            self._validate(kind, fields, given, table)
+        if sum(finding.level == "error" for finding in self.findings) > before:
             raise _Reported
-        return made
+        try:
+            return kind(**given)
+        except (ValueError, TypeError, TillpostError) as err:
+            self.report(path, f"{_message(err)}.")
+            raise _Reported from None
 
-    def _validate(
-        self, kind: Any, fields: Mapping[str, Any], given: Mapping[str, Any], table: Mapping[str, Any]
-    ) -> bool:
-        """Call every field's validator, where the class itself stops at the first; True if one raised."""
-        trial = object.__new__(kind)
-        for name, value in given.items():
-            object.__setattr__(trial, fields[name].name, value)
-        failed = False
-        for name, value in given.items():
-            field = fields[name]
-            if field.validator is None or field.converter is not None or name not in table:
-                continue
-            try:
-                field.validator(trial, field, value)
-            except AttributeError:
-                continue  # it reads another field that has no value, and that is reported already
-            except (ValueError, TypeError, TillpostError) as err:
-                shown = "" if isinstance(value, Secret) else f", and is {values.show(table[name])}"
-                self.report((*self._path, name), f"{_message(err).removeprefix(f'{field.name} ')}{shown}.")
-                failed = True
-        return failed
+    def _validate(self, kind: Any, field: attrs.Attribute[Any], name: str, value: Any, written: Any) -> None:
+        """Call the field's validator here, because the class would stop at the first that raises."""
+        if field.validator is None or field.converter is not None:
+            return
+        try:
+            field.validator(object.__new__(kind), field, value)
+        except AttributeError:
+            pass  # it reads other fields: the class calls it when it has them
+        except (ValueError, TypeError, TillpostError) as err:
+            shown = "" if isinstance(value, Secret) else f", and is {values.show(written)}"
+            self.report((*self._path, name), f"{_message(err).removeprefix(f'{field.name} ')}{shown}.")
 
 
 def _ignoring_type(make: Callable[[Any], Any]) -> Callable[[Any, Any], Any]:
