@@ -15,7 +15,7 @@ OSLO = ZoneInfo("Europe/Oslo")
 def _known(_: object, __: attrs.Attribute[dict[str, str]], given: dict[str, str]) -> None:
     for own, code in given.items():
         if code not in TRANSACTIONS:
-            raise ValueError(f"transactions.{own} is one of {', '.join(TRANSACTIONS)}")
+            raise ValueError(f"transactions.{own} must be one of {', '.join(TRANSACTIONS)}")
 
 
 @attrs.frozen(kw_only=True)

@@ -57,14 +57,14 @@ def _fields(_: object, __: attrs.Attribute[Any], value: Iterable[str]) -> None:
 
 def _one_character(_: object, field: attrs.Attribute[str], value: str) -> None:
     if len(value) > 1 or (not value and field.name == "delimiter"):
-        raise ValueError(f"{field.name} is one character")
+        raise ValueError(f"{field.name} must be one character")
 
 
 def _codec(_: object, __: attrs.Attribute[str], value: str) -> None:
     try:
         b"a,1\n".decode(value, "surrogateescape")
     except (LookupError, UnicodeError):
-        raise ValueError("encoding is one of text that Python knows, such as utf-8, windows-1252 or cp850") from None
+        raise ValueError("encoding must be a text encoding such as utf-8, windows-1252 or cp850") from None
 
 
 def _time_form(_: object, __: attrs.Attribute[str], value: str) -> None:
@@ -72,7 +72,7 @@ def _time_form(_: object, __: attrs.Attribute[str], value: str) -> None:
         datetime.strptime("", value)  # noqa: DTZ007 - only the form is looked at
     except ValueError as error:
         if "directive" in str(error) or "stray" in str(error):
-            raise ValueError('date is a form such as "%d.%m.%Y %H:%M" (Python\'s strptime)') from None
+            raise ValueError('date must be a format of times such as "%d.%m.%Y %H:%M"') from None
 
 
 @attrs.frozen(kw_only=True)
@@ -124,11 +124,11 @@ class Settings:
             if not any(name in self.columns or name in self.constants for name in names):
                 raise ValueError(f"columns or constants must have {label}")
         if self.decimal == self.thousands:
-            raise ValueError("decimal and thousands are not the same mark")
+            raise ValueError("decimal and thousands must be different marks")
         if self.lines and self.format != "json":
-            raise ValueError('lines belong to format = "json"')
+            raise ValueError('lines can be set with format = "json" only')
         if not self.key:
-            raise ValueError("group names a field that has a column")
+            raise ValueError("group must name fields that have a column")
 
     @property
     def key(self) -> tuple[str, ...]:

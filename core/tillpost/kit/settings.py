@@ -47,7 +47,7 @@ def port_number(_: object, field: attrs.Attribute[Any], value: int) -> None:
 def currency_code(_: object, field: attrs.Attribute[Any], value: str) -> None:
     """Raises ValueError for a text that is neither empty nor three capital letters, as ISO 4217 has them."""
     if value and not re.fullmatch("[A-Z]{3}", value):
-        raise ValueError(f"{field.name} is an ISO 4217 code, three capital letters")
+        raise ValueError(f"{field.name} must be an ISO 4217 code of three capital letters")
 
 
 def no_final_slash(path: str) -> str:

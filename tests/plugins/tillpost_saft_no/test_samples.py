@@ -124,7 +124,7 @@ def test_a_record_that_is_not_a_sale_has_its_reason() -> None:
 def test_a_transtype_may_be_explained_by_a_setting() -> None:
     found = sample("payments", transactions={"X": "11010"}, stores={"": "1"})
     assert [record.reason for record in found if isinstance(record, NoReceipt)] == ["pay-out"]
-    with pytest.raises(ValueError, match=r"transactions\.X is one of 11001"):
+    with pytest.raises(ValueError, match=r"transactions\.X must be one of 11001"):
         Settings(customer="email", transactions={"X": "12001"})
 
 
