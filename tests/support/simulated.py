@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 
 from tests.scenarios.simulator.machine import Machine
+from tests.scenarios.simulator.till import sale
+from tillpost.flow.delivery.deliver import claim, deliver
 from tillpost.flow.intake.accept import accept
 from tillpost.flow.worker import maintain
 from tillpost.model import Document, Receipt
@@ -13,6 +17,22 @@ from tillpost.model.receipt_json import dumps
 
 def take(machine: Machine, *receipts: Receipt) -> None:
     accept(machine.line, Document.from_bytes("day", b"".join(dumps(receipt) + b"\n" for receipt in receipts)))
+
+
+def take_sales(
+    machine: Machine, *numbers: int, day: date = date(2026, 11, 24), keys: Mapping[str, str] | None = None
+) -> None:
+    """Sales of one customer, by their numbers, in one document."""
+    lines = [dumps(sale(number, {"externalId": "4711"} if keys is None else keys, day=day)) for number in numbers]
+    accept(machine.line, Document.from_bytes(f"{day} {numbers}", b"".join(line + b"\n" for line in lines)))
+
+
+def deliver_all(machine: Machine) -> None:
+    """Deliver what is due, until nothing is."""
+    while entries := claim(machine.line, 4):
+        for entry in entries:
+            deliver(machine.line, entry)
+        machine.line.claims.release(entry.seq for entry in entries)
 
 
 def outage(machine: Machine) -> None:

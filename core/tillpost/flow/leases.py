@@ -31,7 +31,7 @@ class Claims(Protocol):
         """Keep for longer what is claimed. Called at least every second while the pipeline works."""
         ...
 
-    def valid(self) -> bool:
+    def are_valid(self) -> bool:
         """Whether a call about a claimed receipt may begin: the claims hold until the call's deadline has passed.
 
         Once this is False the receipts in hand may belong to another process.
@@ -111,7 +111,7 @@ class ProcessClaims:
     def renew(self) -> None:
         """Nothing expires."""
 
-    def valid(self) -> bool:
+    def are_valid(self) -> bool:
         """Always: no other process can take them over."""
         return True
 

@@ -120,7 +120,7 @@ class Outbox:
 
     def _may_send(self) -> bool:
         """Whether a call may begin. Without valid claims another process may send the same receipt."""
-        return not self._stop.is_set() and self._line.breaker.allows_requests() and self._line.claims.valid()
+        return not self._stop.is_set() and self._line.breaker.allows_requests() and self._line.claims.are_valid()
 
     def _record_deliveries(self, results: list[_Result]) -> None:
         """Record how long after their acceptance receipts were delivered."""

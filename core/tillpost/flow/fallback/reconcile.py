@@ -25,10 +25,10 @@ def reconcile(line: Line) -> bool:
         return False
     moved, later = False, list[Postponed]()
     try:
-        for standing in line.journal.file_states.to_confirm(line.clock.time()):
-            if not _may_ask(line, standing):
+        for status in line.journal.file_states.to_confirm(line.clock.time()):
+            if not _may_ask(line, status):
                 continue
-            entry = line.journal.files.get(standing.name)
+            entry = line.journal.files.get(status.name)
             if entry.state is FileState.UPLOADED:
                 postponed = _check_consumed(line, entry)
             elif entry.file.kind == "contacts":
@@ -47,9 +47,9 @@ def reconcile(line: Line) -> bool:
     return moved
 
 
-def _may_ask(line: Line, standing: FileStatus) -> bool:
+def _may_ask(line: Line, status: FileStatus) -> bool:
     """Whether the file server, or the destination after the import, may be called now."""
-    return may_transfer(line) if standing.state is FileState.UPLOADED else line.breaker.allows_requests()
+    return may_transfer(line) if status.state is FileState.UPLOADED else line.breaker.allows_requests()
 
 
 def _postponed(line: Line, entry: FileEntry, reason: str) -> Postponed:

@@ -22,26 +22,26 @@ def review(line: Line) -> bool:
         return False  # with the guard closed, outdated files could not be written again
     files = line.journal.file_states.unreviewed()
     keys: list[str] = []
-    for standing in files:
-        if standing.kind == "contacts" and len(keys) < _GROUP:
+    for status in files:
+        if status.kind == "contacts" and len(keys) < _GROUP:
             # From several files: an outage of days has hundreds, each with a few contacts.
-            keys += line.journal.contact_lookups.to_look_up(standing.name, _GROUP - len(keys))
+            keys += line.journal.contact_lookups.to_look_up(status.name, _GROUP - len(keys))
     if keys:
         return look_up_all(line, keys, "lookup")
     current: list[str] = []
-    for _, batch in groupby(files, key=lambda standing: standing.sequence):
+    for _, batch in groupby(files, key=lambda status: status.sequence):
         in_batch = list(batch)
-        outdated = [standing for standing in in_batch if _is_outdated(line, standing)]
-        current += [standing.name for standing in in_batch if standing not in outdated]
+        outdated = [status for status in in_batch if _is_outdated(line, status)]
+        current += [status.name for status in in_batch if status not in outdated]
         if outdated:
-            rewrite(line, [line.journal.files.get(standing.name) for standing in outdated])
+            rewrite(line, [line.journal.files.get(status.name) for status in outdated])
             break
     if current:
         line.journal.files.mark_reviewed(current)
     return bool(files)
 
 
-def _is_outdated(line: Line, standing: FileStatus) -> bool:
-    if standing.kind == "contacts":
-        return bool(line.journal.contact_lookups.outdated(standing.name))
-    return line.journal.files.names_unknown_contact(standing.name)
+def _is_outdated(line: Line, status: FileStatus) -> bool:
+    if status.kind == "contacts":
+        return bool(line.journal.contact_lookups.outdated(status.name))
+    return line.journal.files.names_unknown_contact(status.name)

@@ -20,15 +20,13 @@ def transfer(line: Line) -> int:
     # Engage drops a receipt whose contact it does not know yet (Engage contract, file import), so contacts files of
     # the same batch and of earlier ones must be confirmed first.
     contacts = line.journal.file_states.unconfirmed_contacts()
-    unconfirmed = next((standing.sequence for standing in contacts if not _is_imported(standing, line)), None)
+    unconfirmed = next((status.sequence for status in contacts if not _is_imported(status, line)), None)
     # Contacts are looked up before their file is uploaded, except while the API is away.
-    for standing in line.journal.file_states.to_upload(
-        before=unconfirmed, unreviewed=not line.breaker.allows_requests()
-    ):
+    for status in line.journal.file_states.to_upload(before=unconfirmed, unreviewed=not line.breaker.allows_requests()):
         now = line.clock.time()
-        if standing.due > now:
+        if status.due > now:
             break  # the file server failed a moment ago; the next attempt is at this file's due time
-        entry = line.journal.files.get(standing.name)
+        entry = line.journal.files.get(status.name)
         outcome = line.hooks.transfer(entry.file)
         now = line.clock.time()
         if isinstance(outcome, Delivered):
@@ -37,7 +35,7 @@ def transfer(line: Line) -> int:
             continue
         attempts = entry.attempts + 1
         due = now + backoff(attempts, line.transfer, line.random)
-        line.journal.files.postpone([Postponed(name=standing.name, due=due, attempts=attempts, reason=outcome.reason)])
+        line.journal.files.postpone([Postponed(name=status.name, due=due, attempts=attempts, reason=outcome.reason)])
         # During the outage nobody expects the file to be uploaded. Wrong settings and a refused file need a person at
         # once: a host key that has changed is not trusted after three hours either.
         needs_person = isinstance(outcome, Misconfigured | Refused)
@@ -52,13 +50,13 @@ def may_transfer(line: Line) -> bool:
     return line.breaker.allows_requests() or (line.transfer is not None and line.transfer.when == "asap")
 
 
-def _is_imported(standing: FileStatus, line: Line) -> bool:
+def _is_imported(status: FileStatus, line: Line) -> bool:
     """Whether a contacts file counts as imported although nobody can confirm it, because the API is away.
 
     Engage deletes a file once it is processed (Engage contract, file import). `check_every` after the file was found
     gone, its contacts count as imported.
     """
     assert line.fallback is not None
-    if line.breaker.allows_requests() or standing.state is not FileState.CONSUMED or standing.consumed_at is None:
+    if line.breaker.allows_requests() or status.state is not FileState.CONSUMED or status.consumed_at is None:
         return False
-    return line.clock.time() - standing.consumed_at >= line.fallback.check_every.total_seconds()
+    return line.clock.time() - status.consumed_at >= line.fallback.check_every.total_seconds()

@@ -150,7 +150,7 @@ def sweep(line: Line) -> list[Path]:
 
     Receipts of uncommitted files are still open in the journal and will be written again.
     """
-    needed = {standing.name for standing in line.journal.file_states.in_states(*OPEN_FILES)}
+    needed = {status.name for status in line.journal.file_states.in_states(*OPEN_FILES)}
     strays = [path for path in line.journal.fallback_folder.rglob("*") if path.is_file() and path.name not in needed]
     for path in strays:
         path.unlink(missing_ok=True)

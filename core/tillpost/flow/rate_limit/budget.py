@@ -129,7 +129,7 @@ class SlidingBudget:
             yield
         finally:
             if let_go > _IN_BLOCK:
-                self._answered(let_go)
+                self._record_answer(let_go)
 
     def slow(self, seconds: float) -> None:
         """Let no request pass for so many seconds: the destination has answered that there were too many."""
@@ -193,7 +193,7 @@ class SlidingBudget:
         self._block, self._block_until = max(0, taken - 1), moment + ahead
         return taken > 0, _IN_BLOCK if taken and block > 1 else moment
 
-    def _answered(self, let_go: float) -> None:
+    def _record_answer(self, let_go: float) -> None:
         with self._lock:
             now = self._monotonic()
             fastest = self._fastest.record(now - let_go)

@@ -3,43 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from random import Random
 
 import attrs
-import pytest
 
-from tests.scenarios.simulator.engage import Engage
 from tests.scenarios.simulator.machine import Machine
-from tests.scenarios.simulator.till import sale
 from tests.support.destination import MOMENT, FlakyDestination, hook_calls
 from tests.support.lines import make_line
 from tests.support.receipts import DOCUMENT, found
+from tests.support.simulated import take_sales
 from tests.support.waiting import until
 from tillpost.flow.delivery.deliver import claim
-from tillpost.flow.intake.accept import accept
 from tillpost.flow.limits import RetryPolicy
 from tillpost.flow.line import Line
 from tillpost.flow.rate_limit.budget import SlidingBudget
 from tillpost.flow.retry_policy import BACKLOG_TURN, LIVE_SECONDS, is_live
 from tillpost.flow.worker import Worker
 from tillpost.journal import Accepted, Journal, Move, State
-from tillpost.model import Delivered, Document, Payload
-from tillpost.model.receipt_json import dumps
-
-
-@pytest.fixture
-def machine(tmp_path: Path) -> Iterator[Machine]:
-    made = Machine(tmp_path / "state", Random(1), Engage())
-    yield made
-    made.stop()
-
-
-def take(machine: Machine, *numbers: int) -> None:
-    lines = b"".join(dumps(sale(number, {"externalId": "4711"})) + b"\n" for number in numbers)
-    accept(machine.line, Document.from_bytes(f"day {numbers}", lines))
+from tillpost.model import Delivered, Payload
 
 
 def claimed(machine: Machine, most: int) -> list[int]:
@@ -47,24 +29,24 @@ def claimed(machine: Machine, most: int) -> list[int]:
 
 
 def test_what_was_just_accepted_is_claimed_before_an_hour_old_backlog(machine: Machine) -> None:
-    take(machine, *range(20))
+    take_sales(machine, *range(20))
     machine.clock.advance(3600.0)
-    take(machine, 100, 101)
+    take_sales(machine, 100, 101)
     assert claimed(machine, 4) == [100, 101], "and what is older is not claimed along with it"
     assert claimed(machine, 4) == [0, 1, 2, 3], "no live one is left"
 
 
 def test_one_claim_in_four_is_the_backlogs_however_much_is_live(machine: Machine) -> None:
-    take(machine, *range(20))
+    take_sales(machine, *range(20))
     machine.clock.advance(3600.0)
-    take(machine, *range(100, 150))
+    take_sales(machine, *range(100, 150))
     numbers = [number for _ in range(4 * BACKLOG_TURN) for number in claimed(machine, 1)]
     assert [number for number in numbers if number < 100] == [0, 1, 2, 3]
     assert [number for number in numbers if number >= 100] == list(range(100, 100 + 4 * (BACKLOG_TURN - 1)))
 
 
 def test_a_receipt_is_live_for_a_minute_and_until_it_has_used_an_attempt(machine: Machine) -> None:
-    take(machine, 1, 2)
+    take_sales(machine, 1, 2)
     machine.clock.advance(LIVE_SECONDS - 1.0)
     now = machine.clock.time()
     journal = machine.line.journal

@@ -124,7 +124,7 @@ def test_without_valid_claims_nothing_is_sent_and_what_was_ready_is_given_back(
     outbox: Outbox, line: Line, destination: FakeDestination, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given = destination.given.copy()
-    monkeypatch.setattr(ProcessClaims, "valid", lambda self: False)
+    monkeypatch.setattr(ProcessClaims, "are_valid", lambda self: False)
     assert performed(outbox, 1) == 1
     outbox.run_round()
     assert outbox.is_empty()

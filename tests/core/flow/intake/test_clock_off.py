@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from random import Random
 from typing import Any
 
 import attrs
 import pytest
 
-from tests.scenarios.simulator.engage import Engage
 from tests.scenarios.simulator.machine import Machine
 from tests.scenarios.simulator.till import sale
 from tillpost.flow.delivery.deliver import claim, deliver
 from tillpost.flow.intake.accept import accept
 from tillpost.model import Document, Receipt
 from tillpost.model.receipt_json import dumps
-
-
-@pytest.fixture
-def machine(tmp_path: Path) -> Iterator[Machine]:
-    made = Machine(tmp_path / "state", Random(1), Engage())
-    yield made
-    made.stop()
 
 
 def printed(machine: Machine, *, ahead: timedelta = timedelta(0), trading_day: int = 0) -> Receipt:

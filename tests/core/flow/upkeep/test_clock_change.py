@@ -5,39 +5,21 @@ The clock is injected; journal, flow and plugins are the real ones (the simulato
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from random import Random
 
 import pytest
 
-from tests.scenarios.simulator.engage import Engage
 from tests.scenarios.simulator.faults import Killed
 from tests.scenarios.simulator.machine import Machine
-from tests.scenarios.simulator.till import sale
+from tests.support.simulated import take_sales
 from tillpost.flow.breaker import ANSWERS_NEEDED
 from tillpost.flow.delivery.deliver import claim, deliver
-from tillpost.flow.intake.accept import accept
 from tillpost.flow.upkeep.clock_change import apply_clock_change
 from tillpost.flow.worker import maintain
 from tillpost.journal import Entry, FileState, Journal, State
-from tillpost.model import Document
-from tillpost.model.receipt_json import dumps
 
 HOUR, DAY = 3600.0, 86400.0
 JUMPS = pytest.mark.parametrize("jump", [-HOUR, DAY])
-
-
-@pytest.fixture
-def machine(tmp_path: Path) -> Iterator[Machine]:
-    made = Machine(tmp_path / "state", Random(1), Engage())
-    yield made
-    made.stop()
-
-
-def take(machine: Machine, *numbers: int) -> None:
-    lines = b"".join(dumps(sale(number, {"externalId": "4711"})) + b"\n" for number in numbers)
-    accept(machine.line, Document.from_bytes(f"day {numbers}", lines))
 
 
 def row(machine: Machine) -> Entry:
@@ -66,7 +48,7 @@ def fail_once(machine: Machine) -> float:
 @JUMPS
 def test_between_attempts_a_receipt_waits_as_long_as_it_would_have(machine: Machine, jump: float) -> None:
     """Clock back an hour: due in ten seconds stays due in ten seconds. Forward a day: it is not sent at once either."""
-    take(machine, 1)
+    take_sales(machine, 1)
     left = fail_once(machine)
     machine.clock.jump(jump)
     maintain(machine.line)
@@ -80,7 +62,7 @@ def test_between_attempts_a_receipt_waits_as_long_as_it_would_have(machine: Mach
 
 @JUMPS
 def test_what_was_accepted_before_the_jump_is_due_at_once(machine: Machine, jump: float) -> None:
-    take(machine, 1)
+    take_sales(machine, 1)
     machine.clock.jump(jump)
     maintain(machine.line)
     attempt(machine)
@@ -90,7 +72,7 @@ def test_what_was_accepted_before_the_jump_is_due_at_once(machine: Machine, jump
 @JUMPS
 def test_a_jump_during_an_attempt_counts_once(machine: Machine, jump: float) -> None:
     """The wait after the attempt is by the new clock already, and is not moved a second time."""
-    take(machine, 1)
+    take_sales(machine, 1)
     machine.clock.advance(1.0)
     before = machine.clock.time()
     machine.client.meanwhile = lambda: machine.clock.jump(jump)
@@ -109,7 +91,7 @@ def test_a_jump_during_an_attempt_counts_once(machine: Machine, jump: float) -> 
 @JUMPS
 def test_an_uncertain_receipt_is_asked_for_after_confirm_after_and_not_before(machine: Machine, jump: float) -> None:
     """Too early, its absence would prove nothing."""
-    take(machine, 1)
+    take_sales(machine, 1)
     machine.faults.requests += ["ok", "ok", "lost"]
     attempt(machine)
     assert row(machine).state is State.UNCERTAIN
@@ -145,7 +127,7 @@ def test_names_of_files_stay_unique_and_contacts_stay_before_receipts(machine: M
         machine.line.breaker.record(machine.line.hooks.probe())
     names: list[str] = []
     for number in range(4):
-        take(machine, number)
+        take_sales(machine, number)
         machine.clock.advance(901.0)
         maintain(machine.line)
         machine.clock.jump(jump if number % 2 == 0 else -jump)
@@ -157,12 +139,12 @@ def test_names_of_files_stay_unique_and_contacts_stay_before_receipts(machine: M
 
 def test_a_day_forward_holds_no_receipt_of_a_file_as_overdue(machine: Machine) -> None:
     """confirm_within is time that passes, and setting a clock lets none pass."""
-    take(machine, 1)
+    take_sales(machine, 1)
     attempt(machine)
     machine.faults.api = "refused"
     for _ in range(3):
         machine.line.breaker.record(machine.line.hooks.probe())
-    take(machine, 2)
+    take_sales(machine, 2)
     machine.clock.advance(901.0)
     maintain(machine.line)
     machine.faults.end()
@@ -185,7 +167,7 @@ def test_a_day_forward_holds_no_receipt_of_a_file_as_overdue(machine: Machine) -
 
 
 def test_set_back_while_nothing_ran_the_next_start_finds_out(machine: Machine) -> None:
-    take(machine, 1)
+    take_sales(machine, 1)
     left = fail_once(machine)
     machine.clock.jump(-HOUR)
     machine.restart()
@@ -195,7 +177,7 @@ def test_set_back_while_nothing_ran_the_next_start_finds_out(machine: Machine) -
 
 
 def test_a_kill_before_the_move_is_made_up_for_by_the_next_start(machine: Machine) -> None:
-    take(machine, 1)
+    take_sales(machine, 1)
     left = fail_once(machine)
     machine.clock.jump(-HOUR)
     machine.faults.arm((), (), kill_at=1, full_at=0)
@@ -207,7 +189,7 @@ def test_a_kill_before_the_move_is_made_up_for_by_the_next_start(machine: Machin
 
 
 def test_a_clock_that_is_kept_in_step_moves_nothing(machine: Machine) -> None:
-    take(machine, 1)
+    take_sales(machine, 1)
     left = fail_once(machine)
     machine.clock.jump(0.5)
     maintain(machine.line)

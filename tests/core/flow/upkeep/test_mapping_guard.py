@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -13,9 +12,9 @@ from tests.scenarios.simulator.engage import Engage
 from tests.scenarios.simulator.faults import Killed
 from tests.scenarios.simulator.machine import Machine
 from tests.scenarios.simulator.till import sale
-from tests.support.simulated import take
+from tests.support.simulated import deliver_all, take
 from tillpost.errors import PluginError, UsageError
-from tillpost.flow.delivery.deliver import claim, deliver
+from tillpost.flow.delivery.deliver import claim
 from tillpost.flow.fallback.write_files import write_files
 from tillpost.flow.upkeep import mapping_guard
 from tillpost.flow.worker import maintain
@@ -26,25 +25,11 @@ FIRST = 3
 SEEDS = 60
 
 
-@pytest.fixture
-def machine(tmp_path: Path) -> Iterator[Machine]:
-    made = Machine(tmp_path / "state", Random(1), Engage())
-    yield made
-    made.stop()
-
-
 def start(machine: Machine, fingerprint: str, hold: bool = True) -> None:
     """What `run` does with a configuration of this mapping."""
     given = machine.line.guard
     given.fingerprint, given.what, given.hold, given.first = fingerprint, {"tillpost": fingerprint}, hold, FIRST
     mapping_guard.start(machine.line)
-
-
-def deliver_all(machine: Machine) -> None:
-    while due := claim(machine.line, 10):
-        for entry in due:
-            deliver(machine.line, entry)
-        machine.line.claims.release(entry.seq for entry in due)
 
 
 def held(machine: Machine) -> int:

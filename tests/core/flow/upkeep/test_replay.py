@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterator
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -20,8 +19,9 @@ from tests.scenarios.simulator.engage import Engage
 from tests.scenarios.simulator.faults import Killed
 from tests.scenarios.simulator.machine import FALLBACK, RETRY, Machine
 from tests.scenarios.simulator.till import sale
+from tests.support.simulated import deliver_all, take_sales
 from tillpost.errors import JournalError
-from tillpost.flow.delivery.deliver import claim, deliver
+from tillpost.flow.delivery.deliver import claim
 from tillpost.flow.intake.accept import accept
 from tillpost.flow.upkeep import replay as module
 from tillpost.flow.upkeep.replay import SELECTED, Fate, fate_of, plan, replay, seconds_left
@@ -32,25 +32,6 @@ from tillpost.model import Document
 from tillpost.model.receipt_json import dumps
 
 DAY = date(2026, 11, 24)
-
-
-@pytest.fixture
-def machine(tmp_path: Path) -> Iterator[Machine]:
-    made = Machine(tmp_path / "state", Random(1), Engage())
-    yield made
-    made.stop()
-
-
-def take(machine: Machine, *numbers: int, day: date = DAY, keys: dict[str, str] | None = None) -> None:
-    rows = [dumps(sale(number, {"externalId": "4711"} if keys is None else keys, day=day)) for number in numbers]
-    accept(machine.line, Document.from_bytes(f"{day} {numbers}", b"".join(row + b"\n" for row in rows)))
-
-
-def carry(machine: Machine) -> None:
-    while entries := claim(machine.line, 4):
-        for entry in entries:
-            deliver(machine.line, entry)
-        machine.line.claims.release(entry.seq for entry in entries)
 
 
 def order_of(journal: Journal, **asked: object) -> ReplayOrder:
@@ -93,12 +74,12 @@ def test_every_receipt_of_the_days_is_in_exactly_one_share_with_its_money(machin
     """One of each kind: what is answered, proved, discarded, without a customer, taken, damaged, old, open."""
     line = attrs.evolve(machine.line, anonymous=None)
     machine.line = line
-    take(machine, 1, 2)
-    carry(machine)
-    take(machine, 3, 4, 5, 6, 7, 8)
-    take(machine, 9, keys={})
+    take_sales(machine, 1, 2)
+    deliver_all(machine)
+    take_sales(machine, 3, 4, 5, 6, 7, 8)
+    take_sales(machine, 9, keys={})
     accept(line, Document.from_bytes("other", dumps(sale(1, {"externalId": "4711"}, price="9.00")) + b"\n"))
-    take(machine, 10, day=DAY + timedelta(days=30))
+    take_sales(machine, 10, day=DAY + timedelta(days=30))
     journal = line.journal
     put(
         journal.folder,
@@ -157,9 +138,9 @@ def test_what_engage_has_or_must_not_get_is_never_chosen(
 
 
 def test_the_receipts_come_in_order_of_time_whatever_their_order_of_acceptance(machine: Machine) -> None:
-    take(machine, 30, 7, day=DAY)
-    take(machine, 9, 4, day=DAY - timedelta(days=2))
-    take(machine, 5, day=DAY)
+    take_sales(machine, 30, 7, day=DAY)
+    take_sales(machine, 9, 4, day=DAY - timedelta(days=2))
+    take_sales(machine, 5, day=DAY)
     journal = machine.line.journal
     for page in (1, 2, 100):
         pages = journal.replay_candidates.pages(order_of(journal), page)
@@ -171,8 +152,8 @@ def test_the_receipts_come_in_order_of_time_whatever_their_order_of_acceptance(m
 
 
 def test_what_was_answered_is_asked_for_and_only_what_is_missing_is_sent_again(machine: Machine) -> None:
-    take(machine, *range(6))
-    carry(machine)
+    take_sales(machine, *range(6))
+    deliver_all(machine)
     machine.clock.advance(3600.0)
     machine.engage.advance(machine.clock.monotonic())
     kept = sorted(machine.engage.ids())
@@ -182,9 +163,9 @@ def test_what_was_answered_is_asked_for_and_only_what_is_missing_is_sent_again(m
         machine.engage.saved._history[contact].remove(receipt_id)
     number = start(machine, unverified=True)
     while replay(machine.line):
-        carry(machine)
+        deliver_all(machine)
     machine.clock.advance(3600.0)
-    carry(machine)
+    deliver_all(machine)
     machine.engage.advance(machine.clock.monotonic())
     journal = machine.line.journal
     assert states(machine) == {"delivered": 6}
@@ -203,18 +184,18 @@ def test_what_was_answered_is_asked_for_and_only_what_is_missing_is_sent_again(m
 
 def test_a_step_is_small_and_waits_while_others_are_due(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "STEP_RECEIPTS", 4)
-    take(machine, *range(10))
+    take_sales(machine, *range(10))
     put(machine.line.journal.folder, "UPDATE receipts SET state = 'held', reason = 'refused'")
     machine.clock.advance(3600.0)
     number = start(machine)
-    take(machine, 100, 101, 102)  # just sold
+    take_sales(machine, 100, 101, 102)  # just sold
     assert replay(machine.line)
     assert states(machine) == {"held": 9, "accepted": 4}
     assert not replay(machine.line), "as many are due as a step has"
     first = [entry.number for entry in claim(machine.line, 3)]
     assert first == ["100", "101", "102"], "what was just sold goes first"
     machine.line.claims.release(range(100))
-    carry(machine)
+    deliver_all(machine)
     assert replay(machine.line)
     assert states(machine)["held"] == 5
     running = machine.line.journal.replays.get(number)
@@ -223,7 +204,7 @@ def test_a_step_is_small_and_waits_while_others_are_due(machine: Machine, monkey
 
 
 def test_nothing_is_queued_while_the_destination_is_away(machine: Machine) -> None:
-    take(machine, 1)
+    take_sales(machine, 1)
     put(machine.line.journal.folder, "UPDATE receipts SET state = 'held', reason = 'refused'")
     start(machine)
     machine.line.breaker.apply(lambda destination: attrs.evolve(destination, state="degraded"))
@@ -235,31 +216,31 @@ def test_a_stopped_replay_stays_where_it_is_and_goes_on_there(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "STEP_RECEIPTS", 2)
-    take(machine, *range(5))
+    take_sales(machine, *range(5))
     put(machine.line.journal.folder, "UPDATE receipts SET state = 'held', reason = 'refused'")
     number, replays = start(machine), machine.line.journal.replays
     assert replay(machine.line)
     replays.set_state(number, "running", "stopped", machine.clock.time())
-    carry(machine)
+    deliver_all(machine)
     assert not replay(machine.line)
     with pytest.raises(JournalError, match="not running"):
         replays.set_state(number, "running", "stopped", machine.clock.time())
     replays.set_state(number, "stopped", "running", machine.clock.time())
     while replay(machine.line):
-        carry(machine)
+        deliver_all(machine)
     assert states(machine) == {"delivered": 5}
     lives = [machine.line.journal.events.of_receipt(seq) for seq in range(1, 6)]
     assert [sum(event["step"] == "replay" for event in life) for life in lives] == [1] * 5
 
 
 def test_what_is_accepted_after_the_plan_is_no_part_of_it(machine: Machine) -> None:
-    take(machine, 1)
+    take_sales(machine, 1)
     put(machine.line.journal.folder, "UPDATE receipts SET state = 'held', reason = 'refused'")
     number = start(machine)
-    take(machine, 2)
+    take_sales(machine, 2)
     put(machine.line.journal.folder, "UPDATE receipts SET state = 'held', reason = 'refused' WHERE number = '2'")
     while replay(machine.line):
-        carry(machine)
+        deliver_all(machine)
     assert states(machine) == {"delivered": 1, "held": 1}
     assert machine.line.journal.replays.count_states(number) == {"delivered": 1}
 
@@ -267,18 +248,18 @@ def test_what_is_accepted_after_the_plan_is_no_part_of_it(machine: Machine) -> N
 def test_a_receipt_without_a_customer_gets_the_anonymous_contact(machine: Machine) -> None:
     line = machine.line
     machine.line = attrs.evolve(line, anonymous=None)
-    take(machine, 1, keys={})
+    take_sales(machine, 1, keys={})
     machine.line = line
     assert states(machine) == {"skipped": 1}
     start(machine)
     while replay(machine.line):
-        carry(machine)
+        deliver_all(machine)
     assert states(machine) == {"delivered": 1}
 
 
 def test_the_numbers_of_status_and_the_doctor_agree_after_a_replay(machine: Machine) -> None:
-    take(machine, *range(4))
-    carry(machine)
+    take_sales(machine, *range(4))
+    deliver_all(machine)
     start(machine, unverified=True)
     assert replay(machine.line)
     journal = machine.line.journal
@@ -289,7 +270,7 @@ def test_the_numbers_of_status_and_the_doctor_agree_after_a_replay(machine: Mach
 
 
 def test_the_remaining_time_follows_from_the_rate_so_far(machine: Machine) -> None:
-    take(machine, 1)
+    take_sales(machine, 1)
     put(machine.line.journal.folder, "UPDATE receipts SET state = 'held', reason = 'refused'")
     running = machine.line.journal.replays.get(start(machine))
     assert running is not None
@@ -313,8 +294,8 @@ def test_history_goes_by_file_in_chunks_and_in_order_though_the_api_answers(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "BATCH_RECEIPTS", 3)
-    take(machine, 9, 2, 5, 1, day=DAY)
-    take(machine, 8, 7, 6, day=DAY - timedelta(days=1))
+    take_sales(machine, 9, 2, 5, 1, day=DAY)
+    take_sales(machine, 8, 7, 6, day=DAY - timedelta(days=1))
     number = start(machine, by="file")
     while replay(machine.line):
         assert not machine.engage.ids()
@@ -331,7 +312,7 @@ def test_history_goes_by_file_in_chunks_and_in_order_though_the_api_answers(
 
 def test_files_that_wait_to_go_up_are_few(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "BATCH_RECEIPTS", 1)
-    take(machine, *range(6))
+    take_sales(machine, *range(6))
     start(machine, by="file")
     while replay(machine.line, files=3):
         pass
@@ -344,8 +325,8 @@ def test_files_that_wait_to_go_up_are_few(machine: Machine, monkeypatch: pytest.
 def test_what_no_file_can_take_is_left_as_it_was_and_says_why(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    take(machine, 1, 2)
-    carry(machine)
+    take_sales(machine, 1, 2)
+    deliver_all(machine)
     number = start(machine, by="file", unverified=True)
     monkeypatch.setattr(
         module, "map_for_files", lambda line, entries: ({}, {each.id: "the map says no" for each in entries})
@@ -372,7 +353,7 @@ def test_a_kill_at_any_moment_of_a_replay_loses_and_doubles_none(
     monkeypatch.setattr(module, "BATCH_RECEIPTS", 3)
     for kill_at in itertools.count(1):
         machine = Machine(tmp_path / f"{by}{kill_at}", Random(1), Engage())
-        take(machine, *range(8))
+        take_sales(machine, *range(8))
         put(machine.line.journal.folder, "UPDATE receipts SET state = 'held', reason = 'refused'")
         number = start(machine, by=by)
         survived = _killed_at(machine, kill_at)
@@ -382,7 +363,7 @@ def test_a_kill_at_any_moment_of_a_replay_loses_and_doubles_none(
             machine.imports.advance(machine.clock.monotonic())
             maintain(machine.line)
             replay(machine.line)
-            carry(machine)
+            deliver_all(machine)
             if states(machine) == {"delivered": 8} and machine.line.journal.replays.running() is None:
                 break
         journal = machine.line.journal
@@ -405,7 +386,7 @@ def _killed_at(machine: Machine, boundary: int) -> bool:
     machine.faults.arm((), (), boundary, 0)
     try:
         while replay(machine.line):
-            carry(machine)
+            deliver_all(machine)
     except Killed:
         machine.faults.disarm()
         machine.restart()

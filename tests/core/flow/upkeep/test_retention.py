@@ -14,18 +14,14 @@ import pytest
 
 from tests.scenarios.simulator.engage import Engage
 from tests.scenarios.simulator.machine import Machine
-from tests.scenarios.simulator.till import sale
 from tests.support.backlog import DAY, NOW, build
 from tests.support.destination import FlakyDestination, hook_calls
 from tests.support.lines import make_line
-from tillpost.flow.delivery.deliver import claim, deliver
-from tillpost.flow.intake.accept import accept
+from tests.support.simulated import deliver_all, take_sales
 from tillpost.flow.upkeep.retention import PAUSE, RetentionPass, retain
 from tillpost.flow.worker import Worker
 from tillpost.journal import Journal, State
 from tillpost.journal.sqlite.doctor import verify
-from tillpost.model import Document
-from tillpost.model.receipt_json import dumps
 
 KEEP = timedelta(days=90)
 
@@ -38,18 +34,6 @@ def machine(tmp_path: Path):  # type: ignore[no-untyped-def]
     made.stop()
 
 
-def take(machine: Machine, *numbers: int) -> None:
-    lines = b"".join(dumps(sale(number, {"externalId": "4711"})) + b"\n" for number in numbers)
-    accept(machine.line, Document.from_bytes(f"day {numbers}", lines))
-
-
-def carry(machine: Machine) -> None:
-    while entries := claim(machine.line, 4):
-        for entry in entries:
-            deliver(machine.line, entry)
-        machine.line.claims.release(entry.seq for entry in entries)
-
-
 def states(machine: Machine) -> list[str]:
     return [entry.state for entry in machine.line.journal.receipts.find({})]
 
@@ -60,11 +44,11 @@ def whole_pass(machine: Machine, standing: RetentionPass) -> None:
 
 
 def test_a_receipt_leaves_so_long_after_it_was_settled(machine: Machine) -> None:
-    take(machine, 1, 2)
-    carry(machine)
+    take_sales(machine, 1, 2)
+    deliver_all(machine)
     machine.clock.advance(89 * DAY)
-    take(machine, 3, 4)
-    carry(machine)
+    take_sales(machine, 3, 4)
+    deliver_all(machine)
     standing = RetentionPass()
     whole_pass(machine, standing)
     assert states(machine) == ["delivered"] * 4
@@ -77,8 +61,8 @@ def test_a_receipt_leaves_so_long_after_it_was_settled(machine: Machine) -> None
 
 
 def test_between_two_passes_it_rests(machine: Machine) -> None:
-    take(machine, 1, 2)
-    carry(machine)
+    take_sales(machine, 1, 2)
+    deliver_all(machine)
     standing = RetentionPass()
     whole_pass(machine, standing)
     asked: list[object] = []
@@ -100,8 +84,8 @@ def test_between_two_passes_it_rests(machine: Machine) -> None:
 
 def test_without_keep_nothing_leaves(machine: Machine) -> None:
     machine.line = attrs.evolve(machine.line, keep=None)
-    take(machine, 1)
-    carry(machine)
+    take_sales(machine, 1)
+    deliver_all(machine)
     machine.clock.advance(1000 * DAY)
     assert not retain(machine.line, RetentionPass())
     assert states(machine) == ["delivered"]
