@@ -54,7 +54,7 @@ class UsageError(TillpostError):
     """The command was called with something that does not exist; the exit code is 2."""
 
 
-class InvalidValue(TillpostError):
+class InvalidValue(TillpostError, ValueError):
     """A value is wrong. The message is `place: fault`.
 
     fault: what is wrong with which value, with its figures, and what to set where a setting helps; never the place.

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from tillpost import InvalidValue
 from tillpost.kit import CONTROL_CHARACTERS, JsonObject, JsonRecord, MakeId, json_records, parse_clean_json, read_record
 from tillpost.model import Broken, Document, Found, Parsed, RawRef
-from tillpost.model.receipt_json import from_json, plain_record
+from tillpost.model.receipt_json import from_json, load_record
 from tillpost_receipts.settings import Settings
 
 
@@ -24,7 +24,7 @@ def parse(document: Document, settings: Settings, make_id: MakeId) -> Iterator[P
 def _parse_record(record: JsonRecord, document: Document, make_id: MakeId) -> Parsed:
     content, place = record.content, record.place
     source = RawRef(sha256=document.sha256, document=document.name, place=place)
-    if receipt := plain_record(content, raw=source, make_id=make_id):
+    if receipt := load_record(content, raw=source, make_id=make_id):
         return Found(receipt=receipt, raw=content)
     try:
         form, removed = parse_clean_json(content, place=place)

@@ -35,13 +35,10 @@ class Identifier:
 
     def __attrs_post_init__(self) -> None:
         if self.kind not in IDENTIFIER_KINDS:
-            raise InvalidValue(
-                f"unknown identifier kind {self.kind[:40]!r}, known are {', '.join(IDENTIFIER_KINDS)}",
-                place="customer",
-            )
+            raise InvalidValue(f"unknown identifier kind {self.kind[:40]!r}, known are {', '.join(IDENTIFIER_KINDS)}")
         tidy = tidy_identifier(self.kind, self.value)
         if not tidy:
-            raise InvalidValue("the identifier is empty", place=f"customer {self.kind}")
+            raise InvalidValue(f"the identifier {self.kind} is empty")
         if tidy != self.value:
             object.__setattr__(self, "value", tidy)
 

@@ -30,12 +30,12 @@ def check_recipe(recipe: str) -> None:
     names = [name for _, name, _, _ in parts if name is not None]
     for name in names:
         if name not in FIELDS:
-            raise InvalidValue(f"unknown field {name!r}, known are {', '.join(FIELDS)}", place="id recipe")
+            raise InvalidValue(f"unknown field {name!r}, known are {', '.join(FIELDS)}")
     if "number" not in names:
-        raise InvalidValue("{number} is missing", place="id recipe")
+        raise InvalidValue("{number} is missing")
     for literal, field, _, _ in parts[1:]:
         if field is not None and not literal:
-            raise InvalidValue(f"no separator before {{{field}}}", place="id recipe")
+            raise InvalidValue(f"no separator before {{{field}}}")
 
 
 def receipt_id(*, store: str, till: str, business_date: date, number: str, recipe: str = DEFAULT_RECIPE) -> str:

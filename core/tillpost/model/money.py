@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from decimal import Decimal, InvalidOperation
 
 from tillpost.errors import InvalidValue
@@ -38,8 +37,7 @@ _DIGITS = {
 # More digits than any till prints; a larger number is a fault, not a price.
 _LARGEST = Decimal("1e15")
 _MOST_DIGITS = 30
-# Within both bounds as it stands: nearly every amount, and there are dozens in a receipt.
-_USUAL = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")
+OUT_OF_BOUNDS = f"out of bounds: a number is finite, below 1e15, and has at most {_MOST_DIGITS} digits behind the point"
 
 
 def minor_digits(currency: str) -> int:
@@ -50,6 +48,8 @@ def minor_digits(currency: str) -> int:
 def decimal_text(value: Decimal, least_digits: int) -> str:
     """Plain digits, at least so many behind the point; zeros beyond those are left out."""
     text = str(value)
+    if text[-1 - least_digits : -least_digits] == "." if least_digits else text.isdecimal():
+        return text if value else text.removeprefix("-")
     if "E" in text:
         text = format(value, "f")
     whole, _, fraction = text.partition(".")
@@ -59,37 +59,37 @@ def decimal_text(value: Decimal, least_digits: int) -> str:
     return text if value else text.removeprefix("-")
 
 
+def format_money(amount: Decimal, currency: str) -> str:
+    """The amount with the digits of its currency, and with more where it has more: `5` SEK is `5.00`."""
+    return decimal_text(amount, minor_digits(currency) if currency else 0)
+
+
 def mismatch(first: str, amount: Decimal, second: str, expected: Decimal, currency: str, *, place: str) -> InvalidValue:
     """The error of two amounts that must be equal and are not, with their difference.
 
     `mismatch("lines sum to", a, "the receipt's total is", b, …)` says "lines sum to 98.00, the receipt's total is
     99.00 (difference -1.00)".
     """
-    digits = minor_digits(currency)
-    one, other, difference = (decimal_text(value, digits) for value in (amount, expected, amount - expected))
+    one, other, difference = (format_money(value, currency) for value in (amount, expected, amount - expected))
     return InvalidValue(f"{first} {one}, {second} {other} (difference {difference})", place=place)
+
+
+def is_in_bounds(value: Decimal) -> bool:
+    """Whether it is finite, below 1e15, and has at most 30 digits behind the point: so it can be written out."""
+    if -15 < value.adjusted() < 15 and len(str(value)) < 17:  # nearly every amount, and there are dozens in a receipt
+        return value.is_finite()
+    return value.is_finite() and abs(value) < _LARGEST and int(value.as_tuple().exponent) >= -_MOST_DIGITS
 
 
 def parse_decimal(text: str, place: str) -> Decimal:
     """A finite decimal from what a till wrote; `place` goes into the error.
 
-    Raises InvalidValue for NaN, Infinity, an exponent that leaves all bounds, or no number at all.
+    Raises InvalidValue for NaN, Infinity, a number out of bounds (`is_in_bounds`), or no number at all.
     """
-    if _USUAL.fullmatch(text):
-        return Decimal(text)
     try:
         value = Decimal(text.strip())
     except InvalidOperation:
         raise InvalidValue("not a number", place=place) from None
-    if not value.is_finite() or abs(value) >= _LARGEST:
-        raise InvalidValue("out of bounds: a number is finite and below 1e15", place=place)
-    if int(value.as_tuple().exponent) < -_MOST_DIGITS:
-        # Written out, 1e-999999999 would be a gigabyte.
-        raise InvalidValue(f"more than {_MOST_DIGITS} digits behind the point", place=place)
+    if not is_in_bounds(value):
+        raise InvalidValue(OUT_OF_BOUNDS, place=place)
     return value
-
-
-def format_money(amount: Decimal, currency: str) -> str:
-    """The amount with the digits of its currency, and with more where it has more: `5` SEK is `5.00`."""
-    digits = minor_digits(currency) if currency else 0
-    return f"{max(amount, round(amount, digits), key=lambda each: -int(each.as_tuple().exponent)):f}"

@@ -18,7 +18,7 @@ import attrs
 
 from tillpost.errors import InvalidValue
 from tillpost.model.customer import Customer
-from tillpost.model.money import minor_digits, mismatch
+from tillpost.model.money import OUT_OF_BOUNDS, is_in_bounds, minor_digits, mismatch
 
 _CURRENCY = re.compile(r"[A-Z]{3}")
 
@@ -33,24 +33,6 @@ class LineKind(StrEnum):
 
 _PURCHASE, _RETURN = LineKind.PURCHASE, LineKind.RETURN
 _ZERO = Decimal(0)
-_MOST = 10_000
-
-
-class _Fits(dict[Decimal, bool]):
-    """Amount → whether it has no more digits behind the point; remembered, for amounts repeat."""
-
-    def __init__(self, digits: int) -> None:
-        super().__init__()
-        self._digits = digits
-
-    def __missing__(self, amount: Decimal) -> bool:
-        if len(self) >= _MOST:
-            self.clear()
-        self[amount] = fits = amount == round(amount, self._digits)
-        return fits
-
-
-_fits = {digits: _Fits(digits) for digits in (0, 2, 3, 4)}
 
 
 @attrs.frozen(kw_only=True)
@@ -62,12 +44,17 @@ class Discount:
     description: str = ""
 
 
+def _out_of_bounds(value: object, *names: str) -> str:
+    name = next(name for name in names if not is_in_bounds(getattr(value, name)))
+    return f"{name} is {OUT_OF_BOUNDS}"
+
+
 _set = object.__setattr__
 _NO_PAIRS: Mapping[str, str] = MappingProxyType({})
 
 
 def _frozen(pairs: Mapping[str, str]) -> Mapping[str, str]:
-    # Not a converter of attrs: what msgspec makes would not meet it (receipt_plain.py).
+    # Not a converter of attrs: what msgspec makes would not meet it (receipt_json.py).
     return MappingProxyType(dict(pairs)) if pairs else _NO_PAIRS
 
 
@@ -95,10 +82,8 @@ class Line:
     def __attrs_post_init__(self) -> None:
         _set(self, "extra", _frozen(self.extra))
         quantity, paid, tax = self.quantity, self.paid, self.tax_amount
-        if not (quantity.is_finite() and paid.is_finite() and tax.is_finite() and self.tax_percent.is_finite()):
-            names = ("quantity", "paid", "tax_amount", "tax_percent")
-            name = next(name for name in names if not getattr(self, name).is_finite())
-            raise self._error(f"{name} is not finite")
+        if not (is_in_bounds(quantity) and is_in_bounds(paid) and is_in_bounds(tax) and is_in_bounds(self.tax_percent)):
+            raise self._error(_out_of_bounds(self, "quantity", "paid", "tax_amount", "tax_percent"))
         if not self.sku:
             raise self._error("sku is empty")
         if self.kind is _PURCHASE and (quantity < _ZERO or paid < _ZERO):
@@ -108,13 +93,13 @@ class Line:
                 f"a return of quantity {quantity} and price {paid}: quantity must be below zero, price not above"
             )
         if tax:
-            if tax * paid < _ZERO:
+            if (tax < _ZERO < paid) or (paid < _ZERO < tax):
                 raise self._error(f"the tax {tax} and the price {paid} have different signs")
             if abs(tax) > abs(paid):
                 raise self._error(f"the tax {tax} is larger than the price {paid}")
         for discount in self.discounts:
-            if not discount.value.is_finite():
-                raise self._error("a discount is not finite")
+            if not is_in_bounds(discount.value):
+                raise self._error(f"a discount is {OUT_OF_BOUNDS}")
 
     def _error(self, fault: str) -> InvalidValue:
         return InvalidValue(fault, place=f"line {self.sku or self.article_number or '?'}")
@@ -144,6 +129,9 @@ class Tax:
     excluding_tax: Decimal
 
     def __attrs_post_init__(self) -> None:
+        names = ("percent", "amount", "including_tax", "excluding_tax")
+        if not all(is_in_bounds(getattr(self, name)) for name in names):
+            raise InvalidValue(_out_of_bounds(self, *names), place=f"tax {self.description}")
         including = self.excluding_tax + self.amount
         if including != self.including_tax:
             raise InvalidValue(
@@ -202,8 +190,6 @@ class Receipt:
     promotions: tuple[Promotion, ...] = ()
     flags: tuple[str, ...] = ()
     extra: Mapping[str, str] = attrs.field(factory=dict, hash=False)
-    written: bytes | None = attrs.field(default=None, init=False, eq=False, repr=False)
-    """The canonical bytes where reading has made them (`receipt_json.dumps`); no part of the value."""
 
     def __attrs_post_init__(self) -> None:
         _set(self, "extra", _frozen(self.extra))
@@ -217,11 +203,12 @@ class Receipt:
         paid = [line.paid for line in self.lines]
         tendered = [tender.amount for tender in self.tenders]
         digits = minor_digits(self.currency)
-        fits = _fits[digits]
+        if not is_in_bounds(self.total):
+            raise self._error(f"total is {OUT_OF_BOUNDS}")
         for amount in (self.total, *paid, *tendered):
-            if not amount.is_finite():
-                raise self._error("an amount is not finite")
-            if not fits[amount]:
+            if not is_in_bounds(amount):
+                raise self._error(f"the amount of a tender is {OUT_OF_BOUNDS}")
+            if amount != round(amount, digits):
                 raise self._error(f"{amount} has more digits behind the point than {self.currency}, which has {digits}")
         for name, amounts in (("lines", paid), ("tenders", tendered)):
             if (sum_ := sum(amounts, _ZERO)) != self.total:

@@ -133,7 +133,10 @@ def test_a_receipt_keeps_its_laws(simple_receipt: Receipt, change: dict[str, Any
         ("return", "0", "-1", "0", "quantity must be below zero, price not above"),
         ("purchase", "1", "1", "-0.1", "have different signs"),
         ("purchase", "1", "1", "1.1", "larger than the price"),
-        ("purchase", "1", "NaN", "0", "paid is not finite"),
+        ("purchase", "1", "1e15", "0", "paid is out of bounds: .* below 1e15"),
+        ("purchase", "1e-31", "1", "0", "quantity is out of bounds: .* at most 30 digits behind the point"),
+        ("purchase", "1", "0e-31", "0", "paid is out of bounds"),
+        ("purchase", "1", "NaN", "0", "paid is out of bounds: a number is finite"),
     ],
 )
 def test_a_line_keeps_its_laws(kind: str, quantity: str, paid: str, tax: str, law: str) -> None:
