@@ -17,7 +17,7 @@ JSON = {"receipts", "shopify", "zettle", "table"}
 CONCERNS = {"every adapter": XML | JSON, "XML": XML, "JSON": JSON, "`folder`": {"folder"}, "the journal": {"journal"}}
 COVERS = {
     "tests/plugins/tillpost_poslog/": {"poslog"},
-    "tests/plugins/xml_adapters/": {"saft-no", "digital-receipt"},
+    "tests/plugins/xml_adapters/": {"poslog", "saft-no", "digital-receipt"},
     "tests/plugins/tillpost_receipts/": {"receipts"},
     "tests/plugins/tillpost_table/": {"table"},
     "tests/plugins/test_bad_input.py": {"shopify", "zettle", "table"},

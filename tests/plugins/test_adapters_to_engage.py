@@ -12,7 +12,7 @@ import pytest
 import tillpost_shopify
 import tillpost_table
 import tillpost_zettle
-from tests.support.built_adapter import parse, settings
+from tests.support.adapter import parse, settings
 from tillpost import Plugin
 from tillpost.model import Found, Identifier, Receipt
 from tillpost_engage.payload import Mapping

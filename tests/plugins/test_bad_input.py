@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 import tillpost_shopify
 import tillpost_table
 import tillpost_zettle
-from tests.support.built_adapter import build, parse, receipt, settings
+from tests.support.adapter import build, parse, receipt, settings
 from tillpost import DocumentError, Plugin
 from tillpost.model import Broken, Document, Found, LineKind, NoReceipt, Parsed, Receipt
 from tillpost.model.receipt_json import dumps, loads

@@ -1,6 +1,5 @@
-"""The adapter on a document, as a pipeline would build it."""
+"""The adapter on a document, as a pipeline builds it."""
 
-import random
 from collections.abc import Callable
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -8,33 +7,21 @@ from zoneinfo import ZoneInfo
 import pytest
 
 import tillpost_poslog
+from tests.support.adapter import parse as parse_by
 from tests.support.exports import export as real_export
-from tillpost import Context, Use
-from tillpost.clock import SystemClock
-from tillpost.model import Document, Parsed
-from tillpost_poslog.settings import Settings
+from tillpost.model import Parsed
 
 SAMPLES = Path(tillpost_poslog.__file__).parent / "samples"
 Parse = Callable[..., list[Parsed]]
 
 
 @pytest.fixture
-def parse(tmp_path: Path) -> Parse:
-    """Everything in a document: a path, or bytes."""
+def parse() -> Parse:
+    """All records of a document: a path, or bytes."""
 
     def run(source: Path | bytes, **settings: object) -> list[Parsed]:
         given = {"timezone": ZoneInfo("America/New_York"), "loyalty": "externalId", **settings}
-        context = Context(
-            pipeline="p",
-            folder=tmp_path,
-            state=tmp_path,
-            clock=SystemClock(),
-            random=random.Random(1),
-            budget=lambda *_: pytest.fail("an adapter needs no budget"),
-        )
-        [adapter] = tillpost_poslog.plugin.build([Use("adapter", Settings(**given))], context)  # type: ignore[arg-type]
-        document = Document.from_bytes("doc.xml", source) if isinstance(source, bytes) else Document.from_path(source)
-        return list(adapter.parse_receipts(document))  # type: ignore[attr-defined]
+        return parse_by(tillpost_poslog.plugin, source, **given)
 
     return run
 

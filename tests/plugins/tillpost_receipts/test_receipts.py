@@ -3,7 +3,6 @@
 import gzip
 import importlib.util
 import json
-import random
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -12,31 +11,18 @@ from typing import Any
 import pytest
 
 import tillpost_receipts
+from tests.support.adapter import parse as parse_by
 from tests.support.exports import export
-from tillpost import Context, DocumentError, Use
-from tillpost.clock import SystemClock
+from tillpost import DocumentError
 from tillpost.model import Broken, Document, Found, LineKind, Parsed
-from tillpost_receipts.settings import Settings
 
 Parse = Callable[..., list[Parsed]]
 ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
-def parse(tmp_path: Path) -> Parse:
-    def run(content: bytes, **settings: Any) -> list[Parsed]:
-        context = Context(
-            pipeline="p",
-            folder=tmp_path,
-            state=tmp_path,
-            clock=SystemClock(),
-            random=random.Random(1),
-            budget=lambda *_: pytest.fail("an adapter needs no budget"),
-        )
-        [adapter] = tillpost_receipts.plugin.build([Use("adapter", Settings(**settings))], context)
-        return list(adapter.parse_receipts(Document.from_bytes("r.jsonl", content)))  # type: ignore[attr-defined]
-
-    return run
+def parse() -> Parse:
+    return lambda content, **settings: parse_by(tillpost_receipts.plugin, content, **settings)
 
 
 def receipt(number: str = "1", **changes: Any) -> dict[str, Any]:
@@ -67,7 +53,7 @@ def test_a_receipt_a_line(parse: Parse) -> None:
     assert found(first).receipt.id == "600_2_2026-03-14_1"
     assert found(second).receipt.total == Decimal("49.50")
     assert found(second).receipt.raw.place == "line 2"
-    assert found(second).receipt.raw.document == "r.jsonl"
+    assert found(second).receipt.raw.document == "doc"
     assert json.loads(found(second).raw) == receipt("2")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import tillpost_shopify
-from tests.support.built_adapter import parse, receipt
+from tests.support.adapter import parse, receipt
 from tests.support.exports import export
 from tillpost.model import Broken, NoReceipt, Parsed
 

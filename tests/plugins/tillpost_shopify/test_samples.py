@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 import tillpost_shopify
-from tests.support.built_adapter import parse, receipt
+from tests.support.adapter import parse, receipt
 from tillpost.model import Broken, Found, Identifier, LineKind, NoReceipt, Parsed, Receipt, Tender
 
 SAMPLES = Path(tillpost_shopify.__file__).parent / "samples"

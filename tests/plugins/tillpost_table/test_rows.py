@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tillpost_table
-from tests.support.built_adapter import parse, receipt, settings
+from tests.support.adapter import parse, receipt, settings
 from tests.support.exports import export
 from tillpost import DocumentError
 from tillpost.model import Broken, Document, Found, LineKind, NoReceipt, Parsed, receipt_id

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import tillpost_table
-from tests.support.built_adapter import parse, receipt, settings
+from tests.support.adapter import parse, receipt, settings
 from tillpost.model import Found, Identifier, LineKind, NoReceipt, Parsed, Receipt
 
 SAMPLES = Path(tillpost_table.__file__).parent / "samples"

@@ -6,7 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import tillpost_zettle
-from tests.support.built_adapter import parse, receipt
+from tests.support.adapter import parse, receipt
 from tests.support.exports import export
 from tillpost.model import Broken
 

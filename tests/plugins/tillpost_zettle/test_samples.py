@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tillpost_zettle
-from tests.support.built_adapter import parse, receipt
+from tests.support.adapter import parse, receipt
 from tillpost.model import Broken, Found, LineKind, NoReceipt, Parsed, Receipt
 
 SAMPLES = Path(tillpost_zettle.__file__).parent / "samples"

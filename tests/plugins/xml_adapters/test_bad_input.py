@@ -1,4 +1,4 @@
-"""Broken, hostile and odd documents, for each adapter that reads XML (poslog has tests of its own)."""
+"""Broken, hostile and odd documents, for each adapter that reads XML."""
 
 from __future__ import annotations
 

@@ -1,13 +1,16 @@
-"""Documents of the two XML adapters that share their reading, built around one broken or odd thing."""
+"""Documents of the XML adapters, each built around one broken or odd value."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import attrs
 
 import tillpost_digital_receipt
+import tillpost_poslog
 import tillpost_saft_no
 from tests.support.adapter import records
 from tillpost import Plugin
@@ -18,17 +21,17 @@ PLUGINS = Path(tillpost_saft_no.__file__).parents[1]
 
 @attrs.frozen
 class Till:
-    """A format: how a document is made of records, and a record of what may be wrong with it."""
+    """A format: how a document is built of records, and a record of the values under test."""
 
     name: str
     plugin: Plugin
-    setting: str
+    settings: Mapping[str, Any]
     document: Callable[[str], str]
     record: Callable[..., str]
     line: str
     noun: str
     no_sales: tuple[str, ...]
-    """Flags of a record that is no receipt."""
+    """Flags of a record that is skipped."""
     beyond: tuple[str, str]
     """Text of a record and its replacement, with amounts in bounds whose product is not."""
 
@@ -39,7 +42,7 @@ class Till:
 
     def parse(self, source: Path | bytes) -> Iterator[Parsed]:
         """The records of a document, one at a time."""
-        return records(self.plugin, source, **{self.setting: "memberNumber"})
+        return records(self.plugin, source, **self.settings)
 
 
 def _saft(inner: str) -> str:
@@ -116,11 +119,53 @@ def _receipt(
     )
 
 
+def _poslog(inner: str) -> str:
+    return f"<POSLog xmlns='http://www.nrf-arts.org/IXRetail/namespace/'>{inner}</POSLog>"
+
+
+def _retail(
+    number: int = 1,
+    *,
+    name: str = "Milk",
+    amount: str = "5.00",
+    quantity: str = "1",
+    total: str = "5.00",
+    time: str = "2026-03-14T10:00:00",
+    more: str = "",
+    customer: bool = False,
+    flag: str = "",
+) -> str:
+    who = "<Customer><CustomerID>77</CustomerID><eMail>anna@example.com</eMail></Customer>" if customer else ""
+    marks = {"training": " TrainingModeFlag='true'", "voided": " TransactionStatus='Voided'", "copy": " CopyFlag='1'"}
+    return (
+        f"<Transaction{marks.get(flag, '')}><RetailStoreID>1</RetailStoreID><WorkstationID>1</WorkstationID>"
+        f"<SequenceNumber>{number}</SequenceNumber><BusinessDayDate>2026-03-14</BusinessDayDate>"
+        f"<EndDateTime>{time}</EndDateTime><CurrencyCode>SEK</CurrencyCode>"
+        f"<RetailTransaction>\n{_ITEM.format(id=1, quantity=quantity, amount=amount, name=name)}{more}"
+        f"<LineItem><Tender TenderType='Cash'><Amount>{total}</Amount></Tender></LineItem>"
+        f"<Total TotalType='TransactionGrandAmount'>{total}</Total>{who}</RetailTransaction></Transaction>"
+    )
+
+
 TILLS = (
+    Till(
+        name="poslog",
+        plugin=tillpost_poslog.plugin,
+        settings={"loyalty": "memberNumber", "timezone": ZoneInfo("Europe/Stockholm")},
+        document=_poslog,
+        record=_retail,
+        line=_ITEM.format(id=3, quantity="1", amount="0.01", name="Nail"),
+        noun="transaction",
+        no_sales=("training", "voided", "copy"),
+        beyond=(
+            "<ExtendedAmount>5.00</ExtendedAmount><Quantity>1<",
+            "<RegularSalesUnitPrice>999999999999999</RegularSalesUnitPrice><Quantity>99999999999999.9<",
+        ),
+    ),
     Till(
         name="saft-no",
         plugin=tillpost_saft_no.plugin,
-        setting="customer",
+        settings={"customer": "memberNumber"},
         document=_saft,
         record=_transaction,
         line=_SAFT_LINE.format(id=2, quantity="1", amount="0.01", name="Nail"),
@@ -134,7 +179,7 @@ TILLS = (
     Till(
         name="digital-receipt",
         plugin=tillpost_digital_receipt.plugin,
-        setting="loyalty",
+        settings={"loyalty": "memberNumber"},
         document=_digital,
         record=_receipt,
         line=_ITEM.format(id=3, quantity="1", amount="0.01", name="Nail"),
