@@ -102,7 +102,7 @@ def test_the_same_receipt_twice_in_a_group_is_there_once(journal: Journal) -> No
     assert journal.receipts.counts()[State.ACCEPTED] == 1
 
 
-def test_two_contents_of_one_id_in_a_group_are_told_apart(journal: Journal) -> None:
+def test_two_contents_of_one_id_in_a_group_are_distinguished(journal: Journal) -> None:
     other = sale("1", "11.00", externalId="7")
     counts = put(journal, sale("1", externalId="7"), sale("2", externalId="7"), other, other)
     assert (counts.accepted, counts.held, counts.duplicates) == (2, 1, 1)
@@ -130,7 +130,7 @@ def test_a_customer_named_differently_in_a_group_is_one_contact(journal: Journal
     assert kinds == ["email", "externalId"]
 
 
-def test_events_stand_in_the_order_in_which_things_happened(journal: Journal) -> None:
+def test_events_are_in_the_order_in_which_they_happened(journal: Journal) -> None:
     put(journal, sale("1", externalId="7"), sale("2"), sale("3", externalId="8"))
     told = [(event["what"], event["receipt"] or "contact") for event in journal.events.unobserved(10)]
     number = {entry.id: entry.number for entry in journal.receipts.find({})}

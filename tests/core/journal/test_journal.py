@@ -231,7 +231,7 @@ def test_a_second_runner_is_refused_and_a_killed_one_leaves_no_lock(tmp_path: Pa
     RunLock(tmp_path).release()
 
 
-def test_a_journal_of_the_first_version_keeps_what_its_files_said(tmp_path: Path) -> None:
+def test_a_journal_of_the_first_version_keeps_the_content_of_its_files(tmp_path: Path) -> None:
     raw = sqlite3.connect(tmp_path / "journal.db")
     raw.executescript(UPGRADES[0])
     raw.execute("INSERT INTO contacts VALUES ('c1', '', '{}', '{}', '12', '', '1_contacts.xml', 1.0, NULL, '{}')")

@@ -206,7 +206,7 @@ def test_numbers_are_right_when_several_threads_accept_in_one_commit(tmp_path: P
     journal.close()
 
 
-def test_numbers_that_are_off_are_told_and_counted_anew_and_harm_nothing_else(tmp_path: Path) -> None:
+def test_wrong_counters_are_reported_and_counted_again_and_harm_nothing_else(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
     accept(journal, found(number="1"), found(number="2", customer=None))
     journal.close()
@@ -227,7 +227,7 @@ def test_numbers_that_are_off_are_told_and_counted_anew_and_harm_nothing_else(tm
     journal.close()
 
 
-def test_nothing_left_to_do_is_told_by_the_rows(tmp_path: Path) -> None:
+def test_whether_all_is_settled_is_read_from_the_rows(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
     assert (journal.receipts.all_settled(), journal.receipts.count_unsettled()) == (True, 0)
     accept(journal, found(number="1"))

@@ -67,8 +67,7 @@ UPGRADES = (
     );
     INSERT INTO tenant VALUES (1, 'online', '', 0, NULL, 0, 0, 0, 0, 0);
     """,
-    # 2: an outage ends after several answers; crashes are counted by receipt; the manifest knows the times in a file,
-    # and when a person was told
+    # 2: answers since an outage, crashes of each receipt, and in the manifest the times of a file and of its alert
     """
     ALTER TABLE receipts ADD COLUMN crashes INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE tenant ADD COLUMN answers INTEGER NOT NULL DEFAULT 0;
@@ -76,7 +75,7 @@ UPGRADES = (
     ALTER TABLE files ADD COLUMN last_at TEXT NOT NULL DEFAULT '';
     ALTER TABLE files ADD COLUMN alerted_at REAL;
     """,
-    # 3: what the doctor found damaged, as far as it could be read (personal data), with what was lost
+    # 3: damaged rows as far as they could be read (personal data), with what was lost
     """
     CREATE TABLE quarantine (
         seq INTEGER PRIMARY KEY, at REAL NOT NULL,
@@ -84,10 +83,10 @@ UPGRADES = (
         reason TEXT NOT NULL, lost TEXT NOT NULL, raw BLOB NOT NULL
     );
     """,
-    # 4: contacts through an outage. made: the file that creates the contact; looked_at, compared_at: when the far side
-    # was asked about it before and after the import of what a file last said of it; conflict: reason and found, JSON;
-    # dropped: names the import left out, JSON. matched: the kind of identifier by which a file names the receipt's
-    # contact. reviewed: the file may go up, its contacts were looked up.
+    # 4: contacts during an outage. made: the file that creates the contact; looked_at, compared_at: when it was looked
+    # up before the upload and after the import of a file; conflict: reason and found, JSON; dropped: fields the import
+    # did not save, JSON. matched: the kind of identifier by which a file names the contact of the receipt. reviewed:
+    # the contacts of the file were looked up, it may be uploaded.
     """
     ALTER TABLE contacts ADD COLUMN made TEXT NOT NULL DEFAULT '';
     ALTER TABLE contacts ADD COLUMN looked_at REAL;
@@ -98,12 +97,12 @@ UPGRADES = (
     ALTER TABLE receipts ADD COLUMN matched TEXT NOT NULL DEFAULT '';
     ALTER TABLE files ADD COLUMN reviewed INTEGER NOT NULL DEFAULT 0;
     """,
-    # 5: where files stand, without reading past the ids in them
+    # 5: the states of files, without reading the ids in them
     """
     CREATE INDEX files_standing ON files(state, sequence, kind, position, due, reviewed, consumed_at);
     """,
-    # 6: counted as they come and go, so that nobody counts rows (tally.py; what is accepted is counted there), and the
-    # seqs of rows that are no more: removed by retention, or lost and told by the doctor. What `status` asks, indexed.
+    # 6: counters (accepted receipts are counted by tables/counters.py), the seqs of removed and lost rows, and indexes
+    # for `status`
     """
     CREATE TABLE tally (
         state TEXT NOT NULL, route TEXT NOT NULL, reason TEXT NOT NULL, count INTEGER NOT NULL,
@@ -172,14 +171,14 @@ UPGRADES = (
     CREATE INDEX events_tenant ON events(at) WHERE step = 'tenant';
     CREATE INDEX files_alerted ON files(alerted_at) WHERE alerted_at IS NOT NULL;
     """,
-    # 7: what was answered to a document that came with a key, for when it comes again; counts: JSON
+    # 7: the answers to documents with an idempotency key; counts: JSON
     """
     CREATE TABLE answers (
         key TEXT PRIMARY KEY, sha256 TEXT NOT NULL, counts TEXT NOT NULL, at REAL NOT NULL
     ) WITHOUT ROWID;
     CREATE INDEX answers_at ON answers(at);
     """,
-    # 8: the tills that were ever seen (tills.py), and the receipts of a store's days
+    # 8: the known tills, and an index of the receipts of a store's days
     """
     CREATE TABLE tills (
         store TEXT NOT NULL, till TEXT NOT NULL, first_at REAL NOT NULL, last_at REAL NOT NULL,
@@ -192,12 +191,12 @@ UPGRADES = (
         WHERE store <> '' GROUP BY store, till
     ) JOIN receipts USING (seq, store, till);
     """,
-    # 9: contacts a person may want to see, few of them all (seek.py)
+    # 9: an index of the few contacts that wait for something
     """
     CREATE INDEX contacts_open ON contacts(seen_at)
         WHERE ((contact_id = '' AND file <> '') OR conflict <> '' OR dropped <> '[]');
     """,
-    # 10: what tills printed of a day (days.py); total: a decimal
+    # 10: the totals that tills printed at the end of a day; total: a decimal
     """
     CREATE TABLE day_totals (
         store TEXT NOT NULL, business_date TEXT NOT NULL, till TEXT NOT NULL, currency TEXT NOT NULL,
@@ -207,8 +206,8 @@ UPGRADES = (
     ) WITHOUT ROWID;
     CREATE INDEX day_totals_at ON day_totals(at);
     """,
-    # 11: replays (replays.py): what was asked for, and by whom; planned: JSON; day, moment, after: the last receipt
-    # that was looked at. replayed: the receipts that were put back, and the state each had before.
+    # 11: replays: the request and the person; planned: JSON; day, moment, after: the last receipt that was examined.
+    # replayed: the receipts that were moved, and the state of each before.
     """
     CREATE TABLE replays (
         id INTEGER PRIMARY KEY, reason TEXT NOT NULL, who TEXT NOT NULL, by TEXT NOT NULL,
@@ -224,14 +223,14 @@ UPGRADES = (
         PRIMARY KEY (replay, receipt)
     ) WITHOUT ROWID;
     """,
-    # 12: the mappings the line has worked with (mappings.py); what: JSON without secrets; held: receipts tried on it
+    # 12: the mappings that were used; what: JSON without secrets; held: receipts it was tried on
     """
     CREATE TABLE mappings (
         fingerprint TEXT PRIMARY KEY, what TEXT NOT NULL, first_at REAL NOT NULL, since REAL NOT NULL,
         released_at REAL, held INTEGER NOT NULL DEFAULT 0
     ) WITHOUT ROWID;
     """,
-    # 13: whose the number of a record is that is no receipt, and what a person was told (alerts.py)
+    # 13: store, till and date of records that are not a receipt, and alerts with their notices
     """
     ALTER TABLE no_receipts ADD COLUMN store TEXT NOT NULL DEFAULT '';
     ALTER TABLE no_receipts ADD COLUMN till TEXT NOT NULL DEFAULT '';
@@ -248,7 +247,7 @@ UPGRADES = (
     );
     CREATE INDEX notices_due ON notices(due);
     """,
-    # 14: the field's words, in the tables and in what they hold; the old ones stand in the upgrades above
+    # 14: tables, columns and values are renamed; the upgrades above have their old names
     """
     DROP INDEX events_tenant;
     ALTER TABLE tenant RENAME TO destination;
@@ -312,7 +311,7 @@ def upgrade(connection: apsw.Connection, to: int = len(UPGRADES), alone: bool = 
             " try again: the journal is upgraded when it is next opened"
         )
     for number, script in enumerate(UPGRADES[version:to], start=version + 1):
-        connection.execute("BEGIN IMMEDIATE")  # one that reads first and then writes is told at once that it is locked
+        connection.execute("BEGIN IMMEDIATE")  # a transaction that starts with a read cannot wait for the lock
         with connection:
             if int(connection.pragma("user_version")) < number:  # else another process upgraded meanwhile
                 connection.execute(script)

@@ -143,7 +143,7 @@ def test_what_was_open_is_asked_for_and_the_rest_stays(folder: Path, tmp_path: P
         assert journal.receipts.due(NOW + CONFIRM - 1, 10) == []
 
 
-def test_a_journal_that_is_there_is_replaced_only_when_told_and_kept(folder: Path, tmp_path: Path) -> None:
+def test_an_existing_journal_is_replaced_only_on_request_and_kept(folder: Path, tmp_path: Path) -> None:
     done = backup(folder, tmp_path / "b.db", NOW)
     with closing(Journal(folder)) as journal:
         accept(journal, found(number="5"), found(number="6"))
@@ -187,7 +187,7 @@ def test_what_is_no_backup_is_refused_and_nothing_changes(folder: Path, tmp_path
     assert {path.name for path in folder.iterdir()} <= {"journal.db", "journal.db-wal", "journal.db-shm", "crash_marks"}
 
 
-def test_a_file_of_an_outage_that_is_gone_puts_its_receipts_back_on_the_line(folder: Path, tmp_path: Path) -> None:
+def test_receipts_of_a_missing_fallback_file_are_accepted_again_after_a_restore(folder: Path, tmp_path: Path) -> None:
     with closing(Journal(folder)) as journal:
         seq = seqs(journal)["1"]
     harm(folder, "UPDATE receipts SET state = 'written', file = '1_transactions.xml' WHERE seq = ?", seq)
@@ -202,7 +202,7 @@ def test_a_file_of_an_outage_that_is_gone_puts_its_receipts_back_on_the_line(fol
     assert states(tmp_path / "other")["1"][0] == "uncertain"
 
 
-def test_the_run_lock_names_its_holder_and_a_glance_keeps_nobody_out(tmp_path: Path) -> None:
+def test_the_run_lock_has_the_process_id_and_reading_it_blocks_no_process(tmp_path: Path) -> None:
 
     assert running_process(tmp_path / "none") is None
     lock = RunLock(tmp_path)

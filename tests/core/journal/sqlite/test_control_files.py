@@ -33,12 +33,12 @@ def test_many_ask_at_once_and_each_has_its_own_answer(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_request_that_nobody_takes_is_taken_back(tmp_path: Path) -> None:
+def test_a_request_without_an_answer_is_removed(tmp_path: Path) -> None:
     assert control_files.request_reload(tmp_path, 0.1) is None
     assert list(tmp_path.iterdir()) == []
 
 
-def test_answers_that_nobody_fetches_are_forgotten_and_other_files_are_not_touched(tmp_path: Path) -> None:
+def test_unread_answers_are_removed_and_other_files_are_not_touched(tmp_path: Path) -> None:
     control_files.write_answer(tmp_path, "0" * 32, {})
     for name in ("reload-x.request", "reload-0.request.part", "journal.db"):
         (tmp_path / name).touch()

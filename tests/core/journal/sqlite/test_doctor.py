@@ -109,7 +109,7 @@ def fixed(folder: Path) -> list[Damage]:
     return done.damages
 
 
-def test_a_whole_journal_is_fine_and_repair_leaves_it_alone(folder: Path) -> None:
+def test_an_undamaged_journal_is_fine_and_not_changed_by_repair(folder: Path) -> None:
     found = verify(folder)
     assert (found.fine, found.receipts, found.damages, found.pages) == (True, 8, [], [])
     assert "WAL-reset bug is fixed" in found.protection, "the doctor says which protection is on"
@@ -183,7 +183,7 @@ def test_a_damaged_row_is_put_right_and_its_neighbours_stay(
     journal.close()
 
 
-def test_a_file_that_is_gone_from_the_spool_gives_its_receipts_back_to_the_line(folder: Path) -> None:
+def test_receipts_of_a_missing_fallback_file_are_accepted_again_by_a_repair(folder: Path) -> None:
     (folder / "fallback" / "1_transactions.xml").unlink()
     (damage,) = fixed(folder)
     assert (damage.table, damage.row) == ("files", "1_transactions.xml")
@@ -242,7 +242,7 @@ def test_a_held_receipt_is_restored_from_its_record(folder: Path) -> None:
     journal.close()
 
 
-def test_a_contact_made_anew_is_known_by_what_its_receipts_say(folder: Path) -> None:
+def test_a_recreated_contact_has_the_identifiers_of_its_receipts(folder: Path) -> None:
     journal = Journal(folder)
     (entry,) = journal.receipts.find({"number": "1"})
     assert entry.contact is not None
@@ -315,7 +315,7 @@ def test_a_repair_is_refused_while_the_journal_is_open(folder: Path, monkeypatch
     assert repair(folder, NOW).kept is not None
 
 
-def test_no_journal_yet_is_said(tmp_path: Path) -> None:
+def test_a_missing_journal_is_reported(tmp_path: Path) -> None:
     with pytest.raises(JournalError, match="there is no journal yet"):
         verify(tmp_path)
 
@@ -385,7 +385,9 @@ def test_a_table_whose_root_page_is_gone_is_read_from_its_leaves(large: Path, tm
     journal.close()
 
 
-def test_a_file_without_its_first_page_is_told_by_the_shape_of_its_rows(large: Path, tmp_path: Path) -> None:
+def test_the_tables_of_a_file_without_its_first_page_are_found_by_the_shape_of_their_rows(
+    large: Path, tmp_path: Path
+) -> None:
     """No header, no schema: every table is still found."""
     content = bytearray(large.read_bytes())
     content[:PAGE] = bytes(PAGE)

@@ -35,7 +35,7 @@ OFTEN: dict[str, tuple[Ask, bool]] = {
 
 
 @pytest.mark.parametrize("ask", OFTEN)
-def test_it_is_looked_up_and_not_searched_for(ask: str, journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_frequent_query_uses_an_index(ask: str, journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     add_file(journal, "f.xml")
     asked, sorts = OFTEN[ask]
     found = plans(journal, asked, monkeypatch)
@@ -61,7 +61,7 @@ def test_the_receipts_of_a_file_are_looked_up(journal: Journal) -> None:
     assert asked == ["SEARCH receipts USING INDEX receipts_file (file=?)"]
 
 
-def test_where_files_stand_is_told_in_order_without_reading_what_is_in_them(
+def test_the_states_of_files_are_read_in_order_without_their_content(
     journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for sequence, name in enumerate(("b.xml", "a.xml", "c.xml"), start=1):
@@ -91,7 +91,7 @@ def test_files_are_put_off_together(journal: Journal) -> None:
     assert [(each.due, each.attempts, each.reason) for each in journal.files.all()] == [(9.0, 2, "not read yet")] * 2
 
 
-def test_a_job_alone_in_its_commit_fails_with_its_own_error_and_leaves_nothing(journal: Journal) -> None:
+def test_a_single_job_of_a_commit_raises_its_own_error_and_changes_nothing(journal: Journal) -> None:
     def work(transaction: Transaction) -> None:
         transaction.execute("UPDATE destination SET reason = 'half done'")
         raise KeyError("its own")

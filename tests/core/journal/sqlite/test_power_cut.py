@@ -55,7 +55,7 @@ def test_a_failed_sync_followed_by_a_power_cut_loses_nothing_acknowledged(tmp_pa
     assert [lost for seed in range(SCHEDULES) for lost in _run(tmp_path / str(seed), seed, failing=True)] == []
 
 
-def test_reopening_without_writing_anew_is_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reopening_without_rewriting_the_wal_is_detected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The test above can fail: frames of the failed sync, believed after reopening, take later commits with them."""
 
     monkeypatch.setattr(store, "rewrite_wal", lambda wal: None)

@@ -67,7 +67,7 @@ def test_a_large_wal_that_a_kill_left_is_carried_over(tmp_path: Path) -> None:
     journal.close()
 
 
-def test_the_wal_stays_small_when_nobody_reads(tmp_path: Path) -> None:
+def test_the_wal_stays_small_without_readers(tmp_path: Path) -> None:
     """The journal's own reading connection pins nothing."""
     journal = Journal(tmp_path)
     largest = 0
@@ -163,7 +163,7 @@ MOUNTS = """\
         ("/var/lib/tillpost", ""),
     ],
 )
-def test_a_folder_on_the_network_is_told_by_the_mounts(folder: str, said: str) -> None:
+def test_a_folder_on_a_network_file_system_is_found_in_the_mounts(folder: str, said: str) -> None:
     assert network_mount(Path(folder), MOUNTS) == said
 
 
@@ -192,7 +192,7 @@ def _failing(disk: Disk, ending: str, times: int) -> list[str]:
     return failed
 
 
-def test_a_failed_sync_is_not_acknowledged_and_not_repeated_and_the_work_goes_on(tmp_path: Path) -> None:
+def test_a_failed_sync_is_neither_acknowledged_nor_repeated_and_later_commits_succeed(tmp_path: Path) -> None:
     """fsync answers EIO: never again on that handle; not acknowledged, reopened, checked, said, and gone on."""
     with Disk() as disk:
         journal = Journal(tmp_path / "state")
@@ -239,7 +239,7 @@ def test_a_failed_sync_of_a_checkpoint_takes_nothing_back(tmp_path: Path, monkey
         journal.close()
 
 
-def test_what_is_gone_after_reopening_is_never_passed_over(tmp_path: Path) -> None:
+def test_acknowledged_rows_that_are_missing_after_reopening_are_reported(tmp_path: Path) -> None:
     """Something acknowledged is not there after the disk failed: DiskFailed, not a silent loss."""
     with Disk() as disk:
         journal = Journal(tmp_path / "state")

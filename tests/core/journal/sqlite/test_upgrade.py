@@ -39,7 +39,7 @@ def carried(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("schema", range(6, len(UPGRADES)))
-def test_a_journal_of_an_earlier_schema_keeps_every_row_and_goes_on(
+def test_a_journal_of_an_earlier_schema_keeps_every_row_and_accepts_receipts(
     carried: Path, tmp_path: Path, schema: int, measured: Callable[[str], None]
 ) -> None:
     folder = tmp_path / "state"

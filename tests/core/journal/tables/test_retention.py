@@ -50,7 +50,7 @@ def deliver(journal: Journal, *numbers: int, at: float) -> None:
         journal.receipts.settle([(number, Move(state=State.DELIVERED, route="api"))], at, "deliver")
 
 
-def test_what_was_settled_before_goes_with_all_that_belongs_to_it(journal: Journal, tmp_path: Path) -> None:
+def test_a_settled_receipt_is_removed_with_all_its_rows(journal: Journal, tmp_path: Path) -> None:
     accept(journal, *[found(number=str(number), customer=f"c{number}") for number in range(1, 8)])
     accept(journal, found(number="8", customer=None))  # skipped
     deliver(journal, 1, 2, 3, at=110.0)
@@ -72,7 +72,7 @@ def test_what_was_settled_before_goes_with_all_that_belongs_to_it(journal: Journ
     assert journal.events.of_receipt(4), "its events are there"
 
 
-def test_the_seqs_of_what_has_gone_are_not_given_out_again(journal: Journal, tmp_path: Path) -> None:
+def test_the_seqs_of_removed_rows_are_not_used_again(journal: Journal, tmp_path: Path) -> None:
     """Also when everything is old: the newest receipt stays, and an event takes the place of the newest."""
     accept(journal, *[found(number=str(number)) for number in range(1, 4)])
     deliver(journal, 1, 3, 2, at=110.0)
@@ -85,7 +85,7 @@ def test_the_seqs_of_what_has_gone_are_not_given_out_again(journal: Journal, tmp
     assert verify(tmp_path).fine, verify(tmp_path).damages
 
 
-def test_a_receipt_read_again_after_it_has_gone_is_a_new_one(journal: Journal) -> None:
+def test_a_removed_receipt_that_comes_again_is_new(journal: Journal) -> None:
     """Documented in docs/decisions/0014: `keep` bounds how long a repeated export is recognised here."""
     accept(journal, found(number="1"), found(number="2"))
     deliver(journal, 1, at=110.0)
@@ -126,7 +126,7 @@ def test_files_go_once_confirmed_and_named_by_no_receipt(journal: Journal, tmp_p
     assert [entry.file.name for entry in journal.files.all()] == ["named.xml", "young.xml", "open.xml"]
 
 
-def test_contacts_go_once_no_receipt_names_them_and_are_looked_up_anew(journal: Journal, tmp_path: Path) -> None:
+def test_contacts_without_receipts_are_removed_and_looked_up_again(journal: Journal, tmp_path: Path) -> None:
     accept(journal, *[found(number=str(number), customer=f"c{number}") for number in range(1, 4)])
     deliver(journal, 1, 2, at=110.0)
     journal.receipts.settle([(3, Move(state=State.HELD, reason="refused"))], 110.0, "deliver")
@@ -189,7 +189,7 @@ def test_a_step_removes_no_more_than_it_may(tmp_path: Path) -> None:
     journal.close()
 
 
-def test_a_row_that_is_lost_is_told_from_those_removed(tmp_path: Path) -> None:
+def test_a_lost_row_is_distinguished_from_removed_ones(tmp_path: Path) -> None:
     build(tmp_path, 50, 950, contacts=20)
     journal = Journal(tmp_path)
     sweep(journal, NOW - 60 * DAY)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,10 +10,9 @@ import attrs
 
 from tillpost.errors import JournalError, JournalFull
 from tillpost.journal.sqlite.connection import REUSABLE
-from tillpost.journal.sqlite.doctor.reading import WORK, journal_path, work
-from tillpost.journal.sqlite.locks import ExclusiveLock
+from tillpost.journal.sqlite.doctor.reading import exclusive_work, journal_path
 from tillpost.journal.sqlite.platform import room
-from tillpost.journal.sqlite.replace_file import finish_replacement, replace_journal, sync
+from tillpost.journal.sqlite.replace_file import replace_journal, sync
 
 
 @attrs.frozen
@@ -32,31 +30,26 @@ def compact(folder: Path, progress: Callable[[str], None] = lambda text: None) -
     new one. Raises JournalFull when there is no room for a copy, JournalDamaged when it is damaged
     (`repair` first), StateFolderBusy while another command has it open.
     """
-    with ExclusiveLock(folder):
-        finish_replacement(folder / "journal.db")
+    with exclusive_work(folder) as place:
         path = journal_path(folder)
-        for left in folder.glob(f"{WORK}*"):
-            shutil.rmtree(left, ignore_errors=True)
         before = sum(each.stat().st_size for each in (path, path.with_name(f"{path.name}-wal")) if each.exists())
         if (free := room(folder)[0]) < before:
             raise JournalFull(
                 f"{folder}: compacting needs {before >> 20} MiB for a copy, and there are {free >> 20} MiB; nothing was"
                 " changed"
             )
-        with work(folder) as place:
-            new = place / "new.db"
-            connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
-            try:
-                progress("copying the journal")
-                connection.pragma("auto_vacuum", REUSABLE)
-                connection.execute("VACUUM INTO ?", (str(new),))
-            finally:
-                connection.close(True)
-            _check(path, new, progress)
-            sync(new)
-            kept = place / "old.db"
-            replace_journal(path, new, kept)
-            return Compacted(before, path.stat().st_size)
+        new = place / "new.db"
+        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+        try:
+            progress("copying the journal")
+            connection.pragma("auto_vacuum", REUSABLE)
+            connection.execute("VACUUM INTO ?", (str(new),))
+        finally:
+            connection.close(True)
+        _check(path, new, progress)
+        sync(new)
+        replace_journal(path, new, place / "old.db")
+        return Compacted(before, path.stat().st_size)
 
 
 def _check(path: Path, new: Path, progress: Callable[[str], None]) -> None:

@@ -7,6 +7,8 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 
 import apsw
@@ -15,7 +17,8 @@ import attrs
 from tillpost.errors import JournalError
 from tillpost.journal.sqlite.doctor.damage import Damage
 from tillpost.journal.sqlite.doctor.salvage import copy, problems, rebuild
-from tillpost.journal.sqlite.replace_file import pending_replacement
+from tillpost.journal.sqlite.locks import ExclusiveLock
+from tillpost.journal.sqlite.replace_file import finish_replacement, pending_replacement
 from tillpost.journal.sqlite.schema import UPGRADES, upgrade
 from tillpost.journal.sqlite.sqlite_errors import as_journal_error
 
@@ -115,6 +118,24 @@ def work(folder: Path) -> Iterator[Path]:
     finally:
         os.umask(old)
         shutil.rmtree(place, ignore_errors=True)
+
+
+@contextmanager
+def exclusive_work(folder: Path) -> Iterator[Path]:
+    """As `work`, while no other process has the journal open. Raises StateFolderBusy when one has."""
+    with ExclusiveLock(folder):
+        finish_replacement(folder / "journal.db")
+        for left in folder.glob(f"{WORK}*"):
+            shutil.rmtree(left, ignore_errors=True)
+        with work(folder) as place:
+            yield place
+
+
+def kept_path(path: Path, why: str, now: float) -> Path:
+    """A name that is not taken for the journal that is replaced: journal.db.WHY-TIME."""
+    stamp = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%SZ")
+    names = (f"{path.name}.{why}-{stamp}{f'-{number}' if number else ''}" for number in count())
+    return next(kept for name in names if not (kept := path.with_name(name)).exists())
 
 
 @contextmanager

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
-from datetime import UTC, datetime
-from itertools import count
 from pathlib import Path
 
 import apsw
@@ -14,10 +11,16 @@ import attrs
 from tillpost.errors import JournalError
 from tillpost.journal.sqlite.doctor.damage import Damage, quarantine
 from tillpost.journal.sqlite.doctor.examine import examine
-from tillpost.journal.sqlite.doctor.reading import WORK, journal_path, repaired_copy, work, writes_blocked
+from tillpost.journal.sqlite.doctor.reading import (
+    exclusive_work,
+    journal_path,
+    kept_path,
+    repaired_copy,
+    work,
+    writes_blocked,
+)
 from tillpost.journal.sqlite.doctor.salvage import problems
-from tillpost.journal.sqlite.locks import ExclusiveLock
-from tillpost.journal.sqlite.replace_file import finish_replacement, replace_journal, sync
+from tillpost.journal.sqlite.replace_file import replace_journal, sync
 from tillpost.journal.tables import counters
 
 _ROUNDS = 5
@@ -46,25 +49,15 @@ def repair(
     if dry:
         with work(folder) as place, writes_blocked(path):
             return _fixed(path, place, now, progress)[0]
-    with ExclusiveLock(folder):
-        finish_replacement(folder / "journal.db")
+    with exclusive_work(folder) as place:
         path = journal_path(folder)
-        for left in folder.glob(f"{WORK}*"):
-            shutil.rmtree(left, ignore_errors=True)
-        with work(folder) as place:
-            repaired, new = _fixed(path, place, now, progress)
-            if not repaired.damages and not repaired.pages:
-                return repaired
-            sync(new)
-            kept = _kept(path, now)
-            replace_journal(path, new, kept)
-            return attrs.evolve(repaired, kept=kept)
-
-
-def _kept(path: Path, now: float) -> Path:
-    stamp = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%SZ")
-    names = (f"{path.name}.damaged-{stamp}{f'-{number}' if number else ''}" for number in count())
-    return next(kept for name in names if not (kept := path.with_name(name)).exists())
+        repaired, new = _fixed(path, place, now, progress)
+        if not repaired.damages and not repaired.pages:
+            return repaired
+        sync(new)
+        kept = kept_path(path, "damaged", now)
+        replace_journal(path, new, kept)
+        return attrs.evolve(repaired, kept=kept)
 
 
 def _fixed(path: Path, place: Path, now: float, progress: Callable[[str], None]) -> tuple[Repaired, Path]:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
-from itertools import count
 from pathlib import Path
 
 import apsw
@@ -15,11 +13,10 @@ import attrs
 from tillpost.errors import JournalError, UsageError
 from tillpost.journal.moves import Move, apply_moves
 from tillpost.journal.sqlite.doctor.damage import Damage
-from tillpost.journal.sqlite.doctor.reading import WORK, schema_of, work
+from tillpost.journal.sqlite.doctor.reading import exclusive_work, kept_path, schema_of
 from tillpost.journal.sqlite.doctor.repair import fix
 from tillpost.journal.sqlite.doctor.salvage import copy, problems
-from tillpost.journal.sqlite.locks import ExclusiveLock
-from tillpost.journal.sqlite.replace_file import finish_replacement, replace_journal, sync
+from tillpost.journal.sqlite.replace_file import replace_journal, sync
 from tillpost.journal.sqlite.schema import upgrade
 from tillpost.journal.states import OPEN, State
 
@@ -71,27 +68,23 @@ def restore(
             raise JournalError(f"{backup} is not a backup of a journal; nothing was changed")
     schema_of(backup)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with ExclusiveLock(folder):
+    with exclusive_work(folder) as place:
         path = folder / "journal.db"
-        finish_replacement(path)
         if path.exists() and not replace:
             raise UsageError(f"{folder} has a journal; --replace puts the backup in its place and keeps it aside")
-        for left in folder.glob(f"{WORK}*"):
-            shutil.rmtree(left, ignore_errors=True)
-        with work(folder) as place:
-            new = place / "new.db"
-            progress("copying the backup")
-            copy(backup, new)
-            try:
-                restored = _prepared(new, backup, folder / "fallback", now, now + confirm_after, progress)
-            except (apsw.CorruptError, apsw.NotADBError) as error:
-                raise _damaged(backup, str(error)) from error
-            newer = _newer(path, new) if path.exists() else None
-            sync(new)
-            kept = _kept(path, now) if path.exists() else None
-            (folder / "crash_marks").unlink(missing_ok=True)  # of the journal that goes
-            replace_journal(path, new, kept)
-            return attrs.evolve(restored, newer=newer, kept=kept)
+        new = place / "new.db"
+        progress("copying the backup")
+        copy(backup, new)
+        try:
+            restored = _prepared(new, backup, folder / "fallback", now, now + confirm_after, progress)
+        except (apsw.CorruptError, apsw.NotADBError) as error:
+            raise _damaged(backup, str(error)) from error
+        newer = _newer(path, new) if path.exists() else None
+        sync(new)
+        kept = kept_path(path, "replaced", now) if path.exists() else None
+        (folder / "crash_marks").unlink(missing_ok=True)  # of the journal that is replaced
+        replace_journal(path, new, kept)
+        return attrs.evolve(restored, newer=newer, kept=kept)
 
 
 def _prepared(
@@ -176,9 +169,3 @@ def _newer(path: Path, new: Path) -> int | None:
         with suppress(apsw.Error):
             connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
         connection.close(True)
-
-
-def _kept(path: Path, now: float) -> Path:
-    stamp = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%SZ")
-    names = (f"{path.name}.replaced-{stamp}{f'-{number}' if number else ''}" for number in count())
-    return next(kept for name in names if not (kept := path.with_name(name)).exists())
