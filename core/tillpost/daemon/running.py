@@ -43,7 +43,7 @@ class Unit:
         """What it runs with, or is about to."""
         return (self.successor or self.composed).pipeline.config
 
-    def take_back_rates(self) -> None:
+    def release_rates(self) -> None:
         """Let its rates limit nothing any more."""
         for composed in (self.composed, self.successor):
             if composed is not None:
@@ -122,7 +122,7 @@ class RunningPipelines:
     def remove(self, name: str) -> bool:
         """Take a pipeline away that was told to stop; False while its threads have not ended."""
         unit = self.units.pop(name)
-        unit.take_back_rates()
+        unit.release_rates()
         self.leaving.append(unit.worker)
         return unit.worker.join(0.0)
 
@@ -151,7 +151,7 @@ class RunningPipelines:
     def close(self) -> None:
         """Close the journals; the workers were stopped. The run locks stay: `prepare` may be called again."""
         for unit in self.units.values():
-            unit.take_back_rates()
+            unit.release_rates()
         self.units.clear()
         self.leaving.clear()
         for journal in self._journals.values():
