@@ -98,7 +98,7 @@ def _item(kind: Any) -> Any:
 
 
 def _is_free(kind: Any) -> bool:
-    return not any(option in _FORMATS or get_origin(option) is Literal for option in _options(kind))
+    return any(option not in _FORMATS and get_origin(option) is not Literal for option in _options(kind))
 
 
 def _options(kind: Any) -> tuple[Any, ...]:
