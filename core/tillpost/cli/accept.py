@@ -66,7 +66,7 @@ def _progress(document: Document, counts: Accepted | None) -> None:
     """Show the progress of a document in one line of a terminal; None clears it."""
     if sys.stderr.isatty():
         done = (
-            f"{document.name}: {counted(counts.records(), 'record')}, {document.reading.percent()} % read"
+            f"{document.name}: {counted(counts.records(), 'record')}, {document.progress.percent()} % read"
             if counts
             else ""
         )

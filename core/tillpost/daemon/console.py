@@ -48,7 +48,7 @@ class ReadingProgress:
         if now < self._next:
             return
         self._next = now + _PROGRESS_EVERY
-        name, percent, records = self._line.name, document.reading.percent(), counts.records()
+        name, percent, records = self._line.name, document.progress.percent(), counts.records()
         if self._json:
             event = {"event": "reading", "pipeline": name, "document": document.name}
             say(event | {"records": records, "percent": percent})

@@ -1,4 +1,4 @@
-"""The values that walk the line: frozen, checked when they are made."""
+"""The values a pipeline works with: immutable, checked when they are created."""
 
 from tillpost.model.customer import IDENTIFIER_KINDS, Contact, Customer, Identifier, IdentifierKind
 from tillpost.model.document import Broken, Document, Found, NoReceipt, Parsed

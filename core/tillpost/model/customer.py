@@ -1,4 +1,4 @@
-"""Who bought: identifiers of typed kind, attributes the till knows, and the contact they lead to.
+"""The buyer: identifiers of a known kind, attributes, and the contact in the destination.
 
 Values of this module are personal data: their `repr` shows kinds and counts, never a value.
 """
@@ -15,20 +15,20 @@ import attrs
 from tillpost.errors import InvalidValue
 
 IdentifierKind = Literal["contactId", "externalId", "memberNumber", "socialSecurityNumber", "email", "mobilePhone"]
-"""The type of a setting that says what a till's number is."""
+"""The type of a setting that names the kind of a till's customer number."""
 
 IDENTIFIER_KINDS: tuple[str, ...] = get_args(IdentifierKind)
-"""The matchKeyTypes of the Engage contract; other systems map theirs to these."""
+"""The matchKeyTypes of the Engage contract. Other destinations map theirs to these."""
 
 
-def tidy_identifier(kind: str, value: str) -> str:
-    """Without blanks around it; e-mail addresses are matched without regard to case (Engage contract, matchKeyType)."""
+def normalize_identifier(kind: str, value: str) -> str:
+    """Strip white space; lower the case of an e-mail, which Engage matches in any case (contract, matchKeyType)."""
     return value.strip().lower() if kind == "email" else value.strip()
 
 
 @attrs.frozen
 class Identifier:
-    """One key a customer is known by, such as `externalId` or `email`."""
+    """One key that identifies a customer, such as `externalId` or `email`. Raises InvalidValue when created."""
 
     kind: str
     value: str = attrs.field(repr=False)
@@ -36,34 +36,34 @@ class Identifier:
     def __attrs_post_init__(self) -> None:
         if self.kind not in IDENTIFIER_KINDS:
             raise InvalidValue(f"unknown identifier kind {self.kind[:40]!r}, known are {', '.join(IDENTIFIER_KINDS)}")
-        tidy = tidy_identifier(self.kind, self.value)
-        if not tidy:
+        normal = normalize_identifier(self.kind, self.value)
+        if not normal:
             raise InvalidValue(f"the identifier {self.kind} is empty")
-        if tidy != self.value:
-            object.__setattr__(self, "value", tidy)
+        if normal != self.value:
+            object.__setattr__(self, "value", normal)
 
     @classmethod
     def parse(cls, text: str) -> Identifier:
-        """From `kind:value`, as the configuration and the command line write it."""
+        """Parse `kind:value`, the form of the configuration and the command line. Raises InvalidValue."""
         kind, _, value = text.partition(":")
         return cls(kind.strip(), value)
 
     def digest(self) -> str:
-        """Twelve hex digits that stand for the value in logs, events and pages."""
+        """Twelve hex digits that replace the value in logs, events and pages."""
         return hashlib.sha256(f"{self.kind}:{self.value}".encode()).hexdigest()[:12]
 
     def __str__(self) -> str:
         return f"{self.kind}:#{self.digest()}"
 
 
-def _filled(attributes: Mapping[str, str]) -> Mapping[str, str]:
-    # An empty value would overwrite what Engage has (Engage contract, PATCH): it is never kept.
+def _without_empty(attributes: Mapping[str, str]) -> Mapping[str, str]:
+    # An empty value would overwrite the one in Engage (contract, PATCH).
     return MappingProxyType({name: value for name, value in attributes.items() if value})
 
 
 @attrs.frozen(kw_only=True)
 class Customer:
-    """What the till knows of the buyer: zero or more identifiers, and attributes named as Engage names them."""
+    """The buyer as the till knows one: identifiers, possibly none, and attributes with Engage's names."""
 
     identifiers: tuple[Identifier, ...] = ()
     attributes: Mapping[str, str] = attrs.field(
@@ -71,34 +71,34 @@ class Customer:
     )
 
     def __attrs_post_init__(self) -> None:
-        object.__setattr__(self, "attributes", _filled(self.attributes))
+        object.__setattr__(self, "attributes", _without_empty(self.attributes))
 
 
 @attrs.frozen(kw_only=True)
 class Contact:
-    """A customer as Tillpost remembers one: local id, identifiers, and Engage's contactId once it is known.
+    """A customer as the journal stores one: local id, identifiers, and the destination's id once it is known.
 
-    key: Tillpost's own id, also while Engage has none (it stands for the contact through an outage).
-    contact_id: Engage's GUID, or "" while unknown.
-    attributes: what the till knows; sent: what of it the destination is known to hold.
+    key: Tillpost's own id, also used while the destination has none (during an outage).
+    contact_id: Engage's GUID, or "" while it is unknown.
+    attributes: the attributes from tills. sent: those of them that the destination has confirmed.
     """
 
     key: str
     contact_id: str = ""
     identifiers: tuple[Identifier, ...] = ()
     attributes: Mapping[str, str] = attrs.field(
-        factory=dict, converter=_filled, hash=False, repr=lambda given: f"<{len(given)} attributes>"
+        factory=dict, converter=_without_empty, hash=False, repr=lambda given: f"<{len(given)} attributes>"
     )
     sent: Mapping[str, str] = attrs.field(
-        factory=dict, converter=_filled, hash=False, repr=lambda given: f"<{len(given)} attributes>"
+        factory=dict, converter=_without_empty, hash=False, repr=lambda given: f"<{len(given)} attributes>"
     )
     store: str = ""
-    """The store that saw the customer first; sent as storeExternalId when the contact is created."""
+    """The store of the customer's first receipt, sent as storeExternalId when the contact is created."""
 
     def identifier(self, kind: str) -> Identifier | None:
         """The first identifier of this kind."""
         return next((known for known in self.identifiers if known.kind == kind), None)
 
     def changes(self) -> dict[str, str]:
-        """The attributes the till knows and the destination is not known to hold: the body of a PATCH."""
+        """The attributes the destination has not confirmed: the body of a PATCH."""
         return {name: value for name, value in self.attributes.items() if self.sent.get(name) != value}

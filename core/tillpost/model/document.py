@@ -1,4 +1,4 @@
-"""What a source hands over, and what an adapter finds in it."""
+"""A document that a source receives, and the records an adapter reads from it."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ import attrs
 from tillpost.model.receipt import Receipt
 
 _BUFFER = 1 << 17
-"""Bytes read at once: few calls, and still a fine measure of how far a document has been read."""
+"""Bytes of one read: few calls, and the progress is still shown in fine steps."""
 
 
 @attrs.define
-class Reading:
-    """How far a document has been read, in bytes; an adapter that reads it twice begins anew."""
+class ReadProgress:
+    """How far a document has been read, in bytes. It starts again when the document is opened again."""
 
-    at: int = 0
+    position: int = 0
     size: int = 0
 
     def percent(self) -> int:
-        """Of the whole, from 0 to 100."""
-        return min(100, 100 * self.at // self.size) if self.size else 100
+        """How much of the document has been read, from 0 to 100."""
+        return min(100, 100 * self.position // self.size) if self.size else 100
 
 
-class _Counted(io.FileIO):
-    """A file that notes how far it has been read."""
+class _ProgressFile(io.FileIO):
+    """A file that updates a ReadProgress at every read."""
 
-    def __init__(self, path: Path, reading: Reading) -> None:
+    def __init__(self, path: Path, progress: ReadProgress) -> None:
         super().__init__(path)
-        self._reading = reading
+        self._progress = progress
 
     def readinto(self, buffer: Any, /) -> int | None:
         count = super().readinto(buffer)
-        self._reading.at = self.tell()
+        self._progress.position = self.tell()
         return count
 
 
@@ -44,8 +44,8 @@ class _Counted(io.FileIO):
 class Document:
     """One export of a POS: a file, or a body received. Exactly one of `path` and `content` is set.
 
-    key: the name its sender gave to handing it over, "" for none. The same key with the same content again gives
-    what it gave before; what was accepted whole is remembered with it, in the same commit.
+    key: the idempotency key its sender gave, "" for none. The same key with the same content again gets the answer
+    it got before; the answer is stored in the commit that accepts the document's last record.
     """
 
     name: str
@@ -53,30 +53,30 @@ class Document:
     path: Path | None = None
     content: bytes | None = attrs.field(default=None, repr=False)
     key: str = ""
-    reading: Reading = attrs.field(factory=Reading, eq=False, repr=False)
+    progress: ReadProgress = attrs.field(factory=ReadProgress, eq=False, repr=False)
 
     @classmethod
     def from_bytes(cls, name: str, content: bytes, key: str = "") -> Document:
-        """A document held in memory."""
+        """A document in memory."""
         return cls(name=name, sha256=hashlib.sha256(content).hexdigest(), content=content, key=key)
 
     @classmethod
     def from_path(cls, path: Path) -> Document:
-        """A document in a file, which is read in pieces for its hash and again by the adapter."""
+        """A document in a file. The file is read twice: here for its hash, and by the adapter."""
         with path.open("rb") as file:
             return cls(name=path.name, sha256=hashlib.file_digest(file, "sha256").hexdigest(), path=path)
 
     def open(self) -> IO[bytes]:
-        """The bytes, from the start; the caller closes it."""
+        """Open the content at its first byte. The caller closes it. Raises OSError."""
         if self.path is not None:
-            self.reading.size = self.path.stat().st_size
-            return io.BufferedReader(_Counted(self.path, self.reading), _BUFFER)
+            self.progress.size = self.path.stat().st_size
+            return io.BufferedReader(_ProgressFile(self.path, self.progress), _BUFFER)
         return io.BytesIO(self.content or b"")
 
 
 @attrs.frozen(kw_only=True)
 class Found:
-    """A receipt the adapter read, with the vendor's own record of it (kept in the journal as it came)."""
+    """A receipt the adapter read, with the vendor's record of it as bytes (the journal keeps them unchanged)."""
 
     receipt: Receipt
     raw: bytes = attrs.field(repr=False)
@@ -84,11 +84,11 @@ class Found:
 
 @attrs.frozen(kw_only=True)
 class NoReceipt:
-    """A record that is no sale, and why; it is counted, never left out in silence.
+    """A record that is not sent as a receipt, with the reason. It is counted.
 
-    retail: False for what was never a sale (sign-on, no-sale, day totals), True for one that was begun and is
-    none (voided, suspended, training, copy). store, till, date: whose number it is and of which business date
-    (YYYY-MM-DD), as far as the record tells: a number that is known to be none of a sale is no gap.
+    retail: True for a sale that was started and is not sent (voided, suspended, training, copy), False for what never
+    was a sale (sign-on, no-sale, day totals). store, till, date: who issued `number`, and on which business date
+    (YYYY-MM-DD), as far as the record says. A number that is known to belong to no sale is not a gap.
     """
 
     reason: str
@@ -102,10 +102,10 @@ class NoReceipt:
 
 @attrs.frozen(kw_only=True)
 class Broken:
-    """A record that should be a receipt and cannot be read as one: it is held with its reason; the others go on.
+    """A record that should be a receipt and cannot be read. It is held with its reason; the other records go on.
 
-    place: where it stands ("line 120"); raw: the record as it came, a document of its own that the same
-    adapter can read again after a fix of its settings.
+    place: where the record is ("line 120"). raw: the record's bytes, a document that the same adapter can read again
+    after its settings are fixed.
     """
 
     reason: str

@@ -1,8 +1,8 @@
-"""The receipt's id: the same sale gives the same id on every machine, at every reading, for ever.
+"""The receipt's id: the same sale always gets the same id, on every machine and at every reading.
 
-The recipe is a template over `store`, `till`, `date` (the business date, YYYY-MM-DD) and `number`. The id is
-the filled template with each value percent-encoded outside letters, digits, dot and hyphen, so that no two
-sets of values can meet in one id. Engage gets it as uniqueReceiptId, its idempotency key.
+The recipe is a template with the fields `store`, `till`, `date` (the business date, YYYY-MM-DD) and `number`. Each
+value is percent-encoded except for letters, digits, dot and hyphen, so two different sets of values never give the
+same id. Engage gets it as uniqueReceiptId, its idempotency key.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ FIELDS = ("store", "till", "date", "number")
 
 
 class MakeId(Protocol):
-    """`Context.receipt_id`: the id of a receipt whose input has none."""
+    """`Context.receipt_id`: creates the id of a receipt that comes without one. Raises InvalidValue."""
 
     def __call__(self, *, store: str, till: str, business_date: date, number: str) -> str: ...
 
 
 def check_recipe(recipe: str) -> None:
-    """Raise InvalidValue when the recipe names an unknown field, leaves out the number, or lets two values touch."""
+    """Raise InvalidValue for an unknown field, a missing number, or two fields without a separator between them."""
     parts = list(Formatter().parse(recipe))
     names = [name for _, name, _, _ in parts if name is not None]
     for name in names:
@@ -39,7 +39,7 @@ def check_recipe(recipe: str) -> None:
 
 
 def receipt_id(*, store: str, till: str, business_date: date, number: str, recipe: str = DEFAULT_RECIPE) -> str:
-    """The id of a receipt by the recipe. Raises InvalidValue when the number is empty."""
+    """The id of a receipt, made with the recipe. Raises InvalidValue when the number is empty."""
     if not number:
         raise InvalidValue("the receipt's number is empty", place=f"store {store}, till {till}")
     return recipe.format(

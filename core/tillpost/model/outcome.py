@@ -1,7 +1,7 @@
-"""What became of one attempt to reach the destination, told by whether it may have seen the request.
+"""The outcome of one attempt to reach the destination; the classes differ in whether it may have got the request.
 
-The classes decide what happens to data (flow/retry_policy.py): a wrong key must never condemn a receipt, and a lost
-answer must never become a second sale. `reason` is short, without personal data or keys.
+`flow/retry_policy.py` decides by the class: a wrong key never makes a receipt fail, and a lost answer never makes a
+second sale. `reason` is short, without personal data or keys.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import attrs
 
 @attrs.frozen(kw_only=True)
 class Delivered:
-    """The destination has it (a 2xx with the expected kind of body)."""
+    """The destination accepted it: a 2xx with a body of the expected kind."""
 
     status: int = 0
     reason: str = ""
@@ -21,17 +21,17 @@ class Delivered:
 
 @attrs.frozen(kw_only=True)
 class NotSent:
-    """It cannot have been taken: no connection, or a 5xx that says so. Repeating is safe."""
+    """The destination cannot have accepted it: no connection, or a 5xx that says so. A retry is safe."""
 
     reason: str
     status: int = 0
     retry_after: float | None = None
-    """Seconds the destination asked for (HTTP Retry-After); wins over the schedule."""
+    """Seconds the destination asks to wait (HTTP Retry-After); they override the schedule."""
 
 
 @attrs.frozen(kw_only=True)
 class MaybeSent:
-    """The request may have arrived, and no usable answer came: ask before repeating."""
+    """The request may have arrived, and there is no usable answer. Verify before a retry."""
 
     reason: str
     status: int = 0
@@ -39,7 +39,7 @@ class MaybeSent:
 
 @attrs.frozen(kw_only=True)
 class Refused:
-    """This one value is wrong, and repeating changes nothing: a person decides. The others go on."""
+    """This value is wrong, and a retry does not help: a person decides. Other receipts are sent."""
 
     reason: str
     status: int = 0
@@ -47,7 +47,7 @@ class Refused:
 
 @attrs.frozen(kw_only=True)
 class Misconfigured:
-    """The settings are wrong (key, address, destination): the pipeline pauses, order is kept, no attempt is burnt."""
+    """The settings are wrong (key, address): the pipeline pauses, keeps the order and counts no attempt."""
 
     reason: str
     status: int = 0
@@ -55,7 +55,7 @@ class Misconfigured:
 
 @attrs.frozen(kw_only=True)
 class Throttled:
-    """Too many requests: the shared budget slows down, no attempt is burnt."""
+    """Too many requests: the shared rate budget is lowered, and no attempt is counted."""
 
     reason: str
     retry_after: float | None = None
@@ -70,8 +70,8 @@ Failure = NotSent | MaybeSent | Refused | Misconfigured | Throttled
 class Identified:
     """A resolver's answer: the contact exists.
 
-    created: this call made it. by: the kind of identifier that found it ("" when it was remembered).
-    holds: attributes the destination is known to hold now: those just sent, or, of `reconcile_contact`, those read.
+    created: this call created it. by: the kind of identifier that found it, "" when it was cached.
+    holds: attributes the destination has now: those just sent, or those read by `reconcile_contact`.
     """
 
     contact_id: str
@@ -82,10 +82,10 @@ class Identified:
 
 @attrs.frozen(kw_only=True)
 class Conflict:
-    """The contact's keys lead to several contacts of the destination: a rule or a person decides which one it is.
+    """The contact's identifiers match several contacts of the destination: a rule or a person selects one.
 
-    reason: without personal data. found: kind of identifier → the contactId it leads to, in the order in which they
-    were asked; "" where the destination has several by that one key and does not say which.
+    reason: without personal data. found: kind of identifier → the contactId it matches, in the order of the requests;
+    "" where the destination has several for that identifier and does not name them.
     """
 
     reason: str
@@ -94,6 +94,6 @@ class Conflict:
 
 @attrs.frozen(kw_only=True)
 class Gone:
-    """The stored contactId is no longer valid (merged or erased): forget it and identify again."""
+    """The stored contactId is no longer valid (merged or erased). It is removed, and the contact is resolved again."""
 
     reason: str = "the stored contactId answers 404"

@@ -1,4 +1,4 @@
-"""What is sent: the mapped receipt, and the files written in its stead during an outage."""
+"""What is sent: the mapped receipt, and the files that carry receipts during an outage."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from tillpost.model.customer import Contact, Identifier
 
 @attrs.frozen(kw_only=True)
 class Payload:
-    """A receipt in the destination's own shape.
+    """A receipt in the destination's format.
 
     receipt_id: the idempotency key, the same on every attempt and route.
-    match: the identifier that ties it to the contact; `contactId` by API, another key in a file.
-    fields: the body: str, int, Decimal, bool, lists and mappings, in the order of the contract.
+    match: the identifier of the contact: `contactId` by API, another kind in a file.
+    fields: the body, of str, int, Decimal, bool, lists and mappings, in the order of the contract.
     """
 
     receipt_id: str
@@ -29,11 +29,11 @@ class Payload:
 
 @attrs.frozen(kw_only=True)
 class FallbackBatch:
-    """What goes into files in one go: contacts first, then receipts.
+    """The contacts and receipts that are written to files together, contacts first.
 
-    created: contacts the destination has never confirmed; updated: contacts known there with changed attributes.
-    stamp: the time for file names, local and aware; sequence: a number no earlier batch of this journal had.
-    folder: where final files go, by one rename each, after fsync.
+    created: contacts the destination has never confirmed. updated: contacts it has, with changed attributes.
+    stamp: the time in file names, local, with its offset. sequence: a number no earlier batch of this journal has.
+    folder: where finished files go: fsynced, then renamed into it one by one.
     """
 
     created: tuple[Contact, ...]
@@ -44,17 +44,17 @@ class FallbackBatch:
     folder: Path
 
 
-def _one_name(_: object, __: object, name: str) -> None:
-    # Transfers put it behind a folder of the destination: nothing in it may lead elsewhere or end a command.
+def _check_name(_: object, __: object, name: str) -> None:
+    # A transfer appends it to a folder of the server: it must not leave that folder or end a command.
     if name in ("", ".", "..") or any(c in "/\\" or c < " " or c == "\x7f" for c in name):
         raise InvalidValue(f"the name {name!r} is empty or has a separator or control character", place="file")
 
 
 @attrs.frozen(kw_only=True)
 class FallbackFile:
-    """A file of the outage. kind: `contacts` or `receipts`; keys: contact keys or receipt ids, in file order."""
+    """A file of an outage. kind: `contacts` or `receipts`. keys: contact keys or receipt ids, in file order."""
 
-    name: str = attrs.field(validator=_one_name)
+    name: str = attrs.field(validator=_check_name)
     kind: str
     sha256: str
     size: int
@@ -64,7 +64,7 @@ class FallbackFile:
 
 @attrs.frozen(kw_only=True)
 class NotWritten:
-    """A receipt or contact no file can carry (no usable match key), with the reason; it is held."""
+    """A receipt or contact that cannot be written to a file (no usable match key), with the reason. It is held."""
 
     key: str
     reason: str
@@ -72,7 +72,7 @@ class NotWritten:
 
 @attrs.frozen(kw_only=True)
 class WrittenFiles:
-    """What a fallback made of a batch: files in the order in which they must be transferred."""
+    """The files a fallback wrote for a batch, in the order in which they must be transferred."""
 
     files: tuple[FallbackFile, ...]
     refused: tuple[NotWritten, ...] = ()

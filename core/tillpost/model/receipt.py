@@ -1,8 +1,7 @@
-"""The receipt: what was bought and returned at a till, checked against its laws when it is made.
+"""The receipt: what was bought and returned at a till. Its rules are checked when it is created.
 
-Signs, everywhere in Tillpost: an amount is what it adds to the receipt's total. A returned line has a negative
-quantity and a negative `paid`; change handed out is a negative tender. What Engage wants instead (a positive
-price with a negative quantity) is the mapping's business.
+Signs: an amount is what it adds to the receipt's total. A returned line has a negative quantity and a negative
+`paid`; change is a negative tender. The mapping converts them for Engage (a positive price with a negative quantity).
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ _CURRENCY = re.compile(r"[A-Z]{3}")
 
 
 class LineKind(StrEnum):
-    """What a line is to the receipt; the names are those of the Engage contract, in small letters."""
+    """The kind of a line, with the names of the Engage contract in lower case."""
 
     PURCHASE = "purchase"
     RETURN = "return"
@@ -37,7 +36,7 @@ _ZERO = Decimal(0)
 
 @attrs.frozen(kw_only=True)
 class Discount:
-    """What a line has been reduced by. `value` is negative; `paid` of the line already has it off."""
+    """A discount of a line. `value` is negative; the line's `paid` is the amount after it."""
 
     type: str
     value: Decimal
@@ -54,7 +53,7 @@ _NO_PAIRS: Mapping[str, str] = MappingProxyType({})
 
 
 def _frozen(pairs: Mapping[str, str]) -> Mapping[str, str]:
-    # Not a converter of attrs: what msgspec makes would not meet it (receipt_json.py).
+    # Not an attrs converter: msgspec, which creates receipts in receipt_json.py, does not call those.
     return MappingProxyType(dict(pairs)) if pairs else _NO_PAIRS
 
 
@@ -62,9 +61,9 @@ def _frozen(pairs: Mapping[str, str]) -> Mapping[str, str]:
 class Line:
     """One line item.
 
-    `quantity` and `paid` carry the sign of what they add: both positive for a purchase, both negative for a
-    return; an adjustment (a deposit handed back, a rounding) may have any signs. `paid` is what was really paid
-    for the whole line, tax included, after every discount. `tax_amount` is the tax inside `paid`.
+    `quantity` and `paid` are both positive for a purchase and both negative for a return; an adjustment (a returned
+    deposit, a rounding) may have any signs. `paid` is the amount paid for the whole line, with tax, after every
+    discount. `tax_amount` is the tax in `paid`. Raises InvalidValue when created.
     """
 
     kind: LineKind
@@ -107,7 +106,7 @@ class Line:
 
 @attrs.frozen(kw_only=True)
 class Tender:
-    """A means of payment. `type` in the words of Engage (card, cash, swish…); change is negative cash."""
+    """A payment. `type` is a payment type of Engage (card, cash, swish…). Change is negative cash."""
 
     type: str
     amount: Decimal
@@ -120,7 +119,7 @@ class Tender:
 
 @attrs.frozen(kw_only=True)
 class Tax:
-    """One tax of the receipt, summed: amount, and what it was laid on, both with the sign of the sale."""
+    """The sum of one tax: its amount and the amounts with and without it, all with the sign of the sale."""
 
     description: str
     percent: Decimal
@@ -143,7 +142,7 @@ class Tax:
 
 @attrs.frozen(kw_only=True)
 class Promotion:
-    """A promotion or coupon the customer used, known to Engage by one of the two ids."""
+    """A promotion or coupon the customer used. One of the two ids identifies it in Engage."""
 
     promotion_id: str = ""
     coupon_id: str = ""
@@ -151,7 +150,7 @@ class Promotion:
 
 @attrs.frozen(kw_only=True)
 class RawRef:
-    """Where the receipt came from: the document's name and SHA-256, and the place in it ("line 120")."""
+    """The source of a receipt: the document's name and SHA-256, and the place in it ("line 120")."""
 
     sha256: str
     document: str
@@ -160,17 +159,17 @@ class RawRef:
 
 @attrs.frozen(kw_only=True)
 class Receipt:
-    """A finalised sale (or return) as a till printed it.
+    """A completed sale or return, as the till printed it.
 
-    id: deterministic, from `identity.receipt_id`; becomes Engage's uniqueReceiptId, its idempotency key.
+    id: deterministic, from `identity.receipt_id`; sent as Engage's uniqueReceiptId, its idempotency key.
     number: the printed number, not unique.
     created: local time with its offset, never converted to UTC (Engage contract, "save a receipt").
-    business_date: the trading day, which may differ from the date of `created` after midnight.
-    total: what was paid, tax included; negative when more was returned than bought.
-    flags: what a person may want to know and no law forbids ("dst-ambiguous", "clock-off").
+    business_date: the trading day; after midnight it may differ from the date of `created`.
+    total: the amount paid, with tax; negative when more was returned than bought.
+    flags: conditions that are allowed and may interest a person ("dst-ambiguous", "clock-off").
 
-    Laws, checked here: the lines sum to the total; the tenders sum to the total; money has no more digits than
-    the currency; `created` is aware; the currency is three capital letters (ISO 4217).
+    Raises InvalidValue unless: the lines sum to the total, and so do the tenders; amounts have no more digits than the
+    currency; `created` has an offset; the currency is three capital letters (ISO 4217); id and store are not empty.
     """
 
     id: str

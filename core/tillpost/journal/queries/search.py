@@ -10,7 +10,7 @@ from tillpost.journal.tables.contacts import Contacts
 from tillpost.journal.tables.files import FileState
 from tillpost.journal.tables.receipt_rows import BY_STATE, COLUMNS, Entry, decode
 from tillpost.model import IDENTIFIER_KINDS
-from tillpost.model.customer import tidy_identifier
+from tillpost.model.customer import normalize_identifier
 
 _OPEN_CONTACT = "((contact_id = '' AND file <> '') OR conflict <> '' OR unsaved <> '[]')"
 """The expression of the index contacts_open (schema.py), which SQLite uses for exactly this expression."""
@@ -44,7 +44,8 @@ class Search:
                 str(key)
                 for kind, value in asked
                 for (key,) in self._database.read(
-                    "SELECT contact FROM identifiers WHERE kind = ? AND value = ?", (kind, tidy_identifier(kind, value))
+                    "SELECT contact FROM identifiers WHERE kind = ? AND value = ?",
+                    (kind, normalize_identifier(kind, value)),
                 )
             }
         )

@@ -29,7 +29,7 @@ def test_the_counts_so_far_are_given_after_each_commit(machine: Machine, documen
 
     def tell(counts: Accepted) -> None:
         assert machine.line.journal.receipts.counts()["accepted"] == counts.accepted
-        progress.append((counts.records(), document.reading.percent()))
+        progress.append((counts.records(), document.progress.percent()))
 
     accept(machine.line, document, tell)
     assert [records for records, _ in progress] == [GROUP, 2 * GROUP, COUNT]
