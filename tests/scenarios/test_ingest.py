@@ -20,6 +20,7 @@ from tests.support.ingest import free_port
 from tests.support.mounts import fill, tmpfs
 from tests.support.receipts import document, receipt_of
 from tests.support.shop import Shop, configure, saved, settled, stop
+from tests.support.waiting import until
 
 KEY = "key-of-store-12-for-tests"
 FOLDER = 'use = "folder", path = "inbox", settle = "0s", poll = "100ms"'
@@ -139,16 +140,29 @@ def test_a_kill_among_many_requests_loses_nothing_that_was_answered(shop: Shop, 
     assert (len(saved(shop)), set(saved(shop).values())) == (count, {1})
 
 
+def refuses(port: int) -> bool:
+    """Whether nobody listens there."""
+    try:
+        socket.create_connection(("127.0.0.1", port), 5).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
 def test_a_request_in_flight_at_sigterm_gets_its_answer(shop: Shop, till: Till) -> None:
     process = shop.start()
     till.wait()
     content = body(*range(20))
-    head = f"POST /v1/shop/receipts HTTP/1.1\r\nHost: x\r\nX-Api-Key: {KEY}\r\nContent-Length: {len(content)}\r\n\r\n"
+    head = (
+        f"POST /v1/shop/receipts HTTP/1.1\r\nHost: x\r\nX-Api-Key: {KEY}\r\nExpect: 100-continue\r\n"
+        f"Content-Length: {len(content)}\r\n\r\n"
+    )
     with socket.create_connection(("127.0.0.1", till.port), 30) as raw:
-        raw.sendall(head.encode() + content[:1000])
-        time.sleep(0.5)  # that it has begun to be read is not to be seen from outside
+        raw.sendall(head.encode())
+        assert raw.recv(65536).startswith(b"HTTP/1.1 100 Continue")  # so it waits for the body
+        raw.sendall(content[:1000])
         process.send_signal(signal.SIGTERM)
-        time.sleep(0.5)
+        until(lambda: refuses(till.port), process=process)
         raw.sendall(content[1000:])
         received = raw.recv(65536)
     assert received.startswith(b"HTTP/1.1 202 Accepted"), received

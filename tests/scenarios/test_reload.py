@@ -226,7 +226,7 @@ def test_sighup_reloads_and_the_answer_is_in_the_output(shop: SinkShop) -> None:
 def test_when_nobody_runs_it_says_so(shop: SinkShop) -> None:
     code, told = shop.reload()
     assert code == 1
-    assert "no `tillpost run` works on" in told["said"]
+    assert "no `tillpost run` is running on" in told["said"]
 
 
 def test_a_process_that_does_not_answer_is_named(shop: SinkShop) -> None:
