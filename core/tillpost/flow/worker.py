@@ -176,7 +176,7 @@ class Worker:
             record_progress()
             self._on_progress(document, counts)
             if self._stop.is_set():
-                raise Stopped(f"{document.name}: stopped after {counts.records()} records")
+                raise Stopped(f"{document.name}: stopped; records committed: {counts.records()}")
 
         counts = accept(self.line, document, on_commit)
         self._on_document(document, counts)
@@ -236,7 +236,9 @@ def notify_observers(line: Line) -> int:
     events = line.journal.events.unobserved(500)
     for event in events:
         for plugin, error in line.hooks.observe(event):
-            _log.warning("pipeline %s: observer %s: %s", line.name, plugin, type(error).__name__)
+            _log.warning(
+                "pipeline %s: observer %s raised %s; it gets the next event", line.name, plugin, type(error).__name__
+            )
     if events:
         line.journal.events.mark_observed(events[-1]["seq"])
     return len(events)

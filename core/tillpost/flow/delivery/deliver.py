@@ -142,8 +142,9 @@ def _attempt(line: Line, entry: Entry, step: Callable[[], _T]) -> _T | Move:
         # A fault of the receipt or of a plugin: it is held for a person, and the others go on.
         return hold(entry, str(error))
     except OSError as error:
-        # A plugin let it out, so nobody knows whether the request had left.
-        return _decide(line, entry, line.breaker.record(MaybeSent(reason=type(error).__name__)))
+        # Out of a plugin, so nobody knows whether the request had left.
+        lost = MaybeSent(reason=f"a plugin raised {type(error).__name__} during the call, which may have gone through")
+        return _decide(line, entry, line.breaker.record(lost))
 
 
 def _outcome_unknown(line: Line, entry: Entry) -> Move:

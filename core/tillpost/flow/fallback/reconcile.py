@@ -93,7 +93,7 @@ def _confirm_contacts(line: Line, entry: FileEntry) -> Postponed | None:
     # The import has left out what does not show after `confirm_after`. One contact it does not take must not keep back
     # the receipts of all others.
     if missing and not _is_overdue(line, entry, line.retry.confirm_after):
-        return _postponed(line, entry, f"{missing} of {entry.rows} contacts do not show yet")
+        return _postponed(line, entry, f"contacts not shown yet: {missing} of {entry.rows}")
     _confirm(line, entry)
     return None
 
@@ -142,7 +142,7 @@ def _confirm_receipts(line: Line, entry: FileEntry) -> Postponed | None:
         _hold(line, entry, absent)
         absent = []
     if left := len(absent) + len(misnamed) + unanswered:
-        return _postponed(line, entry, f"{left} of {entry.rows} receipts do not show yet")
+        return _postponed(line, entry, f"receipts not shown yet: {left} of {entry.rows}")
     _confirm(line, entry)
     return None
 
