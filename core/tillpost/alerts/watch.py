@@ -15,7 +15,7 @@ from tillpost.alerts.rules import Context, evaluate
 from tillpost.clock import Clock, SystemClock
 from tillpost.compose.alert_settings import RULES, AlertSettings
 from tillpost.compose.pipeline_config import PipelineConfig
-from tillpost.errors import TillpostError
+from tillpost.errors import describe
 from tillpost.flow.leases import Duties, Duty, ProcessDuties
 from tillpost.flow.line import Line
 from tillpost.journal import Journal, Notice
@@ -153,7 +153,7 @@ class AlertThread:
         except Exception as error:  # noqa: BLE001 - a failure must end neither the thread nor the line
             if all(line is not each for _, each in self._pipelines()):
                 return  # it was replaced or removed meanwhile, and its journal closed
-            reason = str(error) if isinstance(error, TillpostError) else type(error).__name__
+            reason = describe(error)
             if self._failed.get(line.name) != reason:
                 _log.error("pipeline %s: alert rules cannot be evaluated: %s", line.name, reason)
             self._failed = {**self._failed, line.name: reason}

@@ -81,6 +81,7 @@ def status(names: Pseudonyms, journal: Journal) -> dict[str, Any]:
         "counts": journal.receipts.counts(),
         "delivered": journal.receipts.routes(),
         "skipped": [{"reason": names.text(why), "count": count} for why, count in journal.receipts.skipped().items()],
+        "ignored": [{"reason": names.text(why), "count": count} for why, count in journal.receipts.ignored().items()],
         "contacts": journal.contacts.counts(),
         "files": journal.file_states.counts(),
         "removed": journal.retention.count_removed(),
