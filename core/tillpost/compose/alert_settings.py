@@ -11,8 +11,7 @@ from zoneinfo import ZoneInfo
 import attrs
 
 from tillpost.compose.opening_hours import parse_opening_hours
-from tillpost.kit.settings import must
-from tillpost.plugin import Secret
+from tillpost.plugin import Secret, must
 
 RULES = (
     "paused",

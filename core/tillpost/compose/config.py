@@ -23,9 +23,8 @@ from tillpost.compose.toml_lines import KeyPath, Lines, read_toml
 from tillpost.compose.values import show, suggestion
 from tillpost.errors import ConfigurationError, Finding, InvalidValue, place_of
 from tillpost.flow.limits import FallbackPolicy, RetryPolicy, SourcePolicy, TransferPolicy
-from tillpost.kit.settings import must
 from tillpost.model import DEFAULT_RECIPE, Identifier, check_recipe
-from tillpost.plugin import SLOTS
+from tillpost.plugin import SLOTS, must
 
 LISTS = ("resolve", "amend", "observe")
 """The slots that take several plugins, called in the order of the file."""

@@ -11,7 +11,7 @@ from typing import Literal
 
 import attrs
 
-from tillpost.kit.settings import must
+from tillpost.plugin import must
 
 _YEAR = timedelta(days=366)
 

@@ -3,21 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import attrs
-
-
-def must(requirement: str, holds: Callable[[Any], bool]) -> Callable[[Any, attrs.Attribute[Any], Any], None]:
-    """A validator that raises ValueError "must REQUIREMENT" unless `holds(value)`."""
-
-    def check(_: Any, field: attrs.Attribute[Any], value: Any) -> None:
-        if not holds(value):
-            raise ValueError(f"must {requirement}")
-
-    return check
 
 
 def not_empty(_: object, field: attrs.Attribute[Any], value: Any) -> None:
