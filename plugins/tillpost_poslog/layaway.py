@@ -12,7 +12,7 @@ from tillpost.kit.xml import attribute, child, children, decimal, is_true, local
 from tillpost_poslog.dialects import COMPLETED, NON_ARTICLE_SIGNS, ON_ACCOUNT, OTHER_MONEY, RESERVED, RETURNS, SALES
 
 _LAYAWAY = tuple(f"{{*}}{name}" for name in (*RESERVED, *ON_ACCOUNT))
-_GOODS = frozenset((*SALES, *RETURNS, *RESERVED, *OTHER_MONEY, "Rounding"))
+_ITEMS = frozenset((*SALES, *RETURNS, *RESERVED, *OTHER_MONEY, "Rounding"))
 
 
 def sold(item: _Element) -> bool:
@@ -29,7 +29,7 @@ def _has_no_layaway(retail: _Element) -> bool:
 def _items(retail: _Element) -> Iterator[_Element]:
     for entry in children(retail, "LineItem"):
         if not is_true(entry, "VoidFlag"):
-            yield from (item for item in entry if local_name(item) in _GOODS)
+            yield from (item for item in entry if local_name(item) in _ITEMS)
 
 
 def layaway_reason(retail: _Element) -> str:

@@ -48,7 +48,7 @@ def _currency(transaction: _Element, retail: _Element, settings: Settings) -> st
     return found
 
 
-def _paid(
+def _lines_and_tenders(
     retail: _Element,
     drafts: Sequence[DraftLine],
     entries: Sequence[TaxEntry],
@@ -105,7 +105,7 @@ def read_receipt(
     stated = _total(retail, *_GRAND)
     if stated is None:
         raise InvalidValue("the Total of type TransactionGrandAmount is missing", place="RetailTransaction")
-    balanced, tenders = _paid(retail, drafts, entries, stated, currency, settings)
+    balanced, tenders = _lines_and_tenders(retail, drafts, entries, stated, currency, settings)
     return Receipt(
         id=make_id(store=own.store, till=own.till, business_date=business_date, number=own.number),
         number=text(retail, "ReceiptNumber") or text(transaction, "ReceiptNumber") or own.number,

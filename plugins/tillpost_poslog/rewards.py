@@ -13,7 +13,6 @@ from tillpost_poslog.line_items import DraftLine
 def _is_money_off(reward: _Element) -> bool:
     """Whether the reward is money off, and not a repetition of other rewards.
 
-
     NCR writes each reward by line (detailedData) and once more summed (summarizedActivity alone). Rewards of the
     categories Other and CustomOffer are messages and points.
     """

@@ -54,7 +54,7 @@ def read_order(order: JsonObject, source: RawRef, settings: Settings, make_id: M
     if not order.has("line_items"):
         order.text("line_items")  # raises that it is missing
     money = Money.of_order(order, settings)
-    drafts = [*_goods(order, money), *_shipping(order, money), *_extras(order, money)]
+    drafts = [*_line_items(order, money), *_shipping(order, money), *_extras(order, money)]
     if not any(item.has("tax_lines") for item in (*order.objects("line_items"), *order.objects("shipping_lines"))):
         spread_taxes(drafts, tax_entries(order, money), money.currency)
     on_top = not order.boolean("taxes_included")
@@ -83,7 +83,7 @@ def read_order(order: JsonObject, source: RawRef, settings: Settings, make_id: M
     )
 
 
-def _goods(order: JsonObject, money: Money) -> list[DraftLine]:
+def _line_items(order: JsonObject, money: Money) -> list[DraftLine]:
     found = []
     for item in order.objects("line_items"):
         quantity = item.decimal("quantity")

@@ -43,7 +43,7 @@ def read_refund(
     original = refund.text("order_id", "") or (order.text("id", "") if order is not None else "")
     if not original:
         refund.text("order_id")  # raises that it is missing
-    drafts = [*_goods(refund, money, original), *_adjustments(refund, money, original)]
+    drafts = [*_line_items(refund, money, original), *_adjustments(refund, money, original)]
     transactions = successful(refund, "refund")
     tenders = tuple(tender(item, -1, money.currency, settings.tenders) for item in transactions)
     total = sum((refunded.amount for refunded in tenders), ZERO)
@@ -83,7 +83,7 @@ def _on_top(drafts: list[DraftLine], total: Decimal, order: JsonObject | None) -
     return nets != total or nets + sum((draft.tax for draft in drafts), ZERO) == total
 
 
-def _goods(refund: JsonObject, money: Money, original: str) -> list[DraftLine]:
+def _line_items(refund: JsonObject, money: Money, original: str) -> list[DraftLine]:
     found = []
     for entry in refund.objects("refund_line_items"):
         item = entry.object("line_item")

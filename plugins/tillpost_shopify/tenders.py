@@ -52,8 +52,7 @@ def tender(transaction: JsonObject, sign: int, currency: str, more: Mapping[str,
             place=transaction.place,
         )
     gateway = transaction.text("gateway", "")
-    details = transaction.object("payment_details")
-    brand = details.text("credit_card_company", "") if details is not None else ""
+    brand = transaction.object_or_empty("payment_details").text("credit_card_company", "")
     return Tender(
         type=tender_type(gateway, more), amount=sign * transaction.decimal("amount"), description=brand or gateway
     )

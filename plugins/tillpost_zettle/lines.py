@@ -79,23 +79,20 @@ def _draft_line(product: JsonObject, money: MinorUnits) -> DraftLine:
         sku=next(filter(None, names), "custom"),
         number=product.text("productUuid", ""),
         name=f"{title} {variant}".strip() if variant != title else title,
-        group="giftcard" if product.text("type", "") == "GIFTCARD" else _category(product),
+        group="giftcard"
+        if product.text("type", "") == "GIFTCARD"
+        else product.object_or_empty("category").text("name", ""),
         quantity=quantity,
         net=whole,
         percent=product.decimal("vatPercentage", ZERO),
     )
-    discount = product.object("discount")
+    discount = product.object_or_empty("discount")
     if product.has("discountValue"):
         value = abs(money.read(product, "discountValue"))
     else:
-        value = _value(discount, abs(whole), money) if discount is not None else ZERO
-    draft.take_off(value.copy_sign(whole), discount.text("name", "") if discount is not None else "")
+        value = _value(discount, abs(whole), money) if product.has("discount") else ZERO
+    draft.take_off(value.copy_sign(whole), discount.text("name", ""))
     return draft
-
-
-def _category(product: JsonObject) -> str:
-    category = product.object("category")
-    return category.text("name", "") if category is not None else ""
 
 
 def _value(discount: JsonObject, whole: Decimal, money: MinorUnits) -> Decimal:
@@ -114,9 +111,9 @@ def take_off_purchase_discounts(
     due: the sum of the products by the purchase's amount, None when tax is on top. How Zettle rounds a percentage is
     not published: where this rounding misses `due` by one minor unit, `due` is taken.
     """
-    goods = [draft for draft in drafts if draft.group != "service charge" and draft.net]
+    products = [draft for draft in drafts if draft.group != "service charge" and draft.net]
     for discount in purchase.objects("discounts"):
-        whole = sum((draft.net for draft in goods), ZERO)
+        whole = sum((draft.net for draft in products), ZERO)
         if not whole:
             raise InvalidValue("no line has a price that can take the discount", place=discount.place)
         value = _value(discount, abs(whole), money).copy_sign(whole)
@@ -124,7 +121,9 @@ def take_off_purchase_discounts(
         if due is not None and discount.has("percentage") and abs(whole - value - due) == unit:
             value = whole - due
         label = discount.text("name", "")
-        for draft, share in zip(goods, spread(value, [draft.net for draft in goods], money.currency), strict=True):
+        for draft, share in zip(
+            products, spread(value, [draft.net for draft in products], money.currency), strict=True
+        ):
             draft.take_off(share, label)
 
 

@@ -89,8 +89,7 @@ def _receipt(purchase: JsonObject, source: RawRef, settings: Settings, make_id: 
     created, _ = local_time(created.astimezone(zone), zone, f"{purchase.place}.timestamp")
     organisation = purchase.text("organizationId")
     store = settings.stores.get(organisation, organisation)
-    register = purchase.object("cashRegister")
-    till = register.text("uuid", "") if register is not None else ""
+    till = purchase.object_or_empty("cashRegister").text("uuid", "")
     return Receipt(
         id=make_id(store=store, till=till, business_date=created.date(), number=uuid),
         number=purchase.text("purchaseNumber", uuid),

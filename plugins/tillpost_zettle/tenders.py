@@ -30,7 +30,7 @@ def read_tenders(purchase: JsonObject, money: MinorUnits, more: Mapping[str, str
     for payment in purchase.objects("payments"):
         amount, written = money.read(payment, "amount"), payment.text("type", "")
         kind = more.get(written) or TYPES.get(written, "other")
-        attributes = payment.object("attributes") or JsonObject({}, payment.place)
+        attributes = payment.object_or_empty("attributes")
         handed, change = (money.read(attributes, name, ZERO) for name in ("handedAmount", "changeAmount"))
         if change and handed - change == amount:
             found.append(Tender(type=kind, amount=handed, description=written))

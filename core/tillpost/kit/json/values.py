@@ -97,6 +97,10 @@ class JsonObject:
         value = self.values.get(name)
         return None if value is None else JsonObject.of(value, f"{self.place}.{name}")
 
+    def object_or_empty(self, name: str) -> JsonObject:
+        """An object, one without members when it is missing."""
+        return self.object(name) or JsonObject({}, f"{self.place}.{name}")
+
     def objects(self, name: str) -> list[JsonObject]:
         """A list of objects; missing is empty."""
         value = self.values.get(name)

@@ -23,9 +23,9 @@ TENDERS = {
 }
 
 
-def money(holder: JsonObject | None, name: str) -> Decimal:
+def money(holder: JsonObject, name: str) -> Decimal:
     """A sum of Square: whole minor units of its currency; a missing one is zero."""
-    value = holder.object(name) if holder is not None else None
+    value = holder.object(name)
     if value is None:
         return ZERO
     amount = value.decimal("amount", ZERO)
@@ -50,7 +50,7 @@ def read_order(order: JsonObject, answer: JsonObject, source: RawRef, settings: 
         store=store,
         till=till,
         currency=_currency(order),
-        total=money(order, "total_money") - money(order.object("return_amounts"), "total_money"),
+        total=money(order, "total_money") - money(order.object_or_empty("return_amounts"), "total_money"),
         lines=tuple(_lines(order, settings)),
         tenders=tuple(_tenders(order, answer)),
         taxes=tuple(_taxes(order)),
@@ -61,8 +61,8 @@ def read_order(order: JsonObject, answer: JsonObject, source: RawRef, settings: 
 
 
 def _currency(order: JsonObject) -> str:
-    for holder in (order, order.object("net_amounts")):
-        if holder is not None and (total := holder.object("total_money")) is not None:
+    for holder in (order, order.object_or_empty("net_amounts")):
+        if (total := holder.object("total_money")) is not None:
             return total.text("currency")
     raise InvalidValue("key 'total_money' is missing", place=order.place)
 
@@ -91,7 +91,7 @@ def _lines(order: JsonObject, settings: Settings) -> Iterator[Line]:
             yield adjustment("service charge", amount, charge.text("name", "service charge"))
     if tip := money(order, "total_tip_money"):
         yield adjustment("tip", tip, "tip")
-    if rounding := money(order.object("rounding_adjustment"), "amount_money"):
+    if rounding := money(order.object_or_empty("rounding_adjustment"), "amount_money"):
         yield adjustment("rounding", rounding, "rounding")
 
 
@@ -119,7 +119,7 @@ def _line(item: JsonObject, sign: int, original: str, taxes: Mapping[str, JsonOb
 def _tenders(order: JsonObject, answer: JsonObject) -> Iterator[Tender]:
     for tender in order.objects("tenders"):
         kind, amount = TENDERS.get(tender.text("type"), "other"), money(tender, "amount_money")
-        change = money(tender.object("cash_details"), "change_back_money")
+        change = money(tender.object_or_empty("cash_details"), "change_back_money")
         if amount or change:
             yield Tender(type=kind, amount=amount + change)
         if change:
@@ -156,5 +156,4 @@ def _customer(order: JsonObject, payments: Iterable[JsonObject], settings: Setti
 
 def _till(payments: Iterable[JsonObject]) -> str:
     """The device of the first payment; "" where it has none."""
-    device = next((payment.object("device_details") for payment in payments), None)
-    return device.text("device_id", "") if device is not None else ""
+    return next((payment.object_or_empty("device_details").text("device_id", "") for payment in payments), "")
