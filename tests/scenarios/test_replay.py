@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.engine import store_of
 from tests.support.receipts import document, receipt_of
-from tests.support.shop import Shop, saved, stop
+from tests.support.shop import Shop, control, saved, stop
 from tests.support.waiting import until
 from tillpost.journal import Journal, Move, State
 from tillpost.model import Receipt
@@ -124,10 +124,12 @@ def test_live_traffic_goes_before_a_replay_and_a_killed_run_goes_on_with_it(tmp_
 def test_a_backfill_goes_by_file_alone_though_the_api_answers_and_survives_a_kill(tmp_path: Path) -> None:
     with Shop(tmp_path) as shop:
         given = history(shop, held=False)
+        control(shop, "settings", import_files_every=3600.0)  # so that it cannot end before the kill
         process = background(shop, "replay", *ORDER, "--by", "file")
         until(lambda: shop.status()["files"]["written"] + shop.status()["files"]["uploaded"] > 0, process=process)
         process.kill()
         process.wait()
+        control(shop, "settings", import_files_every=0.3)
         done = shop.tillpost("replay", "resume", "1", timeout=200)
         assert done.returncode == 0, done.stdout + done.stderr
         stand, there = shop.status(), saved(shop)
