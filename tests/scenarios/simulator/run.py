@@ -21,7 +21,8 @@ from tillpost.errors import JournalFull, TillpostError
 from tillpost.flow.delivery.deliver import claim, deliver
 from tillpost.flow.intake.accept import accept
 from tillpost.flow.limits import TransferPolicy
-from tillpost.flow.upkeep.replay import plan, replay
+from tillpost.flow.upkeep.replay import replay
+from tillpost.flow.upkeep.replay_plan import plan
 from tillpost.flow.worker import maintain
 from tillpost.journal import OPEN_FILES, ReplayOrder, State
 

@@ -17,7 +17,7 @@ from tillpost.cli.replay.shown import report, show_plan, show_replay
 from tillpost.clock import SystemClock
 from tillpost.compose.config import load
 from tillpost.errors import UsageError
-from tillpost.flow.upkeep.replay import plan
+from tillpost.flow.upkeep.replay_plan import plan
 from tillpost.journal import Journal, Replay, ReplayOrder
 from tillpost.terminal import counted, say
 

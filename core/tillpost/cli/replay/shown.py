@@ -7,7 +7,8 @@ from typing import Any
 import click
 
 from tillpost.cli.output import print_table
-from tillpost.flow.upkeep.replay import SELECTED, Fate, Plan, seconds_left
+from tillpost.flow.upkeep.replay import seconds_left
+from tillpost.flow.upkeep.replay_plan import SELECTED, Fate, Plan
 from tillpost.journal import Replay
 from tillpost.reports.labels import ROUTES
 from tillpost.terminal import plain, say, span, when

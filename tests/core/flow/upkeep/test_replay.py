@@ -24,7 +24,8 @@ from tillpost.errors import JournalError
 from tillpost.flow.delivery.deliver import claim
 from tillpost.flow.intake.accept import accept
 from tillpost.flow.upkeep import replay as module
-from tillpost.flow.upkeep.replay import SELECTED, Fate, fate_of, plan, replay, seconds_left
+from tillpost.flow.upkeep.replay import replay, seconds_left
+from tillpost.flow.upkeep.replay_plan import SELECTED, Fate, fate_of, plan
 from tillpost.flow.worker import maintain
 from tillpost.journal import FileState, Journal, ReplayCandidate, ReplayCursor, ReplayOrder, State
 from tillpost.journal.sqlite.doctor import verify
