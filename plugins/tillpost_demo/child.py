@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import FrameType
 
 from tillpost import TillpostError
 
@@ -42,9 +42,7 @@ class Child:
     def __enter__(self) -> Child:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.end()
 
     def check(self) -> None:
@@ -74,14 +72,14 @@ class Child:
                 self._process.kill()
         return self._process.wait()
 
-    def tail(self, lines: int = 15) -> str:
+    def tail(self) -> str:
         """The last lines of its standard error."""
-        return tail(self.err.read_text("utf-8", errors="replace"), lines)
+        return tail(self.err.read_text("utf-8", errors="replace"))
 
 
-def tail(text: str, lines: int = 15) -> str:
+def tail(text: str) -> str:
     """The last lines of a text, indented."""
-    kept = text.strip().splitlines()[-lines:]
+    kept = text.strip().splitlines()[-15:]
     return "\n".join(f"    {line}" for line in kept) or "    (no output)"
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-import attrs
-
 from tillpost_demo.toml import write_pipeline
 
 PIPELINE = "stores"
@@ -14,32 +12,21 @@ KEY_FILE = "engage.key"
 PASSWORD_FILE = "sftp.password"  # noqa: S105 - a file's name
 
 
-@attrs.frozen(kw_only=True)
-class Till:
-    """What the demo reads: the adapter, its settings, and the contact of receipts without a customer."""
-
-    adapter: str
-    timezone: str | None = None
-    anonymous: str | None = None
-
-    def settings(self) -> dict[str, str]:
-        """The adapter's table. `poslog` needs a time zone and the meaning of loyalty cards."""
-        table = {"use": self.adapter}
-        if self.timezone is not None:
-            table["timezone"] = self.timezone
-        if self.adapter == "poslog":
-            table = {"timezone": "America/Chicago", "loyalty": "externalId"} | table
-        return table
-
-
-def write_config(folder: Path, till: Till, engage: Mapping[str, object], *, rate: int, name: str) -> Path:
-    """Write `NAME.toml` in `folder`, with state in `NAME-state` and secrets in two files; returns its path."""
-    known = {"use": "known"}
+def write_config(
+    folder: Path,
+    adapter: Mapping[str, str],
+    anonymous: str | None,
+    engage: Mapping[str, object],
+    *,
+    rate: int,
+    name: str,
+) -> Path:
+    """Write `NAME.toml` in `folder`, with state in `NAME-state`; returns its path. engage: what the sandbox printed."""
     tables = {
         "source": {"use": "folder", "path": "inbox", "done": "inbox/done", "settle": "0s", "poll": "0.2s"},
-        "adapter": till.settings(),
+        "adapter": adapter,
         "resolve": [
-            known,
+            {"use": "known"},
             {"use": "engage", "keys": ["externalId", "email", "mobilePhone"], "create": True, "source": "POS"},
         ],
         "map": {"use": "engage", "price_basis": "line"},
@@ -64,10 +51,8 @@ def write_config(folder: Path, till: Till, engage: Mapping[str, object], *, rate
         },
         "transfer": sandbox_transfer(engage) | {"wait_initial": "0.3s", "wait_max": "1s"},
     }
-    own: dict[str, object] = {} if till.anonymous is None else {"anonymous": till.anonymous}
-    path = folder / f"{name}.toml"
-    write_pipeline(path, "Written by `tillpost demo`.", PIPELINE, f"{name}-state", own | tables)
-    return path
+    own: dict[str, object] = {} if anonymous is None else {"anonymous": anonymous}
+    return write_pipeline(folder, name, "Written by `tillpost demo`.", PIPELINE, own | tables)
 
 
 def sandbox_transfer(engage: Mapping[str, object]) -> dict[str, object]:

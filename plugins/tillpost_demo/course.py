@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import attrs
 
@@ -18,12 +17,11 @@ from tillpost_demo.text import counted
 
 @attrs.frozen(kw_only=True)
 class Course:
-    """The result of a drill. held: reason → number of receipts."""
+    """The result of a drill."""
 
+    rehearsal: Rehearsal
     outcome: Outcome
-    history: Sequence[Mapping[str, Any]]
     findings: Sequence[Finding]
-    held: Mapping[str, int]
 
     @property
     def ok(self) -> bool:
@@ -32,7 +30,7 @@ class Course:
 
     def timeline(self) -> list[tuple[str, str, str]]:
         """Local time, state, reason."""
-        rows = [(row["at"][11:19], str(row["state"]), str(row["reason"])) for row in self.history]
+        rows = [(row["at"][11:19], str(row["state"]), str(row["reason"])) for row in self.outcome.history]
         marks = [(self.outcome.outage_from, "the API goes"), (self.outcome.outage_to, "the API is back")]
         rows += [(time.strftime("%H:%M:%S", time.localtime(at)), what, "") for at, what in marks]
         return sorted(rows, key=lambda row: row[0])
@@ -40,14 +38,15 @@ class Course:
     def actions(self) -> list[str]:
         """What a person would have to look at."""
         verdict = self.outcome.verdict
+        held = Counter(str(row["reason"]) for row in self.outcome.receipts if row["state"] == "held")
         counts = [(len(verdict.unsettled), "not settled"), (len(verdict.lost), "lost"), (verdict.duplicates, "doubled")]
         return [
-            *(f"{counted(count, 'receipt')} held: {reason}" for reason, count in self.held.items()),
+            *(f"{counted(count, 'receipt')} held: {reason}" for reason, count in held.items()),
             *(f"{counted(count, 'receipt')} {what}" for count, what in counts if count),
             *(f"{finding.key}: {finding.says}" for finding in self.findings if not finding.fits),
         ]
 
-    def print(self, rehearsal: Rehearsal, echo: Callable[[str], None]) -> None:
+    def print(self, echo: Callable[[str], None]) -> None:
         """The report for a terminal."""
         echo("\nTimeline of the destination")
         for at, state, reason in self.timeline():
@@ -59,7 +58,7 @@ class Course:
         for finding in self.findings:
             echo(f"  {'fits ' if finding.fits else 'CHECK'}  {finding.key}: {finding.says}")
         echo("\nNot as in your configuration")
-        for text in rehearsal.replaced():
+        for text in self.rehearsal.replaced():
             echo(f"  {text}")
         actions = self.actions()
         echo("\nAction needed" if actions else "\nNo action needed.")
@@ -68,28 +67,26 @@ class Course:
         echo("")
         echo(self.outcome.verdict.sentence())
 
-    def sections(self, rehearsal: Rehearsal) -> list[Section]:
+    def sections(self) -> list[Section]:
         """The report's sections for the page."""
         limits = [(finding.key, "fits" if finding.fits else "check", finding.says) for finding in self.findings]
         return [
             ("Timeline of the destination", ("time", "state", "why"), self.timeline()),
             ("Your limits", ("key", "", "what was found"), limits),
-            ("Not as in your configuration", ("",), [(text,) for text in rehearsal.replaced()]),
+            ("Not as in your configuration", ("",), [(text,) for text in self.rehearsal.replaced()]),
             ("Action needed", ("",), [(text,) for text in self.actions()]),
         ]
 
-    def figures(self, rehearsal: Rehearsal) -> dict[str, object]:
+    def figures(self) -> dict[str, object]:
         """The object of `--json`."""
         return summary(self.outcome) | {
-            "pipeline": rehearsal.name,
-            "outage_seconds": rehearsal.length.total_seconds(),
-            "divided_by": rehearsal.factor,
+            "pipeline": self.rehearsal.name,
+            "outage_seconds": self.rehearsal.length.total_seconds(),
+            "divided_by": self.rehearsal.factor,
             "files": Counter(str(row["state"]) for row in self.outcome.files),
-            "timeline": [
-                {"at": row["at"], "state": row["state"], "reason": str(row["reason"])} for row in self.history
-            ],
+            "timeline": [{key: str(row[key]) for key in ("at", "state", "reason")} for row in self.outcome.history],
             "limits": [attrs.asdict(finding) for finding in self.findings],
-            "replaced": rehearsal.replaced(),
+            "replaced": self.rehearsal.replaced(),
             "actions": self.actions(),
             "ok": self.ok,
         }

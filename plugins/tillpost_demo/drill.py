@@ -3,32 +3,28 @@
 from __future__ import annotations
 
 import json
-import secrets
 import shutil
-import tempfile
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import attrs
+
 from tillpost import UsageError
 from tillpost_demo.child import PlayFailed, terminated_like_ctrl_c
-from tillpost_demo.config import write_secrets
 from tillpost_demo.course import Course
-from tillpost_demo.drill_stage import Stage
-from tillpost_demo.engage import Engage
 from tillpost_demo.fit import judge_limits
-from tillpost_demo.generator import documents, make_day
-from tillpost_demo.launcher import Launcher
-from tillpost_demo.outcome import judged
+from tillpost_demo.play import Play, new_folder, prepare
 from tillpost_demo.progress import Progress
 from tillpost_demo.rehearsal import Rehearsal, check, factor_for, sandbox_settings, write_rehearsal
 from tillpost_demo.report import render
 from tillpost_demo.text import counted, duration_text
 
 _SEED = 7
+_BEFORE = 30.0
+"""Seconds the first receipts get to arrive; a destination that cannot be reached then has another reason."""
 
 
 def run(
@@ -53,8 +49,6 @@ def run(
     check(pipeline, not files)
     if length <= timedelta(0) or receipts < 1:
         raise UsageError("an outage is longer than zero, and has at least one receipt")
-    if dir is not None and dir.exists() and (not dir.is_dir() or any(dir.iterdir())):
-        raise UsageError(f"--dir {dir}: name a folder that is new or empty")
     rehearsal = Rehearsal(
         name=name,
         pipeline=pipeline,
@@ -62,8 +56,7 @@ def run(
         factor=factor_for(pipeline, length) if quick else 1,
         generated=not files,
     )
-    folder = (dir or Path(tempfile.mkdtemp(prefix="tillpost-drill-"))).absolute()
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = new_folder(dir, "tillpost-drill-")
     try:
         with terminated_like_ctrl_c():
             course = _play(rehearsal, files, receipts, folder, Progress(echo))
@@ -73,65 +66,89 @@ def run(
     finally:
         if dir is None:
             shutil.rmtree(folder, ignore_errors=True)  # it has documents of the operator in it
-    course.print(rehearsal, echo)
+    course.print(echo)
     if report is not None:
         report.absolute().parent.mkdir(parents=True, exist_ok=True)
-        report.write_text(render(course.outcome, course.sections(rehearsal)), encoding="utf-8")
+        report.write_text(render(course.outcome, course.sections()), encoding="utf-8")
         echo(f"Report: {report.absolute()}")
     if as_json:
-        echo(json.dumps(course.figures(rehearsal)))
+        echo(json.dumps(course.figures()))
     return 0 if course.ok else 1
 
 
 def _play(rehearsal: Rehearsal, files: Sequence[Path], receipts: int, folder: Path, progress: Progress) -> Course:
-    key = secrets.token_hex(16)
-    prepared, known, title = _documents(files, receipts, folder)
-    house = rehearsal.pipeline.get("anonymous")
-    if house is not None and not house.startswith(("contactId:", "memberNumber:")):  # Engage assigns those
-        known = [*known, dict([house.split(":", 1)])]
-    with Engage(folder, key, sandbox_settings(rehearsal)) as engage:
-        write_secrets(folder, key, str(engage.ready["password"]))
-        before = engage.seed(known)
-        ahead = write_rehearsal(rehearsal, folder, engage.ready, "ahead-state", "ahead")
-        read = Launcher(ahead, rehearsal.name).read_ahead(prepared, title)
-        shutil.rmtree(folder / "ahead-state")
-        progress.say(f"pipeline {rehearsal.name}: {title}, {_amount(read, prepared)}")
-        (folder / "inbox").mkdir()
-        launcher = Launcher(write_rehearsal(rehearsal, folder, engage.ready, "state"), rehearsal.name)
-        with launcher.run(folder) as child:
-            stage = Stage(rehearsal, prepared, folder, engage, launcher, child, progress)
-            times = (time.time(), stage.online(), stage.outage(), stage.settle())
-            code = child.end()
-            if code != 0:
-                raise PlayFailed(f"`tillpost run` ended with code {code} after SIGTERM:\n{child.tail()}")
-        engage.import_now()
-        outcome = judged(
-            title=f"an outage of {duration_text(rehearsal.length)}, pipeline {rehearsal.name}",
-            documents=len(prepared),
-            known_contacts=before,
-            times=times,
-            engage=engage,
-            launcher=launcher,
-            what="Tillpost drill",
-        )
-        history = launcher.status()["history"]
-    held = Counter(str(row["reason"]) for row in outcome.receipts if row["state"] == "held")
-    found = judge_limits(rehearsal, history, outcome.files, outcome.receipts, outcome.outage_to)
-    return Course(outcome=outcome, history=history, findings=found, held=held)
+    prepared, known = prepare(folder, files, _SEED, receipts)
+    anonymous = rehearsal.pipeline.get("anonymous")
+    if anonymous is not None and not anonymous.startswith(("contactId:", "memberNumber:")):  # Engage assigns those
+        known.append(dict([anonymous.split(":", 1)]))
+    title = f"{counted(len(files), 'document')} of yours" if files else "generated receipts"
+    outcome = _Drill(
+        title=f"an outage of {duration_text(rehearsal.length)}, pipeline {rehearsal.name}",
+        source=f"pipeline {rehearsal.name}: {title}",
+        pipeline=rehearsal.name,
+        files=prepared,
+        known=known,
+        folder=folder,
+        progress=progress,
+        sandbox=sandbox_settings(rehearsal),
+        pause=0.2 if rehearsal.factor > 1 else 1.0,
+        rehearsal=rehearsal,
+    ).run()
+    return Course(rehearsal=rehearsal, outcome=outcome, findings=judge_limits(rehearsal, outcome))
 
 
-def _amount(read: Mapping[str, Any], files: Sequence[Path]) -> str:
-    return f"{counted(read['accepted'], 'receipt')} in {counted(len(files), 'document')}"
+@attrs.define(kw_only=True, eq=False)
+class _Drill(Play):
+    """An outage of the length that is rehearsed. A quarter of the documents comes before it, a quarter after it."""
 
+    what = "Tillpost drill"
+    rehearsal: Rehearsal
+    _state: str = attrs.field(default="", init=False)
 
-def _documents(files: Sequence[Path], receipts: int, folder: Path) -> tuple[list[Path], list[Mapping[str, str]], str]:
-    drop = folder / "documents"
-    drop.mkdir()
-    if files:
-        for number, file in enumerate(files):
-            shutil.copyfile(file, drop / f"{number:04}-{file.name}")
-        return sorted(drop.iterdir()), [], f"{counted(len(files), 'document')} of yours"
-    day = make_day(_SEED, receipts)
-    for number, (file_name, content) in enumerate(documents(day.receipts)):
-        (drop / f"{number:04}-{file_name}").write_bytes(content)
-    return sorted(drop.iterdir()), [person.contact() for person in day.known], "generated receipts"
+    def write_config(self, name: str, receipts: int) -> Path:
+        """See Play."""
+        return write_rehearsal(self.rehearsal, self.folder, self.engage.ready, name)
+
+    @property
+    def _quarter(self) -> int:
+        return len(self.files) // 4
+
+    def online(self) -> None:
+        """Drop the first documents, and wait until some arrived."""
+        self.drop(self.files[: self._quarter])
+        self.progress.say("online: receipts go by API")
+        self.until(lambda status: not self._quarter or self.engage.arrived() > 0, _BEFORE)
+
+    def outage(self) -> None:
+        """Drop documents evenly until the outage is over."""
+        length = self.rehearsal.seconds(self.rehearsal.length)
+        scaled = f" ({length:.1f} s here)" if self.rehearsal.factor > 1 else ""
+        self.progress.say(f"outage: the API is away for {duration_text(self.rehearsal.length)}{scaled}")
+        began, during = time.monotonic(), self.files[self._quarter : len(self.files) - self._quarter]
+        for number, file in enumerate(during, start=1):
+            self.drop([file])
+            self.until(lambda _: False, began + number * length / (len(during) + 1) - time.monotonic())
+        self.until(lambda _: False, began + length - time.monotonic())
+
+    def settle(self) -> None:
+        """Drop the last documents, and wait until all is settled, as long as the limits need."""
+        self.progress.say("the API is back")
+        self.drop(self.files[len(self.files) - self._quarter :])
+        limit = self.rehearsal.limit
+        longest = limit("transport", "confirm_after") + 4 * limit("transport", "wait_max")
+        if "fallback" in self.rehearsal.pipeline:
+            longest += 8 * limit("fallback", "check_every") + 4 * limit("transfer", "wait_max")
+
+        def complete(status: Mapping[str, Any]) -> bool:
+            files = status["files"]
+            confirmed = files["confirmed"] == sum(files.values())
+            return status["state"] == "online" and confirmed and self.inbox_is_empty()
+
+        self.until_settled(complete, 120.0 + self.rehearsal.seconds(longest))
+
+    def show(self, status: Mapping[str, Any]) -> None:
+        """Show the counts, and a line for each change of the destination's state."""
+        super().show(status)
+        if status["state"] != self._state:
+            self._state = status["state"]
+            self.progress.say(f"  {self._state}" + (f": {status['reason']}" if status["reason"] else ""))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 from urllib.request import ProxyHandler, Request, build_opener
 
 from tillpost_demo.child import Child, PlayFailed
+from tillpost_demo.config import write_secrets
 
 _READY = 30.0  # seconds
 SHORT_DAY: Mapping[str, object] = {"import_every": 1, "import_files_every": 0.5}  # seconds
@@ -19,17 +20,18 @@ _open = build_opener(ProxyHandler({})).open
 
 
 class Engage:
-    """A sandbox on free ports. settings: of the sandbox; those of the demo make waits short."""
+    """A sandbox on free ports, its secrets in the folder. settings: of the sandbox; SHORT_DAY makes waits short."""
 
-    def __init__(self, folder: Path, api_key: str, settings: Mapping[str, object] = SHORT_DAY) -> None:
-        self._key = api_key
+    def __init__(self, folder: Path, settings: Mapping[str, object]) -> None:
+        self._key = secrets.token_hex(16)
         self._child = Child(
             "sandbox",
-            ["sandbox", "--http", "0", "--sftp", "0", "--api-key", api_key, "--dir", str(folder / "engage")],
+            ["sandbox", "--http", "0", "--sftp", "0", "--api-key", self._key, "--dir", str(folder / "engage")],
             folder,
         )
         try:
             self.ready: dict[str, Any] = json.loads(self._child.first_line(_READY))
+            write_secrets(folder, self._key, self.ready["password"])
             self._control("settings", dict(settings))
         except BaseException:
             self._child.end()
@@ -38,9 +40,7 @@ class Engage:
     def __enter__(self) -> Engage:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._child.end()
 
     def check(self) -> None:

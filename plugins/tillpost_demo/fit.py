@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from tillpost_demo.picture import moment
+from tillpost_demo.outcome import Outcome, moment
 from tillpost_demo.rehearsal import Rehearsal
 from tillpost_demo.text import duration_text
 
@@ -32,34 +32,29 @@ class Finding:
     says: str
 
 
-def judge_limits(
-    rehearsal: Rehearsal,
-    history: Sequence[Mapping[str, Any]],
-    files: Sequence[Mapping[str, Any]],
-    receipts: Sequence[Mapping[str, Any]],
-    back_at: float,
-) -> list[Finding]:
-    """Every limit that an outage touches. history: changes of the state of the destination; back_at: when the API
-    came back."""
-    found = [_noticed(rehearsal, history, back_at), _confirm_after(rehearsal)]
+def judge_limits(rehearsal: Rehearsal, outcome: Outcome) -> list[Finding]:
+    """Every limit that an outage touches."""
+    found = [_noticed(rehearsal, outcome), _confirm_after(rehearsal)]
     if "fallback" in rehearsal.pipeline:
         found += [
-            _after(rehearsal, files, history, back_at),
-            _every(rehearsal, files),
-            _confirm_within(rehearsal, files),
+            _after(rehearsal, outcome),
+            _every(rehearsal, outcome.files),
+            _confirm_within(rehearsal, outcome.files),
         ]
     else:
         found.append(Finding("fallback", True, "none: receipts wait for the API, however long it is away"))
-    return [*found, _attempts(rehearsal, receipts)]
+    given = int(rehearsal.pipeline["transport"]["attempts"])
+    most = max((int(row["attempts"]) for row in outcome.receipts), default=0)
+    return [*found, Finding("transport.attempts", True, f"{given}; no receipt needed more than {most}")]
 
 
-def _noticed(rehearsal: Rehearsal, history: Sequence[Mapping[str, Any]], back_at: float) -> Finding:
+def _noticed(rehearsal: Rehearsal, outcome: Outcome) -> Finding:
     key = "transport.wait_max"
     longest = rehearsal.limit("transport", "wait_max")
-    later = [at for row in history if (at := moment(row["at"])) is not None and at >= back_at]
+    later = [at for row in outcome.history if (at := moment(row["at"])) is not None and at >= outcome.outage_to]
     if not later:
         return Finding(key, True, "nothing was sent while the API was away")
-    blind = timedelta(seconds=(later[0] - back_at) * rehearsal.factor)
+    blind = timedelta(seconds=(later[0] - outcome.outage_to) * rehearsal.factor)
     noticed = f"the return of the API was noticed after {duration_text(blind)}"
     says = f"{noticed}; probes are at most {duration_text(longest)} apart"
     if longest > _LONGEST_BLIND:
@@ -68,33 +63,29 @@ def _noticed(rehearsal: Rehearsal, history: Sequence[Mapping[str, Any]], back_at
 
 
 def _confirm_after(rehearsal: Rehearsal) -> Finding:
-    given = rehearsal.limit("transport", "confirm_after")
+    key, given = "transport.confirm_after", rehearsal.limit("transport", "confirm_after")
     if given < RECEIPTS_JOB:
         says = (
             f"{duration_text(given)} is shorter than the {duration_text(RECEIPTS_JOB)} between "
             "Engage's imports: a receipt that is not shown may still come"
         )
-        return Finding("transport.confirm_after", False, says)
-    return Finding(
-        "transport.confirm_after", True, f"{duration_text(given)}, Engage imports every {duration_text(RECEIPTS_JOB)}"
-    )
+        return Finding(key, False, says)
+    return Finding(key, True, f"{duration_text(given)}, Engage imports every {duration_text(RECEIPTS_JOB)}")
 
 
-def _after(
-    rehearsal: Rehearsal, files: Sequence[Mapping[str, Any]], history: Sequence[Mapping[str, Any]], back_at: float
-) -> Finding:
+def _after(rehearsal: Rehearsal, outcome: Outcome) -> Finding:
     key, given = "fallback.after", rehearsal.limit("fallback", "after")
     if given >= rehearsal.length:
         outage = duration_text(rehearsal.length)
         says = f"{duration_text(given)}: an outage of {outage} is waited out, receipts go by API after it"
         return Finding(key, True, says)
-    if files:
+    if outcome.files:
         return Finding(key, True, f"files were written once the API had been away for {duration_text(given)}")
-    missed = [at for row in history if row["state"] == "degraded" and (at := moment(row["at"])) is not None]
-    if not missed or back_at - missed[0] < rehearsal.seconds(given) + _ROUND:
-        return Finding(
-            key, True, f"{duration_text(given)}, counted from the first calls that failed: too late for a file"
-        )
+    degraded = (row["at"] for row in outcome.history if row["state"] == "degraded")
+    missed = moment(next(degraded, None))
+    if missed is None or outcome.outage_to - missed < rehearsal.seconds(given) + _ROUND:
+        says = f"{duration_text(given)}, counted from the first calls that failed: too late for a file"
+        return Finding(key, True, says)
     return Finding(key, False, f"{duration_text(given)} had passed, and no file was written: see the timeline")
 
 
@@ -107,28 +98,18 @@ def _every(rehearsal: Rehearsal, files: Sequence[Mapping[str, Any]]) -> Finding:
 
 
 def _confirm_within(rehearsal: Rehearsal, files: Sequence[Mapping[str, Any]]) -> Finding:
-    given = rehearsal.limit("fallback", "confirm_within")
+    key, given = "fallback.confirm_within", rehearsal.limit("fallback", "confirm_within")
     needed = 2 * FILES_JOB + 2 * rehearsal.limit("fallback", "check_every")
     if given < needed:
         says = (
             f"{duration_text(given)}: Engage reads files about every {duration_text(FILES_JOB)}, contacts and then "
             f"receipts; below {duration_text(needed)} receipts are held that would still have shown"
         )
-        return Finding("fallback.confirm_within", False, says)
+        return Finding(key, False, says)
     spans = [
         done - read
         for row in files
         if (read := moment(row["consumed_at"])) is not None and (done := moment(row["confirmed_at"])) is not None
     ]
     slowest = timedelta(seconds=max(spans, default=0.0) * rehearsal.factor)
-    return Finding(
-        "fallback.confirm_within",
-        True,
-        f"{duration_text(given)}; the slowest file here needed {duration_text(slowest)}",
-    )
-
-
-def _attempts(rehearsal: Rehearsal, receipts: Sequence[Mapping[str, Any]]) -> Finding:
-    given = int(rehearsal.pipeline["transport"]["attempts"])
-    most = max((int(row["attempts"]) for row in receipts), default=0)
-    return Finding("transport.attempts", True, f"{given}; no receipt needed more than {most}")
+    return Finding(key, True, f"{duration_text(given)}; the slowest file here needed {duration_text(slowest)}")

@@ -25,16 +25,10 @@ class Launcher:
         """`tillpost run` in the background."""
         return Child("run", ["--config", str(self.config), "run", "--json"], folder)
 
-    def accept(self, files: Sequence[Path]) -> dict[str, Any]:
-        """Read files into the journal; returns the counts. Held receipts are not a failure here."""
-        answer: dict[str, Any] = json.loads(
-            self._ask("accept", *map(str, files), "--pipeline", self.pipeline, "--json", codes=(0, 1))
-        )
-        return answer
-
     def read_ahead(self, files: Sequence[Path], title: str) -> dict[str, Any]:
-        """Read the input into a journal of its own, to know how many receipts will come."""
-        read = self.accept(files)
+        """Read files into the journal; returns the counts. Held receipts are not a failure here."""
+        answer = self._ask("accept", *map(str, files), "--pipeline", self.pipeline, "--json", codes=(0, 1))
+        read: dict[str, Any] = json.loads(answer)
         if not read["accepted"]:
             why = ", ".join(f"{count} {reason!r}" for reason, count in read["reasons"].items()) or "it is empty"
             hint = "; name an anonymous contact for receipts without a customer" if read["skipped"] else ""
@@ -48,11 +42,11 @@ class Launcher:
 
     def receipts(self) -> list[dict[str, Any]]:
         """Every receipt of the journal."""
-        return [json.loads(line) for line in self._ask("receipts", "--json").splitlines() if line.strip()]
+        return [json.loads(line) for line in self._ask("receipts", "--json").splitlines()]
 
     def files(self) -> list[dict[str, Any]]:
         """Every fallback file."""
-        return [json.loads(line) for line in self._ask("files", "list", "--json").splitlines() if line.strip()]
+        return [json.loads(line) for line in self._ask("files", "list", "--json").splitlines()]
 
     def _ask(self, command: str, *arguments: str, codes: Sequence[int] = (0,)) -> str:
         done = subprocess.run(

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import attrs
 
-from tillpost_demo.engage import Engage
-from tillpost_demo.launcher import Launcher
-from tillpost_demo.verdict import Verdict, judge, totals_plain, totals_text
+from tillpost_demo.verdict import Verdict, totals_plain, totals_text
 
 
 @attrs.frozen(kw_only=True)
 class Outcome:
     """What there is at the end. Times are seconds since 1970.
 
-    receipts and files: rows of `tillpost receipts` and `tillpost files`. arrivals: when the sandbox got each
-    receipt it holds, and by which route. skipped: sales that were not to be sent, and ignored: records that
-    are no sale, each as reason → count.
+    what: `Tillpost demo` or `Tillpost drill`, for the head of the page. receipts and files: rows of `tillpost
+    receipts` and `tillpost files`, the files as they were written. arrivals: when the sandbox got each receipt it
+    holds, and by which route. skipped: sales that were not to be sent, and ignored: records that are not a sale,
+    each as reason → count. history: changes of the destination's state.
     """
 
     title: str
+    what: str
     began: float
     outage_from: float
     outage_to: float
@@ -32,52 +33,23 @@ class Outcome:
     documents: int
     skipped: Mapping[str, int]
     ignored: Mapping[str, int]
+    history: Sequence[Mapping[str, Any]]
     known_contacts: int
     contacts_created: int
     contacts_by_file: int
     contacts_reconciled: int
-    sandbox_receipts: int
     sent_again: int
     verdict: Verdict
-    what: str = "Tillpost demo"
-    """`Tillpost demo` or `Tillpost drill`, for the head of the page."""
 
 
-def judged(
-    *,
-    title: str,
-    documents: int,
-    known_contacts: int,
-    times: tuple[float, float, float, float],
-    engage: Engage,
-    launcher: Launcher,
-    what: str = "Tillpost demo",
-) -> Outcome:
-    """Read what Tillpost and the sandbox hold now. times: the beginning, the outage from and to, the end."""
-    receipts, status, stats, stored = launcher.receipts(), launcher.status(), engage.stats(), engage.receipts()
-    contacts = engage.contacts()
-    began, outage_from, outage_to, ended = times
-    return Outcome(
-        title=title,
-        began=began,
-        outage_from=outage_from,
-        outage_to=outage_to,
-        ended=ended,
-        receipts=tuple(receipts),
-        arrivals=tuple((row["receivedAt"], row["route"]) for row in stored if row["status"] == "imported"),
-        files=tuple(launcher.files()),
-        documents=documents,
-        skipped=status["skipped"],
-        ignored=status["ignored"],
-        known_contacts=known_contacts,
-        contacts_created=len(contacts) - known_contacts,
-        contacts_by_file=sum(contact["origin"] == "file" for contact in contacts),
-        contacts_reconciled=int(status["contacts"]["reconciled"]),
-        sandbox_receipts=sum(row["status"] == "imported" for row in stored),
-        sent_again=int(stats["ignored_duplicates"]),
-        verdict=judge(receipts, stored, int(stats["duplicated"])),
-        what=what,
-    )
+def moment(text: str | None) -> float | None:
+    """Seconds since 1970 of a time in ISO 8601; None for none."""
+    return datetime.fromisoformat(text).timestamp() if text else None
+
+
+def written_at(file: Mapping[str, Any]) -> tuple[float, str]:
+    """The order of fallback files: by the time they were written, then by name."""
+    return moment(file["written_at"]) or 0.0, file["name"]
 
 
 def summary(outcome: Outcome) -> dict[str, object]:
@@ -95,7 +67,7 @@ def summary(outcome: Outcome) -> dict[str, object]:
         "unsettled": len(verdict.unsettled),
         "contacts_created": outcome.contacts_created,
         "contacts_reconciled": outcome.contacts_reconciled,
-        "sandbox_receipts": outcome.sandbox_receipts,
+        "sandbox_receipts": len(outcome.arrivals),
         "ignored_duplicates": outcome.sent_again,
         "total_accepted": totals_plain(verdict.total_accepted),
         "total_sandbox": totals_plain(verdict.total_sandbox),
@@ -119,7 +91,7 @@ def rows(outcome: Outcome) -> list[tuple[str, str]]:
         ("contacts Engage had before", str(outcome.known_contacts)),
         ("contacts created", f"{outcome.contacts_created} ({outcome.contacts_by_file} by file)"),
         ("contacts whose id was learnt afterwards", str(outcome.contacts_reconciled)),
-        ("receipts in the sandbox", str(outcome.sandbox_receipts)),
+        ("receipts in the sandbox", str(len(outcome.arrivals))),
         ("sent again and ignored there", str(outcome.sent_again)),
         ("total accepted", totals_text(verdict.total_accepted)),
         ("total in the sandbox", totals_text(verdict.total_sandbox)),

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Mapping
 from html import escape
 from typing import Any
 
-from tillpost_demo.outcome import Outcome
+from tillpost_demo.outcome import Outcome, moment
 
 _WIDTH, _LEFT, _RIGHT = 960, 52, 16
 _BARS_TOP, _BARS_HEIGHT = 34, 150
@@ -15,27 +14,7 @@ _LANE, _GAP, _CURVE_HEIGHT = 18, 46, 170
 _BINS = 60
 
 
-def draw(outcome: Outcome) -> str:
-    """The SVG element; its colours are the page's CSS classes."""
-    return _Picture(outcome).svg()
-
-
-def moment(value: Any) -> float | None:
-    """Seconds since the epoch of an ISO 8601 text or a number; None for none."""
-    if value in (None, ""):
-        return None
-    return float(value) if isinstance(value, (int, float)) else datetime.fromisoformat(value).timestamp()
-
-
-def _steps(times: Iterable[float]) -> list[tuple[float, int]]:
-    return [(at, count) for count, at in enumerate(sorted(times), start=1)]
-
-
-def _tick(span: float) -> int:
-    return next(step for step in (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 3600, 10**9) if span / step <= 14)
-
-
-class _Picture:
+class Picture:
     """One horizontal time axis for three parts below each other."""
 
     def __init__(self, outcome: Outcome) -> None:
@@ -47,21 +26,18 @@ class _Picture:
             route: sorted(at for came, by in outcome.arrivals if by == route and (at := moment(came)) is not None)
             for route in ("api", "file")
         }
-        self._files = sorted(outcome.files, key=lambda row: (moment(row["written_at"]) or 0, row["name"]))
         self._began = min([outcome.began, *self._accepted])
         self._span = max(outcome.ended - self._began, 1.0)
         self._lanes_top = _BARS_TOP + _BARS_HEIGHT + _GAP
-        self._curve_top = self._lanes_top + _LANE * max(len(self._files), 1) + _GAP
+        self._curve_top = self._lanes_top + _LANE * max(len(self._outcome.files), 1) + _GAP
         self._bottom = self._curve_top + _CURVE_HEIGHT
 
     def svg(self) -> str:
+        """The SVG element; its colours are the page's CSS classes."""
         parts = [*self._outage(), *self._bars(), *self._lanes(), *self._curves(), *self._axis()]
         title = "Receipts by route over time, with the outage, its files and catching up"
-        return (
-            f'<svg viewBox="0 0 {_WIDTH} {self._bottom + 44}" role="img" aria-label="{title}">'
-            + "".join(parts)
-            + "</svg>"
-        )
+        size = f"{_WIDTH} {self._bottom + 44}"
+        return f'<svg viewBox="0 0 {size}" role="img" aria-label="{title}">{"".join(parts)}</svg>'
 
     def _x(self, at: float) -> float:
         inside = min(max(at - self._began, 0.0), self._span)
@@ -103,9 +79,9 @@ class _Picture:
 
     def _lanes(self) -> list[str]:
         parts = [_text(_LEFT, self._lanes_top - 10, "files: written, uploaded, read by Engage, confirmed", "heading")]
-        if not self._files:
+        if not self._outcome.files:
             parts.append(_text(_LEFT, self._lanes_top + 8, "none", "small"))
-        for number, row in enumerate(self._files):
+        for number, row in enumerate(self._outcome.files):
             parts += self._lane(row, self._lanes_top + number * _LANE + 8)
         return parts
 
@@ -134,20 +110,16 @@ class _Picture:
         most = max(len(self._accepted), 1)
         parts = self._scale("in all: accepted by Tillpost, arrived at Engage", self._curve_top, _CURVE_HEIGHT, most)
         for name, times in (("accepted", self._accepted), ("arrived", arrived)):
-            parts.append(f'<path class="{name}" d="{self._stairs(_steps(times), most)}"/>')
+            stairs = (
+                f"H{self._x(at)}V{self._bottom - count / most * _CURVE_HEIGHT:.1f}"
+                for count, at in enumerate(sorted(times), start=1)
+            )
+            path = f"M{_LEFT} {self._bottom}{''.join(stairs)}H{_WIDTH - _RIGHT}"
+            parts.append(f'<path class="{name}" d="{path}"/>')
         return parts
 
-    def _stairs(self, steps: Sequence[tuple[float, int]], most: int) -> str:
-        base = self._curve_top + _CURVE_HEIGHT
-        path = [f"M{_LEFT} {base}"]
-        for at, count in steps:
-            path.append(f"H{self._x(at)}V{base - count / most * _CURVE_HEIGHT:.1f}")
-        return "".join(path) + f"H{_WIDTH - _RIGHT}"
-
     def _scale(self, heading: str, top: float, height: float, most: int) -> list[str]:
-        parts = [] if top == _BARS_TOP else [_text(_LEFT, top - 12, heading, "heading")]
-        if top == _BARS_TOP:
-            parts.append(_text(_LEFT, top - 22, heading, "heading"))
+        parts = [_text(_LEFT, top - (22 if top == _BARS_TOP else 12), heading, "heading")]
         for value in sorted({0, most // 2, most}):
             y = top + height - value / most * height
             parts.append(f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
@@ -155,7 +127,8 @@ class _Picture:
         return parts
 
     def _axis(self) -> list[str]:
-        step = _tick(self._span)
+        steps = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 3600, 10**9)
+        step = next(step for step in steps if self._span / step <= 14)
         parts = []
         for second in range(0, int(self._span) + 1, step):
             x = self._x(self._began + second)

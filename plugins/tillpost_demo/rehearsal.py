@@ -98,16 +98,15 @@ def sandbox_settings(rehearsal: Rehearsal) -> dict[str, object]:
     }
     if "price_basis" in mapping:
         settings["price_basis"] = mapping["price_basis"]
-    kinds = [table["contact_type"] for table in _tables(rehearsal.pipeline) if table.get("contact_type")]
+    tables = [mapping, fallback, *rehearsal.pipeline["resolve"]]
+    kinds = [table["contact_type"] for table in tables if table.get("contact_type")]
     settings["contact_types"] = list(dict.fromkeys([*kinds, "Member", "Contact"]))
     every = {"import_every": timedelta(seconds=30), "import_files_every": timedelta(seconds=15)}
     return settings | {name: max(0.3, rehearsal.seconds(pause)) for name, pause in every.items()}
 
 
-def write_rehearsal(
-    rehearsal: Rehearsal, folder: Path, engage: Mapping[str, object], state: str, file: str = "tillpost"
-) -> Path:
-    """Write the configuration into the folder that has its secrets; returns its path."""
+def write_rehearsal(rehearsal: Rehearsal, folder: Path, engage: Mapping[str, object], name: str) -> Path:
+    """Write `NAME.toml` into the folder that has its secrets, with state in `NAME-state`; returns its path."""
     table = {key: value for key, value in rehearsal.pipeline.items() if key != "observe"}
     table["source"] = {"use": "folder", "path": "inbox", "settle": "0s", "poll": "500ms"}
     if rehearsal.generated:
@@ -117,16 +116,9 @@ def write_rehearsal(
         # The sandbox has the folders of the contract, whatever those of the configuration are called.
         own = ("receipts_folder", "contacts_folder")
         table["fallback"] = {key: value for key, value in table["fallback"].items() if key not in own}
-        limits = {
-            key: value
-            for key, value in table["transfer"].items()
-            if isinstance(value, timedelta) or key in ("when",)  # the core's own keys
-        }
-        table["transfer"] = limits | sandbox_transfer(engage)
-    path = folder / f"{file}.toml"
-    paced = {key: _paced(value, rehearsal) for key, value in table.items()}
-    write_pipeline(path, "Written by `tillpost drill`.", rehearsal.name, state, paced)
-    return path
+        core = {key: value for key, value in table["transfer"].items() if isinstance(value, timedelta) or key == "when"}
+        table["transfer"] = core | sandbox_transfer(engage)
+    return write_pipeline(folder, name, "Written by `tillpost drill`.", rehearsal.name, _paced(table, rehearsal))
 
 
 def _paced(value: Any, rehearsal: Rehearsal) -> Any:
@@ -138,7 +130,3 @@ def _paced(value: Any, rehearsal: Rehearsal) -> Any:
     if isinstance(value, list):
         return [_paced(item, rehearsal) for item in value]
     return value
-
-
-def _tables(pipeline: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return [pipeline["map"], pipeline.get("fallback", {}), *pipeline["resolve"]]

@@ -7,8 +7,8 @@ from datetime import datetime
 from html import escape
 from importlib import resources
 
-from tillpost_demo.outcome import Outcome, rows
-from tillpost_demo.picture import draw, moment
+from tillpost_demo.outcome import Outcome, moment, rows
+from tillpost_demo.picture import Picture
 
 _LEGEND = (
     ("api", "by API"),
@@ -28,6 +28,13 @@ def render(outcome: Outcome, sections: Sequence[Section] = ()) -> str:
     css = resources.files("tillpost_demo").joinpath("report.css").read_text("utf-8")
     when = datetime.fromtimestamp(outcome.began).astimezone()
     verdict = outcome.verdict
+    contacts = [
+        ("known to Engage before the day", outcome.known_contacts),
+        ("created by API", outcome.contacts_created - outcome.contacts_by_file),
+        ("created by file, during the outage", outcome.contacts_by_file),
+        ("ids learnt by a lookup afterwards", outcome.contacts_reconciled),
+    ]
+    legend = "".join(f'<li><i style="background:var(--{css})"></i>{name}</li>' for css, name in _LEGEND)
     return "\n".join(
         [
             '<!doctype html><html lang="en"><head><meta charset="utf-8">',
@@ -37,14 +44,14 @@ def render(outcome: Outcome, sections: Sequence[Section] = ()) -> str:
             f'<p class="verdict{"" if verdict.ok else " bad"}">{escape(verdict.sentence())}</p>',
             _numbers(outcome),
             "<h2>The day</h2>",
-            _legend(),
-            f'<div class="scroll">{draw(outcome)}</div>',
+            f'<ul class="legend">{legend}</ul>',
+            f'<div class="scroll">{Picture(outcome).svg()}</div>',
             _troubles(outcome),
             *(f"<h2>{escape(heading)}</h2>{_table(head, body)}" for heading, head, body in sections),
             "<h2>Fallback files</h2>",
             _files(outcome),
             "<h2>Contacts</h2>",
-            _table(("", "contacts"), _contacts(outcome), figures=(1,)),
+            _table(("", "contacts"), contacts, figures=(1,)),
             "<h2>Skipped: sales that are not sent</h2>",
             _table(("reason", "records"), outcome.skipped.items(), figures=(1,)),
             "<h2>Ignored: records that are not a sale</h2>",
@@ -70,11 +77,6 @@ def _numbers(outcome: Outcome) -> str:
     return '<dl class="numbers">' + "".join(f"<div><dt>{n}</dt><dd>{v}</dd></div>" for n, v in numbers) + "</dl>"
 
 
-def _legend() -> str:
-    items = "".join(f'<li><i style="background:var(--{css})"></i>{name}</li>' for css, name in _LEGEND)
-    return f'<ul class="legend">{items}</ul>'
-
-
 def _troubles(outcome: Outcome) -> str:
     verdict = outcome.verdict
     reasons = {row["id"]: str(row.get("reason", "")) for row in outcome.receipts}
@@ -91,26 +93,19 @@ def _troubles(outcome: Outcome) -> str:
 
 
 def _files(outcome: Outcome) -> str:
-    def second(value: object) -> str:
-        at = moment(value)
+    def second(text: str | None) -> str:
+        at = moment(text)
         return "" if at is None else f"{at - outcome.began:.1f} s"
 
     steps = ("written", "uploaded", "consumed", "confirmed")
-    listed = sorted(outcome.files, key=lambda row: (moment(row["written_at"]) or 0, row["name"]))
     return _table(
         ("file", "rows", "state", *steps),
-        [(row["name"], row["rows"], row["state"], *(second(row[f"{step}_at"]) for step in steps)) for row in listed],
+        [
+            (row["name"], row["rows"], row["state"], *(second(row[f"{step}_at"]) for step in steps))
+            for row in outcome.files
+        ],
         figures=(1, 3, 4, 5, 6),
     )
-
-
-def _contacts(outcome: Outcome) -> list[tuple[str, int]]:
-    return [
-        ("known to Engage before the day", outcome.known_contacts),
-        ("created by API", outcome.contacts_created - outcome.contacts_by_file),
-        ("created by file, during the outage", outcome.contacts_by_file),
-        ("ids learnt by a lookup afterwards", outcome.contacts_reconciled),
-    ]
 
 
 def _table(head: Sequence[str], body: Iterable[Sequence[object]], figures: Sequence[int] = ()) -> str:

@@ -11,11 +11,13 @@ from pathlib import Path
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
-def write_pipeline(path: Path, comment: str, name: str, state: str, table: Mapping[str, object]) -> None:
-    """Write the file: the pipeline `name`, its keys and slots from `table`, its journal below `state`."""
-    lines = [f"# {comment}", "[tillpost]", f"state = {toml_text(state)}", "", f"[pipelines.{name}]"]
+def write_pipeline(folder: Path, name: str, comment: str, pipeline: str, table: Mapping[str, object]) -> Path:
+    """Write `NAME.toml`: the pipeline, its keys and slots from `table`, its journal below `NAME-state`."""
+    lines = [f"# {comment}", "[tillpost]", f'state = "{name}-state"', "", f"[pipelines.{pipeline}]"]
     lines += [f"{_key(key)} = {toml_text(value)}" for key, value in table.items()]
+    path = folder / f"{name}.toml"
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
 
 
 def toml_text(value: object) -> str:

@@ -56,6 +56,7 @@ def outcome(accepted: Rows, stored: Rows) -> Outcome:
     ]  # fmt: skip
     return Outcome(
         title="a day made for a test",
+        what="Tillpost demo",
         began=BEGAN,
         outage_from=BEGAN + 3,
         outage_to=BEGAN + 9,
@@ -66,11 +67,11 @@ def outcome(accepted: Rows, stored: Rows) -> Outcome:
         documents=12,
         skipped={"no customer": 4},
         ignored={"no sale": 2},
+        history=(),
         known_contacts=10,
         contacts_created=9,
         contacts_by_file=3,
         contacts_reconciled=3,
-        sandbox_receipts=60,
         sent_again=1,
         verdict=judge(accepted, stored),
     )

@@ -7,11 +7,12 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
 from tillpost import UsageError
@@ -19,6 +20,7 @@ from tillpost.model.receipt_json import dumps
 from tillpost_demo.drill import run
 from tillpost_demo.fit import judge_limits
 from tillpost_demo.generator import make_day
+from tillpost_demo.outcome import Outcome
 from tillpost_demo.rehearsal import Rehearsal, check, factor_for, write_rehearsal
 from tillpost_demo.text import duration_text
 
@@ -178,22 +180,24 @@ def test_a_quick_drill_divides_every_duration_by_one_factor(tmp_path: Path) -> N
     assert factor_for(PIPELINE, timedelta(seconds=30)) == 10, "an outage of three seconds at least"
 
 
-def fits(
-    files: list[dict[str, Any]] | None = None, back: float = 5000.0, missed: int = 1, **given: Any
-) -> dict[str, bool]:
-    history = [
-        {"at": f"1970-01-01T00:{missed:02}:00+00:00", "state": "degraded"},
-        {"at": "1970-01-01T01:25:00+00:00", "state": "catching up"},
-    ]
-    found = judge_limits(rehearsal(**given), history, files or [], [{"attempts": 2}], back)
-    return {finding.key: finding.fits for finding in found}
+@pytest.fixture
+def fits(outcome: Outcome) -> Callable[..., dict[str, bool]]:
+    def judged(files: Any = (), back: float = 5000.0, missed: int = 1, **given: Any) -> dict[str, bool]:
+        history = [
+            {"at": f"1970-01-01T00:{missed:02}:00+00:00", "state": "degraded"},
+            {"at": "1970-01-01T01:25:00+00:00", "state": "catching up"},
+        ]
+        seen = attrs.evolve(outcome, history=history, files=files, receipts=({"attempts": 2},), outage_to=back)
+        return {finding.key: finding.fits for finding in judge_limits(rehearsal(**given), seen)}
+
+    return judged
 
 
 def limits(slot: str, **changed: timedelta) -> dict[str, Any]:
     return PIPELINE | {slot: PIPELINE[slot] | changed}
 
 
-def test_limits_are_judged_by_the_outage_and_by_engages_own_pace() -> None:
+def test_limits_are_judged_by_the_outage_and_by_engages_own_pace(fits: Callable[..., dict[str, bool]]) -> None:
     assert all(fits().values())
     assert not fits(pipeline=limits("transport", confirm_after=timedelta(minutes=5)))["transport.confirm_after"]
     assert not fits(pipeline=limits("transport", wait_max=timedelta(hours=1)))["transport.wait_max"]
