@@ -14,8 +14,7 @@ from tillpost_sandbox import contacts
 from tillpost_sandbox.engage import Engage
 from tillpost_sandbox.identifiers import IDENTIFIERS, is_valid
 from tillpost_sandbox.receipts import format_errors
-from tillpost_sandbox.refusal import RefusalError
-from tillpost_sandbox.request import Answer, Request
+from tillpost_sandbox.request import Answer, RefusalError, Request
 from tillpost_sandbox.state import Contact, Receipt
 
 MOST_HISTORY = 100  # transactions in one answer

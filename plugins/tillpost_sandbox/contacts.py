@@ -7,7 +7,7 @@ from typing import Any
 import attrs
 
 from tillpost_sandbox.identifiers import CREATE_KEYS, IDENTIFIERS, INVALID, is_valid
-from tillpost_sandbox.refusal import FieldError, RefusalError
+from tillpost_sandbox.request import FieldError, RefusalError, as_object
 from tillpost_sandbox.settings import Settings
 from tillpost_sandbox.state import Contact, State
 
@@ -65,7 +65,7 @@ def create(
     `wanted_id` is for seeds only. Raises RefusalError 400, or 409 when the key exists and `duplicates` is
     "error".
     """
-    fields = _object(body)
+    fields = as_object(body)
     kind = contact_type(settings, fields.get("contactType") or settings.contact_types[0])
     attributes = {name: value for name, value in fields.items() if name not in _NOT_ATTRIBUTES}
     check_identifiers(attributes)
@@ -100,7 +100,7 @@ def create(
 
 def update(state: State, contact: Contact, body: object) -> Contact:
     """Change the named fields; an empty value overwrites. Raises RefusalError 400, 409 for another's key."""
-    fields = _object(body)
+    fields = as_object(body)
     if "contactType" in fields:
         message = "contactType changes only by POST …/updateContactType"
         raise RefusalError(400, "InvalidContactType", message)
@@ -131,11 +131,10 @@ def update(state: State, contact: Contact, body: object) -> Contact:
 def remove(state: State, contact: Contact, merged_into: str | None = None) -> None:
     """Erase a contact, or merge it into another, which then has its receipts; its id answers 404 then."""
     with state.lock:
-        gone = "merged" if merged_into else "erased"
         state.put_contact(
             attrs.evolve(
                 contact,
-                gone=gone,
+                gone="merged" if merged_into else "erased",
                 merged_into=merged_into,
                 updated_at=state.timestamp(),
                 # An erased person's data is gone too, from what the sandbox shows.
@@ -178,12 +177,6 @@ def _search(state: State, name: str, value: str) -> list[Contact]:
     if not is_valid(name, value):
         raise RefusalError(400, INVALID[name], f"{name} is not valid")
     return state.find(name, value)
-
-
-def _object(body: object) -> dict[str, Any]:
-    if not isinstance(body, dict):
-        raise RefusalError(400, "InvalidBody", "the body must be a JSON object")
-    return body
 
 
 def _preferences(given: object) -> dict[str, Any]:

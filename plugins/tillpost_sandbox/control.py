@@ -9,8 +9,7 @@ from tillpost_sandbox import contacts
 from tillpost_sandbox.engage import Engage
 from tillpost_sandbox.faults import BadFaultError
 from tillpost_sandbox.imports import differences
-from tillpost_sandbox.refusal import RefusalError
-from tillpost_sandbox.request import Answer, Request
+from tillpost_sandbox.request import Answer, RefusalError, Request, as_object
 from tillpost_sandbox.settings import BadSettingError
 from tillpost_sandbox.state import Contact, Receipt, State
 
@@ -40,34 +39,27 @@ def answer(engage: Engage, request: Request, apply_faults: Callable[[], None]) -
             case "GET", "settings":
                 return Answer(200, engage.settings.public())
             case "POST", "faults":
-                engage.faults.set(_object(request))
+                engage.faults.set(as_object(request.json()))
                 apply_faults()
                 return Answer(200, engage.faults.public())
             case "POST", "settings":
-                engage.change_settings(_object(request))
+                engage.change_settings(as_object(request.json()))
                 return Answer(200, engage.settings.public())
             case "POST", "import":
                 return Answer(200, {"files": engage.import_files(), "receipts": engage.import_receipts()})
             case "POST", "erase":
-                contacts.remove(state, _contact(state, _object(request), "contactId"))
+                contacts.remove(state, _contact(state, as_object(request.json()), "contactId"))
                 return Answer(200, {})
             case "POST", "merge":
-                body = _object(request)
+                body = as_object(request.json())
                 into = _contact(state, body, "into")
                 contacts.remove(state, _contact(state, body, "contactId"), into.id)
                 return Answer(200, {})
         raise RefusalError(404, "NoSuchRoute", "the sandbox has no such control")
     except (BadFaultError, BadSettingError) as error:
-        return Answer(400, RefusalError(400, "InvalidControl", str(error)).body())
+        return RefusalError(400, "InvalidControl", str(error)).answer()
     except RefusalError as refusal:
-        return Answer(refusal.status, refusal.body())
-
-
-def _object(request: Request) -> dict[str, Any]:
-    body = request.json()
-    if not isinstance(body, dict):
-        raise RefusalError(400, "InvalidBody", "the body must be a JSON object")
-    return body
+        return refusal.answer()
 
 
 def _contact(state: State, body: dict[str, Any], name: str) -> Contact:

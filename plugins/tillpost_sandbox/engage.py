@@ -51,11 +51,6 @@ class Engage:
         with self.state.lock:
             self.requests[route, status] += 1
 
-    def admit(self, key: str) -> bool:
-        """Whether a request of this API key is within the rate limit."""
-        with self.state.lock:
-            return self.rate.admit(key, self.settings.rate_limit)
-
     def stats(self) -> dict[str, object]:
         """The counts of GET /_sandbox/stats."""
         with self.state.lock:
@@ -114,11 +109,10 @@ class Timers:
         last = time.monotonic()
         while True:
             with self.engage.wake:
-                while not self._ended:
-                    # A changed interval counts from the last import: a shorter one takes effect at once.
-                    left = last + getattr(self.engage.settings, setting) - time.monotonic()
-                    if left <= 0:
-                        break
+                # A changed interval counts from the last import: a shorter one takes effect at once.
+                while (
+                    left := last + getattr(self.engage.settings, setting) - time.monotonic()
+                ) > 0 and not self._ended:
                     self.engage.wake.wait(min(left, 3600.0))
                 if self._ended:
                     return

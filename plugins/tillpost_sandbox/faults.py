@@ -29,7 +29,7 @@ class BadFaultError(ValueError):
 class Fault:
     """One kind of fault, and how often it still happens (None: until it is lifted).
 
-    retry_after: the header of a 429 or 500, any text, so that clients can be tested with invalid ones; None leaves
+    retry_after: the header of a 429, any text, so that clients can be tested with invalid ones; None leaves
     it out. drip: seconds between two bytes of a slow answer. after: bytes of an upload before the cut.
     """
 
@@ -51,10 +51,10 @@ class Faults:
 
     def set(self, wanted: dict[str, object]) -> None:
         """Set the named faults and release every hanging request. Raises BadFaultError."""
-        http, sftp = _read(wanted)
+        faults = _read(wanted)
         with self._lock:
-            self.http = http or self.http
-            self.sftp = sftp or self.sftp
+            self.http = faults.get("http", self.http)
+            self.sftp = faults.get("sftp", self.sftp)
             self._lifted.set()
             self._lifted = threading.Event()
 
@@ -84,23 +84,20 @@ def _used(fault: Fault) -> Fault:
     return attrs.evolve(fault, count=fault.count - 1) if fault.count > 1 else Fault()
 
 
-def _read(wanted: dict[str, object]) -> tuple[Fault | None, Fault | None]:
-    unknown = set(wanted) - {"http", "sftp", "count", "retry_after", "drip", "after"}
-    if unknown:
-        raise BadFaultError(
-            f"{', '.join(sorted(unknown))}: unknown; give http, sftp, count, retry_after, drip or after"
-        )
-    http, sftp = wanted.get("http"), wanted.get("sftp")
-    if http is None and sftp is None:
+def _read(wanted: dict[str, object]) -> dict[str, Fault]:
+    known = ("http", "sftp", "count", "retry_after", "drip", "after")
+    if unknown := set(wanted).difference(known):
+        raise BadFaultError(f"{', '.join(sorted(unknown))}: unknown; give {', '.join(known[:-1])} or {known[-1]}")
+    kinds = {side: kind for side in ("http", "sftp") if (kind := wanted.get(side)) is not None}
+    if not kinds:
         raise BadFaultError("give http or sftp: which side shall fail")
-    if http is not None and http not in HTTP_FAULTS:
-        raise BadFaultError(f"http: one of {', '.join(HTTP_FAULTS)}")
-    if sftp is not None and sftp not in SFTP_FAULTS:
-        raise BadFaultError(f"sftp: one of {', '.join(SFTP_FAULTS)}")
+    for side, kind in kinds.items():
+        if kind not in (allowed := HTTP_FAULTS if side == "http" else SFTP_FAULTS):
+            raise BadFaultError(f"{side}: one of {', '.join(allowed)}")
     count = wanted.get("count")
     if count is not None and (not isinstance(count, int) or isinstance(count, bool) or count < 1):
         raise BadFaultError("count: a whole number over 0")
-    if count is not None and "refuse" in (http, sftp):
+    if count is not None and "refuse" in kinds.values():
         raise BadFaultError(
             "count: not possible with refuse, because refused connections cannot be counted; lift it by ok"
         )
@@ -109,10 +106,7 @@ def _read(wanted: dict[str, object]) -> tuple[Fault | None, Fault | None]:
         raise BadFaultError("retry_after: a text, or null for no header")
     drip, after = _number(wanted, "drip", 1.0), _number(wanted, "after", None)
     fault = Fault(count=count, retry_after=retry_after, drip=drip or 0.0, after=None if after is None else int(after))
-    return (
-        attrs.evolve(fault, kind=str(http)) if http is not None else None,
-        attrs.evolve(fault, kind=str(sftp)) if sftp is not None else None,
-    )
+    return {side: attrs.evolve(fault, kind=str(kind)) for side, kind in kinds.items()}
 
 
 def _number(wanted: dict[str, object], key: str, default: float | None) -> float | None:

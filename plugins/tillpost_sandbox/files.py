@@ -17,7 +17,7 @@ from tillpost_sandbox.documents import Record, UnreadableError, read_contacts, r
 from tillpost_sandbox.identifiers import CREATE_KEYS, IDENTIFIERS, is_valid
 from tillpost_sandbox.imports import settle
 from tillpost_sandbox.receipts import format_errors
-from tillpost_sandbox.refusal import RefusalError
+from tillpost_sandbox.request import RefusalError
 from tillpost_sandbox.settings import Settings
 from tillpost_sandbox.state import Contact, State
 
@@ -122,13 +122,12 @@ def _import_contacts(state: State, settings: Settings, raw: bytes, file: str) ->
 
 
 def _import_contact(state: State, settings: Settings, record: Record, file: str) -> str:
-    body = _valid_fields(state, record, file)
-    body = {name: value for name, value in body.items() if name not in settings.import_drops}
+    valid = _valid_fields(state, record, file)
+    body = {name: value for name, value in valid.items() if name not in settings.import_drops}
     if record.group == "new":
         return "new" if contacts.create(state, settings, body, origin="file")[1] else "existing"
     target = _target(state, body)
-    if "contactType" in body:
-        body = {name: value for name, value in body.items() if name != "contactType"}
+    body.pop("contactType", None)
     contacts.update(state, target, body)
     return "updated"
 

@@ -6,6 +6,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -13,12 +14,17 @@ from typing import Any
 from tillpost_sandbox import control, routes
 from tillpost_sandbox.engage import Engage
 from tillpost_sandbox.faults import Fault
-from tillpost_sandbox.refusal import RefusalError
-from tillpost_sandbox.request import Answer, Request
+from tillpost_sandbox.request import Answer, RefusalError, Request
 
 HOST = "127.0.0.1"
 MOST_BODY = 64 * 1024 * 1024  # bytes
 IDLE = 120.0  # seconds a kept connection may be silent
+_CODES = {
+    "500": "InvalidSystemConfiguration",
+    "429": "TooManyRequests",
+    "401": "Unauthorized",
+    "404": "NoSuchRoute",
+}
 
 
 def reserve(port: int) -> socket.socket:
@@ -51,7 +57,6 @@ class Port:
             if self._server is None and self._reserved is not None:
                 self._server = _Server(self, self._reserved)
                 self._reserved = None
-                self._server.start()
 
     def refuse(self) -> None:
         """Stop listening and close every connection except that of the calling thread."""
@@ -87,8 +92,6 @@ class _Server(ThreadingHTTPServer):
         self.socket = bound
         self.server_activate()
         self._accepting = threading.Thread(target=self.serve_forever, args=(0.02,), name="sandbox-http", daemon=True)
-
-    def start(self) -> None:
         self._accepting.start()
 
     def stop(self, *, wait: bool) -> None:
@@ -99,7 +102,8 @@ class _Server(ThreadingHTTPServer):
         with self._guard:
             others = {one: thread for one, thread in self._open.items() if thread is not threading.current_thread()}
         for connection in others:
-            _shut(connection)
+            with suppress(OSError):  # closed already
+                connection.shutdown(socket.SHUT_RDWR)
         for thread in others.values() if wait else ():
             thread.join(10.0)
 
@@ -145,7 +149,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = self.close_connection or self.server.stopped
             self._send(answer)
         elif port.only_control:
-            self._send(_refused(404, "NoSuchRoute", f"this port serves only {control.PREFIX}"))
+            self._send(RefusalError(404, "NoSuchRoute", f"this port serves only {control.PREFIX}").answer())
         else:
             self._serve_api(port.engage, request)
 
@@ -153,24 +157,22 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _serve_api(self, engage: Engage, request: Request) -> None:
         fault, lifted = engage.faults.take_http()
-        if fault.kind in _ANSWERS:
+        if fault.kind != "ok":
             engage.count("fault", fault.kind)
-            self._send(_ANSWERS[fault.kind](fault))
+        if (instead := _fault_answer(fault)) is not None:
+            self._send(instead)
         elif fault.kind == "hang":
-            engage.count("fault", "hang")
             self._hang(lifted)
         else:
             route, answer = routes.answer(engage, request)
             engage.count(route, str(answer.status))
-            if fault.kind != "ok":
-                engage.count("fault", fault.kind)
             self._send(answer, fault)
 
     def _read(self) -> Request | None:
         length = self.headers.get("Content-Length", "0")
         if "Transfer-Encoding" in self.headers or not length.isdecimal() or int(length) > MOST_BODY:
             self.close_connection = True
-            self._send(_refused(411, "LengthRequired", f"send Content-Length, at most {MOST_BODY}"))
+            self._send(RefusalError(411, "LengthRequired", f"send Content-Length, at most {MOST_BODY}").answer())
             return None
         raw = self.rfile.read(int(length))
         if len(raw) < int(length):
@@ -190,24 +192,18 @@ class _Handler(BaseHTTPRequestHandler):
         raw = head if self.command == "HEAD" else head + content
         match fault.kind if fault else "ok":
             case "reset-after-body":
-                self._reset()
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                self.server.resets.add(self.connection)
+                self.close_connection = True
             case "half":
                 self.connection.sendall(raw[: len(head) + len(content) // 2] if content else raw[:-4])
                 self.close_connection = True
             case "slow" if fault:
-                self._drip(raw, fault.drip)
+                for index in range(len(raw)):
+                    self.connection.sendall(raw[index : index + 1])
+                    time.sleep(fault.drip)
             case _:
                 self.connection.sendall(raw)
-
-    def _reset(self) -> None:
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.server.resets.add(self.connection)
-        self.close_connection = True
-
-    def _drip(self, raw: bytes, pause: float) -> None:
-        for index in range(len(raw)):
-            self.connection.sendall(raw[index : index + 1])
-            time.sleep(pause)
 
     def _hang(self, lifted: threading.Event) -> None:
         """Wait until the client leaves or the fault is lifted, then close without an answer."""
@@ -218,32 +214,14 @@ class _Handler(BaseHTTPRequestHandler):
                 return
 
 
-def _refused(status: int, code: str, message: str) -> Answer:
-    return Answer(status, RefusalError(status, code, message).body())
-
-
-def _with_retry_after(fault: Fault, answer: Answer) -> Answer:
-    if fault.retry_after is None:
-        return answer
-    return Answer(answer.status, answer.body, (("Retry-After", fault.retry_after),))
-
-
-_ANSWERS: dict[str, Callable[[Fault], Answer]] = {
-    "500": lambda _fault: _refused(500, "InvalidSystemConfiguration", "a fault of the sandbox"),
-    "429": lambda fault: _with_retry_after(fault, _refused(429, "TooManyRequests", "a fault of the sandbox")),
-    "401": lambda _fault: _refused(401, "Unauthorized", "a fault of the sandbox"),
-    "404": lambda _fault: _refused(404, "NoSuchRoute", "a fault of the sandbox"),
-    "html": lambda _fault: Answer(
-        200,
-        text="<!doctype html><title>Welcome to our network</title>",
-        content_type="text/html; charset=utf-8",
-    ),
-    "redirect": lambda _fault: Answer(301, {}, (("Location", "http://elsewhere.invalid/"),)),
-}
-
-
-def _shut(connection: socket.socket) -> None:
-    try:
-        connection.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        return  # closed already
+def _fault_answer(fault: Fault) -> Answer | None:
+    """The answer in place of Engage's own; None for a fault that needs the connection, and for none."""
+    if fault.kind == "html":
+        page = "<!doctype html><title>Welcome to our network</title>"
+        return Answer(200, text=page, content_type="text/html; charset=utf-8")
+    if fault.kind == "redirect":
+        return Answer(301, {}, (("Location", "http://elsewhere.invalid/"),))
+    if fault.kind not in _CODES:
+        return None
+    headers = [("Retry-After", fault.retry_after)] if fault.kind == "429" and fault.retry_after is not None else []
+    return RefusalError(int(fault.kind), _CODES[fault.kind], "a fault of the sandbox").answer(*headers)

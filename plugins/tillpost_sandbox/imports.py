@@ -36,7 +36,8 @@ def settle(state: State, settings: Settings, receipt: Receipt) -> str:
     found = _contacts(state, receipt.body["contact"])
     if len(found) != 1:
         kind, why = ("contact-ambiguous", "several contacts have") if found else ("contact-missing", "no contact has")
-        state.note("error", kind, f"{why} this matchKey of type {_key_type(receipt.body)}, dropped", **about)
+        key_type = match_key_type(receipt.body["contact"]["matchKeyType"]) or "unknown"
+        state.note("error", kind, f"{why} this matchKey of type {key_type}, dropped", **about)
         state.settle(receipt, "dropped")
         return "dropped"
     if settings.stores is not None and receipt.body["storeExternalId"] not in settings.stores:
@@ -75,10 +76,6 @@ def _canonical(value: Any) -> Any:
         case "":
             return None
     return value
-
-
-def _key_type(body: dict[str, Any]) -> str:
-    return match_key_type(body["contact"]["matchKeyType"]) or "unknown"
 
 
 def _contacts(state: State, contact: dict[str, Any]) -> list[Contact]:

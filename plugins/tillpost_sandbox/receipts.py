@@ -12,7 +12,7 @@ from typing import Any
 import attrs
 
 from tillpost_sandbox.identifiers import match_key_type
-from tillpost_sandbox.refusal import FieldError
+from tillpost_sandbox.request import FieldError
 
 _OFFSET_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,7})?([+-]\d\d:\d\d|Z)")
 _CURRENCY = re.compile(r"[A-Z]{3}")
@@ -34,7 +34,13 @@ def _required(kind: str) -> Field:
 
 
 EXTRA = Field("extra", below={"name": _required("text"), "value": Field("scalar")}, item="item")
+CONTACT = {"matchKey": _required("text"), "matchKeyType": _required("text"), "contactType": Field("text")}
+TAX = {"description": Field("text")} | dict.fromkeys(
+    ("value", "percent", "totalIncludingTax", "totalExcludingTax"), Field("decimal")
+)
+PAYMENT = {"type": _required("text"), "description": Field("text"), "value": _required("decimal"), "extraData": EXTRA}
 DISCOUNT = {"type": Field("text"), "description": Field("text"), "value": _required("decimal")}
+PROMOTION = {"promotionId": Field("text"), "couponId": Field("text")}
 ITEM = {
     "type": _required("text"),
     "sku": _required("text"),
@@ -52,15 +58,7 @@ ITEM = {
     "extraData": EXTRA,
 }
 RECEIPT = {
-    "contact": Field(
-        "object",
-        required=True,
-        below={
-            "matchKey": _required("text"),
-            "matchKeyType": _required("text"),
-            "contactType": Field("text"),
-        },
-    ),
+    "contact": Field("object", required=True, below=CONTACT),
     "uniqueReceiptId": _required("text"),
     "receiptNumber": Field("text"),
     "createdDate": _required("time"),
@@ -68,33 +66,11 @@ RECEIPT = {
     "currency": _required("currency"),
     "exchangeRateToGroupCurrency": Field("decimal"),
     "totalGrossPrice": _required("decimal"),
-    "taxDetails": Field(
-        "list",
-        below={
-            "description": Field("text"),
-            "value": Field("decimal"),
-            "percent": Field("decimal"),
-            "totalIncludingTax": Field("decimal"),
-            "totalExcludingTax": Field("decimal"),
-        },
-        item="taxDetail",
-    ),
-    "paymentMethods": Field(
-        "list",
-        required=True,
-        below={
-            "type": _required("text"),
-            "description": Field("text"),
-            "value": _required("decimal"),
-            "extraData": EXTRA,
-        },
-        item="paymentMethod",
-    ),
+    "taxDetails": Field("list", below=TAX, item="taxDetail"),
+    "paymentMethods": Field("list", required=True, below=PAYMENT, item="paymentMethod"),
     "items": Field("list", required=True, below=ITEM, item="item"),
     "usedBonusChecks": Field("list", below={"checkNumber": _required("text")}, item="usedBonusCheck"),
-    "usedPromotions": Field(
-        "list", below={"promotionId": Field("text"), "couponId": Field("text")}, item="usedPromotion"
-    ),
+    "usedPromotions": Field("list", below=PROMOTION, item="usedPromotion"),
     "extraData": EXTRA,
 }
 

@@ -1,12 +1,12 @@
-"""A request and its answer, without sockets."""
+"""A request, its answer, and a refusal, without sockets."""
 
 from collections.abc import Mapping
-from urllib.parse import parse_qs, unquote, urlsplit
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import attrs
 
 from tillpost_sandbox import wire
-from tillpost_sandbox.refusal import RefusalError
 
 
 @attrs.frozen
@@ -24,6 +24,33 @@ class Answer:
         if self.status == 204:
             return b""
         return (self.text if self.text is not None else wire.dumps(self.body)).encode()
+
+
+@attrs.frozen
+class FieldError:
+    """One error in a body: where (a path such as `items[0].sku`) and what; never the value."""
+
+    field: str
+    message: str
+
+
+@attrs.define
+class RefusalError(Exception):
+    """An answer other than 2xx: its status, Engage's name for it and a sentence.
+
+    The names (ContactNotFound, MultipleMatches, …) are those of the vendor's page on contacts/id. The shape
+    of an error body is not published: the sandbox answers `errorCode`, `message` and `errors`.
+    """
+
+    status: int
+    code: str
+    message: str
+    errors: tuple[FieldError, ...] = ()
+
+    def answer(self, *headers: tuple[str, str]) -> Answer:
+        """The refusal as it is sent."""
+        errors = [attrs.asdict(error) for error in self.errors]
+        return Answer(self.status, {"errorCode": self.code, "message": self.message, "errors": errors}, headers)
 
 
 @attrs.frozen
@@ -53,6 +80,9 @@ class Request:
         except wire.NotJsonError as error:
             raise RefusalError(400, "InvalidJson", str(error)) from None
 
-    def segment(self, text: str) -> str:
-        """A path segment, unquoted."""
-        return unquote(text)
+
+def as_object(body: object) -> dict[str, Any]:
+    """A body that is a JSON object. Raises RefusalError 400."""
+    if not isinstance(body, dict):
+        raise RefusalError(400, "InvalidBody", "the body must be a JSON object")
+    return body

@@ -5,11 +5,13 @@ Source: contract, section 2; the v2 paths are those of the published client.
 
 import hmac
 import re
+from collections.abc import Callable
+from functools import partial
+from urllib.parse import unquote
 
 from tillpost_sandbox import api
 from tillpost_sandbox.engage import Engage
-from tillpost_sandbox.refusal import RefusalError
-from tillpost_sandbox.request import Answer, Request
+from tillpost_sandbox.request import Answer, RefusalError, Request
 
 _PREFIX = re.compile(r"/api/(v[23])(/.*)")
 _PREFERENCE = r"(?P<preference>acceptsEmail|acceptsSms|acceptsPostal)"
@@ -36,41 +38,45 @@ _ROUTES: list[tuple[str, str, str, api.Handler]] = [
 ]
 
 
-def _compiled(path: str) -> re.Pattern[str]:
-    return re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path))
-
-
 _TABLE = [
-    (versions.split(), method, path.replace(_PREFERENCE, "{preference}"), _compiled(path), handler)
+    (
+        versions.split(),
+        method,
+        path.replace(_PREFERENCE, "{preference}"),
+        re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path)),
+        handler,
+    )
     for versions, method, path, handler in _ROUTES
 ]
 
 
 def answer(engage: Engage, request: Request) -> tuple[str, Answer]:
     """Check the key and the rate, then call the handler; returns route (for statistics) and answer."""
-    route, call, handler = _routed(engage, request)
+    route, work = _routed(engage, request)
     try:
         key = request.headers.get("apikey", "")
         if not any(hmac.compare_digest(key.encode(), known.encode()) for known in engage.settings.api_keys):
             raise RefusalError(401, "Unauthorized", "the apikey header is missing or is not a key of this tenant")
-        if not engage.admit(key):
-            limit = engage.settings.rate_limit
-            body = RefusalError(429, "TooManyRequests", f"over {limit} requests a second").body()
-            return route, Answer(429, body, (("Retry-After", "1"),))
-        if handler is None:
-            raise RefusalError(404, "NoSuchRoute", "the API has no such path and method")
         with engage.state.lock:
-            return route, handler(call)
+            limit = engage.settings.rate_limit
+            if not engage.rate.admit(key, limit):
+                refusal = RefusalError(429, "TooManyRequests", f"over {limit} requests a second")
+                return route, refusal.answer(("Retry-After", "1"))
+            return route, work()
     except RefusalError as refusal:
-        return route, Answer(refusal.status, refusal.body())
+        return route, refusal.answer()
 
 
-def _routed(engage: Engage, request: Request) -> tuple[str, api.Call, api.Handler | None]:
+def _routed(engage: Engage, request: Request) -> tuple[str, Callable[[], Answer]]:
     found = _PREFIX.fullmatch(request.path)
     version, rest = (found[1], found[2]) if found else ("", "")
     for versions, method, path, pattern, handler in _TABLE:
         match = pattern.fullmatch(rest)
         if match and version in versions and method == request.method:
-            given = {name: request.segment(value) for name, value in match.groupdict().items()}
-            return f"{method} /api/{version}{path}", api.Call(engage, request, version, given), handler
-    return "unknown", api.Call(engage, request, version, {}), None
+            given = {name: unquote(value) for name, value in match.groupdict().items()}
+            return f"{method} /api/{version}{path}", partial(handler, api.Call(engage, request, version, given))
+    return "unknown", _no_route
+
+
+def _no_route() -> Answer:
+    raise RefusalError(404, "NoSuchRoute", "the API has no such path and method")

@@ -4,10 +4,7 @@ import json
 import signal
 import sys
 import threading
-from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from tillpost_sandbox import contacts, wire
@@ -17,10 +14,6 @@ from tillpost_sandbox.http import HOST, Port
 from tillpost_sandbox.settings import Settings
 from tillpost_sandbox.sftp import USER, SftpPort, kept_password
 from tillpost_sandbox.state import State
-
-
-def _local_now() -> datetime:
-    return datetime.now(UTC).astimezone()
 
 
 class Sandbox:
@@ -46,17 +39,14 @@ class Sandbox:
         rate_limit: int = 200,
         seed_contacts: Path | None = None,
         options: dict[str, object] | None = None,
-        now: Callable[[], datetime] = _local_now,
     ) -> None:
         dir.mkdir(parents=True, exist_ok=True)
         self.dir = dir
-        intervals = {"import_every": import_every, "import_files_every": import_files_every}
-        settings = Settings(api_keys=frozenset({api_key})).changed(
-            {**intervals, "rate_limit": rate_limit, **(options or {})}
-        )
+        named = {"import_every": import_every, "import_files_every": import_files_every, "rate_limit": rate_limit}
+        settings = Settings(api_keys=frozenset({api_key})).changed({**named, **(options or {})})
         folders = ImportFolders(home=dir / "sftp", rejected=dir / "rejected")
         folders.make()
-        self.engage = Engage(State(dir / "state.jsonl", now), folders, settings)
+        self.engage = Engage(State(dir / "state.jsonl"), folders, settings)
         self.user, self.password = USER, kept_password(dir / "sftp_password", password)
         self._seed_contacts = seed_contacts
         self._wanted_http = http
@@ -65,7 +55,7 @@ class Sandbox:
         self._api: Port | None = None
         self._control: Port | None = None
 
-    def start(self) -> "Sandbox":
+    def __enter__(self) -> "Sandbox":
         """Open all ports and start the timers."""
         try:
             if self._seed_contacts is not None:
@@ -76,12 +66,12 @@ class Sandbox:
             self._api.open()
             self._control.open()
         except BaseException:
-            self.close()
+            self.__exit__()
             raise
         self._timers.start()
         return self
 
-    def close(self) -> None:
+    def __exit__(self, *_: object) -> None:
         """Stop everything; what was accepted is on disk."""
         self.engage.faults.set({"http": "ok", "sftp": "ok"})  # releases hanging requests
         self._timers.stop()
@@ -90,14 +80,6 @@ class Sandbox:
                 port.close()
         self._sftp.close()
         self.engage.state.close()
-
-    def __enter__(self) -> "Sandbox":
-        return self.start()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     @property
     def http_port(self) -> int:
@@ -147,7 +129,7 @@ class Sandbox:
 def seed(engage: Engage, path: Path) -> None:
     """Create the contacts of a file, JSON array or JSON lines; one that exists stays as it is.
 
-    A contact may have its own `id`. Raises ValueError or refusal.RefusalError for an invalid contact.
+    A contact may have its own `id`. Raises ValueError or request.RefusalError for an invalid contact.
     """
     raw = path.read_bytes().strip()
     values = wire.loads(raw) if raw.startswith(b"[") else [wire.loads(line) for line in raw.splitlines() if line]
@@ -156,13 +138,8 @@ def seed(engage: Engage, path: Path) -> None:
         if wanted and str(wanted).lower() in engage.state.contacts:
             continue
         with engage.state.lock:
-            contacts.create(
-                engage.state,
-                engage.settings,
-                value,
-                origin="seed",
-                wanted_id=str(wanted).lower() if wanted else None,
-            )
+            wanted_id = str(wanted).lower() if wanted else None
+            contacts.create(engage.state, engage.settings, value, origin="seed", wanted_id=wanted_id)
 
 
 def run(**options: Any) -> int:

@@ -1,12 +1,11 @@
 """The settings of a sandbox, at its start and while it runs."""
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
 import attrs
 
-DUPLICATES = ("existing", "error")
-PRICE_BASES = ("line", "unit")
 _FOR_EVER = 10**9  # seconds; more would overflow what a timer can wait
 
 
@@ -50,44 +49,46 @@ class Settings:
         return attrs.asdict(self, filter=lambda field, _value: field.name != "api_keys")
 
 
-def _checked(key: str, value: object) -> object:
-    match key, value:
-        case (("import_every" | "import_files_every"), bool()):
-            pass
-        case (("import_every" | "import_files_every"), int() | float() | Decimal()) if 0 < value < _FOR_EVER:
-            return float(value)
-        case "rate_limit", int() if value > 0 and not isinstance(value, bool):
-            return value
-        case "duplicates", str() if value in DUPLICATES:
-            return value
-        case "price_basis", str() if value in PRICE_BASES:
-            return value
-        case "stores", None:
-            return None
-        case "import_drops", list() if all(isinstance(item, str) for item in value):
-            return tuple(value)
-        case (("contact_types" | "stores" | "api_keys"), list()) if value and all(
-            isinstance(item, str) and item for item in value
-        ):
-            return frozenset(value) if key == "api_keys" else tuple(value)
-        case (("contacts_root" | "contacts_namespace"), str()) if value:
-            return value
-    known = {field.name for field in attrs.fields(Settings)}
-    if key not in known:
-        raise BadSettingError(f"{key}: unknown setting; known are {', '.join(sorted(known))}")
-    raise BadSettingError(f"{key}: {_EXPECTED[key]}")
+def _is_seconds(value: Any) -> bool:
+    return isinstance(value, (int, float, Decimal)) and not isinstance(value, bool) and 0 < value < _FOR_EVER
 
 
-_EXPECTED = {
-    "api_keys": "a list of texts, at least one",
-    "import_every": "seconds, a number over 0",
-    "import_files_every": "seconds, a number over 0",
-    "import_drops": "a list of texts",
-    "rate_limit": "requests a second, a whole number over 0",
-    "duplicates": "existing or error",
-    "price_basis": "line or unit",
-    "contact_types": "a list of texts, at least one",
-    "stores": "a list of external ids, or null for any store",
-    "contacts_root": "the name of an element",
-    "contacts_namespace": "a namespace",
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(item, str) and item for item in value)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value)
+
+
+_ALLOWED: dict[str, tuple[str, Callable[[Any], bool], Callable[[Any], object]]] = {
+    "api_keys": ("a list of texts, at least one", _are_texts, frozenset),
+    "import_every": ("seconds, a number over 0", _is_seconds, float),
+    "import_files_every": ("seconds, a number over 0", _is_seconds, float),
+    "import_drops": (
+        "a list of texts",
+        lambda value: isinstance(value, list) and all(isinstance(item, str) for item in value),
+        tuple,
+    ),
+    "rate_limit": ("requests a second, a whole number over 0", lambda value: type(value) is int and value > 0, int),
+    "duplicates": ("existing or error", lambda value: value in ("existing", "error"), str),
+    "price_basis": ("line or unit", lambda value: value in ("line", "unit"), str),
+    "contact_types": ("a list of texts, at least one", _are_texts, tuple),
+    "stores": (
+        "a list of external ids, or null for any store",
+        lambda value: value is None or _are_texts(value),
+        lambda value: value and tuple(value),
+    ),
+    "contacts_root": ("the name of an element", _is_text, str),
+    "contacts_namespace": ("a namespace", _is_text, str),
 }
+"""Setting → what it can be in words, whether a value is that, and the form in which it is kept."""
+
+
+def _checked(key: str, value: object) -> object:
+    if key not in _ALLOWED:
+        raise BadSettingError(f"{key}: unknown setting; known are {', '.join(sorted(_ALLOWED))}")
+    expected, is_allowed, kept = _ALLOWED[key]
+    if not is_allowed(value):
+        raise BadSettingError(f"{key}: {expected}")
+    return kept(value)

@@ -5,8 +5,8 @@ answered, so that a sandbox that was killed still has what it accepted.
 """
 
 import threading
-from collections.abc import Callable, Iterable
-from datetime import datetime
+from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -76,7 +76,6 @@ class State:
     """All data. Callers take `lock` around changes that belong together."""
 
     path: Path
-    now: Callable[[], datetime]
     lock: threading.RLock = attrs.field(factory=threading.RLock, repr=False)
     contacts: dict[str, Contact] = attrs.field(factory=dict, init=False, repr=False)
     receipts: dict[str, Receipt] = attrs.field(factory=dict, init=False, repr=False)  # imported, by unique id
@@ -100,7 +99,7 @@ class State:
 
     def timestamp(self) -> str:
         """Now, in ISO 8601 with its offset."""
-        return self.now().isoformat()
+        return datetime.now(UTC).astimezone().isoformat()
 
     def put_contact(self, contact: Contact) -> Contact:
         """Store a contact, new or changed."""
