@@ -11,8 +11,6 @@ from tillpost.kit import round_money, spread
 from tillpost.model import Discount, Line, LineKind, Tax, Tender
 from tillpost_demo.catalogue import ARTICLES, Article
 
-_CENT = Decimal("0.01")
-
 
 @attrs.frozen
 class Basket:
@@ -27,7 +25,8 @@ class Basket:
 def make_basket(random: Random, currency: str) -> Basket:
     """A sale, sometimes a return or an exchange, with the discounts and tenders that go with it."""
     share = random.random()
-    lines = [] if share < 0.05 else [_purchase(random, article, currency) for article in _pick(random)]
+    bought = [] if share < 0.05 else random.sample(ARTICLES, random.choice((1, 1, 2, 2, 3, 3, 4, 6, 9)))
+    lines = [_purchase(random, article, currency) for article in bought]
     if share < 0.10:
         lines.append(_return(random, currency))
     promotions: tuple[str, ...] = ()
@@ -40,10 +39,6 @@ def make_basket(random: Random, currency: str) -> Basket:
         lines.append(Line(kind=LineKind.ADJUSTMENT, sku="ROUNDING", quantity=Decimal(1), paid=rounding,
                           article_number="ROUNDING", article_name="Cash rounding"))  # fmt: skip
     return Basket(tuple(lines), tenders, taxes, promotions)
-
-
-def _pick(random: Random) -> list[Article]:
-    return random.sample(ARTICLES, random.choice((1, 1, 2, 2, 3, 3, 4, 6, 9)))
 
 
 def _tax(paid: Decimal, percent: Decimal, currency: str) -> Decimal:
@@ -119,6 +114,6 @@ def _pay(random: Random, total: Decimal) -> tuple[tuple[Tender, ...], Decimal]:
         due = total.quantize(Decimal(1), rounding=ROUND_HALF_UP)
         given = (due / 100).to_integral_value(ROUND_CEILING) * 100
         change = () if given == due else (Tender(type="cash", amount=due - given, description="change"),)
-        return (Tender(type="cash", amount=given), *change), (due - total).quantize(_CENT)
+        return (Tender(type="cash", amount=given), *change), (due - total).quantize(Decimal("0.01"))
     kind = "swish" if total > 0 and share < 0.45 else "card"
     return (Tender(type=kind, amount=total),), Decimal(0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from random import Random
@@ -61,12 +61,9 @@ def documents(receipts: Sequence[Receipt]) -> list[tuple[str, bytes]]:
     for receipt in receipts:
         hours.setdefault((receipt.created.hour, receipt.store), []).append(receipt)
     return [
-        (f"store-{store}_{DAY:%Y%m%d}_{hour:02}.jsonl", _lines(hours[hour, store])) for hour, store in sorted(hours)
+        (f"store-{store}_{DAY:%Y%m%d}_{hour:02}.jsonl", b"".join(dumps(receipt) + b"\n" for receipt in sold))
+        for (hour, store), sold in sorted(hours.items(), key=lambda entry: entry[0])
     ]
-
-
-def _lines(receipts: Iterable[Receipt]) -> bytes:
-    return b"".join(dumps(receipt) + b"\n" for receipt in receipts)
 
 
 def _customer(random: Random, people: Sequence[Person]) -> Customer | None:

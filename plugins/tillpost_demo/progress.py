@@ -16,7 +16,6 @@ class Progress:
     def __init__(self, echo: Callable[[str], None]) -> None:
         self._echo = echo
         self._began = time.monotonic()
-        self._live = sys.stderr.isatty()
         self._shown = False
 
     def say(self, text: str) -> None:
@@ -26,7 +25,7 @@ class Progress:
 
     def show(self, status: Mapping[str, Any]) -> None:
         """Show the counts of receipts in place of those before; nothing where standard error is not a terminal."""
-        if not self._live:
+        if not sys.stderr.isatty():
             return
         counts = [f"{count} {state}" for state, count in status["counts"].items() if count]
         self._wipe()
