@@ -21,9 +21,9 @@ from urllib3.exceptions import HTTPError
 
 from tillpost import Budget, traceparent
 from tillpost.kit.network import connection_failure
-from tillpost.model import MaybeSent, NotSent
+from tillpost.model import Delivered, Failure, Gone, MaybeSent, NotSent
 from tillpost_engage import wire
-from tillpost_engage.answers import Answer, Kind, retry_after
+from tillpost_engage.answers import Answer, Kind, code, judge, retry_after
 from tillpost_engage.connection import Connection, connection_to
 from tillpost_engage.deadline import Exchange, Watchdog
 from tillpost_engage.settings import TransportSettings
@@ -86,6 +86,18 @@ class Client:
             self._budget.slow(1.0 if answer.retry_after is None else answer.retry_after)
         return answer
 
+    def ask(
+        self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: Any = None
+    ) -> Answer | Gone | Failure:
+        """A request about one contact, which may be gone; an Answer only when it succeeded."""
+        answer = self.send(method, path, query=query, body=body)
+        if isinstance(answer, (NotSent, MaybeSent)):
+            return answer
+        if answer.status == 404 and code(answer) == "ContactNotFound":
+            return Gone()
+        outcome = judge(answer, changes=method != "GET")
+        return answer if isinstance(outcome, Delivered) else outcome
+
     def _words(self, error: Exception) -> str:
         return connection_failure(error, self._host, self._port, self._seconds)
 
@@ -131,6 +143,11 @@ class Client:
         connection.serve(exchange)
         connection.connect()
         return connection
+
+
+def contact_path(contact_id: str) -> str:
+    """The path of a contact."""
+    return f"/contacts/{quote(contact_id, safe='')}"
 
 
 def _close_all(connections: list[Connection]) -> None:

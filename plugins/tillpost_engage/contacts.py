@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any
-from urllib.parse import quote
 
 import attrs
 
@@ -27,7 +26,7 @@ from tillpost.model import (
     Throttled,
 )
 from tillpost_engage.answers import Answer, code, judge
-from tillpost_engage.client import Client
+from tillpost_engage.client import Client, contact_path
 from tillpost_engage.identifiers import CREATE_KEYS, QUERY_NAMES, is_usable, usable
 from tillpost_engage.settings import ResolveSettings
 
@@ -62,7 +61,8 @@ class Contacts:
         found = self._search(keys, self.settings.keys)
         if not isinstance(found, _Searched):
             return found
-        bad = (*_unusable(contact, keys, self.settings.keys), *found.invalid)
+        has = {known.kind for known in contact.identifiers}
+        bad = [kind for kind in self.settings.keys if kind in has and kind not in keys] + [*found.invalid]
         if not found.asked:
             return Refused(reason=f"no valid key: {', '.join(bad)}") if bad else None
         good = {kind: value for kind, value in keys.items() if kind not in found.invalid}
@@ -107,37 +107,40 @@ class Contacts:
         wanted = _sendable(changes)
         if not wanted:
             return Identified(contact_id=contact.contact_id)
-        path = _path(contact.contact_id)
-        held = self._ask("GET", path)
-        if not isinstance(held, Answer):
+        held = self._held(contact.contact_id)
+        if not isinstance(held, dict):
             return held
-        if not isinstance(held.value, dict):
-            return NotSent(reason="answered a contact that is not a JSON object", status=held.status)
-        differing = {name: value for name, value in wanted.items() if not _same(name, _shown(held.value, name), value)}
+        differing = {name: value for name, value in wanted.items() if not _same(name, _shown(held, name), value)}
         if differing:
-            done = self._ask("PATCH", path, body=differing)
+            done = self.client.ask("PATCH", contact_path(contact.contact_id), body=differing)
             if not isinstance(done, Answer):
                 return done
         return Identified(contact_id=contact.contact_id, holds=wanted)
 
     def _by_id(self, contact_id: str) -> Identified | Failure:
-        held = self._ask("GET", _path(contact_id))
+        held = self.client.ask("GET", contact_path(contact_id))
         if isinstance(held, Gone):
             return Refused(reason="answered 404 ContactNotFound: no contact has the contactId given", status=404)
         return held if not isinstance(held, Answer) else Identified(contact_id=contact_id, by="contactId")
 
     def _read(self, contact: Contact, contact_id: str) -> Identified | Gone | Failure:
-        held = self._ask("GET", _path(contact_id))
-        if not isinstance(held, Answer):
+        held = self._held(contact_id)
+        if not isinstance(held, dict):
             return held
-        if not isinstance(held.value, dict):
-            return NotSent(reason="answered a contact that is not a JSON object", status=held.status)
         holds: dict[str, str] = {}
         for name, value in {**contact.attributes, **usable(contact)}.items():
-            shown = _shown(held.value, name)
+            shown = _shown(held, name)
             if shown:
                 holds[name] = value if _same(name, shown, value) else shown
         return Identified(contact_id=contact_id, holds=holds)
+
+    def _held(self, contact_id: str) -> dict[str, Any] | Gone | Failure:
+        answer = self.client.ask("GET", contact_path(contact_id))
+        if not isinstance(answer, Answer):
+            return answer
+        if not isinstance(answer.value, dict):
+            return NotSent(reason="answered a contact that is not a JSON object", status=answer.status)
+        return answer.value
 
     def _search(self, keys: Mapping[str, str], order: Iterable[str]) -> Identified | Conflict | Failure | _Searched:
         invalid: list[str] = []
@@ -189,9 +192,13 @@ class Contacts:
         answer = self.client.send("POST", "/contacts", query=query, body=body)
         if isinstance(answer, (NotSent, MaybeSent)):
             return answer
-        if answer.status == 409 or (answer.status == 400 and _says_duplicate(code(answer))):
-            return self._existing(keys, judge(answer, changes=True))
         outcome = judge(answer, changes=True)
+        says_duplicate = any(word in code(answer).lower() for word in ("duplicate", "exist"))
+        if isinstance(outcome, Refused) and (answer.status == 409 or (answer.status == 400 and says_duplicate)):
+            found = self._search(keys, dict.fromkeys([*self.settings.keys, *keys]))
+            if not isinstance(found, _Searched):
+                return found
+            return Refused(reason=f"{outcome.reason}, but no key finds that contact", status=outcome.status)
         if not isinstance(outcome, Delivered):
             return outcome
         contact_id = _id(answer.value)
@@ -200,26 +207,6 @@ class Contacts:
         # 200 may name a contact that existed before (in older versions), which keeps its own attributes.
         is_new = answer.status == 201
         return Identified(contact_id=contact_id, created=is_new, holds=attributes if is_new else {})
-
-    def _existing(self, keys: Mapping[str, str], refused: Any) -> Identified | Conflict | Failure:
-        found = self._search(keys, dict.fromkeys([*self.settings.keys, *keys]))
-        if not isinstance(found, _Searched):
-            return found
-        return Refused(reason=f"{refused.reason}, but no key finds that contact", status=refused.status)
-
-    def _ask(self, method: str, path: str, body: Any = None) -> Answer | Gone | Failure:
-        """A request about one contact by its id; an Answer only when it succeeded."""
-        answer = self.client.send(method, path, body=body)
-        if isinstance(answer, (NotSent, MaybeSent)):
-            return answer
-        if answer.status == 404 and code(answer) == "ContactNotFound":
-            return Gone()
-        outcome = judge(answer, changes=method != "GET")
-        return answer if isinstance(outcome, Delivered) else outcome
-
-
-def _path(contact_id: str) -> str:
-    return f"/contacts/{quote(contact_id, safe='')}"
 
 
 def _id(value: Any) -> str | None:
@@ -247,12 +234,3 @@ def _shown(held: Mapping[str, Any], name: str) -> str:
 
 def _same(name: str, shown: str, value: str) -> bool:
     return shown.casefold() == value.casefold() if name == "email" else shown == value
-
-
-def _unusable(contact: Contact, keys: Mapping[str, str], order: Iterable[str]) -> list[str]:
-    has = {known.kind for known in contact.identifiers}
-    return [kind for kind in order if kind in has and kind not in keys]
-
-
-def _says_duplicate(name: str) -> bool:
-    return any(word in name.lower() for word in ("duplicate", "exist"))

@@ -107,9 +107,8 @@ class Watchdog:
                 while True:
                     if self._closed:
                         return
-                    self._idle = (
-                        True  # before reading: an exchange that begins after it sees this, and wakes the thread
-                    )
+                    # Before reading: an exchange that begins after it sees this, and wakes the thread.
+                    self._idle = True
                     first = next(iter(self._under_way.copy()), None)
                     if first is not None:
                         self._idle = False

@@ -29,10 +29,10 @@ class EngageFiles:
     """The hooks of the slot `fallback`. transform: the team's XSLT, None without one."""
 
     def __init__(self, settings: FileSettings, transform: Transform | None) -> None:
-        self._settings = settings
-        self._transform = transform
-        self._receipts_schema = receipts_schema()
-        self._contacts_schema = contacts_schema(
+        self.settings = settings
+        self.transform = transform
+        self.receipts_schema = receipts_schema()
+        self.contacts_schema = contacts_schema(
             settings.contacts_namespace,
             {
                 "contacts": settings.contacts_root,
@@ -48,30 +48,23 @@ class EngageFiles:
         if contact.contact_id:
             return Identifier("contactId", contact.contact_id)
         known = usable(contact)
-        return next((Identifier(kind, known[kind]) for kind in self._settings.match_keys if kind in known), None)
+        return next((Identifier(kind, known[kind]) for kind in self.settings.match_keys if kind in known), None)
 
     @hookimpl
     def write_files(self, batch: FallbackBatch) -> WrittenFiles:
         """Write the batch: contacts files first, then receipts files, one matchKeyType each."""
-        return _Batch(self._settings, batch, self._transform, self._contacts_schema, self._receipts_schema).write()
+        return _Batch(self, batch).write()
 
 
 class _Batch:
     """One call of `write_files`: numbers its files and collects what no file can carry."""
 
-    def __init__(
-        self,
-        settings: FileSettings,
-        batch: FallbackBatch,
-        transform: Transform | None,
-        contacts_schema: etree.XMLSchema,
-        receipts_schema: etree.XMLSchema,
-    ) -> None:
-        self._settings = settings
+    def __init__(self, files: EngageFiles, batch: FallbackBatch) -> None:
+        self._settings = files.settings
         self._batch = batch
-        self._transform = transform
-        self._contacts_schema = contacts_schema
-        self._receipts_schema = receipts_schema
+        self._transform = files.transform
+        self._contacts_schema = files.contacts_schema
+        self._receipts_schema = files.receipts_schema
         self._cleaner = Cleaner()
         self._write_receipt = receipt_writer(self._cleaner)
         self._refused: list[NotWritten] = []

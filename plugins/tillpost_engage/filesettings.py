@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import attrs
 
 from tillpost_engage.schemas import CONTACTS_NAMESPACE
+from tillpost_engage.settings import LookupKey
 from tillpost_engage.xmlnames import is_name
 
 MOST = 20_000  # contacts, or lines of receipts, in one file (contract, section 3)
-
-MatchKey = Literal["externalId", "email", "mobilePhone", "socialSecurityNumber", "memberNumber"]
 
 
 def _count(_: object, field: attrs.Attribute[Any], value: int) -> None:
@@ -45,7 +44,7 @@ class FileSettings:
     max_contacts: int = attrs.field(default=MOST, validator=_count)
     receipts_folder: str = attrs.field(default="transactionImport", validator=_folder)
     contacts_folder: str = attrs.field(default="contactImport", validator=_folder)
-    match_keys: tuple[MatchKey, ...] = attrs.field(
+    match_keys: tuple[LookupKey, ...] = attrs.field(
         default=("externalId", "email", "mobilePhone", "socialSecurityNumber", "memberNumber")
     )
     contact_type: str = "Member"

@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote
-
 import attrs
 
 from tillpost import hookimpl
-from tillpost.model import (
-    Contact,
-    Delivered,
-    Failure,
-    Gone,
-    MaybeSent,
-    NotSent,
-    Outcome,
-    Payload,
-)
-from tillpost_engage.answers import code, judge
-from tillpost_engage.client import Client
+from tillpost.model import Contact, Failure, Gone, MaybeSent, NotSent, Outcome, Payload
+from tillpost_engage.answers import Answer, judge
+from tillpost_engage.client import Client, contact_path
 
 PAGE = 100  # the most transactions one answer may hold (contract, History)
 _MOST_PAGES = 1000  # a history that never ends is a fault of Engage
@@ -47,18 +36,10 @@ class Transport:
         """Read the contact's history, 100 at a time, until every id was seen or it ends."""
         found: set[str] = set()
         for page in range(_MOST_PAGES):
-            answer = self.client.send(
-                "GET",
-                f"/contacts/{quote(contact.contact_id, safe='')}/transactions",
-                query={"offset": str(page * PAGE), "count": str(PAGE)},
-            )
-            if isinstance(answer, (NotSent, MaybeSent)):
+            query = {"offset": str(page * PAGE), "count": str(PAGE)}
+            answer = self.client.ask("GET", f"{contact_path(contact.contact_id)}/transactions", query=query)
+            if not isinstance(answer, Answer):
                 return answer
-            if answer.status == 404 and code(answer) == "ContactNotFound":
-                return Gone()
-            outcome = judge(answer, changes=False)
-            if not isinstance(outcome, Delivered):
-                return outcome
             items = answer.value.get("items") if isinstance(answer.value, dict) else answer.value
             if not isinstance(items, list):
                 return NotSent(reason="answered a history without a list of items", status=answer.status)
