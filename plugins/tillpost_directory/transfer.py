@@ -68,12 +68,7 @@ class DirectoryTransfer(FileTransfer[Share]):
     errors = (OSError,)
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-
-    @property
-    def root(self) -> str:
-        """See FileTransfer."""
-        return str(self._settings.path)
+        self.root = str(settings.path)
 
     def connect(self) -> AbstractContextManager[Share]:
         """See FileTransfer."""
@@ -81,12 +76,11 @@ class DirectoryTransfer(FileTransfer[Share]):
 
     def failure(self, error: Exception) -> Failure:
         """See FileTransfer."""
-        path = self._settings.path
         if isinstance(error, NoFolderError):
             return NotSent(
                 reason=f"there is no folder {error.filename}: the share is not mounted, or the folder must be created"
             )
         number = error.errno or 0 if isinstance(error, OSError) else 0
         if number in (errno.EACCES, errno.EPERM, errno.EROFS):
-            return Misconfigured(reason=f"transfer.path {path} cannot be written: {os.strerror(number)}")
-        return NotSent(reason=f"{path}: {os.strerror(number)}")
+            return Misconfigured(reason=f"transfer.path {self.root} cannot be written: {os.strerror(number)}")
+        return NotSent(reason=f"{self.root}: {os.strerror(number)}")

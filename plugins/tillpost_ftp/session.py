@@ -1,4 +1,4 @@
-"""One FTP connection, each step of it with a time limit, and what its failures mean."""
+"""One FTP connection, each step of it with a time limit."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from tillpost.kit.network import address, connection_failure
-from tillpost.model import Failure, Misconfigured, NotSent
 from tillpost_ftp.listing import size_in_facts, size_in_list
 from tillpost_ftp.settings import Settings
 
@@ -93,7 +91,7 @@ class Session(ftplib.FTP):
         try:
             lines = self._list(path)
         except (ftplib.error_perm, ftplib.error_temp) as error:
-            if _code(error) not in _NONE_THERE:
+            if code(error) not in _NONE_THERE:
                 raise
             return None
         return size_in_list(lines, _wire(path.rpartition("/")[2]))
@@ -104,7 +102,7 @@ class Session(ftplib.FTP):
             self._store(path, source)
             return
         except ftplib.error_perm as error:
-            if _code(error) not in _NOT_WRITABLE:
+            if code(error) not in _NOT_WRITABLE:
                 raise
         # There is no folder, or a file that must not be overwritten.
         self._make_folder(path.rpartition("/")[0])
@@ -223,7 +221,8 @@ def _wire(text: str) -> str:
     return text.encode().decode("latin-1")
 
 
-def _code(error: Exception) -> str:
+def code(error: Exception) -> str:
+    """The three digits of a refusal."""
     return str(error)[:3]
 
 
@@ -233,35 +232,6 @@ def _meaning(kind: type[ftplib.Error], *codes: str) -> Iterator[None]:
     try:
         yield
     except ftplib.error_perm as error:
-        if codes and not _code(error).startswith(codes):
+        if codes and not code(error).startswith(codes):
             raise
-        raise kind(_code(error)) from None
-
-
-def failure(error: Exception, settings: Settings) -> Failure:
-    """What an error means: nothing was sent, or the settings are wrong.
-
-    The server's own words are left out: they may repeat what it was sent.
-    """
-    where = address(settings.host, settings.port)
-    match error:
-        case ssl.SSLCertVerificationError():
-            return Misconfigured(
-                reason=f"{_words(error, settings)}; transfer.ca names the certificates that are trusted"
-            )
-        case NoTlsError():
-            return Misconfigured(reason=f"{where} does not start TLS (it answers {error}); ask its administrator")
-        case LoginRefusedError():
-            return Misconfigured(
-                reason=f"{where} refuses the login (it answers {error}); check transfer.user, transfer.password, and "
-                "whether the server demands TLS (ftps)"
-            )
-        case NotWritableError():
-            return Misconfigured(reason=f"{where} does not let transfer.user write below transfer.path {settings.path}")
-        case ftplib.Error():
-            return NotSent(reason=f"{where} answers {_code(error)}")
-    return NotSent(reason=_words(error, settings))
-
-
-def _words(error: Exception, settings: Settings) -> str:
-    return connection_failure(error, settings.host, settings.port, settings.timeout.total_seconds())
+        raise kind(code(error)) from None

@@ -1,14 +1,16 @@
-"""The transfer: each call has a connection of its own."""
+"""The transfer: each call has a connection of its own, and what its failures mean."""
 
 from __future__ import annotations
 
+import ftplib
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from tillpost.kit.network import address, connection_failure
 from tillpost.kit.transfer import FileTransfer
-from tillpost.model import Failure
-from tillpost_ftp.session import ERRORS, Session, failure
+from tillpost.model import Failure, Misconfigured, NotSent
+from tillpost_ftp.session import ERRORS, LoginRefusedError, NoTlsError, NotWritableError, Session, code
 from tillpost_ftp.settings import Settings
 
 
@@ -20,11 +22,7 @@ class FtpTransfer(FileTransfer[Session]):
     def __init__(self, settings: Settings, tls: ssl.SSLContext | None) -> None:
         self._settings = settings
         self._tls = tls
-
-    @property
-    def root(self) -> str:
-        """See FileTransfer."""
-        return self._settings.path
+        self.root = settings.path
 
     @contextmanager
     def connect(self) -> Iterator[Session]:
@@ -37,5 +35,23 @@ class FtpTransfer(FileTransfer[Session]):
             session.leave()
 
     def failure(self, error: Exception) -> Failure:
-        """See FileTransfer."""
-        return failure(error, self._settings)
+        """See FileTransfer. The server's own words are left out: they may repeat what it was sent."""
+        settings = self._settings
+        where = address(settings.host, settings.port)
+        words = connection_failure(error, settings.host, settings.port, settings.timeout.total_seconds())
+        match error:
+            case ssl.SSLCertVerificationError():
+                return Misconfigured(reason=f"{words}; transfer.ca names the certificates that are trusted")
+            case NoTlsError():
+                return Misconfigured(reason=f"{where} does not start TLS (it answers {error}); ask its administrator")
+            case LoginRefusedError():
+                return Misconfigured(
+                    reason=f"{where} refuses the login (it answers {error}); check transfer.user, transfer.password, "
+                    "and whether the server demands TLS (ftps)"
+                )
+            case NotWritableError():
+                reason = f"{where} does not let transfer.user write below transfer.path {settings.path}"
+                return Misconfigured(reason=reason)
+            case ftplib.Error():
+                return NotSent(reason=f"{where} answers {code(error)}")
+        return NotSent(reason=words)

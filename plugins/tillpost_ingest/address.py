@@ -21,8 +21,7 @@ def parse(listen: str) -> tuple[str, int]:
 
 def local(listen: str) -> bool:
     """Whether only programs of this machine can reach it. Names are not looked up; only `localhost` is known."""
-    host, _ = parse(listen)
-    return is_local(host)
+    return is_local(parse(listen)[0])
 
 
 def is_local(host: str) -> bool:

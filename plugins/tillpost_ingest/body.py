@@ -58,4 +58,4 @@ def unpack(packed: bytes, largest: int) -> bytes:
 
 def too_large(largest: int, close: bool = True) -> Problem:
     """The problem of a body that is too large."""
-    return Problem(413, "too-large", f"a body may have at most {largest} bytes; send it in parts", None, close)
+    return Problem(413, "too-large", f"a body may have at most {largest} bytes; send it in parts", close=close)

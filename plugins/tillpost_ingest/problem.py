@@ -22,25 +22,17 @@ class Answer:
     close: bool = False
 
 
+@attrs.define
 class Problem(Exception):
     """Ends the handling of a request. kind: the last part of its `type`, for programs; the README lists them."""
 
-    def __init__(
-        self,
-        status: int,
-        kind: str,
-        detail: str,
-        headers: Headers | None = None,
-        close: bool = False,
-        **members: Any,
-    ) -> None:
-        super().__init__(kind)
-        self.status = status
-        self.kind = kind
-        self.detail = detail
-        self.headers = headers or {}
-        self.close = close
-        self.members = members
+    status: int
+    kind: str
+    detail: str
+    headers: Headers = attrs.Factory(dict)
+    close: bool = False
+    members: Mapping[str, Any] = attrs.Factory(dict)
+    """Further members of the document."""
 
     def answer(self) -> Answer:
         """The problem document."""

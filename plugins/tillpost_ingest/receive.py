@@ -6,22 +6,12 @@ import json
 import re
 import threading
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 
 import attrs
 
-from tillpost import (
-    Busy,
-    Clock,
-    DocumentError,
-    JournalError,
-    JournalFull,
-    KeyBusy,
-    KeyTaken,
-    Stopped,
-    TillpostError,
-)
+from tillpost import Busy, Clock, DocumentError, JournalError, JournalFull, KeyBusy, KeyTaken, Stopped, TillpostError
 from tillpost.model import Document
 from tillpost_ingest.body import check_type, too_large, unpack
 from tillpost_ingest.problem import Answer, Problem, later
@@ -86,10 +76,9 @@ class Endpoint:
         length = _length(headers, self.largest)
         packed = check_type(headers)
         key = _key(headers.get("idempotency-key"))
-        if length > SMALL or (packed and length > SMALL_PACKED):
-            with request.large():
-                return self._take(request, sender, key, length, packed)
-        return self._take(request, sender, key, length, packed)
+        is_large = length > SMALL or (packed and length > SMALL_PACKED)
+        with request.large() if is_large else nullcontext():
+            return self._take(request, sender, key, length, packed)
 
     def _take(self, request: Request, sender: str | None, key: str, length: int, packed: bool) -> Answer:
         body = request.read(length)
@@ -113,9 +102,8 @@ class Endpoint:
             counts = self.accept(document)
         except DocumentError as error:
             accepted = {name: error.counts.get(name, 0) for name in COUNTS}
-            raise Problem(
-                422, "unreadable", str(error), place=error.place, sha256=document.sha256, before_the_fault=accepted
-            ) from None
+            members = {"place": error.place, "sha256": document.sha256, "before_the_fault": accepted}
+            raise Problem(422, "unreadable", str(error), members=members) from None
         except KeyTaken:
             raise Problem(422, "key-taken", "this key was used with another body before") from None
         except KeyBusy:

@@ -235,7 +235,7 @@ class _Gateway(Gateway):
             given = Problem(500, "failed", "the receiver failed; its log says why", close=True).answer()
         if given.close:
             left.drain()
-        if given.close or left.unread() or not server.ready:
+        if given.close or left.unread or not server.ready:
             req.close_connection = True
         _write(req, given)
 
@@ -246,20 +246,17 @@ class _Left:
     def __init__(self, req: Any) -> None:
         self._file = req.conn.rfile
         length = req.inheaders.get(b"Content-Length", b"0")
-        self._unread = int(length) if length.isdigit() and len(length) <= 18 else 0
-
-    def unread(self) -> int:
-        return self._unread
+        self.unread = int(length) if length.isdigit() and len(length) <= 18 else 0
 
     def read(self, size: int) -> bytes:
         body: bytes = self._file.read(size)
-        self._unread -= len(body)
+        self.unread -= len(body)
         return body
 
     def drain(self) -> None:
         """Read what is left: closing on unread bytes resets the connection, and the sender may not see the answer."""
-        if self._unread <= _DRAIN:
-            self.read(self._unread)
+        if self.unread <= _DRAIN:
+            self.read(self.unread)
 
 
 def _write(req: Any, given: Answer) -> None:

@@ -1,4 +1,4 @@
-"""One SFTP connection to the one server that is trusted, kept for a while, and what its failures mean."""
+"""One SFTP connection to the one server that is trusted, kept for a while."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ from typing import Any, Self, TypeVar
 
 import asyncssh
 
-from tillpost.kit.network import address, connection_failure
-from tillpost.model import Failure, Misconfigured, NotSent
 from tillpost_sftp.settings import Settings
 
 IDLE = 15.0
@@ -240,33 +238,6 @@ async def _connect(settings: Settings, trusted: asyncssh.SSHKey) -> asyncssh.SSH
         )
     except asyncssh.HostKeyNotVerifiable:
         raise HostKeyChanged(client.presented or "unknown") from None
-
-
-def failure(error: Exception, settings: Settings) -> Failure:
-    """What an error means: nothing was sent, or the settings are wrong."""
-    where = address(settings.host, settings.port)
-    if isinstance(error, HostKeyChanged):
-        return Misconfigured(
-            reason=f"{where} shows the host key {error.fingerprint}, not the one of transfer.host_key; "
-            "ask its administrator before you change the setting"
-        )
-    if isinstance(error, asyncssh.PermissionDenied):
-        return Misconfigured(reason=f"{where} refuses the login; check transfer.user and its password or key")
-    if isinstance(error, (asyncssh.KeyImportError, asyncssh.KeyEncryptionError)):
-        return Misconfigured(reason="transfer.key is not a private key in OpenSSH form without a passphrase")
-    if isinstance(error, asyncssh.SFTPPermissionDenied):
-        return Misconfigured(reason=f"{where} does not let transfer.user write below transfer.path {settings.path}")
-    if isinstance(error, asyncssh.SFTPNoSuchFile):
-        return Misconfigured(reason=f"{where} has no folder {settings.path}; check transfer.path")
-    if isinstance(error, FileNotFoundError) and settings.key and not settings.key.exists():
-        return Misconfigured(reason=f"transfer.key: there is no file {settings.key}")
-    if isinstance(error, (asyncssh.SFTPNoConnection, asyncssh.SFTPConnectionLost, asyncssh.ConnectionLost)):
-        error = ConnectionResetError()
-    elif isinstance(error, asyncssh.SFTPError):
-        return NotSent(reason=f"{where} refuses a request (SFTP error {error.code})")
-    elif isinstance(error, asyncssh.Error):
-        return NotSent(reason=f"no SSH connection with {where} (SSH error {error.code})")
-    return NotSent(reason=connection_failure(error, settings.host, settings.port, settings.timeout.total_seconds()))
 
 
 def _algorithms(trusted: asyncssh.SSHKey) -> list[str]:

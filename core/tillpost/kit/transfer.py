@@ -41,11 +41,8 @@ class FileTransfer(ABC, Generic[F]):
 
     errors: ClassVar[tuple[type[Exception], ...]]
     """What the methods of the folder raise."""
-
-    @property
-    @abstractmethod
-    def root(self) -> str:
-        """The path of the folder that has transactionImport and contactImport."""
+    root: str
+    """The path of the folder that has transactionImport and contactImport."""
 
     @abstractmethod
     def connect(self) -> AbstractContextManager[F]:
