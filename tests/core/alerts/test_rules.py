@@ -47,8 +47,8 @@ class Clock:
         raise AssertionError("nobody waits here")
 
 
-class Desk:
-    """A watch on a journal, its clock, and what the channel was given."""
+class Harness:
+    """An alert watch on a journal, its clock, and the notices the channel got."""
 
     def __init__(self, folder: Path, limits: AlertSettings = LIMITS) -> None:
         self.folder, self.limits = folder, limits
@@ -69,7 +69,7 @@ class Desk:
         self.told.append(told)
 
     def pass_(self, seconds: float) -> None:
-        """Time passes, and at its end somebody looks."""
+        """Time passes, and then the rules are evaluated."""
         self.clock.now += seconds
         self.watch.check()
 
@@ -79,8 +79,8 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    made = Desk(tmp_path)
+def harness(tmp_path: Path) -> Iterator[Harness]:
+    made = Harness(tmp_path)
     take(made.journal, sale("1"))  # a till that was there and is, all the time
     made.journal.receipts.settle([(1, Move(state=State.DELIVERED, route="api"))], NOW, "deliver")
     made.watch.check()
@@ -89,134 +89,136 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     made.journal.close()
 
 
-def _revoke(desk: Desk) -> None:
-    desk.journal.destination.put(Destination(state="paused", reason="401: the key is not valid", since=NOW), NOW)
+def _revoke(harness: Harness) -> None:
+    harness.journal.destination.put(Destination(state="paused", reason="401: the key is not valid", since=NOW), NOW)
 
 
-def _online(desk: Desk) -> None:
-    desk.journal.destination.put(Destination(since=desk.clock.now), desk.clock.now)
+def _online(harness: Harness) -> None:
+    harness.journal.destination.put(Destination(since=harness.clock.now), harness.clock.now)
 
 
-def _outage(desk: Desk) -> None:
-    take(desk.journal, sale("2"))  # waits, which is the outage's doing and no trouble of its own
-    desk.journal.destination.put(Destination(state="fallback", reason="refused", since=NOW, unreachable_since=NOW), NOW)
-    desk.clock.now += 2 * HOUR
-    take(desk.journal, sale("3"), now=desk.clock.now)
+def _outage(harness: Harness) -> None:
+    take(harness.journal, sale("2"))  # waits, which is the outage's doing and no trouble of its own
+    harness.journal.destination.put(
+        Destination(state="fallback", reason="refused", since=NOW, unreachable_since=NOW), NOW
+    )
+    harness.clock.now += 2 * HOUR
+    take(harness.journal, sale("3"), now=harness.clock.now)
 
 
-def _disk(desk: Desk) -> None:
-    desk.room = 10**5
+def _disk(harness: Harness) -> None:
+    harness.room = 10**5
 
 
-def _disk_again(desk: Desk) -> None:
-    desk.room = 10**12
+def _disk_again(harness: Harness) -> None:
+    harness.room = 10**12
 
 
-def _silent(desk: Desk) -> None:
-    desk.clock.now += HOUR  # 14:00 in the store; the other till sells on
-    take(desk.journal, sale("1", "2"), now=desk.clock.now)
-    _settle(desk)
+def _silent(harness: Harness) -> None:
+    harness.clock.now += HOUR  # 14:00 in the store; the other till sells on
+    take(harness.journal, sale("1", "2"), now=harness.clock.now)
+    _settle(harness)
 
 
-def _speaks(desk: Desk) -> None:
-    take(desk.journal, sale("2"), now=desk.clock.now)
-    _settle(desk)
+def _speaks(harness: Harness) -> None:
+    take(harness.journal, sale("2"), now=harness.clock.now)
+    _settle(harness)
 
 
-def _gap(desk: Desk) -> None:
-    take(desk.journal, sale("3"))
-    _settle(desk)
-    desk.clock.now += 600
+def _gap(harness: Harness) -> None:
+    take(harness.journal, sale("3"))
+    _settle(harness)
+    harness.clock.now += 600
 
 
-def _gap_closed(desk: Desk) -> None:
-    take(desk.journal, sale("2"), now=desk.clock.now)
-    _settle(desk)
+def _gap_closed(harness: Harness) -> None:
+    take(harness.journal, sale("2"), now=harness.clock.now)
+    _settle(harness)
 
 
-def _held(desk: Desk) -> None:
-    take(desk.journal, Broken(reason="line 9: no total", place="line 9", raw=b"x", number="2", store="12"))
+def _held(harness: Harness) -> None:
+    take(harness.journal, Broken(reason="line 9: no total", place="line 9", raw=b"x", number="2", store="12"))
 
 
-def _dropped(desk: Desk) -> None:
-    (entry,) = desk.journal.receipts.find({"state": State.HELD})
-    desk.journal.receipts.settle([(entry.seq, Move(state=State.SKIPPED, reason="typed by hand"))], NOW, "person")
+def _discarded(harness: Harness) -> None:
+    (entry,) = harness.journal.receipts.find({"state": State.HELD})
+    harness.journal.receipts.settle([(entry.seq, Move(state=State.SKIPPED, reason="typed by hand"))], NOW, "person")
 
 
-def _unread(desk: Desk) -> None:
-    add_file(desk.journal, "f.xml")
-    desk.journal.files.move(desk.journal.files.get("f.xml"), FileState.UPLOADED, NOW)
-    desk.journal.files.mark_stuck("f.xml", "lies unread in the folder for 3 h", NOW)
+def _unread(harness: Harness) -> None:
+    add_file(harness.journal, "f.xml")
+    harness.journal.files.move(harness.journal.files.get("f.xml"), FileState.UPLOADED, NOW)
+    harness.journal.files.mark_stuck("f.xml", "lies unread in the folder for 3 h", NOW)
 
 
-def _read(desk: Desk) -> None:
-    desk.journal.files.move(desk.journal.files.get("f.xml"), FileState.CONSUMED, NOW)
+def _read(harness: Harness) -> None:
+    harness.journal.files.move(harness.journal.files.get("f.xml"), FileState.CONSUMED, NOW)
 
 
-def _stuck(desk: Desk) -> None:
-    take(desk.journal, sale("2"))
-    desk.clock.now += 1700
+def _stuck(harness: Harness) -> None:
+    take(harness.journal, sale("2"))
+    harness.clock.now += 1700
 
 
-def _goes(desk: Desk) -> None:
-    take(desk.journal, sale("3"), now=desk.clock.now)
-    _settle(desk)
+def _goes(harness: Harness) -> None:
+    take(harness.journal, sale("3"), now=harness.clock.now)
+    _settle(harness)
 
 
-def _settle(desk: Desk) -> None:
-    for entry in desk.journal.receipts.find({"state": State.ACCEPTED}):
+def _settle(harness: Harness) -> None:
+    for entry in harness.journal.receipts.find({"state": State.ACCEPTED}):
         moved = Move(state=State.DELIVERED, route="api")
-        desk.journal.receipts.settle([(entry.seq, moved)], desk.clock.now, "deliver")
+        harness.journal.receipts.settle([(entry.seq, moved)], harness.clock.now, "deliver")
 
 
-def _conflict(desk: Desk) -> None:
+def _conflict(harness: Harness) -> None:
     """The keys of a receipt's contact lead to two, and the receipt is held for it."""
-    take(desk.journal, sale("2"))
-    (entry,) = desk.journal.receipts.find({"number": "2"})
+    take(harness.journal, sale("2"))
+    (entry,) = harness.journal.receipts.find({"number": "2"})
     assert entry.contact is not None
     two = Conflict(reason="email and externalId lead to two contacts", found={"email": "a", "externalId": "b"})
-    desk.journal.contact_lookups.save([ContactLookup(key=entry.contact, found=two)], "api", NOW)
-    reason = desk.journal.contact_lookups.conflict_reason(entry.contact)
-    desk.journal.receipts.settle([(entry.seq, Move(state=State.HELD, reason=reason))], NOW, "resolve")
+    harness.journal.contact_lookups.save([ContactLookup(key=entry.contact, found=two)], "api", NOW)
+    reason = harness.journal.contact_lookups.conflict_reason(entry.contact)
+    harness.journal.receipts.settle([(entry.seq, Move(state=State.HELD, reason=reason))], NOW, "resolve")
 
 
-def _resolved(desk: Desk) -> None:
-    (entry,) = desk.journal.receipts.find({"number": "2"})
+def _resolved(harness: Harness) -> None:
+    (entry,) = harness.journal.receipts.find({"number": "2"})
     assert entry.contact is not None
-    assert desk.journal.contact_lookups.resolve_conflict(entry.contact, "a", desk.clock.now) == 1
-    _settle(desk)
+    assert harness.journal.contact_lookups.resolve_conflict(entry.contact, "a", harness.clock.now) == 1
+    _settle(harness)
 
 
-Step = Callable[[Desk], None]
+Step = Callable[[Harness], None]
 
 
-def _printed(desk: Desk, off: str) -> None:
-    (entry,) = desk.journal.receipts.find({})
+def _printed(harness: Harness, off: str) -> None:
+    (entry,) = harness.journal.receipts.find({})
     total = Decimal(entry.total) + Decimal(off)
     figure = TillTotal(store="12", business_date="2026-11-24", currency=entry.currency, total=total, source="day.csv")
-    desk.journal.day_totals.put([figure], desk.clock.now)
+    harness.journal.day_totals.put([figure], harness.clock.now)
 
 
-def _total_off(desk: Desk) -> None:
-    _printed(desk, "0.01")
+def _total_off(harness: Harness) -> None:
+    _printed(harness, "0.01")
 
 
-def _total_right(desk: Desk) -> None:
-    _printed(desk, "0")
+def _total_right(harness: Harness) -> None:
+    _printed(harness, "0")
 
 
-def _mapping(desk: Desk) -> None:
-    desk.journal.mappings.activate("a", {}, True, NOW)
-    desk.journal.mappings.activate("b", {}, True, NOW)
-    take(desk.journal, sale("2"))
-    (entry,) = desk.journal.receipts.find({"state": State.ACCEPTED})
+def _mapping(harness: Harness) -> None:
+    harness.journal.mappings.activate("a", {}, True, NOW)
+    harness.journal.mappings.activate("b", {}, True, NOW)
+    take(harness.journal, sale("2"))
+    (entry,) = harness.journal.receipts.find({"state": State.ACCEPTED})
     held = Move(state=State.HELD, reason=reason_of("b") + "release it, or put the change back")
-    desk.journal.mappings.hold("b", [(entry.seq, held)], NOW)
+    harness.journal.mappings.hold("b", [(entry.seq, held)], NOW)
 
 
-def _released(desk: Desk) -> None:
-    desk.journal.mappings.release("b", desk.clock.now)
-    _settle(desk)
+def _released(harness: Harness) -> None:
+    harness.journal.mappings.release("b", harness.clock.now)
+    _settle(harness)
 
 
 PLANTED: dict[str, tuple[Step, Step, str, str, str]] = {
@@ -225,7 +227,7 @@ PLANTED: dict[str, tuple[Step, Step, str, str, str]] = {
     "till silent": (_silent, _speaks, "silence 12/1", "till 1 of store 12 is silent", "Ask the store"),
     "gap": (_gap, _gap_closed, "gap 12/1", "missing numbers: 2", "tillpost gaps --store 12"),
     "file not consumed": (_unread, _read, "not_consumed f.xml", "f.xml is still uploaded", "ask for the import"),
-    "held receipt": (_held, _dropped, "held", "1 held receipt", "tillpost held list"),
+    "held receipt": (_held, _discarded, "held", "1 held receipt", "tillpost held list"),
     "contact conflict": (
         _conflict,
         _resolved,
@@ -248,108 +250,110 @@ PLANTED: dict[str, tuple[Step, Step, str, str, str]] = {
 
 
 @pytest.mark.parametrize("trouble", PLANTED)
-def test_it_raises_one_alert_that_names_cause_and_next_step_and_clears_it_when_over(trouble: str, desk: Desk) -> None:
+def test_it_raises_one_alert_that_names_cause_and_next_step_and_clears_it_when_over(
+    trouble: str, harness: Harness
+) -> None:
     come, go, key, cause, step = PLANTED[trouble]
-    come(desk)
-    desk.pass_(301)
-    desk.pass_(301)  # told once
-    assert desk.events == [("raised", key)], trouble
-    assert cause in desk.told[0]["what"]
-    assert desk.told[0]["means"]
-    assert step in desk.told[0]["next_step"]
-    assert [alert.key for alert in desk.journal.alerts.standing()] == [key]
-    desk.journal.close()
-    desk.open()  # a restart repeats nothing
-    desk.pass_(1)
-    assert len(desk.told) == 1
-    go(desk)
-    desk.pass_(301)
-    desk.pass_(301)
-    assert desk.events == [("raised", key), ("over", key)]
-    assert desk.told[1]["over_at"] > desk.told[1]["raised_at"]
-    assert desk.journal.alerts.standing() == []
-    assert [alert.key for alert in desk.journal.alerts.recent(5)] == [key]
+    come(harness)
+    harness.pass_(301)
+    harness.pass_(301)  # told once
+    assert harness.events == [("raised", key)], trouble
+    assert cause in harness.told[0]["what"]
+    assert harness.told[0]["means"]
+    assert step in harness.told[0]["next_step"]
+    assert [alert.key for alert in harness.journal.alerts.standing()] == [key]
+    harness.journal.close()
+    harness.open()  # a restart repeats nothing
+    harness.pass_(1)
+    assert len(harness.told) == 1
+    go(harness)
+    harness.pass_(301)
+    harness.pass_(301)
+    assert harness.events == [("raised", key), ("over", key)]
+    assert harness.told[1]["over_at"] > harness.told[1]["raised_at"]
+    assert harness.journal.alerts.standing() == []
+    assert [alert.key for alert in harness.journal.alerts.recent(5)] == [key]
 
 
 def test_every_rule_has_a_name_in_the_settings_and_the_other_way_round() -> None:
     assert tuple(rules.RULES) == RULES
 
 
-def test_a_till_is_not_silent_while_the_store_is_closed_and_closing_time_mends_nothing(desk: Desk) -> None:
-    _silent(desk)
-    desk.pass_(301)
-    assert desk.events == [("raised", "silence 12/1")]
-    desk.pass_(9 * HOUR)  # closed: the other till is quiet by right, and this one still silent
-    assert len(desk.told) == 1
-    assert len(desk.journal.alerts.standing()) == 1
+def test_a_till_is_not_silent_while_the_store_is_closed_and_closing_time_ends_nothing(harness: Harness) -> None:
+    _silent(harness)
+    harness.pass_(301)
+    assert harness.events == [("raised", "silence 12/1")]
+    harness.pass_(9 * HOUR)  # closed: the other till is quiet by right, and this one still silent
+    assert len(harness.told) == 1
+    assert len(harness.journal.alerts.standing()) == 1
 
 
-def test_the_disk_lasts_as_long_as_the_plan_says(desk: Desk) -> None:
+def test_the_disk_lasts_as_long_as_the_plan_says(harness: Harness) -> None:
     """What `tillpost plan` wants free for 72 hours at this rate is enough, a hundredth less is not."""
     needed = plan(
-        Load(stores=1, receipts_per_hour=1, outage=timedelta(hours=72), after=timedelta()), weigh(desk.journal)
+        Load(stores=1, receipts_per_hour=1, outage=timedelta(hours=72), after=timedelta()), weigh(harness.journal)
     )
-    desk.room = needed.disk + 1
-    desk.pass_(60.0)
-    assert desk.events == []
-    desk.room = needed.disk * 99 // 100
-    desk.pass_(60.0)
-    assert desk.events == [("raised", "disk_for_outage")]
+    harness.room = needed.disk + 1
+    harness.pass_(60.0)
+    assert harness.events == []
+    harness.room = needed.disk * 99 // 100
+    harness.pass_(60.0)
+    assert harness.events == [("raised", "disk_for_outage")]
 
 
-def test_a_rule_that_is_off_is_not_looked_at_and_what_it_had_raised_is_over(desk: Desk) -> None:
-    _held(desk)
-    desk.pass_(1)
-    desk.watch.settings = attrs.evolve(LIMITS, off=("held",))
-    desk.pass_(1)
-    assert desk.events == [("raised", "held"), ("over", "held")]
+def test_a_rule_that_is_off_is_not_looked_at_and_what_it_had_raised_is_over(harness: Harness) -> None:
+    _held(harness)
+    harness.pass_(1)
+    harness.watch.settings = attrs.evolve(LIMITS, off=("held",))
+    harness.pass_(1)
+    assert harness.events == [("raised", "held"), ("over", "held")]
 
 
-def test_a_channel_that_is_away_is_tried_again_later_and_later_and_then_told_all_in_order(desk: Desk) -> None:
-    desk.watch.settings = attrs.evolve(LIMITS, off=("silence",))
-    desk.deaf = True
-    _revoke(desk)
-    desk.pass_(1)
+def test_a_channel_that_is_away_is_tried_again_later_and_later_and_then_told_all_in_order(harness: Harness) -> None:
+    harness.watch.settings = attrs.evolve(LIMITS, off=("silence",))
+    harness.deaf = True
+    _revoke(harness)
+    harness.pass_(1)
     tries = []
     for _ in range(200):
-        desk.pass_(60)
-        ((channel, attempts, reason),) = desk.journal.alerts.unsent()
+        harness.pass_(60)
+        ((channel, attempts, reason),) = harness.journal.alerts.unsent()
         tries.append(attempts)
     assert (channel, reason) == ("command", "the channel is away")
     assert 5 < tries[-1] < 10  # three and a third hours: at once, 1, 5, 15, 60, 60 … minutes
-    _online(desk)
-    desk.pass_(1)
-    desk.deaf = False
-    desk.pass_(2 * HOUR)
-    desk.pass_(1)
-    assert desk.events == [("raised", "paused"), ("over", "paused")]
-    assert desk.journal.alerts.unsent() == []
+    _online(harness)
+    harness.pass_(1)
+    harness.deaf = False
+    harness.pass_(2 * HOUR)
+    harness.pass_(1)
+    assert harness.events == [("raised", "paused"), ("over", "paused")]
+    assert harness.journal.alerts.unsent() == []
 
 
-def test_a_notice_no_channel_ever_takes_is_given_up(desk: Desk) -> None:
-    desk.deaf = True
-    _revoke(desk)
+def test_a_notice_no_channel_ever_takes_is_given_up(harness: Harness) -> None:
+    harness.deaf = True
+    _revoke(harness)
     for _ in range(ATTEMPTS + 2):
-        desk.pass_(HOUR)
-    assert desk.journal.alerts.unsent() == []
+        harness.pass_(HOUR)
+    assert harness.journal.alerts.unsent() == []
 
 
-def test_a_gap_is_no_trouble_before_its_time(desk: Desk) -> None:
-    take(desk.journal, sale("3"), now=NOW)
-    _settle(desk)
-    desk.pass_(600)
-    assert desk.told == []
-    desk.pass_(301)
-    assert desk.events == [("raised", "gap 12/1")]
+def test_a_gap_is_no_trouble_before_its_time(harness: Harness) -> None:
+    take(harness.journal, sale("3"), now=NOW)
+    _settle(harness)
+    harness.pass_(600)
+    assert harness.told == []
+    harness.pass_(301)
+    assert harness.events == [("raised", "gap 12/1")]
 
 
-def test_what_is_asked_each_time_is_asked_of_indexes(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    _held(desk)
+def test_what_is_asked_each_time_is_asked_of_indexes(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    _held(harness)
     found = plans(
-        desk.journal, lambda journal: (journal.alert_inputs.oldest(), journal.alert_inputs.held()), monkeypatch
+        harness.journal, lambda journal: (journal.alert_inputs.oldest(), journal.alert_inputs.held()), monkeypatch
     )
     assert all("INDEX" in plan or "PRIMARY KEY" in plan or "SCALAR" in plan for plan in found), found
-    assert desk.journal.alert_inputs.acceptance_rate(NOW + HOUR) > 0
+    assert harness.journal.alert_inputs.acceptance_rate(NOW + HOUR) > 0
 
 
 def test_limits_are_durations() -> None:

@@ -1,4 +1,4 @@
-"""The days of stores: the receipts of a business date in the journal, and what the tills printed of it."""
+"""The days of stores: the receipts of a business date in the journal, and the totals of the tills."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ class DayReceipt:
 
 @attrs.frozen(kw_only=True)
 class TillTotal:
-    """One figure a till printed of its day.
+    """One figure of a till for its day.
 
     till: "" is the whole store. kind: `total`, `tender` (name: its type), `tax` (name: the percentage; the total
-    includes the tax) or `receipt` (name: its number). count: receipts, where it was printed. source: where the figure
+    includes the tax) or `receipt` (name: its number). count: receipts, where the till gave it. source: where the figure
     comes from, such as a file's name. at: when it was put into the journal.
     """
 
@@ -92,7 +92,7 @@ class DayTotals:
         return [self._receipt(row) for row in rows]
 
     def put(self, figures: Sequence[TillTotal], now: float) -> None:
-        """Remember what was printed; it takes the place of what was known of the same days and tills."""
+        """Store totals in place of those known of the same days and tills."""
         days = {(each.store, each.business_date, each.till) for each in figures}
         rows = [
             (
@@ -115,7 +115,7 @@ class DayTotals:
             self._database.write(work)
 
     def get(self, store: str, business_date: str) -> list[TillTotal]:
-        """What is known to have been printed of a store's day."""
+        """The known totals of a store's day."""
         return self._figures(
             self._database.read(
                 "SELECT * FROM day_totals WHERE store = ? AND business_date = ? ORDER BY till, currency, kind, name",
