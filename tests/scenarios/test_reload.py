@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import signal
 import threading
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -184,6 +186,26 @@ def test_pipelines_start_and_stop_and_the_others_do_not_notice(shop: SinkShop, s
     until(lambda: shop.delivered() == 6)
     stop(process)
     assert sink.counts()["posts"] == 12
+
+
+def test_the_status_page_follows_a_reload_and_is_not_restarted(shop: SinkShop) -> None:
+    port = free_port()
+    process = shop.start("--status", f"127.0.0.1:{port}")
+
+    def pipelines() -> set[str]:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as answer:
+            return set(re.findall(r'pipeline="(\w+)"', answer.read().decode()))
+
+    until(lambda: '"event": "status page"' in shop.log.read_text())
+    assert pipelines() == {"shop"}
+    shop.configure(shop.pipeline(), shop.pipeline("web"))
+    assert shop.reload()[0] == 0
+    assert pipelines() == {"shop", "web"}
+    shop.configure(shop.pipeline("web"))
+    assert shop.reload()[0] == 0
+    assert pipelines() == {"web"}
+    stop(process)
+    assert shop.log.read_text().count('"event": "status page"') == 1
 
 
 def test_what_is_refused_is_told_with_its_place_and_the_old_one_goes_on(shop: SinkShop) -> None:

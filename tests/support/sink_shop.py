@@ -56,10 +56,11 @@ class SinkShop:
     def command(self, *words: str) -> list[str]:
         return [sys.executable, "-m", "tillpost", "--config", str(self.file), *words]
 
-    def start(self) -> subprocess.Popen[bytes]:
+    def start(self, *words: str) -> subprocess.Popen[bytes]:
         with self.log.open("ab") as log:
             environment = os.environ | {"ENGAGE_API_KEY": "key"}
-            self._process = subprocess.Popen(self.command("run", "--json"), env=environment, stdout=log, stderr=log)
+            command = self.command("run", "--json", *words)
+            self._process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
         process = self._process
 
         def begun() -> bool:
