@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -220,3 +221,10 @@ def test_naming_a_plugin_does_not_need_the_extra(point: object) -> None:
     loaded = _loaded(f"import {module}")
     assert module.split(".")[0] in loaded
     assert not loaded & EXTRAS
+
+
+def test_no_test_module_is_imported_by_another() -> None:
+    """What several share stands in tests/support, or in a conftest.py as a fixture."""
+    found = re.compile(r"^\s*(?:from|import) tests\.[\w.]*\btest_\w+", re.M)
+    files = (ROOT / "tests").rglob("*.py")
+    assert [str(path) for path in files if found.search(path.read_text(encoding="utf-8"))] == []
