@@ -57,7 +57,7 @@ def content(path: Path, columns: Columns) -> dict[str, set[tuple[Any, ...]]]:
             asked = ", ".join(old_name(schema, OLD_COLUMNS, name) for name in names)
             rows = connection.execute(f"SELECT {asked} FROM {old_name(schema, OLD_TABLES, table)}")
             found[table] = {tuple(today.get(each, each) for each in row) if schema < RENAMING else row for row in rows}
-    found.pop("counters", None)  # told apart otherwise than before; `verify` proves them
+    found.pop("counters", None)  # grouped otherwise than before; `verify` checks them
     return found
 
 

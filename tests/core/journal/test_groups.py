@@ -132,9 +132,9 @@ def test_a_customer_named_differently_in_a_group_is_one_contact(journal: Journal
 
 def test_events_are_in_the_order_in_which_they_happened(journal: Journal) -> None:
     put(journal, sale("1", externalId="7"), sale("2"), sale("3", externalId="8"))
-    told = [(event["what"], event["receipt"] or "contact") for event in journal.events.unobserved(10)]
+    recorded = [(event["what"], event["receipt"] or "contact") for event in journal.events.unobserved(10)]
     number = {entry.id: entry.number for entry in journal.receipts.find({})}
-    assert [(what, number.get(whose, whose)) for what, whose in told] == [
+    assert [(what, number.get(whose, whose)) for what, whose in recorded] == [
         ("first seen", "contact"), ("accepted", "1"), ("skipped", "2"), ("first seen", "contact"), ("accepted", "3"),
     ]  # fmt: skip
 

@@ -164,7 +164,7 @@ def test_an_id_is_learnt_once_and_can_be_forgotten(journal: Journal) -> None:
 
 
 def test_no_personal_data_in_events_and_lists(journal: Journal, tmp_path: Path) -> None:
-    """No key, e-mail or phone number in what logs, observers and lists are told of."""
+    """No key, e-mail or phone number in what logs, observers and lists get."""
     accept(journal, found())
     (contact,) = journal.contacts.all()
     shown = f"{contact} {journal.events.of_contact(str(contact['key']))} {journal.contacts.get(str(contact['key']))!r}"

@@ -181,9 +181,9 @@ def test_the_numbers_are_those_of_the_rows_whatever_is_done(
                     with pytest.raises(Exception, match="does not go"):
                         journal.receipts.settle(bad, 1.0, "x")
     assert off(journal) == []
-    said = counted(journal)
-    assert sum(said["counts"].values()) == len(journal.receipts.find({}))
-    assert sum(said["routes"].values()) == said["counts"][State.DELIVERED]
+    numbers = counted(journal)
+    assert sum(numbers["counts"].values()) == len(journal.receipts.find({}))
+    assert sum(numbers["routes"].values()) == numbers["counts"][State.DELIVERED]
     journal.close()
 
 
@@ -217,10 +217,10 @@ def test_wrong_counters_are_reported_and_counted_again_and_harm_nothing_else(tmp
     assert [entry.seq for entry in journal.receipts.due(1e9, 5)] == [1]
     assert journal.contacts.counts()["known"] == 0
     journal.close()
-    (told,) = verify(tmp_path).damages
-    assert (told.table, told.lost) == ("counters", "nothing")
-    assert "accepted: 77 counted, 1 there" in told.reason
-    assert repair(tmp_path, NOW).damages == [told]
+    (damage,) = verify(tmp_path).damages
+    assert (damage.table, damage.lost) == ("counters", "nothing")
+    assert "accepted: 77 counted, 1 there" in damage.reason
+    assert repair(tmp_path, NOW).damages == [damage]
     assert verify(tmp_path).fine
     journal = Journal(tmp_path)
     assert journal.receipts.counts()[State.ACCEPTED] == 1

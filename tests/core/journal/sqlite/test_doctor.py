@@ -105,7 +105,7 @@ def fixed(folder: Path) -> list[Damage]:
     assert after.fine, after
     assert after.quarantined == len(done.damages)
     assert not list(folder.glob("repair-*"))
-    assert all("Eva" not in f"{each.as_dict()} {each!r}" for each in done.damages), "no personal data is told"
+    assert all("Eva" not in f"{each.as_dict()} {each!r}" for each in done.damages), "no personal data is shown"
     return done.damages
 
 
@@ -352,7 +352,7 @@ def test_every_row_is_read_as_sqlite_reads_it(large: Path, tmp_path: Path) -> No
     assert rebuild(copied, tmp_path / "new.db") == []
     one, other = sqlite3.connect(copied), sqlite3.connect(tmp_path / "new.db")
     for (table,) in one.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall():
-        if table == "counters":  # counted anew, so without those of which there are none
+        if table == "counters":  # counted again, so without those of which there are none
             assert other.execute("SELECT * FROM counters").fetchall()
             continue
         assert one.execute(f"SELECT * FROM {table}").fetchall() == other.execute(f"SELECT * FROM {table}").fetchall()
@@ -417,7 +417,7 @@ def test_what_is_only_in_the_wal_is_saved_as_well(folder: Path, tmp_path: Path) 
 
 
 def test_lost_rows_are_named_with_their_document(large: Path, tmp_path: Path) -> None:
-    """Row and content both gone: what the events know is told, and that the document must be accepted again."""
+    """Row and content both missing: the report names the document that must be accepted again."""
     (tmp_path / "journal.db").write_bytes(large.read_bytes())
     harm(tmp_path, "DELETE FROM bodies WHERE seq = 200")
     harm(tmp_path, "DELETE FROM receipts WHERE seq = 200")
@@ -452,9 +452,9 @@ def test_whatever_is_damaged_repair_ends_with_a_whole_journal(large: Path, tmp_p
         elif seed % 4 == 0:
             del content[chance.randrange(len(content) // 2, len(content)) :]
     (tmp_path / "journal.db").write_bytes(content)
-    told = verify(tmp_path)
+    before = verify(tmp_path)
     done = repair(tmp_path, NOW)
-    assert bool(done.kept) == (not told.fine)
+    assert bool(done.kept) == (not before.fine)
     assert verify(tmp_path).fine
     journal = Journal(tmp_path)
     here = {entry.seq for entry in journal.receipts.find({})}

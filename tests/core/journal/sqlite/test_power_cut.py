@@ -120,7 +120,7 @@ def _commit(journal: Journal, number: int, acknowledged: dict[str, str], chance:
         accept(journal, *group)
         acknowledged.update({each.receipt.id: "accepted" for each in group})
     except NotCommitted:
-        pass  # said so: nobody was promised anything
+        pass  # it was reported: nothing was acknowledged
 
 
 def _missing(folder: Path, known: dict[str, str]) -> Lost:

@@ -54,7 +54,7 @@ def test_the_wal_shrinks_after_a_reader_pinned_it_for_ten_thousand_receipts(tmp_
 
 
 def test_a_large_wal_that_a_kill_left_is_carried_over(tmp_path: Path) -> None:
-    """What is in it was acknowledged; whoever opens the journal next writes it anew and into the file."""
+    """What is in it was acknowledged; whoever opens the journal next writes it again and into the file."""
     journal = Journal(tmp_path / "state")
     for group in range(5):
         accept(journal, *[found(number=f"{group}-{each}") for each in range(30)])
@@ -151,7 +151,7 @@ MOUNTS = """\
 
 
 @pytest.mark.parametrize(
-    ("folder", "said"),
+    ("folder", "found"),
     [
         ("/srv/share/state", "nfs4 at /srv/share"),
         ("/srv/with space/state", "cifs at /srv/with space"),
@@ -163,8 +163,8 @@ MOUNTS = """\
         ("/var/lib/tillpost", ""),
     ],
 )
-def test_a_folder_on_a_network_file_system_is_found_in_the_mounts(folder: str, said: str) -> None:
-    assert network_mount(Path(folder), MOUNTS) == said
+def test_a_folder_on_a_network_file_system_is_found_in_the_mounts(folder: str, found: str) -> None:
+    assert network_mount(Path(folder), MOUNTS) == found
 
 
 def test_a_journal_on_a_network_file_system_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,7 +193,7 @@ def _failing(disk: Disk, ending: str, times: int) -> list[str]:
 
 
 def test_a_failed_sync_is_neither_acknowledged_nor_repeated_and_later_commits_succeed(tmp_path: Path) -> None:
-    """fsync answers EIO: never again on that handle; not acknowledged, reopened, checked, said, and gone on."""
+    """fsync answers EIO: neither acknowledged nor repeated; the journal is reopened, checked and reported."""
     with Disk() as disk:
         journal = Journal(tmp_path / "state")
         accept(journal, found(number="1"))
@@ -226,7 +226,7 @@ def test_a_disk_that_keeps_failing_stops_the_journal(tmp_path: Path) -> None:
 
 
 def test_a_failed_sync_of_a_checkpoint_takes_nothing_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The commit was acknowledged before the checkpoint: it stays so, and the file is written anew."""
+    """The commit was acknowledged before the checkpoint: it stays so, and the file is written again."""
     monkeypatch.setattr("tillpost.journal.sqlite.store.CHECKPOINT", 1)
     with Disk() as disk:
         journal = Journal(tmp_path / "state")

@@ -47,8 +47,8 @@ def test_a_release_is_made_once_and_is_in_the_events(tmp_path: Path) -> None:
         assert journal.mappings.release("b", 200.0) == 1
         assert journal.mappings.release("b", 300.0) == 0
         assert standing(journal) == ""
-        told = [(each["step"], each["what"]) for each in journal.newest.events(100) if each["step"] == "mapping"]
-        assert told == [
+        recorded = [(each["step"], each["what"]) for each in journal.newest.events(100) if each["step"] == "mapping"]
+        assert recorded == [
             ("mapping", "changed"),
             ("mapping", "changed"),
             ("mapping", "held"),

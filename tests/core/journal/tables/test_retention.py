@@ -1,4 +1,4 @@
-"""Retention: what is old goes, in small commits; what is held or waits stays; what is lost is told from that."""
+"""Retention: old rows are removed in small commits; held and open ones stay; lost rows are distinguished."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ def test_contacts_stay_while_files_are_on_their_way(journal: Journal) -> None:
 
 @pytest.mark.parametrize("killed_after", [0, 1, 3, 7])
 def test_a_kill_between_two_steps_leaves_a_whole_journal(tmp_path: Path, killed_after: int) -> None:
-    """What is committed is copied as it lies, and the pass begun anew on the copy."""
+    """What is committed is copied as it is, and the pass starts again on the copy."""
     build(tmp_path / "a", 50, 950, contacts=20)
     journal = Journal(tmp_path / "a")
     place: RetentionCursor | None = RetentionCursor()
@@ -202,7 +202,7 @@ def test_a_lost_row_is_distinguished_from_removed_ones(tmp_path: Path) -> None:
     assert (lost.table, lost.row, lost.lost) == ("receipts", "990", "the receipt")
     assert "accept day.jsonl again" in lost.remedy
     assert "990" in {damage.row for damage in repair(tmp_path, NOW).damages}
-    assert verify(tmp_path).fine, "told once"
+    assert verify(tmp_path).fine, "reported once"
     journal = Journal(tmp_path)
     assert journal.retention.count_removed() == gone
     journal.close()
@@ -221,8 +221,8 @@ def test_rows_read_from_damaged_pages_miss_none_that_were_removed(tmp_path: Path
     content = bytearray((tmp_path / "journal.db").read_bytes())
     content[(root - 1) * 4096 : root * 4096] = bytes(4096)
     (tmp_path / "damaged.db").write_bytes(content)
-    told = rebuild(tmp_path / "damaged.db", tmp_path / "new.db")
-    assert [damage.table for damage in told] == ["receipts"], told
+    damages = rebuild(tmp_path / "damaged.db", tmp_path / "new.db")
+    assert [damage.table for damage in damages] == ["receipts"], damages
     one, other = sqlite3.connect(tmp_path / "journal.db"), sqlite3.connect(tmp_path / "new.db")
     for table in ("receipts", "events", "removed"):
         assert one.execute(f"SELECT * FROM {table}").fetchall() == other.execute(f"SELECT * FROM {table}").fetchall()
@@ -247,7 +247,7 @@ def test_pages_are_given_back_a_few_at_a_time_and_some_are_left_to_be_used_again
 
 
 def test_opening_a_journal_that_is_there_writes_nothing(tmp_path: Path) -> None:
-    """A disk that fails would fail each time it is opened anew; and `status` is not to wait for writers."""
+    """A disk that fails would fail each time it is opened again; and `status` is not to wait for writers."""
     Journal(tmp_path).close()
     before = (tmp_path / "journal.db").read_bytes()
     assert before
