@@ -30,11 +30,11 @@ it was bought on, as `originalReceipt` in its `extra`. discounts, taxes, tenders
 
 
 def must(requirement: str, holds: Callable[[Any], bool]) -> Callable[[Any, attrs.Attribute[Any], Any], None]:
-    """A validator that raises ValueError "must REQUIREMENT" unless `holds(value)`."""
+    """A validator that raises ValueError "NAME must REQUIREMENT" unless `holds(value)`."""
 
     def check(_: Any, field: attrs.Attribute[Any], value: Any) -> None:
         if not holds(value):
-            raise ValueError(f"must {requirement}")
+            raise ValueError(f"{field.name} must {requirement}")
 
     return check
 

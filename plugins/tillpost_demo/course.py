@@ -48,24 +48,20 @@ class Course:
 
     def print(self, echo: Callable[[str], None]) -> None:
         """The report for a terminal."""
-        echo("\nTimeline of the destination")
-        for at, state, reason in self.timeline():
-            echo(f"  {at}  {state}" + (f" ({reason})" if reason else ""))
-        echo("\nReceipts, files and contacts")
-        for line in table(self.outcome):
-            echo(line)
-        echo("\nYour limits")
-        for finding in self.findings:
-            echo(f"  {'fits ' if finding.fits else 'CHECK'}  {finding.key}: {finding.says}")
-        echo("\nNot as in your configuration")
-        for text in self.rehearsal.replaced():
-            echo(f"  {text}")
         actions = self.actions()
-        echo("\nAction needed" if actions else "\nNo action needed.")
-        for text in actions:
-            echo(f"  {text}")
-        echo("")
-        echo(self.outcome.verdict.sentence())
+        limits = [f"{'fits ' if one.fits else 'CHECK'}  {one.key}: {one.says}" for one in self.findings]
+        parts = {
+            "Timeline of the destination": [
+                f"{at}  {state}" + (f" ({reason})" if reason else "") for at, state, reason in self.timeline()
+            ],
+            "Receipts, files and contacts": table(self.outcome),
+            "Your limits": limits,
+            "Not as in your configuration": self.rehearsal.replaced(),
+            "Action needed" if actions else "No action needed.": actions,
+        }
+        for heading, lines in parts.items():
+            echo("\n".join(["", heading, *(f"  {line}" for line in lines)]))
+        echo(f"\n{self.outcome.verdict.sentence()}")
 
     def sections(self) -> list[Section]:
         """The report's sections for the page."""

@@ -78,7 +78,7 @@ def run(
     seconds = round(time.monotonic() - began, 1)
     for line in (
         "",
-        *table(outcome),
+        *(f"  {line}" for line in table(outcome)),
         "",
         f"{outcome.verdict.sentence()}, in {seconds:g} s.",
         f"Report:      {page}",

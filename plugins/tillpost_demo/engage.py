@@ -32,7 +32,7 @@ class Engage:
         try:
             self.ready: dict[str, Any] = json.loads(self._child.first_line(_READY))
             write_secrets(folder, self._key, self.ready["password"])
-            self._control("settings", dict(settings))
+            self.control("settings", dict(settings))
         except BaseException:
             self._child.end()
             raise
@@ -49,44 +49,31 @@ class Engage:
 
     def seed(self, contacts: Iterable[Mapping[str, str]]) -> int:
         """Create contacts by the API, as if they had been members for long; how many there are now."""
-        self._control("settings", {"rate_limit": 10**6})  # what was there before the day counts against no limit
+        self.control("settings", {"rate_limit": 10**6})  # what was there before the day counts against no limit
         for contact in contacts:
             self._ask(f"{self.ready['url']}/api/v3/contacts?source=POS", dict(contact), {"apikey": self._key})
-        self._control("settings", {"rate_limit": _RATE_LIMIT})
+        self.control("settings", {"rate_limit": _RATE_LIMIT})
         return len(self.contacts())
 
     def take_away(self) -> None:
         """The API's port does not listen from now on."""
-        self._control("faults", {"http": "refuse"})
+        self.control("faults", {"http": "refuse"})
 
     def bring_back(self) -> None:
         """The API answers again, at the same port."""
-        self._control("faults", {"http": "ok"})
+        self.control("faults", {"http": "ok"})
 
     def arrived(self) -> int:
         """How many receipts the API has taken, imported or not."""
-        stats = self.stats()
+        stats = self.control("stats")
         return int(stats["receipts_api"]) + int(stats["queued"])
-
-    def import_now(self) -> None:
-        """Read the folders and import the queue, so that what is judged is all there is."""
-        self._control("import", {})
-
-    def stats(self) -> dict[str, Any]:
-        """The counts of /_sandbox/stats."""
-        found: dict[str, Any] = self._control("stats")
-        return found
-
-    def receipts(self) -> list[dict[str, Any]]:
-        """What it holds."""
-        found: list[dict[str, Any]] = self._control("receipts")
-        return found
 
     def contacts(self) -> list[dict[str, Any]]:
         """The contacts that were neither erased nor merged."""
-        return [contact for contact in self._control("contacts") if not contact["gone"]]
+        return [contact for contact in self.control("contacts") if not contact["gone"]]
 
-    def _control(self, name: str, body: dict[str, Any] | None = None) -> Any:
+    def control(self, name: str, body: dict[str, Any] | None = None) -> Any:
+        """The answer of a control, /_sandbox/NAME."""
         return self._ask(f"{self.ready['control']}/_sandbox/{name}", body, {})
 
     def _ask(self, url: str, body: dict[str, Any] | None, headers: dict[str, str]) -> Any:

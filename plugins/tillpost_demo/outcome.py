@@ -52,53 +52,44 @@ def written_at(file: Mapping[str, Any]) -> tuple[float, str]:
     return moment(file["written_at"]) or 0.0, file["name"]
 
 
+def _figures(outcome: Outcome) -> list[tuple[str, str, object]]:
+    """Each figure: its name in `--json`, its words in the table ("" where it is not in one of them), its value."""
+    verdict, kinds = outcome.verdict, [row["kind"] for row in outcome.files]
+    return [
+        ("", "documents read", outcome.documents),
+        ("accepted", "receipts accepted", verdict.accepted),
+        ("skipped", "skipped: sales that are not sent", sum(outcome.skipped.values())),
+        ("ignored", "ignored: records that are not a sale", sum(outcome.ignored.values())),
+        ("delivered_api", "delivered by API", verdict.by_api),
+        ("delivered_file", "delivered by file", verdict.by_file),
+        ("", "fallback files", f"{kinds.count('contacts')} contacts, {kinds.count('receipts')} receipts"),
+        ("", "outage", f"{outcome.outage_to - outcome.outage_from:.1f} s"),
+        ("", "contacts Engage had before", outcome.known_contacts),
+        ("contacts_created", "", outcome.contacts_created),
+        ("", "contacts created", f"{outcome.contacts_created} ({outcome.contacts_by_file} by file)"),
+        ("contacts_reconciled", "contacts whose id was learnt afterwards", outcome.contacts_reconciled),
+        ("sandbox_receipts", "receipts in the sandbox", len(outcome.arrivals)),
+        ("ignored_duplicates", "sent again and ignored there", outcome.sent_again),
+        ("total_accepted", "", totals_plain(verdict.total_accepted)),
+        ("total_sandbox", "", totals_plain(verdict.total_sandbox)),
+        ("", "total accepted", totals_text(verdict.total_accepted)),
+        ("", "total in the sandbox", totals_text(verdict.total_sandbox)),
+        ("held", "held", len(verdict.held)),
+        ("lost", "lost", len(verdict.lost)),
+        ("duplicated", "duplicated", verdict.duplicates),
+        ("unsettled", "", len(verdict.unsettled)),
+        ("verified", "", verdict.ok),
+    ]
+
+
 def summary(outcome: Outcome) -> dict[str, object]:
     """The object of `--json`, without `seconds` and `report`."""
-    verdict = outcome.verdict
-    return {
-        "accepted": verdict.accepted,
-        "skipped": sum(outcome.skipped.values()),
-        "ignored": sum(outcome.ignored.values()),
-        "delivered_api": verdict.by_api,
-        "delivered_file": verdict.by_file,
-        "held": len(verdict.held),
-        "lost": len(verdict.lost),
-        "duplicated": verdict.duplicates,
-        "unsettled": len(verdict.unsettled),
-        "contacts_created": outcome.contacts_created,
-        "contacts_reconciled": outcome.contacts_reconciled,
-        "sandbox_receipts": len(outcome.arrivals),
-        "ignored_duplicates": outcome.sent_again,
-        "total_accepted": totals_plain(verdict.total_accepted),
-        "total_sandbox": totals_plain(verdict.total_sandbox),
-        "verified": verdict.ok,
-    }
+    return {name: value for name, _, value in _figures(outcome) if name}
 
 
 def rows(outcome: Outcome) -> list[tuple[str, str]]:
     """The table: what, and how much."""
-    verdict = outcome.verdict
-    kinds = [row["kind"] for row in outcome.files]
-    return [
-        ("documents read", str(outcome.documents)),
-        ("receipts accepted", str(verdict.accepted)),
-        ("skipped: sales that are not sent", str(sum(outcome.skipped.values()))),
-        ("ignored: records that are not a sale", str(sum(outcome.ignored.values()))),
-        ("delivered by API", str(verdict.by_api)),
-        ("delivered by file", str(verdict.by_file)),
-        ("fallback files", f"{kinds.count('contacts')} contacts, {kinds.count('receipts')} receipts"),
-        ("outage", f"{outcome.outage_to - outcome.outage_from:.1f} s"),
-        ("contacts Engage had before", str(outcome.known_contacts)),
-        ("contacts created", f"{outcome.contacts_created} ({outcome.contacts_by_file} by file)"),
-        ("contacts whose id was learnt afterwards", str(outcome.contacts_reconciled)),
-        ("receipts in the sandbox", str(len(outcome.arrivals))),
-        ("sent again and ignored there", str(outcome.sent_again)),
-        ("total accepted", totals_text(verdict.total_accepted)),
-        ("total in the sandbox", totals_text(verdict.total_sandbox)),
-        ("held", str(len(verdict.held))),
-        ("lost", str(len(verdict.lost))),
-        ("duplicated", str(verdict.duplicates)),
-    ]
+    return [(words, str(value)) for _, words, value in _figures(outcome) if words]
 
 
 def table(outcome: Outcome) -> list[str]:
@@ -106,4 +97,4 @@ def table(outcome: Outcome) -> list[str]:
     lines = rows(outcome)
     left = max(len(what) for what, _ in lines)
     right = max(len(much) for _, much in lines)
-    return [f"  {what:<{left}}  {much:>{right}}" for what, much in lines]
+    return [f"{what:<{left}}  {much:>{right}}" for what, much in lines]

@@ -88,9 +88,13 @@ class Play(ABC):
                 code = self.child.end()
                 if code != 0:
                     raise PlayFailed(f"`tillpost run` ended with code {code} after SIGTERM:\n{self.child.tail()}")
-            self.engage.import_now()
+            self.engage.control("import", {})  # so that what is judged is all there is
             receipts, status = self.launcher.receipts(), self.launcher.status()
-            stats, stored, contacts = self.engage.stats(), self.engage.receipts(), self.engage.contacts()
+            stats, stored, contacts = (
+                self.engage.control("stats"),
+                self.engage.control("receipts"),
+                self.engage.contacts(),
+            )
             return Outcome(
                 title=self.title,
                 what=self.what,

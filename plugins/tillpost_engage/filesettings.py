@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import attrs
 
+from tillpost.kit.settings import must
 from tillpost_engage.schemas import CONTACTS_NAMESPACE
 from tillpost_engage.settings import LookupKey
 from tillpost_engage.xmlnames import is_name
@@ -14,19 +14,12 @@ from tillpost_engage.xmlnames import is_name
 MOST = 20_000  # contacts, or lines of receipts, in one file (contract, section 3)
 
 
-def _count(_: object, field: attrs.Attribute[Any], value: int) -> None:
-    if not 0 < value <= MOST:
-        raise ValueError(f"{field.name} must be from 1 to {MOST}, the most Engage accepts in a file")
-
-
-def _folder(_: object, field: attrs.Attribute[Any], value: str) -> None:
-    if not value or value in (".", "..") or any(c in "/\\" or c < " " for c in value):
-        raise ValueError(f"{field.name} must be the name of one folder")
-
-
-def _element(_: object, field: attrs.Attribute[Any], value: str) -> None:
-    if not is_name(value):
-        raise ValueError(f"{field.name} must be an XML element name")
+_count = must(f"be from 1 to {MOST}, the most Engage accepts in a file", lambda value: 0 < value <= MOST)
+_folder = must(
+    "be the name of one folder",
+    lambda value: value not in ("", ".", "..") and not any(c in "/\\" or c < " " for c in value),
+)
+_element = must("be an XML element name", is_name)
 
 
 @attrs.frozen(kw_only=True)

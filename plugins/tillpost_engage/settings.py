@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Literal
 from urllib.parse import urlsplit
 
 import attrs
 
 from tillpost import Secret
-from tillpost.kit.settings import no_final_slash, not_empty, over_zero
+from tillpost.kit.settings import must, no_final_slash, not_empty, over_zero
 
 LookupKey = Literal["externalId", "email", "mobilePhone", "socialSecurityNumber", "memberNumber"]
 
 
-def _no_repeats(_: object, field: attrs.Attribute[Any], value: tuple[str, ...]) -> None:
-    if len(set(value)) != len(value):
-        raise ValueError(f"{field.name} must not name a key twice")
+_printable = must("be printable ASCII", lambda text: text.isascii() and text.isprintable())
+_no_repeats = must("not name a key twice", lambda keys: len(set(keys)) == len(keys))
 
 
 @attrs.frozen(kw_only=True)
@@ -70,7 +69,7 @@ class TransportSettings:
     api_key: Secret = attrs.field()
     rate: int = attrs.field(default=50, validator=over_zero)
     timeout: timedelta = attrs.field(default=timedelta(seconds=30), validator=over_zero)
-    user_agent: str = attrs.field(default="")
+    user_agent: str = attrs.field(default="", validator=_printable)
 
     @url.validator
     def _address(self, _: object, url: str) -> None:
@@ -94,8 +93,3 @@ class TransportSettings:
         text = key.reveal()
         if not text or not text.isascii() or any(c <= " " or c == "\x7f" for c in text):
             raise ValueError(f"api_key ({key.origin}) must be visible ASCII characters, without blanks or line ends")
-
-    @user_agent.validator
-    def _agent(self, _: object, agent: str) -> None:
-        if not agent.isascii() or not agent.isprintable():
-            raise ValueError("user_agent must be printable ASCII")

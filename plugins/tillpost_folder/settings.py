@@ -7,10 +7,9 @@ from pathlib import Path
 
 import attrs
 
+from tillpost.kit.settings import must
 
-def _not_negative(_: object, field: attrs.Attribute[timedelta], value: timedelta) -> None:
-    if value < timedelta(0):
-        raise ValueError(f"{field.name} must not be negative")
+_not_negative = must("not be negative", lambda length: length >= timedelta(0))
 
 
 @attrs.frozen(kw_only=True)

@@ -15,20 +15,17 @@ def _trust(settings: FtpsSettings) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=settings.ca)
     except OSError as error:
+        why = "it is not in PEM form" if isinstance(error, ssl.SSLError) else os.strerror(error.errno or 0).lower()
         raise ConfigurationError(
             Finding(
                 key="transfer.ca",
-                message=f"no certificate can be read from {settings.ca}: {_why(error)}.",
+                message=f"no certificate can be read from {settings.ca}: {why}.",
                 next_step="Name a file with the CA's certificate, or the server's own, in PEM form.",
             )
         ) from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # a server's own certificate may be the trusted one
     return context
-
-
-def _why(error: OSError) -> str:
-    return "it is not in PEM form" if isinstance(error, ssl.SSLError) else os.strerror(error.errno or 0).lower()
 
 
 def _ftps(settings: FtpsSettings, _context: Context) -> FtpTransfer:

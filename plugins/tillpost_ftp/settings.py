@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import attrs
 
 from tillpost import Secret
-from tillpost.kit.settings import host_name, no_final_slash, not_empty, over_zero, port_number
+from tillpost.kit.settings import host_name, must, no_final_slash, not_empty, over_zero, port_number
 
-
-def _one_line(_: object, field: attrs.Attribute[Any], value: str) -> None:
-    # A line break would end the command and begin another.
-    if any(c < " " or c == "\x7f" for c in value):
-        raise ValueError(f"{field.name} must not have control characters")
+# A line break would end the command and begin another.
+_no_line_end = must("be one line", lambda password: not any(c in "\r\n\0" for c in password.reveal()))
+_one_line = must("not have control characters", lambda text: not any(c < " " or c == "\x7f" for c in text))
 
 
 @attrs.frozen(kw_only=True)
@@ -29,16 +26,11 @@ class Settings:
 
     host: str = attrs.field(validator=host_name)
     user: str = attrs.field(validator=[not_empty, _one_line])
-    password: Secret = attrs.field()
+    password: Secret = attrs.field(validator=_no_line_end)
     port: int = attrs.field(default=21, validator=port_number)
     path: str = attrs.field(default="/integration", converter=no_final_slash, validator=_one_line)
     timeout: timedelta = attrs.field(default=timedelta(seconds=60), validator=over_zero)
     passive: bool = True
-
-    @password.validator
-    def _password(self, _: object, password: Secret) -> None:
-        if any(c in "\r\n\0" for c in password.reveal()):
-            raise ValueError("password must be one line")
 
 
 @attrs.frozen(kw_only=True)

@@ -9,10 +9,12 @@ from pathlib import Path
 import attrs
 
 from tillpost import Secret
+from tillpost.kit.settings import must
 from tillpost_ingest.address import parse
 from tillpost_ingest.signature import secret_bytes
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*", re.ASCII)
+_timeout = must("be from 1s to 1h", lambda length: timedelta(seconds=1) <= length <= timedelta(hours=1))
 _KEY = re.compile(r"[!-~]{16,}", re.ASCII)
 
 
@@ -41,7 +43,7 @@ class Settings:
     certificate: Path | None = None
     key: Path | None = None
     largest: int = attrs.field(default=64 * 1024 * 1024, validator=attrs.validators.ge(1024))
-    timeout: timedelta = attrs.field(default=timedelta(seconds=60))
+    timeout: timedelta = attrs.field(default=timedelta(seconds=60), validator=_timeout)
 
     @listen.validator
     def _listen(self, _: object, listen: str) -> None:
@@ -67,11 +69,6 @@ class Settings:
                     secret_bytes(secret.reveal())
                 except ValueError as error:
                     raise ValueError(f"secrets: one of {name} {error}") from None
-
-    @timeout.validator
-    def _timeout(self, _: object, timeout: timedelta) -> None:
-        if not timedelta(seconds=1) <= timeout <= timedelta(hours=1):
-            raise ValueError("timeout must be from 1s to 1h")
 
     def __attrs_post_init__(self) -> None:
         if (self.certificate is None) != (self.key is None):

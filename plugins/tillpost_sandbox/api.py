@@ -149,15 +149,15 @@ def changes(call: Call) -> Answer:
     kind, start, end = query.get("changeType"), _moment(query, "fromDate"), _moment(query, "toDate")
     if kind not in ("Created", "Updated", "Deleted") or start is None:
         raise RefusalError(400, "InvalidSearchQuery", "give changeType (Created, Updated, Deleted) and fromDate")
-    found = []
-    for contact in call.engage.state.contacts.values():
-        at = contact.created_at if kind == "Created" else contact.updated_at
-        is_kind = bool(contact.gone) if kind == "Deleted" else not contact.gone
-        if kind == "Updated" and contact.updated_at == contact.created_at:
-            is_kind = False
-        if is_kind and _within(at, start, end):
-            found.append(contact.id)
-    return Answer(200, found)
+
+    def is_wanted(contact: Contact) -> bool:
+        if bool(contact.gone) != (kind == "Deleted") or (
+            kind == "Updated" and contact.updated_at == contact.created_at
+        ):
+            return False
+        return _within(contact.created_at if kind == "Created" else contact.updated_at, start, end)
+
+    return Answer(200, [contact.id for contact in call.engage.state.contacts.values() if is_wanted(contact)])
 
 
 def by_key(call: Call) -> Answer:

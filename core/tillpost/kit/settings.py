@@ -4,39 +4,25 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from typing import Any
 
-import attrs
+from tillpost.plugin import must
 
+__all__ = ["currency_code", "host_name", "must", "no_final_slash", "not_empty", "over_zero", "port_number"]
 
-def not_empty(_: object, field: attrs.Attribute[Any], value: Any) -> None:
-    """Raises ValueError for an empty text or list."""
-    if not value:
-        raise ValueError(f"{field.name} must not be empty")
-
-
-def over_zero(_: object, field: attrs.Attribute[Any], value: Any) -> None:
-    """Raises ValueError for a number or duration of zero or less."""
-    if value <= (timedelta(0) if isinstance(value, timedelta) else 0):
-        raise ValueError(f"{field.name} must be over 0")
-
-
-def host_name(_: object, field: attrs.Attribute[Any], value: str) -> None:
-    """Raises ValueError for a text that cannot be a host's name or address."""
-    if not value or any(c <= " " or c in "/@" for c in value):
-        raise ValueError(f"{field.name} must be a name or an address, without a scheme, a user or a path")
-
-
-def port_number(_: object, field: attrs.Attribute[Any], value: int) -> None:
-    """Raises ValueError for a number that is not a TCP port."""
-    if not 0 < value < 65536:
-        raise ValueError(f"{field.name} must be from 1 to 65535")
-
-
-def currency_code(_: object, field: attrs.Attribute[Any], value: str) -> None:
-    """Raises ValueError for a text that is neither empty nor three capital letters, as ISO 4217 has them."""
-    if value and not re.fullmatch("[A-Z]{3}", value):
-        raise ValueError(f"{field.name} must be an ISO 4217 code of three capital letters")
+not_empty = must("not be empty", bool)
+"""A text or list with something in it."""
+over_zero = must("be over 0", lambda value: value > (timedelta(0) if isinstance(value, timedelta) else 0))
+"""A number or duration."""
+host_name = must(
+    "be a name or an address, without a scheme, a user or a path",
+    lambda value: value and not any(c <= " " or c in "/@" for c in value),
+)
+port_number = must("be from 1 to 65535", range(1, 65536).__contains__)
+"""A TCP port."""
+currency_code = must(
+    "be an ISO 4217 code of three capital letters", lambda value: re.fullmatch("([A-Z]{3})?", value) is not None
+)
+"""A code, or an empty text."""
 
 
 def no_final_slash(path: str) -> str:
