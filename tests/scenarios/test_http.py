@@ -246,7 +246,7 @@ def test_a_301_to_another_host_is_never_followed(without_files: Shop) -> None:
         stop(process)
         assert front.seen
         assert other.seen == []
-    assert "never followed" in stand["reason"]
+    assert "not followed" in stand["reason"]
 
 
 def test_a_slow_drip_is_bounded_by_the_deadline(without_files: Shop) -> None:

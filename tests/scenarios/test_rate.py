@@ -71,7 +71,7 @@ def test_a_429_to_one_process_holds_the_other_back(two: TwoRuns) -> None:
     two.shop.fault(http="429", retry_after="3600")
     two.put(20, first=1000)
     two.until(lambda: two.answers()["429"])
+    two.until(lambda: not two.send(1.0)[0])  # what was in flight is answered
     two.shop.fault(http="ok")
-    two.send(1.0)
     assert two.send(2.0)[0] == 0.0
     assert two.delivered() == [20, 20]
