@@ -51,3 +51,9 @@ class DestinationSuite(Suite):
         if any(value and value in reason for value in (*self.secrets, *personal)):
             return "the reason shows a key, a password or who bought"
         return ""
+
+
+def outcome_fault(outcome: Any, *allowed: type) -> str:
+    """The fault that an outcome is of none of these classes; "" when it is of one."""
+    names = " or ".join(kind.__name__ for kind in allowed)
+    return "" if isinstance(outcome, allowed) else f"the outcome is {type(outcome).__name__}, not {names}"

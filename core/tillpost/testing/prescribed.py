@@ -62,101 +62,78 @@ def _line(sku: str, quantity: int, paid: str, discount: str = "0") -> SaleLine:
     return SaleLine(sku, Decimal(quantity), Decimal(paid), Decimal(discount))
 
 
-def _paid(**tenders: str) -> tuple[tuple[str, Decimal], ...]:
-    return tuple((kind, Decimal(amount)) for kind, amount in tenders.items())
+def _sale(description: str, *lines: SaleLine, customer: bool = False, email: bool = False, **tenders: str) -> Sale:
+    """A sale of these lines and tenders; of one A-1 at 100.00 by card where none are named."""
+    return Sale(
+        description=description,
+        lines=lines or (_line("A-1", 1, "100.00"),),
+        tenders=tuple((kind, Decimal(amount)) for kind, amount in (tenders or {"card": "100.00"}).items()),
+        customer=customer,
+        email=email,
+    )
 
 
-_ONE = {"lines": (_line("A-1", 1, "100.00"),), "tenders": _paid(card="100.00")}
+_DAY = _sale("", _line("A-1", 2, "100.00"), _line("B-1", 1, "30.00"), card="130.00", customer=True)
 _KEYED = "One A-1 at 100.00, paid by card"
 
 _SALES = {
-    "sale": Sale(
+    "sale": attrs.evolve(
+        _DAY,
         description=f'Two A-1 (named "{NAME}") at 50.00 each and one B-1 at 30.00; 130.00 by card; the customer is'
         " known by the number.",
-        lines=(_line("A-1", 2, "100.00"), _line("B-1", 1, "30.00")),
-        tenders=_paid(card="130.00"),
-        customer=True,
     ),
-    "return": Sale(
-        description=f"One A-1, bought for 100.00 on receipt {ORIGINAL}, is handed back; 100.00 go back to the card.",
-        lines=(_line("A-1", -1, "-100.00"),),
-        tenders=_paid(card="-100.00"),
+    "return": _sale(
+        f"One A-1, bought for 100.00 on receipt {ORIGINAL}, is handed back; 100.00 go back to the card.",
+        _line("A-1", -1, "-100.00"),
+        card="-100.00",
     ),
-    "exchange": Sale(
-        description="One A-1, bought for 100.00, is handed back and one B-1 at 130.00 taken; the 30.00 between by"
-        " card.",
-        lines=(_line("A-1", -1, "-100.00"), _line("B-1", 1, "130.00")),
-        tenders=_paid(card="30.00"),
+    "exchange": _sale(
+        "One A-1, bought for 100.00, is handed back and one B-1 at 130.00 taken; the 30.00 between by card.",
+        _line("A-1", -1, "-100.00"),
+        _line("B-1", 1, "130.00"),
+        card="30.00",
     ),
-    "mixed_tender": Sale(
-        description="One A-1 at 100.00; 60.00 by card, 40.00 in cash.",
-        lines=_ONE["lines"],  # type: ignore[arg-type]
-        tenders=_paid(card="60.00", cash="40.00"),
-    ),
+    "mixed_tender": _sale("One A-1 at 100.00; 60.00 by card, 40.00 in cash.", card="60.00", cash="40.00"),
     "change": Sale(
         description="One A-1 at 87.00; 100.00 in cash are given, 13.00 handed back.",
         lines=(_line("A-1", 1, "87.00"),),
         tenders=(("cash", Decimal("100.00")), ("cash", Decimal("-13.00"))),
     ),
-    "gift_card": Sale(
-        description="One A-1 at 100.00, paid with a gift card.",
-        lines=_ONE["lines"],  # type: ignore[arg-type]
-        tenders=_paid(giftcard="100.00"),
+    "gift_card": _sale("One A-1 at 100.00, paid with a gift card.", giftcard="100.00"),
+    "discount": _sale(
+        "One A-1 at 100.00 with 20.00 off; 80.00 by card.", _line("A-1", 1, "80.00", "-20.00"), card="80.00"
     ),
-    "discount": Sale(
-        description="One A-1 at 100.00 with 20.00 off; 80.00 by card.",
-        lines=(_line("A-1", 1, "80.00", "-20.00"),),
-        tenders=_paid(card="80.00"),
+    "receipt_discount": _sale(
+        "One A-1, one B-1, one C-1 at 50.00 each with 10.00 off the whole receipt; 140.00 by card.",
+        _line("A-1", 1, "46.66", "-3.34"),
+        _line("B-1", 1, "46.67", "-3.33"),
+        _line("C-1", 1, "46.67", "-3.33"),
+        card="140.00",
     ),
-    "receipt_discount": Sale(
-        description="One A-1, one B-1, one C-1 at 50.00 each with 10.00 off the whole receipt; 140.00 by card.",
-        lines=(_line("A-1", 1, "46.66", "-3.34"), _line("B-1", 1, "46.67", "-3.33"), _line("C-1", 1, "46.67", "-3.33")),
-        tenders=_paid(card="140.00"),
+    "tax_inside": _sale(
+        "One A-1 at 125.00, in which 25.00 are tax of 25 %; paid by card.", _line("A-1", 1, "125.00"), card="125.00"
     ),
-    "tax_inside": Sale(
-        description="One A-1 at 125.00, in which 25.00 are tax of 25 %; paid by card.",
-        lines=(_line("A-1", 1, "125.00"),),
-        tenders=_paid(card="125.00"),
+    "tax_on_top": _sale(
+        "One A-1 at 100.00, on top 25.00 tax of 25 %; 125.00 by card.", _line("A-1", 1, "125.00"), card="125.00"
     ),
-    "tax_on_top": Sale(
-        description="One A-1 at 100.00, on top 25.00 tax of 25 %; 125.00 by card.",
-        lines=(_line("A-1", 1, "125.00"),),
-        tenders=_paid(card="125.00"),
+    "foreign_currency": _sale(
+        "One A-1 at 9.00 in a foreign currency; 9.00 by card in that currency.", _line("A-1", 1, "9.00"), card="9.00"
     ),
-    "foreign_currency": Sale(
-        description="One A-1 at 9.00 in a foreign currency; 9.00 by card in that currency.",
-        lines=(_line("A-1", 1, "9.00"),),
-        tenders=_paid(card="9.00"),
+    "no_customer": _sale(f"{_KEYED}; nobody is known to have bought it."),
+    "two_identifiers": _sale(
+        f"{_KEYED}; the customer is known by the number and by the e-mail {EMAIL}.", customer=True, email=True
     ),
-    "no_customer": Sale(description=f"{_KEYED}; nobody is known to have bought it.", **_ONE),  # type: ignore[arg-type]
-    "two_identifiers": Sale(
-        description=f"{_KEYED}; the customer is known by the number and by the e-mail {EMAIL}.",
-        customer=True,
-        email=True,
-        **_ONE,  # type: ignore[arg-type]
+    "void_line": _sale("One A-1 at 100.00 and one B-1 at 30.00 are keyed, B-1 is voided; 100.00 by card."),
+    "dst_double": _sale(f"{_KEYED}, in the hour the clock shows twice."),
+    "dst_missing": _sale(f"{_KEYED}, in the hour the clock leaves out."),
+    "void_receipt": _sale(f"{_KEYED}, and voided as a whole."),
+    "training": _sale(f"{_KEYED}, keyed in training mode."),
+    "copy": _sale(f"{_KEYED}: a copy of it alone."),
+    "suspended": _sale("One A-1 at 100.00 is keyed, and the sale put aside."),
+    "day": attrs.evolve(
+        _DAY, description="The sale of `sale` three times in one file, under the suite's three numbers."
     ),
-    "void_line": Sale(
-        description="One A-1 at 100.00 and one B-1 at 30.00 are keyed, B-1 is voided; 100.00 by card.",
-        **_ONE,  # type: ignore[arg-type]
-    ),
-    "dst_double": Sale(description=f"{_KEYED}, in the hour the clock shows twice.", **_ONE),  # type: ignore[arg-type]
-    "dst_missing": Sale(description=f"{_KEYED}, in the hour the clock leaves out.", **_ONE),  # type: ignore[arg-type]
-    "void_receipt": Sale(description=f"{_KEYED}, and voided as a whole.", **_ONE),  # type: ignore[arg-type]
-    "training": Sale(description=f"{_KEYED}, keyed in training mode.", **_ONE),  # type: ignore[arg-type]
-    "copy": Sale(description=f"{_KEYED}: a copy of it alone.", **_ONE),  # type: ignore[arg-type]
-    "suspended": Sale(description="One A-1 at 100.00 is keyed, and the sale put aside.", **_ONE),  # type: ignore[arg-type]
-    "day": Sale(
-        description="The sale of `sale` three times in one file, under the suite's three numbers.",
-        lines=(_line("A-1", 2, "100.00"), _line("B-1", 1, "30.00")),
-        tenders=_paid(card="130.00"),
-        customer=True,
-    ),
-    "bad_amount": Sale(
-        description="As `day`, but in the second one an amount is `abc`.",
-        lines=(_line("A-1", 2, "100.00"), _line("B-1", 1, "30.00")),
-        tenders=_paid(card="130.00"),
-        customer=True,
-    ),
+    "bad_amount": attrs.evolve(_DAY, description="As `day`, but in the second one an amount is `abc`."),
 }
 
 PRESCRIBED_SALES: Mapping[str, Sale] = MappingProxyType(_SALES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -13,8 +14,40 @@ from tillpost.testing.sample_suite import SampleSuite
 from tillpost.testing.suite import check, fail
 
 
+def _promise(try_it: Callable[[SalePromises, str], object], name: str, sentence: str) -> Callable[[SalePromises], None]:
+    """The test of a promise that one check tries."""
+
+    def test(self: SalePromises) -> None:
+        try_it(self, name)
+
+    test.__name__, test.__doc__ = f"test_{name}", sentence
+    return test
+
+
 class SalePromises(SampleSuite):
     """Each has a sample of its name, which shows its sale of PRESCRIBED_SALES."""
+
+    def _check_sale(self, promise: str, currency: str = "") -> Receipt:
+        receipt = self._single_receipt(promise)
+        differences = compare.money(
+            receipt, PRESCRIBED_SALES[promise], self._capabilities(), self.tender_types, currency or self.currency
+        )
+        check(promise, *differences)
+        return receipt
+
+    def _check_tax(self, promise: str) -> None:
+        receipt = self._check_sale(promise)
+        if self._declares("taxes"):
+            check(promise, *compare.taxes(receipt, Decimal(25)))
+
+    def _check_not_sold(self, promise: str) -> None:
+        records = self._parse(promise)
+        skipped = [record for record in records if isinstance(record, NoReceipt) and record.reason and record.retail]
+        if not skipped or any(isinstance(record, Found | Broken) for record in records):
+            fail(promise, f"the file has {self._describe(records)}, not a NoReceipt with its reason (retail=True)")
+
+    def _check_customer(self, promise: str) -> None:
+        check(promise, *compare.customer(self._check_sale(promise), PRESCRIBED_SALES[promise], self._number()))
 
     def test_sale(self) -> None:
         """Quantity times price is what was paid; store, till, number, day and customer are the till's."""
@@ -56,25 +89,11 @@ class SalePromises(SampleSuite):
         if self._declares("linked returns") and ORIGINAL not in receipt.lines[0].extra.get("originalReceipt", ""):
             fail("return", f"the line's `originalReceipt` does not name receipt {ORIGINAL}")
 
-    def test_exchange(self) -> None:
-        """A return and a purchase on one receipt keep their signs."""
-        self._check_sale("exchange")
-
-    def test_mixed_tender(self) -> None:
-        """Two means of payment are two tenders."""
-        self._check_sale("mixed_tender")
-
-    def test_change(self) -> None:
-        """Change is negative cash."""
-        self._check_sale("change")
-
-    def test_gift_card(self) -> None:
-        """A gift card is a tender of its own."""
-        self._check_sale("gift_card")
-
-    def test_discount(self) -> None:
-        """A reduced line has the price that was paid, and its discount."""
-        self._check_sale("discount")
+    test_exchange = _promise(_check_sale, "exchange", "A return and a purchase on one receipt keep their signs.")
+    test_mixed_tender = _promise(_check_sale, "mixed_tender", "Two means of payment are two tenders.")
+    test_change = _promise(_check_sale, "change", "Change is negative cash.")
+    test_gift_card = _promise(_check_sale, "gift_card", "A gift card is a tender of its own.")
+    test_discount = _promise(_check_sale, "discount", "A reduced line has the price that was paid, and its discount.")
 
     def test_receipt_discount(self) -> None:
         """A discount on the whole receipt is spread over the lines to the cent."""
@@ -83,49 +102,24 @@ class SalePromises(SampleSuite):
             "receipt_discount", *compare.spread_evenly(receipt, Decimal(50), Decimal(-10), self._declares("discounts"))
         )
 
-    def test_tax_inside(self) -> None:
-        """Tax that is in the price stays in it."""
-        self._check_tax("tax_inside")
-
-    def test_tax_on_top(self) -> None:
-        """Tax on top of the price is in `paid`."""
-        self._check_tax("tax_on_top")
+    test_tax_inside = _promise(_check_tax, "tax_inside", "Tax that is in the price stays in it.")
+    test_tax_on_top = _promise(_check_tax, "tax_on_top", "Tax on top of the price is in `paid`.")
 
     def test_foreign_currency(self) -> None:
         """A receipt's currency is the one the customer paid in."""
         self._check_sale("foreign_currency", currency=self._foreign)
 
-    def test_no_customer(self) -> None:
-        """A sale without a known customer is a receipt without a customer."""
-        check(
-            "no_customer",
-            *compare.customer(self._check_sale("no_customer"), PRESCRIBED_SALES["no_customer"], self._number()),
-        )
-
-    def test_two_identifiers(self) -> None:
-        """Every identifier the till has of the customer is given."""
-        receipt = self._check_sale("two_identifiers")
-        check("two_identifiers", *compare.customer(receipt, PRESCRIBED_SALES["two_identifiers"], self._number()))
-
-    def test_void_line(self) -> None:
-        """A voided line is not sold."""
-        self._check_sale("void_line")
-
-    def test_void_receipt(self) -> None:
-        """A voided receipt is not sent."""
-        self._check_not_sold("void_receipt")
-
-    def test_training(self) -> None:
-        """A training sale is not sent."""
-        self._check_not_sold("training")
-
-    def test_copy(self) -> None:
-        """A copy of a receipt is not sent."""
-        self._check_not_sold("copy")
-
-    def test_suspended(self) -> None:
-        """A suspended sale is not sent."""
-        self._check_not_sold("suspended")
+    test_no_customer = _promise(
+        _check_customer, "no_customer", "A sale without a known customer is a receipt without a customer."
+    )
+    test_two_identifiers = _promise(
+        _check_customer, "two_identifiers", "Every identifier the till has of the customer is given."
+    )
+    test_void_line = _promise(_check_sale, "void_line", "A voided line is not sold.")
+    test_void_receipt = _promise(_check_not_sold, "void_receipt", "A voided receipt is not sent.")
+    test_training = _promise(_check_not_sold, "training", "A training sale is not sent.")
+    test_copy = _promise(_check_not_sold, "copy", "A copy of a receipt is not sent.")
+    test_suspended = _promise(_check_not_sold, "suspended", "A suspended sale is not sent.")
 
     def test_dst_double(self) -> None:
         """A time in the repeated hour is read as the first of the two, and the receipt is flagged."""
@@ -162,25 +156,6 @@ class SalePromises(SampleSuite):
             "" if not any(isinstance(record, Found) for record in again) else "read again alone it is a receipt",
             self._personal_data(held.reason),
         )
-
-    def _check_sale(self, promise: str, currency: str = "") -> Receipt:
-        receipt = self._single_receipt(promise)
-        differences = compare.money(
-            receipt, PRESCRIBED_SALES[promise], self._capabilities(), self.tender_types, currency or self.currency
-        )
-        check(promise, *differences)
-        return receipt
-
-    def _check_tax(self, promise: str) -> None:
-        receipt = self._check_sale(promise)
-        if self._declares("taxes"):
-            check(promise, *compare.taxes(receipt, Decimal(25)))
-
-    def _check_not_sold(self, promise: str) -> None:
-        records = self._parse(promise)
-        skipped = [record for record in records if isinstance(record, NoReceipt) and record.reason and record.retail]
-        if not skipped or any(isinstance(record, Found | Broken) for record in records):
-            fail(promise, f"the file has {self._describe(records)}, not a NoReceipt with its reason (retail=True)")
 
     def _check_time(self, promise: str, when: datetime, flag: str) -> None:
         receipt = self._single_receipt(promise)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from tillpost.flow.hook_calls import HookCalls
 from tillpost.model import Delivered, Failure, FallbackFile, MaybeSent, NotSent, Outcome, Refused
-from tillpost.testing.destination import DestinationSuite
+from tillpost.testing.destination import DestinationSuite, FakeDestination, outcome_fault
 from tillpost.testing.suite import check
 
 NAME = "20260314143000_1_transactions.xml"
@@ -28,65 +31,54 @@ class TransferSuite(DestinationSuite):
         digest = hashlib.sha256(content).hexdigest()
         return FallbackFile(name=NAME, kind="receipts", sha256=digest, size=len(content), keys=("r",), path=path)
 
+    @contextmanager
+    def _uploading(self, fault: str, folder: Path) -> Iterator[tuple[FakeDestination, HookCalls, FallbackFile]]:
+        with self.destination(fault, folder) as fake:
+            yield fake, self.hooks_at(fake, folder), self.file(folder)
+
     def test_whole(self, tmp_path: Path) -> None:
         """The file arrives unchanged under its name, and no other file beside it."""
-        with self.destination("ok", tmp_path) as fake:
-            outcome = self.hooks_at(fake, tmp_path).transfer(self.file(tmp_path))
-            check(
-                "whole", _delivered(outcome), "" if fake.holds() == {NAME: CONTENT} else "it is not alone, or not whole"
-            )
+        with self._uploading("ok", tmp_path) as (fake, hooks, file):
+            _check_there("whole", fake, hooks.transfer(file))
 
     def test_repeated(self, tmp_path: Path) -> None:
         """Sent again, it is there once and unchanged."""
-        with self.destination("ok", tmp_path) as fake:
-            hooks, file = self.hooks_at(fake, tmp_path), self.file(tmp_path)
-            outcomes = [hooks.transfer(file) for _ in range(2)]
-            check(
-                "repeated", *map(_delivered, outcomes), "" if fake.holds() == {NAME: CONTENT} else "it is not as it was"
-            )
+        with self._uploading("ok", tmp_path) as (fake, hooks, file):
+            _check_there("repeated", fake, hooks.transfer(file), hooks.transfer(file))
 
     def test_other_file(self, tmp_path: Path) -> None:
         """A different file of that name is not overwritten, and the transfer is Refused."""
-        with self.destination("ok", tmp_path) as fake:
+        with self._uploading("ok", tmp_path) as (fake, hooks, file):
             assert fake.add is not None, "give FakeDestination(add=…), which puts a file there"
             fake.add(name=NAME, content="another")
-            outcome = self.hooks_at(fake, tmp_path).transfer(self.file(tmp_path))
+            outcome = hooks.transfer(file)
             check(
                 "other_file",
-                "" if isinstance(outcome, Refused) else f"the outcome is {type(outcome).__name__}, not Refused",
+                outcome_fault(outcome, Refused),
                 "" if fake.holds().get(NAME) == b"another" else "it was overwritten",
             )
 
     def test_cut(self, tmp_path: Path) -> None:
         """After a cut upload no part appears under the name, and the next attempt succeeds."""
-        with self.destination("cut", tmp_path) as fake:
-            hooks, file = self.hooks_at(fake, tmp_path), self.file(tmp_path)
+        with self._uploading("cut", tmp_path) as (fake, hooks, file):
             outcome = hooks.transfer(file)
             check(
                 "cut",
-                "" if isinstance(outcome, NotSent | MaybeSent) else f"the outcome is {type(outcome).__name__}",
+                outcome_fault(outcome, NotSent, MaybeSent),
                 "a part of it lies there under its name" if NAME in fake.holds() else "",
             )
-            again = hooks.transfer(file)
-            check("cut", _delivered(again), "" if fake.holds() == {NAME: CONTENT} else "it is not alone, or not whole")
+            _check_there("cut", fake, hooks.transfer(file))
 
     def test_lost_rename(self, tmp_path: Path) -> None:
         """After a rename whose answer was lost, the transfer looks for the file."""
-        with self.destination("lost_rename", tmp_path) as fake:
-            hooks, file = self.hooks_at(fake, tmp_path), self.file(tmp_path)
+        with self._uploading("lost_rename", tmp_path) as (fake, hooks, file):
             outcome = hooks.transfer(file)
-            allowed = isinstance(outcome, Delivered | MaybeSent)
-            check("lost_rename", "" if allowed else f"it was done, and the outcome is {type(outcome).__name__}")
-            check(
-                "lost_rename",
-                _delivered(hooks.transfer(file)),
-                "" if fake.holds() == {NAME: CONTENT} else "it is not there once",
-            )
+            check("lost_rename", outcome_fault(outcome, Delivered, MaybeSent))
+            _check_there("lost_rename", fake, hooks.transfer(file))
 
     def test_found(self, tmp_path: Path) -> None:
         """`find_transferred` is True while the file is there, and False when it is not."""
-        with self.destination("ok", tmp_path) as fake:
-            hooks, file = self.hooks_at(fake, tmp_path), self.file(tmp_path)
+        with self._uploading("ok", tmp_path) as (_, hooks, file):
             before = hooks.find_transferred(file)
             hooks.transfer(file)
             answers = before, hooks.find_transferred(file)
@@ -96,24 +88,26 @@ class TransferSuite(DestinationSuite):
 
     def test_unreachable(self, tmp_path: Path) -> None:
         """An unreachable server is NotSent, and a Failure of find_transferred."""
-        with self.destination("refuse", tmp_path) as fake:
-            hooks, file = self.hooks_at(fake, tmp_path), self.file(tmp_path)
+        with self._uploading("refuse", tmp_path) as (_, hooks, file):
             outcome, found = hooks.transfer(file), hooks.find_transferred(file)
             check(
                 "unreachable",
-                "" if isinstance(outcome, NotSent) else f"the outcome is {type(outcome).__name__}, not NotSent",
+                outcome_fault(outcome, NotSent),
                 "" if isinstance(found, Failure) else f"find_transferred says {found}",
                 self.leak(outcome),
             )
 
     def test_changed_here(self, tmp_path: Path) -> None:
         """A local file that was changed after it was written is not sent."""
-        with self.destination("ok", tmp_path) as fake:
-            file = self.file(tmp_path)
+        with self._uploading("ok", tmp_path) as (fake, hooks, file):
             file.path.write_bytes(CONTENT[:100])
-            outcome = self.hooks_at(fake, tmp_path).transfer(file)
+            outcome = hooks.transfer(file)
             check("changed_here", "it is sent" if isinstance(outcome, Delivered) or fake.holds() else "")
 
 
-def _delivered(outcome: Outcome) -> str:
-    return "" if isinstance(outcome, Delivered) else f"the outcome is {type(outcome).__name__}, not Delivered"
+def _check_there(promise: str, fake: FakeDestination, *outcomes: Outcome) -> None:
+    check(
+        promise,
+        *(outcome_fault(outcome, Delivered) for outcome in outcomes),
+        "" if fake.holds() == {NAME: CONTENT} else "it is not alone, or not whole",
+    )

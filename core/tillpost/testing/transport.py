@@ -16,7 +16,6 @@ from tillpost.model import (
     MaybeSent,
     Misconfigured,
     NotSent,
-    Outcome,
     Payload,
     RawRef,
     Receipt,
@@ -24,8 +23,8 @@ from tillpost.model import (
     Tender,
     Throttled,
 )
-from tillpost.testing.destination import DestinationSuite, FakeDestination
-from tillpost.testing.suite import check, fail
+from tillpost.testing.destination import DestinationSuite, FakeDestination, outcome_fault
+from tillpost.testing.suite import check
 
 RECEIPT_ID = "12_3_2026-03-14_1001"
 KEY = Identifier("externalId", "C-1001")
@@ -33,18 +32,10 @@ KEY = Identifier("externalId", "C-1001")
 
 def receipt(receipt_id: str = RECEIPT_ID, lines: int = 1, name: str = "Blå kopp") -> Receipt:
     """A receipt of so many lines at 10.00."""
-    receipt_lines = tuple(
-        Line(
-            kind=LineKind.PURCHASE,
-            sku="A-1",
-            quantity=Decimal(1),
-            paid=Decimal("10.00"),
-            article_number="A-1",
-            article_name=name,
-        )
-        for _ in range(lines)
+    price, total = Decimal("10.00"), Decimal("10.00") * lines
+    line = Line(
+        kind=LineKind.PURCHASE, sku="A-1", quantity=Decimal(1), paid=price, article_number="A-1", article_name=name
     )
-    total = Decimal("10.00") * lines
     return Receipt(
         id=receipt_id,
         number="1001",
@@ -54,7 +45,7 @@ def receipt(receipt_id: str = RECEIPT_ID, lines: int = 1, name: str = "Blå kopp
         till="3",
         currency="SEK",
         total=total,
-        lines=receipt_lines,
+        lines=(line,) * lines,
         tenders=(Tender(type="card", amount=total),),
         raw=RawRef(sha256="0" * 64, document="suite", place="1"),
     )
@@ -117,7 +108,7 @@ class TransportSuite(DestinationSuite):
         self._check_outcome("wrong_key", "key", (Misconfigured,), tmp_path)
         with self.destination("key", tmp_path) as fake:
             outcome = self.hooks_at(fake, tmp_path).probe()
-        check("wrong_key", "" if isinstance(outcome, Misconfigured) else f"probe says {_class_name(outcome)}")
+        check("wrong_key", "" if isinstance(outcome, Misconfigured) else f"probe says {type(outcome).__name__}")
 
     def test_wrong_address(self, tmp_path: Path) -> None:
         """An address that does not exist is Misconfigured."""
@@ -131,8 +122,7 @@ class TransportSuite(DestinationSuite):
         """A receipt the destination cannot take is Refused, with a reason."""
         with self.destination("ok", tmp_path) as fake:
             outcome = self.hooks_at(fake, tmp_path).deliver(self.bad_payload(fake, tmp_path))
-        if not isinstance(outcome, Refused) or not outcome.reason:
-            fail("refused", f"the outcome is {_class_name(outcome)}, not Refused with a reason")
+        check("refused", outcome_fault(outcome, Refused), "" if getattr(outcome, "reason", "") else "it has no reason")
 
     def test_deadline(self, tmp_path: Path) -> None:
         """A slow answer ends at the plugin's own deadline, not at its last byte."""
@@ -144,7 +134,7 @@ class TransportSuite(DestinationSuite):
         check(
             "deadline",
             "" if took < self.deadline * 2 + 5 else f"it took {took:.0f} s, the deadline is {self.deadline} s",
-            "" if isinstance(outcome, MaybeSent) else f"the outcome is {_class_name(outcome)}, not MaybeSent",
+            outcome_fault(outcome, MaybeSent),
         )
 
     def test_probe(self, tmp_path: Path) -> None:
@@ -152,8 +142,7 @@ class TransportSuite(DestinationSuite):
         with self.destination("ok", tmp_path) as fake:
             outcome = self.hooks_at(fake, tmp_path).probe()
             held = list(fake.holds())
-        if not isinstance(outcome, Delivered) or held:
-            fail("probe", f"it says {_class_name(outcome)}, and the destination has {len(held)} receipts")
+        check("probe", outcome_fault(outcome, Delivered), f"the destination has {len(held)} receipts" if held else "")
 
     def _check_outcome(
         self, promise: str, fault: str, allowed: tuple[type, ...], folder: Path, taken: bool | None = None
@@ -161,15 +150,10 @@ class TransportSuite(DestinationSuite):
         with self.destination(fault, folder) as fake:
             outcome = self.hooks_at(fake, folder).deliver(self.payload(fake, folder))
             held = list(fake.holds())
-        words = " or ".join(kind.__name__ for kind in allowed)
         check(
             promise,
-            "" if isinstance(outcome, allowed) else f"the outcome is {_class_name(outcome)}, not {words}",
+            outcome_fault(outcome, *allowed),
             "it has arrived, and NotSent would send it again" if held and isinstance(outcome, NotSent) else "",
             f"the destination has {len(held)} receipts" if taken and held != [RECEIPT_ID] else "",
             self.leak(outcome, KEY.value),
         )
-
-
-def _class_name(outcome: Outcome) -> str:
-    return type(outcome).__name__
