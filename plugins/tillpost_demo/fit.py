@@ -56,10 +56,8 @@ def _noticed(rehearsal: Rehearsal, outcome: Outcome) -> Finding:
         return Finding(key, True, "nothing was sent while the API was away")
     blind = timedelta(seconds=(later[0] - outcome.outage_to) * rehearsal.factor)
     noticed = f"the return of the API was noticed after {duration_text(blind)}"
-    says = f"{noticed}; probes are at most {duration_text(longest)} apart"
-    if longest > _LONGEST_BLIND:
-        return Finding(key, False, f"{says}: more than {duration_text(_LONGEST_BLIND)}, choose a shorter one")
-    return Finding(key, True, says)
+    much = f": more than {duration_text(_LONGEST_BLIND)}, choose a shorter one" if longest > _LONGEST_BLIND else ""
+    return Finding(key, not much, f"{noticed}; probes are at most {duration_text(longest)} apart{much}")
 
 
 def _confirm_after(rehearsal: Rehearsal) -> Finding:
@@ -91,10 +89,8 @@ def _after(rehearsal: Rehearsal, outcome: Outcome) -> Finding:
 
 def _every(rehearsal: Rehearsal, files: Sequence[Mapping[str, Any]]) -> Finding:
     given = rehearsal.limit("fallback", "every")
-    says = f"{len(files)} files, a batch every {duration_text(given)}"
-    if len(files) > _MANY_FILES:
-        return Finding("fallback.every", False, f"{says}: choose a longer one, each file costs requests")
-    return Finding("fallback.every", True, says)
+    many = ": choose a longer one, each file costs requests" if len(files) > _MANY_FILES else ""
+    return Finding("fallback.every", not many, f"{len(files)} files, a batch every {duration_text(given)}{many}")
 
 
 def _confirm_within(rehearsal: Rehearsal, files: Sequence[Mapping[str, Any]]) -> Finding:

@@ -11,9 +11,6 @@ import attrs
 
 from tillpost_demo.text import counted
 
-SETTLED = ("delivered", "held", "skipped")
-"""The states of a receipt in which nothing more will happen by itself."""
-
 
 @attrs.frozen(kw_only=True)
 class Verdict:
@@ -92,7 +89,7 @@ def judge(receipts: Sequence[Mapping[str, Any]], stored: Sequence[Mapping[str, A
         duplicated=tuple(identity for identity, count in times.items() if count > 1),
         twins=twins,
         foreign=tuple(identity for identity in times if identity not in wanted),
-        unsettled=tuple(identity for identity, row in wanted.items() if row["state"] not in SETTLED),
+        unsettled=tuple(identity for identity, row in wanted.items() if row["state"] not in ("delivered", "held")),
         differing=tuple(
             identity
             for identity in expected

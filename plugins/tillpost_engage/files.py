@@ -59,12 +59,10 @@ class EngageFiles:
 class _Batch:
     """One call of `write_files`: numbers its files and collects what no file can carry."""
 
-    def __init__(self, files: EngageFiles, batch: FallbackBatch) -> None:
-        self._settings = files.settings
+    def __init__(self, hooks: EngageFiles, batch: FallbackBatch) -> None:
+        self._hooks = hooks
+        self._settings = hooks.settings
         self._batch = batch
-        self._transform = files.transform
-        self._contacts_schema = files.contacts_schema
-        self._receipts_schema = files.receipts_schema
         self._cleaner = Cleaner()
         self._write_receipt = receipt_writer(self._cleaner)
         self._refused: list[NotWritten] = []
@@ -94,8 +92,8 @@ class _Batch:
                     "contacts",
                     etree.QName(settings.contacts_namespace, settings.contacts_root),
                     [(name, map(self._member, members)) for name, members in below if members],
-                    self._transform,
-                    self._contacts_schema,
+                    self._hooks.transform,
+                    self._hooks.contacts_schema,
                     settings.contacts_member,
                 )
             )
@@ -118,7 +116,7 @@ class _Batch:
                         "receipts",
                         etree.QName(RECEIPTS_NAMESPACE, "transactions"),
                         [("", self._transactions(run))],
-                        self._transform,
+                        self._hooks.transform,
                     )
                 )
 
@@ -144,8 +142,8 @@ class _Batch:
             self._refuse(payload.receipt_id, f"a file cannot hold it: {error}")
             return ""
         transaction = etree.fromstring(text.encode(), etree.XMLParser(resolve_entities=False, huge_tree=True))
-        if not self._receipts_schema.validate(transaction):
-            reason = f"not valid by receipts.xsd at {_where(self._receipts_schema, transaction)}"
+        if not self._hooks.receipts_schema.validate(transaction):
+            reason = f"not valid by receipts.xsd at {_where(self._hooks.receipts_schema, transaction)}"
             self._refuse(payload.receipt_id, reason)
             return ""
         return text

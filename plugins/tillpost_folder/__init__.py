@@ -63,7 +63,7 @@ def _make(settings: Settings, context: Context) -> FolderSource:
             raise ConfigurationError(
                 Finding(key=key, message="is the source's own folder.", next_step="Name another folder.")
             )
-    return FolderSource(settings, Scan(settings.path, settings.pattern, settings.settle, context.clock))
+    return FolderSource(settings, Scan(settings, context.clock))
 
 
 plugin = simple("Files dropped into a folder", "source", Settings, _make)

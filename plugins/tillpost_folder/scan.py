@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from datetime import timedelta
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 import attrs
 
 from tillpost import Clock
+from tillpost_folder.settings import Settings
 
 
 @attrs.frozen
@@ -31,11 +31,6 @@ class Seen:
         return cls(path, status.st_size, status.st_mtime_ns)
 
 
-def temporary(name: str) -> bool:
-    """Whether a name says that the file is still being written, or hidden."""
-    return name.startswith(".") or name.endswith((".tmp", ".part", "~"))
-
-
 @attrs.define
 class Scan:
     """Lists one folder.
@@ -44,22 +39,21 @@ class Scan:
     which only makes such a file wait `settle` once more.
     """
 
-    folder: Path
-    pattern: str
-    settle: timedelta
+    settings: Settings
     clock: Clock
     since: dict[Seen, float] = attrs.field(factory=dict)
 
     def files(self) -> tuple[list[Seen], int]:
         """The complete files, by mtime, then name; and the number of files that may still be written to."""
         whole, waiting, ahead = [], 0, {}
-        with os.scandir(self.folder) as entries:
+        with os.scandir(self.settings.path) as entries:
             paths = [
                 Path(entry.path)
                 for entry in entries
                 if entry.is_file(follow_symlinks=False)
-                and not temporary(entry.name)
-                and fnmatchcase(entry.name, self.pattern)
+                and not entry.name.startswith(".")
+                and not entry.name.endswith((".tmp", ".part", "~"))  # still being written
+                and fnmatchcase(entry.name, self.settings.pattern)
             ]
         for path in paths:
             seen = Seen.at(path)
@@ -70,7 +64,7 @@ class Scan:
                 # The writer's clock is ahead of ours: count from when we first saw the file in this state.
                 ahead[seen] = self.since.get(seen, self.clock.monotonic())
                 age = self.clock.monotonic() - ahead[seen]
-            if age >= self.settle.total_seconds():
+            if age >= self.settings.settle.total_seconds():
                 whole.append(seen)
             else:
                 waiting += 1

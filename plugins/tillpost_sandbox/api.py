@@ -171,10 +171,7 @@ def by_key(call: Call) -> Answer:
         for contact in call.engage.state.find(name, key)
         if contact.contact_type == kind
     }
-    if len(found) != 1:
-        missing = RefusalError(404, "ContactNotFound", "no contact has this key")
-        raise (RefusalError(409, "MultipleMatches", f"{len(found)} contacts have this key") if found else missing)
-    return Answer(200, call.shown(next(iter(found.values()))))
+    return Answer(200, call.shown(contacts.only(found)))
 
 
 def save_receipt(call: Call) -> Answer:

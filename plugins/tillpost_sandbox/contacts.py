@@ -34,6 +34,11 @@ def lookup(state: State, settings: Settings, query: Mapping[str, str]) -> Contac
         for contact in _search(state, name, value)
         if wanted is None or contact.contact_type == wanted
     }
+    return only(matches)
+
+
+def only(matches: Mapping[str, Contact]) -> Contact:
+    """The one contact there is. Raises RefusalError 404 ContactNotFound, 409 MultipleMatches."""
     if not matches:
         raise RefusalError(404, "ContactNotFound", "no contact matches")
     if len(matches) > 1:

@@ -49,7 +49,8 @@ def read_receipts(raw: bytes) -> list[Record]:
     lines = sum(len(record.body.get("items") or ()) for record in records)
     if lines > MOST_LINES:
         raise UnreadableError("too-large", f"{lines} transaction lines, at most {MOST_LINES} a file")
-    types = {_match_key_type(record.body) for record in records} - {None}
+    named = [contact for record in records if isinstance(contact := record.body.get("contact"), dict)]
+    types = {kind.casefold() for contact in named if isinstance(kind := contact.get("matchKeyType"), str)}
     if len(types) > 1:
         raise UnreadableError("mixed-match-key-types", f"{len(types)} matchKeyTypes, one a file")
     return records
@@ -163,9 +164,3 @@ def _contact(element: etree._Element, namespace: str) -> dict[str, Any]:
         else:
             body[name] = (child.text or "").strip()
     return body
-
-
-def _match_key_type(body: dict[str, Any]) -> str | None:
-    contact = body.get("contact")
-    found = contact.get("matchKeyType") if isinstance(contact, dict) else None
-    return found.casefold() if isinstance(found, str) else None

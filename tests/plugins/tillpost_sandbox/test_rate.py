@@ -1,6 +1,6 @@
 """The sliding second, with a clock of our own."""
 
-from tillpost_sandbox.rate import RateLimit
+from tillpost_sandbox.engage import RateLimit
 
 
 def test_the_second_slides_and_keys_are_apart() -> None:
