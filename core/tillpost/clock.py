@@ -13,15 +13,12 @@ class Clock(Protocol):
 
     def time(self) -> float:
         """Seconds since 1970 UTC; may jump."""
-        ...
 
     def monotonic(self) -> float:
         """Seconds from an unknown start; never jump, so only differences mean anything."""
-        ...
 
     def wait(self, seconds: float, stop: threading.Event) -> bool:
         """Wait for so many seconds; return True at once when `stop` is set."""
-        ...
 
 
 class SystemClock:

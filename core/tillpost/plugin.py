@@ -71,11 +71,9 @@ class Budget(Protocol):
 
         The destination counts when requests arrive, and a request has arrived when its answer comes.
         """
-        ...
 
     def slow(self, seconds: float) -> None:
         """Let no request pass for so many seconds: the destination has answered 429."""
-        ...
 
 
 @attrs.frozen(kw_only=True)

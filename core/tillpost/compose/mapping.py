@@ -27,7 +27,7 @@ from tillpost.compose.plugins import distribution_of, load_plugin
 from tillpost.compose.settings import SettingsReader
 from tillpost.compose.toml_lines import Lines
 from tillpost.flow.hook_calls import HookCalls
-from tillpost.flow.upkeep.guard_state import GuardState
+from tillpost.flow.line import GuardState
 from tillpost.model import Identifier
 from tillpost.plugin import Secret
 from tillpost.version import __version__

@@ -86,7 +86,7 @@ class RunningPipelines:
 
     def compose(self, config: Config, pipeline: PipelineConfig) -> Composed:
         """Build the plugins. Raises ConfigurationError; no rate is kept then."""
-        rates = self._budgets.for_pipeline()
+        rates = PipelineBudgets(self._budgets)
         try:
             return Composed(compose(config, pipeline, clock=SystemClock(), random=SystemRandom(), budget=rates), rates)
         except BaseException:

@@ -114,13 +114,11 @@ class HookCalls:
 
     def resolve_contact(self, contact: Contact) -> Identified | Conflict | Failure | None:
         """The first resolver's answer; None: no resolver knows the contact."""
-        answer = self._optional("resolve_contact", Identified | Conflict | Failure, contact=contact)
-        return cast(Identified | Conflict | Failure | None, answer)
+        return self._optional("resolve_contact", Identified | Conflict | Failure, contact=contact)
 
     def update_contact(self, contact: Contact, changes: Mapping[str, str]) -> Identified | Gone | Failure | None:
         """None: no resolver sends changes."""
-        answer = self._optional("update_contact", Identified | Gone | Failure, contact=contact, changes=changes)
-        return cast(Identified | Gone | Failure | None, answer)
+        return self._optional("update_contact", Identified | Gone | Failure, contact=contact, changes=changes)
 
     def map_receipt(self, receipt: Receipt, match: Identifier) -> Payload:
         """The payload, whose receipt id and match are those it was given."""
@@ -144,21 +142,20 @@ class HookCalls:
 
     def deliver(self, payload: Payload) -> Outcome:
         """One attempt by API."""
-        return cast(Outcome, self._required("deliver", Outcome, payload=payload))
+        return self._required("deliver", Outcome, payload=payload)
 
     def probe(self) -> Outcome:
         """Whether the destination answers and takes our key."""
-        return cast(Outcome, self._required("probe", Outcome))
+        return self._required("probe", Outcome)
 
     def confirm_receipts(self, contact: Contact, receipt_ids: frozenset[str]) -> frozenset[str] | Gone | Failure | None:
         """Those of the receipts the destination shows; None: the transport cannot ask."""
         kinds = (frozenset, Gone, *get_args(Failure))
-        answer = self._optional("confirm_receipts", kinds, contact=contact, receipt_ids=receipt_ids)
-        return cast(frozenset[str] | Gone | Failure | None, answer)
+        return self._optional("confirm_receipts", kinds, contact=contact, receipt_ids=receipt_ids)
 
     def match_in_file(self, contact: Contact) -> Identifier | None:
         """None: no file can name this contact."""
-        return cast(Identifier | None, self._optional("match_in_file", Identifier, contact=contact))
+        return self._optional("match_in_file", Identifier, contact=contact)
 
     def write_files(self, batch: FallbackBatch) -> WrittenFiles:
         """The files written for the batch."""
@@ -166,16 +163,15 @@ class HookCalls:
 
     def transfer(self, file: FallbackFile) -> Outcome:
         """One attempt to put the file where the destination reads it."""
-        return cast(Outcome, self._required("transfer", Outcome, file=file))
+        return self._required("transfer", Outcome, file=file)
 
     def find_transferred(self, file: FallbackFile) -> bool | Failure:
         """True while the file still lies in the destination's folder."""
-        return cast(bool | Failure, self._required("find_transferred", bool | Failure, file=file))
+        return self._required("find_transferred", bool | Failure, file=file)
 
     def reconcile_contact(self, contact: Contact) -> Identified | Conflict | Gone | Failure | None:
         """None: the destination does not know the contact, or no resolver can look it up."""
-        answer = self._optional("reconcile_contact", Identified | Conflict | Gone | Failure, contact=contact)
-        return cast(Identified | Conflict | Gone | Failure | None, answer)
+        return self._optional("reconcile_contact", Identified | Conflict | Gone | Failure, contact=contact)
 
     def observe(self, event: Mapping[str, Any]) -> list[tuple[str, Exception]]:
         """Call every observer; the plugins that raised, each with its error."""
@@ -190,8 +186,9 @@ class HookCalls:
     def _required(self, hook: str, kinds: type[_T] | Any, **given: Any) -> _T:
         return cast(_T, self._call(hook, kinds, True, **given)[1])
 
-    def _optional(self, hook: str, kinds: Any, **given: Any) -> Any:
-        return self._call(hook, kinds, False, **given)[1]
+    def _optional(self, hook: str, kinds: type[_T] | Any, **given: Any) -> _T | None:
+        answer: _T | None = self._call(hook, kinds, False, **given)[1]
+        return answer
 
     def _call(self, hook: str, kinds: Any, required: bool, /, **given: Any) -> tuple[str, Any]:
         """Call the hook, check its answer and record how long it took."""
@@ -206,7 +203,7 @@ class HookCalls:
             record_progress()
             if hook != "collect_documents":
                 label = "none" if outcome == "NoneType" else outcome if outcome in _OUTCOMES else "answered"
-                self.timings.record_hook(hook, label, time.perf_counter() - began)
+                self.timings.hooks.record((hook, label), time.perf_counter() - began)
 
     def _first_answer(self, hook: str, required: bool, /, **given: Any) -> tuple[str, Any]:
         """The first answer that is not None, with the name of its plugin."""

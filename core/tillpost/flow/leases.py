@@ -21,26 +21,21 @@ class Claims(Protocol):
 
     def claim(self, seqs: Iterable[int], limit: int) -> set[int]:
         """Those of `seqs`, in order and at most `limit`, that nobody works on; they belong to the caller now."""
-        ...
 
     def release(self, seqs: Iterable[int]) -> None:
         """The caller has finished with them."""
-        ...
 
     def renew(self) -> None:
         """Keep for longer what is claimed. Called at least every second while the pipeline works."""
-        ...
 
     def are_valid(self) -> bool:
         """Whether a call about a claimed receipt may begin: the claims hold until the call's deadline has passed.
 
         Once this is False the receipts in hand may belong to another process.
         """
-        ...
 
     def __len__(self) -> int:
         """How many receipts this process has claimed."""
-        ...
 
 
 class ContactLocks(Protocol):
@@ -48,7 +43,6 @@ class ContactLocks(Protocol):
 
     def lock(self, key: str) -> AbstractContextManager[object]:
         """Wait for the lock of the contact with this key; hold it inside the block."""
-        ...
 
 
 class Duty(StrEnum):
@@ -58,7 +52,7 @@ class Duty(StrEnum):
     """Write, review, transfer and reconcile files."""
     MAPPING_GUARD = "mapping guard"
     OBSERVERS = "observers"
-    """RetentionPass committed events on to the observers."""
+    """Pass committed events on to the observers."""
     REPLAY = "replay"
     RETENTION = "retention"
     ALERTS = "alerts"
@@ -69,7 +63,6 @@ class Duties(Protocol):
 
     def holds(self, duty: Duty) -> bool:
         """Whether the round may begin."""
-        ...
 
 
 class SharedBudget(Budget, Protocol):
@@ -78,15 +71,12 @@ class SharedBudget(Budget, Protocol):
     @property
     def rate(self) -> float:
         """Requests allowed in any second."""
-        ...
 
     def set_rate(self, rate: float) -> None:
         """Allow so many requests in any second from now on."""
-        ...
 
     def close(self) -> None:
         """No longer count together with other processes."""
-        ...
 
 
 class ProcessClaims:

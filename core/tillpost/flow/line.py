@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from itertools import count
 from random import Random
+from typing import Any
 
 import attrs
 
@@ -14,19 +15,39 @@ from tillpost.flow.breaker import Breaker
 from tillpost.flow.delivery.contact_id_cache import ContactIdCache
 from tillpost.flow.heartbeat import Heartbeat
 from tillpost.flow.hook_calls import HookCalls
-from tillpost.flow.leases import (
-    Claims,
-    ContactLocks,
-    Duties,
-    ProcessClaims,
-    ProcessContactLocks,
-    ProcessDuties,
-)
+from tillpost.flow.leases import Claims, ContactLocks, Duties, ProcessClaims, ProcessContactLocks, ProcessDuties
 from tillpost.flow.limits import FallbackPolicy, RetryPolicy, SourcePolicy, TransferPolicy
 from tillpost.flow.rate_limit.pace import Pace
-from tillpost.flow.upkeep.guard_state import GuardState
-from tillpost.journal import Journal
+from tillpost.journal import Journal, KnownMapping
 from tillpost.model import Customer
+
+
+@attrs.define
+class GuardState:
+    """Whether receipts may be sent with the mapping of this pipeline; mapping_guard.py has the steps.
+
+    fingerprint: of the mapping, "" for a pipeline without a guard. what: what the mapping is made of. hold: a new
+    mapping waits until a person releases it, and is tried on the `first` receipts meanwhile.
+    """
+
+    fingerprint: str = ""
+    what: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
+    hold: bool = False
+    first: int = 20
+    closed: bool = False
+    """Nothing may be mapped and sent."""
+    count: int = 0
+    """On how many receipts the mapping was tried while the guard was closed."""
+    since: float = 0.0
+
+    def load(self, mapping: KnownMapping) -> None:
+        """Take over what the journal knows of the mapping."""
+        self.closed = mapping.released_at is None
+        self.count, self.since = mapping.held, mapping.since
+
+    def remaining(self) -> int:
+        """How many more receipts are to be held."""
+        return max(0, self.first - self.count)
 
 
 @attrs.frozen(kw_only=True)

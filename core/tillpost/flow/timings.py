@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_left
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import attrs
 
@@ -38,49 +38,35 @@ class Histogram:
         return buckets
 
 
-class Timings:
-    """The histograms of one pipeline. Any thread may record."""
+class Histograms(Generic[_Key]):
+    """Histograms by key. Any thread may record."""
 
-    def __init__(self) -> None:
+    def __init__(self, bounds: tuple[float, ...]) -> None:
+        self._bounds = bounds
         self._lock = threading.Lock()
-        self._hooks: dict[tuple[str, str], Histogram] = {}
-        self._delays: dict[str, Histogram] = {}
-        self._commits: dict[str, Histogram] = {}
+        self._by_key: dict[_Key, Histogram] = {}
 
-    def record_hook(self, name: str, outcome: str, seconds: float) -> None:
-        """A hook was called. outcome: the kind of its answer, such as `Delivered`, or `raised`."""
-        self._record(self._hooks, (name, outcome), CALL_BOUNDS, seconds)
-
-    def record_delivery(self, route: str, seconds: float) -> None:
-        """A receipt was delivered so many seconds after its acceptance."""
-        self._record(self._delays, route, DELAY_BOUNDS, max(0.0, seconds))
-
-    def record_commit(self, seconds: float) -> None:
-        """Records of documents were committed to the journal, in one commit."""
-        self._record(self._commits, "", CALL_BOUNDS, seconds)
-
-    def hooks(self) -> dict[tuple[str, str], Histogram]:
-        """A copy by (hook, outcome)."""
-        return self._copy(self._hooks)
-
-    def delays(self) -> dict[str, Histogram]:
-        """A copy by route."""
-        return self._copy(self._delays)
-
-    def commits(self) -> Histogram | None:
-        """A copy of the commits; None before the first."""
-        return self._copy(self._commits).get("")
-
-    def _record(self, table: dict[_Key, Histogram], key: _Key, bounds: tuple[float, ...], seconds: float) -> None:
+    def record(self, key: _Key, seconds: float) -> None:
+        """Count a duration under this key."""
         with self._lock:
-            histogram = table.get(key)
+            histogram = self._by_key.get(key)
             if histogram is None:
-                histogram = table[key] = Histogram(bounds)
+                histogram = self._by_key[key] = Histogram(self._bounds)
             histogram.add(seconds)
 
-    def _copy(self, table: dict[_Key, Histogram]) -> dict[_Key, Histogram]:
+    def copy(self) -> dict[_Key, Histogram]:
+        """What was recorded so far, by key."""
         with self._lock:
-            return {
-                key: Histogram(histogram.bounds, list(histogram.counts), histogram.total)
-                for key, histogram in table.items()
-            }
+            return {key: attrs.evolve(known, counts=list(known.counts)) for key, known in self._by_key.items()}
+
+
+class Timings:
+    """The histograms of one pipeline."""
+
+    def __init__(self) -> None:
+        self.hooks = Histograms[tuple[str, str]](CALL_BOUNDS)
+        """By hook and outcome: the kind of its answer, such as `Delivered`, or `raised`."""
+        self.delays = Histograms[str](DELAY_BOUNDS)
+        """From the acceptance of a receipt to its delivery, by route."""
+        self.commits = Histograms[str](CALL_BOUNDS)
+        """Of records of documents to the journal; the key is ""."""

@@ -145,9 +145,9 @@ def _add_process(families: Families, line: Line, now: float) -> None:
         families.add("rate_limit", [line.name], line.pace.rate)
         families.add("requests", [line.name], line.pace.requests)
         families.add("rate_waiting", [line.name], line.pace.waiting)
-    if (commits := line.hooks.timings.commits()) is not None:
+    for commits in line.hooks.timings.commits.copy().values():
         families.add_histogram("commits", [line.name], commits.cumulative(), commits.total)
-    for (hook, outcome), histogram in line.hooks.timings.hooks().items():
+    for (hook, outcome), histogram in line.hooks.timings.hooks.copy().items():
         families.add_histogram("hooks", [line.name, hook, outcome], histogram.cumulative(), histogram.total)
-    for route, histogram in line.hooks.timings.delays().items():
+    for route, histogram in line.hooks.timings.delays.copy().items():
         families.add_histogram("delays", [line.name, route], histogram.cumulative(), histogram.total)

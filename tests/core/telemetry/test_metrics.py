@@ -129,7 +129,7 @@ def test_a_running_line_tells_its_calls_and_delays(tmp_path: Path) -> None:
         worker = Worker(line)
         worker.start()
         until(lambda: line.journal.receipts.counts()[State.DELIVERED] == 4)
-        until(lambda: sum(line.hooks.timings.delays()["api"].counts) == 4)
+        until(lambda: sum(line.hooks.timings.delays.copy()["api"].counts) == 4)
         body, _ = exposition([line], time.time())
         worker.stop()
         assert worker.join(30)
@@ -191,9 +191,9 @@ def test_promtool_finds_nothing_to_say(tmp_path: Path) -> None:
     with line_on(tmp_path, pace=pace, collect_documents=lambda accept: 0) as line:
         accept(line.journal, found(), now=NOW)
         line.journal.destination.put(Destination(state="degraded", since=NOW), NOW)
-        line.hooks.timings.record_hook("deliver", "Delivered", 0.2)
-        line.hooks.timings.record_delivery("api", 3.0)
-        line.hooks.timings.record_commit(0.01)
+        line.hooks.timings.hooks.record(("deliver", "Delivered"), 0.2)
+        line.hooks.timings.delays.record("api", 3.0)
+        line.hooks.timings.commits.record("", 0.01)
         body, _ = exposition([line], NOW)
     told = {family.name for family in text_string_to_metric_families(body.decode())}
     assert told == {name for _, name, _, _ in FAMILIES.values()}, "every family is judged"

@@ -35,9 +35,9 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
     with line_on(tmp_path_factory.mktemp("state"), pace=pace) as line:
         accept(line.journal, found(), now=now)
         line.journal.destination.put(Destination(state="degraded", since=now), now)
-        line.hooks.timings.record_hook("deliver", "Delivered", 0.2)
-        line.hooks.timings.record_delivery("api", 3.0)
-        line.hooks.timings.record_commit(0.01)
+        line.hooks.timings.hooks.record(("deliver", "Delivered"), 0.2)
+        line.hooks.timings.delays.record("api", 3.0)
+        line.hooks.timings.commits.record("", 0.01)
         body, _ = exposition([line], now)
     samples = re.findall(r"^(tillpost_\w+)(?:\{(.*)\})? \S+$", body.decode(), re.M)
     return {name: set(re.findall(r'(\w+)="', labels)) for name, labels in samples}

@@ -17,17 +17,7 @@ from tillpost.flow.line import Line
 from tillpost.flow.rate_limit.budget import live_requests
 from tillpost.flow.retry_policy import BACKLOG_TURN, LIVE_SECONDS, decide, hold, is_live
 from tillpost.journal import Entry, Move, State, Stored
-from tillpost.model import (
-    Contact,
-    Gone,
-    Identifier,
-    MaybeSent,
-    Misconfigured,
-    NotSent,
-    Outcome,
-    Payload,
-    Refused,
-)
+from tillpost.model import Contact, Gone, Identifier, MaybeSent, Misconfigured, NotSent, Outcome, Payload, Refused
 from tillpost.trace import working_on
 
 _T = TypeVar("_T")

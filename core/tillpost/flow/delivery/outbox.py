@@ -127,7 +127,8 @@ class Outbox:
         now = self._line.clock.time()
         for result in results:
             if result.move is not None and result.move.state is State.DELIVERED:
-                self._line.hooks.timings.record_delivery(result.move.route, now - result.entry.accepted_at)
+                delay = max(0.0, now - result.entry.accepted_at)
+                self._line.hooks.timings.delays.record(result.move.route, delay)
 
     def _resize(self, returned: int) -> None:
         """Double the window while all of it is in use; shrink it when receipts only wait for the rate budget.

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from tillpost.flow.fallback.contact_lookup import look_up
+from tillpost.flow.fallback.contact_lookup import LOOKUPS, look_up
 from tillpost.flow.line import Line
 from tillpost.journal import ContactLookup
 from tillpost.model import Conflict, Contact, Failure, Gone, Identified, Refused
-
-_LOOKUPS = 2
-"""A contact whose stored id is gone is looked up once more; gone twice in a row is a fault of the destination."""
 
 
 def resolve(line: Line, key: str) -> Contact | Failure | None:
@@ -26,7 +23,7 @@ def resolve(line: Line, key: str) -> Contact | Failure | None:
             contact = line.journal.contacts.get(key)
         if conflict := line.journal.contact_lookups.conflict_reason(key):
             return Refused(reason=conflict)
-        for _ in range(_LOOKUPS):
+        for _ in range(LOOKUPS):
             asks_destination = not contact.contact_id
             found = line.hooks.resolve_contact(contact)
             if asks_destination:

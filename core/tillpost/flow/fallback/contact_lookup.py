@@ -16,7 +16,7 @@ from tillpost.model import Conflict, Contact, Failure, Gone, Identified, MaybeSe
 
 NO_ANSWER = (NotSent, MaybeSent, Misconfigured, Throttled)
 LOOKUPS = 2
-"""A contact whose stored id is gone is looked up once more, as when receipts are sent (resolve)."""
+"""A contact whose stored id is gone is looked up once more; gone twice in a row is a fault of the destination."""
 _ISSUED = ("contactId", "memberNumber")
 """Kinds of identifier the destination issues itself: files do not set them, so no import can leave them out."""
 

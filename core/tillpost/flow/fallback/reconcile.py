@@ -8,8 +8,7 @@ from datetime import timedelta
 from tillpost.flow.fallback.contact_lookup import LOOKUPS, NO_ANSWER, look_up_all
 from tillpost.flow.fallback.other_contacts import settle_under_other_contacts
 from tillpost.flow.fallback.rewrite import rewrite_by_id
-from tillpost.flow.fallback.stuck_files import alert_if_stuck
-from tillpost.flow.fallback.transfer import may_transfer
+from tillpost.flow.fallback.transfer import alert_if_stuck, may_transfer
 from tillpost.flow.line import Line
 from tillpost.flow.retry_policy import hold
 from tillpost.journal import Entry, FileEntry, FileState, FileStatus, Move, Postponed, State

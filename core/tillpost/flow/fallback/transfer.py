@@ -5,11 +5,14 @@ With `when = "restored"` they are uploaded once the API answers again, with `"as
 
 from __future__ import annotations
 
-from tillpost.flow.fallback.stuck_files import alert_if_stuck
+import logging
+
 from tillpost.flow.line import Line
 from tillpost.flow.retry_policy import backoff
-from tillpost.journal import FileState, FileStatus, Postponed
+from tillpost.journal import FileEntry, FileState, FileStatus, Postponed
 from tillpost.model import Delivered, Misconfigured, Refused
+
+_log = logging.getLogger("tillpost.flow")
 
 
 def transfer(line: Line) -> int:
@@ -60,3 +63,15 @@ def _is_imported(status: FileStatus, line: Line) -> bool:
     if line.breaker.allows_requests() or status.state is not FileState.CONSUMED or status.consumed_at is None:
         return False
     return line.clock.time() - status.consumed_at >= line.fallback.check_every.total_seconds()
+
+
+def alert_if_stuck(line: Line, entry: FileEntry, since: float, reason: str) -> None:
+    """Alert a person when the file has been stuck for longer than `alert_after`, unless that was done before.
+
+    since: when the file should have moved on, in seconds since 1970; 0 when waiting will not fix it.
+    """
+    assert line.fallback is not None
+    now = line.clock.time()
+    if entry.alerted_at is None and now - since > line.fallback.alert_after.total_seconds():
+        line.journal.files.mark_stuck(entry.file.name, reason, now)
+        _log.warning("pipeline %s: file %s stays %s: %s", line.name, entry.file.name, entry.state, reason)

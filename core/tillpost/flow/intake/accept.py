@@ -109,7 +109,7 @@ def accept_first_groups(line: Line, documents: Sequence[Document]) -> list[Start
 def _commit(line: Line, groups: list[Group]) -> None:
     began = time.perf_counter()
     line.journal.receipts.accept_groups(groups, line.anonymous, line.clock.time())
-    line.hooks.timings.record_commit(time.perf_counter() - began)
+    line.hooks.timings.commits.record("", time.perf_counter() - began)
 
 
 def _flag_wrong_clock(record: Parsed, now: float) -> Parsed:

@@ -232,28 +232,21 @@ class Budgets:
 
     def __call__(self, key: Secret, rate: float) -> Budget:
         """The budget of this key."""
-        return self._add(_digest(key), rate)
-
-    def for_pipeline(self) -> PipelineBudgets:
-        """The same budgets for one pipeline, which can release its rates."""
-        return PipelineBudgets(self._add, self._remove)
-
-    def _add(self, digest: str, rate: float) -> Budget:
+        digest = _digest(key)
         with self._lock:
             known = self._known.get(digest)
             if known is None:
-                known = self._known[digest] = self._open(digest, rate)
+                # The file has a dot in its name, so no pipeline's folder has the same.
+                file = None if self._folder is None else RateFile(self._folder / f"{digest[:32]}.rate", SIZE)
+                known = self._known[digest] = SlidingBudget(rate, cells=file)
             rates = self._rates.setdefault(digest, [])
             rates.append(rate)
             known.set_rate(min(rates))
             return known
 
-    def _open(self, digest: str, rate: float) -> SharedBudget:
-        # The file has a dot in its name, so no pipeline's folder has the same.
-        file = None if self._folder is None else RateFile(self._folder / f"{digest[:32]}.rate", SIZE)
-        return SlidingBudget(rate, cells=file)
-
-    def _remove(self, digest: str, rate: float) -> None:
+    def remove(self, key: Secret, rate: float) -> None:
+        """A pipeline that asked for this rate no longer uses the key."""
+        digest = _digest(key)
         with self._lock:
             rates = self._rates[digest]
             rates.remove(rate)
@@ -269,21 +262,20 @@ class Budgets:
 class PipelineBudgets:
     """The budgets of one pipeline. A reload that is refused, or a pipeline that ends, must not slow others down."""
 
-    def __init__(self, add: Callable[[str, float], Budget], remove: Callable[[str, float], None]) -> None:
-        self._add, self._remove = add, remove
-        self._added: list[tuple[str, float]] = []
+    def __init__(self, budgets: Budgets) -> None:
+        self._budgets = budgets
+        self._added: list[tuple[Secret, float]] = []
 
     def __call__(self, key: Secret, rate: float) -> Budget:
         """The budget of this key."""
-        digest = _digest(key)
-        budget = self._add(digest, rate)
-        self._added.append((digest, rate))
+        budget = self._budgets(key, rate)
+        self._added.append((key, rate))
         return budget
 
     def release(self) -> None:
         """The rates of this pipeline no longer count. A second call changes nothing."""
         while self._added:
-            self._remove(*self._added.pop())
+            self._budgets.remove(*self._added.pop())
 
 
 def _digest(key: Secret) -> str:

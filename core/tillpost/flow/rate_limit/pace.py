@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 
 from tillpost.flow.heartbeat import record_progress, record_rest
 from tillpost.plugin import Budget, Secret
@@ -39,32 +40,25 @@ class Pace:
         """As many threads as keep the rate when an answer takes a second, within bounds."""
         return max(MIN_WORKERS, min(MAX_WORKERS, int(self._rate)))
 
-    def add_waiting(self, change: int) -> None:
-        """So many more threads wait; fewer for a negative number."""
-        with self._lock:
-            self.waiting += change
-
-    def count_request(self) -> None:
-        """One more request is under way."""
-        with self._lock:
-            self.requests += 1
+    @contextmanager
+    def request(self, budget: Budget) -> Iterator[None]:
+        """As `budget.request()`, measured."""
+        with ExitStack() as request:
+            with self._lock:
+                self.waiting += 1
+            record_rest()
+            try:
+                request.enter_context(budget.request())
+            finally:
+                record_progress()
+                with self._lock:
+                    self.waiting -= 1
+            with self._lock:
+                self.requests += 1
+            yield
 
 
 class _MeasuredBudget:
     def __init__(self, pace: Pace, budget: Budget) -> None:
-        self._pace = pace
-        self._budget = budget
+        self.request = partial(pace.request, budget)
         self.slow = budget.slow
-
-    @contextmanager
-    def request(self) -> Iterator[None]:
-        with ExitStack() as request:
-            self._pace.add_waiting(1)
-            record_rest()
-            try:
-                request.enter_context(self._budget.request())
-            finally:
-                record_progress()
-                self._pace.add_waiting(-1)
-            self._pace.count_request()
-            yield

@@ -17,7 +17,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tillpost.flow.rate_limit.budget import Budgets, FastestExchange, SlidingBudget, live_requests, next_waiter
+from tillpost.flow.rate_limit.budget import (
+    Budgets,
+    FastestExchange,
+    PipelineBudgets,
+    SlidingBudget,
+    live_requests,
+    next_waiter,
+)
 from tillpost.flow.rate_limit.sliding_window import SIZE, MemoryCells
 from tillpost.flow.retry_policy import BACKLOG_TURN
 from tillpost.journal import RateFile
@@ -224,7 +231,7 @@ def test_pipelines_with_one_key_share_one_budget() -> None:
 def test_a_pipeline_releases_its_own_rate_and_no_other() -> None:
     """A refused reload must not leave a lower rate behind, and of two rates the lower holds."""
     budgets, key = Budgets(), Secret("k1")
-    one, other = budgets.for_pipeline(), budgets.for_pipeline()
+    one, other = PipelineBudgets(budgets), PipelineBudgets(budgets)
     budget = one(key, 50)
     assert isinstance(budget, SlidingBudget)
     other(key, 10)
@@ -232,7 +239,7 @@ def test_a_pipeline_releases_its_own_rate_and_no_other() -> None:
     other.release()
     other.release()
     assert budget.rate == 50
-    wider = budgets.for_pipeline()
+    wider = PipelineBudgets(budgets)
     wider(key, 80)
     assert budget.rate == 50
     one.release()

@@ -206,7 +206,7 @@ def test_receipts_whose_uploaded_file_is_forgotten_are_looked_for_in_the_history
 
 
 def test_a_receipt_with_a_damaged_body_comes_back_with_its_document(folder: Path) -> None:
-    """Held with what to do; the same document accepted again brings it back on the line, and nothing else happens."""
+    """Held with what to do; the same document accepted again queues it again, and nothing else happens."""
     harm(folder, "UPDATE bodies SET body = x'00' WHERE seq = 1")
     fixed(folder)
     journal = Journal(folder)
