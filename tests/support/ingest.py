@@ -17,6 +17,7 @@ from typing import Any, Self
 import attrs
 
 from tests.support.lines import make_line
+from tests.support.program import free_ports
 from tests.support.receipts import receipt
 from tillpost.compose.config import load
 from tillpost.compose.pipeline import compose, unlimited
@@ -38,9 +39,8 @@ transport = {{ use = "engage", url = "http://127.0.0.1:9", api_key = "none" }}
 
 
 def free_port() -> int:
-    """A port nobody listens on at this moment."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
+    """A port nobody listens on, and the system gives to no connection meanwhile."""
+    return free_ports(1)[0]
 
 
 class Clock:
