@@ -28,7 +28,8 @@ def make_basket(random: Random, currency: str) -> Basket:
     bought = [] if share < 0.05 else random.sample(ARTICLES, random.choice((1, 1, 2, 2, 3, 3, 4, 6, 9)))
     lines = [_purchase(random, article, currency) for article in bought]
     if share < 0.10:
-        lines.append(_return(random, currency))
+        returned = random.choice([article for article in ARTICLES if not article.weighed])
+        lines.append(_line(returned, LineKind.RETURN, Decimal(-1), -returned.price, currency, ()))
     promotions: tuple[str, ...] = ()
     if share >= 0.85:
         lines, promotions = _off_the_receipt(lines, currency), ("WINTER10",)
@@ -71,11 +72,6 @@ def _purchase(random: Random, article: Article, currency: str) -> Line:
         discounts = (Discount(type="campaign", value=-off, description="Week's offer"),)
         paid -= off
     return _line(article, LineKind.PURCHASE, quantity, paid, currency, discounts)
-
-
-def _return(random: Random, currency: str) -> Line:
-    article = random.choice([article for article in ARTICLES if not article.weighed])
-    return _line(article, LineKind.RETURN, Decimal(-1), -article.price, currency, ())
 
 
 def _off_the_receipt(lines: list[Line], currency: str) -> list[Line]:

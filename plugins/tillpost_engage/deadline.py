@@ -77,7 +77,12 @@ class Watchdog:
         """Expire this exchange at its deadline, unless the block has ended by then."""
         self._under_way[exchange] = None
         if self._idle:
-            self._begin()
+            with self._wake:
+                self._idle = False
+                if self._thread is None and not self._closed:
+                    self._thread = threading.Thread(target=self._run, name="engage-deadlines", daemon=True)
+                    self._thread.start()
+                self._wake.notify()
         try:
             yield exchange
         finally:
@@ -91,14 +96,6 @@ class Watchdog:
             self._wake.notify()
         if self._thread is not None:
             self._thread.join()
-
-    def _begin(self) -> None:
-        with self._wake:
-            self._idle = False
-            if self._thread is None and not self._closed:
-                self._thread = threading.Thread(target=self._run, name="engage-deadlines", daemon=True)
-                self._thread.start()
-            self._wake.notify()
 
     def _run(self) -> None:
         """Wakes at deadlines. An exchange that is over by then needs nothing."""

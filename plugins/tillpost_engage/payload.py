@@ -38,6 +38,8 @@ def _receipt(receipt: Receipt, match: Identifier, settings: MapSettings) -> dict
     place = f"receipt {receipt.number or '?'} of store {receipt.store}"
     if not receipt.lines:
         raise InvalidValue("has no lines; Engage accepts no receipt without lines", place=place)
+    # Engage requires a payment, also where an even exchange was paid with nothing; then the total is 0.
+    nothing = {"type": "none", "value": receipt.total}
     contact = {"matchKey": match.value, "matchKeyType": match.kind}
     if match.kind != "contactId" and settings.contact_type:
         contact["contactType"] = settings.contact_type
@@ -52,7 +54,7 @@ def _receipt(receipt: Receipt, match: Identifier, settings: MapSettings) -> dict
             "exchangeRateToGroupCurrency": settings.exchange_rates.get(receipt.currency),
             "totalGrossPrice": receipt.total,
             "taxDetails": [_tax(tax) for tax in receipt.taxes],
-            "paymentMethods": _payments(receipt, place),
+            "paymentMethods": [_payment(tender, place) for tender in receipt.tenders] or [nothing],
             "items": [_item(line, receipt.currency, settings.price_basis) for line in receipt.lines],
             "usedBonusChecks": [{"checkNumber": number} for number in receipt.vouchers],
             "usedPromotions": [
@@ -65,7 +67,8 @@ def _receipt(receipt: Receipt, match: Identifier, settings: MapSettings) -> dict
 
 def _item(line: Line, currency: str, price_basis: str) -> dict[str, Any]:
     place = f"line {line.sku}"
-    sign = _sign(line)
+    # The price decides: a deposit handed back has one piece and a negative price.
+    sign = -1 if (line.paid or line.quantity) < 0 else 1
     pieces, price, tax = abs(line.quantity), abs(line.paid), abs(line.tax_amount)
     if pieces >= _MOST_PIECES:
         raise InvalidValue(f"the quantity {pieces} is too large; Engage accepts less than 1e9", place=place)
@@ -102,11 +105,6 @@ def _item(line: Line, currency: str, price_basis: str) -> dict[str, Any]:
     )
 
 
-def _sign(line: Line) -> int:
-    # The price decides: a deposit handed back has one piece and a negative price.
-    return -1 if (line.paid or line.quantity) < 0 else 1
-
-
 def _short(value: Decimal) -> Decimal:
     """At most six decimals. For values no rule sums: a weight or percentage from a division has 28 of them."""
     if len(text := str(value)) < _MOST_DECIMALS + 3 and "E" not in text:
@@ -119,13 +117,6 @@ def _share(amount: Decimal, pieces: int, currency: str) -> Decimal | None:
     """The amount of one piece in the currency's smallest unit; None when the pieces do not give the amount exactly."""
     share = round(amount / pieces, minor_digits(currency))
     return share if share * pieces == amount else None
-
-
-def _payments(receipt: Receipt, place: str) -> list[dict[str, Any]]:
-    if receipt.tenders:
-        return [_payment(tender, place) for tender in receipt.tenders]
-    # Engage requires one, also where an even exchange was paid with nothing; then the total is 0.
-    return [{"type": "none", "value": receipt.total}]
 
 
 def _payment(tender: Tender, place: str) -> dict[str, Any]:

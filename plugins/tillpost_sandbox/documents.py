@@ -84,7 +84,8 @@ def _root(raw: bytes, name: str, namespace: str) -> etree._Element:
         root = etree.fromstring(raw, parser)
     except etree.XMLSyntaxError as error:
         # A file that stops before its end was most likely read while it was still being written.
-        kind = "not-well-formed" if _ends_with_root(raw, name) else "partial"
+        end = _CLOSED.search(raw[-400:])
+        kind = "not-well-formed" if end and (name.encode() in end[1] or end[1] == b"/>") else "partial"
         line = error.position[0] if error.position else 0
         raise UnreadableError(kind, f"not well-formed at line {line}") from None
     info = root.getroottree().docinfo
@@ -95,11 +96,6 @@ def _root(raw: bytes, name: str, namespace: str) -> etree._Element:
     if root.tag != f"{{{namespace}}}{name}":
         raise UnreadableError("wrong-root", f"the root must be {name} in the namespace {namespace}")
     return root
-
-
-def _ends_with_root(raw: bytes, name: str) -> bool:
-    end = _CLOSED.search(raw[-400:])
-    return end is not None and (name.encode() in end[1] or end[1] == b"/>")
 
 
 def _elements(parent: etree._Element) -> Iterator[etree._Element]:

@@ -59,6 +59,7 @@ class Engage:
     requests: Counter[tuple[str, str]] = attrs.field(factory=Counter)
     created: int = 0
     create_duplicates: int = 0
+    ended: bool = False
     wake: threading.Condition = attrs.field(factory=threading.Condition, repr=False)
     _reading: threading.Lock = attrs.field(factory=threading.Lock, repr=False)
 
@@ -76,6 +77,28 @@ class Engage:
         """Read the import folders, now; one reading at a time."""
         with self._reading:
             return self.folders.read(self.state, self.settings)
+
+    def repeat(self, setting: str, work: Callable[[], int]) -> None:
+        """Do an import on the interval of its setting, until the end; the first is one interval from now."""
+        last = time.monotonic()
+        while True:
+            with self.wake:
+                # A changed interval counts from the last import: a shorter one takes effect at once.
+                while (left := last + getattr(self.settings, setting) - time.monotonic()) > 0 and not self.ended:
+                    self.wake.wait(min(left, 3600.0))
+                if self.ended:
+                    return
+            try:
+                work()
+            except Exception as error:  # noqa: BLE001 - one bad file must not end the timer for good
+                self.state.note("error", "import-failed", f"the import failed ({type(error).__name__})")
+            last = time.monotonic()
+
+    def end(self) -> None:
+        """End the timers; an import that is under way goes on."""
+        with self.wake:
+            self.ended = True
+            self.wake.notify_all()
 
     def count(self, route: str, status: str) -> None:
         """Count a request by its route and its result."""
@@ -111,44 +134,3 @@ class Engage:
 
 def _total(prices: Iterable[int | Decimal]) -> str:
     return format(sum((Decimal(price) for price in prices), Decimal(0)), "f")
-
-
-@attrs.define
-class Timers:
-    """The two imports, each on its own interval, until stopped."""
-
-    engage: Engage
-    _ended: bool = False
-    _threads: list[threading.Thread] = attrs.field(factory=list)
-
-    def start(self) -> None:
-        """Start both timers; the first import is one interval from now."""
-        for setting in ("import_every", "import_files_every"):
-            thread = threading.Thread(target=self._run, args=(setting,), name=f"sandbox-{setting}", daemon=True)
-            thread.start()
-            self._threads.append(thread)
-
-    def stop(self) -> None:
-        """End both timers and wait for an import that is under way."""
-        with self.engage.wake:
-            self._ended = True
-            self.engage.wake.notify_all()
-        for thread in self._threads:
-            thread.join()
-
-    def _run(self, setting: str) -> None:
-        last = time.monotonic()
-        while True:
-            with self.engage.wake:
-                # A changed interval counts from the last import: a shorter one takes effect at once.
-                while (
-                    left := last + getattr(self.engage.settings, setting) - time.monotonic()
-                ) > 0 and not self._ended:
-                    self.engage.wake.wait(min(left, 3600.0))
-                if self._ended:
-                    return
-            try:
-                self.engage.import_receipts() if setting == "import_every" else self.engage.import_files()
-            except Exception as error:  # noqa: BLE001 - one bad file must not end the timer for good
-                self.engage.state.note("error", "import-failed", f"the import failed ({type(error).__name__})")
-            last = time.monotonic()

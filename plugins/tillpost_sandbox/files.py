@@ -25,6 +25,8 @@ CONTACTS_FOLDER = "integration/contactImport"
 RECEIPTS_FOLDER = "integration/transactionImport"
 EXPORT_FOLDER = "integration/customerExport"
 
+Take = Callable[[State, Settings, bytes, str], str]
+"""Imports a file of this content and name, and says what came of it."""
 _NAME = re.compile(r"(?P<time>[0-9]{14})_(?P<part>[^/\\]+)_(?P<kind>transactions|contacts)\.xml")
 
 
@@ -43,21 +45,18 @@ class ImportFolders:
 
     def read(self, state: State, settings: Settings) -> int:
         """Read both folders once; returns the number of files."""
-        steps: list[tuple[str, str, Callable[[State, Settings, bytes, str], str]]] = [
+        count = 0
+        for folder, kind, take in (
             (CONTACTS_FOLDER, "contacts", _import_contacts),
             (RECEIPTS_FOLDER, "transactions", _import_receipts),
-        ]
-        count = 0
-        for folder, kind, take in steps:
+        ):
             for path in sorted((self.home / folder).iterdir()):
                 if is_import_name(path.name, kind) and path.is_file():
                     self._take(path, take, state, settings)
                     count += 1
         return count
 
-    def _take(
-        self, path: Path, take: Callable[[State, Settings, bytes, str], str], state: State, settings: Settings
-    ) -> None:
+    def _take(self, path: Path, take: Take, state: State, settings: Settings) -> None:
         try:
             raw = path.read_bytes()
         except FileNotFoundError:

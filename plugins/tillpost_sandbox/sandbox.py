@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tillpost_sandbox import contacts, wire
-from tillpost_sandbox.engage import Engage, Timers
+from tillpost_sandbox.engage import Engage
 from tillpost_sandbox.files import ImportFolders
 from tillpost_sandbox.http import HOST, Port
 from tillpost_sandbox.settings import Settings
@@ -51,7 +51,7 @@ class Sandbox:
         self._seed_contacts = seed_contacts
         self._wanted_http = http
         self._sftp = SftpPort(folders.home, dir / "host_key", self.password, self.engage.faults, sftp)
-        self._timers = Timers(self.engage)
+        self._timers: list[threading.Thread] = []
         self._api: Port | None = None
         self._control: Port | None = None
 
@@ -68,13 +68,20 @@ class Sandbox:
         except BaseException:
             self.__exit__()
             raise
-        self._timers.start()
+        for setting, work in (
+            ("import_every", self.engage.import_receipts),
+            ("import_files_every", self.engage.import_files),
+        ):
+            self._timers.append(threading.Thread(target=self.engage.repeat, args=(setting, work), daemon=True))
+            self._timers[-1].start()
         return self
 
     def __exit__(self, *_: object) -> None:
         """Stop everything; what was accepted is on disk."""
         self.engage.faults.set({"http": "ok", "sftp": "ok"})  # releases hanging requests
-        self._timers.stop()
+        self.engage.end()
+        for timer in self._timers:
+            timer.join()
         for port in (self._api, self._control):
             if port is not None:
                 port.close()
