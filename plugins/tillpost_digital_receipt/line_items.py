@@ -8,10 +8,9 @@ import attrs
 from lxml.etree import _Element
 
 from tillpost import InvalidValue
-from tillpost.kit import ZERO, MakeId, line_kind, parse_decimal, round_money
+from tillpost.kit import ZERO, MakeId, line_kind, parse_date, parse_decimal, round_money
 from tillpost.kit.xml import amount, attribute, child, children, decimal, is_true, local_name, place, text
 from tillpost.model import Discount, LineKind
-from tillpost_digital_receipt.original_receipt import original_receipt
 
 # Element of an article → the sign of its amount; the standard writes amounts without one.
 ITEMS = {
@@ -31,6 +30,7 @@ _OTHER_MONEY = {
     "GiftCertificate": ("Gift certificate", "FaceValue"),
 }
 _VOID_ACTIONS = ("Cancel", "Delete")
+_DAY = ("BusinessDayDate", "Date")
 
 
 @attrs.define
@@ -78,6 +78,27 @@ def read_items(retail: _Element, currency: str, original: str, make_id: MakeId) 
                 value = amount(other, amount_name)
                 drafts.append(DraftLine(LineKind.ADJUSTMENT, name, label, Decimal(1), value, sequence, percent=ZERO))
     return drafts
+
+
+def original_receipt(holder: _Element, make_id: MakeId) -> str:
+    """The original of a return: its receipt id where the link has store, till, day and number; else its receipt code
+    or transaction id; "" when there is none."""
+    links = [link for link in children(holder, "TransactionLink") if attribute(link, "ReasonCode") in ("", "Return")]
+    for link in links:
+        day = text(link, *_DAY) or text(link, "BusinessDayDate")
+        sequence = text(link, "SequenceNumber")
+        if day and sequence:
+            try:
+                return make_id(
+                    store=text(link, "BusinessUnit"),
+                    till=text(link, "WorkstationID"),
+                    business_date=parse_date(day, "TransactionLink/BusinessDayDate"),
+                    number=sequence,
+                )
+            except InvalidValue:
+                continue
+    codes = [text(holder, "ReceiptCodeLink"), *(text(link, "TransactionID") for link in links)]
+    return next((code for code in codes if code), "")
 
 
 def _draft_line(item: _Element, sequence: str, currency: str, original: str, make_id: MakeId) -> DraftLine:

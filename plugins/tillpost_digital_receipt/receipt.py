@@ -12,8 +12,7 @@ from tillpost.kit.xml import attribute, children, decimal, text
 from tillpost.model import LineKind, RawRef, Receipt
 from tillpost_digital_receipt.balance import Balanced, balance
 from tillpost_digital_receipt.customer import read_customer
-from tillpost_digital_receipt.line_items import read_items
-from tillpost_digital_receipt.original_receipt import original_receipt
+from tillpost_digital_receipt.line_items import original_receipt, read_items
 from tillpost_digital_receipt.settings import Settings
 from tillpost_digital_receipt.taxes import read_taxes
 from tillpost_digital_receipt.tenders import read_tenders

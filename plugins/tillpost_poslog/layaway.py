@@ -9,7 +9,7 @@ from lxml.etree import _Element
 
 from tillpost.kit import ZERO
 from tillpost.kit.xml import attribute, child, children, decimal, is_true, local_name
-from tillpost_poslog.dialects import COMPLETED, NON_ARTICLE_SIGNS, ON_ACCOUNT, OTHER_MONEY, RESERVED, RETURNS, SALES
+from tillpost_poslog.dialects import COMPLETED, ON_ACCOUNT, OTHER_MONEY, RESERVED, RETURNS, SALES
 
 _LAYAWAY = tuple(f"{{*}}{name}" for name in (*RESERVED, *ON_ACCOUNT))
 _ITEMS = frozenset((*SALES, *RETURNS, *RESERVED, *OTHER_MONEY, "Rounding"))
@@ -21,12 +21,13 @@ def sold(item: _Element) -> bool:
     return (attribute(item, name).lower() or default) in COMPLETED
 
 
-def _has_no_layaway(retail: _Element) -> bool:
-    """Whether nothing is put aside or paid on account, as in nearly every transaction; costs one search."""
-    return next(retail.iter(*_LAYAWAY), None) is None
-
-
 def _items(retail: _Element) -> Iterator[_Element]:
+    """The items of lines that are not voided; none where nothing is put aside or paid on account.
+
+    So it is in nearly every transaction, and costs one search.
+    """
+    if next(retail.iter(*_LAYAWAY), None) is None:
+        return
     for entry in children(retail, "LineItem"):
         if not is_true(entry, "VoidFlag"):
             yield from (item for item in entry if local_name(item) in _ITEMS)
@@ -34,8 +35,6 @@ def _items(retail: _Element) -> Iterator[_Element]:
 
 def layaway_reason(retail: _Element) -> str:
     """Why a transaction is skipped in which articles are only put aside or paid off; "" when it may be a sale."""
-    if _has_no_layaway(retail):
-        return ""
     items = list(_items(retail))
     names = [local_name(item) for item in items]
     if any(name not in (*RESERVED, *ON_ACCOUNT) for name in names):
@@ -59,8 +58,6 @@ def paid_before(retail: _Element) -> tuple[Decimal, ...]:
 
     The deposit beside them; their price less AmountRemaining; their price less what is paid on account today.
     """
-    if _has_no_layaway(retail):
-        return ()
     completed = [item for item in _items(retail) if local_name(item) in RESERVED and sold(item)]
     if not completed:
         return ()
@@ -99,9 +96,4 @@ def deposits(entry: _Element, *, completes_layaway: bool) -> Iterator[tuple[str,
 
 def completes_layaway(retail: _Element) -> bool:
     """Whether an article put aside earlier is handed over."""
-    return not _has_no_layaway(retail) and any(local_name(item) in RESERVED and sold(item) for item in _items(retail))
-
-
-def deposit_sign(kind: str) -> int:
-    """The sign of the amount of an ItemType that is not an article; 0 for an article."""
-    return NON_ARTICLE_SIGNS.get(kind.rpartition(":")[2], 0)
+    return any(local_name(item) in RESERVED and sold(item) for item in _items(retail))

@@ -12,8 +12,8 @@ from tillpost import InvalidValue
 from tillpost.kit import ZERO, round_money
 from tillpost.kit.xml import amount, attribute, child, children, decimal, is_true, local_name, place, text
 from tillpost.model import Discount
-from tillpost_poslog.dialects import RESERVED, RETURNS, SALES
-from tillpost_poslog.layaway import completes_layaway, deposit_sign, deposits, sold
+from tillpost_poslog.dialects import NON_ARTICLE_SIGNS, RESERVED, RETURNS, SALES
+from tillpost_poslog.layaway import completes_layaway, deposits, sold
 from tillpost_poslog.settings import Settings
 
 FindOriginal = Callable[[_Element], str]
@@ -111,7 +111,7 @@ def _draft_line(item: _Element, currency: str, settings: Settings, find_original
         extended = round_money((amount(item, "RegularSalesUnitPrice") if price is None else price) * quantity, currency)
     if returned:  # the standard writes returns without a sign, some vendors with one
         quantity, extended = -abs(quantity), -abs(extended)
-    no_article = deposit_sign(attribute(item, "ItemType"))
+    no_article = NON_ARTICLE_SIGNS.get(attribute(item, "ItemType").rpartition(":")[2], 0)
     if no_article < 0:
         quantity, extended = abs(quantity), -abs(extended)
     sign = -1 if extended < 0 else 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import attrs
 from lxml.etree import _Element
@@ -86,13 +87,16 @@ def _parse_record(
     post_voids.note(own)
     retail = retail_transaction(transaction)
     target = voided_by(transaction)
+    no_receipt = partial(
+        NoReceipt, place=record.place, number=own.number, store=own.store, till=own.till, date=own.date
+    )
     if retail is None and target is None:
-        return _no_receipt(control_reason(transaction), record, own, retail=False)
+        return no_receipt(reason=control_reason(transaction), retail=False)
     reason = _void_reason(target, own, post_voids)
     if retail is not None and not (target is not None and _is_in_force(transaction)):
         reason = skip_reason(transaction, retail) or reason
     if reason or retail is None:
-        return _no_receipt(reason, record, own, retail=True)
+        return no_receipt(reason=reason, retail=True)
     raw = as_document(transaction)
     return read_record(
         lambda source: read_receipt(transaction, retail, own, source, settings, make_id),
@@ -102,18 +106,6 @@ def _parse_record(
         number=own.number,
         store=own.store,
         flags=record_flags(encoding, raw),
-    )
-
-
-def _no_receipt(reason: str, record: XmlRecord, own: TransactionKey, *, retail: bool) -> NoReceipt:
-    return NoReceipt(
-        reason=reason,
-        place=record.place,
-        retail=retail,
-        number=own.number,
-        store=own.store,
-        till=own.till,
-        date=own.date,
     )
 
 

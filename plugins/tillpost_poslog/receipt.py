@@ -15,18 +15,15 @@ from tillpost_poslog.balance import Balanced, balance
 from tillpost_poslog.customer import read_customer
 from tillpost_poslog.layaway import paid_before
 from tillpost_poslog.line_items import DraftLine, TaxEntry, read_lines, tax_entry
-from tillpost_poslog.original_receipt import original_receipt
 from tillpost_poslog.rewards import apply_rewards
 from tillpost_poslog.settings import Settings
-from tillpost_poslog.status import TransactionKey
+from tillpost_poslog.status import TransactionKey, transaction_key
 from tillpost_poslog.tenders import has_tenders, read_tenders
 
 _TIMES = ("ReceiptDateTime", "EndDateTime", "POSLogDateTime", "BeginDateTime")
 _GRAND = ("TransactionGrandAmount", "TransactionTotalAmount", "TransactionGrossAmount")
-
-
-def _written_time(transaction: _Element, retail: _Element) -> str:
-    return next((found for name in _TIMES for part in (retail, transaction) if (found := text(part, name))), "")
+_NOT_RETURNS = ("void", "reprint", "layaway", "order", "suspend", "retriev")
+"""Words in the reason of a link that is not about a return."""
 
 
 def _total(retail: _Element, *types: str) -> Decimal | None:
@@ -79,6 +76,31 @@ def _lines_and_tenders(
     raise first_error
 
 
+def _original_receipt(holder: _Element, own: TransactionKey, make_id: MakeId) -> str:
+    """The original of a return: its receipt id where the link has the day, else its number; "" when it has neither.
+
+    Store and till that a link leaves out are those of the return. Its day is not: few return on the day they bought.
+    """
+    for link in children(holder, "TransactionLink"):
+        reason = (attribute(link, "ReasonCode") or text(link, "ReasonCode")).lower()
+        original = transaction_key(link)
+        if any(word in reason for word in _NOT_RETURNS):
+            continue
+        if original.number and original.date:
+            try:
+                return make_id(
+                    store=original.store or own.store,
+                    till=original.till or own.till,
+                    business_date=parse_date(original.date, "TransactionLink/BusinessDayDate"),
+                    number=original.number,
+                )
+            except InvalidValue:
+                pass
+        if number := original.number or text(link, "TransactionID") or text(link, "ReceiptNumber"):
+            return number
+    return ""
+
+
 def read_receipt(
     transaction: _Element, retail: _Element, own: TransactionKey, source: RawRef, settings: Settings, make_id: MakeId
 ) -> Receipt:
@@ -88,12 +110,13 @@ def read_receipt(
     is the printed one, where the export has both.
     """
     currency = _currency(transaction, retail, settings)
-    created, flags = parse_time(_written_time(transaction, retail), settings.timezone, "Transaction/EndDateTime")
+    times = (text(part, name) for name in _TIMES for part in (retail, transaction))
+    created, flags = parse_time(next(filter(None, times), ""), settings.timezone, "Transaction/EndDateTime")
     written = text(transaction, "BusinessDayDate")
     business_date = parse_date(written, "Transaction/BusinessDayDate") if written else created.date()
-    shared_original = original_receipt(retail, own, make_id)
+    shared_original = _original_receipt(retail, own, make_id)
     drafts = read_lines(
-        retail, currency, settings, lambda item: original_receipt(item, own, make_id) or shared_original
+        retail, currency, settings, lambda item: _original_receipt(item, own, make_id) or shared_original
     )
     apply_rewards(retail, drafts, currency)
     entries = [

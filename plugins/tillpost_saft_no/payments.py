@@ -15,14 +15,6 @@ from tillpost_saft_no.master_data import MasterData
 from tillpost_saft_no.settings import Settings
 
 
-@attrs.frozen
-class Payment:
-    """A payment as written, and its amount in the currency of the file."""
-
-    tender: Tender
-    converted: Decimal
-
-
 def balance(
     transaction: _Element,
     master_data: MasterData,
@@ -39,8 +31,8 @@ def balance(
     sale leaves unpaid is a tender of its own. Raises InvalidValue with the difference of the first reading.
     """
     payments = [_payment(element, master_data, settings) for element in children(transaction, "payment")]
-    written = [payment.tender for payment in payments]
-    converted = [attrs.evolve(payment.tender, amount=payment.converted) for payment in payments]
+    written = [payment for payment, _ in payments]
+    converted = [attrs.evolve(payment, amount=value) for payment, value in payments]
     readings = [written, converted, *([negated(written)] if stated < 0 else [])]
     totals = (stated + rounding, stated - rounding, stated)
     for reading in readings:
@@ -59,7 +51,8 @@ def balance(
     )
 
 
-def _payment(element: _Element, master_data: MasterData, settings: Settings) -> Payment:
+def _payment(element: _Element, master_data: MasterData, settings: Settings) -> tuple[Tender, Decimal]:
+    """A payment as written, and its amount in the currency of the file."""
     own = text(element, "paymentType")
     kind = settings.tenders.get(own) or PAYMENTS.get(master_data.predefined("12", own), "other")
     value = amount(element, "paidAmnt")
@@ -69,4 +62,4 @@ def _payment(element: _Element, master_data: MasterData, settings: Settings) -> 
         extra = {"currency": currency, "exchangeRate": str(rate)}
         converted = round_money(value * rate, master_data.currency)
     name = master_data.find("basic", "12", own).get("basicDesc", "") or own
-    return Payment(Tender(type=kind, amount=value, description=name, extra=extra), converted)
+    return Tender(type=kind, amount=value, description=name, extra=extra), converted

@@ -11,7 +11,7 @@ from tillpost.model import Broken, Document, NoReceipt, Parsed, RawRef, Receipt
 from tillpost_table.cells import Cells
 from tillpost_table.groups import Group, groups
 from tillpost_table.receipt import read_receipt
-from tillpost_table.rows import CsvRows, JsonRows, Row
+from tillpost_table.rows import CsvRows, Row, json_rows
 from tillpost_table.settings import Settings
 
 
@@ -20,8 +20,9 @@ def parse(document: Document, settings: Settings, make_id: MakeId) -> Iterator[P
 
     Raises DocumentError when the header lacks a column of the mapping, and when no row can be read.
     """
-    table = CsvRows(document, settings) if settings.format == "csv" else JsonRows(document, settings)
-    rows = (attrs.evolve(row, ignored=True) if not row.fault and _is_ignored(row, settings) else row for row in table)
+    table = CsvRows(document, settings)
+    read = table if settings.format == "csv" else json_rows(document, settings)
+    rows = (attrs.evolve(row, ignored=True) if not row.fault and _is_ignored(row, settings) else row for row in read)
     cells = Cells(settings)
     for group in groups(rows, settings.key, document.name, whole=bool(settings.lines)):
         yield _parse_group(group, table.head, document, cells, make_id)

@@ -174,18 +174,10 @@ def _row(record: _Record, names: list[str] | None, raw: bytes, codec: str) -> Ro
 # --- JSON lines ----------------------------------------------------------------------------------------------------
 
 
-@attrs.define
-class JsonRows:
-    """The records of JSON lines (or of an array) as rows; nested members are columns "a.b"."""
-
-    document: Document
-    settings: Settings
-    head: bytes = b""
-
-    def __iter__(self) -> Iterator[Row]:
-        """One row a record; with the setting `lines` one row for each of its lines."""
-        for record in json_records(self.document, largest=self.settings.largest):
-            yield from _flat(record, self.settings)
+def json_rows(document: Document, settings: Settings) -> Iterator[Row]:
+    """A row a record of JSON lines (or of an array), or one a line by `lines`; nested members are columns "a.b"."""
+    for record in json_records(document, largest=settings.largest):
+        yield from _flat(record, settings)
 
 
 def _flat(record: JsonRecord, settings: Settings) -> Iterator[Row]:

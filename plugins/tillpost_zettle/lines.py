@@ -24,10 +24,6 @@ class MinorUnits:
             raise InvalidValue(f"{value} is not a whole number of minor units", place=f"{item.place}.{name}")
         return value.scaleb(-minor_digits(self.currency))
 
-    def percent_of(self, whole: Decimal, percent: Decimal) -> Decimal:
-        """A percentage of an amount, rounded half up as tills round."""
-        return round_money(whole * percent / 100, self.currency)
-
 
 @attrs.define(kw_only=True)
 class DraftLine:
@@ -100,7 +96,7 @@ def _value(discount: JsonObject, whole: Decimal, money: MinorUnits) -> Decimal:
     times = abs(discount.decimal("quantity", Decimal(1)))
     if discount.has("amount"):
         return abs(money.read(discount, "amount")) * times
-    return money.percent_of(whole, discount.decimal("percentage") * times)
+    return round_money(whole * discount.decimal("percentage") * times / 100, money.currency)
 
 
 def take_off_purchase_discounts(
@@ -128,9 +124,12 @@ def take_off_purchase_discounts(
 
 
 def lines_and_taxes(
-    drafts: list[DraftLine], money: MinorUnits, *, on_top: bool
+    drafts: list[DraftLine], money: MinorUnits, original: str, *, on_top: bool
 ) -> tuple[tuple[Line, ...], tuple[Tax, ...]]:
-    """The lines with their VAT by percentage, and the VAT of the receipt, which is the sum of its lines."""
+    """The lines with their VAT by percentage, and the VAT of the receipt, which is the sum of its lines.
+
+    original: the purchase in which returned products were bought; "" when this one is not a refund.
+    """
     lines = []
     for draft in drafts:
         divisor = 100 if on_top else 100 + draft.percent
@@ -148,6 +147,7 @@ def lines_and_taxes(
                 article_name=draft.name,
                 article_group=draft.group,
                 discounts=tuple(draft.discounts),
+                extra={"originalReceipt": original} if original and paid <= 0 else {},
             )
         )
     return tuple(lines), vat_of_lines(lines)

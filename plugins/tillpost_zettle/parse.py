@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 
-import attrs
-
 from tillpost import InvalidValue
 from tillpost.kit import (
     CONTROL_CHARACTERS,
@@ -21,7 +19,7 @@ from tillpost.kit import (
     parse_time,
     read_record,
 )
-from tillpost.model import Broken, Document, Line, LineKind, NoReceipt, Parsed, RawRef, Receipt
+from tillpost.model import Broken, Document, LineKind, NoReceipt, Parsed, RawRef, Receipt
 from tillpost_zettle.lines import DraftLine, MinorUnits, lines_and_taxes, read_rows, take_off_purchase_discounts
 from tillpost_zettle.settings import Settings
 from tillpost_zettle.tenders import read_tenders
@@ -78,7 +76,7 @@ def _receipt(purchase: JsonObject, source: RawRef, settings: Settings, make_id: 
     take_off_purchase_discounts(purchase, drafts, None if on_top else total - tips - charges, money)
     if tips:
         drafts.append(DraftLine(kind=LineKind.ADJUSTMENT, sku="tip", group="tip", quantity=Decimal(1), net=tips))
-    lines, taxes = lines_and_taxes(drafts, money, on_top=on_top)
+    lines, taxes = lines_and_taxes(drafts, money, purchase.text("refundsPurchaseUUID", ""), on_top=on_top)
     flags: tuple[str, ...] = ()
     if purchase.has("vatAmount"):
         difference = sum((line.tax_amount for line in lines), ZERO) - money.read(purchase, "vatAmount")
@@ -99,14 +97,9 @@ def _receipt(purchase: JsonObject, source: RawRef, settings: Settings, make_id: 
         till=till,
         currency=money.currency,
         total=total,
-        lines=tuple(_with_original(line, purchase.text("refundsPurchaseUUID", "")) for line in lines),
+        lines=lines,
         tenders=tenders,
         taxes=taxes,
         flags=(*flags, *more_flags),
         raw=source,
     )
-
-
-def _with_original(line: Line, original: str) -> Line:
-    """A returned line names the purchase it was bought in."""
-    return attrs.evolve(line, extra={"originalReceipt": original}) if original and line.paid <= 0 else line

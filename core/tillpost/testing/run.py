@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import platform
 import tempfile
 from collections.abc import Sequence
@@ -128,20 +127,13 @@ def run(target: Target, junit: Path | None = None) -> Sequence[Report]:
     arguments = ["-p", "no:terminal", "-p", "no:cacheprovider", "--import-mode=importlib", "-o", "python_files=*.py"]
     if junit is not None:
         arguments += [f"--junitxml={junit.resolve()}", "-o", "junit_family=xunit2"]
-    autoload = os.environ.get("PYTEST_DISABLE_PLUGIN_AUTOLOAD")
-    # Plugins of pytest that happen to be installed, and a project's own settings, must not change a report.
-    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-    try:
-        with tempfile.TemporaryDirectory() as empty:
-            settings = Path(empty) / "pytest.ini"
-            settings.write_text("[pytest]\n")
-            arguments += ["-c", str(settings), f"--rootdir={empty}", f"--basetemp={Path(empty) / 'files'}"]
-            pytest.main([*arguments, *(str(file.resolve()) for file in target.files)], plugins=[recorder])
-    finally:
-        if autoload is None:
-            del os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"]
-        else:
-            os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = autoload
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as empty:
+        # Plugins of pytest that happen to be installed, and a project's own settings, must not change a report.
+        patch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+        settings = Path(empty) / "pytest.ini"
+        settings.write_text("[pytest]\n")
+        arguments += ["-c", str(settings), f"--rootdir={empty}", f"--basetemp={Path(empty) / 'files'}"]
+        pytest.main([*arguments, *(str(file.resolve()) for file in target.files)], plugins=[recorder])
     if recorder.errors or not recorder.suites:
         raise UsageError("no promises could be tried: " + ("\n".join(recorder.errors) or "no suite was found"))
     return recorder.reports()

@@ -13,7 +13,8 @@ from zoneinfo import ZoneInfo
 from tillpost.errors import ConfigurationError, DocumentError, PluginError, TillpostError
 from tillpost.flow.hook_calls import HookCalls
 from tillpost.model import DEFAULT_RECIPE, Broken, Document, Found, Identifier, NoReceipt, Parsed, Receipt
-from tillpost.testing.prescribed import EMAIL, PRESCRIBED_SALES, TIME
+from tillpost.testing import compare
+from tillpost.testing.prescribed import EMAIL, PRESCRIBED_SALES, TIME, Sale
 from tillpost.testing.suite import Suite, check, fail
 
 
@@ -86,7 +87,7 @@ class SampleSuite(Suite):
         return content
 
     def _describe_sample(self, promise: str) -> str:
-        missing, double = self._clock_changes()
+        missing, double = clock_changes(self.timezone)
         when = {"dst_double": f" It is {double}.", "dst_missing": f" It is {missing}."}.get(promise, f" It is {TIME}.")
         number = ", ".join(self.numbers) if promise in ("day", "bad_amount") else self.numbers[0]
         description = PRESCRIBED_SALES[promise].description
@@ -158,17 +159,15 @@ class SampleSuite(Suite):
             fail("day", f"the file has {self._describe(records)}, not {len(self.numbers)} receipts")
         return found
 
-    def _clock_changes(self) -> tuple[datetime, datetime]:
-        return clock_changes(self.timezone)
-
     def _number(self) -> Identifier:
         return Identifier(self.customer_kind, self.customer)
 
-    def _capabilities(self) -> frozenset[str]:
-        return self.loaded_plugin().capabilities
-
     def _declares(self, capability: str) -> bool:
-        return capability in self._capabilities()
+        return capability in self.loaded_plugin().capabilities
+
+    def _differences(self, receipt: Receipt, sale: Sale, currency: str = "") -> list[str]:
+        capabilities = self.loaded_plugin().capabilities
+        return compare.money(receipt, sale, capabilities, self.tender_types, currency or self.currency)
 
     def _personal_data(self, reason: str) -> str:
         return "a reason shows who bought" if self.customer in reason or EMAIL in reason else ""
