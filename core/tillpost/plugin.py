@@ -133,11 +133,7 @@ class Plugin:
 
 
 def simple(
-    summary: str,
-    slot: str,
-    settings: type,
-    make: Callable[[Any, Context], object],
-    capabilities: Iterable[str] = (),
+    summary: str, slot: str, settings: type, make: Callable[[Any, Context], object], capabilities: Iterable[str] = ()
 ) -> Plugin:
     """A plugin with one slot, whose object is `make(settings, context)`."""
     return Plugin(

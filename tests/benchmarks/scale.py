@@ -97,7 +97,7 @@ def measure(folder: Path, waiting: int, settled: int, repeat: int, seconds: floa
 
 def claims(journal: Journal, repeat: int) -> dict[str, Any]:
     """CPU time and steps of a claim, as a thread of the worker makes it."""
-    line = make_line(journal, HookCalls({}, frozenset()), clock=_Clock(), workers=4)
+    line = make_line(journal, HookCalls({}), clock=_Clock(), workers=4)
 
     def one() -> None:
         entries = claim(line, CLAIM)

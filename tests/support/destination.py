@@ -68,5 +68,4 @@ def hook_calls(destination: FlakyDestination) -> HookCalls:
             "transfer": one(lambda file: NotSent(reason="no file server")),
             "find_transferred": one(lambda file: True),
         },
-        slots=frozenset({"resolve", "map", "transport", "fallback", "transfer"}),
     )

@@ -70,7 +70,7 @@ def line_on(
     try:
         yield make_line(
             journal,
-            HookCalls({name: one(call) for name, call in (own | hooks).items()}, frozenset({"transport"})),
+            HookCalls({name: one(call) for name, call in (own | hooks).items()}),
             clock=clock,
             source=SourcePolicy(poll=timedelta(milliseconds=20)),
             retry=retry,

@@ -91,7 +91,7 @@ def compose(
     if findings:
         raise ConfigurationError(*findings)
     callers = register_hooks(config, pipeline, [(use, built[use.path]) for use in pipeline.slots])
-    return Pipeline(pipeline, HookCalls(callers, frozenset(use.slot for use in pipeline.slots)), pace)
+    return Pipeline(pipeline, HookCalls(callers), pace)
 
 
 def check_pipelines(config: Config) -> list[Finding]:

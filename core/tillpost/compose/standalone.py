@@ -74,7 +74,7 @@ def standalone_hooks(
     )
     objects = build_plugin(name, plugin, [Use(slot.slot, slot.settings) for slot in slots], context)
     config = Config(file=folder / "tillpost.toml", state=folder, pipelines=(pipeline,), lines=Lines({}))
-    return HookCalls(register_hooks(config, pipeline, list(zip(slots, objects, strict=True))), frozenset(uses))
+    return HookCalls(register_hooks(config, pipeline, list(zip(slots, objects, strict=True))))
 
 
 def settings_table(settings: type, pairs: tuple[str, ...]) -> dict[str, Any]:

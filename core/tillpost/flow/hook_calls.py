@@ -49,17 +49,11 @@ class HookCalls:
     """The hooks of one pipeline.
 
     callers: hook name → (plugin name, its caller in the pipeline's pluggy manager), in the order of the file.
-    slots: the slots that are filled.
     """
 
     callers: Mapping[str, Sequence[tuple[str, Caller]]]
-    slots: frozenset[str]
     timings: Timings = attrs.field(factory=Timings)
     """Of every hook except those of source and adapter, which take as long as their documents are large."""
-
-    def has(self, slot: str) -> bool:
-        """Whether a plugin fills this slot."""
-        return slot in self.slots
 
     def implements(self, hook: str) -> bool:
         """Whether a plugin has this hook; for hooks a plugin may leave out."""

@@ -231,7 +231,7 @@ def notify_observers(line: Line) -> int:
 
     After a crash the last ones are passed on again. An observer that raises is named in the log, and gets the next.
     """
-    if not line.hooks.has("observe") or not line.duties.holds(Duty.OBSERVERS):
+    if not line.hooks.implements("observe") or not line.duties.holds(Duty.OBSERVERS):
         return 0
     events = line.journal.events.unobserved(500)
     for event in events:

@@ -76,8 +76,8 @@ def test_the_receipt_walks_through_the_plugins_of_the_file(write: Callable[..., 
     assert hooks.match_in_file(_customer("externalId")) == Identifier("externalId", "1")
     assert hooks.match_in_file(_customer("email")) is None
     assert hooks.confirm_receipts(_customer("email"), frozenset({"x"})) is None
-    assert hooks.has("fallback")
-    assert not hooks.has("amend")
+    assert hooks.implements("write_files")
+    assert not hooks.implements("amend_payload")
 
 
 def test_resolvers_are_asked_in_the_order_of_the_file(write: Callable[..., Path]) -> None:

@@ -95,7 +95,11 @@ class Outbox:
             intents = [ready.entry.seq for ready in prepared.ready]
             if moves or unsent or intents:
                 line.journal.receipts.advance(moves, intents, unsent, line.clock.time())
-                self._record_deliveries(results)
+                now = line.clock.time()
+                for result in results:
+                    if result.move is not None and result.move.state is State.DELIVERED:
+                        delay = max(0.0, now - result.entry.accepted_at)
+                        line.hooks.timings.delays.record(result.move.route, delay)
             kept = {*intents, *(entry.seq for entry in prepared.to_ask)}
         finally:
             line.claims.release(entry.seq for entry in in_hand if entry.seq not in kept)
@@ -121,14 +125,6 @@ class Outbox:
     def _may_send(self) -> bool:
         """Whether a call may begin. Without valid claims another process may send the same receipt."""
         return not self._stop.is_set() and self._line.breaker.allows_requests() and self._line.claims.are_valid()
-
-    def _record_deliveries(self, results: list[_Result]) -> None:
-        """Record how long after their acceptance receipts were delivered."""
-        now = self._line.clock.time()
-        for result in results:
-            if result.move is not None and result.move.state is State.DELIVERED:
-                delay = max(0.0, now - result.entry.accepted_at)
-                self._line.hooks.timings.delays.record(result.move.route, delay)
 
     def _resize(self, returned: int) -> None:
         """Double the window while all of it is in use; shrink it when receipts only wait for the rate budget.

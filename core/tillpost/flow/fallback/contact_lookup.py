@@ -73,16 +73,10 @@ def _first_by_rule(line: Line, conflict: Conflict) -> str:
 
 
 def _compare(
-    line: Line,
-    contact: Contact,
-    found: Identified | Conflict | Failure | None,
-    decided: Conflict | None,
-    imported: str,
+    line: Line, contact: Contact, found: Identified | Conflict | Failure | None, decided: Conflict | None, imported: str
 ) -> ContactLookup:
-    if isinstance(found, Conflict):
-        return ContactLookup(key=contact.key, found=found)
     if not isinstance(found, Identified):
-        return ContactLookup(key=contact.key, found=None)
+        return ContactLookup(key=contact.key, found=found if isinstance(found, Conflict) else None)
     settled, kept = settle(contact, found.holds)
     if not imported:
         return ContactLookup(key=contact.key, found=found, conflict=decided, settled=settled, kept=kept)

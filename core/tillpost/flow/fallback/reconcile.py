@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from datetime import timedelta
 
+import attrs
+
 from tillpost.flow.fallback.contact_lookup import LOOKUPS, NO_ANSWER, look_up_all
-from tillpost.flow.fallback.other_contacts import settle_under_other_contacts
 from tillpost.flow.fallback.rewrite import rewrite_by_id
 from tillpost.flow.fallback.transfer import alert_if_stuck, may_transfer
 from tillpost.flow.line import Line
 from tillpost.flow.retry_policy import hold
-from tillpost.journal import Entry, FileEntry, FileState, FileStatus, Move, Postponed, State
-from tillpost.model import Contact, Gone
+from tillpost.journal import Entry, FileEntry, FileState, Move, Postponed, State
+from tillpost.model import Conflict, Contact, Gone
 
 _GROUP = 50
 """Contacts looked up, and receipts confirmed, in one commit: what a crash may repeat."""
+
+_SHOWN_BY_OTHER = "in the history of another contact that has one of its keys"
 
 
 def reconcile(line: Line) -> bool:
@@ -25,7 +29,8 @@ def reconcile(line: Line) -> bool:
     moved, later = False, list[Postponed]()
     try:
         for status in line.journal.file_states.to_confirm(line.clock.time()):
-            if not _may_ask(line, status):
+            uploaded = status.state is FileState.UPLOADED
+            if not (may_transfer(line) if uploaded else line.breaker.allows_requests()):
                 continue
             entry = line.journal.files.get(status.name)
             if entry.state is FileState.UPLOADED:
@@ -44,11 +49,6 @@ def reconcile(line: Line) -> bool:
     # In one commit: after an outage of days thousands of files wait for the importer side by side.
     line.journal.files.postpone(later)
     return moved
-
-
-def _may_ask(line: Line, status: FileStatus) -> bool:
-    """Whether the file server, or the destination after the import, may be called now."""
-    return may_transfer(line) if status.state is FileState.UPLOADED else line.breaker.allows_requests()
 
 
 def _postponed(line: Line, entry: FileEntry, reason: str) -> Postponed:
@@ -99,15 +99,13 @@ def _confirm_contacts(line: Line, entry: FileEntry) -> Postponed | None:
 
 def _confirm_receipts(line: Line, entry: FileEntry) -> Postponed | None:
     assert line.fallback is not None
-    by_contact: dict[str, list[Entry]] = defaultdict(list)
-    for row in line.journal.receipts.find({"file": entry.file.name, "state": State.TRANSFERRED}):
-        by_contact[row.contact or ""].append(row)
+    rows = line.journal.receipts.find({"file": entry.file.name, "state": State.TRANSFERRED})
     absent: list[Entry] = []
     misnamed: list[Entry] = []
     moves: list[tuple[int, Move]] = []
     unanswered = 0
     try:
-        for key, receipts in by_contact.items():
+        for key, receipts in _by_contact(rows).items():
             shown = _shown_receipts(line, key, receipts)
             if not line.breaker.allows_requests():
                 _settle(line, moves)
@@ -135,10 +133,11 @@ def _confirm_receipts(line: Line, entry: FileEntry) -> Postponed | None:
         rewrite_by_id(line, entry, misnamed)
         misnamed = []
     if absent and _is_overdue(line, entry, line.fallback.confirm_within):
-        absent = settle_under_other_contacts(line, absent)
+        absent = _settle_under_other_contacts(line, absent)
         if not line.breaker.allows_requests():
             return _postponed(line, entry, line.breaker.destination.reason)
-        _hold(line, entry, absent)
+        reason = f"imported with {entry.file.name}, yet Engage does not show it: see Engage's integration log"
+        _settle(line, [(row.seq, hold(row, reason)) for row in absent])
         absent = []
     if left := len(absent) + len(misnamed) + unanswered:
         return _postponed(line, entry, f"receipts not shown yet: {left} of {entry.rows}")
@@ -147,22 +146,16 @@ def _confirm_receipts(line: Line, entry: FileEntry) -> Postponed | None:
 
 
 def _sort_missing(
-    line: Line,
-    key: str,
-    missing: list[Entry],
-    moves: list[tuple[int, Move]],
-    absent: list[Entry],
-    misnamed: list[Entry],
+    line: Line, key: str, rows: list[Entry], moves: list[tuple[int, Move]], absent: list[Entry], misnamed: list[Entry]
 ) -> None:
     """Receipts a history does not show: held for a conflict, to be named by the contactId, or absent."""
-    if not missing:
+    if not rows:
         return
-    conflict = key and line.journal.contact_lookups.conflict_reason(key)
-    if conflict:
-        moves += [(row.seq, hold(row, conflict)) for row in missing]
+    if conflict := key and line.journal.contact_lookups.conflict_reason(key):
+        moves += [(row.seq, hold(row, conflict)) for row in rows]
         return
     known = bool(key and line.journal.contacts.get(key).contact_id)
-    for row in missing:
+    for row in rows:
         # Read again: the id by which the file names the contact may have turned out to be gone.
         fresh = line.journal.receipts.get(row.id)
         (misnamed if known and fresh and fresh.matched != "contactId" else absent).append(row)
@@ -198,7 +191,42 @@ def _shown_receipts(line: Line, key: str, receipts: list[Entry]) -> frozenset[st
     return frozenset()
 
 
-def _hold(line: Line, entry: FileEntry, absent: list[Entry]) -> None:
-    reason = f"imported with {entry.file.name}, yet Engage does not show it: see Engage's integration log"
-    moves = [(row.seq, hold(row, reason)) for row in absent]
-    line.journal.receipts.settle(moves, line.clock.time(), "reconcile")
+def _by_contact(rows: Iterable[Entry]) -> dict[str, list[Entry]]:
+    by_contact: dict[str, list[Entry]] = defaultdict(list)
+    for row in rows:
+        by_contact[row.contact or ""].append(row)
+    return by_contact
+
+
+def _settle_under_other_contacts(line: Line, absent: list[Entry]) -> list[Entry]:
+    """Deliver the receipts that another contact of the same person shows; the others, also after a missing answer.
+
+    A file names a contact by one of its keys. When the destination has two contacts of that person, each with one of
+    the keys, the receipt may be with the one whose id we do not know.
+    """
+    not_found: list[Entry] = []
+    for key, rows in _by_contact(absent).items():
+        shown = _shown_by_others(line, key, frozenset(row.id for row in rows)) if key else frozenset()
+        not_found += [row for row in rows if row.id not in shown]
+        moves = [
+            (row.seq, Move(state=State.DELIVERED, attempts=row.attempts, route="file", reason=_SHOWN_BY_OTHER))
+            for row in rows
+            if row.id in shown
+        ]
+        _settle(line, moves)
+    return not_found
+
+
+def _shown_by_others(line: Line, key: str, ids: frozenset[str]) -> frozenset[str]:
+    contact = line.journal.contacts.get(key)
+    if not contact.contact_id:
+        return frozenset()
+    found = line.breaker.record(line.hooks.reconcile_contact(attrs.evolve(contact, contact_id="")))
+    if not isinstance(found, Conflict):
+        return frozenset()
+    shown: frozenset[str] = frozenset()
+    for other in dict.fromkeys(found.found.values()):
+        if other and other != contact.contact_id:
+            answer = line.breaker.record(line.hooks.confirm_receipts(attrs.evolve(contact, contact_id=other), ids))
+            shown |= answer if isinstance(answer, frozenset) else frozenset()
+    return shown

@@ -54,18 +54,22 @@ class ServedSource:
 
         Raises DocumentError, KeyTaken, KeyBusy, Busy, or JournalError when nothing could be committed.
         """
-        with self._counted():
-            try:
-                return self._accept_once(document).as_dict()
-            except (JournalDamaged, DiskFailed) as error:
-                self.fault = error
-                self._stopping.set()
-                raise
-            except (KeyTaken, KeyBusy):
-                raise
-            except Exception as error:
-                self._log(document, error)
-                raise
+        with self._lock:
+            self._in_flight += 1
+        try:
+            return self._accept_once(document).as_dict()
+        except (JournalDamaged, DiskFailed) as error:
+            self.fault = error
+            self._stopping.set()
+            raise
+        except (KeyTaken, KeyBusy):
+            raise
+        except Exception as error:
+            self._log(document, error)
+            raise
+        finally:
+            with self._lock:
+                self._in_flight -= 1
 
     def _accept_once(self, document: Document) -> Accepted:
         if not document.key:
@@ -100,16 +104,6 @@ class ServedSource:
             raise Busy("the disk is almost full", _RETRY_AFTER)
         if self._remaining <= 0:
             raise Busy("the backlog is at its limit", _RETRY_AFTER)
-
-    @contextmanager
-    def _counted(self) -> Iterator[None]:
-        with self._lock:
-            self._in_flight += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._in_flight -= 1
 
     @contextmanager
     def _reserved(self, key: str) -> Iterator[None]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import attrs
+
 from tillpost.errors import JournalError
 from tillpost.flow.fallback.write_files import BATCH_LINES, BATCH_RECEIPTS, map_for_files, swept_on_failure, write_batch
 from tillpost.flow.leases import Duty
@@ -46,19 +48,16 @@ def seconds_left(running: Replay) -> float | None:
 
 def _by_api(line: Line, running: Replay) -> bool:
     now = line.clock.time()
-    room = (
-        STEP_RECEIPTS - line.journal.replay_candidates.backlog(now, STEP_RECEIPTS)
-        if line.breaker.allows_requests()
-        else 0
-    )
+    if not line.breaker.allows_requests():
+        return False
+    room = STEP_RECEIPTS - line.journal.replay_candidates.backlog(now, STEP_RECEIPTS)
     if room <= 0:
         return False
-    rows, chosen = _choose(line, running, room)
+    chosen, last = _choose(line, running, room)
     moves = [(receipt.seq, _move(line, running, receipt, fate, now)) for receipt, fate in chosen]
     _adopt(line, running, [receipt for receipt, _ in chosen])
-    last = chosen[-1][0] if len(chosen) == room else rows[-1] if rows else None
-    cursor, end = (last.at, False) if last is not None else (running.cursor, True)
-    line.journal.replays.step(running, ReplayStep(cursor=cursor, end=end, moves=moves), now)
+    cursor = running.cursor if last is None else last.at
+    line.journal.replays.step(running, ReplayStep(cursor=cursor, end=last is None, moves=moves), now)
     return True
 
 
@@ -78,19 +77,18 @@ def _by_file(line: Line, running: Replay, files: int) -> bool:
         )
     if len(line.journal.file_states.in_states(FileState.WRITTEN)) >= files:
         return False
-    rows, chosen = _choose(line, running, BATCH_RECEIPTS)
+    chosen, last = _choose(line, running, BATCH_RECEIPTS)
     claimed = line.claims.claim((receipt.seq for receipt, _ in chosen), BATCH_RECEIPTS)
     try:
         _adopt(line, running, [receipt for receipt, _ in chosen if receipt.seq in claimed])
-        entries, not_written, last = _entries(line, [receipt for receipt, _ in chosen], claimed)
-        if last is None:
-            last = chosen[-1][0] if len(chosen) == BATCH_RECEIPTS else rows[-1] if rows else None
-        cursor, end = (last.at, False) if last is not None else (running.cursor, True)
+        entries, not_written, cut_after = _entries(line, [receipt for receipt, _ in chosen], claimed)
+        last = cut_after or last
         payloads, refused = map_for_files(line, entries)
         unnamed = "no file can name its contact"
         not_written |= {entry.seq: refused.get(entry.id, unnamed) for entry in entries if entry.id not in payloads}
+        cursor = running.cursor if last is None else last.at
+        step = ReplayStep(cursor=cursor, end=last is None, not_written=not_written)
         if not payloads:
-            step = ReplayStep(cursor=cursor, end=end, not_written=not_written)
             line.journal.replays.step(running, step, line.clock.time())
             return True
         seqs = {entry.id: entry.seq for entry in entries}
@@ -98,10 +96,9 @@ def _by_file(line: Line, running: Replay, files: int) -> bool:
         created, updated = line.journal.contacts.to_write(known)
         with swept_on_failure(line):
             batch = write_batch(line, created, updated, payloads, seqs)
-            not_written |= {
-                seqs[receipt.key]: receipt.reason for receipt in batch.written.refused if receipt.key in seqs
-            }
-            step = ReplayStep(cursor=cursor, end=end, batch=batch, not_written=not_written)
+            refusals = batch.written.refused
+            not_written |= {seqs[receipt.key]: receipt.reason for receipt in refusals if receipt.key in seqs}
+            step = attrs.evolve(step, batch=batch, not_written=not_written)
             line.journal.replays.step(running, step, line.clock.time())
     finally:
         line.claims.release(claimed)
@@ -110,8 +107,8 @@ def _by_file(line: Line, running: Replay, files: int) -> bool:
 
 def _choose(
     line: Line, running: Replay, limit: int
-) -> tuple[list[ReplayCandidate], list[tuple[ReplayCandidate, Fate]]]:
-    """The next receipts, and those of them, at most `limit`, that are to be sent."""
+) -> tuple[list[tuple[ReplayCandidate, Fate]], ReplayCandidate | None]:
+    """The next receipts to be sent, at most `limit`, and the last one that was examined; None: none is left."""
     now = line.clock.time()
     before = None if line.keep is None else now - line.keep.total_seconds()
     rows = line.journal.replay_candidates.candidates(running.order, running.cursor, max(SCAN_RECEIPTS, limit))
@@ -120,8 +117,8 @@ def _choose(
         if fate in SELECTED:
             chosen.append((receipt, fate))
             if len(chosen) == limit:
-                break
-    return rows, chosen
+                return chosen, receipt
+    return chosen, rows[-1] if rows else None
 
 
 def _adopt(line: Line, running: Replay, chosen: Iterable[ReplayCandidate]) -> None:

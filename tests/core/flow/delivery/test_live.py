@@ -6,8 +6,6 @@ import time
 from functools import partial
 from pathlib import Path
 
-import attrs
-
 from tests.scenarios.simulator.machine import Machine
 from tests.support.destination import MOMENT, FlakyDestination, hook_calls
 from tests.support.lines import make_line
@@ -61,8 +59,7 @@ def line_of(folder: Path, deliver: object) -> Line:
     destination = FlakyDestination()
     destination.deliver = deliver  # type: ignore[method-assign, assignment]
     retry = RetryPolicy(attempts=3, wait_initial=MOMENT, wait_max=MOMENT, confirm_after=MOMENT)
-    hooks = attrs.evolve(hook_calls(destination), slots=frozenset({"resolve", "map", "transport"}))
-    return make_line(Journal(folder), hooks, name=folder.name, retry=retry, workers=8)
+    return make_line(Journal(folder), hook_calls(destination), name=folder.name, retry=retry, workers=8)
 
 
 def test_a_pipelines_backlog_does_not_keep_back_what_another_of_its_key_has_just_sold(tmp_path: Path) -> None:

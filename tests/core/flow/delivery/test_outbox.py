@@ -75,7 +75,6 @@ def line(tmp_path: Path, destination: FakeDestination) -> Iterator[Line]:
             "confirm_receipts": one(destination.confirm_receipts),
             "probe": one(lambda: Delivered()),
         },
-        slots=frozenset({"resolve", "map", "transport"}),
     )
     yield make_line(journal, hooks, retry=retry, workers=4)
     journal.close()
