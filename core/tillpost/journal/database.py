@@ -129,3 +129,10 @@ class Database(Protocol):
 
     def close(self) -> None:
         """Write down what is left to be written, and let go."""
+
+
+class Table:
+    """The base of what reads or writes a table, or asks several."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database

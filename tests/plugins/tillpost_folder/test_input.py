@@ -57,8 +57,7 @@ class Shop:
             total.duplicates += counts.duplicates
             total.skipped += counts.skipped
             total.held += counts.held
-            for reason in counts.reasons:
-                total.count_reason(reason)
+            total.reasons.update(counts.reasons.keys())
             return {"accepted": counts.accepted}
 
         hooks.collect_documents(take)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from tillpost.journal.database import Database, List
+from tillpost.journal.database import List, Table
 from tillpost.journal.states import State
 
 
-class Ages:
+class Ages(Table):
     """Ages of receipts."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def oldest(self, *states: State) -> dict[str, float]:
         """State → when its oldest receipt was accepted, seconds since 1970; states without a receipt are left out.

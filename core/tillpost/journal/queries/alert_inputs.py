@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tillpost.journal.database import Database
+from tillpost.journal.database import Table
 from tillpost.journal.states import OPEN
 from tillpost.journal.tables.contact_lookups import CONFLICT
 from tillpost.journal.tables.mappings import NEW_MAPPING
@@ -12,11 +12,8 @@ SAMPLE = 10_000
 """The latest receipts, from which the present rate is estimated."""
 
 
-class AlertInputs:
+class AlertInputs(Table):
     """Ages, numbers and sizes."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def oldest(self) -> tuple[str, float] | None:
         """The id and the time of acceptance of the oldest open receipt; None without one."""

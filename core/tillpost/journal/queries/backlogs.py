@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from tillpost.journal.database import Database
+from tillpost.journal.database import Table
 from tillpost.journal.states import SETTLED, State
 
 _WAITING = tuple(state for state in State if state not in SETTLED)
@@ -21,11 +21,8 @@ class Backlog:
     oldest: float | None
 
 
-class Backlogs:
+class Backlogs(Table):
     """Read from the index by state; delivered receipts are not read."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def by_till(self) -> list[Backlog]:
         """The backlogs of all tills; records that could not be read may have "" as till and store."""

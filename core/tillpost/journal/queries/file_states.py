@@ -6,7 +6,7 @@ from typing import Any
 
 import attrs
 
-from tillpost.journal.database import ALL, Database
+from tillpost.journal.database import ALL, Table
 from tillpost.journal.tables.files import OPEN_FILES, FileState
 
 
@@ -36,11 +36,8 @@ class StuckFile:
 _COLUMNS = tuple(field.name for field in attrs.fields(FileStatus))
 
 
-class FileStates:
+class FileStates(Table):
     """Read from the index by state."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def in_states(self, *states: FileState) -> list[FileStatus]:
         """The files in these states, in the order of upload."""

@@ -6,18 +6,15 @@ from collections.abc import Iterator
 from heapq import merge
 from itertools import islice
 
-from tillpost.journal.database import Database
+from tillpost.journal.database import Table
 from tillpost.journal.tables.receipt_rows import BY_STATE, COLUMNS, Entry, decode
 
 _PAGE = 1000
 """Rows that are read at a time."""
 
 
-class Listings:
+class Listings(Table):
     """Receipts in order of acceptance, page by page."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def receipts(self, state: str = "", store: str = "", limit: int | None = None) -> Iterator[Entry]:
         """All receipts, or those in a state or of a store."""

@@ -5,17 +5,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tillpost.journal.database import Database
+from tillpost.journal.database import Table
 from tillpost.journal.tables.receipt_rows import COLUMNS, Entry, decode
 
 _NAMES = ("seq", "at", "step", "what", "detail", "receipt", "contact")
 
 
-class Newest:
+class Newest(Table):
     """Reads the last rows of a table."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def receipts(self, limit: int) -> list[Entry]:
         """The receipts accepted last, at most so many, in order of acceptance."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import attrs
 
-from tillpost.journal.database import Database
+from tillpost.journal.database import Table
 
 
 @attrs.frozen
@@ -18,11 +18,8 @@ class ReceiptNumber:
     accepted_at: float
 
 
-class ReceiptNumbers:
+class ReceiptNumbers(Table):
     """Numbers of receipts and of other records. Retention removes only those of days older than `keep`."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def of(self, store: str, till: str, since: str) -> Iterator[ReceiptNumber]:
         """The numbers of a till since a date: of receipts in any state, and of records that are not a receipt."""

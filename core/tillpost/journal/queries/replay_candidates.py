@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import attrs
 
-from tillpost.journal.database import Database
+from tillpost.journal.database import Table
 from tillpost.journal.states import OPEN, State
 from tillpost.journal.tables.replays import ReplayCursor, ReplayOrder
 
@@ -30,11 +30,8 @@ class ReplayCandidate:
     at: ReplayCursor
 
 
-class ReplayCandidates:
+class ReplayCandidates(Table):
     """Read a few at a time, by the index of a store's days."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def newest(self) -> int:
         """The last row there is."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tillpost.journal.database import Database
+from tillpost.journal.database import Database, Table
 from tillpost.journal.tables.contacts import Contacts
 from tillpost.journal.tables.files import FileState
 from tillpost.journal.tables.receipt_rows import BY_STATE, COLUMNS, Entry, decode
@@ -19,11 +19,11 @@ _FILE = (
 )  # fmt: skip
 
 
-class Search:
+class Search(Table):
     """Searches for receipts, contacts and files."""
 
     def __init__(self, database: Database, contacts: Contacts) -> None:
-        self._database = database
+        super().__init__(database)
         self._contacts = contacts
 
     def latest(self, state: str, limit: int, route: str = "") -> list[Entry]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
@@ -32,11 +33,11 @@ class Accepted:
     skipped: int = 0
     ignored: int = 0
     held: int = 0
-    reasons: dict[str, int] = attrs.field(factory=dict)
+    reasons: Counter[str] = attrs.field(factory=Counter, converter=Counter)
 
     def records(self) -> int:
         """The number of all records."""
-        return self.accepted + self.duplicates + self.skipped + self.ignored + self.held
+        return sum(self.as_dict().values())
 
     def as_dict(self) -> dict[str, int]:
         """The counts by name without the reasons, as a source gets them in its answer."""
@@ -46,18 +47,13 @@ class Accepted:
         """Add the counts of further records of the document."""
         for name in _COUNTED:
             setattr(self, name, getattr(self, name) + getattr(other, name))
-        for reason, count in other.reasons.items():
-            self.reasons[reason] = self.reasons.get(reason, 0) + count
+        self.reasons.update(other.reasons)
 
     def plus(self, other: Accepted) -> Accepted:
         """The sum of both, as a new value."""
-        both = Accepted(**self.as_dict(), reasons=dict(self.reasons))
+        both = attrs.evolve(self)
         both.add(other)
         return both
-
-    def count_reason(self, reason: str) -> None:
-        """Add one to the count of a reason."""
-        self.reasons[reason] = self.reasons.get(reason, 0) + 1
 
 
 @counters.count_inserted
@@ -78,7 +74,10 @@ def accept_records(
     known = _known(transaction, records)
     rows = _Rows(transaction, now)
     rows.links.load(
-        who for each in records if each.id not in known and (who := _customer(each.record, anonymous)) is not None
+        who
+        for each in records
+        if isinstance(each.record, Found) and each.id not in known
+        if (who := contact_links.customer_of(each.record.receipt, anonymous)) is not None
     )
     for each in records:
         record = each.record
@@ -91,7 +90,7 @@ def accept_records(
             known[each.id] = None
             rows.add_broken(each.id, record, document)
             counts.held += 1
-            counts.count_reason(record.reason)
+            counts.reasons[record.reason] += 1
         elif each.id not in known:
             known[each.id] = each.digest
             _accept_new(rows, each, record, anonymous, counts)
@@ -135,13 +134,6 @@ def _known(transaction: Transaction, records: Sequence[_Record]) -> dict[str, by
     return {identity: checksum if _whole(body, checksum) else None for identity, body, checksum in rows}
 
 
-def _customer(record: Parsed, anonymous: Customer | None) -> Customer | None:
-    if not isinstance(record, Found):
-        return None
-    customer = record.receipt.customer
-    return customer if customer is not None and customer.identifiers else anonymous
-
-
 def _add_no_receipt(
     transaction: Transaction, record: NoReceipt, document: Document, now: float, counts: Accepted
 ) -> None:
@@ -155,7 +147,7 @@ def _add_no_receipt(
         counts.skipped += 1
     else:
         counts.ignored += 1
-    counts.count_reason(record.reason)
+    counts.reasons[record.reason] += 1
 
 
 class _Rows:
@@ -236,11 +228,11 @@ def _detail(fields: tuple[tuple[str, str], ...]) -> str:
 
 
 def _accept_new(rows: _Rows, each: _Record, found: Found, anonymous: Customer | None, counts: Accepted) -> None:
-    customer = _customer(found, anonymous)
+    customer = contact_links.customer_of(found.receipt, anonymous)
     if customer is None:
         rows.add(each, found, each.id, State.SKIPPED, "no customer")
         counts.skipped += 1
-        counts.count_reason("no customer")
+        counts.reasons["no customer"] += 1
         return
     contact = rows.links.find_or_create(customer, found.receipt.store)
     rows.add(each, found, each.id, State.ACCEPTED, contact=contact)
@@ -260,10 +252,7 @@ def _accept_changed(rows: _Rows, each: _Record, found: Found, counts: Accepted) 
     if not _whole(body, checksum):
         # The stored body is damaged, and this one replaces it.
         restore(transaction, seq, found, rows.now)
-        if state == State.HELD:
-            counts.accepted += 1
-        else:
-            counts.duplicates += 1
+        counts.add(Accepted(accepted=1) if state == State.HELD else Accepted(duplicates=1))
         return None
     digest = content_digest(found.receipt)
     identity = f"{each.id}#{digest[:12]}"
@@ -274,7 +263,7 @@ def _accept_changed(rows: _Rows, each: _Record, found: Found, counts: Accepted) 
     reason = "the id is taken by other content: " + "; ".join(difference(body, each.body)[:10])
     rows.add(each, found, identity, State.HELD, reason)
     counts.held += 1
-    counts.count_reason("the id is taken by other content")
+    counts.reasons["the id is taken by other content"] += 1
     return identity
 
 
@@ -296,8 +285,7 @@ def restore(transaction: Transaction, seq: int, found: Found, now: float) -> Non
     state, contact = transaction.execute("SELECT state, contact FROM receipts WHERE seq = ?", (seq,)).fetchone()
     if state != State.HELD:
         return
-    customer = found.receipt.customer
-    if contact is None and customer and customer.identifiers:
+    if contact is None and (customer := contact_links.customer_of(found.receipt)) is not None:
         contact = contact_links.find_or_create(transaction, customer, found.receipt.store, now)
         transaction.execute("UPDATE receipts SET contact = ? WHERE seq = ?", (contact, seq))
     if contact is not None:

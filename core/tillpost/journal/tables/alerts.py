@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import attrs
 
-from tillpost.journal.database import Database, Transaction, first
+from tillpost.journal.database import Table, Transaction, first
 
 RAISED, OVER = "raised", "over"
 
@@ -41,11 +41,8 @@ class Notice:
 _ALERT = "alerts.seq, key, what, means, next_step, raised_at, over_at"
 
 
-class Alerts:
+class Alerts(Table):
     """The alerts of a pipeline, and the notices still to be sent."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def standing(self) -> list[Alert]:
         """Those that are not over, the oldest first."""

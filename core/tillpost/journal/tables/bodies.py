@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tillpost.errors import InvalidValue, JournalDamaged
-from tillpost.journal.database import Database, List
+from tillpost.journal.database import List, Table
 from tillpost.model import Receipt
 from tillpost.model.receipt_json import loads
 
@@ -15,11 +15,8 @@ Stored = tuple[Any, Any]
 """A body and its checksum, neither verified."""
 
 
-class Bodies:
+class Bodies(Table):
     """The bodies table; in a table of their own, so that counting and claiming never read past them."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def stored(self, seqs: Iterable[int]) -> dict[int, Stored]:
         """The bodies of several rows as they are stored, for `get` and `is_readable`."""

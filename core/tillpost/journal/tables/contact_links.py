@@ -12,7 +12,13 @@ from typing import Any
 
 from tillpost.journal.database import Transaction
 from tillpost.journal.tables import events
-from tillpost.model import Customer
+from tillpost.model import Customer, Receipt
+
+
+def customer_of(receipt: Receipt, anonymous: Customer | None = None) -> Customer | None:
+    """The customer of a receipt; the anonymous one when the receipt names none by an identifier."""
+    customer = receipt.customer
+    return customer if customer is not None and customer.identifiers else anonymous
 
 
 def find_or_create(transaction: Transaction, customer: Customer, store: str, now: float) -> str:

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 import attrs
 
 from tillpost.errors import JournalError
-from tillpost.journal.database import ALL, Database, Transaction, first
-from tillpost.journal.moves import Move, apply_move
+from tillpost.journal.database import ALL, Database, Table, Transaction, first
+from tillpost.journal.moves import Move, apply_moves
 from tillpost.journal.states import State
 from tillpost.journal.tables import events
 from tillpost.journal.tables.contacts import Contacts, set_contact_id
@@ -35,11 +35,11 @@ class ContactLookup:
     unsaved: tuple[str, ...] | None = None
 
 
-class ContactLookups:
+class ContactLookups(Table):
     """Lookups of the contacts of files, before the files are uploaded and after their import."""
 
     def __init__(self, database: Database, contacts: Contacts) -> None:
-        self._database = database
+        super().__init__(database)
         self._contacts = contacts
 
     def save(self, lookups: Iterable[ContactLookup], route: str, now: float) -> None:
@@ -120,16 +120,12 @@ class ContactLookups:
                 raise JournalError(f"{key} has no conflict")
             transaction.execute("UPDATE contacts SET conflict = '' WHERE key = ?", (key,))
             set_contact_id(transaction, key, Identified(contact_id=contact_id), "person", now, {})
-            rows = list(
-                transaction.execute(
-                    "SELECT seq FROM receipts WHERE contact = ? AND state = 'held' AND substr(reason, 1, ?) = ?",
-                    (key, len(CONFLICT), CONFLICT),
-                )
-            )
-            for (seq,) in rows:
-                apply_move(
-                    transaction, seq, Move(state=State.ACCEPTED, due=now, reason="conflict resolved"), now, "held"
-                )
+            rows = transaction.execute(
+                "SELECT seq FROM receipts WHERE contact = ? AND state = 'held' AND substr(reason, 1, ?) = ?",
+                (key, len(CONFLICT), CONFLICT),
+            ).fetchall()
+            move = Move(state=State.ACCEPTED, due=now, reason="conflict resolved")
+            apply_moves(transaction, [seq for (seq,) in rows], move, now, "held")
             return len(rows)
 
         return self._database.write(work)

@@ -11,7 +11,7 @@ from typing import Any
 
 import attrs
 
-from tillpost.journal.database import ALL, Database, List, Transaction, first
+from tillpost.journal.database import ALL, List, Table, Transaction, first
 from tillpost.journal.tables import counters, events
 from tillpost.model import Contact, Identified, Identifier
 
@@ -21,11 +21,8 @@ def written_key(known: Identifier) -> str:
     return f"{known.kind}:{known.value}"
 
 
-class Contacts:
+class Contacts(Table):
     """The contacts table with its identifiers."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def get(self, key: str) -> Contact:
         """By its local key."""

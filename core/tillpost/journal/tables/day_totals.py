@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from tillpost.journal.database import Database, Transaction
+from tillpost.journal.database import Table, Transaction
 from tillpost.journal.states import State
 
 PAGE = 500
@@ -53,11 +53,8 @@ class TillTotal:
     at: float = 0.0
 
 
-class DayTotals:
+class DayTotals(Table):
     """What the journal knows of them."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def tills(self, store: str, business_date: str) -> list[str]:
         """The tills that have receipts of that date."""
@@ -94,13 +91,7 @@ class DayTotals:
     def put(self, figures: Sequence[TillTotal], now: float) -> None:
         """Store totals in place of those known of the same days and tills."""
         days = {(each.store, each.business_date, each.till) for each in figures}
-        rows = [
-            (
-                each.store, each.business_date, each.till, each.currency, each.kind, each.name, each.count,
-                str(each.total), each.source, now,
-            )
-            for each in figures
-        ]  # fmt: skip
+        rows = [(*attrs.astuple(each)[:-3], str(each.total), each.source, now) for each in figures]
 
         def work(transaction: Transaction) -> None:
             transaction.executemany("DELETE FROM day_totals WHERE store = ? AND business_date = ? AND till = ?", days)
@@ -141,7 +132,7 @@ class DayTotals:
         return found
 
     def _figures(self, rows: Iterable[tuple[object, ...]]) -> list[TillTotal]:
-        names = ("store", "business_date", "till", "currency", "kind", "name", "count", "total", "source", "at")
+        names = [field.name for field in attrs.fields(TillTotal)]
         found: list[TillTotal] = []
         for row in rows:
             values = dict(zip(names, row, strict=True))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from tillpost.journal.database import Database, Transaction, first
+from tillpost.journal.database import Table, Transaction, first
 from tillpost.journal.tables import events
 
 
@@ -27,11 +27,8 @@ class Destination:
     files_due: float = 0.0
 
 
-class Destinations:
+class Destinations(Table):
     """The one row of the table destination, with the sequence of batches."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def get(self) -> Destination:
         """The row. Raises JournalDamaged when it is missing or makes no sense."""

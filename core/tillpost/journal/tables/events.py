@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tillpost.journal.database import Database, Transaction
+from tillpost.journal.database import Table, Transaction
 
 _INSERT = "INSERT INTO events (receipt, contact, at, step, what, detail) VALUES (?,?,?,?,?,?)"
 _encoder = json.JSONEncoder(default=str, sort_keys=True)
@@ -54,11 +54,8 @@ def record_all(
     transaction.executemany(_INSERT, ((receipt, None, at, step, what, fields) for receipt in receipts))
 
 
-class Events:
+class Events(Table):
     """The table of events, with the place up to which observers have read it."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def unobserved(self, limit: int) -> list[dict[str, Any]]:
         """The next events that observers have not seen, with the ids of their receipts."""

@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 
 from tillpost.errors import JournalError
-from tillpost.journal.database import Database, Transaction
+from tillpost.journal.database import Table, Transaction
 from tillpost.journal.moves import Move, apply_moves
 from tillpost.journal.states import State
 from tillpost.journal.tables import events
@@ -74,11 +74,8 @@ _COLUMNS = (
 )
 
 
-class Files:
+class Files(Table):
     """The files table."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def add(self, batch: Batch, now: float) -> None:
         """Insert the files of a batch and move their receipts to `written`, in one commit."""

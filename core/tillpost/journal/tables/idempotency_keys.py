@@ -6,7 +6,7 @@ import json
 
 import attrs
 
-from tillpost.journal.database import Database, Transaction
+from tillpost.journal.database import Table, Transaction
 from tillpost.journal.tables.acceptance import Accepted
 from tillpost.model import Document
 
@@ -24,11 +24,8 @@ class Answer:
     counts: Accepted
 
 
-class IdempotencyKeys:
+class IdempotencyKeys(Table):
     """The table of answers."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def recall(self, key: str) -> Answer | None:
         """The answer to this key; None when it is new or older than `KEEP`.

@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 
 from tillpost.errors import UsageError
-from tillpost.journal.database import Database, Transaction, first
+from tillpost.journal.database import Table, Transaction, first
 from tillpost.journal.moves import Move, apply_moves
 from tillpost.journal.states import State
 from tillpost.journal.tables import contact_links, events
@@ -43,11 +43,8 @@ def reason_of(fingerprint: str) -> str:
     return f"{NEW_MAPPING}{fingerprint}: "
 
 
-class Mappings:
+class Mappings(Table):
     """The table of mappings."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def all(self) -> list[KnownMapping]:
         """Every mapping; the last one is in use."""
@@ -214,7 +211,7 @@ def _replace(transaction: Transaction, seq: int, parsed: Parsed, anonymous: Cust
     if receipt.id != identity and transaction.execute("SELECT 1 FROM receipts WHERE id = ?", (receipt.id,)).fetchone():
         move(State.HELD, f"read again it has the id of another receipt: {receipt.id}")
         return
-    known = receipt.customer if receipt.customer is not None and receipt.customer.identifiers else anonymous
+    known = contact_links.customer_of(receipt, anonymous)
     contact = contact_links.find_or_create(transaction, known, receipt.store, now) if known is not None else None
     transaction.execute(
         "UPDATE receipts SET id = ?, number = ?, store = ?, till = ?, business_date = ?, created = ?, currency = ?,"

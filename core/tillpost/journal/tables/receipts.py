@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import attrs
 
 from tillpost.errors import InvalidValue, JournalError
-from tillpost.journal.database import ALL, Database, List, Transaction
+from tillpost.journal.database import ALL, List, Table, Transaction
 from tillpost.journal.moves import Move, apply_move, apply_moves
 from tillpost.journal.states import OPEN, SETTLED, State
 from tillpost.journal.tables import events
@@ -43,11 +43,8 @@ def _accept_group(transaction: Transaction, group: Group, anonymous: Customer | 
     return fresh
 
 
-class Receipts:
+class Receipts(Table):
     """The receipts table."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def accept(
         self, parsed: Sequence[Parsed], document: Document, anonymous: Customer | None, now: float, counts: Accepted
@@ -189,12 +186,9 @@ class Receipts:
 
         def work(transaction: Transaction) -> int:
             # `sending` is set together with this state; without the state every row would be read.
-            rows = list(
-                transaction.execute(
-                    f"SELECT seq, attempts, sending FROM {BY_STATE}"  # noqa: S608 - ours
-                    " WHERE state = 'resolved' AND sending IS NOT NULL"
-                )
-            )
+            rows = transaction.execute(
+                f"SELECT seq, attempts, sending FROM {BY_STATE} WHERE state = 'resolved' AND sending IS NOT NULL"  # noqa: S608 - ours
+            ).fetchall()
             for seq, attempts, sending in rows:
                 due = min(sending, now) + confirm_after
                 move = Move(

@@ -12,7 +12,7 @@ from typing import Any
 import attrs
 
 from tillpost.errors import JournalError
-from tillpost.journal.database import Database, Transaction, first
+from tillpost.journal.database import Table, Transaction, first
 from tillpost.journal.moves import Move, apply_moves
 from tillpost.journal.states import OPEN, REPLAYS, State
 from tillpost.journal.tables import contact_links, events
@@ -94,11 +94,8 @@ class ReplayStep:
     """Row → why no file can contain the receipt, which is not changed."""
 
 
-class Replays:
+class Replays(Table):
     """The table of replays."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def start(self, order: ReplayOrder, planned: Mapping[str, Any], chosen: int, now: float) -> int:
         """Insert a replay for `run` to carry out; returns its number."""

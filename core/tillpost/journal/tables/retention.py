@@ -12,7 +12,7 @@ from typing import Any
 
 import attrs
 
-from tillpost.journal.database import Database, List, Transaction, first
+from tillpost.journal.database import List, Table, Transaction, first
 from tillpost.journal.states import State
 from tillpost.journal.tables import events, removed_rows
 
@@ -40,11 +40,8 @@ class RetentionCursor:
     after: tuple[Any, ...] = ()
 
 
-class Retention:
+class Retention(Table):
     """Removes old rows and releases the space they took."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def step(self, place: RetentionCursor, before: float, now: float) -> RetentionCursor | None:
         """Remove some rows that were settled before then, in one commit; returns where to continue, None at the end."""
@@ -97,14 +94,12 @@ def _receipts(transaction: Transaction, after: tuple[Any, ...], before: float, n
 
 
 def _files(transaction: Transaction, after: tuple[Any, ...], before: float, now: float) -> tuple[Any, ...] | None:
-    rows = list(
-        transaction.execute(
-            "SELECT sequence, kind, position, name FROM files"
-            " WHERE state = 'confirmed' AND (sequence, kind, position) > (?, ?, ?)"
-            " ORDER BY sequence, kind, position LIMIT ?",
-            (*(after or (-1, "", 0)), STEP // 5),
-        )
-    )
+    rows = transaction.execute(
+        "SELECT sequence, kind, position, name FROM files"
+        " WHERE state = 'confirmed' AND (sequence, kind, position) > (?, ?, ?)"
+        " ORDER BY sequence, kind, position LIMIT ?",
+        (*(after or (-1, "", 0)), STEP // 5),
+    ).fetchall()
     transaction.executemany(
         "DELETE FROM files WHERE name = ?1 AND confirmed_at < ?2"
         " AND NOT EXISTS (SELECT 1 FROM receipts WHERE file = ?1 AND file <> '')",
@@ -114,13 +109,10 @@ def _files(transaction: Transaction, after: tuple[Any, ...], before: float, now:
 
 
 def _no_receipts(transaction: Transaction, after: tuple[Any, ...], before: float, now: float) -> tuple[Any, ...] | None:
-    rows = list(
-        transaction.execute(
-            "SELECT document, place, at FROM no_receipts WHERE (document, place) > (?, ?)"
-            " ORDER BY document, place LIMIT ?",
-            (*(after or ("", "")), LOOK),
-        )
-    )
+    rows = transaction.execute(
+        "SELECT document, place, at FROM no_receipts WHERE (document, place) > (?, ?) ORDER BY document, place LIMIT ?",
+        (*(after or ("", "")), LOOK),
+    ).fetchall()
     transaction.executemany(
         "DELETE FROM no_receipts WHERE document = ? AND place = ?",
         [(document, place) for document, place, at in rows if at < before],
@@ -131,11 +123,9 @@ def _no_receipts(transaction: Transaction, after: tuple[Any, ...], before: float
 def _contacts(transaction: Transaction, after: tuple[Any, ...], before: float, now: float) -> tuple[Any, ...] | None:
     if transaction.execute("SELECT 1 FROM files WHERE state IN ('written', 'uploaded', 'consumed') LIMIT 1").fetchone():
         return None  # one of the files may name the contact
-    rows = list(
-        transaction.execute(
-            "SELECT key, seen_at, conflict FROM contacts WHERE key > ? ORDER BY key LIMIT ?", (*(after or ("",)), STEP)
-        )
-    )
+    rows = transaction.execute(
+        "SELECT key, seen_at, conflict FROM contacts WHERE key > ? ORDER BY key LIMIT ?", (*(after or ("",)), STEP)
+    ).fetchall()
     for key, seen_at, conflict in rows:
         if seen_at >= before or conflict:
             continue
@@ -150,11 +140,9 @@ def _contacts(transaction: Transaction, after: tuple[Any, ...], before: float, n
 
 def _events(transaction: Transaction, after: tuple[Any, ...], before: float, now: float) -> tuple[Any, ...] | None:
     """Remove events of contacts, files and the destination; those of a receipt are removed with it."""
-    rows = list(
-        transaction.execute(
-            "SELECT seq, receipt, at FROM events WHERE seq > ? ORDER BY seq LIMIT ?", (*(after or (0,)), LOOK)
-        )
-    )
+    rows = transaction.execute(
+        "SELECT seq, receipt, at FROM events WHERE seq > ? ORDER BY seq LIMIT ?", (*(after or (0,)), LOOK)
+    ).fetchall()
     old = [row for row in rows if row[2] < before]
     _remove_events(transaction, [seq for seq, receipt, _ in old if receipt is None], now)
     return rows[-1][:1] if old else None

@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from tillpost.journal.database import Database, Transaction
+from tillpost.journal.database import Table, Transaction
 
 
 @attrs.frozen
@@ -28,11 +28,8 @@ class Till:
     last_created: str
 
 
-class Tills:
+class Tills(Table):
     """What the journal knows of them."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def all(self) -> list[Till]:
         """Every till, by store."""

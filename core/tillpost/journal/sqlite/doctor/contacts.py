@@ -9,6 +9,7 @@ import apsw
 
 from tillpost.journal.sqlite.doctor.bodies import decode_body
 from tillpost.journal.sqlite.doctor.damage import Damage, Fix, encode_row, is_json
+from tillpost.journal.tables.contact_links import customer_of
 from tillpost.model import Customer
 
 _COLUMNS = ["key", "contact_id", "attributes", "sent", "store", "origin", "file", "seen_at", "learnt_at", "in_files"]
@@ -110,8 +111,8 @@ def _customers(connection: apsw.Connection, key: object) -> Iterator[tuple[str, 
     )
     for body, checksum in list(rows):
         receipt = decode_body(body, checksum)
-        if receipt is not None and receipt.customer is not None and receipt.customer.identifiers:
-            yield receipt.store, receipt.customer
+        if receipt is not None and (customer := customer_of(receipt)) is not None:
+            yield receipt.store, customer
 
 
 def _fill_from_receipts(connection: apsw.Connection, key: object, wrong: tuple[str, ...]) -> None:
