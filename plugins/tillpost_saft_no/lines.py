@@ -26,42 +26,36 @@ def signed(value: Decimal, kind: str) -> Decimal:
     return -abs(value) if kind == DEBIT else value
 
 
-@attrs.frozen
-class DraftLine:
-    """A line as the till wrote it, signed; `discounts` may be taken off in `paid` already."""
-
-    line: Line
-    discounts: tuple[Discount, ...]
-
-    def discount(self) -> Decimal:
-        """The sum of the discounts, negative on a purchase."""
-        return sum((discount.value for discount in self.discounts), ZERO)
-
-
 def read_lines(transaction: _Element, master_data: MasterData, stated: Decimal, currency: str) -> tuple[Line, ...]:
     """The lines that sum to `stated`, the total of the transaction before it is rounded to coins.
 
     The format leaves open whether discounts and raises are in the amounts of the lines. The first reading that adds up
     is taken, first that all are in them. Raises InvalidValue with the difference of that one when none adds up.
     """
-    drafts = [_draft_line(element, master_data) for element in children(transaction, "ctLine")]
+    written = [_line(element, master_data) for element in children(transaction, "ctLine")]
     receipt_discounts = [_discount(element, master_data, 1) for element in children(transaction, "discount")]
     raises = [_raise(element, master_data) for element in children(transaction, "raise")]
-    plain = sum((draft.line.paid for draft in drafts), ZERO)
-    on_lines = sum((draft.discount() for draft in drafts), ZERO)
+    plain = sum((line.paid for line in written), ZERO)
+    on_lines = sum(map(_discounted, written), ZERO)
     on_receipt = sum((discount.value for discount in receipt_discounts), ZERO)
     raised = sum((line.paid for line in raises), ZERO)
     for of_lines, of_receipt, with_raises in product((False, True), repeat=3):
         added = on_lines * of_lines + on_receipt * of_receipt + raised * with_raises
         if plain + added == stated:
-            lines = [_line(draft, subtract=of_lines, currency=currency) for draft in drafts]
+            lines = [_reduced(line, _discounted(line), (), currency) for line in written] if of_lines else written
             if of_receipt:
                 lines = _spread(receipt_discounts, lines, currency)
             return (*lines, *(raises if with_raises else ()))
     raise mismatch("lines sum to", plain, "transAmntIn is", stated, currency, place="cashtransaction")
 
 
-def _draft_line(element: _Element, master_data: MasterData) -> DraftLine:
+def _discounted(line: Line) -> Decimal:
+    """The sum of the discounts, negative on a purchase."""
+    return sum((discount.value for discount in line.discounts), ZERO)
+
+
+def _line(element: _Element, master_data: MasterData) -> Line:
+    """A line as the till wrote it, signed; its discounts may be taken off in `paid` already."""
     kind, article = text(element, "amntTp"), text(element, "artID")
     written = amount(element, "lineAmntIn")
     paid = signed(written, kind)
@@ -74,7 +68,8 @@ def _draft_line(element: _Element, master_data: MasterData) -> DraftLine:
     group = text(element, "artGroupID") or master.get("artGroupID", "")
     group_name = master_data.find("basic", "04", group).get("basicDesc", "")
     tax, percent = _tax(element, paid, kind)
-    line = Line(
+    sign = -1 if paid < 0 else 1
+    return Line(
         kind=line_kind(quantity, paid),
         sku=article or group or text(element, "lineType") or "line",
         quantity=quantity,
@@ -84,10 +79,9 @@ def _draft_line(element: _Element, master_data: MasterData) -> DraftLine:
         article_number=article,
         article_name=text(element, "cashTransLineDescr") or master.get("artDesc", "") or group_name,
         article_group=group_name or group,
+        discounts=tuple(_discount(discount, master_data, sign) for discount in children(element, "discount")),
         extra=_original(element, quantity, paid),
     )
-    sign = -1 if paid < 0 else 1
-    return DraftLine(line, tuple(_discount(discount, master_data, sign) for discount in children(element, "discount")))
 
 
 def _original(element: _Element, quantity: Decimal, paid: Decimal) -> dict[str, str]:
@@ -118,19 +112,12 @@ def _raise(element: _Element, master_data: MasterData) -> Line:
 
 def _reduced(line: Line, by: Decimal, discounts: tuple[Discount, ...], currency: str) -> Line:
     """The line with its price changed by `by`; its tax stays the same part of the price."""
+    if not by:
+        return line
     paid = line.paid + by
     tax = round_money(line.tax_amount * paid / line.paid, currency) if line.paid else ZERO
     return attrs.evolve(
         line, kind=line_kind(line.quantity, paid), paid=paid, tax_amount=tax, discounts=(*line.discounts, *discounts)
-    )
-
-
-def _line(draft: DraftLine, *, subtract: bool, currency: str) -> Line:
-    by = draft.discount() if subtract else ZERO
-    return (
-        _reduced(draft.line, by, draft.discounts, currency)
-        if by
-        else attrs.evolve(draft.line, discounts=draft.discounts)
     )
 
 

@@ -18,27 +18,19 @@ _EXAMPLE = datetime(2026, 1, 31, 14, 30)  # noqa: DTZ001 - a till's local time
 
 
 @attrs.frozen
-class _Source:
-    """Where a field comes from: its column, the constant for an empty cell, and the meaning of its values."""
-
-    column: str
-    constant: str
-    values: Mapping[str, str]
-
-
-@attrs.frozen
 class Cells:
     """Reads the fields of rows by the mapping. Each raises InvalidValue with line and column, never with the value."""
 
     settings: Settings
-    _sources: dict[str, _Source] = attrs.field(init=False)
+    _sources: dict[str, tuple[str, str, Mapping[str, str]]] = attrs.field(init=False)
+    """Field → its column, the constant for an empty cell, and the meaning of its values."""
     _number: re.Pattern[str] = attrs.field(init=False)
 
     @_sources.default
-    def _by_field(self) -> dict[str, _Source]:
+    def _by_field(self) -> dict[str, tuple[str, str, Mapping[str, str]]]:
         given = self.settings
         return {
-            field: _Source(given.columns.get(field, ""), given.constants.get(field, ""), given.values.get(field, {}))
+            field: (given.columns.get(field, ""), given.constants.get(field, ""), given.values.get(field, {}))
             for field in (*given.columns, *given.constants)
         }
 
@@ -53,8 +45,9 @@ class Cells:
         source = self._sources.get(field)
         if source is None:
             return ""
-        written = row.cells.get(source.column, "").strip() or source.constant
-        return source.values.get(written, written)
+        column, constant, values = source
+        written = row.cells.get(column, "").strip() or constant
+        return values.get(written, written)
 
     def place(self, row: Row, field: str) -> str:
         """Where the field stands, for messages."""
