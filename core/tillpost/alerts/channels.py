@@ -13,10 +13,10 @@ from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 from typing import Any
 
-from tillpost.clock import iso
 from tillpost.compose.alert_settings import AlertSettings, Email, Webhook
 from tillpost.journal import Alert
 from tillpost.kit.network import connection_failure
+from tillpost.terminal import when
 
 TIMEOUT = 15.0
 """Seconds a channel may take."""
@@ -32,11 +32,9 @@ def notice(pipeline: str, event: str, alert: Alert) -> dict[str, Any]:
         "event": event,
         "pipeline": pipeline,
         "alert": alert.key,
-        "what": alert.what,
-        "means": alert.means,
-        "next_step": alert.next_step,
-        "raised_at": iso(alert.raised_at),
-        "over_at": None if alert.over_at is None else iso(alert.over_at),
+        **{name: getattr(alert, name) for name in ("what", "means", "next_step")},
+        "raised_at": when(alert.raised_at),
+        "over_at": when(alert.over_at),
     }
 
 

@@ -20,7 +20,7 @@ from tillpost.journal.queries.file_states import StuckFile
 from tillpost.reports.day import differences_since
 from tillpost.reports.day_difference import Difference
 from tillpost.reports.day_report import sentence
-from tillpost.reports.gaps import TillGaps, gaps
+from tillpost.reports.gaps import gaps
 from tillpost.reports.plan import weigh
 from tillpost.terminal import counted
 
@@ -173,22 +173,18 @@ def _silent(context: Context, rule: Silence, till: Till, since: float | None) ->
 def _gap(context: Context) -> Iterable[Problem]:
     if not context.sequence:
         return
+    late = context.now - context.limits.gap.total_seconds()
     for till in gaps(context.journal, context.now, _WEEK, keep=context.keep):
-        late = context.now - context.limits.gap.total_seconds()
-        found = attrs.evolve(till, gaps=tuple(gap for gap in till.gaps if gap.since < late))
-        if found.gaps:
-            yield _gap_of(context, found)
-
-
-def _gap_of(context: Context, found: TillGaps) -> Problem:
-    named = [gap.first if gap.count == 1 else f"{gap.first} to {gap.last}" for gap in found.gaps[:_MOST]]
-    more = f" and {len(found.gaps) - _MOST} more gaps" if len(found.gaps) > _MOST else ""
-    return Problem(
-        f"gap {found.store}/{found.till}",
-        f"till {found.till or '-'} of store {found.store}: missing numbers: {', '.join(named)}{more}",
-        "The till has used these numbers, and no receipt with them has arrived.",
-        f"`tillpost gaps --store {found.store}` lists them; send the till's export of these days again.",
-    )
+        if not (found := [gap for gap in till.gaps if gap.since < late]):
+            continue
+        named = [gap.first if gap.count == 1 else f"{gap.first} to {gap.last}" for gap in found[:_MOST]]
+        more = f" and {len(found) - _MOST} more gaps" if len(found) > _MOST else ""
+        yield Problem(
+            f"gap {till.store}/{till.till}",
+            f"till {till.till or '-'} of store {till.store}: missing numbers: {', '.join(named)}{more}",
+            "The till has used these numbers, and no receipt with them has arrived.",
+            f"`tillpost gaps --store {till.store}` lists them; send the till's export of these days again.",
+        )
 
 
 def _day_total(context: Context) -> Iterable[Problem]:
@@ -243,3 +239,14 @@ def evaluate(context: Context, rules: Iterable[str]) -> dict[str, Problem]:
         for rule in rules
         for problem in RULES[rule](context)
     }
+
+
+def standing_alerts(journal: Journal) -> list[Alert]:
+    """The alerts of the rules, and those of fallback files, which stand without `[alerts]` too; the oldest first."""
+    alerts = journal.alerts.standing()
+    known = {alert.key for alert in alerts}
+    for file in journal.file_states.stuck():
+        problem = stuck_file(file)
+        if problem.key not in known:
+            alerts.append(Alert(0, problem.key, problem.what, problem.means, problem.next_step, file.alerted_at, None))
+    return sorted(alerts, key=lambda alert: alert.raised_at)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import closing
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -67,22 +67,15 @@ def command(
         say(day_report.to_json(found))
     else:
         _print(found)
-        if figures and not any(_about(each.store, each.business_date, store, on.date()) for each in figures):
+        if figures and not any((each.store, each.business_date) == (found.store, found.date) for each in figures):
             click.echo(f"{file_of_totals} has no total of store {plain(store)} on {on.date()}")
     sys.exit(0 if found.fine else 1)
 
 
-def _about(store: str, business_date: str, wanted: str, on: date) -> bool:
-    return (store, business_date) == (wanted, on.isoformat())
-
-
 def _print(found: Day) -> None:
-    rows = [
-        {"currency": each.currency, "what": each.what, "of": each.of, "receipts": each.receipts, "amount": each.amount}
-        for each in day_report.figures(found)
-    ]
-    if rows:
-        print_table(rows, ["currency", "what", "of", "receipts", "amount"])
+    columns = ["currency", "what", "of", "receipts", "amount"]
+    if rows := [{name: getattr(each, name) for name in columns} for each in day_report.figures(found)]:
+        print_table(rows, columns)
     for reason, count in found.skipped.items():
         click.echo(f"skipped: {counted(count, 'receipt')}: {plain(reason)}")
     for difference in found.differences:

@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import attrs
 import click
 
 from tillpost.cli.output import json_option, print_table
@@ -48,7 +49,7 @@ def command(file: Any, last: int, against: Path | None, unmasked: bool, pipeline
         before, description, since = _before(journal, config, today, after, against)
         found = difference(journal, before, after, last, unmasked=unmasked, stored_before=since)
     if as_json:
-        say({"before": description, **found.as_json()})
+        say({"before": description, **attrs.asdict(found)})
     else:
         _print(description, found)
     sys.exit(1 if found.changed else 0)
@@ -56,11 +57,8 @@ def command(file: Any, last: int, against: Path | None, unmasked: bool, pipeline
 
 def _mapper(config: Config, pipeline: PipelineConfig) -> Mapper:
     hooks = mapping_hooks(config, pipeline)
-    return Mapper(reader=hooks, mapper=hooks, anonymous=_anonymous(pipeline))
-
-
-def _anonymous(pipeline: PipelineConfig) -> Customer | None:
-    return Customer(identifiers=(pipeline.anonymous,)) if pipeline.anonymous else None
+    anonymous = Customer(identifiers=(pipeline.anonymous,)) if pipeline.anonymous else None
+    return Mapper(reader=hooks, mapper=hooks, anonymous=anonymous)
 
 
 def _before(
@@ -94,16 +92,8 @@ def _print(description: str, found: MappingDifference) -> None:
         click.echo(f"  {count} not compared: {plain(reason)}")
     if found.fields:
         rows = (
-            {
-                "field": each.field,
-                "receipts": each.receipts,
-                **{name: getattr(shown, name) for name in _SHOWN},
-                "example": shown.receipt,
-            }
+            attrs.asdict(each) | attrs.asdict(shown) | {"receipts": each.receipts, "example": shown.receipt}
             for each in found.fields
             for shown in each.examples
         )
-        print_table(rows, ["field", "receipts", *_SHOWN, "example"])
-
-
-_SHOWN = ("before", "after")
+        print_table(rows, ["field", "receipts", "before", "after", "example"])

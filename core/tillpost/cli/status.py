@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from tillpost.alerts.standing import standing_alerts
+from tillpost.alerts.rules import standing_alerts
 from tillpost.cli.output import json_option
 from tillpost.compose.config import load
 from tillpost.flow.breaker import is_reachable

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -16,7 +17,7 @@ from tillpost.journal import DayReceipt, Journal, State, TillTotal
 from tillpost.journal.states import confirmation
 from tillpost.model import Receipt
 from tillpost.reports.day_difference import Difference, Suspect, TillFigures, find_differences
-from tillpost.reports.sums import Sum, Sums, by_tax, by_tender
+from tillpost.reports.sums import Sums, by_tax, by_tender
 
 LISTED = 100
 """Receipts that a report names of each kind; all are counted."""
@@ -80,9 +81,8 @@ def day(
         and (bodies or figure.kind in ("total", "receipt"))
     ]
     scan = _Scan(figures=TillFigures(figures))
-    for name in journal.day_totals.tills(store, text) if till is None else [till]:
-        for row, receipt in receipts(journal, store, text, name, bodies):
-            scan.add(row, receipt, bodies)
+    for row, receipt in receipts(journal, store, text, till, bodies):
+        scan.add(row, receipt, bodies)
     unreadable = _unreadable(journal, store, business_date)
     whole: defaultdict[str, Sums] = defaultdict(Sums)
     for (_, currency), sums in sorted(scan.tills.items()):
@@ -119,19 +119,18 @@ def differences_since(journal: Journal, since: float) -> list[Difference]:
 
 
 def receipts(
-    journal: Journal, store: str, text: str, till: str, bodies: bool
+    journal: Journal, store: str, text: str, till: str | None, bodies: bool
 ) -> Iterator[tuple[DayReceipt, Receipt | None]]:
-    """The receipts of a till's day, each with its content when that is asked for and can be read."""
-    for page in journal.day_totals.pages(store, text, till):
-        stored = journal.bodies.stored(row.seq for row in page) if bodies else {}
-        for row in page:
-            receipt = None
-            if bodies:
-                try:
-                    receipt = journal.bodies.get(row.seq, stored)
-                except (InvalidValue, JournalDamaged):
-                    receipt = None
-            yield row, receipt
+    """The receipts of a till's day (None: of every till), with their content when that is asked for and readable."""
+    for name in journal.day_totals.tills(store, text) if till is None else [till]:
+        for page in journal.day_totals.pages(store, text, name):
+            stored = journal.bodies.stored(row.seq for row in page) if bodies else {}
+            for row in page:
+                receipt = None
+                if bodies:
+                    with suppress(InvalidValue, JournalDamaged):
+                        receipt = journal.bodies.get(row.seq, stored)
+                yield row, receipt
 
 
 @attrs.define(kw_only=True)
@@ -222,18 +221,17 @@ def _find_suspects(
     """Receipts of the day, and of the days beside it, whose amount is a difference."""
     for days in (0, -1, 1):
         text = (business_date + timedelta(days=days)).isoformat()
-        for name in journal.day_totals.tills(store, text) if till is None else [till]:
-            for row, receipt in receipts(journal, store, text, name, bodies):
-                if COLLIDING.search(row.id) or row.total == "":
+        for row, receipt in receipts(journal, store, text, till, bodies):
+            if COLLIDING.search(row.id) or row.total == "":
+                continue
+            for difference in wanted:
+                off = difference.amount_difference
+                if (amount := _amount(difference, row, receipt)) is None:
                     continue
-                for difference in wanted:
-                    off = difference.amount_difference
-                    if (amount := _amount(difference, row, receipt)) is None:
-                        continue
-                    if days and amount == -off:
-                        yield difference, Suspect.of(row, f"of {text}; its amount is the difference")
-                    elif not days and amount and abs(amount) == abs(off):
-                        yield difference, Suspect.of(row, "its amount is the difference")
+                if days and amount == -off:
+                    yield difference, Suspect.of(row, f"of {text}; its amount is the difference")
+                elif not days and amount and abs(amount) == abs(off):
+                    yield difference, Suspect.of(row, "its amount is the difference")
 
 
 def _amount(difference: Difference, row: DayReceipt, receipt: Receipt | None) -> Decimal | None:
@@ -241,14 +239,8 @@ def _amount(difference: Difference, row: DayReceipt, receipt: Receipt | None) ->
         return None
     if difference.kind == "total":
         return Decimal(row.total)
-    if receipt is None:
-        return None
-    if difference.kind == "tender":
+    if receipt is not None and difference.kind == "tender":
         return by_tender(receipt).get(difference.name)
-    if difference.kind == "tax":
-        gross = by_tax(receipt).get(difference.name)
-        return gross[0] if gross else None
+    if receipt is not None and difference.kind == "tax":
+        return by_tax(receipt).get(difference.name, (None, None))[0]
     return None
-
-
-__all__ = ["Day", "Difference", "Sum", "Suspect", "day", "differences_since"]

@@ -38,6 +38,11 @@ class Suspect:
         )  # fmt: skip
 
     @property
+    def note(self) -> str:
+        """Why it is named, and the reason of its state."""
+        return f"{self.why}: {self.reason}" if self.reason else self.why
+
+    @property
     def amount(self) -> str:
         """The total with the digits of its currency, and the currency; "" where it is not known."""
         return f"{format_money(Decimal(self.total), self.currency)} {self.currency}" if self.total else ""
@@ -144,26 +149,21 @@ def find_differences(
     ]  # fmt: skip
     named: defaultdict[int, list[Suspect]] = defaultdict(list)
     if found:
-        places = {id(difference): index for index, difference in enumerate(found)}
         for difference, suspect in find_suspects([each for each in found if each.amount_difference]):
-            if len(suspects := named[places[id(difference)]]) < MOST:
+            if len(suspects := named[id(difference)]) < MOST:
                 suspects.append(suspect)
     answer: list[Difference] = []
-    for index, difference in enumerate(found):
+    for difference in found:
         more = [suspect for suspect in held if difference.till in ("", suspect.till) or not suspect.till]
-        if _lacks_receipts(difference):
+        lacking = difference.count_difference
+        if (difference.amount_difference if lacking is None else lacking) < 0:
             more += [
                 Suspect(why="not in the journal, in the till's sequence", till=till, number=_run(first, last))
                 for till, first, last in missing
                 if difference.till in ("", till)
             ]
-        answer.append(attrs.evolve(difference, suspects=tuple([*named[index], *more][:MOST])))
+        answer.append(attrs.evolve(difference, suspects=tuple([*named[id(difference)], *more][:MOST])))
     return [*answer, *figures.receipt_differences(store, date)]
-
-
-def _lacks_receipts(difference: Difference) -> bool:
-    count = difference.count_difference
-    return difference.amount_difference < 0 if count is None else count < 0
 
 
 def _recorded(tills: Mapping[tuple[str, str], Sums], figure: TillTotal) -> Sum:

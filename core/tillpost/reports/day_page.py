@@ -7,7 +7,8 @@ from html import escape
 
 from tillpost.clock import iso
 from tillpost.model.money import format_money
-from tillpost.reports.day import LISTED, Day, Suspect
+from tillpost.reports.day import LISTED, Day
+from tillpost.reports.day_difference import Suspect
 from tillpost.reports.day_report import figures, receipt_lists, sentence, verdict
 from tillpost.terminal import counted
 
@@ -48,13 +49,7 @@ def _body(day: Day) -> Iterator[str]:
             f"Sums in {currency}",
             ["what", "of", "receipts", "amount", "tax in it"],
             (
-                [
-                    each.what,
-                    each.of,
-                    each.receipts,
-                    each.amount,
-                    "" if each.tax is None else format_money(each.tax, currency),
-                ]
+                [each.what, each.of, each.receipts, each.amount, each.tax_amount]
                 for each in shown
                 if each.currency == currency
             ),
@@ -66,7 +61,7 @@ def _body(day: Day) -> Iterator[str]:
         if difference.kind != "receipt":
             yield f"<p><strong>{escape(sentence(difference))}</strong></p>"
             yield _receipts("What may explain it", difference.suspects)
-    if single := [(each, each.suspects[0]) for each in day.differences if each.kind == "receipt"]:
+    if single := [each for each in day.differences if each.kind == "receipt"]:
         yield _table(
             "Receipts that differ from the till's list",
             ["number", "till", "till total", "recorded", "why", "id"],
@@ -74,12 +69,11 @@ def _body(day: Day) -> Iterator[str]:
                 [
                     each.name,
                     each.till,
-                    format_money(each.till_total, each.currency),
-                    format_money(each.recorded, each.currency),
-                    suspect.why,
-                    suspect.id,
+                    *(format_money(amount, each.currency) for amount in (each.till_total, each.recorded)),
+                    each.suspects[0].why,
+                    each.suspects[0].id,
                 ]
-                for each, suspect in single
+                for each in single
             ),
             numbers={2, 3},
         )
@@ -103,13 +97,9 @@ def _receipts(caption: str, listed: Sequence[Suspect]) -> str:
     return _table(
         caption,
         ["number", "till", "amount", "state", "why", "id"],
-        (
-            [each.number, each.till, each.amount, each.state,
-             f"{each.why}: {each.reason}" if each.reason else each.why, each.id]
-            for each in listed
-        ),
+        ([each.number, each.till, each.amount, each.state, each.note, each.id] for each in listed),
         numbers={2},
-    )  # fmt: skip
+    )
 
 
 def _table(caption: str, columns: list[str], rows: Iterable[list[str]], numbers: Set[int] = frozenset()) -> str:

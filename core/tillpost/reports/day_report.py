@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
 import attrs
 
-from tillpost.journal import TillTotal
 from tillpost.journal.states import ACCEPTED_BY_API, VERIFIED
 from tillpost.model.money import format_money
-from tillpost.reports.day import Day, Difference, Suspect
+from tillpost.reports.day import Day
+from tillpost.reports.day_difference import Difference, Suspect
 from tillpost.reports.labels import CONFIRMED
 from tillpost.reports.sums import Sum, Sums
 from tillpost.terminal import counted, when
@@ -26,10 +27,13 @@ def to_json(day: Day) -> dict[str, Any]:
     return {
         "store": day.store, "date": day.date, "till": day.till, "fine": day.fine,
         "currencies": {currency: _sums(sums, currency) for currency, sums in day.sums.items()},
-        "till_totals": [_till_total(figure) for figure in day.till_totals],
+        "till_totals": [
+            attrs.asdict(figure) | {"total": str(figure.total), "at": when(figure.at) if figure.at else None}
+            for figure in day.till_totals
+        ],
         "tills_without_total": list(day.tills_without_total),
         "differences": [difference_json(difference) for difference in day.differences],
-        "undelivered": [attrs.asdict(each) for each in day.undelivered],
+        "undelivered": list(map(attrs.asdict, day.undelivered)),
         "skipped": day.skipped,
         "same_number": [attrs.asdict(each) for each in day.same_number],
         "unreadable": [attrs.asdict(each) for each in day.unreadable],
@@ -47,10 +51,6 @@ def difference_json(difference: Difference) -> dict[str, Any]:
         "amount_difference": str(difference.amount_difference),
         "count_difference": difference.count_difference,
     }
-
-
-def _till_total(figure: TillTotal) -> dict[str, Any]:
-    return attrs.asdict(figure) | {"total": str(figure.total), "at": when(figure.at) if figure.at else None}
 
 
 def _sums(sums: Sums, currency: str) -> dict[str, Any]:
@@ -87,6 +87,11 @@ class Figure:
     def receipts(self) -> str:
         """The count as text."""
         return "" if self.count is None else str(self.count)
+
+    @property
+    def tax_amount(self) -> str:
+        """The tax as text, with the digits of its currency."""
+        return "" if self.tax is None else format_money(self.tax, self.currency)
 
 
 def figures(day: Day) -> Iterator[Figure]:
@@ -154,9 +159,8 @@ def as_csv(day: Day) -> str:
     write = csv.writer(out, lineterminator="\r\n").writerow
     write(["store", "date", "till", "currency", "what", "of", "count", "total", "tax", "id", "state", "note"])
     for figure in figures(day):
-        tax = "" if figure.tax is None else format_money(figure.tax, figure.currency)
         cells = _cells(day.store, day.date, day.till, figure.currency, figure.what, figure.of)
-        write([*cells, figure.receipts, figure.amount, tax, "", "", ""])
+        write([*cells, figure.receipts, figure.amount, figure.tax_amount, "", "", ""])
     for each in day.differences:
         cells = _cells(day.store, day.date, each.till, each.currency, "difference", f"{each.kind} {each.name}".strip())
         count = "" if each.count_difference is None else each.count_difference
@@ -171,20 +175,14 @@ def as_csv(day: Day) -> str:
 
 
 def _row(day: Day, what: str, each: Suspect) -> list[str]:
-    note = f"{each.why}: {each.reason}" if each.reason else each.why
-    return _cells(
-        day.store, day.date, each.till, each.currency, what, each.number, "1", each.total, "", each.id, each.state, note
-    )
+    key = (day.store, day.date, each.till, each.currency, what, each.number)
+    return _cells(*key, "1", each.total, "", each.id, each.state, each.note)
 
 
 def _cells(*values: str) -> list[str]:
     """Cells that a spreadsheet would take for formulas, as text; amounts are unchanged."""
-    return [
-        f"'{value}"
-        if value.startswith(("=", "+", "@", "\t", "\r")) or (value[:1] == "-" and not value[1:2].isdigit())
-        else value
-        for value in values
-    ]
+    formula = re.compile(r"[=+@\t\r]|-(?!\d)")
+    return [f"'{value}" if formula.match(value) else value for value in values]
 
 
 def receipt_lists(day: Day) -> list[tuple[str, Sequence[Suspect]]]:

@@ -65,14 +65,8 @@ class TillGaps:
     def as_json(self) -> dict[str, Any]:
         """For scripts, without times of this machine."""
         gaps = [{"first": gap.first, "last": gap.last, "count": gap.count, "date": gap.date} for gap in self.gaps]
-        return {
-            "store": self.store,
-            "till": self.till,
-            "receipts": self.receipts,
-            "numbered": self.numbered,
-            "missing": self.missing,
-            "gaps": gaps,
-        }
+        names = ("store", "till", "receipts", "numbered", "missing")
+        return {name: getattr(self, name) for name in names} | {"gaps": gaps}
 
 
 def numbered(pipeline: PipelineConfig) -> bool:

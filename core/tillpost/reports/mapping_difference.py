@@ -83,10 +83,6 @@ class MappingDifference:
     fields: tuple[Change, ...]
     not_compared: Mapping[str, int]
 
-    def as_json(self) -> dict[str, Any]:
-        """For scripts."""
-        return attrs.asdict(self)
-
 
 def difference(
     journal: Journal,
@@ -124,10 +120,8 @@ def difference(
             receipts[name] += 1
             if len(kept := examples.setdefault(name, [])) < EXAMPLES:
                 kept.append(example)
-    fields = [
-        Change(field=name, receipts=count, examples=tuple(examples[name])) for name, count in receipts.most_common()
-    ]
-    return MappingDifference(compared=compared, changed=changed, fields=tuple(fields), not_compared=dict(not_compared))
+    fields = tuple(Change(field=key, receipts=n, examples=tuple(examples[key])) for key, n in receipts.most_common())
+    return MappingDifference(compared=compared, changed=changed, fields=fields, not_compared=dict(not_compared))
 
 
 def masked(value: Any) -> str:
@@ -174,11 +168,8 @@ def _fields(journal: Journal, entry: Entry, mapper: Mapper) -> dict[str, Any]:
             return {"outcome": Label(receipt)}
         fields = mapper.mapper.amend_payload(mapper.mapper.map_receipt(receipt, PLACEHOLDER_CONTACT), receipt).fields
     except (DocumentError, JournalDamaged, InvalidValue, PluginError) as error:
-        return {
-            "outcome": Label(
-                f"cannot be mapped: {next(text for kind, text in _KINDS.items() if isinstance(error, kind))}"
-            )
-        }
+        why = next(text for kind, text in _KINDS.items() if isinstance(error, kind))
+        return {"outcome": Label(f"cannot be mapped: {why}")}
     return {"outcome": Label("sent"), **dict(_flat(fields, "")), **_who(receipt, mapper.anonymous)}
 
 

@@ -107,7 +107,7 @@ def plan(load: Load, weights: Weights, free: int | None = None) -> Plan:
     fallback_bytes = ceil(in_files * weights.file + contacts * weights.contact)
     each = 1 + 2 * weights.contacts  # the receipt; of a new contact the look-up and the creation
     requests = ceil(receipts * each)
-    spare = _spare(load.rate, live * each)
+    spare = max(load.rate - live * each, load.rate * BACKLOG_SHARE)  # requests a second left for the backlog
     disk = ceil((journal_bytes + fallback_bytes) * ROOM)
     result = Plan(
         receipts=receipts,
@@ -124,11 +124,6 @@ def plan(load: Load, weights: Weights, free: int | None = None) -> Plan:
         advice=(),
     )
     return attrs.evolve(result, advice=tuple(_advice(load, result, live * each, free)))
-
-
-def _spare(rate: float, live: float) -> float:
-    """Requests a second that are left for the backlog."""
-    return max(rate - live, rate * BACKLOG_SHARE)
 
 
 def _files(rows: int, weight: float, load: Load) -> int:

@@ -57,16 +57,13 @@ def by_store(tills: list[TillView]) -> list[TillView]:
     found: dict[str, list[TillView]] = {}
     for each in tills:
         found.setdefault(each.store, []).append(each)
-    return [_merged(store, listed) for store, listed in found.items()]
+    return list(map(_merged, found.values()))
 
 
-def _merged(store: str, listed: list[TillView]) -> TillView:
-    latest = max(listed, key=lambda each: each.last_seen or 0.0)
-    return TillView(
-        store=store,
+def _merged(listed: list[TillView]) -> TillView:
+    return attrs.evolve(
+        max(listed, key=lambda each: each.last_seen or 0.0),
         till=str(len(listed)),
-        last_seen=latest.last_seen,
-        last_number=latest.last_number,
         today=sum(each.today for each in listed),
         undelivered=sum(each.undelivered for each in listed),
         held=sum(each.held for each in listed),

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric
 
 _P = ("pipeline",)
+_STATE = ("pipeline", "state")
+_STORE = ("pipeline", "store")
 FAMILIES: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
     "build": ("gauge", "tillpost_build_info", "The version of Tillpost, as a label.", ("version",)),
     "receipts": (
@@ -29,7 +31,7 @@ FAMILIES: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
         "gauge",
         "tillpost_oldest_receipt_age_seconds",
         "Time since the acceptance of the oldest receipt of a state; 0 where there is none.",
-        ("pipeline", "state"),
+        _STATE,
     ),
     "undelivered": (
         "gauge",
@@ -43,23 +45,18 @@ FAMILIES: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
         "How long ago the next receipt became due; grows while the destination is away.",
         _P,
     ),
-    "accepted": (
-        "counter",
-        "tillpost_store_accepted_receipts",
-        "Receipts ever accepted, by store.",
-        ("pipeline", "store"),
-    ),
+    "accepted": ("counter", "tillpost_store_accepted_receipts", "Receipts ever accepted, by store.", _STORE),
     "last_accepted": (
         "gauge",
         "tillpost_store_last_accepted_timestamp_seconds",
         "When the last receipt of a store was accepted, seconds since 1970.",
-        ("pipeline", "store"),
+        _STORE,
     ),
     "destination": (
         "gauge",
         "tillpost_destination_state",
         "1 for the state the destination is in, 0 for the others.",
-        ("pipeline", "state"),
+        _STATE,
     ),
     "reachable": ("gauge", "tillpost_destination_reachable", "1 while requests may be made, else 0.", _P),
     "since": (
@@ -74,7 +71,7 @@ FAMILIES: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
         "How long the destination has given no answer; 0 while it answers.",
         _P,
     ),
-    "files": ("gauge", "tillpost_files", "Fallback files by state.", ("pipeline", "state")),
+    "files": ("gauge", "tillpost_files", "Fallback files by state.", _STATE),
     "file_alerts": (
         "gauge",
         "tillpost_file_alerts",
@@ -90,12 +87,7 @@ FAMILIES: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
     "disk_free": ("gauge", "tillpost_disk_free_bytes", "Free on the disk of the journal.", _P),
     "disk_size": ("gauge", "tillpost_disk_size_bytes", "Size of the disk of the journal.", _P),
     "journal": ("gauge", "tillpost_journal_bytes", "Size of the journal and of its WAL.", ("pipeline", "file")),
-    "alive": (
-        "gauge",
-        "tillpost_pipeline_alive",
-        "1 while every thread of the pipeline makes progress, else 0.",
-        _P,
-    ),
+    "alive": ("gauge", "tillpost_pipeline_alive", "1 while every thread of the pipeline makes progress, else 0.", _P),
     "crash_marks": ("gauge", "tillpost_receipts_in_progress", "Receipts that a thread is working on now.", _P),
     "senders": ("gauge", "tillpost_senders", "Receipts that may be on their way by API at the same time.", _P),
     "rate_limit": (

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tillpost.errors import describe
-from tillpost.web import actions, contacts, files, overview, probes, receipts
+from tillpost.web import actions, overview, probes, receipts
 from tillpost.web.address import names_this_machine
 from tillpost.web.request import Answer, Failure, Request
 from tillpost.web.site import Site
@@ -28,8 +28,8 @@ ROUTES: tuple[tuple[str, str, str, Callable[..., Answer]], ...] = (
     ("POST", f"{_ONE}/discard", ACT, actions.discard),
     ("POST", f"{_ONE}/personal", ACT, actions.personal_data),
     ("GET", _ONE, READ, receipts.receipt_page),
-    ("GET", "/files", READ, files.show),
-    ("GET", "/contacts", READ, contacts.show),
+    ("GET", "/files", READ, overview.files),
+    ("GET", "/contacts", READ, overview.contacts),
     ("GET", "/sign-in", OPEN, actions.sign_in_form),
     ("POST", "/sign-in", OPEN, actions.sign_in),
     ("POST", "/sign-out", ACT, actions.sign_out),

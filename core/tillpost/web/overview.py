@@ -1,4 +1,4 @@
-"""The first page: each pipeline's receipts by state, what needs attention, destination, charts and tills."""
+"""The first page (each pipeline's receipts by state, what needs attention, charts, tills), files, contacts."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from typing import Any
 
 import attrs
 
-from tillpost.alerts.standing import standing_alerts
+from tillpost.alerts.rules import standing_alerts
 from tillpost.flow.breaker import is_reachable
-from tillpost.journal import Journal, State
+from tillpost.journal import FileState, Journal, State
 from tillpost.reports.labels import ROUTES
 from tillpost.reports.timeline import event_detail
 from tillpost.web import charts
 from tillpost.web.request import Answer, Request
-from tillpost.web.site import Site
+from tillpost.web.site import LISTED, Site
 
 HELD = 20
 """Held receipts that are listed; a link leads to the others."""
@@ -36,6 +36,23 @@ def show(site: Site, request: Request) -> Answer:
     """`/`"""
     pipelines = [_pipeline(site, name, journal) for name, journal in site.journals.items()]
     return site.page(request, "overview.html", pipelines=pipelines)
+
+
+def files(site: Site, request: Request) -> Answer:
+    """`/files`: the fallback files by state."""
+    pipelines = [
+        (name, each.file_states.counts(), [file for state in FileState for file in each.search.files(state, LISTED)])
+        for name, each in site.journals.items()
+    ]
+    return site.page(request, "files.html", pipelines=pipelines)
+
+
+def contacts(site: Site, request: Request) -> Answer:
+    """`/contacts`: those that are pending, in conflict or have unsaved fields."""
+    pipelines = [
+        (name, each.contacts.counts(), each.search.open_contacts(LISTED)) for name, each in site.journals.items()
+    ]
+    return site.page(request, "contacts.html", pipelines=pipelines)
 
 
 def _pipeline(site: Site, name: str, journal: Journal) -> dict[str, Any]:
