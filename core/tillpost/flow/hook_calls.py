@@ -90,18 +90,14 @@ class HookCalls:
         except TypeError:
             raise _wrong_type(name, "parse_receipts", answer) from None
         try:
-            while True:
-                try:
-                    record = next(records)
-                except StopIteration:
-                    return
-                except (TillpostError, OSError):
-                    raise
-                except Exception as err:
-                    raise _unexpected(name, "parse_receipts", err) from err
+            for record in records:
                 if not isinstance(record, Found | NoReceipt | Broken):
                     raise _wrong_type(name, "parse_receipts", record)
                 yield record
+        except (TillpostError, OSError):
+            raise
+        except Exception as err:
+            raise _unexpected(name, "parse_receipts", err) from err
         finally:
             if close := getattr(records, "close", None):
                 close()

@@ -68,12 +68,8 @@ class Duties(Protocol):
 class SharedBudget(Budget, Protocol):
     """The request rate of one API key, kept for every process that uses the key (rate_limit/budget.py)."""
 
-    @property
-    def rate(self) -> float:
-        """Requests allowed in any second."""
-
-    def set_rate(self, rate: float) -> None:
-        """Allow so many requests in any second from now on."""
+    rate: float
+    """Requests allowed in any second; a new value holds from now on."""
 
     def close(self) -> None:
         """No longer count together with other processes."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_left
+from itertools import accumulate
 from typing import Generic, TypeVar
 
 import attrs
@@ -31,11 +32,7 @@ class Histogram:
 
     def cumulative(self) -> list[tuple[str, float]]:
         """Bound → how many durations are at most so long, as the Prometheus text format has it."""
-        buckets, below = [], 0
-        for bound, count in zip((*map(str, self.bounds), "+Inf"), self.counts, strict=True):
-            below += count
-            buckets.append((bound, float(below)))
-        return buckets
+        return list(zip((*map(str, self.bounds), "+Inf"), map(float, accumulate(self.counts)), strict=True))
 
 
 class Histograms(Generic[_Key]):

@@ -187,7 +187,7 @@ def test_every_family_has_its_unit_its_help_and_its_prefix() -> None:
 def test_promtool_finds_nothing_to_say(tmp_path: Path) -> None:
     promtool = needed("promtool", "prometheus")
     pace = Pace(lambda key, rate: pytest.fail("only its rate is asked"))
-    pace._rate = 50.0
+    pace.rate = 50.0
     with line_on(tmp_path, pace=pace, collect_documents=lambda accept: 0) as line:
         accept(line.journal, found(), now=NOW)
         line.journal.destination.put(Destination(state="degraded", since=NOW), NOW)

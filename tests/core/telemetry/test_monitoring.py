@@ -30,7 +30,7 @@ _LABELS = re.compile(r"(tillpost_[a-z0-9_]+)\{([^}]*)\}")
 def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
     """Every sample of a running line → the names of its labels."""
     pace = Pace(lambda key, rate: pytest.fail("only its rate is asked"))
-    pace._rate = 50.0
+    pace.rate = 50.0
     now = time.time()
     with line_on(tmp_path_factory.mktemp("state"), pace=pace) as line:
         accept(line.journal, found(), now=now)

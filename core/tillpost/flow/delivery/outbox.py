@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Iterator
 from contextlib import suppress
 from queue import Empty, SimpleQueue
+from typing import TypeVar
 
 import attrs
 
@@ -20,6 +22,7 @@ from tillpost.flow.heartbeat import record_progress, record_rest
 from tillpost.flow.line import Line
 from tillpost.journal import Entry, Move, State
 
+_T = TypeVar("_T")
 _log = logging.getLogger("tillpost.flow")
 GROUP = 100
 """Receipts made ready ahead of the senders, at most. With more, a commit gains little and a kill leaves more to ask."""
@@ -45,6 +48,13 @@ class _Result:
     @property
     def entry(self) -> Entry:
         return self.job.entry if isinstance(self.job, Ready) else self.job
+
+
+def _drain(queue: SimpleQueue[_T]) -> Iterator[_T]:
+    """Take everything out of the queue, without waiting."""
+    with suppress(Empty):
+        while True:
+            yield queue.get_nowait()
 
 
 class Outbox:
@@ -167,25 +177,14 @@ class Outbox:
         return [*(result.entry for result in results if result.again), *waited]
 
     def _take_results(self) -> list[_Result]:
-        results, self._received = self._received, []
-        with suppress(Empty):
-            while True:
-                results.append(self._results.get_nowait())
-        return results
+        received, self._received = self._received, []
+        return [*received, *_drain(self._results)]
 
     def _withdraw(self) -> list[_Result]:
         """Take back the jobs that no sender has taken yet."""
-        results: list[_Result] = []
-        stops = 0
-        with suppress(Empty):
-            while True:
-                job = self._jobs.get_nowait()
-                if job is None:
-                    stops += 1
-                else:
-                    results.append(_Result(job, unsent=isinstance(job, Ready)))
-        self.stop_senders(stops)
-        return results
+        jobs = list(_drain(self._jobs))
+        self.stop_senders(jobs.count(None))
+        return [_Result(job, unsent=isinstance(job, Ready)) for job in jobs if job is not None]
 
     # --- the threads that send -----------------------------------------------------------------------------------
 

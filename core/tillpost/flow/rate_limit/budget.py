@@ -102,7 +102,8 @@ class SlidingBudget:
         self._monotonic = monotonic
         self._sleep = sleep
         self._lock = threading.Lock()
-        self._rate = rate
+        self.rate = rate
+        """Requests allowed in any second; a new value holds from now on."""
         self._window = SlidingWindow(cells or MemoryCells(), monotonic)
         self._shared = cells
         self._fastest = FastestExchange()
@@ -110,16 +111,6 @@ class SlidingBudget:
         self._has_leader = False
         self._live_passed = 0
         self._block, self._block_until = 0, 0.0
-
-    def set_rate(self, rate: float) -> None:
-        """Allow so many requests in any second from now on."""
-        with self._lock:
-            self._rate = rate
-
-    @property
-    def rate(self) -> float:
-        """Requests allowed in any second."""
-        return self._rate
 
     @contextmanager
     def request(self) -> Iterator[None]:
@@ -187,9 +178,10 @@ class SlidingBudget:
         if self._block and self._monotonic() < self._block_until:
             self._block -= 1
             return True, _IN_BLOCK
-        block = max(1, int(self._rate) // _BLOCKS)
+        rate = self.rate
+        block = max(1, int(rate) // _BLOCKS)
         ahead = AHEAD if block == 1 else _BLOCK_VALID
-        taken, moment = self._on_window(lambda window: window.take(self._rate, ahead, block))
+        taken, moment = self._on_window(lambda window: window.take(rate, ahead, block))
         self._block, self._block_until = max(0, taken - 1), moment + ahead
         return taken > 0, _IN_BLOCK if taken and block > 1 else moment
 
@@ -213,7 +205,7 @@ class SlidingBudget:
             )
         self._shared = None
         self._window = SlidingWindow(MemoryCells(), self._monotonic)
-        self._window.take(self._rate, 0.0, most=int(self._rate))  # what others sent in the last second is not known
+        self._window.take(self.rate, 0.0, most=int(self.rate))  # what others sent in the last second is not known
         return work(self._window)
 
 
@@ -241,7 +233,7 @@ class Budgets:
                 known = self._known[digest] = SlidingBudget(rate, cells=file)
             rates = self._rates.setdefault(digest, [])
             rates.append(rate)
-            known.set_rate(min(rates))
+            known.rate = min(rates)
             return known
 
     def remove(self, key: Secret, rate: float) -> None:
@@ -251,7 +243,7 @@ class Budgets:
             rates = self._rates[digest]
             rates.remove(rate)
             if rates:  # the last rate stays, for calls that are still in flight
-                self._known[digest].set_rate(min(rates))
+                self._known[digest].rate = min(rates)
 
     def close(self) -> None:
         """Close the files. A request that is still under way opens its file again."""

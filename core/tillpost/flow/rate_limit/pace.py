@@ -20,7 +20,8 @@ class Pace:
     def __init__(self, budget: Callable[[Secret, float], Budget]) -> None:
         self._budget = budget
         self._lock = threading.Lock()
-        self._rate = 0.0
+        self.rate = 0.0
+        """The largest rate its plugins ask for, requests a second; 0 for none. Others with the key may ask for less."""
         self.waiting = 0
         """Threads that wait for a budget now."""
         self.requests = 0
@@ -28,17 +29,12 @@ class Pace:
 
     def budget(self, key: Secret, rate: float) -> Budget:
         """`Context.budget` of the pipeline's plugins."""
-        self._rate = max(self._rate, rate)
+        self.rate = max(self.rate, rate)
         return _MeasuredBudget(self, self._budget(key, rate))
-
-    @property
-    def rate(self) -> float:
-        """The largest rate its plugins ask for, requests a second; 0 for none. Others with the key may ask for less."""
-        return self._rate
 
     def default_workers(self) -> int:
         """As many threads as keep the rate when an answer takes a second, within bounds."""
-        return max(MIN_WORKERS, min(MAX_WORKERS, int(self._rate)))
+        return max(MIN_WORKERS, min(MAX_WORKERS, int(self.rate)))
 
     @contextmanager
     def request(self, budget: Budget) -> Iterator[None]:

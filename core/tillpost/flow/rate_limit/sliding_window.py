@@ -190,16 +190,13 @@ class SlidingWindow:
 
     def _free_at(self, head: _Head, needed: int) -> float:
         """The moment at which so many fewer requests count."""
-        tick = head.swept
-        while tick < head.swept + _TICKS - 1:
-            cells = self._cells_from(tick + 1, min(_CHUNK, head.swept + _TICKS - 1 - tick))
-            for count in cells:
+        tick, last = head.swept, head.swept + _TICKS - 1
+        while needed > 0 and tick < last:
+            for count in self._cells_from(tick + 1, min(_CHUNK, last - tick)):
                 tick += 1
                 needed -= count
                 if needed <= 0:
                     break
-            if needed <= 0:
-                break
         return (tick + SPAN) * TICK
 
     def _cells_from(self, tick: int, count: int) -> memoryview[int]:

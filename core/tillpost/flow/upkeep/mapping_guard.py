@@ -108,10 +108,8 @@ def _try_mapping(line: Line, entry: Entry) -> Move:
     try:
         with line.journal.crash_marks.holding(entry.seq):
             receipt = line.journal.bodies.get(entry.seq)
-            contact = line.journal.contacts.get(entry.contact) if entry.contact else None
-            match = (
-                Identifier("contactId", contact.contact_id) if contact and contact.contact_id else PLACEHOLDER_CONTACT
-            )
+            contact_id = line.journal.contacts.get(entry.contact).contact_id if entry.contact else ""
+            match = Identifier("contactId", contact_id) if contact_id else PLACEHOLDER_CONTACT
             line.hooks.amend_payload(line.hooks.map_receipt(receipt, match), receipt)
     except (InvalidValue, PluginError) as error:
         advice = f"it cannot map this receipt: {error}"

@@ -71,17 +71,11 @@ class Plan:
 
     def json(self) -> dict[str, Any]:
         """As JSON, for the journal and `--json`."""
-        return {
-            **{
-                str(fate): {
-                    "count": share.count,
-                    "amounts": {name: str(amount) for name, amount in share.amounts.items()},
-                }
-                for fate, share in self.shares.items()
-            },
-            "undated": self.undated,
-            "kept_since": self.kept_since,
+        shares: dict[str, Any] = {
+            str(fate): {"count": share.count, "amounts": {name: str(amount) for name, amount in share.amounts.items()}}
+            for fate, share in self.shares.items()
         }
+        return shares | {"undated": self.undated, "kept_since": self.kept_since}
 
 
 def fate_of(

@@ -162,7 +162,7 @@ def test_the_smallest_rate_any_pipeline_names_holds_for_all() -> None:
     budget = time.budget(50)
     for _ in range(30):
         time.send(budget)
-    budget.set_rate(10)
+    budget.rate = 10
     for _ in range(20):
         time.send(budget)
     assert time.now >= 2.0
