@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import apsw
@@ -39,6 +40,16 @@ def connect(path: Path) -> apsw.Connection:
         abandon(connection)
         raise
     return connection
+
+
+@contextmanager
+def opened(path: Path, flags: int = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE) -> Iterator[apsw.Connection]:
+    """A connection with SQLite's own settings, closed at the end of the block. Raises apsw.Error."""
+    connection = apsw.Connection(str(path), flags=flags)
+    try:
+        yield connection
+    finally:
+        connection.close(True)
 
 
 def rewrite_wal(wal: Path) -> None:

@@ -31,19 +31,11 @@ class RunLock:
             self._file = lock.open("a+")
         except OSError as error:
             raise as_journal_error(error, lock) from error
-        end = time.monotonic() + _RETRY_FOR
-        while True:
-            try:
-                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                if time.monotonic() < end:
-                    time.sleep(0.02)
-                    continue
-                self._file.close()
-                raise StateFolderBusy(
-                    f"{folder}: another `tillpost run` works on this state folder; stop it, or use another `state`"
-                ) from None
-            break
+        if not _locks(self._file.fileno(), fcntl.LOCK_EX, _RETRY_FOR):
+            self._file.close()
+            raise StateFolderBusy(
+                f"{folder}: another `tillpost run` works on this state folder; stop it, or use another `state`"
+            )
         with suppress(OSError):  # on a full disk `run` still works, and `tillpost reload` does not find it
             self._file.truncate(0)
             self._file.write(f"{os.getpid()}\n")
@@ -85,13 +77,7 @@ class OpenLock:
     def alone(self) -> Iterator[bool]:
         """Try to be the only one inside the block; yields False when another process has the journal open."""
         try:
-            fcntl.flock(self._folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            alone = False
-        else:
-            alone = True
-        try:
-            yield alone
+            yield _locks(self._folder, fcntl.LOCK_EX, 0.0)
         finally:
             fcntl.flock(self._folder, fcntl.LOCK_SH)
 
@@ -121,14 +107,21 @@ class ExclusiveLock:
 
 def _locked(folder: Path, how: int, why_not: str, patience: float) -> int:
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    if not _locks(descriptor, how, patience):
+        os.close(descriptor)
+        raise StateFolderBusy(f"{folder}: {why_not}; try again when it has ended")
+    return descriptor
+
+
+def _locks(descriptor: int, how: int, patience: float) -> bool:
+    """Lock within so many seconds; False when another process keeps its lock."""
     end = time.monotonic() + patience
     while True:
         try:
             fcntl.flock(descriptor, how | fcntl.LOCK_NB)
         except OSError:
-            if time.monotonic() < end:
-                time.sleep(0.05)  # flock has no time-out of its own
-                continue
-            os.close(descriptor)
-            raise StateFolderBusy(f"{folder}: {why_not}; try again when it has ended") from None
-        return descriptor
+            if time.monotonic() >= end:
+                return False
+            time.sleep(0.02)  # flock has no time-out of its own
+            continue
+        return True

@@ -113,11 +113,6 @@ def trouble(folder: Path) -> str:
     return ""
 
 
-def narrow(folder: Path, least: int) -> bool:
-    """Whether the disk has less room than so many bytes."""
-    return room(folder)[0] < least
-
-
 def room(folder: Path) -> tuple[int, int]:
     """Bytes that are free for us on the disk of this folder, and how large the disk is."""
     stand = os.statvfs(folder)

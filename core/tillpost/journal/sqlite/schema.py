@@ -295,16 +295,21 @@ RENAMING = 14
 """The upgrade that renames tables and columns: what an earlier version prepares fails after it."""
 
 
+def refuse_newer(version: int) -> None:
+    """Raise JournalError for a schema of a later Tillpost."""
+    if version > len(UPGRADES):
+        raise JournalError(
+            f"the journal has schema {version}, this Tillpost knows {len(UPGRADES)}: it was written by a newer one"
+        )
+
+
 def upgrade(connection: apsw.Connection, to: int = len(UPGRADES), alone: bool = True) -> None:
     """Bring the tables to the newest version (or to an older one), each step in a transaction of its own.
 
     alone: no other process has the journal open. Raises StateFolderBusy when one has and names would change under it.
     """
     version = int(connection.pragma("user_version"))
-    if version > len(UPGRADES):
-        raise JournalError(
-            f"the journal has schema {version}, this Tillpost knows {len(UPGRADES)}: it was written by a newer one"
-        )
+    refuse_newer(version)
     if 0 < version < RENAMING <= to and not alone:
         raise StateFolderBusy(
             f"the journal has schema {version}, and another process has it open; stop the older `tillpost run`, then"

@@ -23,7 +23,7 @@ from tillpost.journal.sqlite.connection import WAL_BOUND, abandon, connect, rewr
 from tillpost.journal.sqlite.crash_marks import CrashMarks
 from tillpost.journal.sqlite.locks import OpenLock
 from tillpost.journal.sqlite.old_names import rename_old_files
-from tillpost.journal.sqlite.platform import narrow, require_safe_library, room, trouble, unsuitable_folder
+from tillpost.journal.sqlite.platform import require_safe_library, room, trouble, unsuitable_folder
 from tillpost.journal.sqlite.schema import upgrade
 from tillpost.journal.sqlite.sqlite_errors import PATIENCE, SQLITE, as_journal_error
 
@@ -159,8 +159,7 @@ class Store:
             for job in jobs:
                 job.done = True
         if not self._broken and (
-            self._pages >= self._checkpoint_at
-            or (self._pages >= _LOW_SPACE_PAGES and narrow(self.path.parent, LOW_SPACE))
+            self._pages >= self._checkpoint_at or (self._pages >= _LOW_SPACE_PAGES and self.room()[0] < LOW_SPACE)
         ):
             self._checkpoint()
 
@@ -254,7 +253,7 @@ class Store:
     def _truncate_wal(self) -> None:
         wal = self.path.with_name(f"{self.path.name}-wal")
         try:
-            bound = _LOW_SPACE_PAGES << 12 if narrow(self.path.parent, LOW_SPACE) else WAL_BOUND
+            bound = _LOW_SPACE_PAGES << 12 if self.room()[0] < LOW_SPACE else WAL_BOUND
             if wal.stat().st_size <= bound:
                 return
         except OSError:

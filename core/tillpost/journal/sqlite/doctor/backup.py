@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,6 +10,8 @@ import apsw
 import attrs
 
 from tillpost.errors import JournalError, UsageError
+from tillpost.journal.sqlite.connection import opened
+from tillpost.journal.sqlite.doctor.damage import Progress
 from tillpost.journal.sqlite.doctor.reading import journal_path
 from tillpost.journal.sqlite.doctor.salvage import problems
 from tillpost.journal.sqlite.locks import OpenLock
@@ -31,7 +32,7 @@ class Backed:
     schema: int
 
 
-def backup(folder: Path, to: Path, now: float, progress: Callable[[str], None] = lambda text: None) -> Backed:
+def backup(folder: Path, to: Path, now: float, progress: Progress = lambda text: None) -> Backed:
     """Copy the journal of a state folder as of now, also while `run` uses it.
 
     to: a new file, or an existing folder, where the file is named by state folder and time. The file is readable by
@@ -66,10 +67,8 @@ def backup(folder: Path, to: Path, now: float, progress: Callable[[str], None] =
         presence.release()
 
 
-def _copied(path: Path, part: Path, progress: Callable[[str], None]) -> Backed:
-    source = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
-    copy = apsw.Connection(str(part))
-    try:
+def _copied(path: Path, part: Path, progress: Progress) -> Backed:
+    with opened(path, apsw.SQLITE_OPEN_READWRITE) as source, opened(part) as copy:
         source.set_busy_timeout(PATIENCE)
         copy.pragma("synchronous", "off")
         # In a transaction the copy is of one moment; without it each commit of `run` would start it again.
@@ -87,6 +86,3 @@ def _copied(path: Path, part: Path, progress: Callable[[str], None]) -> Backed:
             raise JournalError(f"{path}: the copy is damaged: {found[0]}; `tillpost journal verify` has more")
         receipts = copy.execute("SELECT count(*) FROM receipts").get
         return Backed(path=part, receipts=receipts, bytes=part.stat().st_size, schema=int(copy.pragma("user_version")))
-    finally:
-        copy.close(True)
-        source.close(True)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import apsw
 import attrs
 
 from tillpost.errors import JournalError, JournalFull
-from tillpost.journal.sqlite.connection import REUSABLE
+from tillpost.journal.sqlite.connection import REUSABLE, opened
+from tillpost.journal.sqlite.doctor.damage import Progress
 from tillpost.journal.sqlite.doctor.reading import exclusive_work, journal_path
 from tillpost.journal.sqlite.platform import room
 from tillpost.journal.sqlite.replace_file import replace_journal, sync
@@ -23,7 +23,7 @@ class Compacted:
     after: int
 
 
-def compact(folder: Path, progress: Callable[[str], None] = lambda text: None) -> Compacted:
+def compact(folder: Path, progress: Progress = lambda text: None) -> Compacted:
     """Replace the journal of a state folder by a compact copy. The caller holds its RunLock.
 
     Afterwards retention can give pages back, also in a journal of an older version. A crash leaves the old one or the
@@ -39,25 +39,15 @@ def compact(folder: Path, progress: Callable[[str], None] = lambda text: None) -
                 " changed"
             )
         new = place / "new.db"
-        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
-        try:
+        with opened(path, apsw.SQLITE_OPEN_READWRITE) as connection:
             progress("copying the journal")
             connection.pragma("auto_vacuum", REUSABLE)
             connection.execute("VACUUM INTO ?", (str(new),))
-        finally:
-            connection.close(True)
-        _check(path, new, progress)
+        progress("checking the copy")
+        with opened(new, apsw.SQLITE_OPEN_READONLY) as connection:
+            found = connection.execute("PRAGMA quick_check(1)").get
+        if found != "ok":
+            raise JournalError(f"{path}: the copy is damaged: {found}; nothing was changed")
         sync(new)
         replace_journal(path, new, place / "old.db")
         return Compacted(before, path.stat().st_size)
-
-
-def _check(path: Path, new: Path, progress: Callable[[str], None]) -> None:
-    progress("checking the copy")
-    connection = apsw.Connection(str(new), flags=apsw.SQLITE_OPEN_READONLY)
-    try:
-        found = connection.execute("PRAGMA quick_check(1)").get
-    finally:
-        connection.close(True)
-    if found != "ok":
-        raise JournalError(f"{path}: the copy is damaged: {found}; nothing was changed")

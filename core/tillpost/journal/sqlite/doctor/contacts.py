@@ -7,8 +7,7 @@ from collections.abc import Iterator
 
 import apsw
 
-from tillpost.journal.sqlite.doctor.bodies import decode_body
-from tillpost.journal.sqlite.doctor.damage import Damage, Fix, encode_row, is_json
+from tillpost.journal.sqlite.doctor.damage import Damage, Fix, decode_body, encode_row, is_json
 from tillpost.journal.tables.contact_links import customer_of
 from tillpost.model import Customer
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +11,12 @@ from typing import Any
 import apsw
 import attrs
 
+from tillpost.errors import InvalidValue
+from tillpost.model import Receipt
+from tillpost.model.receipt_json import loads
+
 Fix = Callable[[apsw.Connection, float], None]
+Progress = Callable[[str], None]
 
 
 @attrs.frozen(kw_only=True)
@@ -56,6 +62,16 @@ def encode_row(names: list[str], values: tuple[Any, ...]) -> bytes:
         },
         ensure_ascii=True,
     ).encode()
+
+
+def decode_body(body: object, checksum: object) -> Receipt | None:
+    """The receipt of a body; None when it is missing or damaged."""
+    if not isinstance(body, bytes) or hashlib.sha256(body).digest() != checksum:
+        return None
+    try:
+        return loads(body)
+    except InvalidValue:
+        return None
 
 
 def is_json(text: object, kind: type) -> bool:

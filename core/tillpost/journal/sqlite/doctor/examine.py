@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import apsw
 
 from tillpost.journal.sqlite.doctor import contacts, files, gaps, receipts
-from tillpost.journal.sqlite.doctor.damage import Damage, encode_row, is_json
+from tillpost.journal.sqlite.doctor.damage import Damage, Progress, encode_row, is_json
 from tillpost.journal.tables import counters
-
-Progress = Callable[[str], None]
 
 
 def examine(connection: apsw.Connection, fallback: Path, progress: Progress = lambda text: None) -> Iterator[Damage]:

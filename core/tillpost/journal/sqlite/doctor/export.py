@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import attrs
 
-from tillpost.journal.sqlite.doctor.reading import reading
+from tillpost.journal.sqlite.doctor.damage import Progress
+from tillpost.journal.sqlite.doctor.reading import reading, table_names
 
 
-def export(folder: Path, progress: Callable[[str], None] = lambda text: None) -> Iterator[dict[str, Any]]:
+def export(folder: Path, progress: Progress = lambda text: None) -> Iterator[dict[str, Any]]:
     """One dict for each row, with `table` first; referenced tables come first, and damages last."""
     with reading(folder, progress) as read:
         yield {"table": "journal", "schema": read.schema, "whole": not read.pages}
-        tables = [
-            name
-            for (name,) in read.connection.execute(
-                "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%' ORDER BY rowid"
-            )
-        ]
-        for table in tables:
+        for table in table_names(read.connection):
             progress(f"exporting {table}")
             cursor = read.connection.execute(f'SELECT * FROM "{table}"')  # noqa: S608 - from the schema
             names: list[str] = []

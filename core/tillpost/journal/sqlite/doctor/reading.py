@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from itertools import count
@@ -15,14 +15,14 @@ import apsw
 import attrs
 
 from tillpost.errors import JournalError
-from tillpost.journal.sqlite.doctor.damage import Damage
+from tillpost.journal.sqlite.connection import opened
+from tillpost.journal.sqlite.doctor.damage import Damage, Progress
 from tillpost.journal.sqlite.doctor.salvage import copy, problems, rebuild
 from tillpost.journal.sqlite.locks import ExclusiveLock
 from tillpost.journal.sqlite.replace_file import finish_replacement, pending_replacement
-from tillpost.journal.sqlite.schema import UPGRADES, upgrade
+from tillpost.journal.sqlite.schema import UPGRADES, refuse_newer, upgrade
 from tillpost.journal.sqlite.sqlite_errors import as_journal_error
 
-Progress = Callable[[str], None]
 WORK = "repair-"
 """Prefix of the folders for copies; the next repair removes those that a killed one left."""
 
@@ -66,7 +66,7 @@ def reading(folder: Path, progress: Progress = lambda text: None) -> Iterator[Re
             connection.execute("BEGIN")
         found = problems(connection)
         schema = 0 if found else int(connection.pragma("user_version"))
-        _refuse_newer(schema)
+        refuse_newer(schema)
         if schema == len(UPGRADES):
             yield Reading(connection=connection, schema=schema, pages=[], damages=[])
             return
@@ -80,26 +80,22 @@ def reading(folder: Path, progress: Progress = lambda text: None) -> Iterator[Re
         if found:
             readable = place / "new.db"
             damages = rebuild(place / "copy.db", readable, progress)
-        connection = apsw.Connection(str(readable))
-        try:
+        with opened(readable) as connection:
             upgrade(connection)
             yield Reading(connection=connection, schema=schema, pages=found, damages=damages)
-        finally:
-            connection.close(True)
 
 
-def _refuse_newer(schema: int) -> None:
-    if schema > len(UPGRADES):
-        raise JournalError(
-            f"the journal has schema {schema}, this Tillpost knows {len(UPGRADES)}: it was written by a newer one"
-        )
+def table_names(connection: apsw.Connection) -> list[str]:
+    """The tables of a journal; those that others refer to come first."""
+    sql = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%' ORDER BY rowid"
+    return [name for (name,) in connection.execute(sql)]
 
 
 def schema_of(path: Path) -> int:
     """The schema's version, from the header of the file (sqlite.org/fileformat2.html, offset 60)."""
     with path.open("rb") as file:
         schema = int.from_bytes(file.read(64)[60:64], "big")
-    _refuse_newer(schema)
+    refuse_newer(schema)
     return schema
 
 
@@ -161,12 +157,9 @@ def repaired_copy(path: Path, place: Path, progress: Progress) -> tuple[Path, li
     progress("copying the journal")
     copy(path, copied)
     schema_of(copied)
-    connection = apsw.Connection(str(copied))
-    try:
+    with opened(copied) as connection:
         progress("checking the pages")
         if not (found := problems(connection)):
             upgrade(connection)
             return copied, [], []
-    finally:
-        connection.close(True)
     return new, rebuild(copied, new, progress), found

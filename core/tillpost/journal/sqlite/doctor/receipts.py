@@ -9,8 +9,7 @@ from typing import Any
 
 import apsw
 
-from tillpost.journal.sqlite.doctor.bodies import decode_body
-from tillpost.journal.sqlite.doctor.damage import Damage, Fix, encode_row
+from tillpost.journal.sqlite.doctor.damage import Damage, Fix, decode_body, encode_row
 from tillpost.journal.states import MOVES, OPEN, State
 from tillpost.journal.tables import contact_links, events
 from tillpost.model import Receipt

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import apsw
 import attrs
 
 from tillpost.errors import JournalError
-from tillpost.journal.sqlite.doctor.damage import Damage, quarantine
+from tillpost.journal.sqlite.connection import opened
+from tillpost.journal.sqlite.doctor.damage import Damage, Progress, quarantine
 from tillpost.journal.sqlite.doctor.examine import examine
 from tillpost.journal.sqlite.doctor.reading import (
     exclusive_work,
@@ -37,9 +37,7 @@ class Repaired:
     kept: Path | None
 
 
-def repair(
-    folder: Path, now: float, dry: bool = False, progress: Callable[[str], None] = lambda text: None
-) -> Repaired:
+def repair(folder: Path, now: float, dry: bool = False, progress: Progress = lambda text: None) -> Repaired:
     """Repair the journal of a state folder. The caller holds its RunLock, except for a dry run, which changes nothing.
 
     Raises StateFolderBusy while another command has the journal open, JournalFull when there is no room for two
@@ -60,10 +58,9 @@ def repair(
         return attrs.evolve(repaired, kept=kept)
 
 
-def _fixed(path: Path, place: Path, now: float, progress: Callable[[str], None]) -> tuple[Repaired, Path]:
+def _fixed(path: Path, place: Path, now: float, progress: Progress) -> tuple[Repaired, Path]:
     new, damages, pages = repaired_copy(path, place, progress)
-    connection = apsw.Connection(str(new))
-    try:
+    with opened(new) as connection:
         connection.pragma("synchronous", "off")  # one sync at the end, before the swap
         with connection:
             for damage in damages:
@@ -73,12 +70,10 @@ def _fixed(path: Path, place: Path, now: float, progress: Callable[[str], None])
         if found_problems := problems(connection):
             raise JournalError(f"{path}: the repaired copy is damaged: {found_problems[0]}; nothing was changed")
         receipts = connection.execute("SELECT count(*) FROM receipts").get
-    finally:
-        connection.close(True)
     return Repaired(damages=damages, pages=pages, receipts=receipts, kept=None), new
 
 
-def fix(connection: apsw.Connection, fallback: Path, now: float, progress: Callable[[str], None]) -> list[Damage]:
+def fix(connection: apsw.Connection, fallback: Path, now: float, progress: Progress) -> list[Damage]:
     """Repair every damaged row or move it to the quarantine; the pages must be undamaged and the schema the newest."""
     done: list[Damage] = []
     for _ in range(_ROUNDS):

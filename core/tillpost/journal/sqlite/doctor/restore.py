@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,15 +11,16 @@ import attrs
 
 from tillpost.errors import JournalError, UsageError
 from tillpost.journal.moves import Move, apply_moves
-from tillpost.journal.sqlite.doctor.damage import Damage
+from tillpost.journal.sqlite.connection import opened
+from tillpost.journal.sqlite.doctor.damage import Damage, Progress
 from tillpost.journal.sqlite.doctor.reading import exclusive_work, kept_path, schema_of
 from tillpost.journal.sqlite.doctor.repair import fix
-from tillpost.journal.sqlite.doctor.salvage import copy, problems
+from tillpost.journal.sqlite.doctor.salvage import MAGIC, copy, problems
 from tillpost.journal.sqlite.replace_file import replace_journal, sync
 from tillpost.journal.sqlite.schema import upgrade
+from tillpost.journal.sqlite.sqlite_errors import SQLITE
 from tillpost.journal.states import OPEN, State
 
-_SQLITE = b"SQLite format 3\0"
 _BLOCK = 10_000
 """Receipts whose move is one statement's."""
 
@@ -51,7 +51,7 @@ def restore(
     now: float,
     confirm_after: float,
     replace: bool = False,
-    progress: Callable[[str], None] = lambda text: None,
+    progress: Progress = lambda text: None,
 ) -> Restored:
     """Replace the journal of a state folder by a backup. The caller holds its RunLock.
 
@@ -64,7 +64,7 @@ def restore(
     if not backup.is_file():
         raise UsageError(f"{backup} is not a file")
     with backup.open("rb") as file:
-        if file.read(len(_SQLITE)) != _SQLITE:
+        if file.read(len(MAGIC)) != MAGIC:
             raise JournalError(f"{backup} is not a backup of a journal; nothing was changed")
     schema_of(backup)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -87,11 +87,8 @@ def restore(
         return attrs.evolve(restored, newer=newer, kept=kept)
 
 
-def _prepared(
-    new: Path, backup: Path, fallback: Path, now: float, due: float, progress: Callable[[str], None]
-) -> Restored:
-    connection = apsw.Connection(str(new))
-    try:
+def _prepared(new: Path, backup: Path, fallback: Path, now: float, due: float, progress: Progress) -> Restored:
+    with opened(new) as connection:
         connection.pragma("synchronous", "off")  # one sync at the end, before the swap
         with suppress(apsw.Error):  # damaged, as the next line says
             if not connection.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'receipts'").get:
@@ -116,8 +113,6 @@ def _prepared(
             newer=None,
             kept=None,
         )
-    finally:
-        connection.close(True)
 
 
 def _damaged(backup: Path, found: str) -> JournalError:
@@ -152,20 +147,17 @@ def _ask_again(connection: apsw.Connection, as_of: float, now: float, due: float
 
 def _newer(path: Path, new: Path) -> int | None:
     """The number of receipts of the old journal that the restored one does not have; None when it cannot be read."""
-    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
-    try:
-        connection.execute("ATTACH ? AS restored", (str(new),))
-        with suppress(apsw.Error, UnicodeDecodeError):
+    with opened(path, apsw.SQLITE_OPEN_READWRITE) as connection:
+        try:
+            connection.execute("ATTACH ? AS restored", (str(new),))
             return int(
                 connection.execute(
                     "SELECT count(*) FROM main.receipts AS old"
                     " WHERE NOT EXISTS (SELECT 1 FROM restored.receipts AS new WHERE new.id = old.id)"
                 ).get
             )
-        return None
-    except apsw.Error:
-        return None
-    finally:
-        with suppress(apsw.Error):
-            connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
-        connection.close(True)
+        except SQLITE:
+            return None
+        finally:
+            with suppress(apsw.Error):
+                connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -11,19 +11,17 @@ from typing import Any
 import apsw
 import attrs
 
-from tillpost.journal.sqlite.connection import REUSABLE
+from tillpost.journal.sqlite.connection import REUSABLE, opened
 from tillpost.journal.sqlite.doctor import gaps
-from tillpost.journal.sqlite.doctor.damage import Damage, encode_row
+from tillpost.journal.sqlite.doctor.damage import Damage, Progress, encode_row
 from tillpost.journal.sqlite.doctor.pages import INDEX_INNER, INDEX_LEAF, TABLE_LEAF, Pages, Row, Value
 from tillpost.journal.sqlite.schema import RENAMING, UPGRADES, upgrade
 from tillpost.journal.tables import counters
 
-Progress = Callable[[str], None]
-
 _COUNTED = ("counters", "contact_counters", "tally", "contact_tally")
 """Counters, by their old and new names: counted again from the other tables."""
 
-_MAGIC = b"SQLite format 3\0"
+MAGIC = b"SQLite format 3\0"
 _CHUNK = 4096
 
 
@@ -37,13 +35,9 @@ def copy(path: Path, to: Path) -> None:
     if wal.exists():
         _copy_bytes(wal, to_wal)
     _fix_header(to)
-    with suppress(apsw.Error):  # with a damaged WAL the file alone is used
-        connection = apsw.Connection(str(to))
-        try:
-            connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
-            connection.pragma("journal_mode", "delete")
-        finally:
-            connection.close(True)
+    with suppress(apsw.Error), opened(to) as connection:  # with a damaged WAL the file alone is used
+        connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        connection.pragma("journal_mode", "delete")
     for end in ("-wal", "-shm"):
         to.with_name(to.name + end).unlink(missing_ok=True)
 
@@ -68,7 +62,7 @@ def _fix_header(path: Path) -> None:
     """Replace a damaged header by that of a new journal, so that the other pages can be read."""
     with path.open("r+b") as file:
         header = file.read(100)
-        if header[:16] == _MAGIC and len(header) == 100:
+        if header[:16] == MAGIC and len(header) == 100:
             return
         size = os.fstat(file.fileno()).st_size
         memory = apsw.Connection(":memory:")

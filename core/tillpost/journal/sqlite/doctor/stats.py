@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import apsw
 
 from tillpost.journal.sqlite.connection import connect
-from tillpost.journal.sqlite.doctor.reading import journal_path
+from tillpost.journal.sqlite.doctor.reading import journal_path, table_names
 from tillpost.journal.sqlite.platform import protection
 from tillpost.journal.sqlite.sqlite_errors import as_journal_error
 from tillpost.journal.states import OPEN, State
@@ -21,11 +22,8 @@ def stats(folder: Path, now: float) -> dict[str, Any]:
     """Sizes in bytes, times in seconds since 1970. Growth is that of the last seven days, a day."""
     path = journal_path(folder)
     try:
-        connection = connect(path)
-        try:
+        with closing(connect(path)) as connection:
             return _stats(connection, path, now)
-        finally:
-            connection.close()
     except apsw.Error as error:
         raise as_journal_error(error, path) from error
 
@@ -34,12 +32,6 @@ def _stats(connection: apsw.Connection, path: Path, now: float) -> dict[str, Any
     def one(sql: str, *values: Any) -> Any:
         return connection.execute(sql, values).get
 
-    tables = [
-        name
-        for (name,) in connection.execute(
-            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%' ORDER BY rowid"
-        )
-    ]
     found = dict(connection.execute("SELECT state, count(*) FROM receipts GROUP BY state"))
     page, pages, free = (int(connection.pragma(name)) for name in ("page_size", "page_count", "freelist_count"))
     total = sum(found.values())
@@ -56,7 +48,7 @@ def _stats(connection: apsw.Connection, path: Path, now: float) -> dict[str, Any
             "free_pages": free * page,
             "a_receipt": (pages - free) * page // total if total else 0,
         },
-        "rows": {name: one(f'SELECT count(*) FROM "{name}"') for name in tables},  # noqa: S608 - from the schema
+        "rows": {name: one(f'SELECT count(*) FROM "{name}"') for name in table_names(connection)},  # noqa: S608 - from the schema
         "receipts": {str(state): 0 for state in State} | found,  # an older journal has states of other names
         "oldest_open": one(f"SELECT min(accepted_at) FROM receipts WHERE state IN ({listed})"),  # noqa: S608 - ours
         "growth_a_day": {

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import apsw
 import attrs
 
-from tillpost.journal.sqlite.doctor.damage import Damage
+from tillpost.journal.sqlite.doctor.damage import Damage, Progress
 from tillpost.journal.sqlite.doctor.examine import examine
 from tillpost.journal.sqlite.doctor.reading import reading
 from tillpost.journal.sqlite.platform import protection, unsuitable_folder
@@ -39,7 +38,7 @@ class Verified:
         return not self.pages and all(each.note for each in self.damages) and bool(self.protection) and not self.folder
 
 
-def verify(folder: Path, progress: Callable[[str], None] = lambda text: None) -> Verified:
+def verify(folder: Path, progress: Progress = lambda text: None) -> Verified:
     """Verify the journal of a state folder, also while `run` uses it."""
     with reading(folder, progress) as read:
         connection = read.connection
