@@ -74,10 +74,17 @@ def mismatch(first: str, amount: Decimal, second: str, expected: Decimal, curren
     return InvalidValue(f"{first} {one}, {second} {other} (difference {difference})", place=place)
 
 
-def is_in_bounds(value: Decimal) -> bool:
-    """Whether it is finite, below 1e15, and has at most 30 digits behind the point: so it can be written out."""
-    if -15 < value.adjusted() < 15 and len(str(value)) < 17:  # nearly every amount, and there are dozens in a receipt
-        return value.is_finite()
+def is_in_bounds(*values: Decimal) -> bool:
+    """Whether each is finite, below 1e15, and has at most 30 digits behind the point: so it can be written out."""
+    for value in values:
+        # Nearly every amount is short, and there are dozens in a receipt.
+        usual = -15 < value.adjusted() < 15 and len(str(value)) < 17 and value.is_finite()
+        if not (usual or _is_in_bounds(value)):
+            return False
+    return True
+
+
+def _is_in_bounds(value: Decimal) -> bool:
     return value.is_finite() and abs(value) < _LARGEST and int(value.as_tuple().exponent) >= -_MOST_DIGITS
 
 

@@ -81,7 +81,7 @@ class Line:
     def __attrs_post_init__(self) -> None:
         _set(self, "extra", _frozen(self.extra))
         quantity, paid, tax = self.quantity, self.paid, self.tax_amount
-        if not (is_in_bounds(quantity) and is_in_bounds(paid) and is_in_bounds(tax) and is_in_bounds(self.tax_percent)):
+        if not is_in_bounds(quantity, paid, tax, self.tax_percent):
             raise self._error(_out_of_bounds(self, "quantity", "paid", "tax_amount", "tax_percent"))
         if not self.sku:
             raise self._error("sku is empty")
@@ -128,9 +128,9 @@ class Tax:
     excluding_tax: Decimal
 
     def __attrs_post_init__(self) -> None:
-        names = ("percent", "amount", "including_tax", "excluding_tax")
-        if not all(is_in_bounds(getattr(self, name)) for name in names):
-            raise InvalidValue(_out_of_bounds(self, *names), place=f"tax {self.description}")
+        if not is_in_bounds(self.percent, self.amount, self.including_tax, self.excluding_tax):
+            fault = _out_of_bounds(self, "percent", "amount", "including_tax", "excluding_tax")
+            raise InvalidValue(fault, place=f"tax {self.description}")
         including = self.excluding_tax + self.amount
         if including != self.including_tax:
             raise InvalidValue(
@@ -189,6 +189,8 @@ class Receipt:
     promotions: tuple[Promotion, ...] = ()
     flags: tuple[str, ...] = ()
     extra: Mapping[str, str] = attrs.field(factory=dict, hash=False)
+    written: bytes = attrs.field(default=b"", init=False, eq=False, repr=False)
+    """The canonical bytes (receipt_json.py) where they were made when it was read; a changed receipt has none."""
 
     def __attrs_post_init__(self) -> None:
         _set(self, "extra", _frozen(self.extra))
@@ -204,9 +206,9 @@ class Receipt:
         digits = minor_digits(self.currency)
         if not is_in_bounds(self.total):
             raise self._error(f"total is {OUT_OF_BOUNDS}")
+        if not is_in_bounds(*tendered):
+            raise self._error(f"the amount of a tender is {OUT_OF_BOUNDS}")
         for amount in (self.total, *paid, *tendered):
-            if not is_in_bounds(amount):
-                raise self._error(f"the amount of a tender is {OUT_OF_BOUNDS}")
             if amount != round(amount, digits):
                 raise self._error(f"{amount} has more digits behind the point than {self.currency}, which has {digits}")
         for name, amounts in (("lines", paid), ("tenders", tendered)):

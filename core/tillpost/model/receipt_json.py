@@ -11,19 +11,21 @@ import difflib
 import hashlib
 import json
 import re
-from collections.abc import Iterator, KeysView
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import attrs
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from tillpost.errors import InvalidValue
-from tillpost.model.customer import Customer, Identifier
+from tillpost.model.customer import Customer, Identifier, normalize_identifier
 from tillpost.model.identity import MakeId
 from tillpost.model.json_values import parse_json
-from tillpost.model.money import decimal_text, minor_digits
+from tillpost.model.money import decimal_text, is_in_bounds, minor_digits
 from tillpost.model.receipt import Discount, Line, LineKind, Promotion, RawRef, Receipt, Tax, Tender
 
 # --- writing -------------------------------------------------------------------------------------------------------
@@ -31,9 +33,35 @@ from tillpost.model.receipt import Discount, Line, LineKind, Promotion, RawRef, 
 _encoder = msgspec.json.Encoder(order="deterministic")  # sorts keys by their code points
 
 
-def to_json(receipt: Receipt) -> dict[str, Any]:
-    """The receipt as JSON values: the model's own names, every field present."""
-    digits = minor_digits(receipt.currency)
+class _Canonical(dict[str | Decimal, Decimal]):
+    """Amount, or its usual text, → the amount with its canonical digits. Most repeat from receipt to receipt."""
+
+    MOST = 10_000
+
+    def __init__(self, least_digits: int) -> None:
+        super().__init__()
+        self._least_digits = least_digits
+
+    def __missing__(self, given: str | Decimal) -> Decimal:
+        if isinstance(given, str) and not _USUAL.fullmatch(given):
+            raise ValueError("left to the strict parser")
+        value = Decimal(given)
+        if not is_in_bounds(value):  # the model refuses it; written out, 1e-999999999 would be a gigabyte
+            return value
+        if len(self) >= self.MOST:
+            self.clear()
+        self[given] = canonical = Decimal(decimal_text(value, self._least_digits))
+        return canonical
+
+
+_USUAL = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,4})?")
+_canonical = {digits: _Canonical(digits) for digits in (0, 2, 3, 4)}
+"""By the digits of currencies."""
+
+
+def _values(receipt: Receipt) -> dict[str, Any]:
+    """Every field in canonical order, amounts with their canonical digits."""
+    money, number = _canonical[minor_digits(receipt.currency)], _canonical[0]
     customer, raw = receipt.customer, receipt.raw
     return {
         "business_date": receipt.business_date.isoformat(),
@@ -54,16 +82,16 @@ def to_json(receipt: Receipt) -> dict[str, Any]:
                 "article_name": line.article_name,
                 "article_number": line.article_number,
                 "discounts": [
-                    {"description": one.description, "type": one.type, "value": decimal_text(one.value, digits)}
+                    {"description": one.description, "type": one.type, "value": money[one.value]}
                     for one in line.discounts
                 ],
                 "extra": {**line.extra},
-                "kind": line.kind.value,
-                "paid": decimal_text(line.paid, digits),
-                "quantity": decimal_text(line.quantity, 0),
+                "kind": line.kind,
+                "paid": money[line.paid],
+                "quantity": number[line.quantity],
                 "sku": line.sku,
-                "tax_amount": decimal_text(line.tax_amount, digits),
-                "tax_percent": decimal_text(line.tax_percent, 0),
+                "tax_amount": money[line.tax_amount],
+                "tax_percent": number[line.tax_percent],
             }
             for line in receipt.lines
         ],
@@ -73,17 +101,17 @@ def to_json(receipt: Receipt) -> dict[str, Any]:
         "store": receipt.store,
         "taxes": [
             {
-                "amount": decimal_text(tax.amount, digits),
+                "amount": money[tax.amount],
                 "description": tax.description,
-                "excluding_tax": decimal_text(tax.excluding_tax, digits),
-                "including_tax": decimal_text(tax.including_tax, digits),
-                "percent": decimal_text(tax.percent, 0),
+                "excluding_tax": money[tax.excluding_tax],
+                "including_tax": money[tax.including_tax],
+                "percent": number[tax.percent],
             }
             for tax in receipt.taxes
         ],
         "tenders": [
             {
-                "amount": decimal_text(tender.amount, digits),
+                "amount": money[tender.amount],
                 "description": tender.description,
                 "extra": {**tender.extra},
                 "type": tender.type,
@@ -91,14 +119,20 @@ def to_json(receipt: Receipt) -> dict[str, Any]:
             for tender in receipt.tenders
         ],
         "till": receipt.till,
-        "total": decimal_text(receipt.total, digits),
+        "total": money[receipt.total],
         "vouchers": [*receipt.vouchers],
     }
 
 
+def to_json(receipt: Receipt) -> dict[str, Any]:
+    """The receipt as JSON values: the model's own names, every field present."""
+    values: dict[str, Any] = msgspec.to_builtins(_values(receipt))
+    return values
+
+
 def dumps(receipt: Receipt) -> bytes:
     """The canonical bytes. Raises InvalidValue for text that UTF-8 cannot say (a lone surrogate)."""
-    return _encoded(receipt, to_json(receipt))
+    return receipt.written or _encoded(receipt, _values(receipt))
 
 
 def content_digest(receipt: Receipt) -> str:
@@ -106,7 +140,7 @@ def content_digest(receipt: Receipt) -> str:
 
     Flags tell about a reading: read a day later, a till's clock may no longer seem wrong.
     """
-    form = to_json(receipt)
+    form = _values(receipt)
     del form["raw"], form["flags"]
     return hashlib.sha256(_encoded(receipt, form)).hexdigest()
 
@@ -120,40 +154,54 @@ def _encoded(receipt: Receipt, form: dict[str, Any]) -> bytes:
 
 # --- reading -------------------------------------------------------------------------------------------------------
 
-
-@attrs.frozen
-class _Shape:
-    """The keys of an object, and the objects or lists of objects in it."""
-
-    keys: KeysView[str]
-    below: tuple[tuple[str, _Shape], ...]
+_ZERO = Decimal(0)
+_forms: dict[tuple[type, type], Any] = {}
 
 
-def _shape(kind: type[attrs.AttrsInstance], **below: _Shape) -> _Shape:
-    return _Shape(attrs.fields_dict(kind).keys(), tuple(below.items()))
+def _form(kind: Any, amount: type) -> Any:
+    """The type msgspec reads a value of this type as: of an object its keys in canonical order, each with its type.
+
+    A key that may be left out is UNSET then, so that what was read can be told from what is meant.
+    amount: the type of a decimal; text alone is read fastest.
+    """
+    origin, of = get_origin(kind), get_args(kind)
+    if origin is tuple:
+        return list[_form(of[0], amount)]  # type: ignore[misc]
+    if origin is Mapping:
+        return dict[str, str]
+    if origin is UnionType:
+        return Union[tuple(None if one is type(None) else _form(one, amount) for one in of)]  # noqa: UP007 - of a list
+    if kind in (date, datetime):
+        return str
+    if kind is Decimal:
+        return amount
+    if not attrs.has(kind):
+        return kind
+    if (kind, amount) not in _forms:
+        types = get_type_hints(kind)
+        keys: list[Any] = []
+        for field in sorted((field for field in attrs.fields(kind) if field.init), key=lambda field: field.name):
+            form = _form(types[field.name], amount)
+            required = field.default is attrs.NOTHING and field.name not in ("id", "raw")
+            keys.append((field.name, form) if required else (field.name, form | UnsetType, UNSET))
+        name = kind.__name__
+        _forms[kind, amount] = msgspec.defstruct(name, keys, forbid_unknown_fields=True, gc=False, kw_only=True)
+    return _forms[kind, amount]
 
 
-_RECEIPT = _shape(
-    Receipt,
-    lines=_shape(Line, discounts=_shape(Discount)),
-    tenders=_shape(Tender),
-    taxes=_shape(Tax),
-    customer=_shape(Customer, identifiers=_shape(Identifier)),
-    promotions=_shape(Promotion),
-    raw=_shape(RawRef),
-)
-_decoder = msgspec.json.Decoder(float_hook=Decimal)
-_encoder_of_numbers = msgspec.json.Encoder(decimal_format="number")
 # msgspec inspects a type at its first use, and two threads that do so at once end the process with a signal (0.22).
-# So it is inspected here, where the import lets one thread in; the decoder itself is not used.
-msgspec.json.Decoder(Receipt)
+# So all are inspected here, where the import lets one thread in; the decoder of receipts itself is not used.
+_decoder = msgspec.json.Decoder(_form(Receipt, str))
+_STRICT = _form(Receipt, Decimal)
+for _kind in (_STRICT, Receipt):
+    msgspec.json.Decoder(_kind)
 # How the encoder writes a character that is to be replaced, or a backslash, after which quotes are not easily counted.
 _DOUBTFUL = re.compile(rb"\\[\\ubf]|\xef\xbf[\xbe\xbf]")
 
 
 def loads(content: bytes, *, place: str = "receipt") -> Receipt:
     """The receipt in canonical (or any) JSON bytes. Raises InvalidValue."""
-    return _decoded(content, None, None) or from_json(parse_json(content, place=place), place=place)
+    return _quickly(content, None, None) or from_json(parse_json(content, place=place), place=place)
 
 
 def load_record(content: bytes, *, raw: RawRef, make_id: MakeId) -> Receipt | None:
@@ -161,22 +209,28 @@ def load_record(content: bytes, *, raw: RawRef, make_id: MakeId) -> Receipt | No
 
     make_id: makes the id of a record without `id`. raw: where a record without `raw` came from.
     """
-    return _decoded(content, raw, make_id, clean=True)
+    return _quickly(content, raw, make_id)
 
 
-def _decoded(content: bytes, raw: RawRef | None, make_id: MakeId | None, clean: bool = False) -> Receipt | None:
+def _quickly(content: bytes, raw: RawRef | None, make_id: MakeId | None) -> Receipt | None:
     """The receipt as msgspec's parser reads it, None where that is not certain to be what `parse_json` reads.
 
     It takes the last of two equal keys without an error, and it refuses control characters in a text.
     """
     try:
-        value = _decoder.decode(content)
-        written = _encoder_of_numbers.encode(value)
-        if content != written and _quotes(content) != _quotes(written):
-            return None  # a key occurs twice: what was read has fewer quotes
-        if clean and (b"\\" in written or b"\xef" in written) and _DOUBTFUL.search(written):
+        form = _decoder.decode(content)
+        written = _encoder.encode(form)
+        if content != written:
+            if _quotes(content) != _quotes(written):
+                return None  # a key occurs twice: what was read has fewer quotes
+            if raw is not None and (b"\\" in written or b"\xef" in written) and _DOUBTFUL.search(written):
+                return None
+        elif raw is None:
+            return _receipt(form, content)
+        elif (b"\\" in written or b"\xef" in written) and _DOUBTFUL.search(written):
             return None
-        return _receipt(value, raw, make_id)
+        _complete(form, raw, make_id)
+        return _receipt(form, _encoder.encode(form))
     except (ValueError, TypeError, RecursionError):
         return None
 
@@ -198,7 +252,9 @@ def from_json(value: Any, *, place: str, make_id: MakeId | None = None, raw: Raw
     """
     try:
         _encoder.encode(value)
-        return _receipt(value, raw, make_id)
+        form = msgspec.convert(value, _STRICT)
+        _complete(form, raw, make_id)
+        return _receipt(form)
     except msgspec.ValidationError as error:
         raise _located(error, value, place) from None
     except UnicodeEncodeError:
@@ -210,39 +266,58 @@ def from_json(value: Any, *, place: str, make_id: MakeId | None = None, raw: Raw
         raise InvalidValue("nested too deep", place=place) from None
 
 
-def _receipt(value: Any, raw: RawRef | None, make_id: MakeId | None) -> Receipt:
-    """The receipt of a JSON value. Raises InvalidValue with the path, or msgspec.ValidationError, which has it."""
-    _check_keys(_RECEIPT, value)
-    if type(value) is dict:
-        value = value.copy()
-        if type(text := value.get("created")) is str:
-            value["created"] = _time(text)
-        if type(text := value.get("business_date")) is str:
-            value["business_date"] = _date(text)
-        if make_id is not None and "id" not in value:
-            value["id"] = _made_id(value, make_id)
-        if raw is not None and "raw" not in value:
-            value["raw"] = raw
-    return msgspec.convert(value, Receipt)
+def _complete(form: Any, raw: RawRef | None, make_id: MakeId | None) -> None:
+    """Set every key that was left out, and every amount, time and identifier to its canonical form.
+
+    Raises InvalidValue with the path.
+    """
+    created, day = _time(form.created), _date(form.business_date)
+    form.created, form.business_date = created.isoformat(), day.isoformat()
+    if form.id is UNSET:
+        if make_id is None:
+            raise InvalidValue("key 'id' is missing")
+        form.id = make_id(store=form.store, till=form.till, business_date=day, number=form.number)
+    if form.raw is UNSET:
+        if raw is None:
+            raise InvalidValue("key 'raw' is missing")
+        form.raw = _form(RawRef, Decimal)(document=raw.document, place=raw.place, sha256=raw.sha256)
+    form.raw.place = form.raw.place or ""
+    money, number = _canonical[minor_digits(form.currency)], _canonical[0]
+    zero = money[_ZERO]
+    form.total = money[form.total]
+    form.customer = form.customer or None
+    form.extra, form.flags, form.vouchers = form.extra or {}, form.flags or [], form.vouchers or []
+    form.promotions, form.taxes = form.promotions or [], form.taxes or []
+    for line in form.lines:
+        line.paid, line.quantity = money[line.paid], number[line.quantity]
+        line.tax_amount = money[line.tax_amount] if line.tax_amount else zero
+        line.tax_percent = number[line.tax_percent] if line.tax_percent else _ZERO
+        line.article_group, line.article_name = line.article_group or "", line.article_name or ""
+        line.article_number, line.extra = line.article_number or "", line.extra or {}
+        line.discounts = line.discounts or []
+        for discount in line.discounts:
+            discount.value, discount.description = money[discount.value], discount.description or ""
+    for tender in form.tenders:
+        tender.amount = money[tender.amount]
+        tender.description, tender.extra = tender.description or "", tender.extra or {}
+    for tax in form.taxes:
+        tax.amount, tax.percent = money[tax.amount], number[tax.percent]
+        tax.including_tax, tax.excluding_tax = money[tax.including_tax], money[tax.excluding_tax]
+    for promotion in form.promotions:
+        promotion.coupon_id, promotion.promotion_id = promotion.coupon_id or "", promotion.promotion_id or ""
+    if form.customer:
+        form.customer.attributes = {name: text for name, text in (form.customer.attributes or {}).items() if text}
+        form.customer.identifiers = form.customer.identifiers or []
+        for one in form.customer.identifiers:
+            one.value = normalize_identifier(one.kind, one.value)
 
 
-def _check_keys(shape: _Shape, value: Any) -> None:
-    """Raise InvalidValue for a key the shape has not, with its path. What is no object is left to msgspec to refuse."""
-    if type(value) is not dict:
-        return
-    if not value.keys() <= shape.keys:
-        raise _unknown_key(value, shape)
-    for name, below in shape.below:
-        inner = value.get(name)
-        index: int | None = None
-        try:
-            if type(inner) is list:
-                for index, one in enumerate(inner):  # noqa: B007 - says which one is wrong
-                    _check_keys(below, one)
-            elif inner:
-                _check_keys(below, inner)
-        except InvalidValue as error:
-            raise error.at(f".{name}{'' if index is None else f'[{index}]'}{error.place}") from None
+def _receipt(form: Any, written: bytes = b"") -> Receipt:
+    """The receipt of a complete form. written: its canonical bytes, where they are at hand."""
+    form.created, form.business_date = datetime.fromisoformat(form.created), date.fromisoformat(form.business_date)
+    receipt = msgspec.convert(form, Receipt, from_attributes=True)
+    object.__setattr__(receipt, "written", written)
+    return receipt
 
 
 def _time(text: str) -> datetime:
@@ -264,18 +339,16 @@ def _date(text: str) -> date:
         raise InvalidValue(fault, place=".business_date") from None
 
 
-def _made_id(values: dict[str, Any], make_id: MakeId) -> str:
-    day, parts = values.get("business_date"), {name: values.get(name, "") for name in ("store", "till", "number")}
-    if isinstance(day, date) and all(isinstance(part, str) for part in parts.values()):
-        return make_id(business_date=day, **parts)
-    return ""  # msgspec says what is wrong with the parts
-
-
 # --- what is wrong -------------------------------------------------------------------------------------------------
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _ERROR = re.compile(r"(?P<fault>.*?)( - at `\$(?P<path>.*)`)?", re.S)
 _EXPECTED = re.compile("Expected `(.*)`, got `(.*)`")
+_UNKNOWN = re.compile("Object contains unknown field `(.*)`", re.S)
+_KINDS: dict[str, type[attrs.AttrsInstance]] = {
+    "": Receipt, ".lines": Line, ".lines.discounts": Discount, ".tenders": Tender, ".taxes": Tax, ".customer": Customer,
+    ".customer.identifiers": Identifier, ".promotions": Promotion, ".raw": RawRef,
+}  # fmt: skip
 _WORDS = {
     "array": "a list",
     "bool": "true or false",
@@ -286,13 +359,6 @@ _WORDS = {
     "object": "an object",
     "str": "text",
 }
-
-
-def _unknown_key(value: dict[str, Any], shape: _Shape) -> InvalidValue:
-    name = next(name for name in value if name not in shape.keys)
-    near = difflib.get_close_matches(str(name), shape.keys, 1)
-    hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(shape.keys)}"
-    return InvalidValue(f"unknown key {str(name)[:40]!a}; {hint}")
 
 
 def _located(error: msgspec.ValidationError, value: Any, place: str) -> InvalidValue:
@@ -314,6 +380,11 @@ def _located(error: msgspec.ValidationError, value: Any, place: str) -> InvalidV
         fault = f"must be {wanted}, and is {_WORDS.get(kinds[2], 'a number')}"
     elif fault.startswith("Invalid enum value"):
         fault = f"must be one of {', '.join(LineKind)}, and is {value[:40]!a}"
+    elif unknown := _UNKNOWN.fullmatch(fault):
+        keys = attrs.fields_dict(_KINDS[re.sub(r"\[\d+\]", "", path)])
+        near = difflib.get_close_matches(unknown[1], keys, 1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(keys)}"
+        fault = f"unknown key {unknown[1][:40]!a}; {hint}"
     else:
         fault = re.sub("Object missing required field `(.*)`", r"key '\1' is missing", fault)
     return InvalidValue(fault, place=f"{place}{path}")
