@@ -18,6 +18,11 @@ def say(value: Any) -> None:
     click.echo("".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in text))
 
 
+def answer(as_json: bool, value: Any, text: str) -> None:
+    """The value as JSON for scripts, or the text for people, made harmless for a terminal."""
+    say(value) if as_json else click.echo(plain(text))
+
+
 def when(seconds: float | None) -> str | None:
     """A stored moment for people and JSON."""
     return None if seconds is None else iso(seconds)

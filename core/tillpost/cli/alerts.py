@@ -13,7 +13,7 @@ from tillpost.clock import SystemClock
 from tillpost.compose.config import load
 from tillpost.errors import UsageError
 from tillpost.journal import Alert, Journal
-from tillpost.terminal import counted, plain, say, when
+from tillpost.terminal import answer, counted, plain, say, when
 
 _RECENT = 20
 
@@ -58,9 +58,7 @@ def command(ctx: click.Context, as_json: bool) -> None:
 def _as_json(alert: Alert) -> dict[str, Any]:
     return {
         "alert": alert.key,
-        "what": alert.what,
-        "means": alert.means,
-        "next_step": alert.next_step,
+        **{name: getattr(alert, name) for name in ("what", "means", "next_step")},
         "raised_at": when(alert.raised_at),
         "over_at": when(alert.over_at),
     }
@@ -92,8 +90,6 @@ def test(file: Any, as_json: bool) -> None:
             send(channel, config.alerts, notice("test", "test", alert))
         except ChannelError as error:
             failed, reason = True, str(error)
-        if as_json:
-            say({"channel": channel, "taken": not reason, "reason": reason})
-        else:
-            click.echo(plain(f"{channel}: {reason or 'taken'}"))
+        record = {"channel": channel, "taken": not reason, "reason": reason}
+        answer(as_json, record, f"{channel}: {reason or 'taken'}")
     sys.exit(1 if failed else 0)

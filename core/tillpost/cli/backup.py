@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import sys
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import click
 
-from tillpost.cli.output import json_option
-from tillpost.cli.pipelines import pipeline_option, select_pipeline
+from tillpost.cli.pipelines import pipeline_command
 from tillpost.clock import SystemClock
-from tillpost.compose.config import load
+from tillpost.compose.pipeline_config import PipelineConfig
 from tillpost.journal import RunLock
 from tillpost.journal.sqlite import doctor
-from tillpost.terminal import counted, plain, say, when
+from tillpost.terminal import answer, counted, plain, say, when
 
 
 def _progress(text: str) -> None:
@@ -25,10 +24,8 @@ def _progress(text: str) -> None:
 
 @click.command("backup")
 @click.argument("target", type=click.Path(path_type=Path))
-@pipeline_option
-@json_option
-@click.pass_obj
-def backup(file: Any, target: Path, pipeline: str | None, as_json: bool) -> None:
+@pipeline_command
+def backup(chosen: PipelineConfig, target: Path, as_json: bool) -> None:
     """Copy the journal to TARGET, a new file or a folder, while receipts flow. The copy holds personal data.
 
     The copy is consistent, as of the start of the command; when it ends the copy is verified and on the disk.
@@ -38,21 +35,17 @@ def backup(file: Any, target: Path, pipeline: str | None, as_json: bool) -> None
       tillpost journal backup /var/backups/tillpost
       tillpost journal backup stores.db --pipeline stores --json
     """
-    folder = select_pipeline(load(file, plugins=False), pipeline).state
-    done = doctor.backup(folder, target, SystemClock().time(), _progress)
-    if as_json:
-        say({"file": str(done.path), "receipts": done.receipts, "bytes": done.bytes, "schema": done.schema})
-    else:
-        click.echo(f"{done.path}: {counted(done.receipts, 'receipt')}, {done.bytes} bytes; it holds personal data")
+    done = doctor.backup(chosen.state, target, SystemClock().time(), _progress)
+    record = {"file": str(done.path), "receipts": done.receipts, "bytes": done.bytes, "schema": done.schema}
+    text = f"{done.path}: {counted(done.receipts, 'receipt')}, {done.bytes} bytes; it holds personal data"
+    answer(as_json, record, text)
 
 
 @click.command("restore")
 @click.argument("source", type=click.Path(path_type=Path))
 @click.option("--replace", is_flag=True, help="Set the existing journal aside, and put the backup in its place.")
-@pipeline_option
-@json_option
-@click.pass_obj
-def restore(file: Any, source: Path, replace: bool, pipeline: str | None, as_json: bool) -> None:
+@pipeline_command
+def restore(chosen: PipelineConfig, source: Path, replace: bool, as_json: bool) -> None:
     """Put the backup SOURCE in the place of the journal. Not while a `run` works on it.
 
     Open receipts may have been sent since: they are looked up before they are sent again. Exit code 1 when something
@@ -63,14 +56,10 @@ def restore(file: Any, source: Path, replace: bool, pipeline: str | None, as_jso
       tillpost journal restore /var/backups/tillpost/stores-20251128T020000Z.db
       tillpost journal restore stores.db --replace --json
     """
-    of = select_pipeline(load(file, plugins=False), pipeline)
-    lock = RunLock(of.state)
-    wait = of.retry.confirm_after.total_seconds()
-    now = SystemClock().time()
-    try:
-        done = doctor.restore(of.state, source, now, wait, replace, _progress)
-    finally:
-        lock.release()
+    wait, now = chosen.retry.confirm_after.total_seconds(), SystemClock().time()
+    with ExitStack() as stack:
+        stack.callback(RunLock(chosen.state).release)
+        done = doctor.restore(chosen.state, source, now, wait, replace, _progress)
     if as_json:
         say(
             {
@@ -80,7 +69,7 @@ def restore(file: Any, source: Path, replace: bool, pipeline: str | None, as_jso
             }
         )  # fmt: skip
     else:
-        for line in _sentences(done, of.state, when(now + wait) or ""):
+        for line in _sentences(done, chosen.state, when(now + wait) or ""):
             click.echo(plain(line))
     sys.exit(1 if done.damages else 0)
 

@@ -14,7 +14,7 @@ from tillpost.compose.config import examine
 from tillpost.compose.pipeline import check_pipelines
 from tillpost.errors import UsageError
 from tillpost.support import bundle
-from tillpost.terminal import counted, plain, say
+from tillpost.terminal import answer, counted
 
 
 @click.command("bundle")
@@ -40,8 +40,7 @@ def command(file: Any, out: Path | None, last: int, logs: tuple[Path, ...], as_j
       tillpost bundle --out case-17.zip --last 5000
     """
     now = SystemClock().time()
-    stamp = datetime.fromtimestamp(now, UTC)
-    out = out or Path(f"tillpost-bundle-{stamp:%Y%m%d-%H%M%S}.zip")
+    out = out or Path(f"tillpost-bundle-{datetime.fromtimestamp(now, UTC):%Y%m%d-%H%M%S}.zip")
     if out.exists():
         raise UsageError(f"{out} exists; name another file with --out")
     if missing := [str(path) for path in logs if not path.is_file()]:
@@ -50,11 +49,6 @@ def command(file: Any, out: Path | None, last: int, logs: tuple[Path, ...], as_j
     if config is not None:
         findings += check_pipelines(config)
     written = bundle.write(out, config, findings, last=last, now=now, logs=logs)
-    if as_json:
-        say({"file": str(out), "bytes": out.stat().st_size, "contents": written})
-    else:
-        click.echo(
-            plain(
-                f"{out}: {out.stat().st_size} bytes, {counted(len(written), 'file')}. Look into it before you send it."
-            )
-        )
+    size = out.stat().st_size
+    text = f"{out}: {size} bytes, {counted(len(written), 'file')}. Look into it before you send it."
+    answer(as_json, {"file": str(out), "bytes": size, "contents": written}, text)

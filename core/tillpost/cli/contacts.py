@@ -12,7 +12,7 @@ from tillpost.cli.pipelines import journal_command
 from tillpost.clock import SystemClock
 from tillpost.errors import UsageError
 from tillpost.journal import Journal
-from tillpost.terminal import counted, plain, say, when
+from tillpost.terminal import answer, counted, say, when
 
 
 @click.group("contacts")
@@ -93,10 +93,8 @@ def resolve(journal: Journal, key: str, use: str, as_json: bool) -> None:
     if not journal.contact_lookups.conflict_reason(key):
         raise UsageError(f"contact {key} has no conflict; `tillpost contacts conflicts` lists those that have one")
     receipts = journal.contact_lookups.resolve_conflict(key, contact_id, SystemClock().time())
-    if as_json:
-        say({"key": key, "contact_id": contact_id, "receipts": receipts})
-    else:
-        click.echo(plain(f"{key}: {contact_id}, {counted(receipts, 'receipt')} released"))
+    text = f"{key}: {contact_id}, {counted(receipts, 'receipt')} released"
+    answer(as_json, {"key": key, "contact_id": contact_id, "receipts": receipts}, text)
 
 
 def _rows(journal: Journal, state: str) -> list[dict[str, Any]]:

@@ -6,14 +6,13 @@ import sys
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import click
 
-from tillpost.cli.output import json_option, print_table
-from tillpost.cli.pipelines import pipeline_option, select_pipeline
+from tillpost.cli.output import print_table
+from tillpost.cli.pipelines import pipeline_command
 from tillpost.clock import SystemClock
-from tillpost.compose.config import load
+from tillpost.compose.pipeline_config import PipelineConfig
 from tillpost.journal import Journal
 from tillpost.reports import day_page, day_report, till_totals
 from tillpost.reports.day import Day, day
@@ -30,18 +29,15 @@ from tillpost.terminal import counted, plain, say
 )  # fmt: skip
 @click.option("--html", "page", type=click.Path(dir_okay=False, path_type=Path), help="Write a report to print.")
 @click.option("--csv", "sheet", type=click.Path(dir_okay=False, path_type=Path), help="Write every figure as CSV.")
-@pipeline_option
-@json_option
-@click.pass_obj
+@pipeline_command
 def command(
-    file: Any,
+    chosen: PipelineConfig,
     store: str,
     on: datetime,
     till: str | None,
     file_of_totals: Path | None,
     page: Path | None,
     sheet: Path | None,
-    pipeline: str | None,
     as_json: bool,
 ) -> None:
     """Counts and sums of a business date: till total, recorded, delivered, confirmed; by currency, tender and tax.
@@ -54,7 +50,7 @@ def command(
       tillpost day 12 2026-11-23
       tillpost day 12 2026-11-23 --till-totals totals.csv --html day.html
     """
-    chosen, now = select_pipeline(load(file, plugins=False), pipeline), SystemClock().time()
+    now = SystemClock().time()
     figures = till_totals.read(file_of_totals) if file_of_totals is not None else []
     with closing(Journal(chosen.state)) as journal:
         journal.day_totals.put(figures, now)

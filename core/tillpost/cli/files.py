@@ -11,7 +11,7 @@ from tillpost.cli.pipelines import journal_command
 from tillpost.clock import SystemClock
 from tillpost.errors import UsageError
 from tillpost.journal import OPEN_FILES, FileEntry, FileState, Journal
-from tillpost.terminal import plain, say, when
+from tillpost.terminal import answer, plain, say, when
 
 
 @click.group("files")
@@ -83,8 +83,8 @@ def resend(journal: Journal, names: tuple[str, ...], as_json: bool) -> None:
             raise UsageError(f"{entry.file.name} cannot be sent again: {why}")
     for entry in wanted:
         journal.files.resend(entry.file.name, SystemClock().time())
-        result = {"name": entry.file.name, "result": "will be sent again"}
-        say(result) if as_json else click.echo(plain(f"{result['name']}: {result['result']}"))
+        result = "will be sent again"
+        answer(as_json, {"name": entry.file.name, "result": result}, f"{entry.file.name}: {result}")
 
 
 def _entry(journal: Journal, name: str) -> FileEntry:
@@ -111,9 +111,8 @@ def _row(entry: FileEntry) -> dict[str, Any]:
         "sha256": entry.file.sha256,
         "state": str(entry.state),
         "reason": entry.reason,
-        "written_at": when(entry.written_at),
-        "uploaded_at": when(entry.uploaded_at),
-        "consumed_at": when(entry.consumed_at),
-        "confirmed_at": when(entry.confirmed_at),
-        "alerted_at": when(entry.alerted_at),
+        **{f"{step}_at": when(getattr(entry, f"{step}_at")) for step in _STEPS},
     }
+
+
+_STEPS = ("written", "uploaded", "consumed", "confirmed", "alerted")

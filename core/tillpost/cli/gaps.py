@@ -5,35 +5,27 @@ from __future__ import annotations
 import sys
 from contextlib import closing
 from datetime import timedelta
-from typing import Any
 
 import click
 
-from tillpost.cli.output import json_option, print_table
-from tillpost.cli.pipelines import pipeline_option, select_pipeline
+from tillpost.cli.drill import Duration
+from tillpost.cli.output import print_table
+from tillpost.cli.pipelines import pipeline_command
 from tillpost.clock import SystemClock
-from tillpost.compose.config import load
-from tillpost.compose.values import SettingError, duration
+from tillpost.compose.pipeline_config import PipelineConfig
 from tillpost.journal import Journal
 from tillpost.reports.gaps import gaps, numbered
-from tillpost.terminal import counted, plain, say
-
-
-def _since(_: click.Context, __: click.Parameter, value: str) -> timedelta:
-    try:
-        return duration(value)
-    except SettingError as error:
-        raise click.BadParameter(f"{error.message} {error.next_step}") from None
+from tillpost.terminal import answer, counted, plain, say
 
 
 @click.command("gaps")
 @click.option("--store", default="", help="Only this store.")
 @click.option("--till", default=None, help="Only this till.")
-@click.option("--since", default="7d", show_default=True, callback=_since, help="How far back, by business date.")
-@pipeline_option
-@json_option
-@click.pass_obj
-def command(file: Any, store: str, till: str | None, since: timedelta, pipeline: str | None, as_json: bool) -> None:
+@click.option(
+    "--since", type=Duration(), metavar="TEXT", default="7d", show_default=True, help="How far back, by business date."
+)
+@pipeline_command
+def command(chosen: PipelineConfig, store: str, till: str | None, since: timedelta, as_json: bool) -> None:
     """List numbers missing between two known ones, per till; exit code 1 when there are any.
 
     Only for adapters whose numbers run without a gap (capability `sequence`).
@@ -43,10 +35,9 @@ def command(file: Any, store: str, till: str | None, since: timedelta, pipeline:
       tillpost gaps
       tillpost gaps --store 12 --since 7d
     """
-    chosen = select_pipeline(load(file, plugins=False), pipeline)
     if not numbered(chosen):
         reason = "not numbered: the adapter does not promise numbers without a gap"
-        say({"numbered": False, "reason": reason}) if as_json else click.echo(f"{chosen.name}: {reason}")
+        answer(as_json, {"numbered": False, "reason": reason}, f"{chosen.name}: {reason}")
         return
     with closing(Journal(chosen.state)) as journal:
         tills = gaps(journal, SystemClock().time(), since, store=store, till=till, keep=chosen.keep)
@@ -65,7 +56,6 @@ def command(file: Any, store: str, till: str | None, since: timedelta, pipeline:
         if rows:
             print_table(rows, ["store", "till", "date", "first", "last", "missing"])
         else:
-            click.echo(
-                f"{chosen.name}: no gaps in the numbers of {counted(sum(each.numbered for each in tills), 'till')}"
-            )
+            numbers = counted(sum(each.numbered for each in tills), "till")
+            click.echo(f"{chosen.name}: no gaps in the numbers of {numbers}")
     sys.exit(1 if any(each.gaps for each in tills) else 0)

@@ -14,7 +14,7 @@ from tillpost.compose.config import load
 from tillpost.errors import UsageError
 from tillpost.flow.upkeep import held
 from tillpost.journal import Journal, State
-from tillpost.terminal import plain, say
+from tillpost.terminal import answer, plain, say
 
 
 @click.group("held")
@@ -83,7 +83,8 @@ def retry(file: Any, receipt_ids: tuple[str, ...], pipeline: str | None, as_json
     config = load(file)
     with opened_lines(config, [select_pipeline(config, pipeline)]) as (line,):
         for receipt_id in receipt_ids:
-            _report(receipt_id, held.retry(line, receipt_id), as_json)
+            result = held.retry(line, receipt_id)
+            answer(as_json, {"id": receipt_id, "result": result}, f"{receipt_id}: {result}")
 
 
 @command.command("discard")
@@ -99,11 +100,4 @@ def discard(journal: Journal, receipt_ids: tuple[str, ...], reason: str, as_json
     """
     for receipt_id in receipt_ids:
         held.discard(journal, receipt_id, reason, SystemClock().time())
-        _report(receipt_id, "discarded", as_json)
-
-
-def _report(receipt_id: str, result: str, as_json: bool) -> None:
-    if as_json:
-        say({"id": receipt_id, "result": result})
-    else:
-        click.echo(plain(f"{receipt_id}: {result}"))
+        answer(as_json, {"id": receipt_id, "result": "discarded"}, f"{receipt_id}: discarded")

@@ -5,20 +5,22 @@ from __future__ import annotations
 import json
 import os
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import click
 
 from tillpost.cli.backup import backup, restore
-from tillpost.cli.output import json_option, print_table
-from tillpost.cli.pipelines import pipeline_option, select_pipeline
+from tillpost.cli.output import print_table
+from tillpost.cli.pipelines import pipeline_command, pipeline_option, select_pipeline
 from tillpost.clock import SystemClock
 from tillpost.compose.config import load
+from tillpost.compose.pipeline_config import PipelineConfig
 from tillpost.errors import UsageError
 from tillpost.journal import RunLock
 from tillpost.journal.sqlite import doctor
-from tillpost.terminal import counted, plain, say, when
+from tillpost.terminal import answer, counted, plain, say, when
 
 
 @click.group("journal")
@@ -37,10 +39,6 @@ for each in (backup, restore):
     command.add_command(each)
 
 
-def _folder(file: Any, pipeline: str | None) -> Path:
-    return select_pipeline(load(file, plugins=False), pipeline).state
-
-
 def _progress(text: str) -> None:
     """Show each step on a terminal; nothing for scripts and logs."""
     if sys.stderr.isatty():
@@ -48,10 +46,8 @@ def _progress(text: str) -> None:
 
 
 @command.command("verify")
-@pipeline_option
-@json_option
-@click.pass_obj
-def verify(file: Any, pipeline: str | None, as_json: bool) -> None:
+@pipeline_command
+def verify(chosen: PipelineConfig, as_json: bool) -> None:
     """Examine every page, row and checksum, and the fallback files. Exit code 1 when something is damaged.
 
     Changes nothing, and works beside a `run`.
@@ -61,8 +57,7 @@ def verify(file: Any, pipeline: str | None, as_json: bool) -> None:
       tillpost journal verify
       tillpost journal verify --pipeline stores --json
     """
-    folder = _folder(file, pipeline)
-    found = doctor.verify(folder, _progress)
+    found = doctor.verify(chosen.state, _progress)
     if as_json:
         say(
             {
@@ -83,7 +78,7 @@ def verify(file: Any, pipeline: str | None, as_json: bool) -> None:
     if found.quarantined:
         click.echo(f"{counted(found.quarantined, 'row')} in the quarantine; `tillpost journal export` has them")
     if found.fine:
-        click.echo(f"{folder}: fine ({counted(found.receipts, 'receipt')})")
+        click.echo(f"{chosen.state}: fine ({counted(found.receipts, 'receipt')})")
     else:
         click.echo(
             "`tillpost journal repair --dry-run` shows what a repair would do, `tillpost journal repair` repairs it"
@@ -95,17 +90,14 @@ def _list(damages: list[doctor.Damage]) -> None:
     for damage in damages:
         whose = f" (receipt {damage.receipt})" if damage.receipt else ""
         word = "note" if damage.note else "damaged"
-        click.echo(
-            plain(f"{word}: {damage.table} {damage.row}{whose}: {damage.reason}; lost: {damage.lost}; {damage.remedy}")
-        )
+        where, what = f"{damage.table} {damage.row}{whose}", f"{damage.reason}; lost: {damage.lost}; {damage.remedy}"
+        click.echo(plain(f"{word}: {where}: {what}"))
 
 
 @command.command("repair")
 @click.option("--dry-run", is_flag=True, help="Change nothing; print what would be done.")
-@pipeline_option
-@json_option
-@click.pass_obj
-def repair(file: Any, dry_run: bool, pipeline: str | None, as_json: bool) -> None:
+@pipeline_command
+def repair(chosen: PipelineConfig, dry_run: bool, as_json: bool) -> None:
     """Repair damaged rows, or move them to the quarantine. Exit code 1 when something was lost.
 
     The damaged journal stays beside the repaired one, as journal.db.damaged-TIME. Not while a `run` works on it.
@@ -115,13 +107,10 @@ def repair(file: Any, dry_run: bool, pipeline: str | None, as_json: bool) -> Non
       tillpost journal repair --dry-run
       tillpost journal repair --json
     """
-    folder = _folder(file, pipeline)
-    lock = None if dry_run else RunLock(folder)
-    try:
-        done = doctor.repair(folder, SystemClock().time(), dry_run, _progress)
-    finally:
-        if lock is not None:
-            lock.release()
+    with ExitStack() as stack:
+        if not dry_run:
+            stack.callback(RunLock(chosen.state).release)
+        done = doctor.repair(chosen.state, SystemClock().time(), dry_run, _progress)
     if as_json:
         for damage in done.damages:
             say(damage.as_dict())
@@ -134,7 +123,7 @@ def repair(file: Any, dry_run: bool, pipeline: str | None, as_json: bool) -> Non
     else:
         _list(done.damages)
         if not done.damages and not done.pages:
-            click.echo(f"{folder}: nothing to repair ({counted(done.receipts, 'receipt')})")
+            click.echo(f"{chosen.state}: nothing to repair ({counted(done.receipts, 'receipt')})")
         elif done.kept is not None:
             click.echo(f"repaired: {counted(done.receipts, 'receipt')}; the damaged journal is kept as {done.kept}")
         else:
@@ -143,10 +132,8 @@ def repair(file: Any, dry_run: bool, pipeline: str | None, as_json: bool) -> Non
 
 
 @command.command("compact")
-@pipeline_option
-@json_option
-@click.pass_obj
-def compact(file: Any, pipeline: str | None, as_json: bool) -> None:
+@pipeline_command
+def compact(chosen: PipelineConfig, as_json: bool) -> None:
     """Rewrite the journal without its free pages. Needs room for a copy; not while a `run` works on it.
 
     \b
@@ -154,16 +141,11 @@ def compact(file: Any, pipeline: str | None, as_json: bool) -> None:
       tillpost journal compact
       tillpost journal compact --pipeline stores --json
     """
-    folder = _folder(file, pipeline)
-    lock = RunLock(folder)
-    try:
-        done = doctor.compact(folder, _progress)
-    finally:
-        lock.release()
-    if as_json:
-        say({"before": done.before, "after": done.after})
-    else:
-        click.echo(f"{folder}: {done.before} bytes before, {done.after} bytes now")
+    with ExitStack() as stack:
+        stack.callback(RunLock(chosen.state).release)
+        done = doctor.compact(chosen.state, _progress)
+    text = f"{chosen.state}: {done.before} bytes before, {done.after} bytes now"
+    answer(as_json, {"before": done.before, "after": done.after}, text)
 
 
 @command.command("export")
@@ -180,8 +162,7 @@ def export(file: Any, to: Path | None, pipeline: str | None) -> None:
       tillpost journal export --to rescue.jsonl
       tillpost journal export --pipeline stores
     """
-    folder = _folder(file, pipeline)
-    whole = True
+    folder, whole = select_pipeline(load(file, plugins=False), pipeline).state, True
     target = sys.stdout.buffer if to is None else _new(to)
     try:
         for row in doctor.export(folder, _progress):
@@ -204,25 +185,22 @@ def _new(path: Path) -> Any:
 
 
 @command.command("stats")
-@pipeline_option
-@json_option
-@click.pass_obj
-def stats(file: Any, pipeline: str | None, as_json: bool) -> None:
+@pipeline_command
+def stats(chosen: PipelineConfig, as_json: bool) -> None:
     """Show sizes, rows, growth, and SQLite's settings.
 
     \b
     Example:
       tillpost journal stats --json
     """
-    found = doctor.stats(_folder(file, pipeline), SystemClock().time())
+    found = doctor.stats(chosen.state, SystemClock().time())
     found["oldest_open"] = when(found["oldest_open"])
     if as_json:
         say(found)
         return
     click.echo(f"{found['file']}: schema {found['schema']}, {found['protection'] or 'no protection'}")
     for title in ("bytes", "receipts", "growth_a_day", "settings"):
-        click.echo(
-            f"{title.replace('_', ' ')}: " + ", ".join(f"{name} {value}" for name, value in found[title].items())
-        )
+        figures = ", ".join(f"{name} {value}" for name, value in found[title].items())
+        click.echo(f"{title.replace('_', ' ')}: {figures}")
     click.echo(f"oldest open receipt: {found['oldest_open'] or 'none'}")
     print_table([{"table": name, "rows": rows} for name, rows in found["rows"].items()], ["table", "rows"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -11,7 +12,7 @@ from tillpost.cli.pipelines import journal_command
 from tillpost.clock import SystemClock
 from tillpost.errors import UsageError
 from tillpost.journal import Journal, KnownMapping
-from tillpost.terminal import counted, plain, say, when
+from tillpost.terminal import answer, counted, plain, say, when
 
 
 @click.group("mapping")
@@ -35,14 +36,11 @@ def show(journal: Journal, as_json: bool) -> None:
       tillpost mapping show --json
     """
     standing = journal.mappings.awaiting_release()
-    before: KnownMapping | None = None
+    before: Mapping[str, Any] = {}
     for known in journal.mappings.all():
         row = _row(journal, known, known == standing)
-        if as_json:
-            say(row)
-        else:
-            _print(row, before)
-        before = known
+        say(row) if as_json else _print(row, before)
+        before = known.what
     sys.exit(1 if standing else 0)
 
 
@@ -65,30 +63,26 @@ def release(journal: Journal, fingerprint: str | None, as_json: bool) -> None:
             raise UsageError("no mapping waits for its release")
         fingerprint = standing.fingerprint
     count = journal.mappings.release(fingerprint, SystemClock().time())
-    if as_json:
-        say({"released": fingerprint, "receipts": count})
-    else:
-        click.echo(plain(f"mapping {fingerprint} released, with {counted(count, 'held receipt')}"))
+    text = f"mapping {fingerprint} released, with {counted(count, 'held receipt')}"
+    answer(as_json, {"released": fingerprint, "receipts": count}, text)
 
 
 def _row(journal: Journal, known: KnownMapping, standing: bool) -> dict[str, Any]:
     return {
         "fingerprint": known.fingerprint,
-        "first_at": when(known.first_at),
-        "since": when(known.since),
-        "released_at": when(known.released_at),
+        **{name: when(getattr(known, name)) for name in ("first_at", "since", "released_at")},
         "waits": standing,
         "held": journal.mappings.held(known.fingerprint),
         **known.what,
     }
 
 
-def _print(row: dict[str, Any], before: KnownMapping | None) -> None:
+def _print(row: dict[str, Any], before: Mapping[str, Any]) -> None:
     state = f"released {row['released_at']}" if row["released_at"] else "not released"
     if row["waits"]:
         state = f"WAITS FOR ITS RELEASE, {counted(row['held'], 'receipt')} held"
     click.echo(f"{row['fingerprint']}  since {row['since']}  {state}")
-    for change in changes(before.what if before else {}, row):
+    for change in changes(before, row):
         click.echo(plain(f"  {change}"))
 
 

@@ -61,15 +61,29 @@ def opened_journal(file: Path, name: str | None) -> Iterator[Journal]:
         yield journal
 
 
-def journal_command(work: Callable[..., None]) -> Callable[..., None]:
-    """Make `work(journal, **options)` the body of a command, with the options --pipeline and --json."""
+def pipeline_command(work: Callable[..., None]) -> Callable[..., None]:
+    """Make `work(chosen, **options)` the body of a command, with the options --pipeline and --json.
+
+    chosen: the configuration of the pipeline, read without its plugins.
+    """
 
     @pipeline_option
     @json_option
     @click.pass_obj
     @wraps(work)
     def command(file: Path, /, *, pipeline: str | None, **options: Any) -> None:
-        with opened_journal(file, pipeline) as journal:
+        work(select_pipeline(load(file, plugins=False), pipeline), **options)
+
+    return command
+
+
+def journal_command(work: Callable[..., None]) -> Callable[..., None]:
+    """Make `work(journal, **options)` the body of a command, with the options --pipeline and --json."""
+
+    @pipeline_command
+    @wraps(work)
+    def command(chosen: PipelineConfig, /, **options: Any) -> None:
+        with closing(Journal(chosen.state)) as journal:
             work(journal, **options)
 
     return command

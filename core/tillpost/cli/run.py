@@ -19,7 +19,7 @@ from tillpost.daemon.supervisor import Supervisor
 from tillpost.daemon.systemd import Notifier
 from tillpost.errors import JournalDamaged, describe
 from tillpost.journal.sqlite import doctor
-from tillpost.terminal import counted, say
+from tillpost.terminal import answer, counted
 from tillpost.web.server import check
 
 _log = logging.getLogger(OWN)
@@ -96,8 +96,5 @@ def _repair(fault: JournalDamaged, as_json: bool) -> None:
         what = f"{damage.table} {damage.row}{whose}: {damage.reason}; lost: {damage.lost}; {damage.remedy}"
         _log.error("repaired: %s", what)
     event = {"event": "repaired", "folder": str(fault.folder), "damages": len(done.damages), "kept": str(done.kept)}
-    if as_json:
-        say(event)
-        return
     findings = counted(len(done.damages), "finding")
-    click.echo(f"{fault.folder}: journal repaired, {findings}; the damaged one is kept as {done.kept}")
+    answer(as_json, event, f"{fault.folder}: journal repaired, {findings}; the damaged one is kept as {done.kept}")

@@ -13,7 +13,7 @@ from tillpost.flow.line import Line
 from tillpost.journal import Accepted
 from tillpost.model import Document
 from tillpost.telemetry.health import alive
-from tillpost.terminal import plain, say, when
+from tillpost.terminal import answer, when
 
 _PROGRESS_EVERY = 10.0
 """Seconds between two lines about a document that is being read."""
@@ -23,11 +23,9 @@ def print_accepted(name: str, as_json: bool) -> Callable[[Document, Accepted], N
     """Prints a line for each document that was read to its end."""
 
     def accepted(document: Document, counts: Accepted) -> None:
-        if as_json:
-            say({"event": "accepted", "pipeline": name, "document": document.name, "accepted": counts.accepted})
-        else:
-            text = f"{counts.accepted} accepted, {counts.skipped} skipped, {counts.held} held"
-            click.echo(f"{name}: {plain(document.name)}: {text}")
+        event = {"event": "accepted", "pipeline": name, "document": document.name, "accepted": counts.accepted}
+        text = f"{counts.accepted} accepted, {counts.skipped} skipped, {counts.held} held"
+        answer(as_json, event, f"{name}: {document.name}: {text}")
 
     return accepted
 
@@ -49,11 +47,9 @@ class ReadingProgress:
             return
         self._next = now + _PROGRESS_EVERY
         name, percent, records = self._line.name, document.progress.percent(), counts.records()
-        if self._json:
-            event = {"event": "reading", "pipeline": name, "document": document.name}
-            say(event | {"records": records, "percent": percent})
-        else:
-            click.echo(f"{name}: {plain(document.name)}: {records} records so far, {percent} % read")
+        event = {"event": "reading", "pipeline": name, "document": document.name, "records": records}
+        text = f"{name}: {document.name}: {records} records so far, {percent} % read"
+        answer(self._json, event | {"percent": percent}, text)
 
 
 def states(lines: Sequence[Line]) -> str:
@@ -83,11 +79,9 @@ class StateChanges:
             state, reason = destination.state, destination.reason
             if self._last.get(line.name) != state:
                 self._last[line.name] = state
-                if self._json:
-                    event = {"event": "state", "pipeline": line.name, "state": state, "reason": reason}
-                    say(event | {"since": when(destination.since or None)})
-                else:
-                    click.echo(f"{line.name}: {state}" + (f" ({plain(reason)})" if reason else ""))
+                event = {"event": "state", "pipeline": line.name, "state": state, "reason": reason}
+                text = f"{line.name}: {state}" + (f" ({reason})" if reason else "")
+                answer(self._json, event | {"since": when(destination.since or None)}, text)
             if self._live and now >= self._next:
                 self._next = now + 0.5
                 counts = line.journal.receipts.counts()

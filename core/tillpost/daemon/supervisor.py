@@ -25,7 +25,7 @@ from tillpost.daemon.systemd import Notifier
 from tillpost.errors import ConfigurationError, Finding, JournalDamaged, JournalError
 from tillpost.flow.worker import Worker
 from tillpost.journal.sqlite import control_files
-from tillpost.terminal import say
+from tillpost.terminal import answer, say
 from tillpost.web.server import serving
 
 _log = logging.getLogger(OWN)
@@ -115,10 +115,9 @@ class Supervisor:
         self._send_alerts(self._config.alerts)
         if self._status is not None:  # before anything is started: an address that is taken is an error at once
             token = stack.enter_context(serving(self._status, self._running.lines, self._config.state))
-            if self._json:
-                say({"event": "status page", "url": f"http://{self._status}/", "token": str(token)})
-            else:
-                click.echo(f"status page: http://{self._status}/ (its token is in {token})")
+            url = f"http://{self._status}/"
+            event = {"event": "status page", "url": url, "token": str(token)}
+            answer(self._json, event, f"status page: {url} (its token is in {token})")
         for unit in self._running.units.values():
             unit.worker.start()
 
@@ -143,10 +142,7 @@ class Supervisor:
 
     def _take_over(self) -> None:
         for name in self._running.take_over():
-            if self._json:
-                say({"event": "rebuilt", "pipeline": name})
-            else:
-                click.echo(f"{name}: rebuilt")
+            answer(self._json, {"event": "rebuilt", "pipeline": name}, f"{name}: rebuilt")
         self._running.release_ended()
 
     def _follow_requests(self, stop: threading.Event, asked: threading.Event) -> None:

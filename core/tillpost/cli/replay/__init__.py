@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 import sys
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 import click
@@ -13,12 +13,12 @@ import click
 from tillpost.cli.output import json_option, print_rows
 from tillpost.cli.pipelines import journal_command, opened_journal, pipeline_option, select_pipeline
 from tillpost.cli.replay.carry import carry
-from tillpost.cli.replay.shown import report, show_plan, show_replay
+from tillpost.cli.replay.shown import find, report, show_plan, show_replay
 from tillpost.clock import SystemClock
 from tillpost.compose.config import load
 from tillpost.errors import UsageError
 from tillpost.flow.upkeep.replay_plan import plan
-from tillpost.journal import Journal, Replay, ReplayOrder
+from tillpost.journal import Journal, ReplayOrder
 from tillpost.terminal import counted, say
 
 _COLUMNS = ["id", "made_at", "who", "store", "till", "from", "to", "by", "state", "chosen", "put_back", "reason"]
@@ -116,7 +116,7 @@ def start(
             sys.exit(1)
         number = journal.replays.start(order, proposed.json(), proposed.chosen, SystemClock().time())
         if detach:
-            report(_get(journal, number), as_json)
+            report(find(journal, number), as_json)
     if not detach:
         sys.exit(carry(file, pipeline, number, as_json))
 
@@ -143,7 +143,7 @@ def show(journal: Journal, number: int, as_json: bool) -> None:
     Example:
       tillpost replay show 3
     """
-    replay = _get(journal, number)
+    replay = find(journal, number)
     answer = show_replay(replay) | {"receipts": journal.replays.count_states(number), "plan": dict(replay.planned)}
     if as_json:
         say(answer)
@@ -165,7 +165,7 @@ def stop(journal: Journal, number: int, as_json: bool) -> None:
       tillpost replay stop 3
     """
     _change(journal, number, "running", "stopped")
-    report(_get(journal, number), as_json)
+    report(find(journal, number), as_json)
 
 
 @command.command("resume")
@@ -182,26 +182,19 @@ def resume(file: Any, number: int, detach: bool, pipeline: str | None, as_json: 
       tillpost replay resume 3
     """
     with opened_journal(file, pipeline) as journal:
-        if _get(journal, number).state == "stopped":
+        if find(journal, number).state == "stopped":
             _change(journal, number, "stopped", "running")
         if detach:
-            report(_get(journal, number), as_json)
+            report(find(journal, number), as_json)
     if not detach:
         sys.exit(carry(file, pipeline, number, as_json))
 
 
 def _change(journal: Journal, number: int, old: str, new: str) -> None:
-    replay = _get(journal, number)
+    replay = find(journal, number)
     if replay.state != old:
         raise UsageError(f"replay {number} is {replay.state}, not {old}")
     journal.replays.set_state(number, old, new, SystemClock().time())
-
-
-def _get(journal: Journal, number: int) -> Replay:
-    found = journal.replays.get(number)
-    if found is None:
-        raise UsageError(f"no replay {number} in the journal; `tillpost replay list` lists them")
-    return found
 
 
 def _agreed(count: int) -> bool:
@@ -211,7 +204,7 @@ def _agreed(count: int) -> bool:
 
 
 def _iso(day: datetime) -> str:
-    return date(day.year, day.month, day.day).isoformat()
+    return day.date().isoformat()
 
 
 def _short(value: object) -> str:

@@ -12,15 +12,15 @@ import attrs
 import click
 
 from tillpost.cli.pipelines import opened_journal, opened_lines, select_pipeline
-from tillpost.cli.replay.shown import report
+from tillpost.cli.replay.shown import find, report
 from tillpost.compose.config import load
-from tillpost.errors import StateFolderBusy, UsageError, describe
+from tillpost.errors import StateFolderBusy, describe
 from tillpost.flow.line import Line
 from tillpost.flow.upkeep import mapping_guard
 from tillpost.flow.upkeep.recover import recover
 from tillpost.flow.upkeep.replay import replay
 from tillpost.flow.worker import Worker
-from tillpost.journal import Journal, Replay, RunLock
+from tillpost.journal import Journal, RunLock
 
 _TELL_EVERY = 5.0
 """Seconds between two lines of progress."""
@@ -48,7 +48,7 @@ def _work(line: Line, number: int, as_json: bool, stop: threading.Event) -> int:
     line = attrs.evolve(line, source=None)
     _write_files(line, number, stop)
     if stop.is_set():
-        report(_of(line.journal, number), as_json)
+        report(find(line.journal, number), as_json)
         return 1
     worker = Worker(line)
     worker.start()
@@ -74,7 +74,7 @@ def _write_files(line: Line, number: int, stop: threading.Event) -> None:
 def _watch(journal: Journal, number: int, as_json: bool, stop: threading.Event, worker: Worker | None) -> int:
     since = _TELL_EVERY
     while True:
-        standing = _of(journal, number)
+        standing = find(journal, number)
         settled = standing.state != "running" and not journal.replays.in_progress(number)
         faulty = worker is not None and worker.fault is not None
         if settled or faulty or stop.is_set():
@@ -90,10 +90,3 @@ def _watch(journal: Journal, number: int, as_json: bool, stop: threading.Event, 
         click.echo(f"tillpost: {describe(worker.fault)}", err=True)
     good = settled and standing.state == "done" and not receipts.get("held") and not standing.not_written
     return 0 if good else 1
-
-
-def _of(journal: Journal, number: int) -> Replay:
-    found = journal.replays.get(number)
-    if found is None:
-        raise UsageError(f"no replay {number} in the journal")
-    return found

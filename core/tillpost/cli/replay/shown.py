@@ -7,9 +7,10 @@ from typing import Any
 import click
 
 from tillpost.cli.output import print_table
+from tillpost.errors import UsageError
 from tillpost.flow.upkeep.replay import seconds_left
 from tillpost.flow.upkeep.replay_plan import SELECTED, Fate, Plan
-from tillpost.journal import Replay
+from tillpost.journal import Journal, Replay
 from tillpost.reports.labels import ROUTES
 from tillpost.terminal import plain, say, span, when
 
@@ -55,25 +56,28 @@ def show_plan(proposed: Plan, as_json: bool, bulk: bool) -> None:
         click.echo("Engage asks for history by file: consider --by file")
 
 
+def find(journal: Journal, number: int) -> Replay:
+    """The replay of this number. Raises UsageError."""
+    found = journal.replays.get(number)
+    if found is None:
+        raise UsageError(f"no replay {number} in the journal; `tillpost replay list` lists them")
+    return found
+
+
 def show_replay(replay: Replay) -> dict[str, Any]:
     """A replay in JSON."""
     order, seconds = replay.order, seconds_left(replay)
     return {
         "id": replay.id,
         "state": replay.state,
-        "reason": order.reason,
-        "who": order.who,
-        "store": order.store,
-        "till": order.till,
+        **{name: getattr(order, name) for name in ("reason", "who", "store", "till")},
         "from": order.first,
         "to": order.last,
         "by": order.by,
         "unverified": order.unverified,
         "made_at": when(replay.made_at),
         "ended_at": when(replay.ended_at),
-        "chosen": replay.chosen,
-        "put_back": replay.put_back,
-        "not_written": replay.not_written,
+        **{name: getattr(replay, name) for name in ("chosen", "put_back", "not_written")},
         "day": replay.cursor.day,
         "seconds_left": None if seconds is None else round(seconds),
     }
