@@ -6,12 +6,10 @@ from pathlib import Path
 from typing import Self
 
 from tillpost.journal.database import Database
-from tillpost.journal.queries.ages import Ages
 from tillpost.journal.queries.alert_inputs import AlertInputs
 from tillpost.journal.queries.backlogs import Backlogs
 from tillpost.journal.queries.file_states import FileStates
 from tillpost.journal.queries.listings import Listings
-from tillpost.journal.queries.newest import Newest
 from tillpost.journal.queries.receipt_numbers import ReceiptNumbers
 from tillpost.journal.queries.replay_candidates import ReplayCandidates
 from tillpost.journal.queries.search import Search
@@ -57,11 +55,9 @@ class Journal:
         self.events = Events(self._database)
         self.destination = Destinations(self._database)
         self.tills = Tills(self._database)
-        self.ages = Ages(self._database)
         self.search = Search(self._database, self.contacts)
         self.backlogs = Backlogs(self._database)
         self.day_totals = DayTotals(self._database)
-        self.newest = Newest(self._database)
         self.mappings = Mappings(self._database)
         self.numbers = ReceiptNumbers(self._database)
         self.alerts = Alerts(self._database)
@@ -80,6 +76,10 @@ class Journal:
         """Where the fallback files are written."""
         return self.folder / "fallback"
 
+    def schema(self) -> int:
+        """The version of the tables."""
+        return self._database.schema()
+
     def sizes(self) -> Sizes:
         """Average sizes of its receipts and files."""
         return measure(self._database)
@@ -87,10 +87,6 @@ class Journal:
     def storage(self) -> dict[str, int]:
         """Bytes of the parts of the database on this machine, such as its file and its WAL."""
         return self._database.sizes()
-
-    def lacks_room(self, least: int) -> bool:
-        """Whether the journal's disk has less room than so many bytes."""
-        return self.room()[0] < least
 
     def room(self) -> tuple[int, int]:
         """Bytes that are free on the journal's disk, and how large the disk is."""

@@ -122,7 +122,7 @@ def receipts(
     journal: Journal, store: str, text: str, till: str | None, bodies: bool
 ) -> Iterator[tuple[DayReceipt, Receipt | None]]:
     """The receipts of a till's day (None: of every till), with their content when that is asked for and readable."""
-    for name in journal.day_totals.tills(store, text) if till is None else [till]:
+    for name in journal.day_totals.counts(store, text) if till is None else [till]:
         for page in journal.day_totals.pages(store, text, name):
             stored = journal.bodies.stored(row.seq for row in page) if bodies else {}
             for row in page:

@@ -103,7 +103,7 @@ def difference(
     examples: dict[str, list[Example]] = {}
     not_compared: Counter[str] = Counter()
     show: Callable[[Any], str] = _plain if unmasked else masked
-    for entry in journal.newest.receipts(last):
+    for entry in journal.listings.newest(last):
         if reason := _unfit(journal, entry, before, stored_before):
             not_compared[reason] += 1
             continue

@@ -81,7 +81,7 @@ def _files(
             for pipeline in pipelines
             if (pipeline.state / "journal.db").exists()
         }
-        recent = {name: journal.newest.receipts(last) for name, journal in journals.items()}
+        recent = {name: journal.listings.newest(last) for name, journal in journals.items()}
         for name, journal in journals.items():  # everything is learnt before the first text is written
             contents.learn(names, journal, recent[name])
         for pipeline in pipelines:

@@ -72,7 +72,7 @@ def status(names: Pseudonyms, journal: Journal) -> dict[str, Any]:
     """The destination and the counts of a pipeline."""
     destination = attrs.asdict(journal.destination.get())
     return {
-        "schema": journal.newest.schema(),
+        "schema": journal.schema(),
         "destination": destination | {"reason": names.text(destination["reason"])},
         "history": [
             {"at": iso(at), "state": state, "detail": names.text(str(detail))}
@@ -93,7 +93,7 @@ def tables(names: Pseudonyms, journal: Journal, recent: list[Entry], last: int) 
     """The last rows of the journal's tables."""
     return {
         "receipts": (_receipt(names, entry) for entry in recent),
-        "events": (_event(names, event) for event in journal.newest.events(10 * last)),
+        "events": (_event(names, event) for event in journal.events.newest(10 * last)),
         "files": (_file(names, entry) for entry in journal.files.all()[-last:]),
         "tills": (_replaced(names, attrs.asdict(till), "store", "till", "last_number") for till in journal.tills.all()),
         "mappings": (_mapping(names, known) for known in journal.mappings.all()),

@@ -62,7 +62,7 @@ def _unready(line: Line) -> str:
     try:
         if problem := line.journal.write_problem():
             return f"nothing can be committed: {problem}"
-        if line.journal.lacks_room((line.source or SourcePolicy()).room):
+        if line.journal.room()[0] < (line.source or SourcePolicy()).room:
             return "the disk is almost full: less than `room` is free"
     except (TillpostError, OSError) as error:
         return describe(error)

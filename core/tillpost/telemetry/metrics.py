@@ -96,7 +96,7 @@ def _add_journal(families: Families, source: Source, now: float) -> None:
     families.add("skipped", [name], sum(journal.receipts.skipped().values()))
     families.add("ignored", [name], sum(journal.receipts.ignored().values()))
     families.add("removed", [name], journal.retention.count_removed())
-    oldest = journal.ages.oldest(*_WAITS)
+    oldest = journal.backlogs.oldest(*_WAITS)
     for state in _WAITS:
         families.add("age", [name, str(state)], max(0.0, now - oldest[state]) if state in oldest else 0.0)
     open_ = [at for state, at in oldest.items() if state != State.HELD]

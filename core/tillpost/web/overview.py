@@ -89,7 +89,7 @@ def _pipeline(site: Site, name: str, journal: Journal) -> dict[str, Any]:
 def _rows(journal: Journal, counts: dict[str, int], routes: dict[str, int]) -> list[tuple[str, list[Step]]]:
     def step(state: State) -> Step:
         count = counts[state]
-        return Step(state, state, count, oldest=journal.ages.oldest(state).get(state) if count else None)
+        return Step(state, state, count, oldest=journal.backlogs.oldest(state).get(state) if count else None)
 
     def delivered(route: str) -> Step:
         return Step(f"delivered {ROUTES[route]}", "delivered", routes[route], route)

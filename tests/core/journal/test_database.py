@@ -105,7 +105,7 @@ def test_a_journal_lives_on_any_engine(tmp_path: Path) -> None:
     journal.receipts.advance([(1, Move(state=State.DELIVERED, route="api"))], [4], (), 160.0)
     assert journal.receipts.recover(170.0, 60.0) == 2
     assert journal.receipts.counts()["uncertain"] == 2
-    assert journal.ages.oldest(*State)["delivered"] == 100.0
+    assert journal.backlogs.oldest(*State)["delivered"] == 100.0
     assert len(list(journal.listings.receipts())) == len(journal.receipts.find({})) == 5
     add_file(journal, "a.xml", journal.destination.next_sequence())
     assert [each.name for each in journal.file_states.to_upload(None, unreviewed=True)] == ["a.xml"]
@@ -132,7 +132,7 @@ def test_a_journal_lives_on_any_engine(tmp_path: Path) -> None:
         place = journal.retention.step(place, 1e9, 2e9)
     assert journal.retention.count_removed() == 1, "the delivered one; the newest row stays"
     assert journal.sizes().receipts == 4
-    assert journal.newest.schema() > 0
+    assert journal.schema() > 0
     assert journal.write_problem() == ""
     journal.close()
 

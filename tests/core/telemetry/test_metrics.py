@@ -103,7 +103,7 @@ def test_stores_beyond_a_bound_are_counted_together(tmp_path: Path) -> None:
 
 def test_the_oldest_of_each_state_is_looked_up_and_not_sought(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with closing(Journal(tmp_path)) as journal:
-        steps = plans(journal, lambda each: each.ages.oldest(*State), monkeypatch)
+        steps = plans(journal, lambda each: each.backlogs.oldest(*State), monkeypatch)
     assert not [step for step in steps if step.startswith("SCAN") and "receipts" in step], steps
     assert [step for step in steps if "receipts_state" in step]
     assert not [step for step in steps if "TEMP B-TREE" in step]
@@ -117,8 +117,8 @@ def test_the_oldest_of_a_state_is_the_oldest_of_all_its_routes(tmp_path: Path) -
         journal.receipts.settle([(2, Move(state=State.WRITTEN, file="f.xml"))], 40.0, "write")
         journal.receipts.settle([(2, Move(state=State.TRANSFERRED))], 40.0, "transfer")
         journal.receipts.settle([(2, Move(state=State.DELIVERED, route="file"))], 40.0, "reconcile")
-        assert journal.ages.oldest(*State) == {"accepted": 10.0, "delivered": 20.0}
-        assert journal.ages.oldest(State.HELD) == {}
+        assert journal.backlogs.oldest(*State) == {"accepted": 10.0, "delivered": 20.0}
+        assert journal.backlogs.oldest(State.HELD) == {}
 
 
 def test_a_running_line_tells_its_calls_and_delays(tmp_path: Path) -> None:

@@ -97,7 +97,7 @@ class ServedSource:
             with self._lock:
                 if now >= self._check_due:
                     self._check_due = now + _CHECK_EVERY
-                    self._disk_low = self._line.journal.lacks_room(self._policy.room)
+                    self._disk_low = self._line.journal.room()[0] < self._policy.room
                     if self._remaining <= self._policy.backlog // 10:
                         self._remaining = self._policy.backlog - self._line.journal.receipts.count_unsettled()
         if self._disk_low:

@@ -26,6 +26,11 @@ class Listings(Table):
             streams = [self._pages("receipts NOT INDEXED", "TRUE", (), store, page)]
         return islice(merge(*streams, key=lambda entry: entry.seq), limit)
 
+    def newest(self, limit: int) -> list[Entry]:
+        """The receipts accepted last, at most so many, in order of acceptance."""
+        rows = self._database.read(f"SELECT {COLUMNS} FROM receipts ORDER BY seq DESC LIMIT ?", (limit,))  # noqa: S608
+        return [decode(self._database, row) for row in reversed(rows)]
+
     def _routes_of(self, state: str) -> list[str]:
         """The routes of the receipts in a state, found by one index lookup each."""
         found: list[str] = []

@@ -197,9 +197,7 @@ class Store:
         with self._reading:
             try:
                 self._open()
-            except DiskFailed:
-                raise
-            except JournalDamaged:
+            except (DiskFailed, JournalDamaged):
                 raise
             except JournalError as error:
                 raise NotCommitted(f"{error}; nothing is acknowledged until it can be opened") from error

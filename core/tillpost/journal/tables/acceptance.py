@@ -56,7 +56,6 @@ class Accepted:
         return both
 
 
-@counters.count_inserted
 def accept_records(
     transaction: Transaction,
     parsed: Sequence[Parsed],
@@ -70,38 +69,39 @@ def accept_records(
     a receipt with other content is inserted by itself, after the ones before it.
     """
     counts = Accepted()
-    records = [_prepare(record) for record in parsed]
-    known = _known(transaction, records)
-    rows = _Rows(transaction, now)
-    rows.links.load(
-        who
-        for each in records
-        if isinstance(each.record, Found) and each.id not in known
-        if (who := contact_links.customer_of(each.record.receipt, anonymous)) is not None
-    )
-    for each in records:
-        record = each.record
-        if isinstance(record, NoReceipt):
-            _add_no_receipt(transaction, record, document, now, counts)
-        elif isinstance(record, Broken):
-            if each.id in known:
+    with counters.count_inserted(transaction):
+        records = [_prepare(record) for record in parsed]
+        known = _known(transaction, records)
+        rows = _Rows(transaction, now)
+        rows.links.load(
+            who
+            for each in records
+            if isinstance(each.record, Found) and each.id not in known
+            if (who := contact_links.customer_of(each.record.receipt, anonymous)) is not None
+        )
+        for each in records:
+            record = each.record
+            if isinstance(record, NoReceipt):
+                _add_no_receipt(transaction, record, document, now, counts)
+            elif isinstance(record, Broken):
+                if each.id in known:
+                    counts.duplicates += 1
+                    continue
+                known[each.id] = None
+                rows.add_broken(each.id, record, document)
+                counts.held += 1
+                counts.reasons[record.reason] += 1
+            elif each.id not in known:
+                known[each.id] = each.digest
+                _accept_new(rows, each, record, anonymous, counts)
+            elif known[each.id] == each.digest:
+                # After a crash the whole document is accepted again, so a duplicate must cost little.
                 counts.duplicates += 1
-                continue
-            known[each.id] = None
-            rows.add_broken(each.id, record, document)
-            counts.held += 1
-            counts.reasons[record.reason] += 1
-        elif each.id not in known:
-            known[each.id] = each.digest
-            _accept_new(rows, each, record, anonymous, counts)
-        elif known[each.id] == each.digest:
-            # After a crash the whole document is accepted again, so a duplicate must cost little.
-            counts.duplicates += 1
-        else:
-            rows.insert()
-            if (identity := _accept_changed(rows, each, record, counts)) is not None:
-                known[identity] = None
-    rows.insert()
+            else:
+                rows.insert()
+                if (identity := _accept_changed(rows, each, record, counts)) is not None:
+                    known[identity] = None
+        rows.insert()
     return counts
 
 

@@ -8,16 +8,13 @@ verify` checks them, and a repair counts again.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
-from functools import wraps
-from typing import Concatenate, ParamSpec, TypeVar
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from tillpost.journal.database import Transaction, first
 from tillpost.journal.states import State
 from tillpost.journal.tables import tills
 
-_P = ParamSpec("_P")
-_T = TypeVar("_T")
 CONTACTS = ("known", "pending", "created", "reconciled", "conflicts", "unsaved")
 
 _RECEIPTS = (
@@ -35,28 +32,20 @@ _CONTACTS = (
 )
 
 
-def count_inserted(work: Callable[Concatenate[Transaction, _P], _T]) -> Callable[Concatenate[Transaction, _P], _T]:
-    """A decorator: counts the receipts that `work` inserts, in the same transaction."""
-
-    @wraps(work)
-    def counting(transaction: Transaction, /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        last = first(transaction.execute("SELECT max(seq) FROM receipts")) or 0
-        done = work(transaction, *args, **kwargs)
-        added = transaction.execute(
-            "SELECT state, route, reason, store, till, accepted_at, number, created FROM receipts WHERE seq > ?"
-            " ORDER BY seq",
-            (last,),
-        ).fetchall()
-        stand = Counter((row[0], row[1], row[2] if row[0] == State.SKIPPED else "") for row in added)
-        tills.record(transaction, (row[3:] for row in added))
-        transaction.executemany(
-            "INSERT INTO counters VALUES (?,?,?,?) ON CONFLICT (state, route, reason)"
-            " DO UPDATE SET count = counters.count + excluded.count",
-            [(*where, count) for where, count in stand.items()],
-        )
-        return done
-
-    return counting
+@contextmanager
+def count_inserted(transaction: Transaction) -> Iterator[None]:
+    """Count the receipts that the block inserts, in the same transaction."""
+    last = first(transaction.execute("SELECT max(seq) FROM receipts")) or 0
+    yield
+    columns = "state, route, reason, store, till, accepted_at, number, created"
+    added = transaction.execute(f"SELECT {columns} FROM receipts WHERE seq > ? ORDER BY seq", (last,)).fetchall()  # noqa: S608
+    stand = Counter((row[0], row[1], row[2] if row[0] == State.SKIPPED else "") for row in added)
+    tills.record(transaction, (row[3:] for row in added))
+    transaction.executemany(
+        "INSERT INTO counters VALUES (?,?,?,?) ON CONFLICT (state, route, reason)"
+        " DO UPDATE SET count = counters.count + excluded.count",
+        [(*where, count) for where, count in stand.items()],
+    )
 
 
 def mismatches(transaction: Transaction) -> list[str]:

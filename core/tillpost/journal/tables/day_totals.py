@@ -56,10 +56,6 @@ class TillTotal:
 class DayTotals(Table):
     """What the journal knows of them."""
 
-    def tills(self, store: str, business_date: str) -> list[str]:
-        """The tills that have receipts of that date."""
-        return list(self.counts(store, business_date))
-
     def counts(self, store: str, business_date: str) -> dict[str, int]:
         """How many receipts of that date each till has."""
         rows = self._database.read(

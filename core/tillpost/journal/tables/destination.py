@@ -34,7 +34,7 @@ class Destinations(Table):
         """The row. Raises JournalDamaged when it is missing or makes no sense."""
         names = [field.name for field in attrs.fields(Destination)]
         rows = self._database.read(f"SELECT {', '.join(names)} FROM destination")  # noqa: S608 - names of ours
-        if not rows or not _whole(rows[0]):
+        if not rows or not fits(rows[0]):
             raise self._database.damaged("table destination: its row is missing or makes no sense")
         return Destination(**dict(zip(names, rows[0], strict=True)))
 
@@ -69,6 +69,7 @@ class Destinations(Table):
         return [(float(at), str(what), str(detail)) for at, what, detail in rows]
 
 
-def _whole(row: tuple[object, ...]) -> bool:
+def fits(row: tuple[object, ...]) -> bool:
+    """Whether the columns of a row are of the types they must be: two texts, then times and numbers."""
     texts, numbers = row[:2], (row[2], row[3] or 0, *row[4:])
     return all(isinstance(each, str) for each in texts) and all(isinstance(each, int | float) for each in numbers)

@@ -59,10 +59,16 @@ class Events(Table):
 
     def unobserved(self, limit: int) -> list[dict[str, Any]]:
         """The next events that observers have not seen, with the ids of their receipts."""
+        return self._with_ids("WHERE e.seq > (SELECT observed FROM destination) ORDER BY e.seq", limit)
+
+    def newest(self, limit: int) -> list[dict[str, Any]]:
+        """The events that happened last, at most so many, oldest first; receipts by their id."""
+        return self._with_ids("ORDER BY e.seq DESC", limit)[::-1]
+
+    def _with_ids(self, clause: str, limit: int) -> list[dict[str, Any]]:
         rows = self._database.read(
-            "SELECT e.seq, e.at, e.step, e.what, e.detail, r.id, e.contact FROM events e"
-            " LEFT JOIN receipts r ON r.seq = e.receipt"
-            " WHERE e.seq > (SELECT observed FROM destination) ORDER BY e.seq LIMIT ?",
+            "SELECT e.seq, e.at, e.step, e.what, e.detail, r.id, e.contact FROM events e"  # noqa: S608 - clauses are ours
+            f" LEFT JOIN receipts r ON r.seq = e.receipt {clause} LIMIT ?",
             (limit,),
         )
         names = ("seq", "at", "step", "what", "detail", "receipt", "contact")

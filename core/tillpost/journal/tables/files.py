@@ -218,17 +218,10 @@ class Files(Table):
 
     def _entry(self, row: tuple[Any, ...]) -> FileEntry:
         try:
-            return FileEntry(
-                file=FallbackFile(
-                    name=row[0],
-                    kind=row[1],
-                    sha256=row[2],
-                    size=row[3],
-                    keys=tuple(json.loads(row[4])),
-                    path=Path(row[5]),
-                ),
-                **dict(zip([name.strip() for name in _COLUMNS.split(",")][6:], row[6:], strict=True)),
-            )
+            values = dict(zip(_COLUMNS.split(", "), row, strict=True))
+            file = {name: values.pop(name) for name in ("name", "kind", "sha256", "size")}
+            keys, path = tuple(json.loads(values.pop("keys"))), Path(values.pop("path"))
+            return FileEntry(file=FallbackFile(**file, keys=keys, path=path), **values)
         except (ValueError, TypeError, RecursionError):
             raise self._database.damaged(f"table files, row {row[0]}: makes no sense") from None
 

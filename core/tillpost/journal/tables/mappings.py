@@ -53,8 +53,7 @@ class Mappings(Table):
 
     def current(self) -> KnownMapping | None:
         """The mapping in use; None before the first start."""
-        known = self.all()
-        return known[-1] if known else None
+        return next(reversed(self.all()), None)
 
     def awaiting_release(self) -> KnownMapping | None:
         """The mapping in use when it waits for its release; None when receipts may be sent."""

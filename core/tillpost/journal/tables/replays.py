@@ -185,13 +185,11 @@ class Replays(Table):
 
     def running(self) -> Replay | None:
         """The oldest replay that is running."""
-        found = self._list("state = 'running' ORDER BY id LIMIT 1")
-        return found[0] if found else None
+        return next(iter(self._list("state = 'running' ORDER BY id LIMIT 1")), None)
 
     def get(self, number: int) -> Replay | None:
         """By its number."""
-        found = self._list("id = ?", number)
-        return found[0] if found else None
+        return next(iter(self._list("id = ?", number)), None)
 
     def all(self) -> list[Replay]:
         """Every replay, the oldest first."""

@@ -61,8 +61,8 @@ def test_what_a_page_asks_of_contacts(journal: Journal) -> None:
 
 
 def test_the_oldest_and_the_latest_of_a_state(journal: Journal) -> None:
-    assert journal.ages.oldest(State.ACCEPTED) == {}
+    assert journal.backlogs.oldest(State.ACCEPTED) == {}
     for number in range(5):
         accept(journal, found(number=str(number)), now=100.0 + number)
-    assert journal.ages.oldest(State.ACCEPTED) == {"accepted": 100.0}
+    assert journal.backlogs.oldest(State.ACCEPTED) == {"accepted": 100.0}
     assert [entry.number for entry in journal.search.latest("accepted", 2)] == ["4", "3"]

@@ -47,7 +47,7 @@ def test_a_release_is_made_once_and_is_in_the_events(tmp_path: Path) -> None:
         assert journal.mappings.release("b", 200.0) == 1
         assert journal.mappings.release("b", 300.0) == 0
         assert standing(journal) == ""
-        recorded = [(each["step"], each["what"]) for each in journal.newest.events(100) if each["step"] == "mapping"]
+        recorded = [(each["step"], each["what"]) for each in journal.events.newest(100) if each["step"] == "mapping"]
         assert recorded == [
             ("mapping", "changed"),
             ("mapping", "changed"),
@@ -55,7 +55,7 @@ def test_a_release_is_made_once_and_is_in_the_events(tmp_path: Path) -> None:
             ("mapping", "released"),
             ("mapping", "accepted"),
         ]
-        assert [entry.state for entry in journal.newest.receipts(10)] == [State.ACCEPTED, State.ACCEPTED]
+        assert [entry.state for entry in journal.listings.newest(10)] == [State.ACCEPTED, State.ACCEPTED]
 
 
 def test_back_to_a_mapping_that_waited_it_waits_again_with_new_receipts(tmp_path: Path) -> None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import apsw
 
 from tillpost.journal.sqlite.doctor import contacts, files, gaps, receipts
 from tillpost.journal.sqlite.doctor.damage import Damage, Progress, encode_row, is_json
-from tillpost.journal.tables import counters
+from tillpost.journal.tables import counters, destination
 
 
 def examine(connection: apsw.Connection, fallback: Path, progress: Progress = lambda text: None) -> Iterator[Damage]:
@@ -70,7 +69,7 @@ def _destination(connection: apsw.Connection) -> Iterator[Damage]:
     reason = ""
     if len(rows) != 1:
         reason = "its row is missing"
-    elif not _destination_fits(rows[0]):
+    elif not destination.fits(rows[0][:7]) or not all(isinstance(each, int) for each in rows[0][7:]):
         reason = "its columns make no sense"
     elif rows[0][7] < last or rows[0][8] > last_event:
         reason = "it is behind the other tables"
@@ -92,12 +91,3 @@ def _destination(connection: apsw.Connection) -> Iterator[Damage]:
         table="destination", row="1", reason=reason, lost="the state of the destination; it is probed again",
         remedy="recreated", raw=encode_row([*names, "observed"], kept), fix=recreate,
     )  # fmt: skip
-
-
-def _destination_fits(row: tuple[Any, ...]) -> bool:
-    numbers = (row[2], row[3] or 0, *row[4:7])
-    return (
-        all(isinstance(each, str) for each in row[:2])
-        and all(isinstance(each, int | float) for each in numbers)
-        and all(isinstance(each, int) for each in row[7:9])
-    )
