@@ -65,9 +65,7 @@ def command(file: Any, files: tuple[Path, ...], pipeline: str | None, as_json: b
 def _progress(document: Document, counts: Accepted | None) -> None:
     """Show the progress of a document in one line of a terminal; None clears it."""
     if sys.stderr.isatty():
-        done = (
-            f"{document.name}: {counted(counts.records(), 'record')}, {document.progress.percent()} % read"
-            if counts
-            else ""
-        )
+        done = ""
+        if counts:
+            done = f"{document.name}: {counted(counts.records(), 'record')}, {document.progress.percent()} % read"
         click.echo(f"\r\x1b[2K{plain(done)}", nl=False, err=True)

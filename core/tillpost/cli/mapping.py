@@ -89,13 +89,9 @@ def _print(row: dict[str, Any], before: Mapping[str, Any]) -> None:
 def changes(before: Any, after: Any) -> list[str]:
     """What differs between two mappings, a line each; of the first mapping everything."""
     old, new = _flat(before), _flat(after)
-    lines = []
-    for key in dict.fromkeys([*old, *new]):
-        if old.get(key) == new.get(key):
-            continue
-        was, now = old.get(key, "(none)"), new.get(key, "(none)")
-        lines.append(f"{key}: {was} -> {now}" if before else f"{key}: {now}")
-    return lines
+    changed = [key for key in dict.fromkeys([*old, *new]) if old.get(key) != new.get(key)]
+    was = {key: f"{old.get(key, '(none)')} -> " if before else "" for key in changed}
+    return [f"{key}: {was[key]}{new.get(key, '(none)')}" for key in changed]
 
 
 def _flat(what: Any) -> dict[str, str]:

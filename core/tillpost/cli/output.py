@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from itertools import islice
 from typing import Any
 
@@ -44,7 +44,15 @@ def receipt_row(entry: Entry) -> dict[str, Any]:
 
 
 def print_table(rows: Iterable[dict[str, Any]], columns: list[str]) -> None:
-    """Print columns under their names, as wide as needed; of very many rows as wide as those so far."""
+    """Print columns under their names."""
+    for line in table_lines(rows, columns):
+        click.echo(line)
+
+
+def table_lines(
+    rows: Iterable[dict[str, Any]], columns: list[str], figures: Collection[str] = _FIGURES
+) -> Iterator[str]:
+    """Columns under their names, as wide as needed; of very many rows as wide as those so far."""
     cells = ([_cell(row.get(name)) for name in columns] for row in rows)
     widths = [0] * len(columns)
     lines = [columns]
@@ -53,10 +61,10 @@ def print_table(rows: Iterable[dict[str, Any]], columns: list[str]) -> None:
         widths = [max(widths[index], *(len(line[index]) for line in lines)) for index in range(len(columns))]
         for line in lines:
             aligned = (
-                cell.rjust(width) if name in _FIGURES else cell.ljust(width)
+                cell.rjust(width) if name in figures else cell.ljust(width)
                 for cell, width, name in zip(line, widths, columns, strict=True)
             )
-            click.echo("  ".join(aligned).rstrip())
+            yield "  ".join(aligned).rstrip()
         lines = list(islice(cells, 1))
 
 

@@ -86,29 +86,21 @@ def _at_hand(chosen: PipelineConfig | None) -> tuple[Weights, int | None]:
 
 
 def _print(answer: Plan, asked: Load) -> None:
+    receipt_files, contact_files = (counted(n, "file") for n in (answer.receipt_files, answer.contact_files))
     rows = [
         ("receipts of the outage", f"{answer.receipts:,} ({answer.live_per_second:g} a second)"),
         ("journal", size(answer.journal_bytes)),
-        (
-            "files",
-            f"{size(answer.fallback_bytes)} in {counted(answer.receipt_files, 'file')} of receipts and"
-            f" {counted(answer.contact_files, 'file')} of contacts",
-        ),
+        ("files", f"{size(answer.fallback_bytes)} in {receipt_files} of receipts and {contact_files} of contacts"),
         ("disk to keep free", size(answer.disk)),
         ("caught up by API", f"{_span(answer.catch_up_api)} ({answer.requests:,} requests, beside live traffic)"),
     ]
     if asked.files:
-        rows.append(
-            ("caught up by file", f"{_span(answer.catch_up_files)} at most, until the last receipt is verified")
-        )
+        caught_up = f"{_span(answer.catch_up_files)} at most, until the last receipt is verified"
+        rows.append(("caught up by file", caught_up))
     for name, value in rows:
         click.echo(f"{name:24}{value}")
-    click.echo("assumptions:")
-    for line in answer.assumptions:
-        click.echo(f"  {line}")
-    click.echo("next steps:")
-    for line in answer.advice:
-        click.echo(f"  {line}")
+    for title, lines in (("assumptions", answer.assumptions), ("next steps", answer.advice)):
+        click.echo("\n  ".join([f"{title}:", *lines]))
 
 
 def _span(seconds: float | None) -> str:

@@ -11,7 +11,7 @@ from tillpost.cli.pipelines import journal_command
 from tillpost.errors import UsageError
 from tillpost.journal import Journal
 from tillpost.reports.labels import delivery
-from tillpost.reports.timeline import detail_text, timeline
+from tillpost.reports.timeline import contact_of, detail_text, timeline
 from tillpost.terminal import plain, say
 from tillpost.trace import trace_id
 
@@ -40,13 +40,8 @@ def command(journal: Journal, receipt_id: str | None, number: str | None, store:
         raise UsageError("no such receipt in the journal; `tillpost receipts` lists them")
     for entry in found:
         answer = receipt_row(entry) | {"trace_id": trace_id(entry.id)}
-        if entry.contact:
-            known = journal.contacts.get(entry.contact)
-            answer["contact"] = {
-                "key": known.key,
-                "contact_id": known.contact_id,
-                "identifiers": [str(each) for each in known.identifiers],
-            }
+        if contact := contact_of(journal, entry):
+            answer["contact"] = contact
         answer["events"] = timeline(journal, entry)
         say(answer) if as_json else _print(answer)
 
@@ -56,8 +51,9 @@ def _print(answer: dict[str, Any]) -> None:
     click.echo(plain(f"receipt {answer['number']} of store {answer['store']}: {state}"))
     if answer["total"]:
         click.echo(plain(f"  total: {answer['total']} {answer['currency']}"))
-    for name, title in _TITLES.items():
+    for name in _SHOWN:
         if answer[name]:
+            title = "fallback file" if name == "file" else name.replace("_", " ")
             click.echo(f"  {title}: {plain(answer[name])}")
     if "contact" in answer:
         contact = answer["contact"]
@@ -66,13 +62,8 @@ def _print(answer: dict[str, Any]) -> None:
     for event in answer["events"]:
         who = "contact: " if "contact" in event else ""
         detail = detail_text(event["detail"])
-        click.echo(
-            plain(f"  {event['at']}  {event['step']:<11}  {who}{event['what']}" + (f" ({detail})" if detail else ""))
-        )
+        more = f" ({detail})" if detail else ""
+        click.echo(plain(f"  {event['at']}  {event['step']:<11}  {who}{event['what']}{more}"))
 
 
-_TITLES = {
-    "id": "id", "trace_id": "trace id", "till_time": "till time", "document": "document", "place": "place",
-    "file": "fallback file", "next_attempt_at": "next attempt at",
-    "reason": "reason",
-}  # fmt: skip
+_SHOWN = ("id", "trace_id", "till_time", "document", "place", "file", "next_attempt_at", "reason")

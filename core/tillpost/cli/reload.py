@@ -48,10 +48,8 @@ def command(file: Any, timeout: timedelta, as_json: bool) -> None:
     for process, folder in processes.items():
         answer = control_files.request_reload(folder, timeout.total_seconds())
         if answer is None:
-            click.echo(
-                f"tillpost: process {process} has not answered within {timeout.total_seconds():g} s; see its log",
-                err=True,
-            )
+            silent = f"process {process} has not answered within {timeout.total_seconds():g} s"
+            click.echo(f"tillpost: {silent}; see its log", err=True)
             code = max(code, 1)
             continue
         _print(answer | {"process": process}, as_json)

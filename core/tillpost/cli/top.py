@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,16 +15,16 @@ import attrs
 import click
 
 from tillpost.cli.drill import Duration
-from tillpost.cli.output import json_option
+from tillpost.cli.output import json_option, table_lines
 from tillpost.cli.pipelines import pipeline_option, select_pipeline
 from tillpost.clock import SystemClock
 from tillpost.compose.config import load
 from tillpost.flow.breaker import is_reachable
 from tillpost.journal import Journal
-from tillpost.reports.stores import TillView, by_store, stores
+from tillpost.reports.stores import by_store, stores
 from tillpost.terminal import plain, say, span, when
 
-_COLUMNS = ("store", "till", "last seen", "today", "undelivered", "oldest", "held")
+_COLUMNS = ["store", "till", "last seen", "today", "undelivered", "oldest", "held"]
 _HOME, _CLEAR_LINE, _CLEAR_REST = "\x1b[H", "\x1b[K", "\x1b[J"
 _ENTER, _LEAVE = "\x1b[?1049h\x1b[?25l", "\x1b[?25h\x1b[?1049l"
 
@@ -51,10 +51,7 @@ def command(file: Path, every: timedelta, once: bool, each_till: bool, pipeline:
     config = load(file, plugins=False)
     wanted = [select_pipeline(config, pipeline)] if pipeline is not None else list(config.pipelines)
     with ExitStack() as stack:
-        journals: list[tuple[str, Journal]] = []
-        for each in wanted:
-            journals.append((each.name, Journal(each.state)))
-            stack.callback(journals[-1][1].close)
+        journals = [(each.name, stack.enter_context(closing(Journal(each.state)))) for each in wanted]
 
         def refresh() -> list[dict[str, Any]]:
             now = SystemClock().time()
@@ -78,14 +75,14 @@ def _snapshot(name: str, journal: Journal, now: float, each_till: bool) -> dict[
         "counts": journal.receipts.counts(),
         "files": journal.file_states.counts(),
         "stores": [
-            attrs.asdict(each) | {"last_seen": when(each.last_seen), "age": _age(each, now)}
+            attrs.asdict(each)
+            | {
+                "last_seen": when(each.last_seen),
+                "age": None if each.last_seen is None else max(0.0, now - each.last_seen),
+            }
             for each in sorted(shown, key=lambda each: (-(each.held > 0), -(each.oldest_age or 0.0)))
         ],
     }
-
-
-def _age(each: TillView, now: float) -> float | None:
-    return None if each.last_seen is None else max(0.0, now - each.last_seen)
 
 
 def _show(refresh: Callable[[], list[dict[str, Any]]], every: float, once: bool, as_json: bool) -> None:
@@ -114,22 +111,17 @@ def _lines(answer: dict[str, Any]) -> list[str]:
     for title, name in (("counts", "receipts"), ("files", "fallback files")):
         filled = ", ".join(f"{count} {state}" for state, count in answer[title].items() if count)
         lines += [f"  {name}: {filled}"] if filled else []
-    rows = [_COLUMNS, *(_cells(each) for each in answer["stores"])]
-    widths = [max(len(row[index]) for row in rows) for index in range(len(_COLUMNS))]
-    for row in rows:
-        aligned = [
-            cell.ljust(width) if index < 2 else cell.rjust(width)
-            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        lines.append("  ".join(aligned).rstrip())
-    return [*lines, ""]
+    return [*lines, *table_lines(map(_row, answer["stores"]), _COLUMNS, _COLUMNS[2:]), ""]
 
 
-def _cells(each: dict[str, Any]) -> tuple[str, ...]:
-    seen = "" if each["age"] is None else f"{span(each['age'])} ago"
-    oldest = "" if each["oldest_age"] is None else span(each["oldest_age"])
-    undelivered, held = (str(each[name] or "") for name in ("undelivered", "held"))
-    return plain(each["store"]) or "?", plain(each["till"]), seen, str(each["today"]), undelivered, oldest, held
+def _row(each: dict[str, Any]) -> dict[str, Any]:
+    return each | {
+        "store": each["store"] or "?",
+        "last seen": "" if each["age"] is None else f"{span(each['age'])} ago",
+        "oldest": "" if each["oldest_age"] is None else span(each["oldest_age"]),
+        "undelivered": each["undelivered"] or "",
+        "held": each["held"] or "",
+    }
 
 
 def _draw(lines: list[str]) -> None:

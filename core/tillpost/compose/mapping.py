@@ -99,10 +99,7 @@ def rebuild_mapping(config: Config, pipeline: PipelineConfig, what: Mapping[str,
 def _use(use: SlotConfig) -> dict[str, Any]:
     package, version = distribution_of(use.plugin)
     return {
-        "slot": use.slot,
-        "plugin": use.plugin,
-        "package": package,
-        "version": version,
+        **{"slot": use.slot, "plugin": use.plugin, "package": package, "version": version},
         "table": to_json(without_secrets(use.table, use.settings)),
         "settings": _plain(use.settings),
     }
@@ -127,11 +124,8 @@ def without_secrets(value: Any, settings: Any) -> Any:
 
 
 def _attribute(settings: Any, key: str) -> Any:
-    if settings is not None and attrs.has(type(settings)):
-        for field in attrs.fields(type(settings)):
-            if key in (field.name, field.alias):
-                return getattr(settings, field.name)
-    return None
+    fields = attrs.fields(type(settings)) if attrs.has(type(settings)) else ()
+    return next((getattr(settings, field.name) for field in fields if key in (field.name, field.alias)), None)
 
 
 def to_json(value: Any) -> Any:

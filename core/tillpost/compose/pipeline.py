@@ -166,15 +166,15 @@ def register_hooks(
         required, optional = HOOKS[use.slot]
         others = [other for other in everyone if other is not each]
         choice = ONE_OF.get(use.slot, ())
+        lacking = [hook for hook in required if not hasattr(each, hook)]
         if choice and not any(hasattr(each, hook) for hook in choice):
-            message = f'plugin "{use.plugin}" is faulty: {use.slot} needs the hook {" or ".join(choice)}.'
+            lacking.insert(0, " or ".join(choice))
+        for hook in lacking:
+            message = f'plugin "{use.plugin}" is faulty: {use.slot} needs the hook {hook}.'
             findings.append(_finding(config, (*use.path, "use"), message, "Name another plugin."))
         for hook in (*required, *optional):
             if hasattr(each, hook):
                 callers.setdefault(hook, []).append((use.plugin, manager.subset_hook_caller(hook, others)))
-            elif hook in required:
-                message = f'plugin "{use.plugin}" is faulty: {use.slot} needs the hook {hook}.'
-                findings.append(_finding(config, (*use.path, "use"), message, "Name another plugin."))
     if findings:
         raise ConfigurationError(*findings)
     return callers

@@ -43,10 +43,10 @@ class PipelineConfig:
     guard: Literal["off", "hold"] = "off"
     guard_first: int = 20
     slots: tuple[SlotConfig, ...]
-    source: SourcePolicy
-    retry: RetryPolicy
-    fallback: FallbackPolicy
-    transfer: TransferPolicy
+    source: SourcePolicy = attrs.field(factory=SourcePolicy)
+    retry: RetryPolicy = attrs.field(factory=RetryPolicy)
+    fallback: FallbackPolicy = attrs.field(factory=FallbackPolicy)
+    transfer: TransferPolicy = attrs.field(factory=TransferPolicy)
 
     def has(self, slot: str) -> bool:
         """Whether a plugin fills this slot."""

@@ -75,15 +75,10 @@ def _load(point: EntryPoint) -> Plugin:
         plugin = point.load()
     except (Exception, SystemExit) as err:
         reason = (str(err).splitlines() or [""])[0][:200]
-        raise _error(
-            f'plugin "{point.name}" cannot be imported from {point.module}: {reason}.',
-            f"Reinstall {_owner(point)[0]}.",
-        ) from err
+        message = f'plugin "{point.name}" cannot be imported from {point.module}: {reason}.'
+        raise _error(message, f"Reinstall {_owner(point)[0]}.") from err
     if not isinstance(plugin, Plugin):
-        raise _error(
-            f'plugin "{point.name}" is faulty: {point.value} is not a tillpost.Plugin.',
-            REPORT_PLUGIN,
-        )
+        raise _error(f'plugin "{point.name}" is faulty: {point.value} is not a tillpost.Plugin.', REPORT_PLUGIN)
     return plugin
 
 

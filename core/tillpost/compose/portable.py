@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from tillpost.compose.config import LISTS, POLICIES
-from tillpost.compose.pipeline_config import PipelineConfig, SlotConfig
+from tillpost.compose.pipeline_config import PipelineConfig
 from tillpost.plugin import Secret
 
 
@@ -21,16 +21,20 @@ def portable_table(pipeline: PipelineConfig, folder: Path) -> dict[str, Any]:
     limits: dict[str, Any] = dict(
         zip(POLICIES, (pipeline.source, pipeline.retry, pipeline.fallback, pipeline.transfer), strict=True)
     )
-    table: dict[str, Any] = {
-        "receipt_id": pipeline.recipe,
-        "unknown_contact": pipeline.unknown_contact,
-    }
+    table: dict[str, Any] = {"receipt_id": pipeline.recipe, "unknown_contact": pipeline.unknown_contact}
     if pipeline.workers is not None:
         table["workers"] = pipeline.workers
     if pipeline.anonymous is not None:
         table["anonymous"] = f"{pipeline.anonymous.kind}:{pipeline.anonymous.value}"
     for use in pipeline.slots:
-        slot = {"use": use.plugin, **_with_absolute_paths(use, folder)}
+        # A default path is relative to the file's folder, too.
+        paths = {
+            field.alias or field.name: str(value)
+            for field in attrs.fields(type(use.settings))
+            if isinstance(value := getattr(use.settings, field.name), Path)
+        }
+        written = {key: _absolute(value, getattr(use.settings, key, None), folder) for key, value in use.table.items()}
+        slot = {"use": use.plugin, **written, **paths}
         if use.slot in limits:
             slot |= {key: value for key, value in attrs.asdict(limits[use.slot]).items() if value is not None}
         if use.slot in LISTS:
@@ -38,18 +42,6 @@ def portable_table(pipeline: PipelineConfig, folder: Path) -> dict[str, Any]:
         else:
             table[use.slot] = slot
     return table
-
-
-def _with_absolute_paths(use: SlotConfig, folder: Path) -> dict[str, Any]:
-    # A default path is relative to the file's folder, too.
-    paths = {
-        field.alias or field.name: str(value)
-        for field in attrs.fields(type(use.settings))
-        if isinstance(value := getattr(use.settings, field.name), Path)
-    }
-    return {
-        name: _absolute(value, getattr(use.settings, name, None), folder) for name, value in use.table.items()
-    } | paths
 
 
 def _absolute(value: Any, setting: Any, folder: Path) -> Any:

@@ -44,18 +44,10 @@ class SettingsReader:
         self._converter = self._hooks()
 
     def report(self, path: KeyPath, message: str, next_step: str = "", level: str = "error") -> None:
-        """Add a fault of this key to the findings."""
-        self.findings.append(self.finding(path, message, next_step, level))
-
-    def finding(self, path: KeyPath, message: str, next_step: str = "", level: str = "error") -> Finding:
-        """A fault of this key, with its line."""
-        return Finding(
-            message=message,
-            file=self._shown,
-            line=self._lines.at(path),
-            key=key_text(path),
-            next_step=next_step,
-            level=level,
+        """Add a fault of this key to the findings, with its line."""
+        line, key = self._lines.at(path), key_text(path)
+        self.findings.append(
+            Finding(message=message, file=self._shown, line=line, key=key, next_step=next_step, level=level)
         )
 
     def read(self, table: Any, kind: type[T], path: KeyPath, also: Iterable[str] = ()) -> T | None:
@@ -106,9 +98,8 @@ class SettingsReader:
             except SettingError as err:
                 self.report(self._path, err.message, err.next_step)
             except StructureHandlerNotFoundError:
-                self.report(
-                    self._path, "cannot be set: the plugin declares a type no configuration has.", REPORT_PLUGIN
-                )
+                fault = "cannot be set: the plugin declares a type no configuration has."
+                self.report(self._path, fault, REPORT_PLUGIN)
             except (ValueError, TypeError) as err:
                 self.report(self._path, f"{_message(err)}, and is {values.show(value)}.")
             raise _Reported
@@ -137,14 +128,11 @@ class SettingsReader:
         return dict(zip(value, self._each((name, item, of) for name, item in value.items()), strict=True))
 
     def _each(self, items: Iterable[tuple[str | int, Any, Any]]) -> list[Any]:
-        read = []
-        failed = False
+        items, read = list(items), []
         for step, item, kind in items:
-            try:
+            with suppress(_Reported):
                 read.append(self._item(step, item, kind))
-            except _Reported:
-                failed = True
-        if failed:
+        if len(read) < len(items):
             raise _Reported
         return read
 

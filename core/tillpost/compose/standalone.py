@@ -23,7 +23,6 @@ from tillpost.compose.toml_lines import Lines
 from tillpost.compose.values import show
 from tillpost.errors import ConfigurationError, Finding, UsageError
 from tillpost.flow.hook_calls import HookCalls
-from tillpost.flow.limits import FallbackPolicy, RetryPolicy, SourcePolicy, TransferPolicy
 from tillpost.model import DEFAULT_RECIPE
 from tillpost.plugin import SLOTS, Context, Plugin, Use
 
@@ -53,16 +52,7 @@ def standalone_hooks(
         slots.append(SlotConfig(slot=slot, plugin=name, table=table, path=(slot,), settings=settings))
     if any(finding.level == "error" for finding in reader.findings):
         raise ConfigurationError(*reader.findings)
-    pipeline = PipelineConfig(
-        name=name,
-        state=folder,
-        recipe=recipe,
-        slots=tuple(slots),
-        source=SourcePolicy(),
-        retry=RetryPolicy(),
-        fallback=FallbackPolicy(),
-        transfer=TransferPolicy(),
-    )
+    pipeline = PipelineConfig(name=name, state=folder, recipe=recipe, slots=tuple(slots))
     context = Context(
         pipeline=name,
         folder=folder,

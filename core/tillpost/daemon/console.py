@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import click
 
@@ -19,15 +19,11 @@ _PROGRESS_EVERY = 10.0
 """Seconds between two lines about a document that is being read."""
 
 
-def print_accepted(name: str, as_json: bool) -> Callable[[Document, Accepted], None]:
-    """Prints a line for each document that was read to its end."""
-
-    def accepted(document: Document, counts: Accepted) -> None:
-        event = {"event": "accepted", "pipeline": name, "document": document.name, "accepted": counts.accepted}
-        text = f"{counts.accepted} accepted, {counts.skipped} skipped, {counts.held} held"
-        answer(as_json, event, f"{name}: {document.name}: {text}")
-
-    return accepted
+def print_accepted(name: str, as_json: bool, document: Document, counts: Accepted) -> None:
+    """Print a line for a document that was read to its end."""
+    event = {"event": "accepted", "pipeline": name, "document": document.name, "accepted": counts.accepted}
+    text = f"{counts.accepted} accepted, {counts.skipped} skipped, {counts.held} held"
+    answer(as_json, event, f"{name}: {document.name}: {text}")
 
 
 class ReadingProgress:

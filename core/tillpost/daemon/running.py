@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from random import SystemRandom
 
@@ -167,7 +168,7 @@ class RunningPipelines:
         if before is not None:
             with suppress(NotCommitted):  # then the next probe comes when it was due anyway
                 line.breaker.use_policy(config.retry)
-        return Worker(line, print_accepted(line.name, self._json), ReadingProgress(line, self._json))
+        return Worker(line, partial(print_accepted, line.name, self._json), ReadingProgress(line, self._json))
 
     def _take_over(self, unit: Unit) -> bool:
         assert unit.successor is not None

@@ -22,6 +22,14 @@ def timeline(journal: Journal, entry: Entry, contact_events: int = 0) -> list[di
     ]
 
 
+def contact_of(journal: Journal, entry: Entry) -> dict[str, Any] | None:
+    """The contact of a receipt without personal data; None while there is none."""
+    if not entry.contact:
+        return None
+    known = journal.contacts.get(entry.contact)
+    return {"key": known.key, "contact_id": known.contact_id, "identifiers": list(map(str, known.identifiers))}
+
+
 def detail_text(detail: dict[str, Any]) -> str:
     """What an event says beside its name, for people."""
     named = {name: ", ".join(map(str, value)) if isinstance(value, list) else value for name, value in detail.items()}

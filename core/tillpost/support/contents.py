@@ -118,13 +118,8 @@ def _event(names: Pseudonyms, event: Mapping[str, Any]) -> dict[str, Any]:
 def _file(names: Pseudonyms, entry: FileEntry) -> dict[str, Any]:
     row = attrs.asdict(entry, recurse=False)
     file = row.pop("file")
-    return row | {
-        "name": names.of(file.name),
-        "kind": file.kind,
-        "size": file.size,
-        "reason": names.text(entry.reason),
-        "there": file.path.exists(),
-    }
+    named = {"name": names.of(file.name), "kind": file.kind, "size": file.size}
+    return row | named | {"reason": names.text(entry.reason), "there": file.path.exists()}
 
 
 def _mapping(names: Pseudonyms, known: KnownMapping) -> dict[str, Any]:

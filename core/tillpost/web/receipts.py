@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from tillpost.journal import Entry, Journal, State
 from tillpost.reports.labels import ROUTES
-from tillpost.reports.timeline import detail_text, timeline
+from tillpost.reports.timeline import contact_of, detail_text, timeline
 from tillpost.web.request import Answer, Failure, Request
 from tillpost.web.site import LISTED, Site
 
@@ -89,10 +89,7 @@ def receipt_page(site: Site, request: Request, receipt_id: str, personal: Any = 
     """`/receipts/ID`: its state and its timeline. personal: the personal data a person asked for."""
     name, entry = locate(site, request, receipt_id)
     journal = site.journals[name]
-    contact = None
-    if entry.contact:
-        known = journal.contacts.get(entry.contact)
-        contact = {"key": known.key, "contact_id": known.contact_id, "identifiers": list(map(str, known.identifiers))}
+    contact = contact_of(journal, entry)
     events = [event | {"detail": detail_text(event["detail"])} for event in timeline(journal, entry, EVENTS)]
     return site.page(
         request, "receipt.html", pipeline=name, entry=entry, contact=contact, events=events, personal=personal

@@ -96,13 +96,10 @@ def _adapter(name: str, given: dict[str, Any], pipeline: PipelineConfig | None) 
 
 
 def _say_json(file: Path, reading: Reading, bodies: list[Any]) -> None:
+    names = ("receipts", "skipped", "ignored", "broken", "refused")
     answer = {
         "document": file.name,
-        "receipts": reading.receipts,
-        "skipped": dict(reading.skipped),
-        "ignored": dict(reading.ignored),
-        "broken": reading.broken,
-        "refused": reading.refused,
+        **{name: getattr(reading, name) for name in names},
         "totals": reading.totals(),
         "tenders": reading.tenders(),
     }
@@ -118,11 +115,8 @@ def _show(file: Path, reading: Reading, bodies: list[Any]) -> None:
     _section("", reading.receipts, lambda rows: print_table(rows, COLUMNS))
     for fields in bodies:
         click.echo(_numbers(fields, indent=2))
-    for title, reasons in (
-        ("Skipped: sales that are not sent", reading.skipped),
-        ("Ignored: no sale", reading.ignored),
-    ):
-        _section(title, list(reasons.items()), _show_reasons)
+    _section("Skipped: sales that are not sent", list(reading.skipped.items()), _show_reasons)
+    _section("Ignored: no sale", list(reading.ignored.items()), _show_reasons)
     _section("Broken", reading.broken, lambda rows: click.echo("\n".join(map(_held, rows))))
     if reading.refused:
         click.echo(f"\nNot read to the end: {plain(reading.refused)}")
@@ -156,9 +150,8 @@ def _show_differences(found: list[dict[str, Any]], other: tuple[str, ...], as_js
         for change in each["changes"]:
             click.echo(f"  {plain(change)}")
     if not as_json:
-        click.echo(
-            f"{counted(len(found), 'record')} {'differs' if len(found) == 1 else 'differ'} with {', '.join(other)}"
-        )
+        verb = "differs" if len(found) == 1 else "differ"
+        click.echo(f"{counted(len(found), 'record')} {verb} with {', '.join(other)}")
 
 
 _MARK = "\ue000"  # of the private use area: around a decimal, until the JSON is text

@@ -47,9 +47,8 @@ def show_plan(proposed: Plan, as_json: bool, bulk: bool) -> None:
     click.echo(plain(f"store {order.store}{till}, {order.first} to {order.last}, {ROUTES[order.by]}:"))
     print_table(rows, ["receipts", "amount", "what"])
     if proposed.undated:
-        click.echo(
-            f"unreadable records of the store, without a day: {proposed.undated}; `tillpost held list` lists them"
-        )
+        undated = f"unreadable records of the store, without a day: {proposed.undated}"
+        click.echo(f"{undated}; `tillpost held list` lists them")
     if proposed.kept_since:
         click.echo(f"receipts of days before {proposed.kept_since} may have left the journal (`keep`)")
     if bulk:
