@@ -12,7 +12,7 @@ import click
 from tillpost.cli.output import json_option
 from tillpost.clock import SystemClock
 from tillpost.compose.config import Config, examine
-from tillpost.compose.pipeline import check_pipelines, compose
+from tillpost.compose.pipeline import check_pipelines, compose, finding_at
 from tillpost.errors import Finding
 from tillpost.flow.rate_limit.budget import Budgets
 from tillpost.model import Delivered
@@ -54,13 +54,7 @@ def _reach(config: Config) -> list[Finding]:
         outcome = composed.hooks.probe()
         if not isinstance(outcome, Delivered):
             path = ("pipelines", pipeline.name, "transport")
-            findings.append(
-                Finding(
-                    file=config.shown,
-                    line=config.lines.at(path),
-                    key=".".join(path),
-                    message=f"the destination cannot be used: {outcome.reason}.",
-                    next_step="Check the address, the key and the network, or use --offline.",
-                )
-            )
+            message = f"the destination cannot be used: {outcome.reason}."
+            hint = "Check the address, the key and the network, or use --offline."
+            findings.append(finding_at(config, path, message, hint))
     return findings

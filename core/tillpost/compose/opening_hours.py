@@ -30,9 +30,8 @@ def parse_opening_hours(text: str) -> tuple[OpenHours, ...]:
     for part in text.split(","):
         match = _SPAN.fullmatch(part.strip())
         if match is None:
-            raise ValueError(
-                f'must be opening hours such as "Mon-Sat 09:00-21:00, Sun 10:00-18:00" ("{part.strip()}" is not)'
-            )
+            form = '"Mon-Sat 09:00-21:00, Sun 10:00-18:00"'
+            raise ValueError(f'must be opening hours such as {form} ("{part.strip()}" is not)')
         first, last = DAYS.index(match[1]), DAYS.index(match[2] or match[1])
         days = frozenset((first + step) % 7 for step in range((last - first) % 7 + 1))
         try:

@@ -105,9 +105,9 @@ def check_pipelines(config: Config) -> list[Finding]:
         own: KeyPath = ("pipelines", pipeline.name, "state")
         key = own if own in config.lines.by_path else ("tillpost", "state")
         if trouble := _unwritable(pipeline.state):
-            findings.append(_finding(config, key, trouble, "Change its owner, or name another folder."))
+            findings.append(finding_at(config, key, trouble, "Change its owner, or name another folder."))
         if trouble := unsuitable_folder(pipeline.state):
-            findings.append(_finding(config, key, f"{trouble}.", "Name a folder on a local disk."))
+            findings.append(finding_at(config, key, f"{trouble}.", "Name a folder on a local disk."))
     return findings
 
 
@@ -156,7 +156,7 @@ def register_hooks(
             manager.check_pending()
         except pluggy.PluginValidationError as err:
             fault = " ".join(str(err).split()).partition(" in plugin ")[0]
-            findings.append(_finding(config, (*use.path, "use"), f'plugin "{use.plugin}" is faulty: {fault}.'))
+            findings.append(finding_at(config, (*use.path, "use"), f'plugin "{use.plugin}" is faulty: {fault}.'))
             manager.unregister(each)
     callers: dict[str, list[tuple[str, Caller]]] = {}
     everyone = [each for _, each in used]
@@ -171,7 +171,7 @@ def register_hooks(
             lacking.insert(0, " or ".join(choice))
         for hook in lacking:
             message = f'plugin "{use.plugin}" is faulty: {use.slot} needs the hook {hook}.'
-            findings.append(_finding(config, (*use.path, "use"), message, "Name another plugin."))
+            findings.append(finding_at(config, (*use.path, "use"), message, "Name another plugin."))
         for hook in (*required, *optional):
             if hasattr(each, hook):
                 callers.setdefault(hook, []).append((use.plugin, manager.subset_hook_caller(hook, others)))
@@ -195,7 +195,8 @@ class _Implementations:
                 setattr(self, name, method)
 
 
-def _finding(config: Config, path: KeyPath, message: str, next_step: str = "") -> Finding:
+def finding_at(config: Config, path: KeyPath, message: str, next_step: str = "") -> Finding:
+    """A finding of this key of the file, with its line."""
     return Finding(
         message=message, file=config.shown, line=config.lines.at(path), key=key_text(path), next_step=next_step
     )

@@ -9,6 +9,7 @@ import os
 import re
 import zoneinfo
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from difflib import get_close_matches
@@ -77,23 +78,17 @@ def boolean(value: Any) -> bool:
 
 def decimal(value: Any) -> Decimal:
     """An exact decimal, never converted through a float."""
-    try:
-        if isinstance(value, str | int | Decimal) and not isinstance(value, bool):
-            number = Decimal(value)
-            if number.is_finite():
-                return number
-    except InvalidOperation:
-        pass
+    with suppress(InvalidOperation):
+        if isinstance(value, str | int | Decimal) and not isinstance(value, bool) and Decimal(value).is_finite():
+            return Decimal(value)
     raise SettingError(f"must be a number, and is {show(value)}.", 'Write it as 12.50 or "12.50".')
 
 
 def number(value: Any) -> float:
     """A finite number as a float, for rates."""
     if isinstance(value, int | float | Decimal) and not isinstance(value, bool) and Decimal(value).is_finite():
-        try:
+        with suppress(OverflowError):
             return float(value)
-        except OverflowError:
-            pass
     raise SettingError(f"must be a number, and is {show(value)}.", "Write it as 50 or 0.5, without quotes.")
 
 
@@ -117,10 +112,8 @@ def path(value: Any, folder: Path) -> Path:
 def time_zone(value: Any) -> ZoneInfo:
     """A time zone by its IANA name."""
     if isinstance(value, str) and value:
-        try:
+        with suppress(KeyError, ValueError, OSError):
             return ZoneInfo(value)
-        except (KeyError, ValueError, OSError):
-            pass
     known = zoneinfo.available_timezones()
     close = suggestion(value, known) if isinstance(value, str) else ""
     raise SettingError(

@@ -46,12 +46,8 @@ class _Json(logging.Formatter):
     """time with its offset, level, logger, message; pipeline, receipt and trace_id where they are known."""
 
     def format(self, record: logging.LogRecord) -> str:
-        entry = {
-            "time": iso(record.created),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": record.getMessage(),
-        }
+        entry = {"time": iso(record.created), "level": record.levelname.lower(), "logger": record.name}
+        entry["message"] = record.getMessage()
         for name in ("pipeline", "receipt", "trace_id"):
             if value := getattr(record, name, ""):
                 entry[name] = value

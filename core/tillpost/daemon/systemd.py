@@ -6,7 +6,7 @@ import os
 import socket
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 _PARTS = 3
 """Pings in a watchdog's time: one may come late."""
@@ -74,12 +74,9 @@ class Notifier:
     def _send(self, message: str) -> None:
         if not self._address:
             return
-        try:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as to:
-                to.settimeout(1.0)
-                to.sendto(message.encode(), self._address)
-        except OSError:
-            pass  # nobody listens: the service manager notices that by itself
+        with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as to:
+            to.settimeout(1.0)  # when nobody listens, the service manager notices that by itself
+            to.sendto(message.encode(), self._address)
 
 
 def _line(text: str) -> str:

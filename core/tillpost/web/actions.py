@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -34,13 +36,11 @@ def retry(site: Site, request: Request, receipt_id: str) -> Answer:
 def discard(site: Site, request: Request, receipt_id: str) -> Answer:
     """`POST /receipts/ID/discard`"""
     name, _ = locate(site, request, receipt_id)
-    line = site.lines[name]
-    reason = request.form.get("reason", "").strip()
+    line, reason = site.lines[name], request.form.get("reason", "").strip()
     if not reason or len(reason) > _REASON_LENGTH:
         raise Failure(400, f"Give the reason to discard it, in at most {_REASON_LENGTH} characters.")
-    return _act(
-        request, receipt_id, "discard", lambda: held.discard(line.journal, receipt_id, reason, line.clock.time())
-    )
+    work = partial(held.discard, line.journal, receipt_id, reason, line.clock.time())
+    return _act(request, receipt_id, "discard", work)
 
 
 def _act(request: Request, receipt_id: str, action: str, work: Callable[[], object]) -> Answer:
@@ -51,9 +51,7 @@ def _act(request: Request, receipt_id: str, action: str, work: Callable[[], obje
         raise
     except (UsageError, InvalidValue, JournalError) as error:
         raise Failure(409, str(error)) from None
-    query = {"done": action}
-    if "pipeline" in request.query:
-        query["pipeline"] = request.query["pipeline"]
+    query = {"done": action} | {name: value for name, value in request.query.items() if name == "pipeline"}
     return _redirect(f"/receipts/{quote(receipt_id, safe='')}?{urlencode(query)}")
 
 
@@ -66,11 +64,9 @@ def personal_data(site: Site, request: Request, receipt_id: str) -> Answer:
 
 
 def _customer(journal: Journal, seq: int) -> dict[str, Any]:
-    raw = journal.bodies.raw(seq)
-    try:
+    raw, customer = journal.bodies.raw(seq), None
+    with suppress(InvalidValue):  # the record could not be read: there is nothing but the record
         customer = journal.bodies.get(seq).customer
-    except InvalidValue:
-        customer = None  # the record could not be read: there is nothing but the record
     return {
         "identifiers": [(known.kind, known.value) for known in customer.identifiers] if customer else [],
         "attributes": sorted(customer.attributes.items()) if customer else [],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import count, pairwise
 
 import attrs
 
@@ -100,9 +100,4 @@ def _points(values: list[tuple[float, float]], first: float, span: float, top: f
 
 def _round_up(value: float) -> float:
     """The next of 1, 2 or 5 times a power of ten; 1 at least."""
-    size = 1.0
-    while True:
-        for step in (1, 2, 5):
-            if value <= step * size:
-                return step * size
-        size *= 10
+    return next(step * 10.0**power for power in count() for step in (1, 2, 5) if value <= step * 10.0**power)

@@ -116,14 +116,8 @@ def _zone(now: float) -> str:
 def open_site(lines: Callable[[], Sequence[Line]], token: Token, clock: Clock) -> Iterator[Site]:
     """The site of these lines, with journals of its own for reading."""
     with closing(Readers(lines)) as readers:
-        yield Site(
-            current=lines,
-            readers=readers,
-            samples=Samples(readers, clock),
-            token=token,
-            clock=clock,
-            templates=_templates(clock),
-        )
+        samples, templates = Samples(readers, clock), _templates(clock)
+        yield Site(current=lines, readers=readers, samples=samples, token=token, clock=clock, templates=templates)
 
 
 def _templates(clock: Clock) -> jinja2.Environment:
