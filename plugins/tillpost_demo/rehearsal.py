@@ -62,7 +62,7 @@ class Rehearsal:
                 f"adapter: `receipts` reads the generated receipts; --from rehearses `{adapter}` with a document"
             )
         if "observe" in self.pipeline:
-            lines.append("observe: left out, so that nobody is notified of a drill")
+            lines.append("observe: omitted, so that nobody is notified of a drill")
         if self.factor > 1:
             lines.append(
                 f"time: every duration above is divided by {self.factor}; a quick drill shows the course, not the speed"

@@ -33,7 +33,7 @@ def balance(
 
     By the standard the amounts of lines have their discounts taken off; tills differ, for discounts of a line and for
     Discount line items. The readings are tried in this order: both taken off; Discount line items not; those of lines
-    not; neither. A rounding has no sign in the format: it is left out, subtracted and added. Raises InvalidValue, with
+    not; neither. A rounding has no sign in the format: it is omitted, subtracted and added. Raises InvalidValue, with
     the difference of the first reading, when none adds up.
     """
     _assign_discounts(retail, drafts, currency)

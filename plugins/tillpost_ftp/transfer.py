@@ -35,7 +35,7 @@ class FtpTransfer(FileTransfer[Session]):
             session.leave()
 
     def failure(self, error: Exception) -> Failure:
-        """See FileTransfer. The server's own words are left out: they may repeat what it was sent."""
+        """See FileTransfer. The server's own words are omitted: they may repeat what it was sent."""
         settings = self._settings
         where = address(settings.host, settings.port)
         words = connection_failure(error, settings.host, settings.port, settings.timeout.total_seconds())

@@ -121,7 +121,7 @@ class Server(HTTPServer):
             self._large.release()
 
     def error_log(self, msg: str = "", level: int = logging.INFO, traceback: bool = False) -> None:
-        """Log errors of ours, in short. Other messages of cheroot are left out: they may quote a request."""
+        """Log errors of ours, in short. Other messages of cheroot are omitted: they may quote a request."""
         error = sys.exc_info()[1]
         if traceback and error is not None and not isinstance(error, OSError):
             _log.error("ingest: %s", describe(error))

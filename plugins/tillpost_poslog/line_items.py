@@ -158,7 +158,7 @@ def _non_article(sku: str, name: str, value: Decimal) -> DraftLine:
 def read_lines(retail: _Element, currency: str, settings: Settings, find_original: FindOriginal) -> list[DraftLine]:
     """The lines without voided ones; `find_original` gives the receipt a returned article was bought on.
 
-    A line flagged as void with a negative amount voids an earlier line, and both are left out (NCR); one with a
+    A line flagged as void with a negative amount voids an earlier line, and both are omitted (NCR); one with a
     positive amount is the voided line itself (ARTS).
     """
     drafts: list[DraftLine] = []

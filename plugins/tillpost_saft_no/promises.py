@@ -18,7 +18,7 @@ class TestSaftNo(AdapterSuite):
     timezone = "Europe/Oslo"
     currency = "NOK"
     waivers = {
-        "void_line": "what was corrected before payment is left out or written again as debit, and nothing in the"
+        "void_line": "what was corrected before payment is omitted or written again as debit, and nothing in the"
         " format tells that from a return",
         "copy": "a printed copy is an event (13014), which has no lines: it never is a receipt",
         "suspended": "a sale put aside is an event (13010), which has no lines: it never is a receipt",

@@ -9,7 +9,7 @@ from tillpost.model import Customer, Identifier
 from tillpost_shopify.settings import Settings
 
 NO_PHONE = "phone-left-out"
-"""The flag of a receipt whose customer's phone number is not in E.164 and is left out."""
+"""The flag of a receipt whose customer's phone number is not in E.164 and is omitted."""
 
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 

@@ -58,7 +58,7 @@ def backlog_cost(
 ) -> list[float]:
     """CPU seconds for 1,000 deliveries while `size` receipts wait; a value a round.
 
-    The first hundred deliveries of a round are left out: they pay for the start. What was delivered is accepted anew
+    The first hundred deliveries of a round are omitted: they pay for the start. What was delivered is accepted again
     before the next round, so that as many wait again.
     """
     found, waiting, first = [], 0, 0

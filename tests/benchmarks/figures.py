@@ -42,7 +42,7 @@ class Figure:
 def ratio(over: Sequence[float], under: Sequence[float]) -> Figure:
     """Round by round: both values of a ratio come from the same minute of the machine.
 
-    A round in which one of the two is missing (0) is left out; ValueError when no round is left.
+    A round in which one of the two is missing (0) is omitted; ValueError when no round is left.
     """
     return Figure([a / b for a, b in zip(over, under, strict=False) if a and b])
 

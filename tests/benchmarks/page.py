@@ -241,7 +241,7 @@ def backlog_chart(results: Results) -> Chart:
 
 
 def _gaps(results: Results) -> str:
-    told = [f"- {name} is left out: {why}" for name, why in results["missing"].items()]
+    told = [f"- {name} is omitted: {why}" for name, why in results["missing"].items()]
     told += [f"- *{name}* failed: {why.splitlines()[0]}" for name, why in results["failed"].items()]
     if results["load"] > _BUSY:
         told.append(

@@ -150,7 +150,7 @@ def _silent(plan: Plan, say: Say) -> Results:
 def _synced(plan: Plan, say: Say) -> Results:
     """Syncs for 1,000 receipts: whether what is said to be durable is."""
     if shutil.which("strace") is None:
-        say("synced: left out, strace is missing")
+        say("synced: omitted, strace is missing")
         return {}
     count = 100 if plan.quick else 1000
     able = [each for each in plan.contenders if each.durable]

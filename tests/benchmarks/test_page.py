@@ -77,7 +77,7 @@ def test_a_loss_in_one_trial_is_no_goal_reached(results: dict[str, Any]) -> None
 def test_what_was_not_measured_has_no_row_and_is_said(results: dict[str, Any]) -> None:
     assert "50 ms" not in page.goals(results)
     told = page.page(results)
-    assert "plain loop is left out: its packages could not be installed" in told
+    assert "plain loop is omitted: its packages could not be installed" in told
     assert "Not measured in this run." in told
     assert not re.findall(r"\{\w*\}", re.sub(r"```.*?```", "", told, flags=re.S))
 
@@ -149,5 +149,5 @@ def test_the_page_in_the_docs_was_written_by_this_code(tmp_path: Path) -> None:
     assert not figures["quick"]
     page.write(figures, tmp_path)
     for path in tmp_path.iterdir():
-        # By hand nothing is put in: `python -m tests.benchmarks --page docs/benchmarks.json` writes it anew.
+        # By hand nothing is put in: `python -m tests.benchmarks --page docs/benchmarks.json` writes it again.
         assert path.read_text("utf-8") == (ROOT / "docs" / path.name).read_text("utf-8"), path.name

@@ -28,7 +28,7 @@ plugin = simple("kills the process at receipt 3", "amend", Settings, lambda sett
 
 
 def test_a_receipt_that_kills_the_process_is_held_after_its_attempts_and_the_others_arrive(tmp_path: Path) -> None:
-    """A crash while handling one counts as its attempt; a supervisor starts it anew, and after three it is held."""
+    """A crash while handling one counts as its attempt; a supervisor starts it again, and after three it is held."""
     plugins = tmp_path / "plugins"
     (plugins / "poison-1.0.dist-info").mkdir(parents=True)
     (plugins / "poison.py").write_text(_PLUGIN)

@@ -20,7 +20,7 @@ from tillpost.cli.tool import tool
 @click.option("--import-files-every", default=5.0, show_default=True, help="Seconds between checks for files.")
 @click.option("--rate-limit", default=200, show_default=True, help="Requests a second above which it answers 429.")
 @click.option("--seed-contacts", type=click.Path(exists=True, path_type=Path), help="Contacts it knows at the start.")
-@click.option("--password", envvar="SFTP_PASSWORD", help="The SFTP password; generated when left out.")
+@click.option("--password", envvar="SFTP_PASSWORD", help="The SFTP password; generated when omitted.")
 def command(**options: Any) -> None:
     """Run an Engage of our own: HTTP API and SFTP import folder, with faults on demand.
 

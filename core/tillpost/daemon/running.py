@@ -95,7 +95,7 @@ class RunningPipelines:
             raise
 
     def prepare(self) -> list[Finding]:
-        """Compose what is wanted and open the journals; nothing is started yet. Returns why some are left out."""
+        """Compose what is wanted and open the journals; nothing is started yet. Returns why some are omitted."""
         composed: dict[str, Composed] = {}
         findings: list[Finding] = []
         for name, (config, pipeline) in self.wanted.items():

@@ -10,7 +10,7 @@ translates each text once. They keep to what both SQLite and PostgreSQL know, an
   CONFLICT (key) DO UPDATE SET count = counters.count + excluded.count`.
 - What a statement has changed is asked for with RETURNING; no last row id, no number of changes.
 - `INDEXED BY name` and `NOT INDEXED` behind a table are hints for SQLite's planner; other engines leave them out.
-- `LIMIT ?` takes `ALL` where nothing is to be left out.
+- `LIMIT ?` takes `ALL` where nothing is to be omitted.
 - No PRAGMA and no name of a system table: what an engine alone knows is a method of `Database`.
 """
 

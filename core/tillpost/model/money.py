@@ -46,7 +46,7 @@ def minor_digits(currency: str) -> int:
 
 
 def decimal_text(value: Decimal, least_digits: int) -> str:
-    """Plain digits, at least so many behind the point; zeros beyond those are left out."""
+    """Plain digits, at least so many behind the point; zeros beyond those are omitted."""
     text = str(value)
     if text[-1 - least_digits : -least_digits] == "." if least_digits else text.isdecimal():
         return text if value else text.removeprefix("-")

@@ -161,7 +161,7 @@ _forms: dict[tuple[type, type], Any] = {}
 def _form(kind: Any, amount: type) -> Any:
     """The type msgspec reads a value of this type as: of an object its keys in canonical order, each with its type.
 
-    A key that may be left out is UNSET then, so that what was read can be told from what is meant.
+    A key that may be omitted is UNSET then, so that what was read can be told from what is meant.
     amount: the type of a decimal; text alone is read fastest.
     """
     origin, of = get_origin(kind), get_args(kind)
@@ -267,7 +267,7 @@ def from_json(value: Any, *, place: str, make_id: MakeId | None = None, raw: Raw
 
 
 def _complete(form: Any, raw: RawRef | None, make_id: MakeId | None) -> None:
-    """Set every key that was left out, and every amount, time and identifier to its canonical form.
+    """Set every key that was omitted, and every amount, time and identifier to its canonical form.
 
     Raises InvalidValue with the path.
     """
@@ -440,7 +440,7 @@ def _compare(path: str, a: Any, b: Any) -> list[str]:
 
 
 def difference(a: bytes, b: bytes) -> list[str]:
-    """The paths in which two JSON forms differ, with both values; customer values are masked, `raw` is left out."""
+    """The paths in which two JSON forms differ, with both values; customer values are masked, `raw` is omitted."""
     forms = [parse_json(side, place="receipt") for side in (a, b)]
     for form in forms:
         form.pop("raw", None)

@@ -81,7 +81,7 @@ def gaps(
 ) -> list[TillGaps]:  # fmt: skip
     """Of every till (of one store, one till) in the business dates since then.
 
-    keep: the pipeline's retention. Days it may have removed receipts from are left out: they would be full of gaps.
+    keep: the pipeline's retention. Days it may have removed receipts from are omitted: they would be full of gaps.
     """
     first = now - since.total_seconds()
     if keep is not None:

@@ -121,7 +121,7 @@ FAMILIES: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
 
 
 class Families:
-    """The families of one scrape, in the order of the table; those without a sample are left out."""
+    """The families of one scrape, in the order of the table; those without a sample are omitted."""
 
     def __init__(self) -> None:
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily

@@ -1,4 +1,4 @@
-"""Missing numbers: exactly those that were left out between two that were seen, in every shape a till numbers by."""
+"""Missing numbers: exactly those that were omitted between two that were seen, in every shape a till numbers by."""
 
 from __future__ import annotations
 

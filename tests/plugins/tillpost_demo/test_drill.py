@@ -166,7 +166,7 @@ def test_what_is_replaced_is_listed(tmp_path: Path) -> None:
     for real in ("real.example.com", "ftp.example.com", "REAL", "incoming", "pager", "ftps"):
         assert real not in written
     listed = "\n".join(rehearsal().replaced())
-    for text in ("`ftps` itself was not rehearsed", "observe: left out", "`receipts` reads the generated receipts"):
+    for text in ("`ftps` itself was not rehearsed", "observe: omitted", "`receipts` reads the generated receipts"):
         assert text in listed
 
 

@@ -93,7 +93,7 @@ def _run(folder: Path, from_file: Path | None, adapter: str | None) -> int:
 
 
 def _children_of(folder: Path) -> list[str]:
-    """The command lines of processes that name the folder, the demo itself left out."""
+    """The command lines of processes that name the folder, the demo itself omitted."""
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:

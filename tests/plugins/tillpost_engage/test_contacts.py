@@ -189,7 +189,7 @@ def test_an_erased_contact_is_gone_and_found_again(tenant: Any) -> None:
     assert tenant.engage.contacts.resolve_contact(contact(email="a@b.se")).contact_id != created.contact_id
 
 
-def test_reconciling_looks_by_every_key_and_creates_no_contact(tenant: Any) -> None:
+def test_reconcile_looks_by_every_key_and_creates_no_contact(tenant: Any) -> None:
     ssn = "191212121212"
     assert tenant.engage.contacts.reconcile_contact(contact(socialSecurityNumber=ssn)) is None
     assert tenant.contacts() == []

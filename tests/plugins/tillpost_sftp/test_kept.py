@@ -1,4 +1,4 @@
-"""Calls that follow one another share a connection; one that has died meanwhile is made anew, once."""
+"""Calls that follow one another share a connection; one that has died meanwhile is made again, once."""
 
 import gc
 import time

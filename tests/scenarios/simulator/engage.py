@@ -81,7 +81,7 @@ class Engage:
         self.import_drops: frozenset[str] = frozenset()
         """Fields that the import of contacts leaves out silently."""
         self.left_out: set[str] = set()
-        """Keys of files that the import left out: it may drop a receipt that names one."""
+        """Keys of files that the import omitted: it may drop a receipt that names one."""
         self.by_web: dict[tuple[str, str], str] = {}
         """Attributes the web shop set, by contact and name."""
         self.shown: set[tuple[str, str, str]] = set()
@@ -113,7 +113,7 @@ class Engage:
         return person
 
     def change(self, person: Person, fields: Mapping[str, str]) -> None:
-        """Take the fields given; a key that belongs to somebody else is left out, and an empty value overwrites."""
+        """Take the fields given; a key that belongs to somebody else is omitted, and an empty value overwrites."""
         for name, value in fields.items():
             if not value:
                 self.violations.append(f"an empty {name} was sent")

@@ -1,4 +1,4 @@
-"""A schedule: steps drawn from a seed. Each contains all it needs, so that any of them can be left out."""
+"""A schedule: steps drawn from a seed. Each contains all it needs, so that any of them can be omitted."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ _BULK = 1000
 
 
 class _Starting(click.Group):
-    """`start` may be left out: its options then follow at once."""
+    """`start` may be omitted: its options then follow at once."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put `start` before options that are not the group's own."""
@@ -38,7 +38,7 @@ class _Starting(click.Group):
 
 @click.group("replay", cls=_Starting)
 def command() -> None:
-    """Send receipts of a store's days again. `start` may be left out.
+    """Send receipts of a store's days again. `start` may be omitted.
 
     \b
     Examples:

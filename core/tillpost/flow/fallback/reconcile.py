@@ -89,7 +89,7 @@ def _confirm_contacts(line: Line, entry: FileEntry) -> Postponed | None:
         if not look_up_all(line, keys[start : start + _GROUP], "file", entry.file.name):
             return _postponed(line, entry, line.breaker.destination.reason)
     missing = line.journal.contact_lookups.count_unknown(entry.file.name)
-    # The import has left out what does not show after `confirm_after`. One contact it does not take must not keep back
+    # The import has omitted what does not show after `confirm_after`. One contact it does not take must not keep back
     # the receipts of all others.
     if missing and not _is_overdue(line, entry, line.retry.confirm_after):
         return _postponed(line, entry, f"contacts not shown yet: {missing} of {entry.rows}")

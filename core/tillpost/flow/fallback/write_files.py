@@ -111,7 +111,7 @@ def write_batch(
 ) -> Batch:
     """Write the files of these contacts and receipts to the disk; the caller commits the batch.
 
-    sequence: the place of the batch in the order of uploads; the last one when left out.
+    sequence: the place of the batch in the order of uploads; the last one when omitted.
     """
     number = line.journal.destination.next_sequence()
     line.journal.fallback_folder.mkdir(mode=0o700, parents=True, exist_ok=True)

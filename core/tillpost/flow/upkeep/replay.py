@@ -130,7 +130,7 @@ def _adopt(line: Line, running: Replay, chosen: Iterable[ReplayCandidate]) -> No
 def _entries(
     line: Line, chosen: list[ReplayCandidate], claimed: set[int]
 ) -> tuple[list[Entry], dict[int, str], ReplayCandidate | None]:
-    """The current rows of receipts that are claimed, and why others are left out.
+    """The current rows of receipts that are claimed, and why others are omitted.
 
     The third value is the last receipt of the batch, when the next one would give it too many lines.
     """

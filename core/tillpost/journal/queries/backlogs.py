@@ -35,7 +35,7 @@ class Backlogs(Table):
         return [Backlog(*row) for row in rows]
 
     def oldest(self, *states: State) -> dict[str, float]:
-        """State → when its oldest receipt was accepted, seconds since 1970; states without a receipt are left out.
+        """State → when its oldest receipt was accepted, seconds since 1970; states without a receipt are omitted.
 
         Receipts are accepted in the order of their seq, so the first of a state is its oldest.
         """

@@ -147,7 +147,7 @@ class Replays(Table):
             if step.batch is not None:
                 insert_batch(transaction, step.batch, now, "replay", reviewed=False, reason=replay.why, allowed=REPLAYS)
                 for refused in step.batch.written.refused:
-                    if refused.key not in step.batch.seqs:  # of a contact; a receipt is left out
+                    if refused.key not in step.batch.seqs:  # of a contact; a receipt is omitted
                         record_refused(transaction, refused, step.batch.seqs, now)
             for seq, reason in step.not_written.items():
                 detail = {"reason": f"{replay.why}; left as it was: {reason}"}

@@ -51,7 +51,7 @@ def start(machine: Machine, **asked: object) -> int:
 
 
 def lose(machine: Machine) -> set[str]:
-    """Engage's import has left out everything it accepted by API, as for an unknown store."""
+    """Engage's import has omitted everything it accepted by API, as for an unknown store."""
     lost = machine.engage.ids()
     machine.engage.saved = type(machine.engage.saved)()
     machine.engage.queue.clear()
