@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 from tillpost import InvalidValue
 from tillpost.kit import parse_clean_json, parse_json
 from tillpost.model import Customer, Identifier, RawRef, Receipt, receipt_id
-from tillpost.model.receipt_json import content_digest, difference, dumps, from_json, load_record, loads, to_json
+from tillpost.model.receipt_difference import difference
+from tillpost.model.receipt_json import content_digest, dumps, from_json, load_record, loads, to_json
 from tillpost_demo.generator import make_day
 
 SCHEMA = json.loads(files("tillpost.model").joinpath("receipt.schema.json").read_text("utf-8"))

@@ -12,7 +12,8 @@ import attrs
 
 from tillpost.errors import DocumentError, TillpostError
 from tillpost.model import Broken, Found, NoReceipt, Parsed, Receipt
-from tillpost.model.receipt_json import content_digest, difference, dumps
+from tillpost.model.receipt_difference import difference
+from tillpost.model.receipt_json import content_digest, dumps
 
 Key = tuple[str, ...]
 

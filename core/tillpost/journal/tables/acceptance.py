@@ -15,7 +15,8 @@ from tillpost.journal.moves import Move, apply_move
 from tillpost.journal.states import State
 from tillpost.journal.tables import contact_links, counters, events
 from tillpost.model import Broken, Customer, Document, Found, NoReceipt, Parsed
-from tillpost.model.receipt_json import content_digest, difference, dumps, loads
+from tillpost.model.receipt_difference import difference
+from tillpost.model.receipt_json import content_digest, dumps, loads
 
 _COUNTED = ("accepted", "duplicates", "skipped", "ignored", "held")
 
