@@ -89,7 +89,7 @@ class SinkShop:
         try:
             connection.set_busy_timeout(10_000)
             return dict(connection.execute("SELECT state, sum(count) FROM counters GROUP BY state"))
-        except apsw.SQLError:
+        except (apsw.SQLError, apsw.SchemaChangeError):
             return None  # its tables are being made
         finally:
             connection.close()

@@ -21,11 +21,11 @@ tables only; an older file gets it by `tillpost journal compact`."""
 
 def connect(path: Path) -> apsw.Connection:
     """A connection with the settings every journal has. Raises apsw.Error."""
-    old = os.umask(0o077)  # the journal holds personal data
-    try:
-        connection = apsw.Connection(str(path))
-    finally:
-        os.umask(old)
+    # The journal holds personal data, and SQLite gives its WAL the mode of the file. Not by the umask, which is that of
+    # all threads: two that set and restore it at once leave it set. What fails here SQLite meets and names.
+    with suppress(OSError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    connection = apsw.Connection(str(path))
     try:
         connection.set_busy_timeout(PATIENCE)
         if not connection.pragma("page_count"):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import apsw
@@ -16,7 +18,7 @@ from tests.support.receipts import accept, found
 from tillpost.errors import DiskFailed, JournalDamaged, JournalError, NotCommitted
 from tillpost.journal import Journal, State
 from tillpost.journal.sqlite import platform
-from tillpost.journal.sqlite.connection import WAL_BOUND
+from tillpost.journal.sqlite.connection import WAL_BOUND, connect
 from tillpost.journal.sqlite.platform import network_mount, protection
 
 READER = """
@@ -257,3 +259,20 @@ def test_a_damaged_file_names_the_doctor(tmp_path: Path) -> None:
     with pytest.raises(JournalDamaged, match="`tillpost journal repair` fixes it") as raised:
         Journal(tmp_path)
     assert raised.value.folder == tmp_path
+
+
+def test_journals_opened_at_once_are_private_and_leave_the_umask_of_the_process_alone(tmp_path: Path) -> None:
+    """The umask is that of all threads: two that set and restored it at once left it set, for good."""
+    before = os.umask(0o022)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(8) as threads:
+            for connection in threads.map(connect, [tmp_path / f"{number}.db" for number in range(64)]):
+                connection.close()
+        after = os.umask(0o022)
+    finally:
+        sys.setswitchinterval(interval)
+        os.umask(before)
+    assert oct(after) == oct(0o022)
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}

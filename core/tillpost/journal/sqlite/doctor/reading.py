@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -99,6 +100,9 @@ def schema_of(path: Path) -> int:
     return schema
 
 
+_umask = threading.RLock()
+
+
 @contextmanager
 def work(folder: Path) -> Iterator[Path]:
     """A private folder for copies, beside the journal so that a copy can be renamed into its place."""
@@ -106,13 +110,16 @@ def work(folder: Path) -> Iterator[Path]:
         place = Path(tempfile.mkdtemp(prefix=WORK, dir=folder))  # 0700
     except OSError as error:
         raise as_journal_error(error, folder) from error
-    old = os.umask(0o077)
     try:
-        yield place
+        with _umask:  # that of all threads: two at once would leave it set
+            old = os.umask(0o077)
+            try:
+                yield place
+            finally:
+                os.umask(old)
     except (apsw.Error, OSError) as error:
         raise as_journal_error(error, folder / "journal.db") from error
     finally:
-        os.umask(old)
         shutil.rmtree(place, ignore_errors=True)
 
 
