@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import attrs
+
 from tillpost.flow.fallback.write_files import sweep
 from tillpost.flow.line import Line
 from tillpost.flow.retry_policy import after_crash
 from tillpost.flow.upkeep.clock_change import apply_change_since_last_run
+from tillpost.journal import Entry, Move, State
+
+_APART = 5
+"""First waits (`wait_initial`) between two receipts of which one may have ended the process."""
 
 
 def recover(line: Line) -> None:
@@ -17,9 +25,21 @@ def recover(line: Line) -> None:
     apply_change_since_last_run(line)
     journal, now = line.journal, line.clock.time()
     left = journal.receipts.refresh(journal.crash_marks.marked())
-    journal.receipts.count_crashes(
-        [(entry.seq, after_crash(entry, line.retry, now, line.random)) for entry in left], now
-    )
+    journal.receipts.count_crashes(list(_apart(line, left, now)), now)
     journal.receipts.recover(now, line.retry.confirm_after.total_seconds())
     journal.crash_marks.clear()
     sweep(line)
+
+
+def _apart(line: Line, entries: list[Entry], now: float) -> Iterator[tuple[int, Move]]:
+    """Their moves. Those that were in hand at an earlier crash as well are tried one after another.
+
+    One of them is the cause. Tried together with it again, its neighbours would be held with it.
+    """
+    gap, earliest = _APART * line.retry.wait_initial.total_seconds(), now
+    for entry in entries:
+        move = after_crash(entry, line.retry, now, line.random)
+        if entry.crashes and move.state is not State.HELD:
+            move = attrs.evolve(move, due=max(move.due, earliest))
+            earliest = move.due + gap
+        yield entry.seq, move

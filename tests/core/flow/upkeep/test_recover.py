@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,21 @@ def test_a_receipt_that_ends_the_process_again_and_again_is_held_and_its_neighbo
     for entry in claim(machine.line, 5):
         deliver(machine.line, entry)
     assert receipts(machine)["2"].state is State.DELIVERED
+
+
+def test_receipts_that_were_in_hand_at_two_crashes_are_tried_apart(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of them is the cause: tried together again, its neighbours would be held with it."""
+    take(machine, *(sale(number, {"externalId": f"47{number}"}) for number in range(1, 5)))
+    monkeypatch.setattr(CrashMarks, "marked", lambda _: [entry.seq for entry in receipts(machine).values()])
+    for _ in range(2):
+        machine.restart()
+    entries = receipts(machine).values()
+    assert {(entry.crashes, entry.state) for entry in entries} == {(2, State.WAITING)}
+    dues = sorted(entry.due for entry in entries)
+    gap = 5 * machine.line.retry.wait_initial.total_seconds()
+    assert all(later - earlier >= gap for earlier, later in pairwise(dues)), dues
 
 
 def test_what_went_well_or_failed_without_a_crash_is_not_in_hand_any_more(tmp_path: Path) -> None:
