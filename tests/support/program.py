@@ -54,16 +54,27 @@ def serving(
         process.wait(10)
 
 
+_WORKERS, _PORTS = 10, 1500
+_given: set[int] = set()
+
+
 def free_ports(count: int, *hosts: str) -> list[int]:
-    """So many ports in a row that nobody has on any of the hosts, below those the system hands out."""
+    """So many ports in a row that nobody has on any of the hosts, below those the system hands out.
+
+    Each process of a run of tests has ports of its own, and none is given twice: nobody can take one before its server.
+    """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % _WORKERS
     while True:
-        first = 15000 + secrets.randbelow(15000)
-        ports = list(range(first, first + count))
+        first = 15000 + worker * _PORTS + secrets.randbelow(_PORTS - count)
+        ports = range(first, first + count)
+        if not _given.isdisjoint(ports) and len(_given) < _PORTS // 2:
+            continue
         with suppress(OSError):
             for host in hosts or ("127.0.0.1",):
                 for port in ports:
                     socket.create_server((host, port)).close()
-            return ports
+            _given.update(ports)
+            return list(ports)
 
 
 @attrs.frozen
