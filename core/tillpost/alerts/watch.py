@@ -11,7 +11,8 @@ from typing import Any
 import attrs
 
 from tillpost.alerts.channels import ChannelError, notice, send
-from tillpost.alerts.rules import Context, evaluate
+from tillpost.alerts.problem import Context
+from tillpost.alerts.rules import evaluate
 from tillpost.clock import Clock, SystemClock
 from tillpost.compose.alert_settings import RULES, AlertSettings
 from tillpost.compose.pipeline_config import PipelineConfig
@@ -22,7 +23,11 @@ from tillpost.journal import Journal, Notice
 from tillpost.reports.gaps import numbered
 
 SELDOM = 300.0
-"""Seconds between two evaluations of rules that read the receipts of a week (_SELDOM)."""
+"""Seconds between two evaluations of rules that read the receipts of a week (_SELDOM), at least."""
+_SHARE = 100.0
+"""Those rules wait so many times as long as they took: they use a hundredth of a processor at most."""
+MARK_EVERY = 60.0
+"""Seconds between two marks in the journal that somebody watches."""
 _SELDOM = ("gap", "day_total")
 REMEMBERED = 90 * 86400.0
 """Seconds after which an alert that is over is deleted."""
@@ -46,28 +51,31 @@ class AlertWatch:
     clock: Clock
     sequence: bool
     keep: timedelta | None = None
+    line: Line | None = None
     duties: Duties = attrs.field(factory=ProcessDuties)
     sending: Callable[[str, AlertSettings, dict[str, Any]], None] = send
     _seldom_next: float = float("-inf")
+    _mark_next: float = float("-inf")
 
     def check(self) -> None:
         """Evaluate the rules once: raise what is new, end what is over, and send the notices that are due."""
         if not self.duties.holds(Duty.ALERTS):
             return
-        now = self.clock.time()
+        now, began = self.clock.time(), self.clock.monotonic()
         standing = {alert.key: alert for alert in self.journal.alerts.standing()}
         rules = [rule for rule in RULES if rule not in self.settings.off]
         kept: set[str] = set()
-        if self.clock.monotonic() < self._seldom_next:
+        if not (seldom := began >= self._seldom_next):
             kept = {key for key in standing if key.split(" ")[0] in _SELDOM and key.split(" ")[0] in rules}
             rules = [rule for rule in rules if rule not in _SELDOM]
-        else:
-            self._seldom_next = self.clock.monotonic() + SELDOM
         context = Context(
             pipeline=self.pipeline, journal=self.journal, limits=self.settings, now=now, standing=standing,
-            sequence=self.sequence, keep=self.keep,
+            sequence=self.sequence, keep=self.keep, line=self.line,
         )  # fmt: skip
         found = evaluate(context, rules)
+        if seldom:
+            end = self.clock.monotonic()
+            self._seldom_next = end + max(SELDOM, _SHARE * (end - began))
         raised = [
             (key, problem.what, problem.means, problem.next_step)
             for key, problem in found.items()
@@ -80,11 +88,14 @@ class AlertWatch:
         ]
         over = [alert.seq for key, alert in standing.items() if key not in found and key not in kept]
         if raised or reworded or over:
-            self.journal.alerts.change(raised, reworded, over, self.settings.channels, now)
-            for _, what, _, next_step in raised:
-                _log.warning("alert: %s. %s", what, next_step)
+            new = self.journal.alerts.change(raised, reworded, over, self.settings.channels, now)
+            for key in new:
+                _log.warning("alert: %s. %s", found[key].what, found[key].next_step)
         if over:
             self.journal.alerts.forget(now - REMEMBERED)
+        if began >= self._mark_next:
+            self._mark_next = began + MARK_EVERY
+            self.journal.alerts.mark_watched(now)
         self._send_notices(now)
 
     def _send_notices(self, now: float) -> None:
@@ -146,7 +157,7 @@ class AlertThread:
             known = self._watches.get(line.name)
             if known is None or known[0] is not line:
                 watch = AlertWatch(
-                    line.name, line.journal, self._settings, line.clock, numbered(config), line.keep, line.duties
+                    line.name, line.journal, self._settings, line.clock, numbered(config), line.keep, line, line.duties
                 )
                 known = self._watches[line.name] = line, watch
             known[1].check()

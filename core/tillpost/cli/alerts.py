@@ -77,9 +77,9 @@ def test(file: Any, as_json: bool) -> None:
     from tillpost.alerts.channels import ChannelError, notice, send
 
     config = load(file)
-    if config.alerts is None:
+    if not config.alerts.channels:
         raise UsageError(
-            f"{config.shown}: the table [alerts] is missing; add it with a channel (docs/operators/alerts.md)"
+            f"{config.shown}: no channel: add command, webhook or email to [alerts] (docs/operators/alerts.md)"
         )
     what = "This is a test of the alerts."
     alert = Alert(0, "test", what, "The channel works.", "No action needed.", SystemClock().time(), None)

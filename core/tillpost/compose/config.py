@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import attrs
 
-from tillpost.compose.alert_settings import AlertSettings
+from tillpost.compose.alert_settings import CHANNELS, AlertSettings
 from tillpost.compose.pipeline_config import PipelineConfig, SlotConfig
 from tillpost.compose.plugins import REPORT_PLUGIN, load_plugin
 from tillpost.compose.settings import SettingsReader
@@ -49,8 +49,8 @@ class Config:
     file: Path
     state: Path
     pipelines: tuple[PipelineConfig, ...]
-    alerts: AlertSettings | None = None
-    """None without `[alerts]`, when it has an error, and when plugins were not read."""
+    alerts: AlertSettings = attrs.field(factory=AlertSettings)
+    """The defaults without `[alerts]`, and when it has an error; without channels when plugins were not read."""
     lines: Lines = attrs.field(repr=False, eq=False)
     shown: str = attrs.field(default="", repr=False, eq=False)
     """The file as the person named it, for messages."""
@@ -146,11 +146,15 @@ def examine(path: Path, *, plugins: bool = True) -> tuple[Config | None, list[Fi
         shared.add(name)
         reader.report(key_path, message, hint)
     valid = tuple(one for one in pipelines if one.name not in shared)
-    # With the plugins, because it has secrets too; an error in it stops no pipeline.
-    alerts = reader.read(document["alerts"], AlertSettings, ("alerts",)) if plugins and "alerts" in document else None
+    alerts = document.get("alerts", {})
+    if not plugins and isinstance(alerts, Mapping):
+        alerts = {key: value for key, value in alerts.items() if key not in CHANNELS}  # they have secrets
+    # An error in it stops no pipeline; a command that reads no plugins leaves it to `check` and `run`.
+    of_alerts = reader if plugins else SettingsReader(str(path), file.parent, lines)
+    limits = of_alerts.read(alerts, AlertSettings, ("alerts",)) or AlertSettings()
     if not usable or not valid:
         return None, reader.findings
-    config = Config(file=file, state=state, pipelines=valid, alerts=alerts, lines=lines, shown=str(path))
+    config = Config(file=file, state=state, pipelines=valid, alerts=limits, lines=lines, shown=str(path))
     return config, reader.findings
 
 

@@ -58,7 +58,7 @@ class Supervisor:
         self._notifier, self._status = notifier, status
         self._running = RunningPipelines(config.state, as_json)
         self._alerts = ExitStack()
-        """Closed when the thread that sends alerts is to end."""
+        """Closed when the thread that evaluates the alert rules is to end."""
 
     def __enter__(self) -> Self:
         return self
@@ -112,7 +112,7 @@ class Supervisor:
             raise ConfigurationError(*self.refused)
         for finding in dict.fromkeys(self.refused):
             _log.error("%s", finding)
-        self._send_alerts(self._config.alerts)
+        self._watch(self._config.alerts)
         if self._status is not None:  # before anything is started: an address that is taken is an error at once
             token = stack.enter_context(serving(self._status, self._running.lines, self._config.state))
             url = f"http://{self._status}/"
@@ -121,12 +121,11 @@ class Supervisor:
         for unit in self._running.units.values():
             unit.worker.start()
 
-    def _send_alerts(self, settings: AlertSettings | None) -> None:
+    def _watch(self, settings: AlertSettings) -> None:
         self._alerts.close()
-        if settings is not None:
-            thread = AlertThread(settings, self._running.pipelines)
-            thread.start()
-            self._alerts.callback(thread.stop, TIMEOUT)
+        thread = AlertThread(settings, self._running.pipelines)
+        thread.start()
+        self._alerts.callback(thread.stop, TIMEOUT)
 
     def _stop(self, workers: list[Worker]) -> bool:
         """Let calls in flight end; True when some did not within the grace period."""
@@ -170,6 +169,6 @@ class Supervisor:
         self.refused = [finding for name, finding in done.refused if name not in self._running.units]
         if config is not None:
             if config.alerts != self._config.alerts:
-                self._send_alerts(config.alerts)
+                self._watch(config.alerts)
             self._config = config
         return done

@@ -20,6 +20,7 @@ from tillpost.alerts.channels import ChannelError
 from tillpost.alerts.watch import ATTEMPTS, AlertWatch
 from tillpost.compose.alert_settings import RULES, AlertSettings, Silence
 from tillpost.journal import ContactLookup, Destination, FileState, Journal, Move, State, TillTotal
+from tillpost.journal.tables.alerts import CALM
 from tillpost.journal.tables.mappings import reason_of
 from tillpost.model import Broken, Conflict
 from tillpost.reports.plan import Load, plan, weigh
@@ -306,7 +307,41 @@ def test_a_rule_that_is_off_is_not_looked_at_and_what_it_had_raised_is_over(harn
     harness.pass_(1)
     harness.watch.settings = attrs.evolve(LIMITS, off=("held",))
     harness.pass_(1)
+    assert harness.journal.alerts.standing() == []
+    harness.pass_(CALM)  # a channel is told once it has been over for a while
     assert harness.events == [("raised", "held"), ("over", "held")]
+
+
+def test_what_comes_and_goes_stands_each_time_and_is_told_once(harness: Harness) -> None:
+    for _ in range(5):
+        _revoke(harness)
+        harness.pass_(30)
+        assert [alert.key for alert in harness.journal.alerts.standing()] == ["paused"]
+        _online(harness)
+        harness.pass_(30)
+        assert harness.journal.alerts.standing() == []
+    assert harness.events == [("raised", "paused")]
+    harness.pass_(CALM)
+    assert harness.events == [("raised", "paused"), ("over", "paused")]
+    _revoke(harness)
+    harness.pass_(30)  # calm in between: this is another one
+    assert harness.events == [("raised", "paused"), ("over", "paused"), ("raised", "paused")]
+    assert len(harness.journal.alerts.recent(9)) == 1
+
+
+def test_the_journal_knows_when_somebody_watched_last(harness: Harness) -> None:
+    harness.pass_(3600)
+    assert harness.journal.alerts.watched_at() == harness.clock.now
+    harness.pass_(30)  # once a minute is enough
+    assert harness.journal.alerts.watched_at() == harness.clock.now - 30
+
+
+def test_rules_run_without_a_channel_and_nothing_is_sent(harness: Harness) -> None:
+    harness.watch.settings = AlertSettings()
+    _held(harness)
+    harness.pass_(1)
+    assert [alert.key for alert in harness.journal.alerts.standing()] == ["held"]
+    assert harness.journal.alerts.due(harness.clock.now + 1e6) == []
 
 
 def test_a_channel_that_is_away_is_tried_again_later_and_later_and_then_told_all_in_order(harness: Harness) -> None:

@@ -288,6 +288,14 @@ UPGRADES = (
     INSERT INTO counters SELECT iif(retail, 'skipped record', 'ignored record'), '', reason, count(*)
         FROM no_receipts GROUP BY retail, reason;
     """,
+    # 15: when the alert rules were evaluated last, and what is known of the file server
+    """
+    CREATE TABLE watching (one INTEGER PRIMARY KEY CHECK (one = 1), at REAL NOT NULL);
+    CREATE TABLE file_server (
+        one INTEGER PRIMARY KEY CHECK (one = 1), failures INTEGER NOT NULL, reason TEXT NOT NULL,
+        refused INTEGER NOT NULL, since REAL NOT NULL, checked_at REAL NOT NULL
+    );
+    """,
 )
 
 

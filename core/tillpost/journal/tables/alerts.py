@@ -41,6 +41,10 @@ class Notice:
 _ALERT = "alerts.seq, key, what, means, next_step, raised_at, over_at"
 
 
+CALM = 300.0
+"""Seconds an alert must be over before a channel is told so; raised again within them, it goes on standing untold."""
+
+
 class Alerts(Table):
     """The alerts of a pipeline, and the notices still to be sent."""
 
@@ -64,25 +68,44 @@ class Alerts(Table):
         over: Iterable[int],
         channels: Sequence[str],
         now: float,
-    ) -> None:
-        """In one commit: raise (key, what, means, next_step), reword (seq, what), end (seq), notify each channel."""
+    ) -> list[str]:
+        """In one commit: raise (key, what, means, next_step), reword (seq, what), end (seq), notify each channel.
+
+        The keys of those that are new: an alert that was over for less than CALM stands again, and nobody is notified.
+        """
+        new: list[str] = []
 
         def work(transaction: Transaction) -> None:
+            new.clear()
             changed = []
-            for alert in raised:
+            for key, *texts in raised:
+                if _stands_again(transaction, key, texts, now):
+                    continue
                 sql = "INSERT INTO alerts (key, what, means, next_step, raised_at) VALUES (?,?,?,?,?) RETURNING seq"
-                changed.append((first(transaction.execute(sql, (*alert, now))), RAISED))
+                changed.append((first(transaction.execute(sql, (key, *texts, now))), RAISED, now))
+                new.append(key)
             for seq, what in reworded:
                 transaction.execute("UPDATE alerts SET what = ? WHERE seq = ?", (what, seq))
             for seq in over:
                 transaction.execute("UPDATE alerts SET over_at = ? WHERE seq = ?", (now, seq))
-                changed.append((seq, OVER))
+                changed.append((seq, OVER, now + CALM))
             transaction.executemany(
                 "INSERT INTO notices (alert, event, channel, due) VALUES (?,?,?,?)",
-                [(seq, event, channel, now) for seq, event in changed for channel in channels],
+                [(seq, event, channel, due) for seq, event, due in changed for channel in channels],
             )
 
         self._database.write(work)
+        return new
+
+    def watched_at(self) -> float | None:
+        """When the rules were evaluated last by a `tillpost run`; None: never."""
+        rows = self._database.read("SELECT at FROM watching")
+        return float(rows[0][0]) if rows else None
+
+    def mark_watched(self, now: float) -> None:
+        """The rules were evaluated now."""
+        sql = "INSERT INTO watching (one, at) VALUES (1, ?) ON CONFLICT (one) DO UPDATE SET at = excluded.at"
+        self._database.write(lambda transaction: transaction.execute(sql, (now,)))
 
     def due(self, now: float) -> list[Notice]:
         """The notices to be sent now; of an alert and a channel only the earliest."""
@@ -113,3 +136,14 @@ class Alerts(Table):
         """Delete alerts that were over before then, once their notices are sent."""
         sql = "DELETE FROM alerts WHERE over_at < ? AND seq NOT IN (SELECT alert FROM notices)"
         self._database.write(lambda transaction: transaction.execute(sql, (before,)))
+
+
+def _stands_again(transaction: Transaction, key: str, texts: Sequence[str], now: float) -> bool:
+    """Let an alert of this key that was over a moment ago stand again; False when there is none."""
+    sql = "SELECT seq FROM alerts WHERE key = ? AND over_at > ? ORDER BY seq DESC LIMIT 1"
+    rows = transaction.execute(sql, (key, now - CALM)).fetchall()
+    for (seq,) in rows:
+        sql = "UPDATE alerts SET over_at = NULL, what = ?, means = ?, next_step = ? WHERE seq = ?"
+        transaction.execute(sql, (*texts, seq))
+        transaction.execute("DELETE FROM notices WHERE alert = ? AND event = ?", (seq, OVER))
+    return bool(rows)
