@@ -21,10 +21,8 @@ tables only; an older file gets it by `tillpost journal compact`."""
 
 def connect(path: Path) -> apsw.Connection:
     """A connection with the settings every journal has. Raises apsw.Error."""
-    # The journal holds personal data, and SQLite gives its WAL the mode of the file. Not by the umask, which is that of
-    # all threads: two that set and restore it at once leave it set. What fails here SQLite meets and names.
-    with suppress(OSError):
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    with suppress(OSError):  # it is there; what fails otherwise SQLite meets and names
+        create_private(path)
     connection = apsw.Connection(str(path))
     try:
         connection.set_busy_timeout(PATIENCE)
@@ -40,6 +38,15 @@ def connect(path: Path) -> apsw.Connection:
         abandon(connection)
         raise
     return connection
+
+
+def create_private(path: Path) -> None:
+    """Create an empty file for a database. Raises FileExistsError.
+
+    A journal holds personal data, and SQLite gives the files beside a database its mode. The umask would not do: it is
+    that of all threads, and two that set and restore it at once leave it set.
+    """
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 @contextmanager

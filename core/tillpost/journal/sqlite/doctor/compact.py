@@ -8,7 +8,7 @@ import apsw
 import attrs
 
 from tillpost.errors import JournalError, JournalFull
-from tillpost.journal.sqlite.connection import REUSABLE, opened
+from tillpost.journal.sqlite.connection import REUSABLE, create_private, opened
 from tillpost.journal.sqlite.doctor.damage import Progress
 from tillpost.journal.sqlite.doctor.reading import exclusive_work, journal_path
 from tillpost.journal.sqlite.platform import room
@@ -39,6 +39,7 @@ def compact(folder: Path, progress: Progress = lambda text: None) -> Compacted:
                 " changed"
             )
         new = place / "new.db"
+        create_private(new)
         with opened(path, apsw.SQLITE_OPEN_READWRITE) as connection:
             progress("copying the journal")
             connection.pragma("auto_vacuum", REUSABLE)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import apsw
 
-from tillpost.journal.sqlite.doctor import contacts, files, gaps, receipts
+from tillpost.journal.sqlite.doctor import contacts, files, gaps, histories, receipts
 from tillpost.journal.sqlite.doctor.damage import Damage, Progress, encode_row, is_json
 from tillpost.journal.tables import counters, destination
 
@@ -18,7 +18,7 @@ def examine(connection: apsw.Connection, fallback: Path, progress: Progress = la
         ("contacts", contacts.examine),
         ("receipts and bodies", receipts.examine),
         ("bodies without a receipt", receipts.orphans),
-        ("histories", receipts.histories),
+        ("histories", histories.examine),
         ("missing rows", gaps.examine),
         ("events", _events),
     ):

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -100,9 +98,6 @@ def schema_of(path: Path) -> int:
     return schema
 
 
-_umask = threading.RLock()
-
-
 @contextmanager
 def work(folder: Path) -> Iterator[Path]:
     """A private folder for copies, beside the journal so that a copy can be renamed into its place."""
@@ -111,12 +106,7 @@ def work(folder: Path) -> Iterator[Path]:
     except OSError as error:
         raise as_journal_error(error, folder) from error
     try:
-        with _umask:  # that of all threads: two at once would leave it set
-            old = os.umask(0o077)
-            try:
-                yield place
-            finally:
-                os.umask(old)
+        yield place
     except (apsw.Error, OSError) as error:
         raise as_journal_error(error, folder / "journal.db") from error
     finally:

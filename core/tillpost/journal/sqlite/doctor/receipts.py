@@ -5,17 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import apsw
 
 from tillpost.journal.sqlite.doctor.damage import Damage, Fix, decode_body, encode_row
-from tillpost.journal.states import MOVES, OPEN, State
+from tillpost.journal.states import OPEN, State
 from tillpost.journal.tables import contact_links, events
 from tillpost.model import Receipt
 from tillpost.model.receipt_json import content_digest
 
-_STATES = {str(state): state for state in State}
+STATES = {str(state): state for state in State}
+"""The states by their names."""
 _OPEN = frozenset(map(str, OPEN))
 _TEXTS = (
     "id", "number", "store", "till", "business_date", "created", "currency", "total", "state", "reason", "route",
@@ -53,10 +55,14 @@ def _columns(values: dict[str, Any], receipt: Receipt | None) -> Damage | None:
     wrong += [name for name in _NUMBERS if not isinstance(values[name], int | float)]
     wrong += [name for name in _MAYBE if not isinstance(values[name], int | float | None)]
     wrong += [] if isinstance(values["contact"], str | None) else ["contact"]
-    wrong += [] if "state" in wrong or values["state"] in _STATES else ["state"]
+    wrong += [] if "state" in wrong or values["state"] in STATES else ["state"]
     if receipt is not None:
         known_values = _from_body(receipt)
-        wrong += [name for name, value in known_values.items() if name not in wrong and values[name] != value]
+        wrong += [
+            name
+            for name, value in known_values.items()
+            if name not in wrong and not _is_same(name, values[name], value)
+        ]
         own = isinstance(values["id"], str) and values["id"].partition("#")[0] == receipt.id.partition("#")[0]
         wrong += [] if own or "id" in wrong else ["id"]
     if not wrong:
@@ -78,6 +84,16 @@ def _from_body(receipt: Receipt) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _is_same(name: str, stored: Any, meant: Any) -> bool:
+    """Whether a column says what the content says, as values: `803`, `803.0` and `803.00` are one total."""
+    if name == "total":
+        try:
+            return Decimal(stored) == Decimal(meant)
+        except InvalidOperation:
+            return False
+    return bool(stored == meant)
+
+
 def _fix_columns(values: dict[str, Any], receipt: Receipt | None, wrong: tuple[str, ...]) -> Fix:
     seq = values["seq"]
 
@@ -96,7 +112,7 @@ def _fix_columns(values: dict[str, Any], receipt: Receipt | None, wrong: tuple[s
             (*(known_values[name] for name in wrong), seq),
         )
         if "state" in wrong and state is None:
-            _hold(connection, seq, now, "its state was damaged in the journal; retrying it is safe: the id is the same")
+            hold(connection, seq, now, "its state was damaged in the journal; retrying it is safe: the id is the same")
 
     return fix
 
@@ -118,8 +134,8 @@ def _last_state(connection: apsw.Connection, seq: int) -> tuple[State | None, st
             known_values = json.loads(detail)
         except (ValueError, TypeError, RecursionError):
             known_values = {}
-        if what in _STATES:
-            state = _STATES[what]
+        if what in STATES:
+            state = STATES[what]
         elif what == "sending":
             state = State.UNCERTAIN  # it may have left
         if isinstance(known_values, dict):
@@ -153,7 +169,7 @@ def _fix_content(values: dict[str, Any], raw: bytes, again: str) -> Fix:
             (values["seq"], hashlib.sha256(raw).digest(), raw),
         )
         if values["state"] in _OPEN:
-            _hold(connection, values["seq"], now, f"its content was damaged in the journal; {again}")
+            hold(connection, values["seq"], now, f"its content was damaged in the journal; {again}")
 
     return fix
 
@@ -179,7 +195,7 @@ def _without_contact(values: dict[str, Any], receipt: Receipt) -> Damage:
             key = contact_links.find_or_create(connection, customer, receipt.store, now)
             connection.execute("UPDATE receipts SET contact = ? WHERE seq = ?", (key, values["seq"]))
         else:
-            _hold(connection, values["seq"], now, "its contact was damaged in the journal and its content names none")
+            hold(connection, values["seq"], now, "its contact was damaged in the journal and its content names none")
 
     return Damage(
         table="receipts", row=str(values["seq"]), receipt=values["id"], reason="is open without a contact",
@@ -188,7 +204,8 @@ def _without_contact(values: dict[str, Any], receipt: Receipt) -> Damage:
     )  # fmt: skip
 
 
-def _hold(connection: apsw.Connection, seq: int, now: float, reason: str) -> None:
+def hold(connection: apsw.Connection, seq: int, now: float, reason: str) -> None:
+    """Hold a receipt, as the repair of its row."""
     connection.execute(
         "UPDATE receipts SET state = 'held', reason = ?, sending = NULL, changed_at = ? WHERE seq = ?",
         (reason, now, seq),
@@ -244,54 +261,8 @@ def _row_again(seq: int, receipt: Receipt | None, body: object, raw: bytes) -> F
                 "UPDATE bodies SET body = NULL, checksum = ?, raw = ? WHERE seq = ?",
                 (hashlib.sha256(raw).digest(), raw, seq),
             )
-            _hold(connection, seq, now, "its row was damaged in the journal; " + _AGAIN.format(id=f"damaged_{seq}"))
+            hold(connection, seq, now, "its row was damaged in the journal; " + _AGAIN.format(id=f"damaged_{seq}"))
         elif key is None and known_values["state"] in _OPEN:
-            _hold(connection, seq, now, "its contact was damaged in the journal and its content names none")
+            hold(connection, seq, now, "its contact was damaged in the journal and its content names none")
 
     return fix
-
-
-def histories(connection: apsw.Connection) -> Iterator[Damage]:
-    """Find receipts whose state is not that of their last event."""
-    stands = "SELECT e.receipt, e.what, r.state, r.id FROM events e JOIN receipts r ON r.seq = e.receipt"
-    seq, at, state, identity = None, None, None, ""
-    wrong = ""
-    for receipt, what, now_in, its_id in connection.execute(f"{stands} ORDER BY e.receipt, e.seq"):
-        if receipt != seq:
-            yield from _history(seq, identity, at, state, wrong)
-            seq, at, state, identity, wrong = receipt, None, now_in, its_id, ""
-        if what == "sending":
-            at = State.RESOLVED
-        elif what in _STATES:
-            new = _STATES[what]
-            if at is not None and new not in MOVES[at] and not (at is State.RESOLVED and new is State.RESOLVED):
-                wrong = wrong or f"from {at} to {new}"
-            at = new
-    yield from _history(seq, identity, at, state, wrong)
-
-
-def _history(seq: int | None, identity: str, at: State | None, state: object, wrong: str) -> Iterator[Damage]:
-    if seq is None or at is None:
-        return
-    if state in _STATES and at != state:
-        end = at in (State.DELIVERED, State.SKIPPED)
-
-        def fix(connection: apsw.Connection, now: float) -> None:
-            if state in _OPEN and not end:
-                reason = f"the journal's row said {state}, its last event {at}; retrying it is safe: the id is the same"
-                _hold(connection, seq, now, reason)
-            elif end:
-                connection.execute("UPDATE receipts SET state = ?, sending = NULL WHERE seq = ?", (at, seq))
-            else:
-                events.record(connection, now, "repair", str(state), receipt=seq, reason="an event was lost")
-
-        yield Damage(
-            table="receipts", row=str(seq), receipt=identity, reason=f"is {state}, and its last event says {at}",
-            lost="nothing", remedy=f"set to {at}" if end else "held" if state in _OPEN else "the event is added",
-            fix=fix,
-        )  # fmt: skip
-    elif wrong:
-        yield Damage(
-            table="events", row=f"of receipt {seq}", receipt=identity, reason=f"tell a forbidden move: {wrong}",
-            lost="an event", remedy="nothing to be done", note=True,
-        )  # fmt: skip

@@ -11,7 +11,7 @@ from typing import Any
 import apsw
 import attrs
 
-from tillpost.journal.sqlite.connection import REUSABLE, opened
+from tillpost.journal.sqlite.connection import REUSABLE, create_private, opened
 from tillpost.journal.sqlite.doctor import gaps
 from tillpost.journal.sqlite.doctor.damage import Damage, Progress, encode_row
 from tillpost.journal.sqlite.doctor.pages import INDEX_INNER, INDEX_LEAF, TABLE_LEAF, Pages, Row, Value
@@ -127,6 +127,7 @@ class _Rebuilding:
     def __init__(self, pages: Pages, new: Path, progress: Progress) -> None:
         self._pages = pages
         self._progress = progress
+        create_private(new)
         self._new = apsw.Connection(str(new))
         self._new.pragma("auto_vacuum", REUSABLE)
         self._new.pragma("synchronous", "off")  # one sync at the end, by the swap
