@@ -89,6 +89,7 @@ class NoReceipt:
     retail: True for a sale that was started and is not sent (voided, suspended, training, copy), False for what never
     was a sale (sign-on, no-sale, day totals). store, till, date: who issued `number`, and on which business date
     (YYYY-MM-DD), as far as the record says. A number that is known to belong to no sale is not a gap.
+    voids: the id of the receipt that the record takes back, its own sale or another one; "" for none.
     """
 
     reason: str
@@ -98,6 +99,7 @@ class NoReceipt:
     store: str = ""
     till: str = ""
     date: str = ""
+    voids: str = ""
 
 
 @attrs.frozen(kw_only=True)
