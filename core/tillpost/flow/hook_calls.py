@@ -59,6 +59,11 @@ class HookCalls:
         """Whether a plugin has this hook; for hooks a plugin may leave out."""
         return hook in self.callers
 
+    def plugin_of(self, hook: str) -> str:
+        """The name of the first plugin that has the hook; "" when none has."""
+        callers = self.callers.get(hook, ())
+        return callers[0][0] if callers else ""
+
     def collect_documents(self, accept: Callable[[Document], Mapping[str, int]]) -> int:
         """How many documents the source handed to `accept`. An error of `accept` is raised unchanged."""
         raised: list[BaseException] = []

@@ -178,7 +178,8 @@ class Worker:
             if self._stop.is_set():
                 raise Stopped(f"{document.name}: stopped; records committed: {counts.records()}")
 
-        counts = accept(self.line, document, on_commit)
+        source = self.line.hooks.plugin_of("collect_documents")
+        counts = accept(self.line, document, on_commit, source)
         self._on_document(document, counts)
         return counts.as_dict()
 

@@ -16,6 +16,7 @@ from tillpost.journal.tables.bodies import Stored
 from tillpost.journal.tables.contact_lookups import ContactLookup
 from tillpost.journal.tables.day_totals import DayReceipt, TillTotal
 from tillpost.journal.tables.destination import Destination
+from tillpost.journal.tables.documents import OPEN_DOCUMENTS, DocumentEntry, DocumentState, Reading
 from tillpost.journal.tables.files import OPEN_FILES, FileEntry, FileState, Postponed
 from tillpost.journal.tables.mappings import KnownMapping
 from tillpost.journal.tables.receipt_rows import Entry
@@ -27,6 +28,7 @@ from tillpost.journal.tables.tills import Till
 __all__ = [
     "MOVES",
     "OPEN",
+    "OPEN_DOCUMENTS",
     "OPEN_FILES",
     "REPLAYS",
     "SETTLED",
@@ -37,6 +39,8 @@ __all__ = [
     "ContactLookup",
     "DayReceipt",
     "Destination",
+    "DocumentEntry",
+    "DocumentState",
     "Entry",
     "FileEntry",
     "FileState",
@@ -48,6 +52,7 @@ __all__ = [
     "Notice",
     "Postponed",
     "RateFile",
+    "Reading",
     "ReceiptNumber",
     "Replay",
     "ReplayCandidate",

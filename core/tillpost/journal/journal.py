@@ -23,6 +23,7 @@ from tillpost.journal.tables.contact_lookups import ContactLookups
 from tillpost.journal.tables.contacts import Contacts
 from tillpost.journal.tables.day_totals import DayTotals
 from tillpost.journal.tables.destination import Destinations
+from tillpost.journal.tables.documents import Documents
 from tillpost.journal.tables.events import Events
 from tillpost.journal.tables.files import Files
 from tillpost.journal.tables.idempotency_keys import IdempotencyKeys
@@ -47,6 +48,7 @@ class Journal:
         self.receipts = Receipts(self._database)
         self.bodies = Bodies(self._database)
         self.listings = Listings(self._database)
+        self.documents = Documents(self._database)
         self.idempotency_keys = IdempotencyKeys(self._database)
         self.contacts = Contacts(self._database)
         self.contact_lookups = ContactLookups(self._database, self.contacts)

@@ -11,7 +11,7 @@ import attrs
 
 from tillpost.errors import DocumentError, JournalError
 from tillpost.flow.line import Line
-from tillpost.journal import Accepted, Group
+from tillpost.journal import Accepted, Group, Reading
 from tillpost.model import Document, Found, Parsed
 
 GROUP = 100
@@ -28,8 +28,10 @@ _MAX_DAYS_APART = timedelta(days=1)
 class StartedDocument:
     """A document that is being read: its records in groups, in order, and the counts of those that are committed."""
 
-    def __init__(self, line: Line, document: Document) -> None:
+    def __init__(self, line: Line, document: Document, source: str) -> None:
+        """source: who handed it over, for the table of documents."""
         self.document = document
+        self.reading = Reading(document, source)
         self.counts = Accepted()
         self._line = line
         self._records = iter(line.hooks.parse_receipts(document))
@@ -41,6 +43,7 @@ class StartedDocument:
         if self._ended:
             if self._error is not None:
                 self._error.counts = self.counts.as_dict()
+                self._set_aside(self._error, now)
                 raise self._error
             return None
         records: list[Parsed] = []
@@ -50,22 +53,35 @@ class StartedDocument:
             self._error = error  # raised once the records before it in this group are committed
         self._ended = len(records) < GROUP
         last = self._ended and self._error is None
-        if not records and not (last and self.document.key):
+        if not records and not last:
             return self.next_group(now)
         flagged = [_flag_wrong_clock(record, now) for record in records]
-        return Group(parsed=flagged, document=self.document, counts=self.counts, last=last)
+        return Group(parsed=flagged, document=self.document, counts=self.counts, last=last, reading=self.reading)
+
+    def _set_aside(self, error: DocumentError, now: float) -> None:
+        """Record it before its source puts it away, so that no crash leaves it aside unknown."""
+        path = self.document.path
+        place = str(path.absolute()) if path is not None else ""
+        self._line.journal.documents.set_aside(self.reading, str(error), now, place)
 
 
-def accept(line: Line, document: Document, on_commit: Callable[[Accepted], None] = lambda counts: None) -> Accepted:
+def accept(
+    line: Line,
+    document: Document,
+    on_commit: Callable[[Accepted], None] = lambda counts: None,
+    source: str = "accept",
+) -> Accepted:
     """Parse a document and commit its records in groups, in order.
+
+    source: who handed it over, for the table of documents.
 
     on_commit: called after each commit with the counts so far; it may raise Stopped. A document that was not read to
     its end is handed over again as a whole, and the records the journal has already count as duplicates.
 
-    Raises DocumentError when the document as a whole cannot be read (records before the fault stay accepted), and
-    JournalError when nothing can be committed: then the source keeps its copy.
+    Raises DocumentError when the document as a whole cannot be read (records before the fault stay accepted, and it is
+    recorded as set aside), and JournalError when nothing can be committed: then the source keeps its copy.
     """
-    return accept_rest(line, StartedDocument(line, document), on_commit)
+    return accept_rest(line, StartedDocument(line, document, source), on_commit)
 
 
 def accept_rest(
@@ -78,7 +94,7 @@ def accept_rest(
     return started.counts
 
 
-def accept_first_groups(line: Line, documents: Sequence[Document]) -> list[StartedDocument | Exception]:
+def accept_first_groups(line: Line, documents: Sequence[Document], source: str) -> list[StartedDocument | Exception]:
     """Commit the first group of each document, all in one commit.
 
     A document that failed has its error in its place; the others are accepted.
@@ -87,7 +103,7 @@ def accept_first_groups(line: Line, documents: Sequence[Document]) -> list[Start
     groups: dict[int, Group] = {}
     for number, document in enumerate(documents):
         try:
-            started = StartedDocument(line, document)
+            started = StartedDocument(line, document, source)
             results.append(started)
             if group := started.next_group(line.clock.time()):
                 groups[number] = group

@@ -38,8 +38,10 @@ class _Job:
 class GroupCommit:
     """Joins the threads of one pipeline. The leader commits the waiting documents, then the next in line leads."""
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: Line, source: str) -> None:
+        """source: who hands them over, for the table of documents."""
         self._line = line
+        self._source = source
         self._lock = threading.Lock()
         self._waiting: deque[_Job] = deque()
         self._has_leader = False
@@ -64,7 +66,8 @@ class GroupCommit:
         with self._lock:
             jobs = [self._waiting.popleft() for _ in range(min(MAX_DOCUMENTS, len(self._waiting)))]
         try:
-            for job, result in zip(jobs, accept_first_groups(self._line, [job.document for job in jobs]), strict=True):
+            results = accept_first_groups(self._line, [job.document for job in jobs], self._source)
+            for job, result in zip(jobs, results, strict=True):
                 job.result = result
         finally:
             with self._lock:

@@ -34,7 +34,8 @@ class ServedSource:
         self._line = line
         self._policy = policy
         self._stopping = stopping
-        self._group_commit = GroupCommit(line)
+        self._source = line.hooks.plugin_of("serve_documents")
+        self._group_commit = GroupCommit(line, self._source)
         self._lock = threading.Lock()
         self._keys: set[str] = set()
         self._in_flight = 0
@@ -86,7 +87,7 @@ class ServedSource:
 
     def _accept(self, document: Document) -> Accepted:
         small = document.content is not None and len(document.content) <= _SMALL
-        counts = self._group_commit.accept(document) if small else accept(self._line, document)
+        counts = self._group_commit.accept(document) if small else accept(self._line, document, source=self._source)
         self._remaining -= counts.accepted  # of two threads one may go uncounted: the limit is not that exact
         return counts
 

@@ -288,7 +288,7 @@ UPGRADES = (
     INSERT INTO counters SELECT iif(retail, 'skipped record', 'ignored record'), '', reason, count(*)
         FROM no_receipts GROUP BY retail, reason;
     """,
-    # 15: when the alert rules were evaluated last, and what is known of the file server
+    # 15: when the alert rules were evaluated last, what is known of the file server, documents, and the sources
     """
     CREATE TABLE watching (one INTEGER PRIMARY KEY CHECK (one = 1), at REAL NOT NULL);
     CREATE TABLE file_server (
@@ -305,6 +305,25 @@ UPGRADES = (
     ) WITHOUT ROWID;
     INSERT INTO settings_seen SELECT 'ids', '', 0 WHERE EXISTS (SELECT 1 FROM receipts);
     ALTER TABLE files ADD COLUMN server TEXT NOT NULL DEFAULT '';
+    -- documents: records = receipts + ignored + skipped + broken; again: known before; due: when it is tried again.
+    -- document_contents: of those set aside that lie nowhere else.
+    CREATE TABLE documents (
+        seq INTEGER PRIMARY KEY, sha256 TEXT NOT NULL, name TEXT NOT NULL, source TEXT NOT NULL, size INTEGER NOT NULL,
+        state TEXT NOT NULL, reason TEXT NOT NULL DEFAULT '', place TEXT NOT NULL DEFAULT '',
+        first_at REAL NOT NULL, last_at REAL NOT NULL, due REAL,
+        records INTEGER NOT NULL DEFAULT 0, receipts INTEGER NOT NULL DEFAULT 0, again INTEGER NOT NULL DEFAULT 0,
+        ignored INTEGER NOT NULL DEFAULT 0, skipped INTEGER NOT NULL DEFAULT 0, broken INTEGER NOT NULL DEFAULT 0,
+        failures INTEGER NOT NULL DEFAULT 0, crashes INTEGER NOT NULL DEFAULT 0
+    );
+    CREATE INDEX documents_open ON documents(sha256, name) WHERE state IN ('reading', 'retry', 'set aside');
+    CREATE INDEX documents_at ON documents(first_at);
+    CREATE TABLE document_contents (
+        document INTEGER PRIMARY KEY REFERENCES documents(seq), content BLOB NOT NULL
+    );
+    CREATE TABLE sources (
+        name TEXT PRIMARY KEY, state TEXT NOT NULL, reason TEXT NOT NULL, since REAL NOT NULL, due REAL,
+        failures INTEGER NOT NULL
+    ) WITHOUT ROWID;
     """,
 )
 

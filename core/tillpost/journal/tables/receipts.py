@@ -12,6 +12,7 @@ from tillpost.journal.moves import Move, apply_move, apply_moves
 from tillpost.journal.states import OPEN, SETTLED, State
 from tillpost.journal.tables import events
 from tillpost.journal.tables.acceptance import Accepted, accept_records, restore
+from tillpost.journal.tables.documents import Reading, record_group
 from tillpost.journal.tables.idempotency_keys import remember
 from tillpost.journal.tables.receipt_rows import BY_STATE, COLUMNS, Entry, decode
 from tillpost.model import Broken, Customer, Document, Found, NoReceipt, Parsed
@@ -27,20 +28,26 @@ class Group:
     """Records of one document that are committed together.
 
     counts: the result is added to it. last: they are the last of the document, so its answer is complete and is stored
-    when the document has a key.
+    when the document has a key. reading: the row of the document, which the group is added to.
     """
 
     parsed: Sequence[Parsed]
     document: Document
     counts: Accepted
     last: bool = False
+    reading: Reading | None = None
 
 
-def _accept_group(transaction: Transaction, group: Group, anonymous: Customer | None, now: float) -> Accepted:
+def _accept_group(
+    transaction: Transaction, group: Group, anonymous: Customer | None, now: float
+) -> tuple[Accepted, int | None]:
+    """What came of the records, and the row of their document."""
     fresh = accept_records(transaction, group.parsed, group.document, anonymous, now)
     if group.last and group.document.key:
         remember(transaction, group.document, group.counts.plus(fresh), now)
-    return fresh
+    if group.reading is None:
+        return fresh, None
+    return fresh, record_group(transaction, group.reading, group.parsed, fresh, group.last, now)
 
 
 class Receipts(Table):
@@ -61,12 +68,14 @@ class Receipts(Table):
         """
 
         # The counts are added after the commit: it may fail, and then nothing counts.
-        def work(transaction: Transaction) -> list[Accepted]:
+        def work(transaction: Transaction) -> list[tuple[Accepted, int | None]]:
             return [_accept_group(transaction, group, anonymous, now) for group in groups]
 
         if groups:
-            for group, fresh in zip(groups, self._database.write(work), strict=True):
+            for group, (fresh, row) in zip(groups, self._database.write(work), strict=True):
                 group.counts.add(fresh)
+                if group.reading is not None:
+                    group.reading.seq = row
 
     def just_accepted(self, since: float, now: float, limit: int) -> list[Entry]:
         """Receipts accepted since then that are due and have not been tried, the longest due first."""

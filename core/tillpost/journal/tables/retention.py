@@ -15,6 +15,7 @@ import attrs
 from tillpost.journal.database import List, Table, Transaction, first
 from tillpost.journal.states import State
 from tillpost.journal.tables import events, removed_rows
+from tillpost.journal.tables.documents import OPEN_DOCUMENTS
 
 STEP = 50
 """Most rows that a step removes; with their bodies, events and index entries some milliseconds of work."""
@@ -28,6 +29,7 @@ class Kind(StrEnum):
     RECEIPTS = "receipts"
     FILES = "files"
     NO_RECEIPTS = "no_receipts"
+    DOCUMENTS = "documents"
     CONTACTS = "contacts"
     EVENTS = "events"
 
@@ -120,6 +122,19 @@ def _no_receipts(transaction: Transaction, after: tuple[Any, ...], before: float
     return rows[-1][:2] if rows else None
 
 
+def _documents(transaction: Transaction, after: tuple[Any, ...], before: float, now: float) -> tuple[Any, ...] | None:
+    rows = transaction.execute(
+        "SELECT seq, state, first_at, last_at FROM documents WHERE seq > ? AND seq < (SELECT max(seq) FROM documents)"
+        " ORDER BY seq LIMIT ?",
+        (after[0] if after else 0, LOOK),
+    ).fetchall()
+    transaction.executemany(
+        "DELETE FROM documents WHERE seq = ?",
+        [(seq,) for seq, state, _, last_at in rows if state not in OPEN_DOCUMENTS and last_at < before],
+    )
+    return (rows[-1][0],) if any(first_at < before for _, _, first_at, _ in rows) else None
+
+
 def _contacts(transaction: Transaction, after: tuple[Any, ...], before: float, now: float) -> tuple[Any, ...] | None:
     if transaction.execute("SELECT 1 FROM files WHERE state IN ('written', 'uploaded', 'consumed') LIMIT 1").fetchone():
         return None  # one of the files may name the contact
@@ -152,6 +167,7 @@ _STEPS: dict[Kind, _Step] = {
     Kind.RECEIPTS: _receipts,
     Kind.FILES: _files,
     Kind.NO_RECEIPTS: _no_receipts,
+    Kind.DOCUMENTS: _documents,
     Kind.CONTACTS: _contacts,
     Kind.EVENTS: _events,
 }

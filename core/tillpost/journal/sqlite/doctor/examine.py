@@ -10,6 +10,7 @@ import apsw
 from tillpost.journal.sqlite.doctor import contacts, files, gaps, histories, receipts
 from tillpost.journal.sqlite.doctor.damage import Damage, Progress, encode_row, is_json
 from tillpost.journal.tables import counters, destination
+from tillpost.journal.tables.documents import DocumentState
 
 
 def examine(connection: apsw.Connection, fallback: Path, progress: Progress = lambda text: None) -> Iterator[Damage]:
@@ -21,6 +22,7 @@ def examine(connection: apsw.Connection, fallback: Path, progress: Progress = la
         ("histories", histories.examine),
         ("missing rows", gaps.examine),
         ("events", _events),
+        ("documents", _documents),
     ):
         progress(f"examining {name}")
         yield from look(connection)
@@ -50,6 +52,26 @@ def _events(connection: apsw.Connection) -> Iterator[Damage]:
             table="events", row=str(seq), reason="its detail is not JSON" if fits else "its columns make no sense",
             lost="the detail of an event" if fits else "an event", remedy="kept in the quarantine",
             raw=encode_row(names, row), fix=blank if fits else remove,
+        )  # fmt: skip
+
+
+def _documents(connection: apsw.Connection) -> Iterator[Damage]:
+    texts = ["sha256", "name", "source", "state", "reason", "place"]
+    figures = ["size", "first_at", "last_at", "records", "receipts", "again", "ignored", "skipped", "broken"]
+    names = ["seq", *texts, *figures, "failures", "crashes"]
+    for row in connection.execute(f"SELECT {', '.join(names)} FROM documents ORDER BY seq"):  # noqa: S608 - ours
+        fits = all(isinstance(value, str) for value in row[1:7]) and row[4] in list(DocumentState)
+        if fits and all(isinstance(value, int | float) for value in row[7:]):
+            continue
+
+        def remove(connection: apsw.Connection, now: float, seq: int = row[0]) -> None:
+            connection.execute("DELETE FROM document_contents WHERE document = ?", (seq,))
+            connection.execute("DELETE FROM documents WHERE seq = ?", (seq,))
+
+        yield Damage(
+            table="documents", row=str(row[0]), reason="its columns make no sense",
+            lost="what came of a document; its receipts are there", remedy="kept in the quarantine",
+            raw=encode_row(names, row), fix=remove,
         )  # fmt: skip
 
 

@@ -1,0 +1,289 @@
+"""Documents: one row for each that was read or tried, written in the commits of its records."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Any
+
+import attrs
+
+from tillpost.errors import UsageError
+from tillpost.journal.database import ALL, Table, Transaction, first
+from tillpost.journal.tables import events
+from tillpost.journal.tables.acceptance import Accepted
+from tillpost.model import Broken, Document, Found, Parsed
+
+LARGEST_KEPT = 1 << 20
+"""Bytes of a received document up to which its content is kept when it is set aside; its sender has it, too."""
+MOST_KEPT = 64 << 20
+"""Bytes of all contents that are kept."""
+
+
+class DocumentState(StrEnum):
+    """What came of a document.
+
+    reading: records of it are committed, and it has not been read to its end. retry: it cannot be read or moved now,
+    and its source tries again. set aside: it cannot be read, and a person must look at it.
+    """
+
+    READING = "reading"
+    READ = "read"
+    RETRY = "retry"
+    SET_ASIDE = "set aside"
+    GONE = "gone"
+    DISCARDED = "discarded"
+
+
+OPEN_DOCUMENTS = (DocumentState.READING, DocumentState.RETRY, DocumentState.SET_ASIDE)
+_OPEN = "state IN ('reading', 'retry', 'set aside')"
+_DIGEST = re.compile("[0-9a-f]{8,64}")
+_COLUMNS = (
+    "seq, sha256, name, source, size, state, reason, place, first_at, last_at, due, records, receipts, again, ignored,"
+    " skipped, broken, failures, crashes"
+)
+
+
+@attrs.frozen
+class DocumentEntry:
+    """A row of the table. Times in seconds since 1970, size in bytes.
+
+    sha256: "" while the content could not be read. place: where it lies, as far as it is known. due: when the source
+    tries it again. The counts are those of its latest reading: records = receipts + ignored + skipped + broken.
+    receipts: also those without a customer. again: receipts and broken records that the journal had before. failures,
+    crashes: how often reading it failed, and how often the process ended with it in hand.
+    """
+
+    seq: int
+    sha256: str
+    name: str
+    source: str
+    size: int
+    state: DocumentState = attrs.field(converter=DocumentState)
+    reason: str
+    place: str
+    first_at: float
+    last_at: float
+    due: float | None
+    records: int
+    receipts: int
+    again: int
+    ignored: int
+    skipped: int
+    broken: int
+    failures: int
+    crashes: int
+
+
+@attrs.define(eq=False)
+class Reading:
+    """A document that is being read. seq: its row, once its first records are committed."""
+
+    document: Document
+    source: str
+    seq: int | None = None
+
+    def size(self) -> int:
+        """Bytes of the document; 0 when its file has vanished."""
+        if self.document.content is not None:
+            return len(self.document.content)
+        try:
+            return self.document.progress.size or (self.document.path.stat().st_size if self.document.path else 0)
+        except OSError:
+            return 0
+
+
+def record_group(
+    transaction: Transaction, reading: Reading, parsed: Sequence[Parsed], fresh: Accepted, last: bool, now: float
+) -> int | None:
+    """Add a group of records to the row of their document, in their transaction; returns the row for the next group.
+
+    The counts start again with the first group. fresh: what came of the records. last: they are the last ones.
+    """
+    receipts = sum(isinstance(record, Found) for record in parsed)
+    broken = sum(isinstance(record, Broken) for record in parsed)
+    others = len(parsed) - receipts - broken
+    counts = (len(parsed), receipts, fresh.duplicates, fresh.ignored, others - fresh.ignored, broken)
+    state = DocumentState.READ if last else DocumentState.READING
+    if reading.seq is not None:
+        transaction.execute(
+            "UPDATE documents SET state = ?, last_at = ?, records = records + ?, receipts = receipts + ?,"
+            " again = again + ?, ignored = ignored + ?, skipped = skipped + ?, broken = broken + ? WHERE seq = ?",
+            (state, now, *counts, reading.seq),
+        )
+        return reading.seq
+    known = _find_open(transaction, reading.document)
+    if known is None:
+        values = (*_identity(reading), state, now, now, *counts)
+        if not last:
+            return int(first(transaction.execute(f"{_INSERT_COUNTS} RETURNING seq", values)))
+        transaction.execute(_INSERT_COUNTS, values)
+        return None
+    transaction.execute(
+        "UPDATE documents SET sha256 = ?, name = ?, source = ?, size = ?, state = ?, last_at = ?, records = ?,"
+        " receipts = ?, again = ?, ignored = ?, skipped = ?, broken = ?, reason = '', place = '', due = NULL"
+        " WHERE seq = ?",
+        (*_identity(reading), state, now, *counts, known),
+    )
+    transaction.execute("DELETE FROM document_contents WHERE document = ?", (known,))
+    return known
+
+
+_INSERT_COUNTS = (
+    "INSERT INTO documents (sha256, name, source, size, state, first_at, last_at, records, receipts, again, ignored,"
+    " skipped, broken) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)"
+)
+
+
+def _identity(reading: Reading) -> tuple[Any, ...]:
+    return reading.document.sha256, reading.document.name, reading.source, reading.size()
+
+
+def _find_open(transaction: Transaction, document: Document) -> int | None:
+    """The row of a document that was not read to its end.
+
+    A file is known by its name too, and under its name alone while it could not be read.
+    """
+    if document.path is None:
+        sql, values = "sha256 = ?1", [document.sha256]
+    else:
+        sql, values = "sha256 IN (?1, '') AND name = ?2", [document.sha256, document.name]
+    found = first(
+        transaction.execute(
+            f"SELECT seq FROM documents INDEXED BY documents_open WHERE {_OPEN} AND {sql} LIMIT 1",  # noqa: S608 - ours
+            values,
+        )
+    )
+    return None if found is None else int(found)
+
+
+class Documents(Table):
+    """The documents of a pipeline."""
+
+    def set_aside(self, reading: Reading, reason: str, now: float, place: str = "") -> None:
+        """It cannot be read, and a person must look at it. Keeps the content of one that lies nowhere else."""
+
+        def work(transaction: Transaction) -> None:
+            seq = self._change(transaction, reading, DocumentState.SET_ASIDE, reason, now, place=place)
+            content = reading.document.content
+            if content is None or len(content) > LARGEST_KEPT:
+                return
+            kept = first(transaction.execute("SELECT sum(length(content)) FROM document_contents")) or 0
+            if kept + len(content) <= MOST_KEPT:
+                transaction.execute(
+                    "INSERT INTO document_contents VALUES (?, ?) ON CONFLICT (document)"
+                    " DO UPDATE SET content = excluded.content",
+                    (seq, content),
+                )
+
+        self._database.write(work)
+
+    def retry_later(self, reading: Reading, reason: str, now: float, due: float | None, place: str = "") -> None:
+        """It cannot be read or moved now; its source tries again when it is due."""
+        self._database.write(
+            lambda transaction: self._change(
+                transaction, reading, DocumentState.RETRY, reason, now, place=place, due=due, failures=1
+            )
+        )
+
+    def count_crash(self, reading: Reading, reason: str, now: float) -> int:
+        """The process ended with it in hand; returns how often that has happened."""
+
+        def work(transaction: Transaction) -> int:
+            seq = self._change(transaction, reading, DocumentState.RETRY, reason, now, crashes=1)
+            return int(first(transaction.execute("SELECT crashes FROM documents WHERE seq = ?", (seq,))))
+
+        return self._database.write(work)
+
+    def _change(
+        self,
+        transaction: Transaction,
+        reading: Reading,
+        state: DocumentState,
+        reason: str,
+        now: float,
+        *,
+        place: str = "",
+        due: float | None = None,
+        failures: int = 0,
+        crashes: int = 0,
+    ) -> int:
+        """Move the row of a document, or insert it; its first move to a state is an event."""
+        seq = reading.seq if reading.seq is not None else _find_open(transaction, reading.document)
+        if seq is None:
+            seq = int(
+                first(
+                    transaction.execute(
+                        f"{_INSERT_COUNTS} RETURNING seq", (*_identity(reading), "", now, now, 0, 0, 0, 0, 0, 0)
+                    )
+                )
+            )
+        before = transaction.execute("SELECT state, reason FROM documents WHERE seq = ?", (seq,)).fetchone()
+        transaction.execute(
+            "UPDATE documents SET sha256 = ?, name = ?, source = ?, size = ?, state = ?, reason = ?, place = ?,"
+            " due = ?, last_at = ?, failures = failures + ?, crashes = crashes + ? WHERE seq = ?",
+            (*_identity(reading), state, reason, place, due, now, failures, crashes, seq),
+        )
+        if before != (state, reason):
+            events.record(
+                transaction, now, "accept", f"document {state}", document=reading.document.name, reason=reason
+            )
+        return seq
+
+    def close(self, seq: int, state: DocumentState, reason: str, now: float) -> None:
+        """It is gone, or a person discarded it; its content is no longer kept."""
+
+        def work(transaction: Transaction) -> None:
+            name = first(
+                transaction.execute(
+                    f"UPDATE documents SET state = ?, reason = ?, due = NULL, last_at = ? WHERE seq = ? AND {_OPEN}"  # noqa: S608 - ours
+                    " RETURNING name",
+                    (state, reason, now, seq),
+                )
+            )
+            if name is not None:
+                transaction.execute("DELETE FROM document_contents WHERE document = ?", (seq,))
+                events.record(transaction, now, "accept", f"document {state}", document=name, reason=reason)
+
+        self._database.write(work)
+
+    def content(self, seq: int) -> bytes | None:
+        """The content that was kept of a document; None when it was not."""
+        rows = self._database.read("SELECT content FROM document_contents WHERE document = ?", (seq,))
+        return bytes(rows[0][0]) if rows else None
+
+    def open(self, limit: int = ALL) -> list[DocumentEntry]:
+        """Those that are not finished, in the order in which they came."""
+        # The index holds these only; by its key it would be asked once for each.
+        rows = self._database.read(
+            f"SELECT {_COLUMNS} FROM documents INDEXED BY documents_open WHERE {_OPEN} ORDER BY seq LIMIT ?",  # noqa: S608
+            (limit,),
+        )
+        return [DocumentEntry(*row) for row in rows]
+
+    def newest(self, limit: int, **where: str) -> list[DocumentEntry]:
+        """The documents with these values in these columns (state, name, source, sha256), the newest first."""
+        clause = " AND ".join(f"{name} = ?" for name in where) or "TRUE"
+        rows = self._database.read(
+            f"SELECT {_COLUMNS} FROM documents WHERE {clause} ORDER BY seq DESC LIMIT ?",  # noqa: S608 - names are ours
+            (*where.values(), limit),
+        )
+        return [DocumentEntry(*row) for row in rows]
+
+    def find(self, name: str) -> list[DocumentEntry]:
+        """Those of this name, or whose digest begins so, the newest first. Raises UsageError when there is none."""
+        rows = self._database.read(
+            f"SELECT {_COLUMNS} FROM documents WHERE name = ? OR sha256 LIKE ? ORDER BY seq DESC LIMIT 1000",  # noqa: S608
+            (name, f"{name}%" if _DIGEST.fullmatch(name) else ""),
+        )
+        if not rows:
+            raise UsageError(f"no document {name} in the journal; `tillpost documents list` lists them")
+        return [DocumentEntry(*row) for row in rows]
+
+    def count_open(self) -> dict[DocumentState, int]:
+        """How many documents are not finished, by state."""
+        rows = self._database.read(
+            f"SELECT state, count(*) FROM documents INDEXED BY documents_open WHERE {_OPEN} GROUP BY state"  # noqa: S608
+        )
+        return {DocumentState(state): count for state, count in rows}

@@ -1,0 +1,151 @@
+"""The table of documents: what came of each that was read or tried, in the commits of its records."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.scenarios.simulator.machine import Machine
+from tests.scenarios.simulator.till import sale
+from tests.support.query_cost import plans
+from tillpost.errors import DocumentError, Stopped, UsageError
+from tillpost.flow.intake.accept import GROUP, accept
+from tillpost.journal import Accepted, DocumentEntry, DocumentState, Journal, Reading, RetentionCursor
+from tillpost.journal.sqlite.doctor import repair, verify
+from tillpost.journal.tables.documents import LARGEST_KEPT
+from tillpost.model import Document
+from tillpost.model.receipt_json import dumps
+
+COUNT = 2 * GROUP + 50
+
+
+def day(path: Path, count: int = COUNT, rest: bytes = b"") -> Document:
+    lines = [dumps(sale(number, {"externalId": "4711"})) + b"\n" for number in range(1, count + 1)]
+    path.write_bytes(b"".join(lines) + rest)
+    return Document.from_path(path)
+
+
+def counts(entry: DocumentEntry) -> tuple[int, ...]:
+    """Records, receipts, again, ignored, skipped, broken."""
+    return entry.records, entry.receipts, entry.again, entry.ignored, entry.skipped, entry.broken
+
+
+def only(journal: Journal) -> DocumentEntry:
+    (entry,) = journal.documents.newest(10)
+    return entry
+
+
+def test_a_document_has_one_row_with_what_came_of_its_records(machine: Machine, tmp_path: Path) -> None:
+    document = day(tmp_path / "day.jsonl", rest=b'{"not": "a receipt"}\n')
+    accept(machine.line, document)
+    entry = only(machine.line.journal)
+    assert (entry.name, entry.sha256, entry.source) == ("day.jsonl", document.sha256, "accept")
+    assert (entry.state, entry.size) == (DocumentState.READ, (tmp_path / "day.jsonl").stat().st_size)
+    assert counts(entry) == (COUNT + 1, COUNT, 0, 0, 0, 1)
+
+
+@pytest.mark.parametrize("count", [0, 1, GROUP, GROUP + 1])
+def test_a_document_of_any_length_ends_as_read(machine: Machine, tmp_path: Path, count: int) -> None:
+    accept(machine.line, day(tmp_path / "day.jsonl", count))
+    assert (only(machine.line.journal).state, counts(only(machine.line.journal))[:2]) == ("read", (count, count))
+
+
+def test_a_document_that_was_broken_off_is_being_read_until_it_is_read_as_a_whole(
+    machine: Machine, tmp_path: Path
+) -> None:
+    document = day(tmp_path / "day.jsonl")
+
+    def stop(counts: Accepted) -> None:
+        raise Stopped("the process is to end")
+
+    with pytest.raises(Stopped):
+        accept(machine.line, document, stop)
+    assert (only(machine.line.journal).state, only(machine.line.journal).records) == ("reading", GROUP)
+    accept(machine.line, document)
+    assert only(machine.line.journal).state == "read"
+    assert counts(only(machine.line.journal)) == (COUNT, COUNT, GROUP, 0, 0, 0)
+
+
+def test_a_document_that_is_read_twice_says_that_it_brought_nothing(machine: Machine, tmp_path: Path) -> None:
+    for _ in range(2):
+        accept(machine.line, day(tmp_path / "day.jsonl", 3))
+    assert [entry.again for entry in machine.line.journal.documents.newest(10)] == [3, 0]
+
+
+def test_what_cannot_be_read_is_set_aside_and_told_as_an_event(machine: Machine, tmp_path: Path) -> None:
+    (tmp_path / "day.json").write_bytes(b'[{"a": 1},')
+    document = Document.from_path(tmp_path / "day.json")
+    for _ in range(2):
+        with pytest.raises(DocumentError):
+            accept(machine.line, document)
+    journal = machine.line.journal
+    entry = only(journal)
+    assert (entry.state, entry.broken, entry.place) == ("set aside", 1, str(tmp_path / "day.json"))
+    assert entry.reason
+    assert journal.documents.count_open() == {DocumentState.SET_ASIDE: 1}
+    told = [event for event in journal.events.newest(10) if event["what"] == "document set aside"]
+    assert [event["detail"]["document"] for event in told] == ["day.json", "day.json"]
+
+
+def test_the_content_of_a_received_document_is_kept_while_it_is_aside(machine: Machine) -> None:
+    journal = machine.line.journal
+    for name, content in (("bad", b"{"), ("long", b"{" * (LARGEST_KEPT + 1))):
+        with pytest.raises(DocumentError):
+            accept(machine.line, Document.from_bytes(name, content), source="ingest")
+    long, bad = journal.documents.newest(10)
+    assert (journal.documents.content(bad.seq), journal.documents.content(long.seq)) == (b"{", None)
+    journal.documents.close(bad.seq, DocumentState.DISCARDED, "a test", 5.0)
+    assert journal.documents.content(bad.seq) is None
+    assert [entry.name for entry in journal.documents.open()] == ["long"]
+
+
+def test_a_file_that_could_not_be_read_is_the_same_row_once_it_can(journal: Journal, tmp_path: Path) -> None:
+    path = tmp_path / "day.jsonl"
+    unread = Reading(Document(name=path.name, sha256="", path=path), "folder")
+    journal.documents.retry_later(unread, "permission denied", 5.0, due=9.0)
+    journal.documents.retry_later(unread, "permission denied", 9.0, due=17.0)
+    assert (only(journal).state, only(journal).failures, only(journal).due) == ("retry", 2, 17.0)
+    path.write_bytes(b"x")
+    read = Reading(Document.from_path(path), "folder")
+    assert journal.documents.count_crash(read, "the process ended", 20.0) == 1
+    assert only(journal).sha256 == read.document.sha256
+
+
+def test_a_document_is_found_by_its_name_or_its_digest(machine: Machine, tmp_path: Path) -> None:
+    accept(machine.line, day(tmp_path / "day.jsonl", 1))
+    find = machine.line.journal.documents.find
+    assert find("day.jsonl") == find(find("day.jsonl")[0].sha256[:12])
+    with pytest.raises(UsageError, match="no document other"):
+        find("other")
+
+
+def test_only_documents_that_are_not_finished_are_looked_at_when_one_begins(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = plans(journal, lambda journal: journal.documents.count_open(), monkeypatch)
+    assert all("documents_open" in plan or "TEMP" in plan for plan in asked), asked
+
+
+def test_finished_documents_leave_with_the_receipts(machine: Machine, tmp_path: Path) -> None:
+    for number in range(4):
+        accept(machine.line, day(tmp_path / f"{number}.jsonl", 1))
+    with pytest.raises(DocumentError):
+        accept(machine.line, Document.from_bytes("bad", b"{"))
+    accept(machine.line, day(tmp_path / "last.jsonl", 1))
+    place: RetentionCursor | None = RetentionCursor()
+    while place is not None:
+        place = machine.line.journal.retention.step(place, 4e9, 4e9)
+    assert [entry.name for entry in machine.line.journal.documents.newest(10)] == ["last.jsonl", "bad"]
+
+
+def test_a_damaged_row_is_found_and_leaves(journal: Journal, tmp_path: Path) -> None:
+    journal.documents.set_aside(Reading(Document.from_bytes("bad", b"{"), "ingest"), "not JSON", 5.0)
+    journal.close()
+    with closing(sqlite3.connect(tmp_path / "journal.db")) as raw, raw:
+        raw.execute("UPDATE documents SET state = 'x'")
+    assert [damage.table for damage in verify(tmp_path).damages] == ["documents"]
+    repair(tmp_path, 6.0)
+    assert verify(tmp_path).damages == []
