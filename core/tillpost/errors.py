@@ -5,7 +5,7 @@ No message holds personal data or a key.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import attrs
@@ -103,6 +103,10 @@ class Stopped(TillpostError):
     """The process is to end in the middle of a document; the source keeps it, and it goes on at the next start."""
 
 
+class Interrupted(KeyboardInterrupt):
+    """A person pressed Ctrl-C. A KeyboardInterrupt that a plugin raises is the plugin's fault, and is another one."""
+
+
 class JournalError(TillpostError):
     """The journal cannot promise what it must; nothing more is acknowledged until it can."""
 
@@ -149,7 +153,24 @@ def describe(error: BaseException) -> str:
 
 def place_of(error: BaseException) -> str:
     """Where in the code it was raised, as FILE:LINE."""
+    places = [place for _, place in _frames(error)]
+    return places[-1] if places else "an unknown place"
+
+
+def plugin_place_of(error: BaseException) -> str:
+    """The innermost line of the plugin's own code that the error came through, as FILE:LINE.
+
+    The plugin's own code is the package of the first frame that is neither Tillpost's nor pluggy's.
+    """
+    outside = [(package, place) for package, place in _frames(error) if package not in ("tillpost", "pluggy")]
+    own = [place for package, place in outside if package == outside[0][0]]
+    return own[-1] if own else place_of(error)
+
+
+def _frames(error: BaseException) -> Iterator[tuple[str, str]]:
+    """Package and FILE:LINE of each frame, the innermost last."""
     trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
+    while trace is not None:
+        package = str(trace.tb_frame.f_globals.get("__name__", "")).partition(".")[0]
+        yield package, f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
         trace = trace.tb_next
-    return f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace is not None else "an unknown place"

@@ -230,7 +230,7 @@ class _Gateway(Gateway):
             given = answer(request, server.endpoints())
         except OSError:
             raise  # the sender is gone or too slow: cheroot answers 408
-        except Exception as error:  # noqa: BLE001 - nothing of a request may end the thread, nor be quoted in a log
+        except BaseException as error:  # noqa: BLE001 - nothing of a request may end the thread, nor be quoted in a log
             _log.error("ingest: %s", describe(error))
             given = Problem(500, "failed", "the receiver failed; its log says why", close=True).answer()
         if given.close:

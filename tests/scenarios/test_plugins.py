@@ -38,7 +38,7 @@ class Amend:
 plugin = simple("A team's last word", "amend", NoSettings, lambda settings, context: Amend())
 """
 FAULTS = {
-    "raises": (f'raise KeyError("{EMAIL}")', "plugin 'faulty': amend_payload raised KeyError"),
+    "raises": (f'raise KeyError("{EMAIL}")', "plugin 'faulty': amend_payload raised KeyError at "),
     "wrong": ("return receipt", "plugin 'faulty': amend_payload gave a Receipt, which its contract does not allow"),
 }
 SECOND = """
@@ -78,7 +78,8 @@ def test_a_plugin_that_raises_or_gives_the_wrong_type_is_named_and_holds_its_rec
     shop.wait_for(lambda stand: stand["counts"]["delivered"] == 4 and stand["counts"]["held"] == 1)
     stop(process)
     (held,) = shop.answers("held", "list")
-    assert (held["number"], held["reason"]) == ("2", reason)
+    assert held["number"] == "2"
+    assert held["reason"].startswith(reason)
     assert "secret" not in log(shop)
 
 

@@ -107,6 +107,8 @@ class AlertWatch:
                 self.sending(due.channel, self.settings, notice(self.pipeline, due.event, due.alert))
             except ChannelError as error:
                 self._refused(due, str(error), now)
+            except BaseException as error:  # noqa: BLE001 - one channel must not keep the notices of the others back
+                self._refused(due, describe(error), now)
             else:
                 self.journal.alerts.sent(due)
 
@@ -145,10 +147,13 @@ class AlertThread:
 
     def _run(self) -> None:
         while True:
-            for config, line in self._pipelines():
-                if self._stop.is_set():
-                    return
-                self._check(config, line)
+            try:
+                for config, line in self._pipelines():
+                    if self._stop.is_set():
+                        return
+                    self._check(config, line)
+            except BaseException as error:  # noqa: BLE001 - the watch itself must not end without a word
+                _log.error("alert rules: this round failed and the next one follows: %s", describe(error))
             if SystemClock().wait(self._settings.every.total_seconds(), self._stop):
                 return
 
@@ -161,7 +166,7 @@ class AlertThread:
                 )
                 known = self._watches[line.name] = line, watch
             known[1].check()
-        except Exception as error:  # noqa: BLE001 - a failure must end neither the thread nor the line
+        except BaseException as error:  # noqa: BLE001 - a failure must end neither the thread nor the line
             if all(line is not each for _, each in self._pipelines()):
                 return  # it was replaced or removed meanwhile, and its journal closed
             reason = describe(error)

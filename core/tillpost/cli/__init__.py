@@ -6,6 +6,7 @@ Exit codes: 0 fine, 1 something needs a person, 2 wrong usage, 78 wrong configur
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
 from pathlib import Path
 
@@ -90,6 +91,8 @@ def cli(ctx: click.Context, config: Path) -> None:
 
 def main() -> None:
     """Entry point: errors become one message and an exit code, never a traceback for what a person can fix."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _interrupt)
     try:
         cli(standalone_mode=False)
     except click.exceptions.Exit as error:
@@ -104,6 +107,13 @@ def main() -> None:
         sys.exit(0)
     except Exception as error:  # noqa: BLE001 - other errors are raised again
         sys.exit(_report(error))
+
+
+def _interrupt(*_: object) -> None:
+    """Ctrl-C, told apart from a KeyboardInterrupt that a plugin raises."""
+    from tillpost.errors import Interrupted
+
+    raise Interrupted
 
 
 def _report(error: Exception) -> int:

@@ -21,7 +21,7 @@ from tillpost.compose.settings import SettingsReader
 from tillpost.compose.shared_folders import shared_folders
 from tillpost.compose.toml_lines import KeyPath, Lines, read_toml
 from tillpost.compose.values import show, suggestion
-from tillpost.errors import ConfigurationError, Finding, InvalidValue, place_of
+from tillpost.errors import ConfigurationError, Finding, Interrupted, InvalidValue, plugin_place_of
 from tillpost.flow.limits import FallbackPolicy, RetryPolicy, SourcePolicy, TransferPolicy
 from tillpost.model import DEFAULT_RECIPE, Identifier, check_recipe
 from tillpost.plugin import SLOTS, must
@@ -247,8 +247,11 @@ def _slot(
         return None
     try:
         settings = reader.read(rest, plugin.slots[slot], path, {"use", *own_keys})
-    except Exception as err:  # noqa: BLE001 - a settings class that cannot be read is the plugin's fault, and named
-        message = f'plugin "{name}" is faulty: its settings cannot be read ({place_of(err)}).'
+    except Interrupted:
+        raise
+    except BaseException as err:  # noqa: BLE001 - a settings class that cannot be read is the plugin's fault, and named
+        what = f"{type(err).__name__} at {plugin_place_of(err)}"
+        message = f'plugin "{name}" is faulty: its settings cannot be read ({what}).'
         reader.report((*path, "use"), message, REPORT_PLUGIN)
         return None
     return None if settings is None else attrs.evolve(found, settings=settings)

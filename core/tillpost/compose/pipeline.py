@@ -17,7 +17,7 @@ from tillpost.compose.config import Config
 from tillpost.compose.pipeline_config import PipelineConfig, SlotConfig
 from tillpost.compose.plugins import REPORT_PLUGIN, load_plugin
 from tillpost.compose.toml_lines import KeyPath, key_text
-from tillpost.errors import ConfigurationError, Finding, place_of
+from tillpost.errors import ConfigurationError, Finding, Interrupted, plugin_place_of
 from tillpost.flow.hook_calls import Caller, HookCalls
 from tillpost.flow.rate_limit.pace import Pace
 from tillpost.hookspecs import Hooks
@@ -131,10 +131,11 @@ def build_plugin(name: str, plugin: Plugin, uses: list[Use], context: Context) -
     """The objects of a plugin, one for each use. Raises ConfigurationError, also when the plugin is faulty."""
     try:
         objects = list(plugin.build(uses, context))
-    except ConfigurationError:
+    except (ConfigurationError, Interrupted):
         raise
-    except Exception as err:
-        message = f'plugin "{name}" is faulty: it cannot be built ({place_of(err)}).'
+    except BaseException as err:
+        what = f"{type(err).__name__} at {plugin_place_of(err)}"
+        message = f'plugin "{name}" is faulty: it cannot be built ({what}).'
         raise ConfigurationError(Finding(message=message, next_step=REPORT_PLUGIN)) from err
     if len(objects) != len(uses):
         message = f'plugin "{name}" is faulty: it built {len(objects)} objects for {len(uses)} uses.'

@@ -10,7 +10,7 @@ from importlib.metadata import EntryPoint, entry_points
 import attrs
 
 from tillpost.compose.values import suggestion
-from tillpost.errors import ConfigurationError, Finding
+from tillpost.errors import ConfigurationError, Finding, Interrupted
 from tillpost.plugin import CAPABILITIES, SLOTS, Plugin
 
 GROUP = "tillpost.plugins"
@@ -73,7 +73,9 @@ def installed_plugins() -> list[PluginInfo]:
 def _load(point: EntryPoint) -> Plugin:
     try:
         plugin = point.load()
-    except (Exception, SystemExit) as err:
+    except Interrupted:
+        raise
+    except BaseException as err:
         reason = (str(err).splitlines() or [""])[0][:200]
         message = f'plugin "{point.name}" cannot be imported from {point.module}: {reason}.'
         raise _error(message, f"Reinstall {_owner(point)[0]}.") from err

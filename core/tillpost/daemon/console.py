@@ -67,7 +67,9 @@ class StateChanges:
         """Print what has changed since the last look."""
         self._notifier.status(states(lines))
         clock = lines[0].clock if lines else SystemClock()
-        if self._notifier.is_ping_due(clock.monotonic()) and alive(lines, clock.time())[0]:
+        # One that has stopped by itself is started again here: the watchdog would end the others with it.
+        working = [line for line in lines if line.heartbeat.fault is None]
+        if self._notifier.is_ping_due(clock.monotonic()) and alive(working, clock.time())[0]:
             self._notifier.ping()
         for line in lines:
             now = line.clock.monotonic()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -15,12 +16,17 @@ from tillpost.compose.line import line_of
 from tillpost.compose.pipeline import Pipeline, compose
 from tillpost.compose.pipeline_config import PipelineConfig
 from tillpost.daemon.console import ReadingProgress, print_accepted
-from tillpost.errors import ConfigurationError, Finding, NotCommitted, StateFolderBusy
+from tillpost.daemon.logs import OWN
+from tillpost.errors import ConfigurationError, Finding, JournalError, NotCommitted, StateFolderBusy
 from tillpost.flow.line import Line
 from tillpost.flow.rate_limit.budget import Budgets, PipelineBudgets
 from tillpost.flow.worker import Worker
 from tillpost.journal import Journal, RunLock
 from tillpost.journal.sqlite import control_files
+
+_log = logging.getLogger(OWN)
+_AGAIN = (10.0, 60.0, 300.0)
+"""Seconds before a pipeline is started again that has stopped by itself for the first, second, … time."""
 
 
 @attrs.frozen
@@ -38,6 +44,10 @@ class Unit:
     composed: Composed
     worker: Worker
     successor: Composed | None = None
+    again_at: float | None = None
+    """After it stopped by itself: when it is started again, in monotonic seconds."""
+    stops: int = 0
+    """How often it has stopped by itself."""
 
     @property
     def config(self) -> PipelineConfig:
@@ -138,6 +148,36 @@ class RunningPipelines:
     def take_over(self) -> list[str]:
         """Let successors whose predecessors have handed over by now begin; returns their names."""
         return [name for name, unit in self.units.items() if unit.successor is not None and self._take_over(unit)]
+
+    def start_stopped_again(self) -> list[str]:
+        """Start the pipelines again that have stopped by themselves, each after a growing wait; returns their names."""
+        started: list[str] = []
+        now = SystemClock().monotonic()
+        for name, unit in self.units.items():
+            if unit.worker.fault is None or not unit.worker.join(0.0):
+                continue
+            if unit.again_at is None:
+                unit.again_at = now + _AGAIN[min(unit.stops, len(_AGAIN) - 1)]
+                unit.stops += 1
+            elif unit.again_at <= now:
+                unit.again_at = None
+                if self._start_again(unit):
+                    started.append(name)
+        return started
+
+    def _start_again(self, unit: Unit) -> bool:
+        """With its journal opened again: a disk that failed leaves one that cannot be used."""
+        folder = unit.composed.pipeline.config.state
+        with suppress(JournalError):
+            self._journals.pop(folder).close()
+        try:
+            unit.worker = self._worker(unit.composed)
+            unit.worker.start()
+        except JournalError as error:
+            _log.error("pipeline %s cannot be started again: %s", unit.worker.line.name, error)
+            unit.worker.line.heartbeat.fault = error
+            return False
+        return True
 
     def release_ended(self) -> None:
         """Forget workers that have ended, and release state folders that are not used any more."""

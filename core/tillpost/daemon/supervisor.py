@@ -37,7 +37,7 @@ _LOOK_EVERY = 0.1
 class RunOutcome:
     """How a run ended. faults: what stopped pipelines; late: calls in flight were left; held: receipts held."""
 
-    faults: list[Exception]
+    faults: list[BaseException]
     late: bool
     held: int
 
@@ -89,9 +89,7 @@ class Supervisor:
                     console.look(running.lines())
                     self._take_over()
                     self._follow_requests(stop, reload)
-                    if any(worker.fault for worker in running.workers()):
-                        break
-                    if until_idle and not running.leaving and all(worker.is_idle() for worker in running.workers()):
+                    if self._must_end(until_idle):
                         break
                 workers = running.workers()
                 if stop.is_set():
@@ -105,6 +103,21 @@ class Supervisor:
                 return RunOutcome([], late, held)
             except JournalDamaged as error:
                 return RunOutcome([error], False, 0)
+
+    def _must_end(self, until_idle: bool) -> bool:
+        """Whether nothing is left to run, or a journal is to be repaired, which takes a restart of all pipelines.
+
+        A pipeline that has stopped by itself leaves the others at work, and is started again after a while.
+        """
+        running = self._running
+        workers = running.workers()
+        if all(worker.fault for worker in workers) or any(isinstance(w.fault, JournalDamaged) for w in workers):
+            return True
+        if until_idle:
+            return not running.leaving and all(worker.fault or worker.is_idle() for worker in workers)
+        for name in running.start_stopped_again():
+            answer(self._json, {"event": "started again", "pipeline": name}, f"{name}: started again")
+        return False
 
     def _start(self, stack: ExitStack) -> None:
         self.refused += self._running.prepare()

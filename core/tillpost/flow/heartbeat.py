@@ -7,6 +7,7 @@ A thread that takes STUCK seconds for one piece of work hangs, such as in a plug
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -16,8 +17,21 @@ from tillpost.clock import Clock
 
 STUCK = 600.0
 """Seconds for one piece of work after which a thread counts as hanging. Deadlines of plugins are far shorter."""
+MOST_DEATHS = 5
+"""Deaths of one thread within DEATHS_WITHIN seconds after which its pipeline stops: starting it again does not help."""
+DEATHS_WITHIN = 300.0
 
 _thread = threading.local()
+
+
+@attrs.frozen
+class Death:
+    """The death of a thread's job. at: seconds since 1970. moment: monotonic. reason: without personal data."""
+
+    thread: str
+    at: float
+    moment: float
+    reason: str
 
 
 @attrs.define(eq=False)
@@ -31,10 +45,23 @@ class ThreadBeat:
     clock: Clock
     thread: threading.Thread | None = None
     since: float | None = None
+    deaths: deque[Death] = attrs.field(factory=lambda: deque(maxlen=MOST_DEATHS))
+    """The last ones; its job was started again after each."""
+    restarts: int = 0
 
     def is_alive(self) -> bool:
         """Whether the thread has begun and not ended."""
         return self.thread is not None and self.thread.is_alive()
+
+    def record_death(self, reason: str) -> bool:
+        """The job has died; whether it may be started again."""
+        now = self.clock.monotonic()
+        self.deaths.append(Death(self.name, self.clock.time(), now, reason))
+        self.since = None
+        if len(self.deaths) == MOST_DEATHS and now - self.deaths[0].moment < DEATHS_WITHIN:
+            return False
+        self.restarts += 1
+        return True
 
 
 class Heartbeat:
@@ -44,7 +71,7 @@ class Heartbeat:
         self._beats: list[ThreadBeat] = []
         self.stopping = False
         """The threads were asked to end; a thread that has ended is no fault then."""
-        self.fault: Exception | None = None
+        self.fault: BaseException | None = None
         """Why the pipeline stopped by itself."""
 
     def reset(self) -> None:
@@ -70,6 +97,15 @@ class Heartbeat:
             if since is not None and beat.is_alive() and beat.clock.monotonic() - since > STUCK:
                 found.append(beat.name)
         return found
+
+    def restarts(self) -> int:
+        """How often a thread of the pipeline has died and was started again."""
+        return sum(beat.restarts for beat in self._beats)
+
+    def deaths(self, since: float = 0.0) -> list[Death]:
+        """The last deaths of its threads after `since` (seconds since 1970), the oldest first."""
+        found = [death for beat in self._beats for death in tuple(beat.deaths) if death.at >= since]
+        return sorted(found, key=lambda death: death.at)
 
     def dead_threads(self) -> list[str]:
         """Names of threads that have ended although nobody asked them to."""

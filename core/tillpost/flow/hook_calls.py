@@ -1,7 +1,8 @@
 """The hooks of a pipeline as the flow calls them: one typed method for each hook, every answer checked.
 
 A plugin that gives an answer of the wrong type, or raises what its contract does not allow, becomes a PluginError that
-names the plugin.
+names the plugin, the type of the error and the plugin's own line. That holds for every BaseException: `sys.exit` in a
+plugin ends neither a thread nor the process. An OSError out of a request is a request without an answer.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any, TypeVar, cast, get_args
 
 import attrs
 
-from tillpost.errors import PluginError, TillpostError
+from tillpost.errors import DocumentError, Interrupted, InvalidValue, PluginError, TillpostError, plugin_place_of
 from tillpost.flow.heartbeat import record_progress
 from tillpost.flow.timings import Timings
 from tillpost.model import (
@@ -28,7 +29,9 @@ from tillpost.model import (
     Gone,
     Identified,
     Identifier,
+    MaybeSent,
     NoReceipt,
+    NotSent,
     Outcome,
     Parsed,
     Payload,
@@ -43,6 +46,17 @@ _OUTCOMES = frozenset(
 )
 """Outcomes that are counted by their own name. Any other is counted as `answered`, None as `none`."""
 
+_END = object()
+_SOURCE = ("collect_documents", "serve_documents")
+"""Hooks that call back into the flow, whose errors come out of them unchanged."""
+_READING = (*_SOURCE, "parse_receipts", "write_files")
+"""Hooks that read or write files of this machine: an OSError is its trouble, and the step waits."""
+_UNANSWERED: Mapping[str, type[MaybeSent | NotSent]] = {
+    "deliver": MaybeSent, "transfer": MaybeSent, "resolve_contact": NotSent, "update_contact": NotSent,
+    "reconcile_contact": NotSent, "confirm_receipts": NotSent, "find_transferred": NotSent, "probe": NotSent,
+}  # fmt: skip
+"""What an OSError out of a request means: whether a receipt or a file may have been sent."""
+
 
 @attrs.frozen
 class HookCalls:
@@ -52,6 +66,8 @@ class HookCalls:
     """
 
     callers: Mapping[str, Sequence[tuple[str, Caller]]]
+    lets_through: tuple[type[BaseException], ...] = (Interrupted,)
+    """What ends the process and is no fault of a plugin."""
     timings: Timings = attrs.field(factory=Timings)
     """Of every hook except those of source and adapter, which take as long as their documents are large."""
 
@@ -85,27 +101,29 @@ class HookCalls:
     def serve_documents(self, accept: Callable[[Document], Mapping[str, int]], stopping: threading.Event) -> None:
         """Let the sources serve until `stopping` is set."""
         for name, caller in self.callers.get("serve_documents", ()):
-            _call_plugin(name, "serve_documents", caller, accept=accept, stopping=stopping)
+            self._call_plugin(name, "serve_documents", caller, accept=accept, stopping=stopping)
 
     def parse_receipts(self, document: Document) -> Iterator[Parsed]:
         """The records of the document, parsed one by one as they are asked for."""
         name, answer = self._first_answer("parse_receipts", True, document=document)
+        if not hasattr(answer, "__iter__"):
+            raise _wrong_type(name, "parse_receipts", answer)
+        records = self._guard(name, "parse_receipts", lambda: iter(answer))
         try:
-            records = iter(answer)
-        except TypeError:
-            raise _wrong_type(name, "parse_receipts", answer) from None
-        try:
-            for record in records:
-                if not isinstance(record, Found | NoReceipt | Broken):
-                    raise _wrong_type(name, "parse_receipts", record)
+            while (record := self._next_record(name, records)) is not None:
                 yield record
-        except (TillpostError, OSError):
-            raise
-        except Exception as err:
-            raise _unexpected(name, "parse_receipts", err) from err
         finally:
             if close := getattr(records, "close", None):
-                close()
+                self._guard(name, "parse_receipts", close)
+
+    def _next_record(self, name: str, records: Iterator[Any]) -> Parsed | None:
+        """None at the end."""
+        record = self._guard(name, "parse_receipts", lambda: next(records, _END))
+        if record is _END:
+            return None
+        if not isinstance(record, Found | NoReceipt | Broken):
+            raise _wrong_type(name, "parse_receipts", record)
+        return record
 
     def resolve_contact(self, contact: Contact) -> Identified | Conflict | Failure | None:
         """The first resolver's answer; None: no resolver knows the contact."""
@@ -125,7 +143,7 @@ class HookCalls:
     def amend_payload(self, payload: Payload, receipt: Receipt) -> Payload:
         """The payload after every amendment, each given what the one before returned."""
         for name, caller in self.callers.get("amend_payload", ()):
-            answer = _single(_call_plugin(name, "amend_payload", caller, payload=payload, receipt=receipt))
+            answer = _single(self._call_plugin(name, "amend_payload", caller, payload=payload, receipt=receipt))
             if answer is None:
                 continue
             if not isinstance(answer, Payload):
@@ -168,14 +186,14 @@ class HookCalls:
         """None: the destination does not know the contact, or no resolver can look it up."""
         return self._optional("reconcile_contact", Identified | Conflict | Gone | Failure, contact=contact)
 
-    def observe(self, event: Mapping[str, Any]) -> list[tuple[str, Exception]]:
-        """Call every observer; the plugins that raised, each with its error."""
-        failed: list[tuple[str, Exception]] = []
+    def observe(self, event: Mapping[str, Any]) -> list[PluginError]:
+        """Call every observer; the errors of those that raised."""
+        failed: list[PluginError] = []
         for name, caller in self.callers.get("observe", ()):
             try:
-                caller(event=event)
-            except Exception as err:  # noqa: BLE001 - an observer never stops the pipeline; the caller logs this
-                failed.append((name, err))
+                self._call_plugin(name, "observe", caller, event=event)
+            except PluginError as error:
+                failed.append(error)
         return failed
 
     def _required(self, hook: str, kinds: type[_T] | Any, **given: Any) -> _T:
@@ -204,21 +222,40 @@ class HookCalls:
         """The first answer that is not None, with the name of its plugin."""
         name = "(none)"
         for name, caller in self.callers.get(hook, ()):
-            answer = _single(_call_plugin(name, hook, caller, **given))
+            answer = _single(self._call_plugin(name, hook, caller, **given))
             if answer is not None:
                 return name, answer
         if required:
             raise PluginError(name, f"{hook} gave no answer")
         return name, None
 
+    def _call_plugin(self, name: str, hook: str, caller: Caller, /, **given: Any) -> Any:
+        try:
+            return self._guard(name, hook, lambda: caller(**given))
+        except OSError as err:
+            if hook in _READING:
+                raise
+            unanswered = _UNANSWERED.get(hook)
+            if unanswered is None:
+                raise _unexpected(name, hook, err) from err
+            after = ", which may have gone through" if unanswered is MaybeSent else ""
+            what = f"plugin {name!r} raised {type(err).__name__} at {plugin_place_of(err)}"
+            return unanswered(reason=f"{what} during the call{after}")
 
-def _call_plugin(name: str, hook: str, caller: Caller, **given: Any) -> Any:
-    try:
-        return caller(**given)
-    except (TillpostError, OSError):
-        raise
-    except Exception as err:
-        raise _unexpected(name, hook, err) from err
+    def _guard(self, name: str, hook: str, call: Callable[[], _T]) -> _T:
+        """The result of code of the plugin. Whatever it raises against its contract becomes a PluginError."""
+        try:
+            return call()
+        except (InvalidValue, PluginError, OSError):
+            raise
+        except BaseException as err:
+            if isinstance(err, self.lets_through) or (isinstance(err, TillpostError) and _may_raise(hook, err)):
+                raise
+            raise _unexpected(name, hook, err) from err
+
+
+def _may_raise(hook: str, error: TillpostError) -> bool:
+    return hook in _SOURCE or (hook == "parse_receipts" and isinstance(error, DocumentError))
 
 
 def _single(answer: Any) -> Any:
@@ -232,5 +269,6 @@ def _wrong_type(name: str, hook: str, answer: Any) -> PluginError:
     return PluginError(name, f"{hook} gave a {type(answer).__name__}, which its contract does not allow")
 
 
-def _unexpected(name: str, hook: str, err: Exception) -> PluginError:
-    return PluginError(name, f"{hook} raised {type(err).__name__}")
+def _unexpected(name: str, hook: str, err: BaseException) -> PluginError:
+    """Without the text of the error, which may quote a value."""
+    return PluginError(name, f"{hook} raised {type(err).__name__} at {plugin_place_of(err)}")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 import attrs
 
@@ -22,6 +23,7 @@ from tillpost.flow.leases import Duty
 from tillpost.flow.line import Line
 from tillpost.flow.upkeep import mapping_guard
 from tillpost.flow.upkeep.clock_change import apply_clock_change
+from tillpost.flow.upkeep.observers import notify_observers
 from tillpost.flow.upkeep.recover import recover
 from tillpost.flow.upkeep.replay import replay
 from tillpost.flow.upkeep.retention import RetentionPass, retain
@@ -64,7 +66,7 @@ class Worker:
         )
 
     @property
-    def fault(self) -> Exception | None:
+    def fault(self) -> BaseException | None:
         """Why the pipeline stopped by itself, such as a damaged journal; None while it did not."""
         return self.line.heartbeat.fault
 
@@ -140,14 +142,31 @@ class Worker:
             return False  # the threads meet the same error and report it
 
     def _run_thread(self, job: Callable[[], None], beat: ThreadBeat) -> None:
-        """Run the job of a thread to its end. An error that comes out of it stops the pipeline."""
+        """Run the job of a thread to its end, and again when it dies.
+
+        A journal or disk that cannot be trusted stops the pipeline, and so does a job that dies again and again.
+        """
         with working_on(self.line.name), beating_as(beat):
-            try:
-                job()
-            except Exception as error:  # noqa: BLE001 - `run` reports it, by its exit code too
-                _log.error("pipeline %s stops: %s", self.line.name, describe(error))
-                self.line.heartbeat.fault = error
-                self.stop()
+            while True:
+                try:
+                    job()
+                except BaseException as error:  # noqa: BLE001 - no exception ends a thread without a word
+                    if isinstance(error, JournalDamaged | DiskFailed) or not beat.record_death(describe(error)):
+                        _log.error("pipeline %s stops: %s", self.line.name, describe(error))
+                        self.line.heartbeat.fault = error
+                        self.stop()
+                        return
+                    self._tell_restart(beat, error)
+                    self._pause(_ERROR_PAUSE)
+                else:
+                    return
+
+    def _tell_restart(self, beat: ThreadBeat, error: BaseException) -> None:
+        _log.error("pipeline %s: thread %s died and is started again: %s", self.line.name, beat.name, describe(error))
+        with suppress(TillpostError):  # the log has it; the journal may be the cause
+            self.line.journal.events.add(
+                self.line.clock.time(), "thread", "started again", thread=beat.name, reason=describe(error)
+            )
 
     def _pause(self, seconds: float) -> None:
         record_rest()
@@ -161,11 +180,11 @@ class Worker:
             record_progress()
             try:
                 self._source_empty = self.line.hooks.collect_documents(self._accept) == 0
-            except Stopped:
-                return
             except (JournalDamaged, DiskFailed):
                 raise
             except (TillpostError, OSError) as error:
+                if self._stop.is_set() and isinstance(error, Stopped):
+                    return
                 # The source keeps its copy, and the next round tries again (a full disk, a share that is away).
                 self._source_empty = False
                 _log.error("pipeline %s: source: %s", self.line.name, describe(error))
@@ -210,59 +229,76 @@ class Worker:
                 self._outbox.wait(_PAUSE)
 
     def _maintain(self) -> None:
+        steps: tuple[Callable[[Line], object], ...] = (
+            *UPKEEP, notify_observers, lambda line: retain(line, self._retention), lambda line: line.journal.tidy(),
+            replay,
+        )  # fmt: skip
         while not self._stop.is_set():
             record_progress()
-            try:
-                maintain(self.line)
-                notify_observers(self.line)
-                retain(self.line, self._retention)
-                self.line.journal.tidy()
-                replay(self.line)
-            except (JournalDamaged, DiskFailed):
-                raise
-            except (TillpostError, OSError) as error:
+            errors = run_steps(self.line, steps)
+            for error in errors:
                 # Files and receipts stay as the journal has them; a full disk may have room again in a moment.
                 _log.error("pipeline %s: %s", self.line.name, describe(error))
-                self._pause(_ERROR_PAUSE)
-            self._pause(_PAUSE)
+            self._pause(_ERROR_PAUSE if errors else _PAUSE)
 
 
-def notify_observers(line: Line) -> int:
-    """Pass committed events on to the observers; how many there were.
+def run_steps(line: Line, steps: Iterable[Callable[[Line], object]]) -> list[Exception]:
+    """Run the steps in order. One that fails keeps none of the others back; the errors.
 
-    After a crash the last ones are passed on again. An observer that raises is named in the log, and gets the next.
+    Raises JournalDamaged and DiskFailed at once.
     """
-    if not line.hooks.implements("observe") or not line.duties.holds(Duty.OBSERVERS):
-        return 0
-    events = line.journal.events.unobserved(500)
-    for event in events:
-        for plugin, error in line.hooks.observe(event):
-            _log.warning(
-                "pipeline %s: observer %s raised %s; it gets the next event", line.name, plugin, type(error).__name__
-            )
-    if events:
-        line.journal.events.mark_observed(events[-1]["seq"])
-    return len(events)
+    errors: list[Exception] = []
+    for step in steps:
+        try:
+            step(line)
+        except (JournalDamaged, DiskFailed):
+            raise
+        except (TillpostError, OSError) as error:
+            errors.append(error)
+    return errors
 
 
 def maintain(line: Line) -> None:
-    """One round of everything but deliveries: clock, mapping guard, probe, and the files of an outage."""
-    apply_clock_change(line)
-    mapping_guard.run_round(line)
-    now = line.clock.time()
-    destination = line.breaker.destination
-    if not line.breaker.allows_requests() and destination.probe_due <= now:
+    """One round of everything but deliveries. Raises the first error, after the steps behind it."""
+    if errors := run_steps(line, UPKEEP):
+        raise errors[0]
+
+
+def _probe(line: Line) -> None:
+    if not line.breaker.allows_requests() and line.breaker.destination.probe_due <= line.clock.time():
         line.breaker.record(line.hooks.probe())
-    if line.fallback is None or not line.duties.holds(Duty.FALLBACK_FILES):
-        return
-    after, every = line.fallback.after.total_seconds(), line.fallback.every.total_seconds()
-    line.breaker.apply(lambda destination: outage.start_fallback(destination, now, after))
+
+
+def _write_fallback_files(line: Line) -> None:
+    assert line.fallback is not None
+    now, fallback = line.clock.time(), line.fallback
+    line.breaker.apply(lambda destination: outage.start_fallback(destination, now, fallback.after.total_seconds()))
     if line.breaker.destination.files_due <= now:
         write_files(line)
-        line.breaker.apply(lambda destination: attrs.evolve(destination, files_due=line.clock.time() + every))
-    review(line)
-    transfer(line)
-    reconcile(line)
+        due = line.clock.time() + fallback.every.total_seconds()
+        line.breaker.apply(lambda destination: attrs.evolve(destination, files_due=due))
+
+
+def _advance_outage(line: Line) -> None:
     states = line.journal.file_states.open_states()
     to_upload, to_confirm = FileState.WRITTEN in states, bool(states)
     line.breaker.apply(lambda destination: outage.advance(destination, line.clock.time(), to_upload, to_confirm))
+
+
+def _for_files(step: Callable[[Line], object]) -> Callable[[Line], None]:
+    """The step, by the process that has the duty of the fallback files."""
+
+    def run(line: Line) -> None:
+        if line.fallback is not None and line.duties.holds(Duty.FALLBACK_FILES):
+            step(line)
+
+    return run
+
+
+UPKEEP: tuple[Callable[[Line], object], ...] = (
+    apply_clock_change,
+    mapping_guard.run_round,
+    _probe,
+    *(_for_files(step) for step in (_write_fallback_files, review, transfer, reconcile, _advance_outage)),
+)
+"""Clock, mapping guard, probe, and the files of an outage."""

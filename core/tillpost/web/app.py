@@ -80,10 +80,10 @@ class App:
                 return self._answer(request)
             except Failure as failure:
                 return self._site.page(request, "error.html", failure.status, message=failure.message)
-            except Exception as error:  # noqa: BLE001 - a request must not end a thread; the log has no personal data
+            except BaseException as error:  # noqa: BLE001 - a request must not end a thread; the log has no personal data
                 _log.error("status page: %s", describe(error))
                 return self._site.page(request, "error.html", 500, message="This page failed. The log has the reason.")
-        except Exception as error:  # noqa: BLE001 - not even the error page could be rendered
+        except BaseException as error:  # noqa: BLE001 - not even the error page could be rendered
             _log.error("status page: %s", describe(error))
             return Answer(body=b"failed", status=500, kind="text/plain")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -9,9 +10,10 @@ from collections.abc import Callable, Mapping
 import attrs
 
 from tillpost.clock import Clock
-from tillpost.errors import JournalError
+from tillpost.errors import JournalError, describe
 from tillpost.journal import SETTLED, Journal
 
+_log = logging.getLogger("tillpost.page")
 EVERY = 60.0
 """Seconds between two samples."""
 KEPT = 24 * 60
@@ -50,7 +52,9 @@ class Samples:
         for name, journal in self._journals().items():
             try:
                 taken = sample(journal, self._clock.time())
-            except JournalError:
+            except BaseException as error:  # noqa: BLE001 - nothing ends the thread of the samples
+                if not isinstance(error, JournalError):
+                    _log.error("status page: no sample of %s: %s", name, describe(error))
                 continue
             with self._lock:
                 self._kept.setdefault(name, deque(maxlen=KEPT)).append(taken)

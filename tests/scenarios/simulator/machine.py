@@ -208,4 +208,4 @@ class Machine:
             for hook in (*HOOKS[slot][0], *HOOKS[slot][1]):
                 if hasattr(plugin, hook):
                     callers.setdefault(hook, []).append((name, getattr(plugin, hook)))
-        return HookCalls(callers)
+        return HookCalls(callers, lets_through=(Killed,))

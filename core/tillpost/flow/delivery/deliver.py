@@ -6,12 +6,13 @@ the call. The outbox (outbox.py) claims and prepares many receipts at a time; `d
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
 import attrs
 
-from tillpost.errors import InvalidValue, PluginError
+from tillpost.errors import InvalidValue, PluginError, TillpostError, describe
 from tillpost.flow.delivery.resolve import resolve
 from tillpost.flow.line import Line
 from tillpost.flow.rate_limit.budget import live_requests
@@ -21,6 +22,7 @@ from tillpost.model import Contact, Gone, Identifier, MaybeSent, Misconfigured, 
 from tillpost.trace import working_on
 
 _T = TypeVar("_T")
+_log = logging.getLogger("tillpost.flow")
 
 
 @attrs.frozen
@@ -131,10 +133,11 @@ def _attempt(line: Line, entry: Entry, step: Callable[[], _T]) -> _T | Move:
     except (InvalidValue, PluginError) as error:
         # A fault of the receipt or of a plugin: it is held for a person, and the others go on.
         return hold(entry, str(error))
-    except OSError as error:
-        # Out of a plugin, so nobody knows whether the request had left.
-        lost = MaybeSent(reason=f"a plugin raised {type(error).__name__} during the call, which may have gone through")
-        return _decide(line, entry, line.breaker.record(lost))
+    except TillpostError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a fault of ours that one receipt meets must not end the thread
+        _log.error("pipeline %s: receipt %s is held: %s", line.name, entry.id, describe(error))
+        return hold(entry, f"a fault of Tillpost itself: {describe(error)}; please report it")
 
 
 def _outcome_unknown(line: Line, entry: Entry) -> Move:

@@ -87,8 +87,8 @@ class Events(Table):
         sql = f"SELECT {', '.join(names)} FROM events WHERE {column} = ? ORDER BY seq"  # noqa: S608 - ours
         return [dict(zip(names, row, strict=True)) for row in self._database.read(sql, (value,))]
 
-    def add(self, at: float, step: str, what: str, *, receipt: int, **detail: Any) -> None:
-        """Record an event of a receipt that does not move it; returns once it is durable."""
+    def add(self, at: float, step: str, what: str, *, receipt: int | None = None, **detail: Any) -> None:
+        """Record an event that moves no receipt; returns once it is durable."""
         self._database.write(lambda transaction: record(transaction, at, step, what, receipt=receipt, **detail))
 
     def mark_observed(self, seq: int) -> None:

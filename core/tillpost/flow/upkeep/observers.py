@@ -1,0 +1,26 @@
+"""Observers: committed events are passed on to the plugins that observe."""
+
+from __future__ import annotations
+
+import logging
+
+from tillpost.flow.leases import Duty
+from tillpost.flow.line import Line
+
+_log = logging.getLogger("tillpost.flow")
+
+
+def notify_observers(line: Line) -> int:
+    """Pass committed events on to the observers; how many there were.
+
+    After a crash the last ones are passed on again. An observer that raises is named in the log, and gets the next.
+    """
+    if not line.hooks.implements("observe") or not line.duties.holds(Duty.OBSERVERS):
+        return 0
+    events = line.journal.events.unobserved(500)
+    for event in events:
+        for error in line.hooks.observe(event):
+            _log.warning("pipeline %s: observer: %s; it gets the next event", line.name, error)
+    if events:
+        line.journal.events.mark_observed(events[-1]["seq"])
+    return len(events)
