@@ -49,6 +49,13 @@ class Answer:
     retry_after: float | None = None
 
 
+@attrs.frozen(kw_only=True)
+class Absent:
+    """The tenant does not have an endpoint that is not documented, or our key may not use it."""
+
+    status: int = 0
+
+
 def retry_after(header: str | None, now: float) -> float | None:
     """Seconds to wait by a Retry-After header (RFC 9110, 10.2.3): delta-seconds or an HTTP date.
 

@@ -20,16 +20,24 @@ import urllib3
 from urllib3.exceptions import HTTPError
 
 from tillpost import Budget, traceparent
+from tillpost.errors import InvalidValue
 from tillpost.kit.network import connection_failure
-from tillpost.model import Delivered, Failure, Gone, MaybeSent, NotSent
+from tillpost.model import Delivered, Failure, Gone, MaybeSent, NotSent, Outcome, Refused
 from tillpost_engage import wire
-from tillpost_engage.answers import Answer, Kind, code, judge, retry_after
+from tillpost_engage.answers import KNOWN_CODES, Absent, Answer, Kind, code, judge, retry_after
 from tillpost_engage.connection import Connection, connection_to
 from tillpost_engage.deadline import Exchange, Watchdog
+from tillpost_engage.identifiers import is_contact_id
 from tillpost_engage.settings import TransportSettings
 
 MOST_BYTES = 1 << 20  # of an answer
 _PREFIX = "/api/v3"
+_NO_SUCH_ENDPOINT = (403, 404, 405, 410, 501)
+"""Answers of an endpoint that a tenant does not have, or that our key may not use."""
+_ABSENT_SECONDS = 3600.0
+"""How long an endpoint that was not there is not asked again."""
+_NOBODY = {"email": "nobody@tillpost-probe.invalid"}
+"""An address nobody can have (RFC 2606), for a lookup that changes nothing."""
 
 
 class Client:
@@ -50,6 +58,8 @@ class Client:
         )
         self._idle: list[Connection] = []
         """Kept connections, the last used on top: as many are open as requests were ever made at once."""
+        self._absent: dict[str, float] = {}
+        """Endpoint that is not there → when to ask it again (monotonic). It only saves requests."""
         weakref.finalize(self, _close_all, self._idle)  # a client that is collected leaves none open
 
     def close(self) -> None:
@@ -90,13 +100,56 @@ class Client:
         self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: Any = None
     ) -> Answer | Gone | Failure:
         """A request about one contact, which may be gone; an Answer only when it succeeded."""
-        answer = self.send(method, path, query=query, body=body)
+        return self._about_contact(self.send(method, path, query=query, body=body), method)
+
+    def _about_contact(self, answer: Answer | NotSent | MaybeSent, method: str) -> Answer | Gone | Failure:
         if isinstance(answer, (NotSent, MaybeSent)):
             return answer
         if answer.status == 404 and code(answer) == "ContactNotFound":
             return Gone()
         outcome = judge(answer, changes=method != "GET")
         return answer if isinstance(outcome, Delivered) else outcome
+
+    def ask_optional(
+        self, endpoint: str, method: str, path: str, *, query: Mapping[str, str] | None = None
+    ) -> Answer | Absent | Gone | Failure:
+        """As `ask`, of an endpoint that is not documented. Absent: this tenant has none, or our key may not use it.
+
+        endpoint: its name, under which that is remembered for an hour. A documented lookup tells it from a wrong
+        address or key.
+        """
+        if time.monotonic() < self._absent.get(endpoint, 0.0):
+            return Absent()
+        answer = self.send(method, path, query=query)
+        if isinstance(answer, Answer) and answer.status in _NO_SUCH_ENDPOINT and code(answer) != "ContactNotFound":
+            probed = self.probe()
+            if not isinstance(probed, Delivered):
+                return probed
+            self._absent[endpoint] = time.monotonic() + _ABSENT_SECONDS
+            return Absent(status=answer.status)
+        return self._about_contact(answer, method)
+
+    def patch(self, contact_id: str, body: Mapping[str, str]) -> Answer | Gone | Failure:
+        """PATCH a contact, which is documented: where Engage answers otherwise, 404 means that the contact is gone."""
+        answer = self.send("PATCH", contact_path(contact_id), body=dict(body))
+        if isinstance(answer, Answer) and answer.status in _NO_SUCH_ENDPOINT and code(answer) != "ContactNotFound":
+            probed = self.probe()
+            if not isinstance(probed, Delivered):
+                return probed
+            if answer.status == 404:
+                return Gone()
+            reason = f"answered {answer.status}: Engage does not let our key change contacts"
+            return Refused(reason=reason, status=answer.status)
+        return self._about_contact(answer, "PATCH")
+
+    def probe(self) -> Outcome:
+        """Look up an address nobody has. An error Engage names, such as ContactNotFound, says that it takes our key."""
+        answer = self.send("GET", "/contacts/id", query=_NOBODY)
+        if isinstance(answer, (NotSent, MaybeSent)):
+            return answer
+        if answer.status not in (401, 403) and code(answer) in KNOWN_CODES:
+            return Delivered(status=answer.status)
+        return judge(answer, changes=False)
 
     def _words(self, error: Exception) -> str:
         return connection_failure(error, self._host, self._port, self._seconds)
@@ -146,7 +199,9 @@ class Client:
 
 
 def contact_path(contact_id: str) -> str:
-    """The path of a contact."""
+    """The path of a contact. Raises InvalidValue for what is no contactId, such as `..`."""
+    if not is_contact_id(contact_id):
+        raise InvalidValue("the contactId is none: it is not made of letters, digits, - and _")
     return f"/contacts/{quote(contact_id, safe='')}"
 
 

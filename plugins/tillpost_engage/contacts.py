@@ -25,12 +25,15 @@ from tillpost.model import (
     Refused,
     Throttled,
 )
-from tillpost_engage.answers import Answer, code, judge
+from tillpost_engage.answers import Absent, Answer, code, judge
 from tillpost_engage.client import Client, contact_path
-from tillpost_engage.identifiers import CREATE_KEYS, QUERY_NAMES, is_usable, usable
+from tillpost_engage.identifiers import CREATE_KEYS, QUERY_NAMES, given_ids, is_contact_id, is_usable, usable
 from tillpost_engage.settings import ResolveSettings
 
 _FAILURES = (NotSent, MaybeSent, Refused, Misconfigured, Throttled)
+_GIVEN_ID = (
+    "the contactId given belongs to no contact of Engage, and the customer has no other key; correct it at the till"
+)
 
 
 @attrs.frozen
@@ -54,9 +57,10 @@ class Contacts:
 
         None: no key to look up by, or no contact found and no key to create by (a memberNumber alone).
         """
-        named = contact.identifier("contactId")
-        if named is not None:
-            return self._by_id(named.value)
+        for given in given_ids(contact):
+            proved = self._prove(attrs.evolve(contact, contact_id=given))
+            if not isinstance(proved, (Gone, Refused)):
+                return attrs.evolve(proved, by="contactId", holds={}) if isinstance(proved, Identified) else proved
         keys = usable(contact)
         found = self._search(keys, self.settings.keys)
         if not isinstance(found, _Searched):
@@ -64,6 +68,8 @@ class Contacts:
         has = {known.kind for known in contact.identifiers}
         bad = [kind for kind in self.settings.keys if kind in has and kind not in keys] + [*found.invalid]
         if not found.asked:
+            if "contactId" in has:
+                return Refused(reason=_GIVEN_ID + (f"; no valid key: {', '.join(bad)}" if bad else ""))
             return Refused(reason=f"no valid key: {', '.join(bad)}") if bad else None
         good = {kind: value for kind, value in keys.items() if kind not in found.invalid}
         if not self.settings.create or not any(kind in good for kind in CREATE_KEYS):
@@ -77,7 +83,7 @@ class Contacts:
         A key that Engage shows for the contact found is not looked up again.
         """
         if contact.contact_id:
-            return self._read(contact, contact.contact_id)
+            return self._prove(contact)
         keys = usable(contact)
         found: dict[str, str] = {}
         shown: Identified | None = None
@@ -93,6 +99,8 @@ class Contacts:
                 found[kind] = one
                 if shown is None:
                     read = self._read(contact, one)
+                    if isinstance(read, Absent):
+                        read = Identified(contact_id=one)  # the lookup itself says that the contact is there
                     if not isinstance(read, Identified):
                         return None if isinstance(read, Gone) else read
                     shown = attrs.evolve(read, by=kind)
@@ -108,22 +116,42 @@ class Contacts:
         if not wanted:
             return Identified(contact_id=contact.contact_id)
         held = self._held(contact.contact_id)
-        if not isinstance(held, dict):
+        if not isinstance(held, (dict, Absent)):
             return held
-        differing = {name: value for name, value in wanted.items() if not _same(name, _shown(held, name), value)}
+        shown = held if isinstance(held, dict) else {}
+        differing = {name: value for name, value in wanted.items() if not _same(name, _shown(shown, name), value)}
         if differing:
-            done = self.client.ask("PATCH", contact_path(contact.contact_id), body=differing)
+            done = self.client.patch(contact.contact_id, differing)
             if not isinstance(done, Answer):
                 return done
         return Identified(contact_id=contact.contact_id, holds=wanted)
 
-    def _by_id(self, contact_id: str) -> Identified | Failure:
-        held = self.client.ask("GET", contact_path(contact_id))
-        if isinstance(held, Gone):
-            return Refused(reason="answered 404 ContactNotFound: no contact has the contactId given", status=404)
-        return held if not isinstance(held, Answer) else Identified(contact_id=contact_id, by="contactId")
+    def _prove(self, contact: Contact) -> Identified | Gone | Failure:
+        """Whether the contactId is valid: read it; where Engage lets none be read, ask whether a key leads to it.
 
-    def _read(self, contact: Contact, contact_id: str) -> Identified | Gone | Failure:
+        A contact that no key leads to may have other keys by now. An empty PATCH changes nothing, and its 404 is
+        documented for a contact that was merged or erased.
+        """
+        contact_id, keys = contact.contact_id, usable(contact)
+        read = self._read(contact, contact_id)
+        if not isinstance(read, Absent):
+            return read
+        for kind in (kind for kind in dict.fromkeys([*self.settings.keys, *QUERY_NAMES]) if kind in keys):
+            one = self._find(kind, keys[kind])
+            if isinstance(one, _FAILURES):
+                return one
+            if one == contact_id:
+                return Identified(contact_id=contact_id, by=kind)
+        answer = self.client.patch(contact_id, {})
+        if isinstance(answer, Answer):
+            return Identified(contact_id=contact_id)
+        if isinstance(answer, Refused):
+            if keys:
+                return Gone(reason="no key of the contact leads to the stored contactId")
+            return Refused(reason=f"Engage does not tell whether the contactId is valid: {answer.reason}")
+        return NotSent(reason=answer.reason, status=answer.status) if isinstance(answer, MaybeSent) else answer
+
+    def _read(self, contact: Contact, contact_id: str) -> Identified | Absent | Gone | Failure:
         held = self._held(contact_id)
         if not isinstance(held, dict):
             return held
@@ -134,8 +162,11 @@ class Contacts:
                 holds[name] = value if _same(name, shown, value) else shown
         return Identified(contact_id=contact_id, holds=holds)
 
-    def _held(self, contact_id: str) -> dict[str, Any] | Gone | Failure:
-        answer = self.client.ask("GET", contact_path(contact_id))
+    def _held(self, contact_id: str) -> dict[str, Any] | Absent | Gone | Failure:
+        """What Engage shows of a contact. Reading one is not documented: Absent where the tenant does not have it."""
+        if not is_contact_id(contact_id):
+            return Gone(reason="the stored contactId is not one of Engage's")
+        answer = self.client.ask_optional("read a contact", "GET", contact_path(contact_id))
         if not isinstance(answer, Answer):
             return answer
         if not isinstance(answer.value, dict):

@@ -8,6 +8,7 @@ from tillpost import hookimpl
 from tillpost.model import Contact, Failure, Gone, MaybeSent, NotSent, Outcome, Payload
 from tillpost_engage.answers import Answer, judge
 from tillpost_engage.client import Client, contact_path
+from tillpost_engage.identifiers import is_contact_id
 
 PAGE = 100  # the most transactions one answer may hold (contract, History)
 _MOST_PAGES = 1000  # a history that never ends is a fault of Engage
@@ -27,13 +28,14 @@ class Transport:
 
     @hookimpl
     def probe(self) -> Outcome:
-        """GET /contacts/count: it changes nothing and needs a valid key."""
-        answer = self.client.send("GET", "/contacts/count")
-        return answer if isinstance(answer, (NotSent, MaybeSent)) else judge(answer, changes=False)
+        """Look up a key nobody has: a documented request that changes nothing and needs a valid key."""
+        return self.client.probe()
 
     @hookimpl
     def confirm_receipts(self, contact: Contact, receipt_ids: frozenset[str]) -> frozenset[str] | Gone | Failure:
         """Read the contact's history, 100 at a time, until every id was seen or it ends."""
+        if not is_contact_id(contact.contact_id):
+            return Gone(reason="the stored contactId is not one of Engage's")
         found: set[str] = set()
         for page in range(_MOST_PAGES):
             query = {"offset": str(page * PAGE), "count": str(PAGE)}

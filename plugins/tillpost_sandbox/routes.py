@@ -14,6 +14,7 @@ from tillpost_sandbox.engage import Engage
 from tillpost_sandbox.request import Answer, RefusalError, Request
 
 _PREFIX = re.compile(r"/api/(v[23])(/.*)")
+_VERSION = re.compile(r"/api/v[23]")
 _PREFERENCE = r"(?P<preference>acceptsEmail|acceptsSms|acceptsPostal)"
 _ROUTES: list[tuple[str, str, str, api.Handler]] = [
     ("v2 v3", "GET", "/contacts/id", api.find_id),
@@ -37,6 +38,15 @@ _ROUTES: list[tuple[str, str, str, api.Handler]] = [
     ("v2 v3", "GET", "/stores", api.stores),
 ]
 
+
+_DOCUMENTED = (
+    "GET /contacts/id",
+    "POST /contacts",
+    "PATCH /contacts/{contactId}",
+    "POST /contacts/{contactId}/updateContactType",
+    "POST /receipts",
+)
+"""What the vendor's public documentation has (contract, section 2, [doc])."""
 
 _TABLE = [
     (
@@ -62,6 +72,9 @@ def answer(engage: Engage, request: Request) -> tuple[str, Answer]:
             if not engage.rate.admit(key, limit):
                 refusal = RefusalError(429, "TooManyRequests", f"over {limit} requests a second")
                 return route, refusal.answer(("Retry-After", "1"))
+            is_absent = route != "unknown" and _VERSION.sub("", route) not in _DOCUMENTED
+            if is_absent and engage.settings.undocumented != "ok":
+                raise RefusalError(int(engage.settings.undocumented), "NoSuchRoute", "this tenant has no such route")
             return route, work()
     except RefusalError as refusal:
         return route, refusal.answer()

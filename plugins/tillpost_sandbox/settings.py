@@ -24,7 +24,8 @@ class Settings:
     `error` is a 409. price_basis: whether grossPaidPrice is for the whole `line` or one `unit`.
     import_drops: attributes that the import of a contacts file leaves out without an error.
     contact_types: the tenant's contact types; the first is the default. stores: the known stores' external
-    ids, None for any. contacts_root, contacts_namespace: of a contacts file.
+    ids, None for any. contacts_root, contacts_namespace: of a contacts file. undocumented: what routes answer that
+    no public documentation has: `ok`, or a status with which a tenant does not have them.
     """
 
     api_keys: frozenset[str] = attrs.field(repr=False)
@@ -38,6 +39,7 @@ class Settings:
     stores: tuple[str, ...] | None = None
     contacts_root: str = "contacts"
     contacts_namespace: str = "http://eClub.Schemas.ImportMember"
+    undocumented: str = "ok"
 
     def changed(self, wanted: dict[str, object]) -> "Settings":
         """These settings with the wanted ones replaced. Raises BadSettingError; then nothing is changed."""
@@ -79,6 +81,7 @@ _ALLOWED: dict[str, tuple[str, Callable[[Any], bool], Callable[[Any], object]]] 
         lambda value: value is None or _are_texts(value),
         lambda value: value and tuple(value),
     ),
+    "undocumented": ("ok, 403, 404 or 405", lambda value: value in ("ok", "403", "404", "405"), str),
     "contacts_root": ("the name of an element", _is_text, str),
     "contacts_namespace": ("a namespace", _is_text, str),
 }

@@ -94,7 +94,7 @@ def test_too_many_requests_slow_the_shared_budget(tenant: Any, payload: Any) -> 
 
 
 def test_a_probe_tells_a_good_key_from_a_bad_one(tenant: Any, build: Callable[..., Any]) -> None:
-    assert tenant.engage.transport.probe() == Delivered(status=200)
+    assert tenant.engage.transport.probe() == Delivered(status=404)  # ContactNotFound: nobody has that address
     outcome = build(tenant.sandbox.url, key="rotated-away").transport.probe()
     assert isinstance(outcome, Misconfigured)
     assert "transport.api_key" in outcome.reason

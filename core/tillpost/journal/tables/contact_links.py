@@ -45,8 +45,8 @@ class ContactLinks:
         self._attributes: dict[str, dict[str, str]] = {}
         self._texts: dict[str, str] = {}
         """The stored JSON of the attributes of contacts whose attributes have not changed."""
-        self._new: dict[str, tuple[str, str]] = {}
-        """Key of a new contact → its contactId and store."""
+        self._new: dict[str, str] = {}
+        """Key of a new contact → its store."""
         self._known_again: dict[str, None] = {}
         self._new_identifiers: list[tuple[str, str, str]] = []
 
@@ -84,9 +84,9 @@ class ContactLinks:
             self._known_again[key] = None
         else:
             key = "c" + secrets.token_hex(8)
-            given = customer.identifiers[0]
             self._attributes[key] = dict(customer.attributes)
-            self._new[key] = (given.value if given.kind == "contactId" else "", store)
+            # A contactId a till brings is an identifier like others until the destination has confirmed it.
+            self._new[key] = store
             self._add_event("first seen", key, store=store)
         for name in names:
             if self._keys[name] is None:
@@ -100,11 +100,8 @@ class ContactLinks:
     def save(self) -> None:
         """Write the new and the changed contacts and identifiers."""
         self._transaction.executemany(
-            "INSERT INTO contacts (key, contact_id, attributes, sent, store, seen_at) VALUES (?,?,?,'{}',?,?)",
-            (
-                (key, contact_id, json.dumps(self._attributes[key]), store, self._now)
-                for key, (contact_id, store) in self._new.items()
-            ),
+            "INSERT INTO contacts (key, attributes, sent, store, seen_at) VALUES (?,?,'{}',?,?)",
+            ((key, json.dumps(self._attributes[key]), store, self._now) for key, store in self._new.items()),
         )
         self._transaction.executemany(
             "UPDATE contacts SET attributes = ?, seen_at = ? WHERE key = ?",
