@@ -19,8 +19,7 @@ from urllib.parse import quote, urlencode
 import urllib3
 from urllib3.exceptions import HTTPError
 
-from tillpost import Budget, traceparent
-from tillpost.errors import InvalidValue
+from tillpost import Budget, InvalidValue, traceparent
 from tillpost.kit.network import connection_failure
 from tillpost.model import Delivered, Failure, Gone, MaybeSent, NotSent, Outcome, Refused
 from tillpost_engage import wire
