@@ -135,6 +135,18 @@ class Hooks:
         """
 
     @hookspec(firstresult=True)
+    def import_folders(self) -> tuple[str, ...] | None:
+        """Slot `fallback`. The names of the folders below the transfer's path to which its files go, in order."""
+
+    @hookspec(firstresult=True)
+    def probe_transfer(self, folders: tuple[str, ...], trial: bool) -> Outcome | None:
+        """Slot `transfer`. Whether files could be transferred now: the server answers, accepts us and has the path.
+
+        trial False: writes nothing; called every `probe_every`, by any thread. trial True (`tillpost check`): also
+        put a file that no import reads into each of the folders, rename it as `transfer` does, and remove it.
+        """
+
+    @hookspec(firstresult=True)
     def transfer(self, file: FallbackFile) -> Outcome | None:
         """Slot `transfer`. Put one file where the destination reads it; it appears there as a whole or not at all.
 

@@ -23,6 +23,14 @@ class NoFolderError(OSError):
 class Share:
     """The folders of a share. A method raises OSError; one that hangs does so until its mount gives up."""
 
+    def has_folder(self, path: str) -> bool:
+        """Whether there is a folder of this path that can be read."""
+        try:
+            os.scandir(path).close()
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        return True
+
     def find_size(self, path: str) -> int | None:
         """The size of a file there; None when there is none, in a folder that exists."""
         try:
@@ -66,6 +74,7 @@ class DirectoryTransfer(FileTransfer[Share]):
     """The hooks of the slot `transfer`."""
 
     errors = (OSError,)
+    makes_folders = False
 
     def __init__(self, settings: Settings) -> None:
         self.root = str(settings.path)
@@ -73,6 +82,10 @@ class DirectoryTransfer(FileTransfer[Share]):
     def connect(self) -> AbstractContextManager[Share]:
         """See FileTransfer."""
         return nullcontext(Share())
+
+    def no_folder(self, path: str) -> Failure:
+        """See FileTransfer. It may be mounted again in a moment."""
+        return self.failure(NoFolderError(errno.ENOENT, "no folder", path))
 
     def failure(self, error: Exception) -> Failure:
         """See FileTransfer."""

@@ -51,6 +51,11 @@ class EngageFiles:
         return next((Identifier(kind, known[kind]) for kind in self.settings.match_keys if kind in known), None)
 
     @hookimpl
+    def import_folders(self) -> tuple[str, ...]:
+        """See hookspecs.py."""
+        return self.settings.contacts_folder, self.settings.receipts_folder
+
+    @hookimpl
     def write_files(self, batch: FallbackBatch) -> WrittenFiles:
         """Write the batch: contacts files first, then receipts files, one matchKeyType each."""
         return _Batch(self, batch).write()

@@ -74,6 +74,21 @@ class Session(ftplib.FTP):
                 self.putcmd("QUIT")
         self.close()
 
+    def has_folder(self, path: str) -> bool:
+        """Whether there is a folder of this path that may be entered."""
+        with self._step():
+            before = self.pwd()
+        try:
+            with self._step():
+                self.cwd(_wire(path))
+        except ftplib.error_perm as error:
+            if code(error) not in _NONE_THERE:
+                raise
+            return False
+        with self._step():
+            self.cwd(before)
+        return True
+
     def find_size(self, path: str) -> int | None:
         """The size of a file there; None when there is none.
 

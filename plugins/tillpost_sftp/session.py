@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -90,7 +90,11 @@ class Kept:
 
     def find_size(self, path: str) -> int | None:
         """The size of a file there; None when there is none."""
-        return self._run(self._look(path))
+        return self._run(self._look(path, self._size))
+
+    def has_folder(self, path: str) -> bool:
+        """Whether there is a folder of this path."""
+        return self._run(self._look(path, self._is_folder))
 
     def put(self, path: str, source: Path) -> None:
         """Write a file, and its folder where there is none."""
@@ -142,20 +146,23 @@ class Kept:
             connection.abort()  # at once: a server that has stopped answering does not answer a farewell either
             await connection.wait_closed()
 
-    async def _look(self, path: str) -> int | None:
+    async def _look(self, path: str, question: Callable[[asyncssh.SFTPClient, str], Awaitable[_T]]) -> _T:
         if self.sftp is not None and not self._answered:
             try:
-                size = await self._size(self.sftp, path)
+                answer = await question(self.sftp, path)
             except ERRORS:
                 await self._drop()
             else:
                 self._answered = True
-                return size
+                return answer
         if self.sftp is None:
             self._connection = await _connect(self._settings, self._trusted)
             self.sftp = await self._step(self._connection.start_sftp_client())
         self._answered = True
-        return await self._size(self.sftp, path)
+        return await question(self.sftp, path)
+
+    async def _is_folder(self, sftp: asyncssh.SFTPClient, path: str) -> bool:
+        return await self._step(sftp.isdir(path))
 
     async def _size(self, sftp: asyncssh.SFTPClient, path: str) -> int | None:
         try:

@@ -35,8 +35,8 @@ class SftpTransfer(FileTransfer[Kept]):
         where = address(settings.host, settings.port)
         if isinstance(error, HostKeyChanged):
             return Misconfigured(
-                reason=f"{where} shows the host key {error.fingerprint}, not the one of transfer.host_key; "
-                "ask its administrator before you change the setting"
+                reason=f"{where} shows the host key {error.fingerprint}, and transfer.host_key expects "
+                f"{self._trusted.get_fingerprint()}; ask its administrator before you change the setting"
             )
         if isinstance(error, asyncssh.PermissionDenied):
             return Misconfigured(reason=f"{where} refuses the login; check transfer.user and its password or key")

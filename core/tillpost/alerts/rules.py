@@ -20,6 +20,7 @@ RULES: Mapping[str, Rule] = {
     "oldest_undelivered": delivery_rules.oldest_undelivered,
     "held": delivery_rules.held,
     "fallback": delivery_rules.fallback,
+    "file_server": file_rules.file_server,
     "not_consumed": file_rules.not_consumed,
     "conflict": delivery_rules.conflict,
     "disk_for_outage": machine_rules.disk_for_outage,

@@ -19,6 +19,7 @@ RULES = (
     "oldest_undelivered",
     "held",
     "fallback",
+    "file_server",
     "not_consumed",
     "conflict",
     "disk_for_outage",
@@ -27,8 +28,8 @@ RULES = (
     "day_total",
     "mapping",
 )
-"""The rules, in the order in which they are evaluated. Without a key of their own: paused, not_consumed, conflict,
-day_total, mapping."""
+"""The rules, in the order in which they are evaluated. Without a key of their own: paused, file_server, not_consumed,
+conflict, day_total, mapping."""
 
 
 _duration = must("be from 1s to 366d", lambda value: timedelta(seconds=1) <= value <= timedelta(days=366))

@@ -31,8 +31,8 @@ HOOKS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "map": (("map_receipt",), ()),
     "amend": (("amend_payload",), ()),
     "transport": (("deliver", "probe"), ("confirm_receipts",)),
-    "fallback": (("match_in_file", "write_files"), ()),
-    "transfer": (("transfer", "find_transferred"), ()),
+    "fallback": (("match_in_file", "write_files"), ("import_folders",)),
+    "transfer": (("transfer", "find_transferred"), ("probe_transfer",)),
     "observe": (("observe",), ()),
 }
 """Slot → the hooks it must implement, and those it may. Other hooks of the object are not called in that slot."""

@@ -174,6 +174,14 @@ class HookCalls:
         """The files written for the batch."""
         return self._required("write_files", WrittenFiles, batch=batch)
 
+    def import_folders(self) -> tuple[str, ...]:
+        """Where the files of the fallback go, below the transfer's path; empty when it does not say."""
+        return self._optional("import_folders", tuple) or ()
+
+    def probe_transfer(self, trial: bool) -> Outcome | None:
+        """Whether files could be transferred now; None: the transfer cannot be asked."""
+        return self._optional("probe_transfer", Outcome, folders=self.import_folders(), trial=trial)
+
     def transfer(self, file: FallbackFile) -> Outcome:
         """One attempt to put the file where the destination reads it."""
         return self._required("transfer", Outcome, file=file)

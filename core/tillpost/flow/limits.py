@@ -18,6 +18,7 @@ _YEAR = timedelta(days=366)
 
 _wait = must("be longer than zero and at most 366d", lambda wait: timedelta(milliseconds=1) <= wait <= _YEAR)
 _poll = must("be from 10ms to 1d", lambda wait: timedelta(milliseconds=10) <= wait <= timedelta(days=1))
+_probe = must("be from 10s to 1d", lambda wait: timedelta(seconds=10) <= wait <= timedelta(days=1))
 _attempts = must("be from 1 to 1000", lambda count: 1 <= count <= 1000)
 _positive = must("be at least 1", lambda count: count >= 1)
 _not_negative = must("not be negative", lambda number: number >= 0)
@@ -91,6 +92,8 @@ class TransferPolicy:
     """Wait after the first failed transfer; the next ones are 3, 6 and 30 times as long."""
     wait_max: timedelta = attrs.field(default=timedelta(seconds=300), validator=_wait)
     """The longest wait between two transfers of a file."""
+    probe_every: timedelta = attrs.field(default=timedelta(minutes=15), validator=_probe)
+    """Time between two probes of the file server, also while the API answers; a minute after one that failed."""
 
     def __attrs_post_init__(self) -> None:
         _check_order(self.wait_initial, self.wait_max)

@@ -11,7 +11,7 @@ import attrs
 
 from tillpost.errors import DiskFailed, JournalDamaged, NotCommitted, Stopped, TillpostError, describe
 from tillpost.flow.delivery.outbox import Outbox
-from tillpost.flow.fallback import outage
+from tillpost.flow.fallback import file_server, outage
 from tillpost.flow.fallback.reconcile import reconcile
 from tillpost.flow.fallback.review import review
 from tillpost.flow.fallback.transfer import transfer
@@ -89,6 +89,8 @@ class Worker:
             jobs.append(("source", self._collect))
         if self._served is not None:
             jobs.append(("serve", self._serve))
+        if file_server.is_probed(line):
+            jobs.append(("file-server", self._probe_file_server))
         for number, (name, job) in enumerate(jobs):
             # Daemon threads: a call that does not return (a Retry-After of an hour, a plugin that hangs) must not keep
             # the process alive beyond the grace period. The next start asks about what was being sent.
@@ -227,6 +229,19 @@ class Worker:
                 self._pause(_ERROR_PAUSE)
             else:
                 self._outbox.wait(_PAUSE)
+
+    def _probe_file_server(self) -> None:
+        while not self._stop.is_set():
+            record_progress()
+            pause = file_server.AGAIN
+            try:
+                if self.line.duties.holds(Duty.FALLBACK_FILES):
+                    pause = file_server.probe_if_due(self.line)
+            except (JournalDamaged, DiskFailed):
+                raise
+            except (TillpostError, OSError) as error:
+                _log.error("pipeline %s: file server: %s", self.line.name, describe(error))
+            self._pause(pause)
 
     def _maintain(self) -> None:
         steps: tuple[Callable[[Line], object], ...] = (

@@ -25,6 +25,7 @@ from tillpost.journal.tables.day_totals import DayTotals
 from tillpost.journal.tables.destination import Destinations
 from tillpost.journal.tables.documents import Documents
 from tillpost.journal.tables.events import Events
+from tillpost.journal.tables.file_server import FileServers
 from tillpost.journal.tables.files import Files
 from tillpost.journal.tables.idempotency_keys import IdempotencyKeys
 from tillpost.journal.tables.mappings import Mappings
@@ -54,6 +55,7 @@ class Journal:
         self.contact_lookups = ContactLookups(self._database, self.contacts)
         self.files = Files(self._database)
         self.file_states = FileStates(self._database)
+        self.file_server = FileServers(self._database)
         self.events = Events(self._database)
         self.destination = Destinations(self._database)
         self.tills = Tills(self._database)

@@ -11,14 +11,21 @@ import os
 from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
+from secrets import token_hex
+from tempfile import TemporaryDirectory
 from typing import ClassVar, Generic, Protocol, TypeVar
 
+import attrs
+
 from tillpost.hookspecs import hookimpl
-from tillpost.model import Delivered, Failure, FallbackFile, MaybeSent, NotSent, Outcome, Refused
+from tillpost.model import Delivered, Failure, FallbackFile, MaybeSent, Misconfigured, NotSent, Outcome, Refused
 
 
 class Folder(Protocol):
     """The destination's folders, over one connection. A method raises one of `FileTransfer.errors`."""
+
+    def has_folder(self, path: str) -> bool:
+        """Whether there is a folder of this path."""
 
     def find_size(self, path: str) -> int | None:
         """The size in bytes of a file there; None when there is none."""
@@ -34,6 +41,7 @@ class Folder(Protocol):
 
 
 F = TypeVar("F", bound=Folder)
+_TRIAL = b"Written by `tillpost check` to see whether files arrive, and removed at once. It holds no data.\n"
 
 
 class FileTransfer(ABC, Generic[F]):
@@ -43,6 +51,8 @@ class FileTransfer(ABC, Generic[F]):
     """What the methods of the folder raise."""
     root: str
     """The path of the folder that has transactionImport and contactImport."""
+    makes_folders: ClassVar[bool] = True
+    """Whether `put` makes a folder that is missing below the path."""
 
     @abstractmethod
     def connect(self) -> AbstractContextManager[F]:
@@ -82,6 +92,54 @@ class FileTransfer(ABC, Generic[F]):
         except self.errors as error:
             failure = self.failure(error)
             return self._after_rename(file, failure.reason) if renaming else failure
+
+    @hookimpl
+    def probe_transfer(self, folders: tuple[str, ...], trial: bool) -> Outcome:
+        """Connect and look for the path; as a trial also put a file into each folder and take it away again."""
+        try:
+            with self.connect() as folder:
+                if not folder.has_folder(self.root):
+                    return self.no_folder(self.root)
+                for name in folders:
+                    path = f"{self.root.rstrip('/')}/{name}"
+                    if not self.makes_folders and not folder.has_folder(path):
+                        return self.no_folder(path)
+                    if trial and (failure := self._try(folder, path)) is not None:
+                        return failure
+                return Delivered()
+        except self.errors as error:
+            return self.failure(error)
+
+    def no_folder(self, path: str) -> Failure:
+        """What it means that this folder, or the path of the settings, is not there."""
+        return Misconfigured(reason=f"the file server has no folder {path}; check transfer.path")
+
+    def _try(self, folder: F, path: str) -> Failure | None:
+        """Put a file that no import reads into the folder, rename it, remove it; what failed, None when nothing did."""
+        name = f"tillpost-check-{token_hex(4)}.txt"
+        final, temporary = f"{path}/{name}", f"{path}/.{name}.part"
+        failed, left = f"no file can be written into {path}", temporary
+        failure: Failure | None = None
+        with TemporaryDirectory() as here:
+            source = Path(here) / name
+            source.write_bytes(_TRIAL)
+            try:
+                folder.put(temporary, source)
+                if (size := folder.find_size(temporary)) != len(_TRIAL):
+                    failure = NotSent(reason=f"{failed}: {size or 0} of {len(_TRIAL)} bytes arrived")
+                else:
+                    failed = f"a file written into {path} cannot be renamed, so the destination would never see it"
+                    self.rename(folder, temporary, final)
+                    left = final
+            except self.errors as error:
+                why = self.failure(error)
+                failure = attrs.evolve(why, reason=f"{failed}: {why.reason}")
+        with suppress(*self.errors):
+            folder.remove(left)
+            if folder.find_size(left) is None:
+                return failure
+        stays = f"{left} stays on the file server: it cannot be removed there; remove it by hand"
+        return NotSent(reason=stays) if failure is None else attrs.evolve(failure, reason=f"{failure.reason}; {stays}")
 
     @hookimpl
     def find_transferred(self, file: FallbackFile) -> bool | Failure:

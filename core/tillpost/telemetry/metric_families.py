@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 _P = ("pipeline",)
 _STATE = ("pipeline", "state")
+_RULE = ("pipeline", "rule")
 _STORE = ("pipeline", "store")
 FAMILIES: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
     "build": ("gauge", "tillpost_build_info", "The version of Tillpost, as a label.", ("version",)),
@@ -76,6 +77,19 @@ FAMILIES: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
         "gauge",
         "tillpost_file_alerts",
         "Fallback files that an alert stands for: not taken for longer than alert_after, or refused.",
+        _P,
+    ),
+    "file_server": (
+        "gauge",
+        "tillpost_file_server_up",
+        "1 while the file server can be used, else 0; absent without a file server, and before it was asked.",
+        _P,
+    ),
+    "alerts": ("gauge", "tillpost_alerts", "Alerts that stand, by rule; absent while none of a rule stands.", _RULE),
+    "watched": (
+        "gauge",
+        "tillpost_alerts_evaluated_timestamp_seconds",
+        "When the alert rules were evaluated last, seconds since 1970; absent before the first time.",
         _P,
     ),
     "contacts": (

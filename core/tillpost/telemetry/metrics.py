@@ -6,6 +6,7 @@ process knows how long its calls take; it counts them since its start.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -115,6 +116,12 @@ def _add_journal(families: Families, source: Source, now: float) -> None:
     for state, count in journal.file_states.counts().items():
         families.add("files", [name, str(state)], count)
     families.add("file_alerts", [name], len(journal.file_states.stuck()))
+    if (server := journal.file_server.get()) is not None:
+        families.add("file_server", [name], not server.is_down)
+    for rule, count in Counter(alert.key.split(" ")[0] for alert in journal.alerts.standing()).items():
+        families.add("alerts", [name, rule], count)
+    if (watched := journal.alerts.watched_at()) is not None:
+        families.add("watched", [name], watched)
     for kind, count in journal.contacts.counts().items():
         families.add("contacts", [name, str(kind)], count)
     free, size = journal.room()

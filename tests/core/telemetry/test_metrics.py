@@ -27,7 +27,7 @@ from tillpost.errors import UsageError
 from tillpost.flow.intake.accept import accept as flow_accept
 from tillpost.flow.rate_limit.pace import Pace
 from tillpost.flow.worker import Worker
-from tillpost.journal import Accepted, Destination, Journal, Move, State
+from tillpost.journal import Accepted, Destination, FileServer, Journal, Move, State
 from tillpost.model import Broken, Delivered, NotSent, Outcome
 from tillpost.telemetry.metric_families import FAMILIES
 from tillpost.telemetry.metrics import MOST_STORES, OTHER, Source, exposition, render
@@ -168,6 +168,18 @@ def test_no_personal_data_and_no_text_of_a_person(tmp_path: Path) -> None:
     assert not re.search(rb"maria|example\.com|phoned|4711", body, re.IGNORECASE)
 
 
+def test_alerts_and_the_file_server_are_the_journals(tmp_path: Path) -> None:
+    with closing(Journal(tmp_path)) as journal:
+        raised = [(key, "…", "…", "…") for key in ("gap 12/1", "gap 12/2", "paused")]
+        journal.alerts.change(raised, [], [], (), NOW)
+        journal.alerts.mark_watched(NOW - 30)
+        journal.file_server.put(FileServer(failures=2, reason="refused", since=NOW, checked_at=NOW))
+        body, _ = render([Source("shop", journal)], NOW)
+    assert (of(body, "tillpost_alerts", rule="gap"), of(body, "tillpost_alerts", rule="paused")) == (2, 1)
+    assert of(body, "tillpost_alerts_evaluated_timestamp_seconds") == NOW - 30
+    assert of(body, "tillpost_file_server_up") == 0
+
+
 def test_openmetrics_for_who_asks_for_it(tmp_path: Path) -> None:
     with closing(Journal(tmp_path)) as journal:
         body, content_type = render([Source("shop", journal)], NOW, "application/openmetrics-text; version=1.0.0")
@@ -194,6 +206,9 @@ def test_promtool_finds_nothing_to_say(tmp_path: Path) -> None:
         line.hooks.timings.hooks.record(("deliver", "Delivered"), 0.2)
         line.hooks.timings.delays.record("api", 3.0)
         line.hooks.timings.commits.record("", 0.01)
+        line.journal.file_server.put(FileServer(since=NOW, checked_at=NOW))
+        line.journal.alerts.change([("held wrong total", "…", "…", "…")], [], [], (), NOW)
+        line.journal.alerts.mark_watched(NOW)
         body, _ = exposition([line], NOW)
     told = {family.name for family in text_string_to_metric_families(body.decode())}
     assert told == {name for _, name, _, _ in FAMILIES.values()}, "every family is judged"

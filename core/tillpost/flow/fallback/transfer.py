@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 
+from tillpost.flow.fallback import file_server
 from tillpost.flow.line import Line
 from tillpost.flow.retry_policy import backoff
 from tillpost.journal import FileEntry, FileState, FileStatus, Postponed
@@ -31,6 +32,7 @@ def transfer(line: Line) -> int:
             break  # the file server failed a moment ago; the next attempt is at this file's due time
         entry = line.journal.files.get(status.name)
         outcome = line.hooks.transfer(entry.file)
+        file_server.record(line, outcome)
         now = line.clock.time()
         if isinstance(outcome, Delivered):
             line.journal.files.move(entry, FileState.UPLOADED, now, due=now)
