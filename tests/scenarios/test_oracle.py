@@ -35,9 +35,10 @@ resolve   = [ {{ use = "known" }}, {{ use = "engage", keys = ["externalId"] }} ]
 map       = {{ use = "engage" }}
 transport = {{ use = "engage", url = "{url}", api_key = {{ env = "ENGAGE_API_KEY" }}, timeout = "2s", \
 wait_initial = "100ms", wait_max = "300ms", confirm_after = "1s" }}
-fallback  = {{ use = "engage-xml", after = "1s", every = "1s" }}
+fallback  = {{ use = "engage-xml", after = "1s", every = "1s", check_every = "1s" }}
 transfer  = {{ use = "sftp", host = "127.0.0.1", port = {port}, user = "{user}", \
-password = {{ env = "SFTP_PASSWORD" }}, host_key = "{host_key}" }}
+password = {{ env = "SFTP_PASSWORD" }}, host_key = "{host_key}", \
+wait_initial = "100ms", wait_max = "300ms" }}
 """
 
 
