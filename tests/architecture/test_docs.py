@@ -13,13 +13,13 @@ from tillpost import errors
 from tillpost.compose.pipeline import HOOKS, ONE_OF
 from tillpost.flow.breaker import STATES
 from tillpost.hookspecs import Hooks
-from tillpost.journal import MOVES, REPLAYS, FileState, State
+from tillpost.journal import MOVES, REPLAYS, VERIFICATIONS, FileState, State
 from tillpost.journal.tables import replays
 
 DOCS = Path(__file__).parents[2] / "docs"
 
 
-MOST_WORDS = 45
+MOST_WORDS = 60
 """Words of our own a reader may have to learn."""
 
 
@@ -78,7 +78,7 @@ def _rows(heading: str) -> list[str]:
 
 
 def test_the_drawing_of_receipts_has_the_allowed_moves_and_no_other() -> None:
-    drawn = [*MOVES.items(), *REPLAYS.items()]
+    drawn = [*MOVES.items(), *REPLAYS.items(), *VERIFICATIONS.items()]
     assert _drawing("Receipt") == {(old, new) for old, moves in drawn for new in moves}
 
 
@@ -86,6 +86,12 @@ def test_what_only_a_replay_may_do_is_drawn_as_its_move() -> None:
     text = _section("states.md", "Receipt")
     drawn = set(re.findall(r"^    (\w+) --> (\w+): replay", text, re.M))
     assert drawn == {(old, new) for old, moves in REPLAYS.items() for new in moves}
+
+
+def test_what_only_the_verification_may_do_is_drawn_as_its_move() -> None:
+    text = _section("states.md", "Receipt")
+    drawn = set(re.findall(r"^    (\w+) --> (\w+): verification", text, re.M))
+    assert drawn == {(old, new) for old, moves in VERIFICATIONS.items() for new in moves}
 
 
 def test_the_table_of_replays_is_whole() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import apsw
 
-from tillpost.journal.sqlite.schema import RENAMING, upgrade
+from tillpost.journal.sqlite.schema import RENAMING, VERIFYING, upgrade
 
 _COUNTED = ("counters", "contact_counters")
 OLD_TABLES = {
@@ -78,10 +78,14 @@ def of_schema(schema: int, journal: Path, old: Path) -> Columns:
                 word = "CASE state WHEN 'skipped record' THEN 'no receipt' WHEN 'ignored record' THEN 'no receipt'"
                 word += " WHEN 'written' THEN 'spooled' ELSE state END"
                 connection.execute(
-                    f"INSERT INTO tally SELECT {word}, route, reason, sum(count) FROM now.counters GROUP BY 1, 2, 3"
+                    f"INSERT INTO tally SELECT {word}, route, reason, sum(count) FROM now.counters"
+                    " WHERE state <> 'verified' GROUP BY 1, 2, 3"
                 )
                 continue
-            connection.execute(f"INSERT INTO main.{name} ({there}) SELECT {', '.join(columns[table])} FROM now.{table}")
+            kept = " WHERE state <> 'verified'" if table == "counters" and schema < VERIFYING else ""
+            connection.execute(
+                f"INSERT INTO main.{name} ({there}) SELECT {', '.join(columns[table])} FROM now.{table}{kept}"
+            )
             for column in WORDED.get(table, []) if schema < RENAMING else []:
                 for word, before in OLD_WORDS.items():
                     connection.execute(f"UPDATE {name} SET {column} = ? WHERE {column} = ?", (before, word))

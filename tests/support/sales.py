@@ -62,7 +62,7 @@ def take(journal: Journal, *receipts: Any, now: float = NOON) -> None:
     journal.receipts.accept(records, DOCUMENT, None, now, Accepted())
 
 
-def settle(journal: Journal, state: State, *numbers: str, route: str = "", reason: str = "") -> None:
+def settle(journal: Journal, state: State, *numbers: str, **given: Any) -> None:
     for number in numbers:
         (row,) = journal.receipts.find({"number": number})
-        journal.receipts.settle([(row.seq, Move(state=state, route=route, reason=reason))], NOON, "x")
+        journal.receipts.settle([(row.seq, Move(state=state, **given))], NOON, "x")

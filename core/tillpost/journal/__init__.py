@@ -8,7 +8,7 @@ from tillpost.journal.queries.receipt_numbers import ReceiptNumber
 from tillpost.journal.queries.replay_candidates import ReplayCandidate
 from tillpost.journal.sqlite.locks import RunLock
 from tillpost.journal.sqlite.rate_file import RateFile
-from tillpost.journal.states import MOVES, OPEN, REPLAYS, SETTLED, State
+from tillpost.journal.states import MOVES, OPEN, REPLAYS, SETTLED, VERIFICATIONS, State
 from tillpost.journal.tables.acceptance import Accepted
 from tillpost.journal.tables.alerts import Alert, Notice
 from tillpost.journal.tables.batches import Batch
@@ -25,6 +25,7 @@ from tillpost.journal.tables.receipts import Group
 from tillpost.journal.tables.replays import Replay, ReplayCursor, ReplayOrder, ReplayStep
 from tillpost.journal.tables.retention import RetentionCursor
 from tillpost.journal.tables.tills import Till
+from tillpost.journal.tables.verification import HistoryState, Looked, VerificationStand
 
 __all__ = [
     "MOVES",
@@ -33,6 +34,7 @@ __all__ = [
     "OPEN_FILES",
     "REPLAYS",
     "SETTLED",
+    "VERIFICATIONS",
     "Accepted",
     "Alert",
     "Backlog",
@@ -48,8 +50,10 @@ __all__ = [
     "FileState",
     "FileStatus",
     "Group",
+    "HistoryState",
     "Journal",
     "KnownMapping",
+    "Looked",
     "Move",
     "Notice",
     "Postponed",
@@ -67,4 +71,5 @@ __all__ = [
     "Stored",
     "Till",
     "TillTotal",
+    "VerificationStand",
 ]

@@ -33,6 +33,7 @@ from tillpost.journal.tables.receipts import Receipts
 from tillpost.journal.tables.replays import Replays
 from tillpost.journal.tables.retention import Retention
 from tillpost.journal.tables.tills import Tills
+from tillpost.journal.tables.verification import Verification
 
 
 class Journal:
@@ -69,6 +70,7 @@ class Journal:
         self.retention = Retention(self._database)
         self.replays = Replays(self._database)
         self.replay_candidates = ReplayCandidates(self._database)
+        self.verification = Verification(self._database)
 
     @classmethod
     def read_only(cls, folder: Path) -> Self:

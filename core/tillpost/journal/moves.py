@@ -14,7 +14,11 @@ from tillpost.journal.tables import events
 
 @attrs.frozen(kw_only=True)
 class Move:
-    """The next state of a receipt, when it is due again (seconds since 1970), and why."""
+    """The next state of a receipt, when it is due again (seconds since 1970), and why.
+
+    Of a delivery: verified, that the contact's history shows it; verify_after, the seconds after which the history is
+    read for it, None: never.
+    """
 
     state: State
     due: float = 0.0
@@ -22,6 +26,8 @@ class Move:
     reason: str = ""
     route: str = ""
     file: str = ""
+    verified: bool = False
+    verify_after: float | None = None
 
 
 def apply_move(transaction: Transaction, seq: int, move: Move, now: float, step: str) -> None:
@@ -51,12 +57,16 @@ def apply_moves(
             raise JournalError(f"the journal has no row {seq}")
     for old in set(states.values()):
         check_move(old, move.state, allowed)
-    values = (move.state, move.due, move.attempts, move.reason, now, move.route, move.file)
+    delivered = move.state is State.DELIVERED
+    verified_at = now if delivered and move.verified else None
+    verify_due = None if not delivered or move.verify_after is None else now + move.verify_after
+    values = (move.state, move.due, move.attempts, move.reason, now, move.route, move.file, verified_at, verify_due)
     transaction.executemany(
         "UPDATE receipts SET state = ?1, due = ?2, attempts = ?3, reason = ?4, sending = NULL, changed_at = ?5,"
         " route = CASE WHEN ?1 = 'delivered' THEN ?6 ELSE route END,"
         " file = CASE WHEN ?7 <> '' THEN ?7 ELSE file END,"
-        " delivered_at = CASE WHEN ?1 = 'delivered' THEN ?5 ELSE delivered_at END WHERE seq = ?8",
+        " delivered_at = CASE WHEN ?1 = 'delivered' THEN ?5 ELSE delivered_at END,"
+        " verified_at = ?8, verify_due = ?9, looks = 0 WHERE seq = ?10",
         ((*values, seq) for seq in seqs),
     )
     fields = {name: value for name in ("reason", "route", "file") if (value := getattr(move, name))}

@@ -66,11 +66,17 @@ def check_move(old: str, new: str, allowed: Mapping[State, frozenset[State]] = M
         raise JournalError(f"a receipt does not go from {old} to {new}")
 
 
-ACCEPTED_BY_API, VERIFIED = "accepted_by_api", "verified"
+VERIFICATIONS: dict[State, frozenset[State]] = {
+    State.DELIVERED: frozenset({State.ACCEPTED, State.HELD}),
+}
+"""The moves of the verification: what Engage accepted and does not show is sent again, or held. Only from `delivered`
+without `verified_at`."""
+
+ACCEPTED_BY_API, ACCEPTED_BY_IMPORT, VERIFIED = "accepted_by_api", "accepted_by_import", "verified"
 
 
-def confirmation(state: State, route: str, reason: str) -> str:
-    """How a delivery is known: `accepted_by_api`, or `verified` in the contact's history; "" without one."""
+def confirmation(state: State, route: str, verified_at: float | None) -> str:
+    """How a delivery is known: `verified` in the contact's history, or accepted by its route; "" without one."""
     if state is not State.DELIVERED:
         return ""
-    return VERIFIED if route == "file" or reason else ACCEPTED_BY_API
+    return VERIFIED if verified_at is not None else ACCEPTED_BY_IMPORT if route == "file" else ACCEPTED_BY_API

@@ -172,7 +172,7 @@ class _Scan:
     def _add_to_stage(self, sums: Sums, row: DayReceipt, total: Decimal) -> None:
         if row.state == State.DELIVERED:
             sums.stages["delivered"].add(total)
-            sums.confirmed[confirmation(row.state, row.route, row.reason)].add(total)
+            sums.confirmed[confirmation(row.state, row.route, row.verified_at)].add(total)
         elif row.state == State.SKIPPED:
             sums.stages["skipped"].add(total)
             self.skipped[row.reason] += 1

@@ -11,7 +11,7 @@ from typing import Any
 
 import attrs
 
-from tillpost.journal.states import ACCEPTED_BY_API, VERIFIED
+from tillpost.journal.states import ACCEPTED_BY_API, ACCEPTED_BY_IMPORT, VERIFIED
 from tillpost.model.money import format_money
 from tillpost.reports.day import Day
 from tillpost.reports.day_difference import Difference, Suspect
@@ -20,6 +20,7 @@ from tillpost.reports.sums import Sum, Sums
 from tillpost.terminal import counted, when
 
 STAGES = ("recorded", "skipped", "delivered", "undelivered", "held")
+_CONFIRMED = (ACCEPTED_BY_API, ACCEPTED_BY_IMPORT, VERIFIED)
 
 
 def to_json(day: Day) -> dict[str, Any]:
@@ -59,7 +60,7 @@ def _sums(sums: Sums, currency: str) -> dict[str, Any]:
 
     return {
         **{stage: shown(sums.stages[stage]) for stage in STAGES},
-        "confirmed": {name: shown(sums.confirmed[name]) for name in (ACCEPTED_BY_API, VERIFIED)},
+        "confirmed": {name: shown(sums.confirmed[name]) for name in _CONFIRMED},
         "tenders": {name: shown(each) for name, each in sorted(sums.tenders.items())},
         "taxes": {
             name: shown(each) | {"tax": format_money(each.tax, currency)} for name, each in sorted(sums.taxes.items())
@@ -105,7 +106,7 @@ def figures(day: Day) -> Iterator[Figure]:
                 yield Figure(currency, "till total", till, figure.count, figure.total)
         for stage in STAGES:
             yield Figure(currency, stage, "", sums.stages[stage].count, sums.stages[stage].total)
-        for name in (ACCEPTED_BY_API, VERIFIED):
+        for name in _CONFIRMED:
             yield Figure(currency, "confirmed", CONFIRMED[name], sums.confirmed[name].count, sums.confirmed[name].total)
         for name, tender in sorted(sums.tenders.items()):
             yield Figure(currency, "tender", name or "unknown", tender.count, tender.total)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from tillpost.journal.states import ACCEPTED_BY_API, VERIFIED
+from tillpost.journal.states import ACCEPTED_BY_API, ACCEPTED_BY_IMPORT, VERIFIED
 
-CONFIRMED = {"": "", ACCEPTED_BY_API: "accepted by API", VERIFIED: "verified"}
+CONFIRMED = {
+    "": "", ACCEPTED_BY_API: "accepted by API", ACCEPTED_BY_IMPORT: "accepted by import", VERIFIED: "verified",
+}  # fmt: skip
 ROUTES = {"": "", "api": "by API", "file": "by file"}
 CONTACTS = {"conflicts": "in conflict", "unsaved": "with unsaved fields"}
 """Of the counts of contacts, those that do not read as they are."""

@@ -135,7 +135,7 @@ def _templates(clock: Clock) -> jinja2.Environment:
         iso=iso,
         counted=counted,
         amount=lambda entry: amount(entry.total, entry.currency),
-        delivery=lambda entry: delivery(entry.route, confirmation(entry.state, entry.route, entry.reason)),
+        delivery=lambda entry: delivery(entry.route, confirmation(entry.state, entry.route, entry.verified_at)),
         ago=lambda at: span(clock.time() - at),
         number=lambda count: f"{count:,.1f}".removesuffix(".0") if isinstance(count, float) else f"{count:,}",
         quoted=lambda text: quote(str(text), safe=""),

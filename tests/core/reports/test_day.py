@@ -50,7 +50,7 @@ def test_each_receipt_stands_in_its_stage(journal: Journal) -> None:
     settle(journal, State.HELD, "3", reason="refused")
     settle(journal, State.WRITTEN, "5")
     settle(journal, State.TRANSFERRED, "5")
-    settle(journal, State.DELIVERED, "5", route="file")
+    settle(journal, State.DELIVERED, "5", route="file", verified=True)
     found = day(journal, "12", ON)
     (sums,) = found.sums.values()
     shown = {name: (each.count, each.total) for name, each in [*sums.stages.items(), *sums.confirmed.items()]}

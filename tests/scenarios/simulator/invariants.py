@@ -12,7 +12,7 @@ from typing import Any
 from tests.scenarios.simulator.machine import Machine
 from tests.scenarios.simulator.till import Day
 from tillpost.flow.retry_policy import MAX_CRASHES
-from tillpost.journal import MOVES, REPLAYS, State
+from tillpost.journal import MOVES, REPLAYS, VERIFICATIONS, State
 
 _STATES = frozenset(State)
 _FILE_STATES = {"written": ("written",), "transferred": ("uploaded", "consumed")}
@@ -136,8 +136,8 @@ class Invariants:
             if receipt is not None and (what == "sending" or what in _STATES):
                 state = State.RESOLVED if what == "sending" else State(what)
                 old = self._was.get(receipt)
-                # Only a replay may make more moves.
-                allowed = REPLAYS.get(old, ()) if old and step == "replay" else MOVES[old] if old else ()
+                # Only a replay and the verification may make more moves.
+                allowed = {"replay": REPLAYS, "verify": VERIFICATIONS}.get(step, MOVES).get(old, ()) if old else ()
                 if old is not None and state is not old and state not in allowed:
                     raise InvariantBroken(
                         f"receipt {receipt} went from {old} to {state}, which docs/states.md does not draw"

@@ -194,7 +194,7 @@ def _confirm(line: Line, entry: Entry) -> Move:
         shown = frozenset()
     if isinstance(shown, frozenset):
         if entry.id in shown:
-            return Move(state=State.DELIVERED, attempts=entry.attempts, route="api", reason="seen in the history")
+            return Move(state=State.DELIVERED, attempts=entry.attempts, route="api", verified=True)
         return Move(state=State.WAITING, due=now, attempts=entry.attempts, reason="not in the history: sent again")
     if shown is None:
         return hold(entry, "it may have been sent, and the transport plugin cannot look it up (no confirm_receipts)")

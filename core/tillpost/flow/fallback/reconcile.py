@@ -114,7 +114,7 @@ def _confirm_receipts(line: Line, entry: FileEntry) -> Postponed | None:
                 unanswered += len(receipts)
                 continue
             moves += [
-                (row.seq, Move(state=State.DELIVERED, attempts=row.attempts, route="file"))
+                (row.seq, Move(state=State.DELIVERED, attempts=row.attempts, route="file", verified=True))
                 for row in receipts
                 if row.id in shown
             ]
@@ -209,7 +209,10 @@ def _settle_under_other_contacts(line: Line, absent: list[Entry]) -> list[Entry]
         shown = _shown_by_others(line, key, frozenset(row.id for row in rows)) if key else frozenset()
         not_found += [row for row in rows if row.id not in shown]
         moves = [
-            (row.seq, Move(state=State.DELIVERED, attempts=row.attempts, route="file", reason=_SHOWN_BY_OTHER))
+            (
+                row.seq,
+                Move(state=State.DELIVERED, attempts=row.attempts, route="file", reason=_SHOWN_BY_OTHER, verified=True),
+            )
             for row in rows
             if row.id in shown
         ]

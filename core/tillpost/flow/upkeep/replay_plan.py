@@ -84,7 +84,7 @@ def fate_of(
     """The fate of a receipt. before: receipts settled before this time leave the journal; None: all stay."""
     if (receipt.state in OPEN and order.by == "api") or receipt.state in (State.WRITTEN, State.TRANSFERRED):
         return Fate.IN_PROGRESS
-    if receipt.state is State.DELIVERED and not (order.unverified and receipt.route == "api" and not receipt.reason):
+    if receipt.state is State.DELIVERED and not (order.unverified and receipt.verified_at is None):
         return Fate.CONFIRMED
     if receipt.contact is None and _CONFLICTING_ID.search(receipt.id):
         return Fate.COLLIDES

@@ -27,6 +27,7 @@ class ReplayCandidate:
     total: str
     changed_at: float
     delivered_at: float | None
+    verified_at: float | None
     at: ReplayCursor
 
 
@@ -76,6 +77,7 @@ class ReplayCandidates(Table):
         at = (cursor.moment, cursor.after) if cursor.day == day else ("", 0)
         rows = self._database.read(
             "SELECT * FROM (SELECT seq, id, state, route, reason, contact, currency, total, changed_at, delivered_at,"
+            " verified_at,"
             " coalesce(datetime(created), created) AS moment"
             " FROM receipts INDEXED BY receipts_day WHERE store = ? AND business_date = ? AND seq <= ?"
             " AND ? IN ('', till)) AS day WHERE (moment, seq) > (?, ?) ORDER BY moment, seq LIMIT ?",

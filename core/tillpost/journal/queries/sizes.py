@@ -30,7 +30,9 @@ class Sizes:
 def measure(database: Database) -> Sizes:
     """Measure: the database, the counters and the latest rows."""
     receipts = (
-        database.read("SELECT sum(count) FROM counters WHERE state NOT IN ('skipped record', 'ignored record')")[0][0]
+        database.read(
+            "SELECT sum(count) FROM counters WHERE state NOT IN ('skipped record', 'ignored record', 'verified')"
+        )[0][0]
         or 0
     )
     lines = database.read(

@@ -288,7 +288,7 @@ UPGRADES = (
     INSERT INTO counters SELECT iif(retail, 'skipped record', 'ignored record'), '', reason, count(*)
         FROM no_receipts GROUP BY retail, reason;
     """,
-    # 15: when the alert rules were evaluated last, what is known of the file server, documents, and the sources
+    # 15: when the alert rules were evaluated last, what is known of the file server, documents, sources, verification
     """
     CREATE TABLE watching (one INTEGER PRIMARY KEY CHECK (one = 1), at REAL NOT NULL);
     CREATE TABLE file_server (
@@ -324,12 +324,41 @@ UPGRADES = (
         name TEXT PRIMARY KEY, state TEXT NOT NULL, reason TEXT NOT NULL, since REAL NOT NULL, due REAL,
         failures INTEGER NOT NULL
     ) WITHOUT ROWID;
+    -- verified_at: when the contact's history showed the receipt; verify_due: when it is read next, NULL when it is not
+    -- to be; looks: how often it was read in vain. Delivered before, by API: read behind everything of today, the newest
+    -- first; those of more than 31 days are not, because nobody would repair them by now.
+    ALTER TABLE receipts ADD COLUMN verified_at REAL;
+    ALTER TABLE receipts ADD COLUMN verify_due REAL;
+    ALTER TABLE receipts ADD COLUMN looks INTEGER NOT NULL DEFAULT 0;
+    UPDATE receipts SET verified_at = delivered_at WHERE state = 'delivered' AND (route = 'file' OR reason <> '');
+    UPDATE receipts SET verify_due = now + 3600 + (now - delivered_at) / 4
+        FROM (SELECT (julianday('now') - 2440587.5) * 86400 AS now)
+        WHERE state = 'delivered' AND verified_at IS NULL AND contact IS NOT NULL AND delivered_at > now - 31 * 86400;
+    CREATE INDEX receipts_verify ON receipts(verify_due, seq) WHERE verify_due IS NOT NULL;
+    CREATE INDEX receipts_unverified ON receipts(delivered_at) WHERE verify_due IS NOT NULL;
+    INSERT INTO counters SELECT 'verified', route, '', count(*) FROM receipts WHERE verified_at IS NOT NULL
+        GROUP BY route;
+    CREATE TRIGGER receipts_verified AFTER UPDATE OF verified_at ON receipts
+    WHEN (OLD.verified_at IS NULL) <> (NEW.verified_at IS NULL) BEGIN
+        INSERT INTO counters VALUES ('verified', iif(NEW.verified_at IS NULL, OLD.route, NEW.route), '',
+            iif(NEW.verified_at IS NULL, -1, 1)) ON CONFLICT DO UPDATE SET count = count + excluded.count;
+    END;
+    CREATE TRIGGER receipts_verified_removed AFTER DELETE ON receipts WHEN OLD.verified_at IS NOT NULL BEGIN
+        UPDATE counters SET count = count - 1 WHERE state = 'verified' AND route = OLD.route;
+    END;
+    CREATE TABLE verification (
+        one INTEGER PRIMARY KEY CHECK (one = 1), history TEXT NOT NULL, reason TEXT NOT NULL, since REAL NOT NULL,
+        looks INTEGER NOT NULL, requests INTEGER NOT NULL, lag REAL
+    );
+    INSERT INTO verification VALUES (1, 'unknown', '', 0, 0, 0, NULL);
     """,
 )
 
 
 RENAMING = 14
 """The upgrade that renames tables and columns: what an earlier version prepares fails after it."""
+VERIFYING = 15
+"""The upgrade that brings the table of verification."""
 
 
 def refuse_newer(version: int) -> None:

@@ -28,6 +28,10 @@ def move_pending(transaction: Transaction, seconds: float, now: float) -> None:
         (seconds, now - seconds),
     )
     transaction.execute(
+        "UPDATE receipts SET verify_due = verify_due + ?1 WHERE verify_due IS NOT NULL AND delivered_at <= ?2",
+        (seconds, now - seconds),
+    )
+    transaction.execute(
         "UPDATE files SET due = due + ?1, written_at = written_at + ?1, uploaded_at = uploaded_at + ?1,"
         " consumed_at = consumed_at + ?1 WHERE state <> 'confirmed'",
         (seconds,),

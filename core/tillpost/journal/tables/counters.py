@@ -23,6 +23,7 @@ _RECEIPTS = (
     " UNION ALL SELECT state, route, reason, count(*) FROM receipts WHERE state = 'skipped' GROUP BY 2, 3"
     " UNION ALL SELECT CASE retail WHEN 0 THEN 'ignored record' ELSE 'skipped record' END, '', reason, count(*)"
     " FROM no_receipts GROUP BY retail, reason"
+    " UNION ALL SELECT 'verified', route, '', count(*) FROM receipts WHERE verified_at IS NOT NULL GROUP BY route"
 )
 _CONTACTS = (
     "SELECT count(*) FILTER (WHERE contact_id <> ''),"

@@ -13,7 +13,7 @@ from tillpost.journal.states import State
 
 PAGE = 500
 """Receipts that are read at a time; with their bodies one or two megabytes."""
-_COLUMNS = "seq, id, number, till, created, currency, total, state, route, reason"
+_COLUMNS = "seq, id, number, till, created, currency, total, state, route, reason, verified_at"
 
 
 @attrs.frozen
@@ -30,6 +30,7 @@ class DayReceipt:
     state: State = attrs.field(converter=State)
     route: str
     reason: str
+    verified_at: float | None
 
 
 @attrs.frozen(kw_only=True)

@@ -11,7 +11,8 @@ from tillpost.journal.states import State
 
 COLUMNS = (
     "seq, id, number, store, till, created, currency, total, line_count, state, due, attempts, crashes, sending,"
-    " reason, route, contact, file, matched, document, place, accepted_at, delivered_at"
+    " reason, route, contact, file, matched, document, place, accepted_at, delivered_at, verified_at,"
+    " verify_due, looks"
 )
 BY_STATE = "receipts INDEXED BY receipts_state"
 _NAMES = tuple(COLUMNS.replace(" ", "").split(","))
@@ -21,8 +22,8 @@ _KINDS: dict[str, Any] = {
     **dict.fromkeys(
         ("id", "number", "store", "till", "total", "currency", "state", "reason", "route", "file", "matched"), str
     ),
-    **dict.fromkeys(("due", "accepted_at", "attempts", "crashes", "line_count"), (int, float)),
-    **dict.fromkeys(("sending", "delivered_at"), (int, float, type(None))),
+    **dict.fromkeys(("due", "accepted_at", "attempts", "crashes", "line_count", "looks"), (int, float)),
+    **dict.fromkeys(("sending", "delivered_at", "verified_at", "verify_due"), (int, float, type(None))),
     "contact": (str, type(None)),
 }
 """The types of the columns of an undamaged row; SQLite itself accepts any."""
@@ -58,6 +59,11 @@ class Entry:
     place: str
     accepted_at: float
     delivered_at: float | None
+    verified_at: float | None
+    verify_due: float | None
+    """When the contact's history is read for it; None: it is verified, or is not to be."""
+    looks: int
+    """How often the history was read and did not show it."""
 
 
 def decode(database: Database, row: tuple[Any, ...]) -> Entry:

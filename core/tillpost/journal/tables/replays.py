@@ -235,7 +235,8 @@ def _reset(transaction: Transaction, number: int, seqs: Sequence[int]) -> None:
         [(number, seq) for seq in seqs],
     )
     transaction.executemany(
-        "UPDATE receipts SET route = '', file = '', matched = '', delivered_at = NULL, sending = NULL, crashes = 0"
+        "UPDATE receipts SET route = '', file = '', matched = '', delivered_at = NULL, verified_at = NULL,"
+        " verify_due = NULL, looks = 0, sending = NULL, crashes = 0"
         " WHERE seq = ?",
         [(seq,) for seq in seqs],
     )

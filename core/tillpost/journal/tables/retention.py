@@ -75,12 +75,13 @@ def _receipts(transaction: Transaction, after: tuple[Any, ...], before: float, n
     newest = first(transaction.execute("SELECT max(seq) FROM receipts"))
     seqs: list[int] = []
     last, old = None, False
-    for seq, state, accepted_at, changed_at in transaction.execute(
-        "SELECT seq, state, accepted_at, changed_at FROM receipts WHERE seq > ? AND seq < ? ORDER BY seq LIMIT ?",
+    for seq, state, accepted_at, changed_at, verify_due in transaction.execute(
+        "SELECT seq, state, accepted_at, changed_at, verify_due FROM receipts"
+        " WHERE seq > ? AND seq < ? ORDER BY seq LIMIT ?",
         (after[0] if after else 0, newest, LOOK),
     ):
         last, old = seq, old or accepted_at < before
-        if state in (State.DELIVERED, State.SKIPPED) and changed_at < before:
+        if state in (State.DELIVERED, State.SKIPPED) and changed_at < before and verify_due is None:
             seqs.append(seq)
             if len(seqs) == STEP:
                 break

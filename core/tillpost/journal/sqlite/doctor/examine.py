@@ -9,7 +9,7 @@ import apsw
 
 from tillpost.journal.sqlite.doctor import contacts, files, gaps, histories, receipts
 from tillpost.journal.sqlite.doctor.damage import Damage, Progress, encode_row, is_json
-from tillpost.journal.tables import counters, destination
+from tillpost.journal.tables import counters, destination, verification
 from tillpost.journal.tables.documents import DocumentState
 
 
@@ -29,6 +29,7 @@ def examine(connection: apsw.Connection, fallback: Path, progress: Progress = la
     progress("examining files")
     yield from files.examine(connection, fallback)
     yield from _destination(connection)
+    yield from _verification(connection)
     yield from _counters(connection)
 
 
@@ -112,4 +113,21 @@ def _destination(connection: apsw.Connection) -> Iterator[Damage]:
     yield Damage(
         table="destination", row="1", reason=reason, lost="the state of the destination; it is probed again",
         remedy="recreated", raw=encode_row([*names, "observed"], kept), fix=recreate,
+    )  # fmt: skip
+
+
+def _verification(connection: apsw.Connection) -> Iterator[Damage]:
+    names = ["history", "reason", "since", "looks", "requests", "lag"]
+    rows = list(connection.execute(f"SELECT {', '.join(names)} FROM verification"))  # noqa: S608 - ours
+    if len(rows) == 1 and verification.fits(rows[0]):
+        return
+
+    def recreate(connection: apsw.Connection, now: float) -> None:
+        connection.execute("DELETE FROM verification")
+        connection.execute("INSERT INTO verification VALUES (1, 'unknown', '', ?, 0, 0, NULL)", (now,))
+
+    yield Damage(
+        table="verification", row="1", reason="its columns make no sense" if rows else "its row is missing",
+        lost="how many histories were read", remedy="recreated; Engage is asked again whether it shows histories",
+        raw=encode_row(names, rows[0] if rows else ()), fix=recreate,
     )  # fmt: skip

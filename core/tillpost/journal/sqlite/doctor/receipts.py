@@ -23,8 +23,8 @@ _TEXTS = (
     "id", "number", "store", "till", "business_date", "created", "currency", "total", "state", "reason", "route",
     "file", "document", "place",
 )  # fmt: skip
-_NUMBERS = ("line_count", "due", "attempts", "accepted_at", "changed_at")
-_MAYBE = ("sending", "delivered_at")
+_NUMBERS = ("line_count", "due", "attempts", "accepted_at", "changed_at", "looks")
+_MAYBE = ("sending", "delivered_at", "verified_at", "verify_due")
 _COLUMNS = ["seq", *_TEXTS, *_NUMBERS, *_MAYBE, "contact"]
 _LIST = ", ".join(f"r.{name}" for name in _COLUMNS)
 _AGAIN = "`tillpost held retry {id}` reads it again from the record as the till wrote it"
@@ -67,6 +67,7 @@ def _columns(values: dict[str, Any], receipt: Receipt | None) -> Damage | None:
         wrong += [] if own or "id" in wrong else ["id"]
     if not wrong:
         return None
+    wrong += ["verify_due"] if "verified_at" in wrong and "verify_due" not in wrong else []
     identity = receipt.id if receipt else str(values["id"])
     return Damage(
         table="receipts", row=str(values["seq"]), receipt=identity, reason=f"makes no sense: {', '.join(wrong)}",
@@ -106,6 +107,7 @@ def _fix_columns(values: dict[str, Any], receipt: Receipt | None, wrong: tuple[s
             known_values |= _from_body(receipt) | {"document": receipt.raw.document, "place": receipt.raw.place}
         known_values["id"] = _free_id(connection, receipt, seq)
         state, route, file = _last_state(connection, seq)
+        known_values["verify_due"] = now if (state or values["state"]) == State.DELIVERED else None
         known_values |= {"state": state or State.HELD, "route": route, "file": file}
         connection.execute(
             f"UPDATE receipts SET {', '.join(f'{name} = ?' for name in wrong)} WHERE seq = ?",  # noqa: S608 - ours
@@ -245,6 +247,7 @@ def _row_again(seq: int, receipt: Receipt | None, body: object, raw: bytes) -> F
             "state": state or State.HELD,
             "route": route,
             "file": file,
+            "verify_due": now if state is State.DELIVERED else None,
         }
         key = None
         if receipt is not None and (customer := contact_links.customer_of(receipt)) is not None:

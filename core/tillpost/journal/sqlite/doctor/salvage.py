@@ -15,7 +15,7 @@ from tillpost.journal.sqlite.connection import REUSABLE, create_private, opened
 from tillpost.journal.sqlite.doctor import gaps
 from tillpost.journal.sqlite.doctor.damage import Damage, Progress, encode_row
 from tillpost.journal.sqlite.doctor.pages import INDEX_INNER, INDEX_LEAF, TABLE_LEAF, Pages, Row, Value
-from tillpost.journal.sqlite.schema import RENAMING, UPGRADES, upgrade
+from tillpost.journal.sqlite.schema import RENAMING, UPGRADES, VERIFYING, upgrade
 from tillpost.journal.tables import counters
 
 _COUNTED = ("counters", "contact_counters", "tally", "contact_tally")
@@ -141,6 +141,8 @@ class _Rebuilding:
     def all(self) -> list[Damage]:
         with self._new:
             self._new.execute("DELETE FROM tenant" if self._version < RENAMING else "DELETE FROM destination")
+            if self._version >= VERIFYING:
+                self._new.execute("DELETE FROM verification")
             roots = self._roots()
             for table in self._tables:
                 self._progress(f"reading {table.name}")
