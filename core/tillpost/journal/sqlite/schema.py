@@ -325,7 +325,7 @@ UPGRADES = (
         failures INTEGER NOT NULL
     ) WITHOUT ROWID;
     -- verified_at: when the contact's history showed the receipt; verify_due: when it is read next, NULL when it is not
-    -- to be; looks: how often it was read in vain. Delivered before, by API: read behind everything of today, the newest
+    -- to be; looks: how often it was read in vain. Delivered before, by API: read behind those of today, the newest
     -- first; those of more than 31 days are not, because nobody would repair them by now.
     ALTER TABLE receipts ADD COLUMN verified_at REAL;
     ALTER TABLE receipts ADD COLUMN verify_due REAL;

@@ -34,7 +34,7 @@ def examine(connection: apsw.Connection) -> Iterator[Damage]:
 
 
 def _is_allowed(step: object, at: State, new: State) -> bool:
-    """Whether docs/states.md draws the move: of the flow, a replay, the verification, or a repair, which writes what it found."""
+    """Whether docs/states.md draws the move: of the flow, a replay, the verification, or a repair."""
     if new in MOVES[at] or step == "repair" or (at is State.RESOLVED and new is State.RESOLVED):
         return True
     return new in {"replay": REPLAYS, "verify": VERIFICATIONS}.get(str(step), {}).get(at, ())
