@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from decimal import Decimal, InvalidOperation
 
 from tillpost.errors import InvalidValue
@@ -35,7 +36,7 @@ _DIGITS = {
 }
 
 # More digits than any till prints; a larger number is a fault, not a price.
-_LARGEST = Decimal("1e15")
+_WHOLE_DIGITS = 15
 _MOST_DIGITS = 30
 OUT_OF_BOUNDS = f"out of bounds: a number is finite, below 1e15, and has at most {_MOST_DIGITS} digits behind the point"
 
@@ -74,8 +75,18 @@ def mismatch(first: str, amount: Decimal, second: str, expected: Decimal, curren
     return InvalidValue(f"{first} {one}, {second} {other} (difference {difference})", place=place)
 
 
+class _Bounds(threading.local):
+    are_checked = False
+    """This thread makes values of amounts that are in bounds by the form of their texts (receipt_json.py)."""
+
+
+bounds = _Bounds()
+
+
 def is_in_bounds(*values: Decimal) -> bool:
     """Whether each is finite, below 1e15, and has at most 30 digits behind the point: so it can be written out."""
+    if bounds.are_checked:
+        return True
     for value in values:
         # Nearly every amount is short, and there are dozens in a receipt.
         usual = -15 < value.adjusted() < 15 and len(str(value)) < 17 and value.is_finite()
@@ -85,7 +96,8 @@ def is_in_bounds(*values: Decimal) -> bool:
 
 
 def _is_in_bounds(value: Decimal) -> bool:
-    return value.is_finite() and abs(value) < _LARGEST and int(value.as_tuple().exponent) >= -_MOST_DIGITS
+    # By exponents alone: arithmetic with one of a million raises Overflow.
+    return value.is_finite() and value.adjusted() < _WHOLE_DIGITS and int(value.as_tuple().exponent) >= -_MOST_DIGITS
 
 
 def parse_decimal(text: str, place: str) -> Decimal:

@@ -325,6 +325,25 @@ def test_a_receipt_has_one_form_however_its_record_was_written(
         assert dumps(loads(dumps(read))) == dumps(read)
 
 
+@pytest.mark.parametrize("amount", ["1e15", "1000000000000000.1", f"0.{'0' * 31}1", "Infinity", "NaN", "-1e999999999"])
+def test_an_amount_out_of_bounds_is_left_to_the_strict_reading_which_refuses_it(
+    simple_receipt: Receipt, amount: str
+) -> None:
+    record = to_json(simple_receipt)
+    record["lines"][0]["tax_amount"] = amount
+    assert load_record(json.dumps(record).encode(), raw=simple_receipt.raw, make_id=receipt_id) is None
+    with pytest.raises(InvalidValue, match="tax_amount"):
+        from_json(record, place="record")
+
+
+def test_bounds_are_checked_again_after_a_quick_reading_well_or_not(simple_receipt: Receipt) -> None:
+    record = to_json(simple_receipt)
+    for total in (record["total"], "1.23"):
+        load_record(json.dumps(record | {"total": total}).encode(), raw=simple_receipt.raw, make_id=receipt_id)
+        with pytest.raises(InvalidValue, match="out of bounds"):
+            attrs.evolve(simple_receipt.lines[0], tax_percent=Decimal("1e15"))
+
+
 def test_what_is_read_quickly_is_as_frozen_as_what_is_made(simple_receipt: Receipt) -> None:
     form = to_json(simple_receipt)
     form["lines"][0]["extra"] = form["tenders"][0]["extra"] = form["extra"] = {"a": "b"}
