@@ -161,8 +161,9 @@ class Hooks:
     def reconcile_contact(self, contact: Contact) -> Identified | Conflict | Gone | Failure | None:
         """Slot `resolve`. Look a contact up by all its keys, and read what the destination holds of it. Create nothing.
 
-        Called before the fallback files are uploaded, and after their import. A contact whose contact_id is known is
-        read by that id, without a lookup; Gone when the id is no longer valid. `Identified.holds`: those attributes
+        Called before the fallback files are uploaded, after their import, and before a receipt goes to a contact whose
+        contact_id was not confirmed for long (`revalidate`). A contact whose contact_id is known is read by that id,
+        or looked up where none can be read; Gone when the id is no longer valid. `Identified.holds`: those attributes
         and identifiers of `contact` that the destination holds, with its values, or with the contact's own value where
         the destination treats both as the same; empty when nothing was read, and then nothing is compared. Conflict:
         the keys lead to several contacts. None: the destination knows none of the keys.

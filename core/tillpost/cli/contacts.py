@@ -99,7 +99,15 @@ def resolve(journal: Journal, key: str, use: str, as_json: bool) -> None:
 
 def _rows(journal: Journal, state: str) -> list[dict[str, Any]]:
     rows = [each for each in journal.contacts.all() if state in ("", each["state"])]
-    return [each | {"seen_at": when(each["seen_at"]), "learnt_at": when(each["learnt_at"])} for each in rows]
+    return [
+        each
+        | {
+            "seen_at": when(each["seen_at"]),
+            "learnt_at": when(each["learnt_at"]),
+            "confirmed_at": when(each["confirmed_at"]),
+        }
+        for each in rows
+    ]
 
 
 _COLUMNS = ["key", "state", "contact_id", "origin", "identifiers", "unsaved", "learnt_at"]

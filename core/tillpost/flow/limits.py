@@ -56,6 +56,8 @@ class RetryPolicy:
 
     Engage imports receipts in a job every 15 minutes (Engage contract, "save a receipt").
     """
+    revalidate: timedelta = attrs.field(default=timedelta(days=1), validator=_wait)
+    """How long a contactId is used without asking the destination, where no history shows what became of receipts."""
 
     def __attrs_post_init__(self) -> None:
         _check_order(self.wait_initial, self.wait_max)

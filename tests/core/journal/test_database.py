@@ -111,7 +111,7 @@ def test_a_journal_lives_on_any_engine(tmp_path: Path) -> None:
     assert [each.name for each in journal.file_states.to_upload(None, unreviewed=True)] == ["a.xml"]
     assert journal.file_states.to_upload(None, unreviewed=False) == []
     (contact,) = journal.contacts.all()
-    assert journal.contacts.known([contact["key"]]) == {}
+    assert journal.contacts.known([contact["key"]], 0.0, 1e12) == {}
     assert journal.contact_lookups.to_look_up("a.xml", 10) == []
     journal.day_totals.put(
         [TillTotal(store="12", business_date="2026-11-24", currency="SEK", total=receipt().total)], 1.0

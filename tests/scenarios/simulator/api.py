@@ -26,6 +26,8 @@ class SimulatedClient(Client):
         self._engage = engage
         self._faults = faults
         self._absent = {}
+        self.documented_only = False
+        """Contacts and histories cannot be read."""
         self.meanwhile: Callable[[], None] | None = None
         self._unasked: dict[str, str] = {}
         """Receipts that were accepted, with their contacts, and not looked up in the history since."""
@@ -104,6 +106,8 @@ class SimulatedClient(Client):
         return _json(202, None)
 
     def _contact(self, method: str, contact_id: str, rest: list[str], query: Mapping[str, str], body: Any) -> Answer:
+        if self.documented_only and method == "GET":
+            return _json(404, {"errorCode": "NotFound"})
         person = self._engage.people.get(contact_id)
         if person is None:
             return _json(404, {"errorCode": "ContactNotFound"})

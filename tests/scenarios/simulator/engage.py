@@ -48,6 +48,10 @@ class Saved:
         self._contact[receipt_id] = contact
         self._history.setdefault(contact, []).append(receipt_id)
 
+    def owner(self, receipt_id: str) -> str:
+        """The contact that has it."""
+        return self._contact[receipt_id]
+
     def history(self, contact: str) -> list[str]:
         """The ids a contact's history shows, the first saved first."""
         return self._history.get(contact, [])

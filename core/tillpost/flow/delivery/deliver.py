@@ -13,7 +13,7 @@ from typing import TypeVar
 import attrs
 
 from tillpost.errors import InvalidValue, PluginError, TillpostError, describe
-from tillpost.flow.delivery.resolve import resolve
+from tillpost.flow.delivery.resolve import confirmed_between, resolve
 from tillpost.flow.line import Line
 from tillpost.flow.rate_limit.budget import live_requests
 from tillpost.flow.retry_policy import BACKLOG_TURN, LIVE_SECONDS, decide, hold, is_live
@@ -88,7 +88,8 @@ def prepare(line: Line, entries: Iterable[Entry]) -> Prepared:
             prepared.to_ask.append(entry)
         else:
             sendable.append(entry)
-    known = line.journal.contacts.known({entry.contact for entry in sendable if entry.contact}) if sendable else {}
+    keys = {entry.contact for entry in sendable if entry.contact}
+    known = line.journal.contacts.known(keys, *confirmed_between(line)) if keys else {}
     known = {key: contact_id for key, contact_id in known.items() if line.contact_ids.holds(key, contact_id, now)}
     stored = line.journal.bodies.stored(entry.seq for entry in sendable if entry.contact in known) if known else {}
     for entry in sendable:

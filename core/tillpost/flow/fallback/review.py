@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from itertools import groupby
 
+from tillpost.flow.delivery.resolve import confirmed_between
 from tillpost.flow.fallback.contact_lookup import look_up_all
 from tillpost.flow.fallback.rewrite import rewrite
 from tillpost.flow.line import Line
@@ -23,9 +24,14 @@ def review(line: Line) -> bool:
     files = line.journal.file_states.unreviewed()
     keys: list[str] = []
     for status in files:
-        if status.kind == "contacts" and len(keys) < _GROUP:
+        if len(keys) < _GROUP:
             # From several files: an outage of days has hundreds, each with a few contacts.
-            keys += line.journal.contact_lookups.to_look_up(status.name, _GROUP - len(keys))
+            room, lookups = _GROUP - len(keys), line.journal.contact_lookups
+            if status.kind == "contacts":
+                found = lookups.to_look_up(status.name, room)
+            else:
+                found = lookups.to_confirm(status.name, *confirmed_between(line), room)
+            keys += [key for key in found if key not in keys]
     if keys:
         return look_up_all(line, keys, "lookup")
     current: list[str] = []

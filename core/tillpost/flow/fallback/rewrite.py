@@ -18,9 +18,11 @@ def rewrite(line: Line, old: list[FileEntry]) -> None:
     """
     names = frozenset(entry.file.name for entry in old)
     keys = {key for entry in old if entry.file.kind == "contacts" for key in entry.file.keys}
+    rows = [row for name in sorted(names) for row in line.journal.receipts.find({"file": name, "state": State.WRITTEN})]
+    # A contact whose id has turned out wrong, and that nobody else has in Engage, is created by a file of its own.
+    keys |= {row.contact for row in rows if row.contact and not row.matched}
     keys = {key for key in keys if not line.journal.contact_lookups.conflict_reason(key)}
     created, updated = line.journal.contacts.to_write(keys, replacing=names)
-    rows = [row for name in sorted(names) for row in line.journal.receipts.find({"file": name, "state": State.WRITTEN})]
     payloads, held = _map(line, rows)
     with swept_on_failure(line):
         seqs = {row.id: row.seq for row in rows}

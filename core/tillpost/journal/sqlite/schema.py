@@ -351,6 +351,13 @@ UPGRADES = (
         looks INTEGER NOT NULL, requests INTEGER NOT NULL, lag REAL
     );
     INSERT INTO verification VALUES (1, 'unknown', '', 0, 0, 0, NULL);
+    -- the tenants the destination has been, the last one is the present one; confirmed_at: when the destination last
+    -- confirmed a contactId, 0 when it is to be asked again
+    CREATE TABLE tenants (
+        seq INTEGER PRIMARY KEY, address TEXT NOT NULL, credential TEXT NOT NULL, since REAL NOT NULL
+    );
+    ALTER TABLE contacts ADD COLUMN confirmed_at REAL NOT NULL DEFAULT 0;
+    UPDATE contacts SET confirmed_at = coalesce(learnt_at, 0) WHERE contact_id <> '';
     """,
 )
 

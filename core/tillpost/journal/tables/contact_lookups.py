@@ -60,6 +60,17 @@ class ContactLookups(Table):
             limit,
         )
 
+    def to_confirm(self, file: str, since: float, until: float, limit: int) -> list[str]:
+        """Contacts a receipts file names by an id that was not confirmed in that time, or that has turned out wrong."""
+        rows = self._database.read(
+            "SELECT DISTINCT c.key FROM receipts r JOIN contacts c ON c.key = r.contact"
+            " WHERE r.file = ? AND r.file <> '' AND r.state = 'written' AND c.conflict = ''"
+            " AND ((r.matched = 'contactId' AND c.contact_id <> '' AND c.confirmed_at NOT BETWEEN ? AND ?)"
+            " OR (r.matched = '' AND c.contact_id = '' AND c.created_by = '' AND c.looked_at IS NULL)) LIMIT ?",
+            (file, since, until, limit),
+        )
+        return [str(key) for (key,) in rows]
+
     def to_compare(self, file: str) -> list[str]:
         """Contacts of an imported file whose id is unknown, or that have not been compared with the import."""
         clause = "c.conflict = '' AND (c.contact_id = '' OR (c.compared_at IS NULL AND c.file = f.name))"
@@ -119,7 +130,7 @@ class ContactLookups(Table):
             if row is None or not row[0]:
                 raise JournalError(f"{key} has no conflict")
             transaction.execute("UPDATE contacts SET conflict = '' WHERE key = ?", (key,))
-            set_contact_id(transaction, key, Identified(contact_id=contact_id), "person", now, {})
+            set_contact_id(transaction, key, Identified(contact_id=contact_id), "person", now, {}, confirmed_at=0.0)
             rows = transaction.execute(
                 "SELECT seq FROM receipts WHERE contact = ? AND state = 'held' AND substr(reason, 1, ?) = ?",
                 (key, len(CONFLICT), CONFLICT),

@@ -39,12 +39,15 @@ class Contacts(Table):
             store=row[3],
         )
 
-    def known(self, keys: Iterable[str]) -> dict[str, str]:
-        """Key → contactId of those contacts that need neither a lookup nor an update."""
+    def known(self, keys: Iterable[str], since: float, until: float) -> dict[str, str]:
+        """Key → contactId of those contacts that need neither a lookup nor an update.
+
+        since, until: when the destination must have confirmed the contactId.
+        """
         rows = self._database.read(
-            "SELECT key, contact_id, attributes, sent FROM contacts"
-            " WHERE key IN (SELECT value FROM json_each(?)) AND contact_id <> '' AND conflict = ''",
-            (List(keys),),
+            "SELECT key, contact_id, attributes, sent FROM contacts WHERE key IN (SELECT value FROM json_each(?))"
+            " AND contact_id <> '' AND conflict = '' AND confirmed_at BETWEEN ? AND ?",
+            (List(keys), since, until),
         )
         return {
             key: contact_id
@@ -95,6 +98,37 @@ class Contacts(Table):
         in_files, file = self._row("in_files, file", key)
         return self._json_of(key, "in_files", in_files) if last in ("", file) else None
 
+    def confirmed_at(self, key: str) -> float:
+        """When the destination last confirmed the contactId (seconds since 1970); 0 when it must be asked again."""
+        return float(self._row("confirmed_at", key)[0])
+
+    def is_chosen(self, key: str) -> bool:
+        """Whether a person chose the contactId, because the keys of the contact lead to several."""
+        return bool(self._row("origin", key)[0] == "person")
+
+    def confirm(self, keys: Iterable[str], now: float) -> None:
+        """The destination has just said that the contactIds of these contacts are valid."""
+        listed = [(now, key) for key in keys]
+        self._database.write(
+            lambda transaction: transaction.executemany("UPDATE contacts SET confirmed_at = ? WHERE key = ?", listed)
+        )
+
+    def doubt(self, contact_ids: Iterable[str], reason: str, now: float) -> list[str]:
+        """Ask the destination about these contactIds before they are used again; the keys of their contacts."""
+        listed = List(contact_ids)
+
+        def work(transaction: Transaction) -> list[str]:
+            rows = transaction.execute(
+                "UPDATE contacts SET confirmed_at = 0 WHERE contact_id <> ''"
+                " AND contact_id IN (SELECT value FROM json_each(?)) RETURNING key",
+                (listed,),
+            ).fetchall()
+            for (key,) in rows:
+                events.record(transaction, now, "resolve", "id in doubt", contact=key, reason=reason)
+            return [str(key) for (key,) in rows]
+
+        return self._database.write(work)
+
     def seen_at(self, key: str) -> float:
         """When the contact was last on a receipt (seconds since 1970)."""
         return float(self._row("seen_at", key)[0])
@@ -110,15 +144,11 @@ class Contacts(Table):
             transaction.execute(
                 # What files contained is forgotten too, so the next file creates the contact again.
                 "UPDATE contacts SET contact_id = '', sent = '{}', origin = '', learnt_at = NULL, file = '',"
-                " created_by = '', in_files = '{}', looked_at = NULL, compared_at = NULL, unsaved = '[]' WHERE key = ?",
+                " created_by = '', in_files = '{}', looked_at = NULL, compared_at = NULL, unsaved = '[]',"
+                " confirmed_at = 0 WHERE key = ?",
                 (key,),
             )
-            # Files that name the contact by that id must be written again.
-            transaction.execute(
-                "UPDATE receipts SET matched = '' WHERE contact = ? AND matched = 'contactId'"
-                " AND state IN ('written', 'transferred')",
-                (key,),
-            )
+            _unmatch(transaction, key)
             events.record(transaction, now, "resolve", "id forgotten", contact=key, reason=reason)
 
         self._database.write(work)
@@ -157,7 +187,7 @@ class Contacts(Table):
     def all(self, limit: int = ALL) -> list[dict[str, Any]]:
         """One dict for each contact, without personal data: identifiers are given by kind and digest."""
         rows = self._database.read(
-            "SELECT key, contact_id, origin, file, seen_at, learnt_at, conflict, unsaved FROM contacts"
+            "SELECT key, contact_id, origin, file, seen_at, learnt_at, confirmed_at, conflict, unsaved FROM contacts"
             " ORDER BY seen_at, key LIMIT ?",
             (limit,),
         )
@@ -172,9 +202,10 @@ class Contacts(Table):
                 "unsaved": json.loads(unsaved),
                 "seen_at": seen_at,
                 "learnt_at": learnt_at,
+                "confirmed_at": confirmed_at or None,
                 "conflict": json.loads(conflict) if conflict else None,
             }
-            for key, contact_id, origin, file, seen_at, learnt_at, conflict, unsaved in rows
+            for key, contact_id, origin, file, seen_at, learnt_at, confirmed_at, conflict, unsaved in rows
         ]
 
     def counts(self) -> dict[str, int]:
@@ -186,22 +217,46 @@ class Contacts(Table):
         return dict(zip(counters.CONTACTS, map(int, rows[0] if rows else (0,) * len(counters.CONTACTS)), strict=True))
 
 
+def _unmatch(transaction: Transaction, key: str) -> None:
+    """The contact has another contactId: receipts in files that name it by the former one are written again."""
+    transaction.execute(
+        "UPDATE receipts SET matched = '' WHERE contact = ? AND matched = 'contactId'"
+        " AND state IN ('written', 'transferred')",
+        (key,),
+    )
+
+
 def set_contact_id(
-    transaction: Transaction, key: str, found: Identified, route: str, now: float, settled: Mapping[str, str]
+    transaction: Transaction,
+    key: str,
+    found: Identified,
+    route: str,
+    now: float,
+    settled: Mapping[str, str],
+    confirmed_at: float | None = None,
 ) -> None:
-    """Store the contactId in a transaction. settled: attributes that need not be sent."""
-    old, sent, origin, unsaved = transaction.execute(
-        "SELECT contact_id, sent, origin, unsaved FROM contacts WHERE key = ?", (key,)
+    """Store the contactId in a transaction. settled: attributes that need not be sent.
+
+    confirmed_at: 0 when the destination is to be asked about it before it is used; now when omitted, unless the answer
+    only repeats the stored contactId.
+    """
+    old, sent, origin, unsaved, confirmed_before = transaction.execute(
+        "SELECT contact_id, sent, origin, unsaved, confirmed_at FROM contacts WHERE key = ?", (key,)
     ).fetchone()
+    if confirmed_at is None:
+        repeats = old == found.contact_id and not (found.by or found.created or found.holds)
+        confirmed_at = confirmed_before if repeats else now
     left = [name for name in json.loads(unsaved) if name not in settled]
     transaction.execute(
-        "UPDATE contacts SET contact_id = ?, sent = ?, origin = ?, conflict = '', unsaved = ?,"
+        "UPDATE contacts SET contact_id = ?, sent = ?, origin = ?, conflict = '', unsaved = ?, confirmed_at = ?,"
         " learnt_at = CASE WHEN contact_id = ? THEN learnt_at ELSE ? END WHERE key = ?",
         (
             found.contact_id, json.dumps(json.loads(sent) | dict(settled)), origin or route, json.dumps(left),
-            found.contact_id, now, key,
+            confirmed_at, found.contact_id, now, key,
         ),
     )  # fmt: skip
     if old != found.contact_id:
+        if old:
+            _unmatch(transaction, key)
         what = "created" if found.created else "id learnt"
         events.record(transaction, now, "resolve", what, contact=key, route=route, by=found.by)

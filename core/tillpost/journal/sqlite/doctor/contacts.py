@@ -12,6 +12,7 @@ from tillpost.journal.tables.contact_links import customer_of
 from tillpost.model import Customer
 
 _COLUMNS = ["key", "contact_id", "attributes", "sent", "store", "origin", "file", "seen_at", "learnt_at", "in_files"]
+_COLUMNS.append("confirmed_at")
 
 
 def examine(connection: apsw.Connection) -> Iterator[Damage]:
@@ -22,7 +23,7 @@ def examine(connection: apsw.Connection) -> Iterator[Damage]:
         wrong += [
             name for name in ("key", "contact_id", "store", "origin", "file") if not isinstance(values[name], str)
         ]
-        wrong += [] if isinstance(values["seen_at"], int | float) else ["seen_at"]
+        wrong += [name for name in ("seen_at", "confirmed_at") if not isinstance(values[name], int | float)]
         wrong += [] if isinstance(values["learnt_at"], int | float | None) else ["learnt_at"]
         if wrong:
             yield Damage(
@@ -91,7 +92,8 @@ def _follow_identifiers(connection: apsw.Connection, key: object) -> None:
 
 
 def _fix_columns(key: object, wrong: tuple[str, ...]) -> Fix:
-    fresh = {"sent": "{}", "in_files": "{}", "contact_id": "", "origin": "", "file": "", "store": "", "learnt_at": None}
+    fresh: dict[str, object] = dict.fromkeys(("contact_id", "origin", "file", "store"), "")
+    fresh |= {"sent": "{}", "in_files": "{}", "learnt_at": None, "confirmed_at": 0}  # 0: the destination is asked
 
     def fix(connection: apsw.Connection, now: float) -> None:
         for name in wrong:

@@ -138,6 +138,8 @@ def _ask_again(connection: apsw.Connection, as_of: float, now: float, due: float
     for seq, attempts, _ in rows:
         by_attempts.setdefault(attempts, []).append(seq)
     with connection:
+        # Contacts may have been merged or erased since the backup.
+        connection.execute("UPDATE contacts SET confirmed_at = 0")
         for attempts, seqs in by_attempts.items():
             move = Move(state=State.UNCERTAIN, due=due, attempts=attempts, reason=reason)
             for at in range(0, len(seqs), _BLOCK):

@@ -1,0 +1,228 @@
+"""A contactId is not believed for ever: it is asked about again after a day, and after any hint, at every step."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from tests.scenarios.simulator.engage import Person
+from tests.scenarios.simulator.machine import Machine
+from tests.scenarios.simulator.till import sale
+from tests.support.simulated import back, deliver_all, outage, take
+from tillpost.flow.fallback.review import review
+from tillpost.journal import State
+
+EVA = {"externalId": "4711", "email": "eva@example.se"}
+DAY = 86400.0
+DOCUMENTED = pytest.mark.parametrize("documented_only", [False, True], ids=["reading", "documented only"])
+
+
+def requests(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """Count the requests from now on; the probe is one of nobody's address."""
+    seen: Counter[str] = Counter()
+    send = machine.client.send
+
+    def counted(method: str, path: str, **given: Any) -> Any:
+        about = "nobody" if "invalid" in str(given.get("query")) else path.split("/")[1]
+        seen[f"{method} {about}"] += 1
+        return send(method, path, **given)
+
+    monkeypatch.setattr(machine.client, "send", counted)
+    return seen
+
+
+def eva(machine: Machine, *, documented_only: bool = False) -> Person:
+    """She bought something, so her contactId is stored."""
+    take(machine, sale(1, EVA))
+    deliver_all(machine)
+    machine.engage.import_queue()
+    machine.client.documented_only = documented_only
+    (person,) = machine.engage.people.values()
+    return person
+
+
+def answers(machine: Machine) -> None:
+    """The API answers again, and the pipeline knows it."""
+    machine.faults.api = "ok"
+    while not machine.line.breaker.allows_requests():
+        machine.line.breaker.record(machine.line.hooks.probe())
+
+
+def later(machine: Machine, seconds: float = DAY + 60.0) -> None:
+    machine.clock.advance(seconds)
+
+
+def imported(machine: Machine) -> Counter[str]:
+    """Whose history shows how many receipts."""
+    machine.engage.import_queue()
+    return Counter(machine.engage.saved.owner(each) for each in machine.engage.ids() if each in machine.engage.saved)
+
+
+def merge(machine: Machine, person: Person) -> Person:
+    """Customer care merges her into another contact."""
+    winner = machine.engage.make({"email": "eva.old@example.se"})
+    machine.engage.merge(person, winner)
+    machine.engage.merged.clear()  # this Engage imports nothing under the id of a contact that was merged
+    return winner
+
+
+@DOCUMENTED
+def test_b1_receipts_of_a_merged_contact_go_to_the_right_one(machine: Machine, documented_only: bool) -> None:
+    winner = merge(machine, eva(machine, documented_only=documented_only))
+    later(machine)
+    take(machine, *(sale(number, EVA) for number in range(2, 5)))
+    deliver_all(machine)
+    machine.engage.import_queue()
+    assert machine.engage.dropped == {}
+    assert imported(machine)[winner.id] == 4
+    assert len(machine.engage.people) == 1, "and nobody was created"
+
+
+@DOCUMENTED
+def test_b1_an_erased_contact_is_created_again_and_has_the_receipts(machine: Machine, documented_only: bool) -> None:
+    machine.engage.erase(eva(machine, documented_only=documented_only))
+    later(machine)
+    take(machine, sale(2, EVA))
+    deliver_all(machine)
+    machine.engage.import_queue()
+    (person,) = machine.engage.people.values()
+    assert machine.engage.saved.history(person.id) == [entry_id(machine, "2")]
+
+
+def entry_id(machine: Machine, number: str) -> str:
+    (entry,) = machine.line.journal.receipts.find({"number": number})
+    return entry.id
+
+
+@DOCUMENTED
+def test_one_lookup_a_contact_and_day_for_all_its_receipts(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, documented_only: bool
+) -> None:
+    eva(machine, documented_only=documented_only)
+    later(machine)
+    take(machine, sale(2, EVA))
+    deliver_all(machine)  # learns, where it is so, that contacts cannot be read
+    later(machine, 3000.0)
+    take(machine, *(sale(number, EVA) for number in range(3, 13)))
+    seen = requests(machine, monkeypatch)
+    deliver_all(machine)
+    assert seen == {"POST receipts": 10}, "confirmed within the day: no lookup"
+    for number in range(13, 23):
+        later(machine, 9000.0)
+        take(machine, sale(number, EVA))
+        deliver_all(machine)
+    assert seen == {"POST receipts": 20, "GET contacts": 1}
+
+
+def test_a_confirmation_survives_a_restart(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    eva(machine)
+    machine.restart()
+    take(machine, sale(2, EVA))
+    seen = requests(machine, monkeypatch)
+    deliver_all(machine)
+    assert seen == {"POST receipts": 1}
+
+
+def test_the_clock_set_back_does_not_make_a_confirmation_hold_for_ever(machine: Machine) -> None:
+    winner = merge(machine, eva(machine))
+    key = machine.line.journal.contacts.all()[0]["key"]
+    machine.line.journal.contacts.confirm([key], machine.clock.time() + 400 * DAY)
+    take(machine, sale(2, EVA))
+    deliver_all(machine)
+    assert imported(machine)[winner.id] == 2
+
+
+def test_k1_after_a_hint_the_next_receipt_asks_at_once(machine: Machine) -> None:
+    person = eva(machine)
+    winner = merge(machine, person)
+    keys = machine.line.journal.contacts.doubt([person.id, "nobody's"], "a contact export", machine.clock.time())
+    assert len(keys) == 1
+    take(machine, sale(2, EVA))
+    deliver_all(machine)
+    assert imported(machine)[winner.id] == 2
+    kinds = [event["what"] for event in machine.line.journal.events.of_contact(keys[0])]
+    assert kinds.count("id in doubt") == 1
+    assert kinds.count("id forgotten") == 1
+
+
+@DOCUMENTED
+def test_k1_a_contact_id_a_till_brings_is_asked_about(machine: Machine, documented_only: bool) -> None:
+    machine.client.documented_only = documented_only
+    take(machine, sale(1, {"contactId": "6391234567"}))
+    take(machine, sale(2, {"contactId": "00000000-0000-4000-8000-000000000000", **EVA}))
+    deliver_all(machine)
+    (held,) = machine.line.journal.receipts.find({"state": State.HELD})
+    assert held.number == "1"
+    assert "contactId given" in held.reason
+    machine.engage.import_queue()
+    assert machine.engage.dropped == {}
+    (person,) = machine.engage.people.values()
+    assert machine.engage.saved.history(person.id) == [entry_id(machine, "2")]
+
+
+def test_k1_a_contact_id_a_till_brings_stands_in_no_file_before_it_was_asked_about(machine: Machine) -> None:
+    take(machine, sale(1, {"contactId": "6391234567"}))
+    outage(machine)
+    (waiting,) = machine.line.journal.receipts.find({"number": "1"})
+    assert waiting.state is not State.WRITTEN
+    answers(machine)
+    deliver_all(machine)
+    (held,) = machine.line.journal.receipts.find({"number": "1"})
+    assert held.state is State.HELD
+
+
+@DOCUMENTED
+@pytest.mark.parametrize("fate", ["merged", "erased"])
+def test_k1_a_file_that_names_a_contact_by_a_dead_id_is_written_again_before_it_goes_up(
+    machine: Machine, documented_only: bool, fate: str
+) -> None:
+    person = eva(machine, documented_only=documented_only)
+    later(machine)
+    take(machine, sale(2, EVA))
+    outage(machine)
+    (written,) = machine.line.journal.receipts.find({"number": "2"})
+    assert written.matched == "contactId"
+    if fate == "merged":
+        merge(machine, person)
+    else:
+        machine.engage.erase(person)
+    answers(machine)
+    while review(machine.line):
+        pass
+    files = machine.line.journal.files.open()
+    (written,) = machine.line.journal.receipts.find({"number": "2"})
+    if fate == "merged":
+        assert [entry.file.kind for entry in files] == ["receipts"]
+        assert written.matched == "contactId"
+    else:
+        assert [entry.file.kind for entry in files] == ["contacts", "receipts"], "a file creates the contact again"
+        assert written.matched == "externalId"
+    machine.client.documented_only = False
+    back(machine)
+    assert machine.engage.dropped == {}
+    (person,) = machine.engage.people.values()
+    assert entry_id(machine, "2") in machine.engage.saved.history(person.id)
+
+
+def test_k1_a_contact_a_person_chose_is_asked_about_before_it_is_used(machine: Machine) -> None:
+    """A slip of the pen in `contacts resolve` is a conflict again, and no receipt goes to nobody."""
+    machine.engage.make({"externalId": "4711"})
+    chosen = machine.engage.make({"email": "eva@example.se"})
+    take(machine, sale(1, EVA))
+    outage(machine)
+    answers(machine)
+    while review(machine.line):
+        pass
+    (contact,) = machine.line.journal.contacts.all()
+    assert contact["state"] == "conflict"
+    machine.line.journal.contact_lookups.resolve_conflict(contact["key"], "g99999", machine.clock.time())
+    deliver_all(machine)
+    assert not machine.engage.queue
+    (held,) = machine.line.journal.receipts.find({"number": "1"})
+    assert held.state is State.HELD
+    assert held.reason.startswith("conflict: ")
+    machine.line.journal.contact_lookups.resolve_conflict(contact["key"], chosen.id, machine.clock.time())
+    deliver_all(machine)
+    assert imported(machine) == {chosen.id: 1}
