@@ -20,6 +20,7 @@ from tillpost.model.customer import Customer
 from tillpost.model.money import OUT_OF_BOUNDS, is_in_bounds, minor_digits, mismatch
 
 _CURRENCY = re.compile(r"[A-Z]{3}")
+_MINOR_UNITS = [Decimal(1).scaleb(-digits) for digits in range(5)]
 
 
 class LineKind(StrEnum):
@@ -204,12 +205,13 @@ class Receipt:
         paid = [line.paid for line in self.lines]
         tendered = [tender.amount for tender in self.tenders]
         digits = minor_digits(self.currency)
+        unit = _MINOR_UNITS[digits]
         if not is_in_bounds(self.total):
             raise self._error(f"total is {OUT_OF_BOUNDS}")
         if not is_in_bounds(*tendered):
             raise self._error(f"the amount of a tender is {OUT_OF_BOUNDS}")
         for amount in (self.total, *paid, *tendered):
-            if amount != round(amount, digits):
+            if not amount.same_quantum(unit) and amount != round(amount, digits):
                 raise self._error(f"{amount} has more digits behind the point than {self.currency}, which has {digits}")
         for name, amounts in (("lines", paid), ("tenders", tendered)):
             if (sum_ := sum(amounts, _ZERO)) != self.total:

@@ -192,6 +192,7 @@ def _form(kind: Any, amount: type) -> Any:
 # So all are inspected here, where the import lets one thread in; the decoder of receipts itself is not used.
 _decoder = msgspec.json.Decoder(_form(Receipt, str))
 _STRICT = _form(Receipt, Decimal)
+_RAW = _form(RawRef, Decimal)
 for _kind in (_STRICT, Receipt):
     msgspec.json.Decoder(_kind)
 # How the encoder writes a character that is to be replaced, or a backslash, after which quotes are not easily counted.
@@ -284,7 +285,7 @@ def _complete(form: Any, raw: RawRef | None, make_id: MakeId | None) -> None:
     if form.raw is UNSET:
         if raw is None:
             raise InvalidValue("key 'raw' is missing")
-        form.raw = _form(RawRef, Decimal)(document=raw.document, place=raw.place, sha256=raw.sha256)
+        form.raw = _RAW(document=raw.document, place=raw.place, sha256=raw.sha256)
     form.raw.place = form.raw.place or ""
     money, number = _canonical[minor_digits(form.currency)], _canonical[0]
     zero = money[_ZERO]
