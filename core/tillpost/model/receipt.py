@@ -17,7 +17,7 @@ import attrs
 
 from tillpost.errors import InvalidValue
 from tillpost.model.customer import Customer
-from tillpost.model.money import OUT_OF_BOUNDS, is_in_bounds, minor_digits, mismatch
+from tillpost.model.money import OUT_OF_BOUNDS, bounds, is_in_bounds, minor_digits, mismatch
 
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _MINOR_UNITS = [Decimal(1).scaleb(-digits) for digits in range(5)]
@@ -82,7 +82,7 @@ class Line:
     def __attrs_post_init__(self) -> None:
         _set(self, "extra", _frozen(self.extra))
         quantity, paid, tax = self.quantity, self.paid, self.tax_amount
-        if not is_in_bounds(quantity, paid, tax, self.tax_percent):
+        if not (bounds.are_checked or is_in_bounds(quantity, paid, tax, self.tax_percent)):
             raise self._error(_out_of_bounds(self, "quantity", "paid", "tax_amount", "tax_percent"))
         if not self.sku:
             raise self._error("sku is empty")
