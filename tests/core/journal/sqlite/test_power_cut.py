@@ -69,7 +69,7 @@ def _run(folder: Path, seed: int, failing: bool = False) -> Lost:
     acknowledged: dict[str, str] = {}
     cuts: list[tuple[Path, dict[str, str]]] = []
     with Disk() as disk:
-        moments = set(chance.sample(range(60, 400), CUTS))
+        moments = set(chance.sample(range(100, 440), CUTS))
 
         def before_call(number: int) -> None:
             if number in moments:
