@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pluggy
@@ -18,16 +19,20 @@ from tillpost.model import (
     Conflict,
     Contact,
     Document,
+    DocumentTrouble,
     Failure,
     FallbackBatch,
     FallbackFile,
     Gone,
     Identified,
     Identifier,
+    Misconfigured,
+    NotSent,
     Outcome,
     Parsed,
     Payload,
     Receipt,
+    Throttled,
     WrittenFiles,
 )
 
@@ -39,26 +44,46 @@ class Hooks:
     """The contracts. "Slot" is the key of the pipeline's table that names the plugin."""
 
     @hookspec(firstresult=True)
-    def collect_documents(self, accept: Callable[[Document], Mapping[str, int]]) -> int | None:
+    def collect_documents(
+        self,
+        accept: Callable[[Document], Mapping[str, int]],
+        report: Callable[[DocumentTrouble], None],
+        stopping: threading.Event,
+    ) -> int | NotSent | Throttled | Misconfigured | None:
         """Slot `source`. Hand every document there is now to `accept`; return how many there were.
 
         Called once a round (`poll`) by one thread. `accept` returns once the document's receipts are committed to the
         journal: only then may the source give up its copy. When `accept` raises DocumentError, the document is bad:
-        set it aside, keep it, and go on with the next. Leave the document where it is for any other exception, and do
-        not catch it.
+        set it aside, keep it, and go on with the next. Let JournalError and Stopped out. Any other error of `accept`
+        (PluginError, OSError) is about this document: leave it where it is, `report` it with the time of the next try,
+        and go on with the next. `report` in each round every document that is in such trouble, also one that cannot be
+        read or put away: what is not reported any more has no trouble any more. Return soon after `stopping` is set.
+
+        A source that cannot look for documents returns NotSent (its server or folder is away), Throttled (with
+        `retry_after`) or Misconfigured; it is asked again after growing waits, and its reason stands in `status`.
         """
 
     @hookspec
-    def serve_documents(self, accept: Callable[[Document], Mapping[str, int]], stopping: threading.Event) -> None:
+    def serve_documents(
+        self, accept: Callable[[Document], Mapping[str, int]], stopping: threading.Event, ready: Callable[[], None]
+    ) -> NotSent | Throttled | Misconfigured | None:
         """Slot `source`. Hand documents to `accept` as they are sent to us, until `stopping` is set.
 
-        Called once by a thread of its own. `accept` may be called by several threads at once, and documents handed
-        over at the same time are committed together. It returns the document's counts once they are committed: only
-        then may the sender be answered. It raises DocumentError (`counts` has what was accepted before the fault),
-        KeyTaken and KeyBusy for the document's key, Busy near a limit, and JournalError (JournalFull) when nothing can
-        be committed: then the sender keeps its copy. Return once `stopping` is set, nothing new is accepted, and what
-        is in flight is answered. After TillpostError or OSError, such as for an address in use, the hook is called
-        again after `poll`.
+        Called once by a thread of its own. Call `ready` once senders can reach it. `accept` may be called by several
+        threads at once, and documents handed over at the same time are committed together. It returns the document's
+        counts once they are committed: only then may the sender be answered. It raises DocumentError (`counts` has
+        what was accepted before the fault), KeyTaken and KeyBusy for the document's key, Busy near a limit, and
+        JournalError (JournalFull) when nothing can be committed: then the sender keeps its copy. Return once `stopping`
+        is set, nothing new is accepted, and what is in flight is answered. After a failure as of `collect_documents`,
+        TillpostError or OSError, such as for an address in use, the hook is called again after growing waits.
+        """
+
+    @hookspec(firstresult=True)
+    def retry_document(self, name: str, sha256: str) -> Path | None:
+        """Slot `source`. Put a document that was set aside back to where it is read; return where that is.
+
+        Called by `tillpost documents retry`, also while the pipeline runs in another process. None: the source does not
+        have it.
         """
 
     @hookspec(firstresult=True)

@@ -27,10 +27,13 @@ class IngestSource:
     listener: Listener
 
     @hookimpl
-    def serve_documents(self, accept: Callable[[Document], Mapping[str, int]], stopping: threading.Event) -> None:
+    def serve_documents(
+        self, accept: Callable[[Document], Mapping[str, int]], stopping: threading.Event, ready: Callable[[], None]
+    ) -> None:
         """Take requests for this pipeline until `stopping` is set; then those in flight are answered."""
         endpoint = Endpoint(accept, self.senders, self.context.clock, self.settings.largest)
         with self.listener.open(self.context.pipeline, endpoint):
+            ready()
             stopping.wait()
 
 

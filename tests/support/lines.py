@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from inspect import signature
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -54,7 +55,9 @@ def line_on(
     """The line; `hooks` are further ones, or take the place of those that are here."""
 
     def one(call: Any) -> list[tuple[str, Any]]:
-        return [("memory", lambda **given: [call(**given)])]
+        wanted = signature(call).parameters  # of what the hook is given, a plugin takes what it needs
+        whole = any(each.kind is each.VAR_KEYWORD for each in wanted.values())
+        return [("memory", lambda **given: [call(**{k: v for k, v in given.items() if whole or k in wanted})])]
 
     own = {
         "resolve_contact": lambda contact: Identified(contact_id="guid", holds=dict(contact.attributes)),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeVar, cast, get_args
 
 import attrs
@@ -22,6 +23,7 @@ from tillpost.model import (
     Conflict,
     Contact,
     Document,
+    DocumentTrouble,
     Failure,
     FallbackBatch,
     FallbackFile,
@@ -30,12 +32,14 @@ from tillpost.model import (
     Identified,
     Identifier,
     MaybeSent,
+    Misconfigured,
     NoReceipt,
     NotSent,
     Outcome,
     Parsed,
     Payload,
     Receipt,
+    Throttled,
     WrittenFiles,
 )
 
@@ -46,6 +50,7 @@ _OUTCOMES = frozenset(
 )
 """Outcomes that are counted by their own name. Any other is counted as `answered`, None as `none`."""
 
+_Collected = int | NotSent | Throttled | Misconfigured
 _END = object()
 _SOURCE = ("collect_documents", "serve_documents")
 """Hooks that call back into the flow, whose errors come out of them unchanged."""
@@ -80,8 +85,16 @@ class HookCalls:
         callers = self.callers.get(hook, ())
         return callers[0][0] if callers else ""
 
-    def collect_documents(self, accept: Callable[[Document], Mapping[str, int]]) -> int:
-        """How many documents the source handed to `accept`. An error of `accept` is raised unchanged."""
+    def collect_documents(
+        self,
+        accept: Callable[[Document], Mapping[str, int]],
+        report: Callable[[DocumentTrouble], None] = lambda trouble: None,
+        stopping: threading.Event | None = None,
+    ) -> _Collected:
+        """How many documents the source handed to `accept`, or why it could not look for any.
+
+        An error of `accept` is raised unchanged.
+        """
         raised: list[BaseException] = []
 
         def accept_and_note(document: Document) -> Mapping[str, int]:
@@ -92,16 +105,32 @@ class HookCalls:
                 raise
 
         try:
-            return self._required("collect_documents", int, accept=accept_and_note)
+            given = {"accept": accept_and_note, "report": report, "stopping": stopping or threading.Event()}
+            return self._required("collect_documents", _Collected, **given)
         except PluginError as err:
             if raised and err.__cause__ is raised[-1]:
                 raise raised[-1] from None  # not the plugin's fault
             raise
 
-    def serve_documents(self, accept: Callable[[Document], Mapping[str, int]], stopping: threading.Event) -> None:
-        """Let the sources serve until `stopping` is set."""
+    def serve_documents(
+        self,
+        accept: Callable[[Document], Mapping[str, int]],
+        stopping: threading.Event,
+        ready: Callable[[], object] = lambda: None,
+    ) -> NotSent | Throttled | Misconfigured | None:
+        """Let the source serve until `stopping` is set; why it could not, or None."""
         for name, caller in self.callers.get("serve_documents", ()):
-            self._call_plugin(name, "serve_documents", caller, accept=accept, stopping=stopping)
+            given = {"accept": accept, "stopping": stopping, "ready": ready}
+            answer = _single(self._call_plugin(name, "serve_documents", caller, **given))
+            if isinstance(answer, NotSent | Throttled | Misconfigured):
+                return answer
+            if answer is not None:
+                raise _wrong_type(name, "serve_documents", answer)
+        return None
+
+    def retry_document(self, name: str, sha256: str) -> Path | None:
+        """Where the source put a document that it had set aside; None when it does not have it."""
+        return self._optional("retry_document", Path, name=name, sha256=sha256)
 
     def parse_receipts(self, document: Document) -> Iterator[Parsed]:
         """The records of the document, parsed one by one as they are asked for."""

@@ -18,7 +18,9 @@ from tillpost.flow.fallback.transfer import transfer
 from tillpost.flow.fallback.write_files import write_files
 from tillpost.flow.heartbeat import ThreadBeat, beating_as, record_progress, record_rest
 from tillpost.flow.intake.accept import accept
+from tillpost.flow.intake.collected_source import CollectedSource
 from tillpost.flow.intake.served_source import ServedSource
+from tillpost.flow.intake.source_health import SourceHealth, reason_of
 from tillpost.flow.leases import Duty
 from tillpost.flow.line import Line
 from tillpost.flow.upkeep import mapping_guard
@@ -28,7 +30,7 @@ from tillpost.flow.upkeep.recover import recover
 from tillpost.flow.upkeep.replay import replay
 from tillpost.flow.upkeep.retention import RetentionPass, retain
 from tillpost.journal import Accepted, FileState
-from tillpost.model import Document
+from tillpost.model import Document, NotSent
 from tillpost.trace import working_on
 
 _log = logging.getLogger("tillpost.flow")
@@ -177,20 +179,18 @@ class Worker:
 
     def _collect(self) -> None:
         assert self.line.source is not None
-        poll = self.line.source.poll.total_seconds()
+        source = CollectedSource(self.line, self._accept, self._stop, self.line.source.poll.total_seconds())
         while not self._stop.is_set():
             record_progress()
+            self._source_empty = False
             try:
-                self._source_empty = self.line.hooks.collect_documents(self._accept) == 0
-            except (JournalDamaged, DiskFailed):
-                raise
-            except (TillpostError, OSError) as error:
-                if self._stop.is_set() and isinstance(error, Stopped):
-                    return
-                # The source keeps its copy, and the next round tries again (a full disk, a share that is away).
-                self._source_empty = False
-                _log.error("pipeline %s: source: %s", self.line.name, describe(error))
-            self._pause(poll)
+                pause = source.run_round()
+            except Stopped:
+                if not self._stop.is_set():
+                    raise
+                return
+            self._source_empty = source.is_empty
+            self._pause(pause)
 
     def _accept(self, document: Document) -> dict[str, int]:
         def on_commit(counts: Accepted) -> None:
@@ -207,13 +207,15 @@ class Worker:
     def _serve(self) -> None:
         assert self.line.source is not None
         assert self._served is not None
+        poll = self.line.source.poll.total_seconds()
+        health = SourceHealth(self.line, self.line.hooks.plugin_of("serve_documents"), poll)
         while not self._stop.is_set():
             record_rest()  # the source serves for as long as the pipeline runs, in threads of its own
             try:
-                self.line.hooks.serve_documents(self._served, self._stop)
+                answer = self.line.hooks.serve_documents(self._served, self._stop, health.works)
             except (TillpostError, OSError) as error:
-                _log.error("pipeline %s: source: %s", self.line.name, describe(error))
-            self._pause(self.line.source.poll.total_seconds())
+                answer = NotSent(reason=reason_of(error))
+            self._pause(poll if answer is None or self._stop.is_set() else health.fails(answer))
         if self._served.fault is not None:
             raise self._served.fault
 

@@ -24,6 +24,7 @@ from tillpost.journal.tables.receipt_rows import Entry
 from tillpost.journal.tables.receipts import Group
 from tillpost.journal.tables.replays import Replay, ReplayCursor, ReplayOrder, ReplayStep
 from tillpost.journal.tables.retention import RetentionCursor
+from tillpost.journal.tables.sources import SourceState, SourceStatus
 from tillpost.journal.tables.tills import Till
 from tillpost.journal.tables.verification import HistoryState, Looked, VerificationStand
 
@@ -67,6 +68,8 @@ __all__ = [
     "ReplayStep",
     "RetentionCursor",
     "RunLock",
+    "SourceState",
+    "SourceStatus",
     "State",
     "Stored",
     "Till",

@@ -32,6 +32,7 @@ from tillpost.journal.tables.mappings import Mappings
 from tillpost.journal.tables.receipts import Receipts
 from tillpost.journal.tables.replays import Replays
 from tillpost.journal.tables.retention import Retention
+from tillpost.journal.tables.sources import Sources
 from tillpost.journal.tables.tills import Tills
 from tillpost.journal.tables.verification import Verification
 
@@ -51,6 +52,7 @@ class Journal:
         self.bodies = Bodies(self._database)
         self.listings = Listings(self._database)
         self.documents = Documents(self._database)
+        self.sources = Sources(self._database)
         self.idempotency_keys = IdempotencyKeys(self._database)
         self.contacts = Contacts(self._database)
         self.contact_lookups = ContactLookups(self._database, self.contacts)

@@ -1,7 +1,7 @@
 """The values a pipeline works with: immutable, checked when they are created."""
 
 from tillpost.model.customer import IDENTIFIER_KINDS, Contact, Customer, Identifier, IdentifierKind
-from tillpost.model.document import Broken, Document, Found, NoReceipt, Parsed
+from tillpost.model.document import Broken, Document, DocumentTrouble, Found, NoReceipt, Parsed
 from tillpost.model.identity import DEFAULT_RECIPE, check_recipe, receipt_id
 from tillpost.model.outcome import (
     Conflict,
@@ -29,6 +29,7 @@ __all__ = [
     "Delivered",
     "Discount",
     "Document",
+    "DocumentTrouble",
     "Failure",
     "FallbackBatch",
     "FallbackFile",

@@ -15,6 +15,11 @@ _BUFFER = 1 << 17
 """Bytes of one read: few calls, and the progress is still shown in fine steps."""
 
 
+def printable(name: str) -> str:
+    """A file name as text that can be stored: bytes that are not UTF-8 as \\xNN."""
+    return name.encode(errors="surrogateescape").decode(errors="backslashreplace")
+
+
 @attrs.define
 class ReadProgress:
     """How far a document has been read, in bytes. It starts again when the document is opened again."""
@@ -64,7 +69,7 @@ class Document:
     def from_path(cls, path: Path) -> Document:
         """A document in a file. The file is read twice: here for its hash, and by the adapter."""
         with path.open("rb") as file:
-            return cls(name=path.name, sha256=hashlib.file_digest(file, "sha256").hexdigest(), path=path)
+            return cls(name=printable(path.name), sha256=hashlib.file_digest(file, "sha256").hexdigest(), path=path)
 
     def open(self) -> IO[bytes]:
         """Open the content at its first byte. The caller closes it. Raises OSError."""
@@ -72,6 +77,21 @@ class Document:
             self.progress.size = self.path.stat().st_size
             return io.BufferedReader(_ProgressFile(self.path, self.progress), _BUFFER)
         return io.BytesIO(self.content or b"")
+
+
+@attrs.frozen(kw_only=True)
+class DocumentTrouble:
+    """What a source says of a document that it cannot hand over or put away, or that it has set aside.
+
+    name: as in `Document.name`. reason: a sentence, without a Python name. place: where it lies. retry_at: when the
+    source tries again, in seconds since 1970; None for one that was set aside, whose `sha256` says which.
+    """
+
+    name: str
+    reason: str
+    place: str = ""
+    sha256: str = ""
+    retry_at: float | None = None
 
 
 @attrs.frozen(kw_only=True)

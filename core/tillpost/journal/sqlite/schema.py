@@ -315,7 +315,7 @@ UPGRADES = (
         ignored INTEGER NOT NULL DEFAULT 0, skipped INTEGER NOT NULL DEFAULT 0, broken INTEGER NOT NULL DEFAULT 0,
         failures INTEGER NOT NULL DEFAULT 0, crashes INTEGER NOT NULL DEFAULT 0
     );
-    CREATE INDEX documents_open ON documents(sha256, name) WHERE state IN ('reading', 'retry', 'set aside');
+    CREATE INDEX documents_open ON documents(sha256, name) WHERE state <> 'read';
     CREATE INDEX documents_at ON documents(first_at);
     CREATE TABLE document_contents (
         document INTEGER PRIMARY KEY REFERENCES documents(seq), content BLOB NOT NULL

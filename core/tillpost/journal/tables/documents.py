@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -13,7 +14,7 @@ from tillpost.errors import UsageError
 from tillpost.journal.database import ALL, Table, Transaction, first
 from tillpost.journal.tables import events
 from tillpost.journal.tables.acceptance import Accepted
-from tillpost.model import Broken, Document, Found, Parsed
+from tillpost.model import Broken, Document, DocumentTrouble, Found, Parsed
 
 LARGEST_KEPT = 1 << 20
 """Bytes of a received document up to which its content is kept when it is set aside; its sender has it, too."""
@@ -25,7 +26,8 @@ class DocumentState(StrEnum):
     """What came of a document.
 
     reading: records of it are committed, and it has not been read to its end. retry: it cannot be read or moved now,
-    and its source tries again. set aside: it cannot be read, and a person must look at it.
+    and its source tries again. set aside: it cannot be read, and a person must look at it. gone: its source does not
+    have it any more, or has no trouble with it any more. discarded: a person decided that it is not needed.
     """
 
     READING = "reading"
@@ -37,7 +39,11 @@ class DocumentState(StrEnum):
 
 
 OPEN_DOCUMENTS = (DocumentState.READING, DocumentState.RETRY, DocumentState.SET_ASIDE)
-_OPEN = "state IN ('reading', 'retry', 'set aside')"
+_UNREAD = "state <> 'read'"
+"""The rows of the index documents_open."""
+_OPEN = f"{_UNREAD} AND state IN ('reading', 'retry', 'set aside')"
+_WAS = "; it was: "
+"""Stands between why a person discarded a document and what was wrong with it."""
 _DIGEST = re.compile("[0-9a-f]{8,64}")
 _COLUMNS = (
     "seq, sha256, name, source, size, state, reason, place, first_at, last_at, due, records, receipts, again, ignored,"
@@ -151,7 +157,7 @@ def _find_open(transaction: Transaction, document: Document) -> int | None:
         sql, values = "sha256 IN (?1, '') AND name = ?2", [document.sha256, document.name]
     found = first(
         transaction.execute(
-            f"SELECT seq FROM documents INDEXED BY documents_open WHERE {_OPEN} AND {sql} LIMIT 1",  # noqa: S608 - ours
+            f"SELECT seq FROM documents INDEXED BY documents_open WHERE {_UNREAD} AND {sql} ORDER BY seq DESC LIMIT 1",  # noqa: S608
             values,
         )
     )
@@ -179,13 +185,69 @@ class Documents(Table):
 
         self._database.write(work)
 
-    def retry_later(self, reading: Reading, reason: str, now: float, due: float | None, place: str = "") -> None:
-        """It cannot be read or moved now; its source tries again when it is due."""
+    def retry_later(self, reading: Reading, reason: str, now: float, due: float | None = None) -> None:
+        """Reading it failed; its source tries again (due: when, as far as that is known)."""
+        path = reading.document.path
+        place = str(path.absolute()) if path is not None else ""
         self._database.write(
             lambda transaction: self._change(
                 transaction, reading, DocumentState.RETRY, reason, now, place=place, due=due, failures=1
             )
         )
+
+    def report(self, trouble: DocumentTrouble, source: str, now: float) -> None:
+        """What a source says of a document: it tries again, or has put it where it stays."""
+
+        def work(transaction: Transaction) -> None:
+            if trouble.retry_at is None:
+                transaction.execute(
+                    "UPDATE documents SET place = ? WHERE state <> 'read' AND state = ? AND sha256 = ? AND name = ?",
+                    (trouble.place, DocumentState.SET_ASIDE, trouble.sha256, trouble.name),
+                )
+                return
+            place = Path(trouble.place or trouble.name)
+            reading = Reading(Document(name=trouble.name, sha256=trouble.sha256, path=place), source)
+            seq = _find_open(transaction, reading.document)
+            if seq is not None and self._is_discarded(transaction, seq, trouble.reason):
+                return
+            self._change(
+                transaction, reading, DocumentState.RETRY, trouble.reason, now,
+                place=trouble.place, due=trouble.retry_at, failures=1,
+            )  # fmt: skip
+
+        self._database.write(work)
+
+    def _is_discarded(self, transaction: Transaction, seq: int, reason: str) -> bool:
+        """Whether a person has said that this trouble with it may be."""
+        row = transaction.execute("SELECT state, reason FROM documents WHERE seq = ?", (seq,)).fetchone()
+        return row[0] == DocumentState.DISCARDED and str(row[1]).endswith(f"{_WAS}{reason}")
+
+    def close_unreported(self, source: str, reported: Collection[str], now: float) -> None:
+        """Those this source had trouble with and does not report any more: they are gone, or were put away."""
+        rows = self._database.read(
+            "SELECT seq, name FROM documents INDEXED BY documents_open"
+            " WHERE state <> 'read' AND state = ? AND source = ? AND due IS NOT NULL",
+            (DocumentState.RETRY, source),
+        )
+        for seq, name in rows:
+            if name not in reported:
+                self.close(seq, DocumentState.GONE, "the source has no trouble with it any more", now)
+
+    def put_back(self, seq: int, place: str, now: float) -> None:
+        """A person put it back to where its source reads it, if it was not read since."""
+
+        def work(transaction: Transaction) -> None:
+            name = first(
+                transaction.execute(
+                    "UPDATE documents SET state = ?, place = ?, due = NULL, last_at = ?"
+                    " WHERE seq = ? AND state = ? RETURNING name",
+                    (DocumentState.RETRY, place, now, seq, DocumentState.SET_ASIDE),
+                )
+            )
+            if name is not None:
+                events.record(transaction, now, "accept", "document put back", document=name)
+
+        self._database.write(work)
 
     def count_crash(self, reading: Reading, reason: str, now: float) -> int:
         """The process ended with it in hand; returns how often that has happened."""
@@ -235,16 +297,19 @@ class Documents(Table):
         """It is gone, or a person discarded it; its content is no longer kept."""
 
         def work(transaction: Transaction) -> None:
-            name = first(
-                transaction.execute(
-                    f"UPDATE documents SET state = ?, reason = ?, due = NULL, last_at = ? WHERE seq = ? AND {_OPEN}"  # noqa: S608 - ours
-                    " RETURNING name",
-                    (state, reason, now, seq),
-                )
+            row = transaction.execute(
+                f"SELECT name, reason FROM documents WHERE seq = ? AND {_OPEN}",  # noqa: S608 - ours
+                (seq,),
+            ).fetchone()
+            if row is None:
+                return
+            why = f"{reason}{_WAS}{row[1]}" if row[1] else reason
+            transaction.execute(
+                "UPDATE documents SET state = ?, reason = ?, due = NULL, last_at = ? WHERE seq = ?",
+                (state, why, now, seq),
             )
-            if name is not None:
-                transaction.execute("DELETE FROM document_contents WHERE document = ?", (seq,))
-                events.record(transaction, now, "accept", f"document {state}", document=name, reason=reason)
+            transaction.execute("DELETE FROM document_contents WHERE document = ?", (seq,))
+            events.record(transaction, now, "accept", f"document {state}", document=row[0], reason=reason)
 
         self._database.write(work)
 

@@ -214,7 +214,7 @@ def test_what_was_answered_before_is_answered_near_a_limit_too(tmp_path: Path) -
 def test_a_journal_that_promises_nothing_stops_the_pipeline(tmp_path: Path, fault: Exception) -> None:
     raised: list[BaseException] = []
 
-    def serve_documents(accept: Callable[[Document], Any], stopping: threading.Event) -> None:
+    def serve_documents(accept: Callable[[Document], Any], stopping: threading.Event, ready: Any) -> None:
         try:
             accept(Document.from_bytes("d", b"1"))
         except BaseException as error:  # noqa: BLE001 - judged by the test
@@ -240,7 +240,7 @@ def test_a_serving_source_is_called_again_after_an_error_of_the_system(tmp_path:
     calls: list[int] = []
     ended = threading.Event()
 
-    def serve_documents(accept: Callable[[Document], Any], stopping: threading.Event) -> None:
+    def serve_documents(accept: Callable[[Document], Any], stopping: threading.Event, ready: Any) -> None:
         calls.append(1)
         if len(calls) == 1:
             raise OSError(98, "Address already in use")
