@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from tillpost.alerts.problem import Context, Problem
 from tillpost.clock import iso
-from tillpost.flow.breaker import PAUSED
+from tillpost.flow.breaker import PAUSED, is_reachable
 from tillpost.terminal import counted
+
+_OVERDUE = 900.0
+"""Seconds that receipts may be due while nothing is sent."""
+_MOST_CAUSES = 10
+"""Causes of held receipts with an alert of their own."""
+_CAUSE = 60
+"""Characters of a cause."""
 
 
 def paused(context: Context) -> Iterable[Problem]:
@@ -34,6 +42,8 @@ def fallback(context: Context) -> Iterable[Problem]:
 def oldest_undelivered(context: Context) -> Iterable[Problem]:
     if context.destination.state == PAUSED or context.destination.unreachable_since is not None:
         return  # the cause has an alert of its own
+    if any(overdue(context)):
+        return
     oldest = context.journal.alert_inputs.oldest()
     if oldest is None:
         return
@@ -47,15 +57,63 @@ def oldest_undelivered(context: Context) -> Iterable[Problem]:
         )
 
 
-def held(context: Context) -> Iterable[Problem]:
-    count, reason = context.journal.alert_inputs.held()
-    if count >= context.limits.held:
+def overdue(context: Context) -> Iterable[Problem]:
+    if not is_reachable(context.destination) or context.journal.mappings.awaiting_release() is not None:
+        return  # the cause has an alert of its own
+    due = context.journal.receipts.next_due()
+    if due is None or context.now - (since := max(due, context.destination.since)) <= _OVERDUE:
+        return
+    last = context.journal.alert_inputs.last_delivery_event()
+    if last is None or context.now - last > _OVERDUE:
         yield Problem(
-            "held",
-            f"{counted(count, 'held receipt')}",
-            f"Held receipts are not sent until a person decides. The first: {reason}",
+            "overdue",
+            f"receipts are due since {iso(since)}, and none of them is sent",
+            "The destination answers, and nothing works on what waits. Receipts are kept.",
+            "Restart `tillpost run`; when that does not help, send the file of `tillpost bundle` to its vendor.",
+        )
+
+
+def unverified(context: Context) -> Iterable[Problem]:
+    if not is_reachable(context.destination):
+        return
+    due = context.journal.verification.next_due()
+    if due is None:
+        return
+    since = max(due, context.destination.since)
+    if context.now - since > context.limits.unverified.total_seconds():
+        yield Problem(
+            "unverified",
+            f"delivered receipts are to be looked for in Engage since {iso(since)}, and are not",
+            "They are accepted by API, and whether Engage shows them is not known.",
+            "`tillpost status` shows how many; give `transport` a higher `rate`, or set `verify` to a sample.",
+        )
+
+
+def held(context: Context) -> Iterable[Problem]:
+    """One for each cause: the reasons without the figures in them."""
+    causes: dict[str, tuple[str, int]] = {}
+    reasons = context.journal.alert_inputs.held()
+    if sum(count for _, count in reasons) < context.limits.held:
+        return
+    for reason, count in reasons:
+        cause = cause_of(reason)
+        if cause not in causes and len(causes) >= _MOST_CAUSES:
+            cause = "other causes"
+        first, before = causes.get(cause, (reason, 0))
+        causes[cause] = first, before + count
+    for cause, (reason, count) in causes.items():
+        yield Problem(
+            f"held {cause}",
+            f"{counted(count, 'held receipt')}: {reason}{' (the first of them)' if count > 1 else ''}",
+            "Held receipts are not sent until a person decides.",
             "`tillpost held list` shows them; then `tillpost held retry` or `tillpost held discard`.",
         )
+
+
+def cause_of(reason: str) -> str:
+    """What reasons of one cause have in common: their words, without names in quotes, figures and ids."""
+    words = re.sub(r"""\"[^"]*\"|'[^']*'|\S*\d\S*""", " ", reason)
+    return " ".join(re.findall(r"[^\W_]+", words.lower()))[:_CAUSE] or "without a reason"
 
 
 def conflict(context: Context) -> Iterable[Problem]:

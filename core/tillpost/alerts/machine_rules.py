@@ -5,13 +5,97 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tillpost.alerts.problem import Context, Problem
+from tillpost.clock import iso
+from tillpost.errors import describe
+from tillpost.flow.heartbeat import Death
+from tillpost.flow.limits import SourcePolicy
 from tillpost.reports.plan import weigh
+from tillpost.terminal import counted, span
+
+_HOUR = 3600.0
+_CLOCK_OFF = 60.0
+"""Seconds by which the journal may be ahead of the clock."""
+
+
+def stopped(context: Context) -> Iterable[Problem]:
+    """Asked of the process that runs the pipeline."""
+    if context.line is None:
+        return
+    heartbeat = context.line.heartbeat
+    if heartbeat.fault is not None:
+        yield Problem(
+            "stopped",
+            f"the pipeline has stopped: {describe(heartbeat.fault)}",
+            "Nothing of it is accepted or sent; what the journal has is kept. `tillpost run` starts it again after a"
+            " while.",
+            "Fix what the reason names; the log has more. A damaged journal: `tillpost journal verify`.",
+        )
+    elif ended := heartbeat.dead_threads() + heartbeat.stuck_threads():
+        yield Problem(
+            "stopped",
+            f"threads have ended or hang: {', '.join(sorted(ended))}",
+            "What they do is not done: accepting, sending or transferring, by their name.",
+            "Restart `tillpost run`. A plugin whose call never returns is the usual cause; the log names it.",
+        )
+
+
+def thread(context: Context) -> Iterable[Problem]:
+    """Threads that died within the last hour and were started again."""
+    if context.line is None:
+        return
+    deaths: dict[str, list[Death]] = {}
+    for death in context.line.heartbeat.deaths(context.now - _HOUR):
+        deaths.setdefault(death.thread, []).append(death)
+    for name, found in deaths.items():
+        yield Problem(
+            f"thread {name}",
+            f"thread {name} died {counted(len(found), 'time')} within an hour and was started again:"
+            f" {found[-1].reason}",
+            "Its work goes on. After several deaths in five minutes the pipeline stops.",
+            "The reason names the plugin or the place in the code; report it with `tillpost bundle`.",
+        )
+
+
+def clock(context: Context) -> Iterable[Problem]:
+    ahead = context.journal.alert_inputs.last_event() - context.now
+    if ahead > _CLOCK_OFF:
+        yield Problem(
+            "clock",
+            f"the clock of this machine is wrong: the journal has events {span(ahead)} later than now, which is"
+            f" {iso(context.now)}",
+            "Receipts and files get wrong times. Waits are kept by a clock that nobody sets.",
+            "Set the clock, and let it be kept by NTP (`timedatectl`).",
+        )
+    elif (change := context.journal.alert_inputs.last_clock_change(context.now - _HOUR)) is not None:
+        yield Problem(
+            "clock",
+            f"the clock of this machine was set by {change[1]:+.0f} s at {iso(change[0])}",
+            "Due times have moved with it. Receipts accepted before have the times of the old clock.",
+            "Let the clock be kept by NTP (`timedatectl`); nothing else is to be done.",
+        )
+
+
+def _room(context: Context) -> int:
+    source = context.line.source if context.line is not None else None
+    return (source or SourcePolicy()).room
+
+
+def disk(context: Context) -> Iterable[Problem]:
+    free, _ = context.journal.room()
+    room = _room(context)
+    if free < room:
+        yield Problem(
+            "disk",
+            f"the disk of {context.journal.folder} has {free // 10**6} MB free, less than {room // 10**6} MB (`room`)",
+            "Sources that serve refuse new receipts. When it is full nothing is accepted; deliveries go on.",
+            "Free disk space now, or move `state` to a larger disk.",
+        )
 
 
 def disk_for_outage(context: Context) -> Iterable[Problem]:
     rate = context.journal.alert_inputs.acceptance_rate(context.now) * weigh(context.journal).on_disk()
     free, _ = context.journal.room()
-    if rate and free / rate < context.limits.disk_for_outage.total_seconds():
+    if rate and free >= _room(context) and free / rate < context.limits.disk_for_outage.total_seconds():
         yield Problem(
             "disk_for_outage",
             f"the disk of {context.journal.folder} has {free // 10**6} MB free, enough for"

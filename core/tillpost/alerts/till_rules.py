@@ -14,12 +14,17 @@ from tillpost.reports.day import differences_since
 from tillpost.reports.day_difference import Difference
 from tillpost.reports.day_report import sentence
 from tillpost.reports.gaps import gaps
+from tillpost.terminal import span
 
 _WEEK = timedelta(days=7)
 _GONE = 14 * 86400.0
 """Seconds after which a silent till counts as taken out of service."""
 _MOST = 5
-"""Gaps that a text names."""
+"""Gaps or stores that a text names."""
+_WEEKS = 2
+"""Weeks that show what is usual."""
+_USUAL = 10
+"""Receipts at the same time of each of those weeks from which on a store usually sells then."""
 
 
 def silence(context: Context) -> Iterable[Problem]:
@@ -42,6 +47,32 @@ def _silent(context: Context, rule: Silence, till: Till, since: float | None) ->
     if (alert := context.standing.get(_till_key("silence", till))) is not None:
         return till.last_at <= alert.raised_at  # closing time does not end it
     return since is not None and context.now - max(since, till.last_at) > rule.after.total_seconds()
+
+
+def quiet(context: Context) -> Iterable[Problem]:
+    """Stores of which nothing comes at a time when much came in each of the last two weeks."""
+    end, inputs, length = context.now, context.journal.alert_inputs, context.limits.quiet.total_seconds()
+    usual: dict[str, int] = {}
+    for weeks in range(1, _WEEKS + 1):
+        begin = end - weeks * _WEEK.total_seconds()
+        sold: dict[str, int] = {}
+        for (store, _), count in inputs.accepted_between(begin - length, begin).items():
+            sold[store] = sold.get(store, 0) + count
+        usual = {store: min(count, usual.get(store, count)) for store, count in sold.items() if count >= _USUAL
+                 and (weeks == 1 or store in usual)}  # fmt: skip
+        if not usual:
+            return
+    now = {store for store, _ in inputs.accepted_between(end - length, end + 1)}
+    if silent := sorted(usual.keys() - now):
+        named = ", ".join(f"{store} (usually {usual[store]} or more)" for store in silent[:_MOST])
+        more = f" and {len(silent) - _MOST} more" if len(silent) > _MOST else ""
+        yield Problem(
+            "quiet",
+            f"no receipt for {span(length)} of {'all stores' if not now else 'these stores'}: {named}{more}",
+            "At this time of the week they sold in each of the last weeks. Their receipts do not reach Tillpost, or"
+            " they are closed today.",
+            "Ask a store; check the till's export and the way from there to the source.",
+        )
 
 
 def gap(context: Context) -> Iterable[Problem]:

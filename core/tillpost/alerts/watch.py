@@ -12,7 +12,7 @@ import attrs
 
 from tillpost.alerts.channels import ChannelError, notice, send
 from tillpost.alerts.problem import Context
-from tillpost.alerts.rules import evaluate
+from tillpost.alerts.rules import SELDOM, evaluate
 from tillpost.clock import Clock, SystemClock
 from tillpost.compose.alert_settings import RULES, AlertSettings
 from tillpost.compose.pipeline_config import PipelineConfig
@@ -22,13 +22,12 @@ from tillpost.flow.line import Line
 from tillpost.journal import Journal, Notice
 from tillpost.reports.gaps import numbered
 
-SELDOM = 300.0
-"""Seconds between two evaluations of rules that read the receipts of a week (_SELDOM), at least."""
+SELDOM_EVERY = 300.0
+"""Seconds between two evaluations of the rules that read much, at least."""
 _SHARE = 100.0
 """Those rules wait so many times as long as they took: they use a hundredth of a processor at most."""
 MARK_EVERY = 60.0
 """Seconds between two marks in the journal that somebody watches."""
-_SELDOM = ("gap", "day_total")
 REMEMBERED = 90 * 86400.0
 """Seconds after which an alert that is over is deleted."""
 _WAITS = (60.0, 300.0, 900.0, 3600.0)
@@ -66,16 +65,17 @@ class AlertWatch:
         rules = [rule for rule in RULES if rule not in self.settings.off]
         kept: set[str] = set()
         if not (seldom := began >= self._seldom_next):
-            kept = {key for key in standing if key.split(" ")[0] in _SELDOM and key.split(" ")[0] in rules}
-            rules = [rule for rule in rules if rule not in _SELDOM]
+            kept = {key for key, alert in standing.items() if alert.rule in SELDOM and alert.rule in rules}
+            rules = [rule for rule in rules if rule not in SELDOM]
         context = Context(
             pipeline=self.pipeline, journal=self.journal, limits=self.settings, now=now, standing=standing,
             sequence=self.sequence, keep=self.keep, line=self.line,
         )  # fmt: skip
-        found = evaluate(context, rules)
+        found, failed = evaluate(context, rules)
+        kept |= {key for key, alert in standing.items() if alert.rule in failed}
         if seldom:
             end = self.clock.monotonic()
-            self._seldom_next = end + max(SELDOM, _SHARE * (end - began))
+            self._seldom_next = end + max(SELDOM_EVERY, _SHARE * (end - began))
         raised = [
             (key, problem.what, problem.means, problem.next_step)
             for key, problem in found.items()

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from tillpost.alerts.standing import standing_alerts, watched
 from tillpost.cli.output import json_option
 from tillpost.clock import SystemClock
 from tillpost.compose.config import load
@@ -22,7 +23,9 @@ _RECENT = 20
 @json_option
 @click.pass_context
 def command(ctx: click.Context, as_json: bool) -> None:
-    """Show the alerts that stand and the last ones that are over, of every pipeline; exit code 1 when one stands.
+    """Show the alerts that stand now and the last ones that are over, of every pipeline; exit code 1 when one stands.
+
+    The rules are evaluated for the answer. When no `tillpost run` is at work, that is an alert itself.
 
     \b
     Examples:
@@ -33,17 +36,20 @@ def command(ctx: click.Context, as_json: bool) -> None:
     if ctx.invoked_subcommand is not None:
         return
     count = 0
-    for pipeline in load(ctx.obj, plugins=False).pipelines:
+    config = load(ctx.obj, plugins=False)
+    for pipeline in config.pipelines:
         with closing(Journal(pipeline.state)) as journal:
-            standing, recent = journal.alerts.standing(), journal.alerts.recent(_RECENT)
-            unsent = journal.alerts.unsent()
+            standing = standing_alerts(journal, watched(config, pipeline), SystemClock().time())
+            recent, unsent = journal.alerts.recent(_RECENT), journal.alerts.unsent()
+            watched_at = journal.alerts.watched_at()
         count += len(standing)
         if as_json:
             for alert in (*standing, *recent):
                 say({"pipeline": pipeline.name, **_as_json(alert)})
             continue
         if not standing:
-            click.echo(f"{pipeline.name}: no alert stands")
+            last = f", and by `tillpost run` at {when(watched_at)}" if watched_at else ""
+            click.echo(f"{pipeline.name}: no alert stands; the rules were evaluated now{last}")
         for alert in standing:
             click.echo(plain(f"since {when(alert.raised_at)}: {alert.what}"))
             click.echo(plain(f"  {alert.means}"))

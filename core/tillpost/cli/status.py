@@ -1,4 +1,4 @@
-"""`tillpost status`: how the line stands."""
+"""`tillpost status`: how the line stands, and what needs a person."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from typing import Any
 
 import click
 
-from tillpost.alerts.rules import standing_alerts
+from tillpost.alerts.standing import standing_alerts, watched
 from tillpost.cli.output import json_option
-from tillpost.compose.config import load
+from tillpost.clock import SystemClock
+from tillpost.compose.config import Config, load
+from tillpost.compose.pipeline_config import PipelineConfig
+from tillpost.errors import JournalError
 from tillpost.flow.breaker import is_reachable
-from tillpost.journal import Journal
+from tillpost.journal import DocumentState, Journal
 from tillpost.reports.labels import CONTACTS, ROUTES
 from tillpost.reports.timeline import event_detail
 from tillpost.terminal import counted, plain, say, when
@@ -22,9 +25,10 @@ from tillpost.terminal import counted, plain, say, when
 @json_option
 @click.pass_obj
 def command(file: Any, as_json: bool) -> None:
-    """Show every pipeline: destination, receipts by state, fallback files, contacts, alerts.
+    """Show every pipeline: destination, receipts by state, files, contacts, and what needs a person.
 
-    Exit code 1 when something is held, an alert stands or a new mapping waits for its release.
+    Exit code 1 when anything needs a person: something is held or set aside, an alert stands, a new mapping waits for
+    its release, or no `tillpost run` is at work. 0 when nothing does.
 
     \b
     Examples:
@@ -32,22 +36,34 @@ def command(file: Any, as_json: bool) -> None:
       tillpost status --json
     """
     config = load(file, plugins=False)
-    answer: dict[str, Any] = {"pipelines": {}}
-    for pipeline in config.pipelines:
-        with closing(Journal(pipeline.state)) as journal:
-            answer["pipelines"][pipeline.name] = _stand(journal)
+    pipelines = {pipeline.name: _pipeline(config, pipeline) for pipeline in config.pipelines}
+    needs_person = any(stand["needs_person"] for stand in pipelines.values())
     if as_json:
-        say(answer)
+        say({"needs_person": needs_person, "pipelines": pipelines})
     else:
-        for name, stand in answer["pipelines"].items():
+        for name, stand in pipelines.items():
             _print(name, stand)
-    stands = answer["pipelines"].values()
-    sys.exit(1 if any(stand["counts"]["held"] or stand["alerts"] or stand["mapping"] for stand in stands) else 0)
+    sys.exit(1 if needs_person else 0)
 
 
-def _stand(journal: Journal) -> dict[str, Any]:
-    destination = journal.destination.get()
-    return {
+def _pipeline(config: Config, pipeline: PipelineConfig) -> dict[str, Any]:
+    """How it stands; of a journal that cannot be read why, where the file has other pipelines to show."""
+    try:
+        with closing(Journal(pipeline.state)) as journal:
+            return _stand(journal, config, pipeline)
+    except JournalError as error:
+        if len(config.pipelines) == 1:
+            raise
+        need = {"what": str(error), "next_step": f"`tillpost journal verify --pipeline {pipeline.name}` says more."}
+        return {"state": "unknown", "reason": str(error), "needs_person": [need]}
+
+
+def _stand(journal: Journal, config: Config, pipeline: PipelineConfig) -> dict[str, Any]:
+    destination, of_pipeline = journal.destination.get(), watched(config, pipeline)
+    alerts = standing_alerts(journal, of_pipeline, SystemClock().time())
+    stand = {
+        "running": of_pipeline.running,
+        "watched_at": when(journal.alerts.watched_at()),
         "state": destination.state,
         "reason": destination.reason,
         "since": when(destination.since or None),
@@ -57,19 +73,58 @@ def _stand(journal: Journal) -> dict[str, Any]:
         "delivered": journal.receipts.routes(),
         "skipped": journal.receipts.skipped(),
         "ignored": journal.receipts.ignored(),
+        "documents": {str(state): count for state, count in journal.documents.count_open().items()},
         "contacts": journal.contacts.counts(),
         "files": journal.file_states.counts(),
+        "file_server": _file_server(journal) if pipeline.has("transfer") else None,
         "mapping": _mapping(journal),
         "removed": journal.retention.count_removed(),
         "alerts": [
-            {"alert": alert.key, "since": when(alert.raised_at), "what": alert.what, "next_step": alert.next_step}
-            for alert in standing_alerts(journal)
+            {
+                "alert": alert.key,
+                "since": when(alert.raised_at),
+                **{name: getattr(alert, name) for name in ("what", "means", "next_step")},
+            }
+            for alert in alerts
         ],
         "next_attempt_at": when(journal.receipts.next_due()),
         "history": [
             {"at": when(at), "state": state, "reason": event_detail(detail).get("reason", "")}
             for at, state, detail in journal.destination.history()
         ],
+    }
+    return stand | {"needs_person": _needs_person(stand, {alert.rule for alert in alerts})}
+
+
+def _needs_person(stand: dict[str, Any], rules: set[str]) -> list[dict[str, str]]:
+    """What needs a person: the alerts, and what has none because its rule is off or its limit is higher."""
+    needs = [{"what": alert["what"], "next_step": alert["next_step"]} for alert in stand["alerts"]]
+    held, set_aside = stand["counts"]["held"], stand["documents"].get(DocumentState.SET_ASIDE, 0)
+    if held and not rules & {"held", "conflict", "mapping"}:
+        needs.append({"what": counted(held, "held receipt"), "next_step": "`tillpost held list` shows the reasons."})
+    if set_aside and "documents" not in rules:
+        what = f"{counted(set_aside, 'document')} set aside"
+        needs.append({"what": what, "next_step": "`tillpost documents list` shows the reasons."})
+    if stand["mapping"] and "mapping" not in rules:
+        needs.append(
+            {
+                "what": f"mapping {stand['mapping']['fingerprint']} waits for its release",
+                "next_step": "`tillpost diff` shows what it changes, `tillpost mapping release` sends with it.",
+            }
+        )
+    return needs
+
+
+def _file_server(journal: Journal) -> dict[str, Any] | None:
+    """What the last probe or transfer showed; None before the first."""
+    server = journal.file_server.get()
+    if server is None:
+        return None
+    return {
+        "state": "down" if server.is_down else "up",
+        "reason": server.reason,
+        "since": when(server.since),
+        "checked_at": when(server.checked_at),
     }
 
 
@@ -83,15 +138,21 @@ def _mapping(journal: Journal) -> dict[str, Any] | None:
 
 
 def _print(name: str, stand: dict[str, Any]) -> None:
+    if "counts" not in stand:
+        click.echo(plain(f"{name}: {stand['state']}: {stand['reason']}"))
+        return
     reason = f" ({plain(stand['reason'])})" if stand["reason"] else ""
     since = f" since {stand['since']}" if stand["since"] else ""
     check = f", next check at {stand['next_check_at']}" if stand["next_check_at"] else ""
     click.echo(f"{name}: {stand['state']}{since}{reason}{check}")
-    for title in ("counts", "delivered", "skipped", "ignored", "contacts", "files"):
+    for title in ("counts", "delivered", "skipped", "ignored", "documents", "contacts", "files"):
         filled = {key: value for key, value in stand[title].items() if value}
         if filled:
             counts = ", ".join(f"{value} {_word(title, key)}" for key, value in filled.items())
             click.echo(f"  {_TITLES.get(title, title)}: {counts}")
+    if (server := stand["file_server"]) is not None:
+        reason = f" since {server['since']} ({plain(server['reason'])})" if server["state"] == "down" else ""
+        click.echo(f"  file server: {server['state']}{reason}, asked at {server['checked_at']}")
     if (new := stand["mapping"]) is not None:
         click.echo(
             f"  mapping {new['fingerprint']} waits for its release since {new['since']},"
@@ -101,10 +162,16 @@ def _print(name: str, stand: dict[str, Any]) -> None:
     if stand["removed"]:
         click.echo(f"  removed: {counted(stand['removed'], 'receipt')} settled longer ago than `keep`")
     for alert in stand["alerts"]:
-        click.echo(plain(f"  alert since {alert['since']}: {alert['what']}. {alert['next_step']}"))
+        click.echo(
+            plain(f"  alert since {alert['since']}: {alert['what'].removeprefix(f'{name}: ')}. {alert['next_step']}")
+        )
+    if not stand["needs_person"]:
+        click.echo("  nothing needs a person")
+    for need in stand["needs_person"][len(stand["alerts"]) :]:
+        click.echo(plain(f"  needs a person: {need['what']}. {need['next_step']}"))
 
 
-_TITLES = {"counts": "receipts", "files": "fallback files"}
+_TITLES = {"counts": "receipts", "files": "fallback files", "documents": "documents not read yet"}
 
 
 def _word(title: str, key: str) -> str:

@@ -16,20 +16,28 @@ from tillpost.plugin import Secret, must
 CHANNELS = ("command", "webhook", "email")
 RULES = (
     "paused",
+    "stopped",
+    "thread",
     "oldest_undelivered",
+    "overdue",
+    "unverified",
     "held",
+    "documents",
     "fallback",
     "file_server",
     "not_consumed",
     "conflict",
+    "disk",
     "disk_for_outage",
+    "clock",
+    "quiet",
     "silence",
     "gap",
     "day_total",
     "mapping",
 )
-"""The rules, in the order in which they are evaluated. Without a key of their own: paused, file_server, not_consumed,
-conflict, day_total, mapping."""
+"""The rules, in the order in which they are evaluated. Without a key of their own: paused, stopped, thread, overdue,
+documents, file_server, not_consumed, conflict, disk, clock, day_total, mapping."""
 
 
 _duration = must("be from 1s to 366d", lambda value: timedelta(seconds=1) <= value <= timedelta(days=366))
@@ -95,6 +103,8 @@ class AlertSettings:
     """Time between two evaluations of the rules."""
     oldest_undelivered: timedelta = attrs.field(default=timedelta(minutes=30), validator=_duration)
     """The oldest receipt that is due waits for longer, while the destination answers."""
+    unverified: timedelta = attrs.field(default=timedelta(hours=1), validator=_duration)
+    """A delivered receipt should have been looked for in the destination's history for longer."""
     held: int = attrs.field(default=1, validator=_positive)
     """This many receipts are held, or more, without those of a contact conflict."""
     fallback: timedelta = attrs.field(default=timedelta(hours=1), validator=_duration)
@@ -103,6 +113,8 @@ class AlertSettings:
     """The free room on the disk lasts less, at the present rate of accepted receipts."""
     gap: timedelta = attrs.field(default=timedelta(minutes=15), validator=_duration)
     """A till's number is missing for longer after the next number came."""
+    quiet: timedelta = attrs.field(default=timedelta(hours=3), validator=_duration)
+    """Nothing of a store was accepted for this long, at a time when it sold in each of the last two weeks."""
     silence: tuple[Silence, ...] = ()
     off: tuple[str, ...] = attrs.field(default=(), validator=_rules)
     """Rules that are not evaluated."""

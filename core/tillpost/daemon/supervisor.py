@@ -127,7 +127,8 @@ class Supervisor:
             _log.error("%s", finding)
         self._watch(self._config.alerts)
         if self._status is not None:  # before anything is started: an address that is taken is an error at once
-            token = stack.enter_context(serving(self._status, self._running.lines, self._config.state))
+            page = serving(self._status, self._running.lines, self._config.state, lambda: self._config.alerts)
+            token = stack.enter_context(page)
             url = f"http://{self._status}/"
             event = {"event": "status page", "url": url, "token": str(token)}
             answer(self._json, event, f"status page: {url} (its token is in {token})")

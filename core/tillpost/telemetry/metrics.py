@@ -118,7 +118,7 @@ def _add_journal(families: Families, source: Source, now: float) -> None:
     families.add("file_alerts", [name], len(journal.file_states.stuck()))
     if (server := journal.file_server.get()) is not None:
         families.add("file_server", [name], not server.is_down)
-    for rule, count in Counter(alert.key.split(" ")[0] for alert in journal.alerts.standing()).items():
+    for rule, count in Counter(alert.rule for alert in journal.alerts.standing()).items():
         families.add("alerts", [name, rule], count)
     if (watched := journal.alerts.watched_at()) is not None:
         families.add("watched", [name], watched)

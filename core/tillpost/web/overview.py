@@ -6,11 +6,12 @@ from typing import Any
 
 import attrs
 
-from tillpost.alerts.rules import standing_alerts
+from tillpost.alerts.standing import Watched, standing_alerts
 from tillpost.flow.breaker import is_reachable
-from tillpost.journal import FileState, Journal, State
+from tillpost.journal import DocumentState, FileState, Journal, KnownMapping, State
 from tillpost.reports.labels import ROUTES
 from tillpost.reports.timeline import event_detail
+from tillpost.terminal import counted
 from tillpost.web import charts
 from tillpost.web.request import Answer, Request
 from tillpost.web.site import LISTED, Site
@@ -63,8 +64,10 @@ def _pipeline(site: Site, name: str, journal: Journal) -> dict[str, Any]:
     history = [
         (at, state, event_detail(detail).get("reason", "")) for at, state, detail in journal.destination.history()
     ]
-    alerts = standing_alerts(journal)
-    new_mapping = journal.mappings.awaiting_release()
+    watched = Watched(name=name, limits=site.limits(), line=site.lines.get(name))
+    alerts = standing_alerts(journal, watched, site.clock.time())
+    set_aside = journal.documents.count_open().get(DocumentState.SET_ASIDE, 0)
+    rules, new_mapping = {alert.rule for alert in alerts}, journal.mappings.awaiting_release()
     return {
         "name": name,
         "destination": destination,
@@ -77,13 +80,27 @@ def _pipeline(site: Site, name: str, journal: Journal) -> dict[str, Any]:
         "charts": [charts.backlog(samples), charts.rate(samples)],
         "history": history[: -HISTORY - 1 : -1],
         "alerts": alerts,
-        "new_mapping": new_mapping,
-        "needs_attention": bool(alerts or counts[State.HELD] or new_mapping),
+        "needs": _needs(rules, set_aside, new_mapping),
+        "file_server": journal.file_server.get(),
+        "needs_attention": bool(alerts or counts[State.HELD] or set_aside or new_mapping),
         "tills": sorted(tills, key=lambda till: till.last_at, reverse=True)[:TILLS],
         "till_count": len(tills),
         "held": journal.search.latest(State.HELD, HELD),
         "removed": journal.retention.count_removed(),
     }
+
+
+def _needs(rules: set[str], set_aside: int, new_mapping: KnownMapping | None) -> list[str]:
+    """What needs a person and has no alert, since its rule is off."""
+    needs = []
+    if set_aside and "documents" not in rules:
+        needs.append(f"{counted(set_aside, 'document')} set aside: `tillpost documents list` shows the reasons.")
+    if new_mapping is not None and "mapping" not in rules:
+        needs.append(
+            f"The new mapping {new_mapping.fingerprint} waits for its release: `tillpost diff` shows what it changes,"
+            " `tillpost mapping release` sends with it."
+        )
+    return needs
 
 
 def _rows(journal: Journal, counts: dict[str, int], routes: dict[str, int]) -> list[tuple[str, list[Step]]]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tillpost.clock import SystemClock
+from tillpost.compose.alert_settings import AlertSettings
 from tillpost.errors import TillpostError, UsageError, describe
 from tillpost.flow.line import Line
 from tillpost.web.address import is_local, parse
@@ -34,10 +35,16 @@ def check(listen: str) -> None:
 
 
 @contextmanager
-def serving(listen: str, lines: Callable[[], Sequence[Line]], state: Path) -> Iterator[Path]:
+def serving(
+    listen: str,
+    lines: Callable[[], Sequence[Line]],
+    state: Path,
+    limits: Callable[[], AlertSettings] = AlertSettings,
+) -> Iterator[Path]:
     """Serve the page of these lines. Gives the file of the token, which lies in `state`.
 
-    lines: asked at each request, for a reload may have changed them. Raises TillpostError when it cannot listen there.
+    lines, limits: asked at each request, for a reload may have changed them. Raises TillpostError when it cannot listen
+    there.
     """
     from cheroot.wsgi import Server
 
@@ -46,7 +53,7 @@ def serving(listen: str, lines: Callable[[], Sequence[Line]], state: Path) -> It
 
     host, port = parse(listen)
     clock, stop = SystemClock(), threading.Event()
-    with open_site(lines, Token.kept_in(state), clock) as site:
+    with open_site(lines, Token.kept_in(state), clock, limits) as site:
         server = Server(
             (host, port), App(site, is_local(host)), numthreads=THREADS, server_name="tillpost", shutdown_timeout=2
         )

@@ -13,6 +13,7 @@ from urllib.parse import quote, urlencode
 import attrs
 
 from tillpost.clock import Clock, iso
+from tillpost.compose.alert_settings import AlertSettings
 from tillpost.flow.line import Line
 from tillpost.journal import Journal
 from tillpost.journal.states import confirmation
@@ -66,6 +67,8 @@ class Site:
     samples: Samples
     token: Token
     clock: Clock
+    limits: Callable[[], AlertSettings]
+    """The limits of the alert rules now."""
     templates: jinja2.Environment
 
     @property
@@ -113,11 +116,19 @@ def _zone(now: float) -> str:
 
 
 @contextmanager
-def open_site(lines: Callable[[], Sequence[Line]], token: Token, clock: Clock) -> Iterator[Site]:
+def open_site(
+    lines: Callable[[], Sequence[Line]],
+    token: Token,
+    clock: Clock,
+    limits: Callable[[], AlertSettings] = AlertSettings,
+) -> Iterator[Site]:
     """The site of these lines, with journals of its own for reading."""
     with closing(Readers(lines)) as readers:
         samples, templates = Samples(readers, clock), _templates(clock)
-        yield Site(current=lines, readers=readers, samples=samples, token=token, clock=clock, templates=templates)
+        yield Site(
+            current=lines, readers=readers, samples=samples, token=token, clock=clock, limits=limits,
+            templates=templates,
+        )  # fmt: skip
 
 
 def _templates(clock: Clock) -> jinja2.Environment:

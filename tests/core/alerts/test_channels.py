@@ -20,7 +20,7 @@ from tillpost.alerts.channels import ChannelError, notice, send
 from tillpost.cli import cli
 from tillpost.compose.alert_settings import AlertSettings, Email, Webhook
 from tillpost.compose.config import examine
-from tillpost.journal import Alert, Journal
+from tillpost.journal import Alert, Journal, RunLock
 from tillpost.plugin import Secret
 
 ALERT = Alert(1, "gap 12/1", "shop: till 1 of store 12: missing numbers: 7", "It means…", "Do this.", 0.0, None)
@@ -206,16 +206,16 @@ def call(file: Path, *words: str) -> Any:
 
 def test_the_commands_list_what_stands_and_test_the_channels(tmp_path: Path) -> None:
     file = written(tmp_path, 'command = ["/bin/true"]')
+    at_work = RunLock(tmp_path / "state" / "shop")
     assert call(file, "alerts").exit_code == 0
     tested = call(file, "alerts", "test", "--json")
     assert (tested.exit_code, json.loads(tested.stdout)) == (0, {"channel": "command", "taken": True, "reason": ""})
     journal = Journal(tmp_path / "state" / "shop")
-    journal.alerts.change(
-        [("held", "shop: held receipts: 2", "They wait.", "ContactLookup.")], [], [], ("command",), 100.0
-    )
+    # Of a rule that takes long: it stands as `tillpost run` has found it.
+    journal.alerts.change([("gap 12/1", "shop: missing numbers: 2", "…", "Send again.")], [], [], ("command",), 100.0)
     listed = call(file, "alerts", "--json")
-    assert (listed.exit_code, json.loads(listed.stdout)["alert"]) == (1, "held")
-    assert "do: ContactLookup." in call(file, "alerts").stdout
+    assert (listed.exit_code, json.loads(listed.stdout)["alert"]) == (1, "gap 12/1")
+    assert "do: Send again." in call(file, "alerts").stdout
     status = call(file, "status")
     assert (status.exit_code, "alert since" in status.stdout) == (1, True)
     (alert,) = journal.alerts.standing()
@@ -225,4 +225,5 @@ def test_the_commands_list_what_stands_and_test_the_channels(tmp_path: Path) -> 
     assert (listed.exit_code, "over since" in listed.stdout) == (0, True)
     file = written(tmp_path, 'command = ["/bin/false"]')
     failing = call(file, "alerts", "test")
+    at_work.release()
     assert (failing.exit_code, "exit code 1" in failing.stdout) == (1, True)

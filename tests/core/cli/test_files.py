@@ -10,7 +10,7 @@ import pytest
 from tests.support.command import CONFIG, call, objects
 from tests.support.receipts import DOCUMENT, found
 from tillpost.errors import UsageError
-from tillpost.journal import Accepted, Batch, FileState, Journal, Postponed
+from tillpost.journal import Accepted, Batch, FileState, Journal, Postponed, RunLock
 from tillpost.model import FallbackFile, Identifier, Payload, WrittenFiles
 
 NAME = "20261124101500_10000-3f9a11c2_transactions.xml"
@@ -60,9 +60,10 @@ def test_the_manifest_shows_each_receipt_with_its_state(shop: Path) -> None:
 
 def test_status_shows_the_alert_and_needs_a_person(shop: Path) -> None:
     status = call(shop, "status", "--json")
-    (alert,) = objects(status)[0]["pipelines"]["shop"]["alerts"]
+    alert, not_running = objects(status)[0]["pipelines"]["shop"]["alerts"]
+    assert not_running["alert"] == "not_running"
     assert (status.exit_code, alert["alert"]) == (1, f"not_consumed {NAME}")
-    assert alert["what"] == f"file {NAME} is still uploaded: not read by the importer yet"
+    assert alert["what"] == f"shop: file {NAME} is still uploaded: not read by the importer yet"
     assert f"file {NAME} is still uploaded" in call(shop, "status").stdout
 
 
@@ -70,7 +71,9 @@ def test_resend_takes_the_file_back_and_ends_the_alert(shop: Path) -> None:
     assert objects(call(shop, "files", "resend", NAME, "--json")) == [{"name": NAME, "result": "will be sent again"}]
     (row,) = objects(call(shop, "files", "list", "--json"))
     assert (row["state"], row["reason"], row["alerted_at"]) == ("written", "sent again", None)
+    at_work = RunLock(shop.parent / "state" / "shop")
     assert call(shop, "status").exit_code == 0
+    at_work.release()
 
 
 def test_what_is_not_there_cannot_be_sent_again(shop: Path) -> None:

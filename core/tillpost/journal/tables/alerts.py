@@ -26,6 +26,11 @@ class Alert:
     raised_at: float
     over_at: float | None
 
+    @property
+    def rule(self) -> str:
+        """The rule that raised it."""
+        return self.key.split(" ")[0]
+
 
 @attrs.frozen
 class Notice:

@@ -1,0 +1,153 @@
+"""`tillpost status` and `tillpost alerts` say what needs a person, by text, JSON and exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.command import CONFIG, call, objects
+from tests.support.receipts import DOCUMENT, found
+from tillpost.journal import Accepted, Destination, FileServer, Journal, Move, Reading, RunLock, State
+from tillpost.model import Broken, Document
+
+
+@pytest.fixture
+def journal(shop: Path) -> Iterator[Journal]:
+    with closing(Journal(shop.parent / "state" / "shop")) as opened:
+        yield opened
+
+
+@pytest.fixture
+def at_work(shop: Path, journal: Journal) -> Iterator[None]:
+    """A `tillpost run` has the lock of the state folder."""
+    lock = RunLock(shop.parent / "state" / "shop")
+    yield
+    lock.release()
+
+
+def _held(journal: Journal) -> None:
+    broken = Broken(reason="no total", place="line 9", raw=b"x")
+    journal.receipts.accept([broken], DOCUMENT, None, 100.0, Accepted())
+
+
+def _set_aside(journal: Journal) -> None:
+    document = Document(name="day.xml", sha256="ab" * 32, path=None, content=b"<")
+    journal.documents.set_aside(Reading(document, "folder"), "not well-formed", 100.0)
+
+
+def _paused(journal: Journal) -> None:
+    journal.destination.put(Destination(state="paused", reason="401: another key", since=100.0), 100.0)
+
+
+def _file_server(journal: Journal) -> None:
+    journal.file_server.put(FileServer(refused=True, failures=1, reason="host key", since=100.0, checked_at=100.0))
+
+
+def _of_the_process(journal: Journal) -> None:
+    journal.alerts.change([("stopped", "shop: threads hang", "…", "Restart.")], [], [], (), 100.0)
+
+
+NEEDS: dict[str, tuple[Callable[[Journal], None], str, str]] = {
+    "held": (_held, "held", "no total"),
+    "document set aside": (_set_aside, "documents", "day.xml (not well-formed)"),
+    "paused": (_paused, "paused", "401: another key"),
+    "file server": (_file_server, "file_server", "host key"),
+    "what only the process knows": (_of_the_process, "stopped", "threads hang"),
+}
+
+
+@pytest.mark.usefixtures("at_work")
+def test_nothing_needs_a_person_while_a_run_is_at_work_and_all_is_well(shop: Path, journal: Journal) -> None:
+    journal.receipts.accept([found()], DOCUMENT, None, 100.0, Accepted())
+    journal.receipts.settle([(1, Move(state=State.DELIVERED, route="api"))], 100.0, "deliver")
+    journal.alerts.mark_watched(100.0)
+    status = call(shop, "status", "--json")
+    (answer,) = objects(status)
+    assert (status.exit_code, answer["needs_person"]) == (0, False)
+    assert (answer["pipelines"]["shop"]["running"], answer["pipelines"]["shop"]["needs_person"]) == (True, [])
+    assert "nothing needs a person" in call(shop, "status").stdout
+    alerts = call(shop, "alerts")
+    assert (alerts.exit_code, "no alert stands; the rules were evaluated now" in alerts.stdout) == (0, True)
+    assert objects(call(shop, "alerts", "--json")) == []
+
+
+@pytest.mark.parametrize("need", NEEDS)
+@pytest.mark.usefixtures("at_work")
+def test_k5_what_needs_a_person_is_said_at_once_with_the_next_step(shop: Path, journal: Journal, need: str) -> None:
+    """No `[alerts]`, and no evaluation by `tillpost run` yet."""
+    happens, rule, said = NEEDS[need]
+    happens(journal)
+    status = call(shop, "status", "--json")
+    (answer,) = objects(status)
+    (alert,) = answer["pipelines"]["shop"]["alerts"]
+    assert (status.exit_code, answer["needs_person"], alert["alert"].split()[0]) == (1, True, rule)
+    assert said in alert["what"]
+    assert alert["means"]
+    assert alert["next_step"]
+    assert answer["pipelines"]["shop"]["needs_person"] == [{key: alert[key] for key in ("what", "next_step")}]
+    text = call(shop, "status").stdout
+    assert said in text
+    assert alert["next_step"] in text
+    alerts = call(shop, "alerts")
+    assert (alerts.exit_code, said in alerts.stdout, "do: " in alerts.stdout) == (1, True, True)
+
+
+@pytest.mark.parametrize("need", [*NEEDS, "nothing"])
+def test_alerts_never_say_that_none_stands_when_nobody_watches(shop: Path, journal: Journal, need: str) -> None:
+    happens, rule, said = NEEDS.get(need, (lambda _: None, "", ""))
+    happens(journal)
+    journal.alerts.mark_watched(1_700_000_000.0)
+    listed = call(shop, "alerts", "--json")
+    rules = {row["alert"].split()[0]: row["what"] for row in objects(listed) if row["over_at"] is None}
+    assert listed.exit_code == 1
+    assert "no `tillpost run` is at work, and nobody watches since 2023-11-14" in rules["not_running"]
+    assert "no alert stands" not in call(shop, "alerts").stdout
+    if rule not in ("", "stopped"):  # a process that is gone has no threads
+        assert said in rules[rule]
+    status = call(shop, "status", "--json")
+    assert (status.exit_code, objects(status)[0]["pipelines"]["shop"]["running"]) == (1, False)
+    assert "no `tillpost run` is at work" in call(shop, "status").stdout
+
+
+@pytest.mark.usefixtures("at_work")
+def test_a_rule_that_is_off_has_no_alert_and_status_needs_a_person_all_the_same(shop: Path, journal: Journal) -> None:
+    shop.write_text('[alerts]\noff = ["held", "documents"]\n' + CONFIG)
+    _held(journal)
+    _set_aside(journal)
+    status = call(shop, "status", "--json")
+    stand: dict[str, Any] = objects(status)[0]["pipelines"]["shop"]
+    assert (status.exit_code, stand["alerts"]) == (1, [])
+    assert [need["what"] for need in stand["needs_person"]] == ["1 held receipt", "1 document set aside"]
+    assert "needs a person: 1 document set aside" in call(shop, "status").stdout
+    assert call(shop, "alerts").exit_code == 0
+
+
+@pytest.mark.usefixtures("at_work")
+def test_limits_of_the_file_count_without_reading_its_secrets(shop: Path, journal: Journal) -> None:
+    hook = 'webhook = { url = "https://chat.example.com", headers = { Authorization = { env = "NOT_SET_HERE" } } }'
+    shop.write_text(f"[alerts]\nheld = 2\n{hook}\n" + CONFIG)
+    _held(journal)
+    assert objects(call(shop, "alerts", "--json")) == []
+    broken = Broken(reason="no total", place="line 10", raw=b"y")
+    journal.receipts.accept([broken], DOCUMENT, None, 100.0, Accepted())
+    (alert,) = objects(call(shop, "alerts", "--json"))
+    assert alert["alert"] == "held no total"
+
+
+def test_a_pipeline_whose_journal_is_damaged_hides_no_other(shop: Path, journal: Journal) -> None:
+    one = CONFIG[CONFIG.index("[pipelines.shop]") :]
+    shop.write_text(CONFIG + one.replace("[pipelines.shop]", "[pipelines.web]"))
+    (shop.parent / "state" / "web").mkdir()
+    (shop.parent / "state" / "web" / "journal.db").write_bytes(b"no database, and longer than a header" * 100)
+    _held(journal)
+    status = call(shop, "status", "--json")
+    (answer,) = objects(status)
+    assert status.exit_code == 1
+    assert answer["pipelines"]["shop"]["counts"]["held"] == 1
+    assert answer["pipelines"]["web"]["state"] == "unknown"
+    assert "journal verify --pipeline web" in answer["pipelines"]["web"]["needs_person"][0]["next_step"]
+    assert "web: unknown" in call(shop, "status").stdout
