@@ -3,6 +3,10 @@
 An outage goes online → degraded → fallback → catching up → confirming → online. `paused` stands beside these: the
 destination answers and refuses our settings (key, address). Nothing is sent then, and no receipt loses an attempt,
 until a probe succeeds. The transitions are pure functions; `Breaker` keeps the current state.
+
+A call about one receipt or one contact never moves the state to degraded or paused: a contact whose lookup always
+answers 500 would stop all others. The probe, which is about nobody, must fail too. While it succeeds, the trouble is
+that of the receipt or contact, which waits alone (docs/decisions/0021-whose-trouble.md).
 """
 
 from __future__ import annotations
@@ -15,10 +19,11 @@ from typing import TypeVar
 import attrs
 
 from tillpost.clock import Clock
+from tillpost.errors import TillpostError
 from tillpost.flow.limits import RetryPolicy
 from tillpost.flow.retry_policy import backoff
 from tillpost.journal import Destination, Journal
-from tillpost.model import MaybeSent, Misconfigured, NotSent
+from tillpost.model import Delivered, MaybeSent, Misconfigured, NotSent, Outcome
 
 _T = TypeVar("_T")
 
@@ -28,7 +33,7 @@ STATES = (ONLINE, DEGRADED, PAUSED, FALLBACK, CATCHING_UP, CONFIRMING)
 
 _REACHABLE = (ONLINE, CATCHING_UP, CONFIRMING)
 _FAILURES = 3
-"""Consecutive failures that stop requests: one lost packet is no outage."""
+"""Consecutive failures after which the probe is asked: one lost packet is no outage."""
 ANSWERS_NEEDED = 3
 """Consecutive answers that end an outage in which files are written. One answer may come from a destination that is
 about to fail again, and must not send it the whole backlog."""
@@ -104,11 +109,18 @@ class Breaker:
         self._clock = clock
         self._random = random
         self._lock = threading.Lock()
+        self._asking = threading.Lock()
+        """Held while the probe is asked, which settles for all threads whose trouble it is."""
+        self._probe: Callable[[], Outcome] | None = None
         self.destination = journal.destination.get()
 
     def allows_requests(self) -> bool:
         """Whether requests may be made."""
         return is_reachable(self.destination)
+
+    def use_probe(self, probe: Callable[[], Outcome]) -> None:
+        """The question that is about nobody. Without one every failure counts against the destination."""
+        self._probe = probe
 
     def use_policy(self, retry: RetryPolicy) -> None:
         """Use another retry policy from now on. A destination that cannot be reached is probed at once."""
@@ -128,20 +140,68 @@ class Breaker:
             self._journal.shift_pending(seconds, self._clock.time())
             self.destination = self._journal.destination.get()
 
-    def record(self, outcome: _T) -> _T:
-        """Record the outcome of any call to the destination, and return it. What is no failure is an answer."""
-        now = self._clock.time()
+    def record(self, outcome: _T) -> _T | NotSent:
+        """Record the outcome of any call to the destination. What is no failure is an answer.
+
+        Returns the outcome; NotSent in the place of Misconfigured when the probe shows that the settings are right.
+        """
+        if not isinstance(outcome, NotSent | MaybeSent | Misconfigured):
+            with self._lock:
+                self._record(outcome)
+            return outcome
         with self._lock:
-            match outcome:
-                case NotSent() | MaybeSent():
-                    self._store(after_failure(self.destination, outcome, now, self._retry, self._random))
-                case Misconfigured():
-                    self._store(after_misconfiguration(self.destination, outcome, now, self._retry, self._random))
-                case _:
-                    if self.destination.failures or not is_reachable(self.destination):
-                        files_open = bool(self._journal.file_states.open_states())
-                        self._store(after_answer(self.destination, now, files_open, self._retry, self._random))
+            if not self._needs_witness(outcome):
+                self._record(outcome)
+                return outcome
+        with self._asking:
+            if self.allows_requests() and self._probe_answers():
+                self.record_probe(Delivered())
+                if isinstance(outcome, Misconfigured):
+                    reason = f"{outcome.reason}, for this one alone: the destination takes our key and settings"
+                    return NotSent(reason=reason, status=outcome.status)
+                return outcome
+            self.record_probe(outcome)  # before the next thread asks
         return outcome
+
+    def record_probe(self, outcome: object) -> None:
+        """Record an outcome that speaks for the whole destination."""
+        with self._lock:
+            self._record(outcome)
+
+    def answers(self) -> bool:
+        """Whether the destination answers; after a failure that no answer has followed, the probe says so."""
+        with self._asking:
+            if self.allows_requests() and self.destination.failures:
+                if self._probe is None or not self._probe_answers():
+                    return False
+                self.record_probe(Delivered())
+        return self.allows_requests()
+
+    def _needs_witness(self, outcome: NotSent | MaybeSent | Misconfigured) -> bool:
+        """Whether this outcome would stop the requests, and the probe must say whether it speaks for all."""
+        if self._probe is None or not is_reachable(self.destination):
+            return False
+        return isinstance(outcome, Misconfigured) or self.destination.failures + 1 >= _FAILURES
+
+    def _probe_answers(self) -> bool:
+        assert self._probe is not None
+        try:
+            verdict = self._probe()
+        except TillpostError:
+            return False
+        return not isinstance(verdict, NotSent | MaybeSent | Misconfigured)
+
+    def _record(self, outcome: object) -> None:
+        now = self._clock.time()
+        match outcome:
+            case NotSent() | MaybeSent():
+                self._store(after_failure(self.destination, outcome, now, self._retry, self._random))
+            case Misconfigured():
+                self._store(after_misconfiguration(self.destination, outcome, now, self._retry, self._random))
+            case _:
+                if self.destination.failures or not is_reachable(self.destination):
+                    files_open = bool(self._journal.file_states.open_states())
+                    self._store(after_answer(self.destination, now, files_open, self._retry, self._random))
 
     def _store(self, destination: Destination) -> None:
         if destination != self.destination:

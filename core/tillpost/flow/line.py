@@ -80,6 +80,14 @@ class Line:
     rounds: Iterator[int] = attrs.field(factory=lambda: count(1))
     """Counts the rounds in which receipts are claimed; every BACKLOG_TURN-th is the backlog's."""
     contact_ids: ContactIdCache = attrs.field(factory=ContactIdCache)
+    silent: dict[str, str] = attrs.field(factory=dict)
+    """Contacts of fallback files whose lookup has no answer, though the destination answers; each with the reason."""
+    failing_alone: set[str] = attrs.field(factory=set)
+    """Fallback files that the file server does not take, while it takes others."""
     clock_changes: ClockChanges = attrs.field(
         default=attrs.Factory(lambda line: ClockChanges(line.clock), takes_self=True)
     )
+
+    def __attrs_post_init__(self) -> None:
+        if self.hooks.implements("probe"):
+            self.breaker.use_probe(self.hooks.probe)

@@ -283,7 +283,7 @@ def maintain(line: Line) -> None:
 
 def _probe(line: Line) -> None:
     if not line.breaker.allows_requests() and line.breaker.destination.probe_due <= line.clock.time():
-        line.breaker.record(line.hooks.probe())
+        line.breaker.record_probe(line.hooks.probe())
 
 
 def _write_fallback_files(line: Line) -> None:

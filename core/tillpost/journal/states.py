@@ -38,7 +38,7 @@ MOVES: dict[State, frozenset[State]] = {
     State.RESOLVED: frozenset({*_GOES}),
     State.WAITING: frozenset({State.RESOLVED, *_GOES}),
     State.UNCERTAIN: frozenset({State.WAITING, State.UNCERTAIN, State.WRITTEN, State.DELIVERED, State.HELD}),
-    State.WRITTEN: frozenset({State.TRANSFERRED, State.WRITTEN, State.HELD}),
+    State.WRITTEN: frozenset({State.TRANSFERRED, State.WRITTEN, State.WAITING, State.HELD}),
     State.TRANSFERRED: frozenset({State.DELIVERED, State.WRITTEN, State.HELD}),
     State.HELD: frozenset({State.ACCEPTED, State.SKIPPED}),
     State.DELIVERED: frozenset(),

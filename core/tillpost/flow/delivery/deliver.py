@@ -189,7 +189,7 @@ def _confirm(line: Line, entry: Entry) -> Move:
         return hold(entry, "the receipt has no contact")
     contact = line.journal.contacts.get(entry.contact)
     shown = line.hooks.confirm_receipts(contact, frozenset({entry.id})) if contact.contact_id else frozenset()
-    line.breaker.record(shown)
+    shown = line.breaker.record(shown)
     if isinstance(shown, Gone):
         line.journal.contacts.forget_id(contact.key, shown.reason, now)
         shown = frozenset()

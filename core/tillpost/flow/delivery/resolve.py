@@ -50,7 +50,7 @@ def resolve(line: Line, key: str) -> Contact | Failure | None:
             asks_destination = not contact.contact_id
             found = line.hooks.resolve_contact(contact)
             if asks_destination:
-                line.breaker.record(found)
+                found = line.breaker.record(found)
             if found is None:
                 return None
             if isinstance(found, Conflict):

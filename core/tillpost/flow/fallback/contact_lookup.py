@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 
 import attrs
 
+from tillpost.errors import InvalidValue, PluginError
 from tillpost.flow.line import Line
 from tillpost.journal import ContactLookup
 from tillpost.model import Conflict, Contact, Failure, Gone, Identified, MaybeSent, Misconfigured, NotSent, Throttled
@@ -21,26 +22,32 @@ _ISSUED = ("contactId", "memberNumber")
 """Kinds of identifier the destination issues itself: files do not set them, so no import can leave them out."""
 
 
-def look_up_all(line: Line, keys: Iterable[str], route: str, imported: str = "") -> bool:
-    """Look these contacts up and store the answers in one commit; False when an answer was missing.
+def look_up_all(line: Line, keys: Iterable[str], route: str, imported: str = "") -> dict[str, str]:
+    """Look these contacts up and store the answers in one commit; of those without an answer, why.
 
+    One without an answer keeps back no other. When the destination stops answering, the rest is not asked about.
     route: by which way an id that is learnt here was learnt. imported: the file that the destination has read.
     """
     lookups: list[ContactLookup] = []
-    whole = True
+    silent: dict[str, str] = {}
     try:
         for key in keys:
-            with line.contact_locks.lock(key):
-                lookup = look_up(line, key, imported)
-            if not isinstance(lookup, ContactLookup):
-                whole = False
-                break
-            lookups.append(lookup)
-    except Exception:
-        _store(line, lookups, route)  # the answers before the error
-        raise
-    _store(line, lookups, route)
-    return whole
+            if silent and not line.breaker.allows_requests():
+                silent[key] = line.breaker.destination.reason
+                continue
+            try:
+                with line.contact_locks.lock(key):
+                    lookup = look_up(line, key, imported)
+            except (InvalidValue, PluginError) as error:
+                silent[key] = str(error)
+                continue
+            if isinstance(lookup, ContactLookup):
+                lookups.append(lookup)
+            else:
+                silent[key] = lookup.reason
+    finally:
+        _store(line, lookups, route)
+    return silent
 
 
 def _store(line: Line, lookups: list[ContactLookup], route: str) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import timedelta
 
 import attrs
 
+from tillpost.errors import InvalidValue, PluginError
 from tillpost.flow.fallback.contact_lookup import LOOKUPS, NO_ANSWER, look_up_all
 from tillpost.flow.fallback.rewrite import rewrite_by_id
 from tillpost.flow.fallback.transfer import alert_if_stuck, may_transfer
@@ -16,6 +18,7 @@ from tillpost.flow.retry_policy import hold
 from tillpost.journal import Entry, FileEntry, FileState, Move, Postponed, State
 from tillpost.model import Conflict, Contact, Gone
 
+_log = logging.getLogger("tillpost.flow")
 _GROUP = 50
 """Contacts looked up, and receipts confirmed, in one commit: what a crash may repeat."""
 
@@ -32,13 +35,7 @@ def reconcile(line: Line) -> bool:
             uploaded = status.state is FileState.UPLOADED
             if not (may_transfer(line) if uploaded else line.breaker.allows_requests()):
                 continue
-            entry = line.journal.files.get(status.name)
-            if entry.state is FileState.UPLOADED:
-                postponed = _check_consumed(line, entry)
-            elif entry.file.kind == "contacts":
-                postponed = _confirm_contacts(line, entry)
-            else:
-                postponed = _confirm_receipts(line, entry)
+            postponed = _check(line, line.journal.files.get(status.name))
             if postponed is None:
                 moved = True
             else:
@@ -49,6 +46,17 @@ def reconcile(line: Line) -> bool:
     # In one commit: after an outage of days thousands of files wait for the importer side by side.
     line.journal.files.postpone(later)
     return moved
+
+
+def _check(line: Line, entry: FileEntry) -> Postponed | None:
+    """None: it has changed its state. A plugin that fails keeps back this file alone."""
+    try:
+        if entry.state is FileState.UPLOADED:
+            return _check_consumed(line, entry)
+        return _confirm_contacts(line, entry) if entry.file.kind == "contacts" else _confirm_receipts(line, entry)
+    except (InvalidValue, PluginError) as error:
+        _log.warning("pipeline %s: file %s: %s", line.name, entry.file.name, error)
+        return _postponed(line, entry, str(error))
 
 
 def _postponed(line: Line, entry: FileEntry, reason: str) -> Postponed:
@@ -85,12 +93,17 @@ def _confirm(line: Line, entry: FileEntry) -> None:
 
 def _confirm_contacts(line: Line, entry: FileEntry) -> Postponed | None:
     keys = line.journal.contact_lookups.to_compare(entry.file.name)
+    silent: dict[str, str] = {}
     for start in range(0, len(keys), _GROUP):
-        if not look_up_all(line, keys[start : start + _GROUP], "file", entry.file.name):
-            return _postponed(line, entry, line.breaker.destination.reason)
+        silent |= look_up_all(line, keys[start : start + _GROUP], "file", entry.file.name)
+        if silent and not line.breaker.answers():
+            return _postponed(line, entry, line.breaker.destination.reason or next(iter(silent.values())))
     missing = line.journal.contact_lookups.count_unknown(entry.file.name)
     # The import has omitted what does not show after `confirm_after`. One contact it does not take must not keep back
-    # the receipts of all others.
+    # the receipts of all others, nor one without an answer among others that the import has brought.
+    unknown = sum(not line.journal.contacts.get(key).contact_id for key in silent)
+    if unknown == missing < entry.rows:
+        missing = 0
     if missing and not _is_overdue(line, entry, line.retry.confirm_after):
         return _postponed(line, entry, f"contacts not shown yet: {missing} of {entry.rows}")
     _confirm(line, entry)
@@ -103,15 +116,18 @@ def _confirm_receipts(line: Line, entry: FileEntry) -> Postponed | None:
     absent: list[Entry] = []
     misnamed: list[Entry] = []
     moves: list[tuple[int, Move]] = []
-    unanswered = 0
+    unanswered: dict[int, str] = {}
     try:
         for key, receipts in _by_contact(rows).items():
-            shown = _shown_receipts(line, key, receipts)
+            try:
+                shown = _shown_receipts(line, key, receipts)
+            except (InvalidValue, PluginError) as error:
+                shown = str(error)
             if not line.breaker.allows_requests():
                 _settle(line, moves)
                 return _postponed(line, entry, line.breaker.destination.reason)
-            if shown is None:
-                unanswered += len(receipts)
+            if isinstance(shown, str):
+                unanswered |= dict.fromkeys((row.seq for row in receipts), shown)
                 continue
             moves += [
                 (row.seq, Move(state=State.DELIVERED, attempts=row.attempts, route="file", verified=True))
@@ -139,7 +155,9 @@ def _confirm_receipts(line: Line, entry: FileEntry) -> Postponed | None:
         reason = f"imported with {entry.file.name}, yet Engage does not show it: see Engage's integration log"
         _settle(line, [(row.seq, hold(row, reason)) for row in absent])
         absent = []
-    if left := len(absent) + len(misnamed) + unanswered:
+    if reason := next(iter(unanswered.values()), ""):
+        alert_if_stuck(line, entry, entry.consumed_at or 0.0, f"a contact's history has no answer: {reason}")
+    if left := len(absent) + len(misnamed) + len(unanswered):
         return _postponed(line, entry, f"receipts not shown yet: {left} of {entry.rows}")
     _confirm(line, entry)
     return None
@@ -168,25 +186,27 @@ def _settle(line: Line, moves: list[tuple[int, Move]]) -> list[tuple[int, Move]]
     return []
 
 
-def _identify(line: Line, key: str) -> Contact | None:
-    """The contact, looked up here when it has no id yet; None when there was no answer."""
+def _identify(line: Line, key: str) -> Contact | str:
+    """The contact, looked up here when it has no id yet; why there was no answer."""
     contact = line.journal.contacts.get(key)
     if contact.contact_id:
         return contact
-    if not line.journal.contact_lookups.conflict_reason(key) and not look_up_all(line, [key], "file"):
-        return None
+    if not line.journal.contact_lookups.conflict_reason(key) and (silent := look_up_all(line, [key], "file")):
+        return silent[key]
     return line.journal.contacts.get(key)
 
 
-def _shown_receipts(line: Line, key: str, receipts: list[Entry]) -> frozenset[str] | None:
-    """The ids that the contact's history shows; None when there was no answer, which proves nothing."""
+def _shown_receipts(line: Line, key: str, receipts: list[Entry]) -> frozenset[str] | str:
+    """The ids that the contact's history shows; why there was no answer, which proves nothing."""
     for _ in range(LOOKUPS if key else 0):
         contact = _identify(line, key)
-        if contact is None or not contact.contact_id:
-            return None if contact is None else frozenset()
+        if isinstance(contact, str) or not contact.contact_id:
+            return contact if isinstance(contact, str) else frozenset()
         answer = line.breaker.record(line.hooks.confirm_receipts(contact, frozenset(row.id for row in receipts)))
         if not isinstance(answer, Gone):
-            return None if isinstance(answer, NO_ANSWER) else answer if isinstance(answer, frozenset) else frozenset()
+            if isinstance(answer, NO_ANSWER):
+                return answer.reason
+            return answer if isinstance(answer, frozenset) else frozenset()
         line.journal.contacts.forget_id(key, answer.reason, line.clock.time())
     return frozenset()
 

@@ -1,17 +1,22 @@
 """Review: look up the contacts of fallback files before they are uploaded.
 
 Somebody may have registered at the web shop meanwhile. Files that are outdated by then are written again (rewrite.py).
+A contact whose lookup has no answer, though the destination answers, is taken out of its file: it keeps back no other.
 """
 
 from __future__ import annotations
 
+import logging
 from itertools import groupby
 
 from tillpost.flow.delivery.resolve import confirmed_between
-from tillpost.flow.fallback.contact_lookup import look_up_all
+from tillpost.flow.fallback.contact_lookup import LOOKUPS, look_up_all
 from tillpost.flow.fallback.rewrite import rewrite
 from tillpost.flow.line import Line
 from tillpost.journal import FileStatus
+from tillpost.journal.database import ALL
+
+_log = logging.getLogger("tillpost.flow")
 
 _GROUP = 50
 """Contacts in a round: their answers are one commit, and the other steps run between two rounds."""
@@ -20,24 +25,21 @@ _GROUP = 50
 def review(line: Line) -> bool:
     """Review some files; True when something was done and another round may follow at once."""
     if line.fallback is None or line.guard.closed or not line.breaker.allows_requests():
+        line.silent.clear()  # whoever had no answer is asked again after the outage
         return False  # with the guard closed, outdated files could not be written again
     files = line.journal.file_states.unreviewed()
     keys: list[str] = []
     for status in files:
         if len(keys) < _GROUP:
             # From several files: an outage of days has hundreds, each with a few contacts.
-            room, lookups = _GROUP - len(keys), line.journal.contact_lookups
-            if status.kind == "contacts":
-                found = lookups.to_look_up(status.name, room)
-            else:
-                found = lookups.to_confirm(status.name, *confirmed_between(line), room)
-            keys += [key for key in found if key not in keys]
+            found = _unanswered(line, status, _GROUP - len(keys) + len(line.silent))
+            keys += [key for key in found if key not in keys and key not in line.silent]
     if keys:
-        return look_up_all(line, keys, "lookup")
+        return _look_up(line, keys)
     current: list[str] = []
     for _, batch in groupby(files, key=lambda status: status.sequence):
         in_batch = list(batch)
-        outdated = [status for status in in_batch if _is_outdated(line, status)]
+        outdated = in_batch if _has_silent(line, in_batch) else [each for each in in_batch if _is_outdated(line, each)]
         current += [status.name for status in in_batch if status not in outdated]
         if outdated:
             rewrite(line, [line.journal.files.get(status.name) for status in outdated])
@@ -45,6 +47,33 @@ def review(line: Line) -> bool:
     if current:
         line.journal.files.mark_reviewed(current)
     return bool(files)
+
+
+def _look_up(line: Line, keys: list[str]) -> bool:
+    silent: dict[str, str] = {}
+    for _ in range(LOOKUPS):  # one lost answer is no trouble of the contact
+        silent = look_up_all(line, silent or keys, "lookup")
+        if not silent:
+            return True
+        if not line.breaker.answers():
+            return False
+    for reason in silent.values():
+        _log.warning("pipeline %s: a contact is taken out of its file, its lookup has no answer: %s", line.name, reason)
+    line.silent.update(silent)
+    return True
+
+
+def _has_silent(line: Line, batch: list[FileStatus]) -> bool:
+    return bool(line.silent) and any(
+        not line.silent.keys().isdisjoint(_unanswered(line, status, ALL)) for status in batch
+    )
+
+
+def _unanswered(line: Line, status: FileStatus, limit: int) -> list[str]:
+    """Contacts of the file that are to be asked about before it is uploaded."""
+    if status.kind == "contacts":
+        return line.journal.contact_lookups.to_look_up(status.name, limit)
+    return line.journal.contact_lookups.to_confirm(status.name, *confirmed_between(line), limit)
 
 
 def _is_outdated(line: Line, status: FileStatus) -> bool:

@@ -13,6 +13,8 @@ _UNNAMED = "no file can name its contact any more; `tillpost held retry` sends i
 def rewrite(line: Line, old: list[FileEntry]) -> None:
     """Replace files of one batch that are not uploaded yet. Receipts of contacts in conflict are held instead.
 
+    Receipts of a contact whose lookup has no answer wait to be sent by API.
+
     The new files are written first, then committed, then the old ones are removed. After a crash in between, the next
     start removes the files the journal does not name.
     """
@@ -21,13 +23,14 @@ def rewrite(line: Line, old: list[FileEntry]) -> None:
     rows = [row for name in sorted(names) for row in line.journal.receipts.find({"file": name, "state": State.WRITTEN})]
     # A contact whose id has turned out wrong, and that nobody else has in Engage, is created by a file of its own.
     keys |= {row.contact for row in rows if row.contact and not row.matched}
-    keys = {key for key in keys if not line.journal.contact_lookups.conflict_reason(key)}
+    keys = {key for key in keys - line.silent.keys() if not line.journal.contact_lookups.conflict_reason(key)}
     created, updated = line.journal.contacts.to_write(keys, replacing=names)
-    payloads, held = _map(line, rows)
+    silent = {row.id: line.silent[row.contact] for row in rows if row.contact in line.silent}
+    payloads, held = _map(line, [row for row in rows if row.id not in silent])
     with swept_on_failure(line):
         seqs = {row.id: row.seq for row in rows}
         batch = write_batch(line, created, updated, payloads, seqs, old[0].sequence)
-        line.journal.files.replace(old, batch, held, line.clock.time())
+        line.journal.files.replace(old, batch, held, line.clock.time(), silent)
     for entry in old:
         entry.file.path.unlink(missing_ok=True)
 

@@ -7,34 +7,54 @@ from __future__ import annotations
 
 import logging
 
+from tillpost.errors import InvalidValue, PluginError
 from tillpost.flow.fallback import file_server
 from tillpost.flow.line import Line
 from tillpost.flow.retry_policy import backoff
 from tillpost.journal import FileEntry, FileState, FileStatus, Postponed
-from tillpost.model import Delivered, Misconfigured, Refused
+from tillpost.model import Delivered, Misconfigured, Outcome, Refused
 
 _log = logging.getLogger("tillpost.flow")
+_FAILURES = 2
+"""Files that fail in a row when it is the file server that fails."""
 
 
 def transfer(line: Line) -> int:
-    """Upload the files that are due, in order, up to the first failure; how many were uploaded."""
+    """Upload the files that are due, in order; how many were uploaded.
+
+    A file that fails waits alone while others succeed: after one failure the next file is tried, after two in a row
+    it is the file server that fails. A file the server or the plugin refuses never stops the others.
+    """
     if line.transfer is None or line.fallback is None or not may_transfer(line):
         return 0
     uploaded = 0
     # Engage drops a receipt whose contact it does not know yet (Engage contract, file import), so contacts files of
     # the same batch and of earlier ones must be confirmed first.
-    contacts = line.journal.file_states.unconfirmed_contacts()
-    unconfirmed = next((status.sequence for status in contacts if not _is_imported(status, line)), None)
+    alone = line.failing_alone
+    contacts = [each for each in line.journal.file_states.unconfirmed_contacts() if not _is_imported(each, line)]
+    unconfirmed = next((each.sequence for each in contacts if each.name not in alone), None)
+    stuck = [each.name for each in contacts if each.name in alone]
+    dependent = line.journal.file_states.needing(stuck) if stuck else frozenset[str]()
+    failed: list[str] = []
     # Contacts are looked up before their file is uploaded, except while the API is away.
     for status in line.journal.file_states.to_upload(before=unconfirmed, unreviewed=not line.breaker.allows_requests()):
         now = line.clock.time()
+        if status.name in dependent:
+            continue
         if status.due > now:
-            break  # the file server failed a moment ago; the next attempt is at this file's due time
+            if status.name not in alone:
+                failed.append(status.name)
+            if len(failed) == _FAILURES:
+                break  # the file server failed a moment ago; the next attempt is at the first due time of these
+            continue
         entry = line.journal.files.get(status.name)
-        outcome = line.hooks.transfer(entry.file)
+        outcome = _transfer(line, entry)
         file_server.record(line, outcome)
         now = line.clock.time()
         if isinstance(outcome, Delivered):
+            alone.discard(status.name)
+            alone.update(failed)
+            failed = []
             line.journal.files.move(entry, FileState.UPLOADED, now, due=now)
             uploaded += 1
             continue
@@ -46,8 +66,20 @@ def transfer(line: Line) -> int:
         needs_person = isinstance(outcome, Misconfigured | Refused)
         since = 0.0 if needs_person else max(entry.written_at, line.breaker.destination.since)
         alert_if_stuck(line, entry, since, outcome.reason)
-        break
+        if isinstance(outcome, Refused):
+            alone.add(status.name)
+        elif status.name not in alone:
+            failed.append(status.name)
+        if len(failed) == _FAILURES or isinstance(outcome, Misconfigured):
+            break
     return uploaded
+
+
+def _transfer(line: Line, entry: FileEntry) -> Outcome:
+    try:
+        return line.hooks.transfer(entry.file)
+    except (InvalidValue, PluginError) as error:
+        return Refused(reason=str(error))
 
 
 def may_transfer(line: Line) -> bool:

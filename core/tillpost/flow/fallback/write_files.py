@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from tillpost.errors import InvalidValue, JournalFull, PluginError
 from tillpost.flow.breaker import FALLBACK
+from tillpost.flow.fallback.poison import write_without_poisoned, written_apart
 from tillpost.flow.line import Line
 from tillpost.flow.retry_policy import hold
 from tillpost.journal import OPEN_FILES, Batch, Entry
@@ -123,14 +125,21 @@ def write_batch(
         sequence=number,
         folder=line.journal.fallback_folder,
     )
-    written = line.hooks.write_files(batch) if created or updated or payloads else WrittenFiles(files=())
     return Batch(
-        written=written,
+        written=_written(line, batch) if created or updated or payloads else WrittenFiles(files=()),
         sequence=number if sequence is None else sequence,
         seqs=seqs,
         payloads=payloads,
         contacts=[*created, *updated],
     )
+
+
+def _written(line: Line, batch: FallbackBatch) -> WrittenFiles:
+    try:
+        return line.hooks.write_files(batch)
+    except (InvalidValue, PluginError) as error:
+        sweep(line)  # what it wrote before it failed
+        return write_without_poisoned(line, batch, error, partial(written_apart, line))
 
 
 @contextmanager

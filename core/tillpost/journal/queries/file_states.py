@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import attrs
 
-from tillpost.journal.database import ALL, Table
+from tillpost.journal.database import ALL, List, Table
 from tillpost.journal.tables.files import OPEN_FILES, FileState
 
 
@@ -59,6 +60,15 @@ class FileStates(Table):
         """The files to be uploaded. before: the sequence receipts files must be below; None: any."""
         clause = "(kind = 'contacts' OR sequence < ?) AND reviewed >= ?"
         return self._select((FileState.WRITTEN,), clause, ALL if before is None else before, 0 if unreviewed else 1)
+
+    def needing(self, names: Iterable[str]) -> frozenset[str]:
+        """The receipts files to be uploaded that name a contact which one of these contacts files creates."""
+        rows = self._database.read(
+            "SELECT DISTINCT r.file FROM contacts c JOIN receipts r ON r.contact = c.key"
+            " WHERE c.created_by IN (SELECT value FROM json_each(?)) AND c.contact_id = '' AND r.state = 'written'",
+            (List(names),),
+        )
+        return frozenset(str(file) for (file,) in rows)
 
     def _select(self, states: tuple[FileState, ...], clause: str, *values: Any) -> list[FileStatus]:
         # This is asked five times a second, and after an outage of days most files wait.

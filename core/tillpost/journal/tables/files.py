@@ -12,7 +12,7 @@ import attrs
 
 from tillpost.errors import JournalError
 from tillpost.journal.database import Table, Transaction
-from tillpost.journal.moves import Move, apply_moves
+from tillpost.journal.moves import Move, apply_move, apply_moves
 from tillpost.journal.states import State
 from tillpost.journal.tables import events
 from tillpost.journal.tables.batches import Batch, forget_file, hold_refused, insert_batch, record_refused
@@ -87,10 +87,18 @@ class Files(Table):
 
         self._database.write(work)
 
-    def replace(self, old: Sequence[FileEntry], batch: Batch, held: Mapping[str, str], now: float) -> None:
+    def replace(
+        self,
+        old: Sequence[FileEntry],
+        batch: Batch,
+        held: Mapping[str, str],
+        now: float,
+        by_api: Mapping[str, str] | None = None,
+    ) -> None:
         """Replace files that have not been uploaded by the files of a batch, in one commit.
 
-        held: receipt id → why it is taken out of the files. Raises JournalError when an old file has been uploaded.
+        held: receipt id → why it is taken out of the files. by_api: the same for those that wait to be sent by API,
+        with all their attempts. Raises JournalError when an old file has been uploaded.
         """
 
         def work(transaction: Transaction) -> None:
@@ -101,6 +109,9 @@ class Files(Table):
                 forget_file(transaction, entry.file.name)
             insert_batch(transaction, batch, now, "review", reviewed=True)
             hold_refused(transaction, batch, held, now, "review")
+            for receipt_id, reason in (by_api or {}).items():
+                move = Move(state=State.WAITING, due=now, reason=reason)
+                apply_move(transaction, batch.seqs[receipt_id], move, now, "review")
 
         self._database.write(work)
 

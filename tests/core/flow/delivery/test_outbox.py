@@ -36,6 +36,7 @@ class FakeDestination:
     def __init__(self) -> None:
         self.answer: Callable[[str], Outcome] = lambda receipt_id: Delivered(status=202)
         self.given: Counter[str] = Counter()
+        self.probed: Outcome = Delivered()
         self.asked = 0
         self.resolved: Counter[str] = Counter()
 
@@ -73,7 +74,7 @@ def line(tmp_path: Path, destination: FakeDestination) -> Iterator[Line]:
             "map_receipt": one(lambda receipt, match: Payload(receipt_id=receipt.id, match=match, fields={})),
             "deliver": one(destination.deliver),
             "confirm_receipts": one(destination.confirm_receipts),
-            "probe": one(lambda: Delivered()),
+            "probe": one(lambda: destination.probed),
         },
     )
     yield make_line(journal, hooks, retry=retry, workers=4)
@@ -161,6 +162,7 @@ def test_when_requests_stop_what_was_not_sent_keeps_its_place_and_attempts_and_i
     ready = [entry for entry in rows(line) if entry.sending is not None]
     assert len(ready) > 2
     destination.answer = lambda receipt_id: Misconfigured(reason="answered 401", status=401)
+    destination.probed = Misconfigured(reason="answered 401", status=401)
     assert performed(outbox, 1) == 1
     assert not line.breaker.allows_requests()
     performed(outbox, 1)

@@ -88,9 +88,10 @@ def test_an_interrupted_review_goes_on_where_it_was(machine: Machine, monkeypatc
     assert review(machine.line)
     assert machine.faults.commits == 1
     assert seen["GET /contacts/id"] == 50
-    machine.faults.arm(["ok"] * 4 + ["hang"], (), 0, 0)
-    assert not review(machine.line), "an answer was missing: later"
-    assert seen["GET /contacts/id"] == 55
+    machine.faults.arm(["ok"] * 4 + ["hang"] * 4, (), 0, 0)
+    assert not review(machine.line), "three answers were missing, and the probe's: later"
+    assert seen["GET /contacts/id"] == 57
+    answers(machine)
     assert not any(entry.reviewed for entry in machine.line.journal.files.open())
     machine.restart()
     seen = requests(machine, monkeypatch)
