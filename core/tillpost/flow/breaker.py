@@ -6,7 +6,7 @@ until a probe succeeds. The transitions are pure functions; `Breaker` keeps the 
 
 A call about one receipt or one contact never moves the state to degraded or paused: a contact whose lookup always
 answers 500 would stop all others. The probe, which is about nobody, must fail too. While it succeeds, the trouble is
-that of the receipt or contact, which waits alone (docs/decisions/0021-whose-trouble.md).
+that of the receipt or contact, which waits alone (docs/decisions/0022-whose-trouble.md).
 """
 
 from __future__ import annotations

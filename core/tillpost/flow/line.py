@@ -81,7 +81,10 @@ class Line:
     """Counts the rounds in which receipts are claimed; every BACKLOG_TURN-th is the backlog's."""
     contact_ids: ContactIdCache = attrs.field(factory=ContactIdCache)
     silent: dict[str, str] = attrs.field(factory=dict)
-    """Contacts of fallback files whose lookup has no answer, though the destination answers; each with the reason."""
+    """Contacts of fallback files whose lookup has no answer, though the destination answers; each with the reason.
+
+    Until it has one, or the next outage. A restart forgets them, and they are found again.
+    """
     failing_alone: set[str] = attrs.field(factory=set)
     """Fallback files that the file server does not take, while it takes others."""
     clock_changes: ClockChanges = attrs.field(

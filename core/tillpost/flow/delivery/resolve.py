@@ -64,6 +64,7 @@ def resolve(line: Line, key: str) -> Contact | Failure | None:
                 contact = line.journal.contacts.get(key)
             updated = _update(line, contact)
             if isinstance(updated, Contact):
+                line.silent.pop(key, None)
                 line.contact_ids.add(key, updated.contact_id, line.clock.monotonic())
             if not isinstance(updated, Gone):
                 return updated

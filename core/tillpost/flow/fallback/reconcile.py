@@ -155,10 +155,11 @@ def _confirm_receipts(line: Line, entry: FileEntry) -> Postponed | None:
         reason = f"imported with {entry.file.name}, yet Engage does not show it: see Engage's integration log"
         _settle(line, [(row.seq, hold(row, reason)) for row in absent])
         absent = []
-    if reason := next(iter(unanswered.values()), ""):
-        alert_if_stuck(line, entry, entry.consumed_at or 0.0, f"a contact's history has no answer: {reason}")
+    why = "".join(f"; a contact's history has no answer: {reason}" for reason in list(unanswered.values())[:1])
+    if why:
+        alert_if_stuck(line, entry, entry.consumed_at or 0.0, why.removeprefix("; "))
     if left := len(absent) + len(misnamed) + len(unanswered):
-        return _postponed(line, entry, f"receipts not shown yet: {left} of {entry.rows}")
+        return _postponed(line, entry, f"receipts not shown yet: {left} of {entry.rows}{why}")
     _confirm(line, entry)
     return None
 
