@@ -32,6 +32,7 @@ from tillpost.model import (
     Parsed,
     Payload,
     Receipt,
+    Tenant,
     Throttled,
     WrittenFiles,
 )
@@ -139,6 +140,13 @@ class Hooks:
     @hookspec(firstresult=True)
     def probe(self) -> Outcome | None:
         """Slot `transport`. Ask the destination something harmless: Delivered when it answers and accepts our key."""
+
+    @hookspec(firstresult=True)
+    def identity(self) -> Tenant | None:
+        """Slot `transport`. Which tenant the settings name, without a request. None: the transport does not say.
+
+        When it has changed since the last start, nothing is sent until lookups have shown whose contactIds are stored.
+        """
 
     @hookspec(firstresult=True)
     def confirm_receipts(self, contact: Contact, receipt_ids: frozenset[str]) -> frozenset[str] | Gone | Failure | None:

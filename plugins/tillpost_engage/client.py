@@ -7,6 +7,7 @@ one piece with the body: urllib3's pool and requests cost half as much again, fo
 
 from __future__ import annotations
 
+import hashlib
 import http.client
 import time
 import weakref
@@ -14,14 +15,14 @@ from collections.abc import Mapping
 from contextlib import closing, suppress
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 import urllib3
 from urllib3.exceptions import HTTPError
 
 from tillpost import Budget, InvalidValue, traceparent
 from tillpost.kit.network import connection_failure
-from tillpost.model import Delivered, Failure, Gone, MaybeSent, NotSent, Outcome, Refused
+from tillpost.model import Delivered, Failure, Gone, MaybeSent, NotSent, Outcome, Refused, Tenant
 from tillpost_engage import wire
 from tillpost_engage.answers import KNOWN_CODES, Absent, Answer, Kind, code, judge, retry_after
 from tillpost_engage.connection import Connection, connection_to
@@ -46,6 +47,8 @@ class Client:
         self._budget = budget
         self._seconds = settings.timeout.total_seconds()
         self._watchdog = Watchdog()
+        self.tenant = _tenant(settings)
+        """Who answers there, as far as the settings tell."""
         self._url = urllib3.util.parse_url(settings.url)
         self._host = (self._url.host or "").strip("[]")
         self._port = self._url.port or (443 if self._url.scheme == "https" else 80)
@@ -195,6 +198,13 @@ class Client:
         connection.serve(exchange)
         connection.connect()
         return connection
+
+
+def _tenant(settings: TransportSettings) -> Tenant:
+    url = urlsplit(settings.url)
+    port = url.port or (443 if url.scheme == "https" else 80)
+    digest = hashlib.sha256(b"tillpost tenant " + settings.api_key.reveal().encode()).hexdigest()
+    return Tenant(address=f"{url.scheme}://{url.hostname}:{port}{url.path}", credential=digest[:12])
 
 
 def contact_path(contact_id: str) -> str:

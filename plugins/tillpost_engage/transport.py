@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 
 from tillpost import hookimpl
-from tillpost.model import Contact, Failure, Gone, MaybeSent, NotSent, Outcome, Payload
+from tillpost.model import Contact, Failure, Gone, MaybeSent, NotSent, Outcome, Payload, Tenant
 from tillpost_engage.answers import Answer, judge
 from tillpost_engage.client import Client, contact_path
 from tillpost_engage.identifiers import is_contact_id
@@ -30,6 +30,11 @@ class Transport:
     def probe(self) -> Outcome:
         """Look up a key nobody has: a documented request that changes nothing and needs a valid key."""
         return self.client.probe()
+
+    @hookimpl
+    def identity(self) -> Tenant:
+        """The address, and a digest of the key: nothing that is documented lets Engage say who it is."""
+        return self.client.tenant
 
     @hookimpl
     def confirm_receipts(self, contact: Contact, receipt_ids: frozenset[str]) -> frozenset[str] | Gone | Failure:

@@ -10,7 +10,9 @@ from tests.scenarios.simulator.machine import Machine
 from tests.scenarios.simulator.till import sale
 from tillpost.flow.delivery.deliver import claim, deliver
 from tillpost.flow.intake.accept import accept
+from tillpost.flow.upkeep.replay_plan import plan
 from tillpost.flow.worker import maintain
+from tillpost.journal import ReplayOrder
 from tillpost.model import Document, Receipt
 from tillpost.model.receipt_json import dumps
 
@@ -33,6 +35,17 @@ def deliver_all(machine: Machine) -> None:
         for entry in entries:
             deliver(machine.line, entry)
         machine.line.claims.release(entry.seq for entry in entries)
+
+
+def start_replay(machine: Machine, by: str) -> int:
+    """A person replays what was accepted by API in the month of the sales; the number of the replay."""
+    journal, now = machine.line.journal, machine.clock.time()
+    order = ReplayOrder(
+        reason="a test", who="eva", by=by, store="12", till="", first="2026-11-01", last="2026-11-30",
+        unverified=True, newest=journal.replay_candidates.newest(),
+    )  # fmt: skip
+    made = plan(journal, order, machine.line.keep, machine.line.anonymous is not None, now)
+    return journal.replays.start(order, made.json(), made.chosen, now)
 
 
 def outage(machine: Machine) -> None:

@@ -16,6 +16,8 @@ _MOST_CAUSES = 10
 """Causes of held receipts with an alert of their own."""
 _CAUSE = 60
 """Characters of a cause."""
+_DAY = 86400.0
+"""Seconds for which a change of the tenant is told."""
 
 
 def paused(context: Context) -> Iterable[Problem]:
@@ -134,4 +136,15 @@ def mapping(context: Context) -> Iterable[Problem]:
             f" {counted(known.held, 'receipt')} mapped with it {'is' if known.held == 1 else 'are'} held",
             "Adapter, mapping, settings or version have changed. Nothing is sent until a person has decided.",
             "`tillpost diff` shows what would change; then `tillpost mapping release`, or undo the change.",
+        )
+
+
+def tenant(context: Context) -> Iterable[Problem]:
+    known = context.journal.tenants.current()
+    if known is not None and known.former and context.now - known.since < _DAY:
+        yield Problem(
+            "tenant",
+            f"another tenant since {iso(known.since)}: {known.tenant.address}, before {known.former}",
+            "ContactIds of the former tenant are looked up again, and what it did not get goes to the new one.",
+            "If that was not meant, put `transport.url` back and restart `tillpost run`. This alert ends after a day.",
         )

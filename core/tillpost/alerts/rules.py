@@ -36,6 +36,7 @@ RULES: Mapping[str, Rule] = {
     "gap": till_rules.gap,
     "day_total": till_rules.day_total,
     "mapping": delivery_rules.mapping,
+    "tenant": delivery_rules.tenant,
 }
 """Name → rule, in the order in which they are evaluated."""
 SELDOM = frozenset(("quiet", "gap", "day_total"))

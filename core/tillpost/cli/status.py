@@ -69,6 +69,7 @@ def _stand(journal: Journal, config: Config, pipeline: PipelineConfig) -> dict[s
         "since": when(destination.since or None),
         "unreachable_since": when(destination.unreachable_since),
         "next_check_at": None if is_reachable(destination) else when(destination.probe_due),
+        "tenant": _tenant(journal),
         "counts": journal.receipts.counts(),
         "delivered": journal.receipts.routes(),
         "skipped": journal.receipts.skipped(),
@@ -128,6 +129,14 @@ def _file_server(journal: Journal) -> dict[str, Any] | None:
     }
 
 
+def _tenant(journal: Journal) -> dict[str, Any] | None:
+    """Whose contactIds are stored; None while no transport has named its tenant."""
+    known = journal.tenants.current()
+    if known is None:
+        return None
+    return {"address": known.tenant.address, "since": when(known.since), "former": known.former or None}
+
+
 def _mapping(journal: Journal) -> dict[str, Any] | None:
     """The mapping the line waits with until a person releases it."""
     standing = journal.mappings.awaiting_release()
@@ -145,6 +154,9 @@ def _print(name: str, stand: dict[str, Any]) -> None:
     since = f" since {stand['since']}" if stand["since"] else ""
     check = f", next check at {stand['next_check_at']}" if stand["next_check_at"] else ""
     click.echo(f"{name}: {stand['state']}{since}{reason}{check}")
+    if stand["tenant"] and stand["tenant"]["former"]:
+        former = plain(stand["tenant"]["former"])
+        click.echo(f"  tenant: {plain(stand['tenant']['address'])} since {stand['tenant']['since']}, before {former}")
     for title in ("counts", "delivered", "skipped", "ignored", "documents", "contacts", "files"):
         filled = {key: value for key, value in stand[title].items() if value}
         if filled:

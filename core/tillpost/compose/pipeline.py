@@ -30,7 +30,13 @@ HOOKS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "resolve": (("resolve_contact",), ("update_contact", "reconcile_contact")),
     "map": (("map_receipt",), ()),
     "amend": (("amend_payload",), ()),
-    "transport": (("deliver", "probe"), ("confirm_receipts",)),
+    "transport": (
+        ("deliver", "probe"),
+        (
+            "identity",
+            "confirm_receipts",
+        ),
+    ),
     "fallback": (("match_in_file", "write_files"), ("import_folders",)),
     "transfer": (("transfer", "find_transferred"), ("probe_transfer",)),
     "observe": (("observe",), ()),

@@ -39,6 +39,7 @@ from tillpost.model import (
     Parsed,
     Payload,
     Receipt,
+    Tenant,
     Throttled,
     WrittenFiles,
 )
@@ -189,6 +190,10 @@ class HookCalls:
     def probe(self) -> Outcome:
         """Whether the destination answers and takes our key."""
         return self._required("probe", Outcome)
+
+    def identity(self) -> Tenant | None:
+        """Which tenant the settings name; None: the transport does not say."""
+        return self._optional("identity", Tenant)
 
     def confirm_receipts(self, contact: Contact, receipt_ids: frozenset[str]) -> frozenset[str] | Gone | Failure | None:
         """Those of the receipts the destination shows; None: the transport cannot ask."""

@@ -19,7 +19,7 @@ from tillpost.flow.leases import Claims, ContactLocks, Duties, ProcessClaims, Pr
 from tillpost.flow.limits import FallbackPolicy, RetryPolicy, SourcePolicy, TransferPolicy
 from tillpost.flow.rate_limit.pace import Pace
 from tillpost.journal import Journal, KnownMapping
-from tillpost.model import Customer
+from tillpost.model import Customer, Tenant
 
 
 @attrs.define
@@ -50,6 +50,17 @@ class GuardState:
         return max(0, self.first - self.count)
 
 
+@attrs.define
+class TenantCheck:
+    """The tenant whose lookups are awaited before anything is sent; upkeep/tenant.py has the steps.
+
+    moved: its address is another than the journal knows, so that stored contactIds are not used in files either.
+    """
+
+    pending: Tenant | None = None
+    moved: bool = False
+
+
 @attrs.frozen(kw_only=True)
 class Line:
     """One pipeline at work. Plugins do not get it."""
@@ -74,6 +85,7 @@ class Line:
     """How long settled receipts stay in the journal; None: for ever."""
     heartbeat: Heartbeat = attrs.field(factory=Heartbeat)
     guard: GuardState = attrs.field(factory=GuardState)
+    tenant: TenantCheck = attrs.field(factory=TenantCheck)
     claims: Claims = attrs.field(factory=ProcessClaims)
     contact_locks: ContactLocks = attrs.field(factory=ProcessContactLocks)
     duties: Duties = attrs.field(factory=ProcessDuties)

@@ -23,7 +23,7 @@ from tillpost.flow.intake.served_source import ServedSource
 from tillpost.flow.intake.source_health import SourceHealth, reason_of
 from tillpost.flow.leases import Duty
 from tillpost.flow.line import Line
-from tillpost.flow.upkeep import mapping_guard
+from tillpost.flow.upkeep import mapping_guard, tenant
 from tillpost.flow.upkeep.clock_change import apply_clock_change
 from tillpost.flow.upkeep.observers import notify_observers
 from tillpost.flow.upkeep.recover import recover
@@ -84,6 +84,7 @@ class Worker:
         """
         line = self.line
         mapping_guard.start(line)  # a reload may have brought another mapping
+        tenant.start(line)  # or another tenant
         line.heartbeat.reset()
         jobs = [("deliver", self._outbox.run_sender)] * line.workers
         jobs += [("outbox", self._run_outbox), ("maintain", self._maintain)]
@@ -306,7 +307,8 @@ def _for_files(step: Callable[[Line], object]) -> Callable[[Line], None]:
     """The step, by the process that has the duty of the fallback files."""
 
     def run(line: Line) -> None:
-        if line.fallback is not None and line.duties.holds(Duty.FALLBACK_FILES):
+        waits = line.tenant.pending is not None and (line.tenant.moved or line.breaker.allows_requests())
+        if line.fallback is not None and not waits and line.duties.holds(Duty.FALLBACK_FILES):
             step(line)
 
     return run
@@ -316,6 +318,7 @@ UPKEEP: tuple[Callable[[Line], object], ...] = (
     apply_clock_change,
     mapping_guard.run_round,
     _probe,
+    tenant.run_round,
     *(_for_files(step) for step in (_write_fallback_files, review, transfer, reconcile, _advance_outage)),
 )
-"""Clock, mapping guard, probe, and the files of an outage."""
+"""Clock, mapping guard, probe, whose contactIds are stored, and the files of an outage."""

@@ -8,7 +8,7 @@ from tillpost.journal.queries.receipt_numbers import ReceiptNumber
 from tillpost.journal.queries.replay_candidates import ReplayCandidate
 from tillpost.journal.sqlite.locks import RunLock
 from tillpost.journal.sqlite.rate_file import RateFile
-from tillpost.journal.states import MOVES, OPEN, REPLAYS, SETTLED, VERIFICATIONS, State
+from tillpost.journal.states import ANOTHER_TENANT, MOVES, OPEN, REPLAYS, SETTLED, VERIFICATIONS, State
 from tillpost.journal.tables.acceptance import Accepted
 from tillpost.journal.tables.alerts import Alert, Notice
 from tillpost.journal.tables.batches import Batch
@@ -25,10 +25,12 @@ from tillpost.journal.tables.receipts import Group
 from tillpost.journal.tables.replays import Replay, ReplayCursor, ReplayOrder, ReplayStep
 from tillpost.journal.tables.retention import RetentionCursor
 from tillpost.journal.tables.sources import SourceState, SourceStatus
+from tillpost.journal.tables.tenants import KnownTenant
 from tillpost.journal.tables.tills import Till
 from tillpost.journal.tables.verification import HistoryState, Looked, VerificationStand
 
 __all__ = [
+    "ANOTHER_TENANT",
     "MOVES",
     "OPEN",
     "OPEN_DOCUMENTS",
@@ -54,6 +56,7 @@ __all__ = [
     "HistoryState",
     "Journal",
     "KnownMapping",
+    "KnownTenant",
     "Looked",
     "Move",
     "Notice",

@@ -33,6 +33,7 @@ from tillpost.journal.tables.receipts import Receipts
 from tillpost.journal.tables.replays import Replays
 from tillpost.journal.tables.retention import Retention
 from tillpost.journal.tables.sources import Sources
+from tillpost.journal.tables.tenants import Tenants
 from tillpost.journal.tables.tills import Tills
 from tillpost.journal.tables.verification import Verification
 
@@ -61,6 +62,7 @@ class Journal:
         self.file_server = FileServers(self._database)
         self.events = Events(self._database)
         self.destination = Destinations(self._database)
+        self.tenants = Tenants(self._database)
         self.tills = Tills(self._database)
         self.search = Search(self._database, self.contacts)
         self.backlogs = Backlogs(self._database)

@@ -72,6 +72,12 @@ VERIFICATIONS: dict[State, frozenset[State]] = {
 """The moves of the verification: what Engage accepted and does not show is sent again, or held. Only from `delivered`
 without `verified_at`."""
 
+ANOTHER_TENANT: dict[State, frozenset[State]] = {
+    State.WRITTEN: frozenset({State.WAITING}),
+    State.TRANSFERRED: frozenset({State.WAITING}),
+}
+"""The moves when the destination turns out to be another tenant: files written for the former one count no more."""
+
 ACCEPTED_BY_API, ACCEPTED_BY_IMPORT, VERIFIED = "accepted_by_api", "accepted_by_import", "verified"
 
 

@@ -14,6 +14,7 @@ from tillpost.model.outcome import (
     NotSent,
     Outcome,
     Refused,
+    Tenant,
     Throttled,
 )
 from tillpost.model.payload import FallbackBatch, FallbackFile, NotWritten, Payload, WrittenFiles
@@ -53,6 +54,7 @@ __all__ = [
     "Receipt",
     "Refused",
     "Tax",
+    "Tenant",
     "Tender",
     "Throttled",
     "WrittenFiles",

@@ -67,6 +67,18 @@ Failure = NotSent | MaybeSent | Refused | Misconfigured | Throttled
 
 
 @attrs.frozen(kw_only=True)
+class Tenant:
+    """Who the destination is, as far as the settings tell: contactIds of one tenant mean nothing to another.
+
+    address: without anything secret; another one may be another tenant. credential: a digest of the key, or ""; another
+    one is mostly the same tenant after a rotation. Either way a few lookups tell before anything is sent.
+    """
+
+    address: str
+    credential: str = ""
+
+
+@attrs.frozen(kw_only=True)
 class Identified:
     """A resolver's answer: the contact exists.
 

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import attrs
 import pytest
 
+from tests.support.engine import store_of
 from tests.support.lines import make_line
 from tests.support.numbered import NOW, sale, take
 from tests.support.query_cost import add_file, plans
@@ -40,7 +41,7 @@ from tillpost.journal import (
 )
 from tillpost.journal.tables.alerts import CALM
 from tillpost.journal.tables.mappings import reason_of
-from tillpost.model import Broken, Conflict, Document
+from tillpost.model import Broken, Conflict, Document, Tenant
 from tillpost.reports.plan import Load, plan, weigh
 
 HOUR = 3600.0
@@ -359,6 +360,15 @@ def _released(harness: Harness) -> None:
     _settle(harness)
 
 
+def _moved(harness: Harness) -> None:
+    for address in ("https://a.example", "https://b.example"):
+        harness.journal.tenants.replace(Tenant(address=address), harness.clock.now)
+
+
+def _a_day_later(harness: Harness) -> None:
+    store_of(harness.journal).write(lambda each: each.execute("UPDATE tenants SET since = since - 86400"))
+
+
 PLANTED: dict[str, tuple[Step, Step, str, str, str]] = {
     "key revoked": (_revoke, _online, "paused", "401: the key is not valid", "tillpost check"),
     "disk filling": (_disk, _disk_again, "disk_for_outage", "MB free", "Free disk space"),
@@ -400,6 +410,7 @@ PLANTED: dict[str, tuple[Step, Step, str, str, str]] = {
     "thread died": (_died, _healthy, "thread shop-deliver-0", "died 2 times within an hour", "tillpost bundle"),
     "pipeline stopped": (_stopped, _restarted, "stopped", "the pipeline has stopped", "log"),
     "thread hangs": (_hangs, _restarted, "stopped", "threads have ended or hang: shop-source-9", "Restart"),
+    "another tenant": (_moved, _a_day_later, "tenant", "https://b.example", "put `transport.url` back"),
     "stuck": (_stuck, _goes, "oldest_undelivered", "is not delivered", "tillpost receipt"),
 }
 """Trouble → how it comes, how it goes, the alert's key, what names the cause, and the next step."""

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 from tests.scenarios.simulator.engage import CREATE_KEYS, Engage
 from tests.scenarios.simulator.faults import Faults
-from tillpost.model import MaybeSent, NotSent
+from tillpost.model import MaybeSent, NotSent, Tenant
 from tillpost_engage import wire
 from tillpost_engage.answers import Answer
 from tillpost_engage.client import Client
@@ -26,6 +26,7 @@ class SimulatedClient(Client):
         self._engage = engage
         self._faults = faults
         self._absent = {}
+        self.tenant = Tenant(address="https://simulated.example")
         self.documented_only = False
         """Contacts and histories cannot be read."""
         self.meanwhile: Callable[[], None] | None = None

@@ -54,7 +54,7 @@ def claim(line: Line, limit: int) -> list[Entry]:
 
     Live receipts go first. Every BACKLOG_TURN-th time those that have been due longest go first, whatever they are.
     """
-    if line.guard.closed or not line.breaker.allows_requests():
+    if line.guard.closed or line.tenant.pending is not None or not line.breaker.allows_requests():
         return []
     now, most = line.clock.time(), limit + len(line.claims)
     due: list[Entry] = []

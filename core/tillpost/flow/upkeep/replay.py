@@ -33,7 +33,7 @@ def replay(line: Line, files: int = MAX_WAITING_FILES) -> bool:
     if not line.duties.holds(Duty.REPLAY):
         return False
     running = line.journal.replays.running()
-    if running is None or line.guard.closed:
+    if running is None or line.guard.closed or line.tenant.pending is not None:
         return False  # receipts of the replay would be mapped with a mapping that is not released
     return _by_file(line, running, files) if running.order.by == "file" else _by_api(line, running)
 

@@ -10,8 +10,9 @@ import pytest
 from tests.scenarios.simulator.engage import Person
 from tests.scenarios.simulator.machine import Machine
 from tests.scenarios.simulator.till import sale
-from tests.support.simulated import back, deliver_all, outage, take
+from tests.support.simulated import back, deliver_all, outage, start_replay, take
 from tillpost.flow.fallback.review import review
+from tillpost.flow.upkeep.replay import replay
 from tillpost.journal import State
 
 EVA = {"externalId": "4711", "email": "eva@example.se"}
@@ -204,6 +205,23 @@ def test_k1_a_file_that_names_a_contact_by_a_dead_id_is_written_again_before_it_
     assert machine.engage.dropped == {}
     (person,) = machine.engage.people.values()
     assert entry_id(machine, "2") in machine.engage.saved.history(person.id)
+
+
+@pytest.mark.parametrize("by", ["api", "file"])
+def test_k1_a_replay_goes_to_the_contact_that_is_there(machine: Machine, by: str) -> None:
+    winner = merge(machine, eva(machine))
+    machine.engage.saved = type(machine.engage.saved)()  # its import had left receipt 1 out
+    later(machine)
+    start_replay(machine, by)
+    while replay(machine.line):
+        pass
+    later(machine, 3600.0)
+    deliver_all(machine)
+    while review(machine.line):
+        pass
+    back(machine)
+    assert machine.engage.dropped == {}
+    assert imported(machine) == {winner.id: 1}
 
 
 def test_k1_a_contact_a_person_chose_is_asked_about_before_it_is_used(machine: Machine) -> None:

@@ -29,6 +29,7 @@ def examine(connection: apsw.Connection, fallback: Path, progress: Progress = la
     progress("examining files")
     yield from files.examine(connection, fallback)
     yield from _destination(connection)
+    yield from _tenants(connection)
     yield from _verification(connection)
     yield from _counters(connection)
 
@@ -114,6 +115,21 @@ def _destination(connection: apsw.Connection) -> Iterator[Damage]:
         table="destination", row="1", reason=reason, lost="the state of the destination; it is probed again",
         remedy="recreated", raw=encode_row([*names, "observed"], kept), fix=recreate,
     )  # fmt: skip
+
+
+def _tenants(connection: apsw.Connection) -> Iterator[Damage]:
+    names = ["seq", "address", "credential", "since"]
+    for row in connection.execute(f"SELECT {', '.join(names)} FROM tenants"):  # noqa: S608 - ours
+        if all(isinstance(each, str) for each in row[1:3]) and isinstance(row[3], int | float):
+            continue
+
+        def fix(connection: apsw.Connection, now: float, seq: int = row[0]) -> None:
+            connection.execute("UPDATE tenants SET address = '', credential = '', since = ? WHERE seq = ?", (now, seq))
+
+        yield Damage(
+            table="tenants", row=str(row[0]), reason="makes no sense", lost="which tenant the contactIds belong to",
+            remedy="contacts are looked up before anything is sent", raw=encode_row(names, row), fix=fix,
+        )  # fmt: skip
 
 
 def _verification(connection: apsw.Connection) -> Iterator[Damage]:
