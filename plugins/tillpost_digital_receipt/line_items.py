@@ -84,21 +84,26 @@ def original_receipt(holder: _Element, make_id: MakeId) -> str:
     """The original of a return: its receipt id where the link has store, till, day and number; else its receipt code
     or transaction id; "" when there is none."""
     links = [link for link in children(holder, "TransactionLink") if attribute(link, "ReasonCode") in ("", "Return")]
-    for link in links:
-        day = text(link, *_DAY) or text(link, "BusinessDayDate")
-        sequence = text(link, "SequenceNumber")
-        if day and sequence:
-            try:
-                return make_id(
-                    store=text(link, "BusinessUnit"),
-                    till=text(link, "WorkstationID"),
-                    business_date=parse_date(day, "TransactionLink/BusinessDayDate"),
-                    number=sequence,
-                )
-            except InvalidValue:
-                continue
+    if linked := next(filter(None, (linked_id(link, make_id) for link in links)), ""):
+        return linked
     codes = [text(holder, "ReceiptCodeLink"), *(text(link, "TransactionID") for link in links)]
     return next((code for code in codes if code), "")
+
+
+def linked_id(link: _Element, make_id: MakeId) -> str:
+    """The receipt id of a linked transaction; "" where the link lacks its day or number."""
+    day, sequence = text(link, *_DAY) or text(link, "BusinessDayDate"), text(link, "SequenceNumber")
+    if not day or not sequence:
+        return ""
+    try:
+        return make_id(
+            store=text(link, "BusinessUnit"),
+            till=text(link, "WorkstationID"),
+            business_date=parse_date(day, "TransactionLink/BusinessDayDate"),
+            number=sequence,
+        )
+    except InvalidValue:
+        return ""
 
 
 def _draft_line(item: _Element, sequence: str, currency: str, original: str, make_id: MakeId) -> DraftLine:

@@ -15,6 +15,7 @@ from tillpost.model import Broken, Document, Found, NoReceipt, Parsed
 from tillpost_digital_receipt.receipt import control_unit, number, read_receipt, store
 from tillpost_digital_receipt.settings import Settings
 from tillpost_digital_receipt.status import retail_transaction, skip_reason
+from tillpost_digital_receipt.voids import voided
 
 _FORMAT = XmlFormat(
     root="DigitalReceipt",
@@ -75,7 +76,8 @@ def _parse_record(
         return NoReceipt(reason="no RetailTransaction", place=record.place, retail=False, number=own)
     reason = skip_reason(transaction, retail)
     if reason:
-        return NoReceipt(reason=reason, place=record.place, retail=True, number=own)
+        voids, final = voided(transaction, retail, reason, settings, make_id)
+        return NoReceipt(reason=reason, place=record.place, retail=True, number=own, voids=voids, final=final)
     raw = _HEAD + _serialized(transaction) + _TAIL
     return read_record(
         lambda source: read_receipt(transaction, retail, source, settings, make_id),

@@ -16,8 +16,9 @@ _FLAGS = {
     "voidflag": "voided",
     "suspendflag": "suspended",
 }
+POST_VOID = "post-void of another transaction"
 # Reason of a TransactionLink of the whole transaction → why it is skipped.
-_LINKS = {"Voided": "post-void of another transaction; if that one went out before, correct it in Engage"}
+_LINKS = {"Voided": POST_VOID}
 _LINKS |= {"ReceiptReprint": "copy", "Reservation": "reservation"}
 # Attribute of the grand total, with its value → why the transaction is skipped: it is not paid yet.
 _UNPAID = {("TypeCode", "PreAuthorize"): "pre-authorised, not paid", ("Type", "Estimated"): "estimated, not paid"}

@@ -9,16 +9,18 @@ import attrs
 from lxml.etree import _Element
 
 from tillpost import DocumentError
-from tillpost.kit import MakeId, read_record
+from tillpost.kit import MakeId, read_record, voided_id
 from tillpost.kit.xml import Encoding, XmlFormat, XmlRecord, as_document, detect_encoding, record_flags, xml_records
 from tillpost.model import Document, NoReceipt, Parsed
 from tillpost_poslog.receipt import read_receipt
 from tillpost_poslog.settings import Settings
 from tillpost_poslog.status import (
+    VOIDED,
     TransactionKey,
     control_reason,
     retail_transaction,
     skip_reason,
+    transaction_id,
     transaction_key,
     voided_by,
 )
@@ -93,10 +95,14 @@ def _parse_record(
     if retail is None and target is None:
         return no_receipt(reason=control_reason(transaction), retail=False)
     reason = _void_reason(target, own, post_voids)
+    voided = target if target is not None and _is_in_force(transaction) else own if reason else None
     if retail is not None and not (target is not None and _is_in_force(transaction)):
-        reason = skip_reason(transaction, retail) or reason
+        skipped = skip_reason(transaction, retail)
+        voided = own if skipped in VOIDED else None if skipped else voided
+        reason = skipped or reason
     if reason or retail is None:
-        return no_receipt(reason=reason, retail=True)
+        voids = voided_id(lambda: transaction_id(voided, make_id)) if voided is not None else ""
+        return no_receipt(reason=reason, retail=True, voids=voids, final=bool(voids) and reason not in VOIDED)
     raw = as_document(transaction)
     return read_record(
         lambda source: read_receipt(transaction, retail, own, source, settings, make_id),
@@ -111,7 +117,7 @@ def _parse_record(
 
 def _void_reason(target: TransactionKey | None, own: TransactionKey, post_voids: PostVoids) -> str:
     if target is not None:
-        hint = "; that one is not in this document: if it went out before, correct it in Engage"
+        hint = "; that one is not in this document"
         return f"post-void of {target}{'' if target in post_voids.present else hint}"
     voiding = post_voids.voiding.get(own)
     return f"voided afterwards by {voiding}" if voiding is not None else ""

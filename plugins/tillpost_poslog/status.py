@@ -7,10 +7,13 @@ import re
 import attrs
 from lxml.etree import _Element
 
+from tillpost.kit import MakeId, parse_date
 from tillpost.kit.xml import attribute, child, local_name, text
 from tillpost_poslog.dialects import FLAGS, KINDS, ORDER, STATUSES
 from tillpost_poslog.layaway import layaway_reason
 
+VOIDED = ("voided", "voided after it was finished")
+"""The reasons of `skip_reason` that take back a sale that may have been finished before."""
 _VOID = re.compile(r"(^|:|_|\s|-)(post-?\s?)?void(ed|s|ing)?($|\s|_|-|transaction)", re.IGNORECASE)
 
 
@@ -35,6 +38,12 @@ def transaction_key(transaction: _Element) -> TransactionKey:
         number=text(transaction, "SequenceNumber"),
         date=(text(transaction, "BusinessDayDate") or text(transaction, "EndDateTime"))[:10],
     )
+
+
+def transaction_id(key: TransactionKey, make_id: MakeId) -> str:
+    """The id of the receipt of a transaction. Raises InvalidValue when its key names no receipt."""
+    day = parse_date(key.date, "Transaction/BusinessDayDate")
+    return make_id(store=key.store, till=key.till, business_date=day, number=key.number)
 
 
 def voided_by(transaction: _Element) -> TransactionKey | None:

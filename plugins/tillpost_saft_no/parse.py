@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tillpost.kit import MakeId, read_record
+from tillpost.kit import MakeId, read_record, voided_id
 from tillpost.kit.xml import Encoding, XmlRecord, detect_encoding, local_name, record_flags, text, xml_records
 from tillpost.model import Document, NoReceipt, Parsed, RawRef, Receipt
 from tillpost_saft_no.codes import EVENTS
 from tillpost_saft_no.master_data import FORMAT, MasterData
 from tillpost_saft_no.settings import Settings
-from tillpost_saft_no.transaction import not_a_sale, number, read_receipt, store
+from tillpost_saft_no.transaction import VOIDED, not_a_sale, number, own_id, read_receipt, store
 
 
 def parse(document: Document, settings: Settings, make_id: MakeId) -> Iterator[Parsed]:
@@ -57,9 +57,11 @@ def _parse_transaction(
     def read(source: RawRef) -> Receipt | NoReceipt:
         if excluded := not_a_sale(transaction, master_data, settings):
             reason, retail = excluded
+            voids = voided_id(lambda: own_id(transaction, master_data, settings, make_id)) if reason == VOIDED else ""
             return NoReceipt(
-                reason=reason, place=record.place, retail=retail, number=own, store=at_store, till=master_data.register
-            )
+                reason=reason, place=record.place, retail=retail, number=own, store=at_store,
+                till=master_data.register, voids=voids,
+            )  # fmt: skip
         return read_receipt(transaction, master_data, source, settings, make_id)
 
     raw = master_data.document(transaction)

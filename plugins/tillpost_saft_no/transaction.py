@@ -18,6 +18,8 @@ from tillpost_saft_no.master_data import MasterData
 from tillpost_saft_no.payments import balance
 from tillpost_saft_no.settings import Settings
 
+VOIDED = "voided"
+
 
 def number(transaction: _Element) -> str:
     """The number of the transaction within its register.
@@ -46,13 +48,21 @@ def not_a_sale(transaction: _Element, master_data: MasterData, settings: Setting
     if _is_true(transaction, "trainingID"):
         return "training", True
     if _is_true(transaction, "voidTransaction"):
-        return "voided", True
+        return VOIDED, True
     code = TRANSACTIONS.get(_code(transaction, master_data, settings))
     if code is not None and not code.sale:
         return code.name, False
     if child(transaction, "ctLine") is None and not amount(transaction, "transAmntIn"):
         return "no lines", True
     return None
+
+
+def own_id(transaction: _Element, master_data: MasterData, settings: Settings, make_id: MakeId) -> str:
+    """The id of its receipt. Raises InvalidValue."""
+    day = parse_date(text(transaction, "transDate"), "cashtransaction/transDate")
+    return make_id(
+        store=store(master_data, settings), till=master_data.register, business_date=day, number=number(transaction)
+    )
 
 
 def read_receipt(

@@ -30,6 +30,17 @@ _EXTRAS = {
 }
 
 
+CANCELLED = "cancelled"
+
+
+def own_id(order: JsonObject, settings: Settings, make_id: MakeId) -> str:
+    """The id of the order's receipt. Raises InvalidValue."""
+    created, _ = location.time(order, settings)
+    store = location.store(order.text("location_id", ""), order.place, settings)
+    till = order.text("device_id", "") or settings.till
+    return make_id(store=store, till=till, business_date=created.date(), number=order.text("id"))
+
+
 def skip_reason(order: JsonObject, settings: Settings) -> str:
     """Why an order is skipped; "" when it is a sale.
 
@@ -42,7 +53,7 @@ def skip_reason(order: JsonObject, settings: Settings) -> str:
         return f"order of another source ({source[:40]!a})"
     status = order.text("financial_status")
     if order.has("cancelled_at") and (not order.objects("refunds") or status not in settings.financial_status):
-        return "cancelled"
+        return CANCELLED
     if status not in settings.financial_status:
         return f"payment {status[:40]!a}"
     return "" if order.objects("line_items") or not order.has("line_items") else "no line items"

@@ -9,20 +9,30 @@ from typing import Any
 import attrs
 
 from tillpost import InvalidValue
-from tillpost.kit import CONTROL_CHARACTERS, JsonObject, JsonRecord, MakeId, json_records, parse_clean_json, read_record
+from tillpost.kit import (
+    CONTROL_CHARACTERS,
+    JsonObject,
+    JsonRecord,
+    MakeId,
+    json_records,
+    parse_clean_json,
+    read_record,
+    voided_id,
+)
 from tillpost.model import Broken, Document, NoReceipt, Parsed, RawRef, Receipt
-from tillpost_shopify.order import read_order, skip_reason
+from tillpost_shopify.order import CANCELLED, own_id, read_order, skip_reason
 from tillpost_shopify.refund import read_refund, refund_skip_reason
 from tillpost_shopify.settings import Settings
 
 
 @attrs.frozen
 class _Entry:
-    """One order or refund of a record: its body, its own bytes, why it is skipped, and its receipt."""
+    """One order or refund of a record: its body, its own bytes, why it is skipped, its id and its receipt."""
 
     body: JsonObject
     raw: bytes
     skip_reason: Callable[[], str]
+    own_id: Callable[[], str]
     read: Callable[[RawRef], Receipt]
 
 
@@ -54,7 +64,8 @@ def _parse_entry(entry: _Entry, document: Document, flags: tuple[str, ...]) -> P
     def read(source: RawRef) -> Receipt | NoReceipt:
         number = entry.body.text("id", "")
         if reason := entry.skip_reason():
-            return NoReceipt(reason=reason, place=place, retail=True, number=number)
+            voids = voided_id(entry.own_id) if reason == CANCELLED else ""
+            return NoReceipt(reason=reason, place=place, retail=True, number=number, voids=voids, final=True)
         return entry.read(source)
 
     number, store = (entry.body.text_or_empty(name) for name in ("id", "location_id"))
@@ -85,7 +96,11 @@ def _entries(form: Any, record: JsonRecord, settings: Settings, make_id: MakeId)
 
 def _order(order: JsonObject, raw: bytes, settings: Settings, make_id: MakeId) -> Iterator[_Entry]:
     yield _Entry(
-        order, raw, lambda: skip_reason(order, settings), lambda source: read_order(order, source, settings, make_id)
+        order,
+        raw,
+        lambda: skip_reason(order, settings),
+        lambda: own_id(order, settings, make_id),
+        lambda source: read_order(order, source, settings, make_id),
     )
     if not isinstance(order.values.get("refunds", []), list):
         return  # reading the order raises it
@@ -99,6 +114,7 @@ def _refund(refund: JsonObject, order: JsonObject | None, raw: bytes, settings: 
         refund,
         raw,
         lambda: refund_skip_reason(refund, order, settings),
+        lambda: "",
         lambda source: read_refund(refund, order, source, settings, make_id),
     )
 

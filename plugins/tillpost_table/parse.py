@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import attrs
 
-from tillpost.kit import CONTROL_CHARACTERS, MakeId, clean, read_record
+from tillpost.kit import CONTROL_CHARACTERS, MakeId, clean, read_record, voided_id
 from tillpost.model import Broken, Document, NoReceipt, Parsed, RawRef, Receipt
 from tillpost_table.cells import Cells
 from tillpost_table.groups import Group, groups
-from tillpost_table.receipt import read_receipt
+from tillpost_table.receipt import own_id, read_receipt
 from tillpost_table.rows import CsvRows, Row, json_rows
 from tillpost_table.settings import Settings
+
+_VOID = re.compile(r"\b(void|cancel|annul|makul|storn)", re.IGNORECASE)
+"""In the reason of a skipped receipt: its sale was taken back."""
 
 
 def parse(document: Document, settings: Settings, make_id: MakeId) -> Iterator[Parsed]:
@@ -45,7 +49,8 @@ def _parse_group(group: Group, head: bytes, document: Document, cells: Cells, ma
         reason = _skip_reason(group, cells.settings)
         receipt = None if reason else read_receipt(rows, source, cells, make_id)
         if receipt is None or not receipt.lines:
-            return NoReceipt(reason=reason or "no lines", place=group.place, retail=True, number=number)
+            voids = voided_id(lambda: own_id(rows, cells, make_id)) if _VOID.search(reason) else ""
+            return NoReceipt(reason=reason or "no lines", place=group.place, retail=True, number=number, voids=voids)
         return receipt
 
     flags = (CONTROL_CHARACTERS,) if removed else ()

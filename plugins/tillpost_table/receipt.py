@@ -12,6 +12,14 @@ from tillpost_table.cells import Cells
 from tillpost_table.rows import Row
 
 
+def own_id(rows: Sequence[Row], cells: Cells, make_id: MakeId) -> str:
+    """The id of the receipt of these rows. Raises InvalidValue."""
+    store, till, number = (cells.same(rows, field) for field in ("store", "till", "number"))
+    return make_id(
+        store=store, till=till, business_date=cells.day(rows) or cells.created(rows)[0].date(), number=number
+    )
+
+
 def read_receipt(rows: Sequence[Row], source: RawRef, cells: Cells, make_id: MakeId) -> Receipt:
     """The receipt. Raises InvalidValue with what is missing, or with the difference where amounts do not add up."""
     store, till, number = (cells.same(rows, field) for field in ("store", "till", "number"))

@@ -29,7 +29,7 @@ COMMANDS = {
     "receipts": "list receipts",
     "gaps": "missing receipt numbers of a till",
     "alerts": "alerts that stand, and a test of the channels",
-    "held": "list, show, retry or discard held receipts",
+    "held": "list, show, retry, correct, return or discard held receipts",
     "mapping": "show what makes the payload, and release a new mapping",
     "diff": "what the current configuration would change in recent receipts",
     "contacts": "list contacts, and resolve conflicts of their keys",

@@ -3,28 +3,41 @@
 from __future__ import annotations
 
 import sys
+from contextlib import closing
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import click
 
 from tillpost.cli.output import json_option, print_rows, receipt_row
-from tillpost.cli.pipelines import journal_command, opened_lines, pipeline_option, select_pipeline
+from tillpost.cli.pipelines import (
+    journal_command,
+    opened_lines,
+    pipeline_command,
+    pipeline_option,
+    select_pipeline,
+)
 from tillpost.clock import SystemClock
 from tillpost.compose.config import load
+from tillpost.compose.pipeline_config import PipelineConfig
 from tillpost.errors import UsageError
 from tillpost.flow.upkeep import held
 from tillpost.journal import Journal, State
+from tillpost.model import Customer
+from tillpost.model import receipt_id as make_receipt_id
 from tillpost.terminal import answer, plain, say
 
 
 @click.group("held")
 def command() -> None:
-    """Receipts a person must decide on: list, show, retry, discard.
+    """Receipts a person must decide on: list, show, retry, correct, return, discard.
 
     \b
     Examples:
       tillpost held list
       tillpost held retry 12_1_2026-11-24_5578
+      tillpost held correct 12_1_2026-11-24_5578 --set customer.email=eva@example.com
       tillpost held discard 12_1_2026-11-24_5578 --reason "test sale of the service technician"
     """
 
@@ -83,8 +96,82 @@ def retry(file: Any, receipt_ids: tuple[str, ...], pipeline: str | None, as_json
     config = load(file)
     with opened_lines(config, [select_pipeline(config, pipeline)]) as (line,):
         for receipt_id in receipt_ids:
+            entry = line.journal.receipts.get(receipt_id)
             result = held.retry(line, receipt_id)
-            answer(as_json, {"id": receipt_id, "result": result}, f"{receipt_id}: {result}")
+            was = entry.reason if entry is not None else ""
+            lines = {"queued again": f"{receipt_id}: queued again, to be sent under the same id; it was held: {was}"}
+            answer(
+                as_json,
+                {"id": receipt_id, "result": result, "was_held": was},
+                plain(lines.get(result, f"{receipt_id}: {result}")),
+            )
+
+
+@command.command("correct")
+@click.argument("receipt_id")
+@click.option("--set", "values", multiple=True, metavar="PATH=VALUE", help="A value, such as customer.email=a@b.se.")
+@click.option(
+    "--from", "given", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
+    help="The whole receipt as JSON, in place of what the till wrote.",
+)  # fmt: skip
+@click.option("--other-sale", is_flag=True, help="It is another sale than the one that has its id: send both.")
+@pipeline_command
+def correct(
+    chosen: PipelineConfig,
+    receipt_id: str,
+    values: tuple[str, ...],
+    given: Path | None,
+    other_sale: bool,
+    as_json: bool,
+) -> None:
+    """Send it with other content, under its own id. The change is recorded without the values.
+
+    Without --set and --from, a correction of the till takes the place of the receipt it corrects, while that one has
+    not left. Paths are those of the receipt's JSON; `customer.` has the identifiers and the attributes.
+
+    \b
+    Examples:
+      tillpost held correct 12_1_2026-11-24_5578 --set customer.email=eva@example.com
+      tillpost held correct 12_1_2026-11-24_5578 --set lines[0].sku=7310500 --set lines[0].tax_percent=25
+      tillpost held correct 12_1_2026-11-24_5578#9f86d081884c
+    """
+    pairs = dict(value.partition("=")[::2] for value in values)
+    if bad := next((value for value in values if "=" not in value), None):
+        raise UsageError(f"--set needs PATH=VALUE, and is {plain(bad.partition('=')[0])}")
+    if other_sale and (values or given):
+        raise UsageError("--other-sale sends what the till wrote; leave out --set and --from")
+    now, anonymous = SystemClock().time(), _anonymous(chosen)
+    with closing(Journal(chosen.state)) as journal:
+        if other_sale:
+            identity = held.send_apart(journal, receipt_id, "another sale with the same id", anonymous, now)
+            result = f"queued as {identity}"
+        else:
+            content = given.read_bytes() if given else None
+            make_id = partial(make_receipt_id, recipe=chosen.recipe)
+            result = held.correct(journal, receipt_id, pairs, content, make_id, anonymous, now)
+    answer(as_json, {"id": receipt_id, "result": result}, f"{receipt_id}: {result}")
+
+
+@command.command("return")
+@click.argument("receipt_id")
+@click.option("--reason", required=True, help="Why; it stays in the journal.")
+@pipeline_command
+def return_(chosen: PipelineConfig, receipt_id: str, reason: str, as_json: bool) -> None:
+    """Answer a void, or a change, of a delivered sale: send its return, and for a change the new content as a sale.
+
+    Leave it, and discard the record, where the till itself makes the return.
+
+    \b
+    Example:
+      tillpost held return 12_1_2026-11-24_5578#voided --reason "the customer brought it back, no return was rung up"
+    """
+    with closing(Journal(chosen.state)) as journal:
+        ids = held.send_return(journal, receipt_id, reason, _anonymous(chosen), SystemClock().time())
+    answer(as_json, {"id": receipt_id, "queued": ids}, f"{receipt_id}: queued {' and '.join(ids)}")
+
+
+def _anonymous(chosen: PipelineConfig) -> Customer | None:
+    return Customer(identifiers=(chosen.anonymous,)) if chosen.anonymous else None
 
 
 @command.command("discard")

@@ -57,6 +57,14 @@ def fingerprint(pipeline: PipelineConfig) -> str:
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:12]
 
 
+def ids_fingerprint(pipeline: PipelineConfig) -> str:
+    """Twelve hex digits of what makes the ids of receipts: the adapter, its version and settings, `receipt_id`."""
+    uses = [_use(use) for use in pipeline.slots if use.slot == "adapter"]
+    for use in uses:
+        del use["table"]
+    return hashlib.sha256(json.dumps([pipeline.recipe, uses], sort_keys=True).encode()).hexdigest()[:12]
+
+
 def guard_of(pipeline: PipelineConfig) -> GuardState:
     """The mapping guard of a line with this mapping."""
     return GuardState(

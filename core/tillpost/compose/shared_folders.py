@@ -19,8 +19,8 @@ def shared_folders(pipelines: Sequence[PipelineConfig]) -> Iterator[tuple[str, K
             if relation := _relation(one.state, other.state):
                 message = f"the state folder {one.state} {relation} pipeline {other.name}."
                 yield one.name, (*path, "state"), message, "Give each pipeline a folder of its own."
-            source = _source(one)
-            if source is not None and source == _source(other):
+            source = source_of(one)
+            if source is not None and source == source_of(other):
                 message = f"pipeline {other.name} reads the folder {source} too."
                 yield one.name, (*path, "source", "path"), message, "Let one pipeline read one folder."
 
@@ -41,7 +41,7 @@ def _relation(one: Path, other: Path) -> str:
     return "contains that of" if theirs[: len(ours)] == ours else ""
 
 
-def _source(pipeline: PipelineConfig) -> Path | None:
+def source_of(pipeline: PipelineConfig) -> Path | None:
     """The folder a source reads: the setting `path`, as every source of files calls it."""
     for use in pipeline.slots:
         path = getattr(use.settings, "path", None)

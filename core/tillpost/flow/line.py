@@ -77,6 +77,8 @@ class Line:
     transfer: TransferPolicy | None
     anonymous: Customer | None
     workers: int
+    server: str = ""
+    """The file server and its folder, as people name them; "" without a transfer."""
     pace: Pace | None = None
     """Measures its rate budgets; None where no plugin uses one."""
     skip_unknown: bool = False

@@ -27,11 +27,13 @@ from tillpost.journal.tables.documents import Documents
 from tillpost.journal.tables.events import Events
 from tillpost.journal.tables.file_server import FileServers
 from tillpost.journal.tables.files import Files
+from tillpost.journal.tables.held import Held
 from tillpost.journal.tables.idempotency_keys import IdempotencyKeys
 from tillpost.journal.tables.mappings import Mappings
 from tillpost.journal.tables.receipts import Receipts
 from tillpost.journal.tables.replays import Replays
 from tillpost.journal.tables.retention import Retention
+from tillpost.journal.tables.settings_seen import SettingsSeen
 from tillpost.journal.tables.sources import Sources
 from tillpost.journal.tables.tenants import Tenants
 from tillpost.journal.tables.tills import Tills
@@ -50,6 +52,7 @@ class Journal:
         self._database = database or Store(folder / "journal.db")
         self.crash_marks = self._database.crash_marks
         self.receipts = Receipts(self._database)
+        self.held = Held(self._database)
         self.bodies = Bodies(self._database)
         self.listings = Listings(self._database)
         self.documents = Documents(self._database)
@@ -72,6 +75,7 @@ class Journal:
         self.alerts = Alerts(self._database)
         self.alert_inputs = AlertInputs(self._database)
         self.retention = Retention(self._database)
+        self.settings_seen = SettingsSeen(self._database)
         self.replays = Replays(self._database)
         self.replay_candidates = ReplayCandidates(self._database)
         self.verification = Verification(self._database)

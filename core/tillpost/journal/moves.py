@@ -42,8 +42,11 @@ def apply_moves(
     now: float,
     step: str,
     allowed: Mapping[State, frozenset[State]] = MOVES,
+    leave: State | None = None,
 ) -> None:
     """Move many receipts in the same way and record their events, in the order of `seqs`.
+
+    leave: receipts that are in this state by now are not moved.
 
     Raises JournalError for a move that is not allowed, or a row that does not exist.
     """
@@ -55,6 +58,9 @@ def apply_moves(
     for seq in seqs:
         if seq not in states:
             raise JournalError(f"the journal has no row {seq}")
+    if leave is not None:
+        seqs = [seq for seq in seqs if states[seq] != leave]
+        states = {seq: states[seq] for seq in seqs}
     for old in set(states.values()):
         check_move(old, move.state, allowed)
     delivered = move.state is State.DELIVERED

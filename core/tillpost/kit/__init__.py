@@ -17,7 +17,7 @@ from tillpost.kit.receipt_parts import (
     tax,
     vat_of_lines,
 )
-from tillpost.kit.record import read_record
+from tillpost.kit.record import read_record, voided_id
 from tillpost.kit.text import CONTROL_CHARACTERS, clean
 from tillpost.kit.time import local_time, parse_date, parse_time
 from tillpost.model.identity import MakeId
@@ -50,4 +50,5 @@ __all__ = [
     "spread_discount",
     "tax",
     "vat_of_lines",
+    "voided_id",
 ]

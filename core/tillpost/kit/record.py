@@ -43,3 +43,11 @@ def read_record(
     except ArithmeticError:  # each amount is in bounds, and their product or ratio is not
         reason = f"{place}: amounts have more digits than can be calculated with"
     return Broken(reason=reason, place=place, raw=raw, number=number, store=store)
+
+
+def voided_id(make: Callable[[], str]) -> str:
+    """For `NoReceipt.voids`: the id that `make` returns; "" when it raises InvalidValue: no sale is named."""
+    try:
+        return make()
+    except InvalidValue:
+        return ""

@@ -109,7 +109,8 @@ class NoReceipt:
     retail: True for a sale that was started and is not sent (voided, suspended, training, copy), False for what never
     was a sale (sign-on, no-sale, day totals). store, till, date: who issued `number`, and on which business date
     (YYYY-MM-DD), as far as the record says. A number that is known to belong to no sale is not a gap.
-    voids: the id of the receipt that the record takes back, its own sale or another one; "" for none.
+    voids: the id of the receipt that the record takes back, its own sale or another one; "" for none. final: a receipt
+    of that id that comes later is void, too; not where a till may use the number of a voided sale again.
     """
 
     reason: str
@@ -120,6 +121,7 @@ class NoReceipt:
     till: str = ""
     date: str = ""
     voids: str = ""
+    final: bool = False
 
 
 @attrs.frozen(kw_only=True)

@@ -21,7 +21,7 @@ from tillpost.reports.sums import Sums, by_tax, by_tender
 
 LISTED = 100
 """Receipts that a report names of each kind; all are counted."""
-COLLIDING = re.compile(r"#[0-9a-f]{12}$")
+COLLIDING = re.compile(r"#(voided|[0-9a-f]{12})$")
 """How an id ends under which a receipt is held because its own id has other content (journal/tables/acceptance.py)."""
 
 

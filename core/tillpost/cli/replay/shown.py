@@ -21,6 +21,7 @@ _MEANS = {
     Fate.IN_PROGRESS: "left: on its way already",
     Fate.COLLIDES: "left: its id has other content, which Engage would keep",
     Fate.DISCARDED: "left: a person has discarded it",
+    Fate.SUPERSEDED: "left: voided at the till, or another receipt stands in its place",
     Fate.UNREADABLE: "left: its content is damaged; `tillpost held retry`, or accept its file again",
     Fate.NO_CUSTOMER: "left: no customer, and the pipeline has no `anonymous`",
     Fate.TOO_OLD: "left: settled longer ago than `keep`",

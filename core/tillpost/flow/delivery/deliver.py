@@ -18,6 +18,7 @@ from tillpost.flow.line import Line
 from tillpost.flow.rate_limit.budget import live_requests
 from tillpost.flow.retry_policy import BACKLOG_TURN, LIVE_SECONDS, decide, hold, is_live
 from tillpost.journal import Entry, Move, State, Stored
+from tillpost.journal.tables.taken_ids import NOT_SHOWN, VOIDED
 from tillpost.model import Contact, Gone, Identifier, MaybeSent, Misconfigured, NotSent, Outcome, Payload, Refused
 from tillpost.trace import working_on
 
@@ -162,7 +163,8 @@ def _resolve_and_send(line: Line, entry: Entry, alone: bool) -> Move | None:
     if not alone and not contact.changes():
         return None
     payload = _map(line, Ready(entry, contact.contact_id, line.journal.bodies.stored([entry.seq])))
-    line.journal.receipts.mark_sending(entry.seq, line.clock.time())
+    if not line.journal.receipts.mark_sending(entry.seq, line.clock.time()):
+        return Move(state=State.SKIPPED, attempts=entry.attempts, reason=VOIDED)  # it is skipped already
     return _send(line, entry, payload)
 
 
@@ -196,7 +198,7 @@ def _confirm(line: Line, entry: Entry) -> Move:
     if isinstance(shown, frozenset):
         if entry.id in shown:
             return Move(state=State.DELIVERED, attempts=entry.attempts, route="api", verified=True)
-        return Move(state=State.WAITING, due=now, attempts=entry.attempts, reason="not in the history: sent again")
+        return Move(state=State.WAITING, due=now, attempts=entry.attempts, reason=f"{NOT_SHOWN}: sent again")
     if shown is None:
         return hold(entry, "it may have been sent, and the transport plugin cannot look it up (no confirm_receipts)")
     if isinstance(shown, Refused):

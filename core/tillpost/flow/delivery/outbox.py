@@ -103,18 +103,20 @@ class Outbox:
             moves += prepared.moves
             unsent = [result.entry.seq for result in results if result.unsent]
             intents = [ready.entry.seq for ready in prepared.ready]
+            sendable: frozenset[int] = frozenset()
             if moves or unsent or intents:
-                line.journal.receipts.advance(moves, intents, unsent, line.clock.time())
+                sendable = line.journal.receipts.advance(moves, intents, unsent, line.clock.time())
                 now = line.clock.time()
                 for result in results:
                     if result.move is not None and result.move.state is State.DELIVERED:
                         delay = max(0.0, now - result.entry.accepted_at)
                         line.hooks.timings.delays.record(result.move.route, delay)
-            kept = {*intents, *(entry.seq for entry in prepared.to_ask)}
+            kept = {*sendable, *(entry.seq for entry in prepared.to_ask)}
         finally:
             line.claims.release(entry.seq for entry in in_hand if entry.seq not in kept)
         for ready in prepared.ready:
-            self._enqueue(ready)
+            if ready.entry.seq in sendable:
+                self._enqueue(ready)
         asked = {entry.seq for entry in again}
         for entry in prepared.to_ask:
             self._enqueue_question(entry, asked)

@@ -66,7 +66,16 @@ def _postponed(line: Line, entry: FileEntry, reason: str) -> Postponed:
 
 
 def _check_consumed(line: Line, entry: FileEntry) -> Postponed | None:
-    """Engage deletes a file once it is processed (Engage contract, file import)."""
+    """Engage deletes a file once it is processed (Engage contract, file import).
+
+    A file that was put on another server tells nothing by not being on this one: it is uploaded again, to this one.
+    Engage ignores what it has.
+    """
+    if entry.server and entry.server != line.server:
+        reason = f"sent again: it lay on {entry.server}, and the file server is now {line.server}"
+        line.journal.files.resend(entry.file.name, line.clock.time(), reason)
+        _log.warning("pipeline %s: file %s is %s", line.name, entry.file.name, reason)
+        return None
     found = line.hooks.find_transferred(entry.file)
     if found is False:
         line.journal.files.move(entry, FileState.CONSUMED, line.clock.time(), due=line.clock.time(), step="reconcile")

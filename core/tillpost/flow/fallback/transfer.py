@@ -55,7 +55,7 @@ def transfer(line: Line) -> int:
             alone.discard(status.name)
             alone.update(failed)
             failed = []
-            line.journal.files.move(entry, FileState.UPLOADED, now, due=now)
+            line.journal.files.move(entry, FileState.UPLOADED, now, due=now, server=line.server)
             uploaded += 1
             continue
         attempts = entry.attempts + 1

@@ -12,8 +12,9 @@ from typing import Any
 import attrs
 
 from tillpost.journal import OPEN, Journal, ReplayCandidate, ReplayOrder, State
+from tillpost.journal.tables.taken_ids import SUPERSEDED
 
-_CONFLICTING_ID = re.compile(r"#[0-9a-f]{12}$")
+_CONFLICTING_ID = re.compile(r"#(voided|[0-9a-f]{12})$")
 """The end of the id under which a receipt is held when its own id has other content."""
 
 
@@ -36,6 +37,8 @@ class Fate(StrEnum):
     """Skipped: its body in the journal is damaged."""
     NO_CUSTOMER = "no_customer"
     """Skipped: it has no contact, and the pipeline has no `anonymous`."""
+    SUPERSEDED = "superseded"
+    """Skipped: voided at the till, or another receipt stands in its place (a correction, or another id)."""
     TOO_OLD = "too_old"
     """Skipped: settled longer ago than `keep`, so it leaves the journal at any moment."""
 
@@ -88,6 +91,8 @@ def fate_of(
         return Fate.CONFIRMED
     if receipt.contact is None and _CONFLICTING_ID.search(receipt.id):
         return Fate.COLLIDES
+    if receipt.state is State.SKIPPED and receipt.reason in SUPERSEDED:
+        return Fate.SUPERSEDED
     if receipt.state is State.SKIPPED and receipt.reason.startswith("discarded: "):
         return Fate.DISCARDED
     if receipt.state in (State.DELIVERED, State.SKIPPED) and before is not None and receipt.changed_at < before:

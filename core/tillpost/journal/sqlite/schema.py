@@ -295,10 +295,11 @@ UPGRADES = (
         one INTEGER PRIMARY KEY CHECK (one = 1), failures INTEGER NOT NULL, reason TEXT NOT NULL,
         refused INTEGER NOT NULL, since REAL NOT NULL, checked_at REAL NOT NULL
     );
-    -- what tills have voided, by the id of its receipt; the settings that made ids and named folders, with the time
-    -- since which each is used; server: where a file was put
+    -- what tills have voided, by the id of its receipt; final: one that comes later is void, too. The settings that
+    -- made ids and named folders, with the time since which each is used. server: where a file was put.
     CREATE TABLE voids (
-        id TEXT PRIMARY KEY, document TEXT NOT NULL, place TEXT NOT NULL, reason TEXT NOT NULL, at REAL NOT NULL
+        id TEXT PRIMARY KEY, document TEXT NOT NULL, place TEXT NOT NULL, reason TEXT NOT NULL, at REAL NOT NULL,
+        final INTEGER NOT NULL
     ) WITHOUT ROWID;
     CREATE TABLE settings_seen (
         what TEXT NOT NULL, value TEXT NOT NULL, at REAL NOT NULL, PRIMARY KEY (what, value)

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
-from functools import lru_cache
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import attrs
 
-from tillpost.journal.database import Transaction, first
+from tillpost.journal.database import Transaction
 from tillpost.journal.moves import Move, apply_move
 from tillpost.journal.states import State
-from tillpost.journal.tables import contact_links, counters, events
+from tillpost.journal.tables import contact_links, events, taken_ids
+from tillpost.journal.tables.new_rows import NewRows, Record, prepare
 from tillpost.model import Broken, Customer, Document, Found, NoReceipt, Parsed
 from tillpost.model.receipt_difference import difference
 from tillpost.model.receipt_json import content_digest, dumps, loads
 
+_DAY = 86400.0
+"""Seconds by which the clocks of tills may differ from ours."""
 _COUNTED = ("accepted", "duplicates", "skipped", "ignored", "held")
 
 
@@ -63,70 +64,60 @@ def accept_records(
     document: Document,
     anonymous: Customer | None,
     now: float,
+    ids_since: float | None = None,
 ) -> Accepted:
     """Insert the records that are new and count all of them; the caller commits.
 
     One lookup finds those that are in the journal, and the new ones are inserted together. A record whose id belongs to
     a receipt with other content is inserted by itself, after the ones before it.
+
+    ids_since: when the settings that make ids were changed; sales from before it may be there under another id.
     """
     counts = Accepted()
-    with counters.count_inserted(transaction):
-        records = [_prepare(record) for record in parsed]
-        known = _known(transaction, records)
-        rows = _Rows(transaction, now)
-        rows.links.load(
-            who
-            for each in records
-            if isinstance(each.record, Found) and each.id not in known
-            if (who := contact_links.customer_of(each.record.receipt, anonymous)) is not None
-        )
-        for each in records:
-            record = each.record
-            if isinstance(record, NoReceipt):
-                _add_no_receipt(transaction, record, document, now, counts)
-            elif isinstance(record, Broken):
-                if each.id in known:
-                    counts.duplicates += 1
-                    continue
-                known[each.id] = None
-                rows.add_broken(each.id, record, document)
-                counts.held += 1
-                counts.reasons[record.reason] += 1
-            elif each.id not in known:
-                known[each.id] = each.digest
-                _accept_new(rows, each, record, anonymous, counts)
-            elif known[each.id] == each.digest:
-                # After a crash the whole document is accepted again, so a duplicate must cost little.
+    records = [prepare(record) for record in parsed]
+    known = _known(transaction, records)
+    voided = _voided(transaction, records, known)
+    rows = NewRows(transaction, now)
+    rows.links.load(
+        who
+        for each in records
+        if isinstance(each.record, Found) and each.id not in known
+        if (who := contact_links.customer_of(each.record.receipt, anonymous)) is not None
+    )
+    for each in records:
+        record = each.record
+        if isinstance(record, NoReceipt):
+            _accept_no_receipt(rows, record, document, counts)
+        elif isinstance(record, Broken):
+            if each.id in known:
                 counts.duplicates += 1
-            else:
-                rows.insert()
-                if (identity := _accept_changed(rows, each, record, counts)) is not None:
-                    known[identity] = None
-        rows.insert()
+                continue
+            known[each.id] = None
+            rows.add_broken(each.id, record, document)
+            counts.held += 1
+            counts.reasons[record.reason] += 1
+        elif each.id not in known:
+            if ids_since is not None and _is_recorded(rows, each, record, ids_since, counts):
+                continue
+            known[each.id] = each.digest
+            if each.id in voided:
+                rows.add(each, record, each.id, State.SKIPPED, taken_ids.VOIDED)
+                counts.skipped += 1
+                counts.reasons[taken_ids.VOIDED] += 1
+                continue
+            _accept_new(rows, each, record, anonymous, counts)
+        elif known[each.id] == each.digest:
+            # After a crash the whole document is accepted again, so a duplicate must cost little.
+            counts.duplicates += 1
+        else:
+            rows.insert()
+            if (identity := _accept_changed(rows, each, record, anonymous, counts)) is not None:
+                known[identity] = each.digest if identity == each.id else None
+    rows.insert()
     return counts
 
 
-@attrs.frozen
-class _Record:
-    """A record with its id, the body to store, and the digest of the body."""
-
-    record: Parsed
-    id: str = ""
-    body: bytes = b""
-    digest: bytes = b""
-
-
-def _prepare(record: Parsed) -> _Record:
-    if isinstance(record, Found):
-        body = dumps(record.receipt)
-        return _Record(record, record.receipt.id, body, hashlib.sha256(body).digest())
-    if isinstance(record, Broken):
-        digest = hashlib.sha256(record.raw + record.reason.encode()).hexdigest()
-        return _Record(record, f"broken_{digest[:16]}")
-    return _Record(record)
-
-
-def _known(transaction: Transaction, records: Sequence[_Record]) -> dict[str, bytes | None]:
+def _known(transaction: Transaction, records: Sequence[Record]) -> dict[str, bytes | None]:
     """The records that are in the journal: id → digest of the body; None when it has none or a damaged one."""
     rows = transaction.executemany(
         "SELECT r.id, b.body, b.checksum FROM receipts r LEFT JOIN bodies b USING (seq) WHERE r.id = ?",
@@ -151,84 +142,7 @@ def _add_no_receipt(
     counts.reasons[record.reason] += 1
 
 
-class _Rows:
-    """Collects the rows of new receipts, to insert them together."""
-
-    def __init__(self, transaction: Transaction, now: float) -> None:
-        self.transaction, self.now = transaction, now
-        self._begin()
-
-    def _begin(self) -> None:
-        self.links = contact_links.ContactLinks(self.transaction, self.now)
-        self._seq: int | None = None
-        self._receipts: list[tuple[Any, ...]] = []
-        self._bodies: list[tuple[int, bytes | None, bytes, bytes]] = []
-        self._events: list[events.Row] = []
-
-    def _next(self) -> int:
-        if self._seq is None:
-            self._seq = int(first(self.transaction.execute("SELECT max(seq) FROM receipts")) or 0)
-        self._seq += 1
-        return self._seq
-
-    def add(
-        self, each: _Record, found: Found, identity: str, state: State, reason: str = "", contact: str | None = None
-    ) -> None:
-        """Add a receipt; the events of its contact come before its own."""
-        seq, receipt, now = self._next(), found.receipt, self.now
-        self._receipts.append(
-            (
-                seq, identity, receipt.number, receipt.store, receipt.till, receipt.business_date.isoformat(),
-                receipt.created.isoformat(), receipt.currency, str(receipt.total), len(receipt.lines), state, now,
-                reason, contact, receipt.raw.document, receipt.raw.place, now, now,
-            )
-        )  # fmt: skip
-        self._bodies.append((seq, each.body, each.digest, found.raw))
-        fields = {"reason": reason} if reason else {}
-        if receipt.flags:
-            fields["flags"] = ", ".join(receipt.flags)
-        self._add_event(seq, state, document=receipt.raw.document, **fields)
-
-    def add_broken(self, identity: str, record: Broken, document: Document) -> None:
-        """Add a record that could not be read; it is held."""
-        seq, now = self._next(), self.now
-        self._receipts.append(
-            (
-                seq, identity, record.number, record.store, "", "", "", "", "", 0, State.HELD, 0.0,
-                record.reason, None, document.name, record.place, now, now,
-            )
-        )  # fmt: skip
-        self._bodies.append((seq, None, hashlib.sha256(record.raw).digest(), record.raw))
-        self._add_event(seq, State.HELD, reason=record.reason, place=record.place)
-
-    def _add_event(self, seq: int, state: State, **fields: str) -> None:
-        if self.links.events:
-            self._events += self.links.events
-            self.links.events.clear()
-        self._events.append((seq, None, self.now, "accept", state, _detail(tuple(fields.items()))))
-
-    def insert(self) -> None:
-        """Insert the rows that were added, with their contacts and events, and start again with none."""
-        self.links.save()
-        self.transaction.executemany(_RECEIPT, self._receipts)
-        self.transaction.executemany("INSERT INTO bodies VALUES (?,?,?,?)", self._bodies)
-        events.insert(self.transaction, self._events)
-        self._begin()
-
-
-_RECEIPT = (
-    "INSERT INTO receipts (seq, id, number, store, till, business_date, created, currency, total, line_count, state,"
-    " due, reason, contact, document, place, accepted_at, changed_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
-)
-
-
-@lru_cache(maxsize=64)
-def _detail(fields: tuple[tuple[str, str], ...]) -> str:
-    """The detail of an event as JSON; cached, because nearly all receipts of a document have the same."""
-    return events.detail(dict(fields))
-
-
-def _accept_new(rows: _Rows, each: _Record, found: Found, anonymous: Customer | None, counts: Accepted) -> None:
+def _accept_new(rows: NewRows, each: Record, found: Found, anonymous: Customer | None, counts: Accepted) -> None:
     customer = contact_links.customer_of(found.receipt, anonymous)
     if customer is None:
         rows.add(each, found, each.id, State.SKIPPED, "no customer")
@@ -240,32 +154,87 @@ def _accept_new(rows: _Rows, each: _Record, found: Found, anonymous: Customer | 
     counts.accepted += 1
 
 
-def _accept_changed(rows: _Rows, each: _Record, found: Found, counts: Accepted) -> str | None:
+def _accept_changed(
+    rows: NewRows, each: Record, found: Found, anonymous: Customer | None, counts: Accepted
+) -> str | None:
     """Accept a receipt whose id is in the journal with other or damaged content.
 
-    Returns the id under which it is held; None when it is a duplicate or has repaired the damaged body.
+    What has the id gives way when it never left for the destination (taken_ids.py); else the new one is held under an
+    id of its own. Returns the id under which it is in the journal; None when it is a duplicate or has repaired the
+    damaged body.
     """
     transaction = rows.transaction
-    body, checksum, seq, state = transaction.execute(
-        "SELECT b.body, b.checksum, r.seq, r.state FROM receipts r LEFT JOIN bodies b USING (seq) WHERE r.id = ?",
-        (each.id,),
+    known = taken_ids.taken(transaction, each.id)
+    assert known is not None
+    body, checksum = transaction.execute(
+        "SELECT b.body, b.checksum FROM receipts r LEFT JOIN bodies b USING (seq) WHERE r.seq = ?", (known.seq,)
     ).fetchone()
     if not _whole(body, checksum):
         # The stored body is damaged, and this one replaces it.
-        restore(transaction, seq, found, rows.now)
-        counts.add(Accepted(accepted=1) if state == State.HELD else Accepted(duplicates=1))
+        restore(transaction, known.seq, found, rows.now)
+        counts.add(Accepted(accepted=1) if known.state is State.HELD else Accepted(duplicates=1))
         return None
-    digest = content_digest(found.receipt)
+    digest, before = content_digest(found.receipt), loads(body)
     identity = f"{each.id}#{digest[:12]}"
-    same = checksum == each.digest or content_digest(loads(body)) == digest
+    same = checksum == each.digest or content_digest(before) == digest
+    same = same or taken_ids.was_corrected(transaction, known.seq, found.raw)
     if same or transaction.execute("SELECT 1 FROM receipts WHERE id = ?", (identity,)).fetchone():
         counts.duplicates += 1
         return None
-    reason = "the id is taken by other content: " + "; ".join(difference(body, each.body)[:10])
-    rows.add(each, found, identity, State.HELD, reason)
+    if taken_ids.gives_way(transaction, known, found.receipt, before.raw.sha256 == found.receipt.raw.sha256):
+        taken_ids.give_way(transaction, known, content_digest(before), found.receipt.raw, rows.now)
+        _accept_new(rows, each, found, anonymous, counts)
+        return each.id
+    why = taken_ids.late_change(known, taken_ids.may_have_left(transaction, known))
+    rows.add(each, found, identity, State.HELD, f"{why}: {'; '.join(difference(body, each.body)[:10])}")
     counts.held += 1
-    counts.reasons["the id is taken by other content"] += 1
+    counts.reasons[why.partition(" (")[0]] += 1
     return identity
+
+
+def _voided(transaction: Transaction, records: Sequence[Record], known: Mapping[str, bytes | None]) -> set[str]:
+    """The new receipts that their till had voided before they came."""
+    if not taken_ids.is_voided(transaction):
+        return set()
+    return taken_ids.void_reasons(transaction, [each.id for each in records if each.id and each.id not in known])
+
+
+def _accept_no_receipt(rows: NewRows, record: NoReceipt, document: Document, counts: Accepted) -> None:
+    """Count it. What it takes back is skipped while it has not left; else the record is held for a person."""
+    transaction, now = rows.transaction, rows.now
+    if record.voids:
+        rows.insert()
+        known = taken_ids.late_void(transaction, record, (document.name, document.sha256), now)
+        if known is not None:
+            reason = f"{taken_ids.VOIDED_LATE} (it is {known.state}): {record.reason}"
+            rows.add_late_void(f"{known.id}#voided", record, document, reason, known.sale)
+            counts.held += 1
+            counts.reasons[taken_ids.VOIDED_LATE] += 1
+            return
+        if taken_ids.is_same_void(transaction, record, document.sha256):
+            counts.duplicates += 1
+            return
+    _add_no_receipt(transaction, record, document, now, counts)
+
+
+def _is_recorded(rows: NewRows, each: Record, found: Found, ids_since: float, counts: Accepted) -> bool:
+    """Whether the sale is in the journal under an id that other settings made; if so it is a duplicate.
+
+    One that never left gives way to the new id, and then it is not.
+    """
+    if found.receipt.created.timestamp() > ids_since + _DAY and "clock-off" not in found.receipt.flags:
+        return False
+    rows.insert()
+    known = taken_ids.same_sale(rows.transaction, found)
+    if known is None:
+        return False
+    if taken_ids.gives_way_to_new_id(rows.transaction, known):
+        taken_ids.read_again(rows.transaction, known, each.id, rows.now)
+        return False
+    taken_ids.note_other_id(rows.transaction, known, each.id, rows.now)
+    counts.duplicates += 1
+    counts.reasons[taken_ids.RECORDED] += 1
+    return True
 
 
 def _whole(body: object, checksum: object) -> bool:

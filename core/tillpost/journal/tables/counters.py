@@ -8,10 +8,8 @@ verify` checks them, and a repair counts again.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 
-from tillpost.journal.database import Transaction, first
+from tillpost.journal.database import Transaction
 from tillpost.journal.states import State
 from tillpost.journal.tables import tills
 
@@ -33,11 +31,8 @@ _CONTACTS = (
 )
 
 
-@contextmanager
-def count_inserted(transaction: Transaction) -> Iterator[None]:
-    """Count the receipts that the block inserts, in the same transaction."""
-    last = first(transaction.execute("SELECT max(seq) FROM receipts")) or 0
-    yield
+def count_inserted(transaction: Transaction, last: int) -> None:
+    """Count the receipts that were just inserted, in the same transaction: those behind the row `last`."""
     columns = "state, route, reason, store, till, accepted_at, number, created"
     added = transaction.execute(f"SELECT {columns} FROM receipts WHERE seq > ? ORDER BY seq", (last,)).fetchall()  # noqa: S608
     stand = Counter((row[0], row[1], row[2] if row[0] == State.SKIPPED else "") for row in added)

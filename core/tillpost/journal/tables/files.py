@@ -53,6 +53,8 @@ class FileEntry:
     """The earliest and the latest time of its receipts, or of its contacts (ISO 8601)."""
     alerted_at: float | None
     """Since when it has been reported as stuck; None when it is not."""
+    server: str
+    """The file server and folder it was put on last; "" while it was on none."""
 
 
 @attrs.frozen(kw_only=True)
@@ -70,7 +72,7 @@ OPEN_FILES = (FileState.WRITTEN, FileState.UPLOADED, FileState.CONSUMED)
 
 _COLUMNS = (
     "name, kind, sha256, size, keys, path, sequence, rows, state, due, attempts, reason, reviewed,"
-    " written_at, uploaded_at, consumed_at, confirmed_at, first_at, last_at, alerted_at"
+    " written_at, uploaded_at, consumed_at, confirmed_at, first_at, last_at, alerted_at, server"
 )
 
 
@@ -154,15 +156,23 @@ class Files(Table):
         )
         return bool(rows)
 
-    def move(self, entry: FileEntry, state: FileState, now: float, due: float = 0.0, step: str = "transfer") -> None:
-        """Set the next state of a file and move its receipts with it."""
+    def move(
+        self,
+        entry: FileEntry,
+        state: FileState,
+        now: float,
+        due: float = 0.0,
+        step: str = "transfer",
+        server: str | None = None,
+    ) -> None:
+        """Set the next state of a file and move its receipts with it. server: where it was put; None: where it is."""
 
         def work(transaction: Transaction) -> None:
             column = f"{state}_at"
             transaction.execute(
                 "UPDATE files SET state = ?, due = ?, attempts = 0, reason = '', alerted_at = NULL,"  # noqa: S608
-                f" {column} = ? WHERE name = ?",
-                (state, due, now, entry.file.name),
+                f" {column} = ?, server = ? WHERE name = ?",
+                (state, due, now, entry.server if server is None else server, entry.file.name),
             )
             if entry.file.kind == "contacts":
                 for key in entry.file.keys:
@@ -192,17 +202,17 @@ class Files(Table):
 
         self._database.write(work)
 
-    def resend(self, name: str, now: float) -> None:
-        """Upload a file again, on behalf of a person; Engage ignores receipts it has already."""
+    def resend(self, name: str, now: float, reason: str = "sent again") -> None:
+        """Upload a file again; Engage ignores receipts it has already."""
 
         def work(transaction: Transaction) -> None:
             transaction.execute(
-                "UPDATE files SET state = 'written', due = ?, attempts = 0, reason = 'sent again', alerted_at = NULL"
+                "UPDATE files SET state = 'written', due = ?, attempts = 0, reason = ?, alerted_at = NULL"
                 " WHERE name = ?",
-                (now, name),
+                (now, reason, name),
             )
             seqs = _seqs(transaction, name, State.TRANSFERRED)
-            apply_moves(transaction, seqs, Move(state=State.WRITTEN, reason="file sent again"), now, "transfer")
+            apply_moves(transaction, seqs, Move(state=State.WRITTEN, reason=f"file {reason}"), now, "transfer")
 
         self._database.write(work)
 

@@ -6,19 +6,20 @@ from collections.abc import Iterable, Sequence
 
 import attrs
 
-from tillpost.errors import InvalidValue, JournalError
 from tillpost.journal.database import ALL, List, Table, Transaction
 from tillpost.journal.moves import Move, apply_move, apply_moves
 from tillpost.journal.states import OPEN, SETTLED, State
 from tillpost.journal.tables import events
-from tillpost.journal.tables.acceptance import Accepted, accept_records, restore
+from tillpost.journal.tables.acceptance import Accepted, accept_records
 from tillpost.journal.tables.documents import Reading, record_group
 from tillpost.journal.tables.idempotency_keys import remember
 from tillpost.journal.tables.receipt_rows import BY_STATE, COLUMNS, Entry, decode
-from tillpost.model import Broken, Customer, Document, Found, NoReceipt, Parsed
+from tillpost.model import Customer, Document, Parsed
 
 _OPEN = ", ".join(f"'{state}'" for state in OPEN)
 _UNSETTLED = ", ".join(f"'{state}'" for state in State if state not in SETTLED)
+_IN_HAND = ("deliver", "write")
+"""The steps that move receipts they have claimed a while before."""
 _BY_DUE = "receipts INDEXED BY receipts_due"
 """The open receipts by the time they are due; without the hint SQLite uses the index by state and sorts all of them."""
 
@@ -39,10 +40,10 @@ class Group:
 
 
 def _accept_group(
-    transaction: Transaction, group: Group, anonymous: Customer | None, now: float
+    transaction: Transaction, group: Group, anonymous: Customer | None, now: float, ids_since: float | None = None
 ) -> tuple[Accepted, int | None]:
     """What came of the records, and the row of their document."""
-    fresh = accept_records(transaction, group.parsed, group.document, anonymous, now)
+    fresh = accept_records(transaction, group.parsed, group.document, anonymous, now, ids_since)
     if group.last and group.document.key:
         remember(transaction, group.document, group.counts.plus(fresh), now)
     if group.reading is None:
@@ -52,6 +53,9 @@ def _accept_group(
 
 class Receipts(Table):
     """The receipts table."""
+
+    ids_since: float | None = None
+    """When the settings that make ids were changed, in seconds since 1970; None: never in this journal."""
 
     def accept(
         self, parsed: Sequence[Parsed], document: Document, anonymous: Customer | None, now: float, counts: Accepted
@@ -69,7 +73,7 @@ class Receipts(Table):
 
         # The counts are added after the commit: it may fail, and then nothing counts.
         def work(transaction: Transaction) -> list[tuple[Accepted, int | None]]:
-            return [_accept_group(transaction, group, anonymous, now) for group in groups]
+            return [_accept_group(transaction, group, anonymous, now, self.ids_since) for group in groups]
 
         if groups:
             for group, (fresh, row) in zip(groups, self._database.write(work), strict=True):
@@ -144,35 +148,40 @@ class Receipts(Table):
         """Whether every receipt is delivered, held or skipped."""
         return not self._database.read(f"SELECT 1 FROM {BY_STATE} WHERE state IN ({_UNSETTLED}) LIMIT 1")  # noqa: S608
 
-    def mark_sending(self, seq: int, now: float) -> None:
-        """Record that a receipt is about to be sent; returns once that is durable."""
-        self.advance((), [seq], (), now)
+    def mark_sending(self, seq: int, now: float) -> bool:
+        """Record that a receipt is about to be sent, once that is durable; False when it may not be sent any more."""
+        return bool(self.advance((), [seq], (), now))
 
     def advance(
         self, moves: Iterable[tuple[int, Move]], sending: Sequence[int], unsent: Sequence[int], now: float
-    ) -> None:
-        """Record the results of calls and the start of the next ones, in one commit.
+    ) -> frozenset[int]:
+        """Record the results of calls and the start of the next ones, in one commit; the rows that may be sent.
 
-        moves: as for `settle`. sending: rows that are about to be sent. unsent: rows that were marked as sending and
-        were not sent, because calls may not be made now; they keep their due time and attempts.
+        moves: as for `settle`. sending: rows that are about to be sent; one that its till has voided or corrected
+        meanwhile is omitted. unsent: rows that were marked as sending and were not sent, because calls may not be made
+        now; they keep their due time and attempts.
         """
         listed = list(moves)
 
-        def work(transaction: Transaction) -> None:
+        def work(transaction: Transaction) -> frozenset[int]:
             _settle(transaction, listed, now, "deliver")
             if unsent:
                 transaction.executemany(
                     "UPDATE receipts SET sending = NULL, changed_at = ? WHERE seq = ?", ((now, seq) for seq in unsent)
                 )
                 events.record_all(transaction, now, "deliver", "not sent", receipts=unsent)
-            if sending:
-                transaction.executemany(
-                    "UPDATE receipts SET sending = ?1, state = 'resolved', changed_at = ?1 WHERE seq = ?2",
-                    ((now, seq) for seq in sending),
-                )
-                events.record_all(transaction, now, "deliver", "sending", receipts=sending)
+            if not sending:
+                return frozenset()
+            marked = transaction.executemany(
+                "UPDATE receipts SET sending = ?1, state = 'resolved', changed_at = ?1"  # noqa: S608 - ours
+                f" WHERE seq = ?2 AND state IN ({_OPEN}) RETURNING seq",
+                ((now, seq) for seq in sending),
+            )
+            started = [int(seq) for (seq,) in marked]
+            events.record_all(transaction, now, "deliver", "sending", receipts=started)
+            return frozenset(started)
 
-        self._database.write(work)
+        return self._database.write(work)
 
     def settle(self, moves: Iterable[tuple[int, Move]], now: float, step: str) -> None:
         """Make the moves in one commit, with their events. Raises JournalError for a move that is not allowed."""
@@ -208,36 +217,6 @@ class Receipts(Table):
 
         return self._database.write(work)
 
-    def retry(self, receipt_id: str, parsed: Parsed | None, now: float) -> None:
-        """Accept a held receipt again, on behalf of a person.
-
-        parsed: its record read again, when there was no body or it is damaged. Raises InvalidValue when the record
-        still cannot be read, JournalError when the receipt is not held or its id belongs to another one.
-        """
-
-        def work(transaction: Transaction) -> None:
-            row = transaction.execute("SELECT seq, state, contact FROM receipts WHERE id = ?", (receipt_id,)).fetchone()
-            if row is None or row[1] != State.HELD:
-                raise JournalError(f"{receipt_id} is not held")
-            if isinstance(parsed, Broken):
-                raise InvalidValue(parsed.reason)
-            if isinstance(parsed, Found) and parsed.receipt.id == receipt_id:
-                restore(transaction, row[0], parsed, now)
-                return
-            if parsed is None and row[2] is None:
-                raise JournalError(
-                    f"{receipt_id} cannot be sent: its id belongs to other content; discard it, or change `receipt_id`"
-                    " in the configuration so that the two differ, and accept its file again"
-                )
-            if parsed is None:
-                apply_move(transaction, row[0], Move(state=State.ACCEPTED, due=now, reason="retried"), now, "held")
-                transaction.execute("UPDATE receipts SET crashes = 0 WHERE seq = ?", (row[0],))
-            else:
-                reason = parsed.reason if isinstance(parsed, NoReceipt) else "read again"
-                apply_move(transaction, row[0], Move(state=State.SKIPPED, reason=reason), now, "held")
-
-        self._database.write(work)
-
     def counts(self) -> dict[str, int]:
         """The number of receipts in each state."""
         found = dict(self._database.read("SELECT state, sum(count) FROM counters GROUP BY state"))
@@ -265,9 +244,9 @@ class Receipts(Table):
 
 
 def _settle(transaction: Transaction, moves: Iterable[tuple[int, Move]], now: float, step: str) -> None:
-    """Make the moves; equal ones together."""
+    """Make the moves; equal ones together. What a till has voided or corrected while it was in hand stays skipped."""
     alike: dict[Move, list[int]] = {}
     for seq, move in moves:
         alike.setdefault(move, []).append(seq)
     for move, seqs in alike.items():
-        apply_moves(transaction, seqs, move, now, step)
+        apply_moves(transaction, seqs, move, now, step, leave=State.SKIPPED if step in _IN_HAND else None)

@@ -94,7 +94,7 @@ def test_every_receipt_of_the_days_is_in_exactly_one_share_with_its_money(machin
     made = plan(journal, order_of(journal, unverified=True), timedelta(days=90), False, machine.clock.time())
     assert {fate: share.count for fate, share in made.shares.items()} == {
         Fate.SEND: 1, Fate.VERIFY: 1, Fate.CONFIRMED: 1, Fate.IN_PROGRESS: 1, Fate.COLLIDES: 1, Fate.DISCARDED: 1,
-        Fate.UNREADABLE: 2, Fate.NO_CUSTOMER: 1, Fate.TOO_OLD: 1,
+        Fate.UNREADABLE: 2, Fate.NO_CUSTOMER: 1, Fate.TOO_OLD: 1, Fate.SUPERSEDED: 0,
     }  # fmt: skip
     assert made.shares[Fate.UNREADABLE].amounts == {"SEK": Decimal("12.00")}
     assert made.shares[Fate.COLLIDES].amounts == {"SEK": Decimal("9.00")}

@@ -235,7 +235,7 @@ def test_a_held_receipt_is_restored_from_its_record(folder: Path) -> None:
     fixed(folder)
     journal = Journal(folder)
     assert not journal.bodies.is_readable(1)
-    journal.receipts.retry(receipt("1").id, found(number="1", customer="c1"), 2000.0)
+    journal.held.retry(receipt("1").id, found(number="1", customer="c1"), 2000.0)
     entry = journal.receipts.get(receipt("1").id)
     assert entry is not None
     assert (entry.state, journal.bodies.get(1)) == (State.ACCEPTED, receipt("1", customer="c1"))

@@ -1,0 +1,149 @@
+"""Held receipts in the journal: accepted again, corrected, or answered by a return, each in one commit."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+from tillpost.errors import InvalidValue, JournalError
+from tillpost.journal.database import Table, Transaction
+from tillpost.journal.moves import Move, apply_move
+from tillpost.journal.states import State
+from tillpost.journal.tables import contact_links, events, taken_ids
+from tillpost.journal.tables.acceptance import Accepted, accept_records, restore
+from tillpost.journal.tables.taken_ids import Taken
+from tillpost.model import Customer, Document, Found, Receipt
+from tillpost.model.receipt_json import content_digest, dumps, loads
+
+VOID = "#voided"
+"""The end of the id of a held record that takes back what has left."""
+
+
+class Held(Table):
+    """Decisions of a person about held receipts."""
+
+    def retry(self, receipt_id: str, found: Found | None, now: float) -> None:
+        """Accept a receipt again; found: its record read again, when there was no body or it is damaged.
+
+        Raises JournalError when it is not held or has no contact.
+        """
+
+        def work(transaction: Transaction) -> None:
+            held = _held(transaction, receipt_id)
+            if found is not None:
+                restore(transaction, held.seq, found, now)
+                return
+            (contact,) = transaction.execute("SELECT contact FROM receipts WHERE seq = ?", (held.seq,)).fetchone()
+            if contact is None:
+                raise JournalError(
+                    f"{receipt_id} has no contact, so it stays held; give it one with"
+                    f" `tillpost held correct {receipt_id} --set customer.email=...`, or discard it"
+                )
+            apply_move(transaction, held.seq, Move(state=State.ACCEPTED, due=now, reason="retried"), now, "held")
+            transaction.execute("UPDATE receipts SET crashes = 0 WHERE seq = ?", (held.seq,))
+
+        self._database.write(work)
+
+    def read_again(
+        self, receipt_id: str, parsed: Sequence[Found], document: Document, anonymous: Customer | None, now: float
+    ) -> Accepted:
+        """Accept what a record that could not be read is by now, and skip the record. Raises as `retry`."""
+
+        def work(transaction: Transaction) -> Accepted:
+            held = _held(transaction, receipt_id)
+            counts = accept_records(transaction, parsed, document, anonymous, now)
+            apply_move(transaction, held.seq, Move(state=State.SKIPPED, reason="read again"), now, "held")
+            return counts
+
+        return self._database.write(work)
+
+    def correct(
+        self, receipt_id: str, receipt: Receipt, fields: Sequence[str], anonymous: Customer | None, now: float
+    ) -> bool:
+        """Accept a held receipt with other content; whether the destination may have it with the earlier one.
+
+        receipt: what is sent. fields: what a person has changed, for the event. Of a correction of the till that is
+        held beside the receipt it corrects, that one gives way. Raises JournalError when it may have left.
+        """
+
+        def work(transaction: Transaction) -> bool:
+            held = _held(transaction, receipt_id)
+            customer = contact_links.customer_of(receipt, anonymous)
+            if customer is None:
+                raise JournalError(f"{receipt_id} would have no customer; nothing is changed")
+            first = taken_ids.taken(transaction, receipt.id)
+            left = taken_ids.may_have_left(transaction, held)
+            if first is not None and first.seq != held.seq:
+                if taken_ids.may_have_left(transaction, first):
+                    raise JournalError(_too_late(receipt_id, first))
+                identity = taken_ids.free_id(transaction, first.id, _digest(transaction, first.seq))
+                taken_ids.supersede(
+                    transaction, first, taken_ids.CORRECTED_BY_HAND, now, step="held", identity=identity
+                )
+            contact = contact_links.find_or_create(transaction, customer, receipt.store, now)
+            body = dumps(receipt)
+            transaction.execute(
+                "UPDATE receipts SET id = ?, number = ?, store = ?, till = ?, business_date = ?, created = ?,"
+                " currency = ?, total = ?, line_count = ?, contact = ?, crashes = 0 WHERE seq = ?",
+                (
+                    receipt.id, receipt.number, receipt.store, receipt.till, receipt.business_date.isoformat(),
+                    receipt.created.isoformat(), receipt.currency, str(receipt.total), len(receipt.lines), contact,
+                    held.seq,
+                ),
+            )  # fmt: skip
+            transaction.execute(
+                "UPDATE bodies SET body = ?, checksum = ? WHERE seq = ?",
+                (body, hashlib.sha256(body).digest(), held.seq),
+            )
+            events.record(transaction, now, "held", "corrected", receipt=held.seq, fields=", ".join(fields))
+            move = Move(
+                state=State.ACCEPTED, due=now, reason="corrected by hand" if fields else "the till's correction"
+            )
+            apply_move(transaction, held.seq, move, now, "held")
+            return left
+
+        return self._database.write(work)
+
+    def answer(
+        self, receipt_id: str, receipts: Sequence[Receipt], reason: str, anonymous: Customer | None, now: float
+    ) -> Accepted:
+        """Skip a held record that takes back what has left, and accept the receipts that put it right, in one commit.
+
+        Raises JournalError when it is not held.
+        """
+
+        def work(transaction: Transaction) -> Accepted:
+            held = _held(transaction, receipt_id)
+            records = [Found(receipt=receipt, raw=dumps(receipt)) for receipt in receipts]
+            document = Document.from_bytes(f"tillpost held {receipt_id}", records[0].raw)
+            counts = accept_records(transaction, records, document, anonymous, now)
+            apply_move(transaction, held.seq, Move(state=State.SKIPPED, reason=taken_ids.ANSWERED), now, "held")
+            ids = ", ".join(receipt.id for receipt in receipts)
+            events.record(transaction, now, "held", "answered", receipt=held.seq, reason=reason, by=ids)
+            return counts
+
+        return self._database.write(work)
+
+
+def _held(transaction: Transaction, receipt_id: str) -> Taken:
+    held = taken_ids.taken(transaction, receipt_id)
+    if held is None or held.state is not State.HELD:
+        raise JournalError(f"{receipt_id} is not held")
+    return held
+
+
+def _digest(transaction: Transaction, seq: int) -> str:
+    """The digest of the content of a row, by which it is known when its document comes again."""
+    body, checksum = transaction.execute("SELECT body, checksum FROM bodies WHERE seq = ?", (seq,)).fetchone()
+    try:
+        return content_digest(loads(body))
+    except (InvalidValue, TypeError):  # damaged, or none
+        return str(checksum.hex())
+
+
+def _too_late(receipt_id: str, first: Taken) -> str:
+    return (
+        f"{receipt_id} stays held: {first.id} is {first.state}, and the destination keeps what it has of an id."
+        f" `tillpost held return {receipt_id} --reason ...` sends a return and a new sale once {first.id} is delivered;"
+        f" `tillpost held discard {receipt_id} --reason ...` leaves it as it is"
+    )
