@@ -20,12 +20,14 @@ class Settings:
     failed: where a file that cannot be read goes, with the reason beside it; default `<path>/failed`.
     settle: how long a file must stay unchanged before it is read; "0s" reads it at once.
     pattern: which names are read (shell pattern, such as `*.xml`).
+    watch: how long a file is watched after it was put away: what its writer still adds is read; "0s" watches none.
     """
 
     path: Path
     done: Path | None = None
     failed: Path | None = None
     settle: timedelta = attrs.field(default=timedelta(seconds=2), validator=_not_negative)
+    watch: timedelta = attrs.field(default=timedelta(hours=1), validator=_not_negative)
     pattern: str = attrs.field(default="*", validator=attrs.validators.min_len(1))
 
     @property

@@ -13,8 +13,8 @@ import attrs
 import pytest
 
 import tillpost_folder
-from tillpost import ConfigurationError, Context, DocumentError, Use
-from tillpost.model import Document
+from tillpost import ConfigurationError, Context, DocumentError, JournalFull, Use
+from tillpost.model import Document, DocumentTrouble
 from tillpost_folder.settings import Settings
 
 NOW = 1_780_000_000.0
@@ -53,6 +53,22 @@ class Accept:
         return {"accepted": 1}
 
 
+@attrs.define
+class Rounds:
+    """Runs rounds of a source; reports: what the last one was in trouble with."""
+
+    source: Any
+    reports: list[DocumentTrouble] = attrs.field(factory=list)
+    stopping: threading.Event = attrs.field(factory=threading.Event)
+
+    def collect_documents(self, accept: Any) -> Any:
+        self.reports.clear()
+        return self.source.collect_documents(accept, self.reports.append, self.stopping)
+
+    def troubles(self) -> dict[str, str]:
+        return {trouble.name: trouble.reason for trouble in self.reports}
+
+
 @pytest.fixture
 def inbox(tmp_path: Path) -> Path:
     folder = tmp_path / "inbox"
@@ -71,13 +87,13 @@ def source(inbox: Path, clock: ToldClock) -> Callable[..., Any]:
         context = Context(
             pipeline="p",
             folder=inbox,
-            state=inbox,
+            state=inbox.parent,
             clock=clock,
             random=random.Random(1),
             budget=lambda *_: pytest.fail("a source needs no budget"),
         )
         [made] = tillpost_folder.plugin.build([Use("source", Settings(**{"path": inbox, **settings}))], context)
-        return made
+        return Rounds(made)
 
     return make
 
@@ -178,13 +194,27 @@ def test_a_document_error_sets_the_file_aside_with_its_reason_and_the_next_goes_
     assert names(inbox / "done") == ["good.xml"]
 
 
-def test_any_other_error_leaves_the_file_and_comes_out(source: Any, inbox: Path) -> None:
+def test_any_other_error_leaves_the_file_and_the_next_goes_on(source: Any, inbox: Path) -> None:
+    drop(inbox, "bad.xml", age=99)
+    drop(inbox, "good.xml")
+
+    def full(document: Document) -> None:
+        if document.name == "bad.xml":
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    rounds = source()
+    rounds.collect_documents(Accept(then=full))
+    assert names(inbox) == ["bad.xml"]
+    assert rounds.troubles() == {"bad.xml": "cannot be read: no space left on device"}
+
+
+def test_what_cannot_be_committed_comes_out(source: Any, inbox: Path) -> None:
     drop(inbox, "good.xml")
 
     def full(_: Document) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
+        raise JournalFull("there is no room")
 
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(JournalFull):
         source().collect_documents(Accept(then=full))
     assert names(inbox) == ["good.xml"]
 
