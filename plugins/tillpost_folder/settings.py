@@ -19,8 +19,8 @@ class Settings:
     done: where a file goes after its receipts are committed; default `<path>/done`.
     failed: where a file that cannot be read goes, with the reason beside it; default `<path>/failed`.
     settle: how long a file must stay unchanged before it is read; "0s" reads it at once.
-    pattern: which names are read (shell pattern, such as `*.xml`).
     watch: how long a file is watched after it was put away: what its writer still adds is read; "0s" watches none.
+    pattern: which names are read (shell pattern, such as `*.xml`).
     """
 
     path: Path

@@ -24,6 +24,7 @@ RULES: Mapping[str, Rule] = {
     "unverified": delivery_rules.unverified,
     "held": delivery_rules.held,
     "documents": source_rules.documents,
+    "source": source_rules.source,
     "fallback": delivery_rules.fallback,
     "file_server": file_rules.file_server,
     "not_consumed": file_rules.not_consumed,

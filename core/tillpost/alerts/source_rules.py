@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from tillpost.alerts.problem import Context, Problem
 from tillpost.clock import iso
-from tillpost.journal import DocumentEntry, DocumentState
+from tillpost.journal import DocumentEntry, DocumentState, SourceState
 from tillpost.terminal import counted
 
 _NAMED = 5
@@ -35,6 +35,20 @@ def documents(context: Context) -> Iterable[Problem]:
             f"{counted(len(waiting), 'document')} cannot be read since {iso(waiting[0].first_at)}: {_named(waiting)}",
             "Their receipts are with nobody yet. The source tries again by itself; the documents behind them go on.",
             "Fix what the reason names, such as the permissions of the file.",
+        )
+
+
+def source(context: Context) -> Iterable[Problem]:
+    for each in context.journal.sources.all():
+        if each.state is SourceState.WORKING:
+            continue
+        yield Problem(
+            f"source {each.name}",
+            f"the source {each.name} does not work since {iso(each.since)}: {each.reason}",
+            "Nothing new is accepted from it; what was accepted before goes on. It is tried again by itself.",
+            "Correct the setting that the reason names, then `tillpost reload`."
+            if each.state is SourceState.MISCONFIGURED
+            else "Bring back what the reason names.",
         )
 
 

@@ -29,6 +29,7 @@ COMMANDS = {
     "receipts": "list receipts",
     "gaps": "missing receipt numbers of a till",
     "alerts": "alerts that stand, and a test of the channels",
+    "documents": "list, show, retry or discard documents that were not read",
     "held": "list, show, retry, correct, return or discard held receipts",
     "mapping": "show what makes the payload, and release a new mapping",
     "diff": "what the current configuration would change in recent receipts",

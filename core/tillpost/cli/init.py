@@ -1,4 +1,4 @@
-"""`tillpost init`: a commented configuration to start from."""
+"""`tillpost init`: a commented configuration to start from, and the folder its source reads."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from tillpost.errors import UsageError
 @click.command("init")
 @click.pass_obj
 def command(file: Any) -> None:
-    """Write a commented configuration; an existing file is never overwritten.
+    """Write a commented configuration, and make the folder `inbox` beside it; nothing that exists is overwritten.
+
+    No other command makes the folder of a source: where a share is not mounted, it would be made in its mount point.
 
     \b
     Examples:
@@ -21,11 +23,13 @@ def command(file: Any) -> None:
       tillpost --config shop.toml init
     """
     text = files("tillpost.cli").joinpath("starter.toml").read_text()
+    inbox = file.parent / "inbox"
     try:
         with file.open("x") as out:
             out.write(text)
+        inbox.mkdir(exist_ok=True)
     except FileExistsError:
         raise UsageError(f"{file} exists; remove it, or name another with --config") from None
     except OSError as error:
         raise UsageError(f"{file} cannot be written: {error.strerror}") from error
-    click.echo(f"{file} written; fill in the address and the keys, then: tillpost check")
+    click.echo(f"{file} written, its inbox is {inbox}; fill in the address and the keys, then: tillpost check")

@@ -15,7 +15,7 @@ from tillpost.compose.config import Config, load
 from tillpost.compose.pipeline_config import PipelineConfig
 from tillpost.errors import JournalError
 from tillpost.flow.breaker import is_reachable
-from tillpost.journal import DocumentState, Journal
+from tillpost.journal import DocumentState, Journal, SourceState
 from tillpost.reports.labels import CONTACTS, ROUTES
 from tillpost.reports.timeline import event_detail
 from tillpost.terminal import counted, plain, say, when
@@ -74,6 +74,16 @@ def _stand(journal: Journal, config: Config, pipeline: PipelineConfig) -> dict[s
         "delivered": journal.receipts.routes(),
         "skipped": journal.receipts.skipped(),
         "ignored": journal.receipts.ignored(),
+        "sources": [
+            {
+                "name": source.name,
+                "state": str(source.state),
+                "reason": source.reason,
+                "since": when(source.since),
+                "next_try_at": when(source.due),
+            }
+            for source in journal.sources.all()
+        ],
         "documents": {str(state): count for state, count in journal.documents.count_open().items()},
         "contacts": journal.contacts.counts(),
         "files": journal.file_states.counts(),
@@ -162,6 +172,10 @@ def _print(name: str, stand: dict[str, Any]) -> None:
         if filled:
             counts = ", ".join(f"{value} {_word(title, key)}" for key, value in filled.items())
             click.echo(f"  {_TITLES.get(title, title)}: {counts}")
+    for source in stand["sources"]:
+        if source["state"] != SourceState.WORKING:
+            text = f"{source['state']} since {source['since']} ({source['reason']})"
+            click.echo(plain(f"  source {source['name']}: {text}, next try at {source['next_try_at']}"))
     if (server := stand["file_server"]) is not None:
         reason = f" since {server['since']} ({plain(server['reason'])})" if server["state"] == "down" else ""
         click.echo(f"  file server: {server['state']}{reason}, asked at {server['checked_at']}")

@@ -23,6 +23,7 @@ RULES = (
     "unverified",
     "held",
     "documents",
+    "source",
     "fallback",
     "file_server",
     "not_consumed",
@@ -38,7 +39,7 @@ RULES = (
     "tenant",
 )
 """The rules, in the order in which they are evaluated. Without a key of their own: paused, stopped, thread, overdue,
-documents, file_server, not_consumed, conflict, disk, clock, day_total, mapping,
+documents, source, file_server, not_consumed, conflict, disk, clock, day_total, mapping,
 tenant."""
 
 

@@ -13,6 +13,7 @@ from tillpost.clock import iso
 from tillpost.errors import TillpostError, describe
 from tillpost.flow.limits import SourcePolicy
 from tillpost.flow.line import Line
+from tillpost.journal import SourceState
 
 
 def alive(lines: Sequence[Line], now: float) -> tuple[bool, dict[str, Any]]:
@@ -64,6 +65,9 @@ def _unready(line: Line) -> str:
             return f"nothing can be committed: {problem}"
         if line.journal.room()[0] < (line.source or SourcePolicy()).room:
             return "the disk is almost full: less than `room` is free"
+        for source in line.journal.sources.all():
+            if source.state != SourceState.WORKING:
+                return f"source {source.name}: {source.reason}"
     except (TillpostError, OSError) as error:
         return describe(error)
     return ""

@@ -27,6 +27,18 @@ FAMILIES: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
         _P,
     ),
     "ignored": ("gauge", "tillpost_ignored_records", "Records in the journal that are not a sale.", _P),
+    "documents": (
+        "gauge",
+        "tillpost_documents",
+        "Documents that were not read to their end, by state: reading, retry, set aside.",
+        _STATE,
+    ),
+    "source": (
+        "gauge",
+        "tillpost_source_up",
+        "1 while the source can look for documents or serve, else 0; absent before its first round.",
+        ("pipeline", "source"),
+    ),
     "removed": ("counter", "tillpost_removed_receipts", "Settled receipts that have left the journal by keep.", _P),
     "age": (
         "gauge",

@@ -15,7 +15,7 @@ import attrs
 from tillpost.errors import UsageError
 from tillpost.flow.breaker import STATES, is_reachable
 from tillpost.flow.line import Line
-from tillpost.journal import Journal, State
+from tillpost.journal import OPEN_DOCUMENTS, Journal, SourceState, State
 from tillpost.journal.states import SETTLED
 from tillpost.telemetry.health import alive
 from tillpost.telemetry.metric_families import Families
@@ -115,6 +115,11 @@ def _add_journal(families: Families, source: Source, now: float) -> None:
     families.add("unreachable", [name], 0.0 if since is None else max(0.0, now - since))
     for state, count in journal.file_states.counts().items():
         families.add("files", [name, str(state)], count)
+    open_documents = journal.documents.count_open()
+    for document_state in OPEN_DOCUMENTS:
+        families.add("documents", [name, document_state], open_documents.get(document_state, 0))
+    for each in journal.sources.all():
+        families.add("source", [name, each.name], each.state == SourceState.WORKING)
     families.add("file_alerts", [name], len(journal.file_states.stuck()))
     if (server := journal.file_server.get()) is not None:
         families.add("file_server", [name], not server.is_down)

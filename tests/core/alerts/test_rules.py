@@ -36,6 +36,8 @@ from tillpost.journal import (
     Looked,
     Move,
     Reading,
+    SourceState,
+    SourceStatus,
     State,
     TillTotal,
 )
@@ -243,6 +245,16 @@ def _given_up(harness: Harness) -> None:
     harness.journal.documents.close(document.seq, DocumentState.DISCARDED, "empty", harness.clock.now)
 
 
+def _source(harness: Harness) -> None:
+    status = SourceStatus("folder", SourceState.FAILING, "/mnt/shop is not mounted", NOW, NOW + 60, 1)
+    harness.journal.sources.put(status, NOW)
+
+
+def _source_again(harness: Harness) -> None:
+    now = harness.clock.now
+    harness.journal.sources.put(SourceStatus("folder", SourceState.WORKING, "", now, None, 0), now)
+
+
 def _full(harness: Harness) -> None:
     harness.room = 999
 
@@ -401,6 +413,7 @@ PLANTED: dict[str, tuple[Step, Step, str, str, str]] = {
         "1 document cannot be read",
         "permissions",
     ),
+    "source away": (_source, _source_again, "source folder", "/mnt/shop is not mounted", "Bring back"),
     "disk full": (_full, _disk_again, "disk", "(`room`)", "Free disk space now"),
     "clock behind": (_clock_behind, _clock_right, "clock", "later than now", "NTP"),
     "clock set": (_clock_set, _clock_settled, "clock", "was set by -3600 s", "NTP"),
