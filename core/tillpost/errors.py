@@ -25,16 +25,26 @@ class Finding:
     key: str = ""
     next_step: str = ""
     level: str = "error"
-    """`error`, or `warning` for what runs but should not stay (a literal secret)."""
+    """`error`, `warning` for what runs but should not stay (a literal secret), or `trouble` for what is not the
+    configuration's fault (a server that does not answer)."""
+    consequence: str = ""
+    """What happens because of it, where that is not what an error of its place always does."""
 
     @property
     def effect(self) -> str:
         """What happens because of it; "" for a warning, and for what stands in no configuration file."""
+        if self.consequence:
+            return self.consequence
         if self.level != "error" or not self.file:
             return ""
         if self.key.startswith("pipelines."):
             return "The pipeline cannot start with this."
         return "No alerts are sent." if self.key.startswith("alerts") else "No pipeline can start with this."
+
+    def as_json(self) -> dict[str, object]:
+        """For scripts."""
+        names = ("message", "file", "line", "key", "next_step", "level", "effect")
+        return {name: getattr(self, name) for name in names}
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}: " if self.line else f"{self.file}: " if self.file else ""

@@ -88,6 +88,14 @@ class Hooks:
         """
 
     @hookspec(firstresult=True)
+    def probe_source(self) -> Outcome | None:
+        """Slot `source`. Whether documents could be taken now; takes none, and leaves nothing behind.
+
+        Called by `tillpost check`, while `tillpost run` may be at work. NotSent: not at this moment; Misconfigured: a
+        setting is wrong, or something a person must do is not done.
+        """
+
+    @hookspec(firstresult=True)
     def parse_receipts(self, document: Document) -> Iterable[Parsed] | None:
         """Slot `adapter`. Every record of the document as Found, NoReceipt or Broken, in the document's order.
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import shutil
 import smtplib
+import socket
 import ssl
 import subprocess
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 from typing import Any
@@ -47,6 +51,54 @@ def send(channel: str, settings: AlertSettings, message: dict[str, Any]) -> None
             _webhook(settings.webhook, message)
         case "email" if settings.email is not None:
             _email(settings.email, message)
+
+
+def try_channel(channel: str, settings: AlertSettings) -> None:
+    """Whether the channel could send, as far as can be seen without a notice. Raises ChannelError."""
+    match channel:
+        case "command":
+            if shutil.which(settings.command[0]) is None:
+                raise ChannelError(f"{settings.command[0]} is not a program that this user can start")
+        case "webhook" if settings.webhook is not None:
+            _reach(settings.webhook.url)
+        case "email" if settings.email is not None:
+            _reach_mail(settings.email)
+
+
+def _reach(url: str) -> None:
+    """Connect, with TLS for https, and send nothing. A proxy of the environment is not tried."""
+    parts = urllib.parse.urlsplit(url)
+    host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+    if urllib.request.getproxies().get(parts.scheme) and not urllib.request.proxy_bypass(host):
+        return
+    try:
+        with socket.create_connection((host, port), TIMEOUT) as plain:
+            if parts.scheme == "https":
+                ssl.create_default_context().wrap_socket(plain, server_hostname=host).close()
+    except (OSError, ValueError) as error:
+        why = connection_failure(error, host, port, TIMEOUT)
+        raise ChannelError(f"the webhook cannot be reached: {why}") from None
+
+
+def _reach_mail(mail: Email) -> None:
+    try:
+        with _mail_server(mail) as server:
+            server.noop()
+    except (smtplib.SMTPException, OSError, ValueError) as error:
+        raise ChannelError(
+            f"the mail server {mail.host} cannot be used: {_cause(error, mail.host, mail.port)}"
+        ) from None
+
+
+@contextmanager
+def _mail_server(mail: Email) -> Iterator[smtplib.SMTP]:
+    """Connected, with TLS and login as the settings want it."""
+    with smtplib.SMTP(mail.host, mail.port, timeout=TIMEOUT) as server:
+        if mail.tls == "starttls":
+            server.starttls(context=ssl.create_default_context())
+        if mail.user and mail.password is not None:
+            server.login(mail.user, mail.password.reveal())
+        yield server
 
 
 def _command(words: tuple[str, ...], message: dict[str, Any]) -> None:
@@ -104,11 +156,7 @@ def _email(mail: Email, message: dict[str, Any]) -> None:
     email["Subject"] = " ".join(f"[{message['pipeline']}] {over}{message['what']}".split())[:200]
     email.set_content("\n\n".join(str(message[key]) for key in ("what", "means", "next_step")) + "\n")
     try:
-        with smtplib.SMTP(mail.host, mail.port, timeout=TIMEOUT) as server:
-            if mail.tls == "starttls":
-                server.starttls(context=ssl.create_default_context())
-            if mail.user and mail.password is not None:
-                server.login(mail.user, mail.password.reveal())
+        with _mail_server(mail) as server:
             server.send_message(email)
     except (smtplib.SMTPException, OSError, ValueError) as error:
         reason = _cause(error, mail.host, mail.port)

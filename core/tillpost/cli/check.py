@@ -1,32 +1,29 @@
-"""`tillpost check`: settings, then folders and plugins, then whether the destination answers."""
+"""`tillpost check`: settings, then plugins and state folders, then everything outside that a pipeline will need."""
 
 from __future__ import annotations
 
 import sys
-from random import SystemRandom
 from typing import Any
 
-import attrs
 import click
 
 from tillpost.cli.output import json_option
-from tillpost.clock import SystemClock
-from tillpost.compose.config import Config, examine
-from tillpost.compose.pipeline import check_pipelines, compose, finding_at
-from tillpost.errors import Finding
-from tillpost.flow.rate_limit.budget import Budgets
-from tillpost.model import Delivered
-from tillpost.terminal import say
+from tillpost.compose.config import examine
+from tillpost.compose.pipeline import check_pipelines
+from tillpost.daemon.trial import TRIALS, attempt
+from tillpost.terminal import counted, say
 
 
 @click.command("check")
-@click.option("--offline", is_flag=True, help="Leave out whether the destination answers.")
+@click.option("--offline", is_flag=True, help="Try nothing outside the configuration: no server, source or folder.")
 @json_option
 @click.pass_obj
 def command(file: Any, offline: bool, as_json: bool) -> None:
-    """Examine the configuration; every finding names file, line and key. Exit code 78 when there is one.
+    """Examine the configuration, and try everything a pipeline will need; every finding names file, line and key.
 
-    Also a warning (such as a secret written into the file) is a finding here; `run` only refuses errors.
+    The file server is tried with a file that no import reads, which is removed again; nothing else is sent. Exit code
+    78 when the configuration is wrong (also for a warning, such as a secret written into the file; `run` only refuses
+    errors), 1 when something outside needs a person, such as a server that does not answer.
 
     \b
     Examples:
@@ -34,27 +31,19 @@ def command(file: Any, offline: bool, as_json: bool) -> None:
       tillpost --config shop.toml check --offline --json
     """
     config, findings = examine(file)
+    tried, not_tried = ["settings"], [*TRIALS]
     if config is not None:
+        tried.append("plugins")
         findings += check_pipelines(config)
-    if config is not None and not offline and not any(finding.level == "error" for finding in findings):
-        findings += _reach(config)
+        if not offline and not any(finding.level == "error" for finding in findings):
+            trial = attempt(config)
+            findings += trial.findings
+            tried, not_tried = [*tried, *TRIALS], trial.not_tried
     for finding in findings:
-        say(attrs.asdict(finding)) if as_json else click.echo(str(finding), err=True)
-    if not findings and not as_json:
-        tiers = "settings, folders and plugins" + ("" if offline else ", destination")
-        click.echo(f"{file}: fine ({tiers})")
-    sys.exit(78 if findings else 0)
-
-
-def _reach(config: Config) -> list[Finding]:
-    findings = []
-    budgets = Budgets(config.state if config.state.is_dir() else None)  # makes no folder
-    for pipeline in config.pipelines:
-        composed = compose(config, pipeline, clock=SystemClock(), random=SystemRandom(), budget=budgets)
-        outcome = composed.hooks.probe()
-        if not isinstance(outcome, Delivered):
-            path = ("pipelines", pipeline.name, "transport")
-            message = f"the destination cannot be used: {outcome.reason}."
-            hint = "Check the address, the key and the network, or use --offline."
-            findings.append(finding_at(config, path, message, hint))
-    return findings
+        say(finding.as_json()) if as_json else click.echo(str(finding), err=True)
+    if not as_json:
+        left = f"; not tried: {', '.join(not_tried)}" if not_tried else ""
+        stand = counted(len(findings), "finding") if findings else "fine"
+        click.echo(f"{file}: {stand} ({', '.join(tried)}{left})", err=bool(findings))
+    wrong = any(finding.level != "trouble" for finding in findings)
+    sys.exit(78 if wrong else 1 if findings else 0)

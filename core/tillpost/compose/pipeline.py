@@ -25,7 +25,7 @@ from tillpost.journal.sqlite.platform import unsuitable_folder
 from tillpost.plugin import Budget, Context, Plugin, Secret, Use
 
 HOOKS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "source": ((), ("collect_documents", "serve_documents", "retry_document")),
+    "source": ((), ("collect_documents", "serve_documents", "retry_document", "probe_source")),
     "adapter": (("parse_receipts",), ()),
     "resolve": (("resolve_contact",), ("update_contact", "reconcile_contact")),
     "map": (("map_receipt",), ()),
@@ -202,11 +202,14 @@ class _Implementations:
                 setattr(self, name, method)
 
 
-def finding_at(config: Config, path: KeyPath, message: str, next_step: str = "") -> Finding:
-    """A finding of this key of the file, with its line."""
+def finding_at(
+    config: Config, path: KeyPath, message: str, next_step: str = "", *, level: str = "error", effect: str = ""
+) -> Finding:
+    """A finding of this key of the file, with its line. effect: where it is another than of every error there."""
     return Finding(
-        message=message, file=config.shown, line=config.lines.at(path), key=key_text(path), next_step=next_step
-    )
+        message=message, file=config.shown, line=config.lines.at(path), key=key_text(path), next_step=next_step,
+        level=level, consequence=effect,
+    )  # fmt: skip
 
 
 def _with_place(finding: Finding, config: Config, pipeline: PipelineConfig, uses: list[SlotConfig]) -> Finding:

@@ -36,7 +36,7 @@ class Reloaded:
     def as_json(self) -> dict[str, Any]:
         """As JSON."""
         return attrs.asdict(self) | {
-            "refused": [{"pipeline": name, **attrs.asdict(finding)} for name, finding in self.refused]
+            "refused": [{"pipeline": name, **finding.as_json()} for name, finding in self.refused]
         }
 
 

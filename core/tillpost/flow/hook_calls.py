@@ -133,6 +133,10 @@ class HookCalls:
         """Where the source put a document that it had set aside; None when it does not have it."""
         return self._optional("retry_document", Path, name=name, sha256=sha256)
 
+    def probe_source(self) -> Outcome | None:
+        """Whether documents could be taken now; None: the source cannot be asked."""
+        return self._optional("probe_source", Outcome)
+
     def parse_receipts(self, document: Document) -> Iterator[Parsed]:
         """The records of the document, parsed one by one as they are asked for."""
         name, answer = self._first_answer("parse_receipts", True, document=document)

@@ -41,7 +41,7 @@ from tillpost.journal import (
     State,
     TillTotal,
 )
-from tillpost.journal.tables.alerts import CALM
+from tillpost.journal.tables.alerts import CALM, MOST_CALM
 from tillpost.journal.tables.mappings import reason_of
 from tillpost.model import Broken, Conflict, Document, Tenant
 from tillpost.reports.plan import Load, plan, weigh
@@ -491,21 +491,23 @@ def test_a_rule_that_is_off_is_not_looked_at_and_what_it_had_raised_is_over(harn
     assert harness.events == [("raised", "held line no total"), ("over", "held line no total")]
 
 
-def test_what_comes_and_goes_stands_each_time_and_is_told_once(harness: Harness) -> None:
-    for _ in range(5):
+@pytest.mark.parametrize(("up", "told"), [(30, 1), (90, 3), (400, 7), (900, 9), (2000, 20)])
+def test_what_comes_and_goes_stands_each_time_and_is_told_seldom(harness: Harness, up: float, told: int) -> None:
+    harness.watch.settings = attrs.evolve(LIMITS, off=("silence",))
+    for _ in range(10):
         _revoke(harness)
         harness.pass_(30)
         assert [alert.key for alert in harness.journal.alerts.standing()] == ["paused"]
         _online(harness)
-        harness.pass_(30)
+        harness.pass_(1)
         assert harness.journal.alerts.standing() == []
-    assert harness.events == [("raised", "paused")]
-    harness.pass_(CALM)
-    assert harness.events == [("raised", "paused"), ("over", "paused")]
-    _revoke(harness)
-    harness.pass_(30)  # calm in between: this is another one
-    assert harness.events == [("raised", "paused"), ("over", "paused"), ("raised", "paused")]
-    assert len(harness.journal.alerts.recent(9)) == 1
+        for _ in range(int(up // 30)):
+            harness.pass_(30)
+    assert len(harness.events) == told
+    assert {key for _, key in harness.events} == {"paused"}
+    harness.pass_(CALM * MOST_CALM)
+    assert harness.events[-1] == ("over", "paused")
+    assert [event for event, _ in harness.events] == ["raised", "over"] * (len(harness.events) // 2)
 
 
 def test_the_journal_knows_when_somebody_watched_last(harness: Harness) -> None:

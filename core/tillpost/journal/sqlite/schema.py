@@ -290,6 +290,7 @@ UPGRADES = (
     """,
     # 15: when the alert rules were evaluated last, what is known of the file server, documents, sources, verification
     """
+    ALTER TABLE alerts ADD COLUMN again INTEGER NOT NULL DEFAULT 0;
     CREATE TABLE watching (one INTEGER PRIMARY KEY CHECK (one = 1), at REAL NOT NULL);
     CREATE TABLE file_server (
         one INTEGER PRIMARY KEY CHECK (one = 1), failures INTEGER NOT NULL, reason TEXT NOT NULL,

@@ -46,8 +46,10 @@ class Notice:
 _ALERT = "alerts.seq, key, what, means, next_step, raised_at, over_at"
 
 
-CALM = 300.0
+CALM = 60.0
 """Seconds an alert must be over before a channel is told so; raised again within them, it goes on standing untold."""
+MOST_CALM = 16
+"""Each time it comes back, that takes twice as long, up to so many times CALM; it is the same alert so long."""
 
 
 class Alerts(Table):
@@ -76,7 +78,7 @@ class Alerts(Table):
     ) -> list[str]:
         """In one commit: raise (key, what, means, next_step), reword (seq, what), end (seq), notify each channel.
 
-        The keys of those that are new: an alert that was over for less than CALM stands again, and nobody is notified.
+        The keys of those that are told: one that comes back before a channel was told that it is over is not.
         """
         new: list[str] = []
 
@@ -84,7 +86,11 @@ class Alerts(Table):
             new.clear()
             changed = []
             for key, *texts in raised:
-                if _stands_again(transaction, key, texts, now):
+                seq, untold = _stands_again(transaction, key, texts, now)
+                if seq is not None:
+                    if not untold:
+                        changed.append((seq, RAISED, now))
+                        new.append(key)
                     continue
                 sql = "INSERT INTO alerts (key, what, means, next_step, raised_at) VALUES (?,?,?,?,?) RETURNING seq"
                 changed.append((first(transaction.execute(sql, (key, *texts, now))), RAISED, now))
@@ -92,8 +98,9 @@ class Alerts(Table):
             for seq, what in reworded:
                 transaction.execute("UPDATE alerts SET what = ? WHERE seq = ?", (what, seq))
             for seq in over:
-                transaction.execute("UPDATE alerts SET over_at = ? WHERE seq = ?", (now, seq))
-                changed.append((seq, OVER, now + CALM))
+                sql = "UPDATE alerts SET over_at = ? WHERE seq = ? RETURNING again"
+                again = first(transaction.execute(sql, (now, seq))) or 0
+                changed.append((seq, OVER, now + CALM * min(2**again, MOST_CALM)))
             transaction.executemany(
                 "INSERT INTO notices (alert, event, channel, due) VALUES (?,?,?,?)",
                 [(seq, event, channel, due) for seq, event, due in changed for channel in channels],
@@ -143,12 +150,15 @@ class Alerts(Table):
         self._database.write(lambda transaction: transaction.execute(sql, (before,)))
 
 
-def _stands_again(transaction: Transaction, key: str, texts: Sequence[str], now: float) -> bool:
-    """Let an alert of this key that was over a moment ago stand again; False when there is none."""
-    sql = "SELECT seq FROM alerts WHERE key = ? AND over_at > ? ORDER BY seq DESC LIMIT 1"
-    rows = transaction.execute(sql, (key, now - CALM)).fetchall()
-    for (seq,) in rows:
-        sql = "UPDATE alerts SET over_at = NULL, what = ?, means = ?, next_step = ? WHERE seq = ?"
+def _stands_again(transaction: Transaction, key: str, texts: Sequence[str], now: float) -> tuple[int | None, bool]:
+    """Let an alert of this key that was over a while ago stand again: its row, and whether that is told to nobody."""
+    sql = "SELECT seq, over_at, again FROM alerts WHERE key = ? AND over_at > ? ORDER BY seq DESC LIMIT 1"
+    for seq, over_at, again in transaction.execute(sql, (key, now - CALM * MOST_CALM)).fetchall():
+        sql = (
+            "UPDATE alerts SET over_at = NULL, what = ?, means = ?, next_step = ?, again = min(again + 1, 30)"
+            " WHERE seq = ?"
+        )
         transaction.execute(sql, (*texts, seq))
-        transaction.execute("DELETE FROM notices WHERE alert = ? AND event = ?", (seq, OVER))
-    return bool(rows)
+        unsent = transaction.execute("DELETE FROM notices WHERE alert = ? AND event = ? RETURNING seq", (seq, OVER))
+        return int(seq), bool(unsent.fetchall()) or now < over_at + CALM * min(2**again, MOST_CALM)
+    return None, False
