@@ -145,11 +145,11 @@ class Client:
         return self._about_contact(answer, "PATCH")
 
     def probe(self) -> Outcome:
-        """Look up an address nobody has. An error Engage names, such as ContactNotFound, says that it takes our key."""
+        """Look up an address nobody has. A 4xx that Engage names (ContactNotFound) says that it takes our key."""
         answer = self.send("GET", "/contacts/id", query=_NOBODY)
         if isinstance(answer, (NotSent, MaybeSent)):
             return answer
-        if answer.status not in (401, 403) and code(answer) in KNOWN_CODES:
+        if answer.status in (400, 404, 409) and code(answer) in KNOWN_CODES:
             return Delivered(status=answer.status)
         return judge(answer, changes=False)
 

@@ -134,7 +134,10 @@ def update(state: State, contact: Contact, body: object) -> Contact:
 
 
 def remove(state: State, contact: Contact, merged_into: str | None = None) -> None:
-    """Erase a contact, or merge it into another, which then has its receipts; its id answers 404 then."""
+    """Erase a contact, or merge it into another; its id answers 404 then.
+
+    The other has its receipts then, and those of its identifiers that it lacks.
+    """
     with state.lock:
         state.put_contact(
             attrs.evolve(
@@ -147,6 +150,13 @@ def remove(state: State, contact: Contact, merged_into: str | None = None) -> No
             )
         )
         if merged_into:
+            other = state.contacts[merged_into]
+            lacking = {
+                kind: contact.attributes[kind]
+                for kind in IDENTIFIERS
+                if contact.attributes.get(kind) and not other.attributes.get(kind)
+            }
+            state.put_contact(attrs.evolve(other, attributes=other.attributes | lacking, updated_at=state.timestamp()))
             state.move_history(contact.id, merged_into)
 
 

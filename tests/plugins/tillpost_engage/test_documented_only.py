@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tillpost.errors import InvalidValue
-from tillpost.model import Contact, Delivered, Gone, Identified, Identifier, Misconfigured, Refused
+from tillpost.model import Contact, Delivered, Gone, Identified, Identifier, Misconfigured, NotSent, Refused
 from tillpost_engage.client import contact_path
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
@@ -50,6 +50,11 @@ def test_b5_the_probe_succeeds_with_documented_endpoints_only(
     wrong_key = build(tenant.sandbox.url, key="rotated-away").transport.probe()
     assert isinstance(wrong_key, Misconfigured)
     assert "transport.api_key" in wrong_key.reason
+
+
+def test_b5_an_engage_that_fails_has_not_answered_the_probe(tenant: Any) -> None:
+    tenant.faults(http="500")
+    assert isinstance(tenant.engage.transport.probe(), NotSent)
 
 
 def test_b5_a_server_that_is_no_engage_is_a_wrong_address(tenant: Any) -> None:
