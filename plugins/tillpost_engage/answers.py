@@ -4,8 +4,8 @@ Whether a POST may be repeated, by status (contract, section 1, "Retrying", and 
 - 500, 503: Engage itself answered that it did not do it; uniqueReceiptId makes a repeat harmless anyway, and
   contacts are looked up before they are created. NotSent.
 - 502, 504: a server in front of Engage answered, and Engage may have it. MaybeSent.
-Only 400, 409, 413 and 422 are about the value that was sent; every other 4xx is about the settings, so that no
-receipt is held for a wrong key or address.
+Only 400, 409, 413, 414, 422 and 431 are about the value that was sent; every other 4xx is about the settings, so that
+no receipt is held for a wrong key or address.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def judge(answer: Answer, *, changes: bool) -> Outcome:
     if status == 429:
         return Throttled(reason="answered 429, too many requests", retry_after=answer.retry_after)
     named = f" {found}" if (found := code(answer)) else ""
-    if status in (400, 409, 413, 422):
+    if status in (400, 409, 413, 414, 422, 431):
         where = f" ({', '.join(listed)})" if (listed := fields(answer)) else ""
         return Refused(reason=f"answered {status}{named}{where}", status=status)
     if status in (401, 403):

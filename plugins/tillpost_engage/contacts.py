@@ -13,6 +13,7 @@ import attrs
 
 from tillpost import hookimpl
 from tillpost.model import (
+    STRONG,
     Conflict,
     Contact,
     Delivered,
@@ -25,6 +26,7 @@ from tillpost.model import (
     Refused,
     Throttled,
 )
+from tillpost.model.identifier_rules import fault
 from tillpost_engage.answers import Absent, Answer, code, judge
 from tillpost_engage.client import Client, contact_path
 from tillpost_engage.identifiers import CREATE_KEYS, QUERY_NAMES, given_ids, is_contact_id, is_usable, usable
@@ -63,6 +65,8 @@ class Contacts:
                 return attrs.evolve(proved, by="contactId", holds={}) if isinstance(proved, Identified) else proved
         keys = usable(contact)
         found = self._search(keys, self.settings.keys)
+        if isinstance(found, Identified):
+            return self._with_strong(contact, keys, found)
         if not isinstance(found, _Searched):
             return found
         has = {known.kind for known in contact.identifiers}
@@ -70,7 +74,7 @@ class Contacts:
         if not found.asked:
             if "contactId" in has:
                 return Refused(reason=_GIVEN_ID + (f"; no valid key: {', '.join(bad)}" if bad else ""))
-            return Refused(reason=f"no valid key: {', '.join(bad)}") if bad else None
+            return Refused(reason=f"no valid key: {_faults(contact, bad)}") if bad else None
         good = {kind: value for kind, value in keys.items() if kind not in found.invalid}
         if not self.settings.create or not any(kind in good for kind in CREATE_KEYS):
             return None
@@ -126,6 +130,16 @@ class Contacts:
                 return done
         return Identified(contact_id=contact.contact_id, holds=wanted)
 
+    def _with_strong(self, contact: Contact, keys: Mapping[str, str], found: Identified) -> Identified | Failure:
+        """What an e-mail or a phone number found, with the stronger identifiers that Engage shows of it."""
+        stronger = [kind for kind in keys if kind in STRONG]
+        if found.by in STRONG or not stronger:
+            return found
+        read = self._read(contact, found.contact_id)
+        if not isinstance(read, Identified):
+            return found if isinstance(read, (Absent, Gone)) else read
+        return attrs.evolve(found, holds={kind: read.holds[kind] for kind in stronger if kind in read.holds})
+
     def _prove(self, contact: Contact) -> Identified | Gone | Failure:
         """Whether the contactId is valid: read it; where Engage lets none be read, ask whether a key leads to it.
 
@@ -179,7 +193,7 @@ class Contacts:
         for kind in (kind for kind in order if kind in keys):
             one = self._find(kind, keys[kind])
             if isinstance(one, str):
-                return Identified(contact_id=one, by=kind)
+                return Identified(contact_id=one, by=kind, refused=tuple(invalid))
             if isinstance(one, Conflict):
                 reason = f"answered 409 MultipleMatches: several contacts by {kind}; keys: {', '.join(keys)}"
                 return Conflict(reason=reason, found={kind: ""})
@@ -199,7 +213,7 @@ class Contacts:
         named = code(answer)
         if answer.status == 404 and named == "ContactNotFound":
             return True
-        if answer.status == 400:
+        if answer.status in (400, 414, 431):
             return False
         if answer.status == 409:
             return Conflict(reason=f"answered 409 {named}", found={kind: ""})
@@ -237,7 +251,14 @@ class Contacts:
             return MaybeSent(reason="answered a creation without a contact id", status=answer.status)
         # 200 may name a contact that existed before (in older versions), which keeps its own attributes.
         is_new = answer.status == 201
-        return Identified(contact_id=contact_id, created=is_new, holds=attributes if is_new else {})
+        holds = attributes if is_new else {}
+        return Identified(contact_id=contact_id, created=is_new, holds=holds, refused=invalid)
+
+
+def _faults(contact: Contact, kinds: Iterable[str]) -> str:
+    """Kinds of identifier, each with what is wrong with its value where that is known."""
+    wrong = {known.kind: fault(known) for known in contact.identifiers}
+    return ", ".join(f"{kind} ({wrong[kind]})" if wrong.get(kind) else kind for kind in dict.fromkeys(kinds))
 
 
 def _id(value: Any) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from tillpost.model import Contact
+from tillpost.model.identifier_rules import fault
 
 QUERY_NAMES = {
     "email": "email",
@@ -43,6 +44,6 @@ def usable(contact: Contact) -> dict[str, str]:
     """The contact's identifiers that can be sent, the first of each kind."""
     found: dict[str, str] = {}
     for known in contact.identifiers:
-        if known.kind in QUERY_NAMES and is_usable(known.kind, known.value):
+        if known.kind in QUERY_NAMES and not fault(known):
             found.setdefault(known.kind, known.value)
     return found

@@ -36,7 +36,7 @@ def acknowledged_before_the_commit(patch: pytest.MonkeyPatch) -> None:
     def accept(self: Receipts, groups: Sequence[Group], anonymous: Customer | None, now: float) -> None:
         assert isinstance(self._database, Store)
         for group in groups:
-            work = lambda transaction, group=group: _accept_group(transaction, group, anonymous, now)  # noqa: E731
+            work = lambda transaction, group=group: _accept_group(transaction, group, anonymous, now, self.rules)  # noqa: E731
             self._database._queue.append(_Job(work))
 
     patch.setattr(Receipts, "accept_groups", accept)

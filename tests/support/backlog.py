@@ -48,7 +48,10 @@ def build(
             connection.execute(
                 "INSERT INTO contacts (key, contact_id, attributes, sent, store, seen_at) VALUES (?,?,?,?,?,?)", values
             )
-            connection.execute("INSERT INTO identifiers VALUES ('externalId', ?, ?)", (f"x{number}", _key(number)))
+            connection.execute(
+                "INSERT INTO identifiers (kind, value, contact) VALUES ('externalId', ?, ?)",
+                (f"x{number}", _key(number)),
+            )
     marks = ", ".join("?" * len(_COLUMNS.split(",")))
     for start in range(0, settled + waiting, _BATCH):
         seqs = range(start + 1, min(start + _BATCH, settled + waiting) + 1)

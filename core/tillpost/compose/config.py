@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
@@ -37,6 +38,10 @@ POLICIES: Mapping[str, type[Any]] = {
 }
 """The slots whose tables hold keys of the core, and the class that reads them."""
 
+_TAKEN_OVER = (
+    "workers", "unknown_contact", "unknown_after", "erased", "country", "countries", "keep", "guard", "guard_first",
+)  # fmt: skip
+"""Keys of a pipeline that its configuration has under the same name."""
 _TABLES = ("tillpost", "alerts", "pipelines")
 _RECIPE = f'a recipe of the id such as "{DEFAULT_RECIPE}"'
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
@@ -59,6 +64,24 @@ class Config:
 _workers = must("be from 1 to 64", lambda count: 1 <= count <= 64)
 _guard_first = must("be from 1 to 1000", lambda count: 1 <= count <= 1000)
 _keep = must("be from 1d to 3660d", lambda length: timedelta(days=1) <= length <= timedelta(days=3660))
+
+
+_unknown_after = must("be from 0s to 60d", lambda wait: timedelta(0) <= wait <= timedelta(days=60))
+_COUNTRY = re.compile(r"[A-Z]{2}")
+
+
+def _check_country(_: object, field: attrs.Attribute[Any], value: str) -> None:
+    if not value:
+        return
+    if not _COUNTRY.fullmatch(value):
+        raise ValueError(f'{field.name} must be a country in two capital letters (ISO 3166), such as "SE"')
+    if find_spec("phonenumbers") is None:
+        raise ValueError(f"{field.name} needs the library phonenumbers; install tillpost[phone]")
+
+
+def _check_countries(_: object, field: attrs.Attribute[dict[str, str]], values: dict[str, str]) -> None:
+    for value in values.values():
+        _check_country(None, field, value or "?")
 
 
 def _check_recipe(_: object, field: attrs.Attribute[str], value: str) -> None:
@@ -99,6 +122,14 @@ class _PipelineKeys:
     """Receipts sent by API at the same time; None: as many as the rate allows at an answer time of a second."""
     unknown_contact: Literal["hold", "skip"] = "hold"
     """What happens to a receipt whose contact Engage does not know and no resolver may create."""
+    unknown_after: timedelta = attrs.field(default=timedelta(days=1), validator=_unknown_after)
+    """How long such a contact is looked up again, with growing waits, before that; 0s: it is not."""
+    erased: Literal["create", "hold"] = "create"
+    """What happens to a receipt that waits while its contact is erased: created from what the receipt carries."""
+    country: str = attrs.field(default="", validator=_check_country)
+    """Country of the stores (ISO 3166, two capitals): national phone numbers become international."""
+    countries: dict[str, str] = attrs.field(factory=dict, validator=_check_countries)
+    """Store → its country, where that is another one."""
     keep: timedelta | None = attrs.field(default=None, validator=attrs.validators.optional(_keep))
     """How long settled receipts stay in the journal; None: for ever."""
     guard: Literal["off", "hold"] = "off"
@@ -189,7 +220,7 @@ def _pipeline(reader: SettingsReader, name: str, table: Any, state: Path, plugin
         state=own.state or state / name,
         recipe=own.receipt_id,
         anonymous=Identifier.parse(own.anonymous) if own.anonymous else None,
-        **{name: getattr(own, name) for name in ("workers", "unknown_contact", "keep", "guard", "guard_first")},
+        **{name: getattr(own, name) for name in _TAKEN_OVER},
         slots=tuple(slots),
         source=policies["source"],
         retry=policies["transport"],

@@ -15,7 +15,7 @@ from tillpost.flow.breaker import Breaker
 from tillpost.flow.line import Line
 from tillpost.journal import Journal
 from tillpost.journal.tables.settings_seen import Seen
-from tillpost.model import Customer
+from tillpost.model import Customer, IdentifierRules
 
 
 def line_of(pipeline: Pipeline, journal: Journal, before: Line | None = None) -> Line:
@@ -31,6 +31,9 @@ def line_of(pipeline: Pipeline, journal: Journal, before: Line | None = None) ->
         shared = {
             name: getattr(before, name) for name in ("breaker", "claims", "contact_locks", "duties", "clock_changes")
         }
+    order = next((use.settings.keys for use in config.slots if hasattr(use.settings, "keys")), ())
+    rules = IdentifierRules(order=tuple(order), country=config.country, countries=config.countries)
+    journal.use_identifier_rules(rules)
     return Line(
         name=config.name,
         journal=journal,
@@ -46,6 +49,9 @@ def line_of(pipeline: Pipeline, journal: Journal, before: Line | None = None) ->
         workers=pipeline.workers,
         pace=pipeline.pace,
         skip_unknown=config.unknown_contact == "skip",
+        unknown_after=config.unknown_after,
+        erased=config.erased,
+        rules=rules,
         keep=config.keep,
         guard=guard_of(config),
         **shared,

@@ -39,6 +39,10 @@ class PipelineConfig:
     anonymous: Identifier | None = None
     workers: int | None = None
     unknown_contact: Literal["hold", "skip"] = "hold"
+    unknown_after: timedelta = timedelta(days=1)
+    erased: Literal["create", "hold"] = "create"
+    country: str = ""
+    countries: Mapping[str, str] = attrs.field(factory=dict, hash=False)
     keep: timedelta | None = None
     guard: Literal["off", "hold"] = "off"
     guard_first: int = 20

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from itertools import count
 from random import Random
-from typing import Any
+from typing import Any, Literal
 
 import attrs
 
@@ -19,7 +19,7 @@ from tillpost.flow.leases import Claims, ContactLocks, Duties, ProcessClaims, Pr
 from tillpost.flow.limits import FallbackPolicy, RetryPolicy, SourcePolicy, TransferPolicy
 from tillpost.flow.rate_limit.pace import Pace
 from tillpost.journal import Journal, KnownMapping
-from tillpost.model import Customer, Tenant
+from tillpost.model import Customer, IdentifierRules, Tenant
 
 
 @attrs.define
@@ -83,6 +83,12 @@ class Line:
     """Measures its rate budgets; None where no plugin uses one."""
     skip_unknown: bool = False
     """Skip, instead of hold, receipts of a contact that is unknown and that no resolver may create."""
+    unknown_after: timedelta = timedelta(days=1)
+    """How long such a contact is looked up again before that."""
+    erased: Literal["create", "hold"] = "create"
+    """What becomes of a receipt that waits while its contact is erased at the destination."""
+    rules: IdentifierRules = attrs.field(factory=IdentifierRules)
+    """How identifiers are read."""
     keep: timedelta | None = None
     """How long settled receipts stay in the journal; None: for ever."""
     heartbeat: Heartbeat = attrs.field(factory=Heartbeat)

@@ -38,6 +38,7 @@ from tillpost.journal.tables.sources import Sources
 from tillpost.journal.tables.tenants import Tenants
 from tillpost.journal.tables.tills import Tills
 from tillpost.journal.tables.verification import Verification
+from tillpost.model import IdentifierRules
 
 
 class Journal:
@@ -79,6 +80,10 @@ class Journal:
         self.replays = Replays(self._database)
         self.replay_candidates = ReplayCandidates(self._database)
         self.verification = Verification(self._database)
+
+    def use_identifier_rules(self, rules: IdentifierRules) -> None:
+        """How identifiers are read from now on, in new receipts and in contacts that are known."""
+        self.receipts.rules = self.mappings.rules = self.contacts.rules = rules
 
     @classmethod
     def read_only(cls, folder: Path) -> Self:

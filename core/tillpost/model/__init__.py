@@ -2,6 +2,7 @@
 
 from tillpost.model.customer import IDENTIFIER_KINDS, Contact, Customer, Identifier, IdentifierKind
 from tillpost.model.document import Broken, Document, DocumentTrouble, Found, NoReceipt, Parsed
+from tillpost.model.identifier_rules import STRONG, UNUSABLE, IdentifierRules
 from tillpost.model.identity import DEFAULT_RECIPE, check_recipe, receipt_id
 from tillpost.model.outcome import (
     Conflict,
@@ -23,6 +24,8 @@ from tillpost.model.receipt import Discount, Line, LineKind, Promotion, RawRef, 
 __all__ = [
     "DEFAULT_RECIPE",
     "IDENTIFIER_KINDS",
+    "STRONG",
+    "UNUSABLE",
     "Broken",
     "Conflict",
     "Contact",
@@ -39,6 +42,7 @@ __all__ = [
     "Identified",
     "Identifier",
     "IdentifierKind",
+    "IdentifierRules",
     "Line",
     "LineKind",
     "MaybeSent",

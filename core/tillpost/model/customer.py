@@ -80,7 +80,9 @@ class Contact:
 
     key: Tillpost's own id, also used while the destination has none (during an outage).
     contact_id: Engage's GUID, or "" while it is unknown.
-    attributes: the attributes from tills. sent: those of them that the destination has confirmed.
+    attributes: the attributes from tills. sent: those of them that the destination has confirmed. attribute_times: when
+    the sale was that stated each (seconds since 1970). is_gone: its contactId turned out to be gone, and the contact is
+    not identified anew yet; then `attributes` has what the receipts that wait carry, and nothing of earlier sales.
     """
 
     key: str
@@ -92,6 +94,8 @@ class Contact:
     sent: Mapping[str, str] = attrs.field(
         factory=dict, converter=_without_empty, hash=False, repr=lambda given: f"<{len(given)} attributes>"
     )
+    attribute_times: Mapping[str, float] = attrs.field(factory=dict, hash=False, repr=False)
+    is_gone: bool = False
     store: str = ""
     """The store of the customer's first receipt, sent as storeExternalId when the contact is created."""
 

@@ -83,13 +83,16 @@ class Identified:
     """A resolver's answer: the contact exists.
 
     created: this call created it. by: the kind of identifier that found it, "" when it was cached.
-    holds: attributes the destination has now: those just sent, or those read by `reconcile_contact`.
+    holds: attributes the destination has now: those just sent, or those read by `reconcile_contact`; where an e-mail or
+    a phone number found it, also the stronger identifiers it has. refused: kinds of identifier it was found or created
+    without, because the destination does not take their value.
     """
 
     contact_id: str
     created: bool = False
     by: str = ""
     holds: dict[str, str] = attrs.field(factory=dict, repr=False)
+    refused: tuple[str, ...] = ()
 
 
 @attrs.frozen(kw_only=True)

@@ -13,7 +13,7 @@ from typing import TypeVar
 import attrs
 
 from tillpost.errors import InvalidValue, PluginError, TillpostError, describe
-from tillpost.flow.delivery.resolve import confirmed_between, resolve
+from tillpost.flow.delivery.resolve import Unknown, confirmed_between, resolve
 from tillpost.flow.line import Line
 from tillpost.flow.rate_limit.budget import live_requests
 from tillpost.flow.retry_policy import BACKLOG_TURN, LIVE_SECONDS, decide, hold, is_live
@@ -23,6 +23,7 @@ from tillpost.model import Contact, Gone, Identifier, MaybeSent, Misconfigured, 
 from tillpost.trace import working_on
 
 _T = TypeVar("_T")
+UNKNOWN = "the contact is unknown and no resolver may create it"
 _log = logging.getLogger("tillpost.flow")
 
 
@@ -150,11 +151,13 @@ def _outcome_unknown(line: Line, entry: Entry) -> Move:
 def _resolve_and_send(line: Line, entry: Entry, alone: bool) -> Move | None:
     if entry.contact is None:
         return hold(entry, "the receipt has no contact")
-    contact = resolve(line, entry.contact)
-    if contact is None:
-        reason = "the contact is unknown and no resolver may create it"
+    over = line.clock.time() - entry.accepted_at >= line.unknown_after.total_seconds()
+    contact = resolve(line, entry.contact, again=over)
+    if isinstance(contact, Unknown):
+        if not over:
+            return Move(state=State.WAITING, due=contact.due, attempts=entry.attempts, reason=UNKNOWN)
         state = State.SKIPPED if line.skip_unknown else State.HELD
-        return Move(state=state, attempts=entry.attempts, reason=reason)
+        return Move(state=state, attempts=entry.attempts, reason=UNKNOWN)
     if not isinstance(contact, Contact):
         if isinstance(contact, MaybeSent):
             # The call about the contact may have gone through; the receipt itself was not sent.

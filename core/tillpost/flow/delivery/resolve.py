@@ -4,15 +4,33 @@ from __future__ import annotations
 
 from math import inf
 
+import attrs
+
+from tillpost.flow.fallback.another_person import separate_others, shared_kinds
 from tillpost.flow.fallback.contact_lookup import LOOKUPS, look_up
 from tillpost.flow.line import Line
 from tillpost.journal import ContactLookup
 from tillpost.model import Conflict, Contact, Failure, Gone, Identified, Refused
 
+LATE_SECONDS = 3600.0
+"""Seconds after a sale from which on what it states of its customer may be older than what the destination holds."""
+_LOOKUP_GROWTH = (1, 3, 6, 30, 90, 180, 360)
+"""Waits between lookups of a contact that may not be created, in times of `wait_initial`: 10 s to an hour."""
+ERASED = "erased: Engage no longer has the contact, and none of its keys finds another"
+"""How the reason of a receipt begins that is held because its contact was erased."""
+
+
 _EVER = 1.0
 """Later than the 0 of a contactId that is in doubt."""
 _AHEAD = 60.0
 """Seconds by which a confirmation may lie ahead; one that lies further is from before the clock was set back."""
+
+
+@attrs.frozen
+class Unknown:
+    """The destination does not know the contact, and no resolver may create it. due: when it is looked up again."""
+
+    due: float
 
 
 def confirmed_between(line: Line) -> tuple[float, float]:
@@ -26,39 +44,54 @@ def confirmed_between(line: Line) -> tuple[float, float]:
     return max(_EVER, now - line.retry.revalidate.total_seconds()), now + _AHEAD
 
 
-def resolve(line: Line, key: str) -> Contact | Failure | None:
-    """The contact with its contactId, or why it has none yet; None when it is unknown and no resolver may create it.
+def resolve(line: Line, key: str, *, again: bool = False) -> Contact | Failure | Unknown:
+    """The contact with its contactId, or why it has none yet.
 
-    One thread at a time for a contact.
+    again: look up a contact that was unknown a moment ago. One thread at a time for a contact.
     """
     with line.contact_locks.lock(key):
+        if (unknown := _is_unknown(line, key, again)) is not None:
+            return unknown
         contact = line.journal.contacts.get(key)
-        if not contact.contact_id and line.journal.contacts.created_by_file(key):
-            # A file on its way creates it: look it up by all its keys, as `review` does, before a resolver creates it.
-            failure = _look_up_and_store(line, key)
-            if failure is not None:
-                return failure
-            contact = line.journal.contacts.get(key)
-        if (conflict := _conflict(line, key)) is not None:
-            return conflict
         if contact.contact_id:
             failure = _revalidate(line, contact)
             if failure is not None:
                 return failure
             contact = line.journal.contacts.get(key)
-        for _ in range(LOOKUPS):
+        # Each identifier that leads to another person costs a turn.
+        for _ in range(LOOKUPS + len(contact.identifiers)):
+            if not contact.contact_id and (contact.is_gone or line.journal.contacts.created_by_file(key)):
+                # It may have another id by now, or a file on its way creates it: look it up by all its keys, before
+                # a resolver creates it.
+                failure = _look_up_and_store(line, key)
+                if failure is not None:
+                    return failure
+                contact = line.journal.contacts.get(key)
+            if conflict := line.journal.contact_lookups.conflict_reason(key):
+                return Refused(reason=conflict)
+            if contact.is_gone:
+                if line.erased == "hold":
+                    return Refused(reason=f'{ERASED}; `erased = "create"` and `tillpost held retry` create it')
+                line.journal.contacts.erase(key, line.clock.time())
+                contact = line.journal.contacts.get(key)
             asks_destination = not contact.contact_id
             found = line.hooks.resolve_contact(contact)
             if asks_destination:
                 found = line.breaker.record(found)
             if found is None:
-                return None
+                return _record_unknown(line, key)
             if isinstance(found, Conflict):
                 line.journal.contact_lookups.save([ContactLookup(key=key, found=found)], "lookup", line.clock.time())
                 return Refused(reason=line.journal.contact_lookups.conflict_reason(key))
             if not isinstance(found, Identified):
                 return found
             if found.contact_id != contact.contact_id or found.holds:
+                if shared := shared_kinds(line, contact, found):
+                    line.journal.contacts.share(key, shared, line.clock.time())
+                    contact = line.journal.contacts.get(key)
+                    continue
+                separate_others(line, contact, found)
+                found = attrs.evolve(found, holds={n: v for n, v in found.holds.items() if n in contact.attributes})
                 route = "created" if found.created else "lookup"
                 line.journal.contacts.save_contact_id(key, found, route, line.clock.time())
                 contact = line.journal.contacts.get(key)
@@ -74,6 +107,34 @@ def resolve(line: Line, key: str) -> Contact | Failure | None:
         return Refused(reason="Engage gives a contactId and then does not know it (404), twice in a row")
 
 
+def _is_unknown(line: Line, key: str, again: bool) -> Unknown | None:
+    """The contact was looked up a while ago, and is not due: one lookup is for all its receipts."""
+    lookups, due = line.journal.contacts.lookups(key)
+    now = line.clock.time()
+    if due is None or due <= now:
+        return None
+    wait = _lookup_wait(line, lookups)
+    if due - now > wait:
+        return None  # the clock was set back
+    looked_up = due - wait
+    return None if again and now - looked_up >= line.retry.wait_initial.total_seconds() else Unknown(due)
+
+
+def _record_unknown(line: Line, key: str) -> Unknown:
+    lookups, due = line.journal.contacts.lookups(key)
+    now = line.clock.time()
+    if due is not None and now - due > _lookup_wait(line, len(_LOOKUP_GROWTH)):
+        lookups = 0  # nobody has waited for it since: a new customer comes soon
+    due = now + _lookup_wait(line, lookups + 1)
+    line.journal.contacts.record_unknown(key, lookups + 1, due)
+    return Unknown(due)
+
+
+def _lookup_wait(line: Line, lookups: int) -> float:
+    growth = _LOOKUP_GROWTH[min(max(lookups, 1), len(_LOOKUP_GROWTH)) - 1]
+    return line.retry.wait_initial.total_seconds() * growth
+
+
 def _revalidate(line: Line, contact: Contact) -> Failure | None:
     """Ask about a stored contactId that was not confirmed for long, or is in doubt; forget one that is not valid."""
     earliest, latest = confirmed_between(line)
@@ -85,20 +146,12 @@ def _revalidate(line: Line, contact: Contact) -> Failure | None:
         line.journal.contacts.confirm([contact.key], now)
     elif isinstance(found, Identified | Gone | None):
         reason = found.reason if isinstance(found, Gone) else "the destination has another contactId"
-        chosen = line.journal.contacts.is_chosen(contact.key)
         line.journal.contacts.forget_id(contact.key, reason, now)
-        if chosen:  # by a person, for the keys lead to several: asked key by key, the first would decide
-            return _look_up_and_store(line, contact.key) or _conflict(line, contact.key)
     elif isinstance(found, Conflict):
         return Refused(reason=found.reason)
     else:
         return found
     return None
-
-
-def _conflict(line: Line, key: str) -> Refused | None:
-    reason = line.journal.contact_lookups.conflict_reason(key)
-    return Refused(reason=reason) if reason else None
 
 
 def _look_up_and_store(line: Line, key: str) -> Failure | None:
@@ -111,8 +164,13 @@ def _look_up_and_store(line: Line, key: str) -> Failure | None:
 
 def _update(line: Line, contact: Contact) -> Contact | Gone | Failure:
     changes = contact.changes()
-    if changes and line.journal.contacts.seen_at(contact.key) < line.breaker.destination.since:
-        # Last read before the outage ended: somebody may have changed the contact there since.
+    if changes and (superseded := line.journal.contacts.newer_elsewhere(contact) & changes.keys()):
+        # A later sale of the same person, under another of its identifiers, has stated them.
+        settled = Identified(contact_id=contact.contact_id, holds={name: changes[name] for name in superseded})
+        line.journal.contacts.save_contact_id(contact.key, settled, "lookup", line.clock.time())
+        contact = line.journal.contacts.get(contact.key)
+        changes = contact.changes()
+    if changes and _may_be_older(line, contact, changes):
         failure = _look_up_and_store(line, contact.key)
         if failure is not None:
             return failure
@@ -132,3 +190,11 @@ def _update(line: Line, contact: Contact) -> Contact | Gone | Failure:
         line.journal.contacts.save_contact_id(contact.key, answer, "lookup", now)
         return contact
     return contact if answer is None else answer
+
+
+def _may_be_older(line: Line, contact: Contact, changes: dict[str, str]) -> bool:
+    """Whether somebody may have changed the contact at the destination after the sale that stated these."""
+    if line.journal.contacts.seen_at(contact.key) < line.breaker.destination.since:
+        return True  # the destination was away since
+    late = line.clock.time() - LATE_SECONDS
+    return any(contact.attribute_times.get(name, 0.0) < late for name in changes)

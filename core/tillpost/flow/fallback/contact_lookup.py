@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 import attrs
 
 from tillpost.errors import InvalidValue, PluginError
+from tillpost.flow.fallback.another_person import separate_others, shared_kinds
 from tillpost.flow.line import Line
 from tillpost.journal import ContactLookup
 from tillpost.model import Conflict, Contact, Failure, Gone, Identified, MaybeSent, Misconfigured, NotSent, Throttled
@@ -57,10 +58,17 @@ def _store(line: Line, lookups: list[ContactLookup], route: str) -> None:
 
 def look_up(line: Line, key: str, imported: str = "") -> ContactLookup | Failure:
     """Look one contact up; the caller holds its lock and stores the answer. A Failure means there was no answer."""
-    for _ in range(LOOKUPS):
+    contact = line.journal.contacts.get(key)
+    for _ in range(LOOKUPS + len(contact.identifiers)):
         contact = line.journal.contacts.get(key)
         found = line.breaker.record(line.hooks.reconcile_contact(contact))
         decided = None
+        if isinstance(found, Identified | Conflict) and (shared := shared_kinds(line, contact, found)):
+            # Asked again without them, what is left leads to the contact itself, or to nobody.
+            line.journal.contacts.share(key, shared, line.clock.time())
+            continue
+        if isinstance(found, Identified) and not contact.contact_id:
+            separate_others(line, contact, found)
         if isinstance(found, Conflict) and (first := _first_by_rule(line, found)):
             decided = found
             found = line.breaker.record(line.hooks.reconcile_contact(attrs.evolve(contact, contact_id=first)))

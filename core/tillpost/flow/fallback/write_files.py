@@ -95,8 +95,8 @@ def map_for_files(line: Line, entries: list[Entry]) -> tuple[dict[str, Payload],
                 held[entry.id] = conflict
                 continue
             match = line.hooks.match_in_file(contact)
-            if match is None:
-                continue
+            if match is None or (contact.is_gone and line.erased == "hold"):
+                continue  # it goes by API
             with line.journal.crash_marks.holding(entry.seq):
                 receipt = line.journal.bodies.get(entry.seq)
                 payloads[entry.id] = line.hooks.amend_payload(line.hooks.map_receipt(receipt, match), receipt)

@@ -12,7 +12,7 @@ import attrs
 from tillpost.errors import DocumentError, JournalError
 from tillpost.flow.line import Line
 from tillpost.journal import Accepted, Group, Reading
-from tillpost.model import Document, Found, Parsed
+from tillpost.model import UNUSABLE, Document, Found, IdentifierRules, Parsed
 
 GROUP = 100
 """Records in a commit. Measured: 41,000 rows/s at 10, 75,000 at 100, 79,000 at 1,000 (decisions/0003-journal.md)."""
@@ -55,7 +55,7 @@ class StartedDocument:
         last = self._ended and self._error is None
         if not records and not last:
             return self.next_group(now)
-        flagged = [_flag_wrong_clock(record, now) for record in records]
+        flagged = [_flag_identifiers(_flag_wrong_clock(record, now), self._line.rules) for record in records]
         return Group(parsed=flagged, document=self.document, counts=self.counts, last=last, reading=self.reading)
 
     def _set_aside(self, error: DocumentError, now: float) -> None:
@@ -136,3 +136,15 @@ def _flag_wrong_clock(record: Parsed, now: float) -> Parsed:
     if receipt.created.timestamp() - now <= _MAX_AHEAD and apart <= _MAX_DAYS_APART:
         return record
     return attrs.evolve(record, receipt=attrs.evolve(receipt, flags=(*receipt.flags, CLOCK_OFF)))
+
+
+def _flag_identifiers(record: Parsed, rules: IdentifierRules) -> Parsed:
+    """Flag a receipt with an identifier no destination takes: the customer is not looked up by it."""
+    if not isinstance(record, Found) or (customer := record.receipt.customer) is None:
+        return record
+    receipt = record.receipt
+    faults = rules.faults(customer, receipt.store, receipt.created.year)
+    flags = [flag for kind in faults if (flag := f"{UNUSABLE}{kind}") not in receipt.flags]
+    if not flags:
+        return record
+    return attrs.evolve(record, receipt=attrs.evolve(receipt, flags=(*receipt.flags, *flags)))

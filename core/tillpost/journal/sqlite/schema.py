@@ -360,6 +360,26 @@ UPGRADES = (
     );
     ALTER TABLE contacts ADD COLUMN confirmed_at REAL NOT NULL DEFAULT 0;
     UPDATE contacts SET confirmed_at = coalesce(learnt_at, 0) WHERE contact_id <> '';
+    -- people: an e-mail or phone number may belong to several contacts; shared: the destination has it for another
+    -- person. attribute_times: name → the time of the sale that stated it, JSON. lookups, lookup_due: of a contact that
+    -- is not known and may not be created. gone_at: when its id turned out to be gone, until it is identified anew.
+    CREATE TABLE identifiers_15 (
+        kind TEXT NOT NULL, value TEXT NOT NULL, contact TEXT NOT NULL REFERENCES contacts(key),
+        shared INTEGER NOT NULL DEFAULT 0, learnt_at REAL NOT NULL DEFAULT 0,
+        PRIMARY KEY (kind, value, contact)
+    ) WITHOUT ROWID;
+    INSERT INTO identifiers_15 (kind, value, contact) SELECT kind, value, contact FROM identifiers;
+    DROP TABLE identifiers;
+    ALTER TABLE identifiers_15 RENAME TO identifiers;
+    CREATE INDEX identifiers_contact ON identifiers(contact);
+    ALTER TABLE contacts ADD COLUMN attribute_times TEXT NOT NULL DEFAULT '{}';
+    ALTER TABLE contacts ADD COLUMN lookups INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE contacts ADD COLUMN lookup_due REAL;
+    ALTER TABLE contacts ADD COLUMN gone_at REAL;
+    UPDATE contacts SET attribute_times = (
+        SELECT json_group_object(each.key, contacts.seen_at) FROM json_each(contacts.attributes) each
+    ) WHERE attributes <> '{}' AND json_valid(attributes);
+    CREATE INDEX contacts_by_id ON contacts(contact_id) WHERE contact_id <> '';
     """,
 )
 

@@ -13,12 +13,13 @@ from tillpost.journal.moves import Move, apply_move
 from tillpost.journal.states import State
 from tillpost.journal.tables import contact_links, events, taken_ids
 from tillpost.journal.tables.new_rows import NewRows, Record, prepare
-from tillpost.model import Broken, Customer, Document, Found, NoReceipt, Parsed
+from tillpost.model import Broken, Customer, Document, Found, IdentifierRules, NoReceipt, Parsed
 from tillpost.model.receipt_difference import difference
 from tillpost.model.receipt_json import content_digest, dumps, loads
 
 _DAY = 86400.0
 """Seconds by which the clocks of tills may differ from ours."""
+_NO_RULES = IdentifierRules()
 _COUNTED = ("accepted", "duplicates", "skipped", "ignored", "held")
 
 
@@ -65,6 +66,7 @@ def accept_records(
     anonymous: Customer | None,
     now: float,
     ids_since: float | None = None,
+    rules: IdentifierRules = _NO_RULES,
 ) -> Accepted:
     """Insert the records that are new and count all of them; the caller commits.
 
@@ -82,7 +84,7 @@ def accept_records(
         who
         for each in records
         if isinstance(each.record, Found) and each.id not in known
-        if (who := contact_links.customer_of(each.record.receipt, anonymous)) is not None
+        if (who := contact_links.customer_of(each.record.receipt, anonymous, rules)) is not None
     )
     for each in records:
         record = each.record
@@ -142,14 +144,16 @@ def _add_no_receipt(
     counts.reasons[record.reason] += 1
 
 
-def _accept_new(rows: NewRows, each: Record, found: Found, anonymous: Customer | None, counts: Accepted) -> None:
-    customer = contact_links.customer_of(found.receipt, anonymous)
+def _accept_new(
+    rows: NewRows, each: Record, found: Found, anonymous: Customer | None, rules: IdentifierRules, counts: Accepted
+) -> None:
+    customer = contact_links.customer_of(found.receipt, anonymous, rules)
     if customer is None:
         rows.add(each, found, each.id, State.SKIPPED, "no customer")
         counts.skipped += 1
         counts.reasons["no customer"] += 1
         return
-    contact = rows.links.find_or_create(customer, found.receipt.store)
+    contact = rows.links.find_or_create(customer, found.receipt.store, contact_links.stated_at(found.receipt, rows.now))
     rows.add(each, found, each.id, State.ACCEPTED, contact=contact)
     counts.accepted += 1
 
@@ -256,7 +260,8 @@ def restore(transaction: Transaction, seq: int, found: Found, now: float) -> Non
     if state != State.HELD:
         return
     if contact is None and (customer := contact_links.customer_of(found.receipt)) is not None:
-        contact = contact_links.find_or_create(transaction, customer, found.receipt.store, now)
+        at = contact_links.stated_at(found.receipt, now)
+        contact = contact_links.find_or_create(transaction, customer, found.receipt.store, now, at)
         transaction.execute("UPDATE receipts SET contact = ? WHERE seq = ?", (contact, seq))
     if contact is not None:
         apply_move(transaction, seq, Move(state=State.ACCEPTED, due=now, reason="content restored"), now, "accept")

@@ -7,13 +7,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import attrs
 
-from tillpost.journal.database import ALL, List, Table, Transaction, first
+from tillpost.journal.database import ALL, List, Transaction, first
+from tillpost.journal.tables import contact_identity as identity
 from tillpost.journal.tables import counters, events
-from tillpost.model import Contact, Identified, Identifier
+from tillpost.journal.tables.contact_identity import ContactIdentity, carried
+from tillpost.model import Contact, Identified, Identifier, IdentifierRules
+
+
+def _year(at: float) -> int:
+    return datetime.fromtimestamp(at, UTC).year
 
 
 def written_key(known: Identifier) -> str:
@@ -21,23 +28,32 @@ def written_key(known: Identifier) -> str:
     return f"{known.kind}:{known.value}"
 
 
-class Contacts(Table):
-    """The contacts table with its identifiers."""
+class Contacts(ContactIdentity):
+    """The contacts table with its identifiers. rules: how identifiers are read."""
+
+    rules = IdentifierRules()
 
     def get(self, key: str) -> Contact:
-        """By its local key."""
-        row = self._row("contact_id, attributes, sent, store", key)
+        """By its local key; of the identifiers of a kind the last learnt is the first."""
+        row = self._row("contact_id, attributes, sent, store, attribute_times, gone_at, seen_at", key)
         known = self._database.read(
-            "SELECT kind, value FROM identifiers WHERE contact = ? ORDER BY kind, value", (key,)
+            "SELECT kind, value FROM identifiers WHERE contact = ? AND shared = 0 ORDER BY kind, learnt_at DESC, value",
+            (key,),
         )
-        return Contact(
+        contact = Contact(
             key=key,
             contact_id=row[0],
             identifiers=tuple(Identifier(kind, value) for kind, value in known),
             attributes=self._json_of(key, "attributes", row[1]),
             sent=self._json_of(key, "sent", row[2]),
+            attribute_times=self._json_of(key, "attribute_times", row[4]),
             store=row[3],
+            is_gone=row[5] is not None,
         )
+        if contact.is_gone:
+            waiting = carried(self._database.read, key, self.rules)
+            contact = attrs.evolve(contact, attributes=waiting.attributes, attribute_times=waiting.times, sent={})
+        return self.rules.contact(contact, _year(row[6]))
 
     def known(self, keys: Iterable[str], since: float, until: float) -> dict[str, str]:
         """Key → contactId of those contacts that need neither a lookup nor an update.
@@ -81,10 +97,20 @@ class Contacts(Table):
         """
         contact = self.get(key)
         if contact.contact_id or not self.created_by_file(key):
-            return contact
+            return self._for_new_file(contact)
         written = self.written_values(key) or {}
         usable = tuple(known for known in contact.identifiers if written_key(known) in written)
         return attrs.evolve(contact, identifiers=usable or contact.identifiers)
+
+    def _for_new_file(self, contact: Contact) -> Contact:
+        """The contact with those identifiers by which the destination finds nobody else, and may know it."""
+        left_out = self.contested(contact)
+        known = [each for each in contact.identifiers if (each.kind, each.value) not in left_out]
+        if contact.is_gone:
+            # It may have been erased: nothing of earlier sales is told again.
+            names = carried(self._database.read, contact.key, self.rules).identifiers
+            known = [each for each in known if (each.kind, each.value) in names] or known
+        return attrs.evolve(contact, identifiers=tuple(known))
 
     def created_by_file(self, key: str) -> str:
         """The name of the file that creates the contact; "" when there is none."""
@@ -137,19 +163,46 @@ class Contacts(Table):
         """Store the contactId, and attributes the destination has. route: how it was learnt (created, lookup, file)."""
         self._database.write(lambda transaction: set_contact_id(transaction, key, found, route, now, found.holds))
 
-    def forget_id(self, key: str, reason: str, now: float) -> None:
-        """Forget a contactId that is no longer valid; the contact is looked up again."""
+    def forget_id(self, key: str, reason: str, now: float, *, is_gone: bool = True) -> None:
+        """Forget a contactId that is no longer valid; the contact is looked up again.
+
+        is_gone: the destination has no contact of that id any more. False: it is another person's.
+        """
 
         def work(transaction: Transaction) -> None:
             transaction.execute(
                 # What files contained is forgotten too, so the next file creates the contact again.
                 "UPDATE contacts SET contact_id = '', sent = '{}', origin = '', learnt_at = NULL, file = '',"
                 " created_by = '', in_files = '{}', looked_at = NULL, compared_at = NULL, unsaved = '[]',"
-                " confirmed_at = 0 WHERE key = ?",
+                " confirmed_at = 0, gone_at = ? WHERE key = ?",
+                (now if is_gone else None, key),
+            )
                 (key,),
             )
             _unmatch(transaction, key)
             events.record(transaction, now, "resolve", "id forgotten", contact=key, reason=reason)
+
+        self._database.write(work)
+
+    def erase(self, key: str, now: float) -> None:
+        """The destination has erased the person: forget all that no waiting receipt carries of it."""
+        waiting = carried(self._database.read, key, self.rules).identifiers
+        store, seen_at = self._row("store, seen_at", key)
+
+        def is_carried(kind: str, value: str) -> bool:
+            known = self.rules.normal(Identifier(kind, value), store, _year(seen_at))
+            return (known.kind, known.value) in waiting
+
+        def work(transaction: Transaction) -> None:
+            identity.forget_earlier_sales(transaction, key)
+            rows = transaction.execute("SELECT kind, value FROM identifiers WHERE contact = ?", (key,)).fetchall()
+            earlier = [name for name in rows if not is_carried(*name)]
+            if len(earlier) < len(rows):  # a receipt that names nobody, such as the anonymous one's, has none
+                transaction.executemany(
+                    "DELETE FROM identifiers WHERE contact = ? AND kind = ? AND value = ?",
+                    ((key, *name) for name in earlier),
+                )
+            events.record(transaction, now, "resolve", "erased", contact=key, identifiers=len(earlier))
 
         self._database.write(work)
 
@@ -174,10 +227,14 @@ class Contacts(Table):
         """
         created, updated = [], []
         for key in sorted(keys):
-            contact = self.get(key)
+            contact = self._for_new_file(self.get(key))
             in_files, file, created_by = self._row("in_files, file, created_by", key)
             written = {} if file in replacing else self._json_of(key, "in_files", in_files)
-            unwritten = {n: v for n, v in contact.changes().items() if written.get(n) != v}
+            unwritten = {n for n, value in contact.changes().items() if written.get(n) != value}
+            if unwritten and contact.contact_id and (superseded := self.newer_elsewhere(contact)):
+                unwritten -= superseded
+                current = {n: value for n, value in contact.attributes.items() if n not in superseded}
+                contact = attrs.evolve(contact, attributes=current)
             if not contact.contact_id and (not created_by or created_by in replacing):
                 created.append(contact)
             elif unwritten:
@@ -240,12 +297,17 @@ def set_contact_id(
     confirmed_at: 0 when the destination is to be asked about it before it is used; now when omitted, unless the answer
     only repeats the stored contactId.
     """
-    old, sent, origin, unsaved, confirmed_before = transaction.execute(
-        "SELECT contact_id, sent, origin, unsaved, confirmed_at FROM contacts WHERE key = ?", (key,)
+    old, sent, origin, unsaved, confirmed_before, gone_at, lookup_due = transaction.execute(
+        "SELECT contact_id, sent, origin, unsaved, confirmed_at, gone_at, lookup_due FROM contacts WHERE key = ?", (key,)
     ).fetchone()
     if confirmed_at is None:
         repeats = old == found.contact_id and not (found.by or found.created or found.holds)
         confirmed_at = confirmed_before if repeats else now
+    if gone_at is not None:
+        # What earlier sales said was for the id that is gone; the destination's own may be newer.
+        identity.forget_earlier_sales(transaction, key)
+    if lookup_due is not None:
+        identity.end_lookups(transaction, key, now)
     left = [name for name in json.loads(unsaved) if name not in settled]
     transaction.execute(
         "UPDATE contacts SET contact_id = ?, sent = ?, origin = ?, conflict = '', unsaved = ?, confirmed_at = ?,"
@@ -255,6 +317,8 @@ def set_contact_id(
             confirmed_at, found.contact_id, now, key,
         ),
     )  # fmt: skip
+    if found.refused:
+        events.record(transaction, now, "resolve", "identifiers refused", contact=key, kinds=sorted(found.refused))
     if old != found.contact_id:
         if old:
             _unmatch(transaction, key)

@@ -14,7 +14,7 @@ from tillpost.journal.database import Table, Transaction, first
 from tillpost.journal.moves import Move, apply_moves
 from tillpost.journal.states import State
 from tillpost.journal.tables import contact_links, events
-from tillpost.model import Customer, Found, NoReceipt, Parsed
+from tillpost.model import Customer, Found, IdentifierRules, NoReceipt, Parsed
 from tillpost.model.receipt_json import dumps
 
 NEW_MAPPING = "new mapping "
@@ -44,7 +44,9 @@ def reason_of(fingerprint: str) -> str:
 
 
 class Mappings(Table):
-    """The table of mappings."""
+    """The table of mappings. rules: how identifiers of receipts that are read again are read."""
+
+    rules = IdentifierRules()
 
     def all(self) -> list[KnownMapping]:
         """Every mapping; the last one is in use."""
@@ -166,7 +168,7 @@ class Mappings(Table):
 
         def work(transaction: Transaction) -> None:
             for seq, parsed in listed:
-                _replace(transaction, seq, parsed, anonymous, now)
+                _replace(transaction, seq, parsed, anonymous, now, self.rules)
 
         self._database.write(work)
 
@@ -194,7 +196,9 @@ def _put_back(transaction: Transaction, fingerprint: str, reason: str, now: floa
     return len(rows)
 
 
-def _replace(transaction: Transaction, seq: int, parsed: Parsed, anonymous: Customer | None, now: float) -> None:
+def _replace(
+    transaction: Transaction, seq: int, parsed: Parsed, anonymous: Customer | None, now: float, rules: IdentifierRules
+) -> None:
     state, identity = transaction.execute("SELECT state, id FROM receipts WHERE seq = ?", (seq,)).fetchone()
     if state not in (State.ACCEPTED, State.HELD):
         return
@@ -210,8 +214,9 @@ def _replace(transaction: Transaction, seq: int, parsed: Parsed, anonymous: Cust
     if receipt.id != identity and transaction.execute("SELECT 1 FROM receipts WHERE id = ?", (receipt.id,)).fetchone():
         move(State.HELD, f"read again it has the id of another receipt: {receipt.id}")
         return
-    known = contact_links.customer_of(receipt, anonymous)
-    contact = contact_links.find_or_create(transaction, known, receipt.store, now) if known is not None else None
+    known = contact_links.customer_of(receipt, anonymous, rules)
+    at = contact_links.stated_at(receipt, now)
+    contact = contact_links.find_or_create(transaction, known, receipt.store, now, at) if known is not None else None
     transaction.execute(
         "UPDATE receipts SET id = ?, number = ?, store = ?, till = ?, business_date = ?, created = ?, currency = ?,"
         " total = ?, line_count = ?, contact = ? WHERE seq = ?",

@@ -14,7 +14,7 @@ from tillpost.journal.tables.acceptance import Accepted, accept_records
 from tillpost.journal.tables.documents import Reading, record_group
 from tillpost.journal.tables.idempotency_keys import remember
 from tillpost.journal.tables.receipt_rows import BY_STATE, COLUMNS, Entry, decode
-from tillpost.model import Customer, Document, Parsed
+from tillpost.model import Customer, Document, IdentifierRules, Parsed
 
 _OPEN = ", ".join(f"'{state}'" for state in OPEN)
 _UNSETTLED = ", ".join(f"'{state}'" for state in State if state not in SETTLED)
@@ -40,10 +40,15 @@ class Group:
 
 
 def _accept_group(
-    transaction: Transaction, group: Group, anonymous: Customer | None, now: float, ids_since: float | None = None
+    transaction: Transaction,
+    group: Group,
+    anonymous: Customer | None,
+    now: float,
+    rules: IdentifierRules,
+    ids_since: float | None = None,
 ) -> tuple[Accepted, int | None]:
     """What came of the records, and the row of their document."""
-    fresh = accept_records(transaction, group.parsed, group.document, anonymous, now, ids_since)
+    fresh = accept_records(transaction, group.parsed, group.document, anonymous, now, ids_since, rules)
     if group.last and group.document.key:
         remember(transaction, group.document, group.counts.plus(fresh), now)
     if group.reading is None:
@@ -52,7 +57,9 @@ def _accept_group(
 
 
 class Receipts(Table):
-    """The receipts table."""
+    """The receipts table. rules: how identifiers are read."""
+
+    rules = IdentifierRules()
 
     ids_since: float | None = None
     """When the settings that make ids were changed, in seconds since 1970; None: never in this journal."""
@@ -73,7 +80,7 @@ class Receipts(Table):
 
         # The counts are added after the commit: it may fail, and then nothing counts.
         def work(transaction: Transaction) -> list[tuple[Accepted, int | None]]:
-            return [_accept_group(transaction, group, anonymous, now, self.ids_since) for group in groups]
+            return [_accept_group(transaction, group, anonymous, now, self.rules, self.ids_since) for group in groups]
 
         if groups:
             for group, (fresh, row) in zip(groups, self._database.write(work), strict=True):

@@ -119,7 +119,7 @@ class Replays(Table):
         """Set the anonymous contact for receipts without one."""
 
         def work(transaction: Transaction) -> None:
-            key = contact_links.find_or_create(transaction, anonymous, replay.order.store, now)
+            key = contact_links.find_or_create(transaction, anonymous, replay.order.store, now, now)
             transaction.executemany("UPDATE receipts SET contact = ? WHERE seq = ?", [(key, seq) for seq in seqs])
 
         self._database.write(work)

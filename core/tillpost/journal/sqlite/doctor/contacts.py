@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import apsw
 
 from tillpost.journal.sqlite.doctor.damage import Damage, Fix, decode_body, encode_row, is_json
-from tillpost.journal.tables.contact_links import customer_of
-from tillpost.model import Customer
+from tillpost.journal.tables.contact_links import customer_of, stated_at
+from tillpost.model import STRONG, Customer, Identifier, IdentifierRules, Receipt
 
+_JSON = ("attributes", "sent", "in_files", "attribute_times")
+_NAMED = ", ".join(f"'{kind}'" for kind in sorted(STRONG))
 _COLUMNS = ["key", "contact_id", "attributes", "sent", "store", "origin", "file", "seen_at", "learnt_at", "in_files"]
+_SINCE_15 = ["attribute_times"]
 _COLUMNS.append("confirmed_at")
 
 
 def examine(connection: apsw.Connection) -> Iterator[Damage]:
     """Find columns that make no sense, and contacts that other rows name and that are missing."""
-    for row in connection.execute(f"SELECT {', '.join(_COLUMNS)} FROM contacts"):  # noqa: S608 - ours
-        values = dict(zip(_COLUMNS, row, strict=True))
-        wrong = [name for name in ("attributes", "sent", "in_files") if not is_json(values[name], dict)]
+    there = {name for _, name, *_ in connection.execute("PRAGMA table_info(contacts)")}
+    columns = [*_COLUMNS, *(name for name in _SINCE_15 if name in there)]
+    for row in connection.execute(f"SELECT {', '.join(columns)} FROM contacts"):  # noqa: S608 - ours
+        values = dict(zip(columns, row, strict=True))
+        wrong = [name for name in _JSON if name in values and not is_json(values[name], dict)]
         wrong += [
             name for name in ("key", "contact_id", "store", "origin", "file") if not isinstance(values[name], str)
         ]
@@ -29,7 +35,7 @@ def examine(connection: apsw.Connection) -> Iterator[Damage]:
             yield Damage(
                 table="contacts", row=str(row[0]), reason=f"makes no sense: {', '.join(wrong)}",
                 lost="what only the contact had; its receipts have the rest", remedy="filled from its receipts",
-                raw=encode_row(_COLUMNS, row), fix=_fix_columns(row[0], tuple(wrong)),
+                raw=encode_row(columns, row), fix=_fix_columns(row[0], tuple(wrong)),
             )  # fmt: skip
     for (key,) in connection.execute(
         "SELECT key FROM contacts WHERE key NOT IN (SELECT contact FROM identifiers) ORDER BY key"
@@ -40,6 +46,7 @@ def examine(connection: apsw.Connection) -> Iterator[Damage]:
             remedy="filled from its receipts" if recoverable else "none of its receipts has one: they will be held",
             fix=_relink(key), note=not recoverable,
         )  # fmt: skip
+    yield from _joined(connection)
     missing = connection.execute(
         "SELECT contact, count(*) FROM (SELECT contact FROM receipts WHERE contact IS NOT NULL"
         " UNION ALL SELECT contact FROM identifiers)"
@@ -51,6 +58,26 @@ def examine(connection: apsw.Connection) -> Iterator[Damage]:
             lost="its contactId, which is looked up again, and attributes that no receipt has",
             remedy="recreated from its receipts", fix=_recreate(key),
         )  # fmt: skip
+
+
+def _joined(connection: apsw.Connection) -> Iterator[Damage]:
+    """Find contacts in which an earlier version joined people who have cards of their own, by a shared e-mail."""
+    rules, year = IdentifierRules(), datetime.now(UTC).year
+    values: dict[tuple[str, str], set[str]] = {}
+    for key, kind, value in connection.execute(
+        f"SELECT contact, kind, value FROM identifiers WHERE (contact, kind) IN"  # noqa: S608 - ours
+        f" (SELECT contact, kind FROM identifiers WHERE kind IN ({_NAMED}) GROUP BY contact, kind HAVING count(*) > 1)"
+        " ORDER BY contact, kind, value"
+    ):
+        if isinstance(value, str) and value:
+            values.setdefault((key, kind), set()).add(rules.normal(Identifier(kind, value), "", year).value)
+    for (key, kind), found in values.items():
+        if len(found) > 1:
+            yield Damage(
+                table="identifiers", row=str(key), reason=f"a contact has {len(found)} different values of {kind}",
+                lost="whose its receipts are, if these are several people",
+                remedy=f"`tillpost contacts separate {key}` makes a contact of each", note=True,
+            )  # fmt: skip
 
 
 def _relink(key: object) -> Fix:
@@ -82,7 +109,8 @@ def _follow_identifiers(connection: apsw.Connection, key: object) -> None:
         connection.execute("SELECT seq, body, checksum FROM receipts JOIN bodies USING (seq) WHERE contact = ?", (key,))
     ):
         receipt = decode_body(body, checksum)
-        for known in receipt.customer.identifiers if receipt is not None and receipt.customer is not None else ():
+        customer = customer_of(receipt) if receipt is not None else None
+        for known in customer.identifiers if customer is not None else ():
             row = connection.execute(
                 "SELECT contact FROM identifiers WHERE kind = ? AND value = ?", (known.kind, known.value)
             ).fetchone()
@@ -105,25 +133,39 @@ def _fix_columns(key: object, wrong: tuple[str, ...]) -> Fix:
     return fix
 
 
-def _customers(connection: apsw.Connection, key: object) -> Iterator[tuple[str, Customer]]:
-    """Store and customer of each receipt of a contact whose content is whole and names one."""
+def _customers(connection: apsw.Connection, key: object) -> Iterator[tuple[Receipt, float, Customer]]:
+    """The receipts of a contact whose content is whole and names a customer, each with the time of its
+    acceptance and that customer."""
     rows = connection.execute(
-        "SELECT b.body, b.checksum FROM receipts r JOIN bodies b USING (seq) WHERE r.contact = ? ORDER BY seq", (key,)
+        "SELECT b.body, b.checksum, r.accepted_at FROM receipts r JOIN bodies b USING (seq) WHERE r.contact = ?"
+        " ORDER BY seq",
+        (key,),
     )
-    for body, checksum in list(rows):
+    for body, checksum, accepted_at in list(rows):
         receipt = decode_body(body, checksum)
         if receipt is not None and (customer := customer_of(receipt)) is not None:
-            yield receipt.store, customer
+            yield receipt, accepted_at, customer
 
 
 def _fill_from_receipts(connection: apsw.Connection, key: object, wrong: tuple[str, ...]) -> None:
     attributes: dict[str, str] = {}
+    times: dict[str, float] = {}
     store = ""
-    for store, customer in _customers(connection, key):  # noqa: B007 - the last one's store stays
-        attributes |= customer.attributes
+    for receipt, accepted_at, customer in _customers(connection, key):
+        store, at = receipt.store, stated_at(receipt, accepted_at)
+        for name, value in customer.attributes.items():
+            if times.get(name, -1.0) <= at:
+                attributes[name], times[name] = value, at
         for known in customer.identifiers:
-            connection.execute("INSERT OR IGNORE INTO identifiers VALUES (?,?,?)", (known.kind, known.value, key))
-    if "attributes" in wrong:
-        connection.execute("UPDATE contacts SET attributes = ? WHERE key = ?", (json.dumps(attributes), key))
+            connection.execute(
+                "INSERT OR IGNORE INTO identifiers (kind, value, contact) SELECT ?1, ?2, ?3 WHERE"  # noqa: S608 - ours
+                f" ?1 NOT IN ({_NAMED}) OR NOT EXISTS (SELECT 1 FROM identifiers WHERE kind = ?1 AND value = ?2)",
+                (known.kind, known.value, key),
+            )
+    if "attributes" in wrong or "attribute_times" in wrong:
+        connection.execute(
+            "UPDATE contacts SET attributes = ?, attribute_times = ? WHERE key = ?",
+            (json.dumps(attributes), json.dumps(times), key),
+        )
     if "store" in wrong:
         connection.execute("UPDATE contacts SET store = ? WHERE key = ?", (store, key))

@@ -194,7 +194,8 @@ def _record(values: dict[str, Any], raw: object) -> Damage:
 def _without_contact(values: dict[str, Any], receipt: Receipt) -> Damage:
     def fix(connection: apsw.Connection, now: float) -> None:
         if (customer := contact_links.customer_of(receipt)) is not None:
-            key = contact_links.find_or_create(connection, customer, receipt.store, now)
+            at = contact_links.stated_at(receipt, now)
+            key = contact_links.find_or_create(connection, customer, receipt.store, now, at)
             connection.execute("UPDATE receipts SET contact = ? WHERE seq = ?", (key, values["seq"]))
         else:
             hold(connection, values["seq"], now, "its contact was damaged in the journal and its content names none")
@@ -251,7 +252,8 @@ def _row_again(seq: int, receipt: Receipt | None, body: object, raw: bytes) -> F
         }
         key = None
         if receipt is not None and (customer := contact_links.customer_of(receipt)) is not None:
-            key = contact_links.find_or_create(connection, customer, receipt.store, now)
+            at = contact_links.stated_at(receipt, now)
+            key = contact_links.find_or_create(connection, customer, receipt.store, now, at)
         names = ", ".join((*known_values, "seq", "contact", "due", "accepted_at", "changed_at"))
         connection.execute(
             f"INSERT INTO receipts ({names}) VALUES ({', '.join('?' * (len(known_values) + 5))})",  # noqa: S608 - ours
