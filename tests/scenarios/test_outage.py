@@ -116,7 +116,7 @@ def test_a_second_run_on_the_same_state_is_refused_with_a_clear_message(shop: Sh
 @pytest.mark.parametrize(("own", "state"), [("", "held"), ('unknown_contact = "skip"', "skipped")])
 def test_a_member_number_nobody_knows_is_held_or_skipped_as_configured(tmp_path: Path, own: str, state: str) -> None:
     """Engage creates no contact by a memberNumber alone: it is looked up as customKey, and then a person decides."""
-    with Shop(tmp_path, own=own) as shop:
+    with Shop(tmp_path, own=f'{own}\nunknown_after = "0s"') as shop:
         shop.put("1.jsonl", document([receipt_of(1, memberNumber="9001"), receipt_of(2, externalId="a")]))
         done = shop.tillpost("run", "--until-idle")
         assert done.returncode == (1 if state == "held" else 0), done.stderr

@@ -55,7 +55,7 @@ def pending(journal: Journal, as_json: bool) -> None:
 @command.command("conflicts")
 @journal_command
 def conflicts(journal: Journal, as_json: bool) -> None:
-    """List contacts whose keys lead to several contacts of Engage; exit code 1 when there are any.
+    """List contacts whose keys lead to several contacts of Engage, or have several cards; exit code 1 for any.
 
     \b
     Example:
@@ -67,13 +67,27 @@ def conflicts(journal: Journal, as_json: bool) -> None:
         each["candidates"] = each["conflict"]["found"]
         if as_json:
             say({name: each[name] for name in ("key", "reason", "candidates", "identifiers", "seen_at")})
+    joined = [
+        {
+            "key": key,
+            "reason": f"joined people who have cards of their own; tillpost contacts separate {key}",
+            "cards": cards,
+        }
+        for key, cards in journal.contacts.joined().items()
+    ]
+    for each in joined if as_json else ():
+        say(each)
     if not as_json:
         shown = [
             each | {"candidates": " ".join(f"{kind}:{found or '?'}" for kind, found in each["candidates"].items())}
             for each in rows
         ]
+        shown += [
+            each | {"candidates": " ".join(f"{count} of {kind}" for kind, count in each["cards"].items())}
+            for each in joined
+        ]
         print_table(shown, ["key", "candidates", "reason"])
-    sys.exit(1 if rows else 0)
+    sys.exit(1 if rows or joined else 0)
 
 
 @command.command("resolve")
@@ -95,6 +109,24 @@ def resolve(journal: Journal, key: str, use: str, as_json: bool) -> None:
     receipts = journal.contact_lookups.resolve_conflict(key, contact_id, SystemClock().time())
     text = f"{key}: {contact_id}, {counted(receipts, 'receipt')} released"
     answer(as_json, {"key": key, "contact_id": contact_id, "receipts": receipts}, text)
+
+
+@command.command("separate")
+@click.argument("key")
+@journal_command
+def separate(journal: Journal, key: str, as_json: bool) -> None:
+    """Make a contact of each card of a contact in which an earlier version joined several people.
+
+    Each is looked up in Engage by its own card; receipts that wait go with it, what was delivered stays.
+
+    \b
+    Example:
+      tillpost contacts separate c0f3a9d2b7e61548
+    """
+    if key not in journal.contacts.joined():
+        raise UsageError(f"contact {key} has one card at most; `tillpost contacts conflicts` lists those with several")
+    added = journal.contacts.separate(key, SystemClock().time())
+    answer(as_json, {"key": key, "added": added}, f"{key}: {counted(len(added), 'contact')} added: {', '.join(added)}")
 
 
 def _rows(journal: Journal, state: str) -> list[dict[str, Any]]:

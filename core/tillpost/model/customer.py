@@ -82,7 +82,7 @@ class Contact:
     contact_id: Engage's GUID, or "" while it is unknown.
     attributes: the attributes from tills. sent: those of them that the destination has confirmed. attribute_times: when
     the sale was that stated each (seconds since 1970). is_gone: its contactId turned out to be gone, and the contact is
-    not identified anew yet; then `attributes` has what the receipts that wait carry, and nothing of earlier sales.
+    not identified again yet; then `attributes` has what the receipts that wait carry, and nothing of earlier sales.
     """
 
     key: str

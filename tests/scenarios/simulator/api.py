@@ -77,13 +77,13 @@ class SimulatedClient(Client):
 
     def _find(self, query: Mapping[str, str]) -> Answer:
         ((kind, value),) = query.items()
-        if kind == "email" and not _is_email(value):
+        if kind == "email" and not is_email(value):
             return _json(400, {"errorCode": "InvalidEmailAddress"})
         person = self._engage.find(kind, value)
         return _json(404, {"errorCode": "ContactNotFound"}) if person is None else _json(200, person.id)
 
     def _create(self, body: dict[str, str], raced: bool) -> Answer:
-        if not any(body.get(kind) for kind in CREATE_KEYS) or ("email" in body and not _is_email(body["email"])):
+        if not any(body.get(kind) for kind in CREATE_KEYS) or ("email" in body and not is_email(body["email"])):
             return _json(400, {"errorCode": "MissingKey"})
         existing = self._engage.with_keys(body)
         if not existing:
@@ -127,5 +127,6 @@ def _json(status: int, value: Any) -> Answer:
     return Answer(status=status, kind="empty" if value is None else "json", value=value)
 
 
-def _is_email(value: str) -> bool:
-    return "@" in value
+def is_email(value: str) -> bool:
+    """Whether Engage takes it."""
+    return "@" in value and ".." not in value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.scenarios.simulator.api import is_email
 from tests.scenarios.simulator.engage import FILES_EVERY, Engage, Person
 from tests.scenarios.simulator.faults import Faults
 from tillpost import hookimpl
@@ -60,7 +61,7 @@ class ImportFolder:
             fields = {
                 name: value
                 for name, value in record.body.items()
-                if (name != "email" or "@" in value) and name not in self._engage.import_drops
+                if (name != "email" or is_email(value)) and name not in self._engage.import_drops
             }  # validated field by field
             found = self._engage.with_keys(fields)
             if len(found) > 1 or (found and record.group == "new" and self._engage.keeps_existing):
@@ -106,7 +107,7 @@ class ImportFolder:
 
     def _may_be_missing(self, kind: str, value: str, named: str) -> bool:
         gone = named in self._engage.erased or named in self._engage.left_out
-        return kind in _SKIPPED_KEYS or gone or (kind == "email" and "@" not in value)
+        return kind in _SKIPPED_KEYS or gone or (kind == "email" and not is_email(value))
 
 
 def _named(kind: str, value: str) -> str:

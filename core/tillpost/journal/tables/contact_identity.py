@@ -14,7 +14,7 @@ import attrs
 from tillpost.errors import InvalidValue
 from tillpost.journal.database import List, Table, Transaction
 from tillpost.journal.states import SETTLED, State
-from tillpost.journal.tables import events
+from tillpost.journal.tables import events, joined_people
 from tillpost.journal.tables.contact_links import Name, customer_of, stated_at
 from tillpost.model import STRONG, Contact, IdentifierRules
 from tillpost.model.receipt_json import loads
@@ -78,7 +78,9 @@ def end_lookups(transaction: Transaction, key: str, now: float) -> None:
 
 
 class ContactIdentity(Table):
-    """What is known of contacts beside each other."""
+    """What is known of contacts beside each other. rules: how identifiers are read."""
+
+    rules = IdentifierRules()
 
     def others_with_id(self, key: str, contact_id: str) -> dict[str, dict[str, str]]:
         """Other local contacts with this contactId → their strong identifiers by kind."""
@@ -134,6 +136,15 @@ class ContactIdentity(Table):
             (contact.key,),
         )
         return {(kind, value) for kind, value, strong, theirs in rows if own.get(strong, theirs) != theirs}
+
+    def joined(self) -> dict[str, dict[str, int]]:
+        """Contacts in which an earlier version joined people: kind of their cards → how many different ones."""
+        found = joined_people.joined(self._database.read)
+        return {key: {kind: len(values) for kind, values in kinds.items()} for key, kinds in found.items()}
+
+    def separate(self, key: str, now: float) -> list[str]:
+        """Make a contact of each card of such a contact; the keys of the new ones."""
+        return self._database.write(lambda transaction: joined_people.separate(transaction, key, self.rules, now))
 
     def share(self, key: str, kinds: Iterable[str], now: float) -> None:
         """The destination has the contact's identifiers of these kinds for another person: they are not used for it."""

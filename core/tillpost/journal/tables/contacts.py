@@ -16,7 +16,7 @@ from tillpost.journal.database import ALL, List, Transaction, first
 from tillpost.journal.tables import contact_identity as identity
 from tillpost.journal.tables import counters, events
 from tillpost.journal.tables.contact_identity import ContactIdentity, carried
-from tillpost.model import Contact, Identified, Identifier, IdentifierRules
+from tillpost.model import Contact, Identified, Identifier
 
 
 def _year(at: float) -> int:
@@ -29,9 +29,7 @@ def written_key(known: Identifier) -> str:
 
 
 class Contacts(ContactIdentity):
-    """The contacts table with its identifiers. rules: how identifiers are read."""
-
-    rules = IdentifierRules()
+    """The contacts table with its identifiers."""
 
     def get(self, key: str) -> Contact:
         """By its local key; of the identifiers of a kind the last learnt is the first."""
@@ -104,8 +102,8 @@ class Contacts(ContactIdentity):
 
     def _for_new_file(self, contact: Contact) -> Contact:
         """The contact with those identifiers by which the destination finds nobody else, and may know it."""
-        left_out = self.contested(contact)
-        known = [each for each in contact.identifiers if (each.kind, each.value) not in left_out]
+        excluded = self.contested(contact)
+        known = [each for each in contact.identifiers if (each.kind, each.value) not in excluded]
         if contact.is_gone:
             # It may have been erased: nothing of earlier sales is told again.
             names = carried(self._database.read, contact.key, self.rules).identifiers
@@ -127,10 +125,6 @@ class Contacts(ContactIdentity):
     def confirmed_at(self, key: str) -> float:
         """When the destination last confirmed the contactId (seconds since 1970); 0 when it must be asked again."""
         return float(self._row("confirmed_at", key)[0])
-
-    def is_chosen(self, key: str) -> bool:
-        """Whether a person chose the contactId, because the keys of the contact lead to several."""
-        return bool(self._row("origin", key)[0] == "person")
 
     def confirm(self, keys: Iterable[str], now: float) -> None:
         """The destination has just said that the contactIds of these contacts are valid."""
@@ -176,8 +170,6 @@ class Contacts(ContactIdentity):
                 " created_by = '', in_files = '{}', looked_at = NULL, compared_at = NULL, unsaved = '[]',"
                 " confirmed_at = 0, gone_at = ? WHERE key = ?",
                 (now if is_gone else None, key),
-            )
-                (key,),
             )
             _unmatch(transaction, key)
             events.record(transaction, now, "resolve", "id forgotten", contact=key, reason=reason)
@@ -298,7 +290,8 @@ def set_contact_id(
     only repeats the stored contactId.
     """
     old, sent, origin, unsaved, confirmed_before, gone_at, lookup_due = transaction.execute(
-        "SELECT contact_id, sent, origin, unsaved, confirmed_at, gone_at, lookup_due FROM contacts WHERE key = ?", (key,)
+        "SELECT contact_id, sent, origin, unsaved, confirmed_at, gone_at, lookup_due FROM contacts WHERE key = ?",
+        (key,),
     ).fetchone()
     if confirmed_at is None:
         repeats = old == found.contact_id and not (found.by or found.created or found.holds)

@@ -226,9 +226,9 @@ def test_k1_a_replay_goes_to_the_contact_that_is_there(machine: Machine, by: str
 
 def test_k1_a_contact_a_person_chose_is_asked_about_before_it_is_used(machine: Machine) -> None:
     """A slip of the pen in `contacts resolve` is a conflict again, and no receipt goes to nobody."""
-    machine.engage.make({"externalId": "4711"})
+    machine.engage.make({"mobilePhone": "+46701234567"})
     chosen = machine.engage.make({"email": "eva@example.se"})
-    take(machine, sale(1, EVA))
+    take(machine, sale(1, {"email": "eva@example.se", "mobilePhone": "+46701234567"}))
     outage(machine)
     answers(machine)
     while review(machine.line):

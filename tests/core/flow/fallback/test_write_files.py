@@ -19,13 +19,13 @@ from tillpost_sandbox.documents import read_receipts
 
 
 def test_a_contact_made_by_file_is_named_by_the_keys_of_that_file(machine: Machine) -> None:
-    """The till learns an externalId later: Engage does not know it, and would ignore a receipt that names it."""
-    take(machine, sale(1, {"email": "nils@example.se"}))
+    """The till learns an e-mail later: Engage does not know it, and would ignore a receipt that names it."""
+    take(machine, sale(1, {"mobilePhone": "+46701234567"}))
     outage(machine)
-    take(machine, sale(2, {"externalId": "4712", "email": "nils@example.se"}))
+    take(machine, sale(2, {"email": "nils@example.se", "mobilePhone": "+46701234567"}))
     write_files(machine.line)
     files = [read_receipts(path.read_bytes()) for path in written(machine) if "transactions" in path.name]
-    assert {record.body["contact"]["matchKeyType"] for records in files for record in records} == {"email"}
+    assert {record.body["contact"]["matchKeyType"] for records in files for record in records} == {"mobilePhone"}
     back(machine)
     assert machine.line.journal.receipts.counts()["delivered"] == 2
     assert machine.engage.violations == []

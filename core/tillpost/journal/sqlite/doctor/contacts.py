@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
 import apsw
 
 from tillpost.journal.sqlite.doctor.damage import Damage, Fix, decode_body, encode_row, is_json
 from tillpost.journal.tables.contact_links import customer_of, stated_at
-from tillpost.model import STRONG, Customer, Identifier, IdentifierRules, Receipt
+from tillpost.journal.tables.joined_people import joined
+from tillpost.model import STRONG, Customer, Receipt
 
 _JSON = ("attributes", "sent", "in_files", "attribute_times")
 _NAMED = ", ".join(f"'{kind}'" for kind in sorted(STRONG))
@@ -62,19 +62,10 @@ def examine(connection: apsw.Connection) -> Iterator[Damage]:
 
 def _joined(connection: apsw.Connection) -> Iterator[Damage]:
     """Find contacts in which an earlier version joined people who have cards of their own, by a shared e-mail."""
-    rules, year = IdentifierRules(), datetime.now(UTC).year
-    values: dict[tuple[str, str], set[str]] = {}
-    for key, kind, value in connection.execute(
-        f"SELECT contact, kind, value FROM identifiers WHERE (contact, kind) IN"  # noqa: S608 - ours
-        f" (SELECT contact, kind FROM identifiers WHERE kind IN ({_NAMED}) GROUP BY contact, kind HAVING count(*) > 1)"
-        " ORDER BY contact, kind, value"
-    ):
-        if isinstance(value, str) and value:
-            values.setdefault((key, kind), set()).add(rules.normal(Identifier(kind, value), "", year).value)
-    for (key, kind), found in values.items():
-        if len(found) > 1:
+    for key, kinds in joined(connection.execute).items():
+        for kind, values in kinds.items():
             yield Damage(
-                table="identifiers", row=str(key), reason=f"a contact has {len(found)} different values of {kind}",
+                table="identifiers", row=key, reason=f"a contact has {len(values)} different values of {kind}",
                 lost="whose its receipts are, if these are several people",
                 remedy=f"`tillpost contacts separate {key}` makes a contact of each", note=True,
             )  # fmt: skip
