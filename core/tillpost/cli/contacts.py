@@ -67,7 +67,7 @@ def conflicts(journal: Journal, as_json: bool) -> None:
         each["candidates"] = each["conflict"]["found"]
         if as_json:
             say({name: each[name] for name in ("key", "reason", "candidates", "identifiers", "seen_at")})
-    joined = [
+    joined: list[dict[str, Any]] = [
         {
             "key": key,
             "reason": f"joined people who have cards of their own; tillpost contacts separate {key}",

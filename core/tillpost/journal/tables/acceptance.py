@@ -107,13 +107,13 @@ def accept_records(
                 counts.skipped += 1
                 counts.reasons[taken_ids.VOIDED] += 1
                 continue
-            _accept_new(rows, each, record, anonymous, counts)
+            _accept_new(rows, each, record, anonymous, rules, counts)
         elif known[each.id] == each.digest:
             # After a crash the whole document is accepted again, so a duplicate must cost little.
             counts.duplicates += 1
         else:
             rows.insert()
-            if (identity := _accept_changed(rows, each, record, anonymous, counts)) is not None:
+            if (identity := _accept_changed(rows, each, record, anonymous, rules, counts)) is not None:
                 known[identity] = each.digest if identity == each.id else None
     rows.insert()
     return counts
@@ -159,7 +159,7 @@ def _accept_new(
 
 
 def _accept_changed(
-    rows: NewRows, each: Record, found: Found, anonymous: Customer | None, counts: Accepted
+    rows: NewRows, each: Record, found: Found, anonymous: Customer | None, rules: IdentifierRules, counts: Accepted
 ) -> str | None:
     """Accept a receipt whose id is in the journal with other or damaged content.
 
@@ -187,7 +187,7 @@ def _accept_changed(
         return None
     if taken_ids.gives_way(transaction, known, found.receipt, before.raw.sha256 == found.receipt.raw.sha256):
         taken_ids.give_way(transaction, known, content_digest(before), found.receipt.raw, rows.now)
-        _accept_new(rows, each, found, anonymous, counts)
+        _accept_new(rows, each, found, anonymous, rules, counts)
         return each.id
     why = taken_ids.late_change(known, taken_ids.may_have_left(transaction, known))
     rows.add(each, found, identity, State.HELD, f"{why}: {'; '.join(difference(body, each.body)[:10])}")

@@ -12,7 +12,7 @@ from tillpost.journal.states import State
 from tillpost.journal.tables import contact_links, events, taken_ids
 from tillpost.journal.tables.acceptance import Accepted, accept_records, restore
 from tillpost.journal.tables.taken_ids import Taken
-from tillpost.model import Customer, Document, Found, Receipt
+from tillpost.model import Customer, Document, Found, IdentifierRules, Receipt
 from tillpost.model.receipt_json import content_digest, dumps, loads
 
 VOID = "#voided"
@@ -20,7 +20,9 @@ VOID = "#voided"
 
 
 class Held(Table):
-    """Decisions of a person about held receipts."""
+    """Decisions of a person about held receipts. rules: how identifiers are read."""
+
+    rules = IdentifierRules()
 
     def retry(self, receipt_id: str, found: Found | None, now: float) -> None:
         """Accept a receipt again; found: its record read again, when there was no body or it is damaged.
@@ -51,7 +53,7 @@ class Held(Table):
 
         def work(transaction: Transaction) -> Accepted:
             held = _held(transaction, receipt_id)
-            counts = accept_records(transaction, parsed, document, anonymous, now)
+            counts = accept_records(transaction, parsed, document, anonymous, now, rules=self.rules)
             apply_move(transaction, held.seq, Move(state=State.SKIPPED, reason="read again"), now, "held")
             return counts
 
@@ -68,7 +70,7 @@ class Held(Table):
 
         def work(transaction: Transaction) -> bool:
             held = _held(transaction, receipt_id)
-            customer = contact_links.customer_of(receipt, anonymous)
+            customer = contact_links.customer_of(receipt, anonymous, self.rules)
             if customer is None:
                 raise JournalError(f"{receipt_id} would have no customer; nothing is changed")
             first = taken_ids.taken(transaction, receipt.id)
@@ -80,7 +82,9 @@ class Held(Table):
                 taken_ids.supersede(
                     transaction, first, taken_ids.CORRECTED_BY_HAND, now, step="held", identity=identity
                 )
-            contact = contact_links.find_or_create(transaction, customer, receipt.store, now)
+            contact = contact_links.find_or_create(
+                transaction, customer, receipt.store, now, contact_links.stated_at(receipt, now)
+            )
             body = dumps(receipt)
             transaction.execute(
                 "UPDATE receipts SET id = ?, number = ?, store = ?, till = ?, business_date = ?, created = ?,"
@@ -116,7 +120,7 @@ class Held(Table):
             held = _held(transaction, receipt_id)
             records = [Found(receipt=receipt, raw=dumps(receipt)) for receipt in receipts]
             document = Document.from_bytes(f"tillpost held {receipt_id}", records[0].raw)
-            counts = accept_records(transaction, records, document, anonymous, now)
+            counts = accept_records(transaction, records, document, anonymous, now, rules=self.rules)
             apply_move(transaction, held.seq, Move(state=State.SKIPPED, reason=taken_ids.ANSWERED), now, "held")
             ids = ", ".join(receipt.id for receipt in receipts)
             events.record(transaction, now, "held", "answered", receipt=held.seq, reason=reason, by=ids)

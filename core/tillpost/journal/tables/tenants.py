@@ -87,10 +87,12 @@ class Tenants(Table):
             transaction.execute("UPDATE receipts SET file = '', matched = '' WHERE state = 'waiting' AND file <> ''")
             moved += _send_again(transaction, ("uncertain",), "may have reached another tenant", now)
             transaction.execute(
-                "UPDATE contacts SET contact_id = '', sent = '{}', origin = '', learnt_at = NULL, file = '',"
+                # What earlier sales said is for contacts that are created; of one that is there its own stays.
+                "UPDATE contacts SET contact_id = '', sent = attributes, origin = '', learnt_at = NULL, file = '',"
                 " created_by = '', in_files = '{}', looked_at = NULL, compared_at = NULL, unsaved = '[]',"
-                " conflict = '', confirmed_at = 0"
+                " conflict = '', confirmed_at = 0, gone_at = NULL, lookups = 0, lookup_due = NULL"
             )
+            transaction.execute("UPDATE identifiers SET shared = 0 WHERE shared = 1")
             held = transaction.execute(
                 "SELECT seq FROM receipts WHERE state = 'held' AND substr(reason, 1, ?) = ?", (len(CONFLICT), CONFLICT)
             ).fetchall()
