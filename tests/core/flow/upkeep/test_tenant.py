@@ -200,9 +200,9 @@ def test_b2_what_may_have_reached_staging_goes_to_production(staging: Machine) -
 
 def test_b2_a_conflict_of_staging_holds_nothing_in_production(staging: Machine) -> None:
     machine = staging
-    machine.engage.make({"externalId": "4714"})
+    machine.engage.make({"mobilePhone": "+46704714714"})
     machine.engage.make({"email": "ida@example.se"})
-    take(machine, sale(3, {"externalId": "4714", "email": "ida@example.se"}))
+    take(machine, sale(3, {"mobilePhone": "+46704714714", "email": "ida@example.se"}))
     outage(machine)
     back(machine)
     assert states(machine) == {"held": 1, "delivered": 2}
