@@ -13,7 +13,7 @@ from tillpost import errors
 from tillpost.compose.pipeline import HOOKS, ONE_OF
 from tillpost.flow.breaker import STATES
 from tillpost.hookspecs import Hooks
-from tillpost.journal import ANOTHER_TENANT, MOVES, REPLAYS, VERIFICATIONS, FileState, State
+from tillpost.journal import ANOTHER_TENANT, GIVEN_AWAY, MOVES, REPLAYS, VERIFICATIONS, FileState, State
 from tillpost.journal.tables import replays
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -78,7 +78,7 @@ def _rows(heading: str) -> list[str]:
 
 
 def test_the_drawing_of_receipts_has_the_allowed_moves_and_no_other() -> None:
-    drawn = [*MOVES.items(), *REPLAYS.items(), *VERIFICATIONS.items(), *ANOTHER_TENANT.items()]
+    drawn = [*MOVES.items(), *REPLAYS.items(), *VERIFICATIONS.items(), *ANOTHER_TENANT.items(), *GIVEN_AWAY.items()]
     assert _drawing("Receipt") == {(old, new) for old, moves in drawn for new in moves}
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from tillpost.alerts.problem import Context, Problem
 from tillpost.clock import iso
 from tillpost.flow.breaker import PAUSED, is_reachable
+from tillpost.journal.tables.taken_ids import TAKEN, TAKEN_BACK
 from tillpost.terminal import counted
 
 _OVERDUE = 900.0
@@ -108,12 +109,15 @@ def held(context: Context) -> Iterable[Problem]:
             f"held {cause}",
             f"{counted(count, 'held receipt')}: {reason}{' (the first of them)' if count > 1 else ''}",
             "Held receipts are not sent until a person decides.",
-            "`tillpost held list` shows them; then `tillpost held retry` or `tillpost held discard`.",
+            "`tillpost held list` shows them; then `tillpost held retry`, `correct` or `discard`, or"
+            " `tillpost held return` for what was sent and changed since.",
         )
 
 
 def cause_of(reason: str) -> str:
     """What reasons of one cause have in common: their words, without names in quotes, figures and ids."""
+    if begin := next((each for each in (*TAKEN_BACK, TAKEN) if reason.startswith(each)), ""):
+        return begin
     words = re.sub(r"""\"[^"]*\"|'[^']*'|\S*\d\S*""", " ", reason)
     return " ".join(re.findall(r"[^\W_]+", words.lower()))[:_CAUSE] or "without a reason"
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from tillpost.alerts.problem import Context, Problem
 from tillpost.clock import iso
+from tillpost.compose.stranded import listed_stranded
 from tillpost.errors import describe
 from tillpost.flow.heartbeat import Death
 from tillpost.flow.limits import SourcePolicy
@@ -102,4 +103,15 @@ def disk_for_outage(context: Context) -> Iterable[Problem]:
             f" {free / rate / 3600:.1f} h of receipts",
             "A longer outage would fill the disk, and then nothing more is accepted.",
             "Free disk space, move `state` to a larger disk, or set `keep` in the pipeline.",
+        )
+
+
+def stranded(context: Context) -> Iterable[Problem]:
+    """What waits in the folders of pipelines that were taken out of the file."""
+    for each in listed_stranded(context.journal.folder):
+        yield Problem(
+            f"stranded {each.name}",
+            each.what(),
+            "Nothing of it is sent: no pipeline of the configuration works on that folder.",
+            each.ways(),
         )

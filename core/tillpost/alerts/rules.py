@@ -37,6 +37,7 @@ RULES: Mapping[str, Rule] = {
     "gap": till_rules.gap,
     "day_total": till_rules.day_total,
     "mapping": delivery_rules.mapping,
+    "stranded": machine_rules.stranded,
     "tenant": delivery_rules.tenant,
 }
 """Name → rule, in the order in which they are evaluated."""

@@ -31,6 +31,7 @@ COMMANDS = {
     "alerts": "alerts that stand, and a test of the channels",
     "documents": "list, show, retry or discard documents that were not read",
     "held": "list, show, retry, correct, return or discard held receipts",
+    "stranded": "receipts of pipelines that are no longer in the file: list, move",
     "mapping": "show what makes the payload, and release a new mapping",
     "diff": "what the current configuration would change in recent receipts",
     "contacts": "list contacts, and resolve conflicts of their keys",

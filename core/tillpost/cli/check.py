@@ -10,6 +10,7 @@ import click
 from tillpost.cli.output import json_option
 from tillpost.compose.config import examine
 from tillpost.compose.pipeline import check_pipelines
+from tillpost.compose.stranded import find_stranded, left_in_sources, names_in
 from tillpost.daemon.trial import TRIALS, attempt
 from tillpost.terminal import counted, say
 
@@ -23,7 +24,8 @@ def command(file: Any, offline: bool, as_json: bool) -> None:
 
     The file server is tried with a file that no import reads, which is removed again; nothing else is sent. Exit code
     78 when the configuration is wrong (also for a warning, such as a secret written into the file; `run` only refuses
-    errors), 1 when something outside needs a person, such as a server that does not answer.
+    errors), 1 when something outside needs a person, such as a server that does not answer,
+    or receipts that wait where no pipeline of the file works.
 
     \b
     Examples:
@@ -39,6 +41,8 @@ def command(file: Any, offline: bool, as_json: bool) -> None:
             trial = attempt(config)
             findings += trial.findings
             tried, not_tried = [*tried, *TRIALS], trial.not_tried
+        findings += [each.finding() for each in find_stranded(config, names_in(config))]
+        findings += left_in_sources(config)
     for finding in findings:
         say(finding.as_json()) if as_json else click.echo(str(finding), err=True)
     if not as_json:

@@ -27,7 +27,7 @@ def command(file: Any, timeout: timedelta, as_json: bool) -> None:
     """Have the running `tillpost run` read the configuration again. No receipt in flight is lost or repeated.
 
     Unchanged pipelines are left running; a changed one is rebuilt, or refused, and then goes on as it was. Exit code 78
-    when something was refused, 1 when nobody runs or answers.
+    when something was refused, 1 when nobody runs or answers, or when receipts wait in a pipeline that was taken out.
 
     \b
     Examples:
@@ -53,7 +53,7 @@ def command(file: Any, timeout: timedelta, as_json: bool) -> None:
             code = max(code, 1)
             continue
         _print(answer | {"process": process}, as_json)
-        code = max(code, 78 if answer["refused"] else 1 if answer["late"] else 0)
+        code = max(code, 78 if answer["refused"] else 1 if answer["late"] or answer["stranded"] else 0)
     sys.exit(code)
 
 

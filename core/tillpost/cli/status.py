@@ -6,6 +6,7 @@ import sys
 from contextlib import closing
 from typing import Any
 
+import attrs
 import click
 
 from tillpost.alerts.standing import standing_alerts, watched
@@ -13,6 +14,7 @@ from tillpost.cli.output import json_option
 from tillpost.clock import SystemClock
 from tillpost.compose.config import Config, load
 from tillpost.compose.pipeline_config import PipelineConfig
+from tillpost.compose.stranded import find_stranded, names_in
 from tillpost.errors import JournalError
 from tillpost.flow.breaker import is_reachable
 from tillpost.journal import DocumentState, Journal, SourceState
@@ -37,10 +39,14 @@ def command(file: Any, as_json: bool) -> None:
     """
     config = load(file, plugins=False)
     pipelines = {pipeline.name: _pipeline(config, pipeline) for pipeline in config.pipelines}
-    needs_person = any(stand["needs_person"] for stand in pipelines.values())
+    stranded = find_stranded(config, names_in(config))
+    needs_person = bool(stranded) or any(stand["needs_person"] for stand in pipelines.values())
     if as_json:
-        say({"needs_person": needs_person, "pipelines": pipelines})
+        left = [attrs.asdict(each) | {"folder": str(each.folder), "next_step": each.ways()} for each in stranded]
+        say({"needs_person": needs_person, "pipelines": pipelines, "stranded": left})
     else:
+        for each in stranded:
+            click.echo(plain(f"{each.what()}. {each.ways()}"))
         for name, stand in pipelines.items():
             _print(name, stand)
     sys.exit(1 if needs_person else 0)

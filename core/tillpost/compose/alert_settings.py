@@ -36,11 +36,12 @@ RULES = (
     "gap",
     "day_total",
     "mapping",
+    "stranded",
     "tenant",
 )
 """The rules, in the order in which they are evaluated. Without a key of their own: paused, stopped, thread, overdue,
 documents, source, file_server, not_consumed, conflict, disk, clock, day_total, mapping,
-tenant."""
+stranded, tenant."""
 
 
 _duration = must("be from 1s to 366d", lambda value: timedelta(seconds=1) <= value <= timedelta(days=366))

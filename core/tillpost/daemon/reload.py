@@ -11,6 +11,7 @@ import attrs
 from tillpost.clock import SystemClock
 from tillpost.compose.change import compare
 from tillpost.compose.config import Config
+from tillpost.compose.stranded import find_stranded, names_in, note_pipelines
 from tillpost.daemon.running import Composed, RunningPipelines
 from tillpost.errors import ConfigurationError, Finding, JournalError
 from tillpost.terminal import plain
@@ -23,7 +24,8 @@ _WAIT = 0.1
 class Reloaded:
     """The result of a reload. Each pipeline that runs or has run stands in one of the first five.
 
-    late: told to end, and not ended yet; its successor starts when it has. refused: (pipeline, finding).
+    late: told to end, and not ended yet; its successor starts when it has. refused: (pipeline, finding). stranded: what
+    waits in state folders of pipelines that are no longer in the file.
     """
 
     rebuilt: list[str] = attrs.field(factory=list)
@@ -32,6 +34,7 @@ class Reloaded:
     late: list[str] = attrs.field(factory=list)
     left_running: list[str] = attrs.field(factory=list)
     refused: list[tuple[str, Finding]] = attrs.field(factory=list)
+    stranded: list[Finding] = attrs.field(factory=list)
 
     def as_json(self) -> dict[str, Any]:
         """As JSON."""
@@ -85,6 +88,9 @@ def reload(
             done.started.append(name)
     running.wanted = {name: wanted for name, wanted in running.wanted.items() if name in running.units}
     running.release_ended()
+    if config is not None:
+        note_pipelines(config, names_in(config))
+        done.stranded += [each.finding() for each in find_stranded(config, names_in(config))]
     return done
 
 
@@ -106,4 +112,5 @@ def sentences(reloaded: dict[str, Any]) -> list[str]:
     for refused in reloaded["refused"]:
         finding = Finding(**{name: value for name, value in refused.items() if name != "pipeline"})
         lines.append(plain(f"refused: {finding}"))
+    lines += [plain(str(Finding(**finding))) for finding in reloaded.get("stranded", ())]
     return lines

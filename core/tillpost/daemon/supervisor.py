@@ -17,6 +17,7 @@ from tillpost.alerts.watch import AlertThread
 from tillpost.compose.alert_settings import AlertSettings
 from tillpost.compose.config import Config, examine
 from tillpost.compose.pipeline_config import PipelineConfig
+from tillpost.compose.stranded import find_stranded, left_in_sources, names_in, note_pipelines
 from tillpost.daemon.console import StateChanges, states
 from tillpost.daemon.logs import OWN
 from tillpost.daemon.reload import Reloaded, reload, sentences
@@ -73,6 +74,7 @@ class Supervisor:
             self._running.lock(pipeline.state)
             self._running.wanted[pipeline.name] = self._config, pipeline
         self.refused = list(refused)
+        note_pipelines(self._config, names_in(self._config))
 
     def run(self, stop: threading.Event, reload: threading.Event, until_idle: bool) -> RunOutcome:
         """Run until told to stop, until idle, or until a pipeline stops by itself. May be called again after a repair.
@@ -125,6 +127,9 @@ class Supervisor:
             raise ConfigurationError(*self.refused)
         for finding in dict.fromkeys(self.refused):
             _log.error("%s", finding)
+        left = [each.finding() for each in find_stranded(self._config, names_in(self._config))]
+        for finding in [*left, *left_in_sources(self._config)]:
+            _log.warning("%s", finding)
         self._watch(self._config.alerts)
         if self._status is not None:  # before anything is started: an address that is taken is an error at once
             page = serving(self._status, self._running.lines, self._config.state, lambda: self._config.alerts)

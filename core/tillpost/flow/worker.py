@@ -15,6 +15,7 @@ from tillpost.flow.fallback import file_server, outage
 from tillpost.flow.fallback.reconcile import reconcile
 from tillpost.flow.fallback.review import review
 from tillpost.flow.fallback.transfer import transfer
+from tillpost.flow.fallback.withdraw import withdraw
 from tillpost.flow.fallback.write_files import write_files
 from tillpost.flow.heartbeat import ThreadBeat, beating_as, record_progress, record_rest
 from tillpost.flow.intake.accept import accept
@@ -319,6 +320,7 @@ UPKEEP: tuple[Callable[[Line], object], ...] = (
     mapping_guard.run_round,
     _probe,
     tenant.run_round,
+    withdraw,
     *(_for_files(step) for step in (_write_fallback_files, review, transfer, reconcile, _advance_outage)),
 )
 """Clock, mapping guard, probe, whose contactIds are stored, and the files of an outage."""

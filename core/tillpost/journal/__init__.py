@@ -8,7 +8,7 @@ from tillpost.journal.queries.receipt_numbers import ReceiptNumber
 from tillpost.journal.queries.replay_candidates import ReplayCandidate
 from tillpost.journal.sqlite.locks import RunLock
 from tillpost.journal.sqlite.rate_file import RateFile
-from tillpost.journal.states import ANOTHER_TENANT, MOVES, OPEN, REPLAYS, SETTLED, VERIFICATIONS, State
+from tillpost.journal.states import ANOTHER_TENANT, GIVEN_AWAY, MOVES, OPEN, REPLAYS, SETTLED, VERIFICATIONS, State
 from tillpost.journal.tables.acceptance import Accepted
 from tillpost.journal.tables.alerts import Alert, Notice
 from tillpost.journal.tables.batches import Batch
@@ -31,6 +31,7 @@ from tillpost.journal.tables.verification import HistoryState, Looked, Verificat
 
 __all__ = [
     "ANOTHER_TENANT",
+    "GIVEN_AWAY",
     "MOVES",
     "OPEN",
     "OPEN_DOCUMENTS",

@@ -30,6 +30,7 @@ from tillpost.journal.tables.files import Files
 from tillpost.journal.tables.held import Held
 from tillpost.journal.tables.idempotency_keys import IdempotencyKeys
 from tillpost.journal.tables.mappings import Mappings
+from tillpost.journal.tables.moved import Moved
 from tillpost.journal.tables.receipts import Receipts
 from tillpost.journal.tables.replays import Replays
 from tillpost.journal.tables.retention import Retention
@@ -76,6 +77,7 @@ class Journal:
         self.alerts = Alerts(self._database)
         self.alert_inputs = AlertInputs(self._database)
         self.retention = Retention(self._database)
+        self.moved = Moved(self._database)
         self.settings_seen = SettingsSeen(self._database)
         self.replays = Replays(self._database)
         self.replay_candidates = ReplayCandidates(self._database)

@@ -39,7 +39,7 @@ MOVES: dict[State, frozenset[State]] = {
     State.WAITING: frozenset({State.RESOLVED, *_GOES}),
     State.UNCERTAIN: frozenset({State.WAITING, State.UNCERTAIN, State.WRITTEN, State.DELIVERED, State.HELD}),
     State.WRITTEN: frozenset({State.TRANSFERRED, State.WRITTEN, State.WAITING, State.HELD}),
-    State.TRANSFERRED: frozenset({State.DELIVERED, State.WRITTEN, State.HELD}),
+    State.TRANSFERRED: frozenset({State.DELIVERED, State.WRITTEN, State.UNCERTAIN, State.HELD}),
     State.HELD: frozenset({State.ACCEPTED, State.SKIPPED}),
     State.DELIVERED: frozenset(),
     State.SKIPPED: frozenset(),
@@ -71,6 +71,13 @@ VERIFICATIONS: dict[State, frozenset[State]] = {
 }
 """The moves of the verification: what Engage accepted and does not show is sent again, or held. Only from `delivered`
 without `verified_at`."""
+
+GIVEN_AWAY: dict[State, frozenset[State]] = {
+    State.UNCERTAIN: frozenset({State.SKIPPED}),
+    State.WRITTEN: frozenset({State.SKIPPED}),
+    State.TRANSFERRED: frozenset({State.SKIPPED}),
+}
+"""The moves when another pipeline has taken a receipt over (`tillpost stranded move`), beside those of MOVES."""
 
 ANOTHER_TENANT: dict[State, frozenset[State]] = {
     State.WRITTEN: frozenset({State.WAITING}),

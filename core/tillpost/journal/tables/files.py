@@ -216,6 +216,31 @@ class Files(Table):
 
         self._database.write(work)
 
+    def withdraw(self, entry: FileEntry, due: float, reason: str, now: float) -> int:
+        """Follow a file no further: its receipts go by API, and the destination is asked first about those uploaded.
+
+        due: when it is asked. A file that was not uploaded is forgotten; the caller removes it from the disk. Returns
+        the number of receipts.
+        """
+
+        def work(transaction: Transaction) -> int:
+            name = entry.file.name
+            written, uploaded = (_seqs(transaction, name, state) for state in (State.WRITTEN, State.TRANSFERRED))
+            apply_moves(transaction, written, Move(state=State.WAITING, due=now, reason=reason), now, "withdraw")
+            apply_moves(transaction, uploaded, Move(state=State.UNCERTAIN, due=due, reason=reason), now, "withdraw")
+            if entry.state is FileState.WRITTEN:
+                forget_file(transaction, name)
+                transaction.execute("DELETE FROM files WHERE name = ?", (name,))
+            else:
+                transaction.execute(
+                    "UPDATE files SET state = 'confirmed', confirmed_at = ?, reason = ?, alerted_at = NULL"
+                    " WHERE name = ?",
+                    (now, reason, name),
+                )
+            return len(written) + len(uploaded)
+
+        return self._database.write(work)
+
     def all(self) -> list[FileEntry]:
         """Every file, in the order of upload."""
         return self._list("TRUE", ())

@@ -23,10 +23,12 @@ VOIDED = "voided at the till"
 READ_AGAIN = "its record was read again under another id"
 RECORDED = "already recorded under another id"
 ANSWERED = "answered by other receipts"
-SUPERSEDED = (CORRECTED, CORRECTED_BY_HAND, VOIDED, READ_AGAIN, ANSWERED)
+MOVED = "moved to another pipeline"
+SUPERSEDED = (CORRECTED, CORRECTED_BY_HAND, VOIDED, READ_AGAIN, ANSWERED, MOVED)
 """Reasons of skipped receipts that are never sent again, not by a replay either: another one stands in their place."""
 CHANGED_LATE = "changed at the till after it was sent"
 VOIDED_LATE = "voided at the till after it was sent"
+TAKEN = "the id is taken by other content"
 TAKEN_BACK = (CHANGED_LATE, VOIDED_LATE)
 """How the reasons of held records begin that take back what the destination has, or may have."""
 NOT_SHOWN = "not in the history"
@@ -158,7 +160,7 @@ def was_corrected(transaction: Transaction, seq: int, raw: bytes) -> bool:
 
 def late_change(known: Taken, left: bool) -> str:
     """How the reason begins for which other content of a taken id is held."""
-    return f"{CHANGED_LATE} (it is {known.state})" if left else "the id is taken by other content"
+    return f"{CHANGED_LATE} (it is {known.state})" if left else TAKEN
 
 
 def is_voided(transaction: Transaction) -> bool:

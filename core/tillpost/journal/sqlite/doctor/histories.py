@@ -8,7 +8,7 @@ import apsw
 
 from tillpost.journal.sqlite.doctor.damage import Damage
 from tillpost.journal.sqlite.doctor.receipts import STATES, hold
-from tillpost.journal.states import ANOTHER_TENANT, MOVES, OPEN, REPLAYS, VERIFICATIONS, State
+from tillpost.journal.states import ANOTHER_TENANT, GIVEN_AWAY, MOVES, OPEN, REPLAYS, VERIFICATIONS, State
 from tillpost.journal.tables import events
 
 _OPEN = frozenset(map(str, OPEN))
@@ -33,11 +33,14 @@ def examine(connection: apsw.Connection) -> Iterator[Damage]:
     yield from _history(seq, identity, at, state, wrong)
 
 
+_OF_STEP = {"replay": REPLAYS, "verify": VERIFICATIONS, "tenant": ANOTHER_TENANT, "move": GIVEN_AWAY}
+
+
 def _is_allowed(step: object, at: State, new: State) -> bool:
     """Whether docs/states.md draws the move: of the flow, a replay, the verification, or a repair."""
     if new in MOVES[at] or step == "repair" or (at is State.RESOLVED and new is State.RESOLVED):
         return True
-    return new in {"replay": REPLAYS, "verify": VERIFICATIONS, "tenant": ANOTHER_TENANT}.get(str(step), {}).get(at, ())
+    return new in _OF_STEP.get(str(step), {}).get(at, ())
 
 
 def _history(seq: int | None, identity: str, at: State | None, state: object, wrong: str) -> Iterator[Damage]:

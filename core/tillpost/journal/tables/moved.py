@@ -1,0 +1,146 @@
+"""Receipts that are given to the journal of another pipeline: inserted there first, then skipped here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import attrs
+
+from tillpost.errors import InvalidValue
+from tillpost.journal.database import Table, Transaction, first
+from tillpost.journal.moves import Move, apply_moves
+from tillpost.journal.states import GIVEN_AWAY, MOVES, OPEN, State
+from tillpost.journal.tables import contact_links, counters, events
+from tillpost.journal.tables.taken_ids import MOVED
+from tillpost.model import Customer
+from tillpost.model.receipt_json import content_digest, loads
+
+_WAITING = (*OPEN, State.WRITTEN, State.TRANSFERRED, State.HELD)
+_COLUMNS = (
+    "id", "number", "store", "till", "business_date", "created", "currency", "total", "line_count", "reason",
+    "document", "place", "accepted_at",
+)  # fmt: skip
+
+
+@attrs.frozen(kw_only=True)
+class Waiting:
+    """A receipt that is neither delivered nor skipped, as it is given away. columns: its row.
+
+    state: accepted when it never left, uncertain when it may have, or held. body: None for one that cannot be read.
+    """
+
+    seq: int
+    columns: tuple[Any, ...]
+    state: State
+    body: bytes | None
+    checksum: bytes
+    raw: bytes
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+        return str(self.columns[0])
+
+
+class Moved(Table):
+    """Reads and inserts receipts that change their journal."""
+
+    def waiting(self, after: int, limit: int) -> list[Waiting]:
+        """The next receipts that wait here. What stands beside a receipt of its id stays with that one."""
+        marks = ", ".join("?" * len(_WAITING))
+        rows = self._database.read(
+            f"SELECT r.seq, {', '.join(f'r.{name}' for name in _COLUMNS)}, r.state, r.sending, f.state, f.attempts,"  # noqa: S608 - ours
+            " b.body, b.checksum, b.raw FROM receipts r JOIN bodies b USING (seq) LEFT JOIN files f ON f.name = r.file"
+            f" WHERE r.state IN ({marks}) AND r.seq > ? AND r.id NOT LIKE '%#%' ORDER BY r.seq LIMIT ?",
+            (*_WAITING, after, limit),
+        )
+        found = []
+        for seq, *columns, state, sending, file, attempts, body, checksum, raw in rows:
+            left = state in (State.UNCERTAIN, State.TRANSFERRED) or sending is not None
+            left = left or (state == State.WRITTEN and (file != "written" or bool(attempts)))
+            to = State.HELD if state == State.HELD else State.UNCERTAIN if left else State.ACCEPTED
+            found.append(Waiting(seq=seq, columns=tuple(columns), state=to, body=body, checksum=checksum, raw=raw))
+        return found
+
+    def take_over(
+        self, waiting: Sequence[Waiting], anonymous: Customer | None, due: float, now: float
+    ) -> Mapping[str, str]:
+        """Insert receipts of another journal, in one commit; id → why one was not taken over.
+
+        due: when the destination is asked about those that may have left.
+        """
+
+        def work(transaction: Transaction) -> dict[str, str]:
+            last = int(first(transaction.execute("SELECT max(seq) FROM receipts")) or 0)
+            refused: dict[str, str] = {}
+            seq = last
+            for each in waiting:
+                if (here := _here(transaction, each)) is not None:
+                    refused |= {each.id: here} if here else {}
+                    continue
+                seq += 1
+                _insert(transaction, each, seq, anonymous, due, now)
+            counters.count_inserted(transaction, last)
+            return refused
+
+        return self._database.write(work)
+
+    def give_away(self, seqs: Sequence[int], to: str, now: float) -> None:
+        """Skip receipts that another pipeline has taken over, in one commit."""
+
+        def work(transaction: Transaction) -> None:
+            move = Move(state=State.SKIPPED, reason=MOVED)
+            allowed = {state: MOVES[state] | GIVEN_AWAY.get(state, frozenset()) for state in MOVES}
+            apply_moves(transaction, seqs, move, now, "move", allowed)
+            events.record_all(transaction, now, "move", "moved", receipts=seqs, to=to)
+
+        self._database.write(work)
+
+    def left_behind(self) -> int:
+        """How many held records stay, because they stand beside a receipt of their id."""
+        rows = self._database.read("SELECT count(*) FROM receipts WHERE state = 'held' AND id LIKE '%#%'")
+        return int(rows[0][0])
+
+
+def _here(transaction: Transaction, each: Waiting) -> str | None:
+    """None when its id is free here; "" when it is here with the same content; else why it cannot be taken over."""
+    row = transaction.execute(
+        "SELECT b.body, b.raw FROM receipts r JOIN bodies b USING (seq) WHERE r.id = ?", (each.id,)
+    ).fetchone()
+    if row is None:
+        return None
+    try:
+        same = (
+            row[1] == each.raw
+            if each.body is None
+            else content_digest(loads(row[0])) == content_digest(loads(each.body))
+        )
+    except (InvalidValue, TypeError):
+        same = False
+    return "" if same else "its id is here with other content"
+
+
+def _insert(
+    transaction: Transaction, each: Waiting, seq: int, anonymous: Customer | None, due: float, now: float
+) -> None:
+    customer = None if each.body is None else contact_links.customer_of(loads(each.body), anonymous)
+    contact = (
+        None if customer is None else contact_links.find_or_create(transaction, customer, str(each.columns[2]), now)
+    )
+    state, columns = each.state, dict(zip(_COLUMNS, each.columns, strict=True))
+    if contact is None and state is not State.HELD:
+        state, columns["reason"] = (
+            State.HELD,
+            "no customer here: it was sent to the `anonymous` of its earlier pipeline",
+        )
+    elif state is not State.HELD:
+        columns["reason"] = ""
+    names = ", ".join((*columns, "seq", "state", "due", "contact", "changed_at"))
+    when = 0.0 if state is State.HELD else due if state is State.UNCERTAIN else now
+    transaction.execute(
+        f"INSERT INTO receipts ({names}) VALUES ({', '.join('?' * (len(columns) + 5))})",  # noqa: S608 - ours
+        (*columns.values(), seq, state, when, contact, now),
+    )
+    transaction.execute("INSERT INTO bodies VALUES (?,?,?,?)", (seq, each.body, each.checksum, each.raw))
+    events.record(transaction, now, "move", state, receipt=seq, reason=columns["reason"], document=columns["document"])
