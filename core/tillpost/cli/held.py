@@ -142,6 +142,7 @@ def correct(
         raise UsageError("--other-sale sends what the till wrote; leave out --set and --from")
     now, anonymous = SystemClock().time(), _anonymous(chosen)
     with closing(Journal(chosen.state)) as journal:
+        journal.use_identifier_rules(chosen.identifier_rules())
         if other_sale:
             identity = held.send_apart(journal, receipt_id, "another sale with the same id", anonymous, now)
             result = f"queued as {identity}"
@@ -166,6 +167,7 @@ def return_(chosen: PipelineConfig, receipt_id: str, reason: str, as_json: bool)
       tillpost held return 12_1_2026-11-24_5578#voided --reason "the customer brought it back, no return was rung up"
     """
     with closing(Journal(chosen.state)) as journal:
+        journal.use_identifier_rules(chosen.identifier_rules())
         ids = held.send_return(journal, receipt_id, reason, _anonymous(chosen), SystemClock().time())
     answer(as_json, {"id": receipt_id, "queued": ids}, f"{receipt_id}: queued {' and '.join(ids)}")
 

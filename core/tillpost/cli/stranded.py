@@ -73,6 +73,7 @@ def move(file: Path, name: str, to: str, as_json: bool) -> None:
     confirm_after, lock = target.retry.confirm_after.total_seconds(), RunLock(source.folder)
     try:
         with closing(Journal(source.folder)) as old, closing(Journal(target.state)) as new:
+            new.use_identifier_rules(target.identifier_rules())
             done = move_receipts(old, new, to, anonymous, confirm_after, SystemClock().time())
     finally:
         lock.release()

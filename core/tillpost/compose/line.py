@@ -15,7 +15,7 @@ from tillpost.flow.breaker import Breaker
 from tillpost.flow.line import Line
 from tillpost.journal import Journal
 from tillpost.journal.tables.settings_seen import Seen
-from tillpost.model import Customer, IdentifierRules
+from tillpost.model import Customer
 
 
 def line_of(pipeline: Pipeline, journal: Journal, before: Line | None = None) -> Line:
@@ -31,8 +31,7 @@ def line_of(pipeline: Pipeline, journal: Journal, before: Line | None = None) ->
         shared = {
             name: getattr(before, name) for name in ("breaker", "claims", "contact_locks", "duties", "clock_changes")
         }
-    order = next((use.settings.keys for use in config.slots if hasattr(use.settings, "keys")), ())
-    rules = IdentifierRules(order=tuple(order), country=config.country, countries=config.countries)
+    rules = config.identifier_rules()
     journal.use_identifier_rules(rules)
     return Line(
         name=config.name,

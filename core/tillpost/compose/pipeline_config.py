@@ -12,6 +12,7 @@ import attrs
 from tillpost.compose.toml_lines import KeyPath
 from tillpost.flow.limits import FallbackPolicy, RetryPolicy, SourcePolicy, TransferPolicy
 from tillpost.model import DEFAULT_RECIPE, Identifier
+from tillpost.model.identifier_rules import IdentifierRules
 
 
 @attrs.frozen(kw_only=True)
@@ -55,3 +56,9 @@ class PipelineConfig:
     def has(self, slot: str) -> bool:
         """Whether a plugin fills this slot."""
         return any(use.slot == slot for use in self.slots)
+
+    def identifier_rules(self) -> IdentifierRules:
+        """How it reads identifiers; also where its plugins were not read."""
+        given = [getattr(use.settings, "keys", None) or use.table.get("keys", ()) for use in self.slots]
+        order = next((tuple(keys) for keys in given if keys), ())
+        return IdentifierRules(order=order, country=self.country, countries=self.countries)

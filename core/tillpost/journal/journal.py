@@ -85,7 +85,7 @@ class Journal:
 
     def use_identifier_rules(self, rules: IdentifierRules) -> None:
         """How identifiers are read from now on, in new receipts and in contacts that are known."""
-        self.receipts.rules = self.mappings.rules = self.contacts.rules = self.held.rules = rules
+        self.receipts.rules = self.mappings.rules = self.contacts.rules = self.held.rules = self.moved.rules = rules
 
     @classmethod
     def read_only(cls, folder: Path) -> Self:

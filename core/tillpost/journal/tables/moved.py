@@ -14,6 +14,7 @@ from tillpost.journal.states import GIVEN_AWAY, MOVES, OPEN, State
 from tillpost.journal.tables import contact_links, counters, events
 from tillpost.journal.tables.taken_ids import MOVED
 from tillpost.model import Customer
+from tillpost.model.identifier_rules import IdentifierRules
 from tillpost.model.receipt_json import content_digest, loads
 
 _WAITING = (*OPEN, State.WRITTEN, State.TRANSFERRED, State.HELD)
@@ -44,7 +45,9 @@ class Waiting:
 
 
 class Moved(Table):
-    """Reads and inserts receipts that change their journal."""
+    """Reads and inserts receipts that change their journal. rules: how identifiers are read."""
+
+    rules = IdentifierRules()
 
     def waiting(self, after: int, limit: int) -> list[Waiting]:
         """The next receipts that wait here. What stands beside a receipt of its id stays with that one."""
@@ -80,7 +83,7 @@ class Moved(Table):
                     refused |= {each.id: here} if here else {}
                     continue
                 seq += 1
-                _insert(transaction, each, seq, anonymous, due, now)
+                _insert(transaction, each, seq, anonymous, self.rules, due, now)
             counters.count_inserted(transaction, last)
             return refused
 
@@ -122,12 +125,21 @@ def _here(transaction: Transaction, each: Waiting) -> str | None:
 
 
 def _insert(
-    transaction: Transaction, each: Waiting, seq: int, anonymous: Customer | None, due: float, now: float
+    transaction: Transaction,
+    each: Waiting,
+    seq: int,
+    anonymous: Customer | None,
+    rules: IdentifierRules,
+    due: float,
+    now: float,
 ) -> None:
-    customer = None if each.body is None else contact_links.customer_of(loads(each.body), anonymous)
-    contact = (
-        None if customer is None else contact_links.find_or_create(transaction, customer, str(each.columns[2]), now)
-    )
+    contact = None
+    if each.body is not None:
+        receipt = loads(each.body)
+        customer = contact_links.customer_of(receipt, anonymous, rules)
+        if customer is not None:
+            at = contact_links.stated_at(receipt, now)
+            contact = contact_links.find_or_create(transaction, customer, receipt.store, now, at)
     state, columns = each.state, dict(zip(_COLUMNS, each.columns, strict=True))
     if contact is None and state is not State.HELD:
         state, columns["reason"] = (
