@@ -14,7 +14,8 @@ from typing import Self
 import attrs
 
 from tillpost import Context, DocumentError, JournalError, Stopped, TillpostError, hookimpl
-from tillpost.model import Document, DocumentTrouble, Misconfigured, NotSent
+from tillpost.kit.files import unwritable
+from tillpost.model import Delivered, Document, DocumentTrouble, Misconfigured, NotSent, Outcome
 from tillpost.model.document import printable
 from tillpost_folder.inbox import Folder
 from tillpost_folder.move import FolderRefused, move, refusal, remove_reason, write_reason
@@ -100,6 +101,24 @@ class FolderSource:
         for trouble in self.troubles.all():
             report(trouble)
         return count
+
+    @hookimpl
+    def probe_source(self) -> Outcome:
+        """Whether the folder is there and can be read, and files can be moved out of it to where they go."""
+        inbox, done, failed = self.folders
+        if fault := inbox.fault() or done.fault(may_be_missing=True) or failed.fault(may_be_missing=True):
+            return NotSent(reason=fault)
+        if refused := refusal(done.path) or refusal(failed.path):
+            return Misconfigured(reason=refused)
+        try:
+            os.scandir(inbox.path).close()
+        except OSError as error:
+            return NotSent(reason=f"{inbox.path} cannot be listed: {_why(error)}")
+        for folder in self.folders:
+            there = next(path for path in (folder.path, *folder.path.parents) if path.is_dir())
+            if why := unwritable(there):
+                return NotSent(reason=f"{there} cannot be written, and files must be moved from and to it: {why}")
+        return Delivered()
 
     def _take(self, seen: Seen, accept: Accept, report: Report, stopping: threading.Event) -> bool:
         """Read a file and put it away; False when it is in trouble."""

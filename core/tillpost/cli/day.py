@@ -78,7 +78,7 @@ def _print(found: Day) -> None:
         click.echo(plain(f"difference: {day_report.sentence(difference)}"))
         for suspect in difference.suspects:
             click.echo(plain(f"  {suspect.id or suspect.number} {suspect.amount}: {suspect.why}"))
-    for listed in (found.undelivered, found.same_number, found.unreadable):
+    for listed in (found.undelivered, found.same_number, found.unreadable, found.discarded):
         for each in listed:
             because = f" ({each.reason})" if each.reason else ""
             click.echo(plain(f"{each.id} {each.amount}: {each.why}{because}"))

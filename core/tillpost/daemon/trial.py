@@ -6,10 +6,8 @@ Nothing is sent to the destination or to a person, and what is written is remove
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -24,6 +22,7 @@ from tillpost.compose.pipeline import Pipeline, compose, finding_at
 from tillpost.errors import Finding, TillpostError, describe
 from tillpost.flow.rate_limit.budget import Budgets
 from tillpost.journal import Journal
+from tillpost.kit.files import unwritable
 from tillpost.model import Delivered, Misconfigured, Outcome
 
 TRIALS = ("destination", "file server", "source", "folders", "disk", "clock", "alert channels")
@@ -182,20 +181,3 @@ def _channels(config: Config) -> Iterator[Finding]:
 def _state_key(config: Config, composed: Pipeline) -> tuple[str, ...]:
     own = ("pipelines", composed.config.name, "state")
     return own if own in config.lines.by_path else ("tillpost", "state")
-
-
-def unwritable(folder: Path) -> str:
-    """Why no file can be written into the folder, renamed there and removed; "" when one was."""
-    try:
-        with tempfile.NamedTemporaryFile(dir=folder, prefix=".tillpost-check-", delete=False) as file:
-            part = Path(file.name)
-            try:
-                file.write(bytes(4096))
-                file.flush()
-                os.fsync(file.fileno())
-                part = part.rename(part.with_suffix(".part"))
-            finally:
-                part.unlink(missing_ok=True)
-    except OSError as error:
-        return os.strerror(error.errno or 0).lower()
-    return ""

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from itertools import pairwise
 
 import attrs
 
@@ -17,6 +16,7 @@ from tillpost.journal import DayReceipt, Journal, State, TillTotal
 from tillpost.journal.states import confirmation
 from tillpost.model import Receipt
 from tillpost.reports.day_difference import Difference, Suspect, TillFigures, find_differences
+from tillpost.reports.gaps import gaps_of_day
 from tillpost.reports.sums import Sums, by_tax, by_tender
 
 LISTED = 100
@@ -32,8 +32,10 @@ class Day:
     sums: currency → the whole store's. till_totals: what was compared with. undelivered: the first `LISTED` receipts
     that are neither delivered nor skipped, held ones among them. skipped: reason → how many. same_number: held because
     their id has other content, in no sum. unreadable: held, could not be read, of this store or no store and about that
-    time. tills_without_total: tills with receipts and without a total, where other tills of the store have one.
-    damaged: ids whose content cannot be read, or is not what their row says; they are in no tender and no tax.
+    time. discarded: such records, and such with the same number, that a person has discarded. missing: till, first and
+    last of the numbers that `gaps` misses on that day. tills_without_total: tills with receipts and without a total,
+    where other tills of the store have one. damaged: ids whose content cannot be read, or is not what their row says;
+    they are in no tender and no tax.
     removed: how many receipts of any day have left by `keep`.
     """
 
@@ -48,7 +50,8 @@ class Day:
     skipped: dict[str, int]
     same_number: tuple[Suspect, ...]
     unreadable: tuple[Suspect, ...]
-    missing: tuple[tuple[str, int, int], ...]
+    discarded: tuple[Suspect, ...]
+    missing: tuple[tuple[str, str, str], ...]
     damaged: tuple[str, ...]
     removed: int
 
@@ -83,25 +86,31 @@ def day(
     scan = _Scan(figures=TillFigures(figures))
     for row, receipt in receipts(journal, store, text, till, bodies):
         scan.add(row, receipt, bodies)
-    unreadable = _unreadable(journal, store, business_date)
+    unreadable, discarded = _unreadable(journal, store, business_date)
+    discarded += scan.discarded
     whole: defaultdict[str, Sums] = defaultdict(Sums)
     for (_, currency), sums in sorted(scan.tills.items()):
         whole[currency].merge(sums)
-    missing = scan.missing()
+    tills = list(journal.day_totals.counts(store, text)) if till is None else [till]
+    missing = [
+        (name, gap.first, gap.last)
+        for name in (tills if bodies else ())  # a day is compared often without them
+        for gap in gaps_of_day(journal, store, name, business_date)[:LISTED]
+    ]
     differences = find_differences(
         scan.tills,
         scan.figures,
         store=store,
         date=text,
         find_suspects=lambda wanted: _find_suspects(journal, store, business_date, till, bodies, wanted),
-        held=[*scan.same_number, *unreadable],
+        held=[*scan.same_number, *unreadable, *discarded],
         missing=missing,
     )
     return Day(
         store=store, date=text, till=till or "", sums=dict(whole), till_totals=tuple(figures),
         tills_without_total=_tills_without_total(figures, till or "", scan.tills), differences=tuple(differences),
         undelivered=tuple(scan.undelivered), skipped=dict(scan.skipped), same_number=tuple(scan.same_number),
-        unreadable=tuple(unreadable), missing=tuple(missing), damaged=tuple(scan.damaged),
+        unreadable=tuple(unreadable), discarded=tuple(discarded), missing=tuple(missing), damaged=tuple(scan.damaged),
         removed=journal.retention.count_removed(),
     )  # fmt: skip
 
@@ -142,17 +151,17 @@ class _Scan:
     undelivered: list[Suspect] = attrs.field(factory=list)
     skipped: defaultdict[str, int] = attrs.field(factory=lambda: defaultdict(int))
     same_number: list[Suspect] = attrs.field(factory=list)
+    discarded: list[Suspect] = attrs.field(factory=list)
     damaged: list[str] = attrs.field(factory=list)
-    _numbers: defaultdict[str, set[int]] = attrs.field(factory=lambda: defaultdict(set))
 
     def add(self, row: DayReceipt, receipt: Receipt | None, bodies: bool) -> None:
         if COLLIDING.search(row.id):
             if row.state == State.HELD:
                 self.same_number.append(Suspect.of(row, "the same number with other content, held"))
+            elif row.state == State.SKIPPED:
+                self.discarded.append(Suspect.of(row, "the same number with other content"))
             return
         total = Decimal(row.total)
-        if row.number.isascii() and row.number.isdigit() and len(row.number) < 19:
-            self._numbers[row.till].add(int(row.number))
         sums = self.tills[row.till, row.currency]
         sums.stages["recorded"].add(total)
         self._add_to_stage(sums, row, total)
@@ -183,17 +192,6 @@ class _Scan:
             if len(self.undelivered) < LISTED:
                 self.undelivered.append(Suspect.of(row, f"{row.state}, not delivered"))
 
-    def missing(self) -> list[tuple[str, int, int]]:
-        """Runs of numbers between a till's first and last of the day that are not in the journal."""
-        found: list[tuple[str, int, int]] = []
-        for till, numbers in sorted(self._numbers.items()):
-            ordered = sorted(numbers)
-            runs = [(a + 1, b - 1) for a, b in pairwise(ordered) if b - a > 1]
-            # Numbers that are no sequence (a time, a random one) have more gaps than numbers: they show nothing.
-            if sum(last - first + 1 for first, last in runs) <= len(ordered):
-                found += [(till, first, last) for first, last in runs[:LISTED]]
-        return found
-
 
 def _tills_without_total(
     figures: Sequence[TillTotal], whole: str, tills: Mapping[tuple[str, str], Sums]
@@ -209,10 +207,17 @@ def _tills_without_total(
     )
 
 
-def _unreadable(journal: Journal, store: str, business_date: date) -> list[Suspect]:
+def _unreadable(journal: Journal, store: str, business_date: date) -> tuple[list[Suspect], list[Suspect]]:
+    """Records that could not be read: those that are held, and those that a person has discarded."""
     begin = datetime(business_date.year, business_date.month, business_date.day).astimezone().timestamp()
     rows = journal.day_totals.undated(store, begin, begin + 2 * 86400, LISTED)
-    return [Suspect.of(row, "could not be read, held; its amount is not known") for row in rows]
+    held = [
+        Suspect.of(row, "could not be read, held; its amount is not known") for row in rows if row.state == State.HELD
+    ]
+    others = [
+        Suspect.of(row, "could not be read; its amount is not known") for row in rows if row.state == State.SKIPPED
+    ]
+    return held, others
 
 
 def _find_suspects(

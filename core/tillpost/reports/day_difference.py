@@ -132,7 +132,7 @@ def find_differences(
     date: str,
     find_suspects: FindSuspects,
     held: Sequence[Suspect],
-    missing: Sequence[tuple[str, int, int]],
+    missing: Sequence[tuple[str, str, str]],
 ) -> list[Difference]:
     """Every till total that is not what the journal has, with its suspects.
 
@@ -176,5 +176,5 @@ def _recorded(tills: Mapping[tuple[str, str], Sums], figure: TillTotal) -> Sum:
     return found
 
 
-def _run(first: int, last: int) -> str:
-    return str(first) if first == last else f"{first}-{last}"
+def _run(first: str, last: str) -> str:
+    return first if first == last else f"{first}-{last}"

@@ -82,8 +82,8 @@ def _body(day: Day) -> Iterator[str]:
         yield _receipts(title.capitalize() + more, listed)
     if day.missing:
         yield _table(
-            "Numbers between the first and the last of the day that are not in the journal",
-            ["till", "first", "last"], ([till, str(first), str(last)] for till, first, last in day.missing),
+            "Numbers of the day that are not in the journal",
+            ["till", "first", "last"], ([till, first, last] for till, first, last in day.missing),
         )  # fmt: skip
     if day.skipped:
         yield _table("Skipped", ["reason", "receipts"], ([why, str(n)] for why, n in day.skipped.items()), {1})

@@ -38,6 +38,7 @@ def to_json(day: Day) -> dict[str, Any]:
         "skipped": day.skipped,
         "same_number": [attrs.asdict(each) for each in day.same_number],
         "unreadable": [attrs.asdict(each) for each in day.unreadable],
+        "discarded": [attrs.asdict(each) for each in day.discarded],
         "missing": [{"till": till, "first": first, "last": last} for till, first, last in day.missing],
         "damaged": list(day.damaged),
         "removed": day.removed,
@@ -188,4 +189,9 @@ def _cells(*values: str) -> list[str]:
 
 def receipt_lists(day: Day) -> list[tuple[str, Sequence[Suspect]]]:
     """The receipts somebody should look at, under their titles."""
-    return [("undelivered", day.undelivered), ("same number twice", day.same_number), ("not readable", day.unreadable)]
+    return [
+        ("undelivered", day.undelivered),
+        ("same number twice", day.same_number),
+        ("not readable", day.unreadable),
+        ("discarded", day.discarded),
+    ]

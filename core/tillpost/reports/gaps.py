@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import groupby, pairwise
 from typing import Any
 
@@ -30,6 +30,8 @@ from tillpost.journal import Journal, ReceiptNumber
 
 LARGEST = 1000
 """Numbers in a row that may be missing; a wider jump is a new sequence."""
+_BEFORE = timedelta(days=7)
+"""The days before a day whose numbers show where its sequence begins: a week with its closed days."""
 _TAIL = re.compile(r"(.*?)([0-9]{1,18})", re.S)
 
 
@@ -94,8 +96,16 @@ def gaps(
     ]
 
 
-def _of(journal: Journal, store: str, till: str, day: str) -> TillGaps:
-    numbers = list(journal.numbers.of(store, till, day))
+def gaps_of_day(journal: Journal, store: str, till: str, day: date) -> tuple[Gap, ...]:
+    """Those of a till that `gaps` gives this business date, as it finds them a week later."""
+    # Retention takes the oldest days: before what it has left, numbers would seem to be missing.
+    before = timedelta() if journal.retention.count_removed() else _BEFORE
+    found = _of(journal, store, till, (day - before).isoformat(), day.isoformat())
+    return tuple(gap for gap in found.gaps if gap.date == day.isoformat())
+
+
+def _of(journal: Journal, store: str, till: str, day: str, until: str = "9999-12-31") -> TillGaps:
+    numbers = list(journal.numbers.of(store, till, day, until))
     found = find(numbers)
     if found:
         # Read only where something is missing: a number without a day closes a gap and opens none.

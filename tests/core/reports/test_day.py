@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from tests.support.engine import store_of
 from tests.support.query_cost import plans
 from tests.support.sales import CENT, NOON, ON, sale, settle, take
 from tillpost.errors import JournalDamaged, UsageError
+from tillpost.flow.upkeep.held import discard
 from tillpost.journal import Journal, State, TillTotal
 from tillpost.journal.sqlite import doctor
 from tillpost.model import (
@@ -35,6 +36,7 @@ from tillpost.reports import till_totals as till_totals_module
 from tillpost.reports.day import Day, day, differences_since
 from tillpost.reports.day_page import html
 from tillpost.reports.day_report import as_csv, figures, to_json, verdict
+from tillpost.reports.gaps import gaps
 from tillpost.reports.sums import Sum, Sums
 
 
@@ -188,11 +190,52 @@ def test_what_is_missing_is_told_by_number_and_what_could_not_be_read(journal: J
     take(journal, Broken(reason="not JSON", place="line 3", raw=b"{", store="12"))
     take(journal, Broken(reason="not JSON", place="line 4", raw=b"{4", store="13"))
     found = day(journal, "12", ON, till_totals=[total("90", 5)])
-    assert found.missing == (("1", 3, 4),)
+    assert found.missing == (("1", "3", "4"),)
     assert [suspect.number or suspect.why for suspect in found.differences[0].suspects] == [
         "could not be read, held; its amount is not known", "3-4"
     ]  # fmt: skip
     assert len(found.unreadable) == 1
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        ("1", "2", "5"),
+        ("1", "2", "5", "9000001"),  # one far off, such as a till that was set up anew
+        ("A-0001", "A-0004", "B-0001", "B-0003"),
+        ("0009", "0001", "0003"),
+        ("20261123101530", "20261123111530"),
+        ("1", "3", "5", "7", "9", "11", "13"),
+    ],
+)
+def test_the_day_misses_the_numbers_that_gaps_misses(journal: Journal, numbers: tuple[str, ...]) -> None:
+    yesterday = ON - timedelta(days=1)
+    take(journal, sale("0005", on=yesterday), *(sale(number) for number in numbers))
+    take(journal, sale("77", on=ON + timedelta(days=1)))
+    noon = datetime(ON.year, ON.month, ON.day, 12, tzinfo=UTC).timestamp() + 86400
+    expected = [
+        (till.till, gap.first, gap.last)
+        for till in gaps(journal, noon, timedelta(days=7))
+        for gap in till.gaps
+        if gap.date == ON.isoformat()
+    ]
+    assert list(day(journal, "12", ON).missing) == expected
+    if "9000001" in numbers:
+        assert ("1", "3", "4") in expected
+
+
+def test_a_discarded_record_stays_in_the_day(journal: Journal) -> None:
+    """One that could not be read, and one whose number was there: neither vanishes with a person's decision."""
+    take(journal, sale("1", "10"), sale("1", "11"))
+    take(journal, Broken(reason="not JSON", place="line 3", raw=b"{", store="12"))
+    before = day(journal, "12", ON)
+    assert [len(each) for each in (before.same_number, before.unreadable, before.discarded)] == [1, 1, 0]
+    for entry in journal.receipts.find({"state": State.HELD}):
+        discard(journal, entry.id, "typed twice", NOON)
+    after = day(journal, "12", ON)
+    assert [len(each) for each in (after.same_number, after.unreadable, after.discarded)] == [0, 0, 2]
+    assert {each.reason for each in after.discarded} == {"discarded: typed twice"}
+    assert len(to_json(after)["discarded"]) == 2
 
 
 def test_numbers_that_are_no_sequence_tell_nothing_of_what_is_missing(journal: Journal) -> None:

@@ -21,14 +21,14 @@ class ReceiptNumber:
 class ReceiptNumbers(Table):
     """Numbers of receipts and of other records. Retention removes only those of days older than `keep`."""
 
-    def of(self, store: str, till: str, since: str) -> Iterator[ReceiptNumber]:
-        """The numbers of a till since a date: of receipts in any state, and of records that are not a receipt."""
+    def of(self, store: str, till: str, since: str, until: str = "9999-12-31") -> Iterator[ReceiptNumber]:
+        """The numbers of a till of these dates: of receipts in any state, and of records that are not a receipt."""
         rows = self._database.read(
             "SELECT business_date, number, accepted_at FROM receipts INDEXED BY receipts_day"
-            " WHERE store = ?1 AND business_date >= ?3 AND till = ?2"
+            " WHERE store = ?1 AND business_date BETWEEN ?3 AND ?4 AND till = ?2"
             " UNION ALL SELECT date, number, at FROM no_receipts INDEXED BY no_receipts_till"
-            " WHERE store = ?1 AND till = ?2 AND date >= ?3 AND number <> ''",
-            (store, till, since),
+            " WHERE store = ?1 AND till = ?2 AND date BETWEEN ?3 AND ?4 AND number <> ''",
+            (store, till, since, until),
         )
         return (ReceiptNumber(*row) for row in rows)
 

@@ -77,10 +77,10 @@ class DayTotals(Table):
             seq = rows[-1][0]
 
     def undated(self, store: str, since: float, until: float, limit: int) -> list[DayReceipt]:
-        """Records accepted in that time that could not be read: held, of no day; of the store, or of no store."""
+        """Records accepted in that time that could not be read, held or discarded: of no day, of this store or none."""
         rows = self._database.read(
             f"SELECT {_COLUMNS} FROM receipts INDEXED BY receipts_day WHERE store IN (?, '')"  # noqa: S608 - ours
-            " AND business_date = '' AND state = 'held' AND accepted_at BETWEEN ? AND ? LIMIT ?",
+            " AND business_date = '' AND state IN ('held', 'skipped') AND accepted_at BETWEEN ? AND ? LIMIT ?",
             (store, since, until, limit),
         )
         return [self._receipt(row) for row in rows]
