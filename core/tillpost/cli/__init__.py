@@ -27,6 +27,7 @@ COMMANDS = {
     "plan": "disk, files and catch-up time of an outage",
     "receipt": "show one receipt and its timeline",
     "receipts": "list receipts",
+    "account": "where each record is that was read, as sums that agree",
     "gaps": "missing receipt numbers of a till",
     "alerts": "alerts that stand, and a test of the channels",
     "documents": "list, show, retry or discard documents that were not read",

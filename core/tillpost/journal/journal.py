@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Self
 
 from tillpost.journal.database import Database
+from tillpost.journal.queries.account import Accounts
 from tillpost.journal.queries.alert_inputs import AlertInputs
 from tillpost.journal.queries.backlogs import Backlogs
 from tillpost.journal.queries.file_states import FileStates
@@ -58,6 +59,7 @@ class Journal:
         self.bodies = Bodies(self._database)
         self.listings = Listings(self._database)
         self.documents = Documents(self._database)
+        self.accounts = Accounts(self._database)
         self.sources = Sources(self._database)
         self.idempotency_keys = IdempotencyKeys(self._database)
         self.contacts = Contacts(self._database)

@@ -219,3 +219,36 @@ def test_names_from_outside_do_nothing_to_the_terminal(shop: Path) -> None:
     assert "\\x1b[2J" in result.output
     (answer,) = objects(call(shop, "top", "--once", "--json"))
     assert "\x1b[2J" in {each["store"] for each in answer["stores"]}
+
+
+def test_an_account_says_where_each_record_is_and_what_was_not_read(closed: Path) -> None:
+    (closed.parent / "more.jsonl").write_bytes(dumps(receipt(number="3")) + b"\n{}\n" + dumps(receipt(number="1")))
+    call(closed, "accept", str(closed.parent / "more.jsonl"))
+    result = call(closed, "account")
+    assert result.exit_code == 1  # one is broken
+    assert "shop: 4 records read" in result.output
+    assert "records 4 = 3 receipts + 1 broken" in result.output
+    assert "receipts 3 = 2 accepted by API + 1 on the way" in result.output
+    assert "broken 1 = 1 held" in result.output
+    result = call(closed, "account", "--document", "more.jsonl")
+    assert "records 3 = 1 receipt + 1 broken + 1 in the journal before" in result.output
+    told = objects(call(closed, "account", "--day", "2026-11-24", "--store", "12", "--json"))[0]["pipelines"]["shop"][0]
+    assert (told["of"], told["records"], told["receipts"]["sum"]) == ("2026-11-24 store 12", 3, 3)
+    assert told["receipts"]["accepted_by_api"] == 2
+    assert told["unread"] == {}
+    assert call(closed, "account", "--day", "yesterday").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--document", "nothing"), "no document nothing"),
+        (("--store", "12"), "--store needs --day"),
+        (("--day", "24.11.2026"), "not '24.11.2026'"),
+        (("--day", "today", "--document", "a"), "give one of them"),
+    ],
+)
+def test_an_account_of_what_is_not_there_is_refused(closed: Path, words: tuple[str, ...], message: str) -> None:
+    refused = call(closed, "account", *words).exception
+    assert isinstance(refused, UsageError)
+    assert message in str(refused)

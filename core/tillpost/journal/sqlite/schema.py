@@ -322,6 +322,11 @@ UPGRADES = (
     CREATE TABLE document_contents (
         document INTEGER PRIMARY KEY REFERENCES documents(seq), content BLOB NOT NULL
     );
+    -- the receipts, broken records among them, that were inserted for a document, by their seqs
+    CREATE TABLE document_rows (
+        first INTEGER PRIMARY KEY, last INTEGER NOT NULL, document INTEGER NOT NULL REFERENCES documents(seq)
+    );
+    CREATE INDEX document_rows_document ON document_rows(document);
     CREATE TABLE sources (
         name TEXT PRIMARY KEY, state TEXT NOT NULL, reason TEXT NOT NULL, since REAL NOT NULL, due REAL,
         failures INTEGER NOT NULL

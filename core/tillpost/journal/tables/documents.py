@@ -102,8 +102,8 @@ class Reading:
 
 def record_group(
     transaction: Transaction, reading: Reading, parsed: Sequence[Parsed], fresh: Accepted, last: bool, now: float
-) -> int | None:
-    """Add a group of records to the row of their document, in their transaction; returns the row for the next group.
+) -> int:
+    """Add a group of records to the row of their document, in their transaction; returns that row.
 
     The counts start again with the first group. fresh: what came of the records. last: they are the last ones.
     """
@@ -122,10 +122,7 @@ def record_group(
     known = _find_open(transaction, reading.document)
     if known is None:
         values = (*_identity(reading), state, now, now, *counts)
-        if not last:
-            return int(first(transaction.execute(f"{_INSERT_COUNTS} RETURNING seq", values)))
-        transaction.execute(_INSERT_COUNTS, values)
-        return None
+        return int(first(transaction.execute(f"{_INSERT_COUNTS} RETURNING seq", values)))
     transaction.execute(
         "UPDATE documents SET sha256 = ?, name = ?, source = ?, size = ?, state = ?, last_at = ?, records = ?,"
         " receipts = ?, again = ?, ignored = ?, skipped = ?, broken = ?, reason = '', place = '', due = NULL"
@@ -134,6 +131,12 @@ def record_group(
     )
     transaction.execute("DELETE FROM document_contents WHERE document = ?", (known,))
     return known
+
+
+def record_rows(transaction: Transaction, document: int, first_row: int, last_row: int) -> None:
+    """Record which rows of the table of receipts were inserted for a group of records; there may be none."""
+    if first_row <= last_row:
+        transaction.execute("INSERT INTO document_rows VALUES (?,?,?)", (first_row, last_row, document))
 
 
 _INSERT_COUNTS = (

@@ -129,10 +129,9 @@ def _documents(transaction: Transaction, after: tuple[Any, ...], before: float, 
         " ORDER BY seq LIMIT ?",
         (after[0] if after else 0, LOOK),
     ).fetchall()
-    transaction.executemany(
-        "DELETE FROM documents WHERE seq = ?",
-        [(seq,) for seq, state, _, last_at in rows if state not in OPEN_DOCUMENTS and last_at < before],
-    )
+    old = [(seq,) for seq, state, _, last_at in rows if state not in OPEN_DOCUMENTS and last_at < before]
+    for table, column in (("document_rows", "document"), ("documents", "seq")):
+        transaction.executemany(f"DELETE FROM {table} WHERE {column} = ?", old)  # noqa: S608 - ours
     return (rows[-1][0],) if any(first_at < before for _, _, first_at, _ in rows) else None
 
 

@@ -23,6 +23,7 @@ def examine(connection: apsw.Connection, fallback: Path, progress: Progress = la
         ("missing rows", gaps.examine),
         ("events", _events),
         ("documents", _documents),
+        ("the account of records", _account),
     ):
         progress(f"examining {name}")
         yield from look(connection)
@@ -67,13 +68,55 @@ def _documents(connection: apsw.Connection) -> Iterator[Damage]:
             continue
 
         def remove(connection: apsw.Connection, now: float, seq: int = row[0]) -> None:
-            connection.execute("DELETE FROM document_contents WHERE document = ?", (seq,))
+            for table in ("document_contents", "document_rows"):
+                connection.execute(f"DELETE FROM {table} WHERE document = ?", (seq,))  # noqa: S608 - ours
             connection.execute("DELETE FROM documents WHERE seq = ?", (seq,))
 
         yield Damage(
             table="documents", row=str(row[0]), reason="its columns make no sense",
             lost="what came of a document; its receipts are there", remedy="kept in the quarantine",
             raw=encode_row(names, row), fix=remove,
+        )  # fmt: skip
+
+
+_ACCOUNT = (
+    "SELECT d.seq, d.name, d.state, d.records, d.receipts, d.skipped, d.ignored, d.broken,"
+    " coalesce(sum(r.last - r.first + 1), 0)"
+    " FROM documents d LEFT JOIN document_rows r ON r.document = d.seq GROUP BY d.seq ORDER BY d.seq"
+)
+_WRONG_ROWS = (
+    "SELECT first, last FROM document_rows r WHERE first > last"
+    " OR last > (SELECT coalesce(max(seq), 0) FROM receipts)"
+    " OR NOT EXISTS (SELECT 1 FROM documents WHERE seq = r.document)"
+    " OR EXISTS (SELECT 1 FROM document_rows WHERE first > r.first AND first <= r.last)"
+)
+
+
+def _account(connection: apsw.Connection) -> Iterator[Damage]:
+    """The laws of the account (queries/account.py): nothing that was read is in no sum, or in two.
+
+    That each receipt of a document is there is checked as a gap in the rows.
+    """
+    for seq, name, state, records, found, skipped, ignored, broken, rows in connection.execute(_ACCOUNT):
+        reason = ""
+        if records != found + skipped + ignored + broken:
+            parts = f"{found} receipts + {skipped} skipped + {ignored} ignored + {broken} broken"
+            reason = f"of {name}, {records} records were read, and {parts} is another sum"
+        elif state == DocumentState.READ and rows > found + broken:
+            reason = f"of {name}, {found + broken} receipts and broken records were read, and {rows} are there"
+        if reason:
+            yield Damage(
+                table="documents", row=str(seq), reason=reason, lost="which of its records became receipts",
+                remedy="accept the document again: what is there is not accepted twice",
+            )  # fmt: skip
+    for first, last in connection.execute(_WRONG_ROWS):
+
+        def remove(connection: apsw.Connection, now: float, first: int = first) -> None:
+            connection.execute("DELETE FROM document_rows WHERE first = ?", (first,))
+
+        yield Damage(
+            table="document_rows", row=str(first), reason=f"the rows {first} to {last} belong to no or two documents",
+            lost="which document these receipts were read from", remedy="removed", fix=remove,
         )  # fmt: skip
 
 
