@@ -102,9 +102,12 @@ def _accounts(
 def _print(of: str, account: Account, unread: dict[str, str]) -> None:
     receipts, broken = sum(account.receipts.values()), sum(account.broken.values())
     parts = {
-        "receipt" if receipts == 1 else "receipts": receipts, "skipped": sum(account.skipped.values()), "ignored": sum(account.ignored.values()),
-        "broken": broken, "in the journal before": account.before,
-    }  # fmt: skip
+        "receipt" if receipts == 1 else "receipts": receipts,
+        "skipped": sum(account.skipped.values()),
+        "ignored": sum(account.ignored.values()),
+        "broken": broken,
+        "in the journal before": account.before,
+    }
     click.echo(plain(f"{of}: {counted(account.records, 'record')} read"))
     click.echo(f"  records {account.records:,} = {_sum(parts)}")
     click.echo(f"  receipts {receipts:,} = {_sum(_named(account.receipts))}")
