@@ -138,11 +138,11 @@ class Hooks:
         """
 
     @hookspec(firstresult=True)
-    def deliver(self, payload: Payload) -> Outcome | None:
+    def deliver(self, payload: Payload) -> Outcome | Gone | None:
         """Slot `transport`. One attempt to deliver the receipt; the flow decides whether it is repeated.
 
-        Called by several threads at once. The intent is in the journal before the call. Returns within the
-        plugin's own total deadline.
+        Called by several threads at once. The intent is in the journal before the call. Returns within the plugin's
+        own total deadline. Gone: it was not taken, because the contactId it names is not valid any more.
         """
 
     @hookspec(firstresult=True)

@@ -6,7 +6,7 @@ import attrs
 
 from tillpost import hookimpl
 from tillpost.model import Contact, Failure, Gone, MaybeSent, NotSent, Outcome, Payload, Tenant
-from tillpost_engage.answers import Answer, judge
+from tillpost_engage.answers import Answer, code, judge
 from tillpost_engage.client import Client, contact_path
 from tillpost_engage.identifiers import is_contact_id
 
@@ -21,9 +21,11 @@ class Transport:
     client: Client
 
     @hookimpl
-    def deliver(self, payload: Payload) -> Outcome:
+    def deliver(self, payload: Payload) -> Outcome | Gone:
         """One POST /receipts. Engage recognises a repeat by its uniqueReceiptId and ignores it."""
         answer = self.client.send("POST", "/receipts", body=payload.fields)
+        if isinstance(answer, Answer) and answer.status in (400, 404) and code(answer) == "ContactNotFound":
+            return Gone()  # its import tells nobody; an Engage that looks at once is believed
         return answer if isinstance(answer, (NotSent, MaybeSent)) else judge(answer, changes=True)
 
     @hookimpl

@@ -187,9 +187,10 @@ class HookCalls:
             payload = answer
         return payload
 
-    def deliver(self, payload: Payload) -> Outcome:
+    def deliver(self, payload: Payload) -> Outcome | Gone:
         """One attempt by API."""
-        return self._required("deliver", Outcome, payload=payload)
+        outcome: Outcome | Gone = self._required("deliver", Outcome | Gone, payload=payload)
+        return outcome
 
     def probe(self) -> Outcome:
         """Whether the destination answers and takes our key."""

@@ -178,7 +178,12 @@ def _map(line: Line, ready: Ready) -> Payload:
 
 
 def _send(line: Line, entry: Entry, payload: Payload) -> Move:
-    return _decide(line, entry, line.breaker.record(line.hooks.deliver(payload)))
+    outcome = line.breaker.record(line.hooks.deliver(payload))
+    if isinstance(outcome, Gone):
+        if entry.contact is not None and line.journal.contacts.get(entry.contact).contact_id == payload.match.value:
+            line.journal.contacts.forget_id(entry.contact, outcome.reason, line.clock.time())
+        outcome = NotSent(reason=outcome.reason)
+    return _decide(line, entry, outcome)
 
 
 def _decide(line: Line, entry: Entry, outcome: Outcome) -> Move:

@@ -28,10 +28,12 @@ def start(line: Line) -> None:
         return
     known = line.journal.tenants.current()
     if known is None:
-        line.journal.tenants.adopt(tenant, line.clock.time())
-    elif known.tenant != tenant:
+        # A journal of an earlier version has ids of a tenant that nobody has named.
+        unnamed = line.journal.tenants.samples(1) and line.hooks.implements("reconcile_contact")
+        known = line.journal.tenants.adopt(Tenant(address="") if unnamed else tenant, line.clock.time())
+    if known.tenant != tenant:
         line.tenant.pending = tenant
-        line.tenant.moved = known.tenant.address != tenant.address
+        line.tenant.moved = known.tenant.address not in ("", tenant.address)
         if line.tenant.moved:
             _log.warning(
                 "pipeline %s: the destination is %s now, and was %s; nothing is sent until contact lookups have shown"
@@ -60,19 +62,19 @@ def run_round(line: Line) -> None:
 def _is_same(line: Line) -> bool | None:
     """Whether a contact is found under its stored id; None when there was no answer."""
     keys = line.journal.tenants.samples(_SAMPLES) if line.hooks.implements("reconcile_contact") else []
+    differs = False
     for key in keys:
         contact = line.journal.contacts.get(key)
         found = line.breaker.record(line.hooks.reconcile_contact(attrs.evolve(contact, contact_id="")))
-        if isinstance(found, Identified):
-            if found.contact_id == contact.contact_id:
-                return True
-        elif isinstance(found, Conflict):
-            if contact.contact_id in found.found.values():
-                return True
-        elif found is not None:
+        ids = found.found.values() if isinstance(found, Conflict) else ()
+        if contact.contact_id in (found.contact_id if isinstance(found, Identified) else "", *ids):
+            return True
+        if not line.breaker.allows_requests():
             return None
-    # Nothing can be compared: then the address decides.
-    return not line.tenant.moved if not keys else False
+        differs |= found is None or isinstance(found, Identified | Conflict)  # the trouble of one says nothing
+    if not keys:
+        return not line.tenant.moved  # nothing can be compared: the address decides
+    return False if differs else None
 
 
 def _replace(line: Line, known: KnownTenant, tenant: Tenant) -> None:
@@ -80,7 +82,7 @@ def _replace(line: Line, known: KnownTenant, tenant: Tenant) -> None:
     for path in line.journal.tenants.replace(tenant, line.clock.time()):
         path.unlink(missing_ok=True)
     _log.error(
-        "pipeline %s: %s is another tenant than %s. %s of the former one no longer used, and looked up again;"
+        "pipeline %s: %s is another tenant than %s. %s of the former one will not be used, but looked up again;"
         " receipts that were not delivered go to the new one. Put the address back if that is a mistake",
-        line.name, tenant.address, known.tenant.address, counted(ids, "contactId") + (" is" if ids == 1 else " are"),
+        line.name, tenant.address, known.tenant.address or "the one before", counted(ids, "contactId"),
     )  # fmt: skip

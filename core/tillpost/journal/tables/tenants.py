@@ -35,10 +35,10 @@ class Tenants(Table):
         if not rows:
             return None
         address, credential, since = rows[0]
-        former = str(rows[1][0]) if len(rows) > 1 else ""
+        former = (str(rows[1][0]) or "an unknown address") if len(rows) > 1 else ""
         return KnownTenant(tenant=Tenant(address=address, credential=credential), since=float(since), former=former)
 
-    def adopt(self, tenant: Tenant, now: float, reason: str = "") -> None:
+    def adopt(self, tenant: Tenant, now: float, reason: str = "") -> KnownTenant:
         """The first tenant; or the present one by another address or credential, where contactIds stay valid."""
 
         def work(transaction: Transaction) -> None:
@@ -52,6 +52,9 @@ class Tenants(Table):
             events.record(transaction, now, "tenant", "same tenant", address=tenant.address, reason=reason)
 
         self._database.write(work)
+        current = self.current()
+        assert current is not None
+        return current
 
     def samples(self, limit: int) -> list[str]:
         """Contacts that can be looked up by a key and whose contactId is stored; those confirmed last come first."""

@@ -14,6 +14,7 @@ from tests.support.simulated import back, deliver_all, outage, start_replay, tak
 from tillpost.flow.fallback.review import review
 from tillpost.flow.upkeep.replay import replay
 from tillpost.journal import State
+from tillpost_engage.answers import Answer
 
 EVA = {"externalId": "4711", "email": "eva@example.se"}
 DAY = 86400.0
@@ -146,6 +147,26 @@ def test_k1_after_a_hint_the_next_receipt_asks_at_once(machine: Machine) -> None
     kinds = [event["what"] for event in machine.line.journal.events.of_contact(keys[0])]
     assert kinds.count("id in doubt") == 1
     assert kinds.count("id forgotten") == 1
+
+
+def test_k1_an_engage_that_says_at_once_that_the_contact_is_gone_is_believed(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    winner = merge(machine, eva(machine))
+    send = machine.client.send
+
+    def looks(method: str, path: str, *, query: Any = None, body: Any = None) -> Any:
+        if path == "/receipts" and body["contact"]["matchKey"] not in machine.engage.people:
+            return Answer(status=404, kind="json", value={"errorCode": "ContactNotFound"})
+        return send(method, path, query=query, body=body)
+
+    monkeypatch.setattr(machine.client, "send", looks)
+    take(machine, sale(2, EVA))
+    deliver_all(machine)
+    later(machine, 60.0)
+    deliver_all(machine)
+    assert machine.line.breaker.allows_requests()
+    assert imported(machine)[winner.id] == 2
 
 
 @DOCUMENTED

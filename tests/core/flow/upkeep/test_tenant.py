@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from typing import Any
 
 import apsw
 import pytest
@@ -18,6 +19,7 @@ from tillpost.flow.worker import maintain
 from tillpost.journal import Move, State
 from tillpost.journal.sqlite.doctor import repair, verify
 from tillpost.model import Delivered, Tenant
+from tillpost_engage.answers import Answer
 
 EVA = {"externalId": "4711", "email": "eva@example.se"}
 BO = {"externalId": "4712", "email": "bo@example.se"}
@@ -252,6 +254,34 @@ def test_the_doctor_knows_the_moves_to_another_tenant_and_asks_about_one_that_ma
     assert machine.line.tenant.pending is not None
     maintain(machine.line)
     assert events(machine) == ["another tenant", "same tenant"]
+
+
+def test_b2_a_contact_in_trouble_keeps_nothing_back(staging: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = staging
+    move_to(machine, machine.engage, "https://gateway.example")
+    send = machine.client.send
+
+    def sick(method: str, path: str, *, query: Any = None, body: Any = None) -> Any:
+        if "4712" in str(query):
+            return Answer(status=500, kind="json", value={"errorCode": "InvalidSystemConfiguration"})
+        return send(method, path, query=query, body=body)
+
+    monkeypatch.setattr(machine.client, "send", sick)
+    maintain(machine.line)
+    assert events(machine) == ["same tenant"]
+
+
+@pytest.mark.parametrize("moved", [False, True])
+def test_b2_ids_of_an_earlier_version_are_compared_once(staging: Machine, moved: bool) -> None:
+    machine = staging
+    machine.store.write(lambda each: each.execute("DELETE FROM tenants"))
+    move_to(machine, production(machine) if moved else machine.engage, PRODUCTION if moved else STAGING, "a")
+    take(machine, sale(3, BO))
+    maintain(machine.line)
+    deliver_all(machine)
+    machine.engage.import_queue()
+    assert machine.engage.dropped == {}
+    assert events(machine) == ["another tenant" if moved else "same tenant"]
 
 
 def test_a_transport_that_names_no_tenant_works_as_before(machine: Machine) -> None:
