@@ -1,0 +1,159 @@
+"""A source that fails backs off and stands in the journal; the log says it once; so is a document's trouble."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.lines import line_on
+from tests.support.waiting import until
+from tillpost.errors import DocumentError, JournalFull
+from tillpost.flow.intake.collected_source import CollectedSource
+from tillpost.flow.intake.source_health import WAIT_MAX
+from tillpost.flow.line import Line
+from tillpost.flow.worker import Worker
+from tillpost.journal import DocumentState, SourceState
+from tillpost.model import Document, DocumentTrouble, Misconfigured, NotSent, Throttled
+
+
+def collected(line: Line, accept: Any = lambda document: {}) -> CollectedSource:
+    return CollectedSource(line, accept, threading.Event(), 1.0)
+
+
+@pytest.mark.parametrize(
+    ("failure", "state"),
+    [
+        (NotSent(reason="the server is away"), SourceState.FAILING),
+        (Misconfigured(reason="the key is refused"), SourceState.MISCONFIGURED),
+        (OSError(13, "Permission denied", "/inbox"), SourceState.FAILING),
+        (RuntimeError("an e-mail address"), SourceState.FAILING),
+    ],
+)
+def test_a_failure_stands_in_the_journal_with_growing_waits_until_it_is_over(
+    tmp_path: Path, failure: Any, state: SourceState, caplog: pytest.LogCaptureFixture
+) -> None:
+    answers: list[Any] = [failure] * 12 + [0]
+
+    def collect(**_: object) -> Any:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    with line_on(tmp_path, collect_documents=collect) as line, caplog.at_level(logging.INFO, "tillpost.flow"):
+        source = collected(line)
+        waits = [source.run_round() for _ in range(12)]
+        (status,) = line.journal.sources.all()
+        assert (status.state, status.failures) == (state, 12)
+        assert status.due is not None
+        assert 0.8 <= waits[0] <= 1.2
+        assert WAIT_MAX * 0.8 <= waits[-1] <= WAIT_MAX * 1.2
+        assert len(caplog.records) == 1, "once, not each round"
+        message = caplog.records[0].getMessage()
+        assert ".py" not in message or isinstance(failure, RuntimeError), "a plugin's fault names its line"
+        assert "e-mail" not in caplog.text
+        assert source.run_round() == 1.0
+        assert [each.state for each in line.journal.sources.all()] == [SourceState.WORKING]
+        told = [(event["step"], event["what"]) for event in line.journal.events.newest(10)]
+        assert told == [("source", state), ("source", "working")]
+
+
+def test_a_source_that_is_asked_to_wait_waits_so_long(tmp_path: Path) -> None:
+    answer = Throttled(reason="too many requests", retry_after=333.0)
+    with line_on(tmp_path, collect_documents=lambda: answer) as line:
+        assert collected(line).run_round() == 333.0
+
+
+def test_a_full_disk_is_not_the_sources_fault(tmp_path: Path) -> None:
+    def full(**_: object) -> int:
+        raise JournalFull("no room")
+
+    def collect(accept: Any) -> int:
+        accept(Document.from_bytes("a", b"x"))
+        return 1
+
+    with line_on(tmp_path, collect_documents=collect) as line:
+        assert collected(line, lambda document: full()).run_round() == 1.0
+        assert line.journal.sources.all() == []
+
+
+def test_a_documents_trouble_is_told_once_and_is_over_when_it_is_not_reported(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    troubles = [DocumentTrouble(name="day.xml", reason="permission denied", place="/in/day.xml", retry_at=9.0)]
+
+    def collect(report: Any) -> int:
+        for trouble in troubles:
+            report(trouble)
+        return 0
+
+    with line_on(tmp_path, collect_documents=collect) as line:
+        source = collected(line)
+        for _ in range(3):
+            source.run_round()
+        assert source.is_empty, "it waits for nothing that it could read"
+        (entry,) = line.journal.documents.open()
+        assert (entry.name, entry.state, entry.due, entry.failures) == ("day.xml", DocumentState.RETRY, 9.0, 1)
+        assert [record.getMessage() for record in caplog.records] == ["pipeline shop: day.xml: permission denied"]
+        troubles.clear()
+        source.run_round()
+        assert line.journal.documents.open() == []
+        assert line.journal.documents.newest(1)[0].state == DocumentState.GONE
+
+
+def test_a_trouble_that_a_person_discarded_is_not_told_again_and_another_is(tmp_path: Path) -> None:
+    troubles = [DocumentTrouble(name="notes", reason="is a directory", retry_at=9.0)]
+
+    def collect(report: Any) -> int:
+        for trouble in troubles:
+            report(trouble)
+        return 0
+
+    with line_on(tmp_path, collect_documents=collect) as line:
+        collected(line).run_round()
+        (entry,) = line.journal.documents.open()
+        line.journal.documents.close(entry.seq, DocumentState.DISCARDED, "ours", 5.0)
+        collected(line).run_round()
+        assert line.journal.documents.open() == []
+        troubles[0] = DocumentTrouble(name="notes", reason="permission denied", retry_at=9.0)
+        collected(line).run_round()
+        assert [each.reason for each in line.journal.documents.open()] == ["permission denied"]
+
+
+def test_what_is_set_aside_is_a_line_of_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def bad(document: Document) -> dict[str, int]:
+        raise DocumentError("is bad", document.name)
+
+    def collect(accept: Any) -> int:
+        with pytest.raises(DocumentError):
+            accept(Document.from_bytes("day.xml", b"x"))
+        return 1
+
+    with line_on(tmp_path, collect_documents=collect) as line:
+        collected(line, bad).run_round()
+    assert "day.xml: set aside: day.xml: is bad" in caplog.text
+    assert "tillpost documents retry" in caplog.text
+
+
+def test_a_serving_source_that_cannot_serve_stands_in_the_journal(tmp_path: Path) -> None:
+    free: list[bool] = []
+
+    def serve(stopping: Any, ready: Any) -> NotSent | None:
+        if not free:
+            return NotSent(reason="the address is taken")
+        ready()
+        stopping.wait()
+        return None
+
+    with line_on(tmp_path, serve_documents=serve) as line:
+        worker = Worker(line)
+        worker.start()
+        until(lambda: [each.reason for each in line.journal.sources.all()] == ["the address is taken"])
+        free.append(True)
+        until(lambda: [each.state for each in line.journal.sources.all()] == [SourceState.WORKING])
+        worker.stop()
+        assert worker.join(30)
