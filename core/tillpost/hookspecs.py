@@ -9,7 +9,7 @@ step waits), the message names the plugin, and everything else goes on.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +24,17 @@ from tillpost.model import (
     FallbackBatch,
     FallbackFile,
     Gone,
+    History,
     Identified,
     Identifier,
     Misconfigured,
+    NoHistory,
     NotSent,
     Outcome,
     Parsed,
     Payload,
     Receipt,
+    ReceiptRef,
     Tenant,
     Throttled,
     WrittenFiles,
@@ -157,10 +160,14 @@ class Hooks:
         """
 
     @hookspec(firstresult=True)
-    def confirm_receipts(self, contact: Contact, receipt_ids: frozenset[str]) -> frozenset[str] | Gone | Failure | None:
+    def confirm_receipts(
+        self, contact: Contact, receipts: Sequence[ReceiptRef]
+    ) -> History | NoHistory | Gone | Failure | None:
         """Slot `transport`. Which of these receipts does the destination show in the contact's history?
 
-        Absence proves nothing before the destination has imported what it accepted (`confirm_after`).
+        Read the history around the times of sale, with a few requests however long it is; name as `unread` what that
+        did not reach. NoHistory where the destination shows none. Absence proves nothing before the destination has
+        imported what it accepted (`confirm_after`).
         """
 
     @hookspec(firstresult=True)

@@ -32,7 +32,7 @@ from tillpost_engage.settings import TransportSettings
 
 MOST_BYTES = 1 << 20  # of an answer
 _PREFIX = "/api/v3"
-_NO_SUCH_ENDPOINT = (403, 404, 405, 410, 501)
+NO_SUCH_ENDPOINT = (403, 404, 405, 410, 501)
 """Answers of an endpoint that a tenant does not have, or that our key may not use."""
 _ABSENT_SECONDS = 3600.0
 """How long an endpoint that was not there is not asked again."""
@@ -102,9 +102,10 @@ class Client:
         self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: Any = None
     ) -> Answer | Gone | Failure:
         """A request about one contact, which may be gone; an Answer only when it succeeded."""
-        return self._about_contact(self.send(method, path, query=query, body=body), method)
+        return self.about_contact(self.send(method, path, query=query, body=body), method)
 
-    def _about_contact(self, answer: Answer | NotSent | MaybeSent, method: str) -> Answer | Gone | Failure:
+    def about_contact(self, answer: Answer | NotSent | MaybeSent, method: str) -> Answer | Gone | Failure:
+        """What an answer about one contact means."""
         if isinstance(answer, (NotSent, MaybeSent)):
             return answer
         if answer.status == 404 and code(answer) == "ContactNotFound":
@@ -123,18 +124,18 @@ class Client:
         if time.monotonic() < self._absent.get(endpoint, 0.0):
             return Absent()
         answer = self.send(method, path, query=query)
-        if isinstance(answer, Answer) and answer.status in _NO_SUCH_ENDPOINT and code(answer) != "ContactNotFound":
+        if isinstance(answer, Answer) and answer.status in NO_SUCH_ENDPOINT and code(answer) != "ContactNotFound":
             probed = self.probe()
             if not isinstance(probed, Delivered):
                 return probed
             self._absent[endpoint] = time.monotonic() + _ABSENT_SECONDS
             return Absent(status=answer.status)
-        return self._about_contact(answer, method)
+        return self.about_contact(answer, method)
 
     def patch(self, contact_id: str, body: Mapping[str, str]) -> Answer | Gone | Failure:
         """PATCH a contact, which is documented: where Engage answers otherwise, 404 means that the contact is gone."""
         answer = self.send("PATCH", contact_path(contact_id), body=dict(body))
-        if isinstance(answer, Answer) and answer.status in _NO_SUCH_ENDPOINT and code(answer) != "ContactNotFound":
+        if isinstance(answer, Answer) and answer.status in NO_SUCH_ENDPOINT and code(answer) != "ContactNotFound":
             probed = self.probe()
             if not isinstance(probed, Delivered):
                 return probed
@@ -142,7 +143,7 @@ class Client:
                 return Gone()
             reason = f"answered {answer.status}: Engage does not let our key change contacts"
             return Refused(reason=reason, status=answer.status)
-        return self._about_contact(answer, "PATCH")
+        return self.about_contact(answer, "PATCH")
 
     def probe(self) -> Outcome:
         """Look up an address nobody has. A 4xx that Engage names (ContactNotFound) says that it takes our key."""

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import attrs
 
 from tillpost import hookimpl
-from tillpost.model import Contact, Failure, Gone, MaybeSent, NotSent, Outcome, Payload, Tenant
-from tillpost_engage.answers import Answer, code, judge
-from tillpost_engage.client import Client, contact_path
+from tillpost.model import (
+    Contact,
+    Failure,
+    Gone,
+    History,
+    MaybeSent,
+    NoHistory,
+    NotSent,
+    Outcome,
+    Payload,
+    ReceiptRef,
+    Tenant,
+)
+from tillpost_engage.answers import code, judge
+from tillpost_engage.client import Client
+from tillpost_engage.history import read_history
 from tillpost_engage.identifiers import is_contact_id
-
-PAGE = 100  # the most transactions one answer may hold (contract, History)
-_MOST_PAGES = 1000  # a history that never ends is a fault of Engage
 
 
 @attrs.frozen
@@ -39,21 +51,10 @@ class Transport:
         return self.client.tenant
 
     @hookimpl
-    def confirm_receipts(self, contact: Contact, receipt_ids: frozenset[str]) -> frozenset[str] | Gone | Failure:
-        """Read the contact's history, 100 at a time, until every id was seen or it ends."""
+    def confirm_receipts(
+        self, contact: Contact, receipts: Sequence[ReceiptRef]
+    ) -> History | NoHistory | Gone | Failure:
+        """Read the contact's history around the receipts' times of sale."""
         if not is_contact_id(contact.contact_id):
             return Gone(reason="the stored contactId is not one of Engage's")
-        found: set[str] = set()
-        for page in range(_MOST_PAGES):
-            query = {"offset": str(page * PAGE), "count": str(PAGE)}
-            answer = self.client.ask("GET", f"{contact_path(contact.contact_id)}/transactions", query=query)
-            if not isinstance(answer, Answer):
-                return answer
-            items = answer.value.get("items") if isinstance(answer.value, dict) else answer.value
-            if not isinstance(items, list):
-                return NotSent(reason="answered a history without a list of items", status=answer.status)
-            shown = {item.get("externalId") for item in items if isinstance(item, dict)}
-            found |= {name for name in shown if isinstance(name, str)} & receipt_ids
-            if found == receipt_ids or len(items) < PAGE:
-                break
-        return frozenset(found)
+        return read_history(self.client, contact.contact_id, receipts)

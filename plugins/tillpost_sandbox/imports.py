@@ -44,6 +44,10 @@ def settle(state: State, settings: Settings, receipt: Receipt) -> str:
         state.note("error", "store-missing", "no store has this storeExternalId, dropped", **about)
         state.settle(receipt, "dropped")
         return "dropped"
+    if settings.ignores(receipt.unique_id):
+        state.note("error", "rule", "a rule of the tenant leaves it out, dropped", **about)
+        state.settle(receipt, "dropped")
+        return "dropped"
     _warn(state, settings, receipt, about)
     state.settle(receipt, "imported", found[0].id)
     return "imported"

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
+from zlib import crc32
 
 import attrs
 
@@ -25,7 +26,8 @@ class Settings:
     import_drops: attributes that the import of a contacts file leaves out without an error.
     contact_types: the tenant's contact types; the first is the default. stores: the known stores' external
     ids, None for any. contacts_root, contacts_namespace: of a contacts file. undocumented: what routes answer that
-    no public documentation has: `ok`, or a status with which a tenant does not have them.
+    no public documentation has: `ok`, or a status with which a tenant does not have them. ignore: uniqueReceiptIds
+    that the import leaves out, as a rule of the tenant does; ignore_share: the share of all that it leaves out.
     """
 
     api_keys: frozenset[str] = attrs.field(repr=False)
@@ -40,6 +42,12 @@ class Settings:
     contacts_root: str = "contacts"
     contacts_namespace: str = "http://eClub.Schemas.ImportMember"
     undocumented: str = "ok"
+    ignore: tuple[str, ...] = ()
+    ignore_share: float = 0.0
+
+    def ignores(self, unique_id: str) -> bool:
+        """Whether a rule of the tenant leaves this receipt out."""
+        return unique_id in self.ignore or crc32(unique_id.encode()) % 10_000 < round(self.ignore_share * 10_000)
 
     def changed(self, wanted: dict[str, object]) -> "Settings":
         """These settings with the wanted ones replaced. Raises BadSettingError; then nothing is changed."""
@@ -53,6 +61,10 @@ class Settings:
 
 def _is_seconds(value: Any) -> bool:
     return isinstance(value, (int, float, Decimal)) and not isinstance(value, bool) and 0 < value < _FOR_EVER
+
+
+def _is_share(value: Any) -> bool:
+    return isinstance(value, (int, float, Decimal)) and not isinstance(value, bool) and 0 <= value <= 1
 
 
 def _are_texts(value: Any) -> bool:
@@ -82,6 +94,12 @@ _ALLOWED: dict[str, tuple[str, Callable[[Any], bool], Callable[[Any], object]]] 
         lambda value: value and tuple(value),
     ),
     "undocumented": ("ok, 403, 404 or 405", lambda value: value in ("ok", "403", "404", "405"), str),
+    "ignore": (
+        "a list of uniqueReceiptIds",
+        lambda value: isinstance(value, list) and all(isinstance(item, str) for item in value),
+        tuple,
+    ),
+    "ignore_share": ("a number from 0 to 1", _is_share, float),
     "contacts_root": ("the name of an element", _is_text, str),
     "contacts_namespace": ("a namespace", _is_text, str),
 }

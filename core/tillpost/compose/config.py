@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
+from decimal import Decimal
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
@@ -23,7 +24,7 @@ from tillpost.compose.shared_folders import shared_folders
 from tillpost.compose.toml_lines import KeyPath, Lines, read_toml
 from tillpost.compose.values import show, suggestion
 from tillpost.errors import ConfigurationError, Finding, Interrupted, InvalidValue, plugin_place_of
-from tillpost.flow.limits import FallbackPolicy, RetryPolicy, SourcePolicy, TransferPolicy
+from tillpost.flow.limits import FallbackPolicy, RetryPolicy, SourcePolicy, TransferPolicy, VerifyPolicy
 from tillpost.model import DEFAULT_RECIPE, Identifier, check_recipe
 from tillpost.plugin import SLOTS, must
 
@@ -63,6 +64,7 @@ class Config:
 
 _workers = must("be from 1 to 64", lambda count: 1 <= count <= 64)
 _guard_first = must("be from 1 to 1000", lambda count: 1 <= count <= 1000)
+_share = must("be over 0 and at most 1", lambda share: 0 < share <= 1)
 _keep = must("be from 1d to 3660d", lambda length: timedelta(days=1) <= length <= timedelta(days=3660))
 
 
@@ -132,6 +134,10 @@ class _PipelineKeys:
     """Store → its country, where that is another one."""
     keep: timedelta | None = attrs.field(default=None, validator=attrs.validators.optional(_keep))
     """How long settled receipts stay in the journal; None: for ever."""
+    verify: Literal["all", "sample", "off"] = "all"
+    """Which receipts accepted by API are looked for in Engage's histories."""
+    verify_share: Decimal = attrs.field(default=VerifyPolicy().share, validator=_share)
+    """The part of the request rate that verification uses at most, of what everything else leaves."""
     guard: Literal["off", "hold"] = "off"
     """Whether receipts wait, after a change of the mapping, until a person releases it."""
     guard_first: int = attrs.field(default=20, validator=_guard_first)
@@ -221,6 +227,7 @@ def _pipeline(reader: SettingsReader, name: str, table: Any, state: Path, plugin
         recipe=own.receipt_id,
         anonymous=Identifier.parse(own.anonymous) if own.anonymous else None,
         **{name: getattr(own, name) for name in _TAKEN_OVER},
+        verify=VerifyPolicy(receipts=own.verify, share=own.verify_share),
         slots=tuple(slots),
         source=policies["source"],
         retry=policies["transport"],

@@ -52,6 +52,7 @@ def line_of(pipeline: Pipeline, journal: Journal, before: Line | None = None) ->
         erased=config.erased,
         rules=rules,
         keep=config.keep,
+        verify=config.verify,
         guard=guard_of(config),
         **shared,
     )

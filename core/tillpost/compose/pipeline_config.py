@@ -10,7 +10,7 @@ from typing import Any, Literal
 import attrs
 
 from tillpost.compose.toml_lines import KeyPath
-from tillpost.flow.limits import FallbackPolicy, RetryPolicy, SourcePolicy, TransferPolicy
+from tillpost.flow.limits import FallbackPolicy, RetryPolicy, SourcePolicy, TransferPolicy, VerifyPolicy
 from tillpost.model import DEFAULT_RECIPE, Identifier
 from tillpost.model.identifier_rules import IdentifierRules
 
@@ -44,6 +44,7 @@ class PipelineConfig:
     erased: Literal["create", "hold"] = "create"
     country: str = ""
     countries: Mapping[str, str] = attrs.field(factory=dict, hash=False)
+    verify: VerifyPolicy = attrs.field(factory=VerifyPolicy)
     keep: timedelta | None = None
     guard: Literal["off", "hold"] = "off"
     guard_first: int = 20

@@ -29,16 +29,19 @@ from tillpost.model import (
     FallbackFile,
     Found,
     Gone,
+    History,
     Identified,
     Identifier,
     MaybeSent,
     Misconfigured,
+    NoHistory,
     NoReceipt,
     NotSent,
     Outcome,
     Parsed,
     Payload,
     Receipt,
+    ReceiptRef,
     Tenant,
     Throttled,
     WrittenFiles,
@@ -200,10 +203,12 @@ class HookCalls:
         """Which tenant the settings name; None: the transport does not say."""
         return self._optional("identity", Tenant)
 
-    def confirm_receipts(self, contact: Contact, receipt_ids: frozenset[str]) -> frozenset[str] | Gone | Failure | None:
+    def confirm_receipts(
+        self, contact: Contact, receipts: Sequence[ReceiptRef]
+    ) -> History | NoHistory | Gone | Failure | None:
         """Those of the receipts the destination shows; None: the transport cannot ask."""
-        kinds = (frozenset, Gone, *get_args(Failure))
-        return self._optional("confirm_receipts", kinds, contact=contact, receipt_ids=receipt_ids)
+        kinds = (History, NoHistory, Gone, *get_args(Failure))
+        return self._optional("confirm_receipts", kinds, contact=contact, receipts=receipts)
 
     def match_in_file(self, contact: Contact) -> Identifier | None:
         """None: no file can name this contact."""

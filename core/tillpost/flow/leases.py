@@ -55,6 +55,8 @@ class Duty(StrEnum):
     """Pass committed events on to the observers."""
     REPLAY = "replay"
     RETENTION = "retention"
+    VERIFICATION = "verification"
+    """Read histories for what Engage accepted."""
     ALERTS = "alerts"
 
 

@@ -7,7 +7,9 @@ finite, and no wait may be zero: it would flood a destination that has just come
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Literal
+from decimal import Decimal
+from typing import ClassVar, Literal
+from zlib import crc32
 
 import attrs
 
@@ -56,11 +58,32 @@ class RetryPolicy:
 
     Engage imports receipts in a job every 15 minutes (Engage contract, "save a receipt").
     """
+    confirm_within: timedelta = attrs.field(default=timedelta(hours=24), validator=_wait)
+    """How long a receipt accepted by API may stay out of its contact's history before it is sent again or held."""
     revalidate: timedelta = attrs.field(default=timedelta(days=1), validator=_wait)
     """How long a contactId is used without asking the destination, where no history shows what became of receipts."""
 
     def __attrs_post_init__(self) -> None:
         _check_order(self.wait_initial, self.wait_max)
+
+
+@attrs.frozen(kw_only=True)
+class VerifyPolicy:
+    """Which receipts accepted by API are looked for in Engage's histories, and how fast.
+
+    receipts: all of them, one in SAMPLE (by a digest of the id, so the same ones always), or none.
+    """
+
+    SAMPLE: ClassVar[int] = 20
+    receipts: Literal["all", "sample", "off"] = "all"
+    share: Decimal = Decimal("0.2")
+    """The part of the request rate that verification uses at most, and only of what everything else leaves."""
+
+    def chooses(self, receipt_id: str) -> bool:
+        """Whether the receipt is verified."""
+        if self.receipts == "sample":
+            return crc32(receipt_id.encode()) % self.SAMPLE == 0
+        return self.receipts == "all"
 
 
 @attrs.frozen(kw_only=True)

@@ -16,9 +16,9 @@ from tillpost.flow.delivery.contact_id_cache import ContactIdCache
 from tillpost.flow.heartbeat import Heartbeat
 from tillpost.flow.hook_calls import HookCalls
 from tillpost.flow.leases import Claims, ContactLocks, Duties, ProcessClaims, ProcessContactLocks, ProcessDuties
-from tillpost.flow.limits import FallbackPolicy, RetryPolicy, SourcePolicy, TransferPolicy
+from tillpost.flow.limits import FallbackPolicy, RetryPolicy, SourcePolicy, TransferPolicy, VerifyPolicy
 from tillpost.flow.rate_limit.pace import Pace
-from tillpost.journal import Journal, KnownMapping
+from tillpost.journal import Entry, Journal, KnownMapping
 from tillpost.model import Customer, IdentifierRules, Tenant
 
 
@@ -89,6 +89,7 @@ class Line:
     """What becomes of a receipt that waits while its contact is erased at the destination."""
     rules: IdentifierRules = attrs.field(factory=IdentifierRules)
     """How identifiers are read."""
+    verify: VerifyPolicy = attrs.field(factory=VerifyPolicy)
     keep: timedelta | None = None
     """How long settled receipts stay in the journal; None: for ever."""
     heartbeat: Heartbeat = attrs.field(factory=Heartbeat)
@@ -114,3 +115,13 @@ class Line:
     def __attrs_post_init__(self) -> None:
         if self.hooks.implements("probe"):
             self.breaker.use_probe(self.hooks.probe)
+
+    def verifies(self) -> bool:
+        """Whether receipts that Engage accepts by API are looked for in its histories."""
+        return self.verify.receipts != "off" and self.hooks.implements("confirm_receipts")
+
+    def verify_after(self, entry: Entry) -> float | None:
+        """Seconds after its delivery by API at which the history is read for a receipt; None: never."""
+        if entry.contact is None or not self.verifies() or not self.verify.chooses(entry.id):
+            return None
+        return self.retry.confirm_after.total_seconds()

@@ -40,11 +40,21 @@ def backoff(
     return jittered
 
 
-def decide(outcome: Outcome, attempts: int, retry: RetryPolicy, now: float, random: Random) -> Move:
-    """The move of a receipt after one attempt. attempts: how many it had used before this one."""
+def decide(
+    outcome: Outcome,
+    attempts: int,
+    retry: RetryPolicy,
+    now: float,
+    random: Random,
+    verify_after: float | None = None,
+) -> Move:
+    """The move of a receipt after one attempt. attempts: how many it had used before this one.
+
+    verify_after: seconds after which the history is read for it, once it is delivered; None: never.
+    """
     match outcome:
         case Delivered():
-            return Move(state=State.DELIVERED, attempts=attempts + 1, route="api")
+            return Move(state=State.DELIVERED, attempts=attempts + 1, route="api", verify_after=verify_after)
         case Refused():
             return Move(state=State.HELD, attempts=attempts + 1, reason=outcome.reason)
         case MaybeSent():

@@ -11,6 +11,7 @@ import attrs
 
 from tillpost.errors import DiskFailed, JournalDamaged, NotCommitted, Stopped, TillpostError, describe
 from tillpost.flow.delivery.outbox import Outbox
+from tillpost.flow.delivery.verify import verify
 from tillpost.flow.fallback import file_server, outage
 from tillpost.flow.fallback.reconcile import reconcile
 from tillpost.flow.fallback.review import review
@@ -93,6 +94,8 @@ class Worker:
             jobs.append(("source", self._collect))
         if self._served is not None:
             jobs.append(("serve", self._serve))
+        if line.verifies():
+            jobs.append(("verify", self._verify))
         if file_server.is_probed(line):
             jobs.append(("file-server", self._probe_file_server))
         for number, (name, job) in enumerate(jobs):
@@ -246,6 +249,18 @@ class Worker:
             except (TillpostError, OSError) as error:
                 _log.error("pipeline %s: file server: %s", self.line.name, describe(error))
             self._pause(pause)
+
+    def _verify(self) -> None:
+        while not self._stop.is_set():
+            record_progress()
+            try:
+                pause = verify(self.line)
+            except (JournalDamaged, DiskFailed):
+                raise
+            except (TillpostError, OSError) as error:
+                _log.error("pipeline %s: verification: %s", self.line.name, describe(error))
+                pause = _ERROR_PAUSE
+            self._pause(max(pause, 0.01))
 
     def _maintain(self) -> None:
         steps: tuple[Callable[[Line], object], ...] = (

@@ -7,6 +7,7 @@ second sale. `reason` is short, without personal data or keys.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 
 import attrs
 
@@ -112,3 +113,31 @@ class Gone:
     """The stored contactId is no longer valid (merged or erased). It is removed, and the contact is resolved again."""
 
     reason: str = "the stored contactId answers 404"
+
+
+@attrs.frozen(kw_only=True)
+class ReceiptRef:
+    """A receipt that is looked for in a history: its id, and its time of sale, around which it stands there."""
+
+    id: str
+    created: datetime
+
+
+@attrs.frozen(kw_only=True)
+class History:
+    """What a contact's history shows of the receipts asked for.
+
+    shown: their ids. unread: ids of those that may stand in a part that was not read, because it would have taken too
+    many requests. The others are not in the history.
+    """
+
+    shown: frozenset[str]
+    unread: frozenset[str] = frozenset()
+
+
+@attrs.frozen(kw_only=True)
+class NoHistory:
+    """The destination answers and shows no history of this contact: it shows none at all, or the contact is gone."""
+
+    reason: str
+    status: int = 0

@@ -33,7 +33,7 @@ CALLS: dict[str, Callable[[HookCalls], Any]] = {
     "amend_payload": lambda hooks: hooks.amend_payload(PAYLOAD, RECEIPT),
     "deliver": lambda hooks: hooks.deliver(PAYLOAD),
     "probe": lambda hooks: hooks.probe(),
-    "confirm_receipts": lambda hooks: hooks.confirm_receipts(CONTACT, frozenset({"r"})),
+    "confirm_receipts": lambda hooks: hooks.confirm_receipts(CONTACT, []),
     "match_in_file": lambda hooks: hooks.match_in_file(CONTACT),
     "write_files": lambda hooks: hooks.write_files(BATCH),
     "transfer": lambda hooks: hooks.transfer(FILE),

@@ -1,11 +1,24 @@
 """Delivery against the sandbox: what each answer and each fault becomes."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import pytest
 
-from tillpost.model import Contact, Delivered, Gone, Identifier, MaybeSent, Misconfigured, NotSent, Refused, Throttled
+from tillpost.model import (
+    Contact,
+    Delivered,
+    Gone,
+    History,
+    Identifier,
+    MaybeSent,
+    Misconfigured,
+    NotSent,
+    ReceiptRef,
+    Refused,
+    Throttled,
+)
 
 
 @pytest.fixture
@@ -17,6 +30,10 @@ def payload(tenant: Any, receipt_of: Callable[..., Any], line_of: Callable[..., 
     return make
 
 
+def refs(*ids: str) -> list[ReceiptRef]:
+    return [ReceiptRef(id=id, created=datetime.fromisoformat("2026-03-01T12:30:00+01:00")) for id in ids]
+
+
 def _guid(tenant: Any) -> str:
     found = tenant.engage.contacts.resolve_contact(Contact(key="k", identifiers=(Identifier("email", "a@b.se"),)))
     return str(found.contact_id)
@@ -25,10 +42,10 @@ def _guid(tenant: Any) -> str:
 def test_a_delivered_receipt_is_in_the_history_after_the_import(tenant: Any, payload: Any) -> None:
     contact = Contact(key="k", contact_id=_guid(tenant))
     assert tenant.engage.transport.deliver(payload(contact_id=contact.contact_id)) == Delivered(status=202)
-    wanted = frozenset({"r-1", "r-never"})
-    assert tenant.engage.transport.confirm_receipts(contact, wanted) == frozenset()
+    wanted = refs("r-1", "r-never")
+    assert tenant.engage.transport.confirm_receipts(contact, wanted) == History(shown=frozenset())
     tenant.control("POST", "import", {})
-    assert tenant.engage.transport.confirm_receipts(contact, wanted) == {"r-1"}
+    assert tenant.engage.transport.confirm_receipts(contact, wanted) == History(shown=frozenset({"r-1"}))
     assert tenant.control("GET", "receipts")[0]["totalGrossPrice"] == "175.50"
 
 
@@ -39,14 +56,14 @@ def test_a_history_is_read_page_by_page(tenant: Any, payload: Any) -> None:
         assert tenant.engage.transport.deliver(payload(id, contact.contact_id)) == Delivered(status=202)
     tenant.control("POST", "import", {})
     before = tenant.engage.budget.taken
-    assert tenant.engage.transport.confirm_receipts(contact, frozenset([*ids, "no"])) == set(ids)
+    assert tenant.engage.transport.confirm_receipts(contact, refs(*ids, "no")) == History(shown=frozenset(ids))
     assert tenant.engage.budget.taken - before == 3
 
 
 def test_the_history_of_an_erased_contact_is_gone(tenant: Any) -> None:
     contact = Contact(key="k", contact_id=_guid(tenant))
     tenant.control("POST", "erase", {"contactId": contact.contact_id})
-    assert tenant.engage.transport.confirm_receipts(contact, frozenset({"r"})) == Gone()
+    assert tenant.engage.transport.confirm_receipts(contact, refs("r")) == Gone()
 
 
 def test_a_receipt_of_wrong_format_is_refused_by_field_and_without_its_values(tenant: Any, payload: Any) -> None:

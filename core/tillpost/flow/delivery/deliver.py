@@ -13,13 +13,26 @@ from typing import TypeVar
 import attrs
 
 from tillpost.errors import InvalidValue, PluginError, TillpostError, describe
+from tillpost.flow.delivery.histories import Answer, read_history
 from tillpost.flow.delivery.resolve import Unknown, confirmed_between, resolve
 from tillpost.flow.line import Line
 from tillpost.flow.rate_limit.budget import live_requests
 from tillpost.flow.retry_policy import BACKLOG_TURN, LIVE_SECONDS, decide, hold, is_live
 from tillpost.journal import Entry, Move, State, Stored
 from tillpost.journal.tables.taken_ids import NOT_SHOWN, VOIDED
-from tillpost.model import Contact, Gone, Identifier, MaybeSent, Misconfigured, NotSent, Outcome, Payload, Refused
+from tillpost.model import (
+    Contact,
+    Gone,
+    History,
+    Identifier,
+    MaybeSent,
+    Misconfigured,
+    NoHistory,
+    NotSent,
+    Outcome,
+    Payload,
+    Refused,
+)
 from tillpost.trace import working_on
 
 _T = TypeVar("_T")
@@ -187,7 +200,7 @@ def _send(line: Line, entry: Entry, payload: Payload) -> Move:
 
 
 def _decide(line: Line, entry: Entry, outcome: Outcome) -> Move:
-    move = decide(outcome, entry.attempts, line.retry, line.clock.time(), line.random)
+    move = decide(outcome, entry.attempts, line.retry, line.clock.time(), line.random, line.verify_after(entry))
     # Receipts are sent in the order of their due times: one that met wrong settings keeps its place.
     return attrs.evolve(move, due=entry.due) if isinstance(outcome, Misconfigured) else move
 
@@ -198,18 +211,21 @@ def _confirm(line: Line, entry: Entry) -> Move:
     if entry.contact is None:
         return hold(entry, "the receipt has no contact")
     contact = line.journal.contacts.get(entry.contact)
-    shown = line.hooks.confirm_receipts(contact, frozenset({entry.id})) if contact.contact_id else frozenset()
-    shown = line.breaker.record(shown)
-    if isinstance(shown, Gone):
-        line.journal.contacts.forget_id(contact.key, shown.reason, now)
-        shown = frozenset()
-    if isinstance(shown, frozenset):
-        if entry.id in shown:
-            return Move(state=State.DELIVERED, attempts=entry.attempts, route="api", verified=True)
-        return Move(state=State.WAITING, due=now, attempts=entry.attempts, reason=f"{NOT_SHOWN}: sent again")
-    if shown is None:
+    answer: Answer = History(shown=frozenset())
+    if contact.contact_id:
+        answer = line.breaker.record(read_history(line, contact, [entry]))
+    if isinstance(answer, Gone):
+        line.journal.contacts.forget_id(contact.key, answer.reason, now)
+        answer = History(shown=frozenset())
+    if isinstance(answer, History) and entry.id in answer.shown:
+        return Move(state=State.DELIVERED, attempts=entry.attempts, route="api", verified=True)
+    if isinstance(answer, History | NoHistory):
+        # Engage ignores an id it has: sending again is safe where the history cannot tell.
+        why = NOT_SHOWN if isinstance(answer, History) and not answer.unread else "the history does not tell"
+        return Move(state=State.WAITING, due=now, attempts=entry.attempts, reason=f"{why}: sent again")
+    if answer is None:
         return hold(entry, "it may have been sent, and the transport plugin cannot look it up (no confirm_receipts)")
-    if isinstance(shown, Refused):
-        return hold(entry, f"it may have been sent, and the history of its contact cannot be read: {shown.reason}")
-    later = _decide(line, entry, NotSent(reason=shown.reason))
-    return Move(state=State.UNCERTAIN, due=later.due, attempts=entry.attempts, reason=shown.reason)
+    if isinstance(answer, Refused):
+        return hold(entry, f"it may have been sent, and the history of its contact cannot be read: {answer.reason}")
+    later = _decide(line, entry, NotSent(reason=answer.reason))
+    return Move(state=State.UNCERTAIN, due=later.due, attempts=entry.attempts, reason=answer.reason)

@@ -10,13 +10,14 @@ from datetime import timedelta
 import attrs
 
 from tillpost.errors import InvalidValue, PluginError
+from tillpost.flow.delivery.histories import read_history
 from tillpost.flow.fallback.contact_lookup import LOOKUPS, NO_ANSWER, look_up_all
 from tillpost.flow.fallback.rewrite import rewrite_by_id
 from tillpost.flow.fallback.transfer import alert_if_stuck, may_transfer
 from tillpost.flow.line import Line
 from tillpost.flow.retry_policy import hold
 from tillpost.journal import Entry, FileEntry, FileState, Move, Postponed, State
-from tillpost.model import Conflict, Contact, Gone
+from tillpost.model import Conflict, Contact, Gone, History, NoHistory
 
 _log = logging.getLogger("tillpost.flow")
 _GROUP = 50
@@ -129,21 +130,30 @@ def _confirm_receipts(line: Line, entry: FileEntry) -> Postponed | None:
     try:
         for key, receipts in _by_contact(rows).items():
             try:
-                shown = _shown_receipts(line, key, receipts)
+                found = _shown_receipts(line, key, receipts)
             except (InvalidValue, PluginError) as error:
-                shown = str(error)
+                found = str(error)
             if not line.breaker.allows_requests():
                 _settle(line, moves)
                 return _postponed(line, entry, line.breaker.destination.reason)
-            if isinstance(shown, str):
-                unanswered |= dict.fromkeys((row.seq for row in receipts), shown)
+            if isinstance(found, str):
+                unanswered |= dict.fromkeys((row.seq for row in receipts), found)
+                continue
+            if isinstance(found, NoHistory):
+                imported = _take_as_imported(line, entry, receipts)
+                moves += imported
+                if not imported:
+                    unanswered |= dict.fromkeys((row.seq for row in receipts), found.reason)
                 continue
             moves += [
                 (row.seq, Move(state=State.DELIVERED, attempts=row.attempts, route="file", verified=True))
                 for row in receipts
-                if row.id in shown
+                if row.id in found.shown
             ]
-            _sort_missing(line, key, [row for row in receipts if row.id not in shown], moves, absent, misnamed)
+            unread = "its contact's history is too long to be read at once"
+            unanswered |= dict.fromkeys((row.seq for row in receipts if row.id in found.unread), unread)
+            missing = [row for row in receipts if row.id not in found.shown and row.id not in found.unread]
+            _sort_missing(line, key, missing, moves, absent, misnamed)
             if len(moves) >= _GROUP:
                 moves = _settle(line, moves)
     except Exception:
@@ -171,6 +181,16 @@ def _confirm_receipts(line: Line, entry: FileEntry) -> Postponed | None:
         return _postponed(line, entry, f"receipts not shown yet: {left} of {entry.rows}{why}")
     _confirm(line, entry)
     return None
+
+
+def _take_as_imported(line: Line, entry: FileEntry, receipts: list[Entry]) -> list[tuple[int, Move]]:
+    """Where no history tells, a file that was read counts as imported once the import had its time; not as verified."""
+    if not _is_overdue(line, entry, line.retry.confirm_after):
+        return []
+    reason = "its file was read; this Engage shows no histories"
+    return [
+        (row.seq, Move(state=State.DELIVERED, attempts=row.attempts, route="file", reason=reason)) for row in receipts
+    ]
 
 
 def _sort_missing(
@@ -206,19 +226,32 @@ def _identify(line: Line, key: str) -> Contact | str:
     return line.journal.contacts.get(key)
 
 
-def _shown_receipts(line: Line, key: str, receipts: list[Entry]) -> frozenset[str] | str:
-    """The ids that the contact's history shows; why there was no answer, which proves nothing."""
+def _shown_receipts(line: Line, key: str, receipts: list[Entry]) -> History | NoHistory | str:
+    """What the contact's history shows of them; why there was no answer, which proves nothing."""
     for _ in range(LOOKUPS if key else 0):
         contact = _identify(line, key)
         if isinstance(contact, str) or not contact.contact_id:
-            return contact if isinstance(contact, str) else frozenset()
-        answer = line.breaker.record(line.hooks.confirm_receipts(contact, frozenset(row.id for row in receipts)))
+            return contact if isinstance(contact, str) else History(shown=frozenset())
+        answer = _read_on(line, contact, receipts)
         if not isinstance(answer, Gone):
-            if isinstance(answer, NO_ANSWER):
-                return answer.reason
-            return answer if isinstance(answer, frozenset) else frozenset()
+            return answer
         line.journal.contacts.forget_id(key, answer.reason, line.clock.time())
-    return frozenset()
+    return History(shown=frozenset())
+
+
+def _read_on(line: Line, contact: Contact, receipts: list[Entry]) -> History | NoHistory | Gone | str:
+    """Read the history for as long as it shows more of them: a house contact may have all receipts of a file."""
+    shown: frozenset[str] = frozenset()
+    while True:
+        left = [row for row in receipts if row.id not in shown]
+        answer = line.breaker.record(read_history(line, contact, left))
+        if isinstance(answer, NO_ANSWER):
+            return History(shown=shown, unread=frozenset(row.id for row in left)) if shown else answer.reason
+        if not isinstance(answer, History):
+            return answer if isinstance(answer, NoHistory | Gone) else History(shown=shown)
+        shown |= answer.shown
+        if not answer.unread or not answer.shown:
+            return History(shown=shown, unread=answer.unread)
 
 
 def _by_contact(rows: Iterable[Entry]) -> dict[str, list[Entry]]:
@@ -236,7 +269,7 @@ def _settle_under_other_contacts(line: Line, absent: list[Entry]) -> list[Entry]
     """
     not_found: list[Entry] = []
     for key, rows in _by_contact(absent).items():
-        shown = _shown_by_others(line, key, frozenset(row.id for row in rows)) if key else frozenset()
+        shown = _shown_by_others(line, key, rows) if key else frozenset()
         not_found += [row for row in rows if row.id not in shown]
         moves = [
             (
@@ -250,7 +283,7 @@ def _settle_under_other_contacts(line: Line, absent: list[Entry]) -> list[Entry]
     return not_found
 
 
-def _shown_by_others(line: Line, key: str, ids: frozenset[str]) -> frozenset[str]:
+def _shown_by_others(line: Line, key: str, rows: list[Entry]) -> frozenset[str]:
     contact = line.journal.contacts.get(key)
     if not contact.contact_id:
         return frozenset()
@@ -260,6 +293,6 @@ def _shown_by_others(line: Line, key: str, ids: frozenset[str]) -> frozenset[str
     shown: frozenset[str] = frozenset()
     for other in dict.fromkeys(found.found.values()):
         if other and other != contact.contact_id:
-            answer = line.breaker.record(line.hooks.confirm_receipts(attrs.evolve(contact, contact_id=other), ids))
-            shown |= answer if isinstance(answer, frozenset) else frozenset()
+            answer = line.breaker.record(read_history(line, attrs.evolve(contact, contact_id=other), rows))
+            shown |= answer.shown if isinstance(answer, History) else frozenset()
     return shown

@@ -32,6 +32,10 @@ _BLOCK_VALID = 0.005
 """Seconds within which a block is used; the rest of it expires."""
 _IN_BLOCK = float("-inf")
 """Stands for the moment at which a request of a block was let go, which is not needed."""
+_RESERVE = 0.2
+"""The part of the rate that must be free beside a request that takes leftovers: no live one waits for it."""
+_LONGEST_REST = 5.0
+"""Seconds after which such a request waits in the queue as one of the backlog, so that what was begun ends."""
 _LONGEST_SLEEP, _SHORTEST_SLEEP = 0.1, 0.0001
 """Seconds between two checks: an answer may make room sooner than was expected when its request was let go."""
 
@@ -49,6 +53,21 @@ def live_requests(live: bool) -> Iterator[None]:
         yield
     finally:
         _thread.live = False
+
+
+@contextmanager
+def leftover_requests(share: float) -> Iterator[None]:
+    """Inside the block, requests of this thread take what all others leave, and at most this share of the rate."""
+    _thread.share, _thread.patient = share, True
+    try:
+        yield
+    finally:
+        _thread.share = 0.0
+
+
+def takes_leftovers() -> bool:
+    """Whether requests of this thread take what all others leave."""
+    return bool(getattr(_thread, "share", 0.0))
 
 
 def next_waiter(waiting: Sequence[bool], passed: int) -> int:
@@ -111,6 +130,8 @@ class SlidingBudget:
         self._has_leader = False
         self._live_passed = 0
         self._block, self._block_until = 0, 0.0
+        self._leftover_due = 0.0
+        """The moment before which no request takes a leftover (monotonic)."""
 
     @contextmanager
     def request(self) -> Iterator[None]:
@@ -136,6 +157,8 @@ class SlidingBudget:
 
     def _wait(self) -> float:
         """Wait for this thread's turn; the moment at which it came."""
+        if takes_leftovers() and _thread.patient and (moment := self._wait_for_leftover(_thread.share)) is not None:
+            return moment
         with self._lock:
             if not self._waiting:
                 taken, moment = self._take()
@@ -147,6 +170,29 @@ class SlidingBudget:
         if not leads:
             own.wake.wait()
         return self._lead(own) if own.let_go is None else own.let_go
+
+    def _wait_for_leftover(self, share: float) -> float | None:
+        """The moment at which nobody else wanted a request and enough were left; None after _LONGEST_REST."""
+        end = self._monotonic() + max(_LONGEST_REST, 2.0 / (self.rate * share))
+        while True:
+            with self._lock:
+                now = self._monotonic()
+                if not self._waiting and now >= self._leftover_due:
+                    taken, moment = self._take_leftover()
+                    if taken:
+                        self._leftover_due = moment + 1.0 / (self.rate * share)
+                        return moment
+                wake = max(self._leftover_due, now + 1.0 / self.rate)
+            if now >= end:
+                _thread.patient = False
+                return None
+            self._sleep(min(max(wake - now, _SHORTEST_SLEEP), _LONGEST_SLEEP))
+
+    def _take_leftover(self) -> tuple[bool, float]:
+        rate = self.rate
+        kept = max(1, int(rate * _RESERVE)) if rate > 1 else 0
+        taken, moment = self._on_window(lambda window: window.take(rate, AHEAD, kept=kept))
+        return taken > 0, moment
 
     def _lead(self, own: _Waiter) -> float:
         """One thread sleeps for all that wait: it lets them go, each in its turn, until its own turn comes."""

@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 
 from tillpost.flow.heartbeat import record_progress, record_rest
+from tillpost.flow.rate_limit.budget import takes_leftovers
 from tillpost.plugin import Budget, Secret
 
 MIN_WORKERS, MAX_WORKERS = 4, 64
@@ -23,9 +24,11 @@ class Pace:
         self.rate = 0.0
         """The largest rate its plugins ask for, requests a second; 0 for none. Others with the key may ask for less."""
         self.waiting = 0
-        """Threads that wait for a budget now."""
+        """Threads that wait for a budget now, without those that take leftovers."""
         self.requests = 0
         """Requests that were let go so far."""
+        self.leftover_requests = 0
+        """Of these, requests that took what the others left (verification)."""
 
     def budget(self, key: Secret, rate: float) -> Budget:
         """`Context.budget` of the pipeline's plugins."""
@@ -39,18 +42,20 @@ class Pace:
     @contextmanager
     def request(self, budget: Budget) -> Iterator[None]:
         """As `budget.request()`, measured."""
+        leftover = takes_leftovers()
         with ExitStack() as request:
             with self._lock:
-                self.waiting += 1
+                self.waiting += not leftover
             record_rest()
             try:
                 request.enter_context(budget.request())
             finally:
                 record_progress()
                 with self._lock:
-                    self.waiting -= 1
+                    self.waiting -= not leftover
             with self._lock:
                 self.requests += 1
+                self.leftover_requests += leftover
             yield
 
 

@@ -102,17 +102,18 @@ class SlidingWindow:
         self._cells = cells
         self._monotonic = monotonic
 
-    def take(self, rate: float, ahead: float, most: int = 1) -> tuple[int, float]:
+    def take(self, rate: float, ahead: float, most: int = 1, kept: int = 0) -> tuple[int, float]:
         """Count up to `most` requests as arriving `ahead` seconds from now; how many there was room for, and now.
 
-        When there was no room, the second value is the moment to check again.
+        kept: requests that must be free beyond them. When there was no room, the second value is the moment to check
+        again.
         """
         head, now = self._lock_head()
         try:
             if not 0.0 < head.rate < rate or not now < head.rate_until <= now + _RATE_HOLDS:
                 head.rate, head.rate_until = rate, now + _RATE_HOLDS
             rate = head.rate
-            room = max(1, int(rate)) - head.total
+            room = max(1, int(rate)) - head.total - kept
             if now < head.blocked:
                 return 0, head.blocked
             if not head.paced <= now + 1.0 / rate:

@@ -68,12 +68,13 @@ class Looked:
     """The results of some looks into histories, committed together.
 
     shown: rows the history shows. later: row, when it is looked for again, and whether it was looked for in vain.
-    moves: rows that are sent again or held.
+    moves: rows that are sent again or held. confirmed: contacts whose contactId a history has proved valid.
     """
 
     shown: list[int] = attrs.field(factory=list)
     later: list[tuple[int, float, bool]] = attrs.field(factory=list)
     moves: list[tuple[int, Move]] = attrs.field(factory=list)
+    confirmed: list[str] = attrs.field(factory=list)
     looks: int = 0
     requests: int = 0
 
@@ -120,6 +121,9 @@ class Verification(Table):
                 [(due, int(in_vain), seq) for seq, due, in_vain in looked.later],
             )
             self._move(transaction, looked.moves, now)
+            transaction.executemany(
+                "UPDATE contacts SET confirmed_at = ? WHERE key = ?", [(now, key) for key in looked.confirmed]
+            )
             lag = sum(lags) / len(lags) if lags else None
             transaction.execute(
                 "UPDATE verification SET looks = looks + ?1, requests = requests + ?2,"

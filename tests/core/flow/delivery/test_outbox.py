@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
@@ -25,7 +25,7 @@ from tillpost.flow.limits import RetryPolicy
 from tillpost.flow.line import Line
 from tillpost.flow.rate_limit.pace import Pace
 from tillpost.journal import Accepted, Entry, Journal, State
-from tillpost.model import Contact, Delivered, Identified, Misconfigured, NotSent, Outcome, Payload
+from tillpost.model import Contact, Delivered, History, Identified, Misconfigured, NotSent, Outcome, Payload, ReceiptRef
 
 COUNT = 12
 
@@ -48,9 +48,9 @@ class FakeDestination:
         self.resolved[contact.key] += 1
         return Identified(contact_id="guid", holds=dict(contact.attributes))
 
-    def confirm_receipts(self, contact: Contact, receipt_ids: frozenset[str]) -> frozenset[str]:
+    def confirm_receipts(self, contact: Contact, receipts: Sequence[ReceiptRef]) -> History:
         self.asked += 1
-        return frozenset(receipt_ids & self.given.keys())
+        return History(shown=frozenset(receipt.id for receipt in receipts) & self.given.keys())
 
 
 @pytest.fixture
