@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from tillpost.alerts.problem import Context, Problem
 from tillpost.clock import iso
 from tillpost.flow.breaker import PAUSED, is_reachable
+from tillpost.journal import HistoryState
 from tillpost.journal.tables.taken_ids import TAKEN, TAKEN_BACK
 from tillpost.terminal import counted
 
@@ -77,7 +78,9 @@ def overdue(context: Context) -> Iterable[Problem]:
 
 
 def unverified(context: Context) -> Iterable[Problem]:
-    if not is_reachable(context.destination):
+    if not is_reachable(context.destination) or (
+        context.journal.verification.history()[0] is HistoryState.NOT_TO_BE_HAD  # told once, by `tillpost status`
+    ):
         return
     due = context.journal.verification.next_due()
     if due is None:

@@ -94,7 +94,7 @@ class Worker:
             jobs.append(("source", self._collect))
         if self._served is not None:
             jobs.append(("serve", self._serve))
-        if line.verifies():
+        if line.hooks.implements("confirm_receipts"):
             jobs.append(("verify", self._verify))
         if file_server.is_probed(line):
             jobs.append(("file-server", self._probe_file_server))

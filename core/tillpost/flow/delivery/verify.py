@@ -7,9 +7,11 @@ the contact is gone, the receipts are sent again under their ids; where it is th
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from tillpost.errors import InvalidValue, PluginError
 from tillpost.flow.delivery.histories import Answer, missing_histories, read_history
 from tillpost.flow.fallback.contact_lookup import NO_ANSWER, look_up_all
 from tillpost.flow.leases import Duty
@@ -20,6 +22,7 @@ from tillpost.journal import Entry, Looked, Move, State
 from tillpost.journal.tables.verification import NOT_SHOWN
 from tillpost.model import Contact, Gone, History, Identified, NoHistory
 
+_log = logging.getLogger("tillpost.flow")
 ROUND = 20
 """Contacts of one round, whose results are committed together: what a crash repeats."""
 _RECEIPTS = 500
@@ -30,6 +33,8 @@ _LONGEST = 6 * 3600.0
 """Seconds between two readings for the same receipt, at most."""
 _GIVEN_UP = 31 * 86400.0
 """Seconds after its delivery for which a receipt is looked for: later nobody would repair it."""
+_GIVE_UP_AT_ONCE = 1000
+"""Receipts that are no longer looked for, in one commit: too old, or since `verify` is off."""
 _FAILURES = 3
 """Readings without an answer that end a round: others will tell whether the destination is away."""
 _SENT_AGAIN = 2
@@ -40,10 +45,12 @@ _PAUSE, _REST = 1.0, 5.0
 
 def verify(line: Line) -> float:
     """Run a round; the seconds after which the next one is due."""
-    if not line.verifies() or not line.duties.holds(Duty.VERIFICATION):
+    if not line.duties.holds(Duty.VERIFICATION):
         return _REST
     now = line.clock.time()
-    line.journal.verification.give_up(now - _GIVEN_UP, _DUE, now)
+    if not line.verifies():
+        return _PAUSE if line.journal.verification.give_up(now, _GIVE_UP_AT_ONCE, now) else _REST
+    line.journal.verification.give_up(now - _GIVEN_UP, _GIVE_UP_AT_ONCE, now)
     if not _may_begin(line) or missing_histories(line) is not None:
         return _REST
     due = line.journal.verification.due(now, _DUE)
@@ -54,7 +61,7 @@ def verify(line: Line) -> float:
             for key, first in list(due.items())[:ROUND]:
                 if not _may_begin(line):
                     break
-                answered = round_.look(key, line.journal.verification.of_contact(key, first, _RECEIPTS))
+                answered = round_.try_look(key, line.journal.verification.of_contact(key, first, _RECEIPTS))
                 failures = 0 if answered else failures + 1
                 if failures == _FAILURES:
                     break
@@ -90,8 +97,16 @@ class _Round:
         if looked.looks or looked.later or looked.moves or looked.shown:
             self._line.journal.verification.settle(looked, self._line.clock.time())
 
-    def look(self, key: str, entries: Sequence[Entry]) -> bool:
+    def try_look(self, key: str, entries: Sequence[Entry]) -> bool:
         """Read the history of a contact for these receipts; False without an answer."""
+        try:
+            return self._look(key, entries)
+        except (InvalidValue, PluginError) as error:
+            _log.warning("pipeline %s: the history of contact %s cannot be read: %s", self._line.name, key, error)
+            self._postpone(entries)
+            return False
+
+    def _look(self, key: str, entries: Sequence[Entry]) -> bool:
         if not entries:
             return True
         line = self._line
@@ -134,7 +149,7 @@ class _Round:
         has.
         """
         line = self._line
-        if not look_up_all(line, [key], "lookup"):
+        if look_up_all(line, [key], "lookup"):
             self._postpone(entries)
             return False
         contact = line.journal.contacts.get(key)
