@@ -20,7 +20,7 @@ from tillpost.model import (
     ReceiptRef,
     Tenant,
 )
-from tillpost_engage.answers import code, judge
+from tillpost_engage.answers import Answer, code, judge
 from tillpost_engage.client import Client
 from tillpost_engage.history import read_history
 from tillpost_engage.identifiers import is_contact_id
