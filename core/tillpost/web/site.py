@@ -26,6 +26,7 @@ from tillpost.web.token import Token
 
 if TYPE_CHECKING:
     import jinja2
+    import markupsafe
 
 REFRESH = 10
 """Seconds between two loads of a page with auto-refresh."""
@@ -131,6 +132,19 @@ def open_site(
         )  # fmt: skip
 
 
+def _coded(text: str) -> markupsafe.Markup:
+    """A sentence with what stands between backticks as code."""
+    import markupsafe
+
+    parts = [markupsafe.escape(part) for part in text.split("`")]
+    if len(parts) % 2 == 0:
+        return markupsafe.escape(text)  # one that is not closed
+    code = [
+        markupsafe.Markup("<code>{}</code>").format(part) if number % 2 else part for number, part in enumerate(parts)
+    ]
+    return markupsafe.Markup("").join(code)
+
+
 def _templates(clock: Clock) -> jinja2.Environment:
     import jinja2
 
@@ -153,6 +167,7 @@ def _templates(clock: Clock) -> jinja2.Environment:
         plain=lambda text: "".join(
             char if char.isprintable() or char == "\n" else "\N{REPLACEMENT CHARACTER}" for char in text
         ),
+        coded=_coded,
         masked=lambda text: f"{text[:8]}…" if text else "",
     )
     return environment

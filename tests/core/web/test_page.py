@@ -21,7 +21,7 @@ from tillpost.clock import SystemClock
 from tillpost.errors import JournalError, TillpostError
 from tillpost.flow.hook_calls import HookCalls
 from tillpost.flow.line import Line
-from tillpost.journal import Accepted, Journal, Move, State
+from tillpost.journal import Accepted, FileServer, Journal, Move, State
 from tillpost.model import Broken, Found, Parsed
 from tillpost.web.server import serving
 from tillpost.web.site import open_site
@@ -138,6 +138,25 @@ def test_a_page_needs_nothing_from_elsewhere_and_shows_no_personal_data(site: Si
         assert "unsafe" not in said.headers["Content-Security-Policy"]
         assert said.headers["Cache-Control"] == "no-store"
         site.enter()  # nor to who may act, unless asked
+
+
+def test_what_needs_attention_is_first_with_cause_since_and_next_step(site: Site) -> None:
+    """Ten alerts stood, and the page showed none of them."""
+    raised = [(f"gap 12/{n}", f"shop: missing: <{n}>", "They are not here.", "Ask `tillpost gaps`.") for n in range(10)]
+    site.line.journal.alerts.change(raised, [], [], (), time.time() - 3600)
+    site.line.journal.file_server.put(
+        FileServer(refused=True, failures=1, reason="another host key", since=1.0, checked_at=2.0)
+    )
+    text = site.get("/").text
+    attention = text[text.index("Needs attention") : text.index("By API")]
+    assert [attention.count(f"missing: &lt;{n}&gt;") for n in range(10)] == [1] * 10
+    assert attention.count("They are not here.") == 10
+    assert attention.count("Ask <code>tillpost gaps</code>.") == 10
+    assert attention.count("Since <time") == len(re.findall('class="stand bad"', attention)) >= 12
+    assert "2 held receipts" in attention or attention.count("1 held receipt") == 2
+    assert "the file server cannot be used since" in attention
+    assert "another host key" in attention
+    assert "The file server cannot be used since" in text[: text.index("Needs attention")]
 
 
 def test_the_overview_with_counts_reasons_and_tills(site: Site) -> None:
