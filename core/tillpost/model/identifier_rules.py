@@ -6,6 +6,7 @@ Values of this module are personal data: a fault names the kind and never the va
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Mapping
 from functools import lru_cache
 
@@ -45,33 +46,33 @@ class IdentifierRules:
         place = self.order.index(kind) if kind in self.order else len(self.order) + IDENTIFIER_KINDS.index(kind)
         return kind not in STRONG, place
 
-    def normal(self, known: Identifier, store: str, year: int) -> Identifier:
-        """The identifier in its one spelling; as it is where it cannot be read. year: of the sale."""
+    def normal(self, known: Identifier, store: str) -> Identifier:
+        """The identifier in its one spelling; as it is where it cannot be read."""
         if known.kind == "mobilePhone" and not _E164.fullmatch(known.value):
             value = _phone(known.value, self.countries.get(store, self.country))
         elif known.kind == "socialSecurityNumber":
-            value = _national_id(known.value, self.countries.get(store, self.country), year)
+            value = _national_id(known.value, self.countries.get(store, self.country), time.gmtime().tm_year)
         else:
             return known
         return known if value == known.value else Identifier(known.kind, value)
 
-    def customer(self, customer: Customer, store: str, year: int) -> Customer:
+    def customer(self, customer: Customer, store: str) -> Customer:
         """The customer with usable identifiers in their one spelling, by rank; all of them when none is usable."""
-        normal = [self.normal(known, store, year) for known in customer.identifiers]
+        normal = [self.normal(known, store) for known in customer.identifiers]
         usable = [known for known in normal if not fault(known)] or normal
         if len(usable) > 1:
             usable = sorted(dict.fromkeys(usable), key=lambda known: self.rank(known.kind))
         listed = tuple(usable)
         return customer if listed == customer.identifiers else attrs.evolve(customer, identifiers=listed)
 
-    def contact(self, contact: Contact, year: int) -> Contact:
+    def contact(self, contact: Contact) -> Contact:
         """The contact with its identifiers in their one spelling, as the setting of today reads them."""
-        normal = tuple(dict.fromkeys(self.normal(known, contact.store, year) for known in contact.identifiers))
+        normal = tuple(dict.fromkeys(self.normal(known, contact.store) for known in contact.identifiers))
         return contact if normal == contact.identifiers else attrs.evolve(contact, identifiers=normal)
 
-    def faults(self, customer: Customer, store: str, year: int) -> dict[str, str]:
+    def faults(self, customer: Customer, store: str) -> dict[str, str]:
         """Kind → what is wrong with its value, of those identifiers that no destination takes."""
-        found = {known.kind: fault(self.normal(known, store, year)) for known in customer.identifiers}
+        found = {known.kind: fault(self.normal(known, store)) for known in customer.identifiers}
         return {kind: wrong for kind, wrong in found.items() if wrong}
 
 
@@ -112,7 +113,7 @@ def _phone(value: str, country: str) -> str:
 
 
 def _national_id(value: str, country: str, year: int) -> str:
-    """A Swedish identity number in 12 digits, a Finnish one in capitals; any other as it is."""
+    """A Swedish identity number in 12 digits, a Finnish one in capitals; any other as it is. year: the present one."""
     text = "".join(value.split())
     if _FINNISH.fullmatch(text):
         return text.upper()

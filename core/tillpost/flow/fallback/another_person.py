@@ -25,7 +25,10 @@ def shared_kinds(line: Line, contact: Contact, found: Identified | Conflict) -> 
         kinds = {found.by} & weak if found.by else weak
         held = {kind: value for kind, value in found.holds.items() if kind in own}
         return kinds if _differs(own, held) or _is_known_as_other(line, contact, found.contact_id) else set()
-    chosen = {found_id for kind, found_id in found.found.items() if kind in STRONG}
+    # A number the pipeline does not look people up by may be another's by chance: then a person decides.
+    order = line.rules.order
+    cards = {kind: found_id for kind, found_id in found.found.items() if kind in STRONG}
+    chosen = set(cards.values()) if any(kind in order or not order for kind in cards) else set()
     if len(chosen) == 1 and "" not in chosen:
         return {kind for kind, found_id in found.found.items() if kind in weak and found_id not in chosen}
     return {

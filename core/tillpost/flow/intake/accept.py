@@ -143,7 +143,7 @@ def _flag_identifiers(record: Parsed, rules: IdentifierRules) -> Parsed:
     if not isinstance(record, Found) or (customer := record.receipt.customer) is None:
         return record
     receipt = record.receipt
-    faults = rules.faults(customer, receipt.store, receipt.created.year)
+    faults = rules.faults(customer, receipt.store)
     flags = [flag for kind in faults if (flag := f"{UNUSABLE}{kind}") not in receipt.flags]
     if not flags:
         return record

@@ -30,7 +30,7 @@ def customer_of(
     customer = receipt.customer
     if customer is None or not customer.identifiers:
         return anonymous
-    return rules.customer(customer, receipt.store, receipt.created.year)
+    return rules.customer(customer, receipt.store)
 
 
 def stated_at(receipt: Receipt, now: float) -> float:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 import attrs
@@ -17,10 +16,6 @@ from tillpost.journal.tables import contact_identity as identity
 from tillpost.journal.tables import counters, events
 from tillpost.journal.tables.contact_identity import ContactIdentity, carried
 from tillpost.model import Contact, Identified, Identifier
-
-
-def _year(at: float) -> int:
-    return datetime.fromtimestamp(at, UTC).year
 
 
 def written_key(known: Identifier) -> str:
@@ -33,7 +28,7 @@ class Contacts(ContactIdentity):
 
     def get(self, key: str) -> Contact:
         """By its local key; of the identifiers of a kind the last learnt is the first."""
-        row = self._row("contact_id, attributes, sent, store, attribute_times, gone_at, seen_at", key)
+        row = self._row("contact_id, attributes, sent, store, attribute_times, gone_at", key)
         known = self._database.read(
             "SELECT kind, value FROM identifiers WHERE contact = ? AND shared = 0 ORDER BY kind, learnt_at DESC, value",
             (key,),
@@ -51,7 +46,7 @@ class Contacts(ContactIdentity):
         if contact.is_gone:
             waiting = carried(self._database.read, key, self.rules)
             contact = attrs.evolve(contact, attributes=waiting.attributes, attribute_times=waiting.times, sent={})
-        return self.rules.contact(contact, _year(row[6]))
+        return self.rules.contact(contact)
 
     def known(self, keys: Iterable[str], since: float, until: float) -> dict[str, str]:
         """Key → contactId of those contacts that need neither a lookup nor an update.
@@ -179,10 +174,10 @@ class Contacts(ContactIdentity):
     def erase(self, key: str, now: float) -> None:
         """The destination has erased the person: forget all that no waiting receipt carries of it."""
         waiting = carried(self._database.read, key, self.rules).identifiers
-        store, seen_at = self._row("store, seen_at", key)
+        (store,) = self._row("store", key)
 
         def is_carried(kind: str, value: str) -> bool:
-            known = self.rules.normal(Identifier(kind, value), store, _year(seen_at))
+            known = self.rules.normal(Identifier(kind, value), store)
             return (known.kind, known.value) in waiting
 
         def work(transaction: Transaction) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
 from typing import Any
 
 from tillpost.errors import InvalidValue
@@ -25,7 +24,6 @@ _NO_RULES = IdentifierRules()
 def joined(read: Read, key: str = "") -> dict[str, dict[str, list[list[str]]]]:
     """Contact → kind → the different values of that kind, each as its spellings; of one contact, or of all."""
     strong = List(sorted(STRONG))
-    year = datetime.now(UTC).year
     found: dict[str, dict[str, dict[str, list[str]]]] = {}
     for contact, kind, value in read(
         "SELECT contact, kind, value FROM identifiers WHERE (contact, kind) IN"
@@ -35,7 +33,7 @@ def joined(read: Read, key: str = "") -> dict[str, dict[str, list[list[str]]]]:
         (strong, key or None),
     ):
         if isinstance(value, str) and value:
-            normal = _NO_RULES.normal(Identifier(kind, value), "", year).value
+            normal = _NO_RULES.normal(Identifier(kind, value), "").value
             found.setdefault(str(contact), {}).setdefault(kind, {}).setdefault(normal, []).append(value)
     several = {
         contact: {kind: list(values.values()) for kind, values in kinds.items() if len(values) > 1}
