@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+from tests.scenarios.simulator.engage import Person
 from tests.scenarios.simulator.machine import Machine
 from tests.scenarios.simulator.till import sale
 from tillpost.flow.delivery.deliver import claim, deliver
@@ -15,6 +20,10 @@ from tillpost.flow.worker import maintain
 from tillpost.journal import ReplayOrder
 from tillpost.model import Document, Receipt
 from tillpost.model.receipt_json import dumps
+
+DAY = 86400.0
+DOCUMENTED = pytest.mark.parametrize("documented_only", [False, True], ids=["reading", "documented only"])
+"""Whether Engage lets a contact be read, which is not documented."""
 
 
 def take(machine: Machine, *receipts: Receipt) -> None:
@@ -72,3 +81,35 @@ def back(machine: Machine) -> None:
         maintain(machine.line)
         if not machine.line.journal.files.open():
             return
+
+
+def requests(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """Count the requests from now on; the probe is one of nobody's address."""
+    seen: Counter[str] = Counter()
+    send = machine.client.send
+
+    def counted(method: str, path: str, **given: Any) -> Any:
+        about = "nobody" if "invalid" in str(given.get("query")) else path.split("/")[1]
+        seen[f"{method} {about}"] += 1
+        return send(method, path, **given)
+
+    monkeypatch.setattr(machine.client, "send", counted)
+    return seen
+
+
+def later(machine: Machine, seconds: float = DAY + 60.0) -> None:
+    machine.clock.advance(seconds)
+
+
+def imported(machine: Machine) -> Counter[str]:
+    """Whose history shows how many receipts."""
+    machine.engage.import_queue()
+    return Counter(machine.engage.saved.owner(each) for each in machine.engage.ids() if each in machine.engage.saved)
+
+
+def merge(machine: Machine, person: Person) -> Person:
+    """Customer care merges her into another contact."""
+    winner = machine.engage.make({"email": "eva.old@example.se"})
+    machine.engage.merge(person, winner)
+    machine.engage.merged.clear()  # this Engage imports nothing under the id of a contact that was merged
+    return winner

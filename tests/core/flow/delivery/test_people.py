@@ -11,10 +11,21 @@ from typing import Any
 import attrs
 import pytest
 
-from tests.core.flow.delivery.test_revalidate import DAY, DOCUMENTED, imported, later, merge, requests
 from tests.scenarios.simulator.machine import Machine
 from tests.scenarios.simulator.till import sale
-from tests.support.simulated import back, deliver_all, outage, take, written
+from tests.support.simulated import (
+    DAY,
+    DOCUMENTED,
+    back,
+    deliver_all,
+    imported,
+    later,
+    merge,
+    outage,
+    requests,
+    take,
+    written,
+)
 from tillpost.flow.fallback.write_files import write_files
 from tillpost.flow.worker import maintain
 from tillpost.journal import State

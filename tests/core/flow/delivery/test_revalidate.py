@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any
 
 import pytest
@@ -10,29 +9,25 @@ import pytest
 from tests.scenarios.simulator.engage import Person
 from tests.scenarios.simulator.machine import Machine
 from tests.scenarios.simulator.till import sale
-from tests.support.simulated import back, deliver_all, outage, start_replay, take
+from tests.support.simulated import (
+    DAY,
+    DOCUMENTED,
+    back,
+    deliver_all,
+    imported,
+    later,
+    merge,
+    outage,
+    requests,
+    start_replay,
+    take,
+)
 from tillpost.flow.fallback.review import review
 from tillpost.flow.upkeep.replay import replay
 from tillpost.journal import State
 from tillpost_engage.answers import Answer
 
 EVA = {"externalId": "4711", "email": "eva@example.se"}
-DAY = 86400.0
-DOCUMENTED = pytest.mark.parametrize("documented_only", [False, True], ids=["reading", "documented only"])
-
-
-def requests(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """Count the requests from now on; the probe is one of nobody's address."""
-    seen: Counter[str] = Counter()
-    send = machine.client.send
-
-    def counted(method: str, path: str, **given: Any) -> Any:
-        about = "nobody" if "invalid" in str(given.get("query")) else path.split("/")[1]
-        seen[f"{method} {about}"] += 1
-        return send(method, path, **given)
-
-    monkeypatch.setattr(machine.client, "send", counted)
-    return seen
 
 
 def eva(machine: Machine, *, documented_only: bool = False) -> Person:
@@ -50,24 +45,6 @@ def answers(machine: Machine) -> None:
     machine.faults.api = "ok"
     while not machine.line.breaker.allows_requests():
         machine.line.breaker.record(machine.line.hooks.probe())
-
-
-def later(machine: Machine, seconds: float = DAY + 60.0) -> None:
-    machine.clock.advance(seconds)
-
-
-def imported(machine: Machine) -> Counter[str]:
-    """Whose history shows how many receipts."""
-    machine.engage.import_queue()
-    return Counter(machine.engage.saved.owner(each) for each in machine.engage.ids() if each in machine.engage.saved)
-
-
-def merge(machine: Machine, person: Person) -> Person:
-    """Customer care merges her into another contact."""
-    winner = machine.engage.make({"email": "eva.old@example.se"})
-    machine.engage.merge(person, winner)
-    machine.engage.merged.clear()  # this Engage imports nothing under the id of a contact that was merged
-    return winner
 
 
 @DOCUMENTED
