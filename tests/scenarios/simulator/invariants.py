@@ -13,6 +13,7 @@ from tests.scenarios.simulator.machine import Machine
 from tests.scenarios.simulator.till import Day
 from tillpost.flow.retry_policy import MAX_CRASHES
 from tillpost.journal import MOVES, REPLAYS, VERIFICATIONS, State
+from tillpost.journal.sqlite.doctor.examine import account_faults
 
 _STATES = frozenset(State)
 _FILE_STATES = {"written": ("written",), "transferred": ("uploaded", "consumed")}
@@ -31,6 +32,7 @@ class Invariants:
         self._folder = str(machine.disk.folder)
         self._ids_of_the_tills = {receipt_id for ids in day.ids for receipt_id in ids}
         self.acknowledged: set[str] = set()
+        self.acknowledged_documents: set[int] = set()
         self._events = 0
         self._was: dict[int, State] = {}
         self._ids: Counter[str] = Counter()
@@ -68,10 +70,30 @@ class Invariants:
         )
         self._every_move_is_drawn()
         self._conflicts_are_held()
+        self._the_account_adds_up()
 
     def _nothing_acknowledged_is_lost(self, known: set[str]) -> None:
         if lost := self.acknowledged - known:
             raise InvariantBroken(f"acknowledged and lost: {', '.join(sorted(lost))}")
+
+    def _the_account_adds_up(self) -> None:
+        """Each record of a document that was acknowledged is in its account, and each row belongs to one document."""
+        store = self._machine.store
+        for fault in account_faults(store.read):
+            raise InvariantBroken(f"the account does not add up: {fault}")
+        records = dict(store.read("SELECT sha256, max(records) FROM documents WHERE state = 'read' GROUP BY sha256"))
+        for number in self.acknowledged_documents:
+            document = self._day.documents[number]
+            if records.get(document.sha256) != self._day.records[number]:
+                read = records.get(document.sha256, "no")
+                raise InvariantBroken(
+                    f"{document.name} has {self._day.records[number]} records, and its account has {read}"
+                )
+        accepted = store.read("SELECT count(*) FROM receipts")[0][0]
+        if (
+            of_documents := store.read("SELECT coalesce(sum(last - first + 1), 0) FROM document_rows")[0][0]
+        ) != accepted:
+            raise InvariantBroken(f"the account has {of_documents} receipts, and the journal {accepted}")
 
     def _no_receipt_has_a_second_id(self) -> None:
         if made := self._machine.engage.ids() - self._ids_of_the_tills:
@@ -159,6 +181,9 @@ class Invariants:
     def settled(self) -> None:
         """Liveness: every receipt is delivered, except odd ones, which are held or skipped."""
         machine = self._machine
+        account = machine.line.journal.accounts.of_journal()
+        if left := account.receipts["on_the_way"] + account.broken["on_the_way"]:
+            raise InvariantBroken(f"by the account {left} are on their way when all has settled")
         for entry in machine.line.journal.receipts.find({}):
             excused = entry.id in self._day.odd or "#" in entry.id or entry.id in machine.engage.forgiven
             excused = excused or entry.crashes >= MAX_CRASHES

@@ -135,6 +135,7 @@ class Run:
         accept(self.machine.line, document)
         self.unacknowledged.discard(number)
         self.invariants.acknowledged.update(self.day.ids[number])
+        self.invariants.acknowledged_documents.add(number)
         self.machine.faults.cross("right after the acknowledgement")
 
     def _deliver(self, step: Step) -> None:

@@ -39,12 +39,16 @@ ODD: tuple[Mapping[str, str], ...] = ({"memberNumber": "9001"}, {"email": "no-ad
 @attrs.frozen(kw_only=True)
 class Day:
     """documents: in the order of the source. ids: of each document. odd: ids that may end as held or skipped.
-    refusable: receipt numbers that Engage refuses for their content."""
+    refusable: receipt numbers that Engage refuses for their content. records: how many each document has."""
 
     documents: tuple[Document, ...]
     ids: tuple[tuple[str, ...], ...]
     odd: frozenset[str]
     refusable: frozenset[str]
+
+    @property
+    def records(self) -> tuple[int, ...]:
+        return tuple(len((document.content or b"").splitlines()) for document in self.documents)
 
 
 def sale(number: int, keys: Mapping[str, str], *, price: str = "", name: str = "", day: date = _DAY) -> Receipt:

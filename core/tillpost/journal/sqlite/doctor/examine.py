@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import apsw
 
@@ -92,23 +93,25 @@ _WRONG_ROWS = (
 )
 
 
-def _account(connection: apsw.Connection) -> Iterator[Damage]:
-    """The laws of the account (queries/account.py): nothing that was read is in no sum, or in two.
+def account_faults(read: Callable[[str], Iterable[tuple[Any, ...]]]) -> Iterator[tuple[int, str]]:
+    """Where the account (queries/account.py) breaks a law: what was read is in no sum, or in two. Row and reason.
 
     That each receipt of a document is there is checked as a gap in the rows.
     """
-    for seq, name, state, records, found, skipped, ignored, broken, rows in connection.execute(_ACCOUNT):
-        reason = ""
+    for seq, name, state, records, found, skipped, ignored, broken, rows in read(_ACCOUNT):
         if records != found + skipped + ignored + broken:
             parts = f"{found} receipts + {skipped} skipped + {ignored} ignored + {broken} broken"
-            reason = f"of {name}, {records} records were read, and {parts} is another sum"
+            yield seq, f"of {name}, {records} records were read, and {parts} is another sum"
         elif state == DocumentState.READ and rows > found + broken:
-            reason = f"of {name}, {found + broken} receipts and broken records were read, and {rows} are there"
-        if reason:
-            yield Damage(
-                table="documents", row=str(seq), reason=reason, lost="which of its records became receipts",
-                remedy="accept the document again: what is there is not accepted twice",
-            )  # fmt: skip
+            yield seq, f"of {name}, {found + broken} receipts and broken records were read, and {rows} are there"
+
+
+def _account(connection: apsw.Connection) -> Iterator[Damage]:
+    for seq, reason in account_faults(connection.execute):
+        yield Damage(
+            table="documents", row=str(seq), reason=reason, lost="which of its records became receipts",
+            remedy="accept the document again: what is there is not accepted twice",
+        )  # fmt: skip
     for first, last in connection.execute(_WRONG_ROWS):
 
         def remove(connection: apsw.Connection, now: float, first: int = first) -> None:
