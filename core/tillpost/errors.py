@@ -129,6 +129,10 @@ class JournalFull(NotCommitted):
     """No room on the disk (by bytes or inodes): new receipts are refused, nothing accepted is harmed."""
 
 
+class JournalDisplaced(NotCommitted):
+    """The journal's path does not lead to the open file any more; nothing is acknowledged until it does."""
+
+
 class DiskFailed(JournalError):
     """The disk failed, and reopening the journal did not help; the pipeline stops."""
 

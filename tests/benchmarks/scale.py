@@ -117,7 +117,7 @@ def claims(journal: Journal, repeat: int) -> dict[str, Any]:
         steps += 1
         return False
 
-    reader = store_of(journal)._reader
+    reader = store_of(journal)._file.reader
     reader.set_progress_handler(step, 1)
     one()
     reader.set_progress_handler(None)

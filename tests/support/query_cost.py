@@ -48,7 +48,7 @@ def steps(journal: Journal, ask: Ask) -> int:
         count += 1
         return False
 
-    reader = store_of(journal)._reader
+    reader = store_of(journal)._file.reader
     reader.set_progress_handler(step, 1)
     try:
         ask(journal)

@@ -30,6 +30,7 @@ from tillpost.journal.tables.file_server import FileServers
 from tillpost.journal.tables.files import Files
 from tillpost.journal.tables.held import Held
 from tillpost.journal.tables.idempotency_keys import IdempotencyKeys
+from tillpost.journal.tables.losses import Losses
 from tillpost.journal.tables.mappings import Mappings
 from tillpost.journal.tables.moved import Moved
 from tillpost.journal.tables.receipts import Receipts
@@ -74,6 +75,7 @@ class Journal:
         self.search = Search(self._database, self.contacts)
         self.backlogs = Backlogs(self._database)
         self.day_totals = DayTotals(self._database)
+        self.losses = Losses(self._database)
         self.mappings = Mappings(self._database)
         self.numbers = ReceiptNumbers(self._database)
         self.alerts = Alerts(self._database)

@@ -174,7 +174,7 @@ def test_a_disk_that_is_almost_full_is_not_ready_and_alive(tmp_path: Path) -> No
 
 def test_a_journal_that_another_process_locks_is_not_ready(tmp_path: Path) -> None:
     with line_on(tmp_path, collect_documents=lambda accept: 0) as line:
-        store_of(line.journal)._writer.set_busy_timeout(10)
+        store_of(line.journal)._file.writer.set_busy_timeout(10)
         line.heartbeat.add_thread("shop-0", SystemClock())
         assert ready([line], NOW)[0]
         other = apsw.Connection(str(tmp_path / "journal.db"))

@@ -49,6 +49,21 @@ def create_private(path: Path) -> None:
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
+def next_generation(connection: apsw.Connection) -> None:
+    """Count the generation of the WAL, in the transaction that begins one.
+
+    The count is in the first page (as `application_id`), so the file and each WAL tell whether they belong together.
+    It starts at random: a WAL of another journal has another one.
+    """
+    connection.pragma("application_id", int(connection.pragma("application_id")) % 0x7FFFFFFF + 1)
+
+
+def first_generation(connection: apsw.Connection) -> None:
+    """Begin to count, in a journal that has not begun."""
+    if not connection.pragma("application_id"):
+        connection.pragma("application_id", int.from_bytes(os.urandom(4), "big") >> 3 or 1)
+
+
 @contextmanager
 def opened(path: Path, flags: int = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE) -> Iterator[apsw.Connection]:
     """A connection with SQLite's own settings, closed at the end of the block. Raises apsw.Error."""

@@ -81,6 +81,13 @@ class OpenLock:
         finally:
             fcntl.flock(self._folder, fcntl.LOCK_SH)
 
+    def is_of(self, folder: Path) -> bool:
+        """Whether the path still leads to the folder that is locked."""
+        try:
+            return os.path.samestat(os.fstat(self._folder), folder.stat())
+        except OSError:
+            return False
+
     def release(self) -> None:
         """The journal is closed."""
         if self._folder >= 0:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from tillpost.journal.sqlite.commit_mark import mark_path
+
 
 def pending_replacement(path: Path) -> Path:
     """The new journal while its replacement is decided and not finished."""
@@ -33,6 +35,7 @@ def finish_replacement(path: Path) -> None:
         return
     for end in ("-wal", "-shm"):
         path.with_name(path.name + end).unlink(missing_ok=True)
+    mark_path(path).unlink(missing_ok=True)  # of what the replaced one had acknowledged
     sync(path.parent)  # before the rename: the new file must never be seen beside the old WAL
     pending_replacement(path).rename(path)
     sync(path.parent)

@@ -385,6 +385,12 @@ UPGRADES = (
         SELECT json_group_object(each.key, contacts.seen_at) FROM json_each(contacts.attributes) each
     ) WHERE attributes <> '{}' AND json_valid(attributes);
     CREATE INDEX contacts_by_id ON contacts(contact_id) WHERE contact_id <> '';
+    -- identity: of this journal and its copies. losses: what is known to be missing, until a person has settled it.
+    CREATE TABLE identity (one INTEGER PRIMARY KEY CHECK (one = 1), token TEXT NOT NULL);
+    INSERT INTO identity VALUES (1, lower(hex(randomblob(16))));
+    CREATE TABLE losses (
+        seq INTEGER PRIMARY KEY, at REAL NOT NULL, what TEXT NOT NULL, next_step TEXT NOT NULL, settled_at REAL
+    );
     """,
 )
 
@@ -392,7 +398,7 @@ UPGRADES = (
 RENAMING = 14
 """The upgrade that renames tables and columns: what an earlier version prepares fails after it."""
 VERIFYING = 15
-"""The upgrade that brings the table of verification."""
+"""The upgrade that brings the tables of verification and identity, which have one row each."""
 
 
 def refuse_newer(version: int) -> None:

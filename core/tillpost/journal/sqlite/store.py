@@ -17,30 +17,25 @@ from typing import Any, TypeVar
 import apsw
 import attrs
 
-from tillpost.errors import DiskFailed, JournalDamaged, JournalError, NotCommitted, describe
+from tillpost.errors import DiskFailed, JournalDamaged, JournalDisplaced, JournalError, NotCommitted, describe
 from tillpost.journal.database import Transaction
-from tillpost.journal.sqlite.connection import WAL_BOUND, abandon, connect, rewrite_wal
+from tillpost.journal.sqlite.connection import next_generation
 from tillpost.journal.sqlite.crash_marks import CrashMarks
+from tillpost.journal.sqlite.displaced import LAST_EVENT
+from tillpost.journal.sqlite.journal_file import JournalFile
 from tillpost.journal.sqlite.locks import OpenLock
-from tillpost.journal.sqlite.old_names import rename_old_files
 from tillpost.journal.sqlite.platform import require_safe_library, room, trouble, unsuitable_folder
-from tillpost.journal.sqlite.schema import upgrade
-from tillpost.journal.sqlite.sqlite_errors import PATIENCE, SQLITE, as_journal_error
+from tillpost.journal.sqlite.sqlite_errors import SQLITE, as_journal_error
 
 _T = TypeVar("_T")
 _log = logging.getLogger("tillpost.journal")
 
 GROUP = 100
 """Most jobs in one commit: larger groups gain little, and a failure repeats more (docs/decisions/0003)."""
-CHECKPOINT = 1000
-"""Pages in the WAL after which it is checkpointed."""
 RELEASED = 64
 """Pages that are given back to the disk at a time."""
 SLACK = 16
 """The part of the file (one in so many pages) that may stay free, because new rows use it again."""
-LOW_SPACE = 64 << 20
-"""Free bytes on the disk below which the WAL is kept as small as possible."""
-_LOW_SPACE_PAGES = 64
 
 
 @attrs.define(eq=False)
@@ -64,56 +59,19 @@ class Store:
         self._gate = threading.Lock()
         self._reading = threading.RLock()
         self._broken = False
-        self._acknowledged = 0
-        """The last event of an acknowledged commit; after a failure of the disk it must be in the file."""
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._presence = OpenLock(path)
         except OSError as error:
             raise as_journal_error(error, path) from error
         try:
-            self._open()
-            self._checkpoint_left_wal()
+            self._file = JournalFile(path, self._presence)
+            self._file.begin_new_wal()
         except BaseException:
             self._presence.release()
             raise
-
-    def _open(self) -> None:
-        opened: list[apsw.Connection] = []
-        try:
-            with self._presence.alone() as alone:
-                if alone:
-                    rewrite_wal(self.path.with_name(f"{self.path.name}-wal"))
-                opened.append(connect(self.path))
-                upgrade(opened[0], alone=alone)
-                rename_old_files(opened[0], self.path.parent)
-            opened.append(connect(self.path))
-        except (apsw.Error, OSError) as error:
-            for connection in opened:
-                abandon(connection)
-            raise as_journal_error(error, self.path) from error
-        except JournalError:
-            for connection in opened:
-                connection.close()
-            raise
-        self._writer, self._reader = opened
-        self._pages, self._checkpoint_at = 0, CHECKPOINT
-        self._writer.set_wal_hook(self._committed)
-
-    def _checkpoint_left_wal(self) -> None:
-        """Checkpoint the WAL of an earlier process and start with an empty one."""
-        try:
-            self._writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
-        except (apsw.BusyError, apsw.FullError, apsw.ReadOnlyError):
-            pass  # another process uses the WAL, or nothing can be committed anyway
-        except apsw.Error as error:
-            abandon(self._writer)
-            abandon(self._reader)
-            raise as_journal_error(error, self.path) from error
-
-    def _committed(self, _: apsw.Connection, __: str, pages: int) -> int:
-        self._pages = pages
-        return apsw.SQLITE_OK
+        self._acknowledged = self._file.ground.last_event
+        """The last event of an acknowledged commit; whatever is opened later must have it."""
 
     def write(self, work: Callable[[Transaction], _T]) -> _T:
         """Run `work` in a transaction and return its result once that is on the disk.
@@ -137,19 +95,27 @@ class Store:
         try:
             if self._broken:
                 self._reopen()
-            self._writer.execute("BEGIN IMMEDIATE")
+            if self._file.ground.displaced:
+                self._return()
+            writer, checkpoints = self._file.writer, self._file.checkpoints
+            writer.execute("BEGIN IMMEDIATE")
             for job in jobs:
                 try:
                     # A savepoint costs a copy of each page, so a single job has none.
-                    with nullcontext() if alone else self._writer:
-                        job.result = job.work(self._writer)
+                    with nullcontext() if alone else writer:
+                        job.result = job.work(writer)
                 except Exception as error:
                     job.error = as_journal_error(error, self.path) if isinstance(error, SQLITE) else error
-                    if alone or self._writer.in_transaction is False or isinstance(error, apsw.IOError):
+                    if alone or writer.in_transaction is False or isinstance(error, apsw.IOError):
                         raise
-            last = self._writer.execute("SELECT max(seq) FROM events").get
-            self._writer.execute("COMMIT")
+            last = writer.execute("SELECT max(seq) FROM events").get
+            if begins := checkpoints.begins:
+                next_generation(writer)
+            writer.execute("COMMIT")
+            checkpoints.begins = checkpoints.begins and not begins
+            self._require_ground()
             self._acknowledged = last or 0
+            self._file.ground.note(checkpoints.pages, self._acknowledged)
         except Exception as error:  # noqa: BLE001 - nothing of the group is on the disk: every job says so
             raised = self._undo(error)
             for job in jobs:
@@ -158,29 +124,26 @@ class Store:
         finally:
             for job in jobs:
                 job.done = True
-        if not self._broken and (
-            self._pages >= self._checkpoint_at or (self._pages >= _LOW_SPACE_PAGES and self.room()[0] < LOW_SPACE)
-        ):
-            self._checkpoint()
+        if not self._broken:
+            self._keep_up(self._file.checkpoint)
 
     def _undo(self, error: Exception) -> JournalError:
         if isinstance(error, apsw.IOError):
             # A failed sync is never repeated on the same handle: the kernel has marked the pages as clean, and a
             # second sync would report success for pages that were not written (docs/decisions/0007).
             return self._replace_connections(error)
-        if not self._broken and self._writer.in_transaction:
+        if not self._broken and self._file.writer.in_transaction:
             with suppress(apsw.Error):
-                self._writer.execute("ROLLBACK")
+                self._file.writer.execute("ROLLBACK")
         if isinstance(error, apsw.FullError):
-            self._checkpoint()  # frees the room of pages that are in the WAL twice
+            self._keep_up(self._file.checkpoints.checkpoint)  # frees the room of pages that are in the WAL twice
         return as_journal_error(error, self.path)
 
     def _replace_connections(self, error: apsw.Error) -> JournalError:
         """After a failure of the disk: open new connections and verify them."""
         self._broken = True
         with self._reading:
-            abandon(self._writer)
-            abandon(self._reader)
+            self._file.abandon()
         cause = as_journal_error(error, self.path)
         try:
             self._reopen()
@@ -196,18 +159,18 @@ class Store:
         """Open new connections, and write and sync everything acknowledged again before they are used."""
         with self._reading:
             try:
-                self._open()
+                file = JournalFile(self.path, self._presence)
             except (DiskFailed, JournalDamaged):
                 raise
             except JournalError as error:
                 raise NotCommitted(f"{error}; nothing is acknowledged until it can be opened") from error
             try:
                 # The WAL is durable now (`rewrite_wal`); after the checkpoint the file is as well.
-                self._writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
-                self._verify()
+                file.writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+                self._verify(file.writer)
+                file.ground.identity.take_content()
             except BaseException as error:
-                abandon(self._writer)
-                abandon(self._reader)
+                file.abandon()
                 if isinstance(error, apsw.BusyError):
                     raise NotCommitted(
                         f"{self.path}: the disk failed, and another process keeps the WAL from being written again;"
@@ -216,53 +179,54 @@ class Store:
                 if isinstance(error, apsw.Error):
                     raise as_journal_error(error, self.path) from error
                 raise
-            self._broken = False
+            self._file, self._broken = file, False
 
-    def _verify(self) -> None:
-        answer = self._writer.execute("PRAGMA quick_check(1)").get
+    def _verify(self, connection: apsw.Connection) -> None:
+        answer = connection.execute("PRAGMA quick_check(1)").get
         if answer != "ok":
             raise JournalDamaged(f"{self.path}: after the disk failed: {answer}", self.path.parent)
-        last = self._writer.execute("SELECT max(seq) FROM events").get or 0
-        if last < self._acknowledged:
+        if connection.execute(LAST_EVENT).get < self._acknowledged:
             raise DiskFailed(f"{self.path}: the disk failed, and what was acknowledged is not there any more")
 
-    def _checkpoint(self) -> None:
-        """Checkpoint the WAL. While a reader prevents it, it is tried again later."""
+    def _keep_up(self, work: Callable[[], None]) -> None:
+        """Do something about the WAL; everything acknowledged is in it or in the file, whatever fails."""
         try:
-            frames, carried = self._writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
-            whole = frames == carried
-            self._checkpoint_at = CHECKPOINT if whole else self._pages + CHECKPOINT
-            if whole and frames:
-                self._truncate_wal()
+            work()
         except apsw.IOError as error:
-            self._replace_connections(error)  # everything acknowledged is still in the WAL
-        except (apsw.BusyError, apsw.FullError, apsw.ReadOnlyError):
-            self._checkpoint_at = self._pages + CHECKPOINT
+            self._replace_connections(error)
+
+    def _require_ground(self) -> None:
+        """Raise JournalDisplaced when the paths of the journal lead elsewhere: nothing is acknowledged then."""
+        ground = self._file.ground
+        if problem := ground.identity.problem():
+            with self._reading:
+                sentence = ground.leave(problem, self._file.reader)
+            _log.error("%s", sentence)
+            raise JournalDisplaced(sentence)
+
+    def _return(self) -> None:
+        """Go on when the right files are back. Raises JournalDisplaced while they are not."""
+        ground = self._file.ground
+        if not ground.identity.problem():
+            ground.displaced = ""
+        elif ground.may_reopen(self._acknowledged):
+            self._broken = True
+            with self._reading:
+                self._file.abandon()
+            self._reopen()
+        else:
+            raise JournalDisplaced(ground.displaced)
+        _log.warning("%s: the journal is back; commits are acknowledged again", self.path)
 
     def tidy(self) -> None:
-        """Truncate the WAL when no reader uses it any more; costs one stat when there is nothing to do."""
+        """Upkeep, and a look whether the files are still there; costs some stats when there is nothing to do."""
         with self._gate:
-            if not self._broken:
-                try:
-                    self._truncate_wal()
-                except apsw.IOError as error:
-                    self._replace_connections(error)
-
-    def _truncate_wal(self) -> None:
-        wal = self.path.with_name(f"{self.path.name}-wal")
-        try:
-            bound = _LOW_SPACE_PAGES << 12 if self.room()[0] < LOW_SPACE else WAL_BOUND
-            if wal.stat().st_size <= bound:
+            if self._broken:
                 return
-        except OSError:
-            return
-        self._writer.set_busy_timeout(0)
-        try:
-            self._writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
-        except (apsw.BusyError, apsw.FullError, apsw.ReadOnlyError):
-            pass  # a reader uses it, or the disk is full: next time
-        finally:
-            self._writer.set_busy_timeout(PATIENCE)
+            if self._file.ground.displaced:
+                self._return()
+            self._require_ground()
+            self._keep_up(self._file.truncate)
 
     def read(self, sql: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
         """All rows of a query, as of the last commit."""
@@ -272,7 +236,7 @@ class Store:
                     self._reopen()
         with self._reading:
             try:
-                return list(self._reader.execute(sql, values))
+                return list(self._file.reader.execute(sql, values))
             except SQLITE as error:
                 raise as_journal_error(error, self.path) from error
 
@@ -320,8 +284,8 @@ class Store:
         """Close both connections; SQLite checkpoints the WAL."""
         self.crash_marks.close()
         with self._gate, self._reading:
-            self._reader.close()
-            self._writer.close()
+            if not self._broken:
+                self._file.close()
             self._presence.release()
 
 

@@ -506,6 +506,6 @@ def test_a_kill_during_the_swap_leaves_the_one_or_the_other(folder: Path, moment
 def problems_of(folder: Path) -> list[str]:
     journal = Journal(folder)
     try:
-        return problems(store_of(journal)._reader)
+        return problems(store_of(journal)._file.reader)
     finally:
         journal.close()

@@ -84,7 +84,7 @@ def test_the_wal_stays_small_without_readers(tmp_path: Path) -> None:
 def test_nothing_is_mapped_and_every_commit_is_synced(tmp_path: Path) -> None:
     """No `mmap_size`: a failing disk would be a signal that ends the process. synchronous=FULL is 2."""
     journal = Journal(tmp_path)
-    for connection in (store_of(journal)._writer, store_of(journal)._reader):
+    for connection in (store_of(journal)._file.writer, store_of(journal)._file.reader):
         assert connection.pragma("mmap_size") == 0
         assert connection.pragma("synchronous") == 2
         assert connection.pragma("journal_mode") == "wal"
@@ -119,8 +119,8 @@ import sys
 from pathlib import Path
 from tests.support.receipts import accept, found
 from tillpost.journal import Journal
-from tillpost.journal.sqlite import store
-store.CHECKPOINT = 4
+from tillpost.journal.sqlite import checkpoints
+checkpoints.CHECKPOINT = 4
 journal = Journal(Path(sys.argv[1]))
 for number in range(50):
     accept(journal, found(number=f"{sys.argv[2]}-{number}", customer=sys.argv[2]))
@@ -229,7 +229,7 @@ def test_a_disk_that_keeps_failing_stops_the_journal(tmp_path: Path) -> None:
 
 def test_a_failed_sync_of_a_checkpoint_takes_nothing_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The commit was acknowledged before the checkpoint: it stays so, and the file is written again."""
-    monkeypatch.setattr("tillpost.journal.sqlite.store.CHECKPOINT", 1)
+    monkeypatch.setattr("tillpost.journal.sqlite.checkpoints.CHECKPOINT", 1)
     with Disk() as disk:
         journal = Journal(tmp_path / "state")
         failed = _failing(disk, "journal.db", 1)

@@ -34,6 +34,7 @@ def examine(connection: apsw.Connection, fallback: Path, progress: Progress = la
     yield from _tenants(connection)
     yield from _verification(connection)
     yield from _counters(connection)
+    yield from _identity(connection)
 
 
 def _events(connection: apsw.Connection) -> Iterator[Damage]:
@@ -129,6 +130,21 @@ def _counters(connection: apsw.Connection) -> Iterator[Damage]:
             table="counters", row="", reason=f"differs from the rows: {'; '.join(off[:5])}", lost="nothing",
             remedy="counted again", fix=lambda connection, now: counters.recount(connection),
         )  # fmt: skip
+
+
+def _identity(connection: apsw.Connection) -> Iterator[Damage]:
+    tokens = [token for (token,) in connection.execute("SELECT token FROM identity")]
+    if len(tokens) == 1 and isinstance(tokens[0], str) and len(tokens[0]) == 32:
+        return
+
+    def recreate(connection: apsw.Connection, now: float) -> None:
+        connection.execute("DELETE FROM identity")
+        connection.execute("INSERT INTO identity VALUES (1, lower(hex(randomblob(16))))")
+
+    yield Damage(
+        table="identity", row="1", reason="the journal's token is missing or makes no sense",
+        lost="by what copies of this journal are recognised", remedy="a new one", fix=recreate,
+    )  # fmt: skip
 
 
 def _destination(connection: apsw.Connection) -> Iterator[Damage]:

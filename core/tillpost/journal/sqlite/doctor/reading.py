@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
@@ -14,13 +14,16 @@ import apsw
 import attrs
 
 from tillpost.errors import JournalError
+from tillpost.journal.sqlite.commit_mark import Mark, read_mark
 from tillpost.journal.sqlite.connection import opened
 from tillpost.journal.sqlite.doctor.damage import Damage, Progress
 from tillpost.journal.sqlite.doctor.salvage import copy, problems, rebuild
+from tillpost.journal.sqlite.doctor.wal_damage import left_wal_fault, wal_damage
 from tillpost.journal.sqlite.locks import ExclusiveLock
 from tillpost.journal.sqlite.replace_file import finish_replacement, pending_replacement
 from tillpost.journal.sqlite.schema import UPGRADES, refuse_newer, upgrade
 from tillpost.journal.sqlite.sqlite_errors import as_journal_error
+from tillpost.journal.sqlite.wal_check import examine_wal
 
 WORK = "repair-"
 """Prefix of the folders for copies; the next repair removes those that a killed one left."""
@@ -30,13 +33,15 @@ WORK = "repair-"
 class Reading:
     """connection: in a transaction. schema: of the file. pages: the messages of SQLite's check.
 
-    damages: what was lost while its rows were copied; none when its pages are undamaged.
+    damages: of its WAL, and what was lost while its rows were copied; none when WAL and pages are undamaged.
     """
 
     connection: apsw.Connection
     schema: int
     pages: list[str]
     damages: list[Damage]
+    mark: Mark | None
+    """What was acknowledged, as of before the transaction."""
 
 
 def journal_path(folder: Path) -> Path:
@@ -54,34 +59,45 @@ def reading(folder: Path, progress: Progress = lambda text: None) -> Iterator[Re
     An older journal needs room for a copy, which is upgraded, and a damaged one for two.
     """
     path = journal_path(folder)
+    fault, mark = left_wal_fault(path), read_mark(path)
+    if fault is None:
+        with _connected(path) as connection:
+            progress("checking the pages")
+            found = problems(connection)
+            schema = 0 if found else int(connection.pragma("user_version"))
+            refuse_newer(schema)
+            if schema == len(UPGRADES):
+                yield Reading(connection=connection, schema=schema, pages=[], damages=[], mark=mark)
+                return
+    with work(folder) as place:
+        with writes_blocked(path) if fault is None else nullcontext():
+            copy(path, place / "copy.db")
+        schema, readable = schema_of(place / "copy.db"), place / "copy.db"
+        damages = list(wal_damage(path, fault))
+        with opened(readable) as connection:  # which differs from what SQLite makes of an empty file, or of the WAL
+            found = problems(connection)
+        if found:
+            readable = place / "new.db"
+            damages += rebuild(place / "copy.db", readable, progress)
+        with opened(readable) as connection:
+            upgrade(connection)
+            yield Reading(connection=connection, schema=schema, pages=found, damages=damages, mark=mark)
+
+
+@contextmanager
+def _connected(path: Path) -> Iterator[apsw.Connection]:
+    """The journal itself, in a transaction that reads; where damage prevents that, without one."""
     try:
         connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
     except apsw.Error as error:
         raise as_journal_error(error, path) from error
     try:
         connection.set_busy_timeout(30_000)
-        progress("checking the pages")
         with suppress(apsw.Error):
             connection.execute("BEGIN")
-        found = problems(connection)
-        schema = 0 if found else int(connection.pragma("user_version"))
-        refuse_newer(schema)
-        if schema == len(UPGRADES):
-            yield Reading(connection=connection, schema=schema, pages=[], damages=[])
-            return
+        yield connection
     finally:
         connection.close(True)
-    with work(folder) as place:
-        with writes_blocked(path):
-            copy(path, place / "copy.db")
-        schema, readable = schema_of(place / "copy.db"), place / "copy.db"
-        damages = []
-        if found:
-            readable = place / "new.db"
-            damages = rebuild(place / "copy.db", readable, progress)
-        with opened(readable) as connection:
-            upgrade(connection)
-            yield Reading(connection=connection, schema=schema, pages=found, damages=damages)
 
 
 def table_names(connection: apsw.Connection) -> list[str]:
@@ -148,9 +164,10 @@ def writes_blocked(path: Path) -> Iterator[None]:
             connection.close(True)
 
 
-def repaired_copy(path: Path, place: Path, progress: Progress) -> tuple[Path, list[Damage], list[str]]:
+def repaired_copy(path: Path, place: Path, progress: Progress, shared: bool) -> tuple[Path, list[Damage], list[str]]:
     """A copy with undamaged pages and the newest schema; what was lost; the messages of SQLite's check."""
     copied, new = place / "copy.db", place / "new.db"
+    damages = list(wal_damage(path, left_wal_fault(path) if shared else examine_wal(path)))
     progress("copying the journal")
     copy(path, copied)
     schema_of(copied)
@@ -158,5 +175,5 @@ def repaired_copy(path: Path, place: Path, progress: Progress) -> tuple[Path, li
         progress("checking the pages")
         if not (found := problems(connection)):
             upgrade(connection)
-            return copied, [], []
-    return new, rebuild(copied, new, progress), found
+            return copied, damages, []
+    return new, damages + rebuild(copied, new, progress), found

@@ -8,6 +8,7 @@ import apsw
 import attrs
 
 from tillpost.errors import JournalError
+from tillpost.journal.sqlite.commit_mark import read_mark
 from tillpost.journal.sqlite.connection import opened
 from tillpost.journal.sqlite.doctor.damage import Damage, Progress, quarantine
 from tillpost.journal.sqlite.doctor.examine import examine
@@ -20,8 +21,9 @@ from tillpost.journal.sqlite.doctor.reading import (
     writes_blocked,
 )
 from tillpost.journal.sqlite.doctor.salvage import problems
+from tillpost.journal.sqlite.doctor.wal_damage import JOURNAL, end_damage
 from tillpost.journal.sqlite.replace_file import replace_journal, sync
-from tillpost.journal.tables import counters
+from tillpost.journal.tables import counters, losses
 
 _ROUNDS = 5
 """Most rounds of repair: the repair of a row may show that another is damaged, at most once for each table."""
@@ -46,7 +48,7 @@ def repair(folder: Path, now: float, dry: bool = False, progress: Progress = lam
     path = journal_path(folder)
     if dry:
         with work(folder) as place, writes_blocked(path):
-            return _fixed(path, place, now, progress)[0]
+            return _fixed(path, place, now, progress, shared=True)[0]
     with exclusive_work(folder) as place:
         path = journal_path(folder)
         repaired, new = _fixed(path, place, now, progress)
@@ -58,13 +60,17 @@ def repair(folder: Path, now: float, dry: bool = False, progress: Progress = lam
         return attrs.evolve(repaired, kept=kept)
 
 
-def _fixed(path: Path, place: Path, now: float, progress: Progress) -> tuple[Repaired, Path]:
-    new, damages, pages = repaired_copy(path, place, progress)
+def _fixed(path: Path, place: Path, now: float, progress: Progress, shared: bool = False) -> tuple[Repaired, Path]:
+    mark = read_mark(path)
+    new, damages, pages = repaired_copy(path, place, progress, shared)
     with opened(new) as connection:
         connection.pragma("synchronous", "off")  # one sync at the end, before the swap
+        damages += end_damage(connection, mark)
         with connection:
             for damage in damages:
                 quarantine(connection, damage, now)
+                if damage.table == JOURNAL and damage.lost != "nothing":
+                    losses.record(connection, now, f"{damage.row}: {damage.reason}; lost: {damage.lost}", damage.remedy)
         damages += fix(connection, path.parent / "fallback", now, progress)
         progress("checking the repaired journal")
         if found_problems := problems(connection):

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import apsw
 import attrs
 
-from tillpost.journal.sqlite.connection import REUSABLE, create_private, opened
+from tillpost.journal.sqlite.connection import REUSABLE, create_private
 from tillpost.journal.sqlite.doctor import gaps
 from tillpost.journal.sqlite.doctor.damage import Damage, Progress, encode_row
 from tillpost.journal.sqlite.doctor.pages import INDEX_INNER, INDEX_LEAF, TABLE_LEAF, Pages, Row, Value
 from tillpost.journal.sqlite.schema import RENAMING, UPGRADES, VERIFYING, upgrade
+from tillpost.journal.sqlite.wal import read_wal
+from tillpost.journal.sqlite.wal_check import acknowledged_frames, examine_wal, wal_path
 from tillpost.journal.tables import counters
 
 _COUNTED = ("counters", "contact_counters", "tally", "contact_tally")
@@ -26,20 +27,18 @@ _CHUNK = 4096
 
 
 def copy(path: Path, to: Path) -> None:
-    """Copy the file and checkpoint its WAL into the copy; blocks the disk cannot read become zeros.
+    """Copy the file, with what was committed in its WAL; blocks the disk cannot read become zeros.
 
     No process may write to the journal meanwhile.
     """
     _copy_bytes(path, to)
-    wal, to_wal = path.with_name(f"{path.name}-wal"), to.with_name(f"{to.name}-wal")
-    if wal.exists():
-        _copy_bytes(wal, to_wal)
     _fix_header(to)
-    with suppress(apsw.Error), opened(to) as connection:  # with a damaged WAL the file alone is used
-        connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
-        connection.pragma("journal_mode", "delete")
-    for end in ("-wal", "-shm"):
-        to.with_name(to.name + end).unlink(missing_ok=True)
+    fault, wal = examine_wal(path), read_wal(wal_path(path))
+    if wal is not None and (fault is None or fault.own):
+        wal.apply(to, wal.committed(acknowledged_frames(path, wal)))
+    with to.open("r+b") as file:
+        file.seek(18)
+        file.write(b"\1\1")  # no WAL beside it
 
 
 def _copy_bytes(source: Path, to: Path) -> None:
@@ -143,6 +142,7 @@ class _Rebuilding:
             self._new.execute("DELETE FROM tenant" if self._version < RENAMING else "DELETE FROM destination")
             if self._version >= VERIFYING:
                 self._new.execute("DELETE FROM verification")
+                self._new.execute("DELETE FROM identity")
             roots = self._roots()
             for table in self._tables:
                 self._progress(f"reading {table.name}")

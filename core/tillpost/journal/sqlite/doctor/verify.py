@@ -10,6 +10,7 @@ import attrs
 from tillpost.journal.sqlite.doctor.damage import Damage, Progress
 from tillpost.journal.sqlite.doctor.examine import examine
 from tillpost.journal.sqlite.doctor.reading import reading
+from tillpost.journal.sqlite.doctor.wal_damage import end_damage
 from tillpost.journal.sqlite.platform import protection, unsuitable_folder
 from tillpost.journal.sqlite.schema import UPGRADES
 
@@ -42,7 +43,8 @@ def verify(folder: Path, progress: Progress = lambda text: None) -> Verified:
     """Verify the journal of a state folder, also while `run` uses it."""
     with reading(folder, progress) as read:
         connection = read.connection
-        damages = [*read.damages, *examine(connection, folder / "fallback", progress)]
+        damages = [*read.damages, *end_damage(connection, read.mark)]
+        damages += examine(connection, folder / "fallback", progress)
         return Verified(
             receipts=connection.execute("SELECT count(*) FROM receipts").get,
             schema=read.schema,

@@ -1,0 +1,48 @@
+"""What is known to be missing in the journal, until a person has settled it."""
+
+from __future__ import annotations
+
+import attrs
+
+from tillpost.journal.database import Table, Transaction
+
+
+@attrs.frozen
+class Loss:
+    """at: when it was found, seconds since 1970. what: is missing, and why. next_step: what a person does."""
+
+    seq: int
+    at: float
+    what: str
+    next_step: str
+
+
+def record(transaction: Transaction, now: float, what: str, next_step: str) -> None:
+    """Record a loss, once while it is open."""
+    transaction.execute(
+        "INSERT INTO losses (at, what, next_step) SELECT ?1, ?2, ?3"
+        " WHERE NOT EXISTS (SELECT 1 FROM losses WHERE what = ?2 AND settled_at IS NULL)",
+        (now, what, next_step),
+    )
+
+
+class Losses(Table):
+    """The table `losses`."""
+
+    def open(self) -> list[Loss]:
+        """Those that no person has settled, the oldest first."""
+        rows = self._database.read("SELECT seq, at, what, next_step FROM losses WHERE settled_at IS NULL ORDER BY seq")
+        return [Loss(*row) for row in rows]
+
+    def record(self, now: float, what: str, next_step: str) -> None:
+        """Record a loss, once while it is open."""
+        self._database.write(lambda transaction: record(transaction, now, what, next_step))
+
+    def settle(self, now: float) -> int:
+        """A person has settled them; returns how many there were."""
+
+        def work(transaction: Transaction) -> int:
+            sql = "UPDATE losses SET settled_at = ? WHERE settled_at IS NULL RETURNING seq"
+            return len(transaction.execute(sql, (now,)).fetchall())
+
+        return self._database.write(work)
