@@ -10,6 +10,7 @@ from tillpost.compose.mapping import guard_of, ids_fingerprint
 from tillpost.compose.pipeline import Pipeline
 from tillpost.compose.pipeline_config import PipelineConfig
 from tillpost.compose.shared_folders import source_of
+from tillpost.compose.trial import ProcessTrials
 from tillpost.errors import NotCommitted
 from tillpost.flow.breaker import Breaker
 from tillpost.flow.line import Line
@@ -54,6 +55,7 @@ def line_of(pipeline: Pipeline, journal: Journal, before: Line | None = None) ->
         keep=config.keep,
         verify=config.verify,
         guard=guard_of(config),
+        trials=ProcessTrials(pipeline.file, config.name),
         **shared,
     )
 

@@ -53,6 +53,8 @@ class Pipeline:
     config: PipelineConfig
     hooks: HookCalls
     pace: Pace
+    file: Path
+    """The configuration file."""
 
     @property
     def workers(self) -> int:
@@ -97,7 +99,7 @@ def compose(
     if findings:
         raise ConfigurationError(*findings)
     callers = register_hooks(config, pipeline, [(use, built[use.path]) for use in pipeline.slots])
-    return Pipeline(pipeline, HookCalls(callers), pace)
+    return Pipeline(pipeline, HookCalls(callers), pace, config.file)
 
 
 def check_pipelines(config: Config) -> list[Finding]:

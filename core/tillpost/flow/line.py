@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from itertools import count
@@ -18,6 +19,7 @@ from tillpost.flow.hook_calls import HookCalls
 from tillpost.flow.leases import Claims, ContactLocks, Duties, ProcessClaims, ProcessContactLocks, ProcessDuties
 from tillpost.flow.limits import FallbackPolicy, RetryPolicy, SourcePolicy, TransferPolicy, VerifyPolicy
 from tillpost.flow.rate_limit.pace import Pace
+from tillpost.flow.trials import Trials
 from tillpost.journal import Entry, Journal, KnownMapping
 from tillpost.model import Customer, IdentifierRules, Tenant
 
@@ -101,6 +103,10 @@ class Line:
     rounds: Iterator[int] = attrs.field(factory=lambda: count(1))
     """Counts the rounds in which receipts are claimed; every BACKLOG_TURN-th is the backlog's."""
     contact_ids: ContactIdCache = attrs.field(factory=ContactIdCache)
+    trials: Trials | None = None
+    """Tries apart what was in hand at two ends of the process; None: such ends are only counted."""
+    died_writing: threading.Event = attrs.field(factory=threading.Event)
+    """The last process ended while it wrote fallback files: the next batch is tried apart first."""
     silent: dict[str, str] = attrs.field(factory=dict)
     """Contacts of fallback files whose lookup has no answer, though the destination answers; each with the reason.
 

@@ -15,7 +15,7 @@ from tillpost.model import Delivered, MaybeSent, Misconfigured, NotSent, Outcome
 _GROWTH = (1, 3, 6, 30)
 _LONGEST_RETRY_AFTER = 3600.0
 MAX_CRASHES = 3
-"""Crashes with one receipt in hand after which it is held for a person: two may be chance."""
+"""Crashes with one receipt in hand after which it is held for a person, where it cannot be tried apart (trials.py)."""
 
 LIVE_SECONDS = 60.0
 """Seconds after its acceptance for which a receipt is live: just sold, and not yet part of the backlog."""
@@ -76,14 +76,14 @@ def hold(entry: Entry, reason: str) -> Move:
     return Move(state=State.HELD, attempts=entry.attempts, reason=reason)
 
 
-def after_crash(entry: Entry, retry: RetryPolicy, now: float, random: Random) -> Move:
+def after_crash(entry: Entry, retry: RetryPolicy, now: float, random: Random, count: bool = True) -> Move:
     """The move of a receipt that was in hand when the process ended. That used an attempt.
 
-    If it may have been sent, the destination is asked before it is sent again. After MAX_CRASHES the receipt is held:
-    it may be the cause, and a file would have to map it, too.
+    If it may have been sent, the destination is asked before it is sent again. count: after MAX_CRASHES the receipt is
+    held: it may be the cause, and a file would have to map it, too.
     """
     attempts = entry.attempts + 1
-    if entry.crashes + 1 >= MAX_CRASHES:
+    if count and entry.crashes + 1 >= MAX_CRASHES:
         reason = f"the process ended {MAX_CRASHES} times while it had this receipt in hand"
         return Move(state=State.HELD, attempts=attempts, reason=reason)
     due = now + backoff(attempts, retry, random)

@@ -81,6 +81,9 @@ class CrashCounter(Protocol):
     def marked(self) -> list[int]:
         """The rows on which an earlier process worked when it ended."""
 
+    def was_in(self, step: int) -> bool:
+        """Whether an earlier process ended in this step."""
+
     def clear(self) -> None:
         """They have been dealt with."""
 

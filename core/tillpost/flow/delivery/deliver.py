@@ -18,6 +18,7 @@ from tillpost.flow.delivery.resolve import Unknown, confirmed_between, resolve
 from tillpost.flow.line import Line
 from tillpost.flow.rate_limit.budget import live_requests
 from tillpost.flow.retry_policy import BACKLOG_TURN, LIVE_SECONDS, decide, hold, is_live
+from tillpost.flow.trials import SUSPECT, Verdict, blame, try_apart
 from tillpost.journal import Entry, Move, State, Stored
 from tillpost.journal.tables.taken_ids import NOT_SHOWN, VOIDED
 from tillpost.model import (
@@ -124,14 +125,36 @@ def perform(line: Line, job: Ready | Entry, *, alone: bool = False) -> Move | No
     """
     entry = job.entry if isinstance(job, Ready) else job
     with live_requests(is_live(entry, line.clock.time())), working_on(line.name, entry.id):
-        if isinstance(job, Ready):
-            with line.journal.crash_marks.holding(entry.seq):
-                payload = _attempt(line, entry, lambda: _map(line, job))
-            return payload if isinstance(payload, Move) else _attempt(line, entry, lambda: _send(line, entry, payload))
+        if entry.crashes >= SUSPECT and (move := _try_apart(line, job)) is not None:
+            return move
         with line.journal.crash_marks.holding(entry.seq):
+            if isinstance(job, Ready):
+                return _attempt(line, entry, lambda: _send(line, entry, _map(line, job)))
             if entry.state is State.UNCERTAIN:
                 return _attempt(line, entry, lambda: _confirm(line, entry))
             return _attempt(line, entry, lambda: _resolve_and_send(line, entry, alone))
+
+
+def _try_apart(line: Line, job: Ready | Entry) -> Move | None:
+    """The move of a receipt that was in hand at two ends of the process, after a trial; None: it is innocent so far.
+
+    A receipt that is ready is delivered in the trial, so that nothing of it is done here that was not survived.
+    """
+    if isinstance(job, Entry):
+        verdict = try_apart(line.trials, {"do": "ask", "receipt": job.id})
+        return _hold_after_trial(job, "maps it, or asks about it", verdict) if verdict.died else None
+    entry = job.entry
+    verdict = try_apart(line.trials, {"do": "deliver", "receipt": entry.id, "contact_id": job.contact_id})
+    if verdict.died:
+        return _hold_after_trial(entry, "maps and sends it", verdict)
+    if verdict.outcome is None:
+        return None
+    line.journal.receipts.forget_crashes(entry.seq)
+    return _decide(line, entry, line.breaker.record(verdict.outcome))
+
+
+def _hold_after_trial(entry: Entry, step: str, verdict: Verdict) -> Move:
+    return Move(state=State.HELD, attempts=entry.attempts + 1, reason=blame(step, verdict))
 
 
 def deliver(line: Line, entry: Entry) -> Move:
@@ -176,7 +199,7 @@ def _resolve_and_send(line: Line, entry: Entry, alone: bool) -> Move | None:
             # The call about the contact may have gone through; the receipt itself was not sent.
             contact = NotSent(reason=contact.reason)
         return _decide(line, entry, contact)
-    if not alone and not contact.changes():
+    if not alone and (entry.crashes >= SUSPECT or not contact.changes()):
         return None
     payload = _map(line, Ready(entry, contact.contact_id, line.journal.bodies.stored([entry.seq])))
     if not line.journal.receipts.mark_sending(entry.seq, line.clock.time()):

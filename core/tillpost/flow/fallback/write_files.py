@@ -13,9 +13,12 @@ from tillpost.flow.breaker import FALLBACK
 from tillpost.flow.fallback.poison import write_without_poisoned, written_apart
 from tillpost.flow.line import Line
 from tillpost.flow.retry_policy import hold
+from tillpost.flow.trials import SUSPECT, blame, try_apart
 from tillpost.journal import OPEN_FILES, Batch, Entry
 from tillpost.model import Contact, FallbackBatch, Payload, WrittenFiles
 
+WRITING = -2
+"""The crash mark of the writer, which has a whole batch in hand."""
 BATCH_RECEIPTS = 2000
 """Receipts in a batch, which is in memory as a whole."""
 BATCH_LINES = 20_000
@@ -94,10 +97,15 @@ def map_for_files(line: Line, entries: list[Entry]) -> tuple[dict[str, Payload],
             if conflict:
                 held[entry.id] = conflict
                 continue
-            match = line.hooks.match_in_file(contact)
-            if match is None or (contact.is_gone and line.erased == "hold"):
-                continue  # it goes by API
+            if entry.crashes >= SUSPECT:
+                verdict = try_apart(line.trials, {"do": "map", "receipt": entry.id})
+                if verdict.died:
+                    held[entry.id] = blame("maps it", verdict)
+                    continue
             with line.journal.crash_marks.holding(entry.seq):
+                match = line.hooks.match_in_file(contact)
+                if match is None or (contact.is_gone and line.erased == "hold"):
+                    continue  # it goes by API
                 receipt = line.journal.bodies.get(entry.seq)
                 payloads[entry.id] = line.hooks.amend_payload(line.hooks.map_receipt(receipt, match), receipt)
         except (InvalidValue, PluginError) as error:
@@ -128,7 +136,7 @@ def write_batch(
         folder=line.journal.fallback_folder,
     )
     return Batch(
-        written=_written(line, batch) if created or updated or payloads else WrittenFiles(files=()),
+        written=_written(line, batch, seqs) if created or updated or payloads else WrittenFiles(files=()),
         sequence=number if sequence is None else sequence,
         seqs=seqs,
         payloads=payloads,
@@ -136,12 +144,28 @@ def write_batch(
     )
 
 
-def _written(line: Line, batch: FallbackBatch) -> WrittenFiles:
+def _written(line: Line, batch: FallbackBatch, seqs: Mapping[str, int]) -> WrittenFiles:
+    if line.died_writing.is_set() and (reason := _dies(line, batch)):
+        written = write_without_poisoned(line, batch, PluginError("fallback", reason), partial(_dies, line))
+        # They are tried before they come into a batch again, and are held then.
+        line.journal.receipts.suspect([seqs[each.key] for each in written.refused if each.key in seqs], SUSPECT)
+        return written
     try:
-        return line.hooks.write_files(batch)
+        with line.journal.crash_marks.holding(WRITING):
+            written = line.hooks.write_files(batch)
     except (InvalidValue, PluginError) as error:
         sweep(line)  # what it wrote before it failed
         return write_without_poisoned(line, batch, error, partial(written_apart, line))
+    line.died_writing.clear()
+    return written
+
+
+def _dies(line: Line, batch: FallbackBatch) -> str:
+    """Why a process ends that writes this batch; "" when it does not."""
+    contacts = [contact.key for contact in (*batch.created, *batch.updated)]
+    receipts = [payload.receipt_id for payload in batch.receipts]
+    verdict = try_apart(line.trials, {"do": "write", "contacts": contacts, "receipts": receipts})
+    return blame("writes it to a file", verdict) if verdict.died else ""
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from tillpost.errors import DocumentError, InvalidValue, PluginError
 from tillpost.flow.leases import Duty
 from tillpost.flow.line import Line
 from tillpost.flow.retry_policy import hold
+from tillpost.flow.trials import SUSPECT, blame, try_apart
 from tillpost.journal import Entry, KnownMapping, Move, State
 from tillpost.journal.tables.mappings import reason_of
 from tillpost.model import Broken, Document, Found, Identifier, NoReceipt, Parsed
@@ -105,6 +106,10 @@ def _candidates(line: Line) -> list[Entry]:
 def _try_mapping(line: Line, entry: Entry) -> Move:
     """Map the receipt, so that what the mapping cannot do shows now, and hold it whatever the result."""
     advice = "`tillpost mapping release` sends it, or restore the configuration"
+    if entry.crashes >= SUSPECT:
+        verdict = try_apart(line.trials, {"do": "map", "receipt": entry.id})
+        if verdict.died:
+            return hold(entry, reason_of(line.guard.fingerprint) + blame("maps it", verdict))
     try:
         with line.journal.crash_marks.holding(entry.seq):
             receipt = line.journal.bodies.get(entry.seq)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import attrs
 
-from tillpost.flow.fallback.write_files import sweep
+from tillpost.flow.fallback.write_files import WRITING, sweep
 from tillpost.flow.line import Line
 from tillpost.flow.retry_policy import after_crash
 from tillpost.flow.upkeep.clock_change import apply_change_since_last_run
@@ -19,14 +19,21 @@ _APART = 5
 def recover(line: Line) -> None:
     """Settle receipts that were in flight, and remove files nobody needs. Nothing is sent again unasked.
 
-    A receipt that was being sent is uncertain now. One that was in hand has used an attempt, so that a receipt that
-    crashes the process again and again is held in the end.
+    A receipt that was being sent is uncertain now. One that was in hand has used an attempt. After the second time it
+    is tried in a process of its own (trials.py), so that it is held if it is the cause, and only then: it may as well
+    have been in hand at power cuts.
     """
     apply_change_since_last_run(line)
     journal, now = line.journal, line.clock.time()
     left = journal.receipts.refresh(journal.crash_marks.marked())
-    journal.receipts.count_crashes(list(_apart(line, left, now)), now)
+    if line.trials is None:
+        moves = list(_apart(line, left, now))
+    else:
+        moves = [(entry.seq, after_crash(entry, line.retry, now, line.random, count=False)) for entry in left]
+    journal.receipts.count_crashes(moves, now)
     journal.receipts.recover(now, line.retry.confirm_after.total_seconds())
+    if journal.crash_marks.was_in(WRITING):
+        line.died_writing.set()
     journal.crash_marks.clear()
     sweep(line)
 

@@ -29,23 +29,33 @@ class CrashMarks:
 
     @contextmanager
     def holding(self, seq: int) -> Iterator[None]:
-        """Mark the receipt inside the block; the mark stays if the process ends there."""
+        """Mark the receipt inside the block; the mark stays if the process ends there.
+
+        seq: its row, or a number below -1 for a step that works on many (-1 is what a torn slot may hold).
+        """
         self._note(seq)
         try:
             yield
-        except Exception:
+        except (Exception, KeyboardInterrupt):
             self._note(0)
             raise
         self._note(0)
 
     def marked(self) -> list[int]:
         """The rows that were marked when the last process ended."""
+        return sorted(seq for seq in self._read() if seq > 0)
+
+    def _read(self) -> set[int]:
         try:
             content = self._path.read_bytes()
         except FileNotFoundError:
-            return []
+            return set()
         whole = content[: len(content) // _SLOT.size * _SLOT.size]
-        return sorted({seq for (seq,) in _SLOT.iter_unpack(whole) if seq > 0})
+        return {seq for (seq,) in _SLOT.iter_unpack(whole)}
+
+    def was_in(self, step: int) -> bool:
+        """Whether the last process ended in this step (a negative number, see `holding`)."""
+        return step in self._read()
 
     def clear(self) -> None:
         """Remove all marks. To be called before a thread sets one."""

@@ -213,6 +213,19 @@ class Receipts(Table):
 
         self._database.write(work)
 
+    def forget_crashes(self, seq: int) -> None:
+        """The receipt has turned out not to be the cause."""
+        self._database.write(
+            lambda transaction: transaction.execute("UPDATE receipts SET crashes = 0 WHERE seq = ?", (seq,))
+        )
+
+    def suspect(self, seqs: Sequence[int], crashes: int) -> None:
+        """These receipts end the process: they count as in hand at so many crashes."""
+        values = [(crashes, seq) for seq in seqs]
+        self._database.write(
+            lambda transaction: transaction.executemany("UPDATE receipts SET crashes = ? WHERE seq = ?", values)
+        )
+
     def recover(self, now: float, confirm_after: float) -> int:
         """After a crash: receipts that were being sent become uncertain, with one attempt more; returns how many."""
 

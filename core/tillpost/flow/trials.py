@@ -1,0 +1,65 @@
+"""Trials: what was in hand at two ends of the process is tried in a process of its own before it is done again.
+
+A process that ends cannot say why: a power cut, `kill -9` and the receipt in hand look the same afterwards. A process
+that sees another one end can: what ends every process that tries it is the cause, and what does not was only there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import attrs
+
+from tillpost.flow.retry_policy import MAX_CRASHES
+from tillpost.model import Outcome
+
+SUSPECT = MAX_CRASHES - 1
+"""Ends of the process with something in hand from which on it is tried apart."""
+_DEATHS = 2
+"""Processes that must end by themselves: the machine may be out of memory just then."""
+
+
+@attrs.frozen(kw_only=True)
+class Verdict:
+    """What a trial showed. died: the process that tried it ended by itself.
+
+    how: the exit code or signal. records: of a document, how many were read before that. outcome: of a delivery that
+    was made in the trial.
+    """
+
+    died: bool = False
+    how: str = ""
+    records: int = 0
+    outcome: Outcome | None = None
+
+
+class Trials(Protocol):
+    """Starts processes that try one thing with the plugins of the pipeline."""
+
+    def run(self, job: Mapping[str, Any]) -> Verdict:
+        """Try the job in a new process, and wait for its end.
+
+        A process that cannot be started shows nothing. Jobs: {"do": "read", "name", "path" or "content"} a document;
+        {"do": "ask", "receipt"} what is asked before a receipt is sent; {"do": "deliver", "receipt", "contact_id"} a
+        receipt by API; {"do": "map", "receipt"} a receipt for a file; {"do": "write", "contacts", "receipts"} a batch.
+        """
+
+
+def try_apart(trials: Trials | None, job: Mapping[str, Any]) -> Verdict:
+    """The verdict on a job; it has died only if it ended each of the processes that tried it."""
+    verdict = Verdict()
+    for _ in range(_DEATHS if trials is not None else 0):
+        assert trials is not None
+        verdict = trials.run(job)
+        if not verdict.died:
+            break
+    return verdict
+
+
+def blame(step: str, verdict: Verdict) -> str:
+    """Why it is held or set aside."""
+    return (
+        f"it ends the process that {step} ({verdict.how}): the process ended with it in hand, and so did each one that"
+        " tried it alone"
+    )
