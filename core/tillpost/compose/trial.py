@@ -34,7 +34,7 @@ from tillpost.flow.rate_limit.budget import Budgets
 from tillpost.flow.trials import Verdict
 from tillpost.flow.upkeep.mapping_guard import PLACEHOLDER_CONTACT
 from tillpost.journal import Entry, Journal, State
-from tillpost.model import Contact, Document, FallbackBatch, Identifier, Outcome, Payload
+from tillpost.model import Contact, Document, FallbackBatch, Gone, Identifier, Outcome, Payload
 
 _log = logging.getLogger("tillpost.flow")
 WITHIN = 600.0
@@ -120,7 +120,7 @@ def main(file: str, pipeline: str) -> None:
     hooks = compose(config, own, clock=SystemClock(), random=SystemRandom(), budget=budgets).hooks
     journal = Journal.read_only(own.state)
     os.write(shown, b">")
-    outcome: Outcome | None = None
+    outcome: Outcome | Gone | None = None
     with suppress(TillpostError, OSError):  # what it raises, it raises in the pipeline too, and is charged there
         outcome = _JOBS[job["do"]](journal, hooks, job, shown)
     if outcome is not None:
@@ -156,7 +156,7 @@ def _ask(journal: Journal, hooks: HookCalls, job: Mapping[str, Any], shown: int)
         _map(journal, hooks, entry, PLACEHOLDER_CONTACT)
 
 
-def _deliver(journal: Journal, hooks: HookCalls, job: Mapping[str, Any], shown: int) -> Outcome:
+def _deliver(journal: Journal, hooks: HookCalls, job: Mapping[str, Any], shown: int) -> Outcome | Gone:
     entry = _entry(journal, job["receipt"])
     return hooks.deliver(_map(journal, hooks, entry, Identifier("contactId", job["contact_id"])))
 
@@ -209,7 +209,7 @@ def _batch(contacts: Sequence[Contact], payloads: Sequence[Payload], folder: Pat
     )
 
 
-_JOBS: Mapping[str, Callable[[Journal, HookCalls, Mapping[str, Any], int], Outcome | None]] = {
+_JOBS: Mapping[str, Callable[[Journal, HookCalls, Mapping[str, Any], int], Outcome | Gone | None]] = {
     "read": _read, "ask": _ask, "deliver": _deliver, "map": _map_for_file, "write": _write,
 }  # fmt: skip
 

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import attrs
 
 from tillpost.flow.retry_policy import MAX_CRASHES
-from tillpost.model import Outcome
+from tillpost.model import Gone, Outcome
 
 SUSPECT = MAX_CRASHES - 1
 """Ends of the process with something in hand from which on it is tried apart."""
@@ -31,7 +31,7 @@ class Verdict:
     died: bool = False
     how: str = ""
     records: int = 0
-    outcome: Outcome | None = None
+    outcome: Outcome | Gone | None = None
 
 
 class Trials(Protocol):

@@ -150,7 +150,7 @@ def _try_apart(line: Line, job: Ready | Entry) -> Move | None:
     if verdict.outcome is None:
         return None
     line.journal.receipts.forget_crashes(entry.seq)
-    return _decide(line, entry, line.breaker.record(verdict.outcome))
+    return _after_sending(line, entry, job.contact_id, verdict.outcome)
 
 
 def _hold_after_trial(entry: Entry, step: str, verdict: Verdict) -> Move:
@@ -214,9 +214,13 @@ def _map(line: Line, ready: Ready) -> Payload:
 
 
 def _send(line: Line, entry: Entry, payload: Payload) -> Move:
-    outcome = line.breaker.record(line.hooks.deliver(payload))
+    return _after_sending(line, entry, payload.match.value, line.hooks.deliver(payload))
+
+
+def _after_sending(line: Line, entry: Entry, contact_id: str, sent: Outcome | Gone) -> Move:
+    outcome = line.breaker.record(sent)
     if isinstance(outcome, Gone):
-        if entry.contact is not None and line.journal.contacts.get(entry.contact).contact_id == payload.match.value:
+        if entry.contact is not None and line.journal.contacts.get(entry.contact).contact_id == contact_id:
             line.journal.contacts.forget_id(entry.contact, outcome.reason, line.clock.time())
         outcome = NotSent(reason=outcome.reason)
     return _decide(line, entry, outcome)
