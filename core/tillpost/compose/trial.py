@@ -29,6 +29,7 @@ from tillpost.clock import SystemClock
 from tillpost.compose.config import load
 from tillpost.compose.pipeline import compose
 from tillpost.errors import TillpostError
+from tillpost.flow.delivery.histories import reference
 from tillpost.flow.hook_calls import HookCalls
 from tillpost.flow.rate_limit.budget import Budgets
 from tillpost.flow.trials import Verdict
@@ -149,7 +150,7 @@ def _ask(journal: Journal, hooks: HookCalls, job: Mapping[str, Any], shown: int)
     if entry.contact is not None:
         contact = journal.contacts.get(entry.contact)
         if entry.state is State.UNCERTAIN and contact.contact_id and hooks.implements("confirm_receipts"):
-            hooks.confirm_receipts(contact, frozenset({entry.id}))
+            hooks.confirm_receipts(contact, [reference(entry)])
         hooks.resolve_contact(contact)
         if contact.contact_id and contact.changes() and hooks.implements("update_contact"):
             hooks.update_contact(contact, contact.changes())

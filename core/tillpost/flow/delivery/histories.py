@@ -23,7 +23,7 @@ def read_history(line: Line, contact: Contact, entries: Iterable[Entry]) -> Answ
     """
     if (reason := missing_histories(line)) is not None:
         return NoHistory(reason=reason)
-    answer = line.hooks.confirm_receipts(contact, [_ref(entry) for entry in entries])
+    answer = line.hooks.confirm_receipts(contact, [reference(entry) for entry in entries])
     if isinstance(answer, NoHistory):
         proved = line.hooks.reconcile_contact(contact)
         if isinstance(proved, Gone) or (isinstance(proved, Identified) and proved.contact_id != contact.contact_id):
@@ -43,7 +43,7 @@ def missing_histories(line: Line) -> str | None:
     return reason if state is HistoryState.NOT_TO_BE_HAD and asked_lately else None
 
 
-def _ref(entry: Entry) -> ReceiptRef:
+def reference(entry: Entry) -> ReceiptRef:
     try:
         created = datetime.fromisoformat(entry.created)
     except ValueError:  # a damaged row, which the doctor repairs
