@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
@@ -13,6 +15,8 @@ from tillpost.clock import SystemClock
 from tillpost.errors import UsageError
 from tillpost.journal import Journal
 from tillpost.terminal import answer, counted, say, when
+
+_GUID = re.compile(r"\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b")
 
 
 @click.group("contacts")
@@ -109,6 +113,35 @@ def resolve(journal: Journal, key: str, use: str, as_json: bool) -> None:
     receipts = journal.contact_lookups.resolve_conflict(key, contact_id, SystemClock().time())
     text = f"{key}: {contact_id}, {counted(receipts, 'receipt')} released"
     answer(as_json, {"key": key, "contact_id": contact_id, "receipts": receipts}, text)
+
+
+@command.command("recheck")
+@click.argument("contact_ids", nargs=-1, metavar="[CONTACTID]…")
+@click.option(
+    "--file",
+    "files",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A text that names contactIds, such as a contact export of Engage.",
+)
+@journal_command
+def recheck(journal: Journal, contact_ids: tuple[str, ...], files: tuple[Path, ...], as_json: bool) -> None:
+    """Ask Engage about these contactIds before they are used again: something may have been merged or erased.
+
+    \b
+    Examples:
+      tillpost contacts recheck 6b1c9c1e-6f0a-4c55-9f6e-6d6f1c0f7a10
+      tillpost contacts recheck --file 20261124091500_0_members.xml
+    """
+    named = {each.strip() for each in contact_ids}
+    for file in files:
+        with file.open(encoding="utf-8", errors="replace") as lines:
+            named.update(found for line in lines for found in _GUID.findall(line))
+    if not named:
+        raise UsageError("no contactId is named; give some, or a --file in which they stand")
+    known = journal.contacts.doubt(sorted(named), "named by `tillpost contacts recheck`", SystemClock().time())
+    text = f"{counted(len(known), 'contact')} will be asked about before the next use; named: {len(named)}"
+    answer(as_json, {"named": len(named), "known": len(known), "keys": sorted(known)}, text)
 
 
 @command.command("separate")

@@ -122,6 +122,23 @@ def test_resolving_what_is_no_conflict_is_wrong_usage_and_changes_nothing(shop: 
     assert call(shop, "contacts", "conflicts").exit_code == 1
 
 
+def test_contact_ids_in_an_export_are_asked_about_before_they_are_used_again(shop: Path) -> None:
+    call(shop, "accept", str(shop.parent / "day.jsonl"))
+    (contact,) = objects(call(shop, "contacts", "list", "--json"))
+    guid = "6b1c9c1e-6f0a-4c55-9f6e-6d6f1c0f7a10"
+    with closing(Journal(shop.parent / "state" / "shop")) as journal:
+        journal.contacts.save_contact_id(contact["key"], Identified(contact_id=guid, by="email"), "lookup", 1e9)
+    export = shop.parent / "members.xml"
+    export.write_text(
+        f"<contacts><deleted><member><id>{guid}</id><name>{'0' * 40}</name></member></deleted></contacts>"
+    )
+    assert objects(call(shop, "contacts", "list", "--json"))[0]["confirmed_at"]
+    result = call(shop, "contacts", "recheck", "--file", str(export), "00000000-0000-4000-8000-000000000000", "--json")
+    assert objects(result) == [{"named": 2, "known": 1, "keys": [contact["key"]]}]
+    assert objects(call(shop, "contacts", "list", "--json"))[0]["confirmed_at"] is None
+    assert isinstance(call(shop, "contacts", "recheck").exception, UsageError)
+
+
 def test_pending_contacts_are_those_without_an_id_and_those_the_import_cut_short(shop: Path) -> None:
     call(shop, "accept", str(shop.parent / "day.jsonl"))
     assert objects(call(shop, "contacts", "pending", "--json")) == []
