@@ -9,7 +9,7 @@ import attrs
 from tillpost.flow.fallback.another_person import separate_others, shared_kinds
 from tillpost.flow.fallback.contact_lookup import LOOKUPS, look_up
 from tillpost.flow.line import Line
-from tillpost.journal import ContactLookup
+from tillpost.journal import ContactLookup, HistoryState
 from tillpost.model import Conflict, Contact, Failure, Gone, Identified, Refused
 
 LATE_SECONDS = 3600.0
@@ -36,11 +36,15 @@ class Unknown:
 def confirmed_between(line: Line) -> tuple[float, float]:
     """When the destination must have confirmed a contactId that is used without asking it (seconds since 1970).
 
-    Any time where no resolver can ask about one (no reconcile_contact).
+    Any time where no resolver can ask about one (no reconcile_contact). At some time, and not in doubt since, where the
+    histories of all receipts are read: these show what became of a contact, without a further request.
     """
     now = line.clock.time()
     if not line.hooks.implements("reconcile_contact"):
         return 0.0, inf
+    proved_by_history = line.verifies() and line.verify.receipts == "all"
+    if proved_by_history and line.journal.verification.history()[0] is HistoryState.THERE:
+        return _EVER, now + _AHEAD
     return max(_EVER, now - line.retry.revalidate.total_seconds()), now + _AHEAD
 
 

@@ -74,7 +74,8 @@ def verify(line: Line) -> float:
 def _may_begin(line: Line) -> bool:
     """Whether nothing else waits for a request, and the pipeline goes on."""
     waits = line.pace is not None and line.pace.waiting
-    return line.breaker.allows_requests() and not waits and not line.heartbeat.stopping
+    other_tenant = line.tenant.pending is not None  # perhaps: its histories would show nothing of this one
+    return line.breaker.allows_requests() and not waits and not other_tenant and not line.heartbeat.stopping
 
 
 def next_wait(line: Line, entry: Entry) -> float:

@@ -24,7 +24,7 @@ from tests.support.simulated import (
 )
 from tillpost.flow.fallback.review import review
 from tillpost.flow.upkeep.replay import replay
-from tillpost.journal import State
+from tillpost.journal import HistoryState, State
 from tillpost_engage.answers import Answer
 
 EVA = {"externalId": "4711", "email": "eva@example.se"}
@@ -93,6 +93,22 @@ def test_one_lookup_a_contact_and_day_for_all_its_receipts(
         take(machine, sale(number, EVA))
         deliver_all(machine)
     assert seen == {"POST receipts": 20, "GET contacts": 1}
+
+
+def test_where_histories_show_what_became_of_receipts_no_id_is_asked_about_by_age_but_after_a_hint(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person = eva(machine)
+    machine.line.journal.verification.set_history(HistoryState.THERE, "", machine.clock.time())
+    later(machine)
+    take(machine, sale(2, EVA))
+    seen = requests(machine, monkeypatch)
+    deliver_all(machine)
+    assert seen == {"POST receipts": 1}
+    machine.line.journal.contacts.doubt([person.id], "a contact export", machine.clock.time())
+    take(machine, sale(3, EVA))
+    deliver_all(machine)
+    assert seen == {"POST receipts": 2, "GET contacts": 1}
 
 
 def test_a_confirmation_survives_a_restart(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
