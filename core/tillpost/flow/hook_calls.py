@@ -222,9 +222,10 @@ class HookCalls:
         """Where the files of the fallback go, below the transfer's path; empty when it does not say."""
         return self._optional("import_folders", tuple) or ()
 
-    def probe_transfer(self, trial: bool) -> Outcome | None:
-        """Whether files could be transferred now; None: the transfer cannot be asked."""
-        return self._optional("probe_transfer", Outcome, folders=self.import_folders(), trial=trial)
+    def probe_transfer(self, trial: bool, folders: tuple[str, ...] | None = None) -> Outcome | None:
+        """Whether files could be transferred now; None: it cannot be asked. folders: by default those of the fallback."""
+        folders = self.import_folders() if folders is None else folders
+        return self._optional("probe_transfer", Outcome, folders=folders, trial=trial)
 
     def transfer(self, file: FallbackFile) -> Outcome:
         """One attempt to put the file where the destination reads it."""

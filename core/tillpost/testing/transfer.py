@@ -97,6 +97,20 @@ class TransferSuite(DestinationSuite):
                 self.leak(outcome),
             )
 
+    def test_probe(self, tmp_path: Path) -> None:
+        """`probe_transfer`, where there is one, leaves nothing behind, and tells a server that is away."""
+        with self._uploading("ok", tmp_path) as (fake, hooks, file):
+            if not hooks.implements("probe_transfer"):
+                return
+            folders = (file.path.parent.name,)
+            looked, tried = hooks.probe_transfer(False, folders), hooks.probe_transfer(True, folders)
+            check("probe", *(outcome_fault(each, Delivered) for each in (looked, tried) if each is not None))
+            check("probe", "it leaves a file there" if fake.holds() else "")
+        with self._uploading("refuse", tmp_path / "refuse") as (_, hooks, file):
+            for trial in (False, True):
+                outcome = hooks.probe_transfer(trial, (file.path.parent.name,))
+                check("probe", "" if outcome is None else outcome_fault(outcome, NotSent))
+
     def test_changed_here(self, tmp_path: Path) -> None:
         """A local file that was changed after it was written is not sent."""
         with self._uploading("ok", tmp_path) as (fake, hooks, file):

@@ -156,6 +156,12 @@ class Direct:
     def find_transferred(self, file: FallbackFile) -> bool:
         return True
 
+    @hookimpl
+    def probe_transfer(self, folders: tuple[str, ...], trial: bool) -> Outcome:
+        if trial:
+            self.there["probe.txt"] = b"?"
+        return Delivered()
+
 
 class DirectSuite(TransferSuite):
     double = Direct()
@@ -179,6 +185,7 @@ class DirectSuite(TransferSuite):
         ("cut", "lies there under its name"),
         ("found", "True and True"),
         ("unreachable", "not NotSent"),
+        ("probe", "it leaves a file there"),
         ("changed_here", "it is sent"),
     ],
 )

@@ -49,7 +49,7 @@ def record(line: Line, outcome: Outcome) -> None:
         since = now if known is None or known.failures else known.since
         line.journal.file_server.put(FileServer(since=since, checked_at=now))
         if known is not None and known.is_down:
-            _log.info("pipeline %s: the file server can be used again", line.name)
+            _log.warning("pipeline %s: the file server can be used again", line.name)
         return
     failures = 1 if known is None else known.failures + 1
     since = now if known is None or not known.failures else known.since
