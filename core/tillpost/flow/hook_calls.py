@@ -223,7 +223,7 @@ class HookCalls:
         return self._optional("import_folders", tuple) or ()
 
     def probe_transfer(self, trial: bool, folders: tuple[str, ...] | None = None) -> Outcome | None:
-        """Whether files could be transferred now; None: it cannot be asked. folders: by default those of the fallback."""
+        """Whether files could be transferred now; None: it cannot be asked. folders: by default the fallback's."""
         folders = self.import_folders() if folders is None else folders
         return self._optional("probe_transfer", Outcome, folders=folders, trial=trial)
 

@@ -15,7 +15,7 @@ from tests.support.lines import line_on
 from tests.support.program import needed
 from tests.support.receipts import accept, found
 from tillpost.flow.rate_limit.pace import Pace
-from tillpost.journal import Destination
+from tillpost.journal import Destination, FileServer
 from tillpost.telemetry.metric_families import FAMILIES
 from tillpost.telemetry.metrics import exposition
 
@@ -38,6 +38,9 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
         line.hooks.timings.hooks.record(("deliver", "Delivered"), 0.2)
         line.hooks.timings.delays.record("api", 3.0)
         line.hooks.timings.commits.record("", 0.01)
+        line.journal.file_server.put(FileServer(since=now, checked_at=now))
+        line.journal.alerts.change([("paused", "…", "…", "…")], [], [], (), now)
+        line.journal.alerts.mark_watched(now)
         body, _ = exposition([line], now)
     samples = re.findall(r"^(tillpost_\w+)(?:\{(.*)\})? \S+$", body.decode(), re.M)
     return {name: set(re.findall(r'(\w+)="', labels)) for name, labels in samples}
@@ -121,6 +124,9 @@ TROUBLES: dict[str, list[tuple[str, str]]] = {
     "TillpostPaused": [(f'tillpost_destination_state{{{SHOP}, state="paused"}}', "1x600 0x600")],
     "TillpostReceiptsHeld": [(f'tillpost_receipts{{{SHOP}, state="held", route=""}}', "2x600 0x600")],
     "TillpostFilesNotTaken": [(f"tillpost_file_alerts{{{SHOP}}}", "1x600 0x600")],
+    "TillpostFileServerDown": [(f"tillpost_file_server_up{{{SHOP}}}", "0x600 1x600")],
+    "TillpostAlertStands": [(f'tillpost_alerts{{{SHOP}, rule="gap"}}', "2x600 0x600")],
+    "TillpostNotWatched": [(f"tillpost_alerts_evaluated_timestamp_seconds{{{SHOP}}}", "0x600 36000+60x600")],
     "TillpostContactConflicts": [(f'tillpost_contacts{{{SHOP}, kind="conflicts"}}', "1x600 0x600")],
     "TillpostDiskFilling": [
         (f"tillpost_disk_free_bytes{{{SHOP}}}", "40000000000x600 900000000000x600"),
