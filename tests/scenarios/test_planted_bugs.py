@@ -10,18 +10,22 @@ from typing import Any
 import pytest
 
 import tillpost.flow.delivery.deliver
+import tillpost.flow.delivery.verify
 import tillpost.flow.fallback.reconcile
 import tillpost.flow.worker
+import tillpost.journal.tables.documents
+import tillpost.journal.tables.receipts
 from tests.scenarios.simulator.run import Failure, run
 from tests.support.memory import memory_folder
 from tillpost.flow.leases import ProcessClaims
 from tillpost.flow.line import Line
 from tillpost.journal import Entry, FileEntry, FileState, FileStatus, Group, Move, State
+from tillpost.journal.database import Transaction
 from tillpost.journal.queries.file_states import FileStates
 from tillpost.journal.sqlite.store import Store, _Job
 from tillpost.journal.tables.files import Files
 from tillpost.journal.tables.receipts import Receipts, _accept_group
-from tillpost.model import Customer, Identifier, Payload, Receipt
+from tillpost.model import Contact, Customer, History, Identifier, Payload, Receipt
 from tillpost_engage.payload import Mapping
 
 pytestmark = pytest.mark.slow
@@ -72,7 +76,11 @@ def a_new_id_on_retry(patch: pytest.MonkeyPatch) -> Callable[[], None]:
 def no_intent_in_the_journal(patch: pytest.MonkeyPatch) -> None:
     """The journal is not told that a receipt is about to be sent."""
     advance = Receipts.advance
-    patch.setattr(Receipts, "advance", lambda self, moves, sending, unsent, now: advance(self, moves, (), (), now))
+
+    def untold(self: Receipts, moves: Any, sending: Sequence[int], unsent: object, now: float) -> frozenset[int]:
+        return advance(self, moves, (), (), now) | frozenset(sending)
+
+    patch.setattr(Receipts, "advance", untold)
 
 
 def repeated_without_asking(patch: pytest.MonkeyPatch) -> None:
@@ -102,10 +110,41 @@ def two_hands_on_one_receipt(patch: pytest.MonkeyPatch) -> None:
 def proved_by_nothing(patch: pytest.MonkeyPatch) -> None:
     """What went up with a file that was read counts as delivered, whatever the history shows."""
 
-    def all_of_them(line: Line, key: str, receipts: list[Entry]) -> frozenset[str]:
-        return frozenset(entry.id for entry in receipts)
+    def all_of_them(line: Line, key: str, receipts: list[Entry]) -> History:
+        return History(shown=frozenset(entry.id for entry in receipts))
 
     patch.setattr(tillpost.flow.fallback.reconcile, "_shown_receipts", all_of_them)
+
+
+def verified_without_looking(patch: pytest.MonkeyPatch) -> None:
+    """Whatever a history shows, it is taken to show all that was asked for."""
+
+    def all_of_them(line: Line, contact: Contact, entries: Sequence[Entry]) -> History:
+        return History(shown=frozenset(entry.id for entry in entries))
+
+    patch.setattr(tillpost.flow.delivery.verify, "read_history", all_of_them)
+
+
+def never_missed(patch: pytest.MonkeyPatch) -> None:
+    """What a history does not show is looked for again and again."""
+    looked = tillpost.flow.delivery.verify._Round
+
+    def later(self: Any, contact: object, absent: Sequence[Entry]) -> bool:
+        self._postpone(absent)
+        return True
+
+    for name in ("_find_out", "_look_anew"):
+        patch.setattr(looked, name, later)
+
+
+def a_group_left_out_of_the_account(patch: pytest.MonkeyPatch) -> None:
+    """The rows of a document's last group are not recorded as its own."""
+    record_rows = tillpost.journal.tables.documents.record_rows
+
+    def left_out(transaction: Transaction, document: int, first: int, last: int) -> None:
+        record_rows(transaction, document, first, last - 1)
+
+    patch.setattr(tillpost.journal.tables.receipts, "record_rows", left_out)
 
 
 PLANTED: Iterable[tuple[Plant, str, str]] = (
@@ -116,7 +155,10 @@ PLANTED: Iterable[tuple[Plant, str, str]] = (
     (repeated_without_asking, "liveness", "sent again without asking the history"),
     (receipts_before_their_contacts, "safety", "came before its contact"),
     (two_hands_on_one_receipt, "safety", "from delivered to"),
-    (proved_by_nothing, "liveness", "counts as delivered, and Engage does not have it"),
+    (proved_by_nothing, "liveness", "counts as verified, and Engage does not have it"),
+    (verified_without_looking, "liveness", "counts as verified, and Engage does not have it"),
+    (never_missed, "liveness", "not settled within"),
+    (a_group_left_out_of_the_account, "safety", "the account has"),
 )
 
 

@@ -78,6 +78,12 @@ class Engage:
         self.queue: deque[tuple[str, str]] = deque()
         self.saved = saved if saved is not None else Saved()
         self.dropped: dict[str, str] = {}
+        self.ignores: frozenset[str] = frozenset()
+        """Receipts that a rule of this tenant leaves out of every import, without a word."""
+        self.ignored: set[str] = set()
+        """Those of them that arrived."""
+        self.follows_merges = True
+        """What waits for the import goes to the winner of a merge; else nobody sees it again."""
         self.refusable: set[str] = set()
         """Numbers of receipts this tenant refuses for their content."""
         self.keeps_existing = False
@@ -185,13 +191,16 @@ class Engage:
         """The job of every 15 minutes."""
         while self.queue:
             receipt_id, contact_id = self.queue.popleft()
-            while contact_id in self.merged:
+            while self.follows_merges and contact_id in self.merged:
                 contact_id = self.merged[contact_id]
             self.settle(receipt_id, self.people.get(contact_id), contact_id)
 
     def settle(self, receipt_id: str, person: Person | None, named: str) -> None:
         """Save a receipt, ignore a known one, or drop it silently, as Engage does for an unknown contact."""
         if receipt_id in self.saved:
+            return
+        if receipt_id in self.ignores:
+            self.ignored.add(receipt_id)
             return
         if person is None:
             self.dropped[receipt_id] = named
@@ -203,6 +212,10 @@ class Engage:
     def has(self, receipt_id: str) -> bool:
         """Whether the receipt is here, imported or about to be."""
         return receipt_id in self.saved or any(receipt_id == queued for queued, _ in self.queue)
+
+    def took(self, receipt_id: str) -> bool:
+        """Whether it was accepted, whatever the import made of it."""
+        return self.has(receipt_id) or receipt_id in self.dropped or receipt_id in self.ignored
 
     def advance(self, now: float) -> None:
         """Time has passed: run the import if it is due."""

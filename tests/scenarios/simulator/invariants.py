@@ -48,13 +48,14 @@ class Invariants:
         rows = self._rows
         self._nothing_acknowledged_is_lost({row[0] for row in rows})
         self._no_receipt_has_a_second_id()
-        for receipt_id, state, reason, _, _ in rows:
+        for receipt_id, state, reason, _, _, verified in rows:
             if state not in _STATES:
                 raise InvariantBroken(f"{receipt_id} is in the state {state!r}, which does not exist")
             if state in (State.HELD, State.SKIPPED) and not reason:
                 raise InvariantBroken(f"{receipt_id} is {state} without a reason")
-            if state == State.DELIVERED and not self._there(receipt_id):
-                raise InvariantBroken(f"{receipt_id} counts as delivered, and Engage does not have it")
+            if state == State.DELIVERED and not self._there(receipt_id, verified is not None):
+                known = "verified" if verified is not None else "delivered"
+                raise InvariantBroken(f"{receipt_id} counts as {known}, and Engage does not have it")
         self.files_are_whole()
         self._files_hold_what_the_rows_say(rows)
         self._engage_saw_no_violation()
@@ -64,7 +65,7 @@ class Invariants:
         if self._machine.disk.changes == self._seen:
             return
         self._seen = self._machine.disk.changes
-        self._rows = self._machine.store.read("SELECT id, state, reason, route, file FROM receipts")
+        self._rows = self._machine.store.read("SELECT id, state, reason, route, file, verified_at FROM receipts")
         self._files = self._machine.store.read(
             "SELECT name, state, sha256, path, keys, kind FROM files WHERE state <> 'confirmed'"
         )
@@ -110,9 +111,10 @@ class Invariants:
                     f"{receipt_id} is held for a conflict ({reason}), and its contact has {conflict!r}"
                 )
 
-    def _there(self, receipt_id: str) -> bool:
+    def _there(self, receipt_id: str, verified: bool) -> bool:
         engage = self._machine.engage
-        return engage.has(receipt_id) or receipt_id in engage.forgiven
+        there = receipt_id in engage.saved if verified else engage.took(receipt_id)
+        return there or receipt_id in engage.forgiven
 
     def files_are_whole(self) -> None:
         """Every file the journal names is on the disk, even if the power fails now."""
@@ -130,7 +132,7 @@ class Invariants:
                 for receipt_id in json.loads(keys):
                     if holder.setdefault(receipt_id, name) != name:
                         raise InvariantBroken(f"{receipt_id} is in two files at once")
-        for receipt_id, state, _, _, file in rows:
+        for receipt_id, state, _, _, file, _ in rows:
             if state in _FILE_STATES:
                 if holder.get(receipt_id) != file:
                     raise InvariantBroken(f"{receipt_id} is {state}, and no open file has it")
@@ -179,14 +181,16 @@ class Invariants:
             raise InvariantBroken(f"Engage has two contacts with one {kind}")
 
     def settled(self) -> None:
-        """Liveness: every receipt is delivered, except odd ones, which are held or skipped."""
+        """Liveness: every receipt is verified, except odd ones and those Engage left out, which are held or skipped."""
         machine = self._machine
         account = machine.line.journal.accounts.of_journal()
         if left := account.receipts["on_the_way"] + account.broken["on_the_way"]:
             raise InvariantBroken(f"by the account {left} are on their way when all has settled")
         for entry in machine.line.journal.receipts.find({}):
             excused = entry.id in self._day.odd or "#" in entry.id or entry.id in machine.engage.forgiven
-            excused = excused or entry.crashes >= MAX_CRASHES
+            excused = excused or entry.crashes >= MAX_CRASHES or entry.id in machine.engage.ignored
+            if entry.state is State.DELIVERED and entry.verified_at is None and entry.id not in machine.engage.forgiven:
+                raise InvariantBroken(f"{entry.id} is accepted by API and nobody knows what became of it")
             if entry.state is State.DELIVERED or (excused and entry.state in (State.HELD, State.SKIPPED)):
                 continue
             raise InvariantBroken(f"{entry.id} ended as {entry.state} ({entry.reason})")

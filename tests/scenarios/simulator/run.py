@@ -19,6 +19,7 @@ from tests.scenarios.simulator.schedule import Step, outage, schedule
 from tests.scenarios.simulator.till import PEOPLE, REGISTERED, Day, day
 from tillpost.errors import JournalFull, TillpostError
 from tillpost.flow.delivery.deliver import claim, deliver
+from tillpost.flow.delivery.verify import verify
 from tillpost.flow.intake.accept import accept
 from tillpost.flow.limits import TransferPolicy
 from tillpost.flow.upkeep.replay import replay
@@ -60,6 +61,9 @@ class Run:
         imports = Random(f"imports {seed}")
         engage.keeps_existing = imports.random() < 0.5
         engage.import_drops = frozenset(imports.choice(((), ("firstName",), ("mobilePhone",))))
+        silent = Random(f"left out {seed}")
+        engage.follows_merges = silent.random() < 0.5
+        engage.ignores = frozenset(known for ids in self.day.ids for known in ids if silent.random() < 0.06)
         when: Literal["restored", "asap"] = "asap" if own.random() < 0.3 else "restored"
         self.machine = Machine(folder, random, engage, TransferPolicy(when=when))
         self.invariants = Invariants(self.machine, self.day)
@@ -98,6 +102,8 @@ class Run:
             case "maintain":
                 maintain(machine.line)
                 replay(machine.line)
+            case "verify":
+                verify(machine.line)
             case "replay":
                 self._replay(step.number)
                 replay(machine.line)
@@ -243,6 +249,7 @@ class Run:
         for _ in range(_ROUNDS):
             maintain(machine.line)
             replay(machine.line)
+            verify(machine.line)
             machine.outbox.run_round()
             while (job := machine.job()) is not None:
                 machine.outbox.perform(job)
@@ -267,6 +274,7 @@ class Run:
             journal.receipts.count_unsettled()
             or journal.file_states.open_states()
             or journal.replays.running()
+            or journal.verification.next_due() is not None
             or self.machine.engage.queue
             or self.machine.line.breaker.destination.state != "online"
         )
@@ -277,6 +285,7 @@ class Run:
         now, destination = machine.clock.time(), machine.line.breaker.destination
         offset = now - machine.clock.monotonic()
         moments = [machine.engage.next_receipts + offset, machine.imports.next_import + offset, now + 300.0]
+        moments.append(machine.line.journal.verification.next_due() or now)
         moments += [standing.due for standing in machine.line.journal.file_states.in_states(*OPEN_FILES)]
         if machine.line.breaker.allows_requests():
             moments.append(machine.line.journal.receipts.next_due() or now)

@@ -61,7 +61,7 @@ class Step:
 
 
 def schedule(seed: int) -> tuple[Step, ...]:
-    """The steps of a seed: 15 to 40, and the replays of one seed in two."""
+    """The steps of a seed: 15 to 40, the replays of one seed in two, and up to three readings of histories."""
     random = Random(f"schedule {seed}")
     calm = random.random() < 0.2
     if random.random() < 0.5:
@@ -71,15 +71,18 @@ def schedule(seed: int) -> tuple[Step, ...]:
     else:
         kinds = random.choices(list(KINDS), list(KINDS.values()), k=random.randint(15, 40))
     steps = [_step(kind, random, calm) for kind in kinds[:40]]
-    # Drawn separately, so that the other steps of a seed stay as they were before there were replays.
+    # Drawn separately, so that the other steps of a seed stay as they were.
     own = Random(f"replay {seed}")
     for _ in range(own.choice((0, 0, 1, 2))):
         steps.insert(own.randrange(len(steps) // 2, len(steps) + 1), _step("replay", own, calm))
+    own = Random(f"verify {seed}")
+    for _ in range(own.randrange(4)):
+        steps.insert(own.randrange(len(steps) // 3, len(steps) + 1), _step("verify", own, calm))
     return tuple(steps)
 
 
 def _step(kind: str, random: Random, calm: bool) -> Step:
-    work = kind in ("accept", "deliver", "maintain", "restart", "replay")
+    work = kind in ("accept", "deliver", "maintain", "restart", "replay", "verify")
     troubled = work and not calm
     return Step(
         kind=kind,
