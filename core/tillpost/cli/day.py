@@ -14,7 +14,7 @@ from tillpost.cli.pipelines import pipeline_command
 from tillpost.clock import SystemClock
 from tillpost.compose.pipeline_config import PipelineConfig
 from tillpost.journal import Journal
-from tillpost.reports import day_page, day_report, till_totals
+from tillpost.reports import day_page, day_report, till_totals, verification
 from tillpost.reports.day import Day, day
 from tillpost.terminal import counted, plain, say
 
@@ -87,4 +87,6 @@ def _print(found: Day) -> None:
         click.echo(plain(f"not in the journal: till {till} number {numbers}"))
     if found.removed:
         click.echo(f"{counted(found.removed, 'receipt')} left the journal by `keep`: a day that old is incomplete")
+    if summary := verification.sentence(found.verification, SystemClock().time()):
+        click.echo(f"verified, in the whole pipeline: {plain(summary)}")
     click.echo(day_report.verdict(found))

@@ -18,6 +18,7 @@ from tillpost.compose.stranded import find_stranded, names_in
 from tillpost.errors import JournalError
 from tillpost.flow.breaker import is_reachable
 from tillpost.journal import DocumentState, Journal, SourceState
+from tillpost.reports import verification
 from tillpost.reports.labels import CONTACTS, ROUTES
 from tillpost.reports.timeline import event_detail
 from tillpost.terminal import counted, plain, say, when
@@ -78,6 +79,7 @@ def _stand(journal: Journal, config: Config, pipeline: PipelineConfig) -> dict[s
         "tenant": _tenant(journal),
         "counts": journal.receipts.counts(),
         "delivered": journal.receipts.routes(),
+        "verification": _verification(journal, pipeline),
         "skipped": journal.receipts.skipped(),
         "ignored": journal.receipts.ignored(),
         "sources": [
@@ -132,6 +134,12 @@ def _needs_person(stand: dict[str, Any], rules: set[str]) -> list[dict[str, str]
     return needs
 
 
+def _verification(journal: Journal, pipeline: PipelineConfig) -> dict[str, Any]:
+    stand = journal.verification.stand()
+    summary = verification.sentence(stand, SystemClock().time())
+    return {"verify": pipeline.verify.receipts, **verification.to_json(stand), "summary": summary}
+
+
 def _file_server(journal: Journal) -> dict[str, Any] | None:
     """What the last probe or transfer showed; None before the first."""
     server = journal.file_server.get()
@@ -178,6 +186,8 @@ def _print(name: str, stand: dict[str, Any]) -> None:
         if filled:
             counts = ", ".join(f"{value} {_word(title, key)}" for key, value in filled.items())
             click.echo(f"  {_TITLES.get(title, title)}: {counts}")
+    if summary := stand["verification"]["summary"]:
+        click.echo(f"  verified: {plain(summary)}")
     for source in stand["sources"]:
         if source["state"] != SourceState.WORKING:
             text = f"{source['state']} since {source['since']} ({source['reason']})"

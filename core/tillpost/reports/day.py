@@ -12,7 +12,7 @@ from decimal import Decimal
 import attrs
 
 from tillpost.errors import InvalidValue, JournalDamaged
-from tillpost.journal import DayReceipt, Journal, State, TillTotal
+from tillpost.journal import DayReceipt, Journal, State, TillTotal, VerificationStand
 from tillpost.journal.states import confirmation
 from tillpost.model import Receipt
 from tillpost.reports.day_difference import Difference, Suspect, TillFigures, find_differences
@@ -54,6 +54,7 @@ class Day:
     missing: tuple[tuple[str, str, str], ...]
     damaged: tuple[str, ...]
     removed: int
+    verification: VerificationStand | None
 
     @property
     def fine(self) -> bool:
@@ -112,6 +113,8 @@ def day(
         undelivered=tuple(scan.undelivered), skipped=dict(scan.skipped), same_number=tuple(scan.same_number),
         unreadable=tuple(unreadable), discarded=tuple(discarded), missing=tuple(missing), damaged=tuple(scan.damaged),
         removed=journal.retention.count_removed(),
+        verification=journal.verification.stand() if bodies else None,  # a day is compared often without them
+
     )  # fmt: skip
 
 

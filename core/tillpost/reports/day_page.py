@@ -10,6 +10,7 @@ from tillpost.model.money import format_money
 from tillpost.reports.day import LISTED, Day
 from tillpost.reports.day_difference import Suspect
 from tillpost.reports.day_report import figures, receipt_lists, sentence, verdict
+from tillpost.reports.verification import sentence as verified
 from tillpost.terminal import counted
 
 _STYLE = """
@@ -28,6 +29,7 @@ td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space:
 
 def html(day: Day, pipeline: str, now: float) -> str:
     """The report as one page, for a browser and for paper. No script, no file from elsewhere."""
+    stands = verified(day.verification, now)
     title = f"Day end: store {day.store}, {day.date}" + (f", till {day.till}" if day.till else "")
     return "".join(
         [
@@ -37,6 +39,7 @@ def html(day: Day, pipeline: str, now: float) -> str:
             f"<h1>{escape(title)}</h1><p>Pipeline {escape(pipeline)}, as of {escape(iso(now))}.</p>",
             f'<p class="verdict">{escape(verdict(day))}</p>',
             *_body(day),
+            f"<p>Verified, in the whole pipeline: {escape(stands)}.</p>" if stands else "",
             "</main></body></html>\n",
         ]
     )

@@ -13,6 +13,7 @@ import attrs
 
 from tillpost.journal.states import ACCEPTED_BY_API, ACCEPTED_BY_IMPORT, VERIFIED
 from tillpost.model.money import format_money
+from tillpost.reports import verification
 from tillpost.reports.day import Day
 from tillpost.reports.day_difference import Difference, Suspect
 from tillpost.reports.labels import CONFIRMED
@@ -42,6 +43,7 @@ def to_json(day: Day) -> dict[str, Any]:
         "missing": [{"till": till, "first": first, "last": last} for till, first, last in day.missing],
         "damaged": list(day.damaged),
         "removed": day.removed,
+        "verification": None if day.verification is None else verification.to_json(day.verification),
     }  # fmt: skip
 
 

@@ -20,6 +20,42 @@ FAMILIES: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
         "Receipts in the journal by state, and the delivered by route.",
         ("pipeline", "state", "route"),
     ),
+    "verified": (
+        "gauge",
+        "tillpost_verified_receipts",
+        "Delivered receipts that the contact's history shows, by route.",
+        ("pipeline", "route"),
+    ),
+    "unverified": (
+        "gauge",
+        "tillpost_unverified_receipts",
+        "Delivered receipts that no history has shown: waiting to be looked for, or not looked for.",
+        _STATE,
+    ),
+    "verify_age": (
+        "gauge",
+        "tillpost_oldest_unverified_age_seconds",
+        "Time since the delivery of the oldest receipt that waits to be verified; 0 where none does.",
+        _P,
+    ),
+    "verify_lag": (
+        "gauge",
+        "tillpost_verification_lag_seconds",
+        "Mean time from delivered to verified, of about the latest hundred; absent before the first.",
+        _P,
+    ),
+    "verify_requests": (
+        "counter",
+        "tillpost_verification_requests",
+        "Requests made to read histories for verification.",
+        _P,
+    ),
+    "histories": (
+        "gauge",
+        "tillpost_histories_shown",
+        "1 where the tenant shows the histories of its contacts, 0 where it does not; absent before one was asked for.",
+        _P,
+    ),
     "skipped": (
         "gauge",
         "tillpost_skipped_records",

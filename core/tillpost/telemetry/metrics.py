@@ -15,7 +15,7 @@ import attrs
 from tillpost.errors import UsageError
 from tillpost.flow.breaker import STATES, is_reachable
 from tillpost.flow.line import Line
-from tillpost.journal import OPEN_DOCUMENTS, Journal, SourceState, State
+from tillpost.journal import OPEN_DOCUMENTS, HistoryState, Journal, SourceState, State
 from tillpost.journal.states import SETTLED
 from tillpost.telemetry.health import alive
 from tillpost.telemetry.metric_families import Families
@@ -94,6 +94,7 @@ def _add_journal(families: Families, source: Source, now: float) -> None:
                 families.add("receipts", [name, state, route], of_route)
         else:
             families.add("receipts", [name, str(state), ""], count)
+    _add_verification(families, source, now)
     families.add("skipped", [name], sum(journal.receipts.skipped().values()))
     families.add("ignored", [name], sum(journal.receipts.ignored().values()))
     families.add("removed", [name], journal.retention.count_removed())
@@ -134,6 +135,20 @@ def _add_journal(families: Families, source: Source, now: float) -> None:
     families.add("disk_size", [name], size)
     for file, size in journal.storage().items():
         families.add("journal", [name, file], size)
+
+
+def _add_verification(families: Families, source: Source, now: float) -> None:
+    name, stand = source.name, source.journal.verification.stand()
+    for route, count in stand.verified.items():
+        families.add("verified", [name, route], count)
+    families.add("unverified", [name, "waiting"], stand.waiting)
+    families.add("unverified", [name, "not looked for"], stand.unverified)
+    families.add("verify_age", [name], 0.0 if stand.oldest is None else max(0.0, now - stand.oldest))
+    if stand.lag is not None:
+        families.add("verify_lag", [name], stand.lag)
+    families.add("verify_requests", [name], stand.requests)
+    if stand.history is not HistoryState.UNKNOWN:
+        families.add("histories", [name], stand.history is HistoryState.THERE)
 
 
 def _add_stores(families: Families, source: Source) -> None:

@@ -11,6 +11,7 @@ from tillpost.flow.breaker import is_reachable
 from tillpost.journal import DocumentState, FileState, Journal, KnownMapping, State
 from tillpost.reports.labels import ROUTES
 from tillpost.reports.timeline import event_detail
+from tillpost.reports.verification import sentence
 from tillpost.terminal import counted
 from tillpost.web import charts
 from tillpost.web.request import Answer, Request
@@ -75,6 +76,7 @@ def _pipeline(site: Site, name: str, journal: Journal) -> dict[str, Any]:
         "rows": _rows(journal, counts, routes),
         "counts": counts,
         "unsettled": samples[-1].backlog,
+        "verification": sentence(journal.verification.stand(), site.clock.time()),
         "skipped": journal.receipts.skipped(),
         "ignored": journal.receipts.ignored(),
         "charts": [charts.backlog(samples), charts.rate(samples)],

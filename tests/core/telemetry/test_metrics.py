@@ -27,7 +27,18 @@ from tillpost.errors import UsageError
 from tillpost.flow.intake.accept import accept as flow_accept
 from tillpost.flow.rate_limit.pace import Pace
 from tillpost.flow.worker import Worker
-from tillpost.journal import Accepted, Destination, FileServer, Journal, Move, SourceState, SourceStatus, State
+from tillpost.journal import (
+    Accepted,
+    Destination,
+    FileServer,
+    HistoryState,
+    Journal,
+    Looked,
+    Move,
+    SourceState,
+    SourceStatus,
+    State,
+)
 from tillpost.model import Broken, Delivered, NotSent, Outcome
 from tillpost.telemetry.metric_families import FAMILIES
 from tillpost.telemetry.metrics import MOST_STORES, OTHER, Source, exposition, render
@@ -210,6 +221,9 @@ def test_promtool_finds_nothing_to_say(tmp_path: Path) -> None:
         line.journal.alerts.change([("held wrong total", "…", "…", "…")], [], [], (), NOW)
         line.journal.alerts.mark_watched(NOW)
         line.journal.sources.put(SourceStatus("folder", SourceState.WORKING, "", NOW, None, 0), NOW)
+        line.journal.receipts.settle([(1, Move(state=State.DELIVERED, route="api", verify_after=1.0))], NOW, "deliver")
+        line.journal.verification.settle(Looked(shown=[1], looks=1, requests=1), NOW)
+        line.journal.verification.set_history(HistoryState.THERE, "", NOW)
         body, _ = exposition([line], NOW)
     told = {family.name for family in text_string_to_metric_families(body.decode())}
     assert told == {name for _, name, _, _ in FAMILIES.values()}, "every family is judged"
