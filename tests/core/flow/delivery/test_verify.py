@@ -1,4 +1,4 @@
-"""Verification: what Engage accepted is found in its histories, or found missing, mended or held with the cause."""
+"""Verification: what Engage accepted is found in its histories, or found missing, sent again or held with the cause."""
 
 from __future__ import annotations
 
