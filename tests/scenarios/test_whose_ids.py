@@ -6,20 +6,17 @@ import json
 import os
 import subprocess
 import sys
-import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import attrs
 import pytest
 
-from tests.support.oracle import API_KEY, EVERYTHING, running_oracle
+from tests.support.engages import ENGAGES, Destination, starter
+from tests.support.oracle import API_KEY
 from tests.support.receipts import document, receipt_of
 from tests.support.waiting import until
-from tillpost_sandbox import Sandbox
 
 CONFIG = """
 [tillpost]
@@ -37,67 +34,10 @@ ENVIRONMENT = {**os.environ, "ENGAGE_API_KEY": API_KEY}
 NOBODY = "00000000-0000-4000-8000-000000000000"
 
 
-@attrs.frozen
-class Destination:
-    """An Engage under test. shown: receipt id → contactId of what it has imported."""
-
-    url: str
-    register: Callable[..., str]
-    merge: Callable[[str, str], None]
-    erase: Callable[[str], None]
-    shown: Callable[[], dict[str, str]]
-    contacts: Callable[[], set[str]]
-    fail: Callable[[str], None]
-    """Answer everything with this status from now on; "ok" ends it."""
-
-
-@contextmanager
-def _oracle(everything: bool) -> Iterator[Destination]:
-    with running_oracle(**(EVERYTHING if everything else {})) as oracle:
-        yield Destination(
-            url=oracle.url, register=oracle.register, merge=oracle.merge, erase=oracle.erase,
-            shown=lambda: dict(oracle.state()["owner"]), contacts=lambda: set(oracle.state()["contacts"]),
-            fail=lambda status: oracle.mode(http=status),
-        )  # fmt: skip
-
-
-@contextmanager
-def _sandbox(folder: Path, everything: bool) -> Iterator[Destination]:
-    options: dict[str, object] = {"undocumented": "ok" if everything else "403"}
-    folder.mkdir(exist_ok=True)
-    with Sandbox(dir=folder, api_key=API_KEY, import_every=0.1, rate_limit=9999, options=options) as sandbox:
-
-        def ask(url: str, body: Any = None) -> Any:
-            headers = {"apikey": API_KEY, "Content-Type": "application/json"}
-            data = None if body is None else json.dumps(body).encode()
-            with urllib.request.urlopen(urllib.request.Request(url, data, headers), timeout=30) as answer:
-                return json.loads(answer.read() or b"null")
-
-        def control(name: str, body: Any = None) -> Any:
-            return ask(f"{sandbox.control_url}/_sandbox/{name}", body)
-
-        yield Destination(
-            url=sandbox.url,
-            register=lambda **fields: str(ask(f"{sandbox.url}/api/v3/contacts", fields)["id"]),
-            merge=lambda gone, into: control("merge", {"contactId": gone, "into": into}),
-            erase=lambda gone: control("erase", {"contactId": gone}),
-            shown=lambda: {
-                row["uniqueReceiptId"]: row["contactId"] for row in control("receipts") if row["status"] == "imported"
-            },
-            contacts=lambda: {row["id"] for row in control("contacts") if not row["gone"]},
-            fail=lambda status: control("faults", {"http": status}),
-        )
-
-
-@pytest.fixture(params=["oracle", "oracle with everything", "sandbox", "sandbox with everything"])
+@pytest.fixture(params=ENGAGES)
 def engage(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Any]:
-    """Start one more Engage of a kind; those without everything know documented endpoints only."""
-    kind, everything, started = request.param.split()[0], "everything" in request.param, iter(range(9))
-
-    def start() -> Any:
-        return _oracle(everything) if kind == "oracle" else _sandbox(tmp_path / f"sandbox{next(started)}", everything)
-
-    return start
+    """Start one more Engage of a kind."""
+    return starter(request.param, tmp_path)
 
 
 def _tillpost(folder: Path, *words: str) -> list[str]:

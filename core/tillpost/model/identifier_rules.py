@@ -70,10 +70,10 @@ class IdentifierRules:
         normal = tuple(dict.fromkeys(self.normal(known, contact.store) for known in contact.identifiers))
         return contact if normal == contact.identifiers else attrs.evolve(contact, identifiers=normal)
 
-    def faults(self, customer: Customer, store: str) -> dict[str, str]:
-        """Kind → what is wrong with its value, of those identifiers that no destination takes."""
-        found = {known.kind: fault(self.normal(known, store)) for known in customer.identifiers}
-        return {kind: wrong for kind, wrong in found.items() if wrong}
+    def flags(self, customer: Customer | None, store: str) -> list[str]:
+        """Flags of a receipt for those identifiers of its customer that no destination takes."""
+        known = customer.identifiers if customer is not None else ()
+        return list(dict.fromkeys(f"{UNUSABLE}{each.kind}" for each in known if fault(self.normal(each, store))))
 
 
 def fault(known: Identifier) -> str:

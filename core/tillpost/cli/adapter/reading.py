@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 
 from tillpost.errors import DocumentError, TillpostError
-from tillpost.model import Broken, Found, NoReceipt, Parsed, Receipt
+from tillpost.model import Broken, Found, IdentifierRules, NoReceipt, Parsed, Receipt
 from tillpost.model.receipt_difference import difference
 from tillpost.model.receipt_json import content_digest, dumps
 
@@ -20,8 +20,9 @@ Key = tuple[str, ...]
 
 @attrs.define
 class Reading:
-    """The findings so far."""
+    """The findings so far. rules: how the pipeline reads identifiers."""
 
+    rules: IdentifierRules = attrs.field(factory=IdentifierRules)
     receipts: list[dict[str, Any]] = attrs.field(factory=list)
     skipped: Counter[str] = attrs.field(factory=Counter)
     ignored: Counter[str] = attrs.field(factory=Counter)
@@ -56,7 +57,7 @@ class Reading:
                 use(receipt)
             except TillpostError as error:
                 self._hold(receipt.raw.place, receipt.number, f"cannot be mapped: {error}")
-            self.receipts.append(_row(receipt))
+            self.receipts.append(_row(receipt, self.rules))
             self._sum(receipt)
 
     def _hold(self, place: str, number: str, reason: str) -> None:
@@ -84,7 +85,7 @@ class Reading:
         ]
 
 
-def _row(receipt: Receipt) -> dict[str, Any]:
+def _row(receipt: Receipt, rules: IdentifierRules) -> dict[str, Any]:
     """One receipt without personal data."""
     known = receipt.customer.identifiers if receipt.customer else ()
     return {
@@ -98,7 +99,7 @@ def _row(receipt: Receipt) -> dict[str, Any]:
         "lines": len(receipt.lines),
         "tenders": " ".join(f"{tender.type}:{tender.amount}" for tender in receipt.tenders),
         "customer": " ".join(identifier.kind for identifier in known),
-        "flags": " ".join(receipt.flags),
+        "flags": " ".join(dict.fromkeys((*receipt.flags, *rules.flags(receipt.customer, receipt.store)))),
         "place": receipt.raw.place,
     }
 

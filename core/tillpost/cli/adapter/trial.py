@@ -21,7 +21,7 @@ from tillpost.compose.plugins import load_plugin
 from tillpost.compose.standalone import settings_table, standalone_hooks
 from tillpost.errors import UsageError
 from tillpost.flow.upkeep.mapping_guard import PLACEHOLDER_CONTACT
-from tillpost.model import DEFAULT_RECIPE, Document, Receipt
+from tillpost.model import DEFAULT_RECIPE, Document, IdentifierRules, Receipt
 from tillpost.terminal import counted, plain, say
 
 COLUMNS = ["number", "store", "till", "till_time", "total", "currency", "lines", "tenders", "customer", "flags"]
@@ -79,7 +79,7 @@ def command(
         if body:
             bodies.append(payload.fields)
 
-    reading = Reading()
+    reading = Reading(IdentifierRules(country=of.country, countries=of.countries) if of else IdentifierRules())
     reading.take(hooks.parse_receipts(document), use)
     (_say_json if as_json else _show)(file, reading, bodies)
     sys.exit(1 if reading.broken or reading.refused else 0)
