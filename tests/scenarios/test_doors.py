@@ -315,3 +315,20 @@ def test_k5_what_accept_cannot_read_is_told_too(shop: Door) -> None:
     assert "has other content by now" in again.stdout
     assert shop.call("documents", "discard", "bad.json", "--reason", "written again").returncode == 0
     assert shop.documents() == {}
+
+
+def test_k6_one_file_that_accept_cannot_read_stops_none_of_the_others(shop: Door) -> None:
+    names = []
+    for number in range(1, 6):
+        path = shop.folder / f"{number}.jsonl"
+        path.write_bytes(day(number, 1))
+        names.append(str(path))
+    (shop.folder / "folder").mkdir()
+    os.mkfifo(shop.folder / "pipe")
+    names[1:1] = [str(shop.folder / "folder"), str(shop.folder / "pipe")]
+    done = shop.call("accept", *names)
+    assert done.returncode == 1
+    assert "5 accepted" in done.stdout
+    assert f"{shop.folder}/folder cannot be read: is a directory" in done.stderr
+    assert f"{shop.folder}/pipe cannot be read: it is not a file" in done.stderr
+    assert ".py" not in done.stderr

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from errno import EINVAL, EISDIR
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ import click
 from tillpost.cli.output import json_option
 from tillpost.cli.pipelines import opened_lines, pipeline_option, runnable_pipelines, select_pipeline
 from tillpost.compose.config import load
-from tillpost.errors import DocumentError
+from tillpost.errors import DocumentError, PluginError
 from tillpost.flow.intake.accept import accept
 from tillpost.journal import Accepted
 from tillpost.model import Document
@@ -21,12 +23,14 @@ from tillpost.terminal import counted, plain, say
 
 
 @click.command("accept")
-@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, readable=False, path_type=Path))
 @pipeline_option
 @json_option
 @click.pass_obj
 def command(file: Any, files: tuple[Path, ...], pipeline: str | None, as_json: bool) -> None:
-    """Put files into the journal; returns after the commit. Exit code 1 when something is held.
+    """Put files into the journal; returns after the commit. Exit code 1 when something is held or cannot be read.
+
+    A file that cannot be read is named, and the others go on.
 
     \b
     Examples:
@@ -38,10 +42,17 @@ def command(file: Any, files: tuple[Path, ...], pipeline: str | None, as_json: b
     failed = []
     with opened_lines(config, [select_pipeline(config, pipeline)]) as (line,):
         for path in files:
-            document = Document.from_path(path)
+            try:
+                document = _document(path)
+            except OSError as error:
+                failed.append(f"{path} cannot be read: {(error.strerror or '').lower()}")
+                continue
             try:
                 counts = accept(line, document, partial(_progress, document))
             except DocumentError as error:
+                failed.append(f"{path}: {error}; it is set aside: `tillpost documents retry` reads it again")
+                continue
+            except PluginError as error:
                 failed.append(f"{path}: {error}")
                 continue
             finally:
@@ -49,7 +60,7 @@ def command(file: Any, files: tuple[Path, ...], pipeline: str | None, as_json: b
             total.add(counts)
     for message in failed:
         click.echo(f"tillpost: {plain(message)}", err=True)
-    answer = {"documents": len(files), **attrs.asdict(total)}
+    answer = {"documents": len(files), **attrs.asdict(total), "not_read": failed}
     if as_json:
         say(answer)
     else:
@@ -60,6 +71,16 @@ def command(file: Any, files: tuple[Path, ...], pipeline: str | None, as_json: b
         for reason, count in total.reasons.items():
             click.echo(f"  {counted(count, 'record')}: {plain(reason)}")
     sys.exit(1 if failed or total.held else 0)
+
+
+def _document(path: Path) -> Document:
+    """The file as a document. Raises OSError, also for what is no file, such as a pipe that nobody writes to."""
+    if path.is_dir():
+        raise IsADirectoryError(EISDIR, os.strerror(EISDIR), str(path))
+    if not path.is_file():
+        path.stat()
+        raise OSError(EINVAL, "it is not a file", str(path))
+    return Document.from_path(path)
 
 
 def _progress(document: Document, counts: Accepted | None) -> None:

@@ -97,10 +97,11 @@ class ServedSource:
         if now >= self._check_due:
             with self._lock:
                 if now >= self._check_due:
-                    self._check_due = now + _CHECK_EVERY
                     self._disk_low = self._line.journal.room()[0] < self._policy.room
                     if self._remaining <= self._policy.backlog // 10:
                         self._remaining = self._policy.backlog - self._line.journal.receipts.count_unsettled()
+                    # Last: a thread that comes before the first count would else be told that the backlog is full.
+                    self._check_due = now + _CHECK_EVERY
         if self._disk_low:
             raise Busy("the disk is almost full", _RETRY_AFTER)
         if self._remaining <= 0:

@@ -267,3 +267,25 @@ def test_it_is_not_idle_while_something_is_being_accepted(shop: Pipeline) -> Non
     all_at_once(shop, ["1", "2"], lambda: seen.append(shop.served.is_idle()))
     assert seen == [False]
     assert shop.served.is_idle()
+
+
+def test_who_comes_while_the_backlog_is_counted_for_the_first_time_is_not_told_that_it_is_full(tmp_path: Path) -> None:
+    shop = pipeline(tmp_path)
+    counting, go_on = threading.Event(), threading.Event()
+    count = shop.line.journal.receipts.count_unsettled
+
+    def slowly() -> int:
+        counting.set()
+        assert go_on.wait(30)
+        return count()
+
+    shop.line.journal.receipts.count_unsettled = slowly  # type: ignore[method-assign]
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(shop.accept, "1")
+        assert counting.wait(30)
+        second = pool.submit(shop.accept, "2")
+        with pytest.raises(TimeoutError):
+            second.result(0.2)
+        go_on.set()
+        assert first.result(30)["accepted"] == second.result(30)["accepted"] == 1
+    shop.line.journal.close()
