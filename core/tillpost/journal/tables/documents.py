@@ -101,14 +101,21 @@ class Reading:
 
 
 def record_group(
-    transaction: Transaction, reading: Reading, parsed: Sequence[Parsed], fresh: Accepted, last: bool, now: float
+    transaction: Transaction,
+    reading: Reading,
+    parsed: Sequence[Parsed],
+    fresh: Accepted,
+    last: bool,
+    now: float,
+    unread: bool = True,
 ) -> int:
     """Add a group of records to the row of their document, in their transaction; returns that row.
 
-    The counts start again with the first group. fresh: what came of the records. last: they are the last ones.
+    The counts start again with the first group. fresh: what came of the records. last: they are the last ones. unread:
+    whether the table has documents that were not read (`has_unread`, asked once a commit).
     """
-    receipts = sum(isinstance(record, Found) for record in parsed)
-    broken = sum(isinstance(record, Broken) for record in parsed)
+    kinds = [type(record) for record in parsed]
+    receipts, broken = kinds.count(Found), kinds.count(Broken)
     others = len(parsed) - receipts - broken
     counts = (len(parsed), receipts, fresh.duplicates, fresh.ignored, others - fresh.ignored, broken)
     state = DocumentState.READ if last else DocumentState.READING
@@ -119,7 +126,7 @@ def record_group(
             (state, now, *counts, reading.seq),
         )
         return reading.seq
-    known = _find_open(transaction, reading.document)
+    known = _find_open(transaction, reading.document) if unread else None
     if known is None:
         values = (*_identity(reading), state, now, now, *counts)
         return int(first(transaction.execute(f"{_INSERT_COUNTS} RETURNING seq", values)))
@@ -133,12 +140,18 @@ def record_group(
     return known
 
 
+def has_unread(transaction: Transaction) -> bool:
+    """Whether any document was not read to its end."""
+    return transaction.execute(_ANY_UNREAD).fetchone() is not None
+
+
 def record_rows(transaction: Transaction, document: int, first_row: int, last_row: int) -> None:
     """Record which rows of the table of receipts were inserted for a group of records; there may be none."""
     if first_row <= last_row:
         transaction.execute("INSERT INTO document_rows VALUES (?,?,?)", (first_row, last_row, document))
 
 
+_ANY_UNREAD = f"SELECT 1 FROM documents INDEXED BY documents_open WHERE {_UNREAD} LIMIT 1"  # noqa: S608 - ours
 _INSERT_COUNTS = (
     "INSERT INTO documents (sha256, name, source, size, state, first_at, last_at, records, receipts, again, ignored,"
     " skipped, broken) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)"
@@ -160,7 +173,7 @@ def _find_open(transaction: Transaction, document: Document) -> int | None:
         sql, values = "sha256 IN (?1, '') AND name = ?2", [document.sha256, document.name]
     found = first(
         transaction.execute(
-            f"SELECT seq FROM documents INDEXED BY documents_open WHERE {_UNREAD} AND {sql} ORDER BY seq DESC LIMIT 1",  # noqa: S608
+            f"SELECT max(seq) FROM documents INDEXED BY documents_open WHERE {_UNREAD} AND {sql}",  # noqa: S608 - ours
             values,
         )
     )

@@ -11,7 +11,7 @@ from tillpost.journal.moves import Move, apply_move, apply_moves
 from tillpost.journal.states import OPEN, SETTLED, State
 from tillpost.journal.tables import events
 from tillpost.journal.tables.acceptance import Accepted, accept_records
-from tillpost.journal.tables.documents import Reading, record_group, record_rows
+from tillpost.journal.tables.documents import Reading, has_unread, record_group, record_rows
 from tillpost.journal.tables.idempotency_keys import remember
 from tillpost.journal.tables.receipt_rows import BY_STATE, COLUMNS, Entry, decode
 from tillpost.model import Customer, Document, IdentifierRules, Parsed
@@ -46,15 +46,16 @@ def _accept_group(
     now: float,
     rules: IdentifierRules,
     ids_since: float | None = None,
+    unread: bool = True,
 ) -> tuple[Accepted, int | None]:
-    """What came of the records, and the row of their document."""
+    """What came of the records, and the row of their document. unread: see `record_group`."""
     before = _last_row(transaction)
     fresh = accept_records(transaction, group.parsed, group.document, anonymous, now, ids_since, rules)
     if group.last and group.document.key:
         remember(transaction, group.document, group.counts.plus(fresh), now)
     if group.reading is None:
         return fresh, None
-    row = record_group(transaction, group.reading, group.parsed, fresh, group.last, now)
+    row = record_group(transaction, group.reading, group.parsed, fresh, group.last, now, unread)
     record_rows(transaction, row, before + 1, _last_row(transaction))
     return fresh, row
 
@@ -87,7 +88,11 @@ class Receipts(Table):
 
         # The counts are added after the commit: it may fail, and then nothing counts.
         def work(transaction: Transaction) -> list[tuple[Accepted, int | None]]:
-            return [_accept_group(transaction, group, anonymous, now, self.rules, self.ids_since) for group in groups]
+            unread = has_unread(transaction)
+            return [
+                _accept_group(transaction, group, anonymous, now, self.rules, self.ids_since, unread)
+                for group in groups
+            ]
 
         if groups:
             for group, (fresh, row) in zip(groups, self._database.write(work), strict=True):
