@@ -18,6 +18,8 @@ _MOST_CAUSES = 10
 """Causes of held receipts with an alert of their own."""
 _CAUSE = 60
 """Characters of a cause."""
+_PENDING = 300.0
+"""Seconds that lookups may take to tell the tenant."""
 _DAY = 86400.0
 """Seconds for which a change of the tenant is told."""
 
@@ -148,7 +150,15 @@ def mapping(context: Context) -> Iterable[Problem]:
 
 def tenant(context: Context) -> Iterable[Problem]:
     known = context.journal.tenants.current()
-    if known is not None and known.former and context.now - known.since < _DAY:
+    if known is not None and known.pending and context.now - known.pending_since > _PENDING:
+        yield Problem(
+            "tenant",
+            f"nothing is sent since {iso(known.pending_since)}: the destination is {known.pending} now, and was"
+            f" {known.tenant.address}; no contact could be looked up to tell whether it is the same tenant",
+            "Receipts are kept in the journal. No fallback file is written, because it would name contacts by their ids.",
+            "`tillpost status` shows why it does not answer. If the address is wrong, put `transport.url` back.",
+        )
+    elif known is not None and known.former and context.now - known.since < _DAY:
         yield Problem(
             "tenant",
             f"another tenant since {iso(known.since)}: {known.tenant.address}, before {known.former}",

@@ -158,7 +158,12 @@ def _tenant(journal: Journal) -> dict[str, Any] | None:
     known = journal.tenants.current()
     if known is None:
         return None
-    return {"address": known.tenant.address, "since": when(known.since), "former": known.former or None}
+    return {
+        "address": known.tenant.address,
+        "since": when(known.since),
+        "former": known.former or None,
+        "pending": known.pending or None,
+    }
 
 
 def _mapping(journal: Journal) -> dict[str, Any] | None:
@@ -178,7 +183,12 @@ def _print(name: str, stand: dict[str, Any]) -> None:
     since = f" since {stand['since']}" if stand["since"] else ""
     check = f", next check at {stand['next_check_at']}" if stand["next_check_at"] else ""
     click.echo(f"{name}: {stand['state']}{since}{reason}{check}")
-    if stand["tenant"] and stand["tenant"]["former"]:
+    if stand["tenant"] and stand["tenant"]["pending"]:
+        click.echo(
+            f"  tenant: nothing is sent until {plain(stand['tenant']['pending'])} has shown whether it is the tenant of"
+            f" {plain(stand['tenant']['address'])}"
+        )
+    elif stand["tenant"] and stand["tenant"]["former"]:
         former = plain(stand["tenant"]["former"])
         click.echo(f"  tenant: {plain(stand['tenant']['address'])} since {stand['tenant']['since']}, before {former}")
     for title in ("counts", "delivered", "skipped", "ignored", "documents", "contacts", "files"):

@@ -377,6 +377,15 @@ def _moved(harness: Harness) -> None:
         harness.journal.tenants.replace(Tenant(address=address), harness.clock.now)
 
 
+def _address_changed(harness: Harness) -> None:
+    harness.journal.tenants.adopt(Tenant(address="https://a.example"), harness.clock.now)
+    harness.journal.tenants.set_pending("https://b.example", harness.clock.now)
+
+
+def _address_back(harness: Harness) -> None:
+    harness.journal.tenants.set_pending("", harness.clock.now)
+
+
 def _a_day_later(harness: Harness) -> None:
     store_of(harness.journal).write(lambda each: each.execute("UPDATE tenants SET since = since - 86400"))
 
@@ -423,6 +432,7 @@ PLANTED: dict[str, tuple[Step, Step, str, str, str]] = {
     "thread died": (_died, _healthy, "thread shop-deliver-0", "died 2 times within an hour", "tillpost bundle"),
     "pipeline stopped": (_stopped, _restarted, "stopped", "the pipeline has stopped", "log"),
     "thread hangs": (_hangs, _restarted, "stopped", "threads have ended or hang: shop-source-9", "Restart"),
+    "address changed": (_address_changed, _address_back, "tenant", "nothing is sent since", "put `transport.url` back"),
     "another tenant": (_moved, _a_day_later, "tenant", "https://b.example", "put `transport.url` back"),
     "stuck": (_stuck, _goes, "oldest_undelivered", "is not delivered", "tillpost receipt"),
 }

@@ -1,12 +1,24 @@
 """An Engage that has the documented endpoints only: what is not documented carries nothing, however it is refused."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from tillpost.errors import InvalidValue
-from tillpost.model import Contact, Delivered, Gone, Identified, Identifier, Misconfigured, NotSent, Refused
+from tillpost.model import (
+    Contact,
+    Delivered,
+    Gone,
+    Identified,
+    Identifier,
+    Misconfigured,
+    NoHistory,
+    NotSent,
+    ReceiptRef,
+    Refused,
+)
 from tillpost_engage.client import contact_path
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
@@ -78,6 +90,19 @@ def test_b5_contacts_are_found_created_and_changed_by_documented_requests(
     done = contacts.update_contact(known, {"city": "Lund"})
     assert done == Identified(contact_id=created.contact_id, holds={"city": "Lund"})
     assert tenant.contacts()[0]["attributes"]["city"] == "Lund"
+
+
+@REFUSED
+def test_b5_a_history_that_is_not_to_be_had_is_said_and_is_no_wrong_address(
+    only: Callable[[str], Any], build: Callable[..., Any], undocumented: str
+) -> None:
+    tenant = only(undocumented)
+    stored = make_contact(tenant, email="a@b.se")
+    refs = [ReceiptRef(id="r", created=datetime(2026, 3, 14, tzinfo=UTC))]
+    known = contact(stored, email="a@b.se")
+    assert isinstance(tenant.engage.transport.confirm_receipts(known, refs), NoHistory)
+    elsewhere = build(tenant.sandbox.url + "/elsewhere").transport
+    assert isinstance(elsewhere.confirm_receipts(known, refs), Misconfigured)
 
 
 @REFUSED

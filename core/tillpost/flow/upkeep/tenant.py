@@ -34,6 +34,9 @@ def start(line: Line) -> None:
     if known.tenant != tenant:
         line.tenant.pending = tenant
         line.tenant.moved = known.tenant.address not in ("", tenant.address)
+    pending = tenant.address if line.tenant.moved else ""
+    if known.pending != pending:
+        line.journal.tenants.set_pending(pending, line.clock.time())
         if line.tenant.moved:
             _log.warning(
                 "pipeline %s: the destination is %s now, and was %s; nothing is sent until contact lookups have shown"
@@ -45,11 +48,11 @@ def start(line: Line) -> None:
 def run_round(line: Line) -> None:
     """Ask whose contactIds these are, once the destination answers and calls of a replaced pipeline have ended."""
     tenant = line.tenant.pending
-    known = line.journal.tenants.current()
-    if tenant is None or known is None or not line.breaker.allows_requests() or len(line.claims):
+    if tenant is None or not line.breaker.allows_requests() or len(line.claims):
         return
+    known = line.journal.tenants.current()
     is_same = _is_same(line)
-    if is_same is None:
+    if is_same is None or known is None:
         return
     if is_same:
         reason = "contacts have the same ids" if line.tenant.moved else "the key has changed"

@@ -358,10 +358,12 @@ UPGRADES = (
         looks INTEGER NOT NULL, requests INTEGER NOT NULL, lag REAL
     );
     INSERT INTO verification VALUES (1, 'unknown', '', 0, 0, 0, NULL);
-    -- the tenants the destination has been, the last one is the present one; confirmed_at: when the destination last
+    -- the tenants the destination has been, the last one is the present one; pending: the address of which lookups have
+    -- not shown yet whether it is another, and since when; confirmed_at: when the destination last
     -- confirmed a contactId, 0 when it is to be asked again
     CREATE TABLE tenants (
-        seq INTEGER PRIMARY KEY, address TEXT NOT NULL, credential TEXT NOT NULL, since REAL NOT NULL
+        seq INTEGER PRIMARY KEY, address TEXT NOT NULL, credential TEXT NOT NULL, since REAL NOT NULL,
+        pending TEXT NOT NULL DEFAULT '', pending_since REAL NOT NULL DEFAULT 0
     );
     ALTER TABLE contacts ADD COLUMN confirmed_at REAL NOT NULL DEFAULT 0;
     UPDATE contacts SET confirmed_at = coalesce(learnt_at, 0) WHERE contact_id <> '';

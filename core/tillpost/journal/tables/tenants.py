@@ -18,12 +18,15 @@ from tillpost.model import Tenant
 class KnownTenant:
     """The tenant that stored contactIds belong to, since when (seconds since 1970), and the address of the former one.
 
-    former: "" when there was none.
+    former: "" when there was none. pending: another address, of which no lookup has shown yet whether it is the same
+    tenant, and since when nothing is sent for that; "" when there is none.
     """
 
     tenant: Tenant
     since: float
     former: str = ""
+    pending: str = ""
+    pending_since: float = 0.0
 
 
 class Tenants(Table):
@@ -31,12 +34,32 @@ class Tenants(Table):
 
     def current(self) -> KnownTenant | None:
         """The present one; None before the first start with a transport that names its tenant."""
-        rows = self._database.read("SELECT address, credential, since FROM tenants ORDER BY seq DESC LIMIT 2")
+        rows = self._database.read(
+            "SELECT address, credential, since, pending, pending_since FROM tenants ORDER BY seq DESC LIMIT 2"
+        )
         if not rows:
             return None
-        address, credential, since = rows[0]
+        address, credential, since, pending, pending_since = rows[0]
         former = (str(rows[1][0]) or "an unknown address") if len(rows) > 1 else ""
-        return KnownTenant(tenant=Tenant(address=address, credential=credential), since=float(since), former=former)
+        return KnownTenant(
+            tenant=Tenant(address=address, credential=credential),
+            since=float(since),
+            former=former,
+            pending=str(pending),
+            pending_since=float(pending_since),
+        )
+
+    def set_pending(self, address: str, now: float) -> None:
+        """Nothing is sent until lookups at this address have shown whose contactIds these are; "" ends that."""
+
+        def work(transaction: Transaction) -> None:
+            last = "seq = (SELECT max(seq) FROM tenants)"
+            transaction.execute(
+                f"UPDATE tenants SET pending = ?, pending_since = ? WHERE {last} AND pending <> ?",  # noqa: S608 - ours
+                (address, now, address),
+            )
+
+        self._database.write(work)
 
     def adopt(self, tenant: Tenant, now: float, reason: str = "") -> KnownTenant:
         """The first tenant; or the present one by another address or credential, where contactIds stay valid."""
@@ -46,7 +69,8 @@ class Tenants(Table):
                 _insert(transaction, tenant, now)
                 return
             transaction.execute(
-                "UPDATE tenants SET address = ?, credential = ? WHERE seq = (SELECT max(seq) FROM tenants)",
+                "UPDATE tenants SET address = ?, credential = ?, pending = ''"
+                " WHERE seq = (SELECT max(seq) FROM tenants)",
                 (tenant.address, tenant.credential),
             )
             events.record(transaction, now, "tenant", "same tenant", address=tenant.address, reason=reason)

@@ -84,6 +84,7 @@ def test_b2_ids_of_staging_are_not_used_in_production(staging: Machine) -> None:
     machine.restart()
     tenant.start(machine.line)
     assert machine.line.tenant.pending is None, "said once"
+    assert current.pending == ""
 
 
 def test_b2_the_same_tenant_at_another_address_keeps_its_ids(staging: Machine) -> None:
@@ -140,6 +141,9 @@ def test_b2_while_nobody_answers_at_the_new_address_nothing_is_sent_or_written(s
         machine.clock.advance(300.0)
     deliver_all(machine)
     assert written(machine) == []
+    current = machine.line.journal.tenants.current()
+    assert current is not None
+    assert (current.tenant.address, current.pending) == (STAGING, PRODUCTION), "status and an alert say it"
     assert states(machine) == {"accepted": 1, "delivered": 2}
     machine.faults.api = "ok"
     machine.clock.advance(300.0)
@@ -150,6 +154,21 @@ def test_b2_while_nobody_answers_at_the_new_address_nothing_is_sent_or_written(s
     machine.engage.import_queue()
     assert states(machine) == {"delivered": 3}
     assert machine.engage.dropped == {}
+
+
+def test_b2_an_address_that_is_put_back_changes_nothing(staging: Machine) -> None:
+    machine, before = staging, staging.line.journal.contacts.all()
+    engage = machine.engage
+    machine.faults.api = "refused"
+    move_to(machine, Engage())
+    maintain(machine.line)
+    machine.faults.api = "ok"
+    move_to(machine, engage, STAGING, "a")
+    assert machine.line.tenant.pending is None
+    current = machine.line.journal.tenants.current()
+    assert current is not None
+    assert current.pending == ""
+    assert machine.line.journal.contacts.all() == before
 
 
 def test_b2_a_key_rotated_in_an_outage_does_not_stop_the_files(staging: Machine) -> None:

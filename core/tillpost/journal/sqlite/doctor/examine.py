@@ -180,13 +180,15 @@ def _destination(connection: apsw.Connection) -> Iterator[Damage]:
 
 
 def _tenants(connection: apsw.Connection) -> Iterator[Damage]:
-    names = ["seq", "address", "credential", "since"]
+    names = ["seq", "address", "credential", "since", "pending", "pending_since"]
     for row in connection.execute(f"SELECT {', '.join(names)} FROM tenants"):  # noqa: S608 - ours
-        if all(isinstance(each, str) for each in row[1:3]) and isinstance(row[3], int | float):
+        texts, times = (row[1], row[2], row[4]), (row[3], row[5])
+        if all(isinstance(each, str) for each in texts) and all(isinstance(each, int | float) for each in times):
             continue
 
         def fix(connection: apsw.Connection, now: float, seq: int = row[0]) -> None:
-            connection.execute("UPDATE tenants SET address = '', credential = '', since = ? WHERE seq = ?", (now, seq))
+            sql = "UPDATE tenants SET address = '', credential = '', since = ?, pending = '', pending_since = 0"
+            connection.execute(f"{sql} WHERE seq = ?", (now, seq))
 
         yield Damage(
             table="tenants", row=str(row[0]), reason="makes no sense", lost="which tenant the contactIds belong to",
