@@ -155,7 +155,7 @@ def tenant(context: Context) -> Iterable[Problem]:
             "tenant",
             f"nothing is sent since {iso(known.pending_since)}: the destination is {known.pending} now, and was"
             f" {known.tenant.address}; no contact could be looked up to tell whether it is the same tenant",
-            "Receipts are kept in the journal. No fallback file is written, because it would name contacts by their ids.",
+            "Receipts are kept in the journal. No fallback file is written: it would name contacts by their ids.",
             "`tillpost status` shows why it does not answer. If the address is wrong, put `transport.url` back.",
         )
     elif known is not None and known.former and context.now - known.since < _DAY:
