@@ -81,6 +81,17 @@ def _room(context: Context) -> int:
     return (source or SourcePolicy()).room
 
 
+def journal(context: Context) -> Iterable[Problem]:
+    """What is known to be missing in the journal."""
+    for loss in context.journal.losses.open():
+        yield Problem(
+            f"journal {loss.seq}",
+            f"found at {iso(loss.at)} in the journal: {loss.what}",
+            "The journal was damaged, and something that was in it may be missing. What is there goes on.",
+            loss.next_step,
+        )
+
+
 def disk(context: Context) -> Iterable[Problem]:
     free, _ = context.journal.room()
     room = _room(context)

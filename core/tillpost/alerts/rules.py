@@ -29,6 +29,7 @@ RULES: Mapping[str, Rule] = {
     "file_server": file_rules.file_server,
     "not_consumed": file_rules.not_consumed,
     "conflict": delivery_rules.conflict,
+    "journal": machine_rules.journal,
     "disk": machine_rules.disk,
     "disk_for_outage": machine_rules.disk_for_outage,
     "clock": machine_rules.clock,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
 from tillpost.alerts.problem import Context, Problem
@@ -24,7 +24,9 @@ _MOST = 5
 _WEEKS = 2
 """Weeks that show what is usual."""
 _USUAL = 10
-"""Receipts at the same time of each of those weeks from which on a store usually sells then."""
+"""Receipts at the same time of each of those weeks from which on a store or till usually sells then."""
+_ALL = "\0"
+"""Stands for all tills of a store."""
 
 
 def silence(context: Context) -> Iterable[Problem]:
@@ -50,29 +52,52 @@ def _silent(context: Context, rule: Silence, till: Till, since: float | None) ->
 
 
 def quiet(context: Context) -> Iterable[Problem]:
-    """Stores of which nothing comes at a time when much came in each of the last two weeks."""
+    """Stores of which nothing comes at a time when much came in each of the last weeks, and such tills of others."""
     end, inputs, length = context.now, context.journal.alert_inputs, context.limits.quiet.total_seconds()
-    usual: dict[str, int] = {}
+    usual: dict[tuple[str, str], int] | None = None
     for weeks in range(1, _WEEKS + 1):
         begin = end - weeks * _WEEK.total_seconds()
-        sold: dict[str, int] = {}
-        for (store, _), count in inputs.accepted_between(begin - length, begin).items():
-            sold[store] = sold.get(store, 0) + count
-        usual = {store: min(count, usual.get(store, count)) for store, count in sold.items() if count >= _USUAL
-                 and (weeks == 1 or store in usual)}  # fmt: skip
+        sold = _with_stores(inputs.accepted_between(begin - length, begin))
+        known = sold if usual is None else usual
+        usual = {who: min(sold[who], known[who]) for who in sold.keys() & known.keys() if sold[who] >= _USUAL}
         if not usual:
             return
-    now = {store for store, _ in inputs.accepted_between(end - length, end + 1)}
-    if silent := sorted(usual.keys() - now):
-        named = ", ".join(f"{store} (usually {usual[store]} or more)" for store in silent[:_MOST])
-        more = f" and {len(silent) - _MOST} more" if len(silent) > _MOST else ""
+    now = _with_stores(inputs.accepted_between(end - length, end + 1))
+    silent = {who: count for who, count in sorted((usual or {}).items()) if who not in now}
+    stores = {store: count for (store, till), count in silent.items() if till == _ALL}
+    tills = {who: count for who, count in silent.items() if who[1] != _ALL and who[0] not in stores}
+    weeks_ago = f"At this time of the week they sold in each of the last {_WEEKS} weeks."
+    if stores:
+        named = _list(f"{store} (usually {count} or more)" for store, count in stores.items())
         yield Problem(
-            "quiet",
-            f"no receipt for {span(length)} of {'all stores' if not now else 'these stores'}: {named}{more}",
-            "At this time of the week they sold in each of the last weeks. Their receipts do not reach Tillpost, or"
-            " they are closed today.",
+            "quiet stores",
+            f"no receipt for {span(length)} of {'these stores' if now else 'any store'}: {named}",
+            f"{weeks_ago} Their receipts do not reach Tillpost, or they are closed today.",
             "Ask a store; check the till's export and the way from there to the source.",
         )
+    if tills:
+        named = _list(
+            f"{till or '-'} of store {store} (usually {count} or more)" for (store, till), count in tills.items()
+        )
+        yield Problem(
+            "quiet tills",
+            f"no receipt for {span(length)} of these tills, while their stores sell: {named}",
+            f"{weeks_ago} Their receipts do not reach Tillpost, or nobody works at them today.",
+            "Ask the store; check the till's export and the way from there to the source.",
+        )
+
+
+def _with_stores(tills: Mapping[tuple[str, str], int]) -> dict[tuple[str, str], int]:
+    """The counts of the tills, and of each whole store under the till _ALL."""
+    found = dict(tills)
+    for (store, _), count in tills.items():
+        found[store, _ALL] = found.get((store, _ALL), 0) + count
+    return found
+
+
+def _list(names: Iterable[str]) -> str:
+    named = list(names)
+    return ", ".join(named[:_MOST]) + (f" and {len(named) - _MOST} more" if len(named) > _MOST else "")
 
 
 def gap(context: Context) -> Iterable[Problem]:

@@ -28,6 +28,7 @@ RULES = (
     "file_server",
     "not_consumed",
     "conflict",
+    "journal",
     "disk",
     "disk_for_outage",
     "clock",
@@ -118,7 +119,7 @@ class AlertSettings:
     gap: timedelta = attrs.field(default=timedelta(minutes=15), validator=_duration)
     """A till's number is missing for longer after the next number came."""
     quiet: timedelta = attrs.field(default=timedelta(hours=3), validator=_duration)
-    """Nothing of a store was accepted for this long, at a time when it sold in each of the last two weeks."""
+    """Nothing of a store or till was accepted for this long, at a time when it sold in each of the last two weeks."""
     silence: tuple[Silence, ...] = ()
     off: tuple[str, ...] = attrs.field(default=(), validator=_rules)
     """Rules that are not evaluated."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -11,6 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import attrs
+import click
 import pytest
 
 from tests.support.engine import store_of
@@ -20,6 +22,7 @@ from tests.support.query_cost import add_file, plans
 from tillpost.alerts import rules
 from tillpost.alerts.channels import ChannelError
 from tillpost.alerts.watch import ATTEMPTS, AlertWatch
+from tillpost.cli import cli
 from tillpost.compose.alert_settings import RULES, AlertSettings, Silence
 from tillpost.errors import JournalError
 from tillpost.flow.heartbeat import Heartbeat
@@ -255,6 +258,14 @@ def _source_again(harness: Harness) -> None:
     harness.journal.sources.put(SourceStatus("folder", SourceState.WORKING, "", now, None, 0), now)
 
 
+def _loss(harness: Harness) -> None:
+    harness.journal.losses.record(NOW, "receipt 12_1 is missing", "Read the export again.")
+
+
+def _settled(harness: Harness) -> None:
+    harness.journal.losses.settle(harness.clock.now)
+
+
 def _full(harness: Harness) -> None:
     harness.room = 999
 
@@ -301,13 +312,25 @@ def _verified(harness: Harness) -> None:
     harness.journal.verification.settle(Looked(shown=[entry.seq]), harness.clock.now)
 
 
-def _quiet(harness: Harness) -> None:
+def _quiet(harness: Harness, *tills: str) -> None:
     """In each of the last two weeks a dozen at this time, and this week none. The till's numbers follow no sequence."""
     harness.limits = harness.watch.settings = attrs.evolve(LIMITS, off=("silence", "gap"))
     for week in (1, 2):
-        sold = [sale(f"{week}-{each}-x") for each in range(12)]
+        sold = [sale(f"{week}-{each}-x", till) for each in range(12) for till in tills or ("1",)]
         take(harness.journal, *sold, now=NOW + week * 7 * 86400)
     harness.clock.now += 3 * 7 * 86400
+    _settle(harness)
+
+
+def _till_quiet(harness: Harness) -> None:
+    """Two tills, of which one sells on."""
+    _quiet(harness, "1", "2")
+    _sells(harness)
+
+
+def _till_sells(harness: Harness) -> None:
+    for till in ("1", "2"):
+        take(harness.journal, sale("301", till), now=harness.clock.now)
     _settle(harness)
 
 
@@ -423,12 +446,14 @@ PLANTED: dict[str, tuple[Step, Step, str, str, str]] = {
         "permissions",
     ),
     "source away": (_source, _source_again, "source folder", "/mnt/shop is not mounted", "Bring back"),
+    "journal repaired": (_loss, _settled, "journal 1", "receipt 12_1 is missing", "Read the export again"),
     "disk full": (_full, _disk_again, "disk", "(`room`)", "Free disk space now"),
     "clock behind": (_clock_behind, _clock_right, "clock", "later than now", "NTP"),
     "clock set": (_clock_set, _clock_settled, "clock", "was set by -3600 s", "NTP"),
     "nothing is sent": (_overdue, _sent, "overdue", "none of them is sent", "Restart"),
     "nothing is verified": (_unverified, _verified, "unverified", "to be looked for in Engage", "verify"),
-    "store quiet": (_quiet, _sells, "quiet", "12 (usually 12 or more)", "Ask a store"),
+    "till quiet": (_till_quiet, _till_sells, "quiet tills", "2 of store 12 (usually 12", "Ask the store"),
+    "store quiet": (_quiet, _sells, "quiet stores", "12 (usually 12 or more)", "Ask a store"),
     "thread died": (_died, _healthy, "thread shop-deliver-0", "died 2 times within an hour", "tillpost bundle"),
     "pipeline stopped": (_stopped, _restarted, "stopped", "the pipeline has stopped", "log"),
     "thread hangs": (_hangs, _restarted, "stopped", "threads have ended or hang: shop-source-9", "Restart"),
@@ -639,3 +664,26 @@ def test_nothing_is_overdue_while_a_backlog_goes_out(harness: Harness) -> None:
     harness.journal.receipts.settle([(entry.seq, Move(state=State.DELIVERED, route="api"))], NOW + 900, "deliver")
     harness.pass_(1)
     assert harness.events == []
+
+
+def _commands(text: str) -> list[list[str]]:
+    """The words of each command of ours that a text names."""
+    return [words.split()[1:] for words in re.findall(r"`(tillpost [^`]+)`", text)]
+
+
+@pytest.mark.parametrize("trouble", PLANTED)
+def test_b32_every_command_that_an_alert_advises_is_there(trouble: str, harness: Harness) -> None:
+    """A person who types it gets its help, and no error of usage."""
+    PLANTED[trouble][0](harness)
+    harness.pass_(301)
+    (told, *_) = harness.told
+    for words in _commands(f"{told['means']} {told['next_step']}"):
+        command: click.Command = cli
+        context, rest = click.Context(cli), list(words)
+        while rest and isinstance(command, click.Group):
+            found = command.get_command(context, rest.pop(0))
+            assert found is not None, words
+            command = found
+        assert not isinstance(command, click.Group) or command.invoke_without_command, words
+        options = {option for parameter in command.params for option in parameter.opts}
+        assert {word for word in rest if word.startswith("-")} <= options, words
