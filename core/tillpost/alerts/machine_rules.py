@@ -14,6 +14,8 @@ from tillpost.reports.plan import weigh
 from tillpost.terminal import counted, span
 
 _HOUR = 3600.0
+_REFUSALS = 3
+"""Times that a channel may refuse a notice: some minutes."""
 _CLOCK_OFF = 60.0
 """Seconds by which the journal may be ahead of the clock."""
 
@@ -79,6 +81,21 @@ def clock(context: Context) -> Iterable[Problem]:
 def _room(context: Context) -> int:
     source = context.line.source if context.line is not None else None
     return (source or SourcePolicy()).room
+
+
+def channel(context: Context) -> Iterable[Problem]:
+    """A channel that takes no notice is told where people look, and by the other channels."""
+    waiting: dict[str, tuple[int, str]] = {}
+    for name, attempts, reason in context.journal.alerts.unsent():
+        waiting[name] = max(waiting.get(name, (0, "")), (attempts, reason))
+    for name, (attempts, reason) in waiting.items():
+        if attempts >= _REFUSALS:
+            yield Problem(
+                f"channel {name}",
+                f"no alert is sent by {name}, {counted(attempts, 'attempt')} failed: {reason}",
+                "Alerts stand in `tillpost alerts` and `tillpost status`, and nobody is notified by this channel.",
+                "Fix it; `tillpost alerts test` sends a notice. What waits is sent then.",
+            )
 
 
 def journal(context: Context) -> Iterable[Problem]:

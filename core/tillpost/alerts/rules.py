@@ -33,6 +33,7 @@ RULES: Mapping[str, Rule] = {
     "disk": machine_rules.disk,
     "disk_for_outage": machine_rules.disk_for_outage,
     "clock": machine_rules.clock,
+    "channel": machine_rules.channel,
     "quiet": till_rules.quiet,
     "silence": till_rules.silence,
     "gap": till_rules.gap,

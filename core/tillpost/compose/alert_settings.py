@@ -32,6 +32,7 @@ RULES = (
     "disk",
     "disk_for_outage",
     "clock",
+    "channel",
     "quiet",
     "silence",
     "gap",

@@ -561,7 +561,7 @@ def test_rules_run_without_a_channel_and_nothing_is_sent(harness: Harness) -> No
 
 
 def test_a_channel_that_is_away_is_tried_again_later_and_later_and_then_told_all_in_order(harness: Harness) -> None:
-    harness.watch.settings = attrs.evolve(LIMITS, off=("silence",))
+    harness.watch.settings = attrs.evolve(LIMITS, off=("silence", "channel"))
     harness.deaf = True
     _revoke(harness)
     harness.pass_(1)
@@ -581,7 +581,26 @@ def test_a_channel_that_is_away_is_tried_again_later_and_later_and_then_told_all
     assert harness.journal.alerts.unsent() == []
 
 
+def test_a_channel_that_takes_no_notice_is_an_alert_until_it_does(harness: Harness) -> None:
+    harness.watch.settings = attrs.evolve(LIMITS, off=("silence",))
+    harness.deaf = True
+    _revoke(harness)
+    for _ in range(20):
+        harness.pass_(60)
+    (paused, channel) = harness.journal.alerts.standing()
+    assert (paused.key, channel.key) == ("paused", "channel command")
+    assert "the channel is away" in channel.what
+    harness.deaf = False
+    harness.pass_(HOUR)
+    harness.pass_(60)
+    assert [alert.key for alert in harness.journal.alerts.standing()] == ["paused"]
+    assert harness.events == [("raised", "paused"), ("raised", "channel command")]
+    harness.pass_(HOUR)
+    assert harness.events[-1] == ("over", "channel command")
+
+
 def test_a_notice_no_channel_ever_takes_is_given_up(harness: Harness) -> None:
+    harness.watch.settings = attrs.evolve(LIMITS, off=("silence", "channel"))
     harness.deaf = True
     _revoke(harness)
     for _ in range(ATTEMPTS + 2):
