@@ -18,6 +18,12 @@ import attrs
 
 _FORM = struct.Struct(">4s32sIIIQ")
 _MAGIC = b"TPM1"
+LAST_EVENT = (
+    "SELECT max(coalesce((SELECT max(seq) FROM events), 0),"
+    " coalesce((SELECT max(last) FROM removed WHERE of = 'events'), 0))"
+)
+"""The last event that was ever committed; retention may have removed it."""
+TOKEN = "SELECT token FROM identity"  # noqa: S105 - names a journal, and opens nothing
 
 
 @attrs.frozen

@@ -9,16 +9,12 @@ from pathlib import Path
 
 import apsw
 
+from tillpost.errors import JournalDamaged
+from tillpost.journal.sqlite.commit_mark import LAST_EVENT, TOKEN
 from tillpost.journal.sqlite.connection import create_private, opened
 from tillpost.journal.sqlite.file_identity import read_header
 from tillpost.journal.sqlite.replace_file import sync
-
-LAST_EVENT = (
-    "SELECT max(coalesce((SELECT max(seq) FROM events), 0),"
-    " coalesce((SELECT max(last) FROM removed WHERE of = 'events'), 0))"
-)
-"""The last event that was ever committed; retention may have removed it."""
-TOKEN = "SELECT token FROM identity"  # noqa: S105 - names a journal, and opens nothing
+from tillpost.journal.sqlite.wal_check import require_own_wal
 
 
 def save_copy(connection: apsw.Connection, path: Path) -> Path | None:
@@ -45,10 +41,11 @@ def is_right_file(path: Path, token: str, event: int) -> bool:
     if read_header(path) is None:
         return False
     try:
+        require_own_wal(path)
         with opened(path, apsw.SQLITE_OPEN_READWRITE) as connection:
             connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
             return bool(connection.execute(TOKEN).get == token and connection.execute(LAST_EVENT).get >= event)
-    except apsw.Error:
+    except (apsw.Error, JournalDamaged):
         return False
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import apsw
 
-from tillpost.journal.sqlite.commit_mark import CommitMark, Mark
-from tillpost.journal.sqlite.displaced import LAST_EVENT, TOKEN, is_right_file, save_copy, set_aside
+from tillpost.journal.sqlite.commit_mark import LAST_EVENT, TOKEN, CommitMark, Mark
+from tillpost.journal.sqlite.displaced import is_right_file, save_copy, set_aside
 from tillpost.journal.sqlite.file_identity import FileIdentity
 from tillpost.journal.sqlite.locks import OpenLock
 from tillpost.journal.sqlite.wal import HEADER, wal_salts

@@ -19,9 +19,9 @@ import attrs
 
 from tillpost.errors import DiskFailed, JournalDamaged, JournalDisplaced, JournalError, NotCommitted, describe
 from tillpost.journal.database import Transaction
+from tillpost.journal.sqlite.commit_mark import LAST_EVENT
 from tillpost.journal.sqlite.connection import next_generation
 from tillpost.journal.sqlite.crash_marks import CrashMarks
-from tillpost.journal.sqlite.displaced import LAST_EVENT
 from tillpost.journal.sqlite.journal_file import JournalFile
 from tillpost.journal.sqlite.locks import OpenLock
 from tillpost.journal.sqlite.platform import require_safe_library, room, trouble, unsuitable_folder

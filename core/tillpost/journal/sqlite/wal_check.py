@@ -16,8 +16,7 @@ import apsw
 import attrs
 
 from tillpost.errors import JournalDamaged
-from tillpost.journal.sqlite.commit_mark import Mark, read_mark
-from tillpost.journal.sqlite.displaced import LAST_EVENT, TOKEN
+from tillpost.journal.sqlite.commit_mark import LAST_EVENT, TOKEN, Mark, read_mark
 from tillpost.journal.sqlite.file_identity import Header, read_header
 from tillpost.journal.sqlite.wal import FRAME_HEADER, HEADER, Fate, Wal, checksum, read_wal, wal_salts
 
