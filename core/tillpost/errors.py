@@ -137,6 +137,10 @@ class DiskFailed(JournalError):
     """The disk failed, and reopening the journal did not help; the pipeline stops."""
 
 
+class JournalMissing(JournalError):
+    """There is no journal where one was, or where one is needed; none is made without being asked for."""
+
+
 class JournalDamaged(JournalError):
     """A page or a row of the journal is damaged; `folder` is its state folder."""
 

@@ -24,10 +24,11 @@ from tillpost.terminal import counted, plain, say
 
 @click.command("accept")
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, readable=False, path_type=Path))
+@click.option("--new", is_flag=True, help="Begin a new journal where there was one that is gone for good.")
 @pipeline_option
 @json_option
 @click.pass_obj
-def command(file: Any, files: tuple[Path, ...], pipeline: str | None, as_json: bool) -> None:
+def command(file: Any, files: tuple[Path, ...], new: bool, pipeline: str | None, as_json: bool) -> None:
     """Put files into the journal; returns after the commit. Exit code 1 when something is held or cannot be read.
 
     A file that cannot be read is named, and the others go on.
@@ -40,7 +41,7 @@ def command(file: Any, files: tuple[Path, ...], pipeline: str | None, as_json: b
     config = runnable_pipelines(file, [pipeline])[0] if pipeline else load(file)
     total = Accepted()
     failed = []
-    with opened_lines(config, [select_pipeline(config, pipeline)]) as (line,):
+    with opened_lines(config, [select_pipeline(config, pipeline)], new) as (line,):
         for path in files:
             try:
                 document = _document(path)

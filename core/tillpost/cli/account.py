@@ -14,6 +14,7 @@ import click
 from tillpost.cli.output import json_option
 from tillpost.cli.pipelines import pipeline_option, select_pipeline
 from tillpost.compose.config import load
+from tillpost.compose.journals import existing_journal
 from tillpost.errors import UsageError
 from tillpost.journal import DocumentState, Journal
 from tillpost.journal.queries.account import ENDS, Account
@@ -52,7 +53,7 @@ def command(
     answers: dict[str, list[dict[str, Any]]] = {}
     needed = False
     for chosen in [select_pipeline(config, pipeline)] if pipeline else config.pipelines:
-        with closing(Journal(chosen.state)) as journal:
+        with closing(existing_journal(chosen)) as journal:
             try:
                 accounts = list(_accounts(journal, date, store or "", document))
             except UsageError:

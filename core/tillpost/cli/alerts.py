@@ -12,8 +12,9 @@ from tillpost.alerts.standing import standing_alerts, watched
 from tillpost.cli.output import json_option
 from tillpost.clock import SystemClock
 from tillpost.compose.config import load
+from tillpost.compose.journals import existing_journal
 from tillpost.errors import UsageError
-from tillpost.journal import Alert, Journal
+from tillpost.journal import Alert
 from tillpost.terminal import answer, counted, plain, say, when
 
 _RECENT = 20
@@ -38,7 +39,7 @@ def command(ctx: click.Context, as_json: bool) -> None:
     count = 0
     config = load(ctx.obj, plugins=False)
     for pipeline in config.pipelines:
-        with closing(Journal(pipeline.state)) as journal:
+        with closing(existing_journal(pipeline)) as journal:
             standing = standing_alerts(journal, watched(config, pipeline), SystemClock().time())
             recent, unsent = journal.alerts.recent(_RECENT), journal.alerts.unsent()
             watched_at = journal.alerts.watched_at()

@@ -10,6 +10,7 @@ import click
 
 from tillpost.cli.pipelines import pipeline_command
 from tillpost.clock import SystemClock
+from tillpost.compose.journals import remember
 from tillpost.compose.pipeline_config import PipelineConfig
 from tillpost.journal import RunLock
 from tillpost.journal.sqlite import doctor
@@ -60,6 +61,7 @@ def restore(chosen: PipelineConfig, source: Path, replace: bool, as_json: bool) 
     with ExitStack() as stack:
         stack.callback(RunLock(chosen.state).release)
         done = doctor.restore(chosen.state, source, now, wait, replace, _progress)
+        remember(chosen)
     if as_json:
         say(
             {

@@ -12,8 +12,8 @@ import click
 from tillpost.cli.output import print_table
 from tillpost.cli.pipelines import pipeline_command
 from tillpost.clock import SystemClock
+from tillpost.compose.journals import existing_journal
 from tillpost.compose.pipeline_config import PipelineConfig
-from tillpost.journal import Journal
 from tillpost.reports import day_page, day_report, till_totals, verification
 from tillpost.reports.day import Day, day
 from tillpost.terminal import counted, plain, say
@@ -52,7 +52,7 @@ def command(
     """
     now = SystemClock().time()
     figures = till_totals.read(file_of_totals) if file_of_totals is not None else []
-    with closing(Journal(chosen.state)) as journal:
+    with closing(existing_journal(chosen)) as journal:
         journal.day_totals.put(figures, now)
         found = day(journal, store, on.date(), till=till)
     if page is not None:

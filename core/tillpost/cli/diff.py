@@ -13,6 +13,7 @@ import click
 from tillpost.cli.output import json_option, print_table
 from tillpost.cli.pipelines import pipeline_option, select_pipeline
 from tillpost.compose.config import Config, load
+from tillpost.compose.journals import existing_journal
 from tillpost.compose.mapping import fingerprint, mapping_hooks, rebuild_mapping
 from tillpost.compose.pipeline_config import PipelineConfig
 from tillpost.journal import Journal
@@ -44,7 +45,7 @@ def command(file: Any, last: int, against: Path | None, unmasked: bool, pipeline
     """
     config = load(file)
     today = select_pipeline(config, pipeline)
-    with closing(Journal(today.state)) as journal:
+    with closing(existing_journal(today)) as journal:
         after = _mapper(config, today)
         before, description, since = _before(journal, config, today, after, against)
         found = difference(journal, before, after, last, unmasked=unmasked, stored_before=since)

@@ -12,8 +12,8 @@ from tillpost.cli.drill import Duration
 from tillpost.cli.output import print_table
 from tillpost.cli.pipelines import pipeline_command
 from tillpost.clock import SystemClock
+from tillpost.compose.journals import existing_journal
 from tillpost.compose.pipeline_config import PipelineConfig
-from tillpost.journal import Journal
 from tillpost.reports.gaps import gaps, numbered
 from tillpost.terminal import answer, counted, plain, say
 
@@ -39,7 +39,7 @@ def command(chosen: PipelineConfig, store: str, till: str | None, since: timedel
         reason = "not numbered: the adapter does not promise numbers without a gap"
         answer(as_json, {"numbered": False, "reason": reason}, f"{chosen.name}: {reason}")
         return
-    with closing(Journal(chosen.state)) as journal:
+    with closing(existing_journal(chosen)) as journal:
         tills = gaps(journal, SystemClock().time(), since, store=store, till=till, keep=chosen.keep)
     if as_json:
         for each in tills:

@@ -20,6 +20,7 @@ from tillpost.cli.pipelines import (
 )
 from tillpost.clock import SystemClock
 from tillpost.compose.config import load
+from tillpost.compose.journals import existing_journal
 from tillpost.compose.pipeline_config import PipelineConfig
 from tillpost.errors import UsageError
 from tillpost.flow.upkeep import held
@@ -141,7 +142,7 @@ def correct(
     if other_sale and (values or given):
         raise UsageError("--other-sale sends what the till wrote; leave out --set and --from")
     now, anonymous = SystemClock().time(), _anonymous(chosen)
-    with closing(Journal(chosen.state)) as journal:
+    with closing(existing_journal(chosen)) as journal:
         journal.use_identifier_rules(chosen.identifier_rules())
         if other_sale:
             identity = held.send_apart(journal, receipt_id, "another sale with the same id", anonymous, now)
@@ -166,7 +167,7 @@ def return_(chosen: PipelineConfig, receipt_id: str, reason: str, as_json: bool)
     Example:
       tillpost held return 12_1_2026-11-24_5578#voided --reason "the customer brought it back, no return was rung up"
     """
-    with closing(Journal(chosen.state)) as journal:
+    with closing(existing_journal(chosen)) as journal:
         journal.use_identifier_rules(chosen.identifier_rules())
         ids = held.send_return(journal, receipt_id, reason, _anonymous(chosen), SystemClock().time())
     answer(as_json, {"id": receipt_id, "queued": ids}, f"{receipt_id}: queued {' and '.join(ids)}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from tillpost.cli.output import print_table
 from tillpost.cli.pipelines import pipeline_command, pipeline_option, select_pipeline
 from tillpost.clock import SystemClock
 from tillpost.compose.config import load
+from tillpost.compose.journals import existing_journal, remember
 from tillpost.compose.pipeline_config import PipelineConfig
 from tillpost.errors import UsageError
 from tillpost.journal import RunLock
@@ -111,6 +112,8 @@ def repair(chosen: PipelineConfig, dry_run: bool, as_json: bool) -> None:
         if not dry_run:
             stack.callback(RunLock(chosen.state).release)
         done = doctor.repair(chosen.state, SystemClock().time(), dry_run, _progress)
+        if done.kept is not None:
+            remember(chosen)
     if as_json:
         for damage in done.damages:
             say(damage.as_dict())
@@ -146,6 +149,31 @@ def compact(chosen: PipelineConfig, as_json: bool) -> None:
         done = doctor.compact(chosen.state, _progress)
     text = f"{chosen.state}: {done.before} bytes before, {done.after} bytes now"
     answer(as_json, {"before": done.before, "after": done.after}, text)
+
+
+@command.command("losses")
+@click.option("--settle", is_flag=True, help="They have been dealt with: do not show them any more.")
+@pipeline_command
+def losses(chosen: PipelineConfig, settle: bool, as_json: bool) -> None:
+    """List what is known to be missing in the journal, with the next step. Exit code 1 when something is.
+
+    \b
+    Examples:
+      tillpost journal losses
+      tillpost journal losses --settle --json
+    """
+    with closing(existing_journal(chosen)) as journal:
+        found = journal.losses.open()
+        rows = [{"at": when(loss.at), "what": loss.what, "next_step": loss.next_step} for loss in found]
+        if settle:
+            journal.losses.settle(SystemClock().time())
+    for row in rows:
+        answer(as_json, row, f"{row['at']}: {row['what']}; {row['next_step']}")
+    if not as_json and (settle or not rows):
+        click.echo(
+            f"{counted(len(rows), 'loss', 'losses')} settled" if settle else f"{chosen.state}: nothing is missing"
+        )
+    sys.exit(1 if rows and not settle else 0)
 
 
 @command.command("export")

@@ -11,8 +11,8 @@ import click
 
 from tillpost.clock import SystemClock
 from tillpost.compose.config import load
+from tillpost.compose.journals import existing_journal
 from tillpost.errors import UsageError
-from tillpost.journal import Journal
 from tillpost.telemetry.metrics import Source, render
 
 
@@ -32,7 +32,7 @@ def command(file: Any, to: Path | None) -> None:
     """
     with ExitStack() as stack:
         sources = [
-            Source(pipeline.name, stack.enter_context(closing(Journal(pipeline.state))))
+            Source(pipeline.name, stack.enter_context(closing(existing_journal(pipeline))))
             for pipeline in load(file, plugins=False).pipelines
         ]
         body = render(sources, SystemClock().time())[0]

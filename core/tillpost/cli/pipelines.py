@@ -14,6 +14,7 @@ import click
 from tillpost.cli.output import json_option
 from tillpost.clock import SystemClock
 from tillpost.compose.config import Config, examine, load
+from tillpost.compose.journals import existing_journal, open_journal
 from tillpost.compose.pipeline_config import PipelineConfig
 from tillpost.errors import ConfigurationError, Finding, UsageError
 from tillpost.journal import Journal
@@ -57,7 +58,7 @@ def runnable_pipelines(file: Path, names: Sequence[str]) -> tuple[Config, list[P
 @contextmanager
 def opened_journal(file: Path, name: str | None) -> Iterator[Journal]:
     """The journal of one pipeline, without its plugins: works when a plugin is broken."""
-    with closing(Journal(select_pipeline(load(file, plugins=False), name).state)) as journal:
+    with closing(existing_journal(select_pipeline(load(file, plugins=False), name))) as journal:
         yield journal
 
 
@@ -83,15 +84,18 @@ def journal_command(work: Callable[..., None]) -> Callable[..., None]:
     @pipeline_command
     @wraps(work)
     def command(chosen: PipelineConfig, /, **options: Any) -> None:
-        with closing(Journal(chosen.state)) as journal:
+        with closing(existing_journal(chosen)) as journal:
             work(journal, **options)
 
     return command
 
 
 @contextmanager
-def opened_lines(config: Config, wanted: list[PipelineConfig]) -> Iterator[list[Line]]:
-    """The pipelines composed with their plugins, and their journals opened. Raises ConfigurationError."""
+def opened_lines(config: Config, wanted: list[PipelineConfig], new: bool = False) -> Iterator[list[Line]]:
+    """The pipelines composed with their plugins, and their journals opened. Raises ConfigurationError.
+
+    new: a journal that is gone may be begun again.
+    """
     # Here, because commands that only look into the journal need none of it and should answer at once.
     from tillpost.compose.line import line_of
     from tillpost.compose.pipeline import compose
@@ -101,4 +105,7 @@ def opened_lines(config: Config, wanted: list[PipelineConfig]) -> Iterator[list[
     composed = [compose(config, pipeline, clock=clock, random=random, budget=budgets) for pipeline in wanted]
     with ExitStack() as stack:
         stack.callback(budgets.close)
-        yield [line_of(each, stack.enter_context(closing(Journal(each.config.state)))) for each in composed]
+        yield [
+            line_of(each, stack.enter_context(closing(open_journal(each.config, clock.time(), new=new))))
+            for each in composed
+        ]

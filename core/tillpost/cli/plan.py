@@ -14,8 +14,8 @@ from tillpost.cli.drill import Duration
 from tillpost.cli.output import json_option
 from tillpost.cli.pipelines import pipeline_option, select_pipeline
 from tillpost.compose.config import load
+from tillpost.compose.journals import existing_journal
 from tillpost.compose.pipeline_config import PipelineConfig
-from tillpost.journal import Journal
 from tillpost.reports.plan import RATE, Load, Plan, Weights, plan, size, span, weigh
 from tillpost.terminal import counted, say
 
@@ -81,7 +81,7 @@ def _at_hand(chosen: PipelineConfig | None) -> tuple[Weights, int | None]:
     """Sizes and free bytes of an existing journal; none is created."""
     if chosen is None or not (chosen.state / "journal.db").exists():
         return Weights(), None
-    with closing(Journal(chosen.state)) as journal:
+    with closing(existing_journal(chosen)) as journal:
         return weigh(journal), journal.room()[0]
 
 

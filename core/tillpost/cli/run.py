@@ -14,6 +14,7 @@ import click
 from tillpost.cli.output import json_option
 from tillpost.cli.pipelines import runnable_pipelines
 from tillpost.clock import SystemClock
+from tillpost.compose.journals import remember
 from tillpost.daemon.logs import OWN, Form, log_to_stderr
 from tillpost.daemon.supervisor import Supervisor
 from tillpost.daemon.systemd import Notifier
@@ -27,6 +28,7 @@ _log = logging.getLogger(OWN)
 
 @click.command("run")
 @click.option("--until-idle", is_flag=True, help="End when the source is empty and every receipt is settled.")
+@click.option("--new", is_flag=True, help="Begin a new journal where there was one that is gone for good.")
 @click.option("--grace", default=30.0, show_default=True, help="Seconds for calls in flight at the stop.")
 @click.option("--pipeline", "-p", "names", multiple=True, help="Only these pipelines.")
 @click.option(
@@ -36,7 +38,14 @@ _log = logging.getLogger(OWN)
 @json_option
 @click.pass_obj
 def command(
-    file: Any, until_idle: bool, grace: float, names: tuple[str, ...], form: Form, status: str | None, as_json: bool
+    file: Any,
+    until_idle: bool,
+    new: bool,
+    grace: float,
+    names: tuple[str, ...],
+    form: Form,
+    status: str | None,
+    as_json: bool,
 ) -> None:
     """Deliver receipts until stopped (SIGTERM, Ctrl-C). SIGHUP reads the configuration again.
 
@@ -55,7 +64,7 @@ def command(
     _follow_signals(stop, reload)
     repaired: set[Path] = set()
     with Supervisor(config, names, grace, as_json, notifier, status) as supervisor:
-        supervisor.take(wanted, refused)
+        supervisor.take(wanted, refused, new)
         while True:
             outcome = supervisor.run(stop, reload, until_idle)
             damaged = [fault for fault in outcome.faults if isinstance(fault, JournalDamaged)]
@@ -66,6 +75,9 @@ def command(
             for fault in damaged:
                 with notifier.pinging():
                     _repair(fault, as_json)
+                    for pipeline in wanted:
+                        if pipeline.state == fault.folder:
+                            remember(pipeline)
                 repaired.add(fault.folder)
     notifier.stopping()
     for number in (signal.SIGTERM, signal.SIGINT):

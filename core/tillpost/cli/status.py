@@ -13,6 +13,7 @@ from tillpost.alerts.standing import standing_alerts, watched
 from tillpost.cli.output import json_option
 from tillpost.clock import SystemClock
 from tillpost.compose.config import Config, load
+from tillpost.compose.journals import existing_journal
 from tillpost.compose.pipeline_config import PipelineConfig
 from tillpost.compose.stranded import find_stranded, names_in
 from tillpost.errors import JournalError
@@ -56,7 +57,7 @@ def command(file: Any, as_json: bool) -> None:
 def _pipeline(config: Config, pipeline: PipelineConfig) -> dict[str, Any]:
     """How it stands; of a journal that cannot be read why, where the file has other pipelines to show."""
     try:
-        with closing(Journal(pipeline.state)) as journal:
+        with closing(existing_journal(pipeline)) as journal:
             return _stand(journal, config, pipeline)
     except JournalError as error:
         if len(config.pipelines) == 1:
@@ -97,6 +98,9 @@ def _stand(journal: Journal, config: Config, pipeline: PipelineConfig) -> dict[s
         "files": journal.file_states.counts(),
         "file_server": _file_server(journal) if pipeline.has("transfer") else None,
         "mapping": _mapping(journal),
+        "losses": [
+            {"since": when(loss.at), "what": loss.what, "next_step": loss.next_step} for loss in journal.losses.open()
+        ],
         "removed": journal.retention.count_removed(),
         "alerts": [
             {
@@ -118,6 +122,7 @@ def _stand(journal: Journal, config: Config, pipeline: PipelineConfig) -> dict[s
 def _needs_person(stand: dict[str, Any], rules: set[str]) -> list[dict[str, str]]:
     """What needs a person: the alerts, and what has none because its rule is off or its limit is higher."""
     needs = [{"what": alert["what"], "next_step": alert["next_step"]} for alert in stand["alerts"]]
+    needs += [{"what": loss["what"], "next_step": loss["next_step"]} for loss in stand["losses"]]
     held, set_aside = stand["counts"]["held"], stand["documents"].get(DocumentState.SET_ASIDE, 0)
     if held and not rules & {"held", "conflict", "mapping"}:
         needs.append({"what": counted(held, "held receipt"), "next_step": "`tillpost held list` shows the reasons."})

@@ -19,6 +19,7 @@ from tillpost.cli.output import json_option, table_lines
 from tillpost.cli.pipelines import pipeline_option, select_pipeline
 from tillpost.clock import SystemClock
 from tillpost.compose.config import load
+from tillpost.compose.journals import existing_journal
 from tillpost.flow.breaker import is_reachable
 from tillpost.journal import Journal
 from tillpost.reports.stores import by_store, stores
@@ -51,7 +52,7 @@ def command(file: Path, every: timedelta, once: bool, each_till: bool, pipeline:
     config = load(file, plugins=False)
     wanted = [select_pipeline(config, pipeline)] if pipeline is not None else list(config.pipelines)
     with ExitStack() as stack:
-        journals = [(each.name, stack.enter_context(closing(Journal(each.state)))) for each in wanted]
+        journals = [(each.name, stack.enter_context(closing(existing_journal(each)))) for each in wanted]
 
         def refresh() -> list[dict[str, Any]]:
             now = SystemClock().time()

@@ -195,6 +195,12 @@ def examine(path: Path, *, plugins: bool = True) -> tuple[Config | None, list[Fi
     return config, reader.findings
 
 
+def _marks(beside: Path, state: Path) -> tuple[Path, ...]:
+    """Beside the configuration, and above the folder of the state: its disk may be mounted there or below."""
+    name = f".{state.parent.name}-{state.name}.journal"
+    return tuple(dict.fromkeys((beside / name, state.parent.parent / name)))
+
+
 def _pipeline(reader: SettingsReader, name: str, table: Any, state: Path, plugins: bool) -> PipelineConfig | None:
     path: KeyPath = ("pipelines", name)
     before = len(_errors(reader))
@@ -224,6 +230,7 @@ def _pipeline(reader: SettingsReader, name: str, table: Any, state: Path, plugin
     return PipelineConfig(
         name=name,
         state=own.state or state / name,
+        marks=_marks(reader.folder, own.state or state / name),
         recipe=own.receipt_id,
         anonymous=Identifier.parse(own.anonymous) if own.anonymous else None,
         **{name: getattr(own, name) for name in _TAKEN_OVER},

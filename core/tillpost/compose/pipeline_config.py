@@ -36,6 +36,8 @@ class PipelineConfig:
 
     name: str
     state: Path
+    marks: tuple[Path, ...] = ()
+    """Where it is noted, outside the state folder, that it has a journal."""
     recipe: str = DEFAULT_RECIPE
     anonymous: Identifier | None = None
     workers: int | None = None

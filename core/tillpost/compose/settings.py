@@ -38,7 +38,7 @@ class SettingsReader:
     def __init__(self, shown: str, folder: Path, lines: Lines) -> None:
         self.findings: list[Finding] = []
         self._shown = shown
-        self._folder = folder
+        self.folder = folder
         self._lines = lines
         self._path: KeyPath = ()
         self._converter = self._hooks()
@@ -71,7 +71,7 @@ class SettingsReader:
             float: values.number,
             timedelta: values.duration,
             ZoneInfo: values.time_zone,
-            Path: lambda value: values.path(value, self._folder),
+            Path: lambda value: values.path(value, self.folder),
         }
         for kind, make in simple.items():
             converter.register_structure_hook(kind, _ignoring_type(make))
@@ -105,7 +105,7 @@ class SettingsReader:
             raise _Reported
 
     def _secret(self, value: Any) -> Secret:
-        secret = values.secret(value, self._folder)
+        secret = values.secret(value, self.folder)
         if secret.origin == "literal":
             hint = 'Move it out: { env = "NAME" } or { file = "path" }.'
             self.report(self._path, "the secret is in the configuration file itself.", hint, "warning")
@@ -158,7 +158,7 @@ class SettingsReader:
                 if f'Did you mean "{name}"?' not in hinted.values():  # one mistake is one finding
                     self.report((*path, name), "is missing.", f"Add it to {key_text(path)}.")
             elif isinstance(field.default, Path):
-                given[name] = self._folder / field.default
+                given[name] = self.folder / field.default
         if sum(finding.level == "error" for finding in self.findings) > before:
             raise _Reported
         try:

@@ -12,6 +12,7 @@ import attrs
 
 from tillpost.clock import SystemClock
 from tillpost.compose.config import Config
+from tillpost.compose.journals import open_journal
 from tillpost.compose.line import line_of
 from tillpost.compose.pipeline import Pipeline, compose
 from tillpost.compose.pipeline_config import PipelineConfig
@@ -71,6 +72,8 @@ class RunningPipelines:
         self.units: dict[str, Unit] = {}
         self.leaving: list[Worker] = []
         """Replaced or removed, with calls still in flight."""
+        self.new = False
+        """Whether a person has asked for new journals where there is none."""
         self._json = as_json
         self.locks: dict[Path, RunLock] = {}
         """By state folder."""
@@ -203,7 +206,7 @@ class RunningPipelines:
     def _worker(self, composed: Composed, before: Worker | None = None) -> Worker:
         config = composed.pipeline.config
         if config.state not in self._journals:
-            self._journals[config.state] = Journal(config.state)
+            self._journals[config.state] = open_journal(config, SystemClock().time(), new=self.new)
         line = line_of(composed.pipeline, self._journals[config.state], before.line if before else None)
         if before is not None:
             with suppress(NotCommitted):  # then the next probe comes when it was due anyway

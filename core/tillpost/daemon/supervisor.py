@@ -68,12 +68,16 @@ class Supervisor:
         for lock in self._running.locks.values():
             lock.release()
 
-    def take(self, wanted: Sequence[PipelineConfig], refused: Sequence[Finding]) -> None:
-        """What to run; refused: why other pipelines of the file cannot. Raises StateFolderBusy."""
+    def take(self, wanted: Sequence[PipelineConfig], refused: Sequence[Finding], new: bool = False) -> None:
+        """What to run; refused: why other pipelines of the file cannot. Raises StateFolderBusy.
+
+        new: journals that are gone are begun again.
+        """
         for pipeline in wanted:
             self._running.lock(pipeline.state)
             self._running.wanted[pipeline.name] = self._config, pipeline
         self.refused = list(refused)
+        self._running.new = new
         note_pipelines(self._config, names_in(self._config))
 
     def run(self, stop: threading.Event, reload: threading.Event, until_idle: bool) -> RunOutcome:

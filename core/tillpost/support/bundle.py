@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from tillpost.compose.config import Config
+from tillpost.compose.journals import existing_journal
 from tillpost.compose.plugins import GROUP, installed_plugins
 from tillpost.errors import Finding
-from tillpost.journal import Journal
 from tillpost.support import configuration, contents
 from tillpost.support.pseudonyms import Pseudonyms, own_words
 
@@ -77,7 +77,7 @@ def _files(
     pipelines = config.pipelines if config is not None else ()
     with ExitStack() as stack:
         journals = {
-            pipeline.name: stack.enter_context(closing(Journal(pipeline.state)))
+            pipeline.name: stack.enter_context(closing(existing_journal(pipeline)))
             for pipeline in pipelines
             if (pipeline.state / "journal.db").exists()
         }

@@ -24,6 +24,7 @@ from tillpost.journal.sqlite.connection import next_generation
 from tillpost.journal.sqlite.crash_marks import CrashMarks
 from tillpost.journal.sqlite.journal_file import JournalFile
 from tillpost.journal.sqlite.locks import OpenLock
+from tillpost.journal.sqlite.outside_mark import OutsideMarks
 from tillpost.journal.sqlite.platform import require_safe_library, room, trouble, unsuitable_folder
 from tillpost.journal.sqlite.sqlite_errors import SQLITE, as_journal_error
 
@@ -49,11 +50,13 @@ class _Job:
 class Store:
     """One journal file. Writes of all threads are joined into group commits; reads have their own connection."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, marks: OutsideMarks | None = None) -> None:
+        """marks: where it is noted outside the folder how far the journal has come."""
         require_safe_library()
         if reason := unsuitable_folder(path.parent):
             raise JournalError(f"{reason}; name a local folder as `state`")
         self.path = path
+        self._marks = marks or OutsideMarks(path.parent, ())
         self.crash_marks = CrashMarks(path.with_name("crash_marks"))
         self._queue: deque[_Job] = deque()
         self._gate = threading.Lock()
@@ -72,6 +75,17 @@ class Store:
             raise
         self._acknowledged = self._file.ground.last_event
         """The last event of an acknowledged commit; whatever is opened later must have it."""
+        self.last_event = self._acknowledged
+        """The last one as of the opening."""
+
+    @property
+    def token(self) -> str:
+        """The token of the journal, which its copies share."""
+        return self._file.ground.token
+
+    def remember(self) -> bool:
+        """Note outside the folder how far the journal has come; False when that could be written nowhere."""
+        return self._marks.write(self.token, self._acknowledged)
 
     def write(self, work: Callable[[Transaction], _T]) -> _T:
         """Run `work` in a transaction and return its result once that is on the disk.
@@ -226,6 +240,7 @@ class Store:
             if self._file.ground.displaced:
                 self._return()
             self._require_ground()
+            self.remember()
             self._keep_up(self._file.truncate)
 
     def read(self, sql: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
@@ -285,6 +300,7 @@ class Store:
         self.crash_marks.close()
         with self._gate, self._reading:
             if not self._broken:
+                self.remember()
                 self._file.close()
             self._presence.release()
 

@@ -10,6 +10,7 @@ import apsw
 import attrs
 
 from tillpost.errors import JournalError, UsageError
+from tillpost.journal.database import Transaction
 from tillpost.journal.moves import Move, apply_moves
 from tillpost.journal.sqlite.connection import opened
 from tillpost.journal.sqlite.doctor.damage import Damage, Progress
@@ -100,7 +101,9 @@ def _prepared(new: Path, backup: Path, fallback: Path, now: float, due: float, p
         upgrade(connection)
         damages = fix(connection, fallback, now, progress)
         progress("marking what may have been sent since")
-        asked, unknown = _ask_again(connection, as_of, now, due)
+        of = datetime.fromtimestamp(as_of, UTC).isoformat(timespec="seconds")
+        with connection:
+            asked, unknown = ask_again(connection, f"restored from a backup of {of}", now, due)
         if (quick := connection.execute("PRAGMA quick_check(1)").get) != "ok":
             raise JournalError(f"{backup}: the restored journal is damaged: {quick}; nothing was changed")
         return Restored(
@@ -122,8 +125,8 @@ def _damaged(backup: Path, found: str) -> JournalError:
     )
 
 
-def _ask_again(connection: apsw.Connection, as_of: float, now: float, due: float) -> tuple[int, int]:
-    """Make open receipts uncertain: the destination may have them by now."""
+def ask_again(connection: Transaction, reason: str, now: float, due: float) -> tuple[int, int]:
+    """Make open receipts uncertain: the destination may have them by now. Returns how many, and those without an id."""
     marks = ", ".join("?" * len(OPEN))
     rows = list(
         connection.execute(
@@ -133,17 +136,15 @@ def _ask_again(connection: apsw.Connection, as_of: float, now: float, due: float
             OPEN,
         )
     )
-    reason = f"restored from a backup of {datetime.fromtimestamp(as_of, UTC).isoformat(timespec='seconds')}"
     by_attempts: dict[int, list[int]] = {}
     for seq, attempts, _ in rows:
         by_attempts.setdefault(attempts, []).append(seq)
-    with connection:
-        # Contacts may have been merged or erased since the backup.
-        connection.execute("UPDATE contacts SET confirmed_at = 0")
-        for attempts, seqs in by_attempts.items():
-            move = Move(state=State.UNCERTAIN, due=due, attempts=attempts, reason=reason)
-            for at in range(0, len(seqs), _BLOCK):
-                apply_moves(connection, seqs[at : at + _BLOCK], move, now, "restore")
+    # Contacts may have been merged or erased since the backup.
+    connection.execute("UPDATE contacts SET confirmed_at = 0")
+    for attempts, seqs in by_attempts.items():
+        move = Move(state=State.UNCERTAIN, due=due, attempts=attempts, reason=reason)
+        for at in range(0, len(seqs), _BLOCK):
+            apply_moves(connection, seqs[at : at + _BLOCK], move, now, "restore")
     return len(rows), sum(not known for _, _, known in rows)
 
 
