@@ -162,6 +162,15 @@ class Verification(Table):
                     (seq,),
                 )
 
+    def sent_under_former_id(self, seq: int, contact: str) -> bool:
+        """Whether the contactId of its contact was forgotten after the receipt was sent last."""
+        rows = self._database.read(
+            "SELECT 1 FROM events WHERE contact = ?2 AND what = 'id forgotten'"
+            " AND seq > (SELECT max(seq) FROM events WHERE receipt = ?1 AND what = 'sending') LIMIT 1",
+            (seq, contact),
+        )
+        return bool(rows)
+
     def times_sent_again(self, seq: int) -> int:
         """How often the verification has sent a receipt again."""
         rows = self._database.read(

@@ -93,6 +93,31 @@ def test_b1_receipts_of_a_contact_that_is_gone_are_sent_again_under_their_ids(
     assert examine(shop.line.journal.folder).damages == []
 
 
+def test_b1_what_was_sent_under_an_id_another_receipt_found_gone_is_sent_again(shop: Proving) -> None:
+    """The contact is asked about for another receipt first, so nothing says any more that its id has changed."""
+    shop.sell(sale(1))
+    shop.tenant.do_import()
+    gone = shop.contact_id()
+    shop.tenant.merge(gone, shop.tenant.register(email="a@b.se"))
+    shop.sell(sale(2))  # under the id that is gone
+    shop.tenant.do_import()
+    shop.later(1)
+    row = shop.line.journal.receipts.get(sale(1).id)
+    assert row is not None
+    assert row.contact is not None
+    shop.line.journal.contacts.forget_id(row.contact, "merged", shop.line.clock.time())
+    shop.sell(sale(3))
+    assert shop.contact_id() != gone
+    shop.tenant.do_import()
+    shop.later(WITHIN)
+    shop.verify()
+    shop.deliver()
+    shop.tenant.do_import()
+    shop.later(AFTER)
+    shop.verify()
+    assert set(shop.states().values()) == {"verified"}, shop.states()
+
+
 @pytest.mark.parametrize("cause", ["store", "rule"])
 def test_b3_what_engage_leaves_out_without_a_word_is_held_with_its_likely_cause(shop: Proving, cause: str) -> None:
     if cause == "store":
