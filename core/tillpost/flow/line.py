@@ -16,6 +16,7 @@ from tillpost.flow.breaker import Breaker
 from tillpost.flow.delivery.contact_id_cache import ContactIdCache
 from tillpost.flow.heartbeat import Heartbeat
 from tillpost.flow.hook_calls import HookCalls
+from tillpost.flow.intake.in_hand import DocumentsInHand
 from tillpost.flow.leases import Claims, ContactLocks, Duties, ProcessClaims, ProcessContactLocks, ProcessDuties
 from tillpost.flow.limits import FallbackPolicy, RetryPolicy, SourcePolicy, TransferPolicy, VerifyPolicy
 from tillpost.flow.rate_limit.pace import Pace
@@ -105,6 +106,9 @@ class Line:
     contact_ids: ContactIdCache = attrs.field(factory=ContactIdCache)
     trials: Trials | None = None
     """Tries apart what was in hand at two ends of the process; None: such ends are only counted."""
+    in_hand: DocumentsInHand = attrs.field(
+        default=attrs.Factory(lambda line: DocumentsInHand(line.journal.crash_marks.beside), takes_self=True)
+    )
     died_writing: threading.Event = attrs.field(factory=threading.Event)
     """The last process ended while it wrote fallback files: the next batch is tried apart first."""
     silent: dict[str, str] = attrs.field(factory=dict)

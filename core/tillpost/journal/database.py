@@ -87,6 +87,9 @@ class CrashCounter(Protocol):
     def clear(self) -> None:
         """They have been dealt with."""
 
+    def beside(self, name: str) -> CrashCounter:
+        """Marks of another purpose, kept apart from these under this name."""
+
 
 class Database(Protocol):
     """The engine that keeps the tables. All methods may be called by several threads at once."""

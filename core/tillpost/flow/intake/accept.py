@@ -9,13 +9,16 @@ from itertools import islice
 
 import attrs
 
-from tillpost.errors import DocumentError, JournalError
+from tillpost.errors import DocumentError, InvalidValue, JournalError, PluginError, TillpostError, describe
 from tillpost.flow.line import Line
 from tillpost.journal import Accepted, Group, Reading
-from tillpost.model import Document, Found, IdentifierRules, Parsed
+from tillpost.model import Broken, Document, Found, IdentifierRules, NoReceipt, Parsed
 
 GROUP = 100
 """Records in a commit. Measured: 41,000 rows/s at 10, 75,000 at 100, 79,000 at 1,000 (decisions/0003-journal.md)."""
+
+MOST_FAILURES = 3
+"""Failures of a plugin with one document after which it is set aside."""
 
 CLOCK_OFF = "clock-off"
 """Flag of a receipt whose time cannot be right, because the till's clock is wrong. It is sent as printed."""
@@ -35,28 +38,50 @@ class StartedDocument:
         self.counts = Accepted()
         self._line = line
         self._records = iter(line.hooks.parse_receipts(document))
-        self._error: DocumentError | None = None
+        self._error: TillpostError | None = None
         self._ended = False
+        fault = line.in_hand.examine(self.reading, line.journal.documents, line.trials, line.clock.time())
+        if fault is not None:
+            self._records = islice(self._records, fault.records)
+        self._fatal = fault.error if fault is not None else None
+        """Why the document must not be read beyond its records."""
 
     def next_group(self, now: float) -> Group | None:
-        """The next group to commit; None at the end. Raises DocumentError when the document cannot be read on."""
+        """The next group to commit; None at the end. Raises DocumentError when the document cannot be read on.
+
+        A plugin that fails raises its own error, so that the source tries again; at the third time it is DocumentError.
+        """
         if self._ended:
             if self._error is not None:
-                self._error.counts = self.counts.as_dict()
-                self._set_aside(self._error, now)
-                raise self._error
+                raise self._charged(self._error, now)
             return None
         records: list[Parsed] = []
         try:
-            records.extend(islice(self._records, GROUP))
-        except DocumentError as error:
+            with self._line.in_hand.holding(self.reading):
+                records.extend(islice(self._records, GROUP))
+        except (DocumentError, PluginError) as error:
             self._error = error  # raised once the records before it in this group are committed
+        except InvalidValue as error:
+            self._error = PluginError(self._line.hooks.plugin_of("parse_receipts"), str(error))
+        if len(records) < GROUP and self._error is None:
+            self._error = self._fatal
         self._ended = len(records) < GROUP
         last = self._ended and self._error is None
         if not records and not last:
             return self.next_group(now)
         flagged = [_flag_identifiers(_flag_wrong_clock(record, now), self._line.rules) for record in records]
         return Group(parsed=flagged, document=self.document, counts=self.counts, last=last, reading=self.reading)
+
+    def _charged(self, error: TillpostError, now: float) -> TillpostError:
+        """The error for the source, after it was recorded against the document."""
+        if not isinstance(error, DocumentError):
+            failures = self._line.journal.documents.retry_later(self.reading, str(error), now)
+            if failures < MOST_FAILURES:
+                return error
+            error = DocumentError(f"{error}; reading it has failed {failures} times", self.document.name)
+        error.counts = self.counts.as_dict()
+        self._set_aside(error, now)
+        return error
 
     def _set_aside(self, error: DocumentError, now: float) -> None:
         """Record it before its source puts it away, so that no crash leaves it aside unknown."""
@@ -123,6 +148,34 @@ def accept_first_groups(line: Line, documents: Sequence[Document], source: str) 
 
 
 def _commit(line: Line, groups: list[Group]) -> None:
+    try:
+        _write(line, groups)
+    except JournalError:
+        raise
+    except Exception:
+        if len(groups) > 1:
+            raise
+        for group in groups:
+            _commit_one_by_one(line, group)
+
+
+def _commit_one_by_one(line: Line, group: Group) -> None:
+    """Commit the records of a group of which one cannot be stored, which is held with the reason."""
+    for record in group.parsed:
+        try:
+            _write(line, [attrs.evolve(group, parsed=[record], last=False)])
+        except JournalError:
+            raise
+        except Exception as error:  # noqa: BLE001 - one record must not keep its document back
+            raw = b"" if isinstance(record, NoReceipt) else record.raw
+            place = record.receipt.raw.place if isinstance(record, Found) else record.place
+            broken = Broken(reason=f"it cannot be stored: {describe(error)}", place=place, raw=raw)
+            _write(line, [attrs.evolve(group, parsed=[broken], last=False)])
+    if group.last:
+        _write(line, [attrs.evolve(group, parsed=[])])
+
+
+def _write(line: Line, groups: list[Group]) -> None:
     began = time.perf_counter()
     line.journal.receipts.accept_groups(groups, line.anonymous, line.clock.time())
     line.hooks.timings.commits.record("", time.perf_counter() - began)

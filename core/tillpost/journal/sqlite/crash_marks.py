@@ -26,6 +26,7 @@ class CrashMarks:
         self._file: int | None = None
         self._slots = count()
         self._local = threading.local()
+        self._beside: list[CrashMarks] = []
 
     @contextmanager
     def holding(self, seq: int) -> Iterator[None]:
@@ -61,8 +62,16 @@ class CrashMarks:
         """Remove all marks. To be called before a thread sets one."""
         self._path.unlink(missing_ok=True)
 
+    def beside(self, name: str) -> CrashMarks:
+        """Marks in another file of the folder."""
+        marks = CrashMarks(self._path.with_name(name))
+        self._beside.append(marks)
+        return marks
+
     def close(self) -> None:
-        """Close the file."""
+        """Close the files."""
+        for marks in self._beside:
+            marks.close()
         with self._lock:
             if self._file is not None:
                 os.close(self._file)

@@ -201,15 +201,16 @@ class Documents(Table):
 
         self._database.write(work)
 
-    def retry_later(self, reading: Reading, reason: str, now: float, due: float | None = None) -> None:
-        """Reading it failed; its source tries again (due: when, as far as that is known)."""
+    def retry_later(self, reading: Reading, reason: str, now: float, due: float | None = None) -> int:
+        """Reading it failed; its source tries again (due: when, as far as that is known). How often it has failed."""
         path = reading.document.path
         place = str(path.absolute()) if path is not None else ""
-        self._database.write(
-            lambda transaction: self._change(
-                transaction, reading, DocumentState.RETRY, reason, now, place=place, due=due, failures=1
-            )
-        )
+
+        def work(transaction: Transaction) -> int:
+            seq = self._change(transaction, reading, DocumentState.RETRY, reason, now, place=place, due=due, failures=1)
+            return int(first(transaction.execute("SELECT failures FROM documents WHERE seq = ?", (seq,))))
+
+        return self._database.write(work)
 
     def report(self, trouble: DocumentTrouble, source: str, now: float) -> None:
         """What a source says of a document: it tries again, or has put it where it stays."""
