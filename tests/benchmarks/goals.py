@@ -190,6 +190,7 @@ GOALS = (
     Goal("rate used, two processes (`rate`)", 0.99, True, printed("rate", "processes 2 used")),
     Goal("requests above the rate, one process", 0, False, printed("rate", "processes 1 above"), always=True),
     Goal("requests above the rate, two processes", 0, False, printed("rate", "processes 2 above"), always=True),
+    Goal("delay of live receipts, verifying ÷ not (`verify_ratio`)", 1.05, False, printed("verify_ratio", "")),
     Goal("fallback file ÷ hand-written template (`file_ratio`)", 0.6, True, printed("file_ratio", "")),
     Goal("its peak memory, MB", 80, False, printed("file_ratio", "ours peak_mb")),
     Goal("transfer of 100 MB ÷ OpenSSH sftp (`transfer_ratio`)", 0.85, True, printed("transfer_ratio", "files 1")),

@@ -45,6 +45,7 @@ SCRIPTS = (
         60,
     ),
     Script("rate", (), ("--seconds", "3"), 150),
+    Script("verify_ratio", ("--runs", "3"), ("--runs", "1", "--seconds", "2", "--waiting", "30"), 120),
     Script("file_ratio", (), ("--receipts", "2000", "--runs", "1"), 40),
     Script("transfer_ratio", (), ("--runs", "1"), 90),
     Script(

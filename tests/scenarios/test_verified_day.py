@@ -13,7 +13,7 @@ import pytest
 
 from tests.support import completejourney
 from tests.support.exports import export
-from tests.support.proving import AFTER, WITHIN, Proving, SandboxTenant, proving, tenant
+from tests.support.proving import AFTER, WITHIN, Proving, RemoteSandbox, proving, tenant
 from tillpost.flow.intake.accept import accept
 from tillpost.journal import State
 from tillpost.model import Document
@@ -49,7 +49,7 @@ def test_b1_b3_every_receipt_ignored_or_stranded_is_found_by_name_without_a_pers
 ) -> None:
     lines, chance = one_day(most), Random(13)
     with tenant("sandbox", tmp_path) as engage, proving(tmp_path, engage) as shop:
-        assert isinstance(engage, SandboxTenant)
+        assert isinstance(engage, RemoteSandbox)
         morning, evening = lines[: len(lines) // 2], lines[len(lines) // 2 :]
         sell(shop, morning, "morning.jsonl")
         rows = shop.line.journal.receipts.find({})

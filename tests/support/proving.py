@@ -114,17 +114,16 @@ class OracleTenant:
 
 
 @attrs.define
-class SandboxTenant:
-    sandbox: Sandbox
-    key: str = "proving"
+class RemoteSandbox:
+    """A sandbox wherever it runs."""
 
-    @property
-    def url(self) -> str:
-        return self.sandbox.url
+    url: str
+    control_url: str
+    key: str = "proving"
 
     def control(self, method: str, name: str, body: Any = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
-        url, headers = f"{self.sandbox.control_url}/_sandbox/{name}", {"Content-Type": "application/json"}
+        url, headers = f"{self.control_url}/_sandbox/{name}", {"Content-Type": "application/json"}
         request = urllib.request.Request(url, data, headers, method=method)
         with urllib.request.urlopen(request, timeout=30) as answer:
             return json.load(answer)
@@ -175,7 +174,7 @@ def tenant(kind: str, folder: Path) -> Iterator[Tenant]:
         with Sandbox(
             dir=folder / "sandbox", api_key="proving", import_every=1e6, import_files_every=1e6, rate_limit=9999
         ) as sandbox:
-            yield SandboxTenant(sandbox)
+            yield RemoteSandbox(sandbox.url, sandbox.control_url)
 
 
 @attrs.define

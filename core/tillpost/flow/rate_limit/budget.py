@@ -32,7 +32,7 @@ _BLOCK_VALID = 0.005
 """Seconds within which a block is used; the rest of it expires."""
 _IN_BLOCK = float("-inf")
 """Stands for the moment at which a request of a block was let go, which is not needed."""
-_RESERVE = 0.2
+_RESERVE = 0.3
 """The part of the rate that must be free beside a request that takes leftovers: no live one waits for it."""
 _LONGEST_REST = 5.0
 """Seconds after which such a request waits in the queue as one of the backlog, so that what was begun ends."""
