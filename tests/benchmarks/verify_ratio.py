@@ -3,8 +3,8 @@
     python -m tests.benchmarks.verify_ratio [--seconds 10] [--runs 5] [--live 10] [--waiting 400]
 
 Prints JSON: the median delay of live receipts from acceptance to delivery, with `verify = "off"` and `"all"`, in runs
-that alternate; the ratio with its spread; how many receipts were verified meanwhile, with how many requests, and the most
-requests the destination saw in a second. It runs against the sandbox in a process of its own, at 50 requests a second.
+that alternate; the ratio with its spread; how many receipts were verified meanwhile, with how many requests, and the
+most requests the destination saw in a second. It runs against the sandbox in a process of its own, at 50 a second.
 """
 
 from __future__ import annotations

@@ -74,7 +74,7 @@ def _files(folder: Path) -> list[Path]:
     return list((folder / "state" / "shop" / "fallback").glob("**/*_transactions.xml"))
 
 
-@pytest.mark.parametrize("modes", [EVERYTHING], ids=["everything"])
+@pytest.mark.parametrize("modes", [EVERYTHING, {}], ids=["everything", "documented"])
 def test_each_receipt_is_shown_by_api_and_by_file(tmp_path: Path, modes: dict[str, Any]) -> None:
     with running_oracle(**modes) as oracle, import_folder(oracle, tmp_path / "import") as files:
         _configure(tmp_path, oracle, files)

@@ -66,4 +66,15 @@ def _print(answer: dict[str, Any]) -> None:
         click.echo(plain(f"  {event['at']}  {event['step']:<11}  {who}{event['what']}{more}"))
 
 
-_SHOWN = ("id", "trace_id", "till_time", "document", "place", "file", "next_attempt_at", "reason")
+_SHOWN = (
+    "id",
+    "trace_id",
+    "till_time",
+    "document",
+    "place",
+    "file",
+    "next_attempt_at",
+    "verified_at",
+    "next_look_at",
+    "reason",
+)

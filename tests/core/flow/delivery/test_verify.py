@@ -13,7 +13,7 @@ from tests.support.proving import AFTER, WITHIN, OracleTenant, Proving, Tenant, 
 from tests.support.receipts import receipt_of
 from tillpost.journal import HistoryState, State
 from tillpost.journal.sqlite.doctor import verify as examine
-from tillpost.model import NotSent, Receipt
+from tillpost.model import MaybeSent, NotSent, Payload, Receipt
 
 
 def sale(number: int, customer: str = "c1", store: str = "12") -> Receipt:
@@ -293,3 +293,34 @@ def test_verification_begins_nothing_while_others_wait_for_requests(shop: Provin
     shop.line.pace.waiting = 0
     shop.verify_once()
     assert set(shop.states().values()) == {"verified"}
+
+
+@pytest.mark.parametrize("shows", [True, False])
+def test_k12_a_lost_answer_is_resolved_with_and_without_a_history(shop: Proving, shows: bool) -> None:
+    """Where nothing tells whether it arrived it is sent again under its id, which Engage ignores when it has it."""
+    shop.tenant.show_histories(shows)
+    shop.sell(sale(1))
+    lost = MaybeSent(reason="no answer")
+    send = shop.line.hooks.callers["deliver"][0][1]
+
+    def cut(payload: Payload) -> object:
+        send(payload=payload)
+        return [lost]
+
+    whole = shop.line
+    callers = {**whole.hooks.callers, "deliver": [("engage", cut)]}
+    shop.line = attrs.evolve(whole, hooks=attrs.evolve(whole.hooks, callers=callers))
+    shop.sell(sale(2))
+    shop.line = whole
+    assert shop.states()[sale(2).id] == "uncertain"
+    shop.tenant.do_import()
+    shop.later(AFTER)
+    shop.deliver()
+    shop.tenant.do_import()
+    assert shop.states()[sale(2).id] == ("verified" if shows else "delivered")
+    assert sorted(shop.tenant.shown()) == sorted(shop.states()), "once each"
+    if not shows:
+        row = shop.line.journal.receipts.get(sale(2).id)
+        assert row is not None
+        told = [event["detail"] for event in shop.line.journal.events.of_receipt(row.seq) if event["what"] == "waiting"]
+        assert ["the history does not tell: sent again" in detail for detail in told] == [True]
