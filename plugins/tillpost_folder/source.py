@@ -125,11 +125,13 @@ class FolderSource:
         read = self._to_move.get(seen.path)
         if read is None or read.seen != seen:
             self._to_move.pop(seen.path, None)
+            sha256 = ""
             try:
                 document = _document(seen.path, seen.path.name, stopping)
                 if Seen.at(seen.path) != seen:
                     return True  # it is being written to
-                read = _Read(seen, document.sha256, _hand_over(document, accept))
+                sha256 = document.sha256
+                read = _Read(seen, sha256, _hand_over(document, accept))
             except (JournalError, Stopped):
                 raise
             except FileNotFoundError:
@@ -138,7 +140,7 @@ class FolderSource:
                 self.troubles.add(seen.path, seen, "a file that it needs is missing")
                 return False
             except (TillpostError, OSError) as error:
-                self.troubles.add(seen.path, seen, f"cannot be read: {_why(error)}")
+                self.troubles.add(seen.path, seen, f"cannot be read: {_why(error)}", sha256)
                 return False
             if Seen.at(seen.path) != seen:
                 return True  # it is read again, whole, in a later round

@@ -24,6 +24,7 @@ class _Trouble:
     due: float
     """Monotonic seconds."""
     retry_at: float
+    sha256: str
 
 
 @attrs.define
@@ -38,15 +39,15 @@ class Troubles:
         trouble = self._of.get(seen.path)
         return trouble is not None and trouble.seen == seen and self.clock.monotonic() < trouble.due
 
-    def add(self, path: Path, seen: Seen | None, reason: str) -> None:
-        """Trying it failed; it is tried again later, each time later."""
+    def add(self, path: Path, seen: Seen | None, reason: str, sha256: str = "") -> None:
+        """Trying it failed; it is tried again later, each time later. sha256: of its content, where that was read."""
         before = self._of.get(path)
         again = before is not None and before.reason == reason and before.seen == seen
         if before is not None and again and self.clock.monotonic() < before.due:
             return
         wait = min(WAIT_MAX, before.wait * 2) if before is not None and again else WAIT_INITIAL
         now = self.clock.time()
-        self._of[path] = _Trouble(seen, reason, wait, self.clock.monotonic() + wait, round(now + wait, 3))
+        self._of[path] = _Trouble(seen, reason, wait, self.clock.monotonic() + wait, round(now + wait, 3), sha256)
 
     def over(self, path: Path) -> None:
         """It went well."""
@@ -65,4 +66,5 @@ class Troubles:
                 reason=trouble.reason,
                 place=printable(str(path)),
                 retry_at=trouble.retry_at,
+                sha256=trouble.sha256,
             )

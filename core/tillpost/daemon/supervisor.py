@@ -36,7 +36,10 @@ _LOOK_EVERY = 0.1
 
 @attrs.frozen
 class RunOutcome:
-    """How a run ended. faults: what stopped pipelines; late: calls in flight were left; held: receipts held."""
+    """How a run ended. faults: what stopped pipelines; late: calls in flight were left.
+
+    held: receipts that are held, and documents that were not read.
+    """
 
     faults: list[BaseException]
     late: bool
@@ -106,6 +109,7 @@ class Supervisor:
                 lines = running.lines()
                 console.look(lines)
                 held = sum(line.journal.receipts.counts()["held"] + line.guard.closed for line in lines)
+                held += sum(sum(line.journal.documents.count_open().values()) for line in lines)
                 return RunOutcome([], late, held)
             except JournalDamaged as error:
                 return RunOutcome([error], False, 0)

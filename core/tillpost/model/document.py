@@ -83,8 +83,9 @@ class Document:
 class DocumentTrouble:
     """What a source says of a document that it cannot hand over or put away, or that it has set aside.
 
-    name: as in `Document.name`. reason: a sentence, without a Python name. place: where it lies. retry_at: when the
-    source tries again, in seconds since 1970; None for one that was set aside, whose `sha256` says which.
+    name: as in `Document.name`. reason: a sentence, without a Python name. place: where it lies. sha256: of its
+    content, where that could be read. retry_at: when the source tries again, in seconds since 1970; None for one that
+    was set aside, whose `sha256` says which.
     """
 
     name: str

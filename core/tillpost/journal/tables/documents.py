@@ -227,9 +227,10 @@ class Documents(Table):
             seq = _find_open(transaction, reading.document)
             if seq is not None and self._is_discarded(transaction, seq, trouble.reason):
                 return
+            # A failure to read what is in it was counted when it happened.
             self._change(
                 transaction, reading, DocumentState.RETRY, trouble.reason, now,
-                place=trouble.place, due=trouble.retry_at, failures=1,
+                place=trouble.place, due=trouble.retry_at, failures=not trouble.sha256,
             )  # fmt: skip
 
         self._database.write(work)

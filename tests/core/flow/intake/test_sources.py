@@ -16,7 +16,7 @@ from tillpost.flow.intake.collected_source import CollectedSource
 from tillpost.flow.intake.source_health import WAIT_MAX
 from tillpost.flow.line import Line
 from tillpost.flow.worker import Worker
-from tillpost.journal import DocumentState, SourceState
+from tillpost.journal import DocumentState, Reading, SourceState
 from tillpost.model import Document, DocumentTrouble, Misconfigured, NotSent, Throttled
 
 
@@ -157,3 +157,25 @@ def test_a_serving_source_that_cannot_serve_stands_in_the_journal(tmp_path: Path
         until(lambda: [each.state for each in line.journal.sources.all()] == [SourceState.WORKING])
         worker.stop()
         assert worker.join(30)
+
+
+def test_a_document_whose_content_was_read_has_one_row_and_its_failures_are_counted_once(tmp_path: Path) -> None:
+    document = Document.from_path(_written(tmp_path / "day.xml"))
+    trouble = DocumentTrouble(
+        name="day.xml", reason="a bug", place=str(document.path), sha256=document.sha256, retry_at=9
+    )
+
+    def collect(report: Any) -> int:
+        report(trouble)
+        return 0
+
+    with line_on(tmp_path / "state", collect_documents=collect) as line:
+        line.journal.documents.retry_later(Reading(document, "memory"), "a bug", 5.0)
+        collected(line).run_round()
+        (entry,) = line.journal.documents.open()
+        assert (entry.sha256, entry.due, entry.failures) == (document.sha256, 9.0, 1)
+
+
+def _written(path: Path) -> Path:
+    path.write_bytes(b"x")
+    return path
