@@ -23,6 +23,7 @@ _log = logging.getLogger("tillpost.flow")
 _GROUP = 50
 """Contacts looked up, and receipts confirmed, in one commit: what a crash may repeat."""
 
+_IMPORTED = Move(state=State.DELIVERED, route="file", reason="its file was read; this Engage shows no histories")
 _SHOWN_BY_OTHER = "in the history of another contact that has one of its keys"
 
 
@@ -140,11 +141,12 @@ def _confirm_receipts(line: Line, entry: FileEntry) -> Postponed | None:
                 unanswered |= dict.fromkeys((row.seq for row in receipts), found)
                 continue
             if isinstance(found, NoHistory):
-                imported = _take_as_imported(line, entry, receipts)
-                moves += imported
-                if not imported:
-                    unanswered |= dict.fromkeys((row.seq for row in receipts), found.reason)
-                continue
+                imported = _imported(line, entry, key, receipts, found)
+                if isinstance(imported, str):
+                    unanswered |= dict.fromkeys((row.seq for row in receipts), imported)
+                    continue
+                moves += [(row.seq, attrs.evolve(_IMPORTED, attempts=row.attempts)) for row in imported]
+                receipts, found = [row for row in receipts if row not in imported], History(shown=frozenset())
             moves += [
                 (row.seq, Move(state=State.DELIVERED, attempts=row.attempts, route="file", verified=True))
                 for row in receipts
@@ -183,14 +185,20 @@ def _confirm_receipts(line: Line, entry: FileEntry) -> Postponed | None:
     return None
 
 
-def _take_as_imported(line: Line, entry: FileEntry, receipts: list[Entry]) -> list[tuple[int, Move]]:
-    """Where no history tells, a file that was read counts as imported once the import had its time; not as verified."""
+def _imported(line: Line, entry: FileEntry, key: str, receipts: list[Entry], unknown: NoHistory) -> list[Entry] | str:
+    """Receipts that count as imported, though not as verified, where no history tells; why there was no answer.
+
+    Those whose contact is there after the file was read, under the id the file names: the import drops the others.
+    """
     if not _is_overdue(line, entry, line.retry.confirm_after):
+        return unknown.reason
+    if line.journal.contacts.confirmed_at(key) < (entry.consumed_at or 0.0) and (
+        silent := look_up_all(line, [key], "file")
+    ):
+        return silent[key]
+    if not line.journal.contacts.get(key).contact_id:
         return []
-    reason = "its file was read; this Engage shows no histories"
-    return [
-        (row.seq, Move(state=State.DELIVERED, attempts=row.attempts, route="file", reason=reason)) for row in receipts
-    ]
+    return [row for row in receipts if (fresh := line.journal.receipts.get(row.id)) and fresh.matched]
 
 
 def _sort_missing(
@@ -206,7 +214,9 @@ def _sort_missing(
     for row in rows:
         # Read again: the id by which the file names the contact may have turned out to be gone.
         fresh = line.journal.receipts.get(row.id)
-        (misnamed if known and fresh and fresh.matched != "contactId" else absent).append(row)
+        renamed = known and fresh is not None and fresh.matched != "contactId"
+        erased = not known and fresh is not None and not fresh.matched and line.erased == "create"
+        (misnamed if renamed or erased else absent).append(fresh or row)
 
 
 def _settle(line: Line, moves: list[tuple[int, Move]]) -> list[tuple[int, Move]]:

@@ -22,7 +22,7 @@ def rewrite(line: Line, old: list[FileEntry]) -> None:
     keys = {key for entry in old if entry.file.kind == "contacts" for key in entry.file.keys}
     rows = [row for name in sorted(names) for row in line.journal.receipts.find({"file": name, "state": State.WRITTEN})]
     # A contact whose id has turned out wrong, and that nobody else has in Engage, is created by a file of its own.
-    keys |= {row.contact for row in rows if row.contact and not row.matched}
+    keys |= {row.contact for row in rows if row.contact and not row.matched and line.erased == "create"}
     keys = {key for key in keys - line.silent.keys() if not line.journal.contact_lookups.conflict_reason(key)}
     created, updated = line.journal.contacts.to_write(keys, replacing=names)
     silent = {row.id: line.silent[row.contact] for row in rows if row.contact in line.silent}
@@ -36,13 +36,15 @@ def rewrite(line: Line, old: list[FileEntry]) -> None:
 
 
 def rewrite_by_id(line: Line, entry: FileEntry, rows: list[Entry]) -> None:
-    """Write receipts of an imported file again, now that their contacts can be named by id.
+    """Write receipts of an imported file again, now that their contacts can be named by id, or are created again.
 
     The destination ignores a receipt it has, and drops one whose contact it does not know without an error.
     """
+    keys = {row.contact for row in rows if row.contact and not row.matched}
+    created, _ = line.journal.contacts.to_write(keys)
     payloads, held = _map(line, rows)
     with swept_on_failure(line):
-        batch = write_batch(line, [], [], payloads, {row.id: row.seq for row in rows})
+        batch = write_batch(line, created, [], payloads, {row.id: row.seq for row in rows})
         line.journal.files.resubmit(entry, batch, held, line.clock.time())
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 
-from tests.scenarios.simulator.engage import Person
+from tests.scenarios.simulator.engage import Engage, Person
 from tests.scenarios.simulator.machine import Machine
 from tests.scenarios.simulator.till import sale
 from tests.support.simulated import (
@@ -23,7 +25,9 @@ from tests.support.simulated import (
     take,
 )
 from tillpost.flow.fallback.review import review
+from tillpost.flow.limits import TransferPolicy
 from tillpost.flow.upkeep.replay import replay
+from tillpost.flow.worker import maintain
 from tillpost.journal import HistoryState, State
 from tillpost_engage.answers import Answer
 
@@ -219,6 +223,35 @@ def test_k1_a_file_that_names_a_contact_by_a_dead_id_is_written_again_before_it_
     assert machine.engage.dropped == {}
     (person,) = machine.engage.people.values()
     assert entry_id(machine, "2") in machine.engage.saved.history(person.id)
+
+
+@DOCUMENTED
+@pytest.mark.parametrize("fate", ["there", "merged", "erased"])
+def test_k1_a_file_that_was_read_counts_only_for_a_contact_that_is_there(
+    tmp_path: Path, fate: str, documented_only: bool
+) -> None:
+    """Uploaded as soon as possible, so nobody could ask about the contactId before."""
+    machine = Machine(tmp_path / "asap", Random(1), Engage(), TransferPolicy(when="asap"))
+    person = eva(machine, documented_only=documented_only)
+    take(machine, sale(2, EVA))
+    outage(machine)
+    if fate == "merged":
+        person = merge(machine, person)
+    elif fate == "erased":
+        machine.engage.erase(person)
+    for _ in range(6):
+        maintain(machine.line)
+        machine.clock.advance(1800.0)
+        machine.imports.advance(machine.clock.monotonic())
+    receipt_id = entry_id(machine, "2")
+    assert (receipt_id in machine.engage.dropped) is (fate != "there")
+    back(machine)
+    (person,) = machine.engage.people.values()
+    assert receipt_id in machine.engage.saved.history(person.id)
+    (entry,) = machine.line.journal.receipts.find({"number": "2"})
+    assert entry.state is State.DELIVERED
+    assert (entry.verified_at is None) is documented_only
+    machine.stop()
 
 
 @pytest.mark.parametrize("by", ["api", "file"])
