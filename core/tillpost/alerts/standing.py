@@ -23,6 +23,9 @@ from tillpost.journal import Alert, Journal
 from tillpost.journal.sqlite.locks import running_process
 from tillpost.reports.gaps import numbered
 
+_UNWATCHED = 600.0
+"""Seconds without an evaluation of the rules after which a process at work counts as hanging."""
+
 
 @attrs.frozen(kw_only=True)
 class Watched:
@@ -58,15 +61,29 @@ def standing_alerts(journal: Journal, watched: Watched, now: float) -> list[Aler
         Alert(0, key, each.what, each.means, each.next_step, stored[key].raised_at if key in stored else now, None)
         for key, each in found.items()
     ]
-    if watched.running:
-        alerts += [alert for alert in stored.values() if alert.rule in left | failed]
+    last = journal.alerts.watched_at()
+    if not watched.running:
+        alerts.append(_not_running(watched, last, now))
     else:
-        alerts.append(_not_running(journal, watched, now))
+        alerts += [alert for alert in stored.values() if alert.rule in left | failed]
+        if last is not None and now - last > _UNWATCHED:
+            alerts.append(_not_watched(watched, last))
     return sorted(alerts, key=lambda alert: alert.raised_at)
 
 
-def _not_running(journal: Journal, watched: Watched, now: float) -> Alert:
-    last = journal.alerts.watched_at()
+def _not_watched(watched: Watched, last: float) -> Alert:
+    return Alert(
+        0,
+        "not_watched",
+        f"{watched.name}: `tillpost run` is at work and has not evaluated the alert rules since {iso(last)}",
+        "It hangs, or its journal cannot be written. No alert is raised or sent.",
+        "Restart `tillpost run`; its log says why.",
+        last,
+        None,
+    )
+
+
+def _not_running(watched: Watched, last: float | None, now: float) -> Alert:
     since = "and none ever was" if last is None else f"and nobody watches since {iso(last)}"
     return Alert(
         0,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -64,7 +65,7 @@ NEEDS: dict[str, tuple[Callable[[Journal], None], str, str]] = {
 def test_nothing_needs_a_person_while_a_run_is_at_work_and_all_is_well(shop: Path, journal: Journal) -> None:
     journal.receipts.accept([found()], DOCUMENT, None, 100.0, Accepted())
     journal.receipts.settle([(1, Move(state=State.DELIVERED, route="api"))], 100.0, "deliver")
-    journal.alerts.mark_watched(100.0)
+    journal.alerts.mark_watched(time.time() - 60)
     status = call(shop, "status", "--json")
     (answer,) = objects(status)
     assert (status.exit_code, answer["needs_person"]) == (0, False)
@@ -94,6 +95,14 @@ def test_k5_what_needs_a_person_is_said_at_once_with_the_next_step(shop: Path, j
     assert alert["next_step"] in text
     alerts = call(shop, "alerts")
     assert (alerts.exit_code, said in alerts.stdout, "do: " in alerts.stdout) == (1, True, True)
+
+
+@pytest.mark.usefixtures("at_work")
+def test_a_run_that_hangs_and_watches_no_more_is_told(shop: Path, journal: Journal) -> None:
+    journal.alerts.mark_watched(time.time() - 3600)
+    (alert,) = objects(call(shop, "alerts", "--json"))
+    assert alert["alert"] == "not_watched"
+    assert call(shop, "status").exit_code == 1
 
 
 @pytest.mark.parametrize("need", [*NEEDS, "nothing"])
