@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import attrs
 
@@ -41,10 +42,16 @@ class Finding:
             return "The pipeline cannot start with this."
         return "No alerts are sent." if self.key.startswith("alerts") else "No pipeline can start with this."
 
-    def as_json(self) -> dict[str, object]:
+    def as_json(self) -> dict[str, Any]:
         """For scripts."""
         names = ("message", "file", "line", "key", "next_step", "level", "effect")
         return {name: getattr(self, name) for name in names}
+
+    @classmethod
+    def of_json(cls, written: Mapping[str, Any]) -> Finding:
+        """What `as_json` has written, among other keys."""
+        names = ("message", "file", "line", "key", "next_step", "level")
+        return cls(**{name: written[name] for name in names}, consequence=written["effect"])
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}: " if self.line else f"{self.file}: " if self.file else ""

@@ -90,7 +90,7 @@ def _not_running(watched: Watched, last: float | None, now: float) -> Alert:
         "not_running",
         f"{watched.name}: no `tillpost run` is at work, {since}",
         "Nothing is accepted, nothing is sent, and no alert is sent. What the journal has is kept.",
-        "Start `tillpost run`; its log says why it has ended.",
+        "Start `tillpost run`." if last is None else "Start `tillpost run`; its log says why it has ended.",
         now if last is None else last,
         None,
     )

@@ -39,7 +39,8 @@ class Reloaded:
     def as_json(self) -> dict[str, Any]:
         """As JSON."""
         return attrs.asdict(self) | {
-            "refused": [{"pipeline": name, **finding.as_json()} for name, finding in self.refused]
+            "refused": [{"pipeline": name, **finding.as_json()} for name, finding in self.refused],
+            "stranded": [finding.as_json() for finding in self.stranded],
         }
 
 
@@ -109,8 +110,6 @@ def sentences(reloaded: dict[str, Any]) -> list[str]:
         "late": "is ending: calls in flight have not ended within the grace period",
     }  # fmt: skip
     lines = [plain(f"{name}: {word}") for key, word in words.items() for name in reloaded[key]]
-    for refused in reloaded["refused"]:
-        finding = Finding(**{name: value for name, value in refused.items() if name != "pipeline"})
-        lines.append(plain(f"refused: {finding}"))
-    lines += [plain(str(Finding(**finding))) for finding in reloaded.get("stranded", ())]
+    lines += [plain(f"refused: {Finding.of_json(refused)}") for refused in reloaded["refused"]]
+    lines += [plain(str(Finding.of_json(finding))) for finding in reloaded.get("stranded", ())]
     return lines
