@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import ClassVar
 
 from tillpost.model import (
+    Contact,
     Delivered,
+    History,
     Identifier,
     Line,
     LineKind,
@@ -19,6 +21,7 @@ from tillpost.model import (
     Payload,
     RawRef,
     Receipt,
+    ReceiptRef,
     Refused,
     Tender,
     Throttled,
@@ -143,6 +146,22 @@ class TransportSuite(DestinationSuite):
             outcome = self.hooks_at(fake, tmp_path).probe()
             held = list(fake.holds())
         check("probe", outcome_fault(outcome, Delivered), f"the destination has {len(held)} receipts" if held else "")
+
+    def test_history(self, tmp_path: Path) -> None:
+        """`confirm_receipts` shows nothing that is not there, and takes no failure for an empty history."""
+        contact = Contact(key="suite", contact_id="5f1d7c3e-0000-4000-8000-5f1d7c3e0001")
+        asked = [ReceiptRef(id=RECEIPT_ID, created=receipt().created)]
+        with self.destination("ok", tmp_path) as fake:
+            answer = self.hooks_at(fake, tmp_path).confirm_receipts(contact, asked)
+        shown = isinstance(answer, History) and RECEIPT_ID in answer.shown
+        with self.destination("error", tmp_path / "error") as fake:
+            failed = self.hooks_at(fake, tmp_path).confirm_receipts(contact, asked)
+        is_absent = isinstance(failed, History) and RECEIPT_ID not in failed.unread
+        check(
+            "history",
+            "it shows a receipt that was never sent" if shown else "",
+            "a destination that failed has an empty history" if is_absent else "",
+        )
 
     def _check_outcome(
         self, promise: str, fault: str, allowed: tuple[type, ...], folder: Path, taken: bool | None = None

@@ -4,7 +4,7 @@ memory."""
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,14 @@ from tillpost.model import (
     FallbackBatch,
     FallbackFile,
     Gone,
+    History,
     Identified,
     Identifier,
     NotSent,
     Outcome,
     Payload,
     Receipt,
+    ReceiptRef,
     WrittenFiles,
 )
 from tillpost.testing import FakeDestination, FallbackSuite, ResolverSuite, TransferSuite, TransportSuite
@@ -64,6 +66,10 @@ class Careless:
     def probe(self) -> Outcome:
         return Delivered()
 
+    @hookimpl
+    def confirm_receipts(self, contact: Contact, receipts: Sequence[ReceiptRef]) -> History:
+        return History(shown=frozenset(self.taken))
+
 
 class CarelessSuite(TransportSuite):
     double = Careless()
@@ -80,6 +86,10 @@ class CarelessSuite(TransportSuite):
 
 def test_not_sent_after_the_body_left_is_seen(tmp_path: Path) -> None:
     assert "NotSent would send it again" in failure(CarelessSuite(), "reset", tmp_path)
+
+
+def test_a_failure_taken_for_an_empty_history_is_seen(tmp_path: Path) -> None:
+    assert "empty history" in failure(CarelessSuite(), "history", tmp_path)
 
 
 def test_a_reason_that_shows_who_bought_is_seen(tmp_path: Path) -> None:
