@@ -283,3 +283,49 @@ def test_b32_no_change_of_the_recipe_sends_a_delivered_day_again(tmp_path: Path,
     shop.configure(own='receipt_id = "{till}_{number}"')
     shop.take("new.csv", line(41, "41.00").replace(DAY, "2036-11-25"))
     until(lambda: len(engage.shown()) == 41)
+
+
+def test_b32_no_advice_that_moves_receipts_doubles_a_sale(tmp_path: Path, engage: Destination) -> None:
+    """A day is delivered, one sale is held. Each advice is followed, on everything it could touch."""
+    (tmp_path / "shop").mkdir()
+    shop = Shop(tmp_path / "shop", engage, running=False)
+    day = [line(number, f"{number}.00") for number in range(1, 7)]
+    shop.take("day.csv", *day, line(7, "x"))
+    expected = {f"_{number}": f"{number}.00" for number in range(1, 7)}
+    shop.shows(**expected)
+    (broken,) = shop.held()
+    file = shop.folder / "the file again.csv"
+    file.write_text(HEAD + "".join(day) + line(7, "x"))
+    state, moved = shop.folder / "state", shop.folder / "tillpost.toml"
+    advised: dict[str, Callable[[], object]] = {
+        "held retry": lambda: shop.tillpost("held", "retry", broken, code=1),
+        "accept": lambda: shop.tillpost("accept", str(file)),
+        "journal repair": lambda: shop.tillpost("journal", "repair"),
+        "replay start": lambda: shop.tillpost(
+            "replay",
+            "start",
+            "--store",
+            "12",
+            "--from",
+            DAY,
+            "--to",
+            DAY,
+            "--reason",
+            "a test",
+            "--unverified",
+            "--yes",
+        ),
+        "held correct": lambda: shop.tillpost("held", "correct", broken, "--set", "total=7", code=2),
+    }
+    for follow in advised.values():
+        follow()
+        shop.settle()
+        shop.shows(**expected)
+    moved.write_text(moved.read_text().replace("pipelines.shop", "pipelines.market"))
+    assert "tillpost stranded move shop --to PIPELINE" in shop.tillpost("check", "--offline", code=1)
+    shop.tillpost("stranded", "move", "shop", "--to", "market")
+    assert (state / "market" / "journal.db").exists()
+    shop.settle()
+    shop.tillpost("accept", str(file))
+    shop.settle()
+    shop.shows(**expected)

@@ -65,7 +65,7 @@ def _on_disk(values: dict[str, Any]) -> Iterator[Damage]:
     if values["state"] == FileState.UPLOADED:
         yield Damage(
             table="files", row=values["name"], reason=reason, lost="nothing: the destination has it",
-            remedy="it cannot be sent again with `tillpost files --resend`", note=True,
+            remedy="it cannot be sent again with `tillpost files resend`", note=True,
         )  # fmt: skip
         return
     back = (
