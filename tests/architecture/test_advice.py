@@ -49,6 +49,7 @@ CARRIED_OUT = {
     "mapping release": "tests/scenarios/test_mapping_guard.py::",
     "contacts resolve": "tests/scenarios/test_contacts.py::",
     "contacts separate": "tests/core/journal/tables/test_contact_links.py::",
+    "contacts recheck": "tests/core/cli/test_commands.py::",
     "contacts forget": "tests/core/cli/test_contacts.py::",
     "journal repair": "tests/scenarios/test_ways_out.py::test_b32_no_advice_that_moves_receipts_doubles_a_sale",
     "journal restore": "tests/scenarios/test_backup.py::",
