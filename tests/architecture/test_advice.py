@@ -26,7 +26,7 @@ READING = {
     "plugins", "sandbox", "demo", "drill", "account", "alerts", "held", "held list", "held show", "stranded",
     "stranded list", "alerts test", "drill outage", "contacts pending", "mapping", "mapping show", "contacts",
     "contacts list", "contacts conflicts", "contacts joined", "documents", "documents list", "documents show", "files",
-    "files list", "files show", "replay", "replay list", "replay show", "journal", "journal verify", "journal stats",
+    "files list", "files show", "replay", "replay list", "replay show", "journal", "journal verify", "journal losses", "journal stats",
     "journal export", "journal backup", "adapter", "adapter try", "adapter new", "adapter test",
 }  # fmt: skip
 """Commands that move no receipt."""
