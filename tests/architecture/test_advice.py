@@ -26,8 +26,9 @@ READING = {
     "plugins", "sandbox", "demo", "drill", "account", "alerts", "held", "held list", "held show", "stranded",
     "stranded list", "alerts test", "drill outage", "contacts pending", "mapping", "mapping show", "contacts",
     "contacts list", "contacts conflicts", "contacts joined", "documents", "documents list", "documents show", "files",
-    "files list", "files show", "replay", "replay list", "replay show", "journal", "journal verify", "journal losses", "journal stats",
-    "journal export", "journal backup", "adapter", "adapter try", "adapter new", "adapter test",
+    "files list", "files show", "replay", "replay list", "replay show", "journal", "journal verify",
+    "journal losses", "journal stats", "journal export", "journal backup",
+    "adapter", "adapter try", "adapter new", "adapter test",
 }  # fmt: skip
 """Commands that move no receipt."""
 
