@@ -291,3 +291,82 @@ def test_a_second_daemon_is_refused_and_a_killed_one_leaves_no_lock(shop: Shop) 
     shop.put("2.jsonl", receipts(2))
     assert shop.tillpost("run", "--until-idle").returncode == 0
     once(shop, 2)
+
+
+def test_b16_run_starts_on_a_full_disk_waits_and_goes_on_by_itself(shop: Shop) -> None:
+    """The start is not stricter than the work: one sentence, and receipts as soon as there is room."""
+    with tmpfs(shop.folder / "state", "size=4m"):
+        filler = fill(shop.folder / "state")
+        with running(shop) as process:
+            shop.put("1.jsonl", receipts(1, 2, 3))
+            wait_until(lambda: "no room on the disk" in log(shop))
+            time.sleep(3)
+            assert process.poll() is None
+            filler.unlink()
+            shop.wait_for(settled(3))
+            filler = fill(shop.folder / "state")
+            shop.put("2.jsonl", receipts(*range(4, 200)))
+            wait_until(lambda: (shop.inbox / "2.jsonl").exists() and log(shop).count("no room on the disk") > 1)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(40) == 0
+        assert "Traceback" not in log(shop)
+        filler.unlink()
+        assert shop.tillpost("run", "--until-idle").returncode == 0
+    once(shop, 199)
+
+
+def test_b26_what_was_accepted_goes_out_while_the_disk_is_full(shop: Shop) -> None:
+    with tmpfs(shop.folder / "state", "size=8m"):
+        shop.fault(http="refuse")
+        configure(shop, 'after = "500ms"', 'after = "1h"')
+        with running(shop) as process:
+            shop.put("1.jsonl", receipts(*range(1, 101)))
+            shop.wait_for(lambda stand: sum(stand["counts"].values()) == 100)
+            filler = fill(shop.folder / "state")
+            shop.put("2.jsonl", receipts(*range(200, 400)))
+            wait_until(lambda: "no room on the disk" in log(shop))
+            shop.fault(http="ok")
+            wait_until(lambda: len(saved(shop)) == 100)
+            assert (shop.inbox / "2.jsonl").exists(), "the source keeps its copy"
+            filler.unlink()
+            shop.wait_for(settled(300))
+            stop(process)
+        assert "Traceback" not in log(shop)
+        once(shop, 300)
+
+
+def test_b17_a_journal_that_is_deleted_under_run_stops_the_acknowledging(shop: Shop) -> None:
+    journal = shop.folder / "state" / "shop" / "journal.db"
+    with running(shop) as process:
+        shop.put("1.jsonl", receipts(1, 2, 3))
+        shop.wait_for(settled(3))
+        journal.unlink()
+        shop.put("2.jsonl", receipts(4, 5))
+        wait_until(lambda: "nothing more is acknowledged" in log(shop))
+        time.sleep(1)
+        assert (shop.inbox / "2.jsonl").exists(), "the source keeps its copy"
+        refused = shop.tillpost("accept", str(shop.inbox / "2.jsonl"))
+        assert refused.returncode == 1
+        assert "journal.db.rescued to journal.db" in refused.stderr
+        assert not journal.exists(), "none is made in its place"
+        journal.with_name("journal.db.rescued").rename(journal)
+        shop.wait_for(settled(5))
+        stop(process)
+    once(shop, 5)
+
+
+def test_b18_a_state_disk_that_is_not_mounted_is_no_new_journal(shop: Shop) -> None:
+    state = shop.folder / "state"
+    with tmpfs(state, "size=16m"):
+        shop.put("1.jsonl", receipts(1))
+        assert shop.tillpost("run", "--until-idle").returncode == 0
+    shop.put("2.jsonl", receipts(2))
+    for words in (("run", "--until-idle"), ("accept", str(shop.inbox / "2.jsonl")), ("status",), ("receipts",)):
+        refused = shop.tillpost(*words)
+        assert refused.returncode == 1, refused
+        assert "is not there, and a journal was" in refused.stderr
+        assert "Traceback" not in refused.stderr
+    assert (shop.inbox / "2.jsonl").exists()
+    assert not list(state.rglob("journal.db"))
+    assert shop.tillpost("run", "--new", "--until-idle").returncode == 0
+    once(shop, 2)

@@ -6,6 +6,8 @@ import logging
 import signal
 import sys
 import threading
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +20,14 @@ from tillpost.compose.journals import remember
 from tillpost.daemon.logs import OWN, Form, log_to_stderr
 from tillpost.daemon.supervisor import Supervisor
 from tillpost.daemon.systemd import Notifier
-from tillpost.errors import JournalDamaged, describe
+from tillpost.errors import JournalDamaged, NotCommitted, describe
 from tillpost.journal.sqlite import doctor
 from tillpost.terminal import answer, counted
 from tillpost.web.server import check
 
 _log = logging.getLogger(OWN)
+_RETRY_AFTER = 2.0
+"""Seconds between two attempts to take a state folder."""
 
 
 @click.command("run")
@@ -64,7 +68,7 @@ def command(
     _follow_signals(stop, reload)
     repaired: set[Path] = set()
     with Supervisor(config, names, grace, as_json, notifier, status) as supervisor:
-        supervisor.take(wanted, refused, new)
+        _take(partial(supervisor.take, wanted, refused, new), stop, until_idle)
         while True:
             outcome = supervisor.run(stop, reload, until_idle)
             damaged = [fault for fault in outcome.faults if isinstance(fault, JournalDamaged)]
@@ -88,6 +92,21 @@ def command(
         _log.error("%s", describe(each))
     troubled = outcome.faults or outcome.late or supervisor.refused
     sys.exit(1 if troubled or (until_idle and (outcome.held or repaired)) else 0)
+
+
+def _take(take: Callable[[], None], stop: threading.Event, until_idle: bool) -> None:
+    """Take the state folders; where nothing can be written in them, wait as at work. Raises NotCommitted at a stop."""
+    said = ""
+    while True:
+        try:
+            return take()
+        except NotCommitted as error:
+            if until_idle or stop.is_set():
+                raise
+            if said != str(error):
+                _log.error("waiting, and starting when the state folder can be written: %s", error)
+            said = str(error)
+            stop.wait(_RETRY_AFTER)
 
 
 def _follow_signals(stop: threading.Event, reload: threading.Event) -> None:

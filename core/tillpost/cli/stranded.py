@@ -14,6 +14,7 @@ from tillpost.cli.output import json_option, print_rows
 from tillpost.cli.pipelines import select_pipeline
 from tillpost.clock import SystemClock
 from tillpost.compose.config import Config, load
+from tillpost.compose.journals import open_journal
 from tillpost.compose.stranded import Stranded, find_stranded, names_in
 from tillpost.errors import UsageError
 from tillpost.flow.upkeep.move_receipts import move_receipts
@@ -72,7 +73,7 @@ def move(file: Path, name: str, to: str, as_json: bool) -> None:
     anonymous = Customer(identifiers=(target.anonymous,)) if target.anonymous else None
     confirm_after, lock = target.retry.confirm_after.total_seconds(), RunLock(source.folder)
     try:
-        with closing(Journal(source.folder)) as old, closing(Journal(target.state)) as new:
+        with closing(Journal(source.folder)) as old, closing(open_journal(target, SystemClock().time())) as new:
             new.use_identifier_rules(target.identifier_rules())
             done = move_receipts(old, new, to, anonymous, confirm_after, SystemClock().time())
     finally:

@@ -30,6 +30,9 @@ _AGAIN = (10.0, 60.0, 300.0)
 """Seconds before a pipeline is started again that has stopped by itself for the first, second, … time."""
 
 
+_log = logging.getLogger(OWN)
+
+
 @attrs.frozen
 class Composed:
     """A pipeline with its plugins built, and the request rates they asked for."""
@@ -70,6 +73,8 @@ class RunningPipelines:
         self.wanted: dict[str, tuple[Config, PipelineConfig]] = {}
         """What to run, also after a repair of a journal."""
         self.units: dict[str, Unit] = {}
+        self.waiting: dict[str, tuple[Composed, NotCommitted]] = {}
+        """Composed and not started: nothing can be committed to their journals yet."""
         self.leaving: list[Worker] = []
         """Replaced or removed, with calls still in flight."""
         self.new = False
@@ -116,8 +121,41 @@ class RunningPipelines:
                 composed[name] = self.compose(config, pipeline)
             except ConfigurationError as error:
                 findings += error.findings
-        self.units = {name: Unit(each, self._worker(each)) for name, each in composed.items()}
+        self.units.clear()
+        self.waiting.clear()
+        for name, each in composed.items():
+            self._open(name, each)
         return findings
+
+    def start(self, name: str) -> None:
+        """Start a pipeline that `prepare` has opened; one whose journal takes nothing waits."""
+        unit = self.units[name]
+        try:
+            unit.worker.start()
+        except NotCommitted as error:
+            del self.units[name]
+            self._wait(name, unit.composed, error)
+
+    def start_waiting(self) -> None:
+        """Try again to start those that wait for their journals."""
+        for name, (composed, _) in list(self.waiting.items()):
+            self._open(name, composed)
+            if name in self.units:
+                self.start(name)
+            if name in self.units:
+                del self.waiting[name]
+                _log.warning("pipeline %s: its journal can be written; it has started", name)
+
+    def _open(self, name: str, composed: Composed) -> None:
+        try:
+            self.units[name] = Unit(composed, self._worker(composed))
+        except NotCommitted as error:
+            self._wait(name, composed, error)
+
+    def _wait(self, name: str, composed: Composed, error: NotCommitted) -> None:
+        if name not in self.waiting or str(self.waiting[name][1]) != str(error):
+            _log.error("pipeline %s waits, and starts by itself when its journal can be written: %s", name, error)
+        self.waiting[name] = composed, error
 
     def add(self, composed: Composed) -> None:
         """Start one more pipeline. Raises StateFolderBusy, also while a removed one still ends on its folder."""
@@ -126,6 +164,7 @@ class RunningPipelines:
         if before is not None and not before.hand_over(0.0):
             raise StateFolderBusy(f"{state}: what ran on it is still ending; reload again when it has")
         self.lock(state)
+        self.waiting.pop(composed.pipeline.config.name, None)
         worker = self._worker(composed, before)
         if before is None:
             worker.start()

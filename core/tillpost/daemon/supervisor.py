@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
+from itertools import count
 from pathlib import Path
 from typing import Self
 
@@ -32,6 +33,9 @@ from tillpost.web.server import serving
 _log = logging.getLogger(OWN)
 _LOOK_EVERY = 0.1
 """Seconds between two looks at faults, requests and changes of state."""
+
+_RETRY_AT = 20
+"""Looks between two attempts to start what waits for its journal."""
 
 
 @attrs.frozen
@@ -94,7 +98,12 @@ class Supervisor:
             try:
                 self._start(stack)
                 self._notifier.ready(states(running.lines()))
+                looks = count(1)
                 while not stop.wait(_LOOK_EVERY):
+                    if running.waiting and until_idle:
+                        return RunOutcome([error for _, error in running.waiting.values()], False, 0)
+                    if running.waiting and not next(looks) % _RETRY_AT:
+                        running.start_waiting()
                     console.look(running.lines())
                     self._take_over()
                     self._follow_requests(stop, reload)
@@ -131,7 +140,7 @@ class Supervisor:
 
     def _start(self, stack: ExitStack) -> None:
         self.refused += self._running.prepare()
-        if not self._running.units:
+        if not self._running.units and not self._running.waiting:
             raise ConfigurationError(*self.refused)
         for finding in dict.fromkeys(self.refused):
             _log.error("%s", finding)
@@ -145,8 +154,8 @@ class Supervisor:
             url = f"http://{self._status}/"
             event = {"event": "status page", "url": url, "token": str(token)}
             answer(self._json, event, f"status page: {url} (its token is in {token})")
-        for unit in self._running.units.values():
-            unit.worker.start()
+        for name in list(self._running.units):
+            self._running.start(name)
 
     def _watch(self, settings: AlertSettings) -> None:
         self._alerts.close()

@@ -127,6 +127,9 @@ class Database(Protocol):
     def room(self) -> tuple[int, int]:
         """Bytes that are free on the disk the rows are kept on, and how large that disk is."""
 
+    def require_room(self) -> None:
+        """Raises JournalFull while what room there is belongs to what was accepted before."""
+
     def trouble(self) -> str:
         """Why nothing could be made durable now; "" when it could."""
 

@@ -28,11 +28,11 @@ def as_journal_error(error: BaseException, path: Path) -> JournalError:
     if isinstance(error, apsw.BusyError):
         return NotCommitted(f"{path}: another process kept it locked for {PATIENCE // 1000} s")
     if isinstance(error, apsw.FullError):
-        return _full(path)
+        return disk_full(path)
     if isinstance(error, apsw.IOError | apsw.CantOpenError | apsw.ReadOnlyError | OSError):
         problem = trouble(path.parent)
         if problem == FULL:
-            return _full(path)
+            return disk_full(path)
         if problem == READ_ONLY or isinstance(error, apsw.ReadOnlyError):
             return NotCommitted(
                 f"{path}: the disk or the file is read-only; new receipts are refused until it can be written"
@@ -43,7 +43,8 @@ def as_journal_error(error: BaseException, path: Path) -> JournalError:
     return JournalError(f"{path}: {type(error).__name__}: {text}")
 
 
-def _full(path: Path) -> JournalFull:
+def disk_full(path: Path) -> JournalFull:
+    """The error for a disk without room."""
     return JournalFull(
         f"{path}: no room on the disk (bytes or inodes); new receipts are refused until there is some, nothing"
         " accepted is harmed"

@@ -22,21 +22,19 @@ from tillpost.journal.database import Transaction
 from tillpost.journal.sqlite.commit_mark import LAST_EVENT
 from tillpost.journal.sqlite.connection import next_generation
 from tillpost.journal.sqlite.crash_marks import CrashMarks
+from tillpost.journal.sqlite.figures import Figures
 from tillpost.journal.sqlite.journal_file import JournalFile
 from tillpost.journal.sqlite.locks import OpenLock
 from tillpost.journal.sqlite.outside_mark import OutsideMarks
 from tillpost.journal.sqlite.platform import require_safe_library, room, trouble, unsuitable_folder
-from tillpost.journal.sqlite.sqlite_errors import SQLITE, as_journal_error
+from tillpost.journal.sqlite.reserve import Reserve
+from tillpost.journal.sqlite.sqlite_errors import SQLITE, as_journal_error, disk_full
 
 _T = TypeVar("_T")
 _log = logging.getLogger("tillpost.journal")
 
 GROUP = 100
 """Most jobs in one commit: larger groups gain little, and a failure repeats more (docs/decisions/0003)."""
-RELEASED = 64
-"""Pages that are given back to the disk at a time."""
-SLACK = 16
-"""The part of the file (one in so many pages) that may stay free, because new rows use it again."""
 
 
 @attrs.define(eq=False)
@@ -47,7 +45,7 @@ class _Job:
     error: BaseException | None = None
 
 
-class Store:
+class Store(Figures):
     """One journal file. Writes of all threads are joined into group commits; reads have their own connection."""
 
     def __init__(self, path: Path, marks: OutsideMarks | None = None) -> None:
@@ -56,6 +54,7 @@ class Store:
         if reason := unsuitable_folder(path.parent):
             raise JournalError(f"{reason}; name a local folder as `state`")
         self.path = path
+        self._reserve = Reserve(path)
         self._marks = marks or OutsideMarks(path.parent, ())
         self.crash_marks = CrashMarks(path.with_name("crash_marks"))
         self._queue: deque[_Job] = deque()
@@ -68,6 +67,7 @@ class Store:
         except OSError as error:
             raise as_journal_error(error, path) from error
         try:
+            self._reserve.release(self.room()[0] or 1)
             self._file = JournalFile(path, self._presence)
             self._file.begin_new_wal()
         except BaseException:
@@ -150,6 +150,7 @@ class Store:
             with suppress(apsw.Error):
                 self._file.writer.execute("ROLLBACK")
         if isinstance(error, apsw.FullError):
+            self._reserve.release()
             self._keep_up(self._file.checkpoints.checkpoint)  # frees the room of pages that are in the WAL twice
         return as_journal_error(error, self.path)
 
@@ -241,6 +242,7 @@ class Store:
                 self._return()
             self._require_ground()
             self.remember()
+            self._reserve.keep(*self.room())
             self._keep_up(self._file.truncate)
 
     def read(self, sql: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
@@ -259,33 +261,14 @@ class Store:
         """The error for a row that makes no sense; what: names the table and the row."""
         return JournalDamaged(f"{self.path}: {what}", self.path.parent)
 
-    def schema(self) -> int:
-        """The version of the tables."""
-        return self._pragma("user_version")
-
-    def used_bytes(self) -> int:
-        """Bytes of the pages that are in use."""
-        return (self._pragma("page_count") - self._pragma("freelist_count")) * self._pragma("page_size")
-
-    def _pragma(self, name: str) -> int:
-        return int(self.read(f"PRAGMA {name}")[0][0])
-
-    def sizes(self) -> dict[str, int]:
-        """Bytes of the journal's file and of its WAL."""
-        return {"journal": _size(self.path), "wal": _size(self.path.with_name(f"{self.path.name}-wal"))}
-
-    def release_space(self) -> bool:
-        """Give some free pages back to the disk; False when few are free, or the file is too old for it."""
-        free = self._pragma("freelist_count")
-        if not self._pragma("auto_vacuum") or free <= max(RELEASED, self._pragma("page_count") // SLACK):
-            return False
-        # It returns a row for each page: only pages whose rows are fetched are given back.
-        self.write(lambda transaction: transaction.execute(f"PRAGMA incremental_vacuum({RELEASED})").fetchall())
-        return True
-
     def room(self) -> tuple[int, int]:
         """Bytes that are free on the disk of the file, and how large the disk is."""
         return room(self.path.parent)
+
+    def require_room(self) -> None:
+        """Raise JournalFull while what room there is belongs to deliveries. Costs a stat."""
+        if self._reserve.is_released(self.room):
+            raise disk_full(self.path)
 
     def trouble(self) -> str:
         """Why nothing can be committed now; "" when a test commit and a test write have just succeeded."""
@@ -303,10 +286,3 @@ class Store:
                 self.remember()
                 self._file.close()
             self._presence.release()
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0

@@ -95,6 +95,7 @@ class Receipts(Table):
             ]
 
         if groups:
+            self._database.require_room()
             for group, (fresh, row) in zip(groups, self._database.write(work), strict=True):
                 group.counts.add(fresh)
                 if group.reading is not None:

@@ -10,9 +10,10 @@ import attrs
 from tillpost.errors import JournalError, JournalFull
 from tillpost.journal.sqlite.connection import REUSABLE, create_private, opened
 from tillpost.journal.sqlite.doctor.damage import Progress
-from tillpost.journal.sqlite.doctor.reading import exclusive_work, journal_path
+from tillpost.journal.sqlite.doctor.reading import exclusive_work, journal_path, schema_of
 from tillpost.journal.sqlite.platform import room
 from tillpost.journal.sqlite.replace_file import replace_journal, sync
+from tillpost.journal.sqlite.schema import refuse_newer
 
 
 @attrs.frozen
@@ -32,6 +33,7 @@ def compact(folder: Path, progress: Progress = lambda text: None) -> Compacted:
     """
     with exclusive_work(folder) as place:
         path = journal_path(folder)
+        schema_of(path)
         before = sum(each.stat().st_size for each in (path, path.with_name(f"{path.name}-wal")) if each.exists())
         if (free := room(folder)[0]) < before:
             raise JournalFull(
@@ -41,6 +43,7 @@ def compact(folder: Path, progress: Progress = lambda text: None) -> Compacted:
         new = place / "new.db"
         create_private(new)
         with opened(path, apsw.SQLITE_OPEN_READWRITE) as connection:
+            refuse_newer(int(connection.pragma("user_version")))  # as the WAL has it
             progress("copying the journal")
             connection.pragma("auto_vacuum", REUSABLE)
             connection.execute("VACUUM INTO ?", (str(new),))
