@@ -130,7 +130,9 @@ class Supervisor:
         """
         running = self._running
         workers = running.workers()
-        if all(worker.fault for worker in workers) or any(isinstance(w.fault, JournalDamaged) for w in workers):
+        if any(isinstance(worker.fault, JournalDamaged) for worker in workers):
+            return True
+        if all(worker.fault for worker in workers) and not running.waiting:
             return True
         if until_idle:
             return not running.leaving and all(worker.fault or worker.is_idle() for worker in workers)

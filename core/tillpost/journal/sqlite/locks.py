@@ -28,22 +28,24 @@ class RunLock:
         lock = folder / "run.lock"
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._file = lock.open("a+")
+            # Without a buffer: on a full disk its rest would fail once more when the file is closed.
+            self._file = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:
             raise as_journal_error(error, lock) from error
-        if not _locks(self._file.fileno(), fcntl.LOCK_EX, _RETRY_FOR):
-            self._file.close()
+        if not _locks(self._file, fcntl.LOCK_EX, _RETRY_FOR):
+            os.close(self._file)
             raise StateFolderBusy(
                 f"{folder}: another `tillpost run` works on this state folder; stop it, or use another `state`"
             )
         with suppress(OSError):  # on a full disk `run` still works, and `tillpost reload` does not find it
-            self._file.truncate(0)
-            self._file.write(f"{os.getpid()}\n")
-            self._file.flush()
+            os.ftruncate(self._file, 0)
+            os.pwrite(self._file, f"{os.getpid()}\n".encode(), 0)
 
     def release(self) -> None:
         """Let another process run."""
-        self._file.close()
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
 
 
 def running_process(folder: Path) -> int | None:
