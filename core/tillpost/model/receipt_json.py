@@ -386,7 +386,7 @@ def _located(error: msgspec.ValidationError, value: Any, place: str) -> InvalidV
     elif fault.startswith("Invalid enum value"):
         fault = f"must be one of {', '.join(LineKind)}, and is {value[:40]!a}"
     elif unknown := _UNKNOWN.fullmatch(fault):
-        keys = attrs.fields_dict(_KINDS[re.sub(r"\[\d+\]", "", path)])
+        keys = [field.name for field in attrs.fields(_KINDS[re.sub(r"\[\d+\]", "", path)]) if field.init]
         near = difflib.get_close_matches(unknown[1], keys, 1)
         hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(keys)}"
         fault = f"unknown key {unknown[1][:40]!a}; {hint}"
