@@ -17,12 +17,14 @@ import tillpost.journal.tables.documents
 import tillpost.journal.tables.receipts
 from tests.scenarios.simulator.run import Failure, run
 from tests.support.memory import memory_folder
+from tillpost.flow.intake.in_hand import DocumentsInHand
 from tillpost.flow.leases import ProcessClaims
 from tillpost.flow.line import Line
 from tillpost.journal import Entry, FileEntry, FileState, FileStatus, Group, Move, State
 from tillpost.journal.database import Transaction
 from tillpost.journal.queries.file_states import FileStates
 from tillpost.journal.sqlite.store import Store, _Job
+from tillpost.journal.tables.documents import Documents
 from tillpost.journal.tables.files import Files
 from tillpost.journal.tables.receipts import Receipts, _accept_group
 from tillpost.model import Contact, Customer, History, Identifier, Payload, Receipt
@@ -147,6 +149,16 @@ def a_group_left_out_of_the_account(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(tillpost.journal.tables.receipts, "record_rows", left_out)
 
 
+def a_document_is_never_to_blame(patch: pytest.MonkeyPatch) -> None:
+    """That the process ended with a document in hand is not counted."""
+    patch.setattr(DocumentsInHand, "examine", lambda self, reading, documents, trials, now: None)
+
+
+def set_aside_untold(patch: pytest.MonkeyPatch) -> None:
+    """The source is told that a document cannot be read, and nobody else."""
+    patch.setattr(Documents, "set_aside", lambda self, reading, reason, now, place="": None)
+
+
 PLANTED: Iterable[tuple[Plant, str, str]] = (
     (acknowledged_before_the_commit, "safety", "acknowledged and lost"),
     (deleted_before_the_journal_knows, "safety", "is not on the disk as it was written"),
@@ -159,6 +171,8 @@ PLANTED: Iterable[tuple[Plant, str, str]] = (
     (verified_without_looking, "liveness", "counts as verified, and Engage does not have it"),
     (never_missed, "liveness", "not settled within"),
     (a_group_left_out_of_the_account, "safety", "the account has"),
+    (a_document_is_never_to_blame, "liveness", "a document ended the process"),
+    (set_aside_untold, "liveness", "was set aside, and nothing says so"),
 )
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from collections.abc import Mapping as Mapping_
 from datetime import timedelta
 from pathlib import Path
 from random import Random
@@ -11,6 +13,7 @@ from threading import Event
 from typing import Any, TypeVar
 
 import apsw
+import attrs
 
 from tests.scenarios.simulator.api import SimulatedClient
 from tests.scenarios.simulator.determinism import SimulatedClock
@@ -27,10 +30,11 @@ from tillpost.flow.delivery.outbox import Outbox
 from tillpost.flow.hook_calls import HookCalls
 from tillpost.flow.limits import FallbackPolicy, RetryPolicy, SourcePolicy, TransferPolicy
 from tillpost.flow.line import Line
+from tillpost.flow.trials import Verdict
 from tillpost.flow.upkeep.recover import recover
 from tillpost.journal import Entry, Journal
 from tillpost.journal.sqlite.store import Store
-from tillpost.model import Contact, Customer, FallbackBatch, Identifier, WrittenFiles
+from tillpost.model import Contact, Customer, Document, FallbackBatch, Identifier, Parsed, WrittenFiles
 from tillpost_engage.contacts import Contacts
 from tillpost_engage.files import EngageFiles
 from tillpost_engage.filesettings import FileSettings
@@ -76,6 +80,39 @@ class _Fallback:
             raise
         self._faults.cross("after files are written")
         return written
+
+
+class _Adapter:
+    """The real adapter, with a document that ends every process that reads it to a record."""
+
+    def __init__(self, adapter: Any, deadly: Mapping_[str, int]) -> None:
+        self._adapter = adapter
+        self._deadly = deadly
+
+    @hookimpl
+    def parse_receipts(self, document: Document) -> Iterator[Parsed]:
+        for number, record in enumerate(self._adapter.parse_receipts(document=document)):
+            if number == self._deadly.get(document.name):
+                raise Killed("a record ends the process")
+            yield record
+
+
+@attrs.frozen
+class _Trials:
+    """Tries to read a document, as a process of its own would; of everything else it shows nothing."""
+
+    adapter: _Adapter
+
+    def run(self, job: Mapping_[str, Any]) -> Verdict:
+        read = 0
+        try:
+            if job["do"] == "read":
+                content = base64.b64decode(job["content"])
+                for _ in self.adapter.parse_receipts(document=Document.from_bytes(job["name"], content)):
+                    read += 1
+        except Killed:
+            return Verdict(died=True, how="signal 9", records=read)
+        return Verdict()
 
 
 class Disk:
@@ -128,8 +165,16 @@ class Disk:
 class Machine:
     """One process after the other, on one disk and with the same destination."""
 
-    def __init__(self, folder: Path, random: Random, engage: Engage, transfer: TransferPolicy = TRANSFER) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        random: Random,
+        engage: Engage,
+        transfer: TransferPolicy = TRANSFER,
+        deadly: Mapping_[str, int] = {},
+    ) -> None:
         self.random = random
+        self.deadly = deadly
         self.transfer = transfer
         self.clock = SimulatedClock()
         self.faults = Faults()
@@ -180,13 +225,17 @@ class Machine:
             fallback=FALLBACK,
             transfer=self.transfer,
             anonymous=HOUSE,
+            trials=_Trials(self._adapter(self._context())),
         )
         recover(self.line)
         self.outbox = Outbox(self.line, Event())
         return self.line
 
-    def _hooks(self) -> HookCalls:
-        context = Context(
+    def _adapter(self, context: Context) -> _Adapter:
+        return _Adapter(receipts.build([Use("adapter", ReceiptsSettings())], context)[0], self.deadly)
+
+    def _context(self) -> Context:
+        return Context(
             pipeline="simulated",
             folder=self.disk.folder,
             state=self.disk.folder,
@@ -194,8 +243,10 @@ class Machine:
             random=self.random,
             budget=lambda key, rate: contextlib.nullcontext(),  # type: ignore[arg-type, return-value] # no client asks
         )
+
+    def _hooks(self) -> HookCalls:
         slots: list[tuple[str, str, object]] = [
-            ("adapter", "receipts", receipts.build([Use("adapter", ReceiptsSettings())], context)[0]),
+            ("adapter", "receipts", self._adapter(self._context())),
             ("resolve", "known", Known()),
             ("resolve", "engage", Contacts(ResolveSettings(), self.client)),
             ("map", "engage", Mapping(MapSettings())),

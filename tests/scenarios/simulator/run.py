@@ -17,11 +17,12 @@ from tests.scenarios.simulator.invariants import InvariantBroken, Invariants
 from tests.scenarios.simulator.machine import Machine
 from tests.scenarios.simulator.schedule import Step, outage, schedule
 from tests.scenarios.simulator.till import PEOPLE, REGISTERED, Day, day
-from tillpost.errors import JournalFull, TillpostError
+from tillpost.errors import DocumentError, JournalFull, TillpostError
 from tillpost.flow.delivery.deliver import claim, deliver
 from tillpost.flow.delivery.verify import verify
 from tillpost.flow.intake.accept import accept
 from tillpost.flow.limits import TransferPolicy
+from tillpost.flow.retry_policy import MAX_CRASHES
 from tillpost.flow.upkeep.replay import replay
 from tillpost.flow.upkeep.replay_plan import plan
 from tillpost.flow.worker import maintain
@@ -65,13 +66,19 @@ class Run:
         engage.follows_merges = silent.random() < 0.5
         engage.ignores = frozenset(known for ids in self.day.ids for known in ids if silent.random() < 0.06)
         when: Literal["restored", "asap"] = "asap" if own.random() < 0.3 else "restored"
-        self.machine = Machine(folder, random, engage, TransferPolicy(when=when))
+        self.machine = Machine(folder, random, engage, TransferPolicy(when=when), self._deadly(seed))
         self.invariants = Invariants(self.machine, self.day)
         self.unacknowledged: set[int] = set()
         """Documents the source still has, and hands over again."""
         last = Random(f"last replay {seed}")
         self._last_replay = last.randrange(1000) if last.random() < 0.3 else 0
         """The replay of everything, once all has settled; 0: none."""
+
+    def _deadly(self, seed: int) -> dict[str, int]:
+        """In one seed of four the name of a document that ends the process, and the record at which it does."""
+        own = Random(f"deadly {seed}")
+        number = own.randrange(len(self.day.documents))
+        return {self.day.documents[number].name: own.randrange(self.day.records[number])} if own.random() < 0.25 else {}
 
     def step(self, step: Step) -> None:
         """One step, with its faults. It catches what the worker's loops catch."""
@@ -138,10 +145,17 @@ class Run:
         """The source hands over a document, and it is acknowledged."""
         document = self.day.documents[number]
         self.unacknowledged.add(number)
-        accept(self.machine.line, document)
+        ids = self.day.ids[number]
+        try:
+            accept(self.machine.line, document)
+        except DocumentError:
+            # Set aside: what stands before the record that ends the process is accepted.
+            self.invariants.set_aside.add(number)
+            ids = ids[: self.machine.deadly[document.name]]
+        else:
+            self.invariants.acknowledged_documents.add(number)
         self.unacknowledged.discard(number)
-        self.invariants.acknowledged.update(self.day.ids[number])
-        self.invariants.acknowledged_documents.add(number)
+        self.invariants.acknowledged.update(ids)
         self.machine.faults.cross("right after the acknowledgement")
 
     def _deliver(self, step: Step) -> None:
@@ -243,8 +257,15 @@ class Run:
         machine = self.machine
         machine.faults.end()
         machine.random.seed(0)
-        for number in sorted(self.unacknowledged):
-            self.accept(number)
+        ended = 0
+        while self.unacknowledged:
+            try:
+                self.accept(min(self.unacknowledged))
+            except Killed:
+                ended += 1
+                if ended > MAX_CRASHES:
+                    raise InvariantBroken(f"a document ended the process {ended} times") from None
+                machine.restart()
         end = machine.clock.monotonic() + BOUND
         for _ in range(_ROUNDS):
             maintain(machine.line)
