@@ -149,6 +149,12 @@ FAMILIES: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
     "disk_free": ("gauge", "tillpost_disk_free_bytes", "Free on the disk of the journal.", _P),
     "disk_size": ("gauge", "tillpost_disk_size_bytes", "Size of the disk of the journal.", _P),
     "journal": ("gauge", "tillpost_journal_bytes", "Size of the journal and of its WAL.", ("pipeline", "file")),
+    "restarts": (
+        "counter",
+        "tillpost_thread_restarts",
+        "Threads of the pipeline that died and were started again.",
+        _P,
+    ),
     "alive": ("gauge", "tillpost_pipeline_alive", "1 while every thread of the pipeline makes progress, else 0.", _P),
     "crash_marks": ("gauge", "tillpost_receipts_in_progress", "Receipts that a thread is working on now.", _P),
     "senders": ("gauge", "tillpost_senders", "Receipts that may be on their way by API at the same time.", _P),

@@ -166,6 +166,7 @@ def _add_stores(families: Families, source: Source) -> None:
 def _add_process(families: Families, line: Line, now: float) -> None:
     """What only this process knows."""
     families.add("alive", [line.name], alive([line], now)[0])
+    families.add("restarts", [line.name], line.heartbeat.restarts())
     families.add("crash_marks", [line.name], len(line.claims))
     families.add("senders", [line.name], line.workers)
     if line.pace is not None and line.pace.rate:
