@@ -111,7 +111,8 @@ class Hooks:
     def resolve_contact(self, contact: Contact) -> Identified | Conflict | Failure | None:
         """Slot `resolve`, asked in the order of the file; the first answer that is not None wins.
 
-        Called by one thread at a time for one contact. `None`: this resolver does not know the contact.
+        Called by one thread at a time for one contact. `None`: this resolver does not know the contact; it is asked for
+        again, with growing waits, until the pipeline's `unknown_after` is over.
         Conflict: several contacts match. Refused: a value the destination does not accept. After the other
         failures, which are about the destination, the step is repeated. Look up before creating: an earlier creation
         may have gone through without an answer. An answer with the stored contactId is remembered for a minute, in

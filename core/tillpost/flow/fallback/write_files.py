@@ -97,6 +97,8 @@ def map_for_files(line: Line, entries: list[Entry]) -> tuple[dict[str, Payload],
             if conflict:
                 held[entry.id] = conflict
                 continue
+            if not contact.contact_id and line.journal.contacts.lookups(entry.contact)[1] is not None:
+                continue  # nobody may create it: a file would
             if entry.crashes >= SUSPECT:
                 verdict = try_apart(line.trials, {"do": "map", "receipt": entry.id})
                 if verdict.died:

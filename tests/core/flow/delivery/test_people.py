@@ -387,6 +387,15 @@ def test_b4_one_lookup_is_for_all_receipts_and_the_waits_grow(
     assert machine.line.journal.receipts.counts()["delivered"] == 1, "another is not kept back"
 
 
+def test_b4_no_file_creates_a_contact_that_may_not_be_created(members: Machine) -> None:
+    machine = members
+    take(machine, sale(1, MEMBER))
+    deliver_all(machine)
+    outage(machine)
+    assert written(machine) == []
+    assert machine.line.journal.receipts.counts()["waiting"] == 1
+
+
 @pytest.mark.parametrize(("skip", "state"), [(False, State.HELD), (True, State.SKIPPED)])
 def test_b4_after_its_time_the_policy_decides_and_a_retry_looks_again(
     members: Machine, skip: bool, state: State

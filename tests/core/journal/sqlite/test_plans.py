@@ -11,6 +11,7 @@ from tests.support.query_cost import Ask, add_file, plans
 from tillpost.journal import OPEN_FILES, FileState, Journal, Postponed, State
 from tillpost.journal.database import Transaction
 from tillpost.journal.tables.files import _seqs
+from tillpost.model import Contact, Identifier
 
 OFTEN: dict[str, tuple[Ask, bool]] = {
     "due": (lambda journal: journal.receipts.due(1.0, 4), False),
@@ -111,3 +112,20 @@ def test_contacts_and_their_keys_are_looked_up(journal: Journal, monkeypatch: py
     monkeypatch.undo()
     found = plans(journal, lambda journal: journal.search.contacts_known_by("a@b.c"), monkeypatch)
     assert all(plan.startswith("SEARCH identifiers USING PRIMARY KEY") for plan in found), found
+
+
+def test_contacts_beside_each_other_are_looked_up(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asked for each contact whose id is learnt, whose attributes are sent, or that is written to a file."""
+    add_file(journal, "f.xml")
+    who = Contact(key="c1", contact_id="g", identifiers=(Identifier("externalId", "A"), Identifier("email", "a@b.se")))
+    asks: tuple[Ask, ...] = (
+        lambda journal: journal.contacts.others_with_id("c1", "g"),
+        lambda journal: journal.contacts.newer_elsewhere(who),
+        lambda journal: journal.contacts.contested(who),
+        lambda journal: journal.contacts.lookups("c1"),
+    )
+    for ask in asks:
+        found = plans(journal, ask, monkeypatch)
+        monkeypatch.undo()
+        assert found
+        assert all(plan.startswith("SEARCH") for plan in found), found
