@@ -21,6 +21,8 @@ MOST_CHARACTERS = 254
 UNUSABLE = "unusable-"
 """Begins the flag of a receipt that has an identifier no destination takes; the kind follows."""
 
+_SPELT = ("mobilePhone", "socialSecurityNumber")
+"""Kinds of which people write one value in several ways."""
 _EMAIL = re.compile(r"[^@\s<>,;]+@[^@\s<>,;]+\.[^@\s<>,;.]+")
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
@@ -40,11 +42,14 @@ class IdentifierRules:
     order: tuple[str, ...] = ()
     country: str = ""
     countries: Mapping[str, str] = attrs.field(factory=dict, hash=False)
+    ranks: Mapping[str, int] = attrs.field(init=False, eq=False, repr=False)
+    """Kind → its rank; the lower one decides."""
 
-    def rank(self, kind: str) -> tuple[bool, int]:
-        """The lower one decides."""
-        place = self.order.index(kind) if kind in self.order else len(self.order) + IDENTIFIER_KINDS.index(kind)
-        return kind not in STRONG, place
+    @ranks.default
+    def _ranks(self) -> Mapping[str, int]:
+        listed = [*self.order, *(kind for kind in IDENTIFIER_KINDS if kind not in self.order)]
+        listed.sort(key=lambda kind: kind not in STRONG)
+        return {kind: rank for rank, kind in enumerate(listed)}
 
     def normal(self, known: Identifier, store: str) -> Identifier:
         """The identifier in its one spelling; as it is where it cannot be read."""
@@ -58,12 +63,19 @@ class IdentifierRules:
 
     def customer(self, customer: Customer, store: str) -> Customer:
         """The customer with usable identifiers in their one spelling, by rank; all of them when none is usable."""
-        normal = [self.normal(known, store) for known in customer.identifiers]
+        given = customer.identifiers
+        before = -1
+        for known in given:
+            rank = self.ranks[known.kind]
+            if rank <= before or known.kind in _SPELT or fault(known):
+                break
+            before = rank
+        else:
+            return customer  # as nearly every customer is
+        normal = [self.normal(known, store) if known.kind in _SPELT else known for known in given]
         usable = [known for known in normal if not fault(known)] or normal
-        if len(usable) > 1:
-            usable = sorted(dict.fromkeys(usable), key=lambda known: self.rank(known.kind))
-        listed = tuple(usable)
-        return customer if listed == customer.identifiers else attrs.evolve(customer, identifiers=listed)
+        usable.sort(key=lambda known: self.ranks[known.kind])
+        return attrs.evolve(customer, identifiers=tuple(dict.fromkeys(usable)))
 
     def contact(self, contact: Contact) -> Contact:
         """The contact with its identifiers in their one spelling, as the setting of today reads them."""
@@ -73,21 +85,24 @@ class IdentifierRules:
     def flags(self, customer: Customer | None, store: str) -> list[str]:
         """Flags of a receipt for those identifiers of its customer that no destination takes."""
         known = customer.identifiers if customer is not None else ()
-        return list(dict.fromkeys(f"{UNUSABLE}{each.kind}" for each in known if fault(self.normal(each, store))))
+        return list(dict.fromkeys([f"{UNUSABLE}{each.kind}" for each in known if fault(self.normal(each, store))]))
 
 
 def fault(known: Identifier) -> str:
     """Why no destination takes the identifier; "" when it may."""
-    if len(known.value) > MOST_CHARACTERS:
-        return f"{len(known.value)} characters long; at most {MOST_CHARACTERS} can be looked up"
-    if not known.value.isprintable():
+    kind, value = known.kind, known.value
+    if len(value) > MOST_CHARACTERS:
+        return f"{len(value)} characters long; at most {MOST_CHARACTERS} can be looked up"
+    if not value.isprintable():
         return "has characters that cannot be printed"
-    if known.kind == "contactId" and not _GUID.fullmatch(known.value):
+    if kind == "externalId":
+        return ""
+    if kind == "contactId" and not _GUID.fullmatch(value):
         return "not an id of the destination"
-    if known.kind == "email" and not _EMAIL.fullmatch(known.value):
+    if kind == "email" and not _EMAIL.fullmatch(value):
         return "not an e-mail address"
-    if known.kind == "mobilePhone" and not _E164.fullmatch(known.value):
-        if _BETWEEN_DIGITS.sub("", known.value).isdecimal():
+    if kind == "mobilePhone" and not _E164.fullmatch(value):
+        if _BETWEEN_DIGITS.sub("", value).isdecimal():
             return "a phone number without its country's code; `country` in the configuration reads national numbers"
         return "not a phone number"
     return ""

@@ -15,7 +15,7 @@ from tillpost.errors import InvalidValue
 from tillpost.journal.database import List, Table, Transaction
 from tillpost.journal.states import SETTLED, State
 from tillpost.journal.tables import events, joined_people
-from tillpost.journal.tables.contact_links import Name, customer_of, stated_at
+from tillpost.journal.tables.contact_links import Name, customer_of, stated_at, times_of, times_text
 from tillpost.model import STRONG, Contact, IdentifierRules
 from tillpost.model.receipt_json import loads
 
@@ -65,7 +65,7 @@ def forget_earlier_sales(transaction: Transaction, key: str) -> None:
     waiting = carried(transaction.execute, key, IdentifierRules())
     transaction.execute(
         "UPDATE contacts SET attributes = ?, attribute_times = ?, sent = '{}', gone_at = NULL WHERE key = ?",
-        (json.dumps(waiting.attributes), json.dumps(waiting.times), key),
+        (json.dumps(waiting.attributes), times_text(waiting.times), key),
     )
 
 
@@ -111,13 +111,13 @@ class ContactIdentity(Table):
     def newer_elsewhere(self, contact: Contact) -> set[str]:
         """Names of attributes that a later sale has stated of another local contact with the same contactId."""
         rows = self._database.read(
-            "SELECT attribute_times FROM contacts WHERE contact_id = ? AND contact_id <> '' AND key <> ?",
+            "SELECT attributes, attribute_times FROM contacts WHERE contact_id = ? AND contact_id <> '' AND key <> ?",
             (contact.contact_id, contact.key),
         )
         return {
             name
-            for (times,) in rows
-            for name, at in json.loads(times).items()
+            for attributes, times in rows
+            for name, at in times_of(times, json.loads(attributes)).items()
             if at > contact.attribute_times.get(name, 0.0)
         }
 

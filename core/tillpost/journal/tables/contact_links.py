@@ -50,6 +50,20 @@ def find_or_create(transaction: Transaction, customer: Customer, store: str, now
     return key
 
 
+def times_text(times: Mapping[str, float]) -> str:
+    """The times of attributes as they are stored; `*` where all are of one sale, as most are."""
+    one = set(times.values())
+    return f'{{"*": {one.pop()!r}}}' if len(one) == 1 else json.dumps(times)
+
+
+def times_of(text: str, names: Iterable[str]) -> dict[str, float]:
+    """The stored times, by the names of the attributes. Raises ValueError."""
+    if text.startswith('{"*": '):
+        return dict.fromkeys(names, float(text[6:-1]))
+    times: dict[str, float] = json.loads(text)
+    return times
+
+
 class ContactLinks:
     """The contacts of the customers in one commit; each is read once and written once.
 
@@ -66,8 +80,10 @@ class ContactLinks:
         self._attributes: dict[str, dict[str, str]] = {}
         self._times: dict[str, dict[str, float]] = {}
         """Of the attributes, the time of the sale that stated each."""
-        self._texts: dict[str, tuple[str, str]] = {}
-        """The stored JSON of both, of contacts in which they have not changed."""
+        self._texts: dict[str, str] = {}
+        """The stored JSON of attributes."""
+        self._changed: set[str] = set()
+        """Contacts whose attributes have changed, and not only their times."""
         self._strong: dict[str, dict[str, str]] = {}
         """Strong identifiers of contacts, kind → value, where they were asked for."""
         self._new: dict[str, str] = {}
@@ -83,8 +99,7 @@ class ContactLinks:
             self._owners[name] = {}
         wanted = set()
         for kind, value, key, shared in self._transaction.executemany(
-            "SELECT kind, value, contact, shared FROM identifiers WHERE kind = ? AND value = ?"  # noqa: S608 - ours
-            f" ORDER BY contact LIMIT {MOST_OWNERS}",
+            "SELECT kind, value, contact, shared FROM identifiers WHERE kind = ? AND value = ?",
             asked,
         ):
             self._owners[kind, value][key] = bool(shared)
@@ -94,8 +109,8 @@ class ContactLinks:
             ((key,) for key in wanted - self._attributes.keys()),
         ):
             self._attributes[key] = json.loads(attributes)
-            self._times[key] = json.loads(times)
-            self._texts[key] = attributes, times
+            self._times[key] = times_of(times, self._attributes[key])
+            self._texts[key] = attributes
 
     def find_or_create(self, customer: Customer, store: str, at: float) -> str:
         """As the function, for one of several customers of the commit."""
@@ -152,7 +167,7 @@ class ContactLinks:
         kind, value = name
         if kind not in STRONG:
             # Another's e-mail is shared only with somebody who is known by more than that.
-            return len(owners) < MOST_OWNERS if by_strong or key in self._new else not owners
+            return len(owners) < MOST_OWNERS if by_strong else key in self._new or not owners
         if owners:
             return False
         strong = self._strong_of(key)
@@ -173,9 +188,10 @@ class ContactLinks:
         known, times = self._attributes[key], self._times[key]
         for name, value in attributes.items():
             if name not in known or times.get(name, 0.0) <= at:
-                if known.get(name) != value or times.get(name) != at:
-                    self._texts.pop(key, None)
-                known[name], times[name] = value, at
+                times[name] = at
+                if known.get(name) != value:
+                    known[name] = value
+                    self._changed.add(key)
 
     def _add_event(self, what: str, key: str, **detail: Any) -> None:
         self.events.append(events.row(self._now, "resolve", what, contact=key, **detail))
@@ -185,7 +201,7 @@ class ContactLinks:
         self._transaction.executemany(
             "INSERT INTO contacts (key, attributes, sent, store, seen_at, attribute_times) VALUES (?,?,'{}',?,?,?)",
             (
-                (key, json.dumps(self._attributes[key]), store, self._now, json.dumps(self._times[key]))
+                (key, json.dumps(self._attributes[key]), store, self._now, times_text(self._times[key]))
                 for key, store in self._new.items()
             ),
         )
@@ -200,4 +216,7 @@ class ContactLinks:
         )
 
     def _text(self, key: str) -> tuple[str, str]:
-        return self._texts.get(key) or (json.dumps(self._attributes[key]), json.dumps(self._times[key]))
+        attributes, times = self._attributes[key], self._times[key]
+        if not attributes:
+            return "{}", "{}"
+        return json.dumps(attributes) if key in self._changed else self._texts[key], times_text(times)

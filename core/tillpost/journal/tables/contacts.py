@@ -15,6 +15,7 @@ from tillpost.journal.database import ALL, List, Transaction, first
 from tillpost.journal.tables import contact_identity as identity
 from tillpost.journal.tables import counters, events
 from tillpost.journal.tables.contact_identity import ContactIdentity, carried
+from tillpost.journal.tables.contact_links import times_of
 from tillpost.model import Contact, Identified, Identifier
 
 
@@ -39,7 +40,7 @@ class Contacts(ContactIdentity):
             identifiers=tuple(Identifier(kind, value) for kind, value in known),
             attributes=self._json_of(key, "attributes", row[1]),
             sent=self._json_of(key, "sent", row[2]),
-            attribute_times=self._json_of(key, "attribute_times", row[4]),
+            attribute_times=self._times_of(key, row[4], row[1]),
             store=row[3],
             is_gone=row[5] is not None,
         )
@@ -81,6 +82,12 @@ class Contacts(ContactIdentity):
         if not isinstance(written, dict):
             raise self._database.damaged(f"table contacts, row {key}: {column} makes no sense")
         return written
+
+    def _times_of(self, key: str, text: object, attributes: str) -> dict[str, float]:
+        try:
+            return times_of(str(text), json.loads(attributes))
+        except ValueError:
+            raise self._database.damaged(f"table contacts, row {key}: attribute_times makes no sense") from None
 
     def for_file(self, key: str) -> Contact:
         """The contact with the identifiers by which a file may name it.

@@ -83,7 +83,10 @@ def test_an_address_that_everybody_has_leads_to_nobody() -> None:
         journal = Journal(Path(folder) / "state")
         cards = {accepted(journal, (("externalId", str(number)), MAIL), number) for number in range(30)}
         assert len(cards) == 30
-        assert accepted(journal, (MAIL,), 99) not in cards
+        nobody = accepted(journal, (MAIL,), 99)
+        assert nobody not in cards
+        assert accepted(journal, (MAIL,), 100) == nobody
+        assert [each.kind for each in journal.contacts.get(nobody).identifiers] == ["email"]
         (count,) = store_of(journal).read("SELECT count(*) FROM identifiers WHERE kind = 'email'")
         assert count[0] <= 11
         journal.close()
