@@ -13,7 +13,7 @@ _NAMED = 5
 """Documents that a text names."""
 _SHOWN = 1000
 """Unfinished documents that are read; there are more in no shop that is looked after."""
-_RETRIES = 900.0
+_RETRIES = 300.0
 """Seconds that a document may wait for its source to read it."""
 
 

@@ -17,7 +17,7 @@ from tillpost.journal.tables.contact_lookups import ContactLookup
 from tillpost.journal.tables.day_totals import DayReceipt, TillTotal
 from tillpost.journal.tables.destination import Destination
 from tillpost.journal.tables.documents import OPEN_DOCUMENTS, DocumentEntry, DocumentState, Reading
-from tillpost.journal.tables.file_server import FileServer
+from tillpost.journal.tables.file_server import FileServer, Refusal
 from tillpost.journal.tables.files import OPEN_FILES, FileEntry, FileState, Postponed
 from tillpost.journal.tables.mappings import KnownMapping
 from tillpost.journal.tables.receipt_rows import Entry
@@ -65,6 +65,7 @@ __all__ = [
     "RateFile",
     "Reading",
     "ReceiptNumber",
+    "Refusal",
     "Replay",
     "ReplayCandidate",
     "ReplayCursor",

@@ -39,6 +39,7 @@ from tillpost.journal import (
     Looked,
     Move,
     Reading,
+    Refusal,
     SourceState,
     SourceStatus,
     State,
@@ -222,7 +223,7 @@ def _resolved(harness: Harness) -> None:
 
 
 def _refused(harness: Harness) -> None:
-    server = FileServer(failures=1, reason="another host key", refused=True, since=NOW, checked_at=NOW)
+    server = FileServer(failures=1, reason="another host key", refused=Refusal.PROBE, since=NOW, checked_at=NOW)
     harness.journal.file_server.put(server)
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.command import CONFIG, call, objects
 from tests.support.receipts import DOCUMENT, found
-from tillpost.journal import Accepted, Destination, FileServer, Journal, Move, Reading, RunLock, State
+from tillpost.journal import Accepted, Destination, FileServer, Journal, Move, Reading, Refusal, RunLock, State
 from tillpost.model import Broken, Document
 
 
@@ -45,7 +45,9 @@ def _paused(journal: Journal) -> None:
 
 
 def _file_server(journal: Journal) -> None:
-    journal.file_server.put(FileServer(refused=True, failures=1, reason="host key", since=100.0, checked_at=100.0))
+    journal.file_server.put(
+        FileServer(refused=Refusal.PROBE, failures=1, reason="host key", since=100.0, checked_at=100.0)
+    )
 
 
 def _of_the_process(journal: Journal) -> None:

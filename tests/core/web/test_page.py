@@ -21,7 +21,7 @@ from tillpost.clock import SystemClock
 from tillpost.errors import JournalError, TillpostError
 from tillpost.flow.hook_calls import HookCalls
 from tillpost.flow.line import Line
-from tillpost.journal import Accepted, FileServer, Journal, Move, State
+from tillpost.journal import Accepted, FileServer, Journal, Move, Refusal, State
 from tillpost.model import Broken, Found, Parsed
 from tillpost.web.server import serving
 from tillpost.web.site import open_site
@@ -145,7 +145,7 @@ def test_what_needs_attention_is_first_with_cause_since_and_next_step(site: Site
     raised = [(f"gap 12/{n}", f"shop: missing: <{n}>", "They are not here.", "Ask `tillpost gaps`.") for n in range(10)]
     site.line.journal.alerts.change(raised, [], [], (), time.time() - 3600)
     site.line.journal.file_server.put(
-        FileServer(refused=True, failures=1, reason="another host key", since=1.0, checked_at=2.0)
+        FileServer(refused=Refusal.PROBE, failures=1, reason="another host key", since=1.0, checked_at=2.0)
     )
     text = site.get("/").text
     attention = text[text.index("Needs attention") : text.index("By API")]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
+
+import attrs
 
 from tillpost.flow.line import Line
-from tillpost.journal import FileServer
+from tillpost.journal import FileServer, FileState, Refusal
 from tillpost.model import Delivered, Failure, FallbackFile, Misconfigured, Outcome, Refused
 
 _log = logging.getLogger("tillpost.flow")
@@ -33,31 +36,58 @@ def probe_if_due(line: Line) -> float:
         wait = min(every, AGAIN) if known.failures else every
         due = known.checked_at + wait
         if now < due <= now + wait:  # a time further ahead is of before the clock was set back
-            return due - now
-    record(line, _ask(line))
+            return min(due - now, AGAIN)  # a transfer that fails makes it due earlier
+    _record_probe(line, _ask(line))
     return min(every, AGAIN)
 
 
+def _record_probe(line: Line, outcome: Outcome) -> None:
+    """Note what a probe showed. It writes nothing, so it does not take back what a transfer was refused."""
+    known = line.journal.file_server.get()
+    if not isinstance(outcome, Delivered):
+        _fails(line, known, outcome, 1 if known is None else known.failures + 1, Refusal.PROBE)
+    elif known is not None and known.refused is Refusal.TRANSFER and FileState.WRITTEN in _open_states(line):
+        line.journal.file_server.put(attrs.evolve(known, checked_at=line.clock.time()))
+    else:
+        _works(line, known)
+
+
 def record(line: Line, outcome: Outcome) -> None:
-    """Note what a call to the file server showed. Its first failure that counts is logged, and its return."""
-    if isinstance(outcome, Refused):
-        return  # that speaks for one file
+    """Note what the transfer of a file showed.
+
+    That settings are refused speaks for the file server. That one file failed does not: a probe is asked within a
+    minute, and decides. A file that is refused says nothing of it.
+    """
     known, now = line.journal.file_server.get(), line.clock.time()
     if isinstance(outcome, Delivered):
-        if known is not None and not known.failures and now - known.checked_at < AGAIN:
-            return  # nothing new: one of many files
-        since = now if known is None or known.failures else known.since
-        line.journal.file_server.put(FileServer(since=since, checked_at=now))
-        if known is not None and known.is_down:
-            _log.warning("pipeline %s: the file server can be used again", line.name)
-        return
-    failures = 1 if known is None else known.failures + 1
+        if known is None or known.failures or now - known.checked_at >= AGAIN:  # else it is one of many files
+            _works(line, known)
+    elif not isinstance(outcome, Refused) and (
+        known is None or not known.failures or isinstance(outcome, Misconfigured)
+    ):
+        _fails(line, known, outcome, 1 if known is None else max(known.failures, 1), Refusal.TRANSFER)
+
+
+def _open_states(line: Line) -> Collection[FileState]:
+    return line.journal.file_states.open_states()
+
+
+def _works(line: Line, known: FileServer | None) -> None:
+    now = line.clock.time()
+    since = now if known is None or known.failures else known.since
+    line.journal.file_server.put(FileServer(since=since, checked_at=now))
+    if known is not None and known.is_down:
+        _log.warning("pipeline %s: the file server can be used again", line.name)
+
+
+def _fails(line: Line, known: FileServer | None, failure: Failure, failures: int, by: Refusal) -> None:
+    now = line.clock.time()
     since = now if known is None or not known.failures else known.since
-    refused = isinstance(outcome, Misconfigured)
-    server = FileServer(failures=failures, reason=outcome.reason, refused=refused, since=since, checked_at=now)
+    refused = by if isinstance(failure, Misconfigured) else Refusal.NONE
+    server = FileServer(failures=failures, reason=failure.reason, refused=refused, since=since, checked_at=now)
     line.journal.file_server.put(server)
     if server.is_down and (known is None or not known.is_down):
-        _log.warning("pipeline %s: the file server cannot be used: %s", line.name, outcome.reason)
+        _log.warning("pipeline %s: the file server cannot be used: %s", line.name, failure.reason)
 
 
 def _ask(line: Line) -> Outcome:

@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
+from enum import IntEnum
+
 import attrs
 
 from tillpost.journal.database import Table
+
+
+class Refusal(IntEnum):
+    """What the file server has refused for our settings: nothing, a probe, or the transfer of a file."""
+
+    NONE = 0
+    PROBE = 1
+    TRANSFER = 2
 
 
 @attrs.frozen(kw_only=True)
 class FileServer:
     """One row. Seconds since 1970.
 
-    failures: calls in a row that have failed. refused: it answers and refuses our settings. since: when it was first
-    known to be as it is, usable or not. checked_at: when it was asked last.
+    failures: probes in a row that have failed; a transfer that fails counts as one. since: when it was first known to
+    be as it is, usable or not. checked_at: when it was asked last.
     """
 
     failures: int = 0
     reason: str = ""
-    refused: bool = False
+    refused: Refusal = attrs.field(default=Refusal.NONE, converter=Refusal)
     since: float
     checked_at: float
 
     @property
     def is_down(self) -> bool:
         """Whether a person is told: it refuses our settings, or failed more than once in a row."""
-        return self.refused or self.failures > 1
+        return self.refused is not Refusal.NONE or self.failures > 1
 
 
 class FileServers(Table):
@@ -36,8 +46,7 @@ class FileServers(Table):
         rows = self._database.read(f"SELECT {', '.join(names)} FROM file_server")  # noqa: S608 - names of ours
         if not rows:
             return None
-        known = dict(zip(names, rows[0], strict=True))
-        return FileServer(**known | {"refused": bool(known["refused"])})
+        return FileServer(**dict(zip(names, rows[0], strict=True)))
 
     def put(self, server: FileServer) -> None:
         """Store the row."""

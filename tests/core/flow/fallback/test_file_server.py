@@ -12,10 +12,12 @@ import attrs
 import pytest
 
 from tests.support.lines import line_on
+from tests.support.query_cost import add_file
 from tillpost.clock import SystemClock
 from tillpost.flow.fallback.file_server import AGAIN, is_probed, probe_if_due, record
 from tillpost.flow.limits import TransferPolicy
 from tillpost.flow.line import Line
+from tillpost.journal import FileState
 from tillpost.model import Delivered, FallbackFile, Misconfigured, NotSent, Outcome, Refused
 
 AWAY, WRONG = NotSent(reason="connection refused by files:22"), Misconfigured(reason="another host key")
@@ -130,7 +132,50 @@ def test_what_a_transfer_meets_counts_and_what_speaks_for_one_file_does_not(line
     record(line, outcome)
     known = line.journal.file_server.get()
     assert known is not None
-    assert known.is_down is not isinstance(outcome, Refused)
+    assert known.is_down is isinstance(outcome, Misconfigured)
+    assert known.failures == (0 if isinstance(outcome, Refused) else 1)
+
+
+def test_one_file_that_fails_again_and_again_is_not_the_file_servers_outage(
+    line: Line, server: Server, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A probe is asked within a minute, and decides."""
+    probe_if_due(line)
+    for _ in range(20):
+        record(line, AWAY)
+        clock.now += AGAIN
+        probe_if_due(line)
+        known = line.journal.file_server.get()
+        assert known is not None
+        assert not known.is_down
+    assert not caplog.records
+    server.answer = AWAY
+    record(line, AWAY)
+    clock.now += AGAIN
+    probe_if_due(line)
+    known = line.journal.file_server.get()
+    assert known is not None
+    assert known.is_down
+
+
+def test_a_probe_does_not_take_back_what_a_transfer_was_refused(
+    line: Line, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A folder that may not be written: the probe logs in and finds the path, and writes nothing."""
+    add_file(line.journal, "f.xml")
+    for _ in range(10):
+        record(line, WRONG)
+        clock.now += AGAIN
+        probe_if_due(line)
+    known = line.journal.file_server.get()
+    assert known is not None
+    assert known.is_down
+    assert len(caplog.records) == 1
+    line.journal.files.move(line.journal.files.get("f.xml"), FileState.UPLOADED, clock.now)
+    record(line, Delivered())
+    known = line.journal.file_server.get()
+    assert known is not None
+    assert not known.is_down
 
 
 @pytest.mark.parametrize(("found", "down"), [(False, False), (True, False), (WRONG, True)])
