@@ -129,12 +129,17 @@ class _Round:
         absent = [row for row in entries if row.id not in answer.shown and row.id not in answer.unread]
         now = self._line.clock.time()
         self._postpone([row for row in entries if row.id in answer.unread])
-        overdue = [row for row in absent if now - (row.delivered_at or now) >= self._within]
-        self._looked.later += [
-            (row.seq, self._next_due(row), True)
-            for row in absent
-            if row not in overdue and (row.verify_due or 0) <= now
-        ]
+        overdue: list[Entry] = []
+        for row in absent:
+            if (row.verify_due or 0.0) > now:
+                continue  # looked for before its time, beside others
+            if self._line.journal.verification.sent_under_former_id(row.seq, contact.key):
+                # Another receipt found the former contactId gone first: what was sent under it is not imported.
+                self._looked.moves.append((row.seq, self._send_again(row)))
+            elif now - (row.delivered_at or now) >= self._within:
+                overdue.append(row)
+            else:
+                self._looked.later.append((row.seq, self._next_due(row), True))
         return self._find_out(contact, overdue) if overdue else True
 
     def _note_shown(self, contact: Contact, entries: Sequence[Entry], answer: History) -> None:
@@ -187,11 +192,7 @@ class _Round:
         if isinstance(found, NO_ANSWER):
             self._postpone(absent)
             return False
-        # Another receipt may have found the former contactId gone first: what was sent under it is not imported.
-        for row in absent:
-            former = line.journal.verification.sent_under_former_id(row.seq, contact.key)
-            move = self._send_again(row) if former else hold(row, f"{NOT_SHOWN} {self._cause(row)}")
-            self._looked.moves.append((row.seq, move))
+        self._looked.moves += [(row.seq, hold(row, f"{NOT_SHOWN} {self._cause(row)}")) for row in absent]
         return True
 
     def _cause(self, row: Entry) -> str:
