@@ -217,6 +217,7 @@ def _accept_no_receipt(rows: NewRows, record: NoReceipt, document: Document, cou
             return
         if taken_ids.is_same_void(transaction, record, document.sha256):
             counts.duplicates += 1
+            counts.reasons[taken_ids.VOIDED_LATE] += 1
             return
     _add_no_receipt(transaction, record, document, now, counts)
 

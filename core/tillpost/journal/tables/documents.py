@@ -14,6 +14,7 @@ from tillpost.errors import UsageError
 from tillpost.journal.database import ALL, Table, Transaction, first
 from tillpost.journal.tables import events
 from tillpost.journal.tables.acceptance import Accepted
+from tillpost.journal.tables.taken_ids import VOIDED_LATE
 from tillpost.model import Broken, Document, DocumentTrouble, Found, Parsed
 
 LARGEST_KEPT = 1 << 20
@@ -116,6 +117,8 @@ def record_group(
     """
     kinds = [type(record) for record in parsed]
     receipts, broken = kinds.count(Found), kinds.count(Broken)
+    # A void of what has left is held for a person, as a row beside its sale: of the records that is a receipt.
+    receipts += fresh.reasons[VOIDED_LATE]
     others = len(parsed) - receipts - broken
     counts = (len(parsed), receipts, fresh.duplicates, fresh.ignored, others - fresh.ignored, broken)
     state = DocumentState.READ if last else DocumentState.READING

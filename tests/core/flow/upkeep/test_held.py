@@ -20,6 +20,7 @@ from tillpost.flow.intake.accept import accept
 from tillpost.flow.line import Line
 from tillpost.flow.upkeep import held
 from tillpost.journal import Move, State
+from tillpost.journal.sqlite import doctor
 from tillpost.journal.tables.taken_ids import ANSWERED, CORRECTED_BY_HAND
 from tillpost.model import (
     Broken,
@@ -292,3 +293,16 @@ def test_b32_a_record_that_became_several_receipts_is_accepted_whole(shop: Shop)
     shop._documents[Document.from_bytes("", b"{order").sha256] = [sale(), sale(number="2")]
     assert held.retry(shop.line, broken) == f"read as {X}, {receipt(number='2').id}"
     assert sorted(shop.states().values()) == ["accepted", "accepted", "skipped"]
+
+
+def test_b28_the_account_of_records_has_a_void_once_however_often_it_is_read(shop: Shop) -> None:
+    """Each record that was read is in exactly one sum; the doctor checks it."""
+    shop.take("day.jsonl", sale(), sale(number="2"))
+    shop.send()
+    for name in ("void.jsonl", "void.jsonl", "void again.jsonl"):
+        shop.take(name, void(), sale(number="2"))
+    shop.take("changed.jsonl", sale("12.00"), sale(number="2", price="9.00"))
+    held.send_return(shop.line.journal, f"{X}#voided", "brought back", None, 1e9)
+    shop.send()
+    shop.take("void.jsonl", void())
+    assert [damage for damage in doctor.verify(shop.line.journal.folder).damages if not damage.note] == []
