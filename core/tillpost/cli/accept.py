@@ -44,7 +44,7 @@ def command(file: Any, files: tuple[Path, ...], new: bool, pipeline: str | None,
     with opened_lines(config, [select_pipeline(config, pipeline)], new) as (line,):
         for path in files:
             try:
-                document = _document(path)
+                before, document = path.stat(), _document(path)
             except OSError as error:
                 failed.append(f"{path} cannot be read: {(error.strerror or '').lower()}")
                 continue
@@ -59,6 +59,8 @@ def command(file: Any, files: tuple[Path, ...], new: bool, pipeline: str | None,
             finally:
                 _progress(document, None)
             total.add(counts)
+            if not path.exists() or _is_changed(before, path.stat()):
+                failed.append(f"{path} changed while it was read; accept it again when it is whole")
     for message in failed:
         click.echo(f"tillpost: {plain(message)}", err=True)
     answer = {"documents": len(files), **attrs.asdict(total), "not_read": failed}
@@ -72,6 +74,10 @@ def command(file: Any, files: tuple[Path, ...], new: bool, pipeline: str | None,
         for reason, count in total.reasons.items():
             click.echo(f"  {counted(count, 'record')}: {plain(reason)}")
     sys.exit(1 if failed or total.held else 0)
+
+
+def _is_changed(before: os.stat_result, after: os.stat_result) -> bool:
+    return (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns)
 
 
 def _document(path: Path) -> Document:

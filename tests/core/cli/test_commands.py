@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import attrs
+import pytest
 from click.testing import CliRunner
 
 from tests.support.command import CONFIG, call, objects
@@ -255,3 +256,16 @@ def test_status_tells_how_many_have_left(shop: Path) -> None:
     (answer,) = objects(call(shop, "status", "--json"))
     assert answer["pipelines"]["shop"]["removed"] == 1
     assert "removed: 1 receipt settled" in call(shop, "status").output
+
+
+def test_k4_a_file_that_is_still_being_written_is_told(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    day = shop.parent / "day.jsonl"
+    whole = day.read_bytes()
+
+    def write_on(*_: object) -> None:
+        day.write_bytes(whole + b"\n")
+
+    monkeypatch.setattr("tillpost.cli.accept._progress", write_on)
+    told = call(shop, "accept", str(day))
+    assert told.exit_code == 1
+    assert "changed while it was read; accept it again when it is whole" in told.stderr
