@@ -53,10 +53,11 @@ def separate_others(line: Line, contact: Contact, found: Identified) -> None:
     if found.by not in STRONG or not own:
         return
     for key, theirs in line.journal.contacts.others_with_id(contact.key, found.contact_id).items():
-        if _differs(own, theirs):
+        weak = {known.kind for known in line.journal.contacts.get(key).identifiers} - STRONG
+        # Without a shared one it was found by its own: the destination has merged both, and both cards lead there.
+        if weak and _differs(own, theirs):
             now = line.clock.time()
             line.journal.contacts.forget_id(key, _SHARED, now, is_gone=False)
-            weak = {known.kind for known in line.journal.contacts.get(key).identifiers} - STRONG
             line.journal.contacts.share(key, weak, now)
 
 

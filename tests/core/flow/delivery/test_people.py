@@ -167,6 +167,27 @@ def test_b6_a_card_decides_at_the_return_from_an_outage(machine: Machine) -> Non
     assert machine.line.journal.contacts.counts()["conflicts"] == 0
 
 
+@pytest.mark.parametrize("keys", [({"externalId": "A"}, {"externalId": "B"}), (FIRST, SECOND)], ids=["cards", "family"])
+def test_k2_two_cards_of_contacts_that_engage_has_merged_lead_both_to_one(
+    machine: Machine, keys: tuple[Mapping[str, str], Mapping[str, str]]
+) -> None:
+    """Each card is proof: neither customer takes the contactId away from the other, again and again."""
+    first, second = machine.engage.make({"externalId": "A"}), machine.engage.make({"externalId": "B"})
+    take(machine, sale(1, keys[0]), sale(2, keys[1]))
+    deliver_all(machine)
+    machine.engage.merge(second, first)
+    outage(machine)
+    take(machine, sale(3, keys[0]), sale(4, keys[1]))
+    write_files(machine.line)
+    back(machine)
+    assert not machine.line.journal.files.open()
+    take(machine, sale(5, keys[1]), sale(6, keys[0]))
+    deliver_all(machine)
+    assert sorted(history(machine, first.id)) == ["1", "2", "3", "4", "5", "6"]
+    # The one that answers 404; a shared address makes each look once more, by its card.
+    assert events_of(machine, "id forgotten") == (3 if "email" in keys[0] else 1)
+
+
 def test_k2_a_number_nobody_is_looked_up_by_decides_nothing(machine: Machine) -> None:
     """A till's own numbers may be somebody else's membership number."""
     machine.engage.make({"memberNumber": "9001"})
