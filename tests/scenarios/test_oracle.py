@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -70,6 +71,19 @@ def _running(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
             process.kill()
 
 
+def _verification(folder: Path) -> dict[str, Any]:
+    done = subprocess.run(
+        _tillpost(folder, "status", "--json"),
+        env=_environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    found: dict[str, Any] = json.loads(done.stdout)["pipelines"]["shop"]["verification"]
+    return found
+
+
 def _files(folder: Path) -> list[Path]:
     return list((folder / "state" / "shop" / "fallback").glob("**/*_transactions.xml"))
 
@@ -88,6 +102,10 @@ def test_each_receipt_is_shown_by_api_and_by_file(tmp_path: Path, modes: dict[st
             until(lambda: _files(tmp_path), 30, process=process)
             oracle.mode(http="ok")
             until(lambda: len(oracle.state()["receipts"]) == len(first) + len(second), 60, process=process)
+            if modes:
+                until(lambda: _verification(tmp_path)["share"] == 1.0, 60, process=process)
+            else:
+                until(lambda: _verification(tmp_path)["history"] == "not to be had", 60, process=process)
         state = oracle.state()
     assert state["receipts"].keys() == {receipt.id for receipt in (*first, *second)}
     assert state["bad"] == []
