@@ -14,6 +14,8 @@ from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 
+from tillpost.journal.sqlite.sqlite_errors import as_journal_error
+
 _SLOT = struct.Struct("<q")
 
 
@@ -59,8 +61,11 @@ class CrashMarks:
         return step in self._read()
 
     def clear(self) -> None:
-        """Remove all marks. To be called before a thread sets one."""
-        self._path.unlink(missing_ok=True)
+        """Remove all marks. To be called before a thread sets one. Raises JournalError."""
+        try:
+            self._path.unlink(missing_ok=True)
+        except OSError as error:
+            raise as_journal_error(error, self._path) from error
 
     def beside(self, name: str) -> CrashMarks:
         """Marks in another file of the folder."""
