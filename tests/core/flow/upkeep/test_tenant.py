@@ -13,10 +13,11 @@ from tests.scenarios.simulator.engage import Engage
 from tests.scenarios.simulator.machine import Machine
 from tests.scenarios.simulator.till import sale
 from tests.support.simulated import back, deliver_all, outage, start_replay, take, written
+from tillpost.flow.delivery.verify import verify as verify_histories
 from tillpost.flow.upkeep import tenant
 from tillpost.flow.upkeep.replay import replay
 from tillpost.flow.worker import maintain
-from tillpost.journal import Move, State
+from tillpost.journal import HistoryState, Move, State
 from tillpost.journal.sqlite.doctor import repair, verify
 from tillpost.model import Delivered, Tenant
 from tillpost_engage.answers import Answer
@@ -85,6 +86,23 @@ def test_b2_ids_of_staging_are_not_used_in_production(staging: Machine) -> None:
     tenant.start(machine.line)
     assert machine.line.tenant.pending is None, "said once"
     assert current.pending == ""
+
+
+def test_b2_what_staging_took_is_not_looked_for_in_production(staging: Machine) -> None:
+    machine = staging
+    waiting = "SELECT number FROM receipts WHERE verify_due IS NOT NULL ORDER BY number"
+    assert machine.store.read(waiting) == [("1",), ("2",)]
+    machine.line.journal.verification.set_history(HistoryState.THERE, "", machine.clock.time())
+    move_to(machine, production(machine))
+    machine.clock.advance(7200.0)
+    verify_histories(machine.line)
+    assert machine.store.read(waiting) == [("1",), ("2",)], "nothing is read before it is known who is there"
+    maintain(machine.line)
+    assert machine.store.read(waiting) == []
+    assert machine.line.journal.verification.history()[0] is HistoryState.UNKNOWN
+    machine.clock.advance(40 * 86400.0)
+    verify_histories(machine.line)
+    assert states(machine) == {"delivered": 2}
 
 
 def test_b2_the_same_tenant_at_another_address_keeps_its_ids(staging: Machine) -> None:
