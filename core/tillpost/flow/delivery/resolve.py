@@ -41,7 +41,7 @@ def confirmed_between(line: Line) -> tuple[float, float]:
     """
     now = line.clock.time()
     if not line.hooks.implements("reconcile_contact"):
-        return 0.0, inf
+        return -inf, inf
     proved_by_history = line.verifies() and line.verify.receipts == "all"
     if proved_by_history and line.journal.verification.history()[0] is HistoryState.THERE:
         return _EVER, now + _AHEAD

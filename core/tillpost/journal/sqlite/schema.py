@@ -360,7 +360,7 @@ UPGRADES = (
     INSERT INTO verification VALUES (1, 'unknown', '', 0, 0, 0, NULL);
     -- the tenants the destination has been, the last one is the present one; pending: the address of which lookups have
     -- not shown yet whether it is another, and since when; confirmed_at: when the destination last
-    -- confirmed a contactId, 0 when it is to be asked again
+    -- confirmed a contactId, 0 for never, negative when it is in doubt since
     CREATE TABLE tenants (
         seq INTEGER PRIMARY KEY, address TEXT NOT NULL, credential TEXT NOT NULL, since REAL NOT NULL,
         pending TEXT NOT NULL DEFAULT '', pending_since REAL NOT NULL DEFAULT 0

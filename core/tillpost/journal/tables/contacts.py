@@ -16,6 +16,7 @@ from tillpost.journal.tables import contact_identity as identity
 from tillpost.journal.tables import counters, events
 from tillpost.journal.tables.contact_identity import ContactIdentity, carried
 from tillpost.journal.tables.contact_links import times_of
+from tillpost.journal.tables.verification import send_again_where_no_history_tells
 from tillpost.model import Contact, Identified, Identifier
 
 
@@ -125,7 +126,7 @@ class Contacts(ContactIdentity):
         return self._json_of(key, "in_files", in_files) if last in ("", file) else None
 
     def confirmed_at(self, key: str) -> float:
-        """When the destination last confirmed the contactId (seconds since 1970); 0 when it must be asked again."""
+        """When the destination last confirmed the contactId (seconds since 1970); 0: never, negative: in doubt."""
         return float(self._row("confirmed_at", key)[0])
 
     def confirm(self, keys: Iterable[str], now: float) -> None:
@@ -141,7 +142,7 @@ class Contacts(ContactIdentity):
 
         def work(transaction: Transaction) -> list[str]:
             rows = transaction.execute(
-                "UPDATE contacts SET confirmed_at = 0 WHERE contact_id <> ''"
+                "UPDATE contacts SET confirmed_at = -abs(confirmed_at) WHERE contact_id <> ''"
                 " AND contact_id IN (SELECT value FROM json_each(?)) RETURNING key",
                 (listed,),
             ).fetchall()
@@ -170,7 +171,7 @@ class Contacts(ContactIdentity):
                 # What files contained is forgotten too, so the next file creates the contact again.
                 "UPDATE contacts SET contact_id = '', sent = '{}', origin = '', learnt_at = NULL, file = '',"
                 " created_by = '', in_files = '{}', looked_at = NULL, compared_at = NULL, unsaved = '[]',"
-                " confirmed_at = 0, gone_at = ? WHERE key = ?",
+                " confirmed_at = -abs(confirmed_at), gone_at = ? WHERE key = ?",
                 (now if is_gone else None, key),
             )
             _unmatch(transaction, key)
@@ -253,7 +254,7 @@ class Contacts(ContactIdentity):
                 "unsaved": json.loads(unsaved),
                 "seen_at": seen_at,
                 "learnt_at": learnt_at,
-                "confirmed_at": confirmed_at or None,
+                "confirmed_at": confirmed_at if confirmed_at > 0 else None,
                 "conflict": json.loads(conflict) if conflict else None,
             }
             for key, contact_id, origin, file, seen_at, learnt_at, confirmed_at, conflict, unsaved in rows
@@ -312,6 +313,9 @@ def set_contact_id(
             confirmed_at, found.contact_id, now, key,
         ),
     )  # fmt: skip
+    is_merged = (gone_at is not None or old not in ("", found.contact_id)) and not found.created
+    if is_merged and confirmed_before:
+        send_again_where_no_history_tells(transaction, key, abs(confirmed_before), now)
     if found.refused:
         events.record(transaction, now, "resolve", "identifiers refused", contact=key, kinds=sorted(found.refused))
     if old != found.contact_id:

@@ -22,6 +22,12 @@ NOT_SHOWN = "Engage does not show it"
 """How the reason of a receipt begins that is held because its contact is there and the history does not have it."""
 _NEAR = 2000
 """Receipts of a contact that are read for one look, from the first that is due: a house contact has millions."""
+_IMPORT = 3600.0
+"""Seconds in which Engage has surely imported what it accepted."""
+_REPAIRED = 31 * 86400.0
+"""Seconds after its delivery for which a receipt is sent again by itself: later nobody would repair it."""
+_SENT_AGAIN = 2
+"""How often that happens to a receipt."""
 _LAG_OF = 100
 """About so many verified receipts make the mean of the lag."""
 
@@ -77,6 +83,31 @@ class Looked:
     confirmed: list[str] = attrs.field(factory=list)
     looks: int = 0
     requests: int = 0
+
+
+def send_again_where_no_history_tells(transaction: Transaction, contact: str, since: float, now: float) -> None:
+    """The contact was merged: what was accepted under its former id, since that was surely valid, is sent again.
+
+    Engage ignores ids it has. Where histories are shown they tell which are missing, and nothing is done here.
+    """
+    rows = transaction.execute(
+        "SELECT seq FROM receipts r WHERE contact = ? AND state = 'delivered' AND route = 'api' AND verified_at IS NULL"
+        " AND delivered_at >= ? AND EXISTS (SELECT 1 FROM verification WHERE history <> 'there')"
+        " AND (SELECT count(*) FROM events e WHERE e.receipt = r.seq AND e.step = 'verify' AND e.what = 'accepted') < ?"
+        " ORDER BY seq",
+        (contact, max(since - _IMPORT, now - _REPAIRED), _SENT_AGAIN),
+    ).fetchall()
+    reason = "its contact was merged in Engage, perhaps before the import: sent again under the same id"
+    _withdraw(transaction, [seq for (seq,) in rows], Move(state=State.ACCEPTED, due=now, reason=reason), now)
+
+
+def _withdraw(transaction: Transaction, seqs: Sequence[int], move: Move, now: float) -> None:
+    """Move delivered receipts as if they had not been delivered: they go by API or by file, whatever comes first."""
+    apply_moves(transaction, seqs, move, now, "verify", VERIFICATIONS)
+    transaction.executemany(
+        "UPDATE receipts SET route = '', file = '', matched = '', delivered_at = NULL, crashes = 0 WHERE seq = ?",
+        ((seq,) for seq in seqs),
+    )
 
 
 class Verification(Table):
@@ -154,13 +185,7 @@ class Verification(Table):
         }
         for seq, move in moves:
             if seq in waiting:
-                apply_moves(transaction, [seq], move, now, "verify", VERIFICATIONS)
-                # As if it had not been delivered: by API or by file, whatever comes first.
-                transaction.execute(
-                    "UPDATE receipts SET route = '', file = '', matched = '', delivered_at = NULL, crashes = 0"
-                    " WHERE seq = ?",
-                    (seq,),
-                )
+                _withdraw(transaction, [seq], move, now)
 
     def sent_under_former_id(self, seq: int, contact: str) -> bool:
         """Whether the contactId of its contact was forgotten after the receipt was sent last."""

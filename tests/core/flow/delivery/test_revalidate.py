@@ -124,6 +124,27 @@ def test_a_confirmation_survives_a_restart(machine: Machine, monkeypatch: pytest
     assert seen == {"POST receipts": 1}
 
 
+def test_b1_what_was_sent_under_a_dead_id_since_it_was_confirmed_is_sent_again(machine: Machine) -> None:
+    """Merged an hour after the first sale of the day: the others of that day were taken with 202 and never imported."""
+    person = eva(machine, documented_only=True)
+    later(machine)
+    take(machine, sale(2, EVA))
+    deliver_all(machine)
+    machine.engage.import_queue()
+    winner = merge(machine, person)
+    for number in range(3, 6):
+        later(machine, 3600.0)
+        take(machine, sale(number, EVA))
+        deliver_all(machine)
+    machine.engage.import_queue()
+    assert len(machine.engage.dropped) == 3, "nobody could know"
+    later(machine)
+    take(machine, sale(6, EVA))
+    deliver_all(machine)
+    assert imported(machine) == {winner.id: 6}
+    assert machine.line.journal.receipts.counts()["delivered"] == 6
+
+
 def test_the_clock_set_back_does_not_make_a_confirmation_hold_for_ever(machine: Machine) -> None:
     winner = merge(machine, eva(machine))
     key = machine.line.journal.contacts.all()[0]["key"]

@@ -140,7 +140,7 @@ def ask_again(connection: Transaction, reason: str, now: float, due: float) -> t
     for seq, attempts, _ in rows:
         by_attempts.setdefault(attempts, []).append(seq)
     # Contacts may have been merged or erased since the backup.
-    connection.execute("UPDATE contacts SET confirmed_at = 0")
+    connection.execute("UPDATE contacts SET confirmed_at = -abs(confirmed_at)")
     for attempts, seqs in by_attempts.items():
         move = Move(state=State.UNCERTAIN, due=due, attempts=attempts, reason=reason)
         for at in range(0, len(seqs), _BLOCK):
