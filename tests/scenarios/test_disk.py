@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.left_wal import copied, flip, killed
 from tests.support.mounts import ext4, fill, fill_inodes, tmpfs, unmount
 from tests.support.program import needed
 from tests.support.receipts import document, receipt_of
@@ -370,3 +371,61 @@ def test_b18_a_state_disk_that_is_not_mounted_is_no_new_journal(shop: Shop) -> N
     assert not list(state.rglob("journal.db"))
     assert shop.tillpost("run", "--new", "--until-idle").returncode == 0
     once(shop, 2)
+
+
+def test_b19_a_flipped_bit_in_the_wal_is_told_by_run_and_nothing_is_gone(shop: Shop) -> None:
+    numbers = killed(shop.folder / "state" / "shop", 20)
+    flip(shop.folder / "state" / "shop" / "journal.db-wal", (32 + 60 * 4120 + 2000) * 8 + 3)
+    verified = shop.tillpost("journal", "verify")
+    assert verified.returncode == 1
+    assert "frame 61 is damaged" in verified.stdout
+    done = shop.tillpost("run", "--until-idle")
+    assert "frame 61 is damaged" in done.stderr
+    assert "journal repaired, 1 finding" in done.stdout
+    once(shop, len(numbers))
+    assert shop.tillpost("journal", "verify").returncode == 0
+    again = shop.tillpost("run", "--until-idle")
+    assert (again.returncode, "repaired" in again.stdout) == (0, False)
+
+
+def test_b15_yesterdays_journal_beside_todays_wal_is_named_once_and_stands_until_it_is_settled(shop: Shop) -> None:
+    state = shop.folder / "state" / "shop"
+    killed(state, 10)
+    yesterday = copied(state, shop.folder / "yesterday")
+    for day in range(1, 4):
+        killed(state, 10, first=100 * day)
+    (yesterday / "journal.db").replace(state / "journal.db")
+    for words in (("journal", "verify"), ("journal", "repair", "--dry-run")):
+        said = shop.tillpost(*words)
+        assert said.returncode == 1
+        assert "journal.db-wal: is not the WAL of this journal.db" in said.stdout
+    done = shop.tillpost("run", "--until-idle")
+    assert done.returncode == 1
+    assert "is not the WAL of this journal.db" in done.stderr
+    again = shop.tillpost("run", "--until-idle")
+    assert "repaired" not in again.stdout, "not at each start, for ever"
+    assert any("is not the WAL" in need["what"] for need in shop.status()["needs_person"])
+    assert shop.tillpost("journal", "losses").returncode == 1
+    assert shop.tillpost("journal", "losses", "--settle").returncode == 0
+    assert not any("is not the WAL" in need["what"] for need in shop.status()["needs_person"])
+
+
+def test_b22_a_snapshot_put_back_is_told_at_the_start_and_doubles_nothing(shop: Shop) -> None:
+    state = shop.folder / "state"
+    shop.put("1.jsonl", receipts(1, 2, 3))
+    assert shop.tillpost("run", "--until-idle").returncode == 0
+    snapshot = copied(state, shop.folder / "snapshot")
+    shop.put("2.jsonl", receipts(4, 5, 6))
+    assert shop.tillpost("run", "--until-idle").returncode == 0
+    state.rename(shop.folder / "lost")
+    snapshot.rename(state)
+    told = shop.tillpost("run", "--until-idle")
+    assert "is older than what it acknowledged" in told.stderr
+    assert "have the documents since" in told.stderr
+    assert any("is older" in need["what"] for need in shop.status()["needs_person"])
+    for path in (shop.inbox / "done").rglob("*.jsonl"):
+        assert shop.tillpost("accept", str(path)).returncode == 0, "as it says"
+    assert shop.tillpost("journal", "losses", "--settle").returncode == 0
+    assert shop.tillpost("run", "--until-idle").returncode == 0
+    assert sum(shop.status()["counts"].values()) == 6
+    once(shop, 6)

@@ -10,7 +10,7 @@ import attrs
 from tillpost.journal.sqlite.doctor.damage import Damage, Progress
 from tillpost.journal.sqlite.doctor.examine import examine
 from tillpost.journal.sqlite.doctor.reading import reading
-from tillpost.journal.sqlite.doctor.wal_damage import end_damage
+from tillpost.journal.sqlite.doctor.wal_damage import end_damage, known_losses
 from tillpost.journal.sqlite.platform import protection, unsuitable_folder
 from tillpost.journal.sqlite.schema import UPGRADES
 
@@ -44,6 +44,7 @@ def verify(folder: Path, progress: Progress = lambda text: None) -> Verified:
     with reading(folder, progress) as read:
         connection = read.connection
         damages = [*read.damages, *end_damage(connection, read.mark)]
+        damages += known_losses(connection)
         damages += examine(connection, folder / "fallback", progress)
         return Verified(
             receipts=connection.execute("SELECT count(*) FROM receipts").get,

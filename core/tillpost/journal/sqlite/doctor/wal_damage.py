@@ -32,6 +32,14 @@ def wal_damage(path: Path, fault: WalFault | None) -> Iterator[Damage]:
         yield Damage(table=JOURNAL, row=wal_path(path).name, reason=fault.reason, lost=fault.lost, remedy=fault.remedy)
 
 
+def known_losses(connection: apsw.Connection) -> Iterator[Damage]:
+    """What earlier findings have left, until a person has settled it."""
+    for seq, what, step in connection.execute(
+        "SELECT seq, what, next_step FROM losses WHERE settled_at IS NULL ORDER BY seq"
+    ):
+        yield Damage(table="losses", row=str(seq), reason=str(what), lost="as it says", remedy=str(step), note=True)
+
+
 def end_damage(connection: apsw.Connection, mark: Mark | None) -> Iterator[Damage]:
     """The finding about the end of the journal. mark: as it was before the connection read."""
     if reason := early_end(connection, mark):
