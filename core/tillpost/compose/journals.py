@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,8 +21,12 @@ from tillpost.journal.sqlite.store import Store
 _log = logging.getLogger("tillpost.journal")
 
 
-def open_journal(pipeline: PipelineConfig, now: float, *, new: bool = False) -> Journal:
+def open_journal(
+    pipeline: PipelineConfig, now: float, *, new: bool = False, tell: Callable[[str], None] = _log.warning
+) -> Journal:
     """The journal of a pipeline, for a command that accepts receipts. new: a person has asked for a new one.
+
+    tell: is told of a new one, with its place.
 
     A new one is made where there has never been one, and told with its place. Raises JournalMissing where there has:
     then its disk is not mounted, or it was deleted.
@@ -35,7 +40,13 @@ def open_journal(pipeline: PipelineConfig, now: float, *, new: bool = False) -> 
     store = Store(path, marks)
     journal = Journal(pipeline.state, store)
     if made:
-        _log.warning("%s", _made(path, store.remember()))
+        tell(f"a new journal was made: {path}")
+        if not store.remember():
+            _log.warning(
+                "%s: nothing outside its folder can remember it (no place beside the configuration or above the folder"
+                " can be written), so a start without its disk would make another one",
+                path,
+            )
     elif known is not None and (what := _behind(path, known, store)):
         _tell(journal, store, what, now, pipeline.retry.confirm_after.total_seconds())
     store.remember()
@@ -98,16 +109,6 @@ def _missing(path: Path, known: Known | None) -> str:
         f" disk, {back}, or restore a backup (`tillpost journal restore`); when it is gone for good, `tillpost run"
         " --new` begins with an empty one"
     )
-
-
-def _made(path: Path, remembered: bool) -> str:
-    lacking = (
-        ""
-        if remembered
-        else "; nothing outside its folder can remember that (no place beside the configuration or above the folder can"
-        " be written), so a start without its disk would make another one"
-    )
-    return f"a new journal was made: {path}{lacking}"
 
 
 def _behind(path: Path, known: Known, store: Store) -> str:

@@ -24,6 +24,7 @@ from tillpost.flow.rate_limit.budget import Budgets, PipelineBudgets
 from tillpost.flow.worker import Worker
 from tillpost.journal import Journal, RunLock
 from tillpost.journal.sqlite import control_files
+from tillpost.terminal import answer
 
 _log = logging.getLogger(OWN)
 _AGAIN = (10.0, 60.0, 300.0)
@@ -245,7 +246,12 @@ class RunningPipelines:
     def _worker(self, composed: Composed, before: Worker | None = None) -> Worker:
         config = composed.pipeline.config
         if config.state not in self._journals:
-            self._journals[config.state] = open_journal(config, SystemClock().time(), new=self.new)
+            event = {"event": "new journal", "pipeline": config.name, "folder": str(config.state)}
+
+            def tell(text: str) -> None:
+                answer(self._json, event, f"{config.name}: {text}")
+
+            self._journals[config.state] = open_journal(config, SystemClock().time(), new=self.new, tell=tell)
         line = line_of(composed.pipeline, self._journals[config.state], before.line if before else None)
         if before is not None:
             with suppress(NotCommitted):  # then the next probe comes when it was due anyway
