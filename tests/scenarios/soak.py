@@ -92,6 +92,8 @@ TOLD = {
     "left out": ["Engage does not show it"],
 }
 """Kind of fault → words of its alert. What was merged or erased is identified and sent again, without an alert."""
+UNREAD_FOR = 330.0
+"""Seconds after which a document that cannot be read has its alert: its source may read it yet."""
 PLUGIN_RAISES = (211, 307, 401)
 
 
@@ -100,8 +102,8 @@ class Planted:
     """What was planted. counts: by kind of fault."""
 
     counts: Counter[str] = attrs.field(factory=Counter)
-    unreadable: set[str] = attrs.field(factory=set)
-    """Names of documents nobody can read."""
+    unreadable: dict[str, float] = attrs.field(factory=dict)
+    """Names of documents nobody can read, and when each came, in seconds of the monotonic clock."""
     broken: int = 0
     """Records that are not receipts."""
 
@@ -218,7 +220,7 @@ class Soak:
 
     def _unreadable(self) -> None:
         name = f"unreadable-{self.planted.counts['unreadable']}.jsonl"
-        self.planted.unreadable.add(name)
+        self.planted.unreadable[name] = time.monotonic()
         (self.folder / "inbox" / name).symlink_to(self.folder / "nowhere")
 
     def _api_away(self) -> None:
@@ -308,7 +310,7 @@ class Soak:
         assert all(rows[receipt_id]["state"] == "held" for receipt_id in left_out), left_out
         assert shown["bad"] == [], shown["bad"]
         assert account["broken"]["held"] >= bool(self.planted.broken)
-        assert self.planted.unreadable <= account["unread"].keys(), account["unread"]
+        assert self.planted.unreadable.keys() <= account["unread"].keys(), account["unread"]
         assert not (untold := self.untold()), f"planted, and no alert says so: {untold} in {self.alerts()}"
         verified = self.tillpost("journal", "verify")
         assert verified.returncode == 0, verified.stdout
@@ -326,10 +328,13 @@ class Soak:
     def untold(self) -> list[str]:
         """The kinds of fault that were planted and of which no alert says anything."""
         alerts = self.alerts()
+        waited = time.monotonic() - min(self.planted.unreadable.values(), default=time.monotonic())
+        too_new = {"unreadable"} if waited < UNREAD_FOR else set[str]()
         return [
             kind
             for kind, words in TOLD.items()
             if self.planted.counts[kind] and not any(word in what for what in alerts for word in words)
+            if kind not in too_new
         ]
 
 
