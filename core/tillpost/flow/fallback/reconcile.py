@@ -173,8 +173,7 @@ def _confirm_receipts(line: Line, entry: FileEntry) -> Postponed | None:
         absent = _settle_under_other_contacts(line, absent)
         if not line.breaker.allows_requests():
             return _postponed(line, entry, line.breaker.destination.reason)
-        reason = f"imported with {entry.file.name}, yet Engage does not show it: see Engage's integration log"
-        _settle(line, [(row.seq, hold(row, reason)) for row in absent])
+        _settle(line, [(row.seq, hold(row, _why_absent(line, entry, row))) for row in absent])
         absent = []
     why = "".join(f"; a contact's history has no answer: {reason}" for reason in list(unanswered.values())[:1])
     if why:
@@ -183,6 +182,16 @@ def _confirm_receipts(line: Line, entry: FileEntry) -> Postponed | None:
         return _postponed(line, entry, f"receipts not shown yet: {left} of {entry.rows}{why}")
     _confirm(line, entry)
     return None
+
+
+def _why_absent(line: Line, entry: FileEntry, row: Entry) -> str:
+    reason = f"imported with {entry.file.name}, yet Engage does not show it"
+    if row.contact and not line.journal.contacts.get(row.contact).contact_id:
+        return (
+            f"{reason}, and does not know its customer: the import has not created the contact; `tillpost held retry`"
+            " looks the customer up, creates the contact, and sends the receipt under the same id"
+        )
+    return f"{reason}: see Engage's integration log"
 
 
 def _imported(line: Line, entry: FileEntry, key: str, receipts: list[Entry], unknown: NoHistory) -> list[Entry] | str:
