@@ -27,6 +27,7 @@ from tillpost.flow.leases import Duty
 from tillpost.flow.line import Line
 from tillpost.flow.upkeep import mapping_guard, tenant
 from tillpost.flow.upkeep.clock_change import apply_clock_change
+from tillpost.flow.upkeep.held import take_effect
 from tillpost.flow.upkeep.observers import notify_observers
 from tillpost.flow.upkeep.recover import recover
 from tillpost.flow.upkeep.replay import replay
@@ -336,6 +337,7 @@ UPKEEP: tuple[Callable[[Line], object], ...] = (
     _probe,
     tenant.run_round,
     withdraw,
+    take_effect,
     *(_for_files(step) for step in (_write_fallback_files, review, transfer, reconcile, _advance_outage)),
 )
 """Clock, mapping guard, probe, whose contactIds are stored, and the files of an outage."""

@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 _BROKEN = "broken_"
 
 
+def take_effect(line: Line) -> int:
+    """A step of the upkeep: held voids and corrections of receipts that turned out never to have left."""
+    return line.journal.held.take_effect(line.anonymous, line.clock.time())
+
+
 def retry(line: Line, receipt_id: str) -> str:
     """Queue a held receipt again; what became of it. A record that could not be read is parsed again.
 

@@ -15,6 +15,8 @@ from tillpost.journal.tables.taken_ids import Taken
 from tillpost.model import Customer, Document, Found, IdentifierRules, Receipt
 from tillpost.model.receipt_json import content_digest, dumps, loads
 
+_EVERY = 10.0
+"""Seconds between two looks at what is held beside other receipts."""
 VOID = "#voided"
 """The end of the id of a held record that takes back what has left."""
 
@@ -23,6 +25,7 @@ class Held(Table):
     """Decisions of a person about held receipts. rules: how identifiers are read."""
 
     rules = IdentifierRules()
+    _looked_at = float("-inf")
 
     def retry(self, receipt_id: str, found: Found | None, now: float) -> None:
         """Accept a receipt again; found: its record read again, when there was no body or it is damaged.
@@ -108,6 +111,60 @@ class Held(Table):
 
         return self._database.write(work)
 
+    def take_effect(self, anonymous: Customer | None, now: float) -> int:
+        """Voids and corrections that were held while their receipt was on its way take effect, if it never left.
+
+        Returns how many. Of several corrections of a receipt the newest does. It looks every _EVERY seconds.
+        """
+        if 0.0 <= now - self._looked_at < _EVERY:
+            return 0
+        self._looked_at = now
+        held = self._database.read(
+            "SELECT id, seq FROM receipts INDEXED BY receipts_state WHERE state = 'held' AND id LIKE '%#%'"
+            " ORDER BY seq DESC"
+        )
+        settled = [
+            (identity, seq)
+            for identity, seq in held
+            if self._database.read(
+                "SELECT 1 FROM receipts WHERE id = ? AND state IN ('held', 'waiting')", (identity.partition("#")[0],)
+            )
+        ]
+        if not settled:
+            return 0
+
+        def work(transaction: Transaction) -> int:
+            return sum(self._take_effect(transaction, identity, seq, anonymous, now) for identity, seq in settled)
+
+        return self._database.write(work)
+
+    def _take_effect(
+        self, transaction: Transaction, identity: str, seq: int, anonymous: Customer | None, now: float
+    ) -> bool:
+        first, own = (taken_ids.taken(transaction, each) for each in (identity.partition("#")[0], identity))
+        if first is None or own is None or own.state is not State.HELD:
+            return False
+        if identity.endswith(VOID):
+            if first.state is State.SKIPPED or taken_ids.may_have_left(transaction, first):
+                return False
+            taken_ids.supersede(transaction, first, taken_ids.VOIDED, now, step="held")
+            taken_ids.supersede(transaction, own, taken_ids.VOIDED, now, step="held", identity=identity)
+            return True
+        try:
+            receipt, before = loads(_body(transaction, seq)), loads(_body(transaction, first.seq))
+        except (InvalidValue, TypeError):
+            return False
+        customer = contact_links.customer_of(receipt, anonymous, self.rules)
+        same_document = before.raw.sha256 == receipt.raw.sha256
+        if customer is None or not taken_ids.gives_way(transaction, first, receipt, same_document):
+            return False
+        taken_ids.give_way(transaction, first, content_digest(before), receipt.raw, now)
+        at = contact_links.stated_at(receipt, now)
+        contact = contact_links.find_or_create(transaction, customer, receipt.store, now, at)
+        transaction.execute("UPDATE receipts SET id = ?, contact = ? WHERE seq = ?", (first.id, contact, seq))
+        apply_move(transaction, seq, Move(state=State.ACCEPTED, due=now, reason="the till's correction"), now, "held")
+        return True
+
     def answer(
         self, receipt_id: str, receipts: Sequence[Receipt], reason: str, anonymous: Customer | None, now: float
     ) -> Accepted:
@@ -134,6 +191,11 @@ def _held(transaction: Transaction, receipt_id: str) -> Taken:
     if held is None or held.state is not State.HELD:
         raise JournalError(f"{receipt_id} is not held")
     return held
+
+
+def _body(transaction: Transaction, seq: int) -> bytes:
+    body: bytes = transaction.execute("SELECT body FROM bodies WHERE seq = ?", (seq,)).fetchone()[0]
+    return body
 
 
 def _digest(transaction: Transaction, seq: int) -> str:

@@ -306,3 +306,33 @@ def test_b28_the_account_of_records_has_a_void_once_however_often_it_is_read(sho
     shop.send()
     shop.take("void.jsonl", void())
     assert [damage for damage in doctor.verify(shop.line.journal.folder).damages if not damage.note] == []
+
+
+def test_b14_a_correction_that_was_held_while_its_sale_was_on_its_way_takes_effect_when_that_is_refused(
+    shop: Shop,
+) -> None:
+    shop.take("day.jsonl", sale(), sale(number="2"))
+    shop.take("corrected.jsonl", sale("12.00"))
+    assert held.take_effect(shop.line) == 0
+    shop.sink.answer = Refused(reason="400: currency")
+    shop.send()
+    shop.sink.answer = Delivered(status=202)
+    shop.line.journal.held._looked_at = 0.0
+    assert held.take_effect(shop.line) == 1
+    shop.send()
+    assert shop.states()[X] == "delivered"
+    assert shop.sink.total() == Decimal("12.00")
+    for name, one in (("day.jsonl", sale()), ("corrected.jsonl", sale("12.00"))):
+        shop.take(name, one)
+    assert sorted(shop.states().values()) == ["delivered", "held", "skipped"], "the other sale is held"
+    assert [damage for damage in doctor.verify(shop.line.journal.folder).damages if not damage.note] == []
+
+
+def test_b28_a_void_that_was_held_while_its_sale_was_on_its_way_takes_effect_when_that_is_refused(shop: Shop) -> None:
+    shop.take("day.jsonl", sale())
+    assert shop.line.journal.receipts.mark_sending(1, 5.0)
+    shop.take("void.jsonl", void())
+    assert shop.conflict() == f"{X}#voided"
+    shop.line.journal.receipts.settle([(1, Move(state=State.HELD, reason="refused"))], 6.0, "deliver")
+    assert held.take_effect(shop.line) == 1
+    assert shop.states() == {X: "skipped", f"{X}#voided": "skipped"}
