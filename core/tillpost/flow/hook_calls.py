@@ -63,6 +63,7 @@ _READING = (*_SOURCE, "parse_receipts", "write_files")
 _UNANSWERED: Mapping[str, type[MaybeSent | NotSent]] = {
     "deliver": MaybeSent, "transfer": MaybeSent, "resolve_contact": NotSent, "update_contact": NotSent,
     "reconcile_contact": NotSent, "confirm_receipts": NotSent, "find_transferred": NotSent, "probe": NotSent,
+    "probe_transfer": NotSent, "probe_source": NotSent,
 }  # fmt: skip
 """What an OSError out of a request means: whether a receipt or a file may have been sent."""
 

@@ -39,6 +39,9 @@ CALLS: dict[str, Callable[[HookCalls], Any]] = {
     "transfer": lambda hooks: hooks.transfer(FILE),
     "find_transferred": lambda hooks: hooks.find_transferred(FILE),
     "reconcile_contact": lambda hooks: hooks.reconcile_contact(CONTACT),
+    "probe_transfer": lambda hooks: hooks.probe_transfer(trial=False, folders=()),
+    "probe_source": lambda hooks: hooks.probe_source(),
+    "retry_document": lambda hooks: hooks.retry_document("name", "sha"),
 }
 SECRET = "anna@example.com"
 RAISED: list[BaseException] = [
@@ -54,7 +57,17 @@ RAISED: list[BaseException] = [
     KeyError(SECRET),
 ]
 REQUESTS = {"deliver": MaybeSent, "transfer": MaybeSent} | dict.fromkeys(
-    ("probe", "resolve_contact", "update_contact", "reconcile_contact", "confirm_receipts", "find_transferred"), NotSent
+    (
+        "probe",
+        "resolve_contact",
+        "update_contact",
+        "reconcile_contact",
+        "confirm_receipts",
+        "find_transferred",
+        "probe_transfer",
+        "probe_source",
+    ),
+    NotSent,
 )
 
 
