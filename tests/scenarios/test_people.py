@@ -73,7 +73,7 @@ def _said(receipt: Receipt, hours_ago: float = 0.0, **attributes: str) -> Receip
 
 def _shown(there: Destination, *receipts: Receipt) -> list[str]:
     """Whose history shows these receipts."""
-    until(lambda: {receipt.id for receipt in receipts} <= there.shown().keys(), 30, why=there.shown)
+    until(lambda: {receipt.id for receipt in receipts} <= there.shown().keys(), 120, why=there.shown)
     shown = there.shown()
     return [shown[receipt.id] for receipt in receipts]
 
