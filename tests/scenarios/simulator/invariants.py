@@ -93,7 +93,7 @@ class Invariants:
                 )
         # Handed over again, it is being read until the process ends once more.
         unread = "state IN ('reading', 'retry') OR (state = 'set aside' AND reason <> '')"
-        known = {name for (name,) in store.read(f"SELECT name FROM documents WHERE {unread}")}  # noqa: S608 - ours
+        known = {name for (name,) in store.read(f"SELECT name FROM documents WHERE {unread}")}
         for number in self.set_aside:
             if (name := self._day.documents[number].name) not in known:
                 raise InvariantBroken(f"{name} was set aside, and nothing says so")
