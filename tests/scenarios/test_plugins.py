@@ -144,8 +144,10 @@ def test_a_plugin_that_cannot_be_imported_stops_its_own_pipeline_alone(shop: Sho
     refused = shop.tillpost("run", "--pipeline", "other")
     assert (refused.returncode, "cannot be imported" in refused.stderr) == (78, True)
     assert shop.tillpost("run", "--pipeline", "shop", "--until-idle").returncode == 0
+    status = shop.tillpost("status")
+    assert (status.returncode, "no `tillpost run` is at work" in status.stdout) == (1, True), "it needs a person"
+    assert not status.stderr
     for words in (
-        ["status"],
         ["receipts", "-p", "shop"],
         ["held", "list", "-p", "other"],
         ["files", "list", "-p", "shop"],

@@ -184,13 +184,14 @@ def test_training_void_suspended_and_copy_are_counted_and_nothing_is_sent(shop: 
     samples = suite("poslog")()
     for promise in ("training", "void_receipt", "suspended", "copy"):
         shop.drop(f"{promise}.xml", samples.sample(promise) or b"")
-    shop.drop("sale.xml", samples.sample("sale") or b"")
+    # Under a number of its own: the sample of the void takes back the number that the sample of a sale has as well.
+    shop.drop("sale.xml", (samples.sample("sale") or b"").replace(b">1001<", b">1009<"))
     counts = shop.look()
     assert (counts.accepted, counts.skipped, counts.held) == (1, 5, 0), "the void takes its sale with it"
     assert sum(shop.line.journal.receipts.skipped().values()) == 5
     for word in ("training", "void", "suspended", "copy"):
         assert any(word in reason.lower() for reason in counts.reasons), word
-    assert shop.accepted() == ["1001"]
+    assert shop.accepted() == ["1009"]
 
 
 def test_control_characters_are_flagged_in_the_life_of_the_receipt_and_the_original_is_kept(shop: Shop) -> None:
