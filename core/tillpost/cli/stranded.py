@@ -1,4 +1,4 @@
-"""`tillpost stranded`: receipts that wait in the folders of pipelines that are no longer in the file."""
+"""`tillpost stranded`: receipts that wait in state folders in which no pipeline of the file works."""
 
 from __future__ import annotations
 

@@ -231,6 +231,7 @@ def _pipeline(reader: SettingsReader, name: str, table: Any, state: Path, plugin
         name=name,
         state=own.state or state / name,
         marks=_marks(reader.folder, own.state or state / name),
+        file=reader.file,
         recipe=own.receipt_id,
         anonymous=Identifier.parse(own.anonymous) if own.anonymous else None,
         **{name: getattr(own, name) for name in _TAKEN_OVER},

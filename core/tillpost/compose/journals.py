@@ -31,7 +31,7 @@ def open_journal(
     A new one is made where there has never been one, and told with its place. Raises JournalMissing where there has:
     then its disk is not mounted, or it was deleted.
     """
-    path, marks = pipeline.state / "journal.db", OutsideMarks(pipeline.state, pipeline.marks)
+    path, marks = pipeline.state / "journal.db", _marks(pipeline)
     known, made = marks.read(), not is_there(path)
     if made and not new and (known is not None or mark_path(path).exists()):
         raise JournalMissing(_missing(path, known))
@@ -58,7 +58,7 @@ def existing_journal(pipeline: PipelineConfig) -> Journal:
 
     Raises JournalMissing when there was one.
     """
-    path, marks = pipeline.state / "journal.db", OutsideMarks(pipeline.state, pipeline.marks)
+    path, marks = pipeline.state / "journal.db", _marks(pipeline)
     if is_there(path):
         return Journal(pipeline.state, Store(path, marks))
     known = marks.read()
@@ -69,7 +69,7 @@ def existing_journal(pipeline: PipelineConfig) -> Journal:
 
 def remember(pipeline: PipelineConfig) -> None:
     """Take the journal that is there now for the right one: a person has restored or repaired it."""
-    store = Store(pipeline.state / "journal.db", OutsideMarks(pipeline.state, pipeline.marks))
+    store = Store(pipeline.state / "journal.db", _marks(pipeline))
     store.remember()
     store.close()
 
@@ -77,6 +77,11 @@ def remember(pipeline: PipelineConfig) -> None:
 def is_there(path: Path) -> bool:
     """Whether there is a journal at this path."""
     return path.exists() or pending_replacement(path).exists()
+
+
+def _marks(pipeline: PipelineConfig) -> OutsideMarks:
+    of = {"file": pipeline.file, "pipeline": pipeline.name} if pipeline.file else {}
+    return OutsideMarks(pipeline.state, pipeline.marks, of)
 
 
 class _Empty(Store):

@@ -38,6 +38,8 @@ class PipelineConfig:
     state: Path
     marks: tuple[Path, ...] = ()
     """Where it is noted, outside the state folder, that it has a journal."""
+    file: str = ""
+    """The name of the configuration file."""
     recipe: str = DEFAULT_RECIPE
     anonymous: Identifier | None = None
     workers: int | None = None

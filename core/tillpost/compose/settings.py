@@ -39,6 +39,7 @@ class SettingsReader:
         self.findings: list[Finding] = []
         self._shown = shown
         self.folder = folder
+        self.file = Path(shown).name
         self._lines = lines
         self._path: KeyPath = ()
         self._converter = self._hooks()

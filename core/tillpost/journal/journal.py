@@ -101,6 +101,10 @@ class Journal:
         """Where the fallback files are written."""
         return self.folder / "fallback"
 
+    def token(self) -> str:
+        """Which journal this is; a copy of it has the same."""
+        return str(self._database.read("SELECT token FROM identity")[0][0])
+
     def schema(self) -> int:
         """The version of the tables."""
         return self._database.schema()

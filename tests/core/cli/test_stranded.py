@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from contextlib import closing
 from pathlib import Path
 
@@ -153,3 +154,69 @@ def test_b13_it_raises_an_alert_in_the_first_pipeline_of_the_file_until_it_is_mo
     assert f"tillpost stranded move {old.name} --to PIPELINE" in alert
     call(shop, "stranded", "move", old.name, "--to", pipeline.name)
     assert alerts() == []
+
+
+@pytest.mark.parametrize("first", ["check", "accept"])
+@pytest.mark.parametrize(("before", "after"), [("state", "other"), ("a/state", "b/state")])
+def test_k9_another_state_folder_is_told_with_what_waits_in_the_one_before(
+    shop: Path, first: str, before: str, after: str
+) -> None:
+    text = shop.read_text()
+    shop.write_text(f'[tillpost]\nstate = "{before}"\n\n{text}')
+    call(shop, "accept", str(shop.parent / "day.jsonl"))
+    shop.write_text(f'[tillpost]\nstate = "{after}"\n\n{text}')
+    old, new = shop.parent / before / "shop", shop.parent / after / "shop"
+    if first == "accept":
+        (shop.parent / "next.jsonl").write_bytes(dumps(receipt(number="9")))
+        assert call(shop, "accept", str(shop.parent / "next.jsonl")).exit_code == 0
+    said = f"pipeline shop works in {new} now, and 2 receipts and 1 held receipt wait in {old}"
+    check = call(shop, "check", "--offline")
+    assert check.exit_code == 1
+    assert said in check.stderr
+    assert "tillpost.state" in check.stderr
+    assert (f"move {old} to {new}" in check.stderr) == (first == "check")
+    assert said in call(shop, "status").stdout
+    assert call(shop, "stranded", "move", "shop", "--to", "shop").exit_code == 0
+    assert sorted(states(new).values()) == ["accepted", "accepted", *["accepted"] * (first == "accept"), "held"]
+    assert call(shop, "check", "--offline").exit_code == 0
+
+
+def test_k9_the_state_of_one_pipeline_moved_and_moved_back(shop: Path) -> None:
+    text = shop.read_text()
+    shop.write_text(text.replace("[pipelines.shop]", '[pipelines.shop]\nstate = "own/till"'))
+    call(shop, "accept", str(shop.parent / "day.jsonl"))
+    shop.write_text(text.replace("[pipelines.shop]", '[pipelines.shop]\nstate = "else/where"'))
+    check = call(shop, "check", "--offline")
+    assert f"works in {shop.parent / 'else' / 'where'} now" in check.stderr
+    assert "pipelines.shop.state" in check.stderr
+    (shop.parent / "else").mkdir()
+    (shop.parent / "own" / "till").rename(shop.parent / "else" / "where")
+    assert call(shop, "check", "--offline").exit_code == 0, "the advice followed: the folder was moved"
+
+
+def test_k9_a_copied_state_folder_is_not_stranded(shop: Path) -> None:
+    call(shop, "accept", str(shop.parent / "day.jsonl"))
+    shutil.copytree(shop.parent / "state", shop.parent / "copy")
+    shop.write_text(f'[tillpost]\nstate = "copy"\n\n{shop.read_text()}')
+    assert call(shop, "check", "--offline").exit_code == 0
+
+
+def test_k9_the_state_folder_of_another_configuration_is_not_stranded(shop: Path) -> None:
+    text = shop.read_text()
+    trial = shop.with_name("trial.toml")
+    trial.write_text(f'[tillpost]\nstate = "trial"\n\n{text}')
+    call(trial, "accept", str(shop.parent / "day.jsonl"))
+    assert call(shop, "check", "--offline").exit_code == 0
+    call(shop, "accept", str(shop.parent / "day.jsonl"))
+    assert call(trial, "check", "--offline").exit_code == 0
+
+
+def test_k9_another_state_folder_raises_an_alert(shop: Path) -> None:
+    call(shop, "accept", str(shop.parent / "day.jsonl"))
+    shop.write_text(f'[tillpost]\nstate = "other"\n\n{shop.read_text()}')
+    config = load(shop, plugins=False)
+    note_pipelines(config, names_in(config))
+    (pipeline,) = config.pipelines
+    with closing(Journal(pipeline.state)) as journal:
+        found = [alert.what for alert in standing_alerts(journal, watched(config, pipeline), 1e9)]
+    assert any(f"wait in {shop.parent / 'state' / 'shop'}" in what for what in found)

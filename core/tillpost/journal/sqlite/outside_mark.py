@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -29,9 +29,11 @@ class Known:
 class OutsideMarks:
     """The marks of one state folder; those that cannot be written are passed over."""
 
-    def __init__(self, folder: Path, paths: Sequence[Path]) -> None:
-        self._folder, self._paths = folder, paths
+    def __init__(self, folder: Path, paths: Sequence[Path], of: Mapping[str, str] | None = None) -> None:
+        """of: the configuration file ("file") and the pipeline ("pipeline") that work in the folder."""
+        self._folder, self._paths, self._of = folder, paths, dict(of or {})
         self._written: tuple[str, int] | None = None
+        self._earlier: dict[Path, list[str]] = {}
 
     def read(self) -> Known | None:
         """The mark that knows most; None when none knows a journal in this folder."""
@@ -48,11 +50,42 @@ class OutsideMarks:
         """Note how far the journal has come; False when that could be written nowhere."""
         if self._written == (token, event):
             return True
-        content = {"folder": str(self._folder), "token": token, "event": event}
-        text = json.dumps(content).ljust(_SIZE - 1) + "\n"
-        done = [path for path in self._paths if _write(path, text.encode())]
+        if self._written is None:
+            self._earlier = {path: self._folders_before(path) for path in self._paths}
+        content = {"folder": str(self._folder), "token": token, "event": event, **self._of}
+        done = [path for path in self._paths if _write(path, _text(content, self._earlier[path]))]
         self._written = (token, event) if done else None
         return bool(done)
+
+    def _folders_before(self, path: Path) -> list[str]:
+        """The other folders in which the same pipeline had a journal, by the mark that is written over."""
+        return [str(folder) for name, folder in _named(path, self._of) if folder != self._folder]
+
+
+def marked_folders(beside: Path, file: str) -> list[tuple[str, Path]]:
+    """The pipelines of a configuration file and the folders in which they have, or had, a journal.
+
+    beside: the folder of the file; file: its name. Only marks that lie there are read.
+    """
+    return [found for path in sorted(beside.glob(".*.journal")) for found in _named(path, {"file": file})]
+
+
+def _named(path: Path, of: Mapping[str, str]) -> Iterator[tuple[str, Path]]:
+    """The pipeline and the folders that a mark names, the latest first; nothing when it is another's."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        content = json.loads(path.read_bytes())
+        if of and all(content[key] == value for key, value in of.items()):
+            for folder in (content["folder"], *content.get("earlier", ())):
+                yield str(content["pipeline"]), Path(folder)
+
+
+def _text(content: Mapping[str, object], earlier: Sequence[str]) -> bytes:
+    """A mark of `_SIZE` bytes; of the earlier folders as many as there is room for."""
+    for kept in range(len(earlier), -1, -1):
+        text = json.dumps({**content, "earlier": earlier[:kept]} if kept else content).encode()
+        if len(text) < _SIZE:
+            break
+    return text.ljust(_SIZE - 1) + b"\n"
 
 
 def _write(path: Path, content: bytes) -> bool:
