@@ -298,6 +298,12 @@ class Soak:
         missing = {receipt_id: name for receipt_id, name in self.sold.items() if receipt_id not in rows}
         assert not missing, f"sold and in no journal: {missing}"
         shown = self.oracle.state()
+        (self.folder / "engage.json").write_text(json.dumps(shown))
+        believed = {
+            receipt_id: row["reason"]
+            for receipt_id, row in rows.items()
+            if row["state"] == "held" and "Engage does not show it" in row["reason"] and receipt_id in shown["receipts"]
+        }
         for receipt_id, row in rows.items():
             if row["state"] == "delivered":
                 assert row["confirmed"] == "verified", row
@@ -316,7 +322,8 @@ class Soak:
         assert verified.returncode == 0, verified.stdout
         return {
             "sold": len(self.sold), "documents": self._documents, "planted": dict(self.planted.counts),
-            "account": account, "left out by Engage": len(left_out), "alerts": self.alerts(),
+            "account": account, "left out by Engage": len(left_out), "held though shown": believed,
+            "alerts": self.alerts(),
         }  # fmt: skip
 
     def alerts(self) -> list[str]:

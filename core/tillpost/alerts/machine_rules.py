@@ -104,7 +104,7 @@ def journal(context: Context) -> Iterable[Problem]:
         yield Problem(
             f"journal {loss.seq}",
             f"found at {iso(loss.at)} in the journal: {loss.what}",
-            "The journal was damaged, and something that was in it may be missing. What is there goes on.",
+            "The journal was damaged or is an older one: something may be missing in it. What is there goes on.",
             loss.next_step,
         )
 

@@ -122,7 +122,8 @@ def _stand(journal: Journal, config: Config, pipeline: PipelineConfig) -> dict[s
 def _needs_person(stand: dict[str, Any], rules: set[str]) -> list[dict[str, str]]:
     """What needs a person: the alerts, and what has none because its rule is off or its limit is higher."""
     needs = [{"what": alert["what"], "next_step": alert["next_step"]} for alert in stand["alerts"]]
-    needs += [{"what": loss["what"], "next_step": loss["next_step"]} for loss in stand["losses"]]
+    if "journal" not in rules:
+        needs += [{"what": loss["what"], "next_step": loss["next_step"]} for loss in stand["losses"]]
     held, set_aside = stand["counts"]["held"], stand["documents"].get(DocumentState.SET_ASIDE, 0)
     if held and not rules & {"held", "conflict", "mapping"}:
         needs.append({"what": counted(held, "held receipt"), "next_step": "`tillpost held list` shows the reasons."})

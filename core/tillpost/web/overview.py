@@ -9,6 +9,7 @@ import attrs
 from tillpost.alerts.standing import Watched, standing_alerts
 from tillpost.flow.breaker import is_reachable
 from tillpost.journal import DocumentState, FileState, Journal, KnownMapping, State
+from tillpost.journal.tables.losses import Loss
 from tillpost.reports.labels import ROUTES
 from tillpost.reports.timeline import event_detail
 from tillpost.reports.verification import sentence
@@ -69,6 +70,7 @@ def _pipeline(site: Site, name: str, journal: Journal) -> dict[str, Any]:
     alerts = standing_alerts(journal, watched, site.clock.time())
     set_aside = journal.documents.count_open().get(DocumentState.SET_ASIDE, 0)
     rules, new_mapping = {alert.rule for alert in alerts}, journal.mappings.awaiting_release()
+    losses = journal.losses.open()
     return {
         "name": name,
         "destination": destination,
@@ -82,9 +84,9 @@ def _pipeline(site: Site, name: str, journal: Journal) -> dict[str, Any]:
         "charts": [charts.backlog(samples), charts.rate(samples)],
         "history": history[: -HISTORY - 1 : -1],
         "alerts": alerts,
-        "needs": _needs(rules, set_aside, new_mapping),
+        "needs": _needs(rules, losses, set_aside, new_mapping),
         "file_server": journal.file_server.get(),
-        "needs_attention": bool(alerts or counts[State.HELD] or set_aside or new_mapping),
+        "needs_attention": bool(alerts or counts[State.HELD] or losses or set_aside or new_mapping),
         "tills": sorted(tills, key=lambda till: till.last_at, reverse=True)[:TILLS],
         "till_count": len(tills),
         "held": journal.search.latest(State.HELD, HELD),
@@ -92,9 +94,9 @@ def _pipeline(site: Site, name: str, journal: Journal) -> dict[str, Any]:
     }
 
 
-def _needs(rules: set[str], set_aside: int, new_mapping: KnownMapping | None) -> list[str]:
+def _needs(rules: set[str], losses: list[Loss], set_aside: int, new_mapping: KnownMapping | None) -> list[str]:
     """What needs a person and has no alert, since its rule is off."""
-    needs = []
+    needs = [] if "journal" in rules else [f"{loss.what}: {loss.next_step}." for loss in losses]
     if set_aside and "documents" not in rules:
         needs.append(f"{counted(set_aside, 'document')} set aside: `tillpost documents list` shows the reasons.")
     if new_mapping is not None and "mapping" not in rules:

@@ -50,6 +50,10 @@ def _file_server(journal: Journal) -> None:
     )
 
 
+def _loss(journal: Journal) -> None:
+    journal.losses.record(100.0, "receipt 12_1 is missing", "Read the export again.")
+
+
 def _of_the_process(journal: Journal) -> None:
     journal.alerts.change([("stopped", "shop: threads hang", "…", "Restart.")], [], [], (), 100.0)
 
@@ -59,6 +63,7 @@ NEEDS: dict[str, tuple[Callable[[Journal], None], str, str]] = {
     "document set aside": (_set_aside, "documents", "day.xml (not well-formed)"),
     "paused": (_paused, "paused", "401: another key"),
     "file server": (_file_server, "file_server", "host key"),
+    "missing in the journal": (_loss, "journal", "receipt 12_1 is missing"),
     "what only the process knows": (_of_the_process, "stopped", "threads hang"),
 }
 
@@ -126,13 +131,16 @@ def test_alerts_never_say_that_none_stands_when_nobody_watches(shop: Path, journ
 
 @pytest.mark.usefixtures("at_work")
 def test_a_rule_that_is_off_has_no_alert_and_status_needs_a_person_all_the_same(shop: Path, journal: Journal) -> None:
-    shop.write_text('[alerts]\noff = ["held", "documents"]\n' + CONFIG)
+    shop.write_text('[alerts]\noff = ["held", "documents", "journal"]\n' + CONFIG)
     _held(journal)
+    _loss(journal)
     _set_aside(journal)
     status = call(shop, "status", "--json")
     stand: dict[str, Any] = objects(status)[0]["pipelines"]["shop"]
     assert (status.exit_code, stand["alerts"]) == (1, [])
-    assert [need["what"] for need in stand["needs_person"]] == ["1 held receipt", "1 document set aside"]
+    assert [need["what"] for need in stand["needs_person"]] == [
+        "receipt 12_1 is missing", "1 held receipt", "1 document set aside",
+    ]  # fmt: skip
     assert "needs a person: 1 document set aside" in call(shop, "status").stdout
     assert call(shop, "alerts").exit_code == 0
 

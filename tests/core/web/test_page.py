@@ -23,6 +23,7 @@ from tillpost.flow.hook_calls import HookCalls
 from tillpost.flow.line import Line
 from tillpost.journal import Accepted, FileServer, Journal, Move, Refusal, State
 from tillpost.model import Broken, Found, Parsed
+from tillpost.web import overview
 from tillpost.web.server import serving
 from tillpost.web.site import open_site
 from tillpost.web.token import Token
@@ -157,6 +158,15 @@ def test_what_needs_attention_is_first_with_cause_since_and_next_step(site: Site
     assert "the file server cannot be used since" in attention
     assert "another host key" in attention
     assert "The file server cannot be used since" in text[: text.index("Needs attention")]
+
+
+def test_what_is_missing_in_the_journal_is_on_the_page_with_its_alert_or_without(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.line.journal.losses.record(1.0, "event 12 is missing", "read the export again")
+    assert site.get("/").text.count("event 12 is missing") == 1
+    monkeypatch.setattr(overview, "standing_alerts", lambda *_: [])
+    assert "event 12 is missing: read the export again." in site.get("/").text
 
 
 def test_the_overview_with_counts_reasons_and_tills(site: Site) -> None:

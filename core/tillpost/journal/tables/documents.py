@@ -14,6 +14,7 @@ from tillpost.errors import UsageError
 from tillpost.journal.database import ALL, Table, Transaction, first
 from tillpost.journal.tables import events
 from tillpost.journal.tables.acceptance import Accepted
+from tillpost.journal.tables.received_documents import remove_oldest
 from tillpost.journal.tables.taken_ids import VOIDED_LATE
 from tillpost.model import Broken, Document, DocumentTrouble, Found, Parsed
 
@@ -190,8 +191,9 @@ class Documents(Table):
         """It cannot be read, and a person must look at it. Keeps the content of one that lies nowhere else."""
 
         def work(transaction: Transaction) -> None:
-            seq = self._change(transaction, reading, DocumentState.SET_ASIDE, reason, now, place=place)
             content = reading.document.content
+            many = content is not None and remove_oldest(transaction, now)  # then the row that counts them tells it
+            seq = self._change(transaction, reading, DocumentState.SET_ASIDE, reason, now, place=place, told=many)
             if content is None or len(content) > LARGEST_KEPT:
                 return
             kept = first(transaction.execute("SELECT sum(length(content)) FROM document_contents")) or 0
@@ -291,8 +293,9 @@ class Documents(Table):
         due: float | None = None,
         failures: int = 0,
         crashes: int = 0,
+        told: bool = False,
     ) -> int:
-        """Move the row of a document, or insert it; its first move to a state is an event."""
+        """Move the row of a document, or insert it; its first move to a state is an event, unless it was told."""
         seq = reading.seq if reading.seq is not None else _find_open(transaction, reading.document)
         if seq is None:
             seq = int(
@@ -308,7 +311,7 @@ class Documents(Table):
             " due = ?, last_at = ?, failures = failures + ?, crashes = crashes + ? WHERE seq = ?",
             (*_identity(reading), state, reason, place, due, now, failures, crashes, seq),
         )
-        if before != (state, reason):
+        if before != (state, reason) and not told:
             events.record(
                 transaction, now, "accept", f"document {state}", document=reading.document.name, reason=reason
             )

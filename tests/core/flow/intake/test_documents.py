@@ -15,6 +15,7 @@ from tillpost.errors import DocumentError, Stopped, UsageError
 from tillpost.flow.intake.accept import GROUP, accept
 from tillpost.journal import Accepted, DocumentEntry, DocumentState, Journal, Reading, RetentionCursor
 from tillpost.journal.sqlite.doctor import repair, verify
+from tillpost.journal.tables import received_documents
 from tillpost.journal.tables.documents import LARGEST_KEPT
 from tillpost.model import Document
 from tillpost.model.receipt_json import dumps
@@ -100,6 +101,27 @@ def test_the_content_of_a_received_document_is_kept_while_it_is_aside(machine: M
     journal.documents.close(bad.seq, DocumentState.DISCARDED, "a test", 5.0)
     assert journal.documents.content(bad.seq) is None
     assert [entry.name for entry in journal.documents.open()] == ["long"]
+
+
+def test_received_documents_that_cannot_be_read_leave_for_a_row_that_counts_them(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(received_documents, "MOST_LISTED", 3)
+    file = Reading(Document(name="day.xml", sha256="0" * 64, path=tmp_path / "day.xml"), "folder")
+    journal.documents.set_aside(file, "not XML", 1.0, str(tmp_path / "day.xml"))
+    for number in range(10):
+        reading = Reading(Document.from_bytes(f"{number}", b"{%d" % number), "ingest")
+        journal.documents.set_aside(reading, "not JSON", 2.0 + number)
+    listed = {entry.name: entry for entry in journal.documents.open()}
+    older = listed.pop(received_documents.OLDER)
+    assert listed.keys() == {"day.xml", "6", "7", "8", "9"}, "a file lies where it is, and stays"
+    assert (older.failures, older.state) == (6, DocumentState.SET_ASIDE)
+    assert older.reason.startswith("6 older documents")
+    assert [journal.documents.content(entry.seq) for entry in (older, listed["9"])] == [None, b"{9"]
+    told = [event for event in journal.events.newest(100) if event["what"] == "document set aside"]
+    assert len(told) == 5, "nor do their events fill the journal"
+    journal.close()
+    assert verify(tmp_path).damages == []
 
 
 def test_a_file_that_could_not_be_read_is_the_same_row_once_it_can(journal: Journal, tmp_path: Path) -> None:

@@ -70,7 +70,8 @@ def _fixed(path: Path, place: Path, now: float, progress: Progress, shared: bool
             for damage in damages:
                 quarantine(connection, damage, now)
                 if damage.table == JOURNAL and damage.lost != "nothing":
-                    losses.record(connection, now, f"{damage.row}: {damage.reason}; lost: {damage.lost}", damage.remedy)
+                    what = f"{damage.row}: {damage.reason}; lost: {damage.lost}"
+                    losses.record(connection, now, what, f"{damage.remedy}; then `tillpost journal losses --settle`")
         damages += fix(connection, path.parent / "fallback", now, progress)
         progress("checking the repaired journal")
         if found_problems := problems(connection):
