@@ -17,6 +17,7 @@ from tests.support.memory import memory_folder
 from tests.support.receipts import DOCUMENT, receipt
 from tillpost.journal import Accepted, Journal, State
 from tillpost.journal.tables.acceptance import accept_records
+from tillpost.journal.tables.new_rows import NewRows
 from tillpost.model import Broken, Customer, Found, Identifier, NoReceipt, Parsed
 
 HOUSE = Customer(identifiers=(Identifier("externalId", "HOUSE"),))
@@ -146,7 +147,7 @@ def test_a_group_costs_a_few_statements_and_not_some_for_each_receipt(journal: J
 
     def work(connection: object) -> None:
         traced = Traced(connection, prepared)
-        accept_records(traced, group, DOCUMENT, None, 100.0)  # type: ignore[arg-type]
+        accept_records(NewRows(traced, 100.0), group, DOCUMENT, None)  # type: ignore[arg-type]
 
     store_of(journal).write(work)
     assert len(prepared) <= 14, prepared  # four of them count (tally, tills)

@@ -196,7 +196,8 @@ def _flag_identifiers(record: Parsed, rules: IdentifierRules) -> Parsed:
     if not isinstance(record, Found) or record.receipt.customer is None:
         return record
     receipt = record.receipt
-    flags = [flag for flag in rules.flags(receipt.customer, receipt.store) if flag not in receipt.flags]
-    if not flags:
+    unusable = rules.flags(receipt.customer, receipt.store)
+    if not unusable:
         return record
+    flags = [flag for flag in unusable if flag not in receipt.flags]
     return attrs.evolve(record, receipt=attrs.evolve(receipt, flags=(*receipt.flags, *flags)))

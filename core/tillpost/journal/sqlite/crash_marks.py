@@ -86,7 +86,8 @@ class CrashMarks:
         with suppress(OSError):  # on a full disk a crash is not counted
             if not hasattr(self._local, "slot"):
                 self._local.slot = next(self._slots)
-            with self._lock:
-                if self._file is None:
-                    self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT, 0o600)
+            if self._file is None:
+                with self._lock:
+                    if self._file is None:
+                        self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT, 0o600)
             os.pwrite(self._file, _SLOT.pack(seq), self._local.slot * _SLOT.size)

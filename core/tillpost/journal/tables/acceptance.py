@@ -23,7 +23,7 @@ _NO_RULES = IdentifierRules()
 _COUNTED = ("accepted", "duplicates", "skipped", "ignored", "held")
 
 
-@attrs.define(kw_only=True)
+@attrs.define(kw_only=True, on_setattr=attrs.setters.NO_OP)
 class Accepted:
     """How many records of a document were accepted, and how many were not, by reason.
 
@@ -60,11 +60,10 @@ class Accepted:
 
 
 def accept_records(
-    transaction: Transaction,
+    rows: NewRows,
     parsed: Sequence[Parsed],
     document: Document,
     anonymous: Customer | None,
-    now: float,
     ids_since: float | None = None,
     rules: IdentifierRules = _NO_RULES,
 ) -> Accepted:
@@ -77,16 +76,16 @@ def accept_records(
     """
     counts = Accepted()
     records = [prepare(record) for record in parsed]
-    known = _known(transaction, records)
-    voided = _voided(transaction, records, known)
-    rows = NewRows(transaction, now)
-    rows.links.load(
-        who
-        for each in records
+    known = _known(rows.transaction, records)
+    voided = _voided(rows.transaction, records, known)
+    customers = [
+        contact_links.customer_of(each.record.receipt, anonymous, rules)
         if isinstance(each.record, Found) and each.id not in known
-        if (who := contact_links.customer_of(each.record.receipt, anonymous, rules)) is not None
-    )
-    for each in records:
+        else None
+        for each in records
+    ]
+    rows.links.load(customer for customer in customers if customer is not None)
+    for each, customer in zip(records, customers, strict=True):
         record = each.record
         if isinstance(record, NoReceipt):
             _accept_no_receipt(rows, record, document, counts)
@@ -107,7 +106,7 @@ def accept_records(
                 counts.skipped += 1
                 counts.reasons[taken_ids.VOIDED] += 1
                 continue
-            _accept_new(rows, each, record, anonymous, rules, counts)
+            _accept_new(rows, each, record, customer, counts)
         elif known[each.id] == each.digest:
             # After a crash the whole document is accepted again, so a duplicate must cost little.
             counts.duplicates += 1
@@ -144,10 +143,7 @@ def _add_no_receipt(
     counts.reasons[record.reason] += 1
 
 
-def _accept_new(
-    rows: NewRows, each: Record, found: Found, anonymous: Customer | None, rules: IdentifierRules, counts: Accepted
-) -> None:
-    customer = contact_links.customer_of(found.receipt, anonymous, rules)
+def _accept_new(rows: NewRows, each: Record, found: Found, customer: Customer | None, counts: Accepted) -> None:
     if customer is None:
         rows.add(each, found, each.id, State.SKIPPED, "no customer")
         counts.skipped += 1
@@ -187,7 +183,7 @@ def _accept_changed(
         return None
     if taken_ids.gives_way(transaction, known, found.receipt, before.raw.sha256 == found.receipt.raw.sha256):
         taken_ids.give_way(transaction, known, content_digest(before), found.receipt.raw, rows.now)
-        _accept_new(rows, each, found, anonymous, rules, counts)
+        _accept_new(rows, each, found, contact_links.customer_of(found.receipt, anonymous, rules), counts)
         return each.id
     why = taken_ids.late_change(known, taken_ids.may_have_left(transaction, known))
     rows.add(each, found, identity, State.HELD, f"{why}: {'; '.join(difference(body, each.body)[:10])}")
@@ -198,7 +194,7 @@ def _accept_changed(
 
 def _voided(transaction: Transaction, records: Sequence[Record], known: Mapping[str, bytes | None]) -> set[str]:
     """The new receipts that their till had voided before they came."""
-    if not taken_ids.is_voided(transaction):
+    if not taken_ids.has_voids(transaction):
         return set()
     return taken_ids.void_reasons(transaction, [each.id for each in records if each.id and each.id not in known])
 

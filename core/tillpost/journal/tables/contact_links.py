@@ -58,6 +58,8 @@ def times_text(times: Mapping[str, float]) -> str:
 
 def times_of(text: str, names: Iterable[str]) -> dict[str, float]:
     """The stored times, by the names of the attributes. Raises ValueError."""
+    if text == "{}":
+        return {}
     if text.startswith('{"*": '):
         return dict.fromkeys(names, float(text[6:-1]))
     times: dict[str, float] = json.loads(text)
@@ -108,14 +110,14 @@ class ContactLinks:
             "SELECT key, attributes, attribute_times FROM contacts WHERE key = ?",
             ((key,) for key in wanted - self._attributes.keys()),
         ):
-            self._attributes[key] = json.loads(attributes)
+            self._attributes[key] = json.loads(attributes) if attributes != "{}" else {}
             self._times[key] = times_of(times, self._attributes[key])
             self._texts[key] = attributes
 
     def find_or_create(self, customer: Customer, store: str, at: float) -> str:
         """As the function, for one of several customers of the commit."""
         names = [(known.kind, known.value) for known in customer.identifiers]
-        if any(name not in self._owners for name in names):
+        if not all(map(self._owners.__contains__, names)):
             self.load([customer])
         strong = [name for name in names if name[0] in STRONG]
         key = self._by_strong(strong) if strong else self._by_weak(names)

@@ -11,6 +11,7 @@ from tillpost.journal.moves import Move, apply_move
 from tillpost.journal.states import State
 from tillpost.journal.tables import contact_links, events, taken_ids
 from tillpost.journal.tables.acceptance import Accepted, accept_records, restore
+from tillpost.journal.tables.new_rows import NewRows
 from tillpost.journal.tables.taken_ids import Taken
 from tillpost.model import Customer, Document, Found, IdentifierRules, Receipt
 from tillpost.model.receipt_json import content_digest, dumps, loads
@@ -56,7 +57,7 @@ class Held(Table):
 
         def work(transaction: Transaction) -> Accepted:
             held = _held(transaction, receipt_id)
-            counts = accept_records(transaction, parsed, document, anonymous, now, rules=self.rules)
+            counts = accept_records(NewRows(transaction, now), parsed, document, anonymous, rules=self.rules)
             apply_move(transaction, held.seq, Move(state=State.SKIPPED, reason="read again"), now, "held")
             return counts
 
@@ -177,7 +178,7 @@ class Held(Table):
             held = _held(transaction, receipt_id)
             records = [Found(receipt=receipt, raw=dumps(receipt)) for receipt in receipts]
             document = Document.from_bytes(f"tillpost held {receipt_id}", records[0].raw)
-            counts = accept_records(transaction, records, document, anonymous, now, rules=self.rules)
+            counts = accept_records(NewRows(transaction, now), records, document, anonymous, rules=self.rules)
             apply_move(transaction, held.seq, Move(state=State.SKIPPED, reason=taken_ids.ANSWERED), now, "held")
             ids = ", ".join(receipt.id for receipt in receipts)
             events.record(transaction, now, "held", "answered", receipt=held.seq, reason=reason, by=ids)

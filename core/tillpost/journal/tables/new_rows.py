@@ -40,20 +40,19 @@ class NewRows:
 
     def __init__(self, transaction: Transaction, now: float) -> None:
         self.transaction, self.now = transaction, now
+        self.last = int(first(transaction.execute("SELECT max(seq) FROM receipts")) or 0)
+        """The last row of the table, with those that were added."""
         self._begin()
 
     def _begin(self) -> None:
         self.links = contact_links.ContactLinks(self.transaction, self.now)
-        self._seq: int | None = None
         self._receipts: list[tuple[Any, ...]] = []
         self._bodies: list[tuple[int, bytes | None, bytes, bytes]] = []
         self._events: list[events.Row] = []
 
     def _next(self) -> int:
-        if self._seq is None:
-            self._seq = int(first(self.transaction.execute("SELECT max(seq) FROM receipts")) or 0)
-        self._seq += 1
-        return self._seq
+        self.last += 1
+        return self.last
 
     def add(
         self, each: Record, found: Found, identity: str, state: State, reason: str = "", contact: str | None = None

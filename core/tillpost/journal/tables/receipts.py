@@ -6,13 +6,14 @@ from collections.abc import Iterable, Sequence
 
 import attrs
 
-from tillpost.journal.database import ALL, List, Table, Transaction, first
+from tillpost.journal.database import ALL, List, Table, Transaction
 from tillpost.journal.moves import Move, apply_move, apply_moves
 from tillpost.journal.states import OPEN, SETTLED, State
 from tillpost.journal.tables import events
 from tillpost.journal.tables.acceptance import Accepted, accept_records
 from tillpost.journal.tables.documents import Reading, has_unread, record_group, record_rows
 from tillpost.journal.tables.idempotency_keys import remember
+from tillpost.journal.tables.new_rows import NewRows
 from tillpost.journal.tables.receipt_rows import BY_STATE, COLUMNS, Entry, decode
 from tillpost.model import Customer, Document, IdentifierRules, Parsed
 
@@ -49,19 +50,16 @@ def _accept_group(
     unread: bool = True,
 ) -> tuple[Accepted, int | None]:
     """What came of the records, and the row of their document. unread: see `record_group`."""
-    before = _last_row(transaction)
-    fresh = accept_records(transaction, group.parsed, group.document, anonymous, now, ids_since, rules)
+    rows = NewRows(transaction, now)
+    before = rows.last
+    fresh = accept_records(rows, group.parsed, group.document, anonymous, ids_since, rules)
     if group.last and group.document.key:
         remember(transaction, group.document, group.counts.plus(fresh), now)
     if group.reading is None:
         return fresh, None
     row = record_group(transaction, group.reading, group.parsed, fresh, group.last, now, unread)
-    record_rows(transaction, row, before + 1, _last_row(transaction))
+    record_rows(transaction, row, before + 1, rows.last)
     return fresh, row
-
-
-def _last_row(transaction: Transaction) -> int:
-    return int(first(transaction.execute("SELECT max(seq) FROM receipts")) or 0)
 
 
 class Receipts(Table):
