@@ -27,6 +27,7 @@ from tillpost.flow.leases import Duty
 from tillpost.flow.line import Line
 from tillpost.flow.upkeep import mapping_guard, tenant
 from tillpost.flow.upkeep.clock_change import apply_clock_change
+from tillpost.flow.upkeep.conflicts import look_conflicts_up
 from tillpost.flow.upkeep.held import take_effect
 from tillpost.flow.upkeep.observers import notify_observers
 from tillpost.flow.upkeep.recover import recover
@@ -338,6 +339,7 @@ UPKEEP: tuple[Callable[[Line], object], ...] = (
     tenant.run_round,
     withdraw,
     take_effect,
+    look_conflicts_up,
     *(_for_files(step) for step in (_write_fallback_files, review, transfer, reconcile, _advance_outage)),
 )
-"""Clock, mapping guard, probe, whose contactIds are stored, and the files of an outage."""
+"""Clock, mapping guard, probe, whose contactIds are stored, conflicts, and the files of an outage."""

@@ -220,8 +220,9 @@ def _send(line: Line, entry: Entry, payload: Payload) -> Move:
 def _after_sending(line: Line, entry: Entry, contact_id: str, sent: Outcome | Gone) -> Move:
     outcome = line.breaker.record(sent)
     if isinstance(outcome, Gone):
-        if entry.contact is not None and line.journal.contacts.get(entry.contact).contact_id == contact_id:
-            line.journal.contacts.forget_id(entry.contact, outcome.reason, line.clock.time())
+        if entry.contact is not None:
+            now = line.clock.time()
+            line.journal.contacts.forget_id(entry.contact, outcome.reason, now, contact_id=contact_id)
         outcome = NotSent(reason=outcome.reason)
     return _decide(line, entry, outcome)
 
@@ -242,7 +243,7 @@ def _confirm(line: Line, entry: Entry) -> Move:
     if contact.contact_id:
         answer = line.breaker.record(read_history(line, contact, [entry]))
     if isinstance(answer, Gone):
-        line.journal.contacts.forget_id(contact.key, answer.reason, now)
+        line.journal.contacts.forget_id(contact.key, answer.reason, now, contact_id=contact.contact_id)
         answer = History(shown=frozenset())
     if isinstance(answer, History) and entry.id in answer.shown:
         return Move(state=State.DELIVERED, attempts=entry.attempts, route="api", verified=True)

@@ -15,7 +15,7 @@ from tillpost.model import Conflict, Contact, Failure, Gone, Identified, Refused
 LATE_SECONDS = 3600.0
 """Seconds after a sale from which on what it states of its customer may be older than what the destination holds."""
 _LOOKUP_GROWTH = (1, 3, 6, 30, 90, 180, 360)
-"""Waits between lookups of a contact that may not be created, in times of `wait_initial`: 10 s to an hour."""
+"""Waits between lookups of a contact that is unknown or in conflict, in times of `wait_initial`: 10 s to an hour."""
 ERASED = "erased: Engage no longer has the contact, and none of its keys finds another"
 """How the reason of a receipt begins that is held because its contact was erased."""
 
@@ -54,7 +54,9 @@ def resolve(line: Line, key: str, *, again: bool = False) -> Contact | Failure |
     again: look up a contact that was unknown a moment ago. One thread at a time for a contact.
     """
     with line.contact_locks.lock(key):
-        if (unknown := _is_unknown(line, key, again)) is not None:
+        if (conflict := line.journal.contact_lookups.conflict_reason(key)) and (failure := _conflict(line, key)):
+            return failure
+        if not conflict and (unknown := _is_unknown(line, key, again)) is not None:
             return unknown
         contact = line.journal.contacts.get(key)
         if contact.contact_id:
@@ -85,8 +87,7 @@ def resolve(line: Line, key: str, *, again: bool = False) -> Contact | Failure |
             if found is None:
                 return _record_unknown(line, key)
             if isinstance(found, Conflict):
-                line.journal.contact_lookups.save([ContactLookup(key=key, found=found)], "lookup", line.clock.time())
-                return Refused(reason=line.journal.contact_lookups.conflict_reason(key))
+                return _record_conflict(line, key, found)
             if not isinstance(found, Identified):
                 return found
             if found.contact_id != contact.contact_id or found.holds:
@@ -150,12 +151,54 @@ def _revalidate(line: Line, contact: Contact) -> Failure | None:
         line.journal.contacts.confirm([contact.key], now)
     elif isinstance(found, Identified | Gone | None):
         reason = found.reason if isinstance(found, Gone) else "the destination has another contactId"
-        line.journal.contacts.forget_id(contact.key, reason, now)
+        line.journal.contacts.forget_id(contact.key, reason, now, contact_id=contact.contact_id)
     elif isinstance(found, Conflict):
-        return Refused(reason=found.reason)
+        stored = contact.contact_id
+        line.journal.contacts.forget_id(contact.key, found.reason, now, contact_id=stored, is_gone=False)
+        return _record_conflict(line, contact.key, found)
     else:
         return found
     return None
+
+
+def _record_conflict(line: Line, key: str, found: Conflict) -> Refused:
+    line.journal.contact_lookups.save([ContactLookup(key=key, found=found)], "lookup", line.clock.time())
+    postpone_lookup(line, key)
+    return Refused(reason=line.journal.contact_lookups.conflict_reason(key))
+
+
+def _conflict(line: Line, key: str) -> Failure | None:
+    """Why receipts of a contact in conflict cannot be sent; None when a lookup finds one contact, or none, by now."""
+    lookups, due = line.journal.contacts.lookups(key)
+    looked_up = line.clock.time() - due + _lookup_wait(line, lookups) if due is not None else 0.0
+    recently = due is not None and 0 <= looked_up < line.retry.wait_initial.total_seconds()
+    if not recently and line.hooks.implements("reconcile_contact") and (failure := look_again(line, key)) is not None:
+        return failure
+    conflict = line.journal.contact_lookups.conflict_reason(key)
+    return Refused(reason=conflict) if conflict else None
+
+
+def look_again(line: Line, key: str) -> Failure | None:
+    """Look a contact in conflict up once more; the caller holds its lock. A Failure means there was no answer.
+
+    Customer care may have merged the contacts, or corrected one: then its receipts are held no more.
+    """
+    failure = _look_up_and_store(line, key)
+    if line.journal.contact_lookups.conflict_reason(key):
+        postpone_lookup(line, key)
+    return failure
+
+
+def postpone_lookup(line: Line, key: str) -> None:
+    """A contact in conflict is looked up again after a wait that grows as that of an unknown one."""
+    lookups, _ = line.journal.contacts.lookups(key)
+    wait = _lookup_wait(line, lookups + 1)
+    line.journal.contacts.record_unknown(key, lookups + 1, line.clock.time() + wait)
+
+
+def longest_lookup_wait(line: Line) -> float:
+    """Seconds between two lookups of a contact at most."""
+    return _lookup_wait(line, len(_LOOKUP_GROWTH))
 
 
 def _look_up_and_store(line: Line, key: str) -> Failure | None:

@@ -117,7 +117,7 @@ class _Round:
             return self._look_anew(key, entries)
         answer = read_history(line, contact, entries)
         if isinstance(answer, Gone):
-            line.journal.contacts.forget_id(key, answer.reason, line.clock.time())
+            line.journal.contacts.forget_id(key, answer.reason, line.clock.time(), contact_id=contact.contact_id)
             return self._look_anew(key, entries)
         return self._take(contact, entries, answer)
 
@@ -187,7 +187,7 @@ class _Round:
         found = line.hooks.reconcile_contact(contact)
         if isinstance(found, Gone) or (isinstance(found, Identified) and found.contact_id != contact.contact_id):
             reason = found.reason if isinstance(found, Gone) else "the destination has another contactId"
-            line.journal.contacts.forget_id(contact.key, reason, line.clock.time())
+            line.journal.contacts.forget_id(contact.key, reason, line.clock.time(), contact_id=contact.contact_id)
             return self._look_anew(contact.key, absent)
         if isinstance(found, NO_ANSWER):
             self._postpone(absent)

@@ -57,7 +57,7 @@ def separate_others(line: Line, contact: Contact, found: Identified) -> None:
         # Without a shared one it was found by its own: the destination has merged both, and both cards lead there.
         if weak and _differs(own, theirs):
             now = line.clock.time()
-            line.journal.contacts.forget_id(key, _SHARED, now, is_gone=False)
+            line.journal.contacts.forget_id(key, _SHARED, now, contact_id=found.contact_id, is_gone=False)
             line.journal.contacts.share(key, weak, now)
 
 

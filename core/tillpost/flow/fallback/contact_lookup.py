@@ -77,7 +77,7 @@ def look_up(line: Line, key: str, imported: str = "") -> ContactLookup | Failure
         if not isinstance(found, Gone):
             return _compare(line, contact, found, decided, imported)
         if contact.contact_id:
-            line.journal.contacts.forget_id(key, found.reason, line.clock.time())
+            line.journal.contacts.forget_id(key, found.reason, line.clock.time(), contact_id=contact.contact_id)
     return ContactLookup(key=key, found=None)
 
 

@@ -254,7 +254,7 @@ def _shown_receipts(line: Line, key: str, receipts: list[Entry]) -> History | No
         answer = _read_on(line, contact, receipts)
         if not isinstance(answer, Gone):
             return answer
-        line.journal.contacts.forget_id(key, answer.reason, line.clock.time())
+        line.journal.contacts.forget_id(key, answer.reason, line.clock.time(), contact_id=contact.contact_id)
     return History(shown=frozenset())
 
 

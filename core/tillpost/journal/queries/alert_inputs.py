@@ -6,7 +6,7 @@ import json
 
 from tillpost.journal.database import Table
 from tillpost.journal.states import OPEN
-from tillpost.journal.tables.contact_lookups import CONFLICT
+from tillpost.journal.tables.contact_identity import CONFLICT
 from tillpost.journal.tables.mappings import NEW_MAPPING
 
 _OPEN = ", ".join(f"'{state}'" for state in OPEN)

@@ -6,14 +6,13 @@ import json
 from typing import Any
 
 from tillpost.journal.database import Database, Table
+from tillpost.journal.tables.contact_lookups import OPEN_CONTACT
 from tillpost.journal.tables.contacts import Contacts
 from tillpost.journal.tables.files import FileState
 from tillpost.journal.tables.receipt_rows import BY_STATE, COLUMNS, Entry, decode
 from tillpost.model import IDENTIFIER_KINDS
 from tillpost.model.customer import normalize_identifier
 
-_OPEN_CONTACT = "((contact_id = '' AND file <> '') OR conflict <> '' OR unsaved <> '[]')"
-"""The expression of the index contacts_open (schema.py), which SQLite uses for exactly this expression."""
 _FILE = (
     "name", "kind", "rows", "state", "reason", "written_at", "uploaded_at", "consumed_at", "confirmed_at", "alerted_at",
 )  # fmt: skip
@@ -61,7 +60,7 @@ class Search(Table):
         """
         rows = self._database.read(
             "SELECT key, contact_id, file, conflict, unsaved, seen_at FROM contacts INDEXED BY contacts_open"  # noqa: S608 - ours
-            f" WHERE {_OPEN_CONTACT} ORDER BY seen_at DESC LIMIT ?",
+            f" WHERE {OPEN_CONTACT} ORDER BY seen_at DESC LIMIT ?",
             (limit,),
         )
         return [

@@ -13,6 +13,7 @@ import attrs
 
 from tillpost.errors import InvalidValue
 from tillpost.journal.database import List, Table, Transaction
+from tillpost.journal.moves import Move, apply_moves
 from tillpost.journal.states import SETTLED, State
 from tillpost.journal.tables import events, joined_people
 from tillpost.journal.tables.contact_links import Name, customer_of, stated_at, times_of, times_text
@@ -20,6 +21,8 @@ from tillpost.model import STRONG, Contact, IdentifierRules
 from tillpost.model.receipt_json import loads
 
 Read = Callable[[str, tuple[Any, ...]], Iterable[tuple[Any, ...]]]
+CONFLICT = "conflict: "
+"""How the reason of a receipt begins that is held because of its contact's conflict."""
 _MOST_CARRIED = 100
 """Waiting receipts of one contact that are read for what they carry, the last ones."""
 _WAITS = List(state for state in State if state not in SETTLED or state is State.HELD)
@@ -35,17 +38,21 @@ class Carried:
     identifiers: frozenset[Name] = attrs.field(default=frozenset(), repr=False)
 
 
-def carried(read: Read, key: str, rules: IdentifierRules) -> Carried:
-    """Read from the receipts, because the contact has what earlier ones said too."""
+def carried(read: Read, key: str, rules: IdentifierRules, *, first_time: bool = False) -> Carried:
+    """Read from the receipts, because the contact has what earlier ones said too.
+
+    first_time: without the attributes of those that were delivered before, and wait to be sent again.
+    """
     rows = read(
-        "SELECT b.body, r.accepted_at FROM receipts r JOIN bodies b USING (seq)"
+        "SELECT b.body, r.accepted_at, EXISTS (SELECT 1 FROM events e WHERE e.receipt = r.seq AND e.step = 'verify'"
+        " AND e.what = 'accepted') FROM receipts r JOIN bodies b USING (seq)"
         " WHERE r.contact = ? AND r.state IN (SELECT value FROM json_each(?)) ORDER BY r.seq DESC LIMIT ?",
         (key, _WAITS, _MOST_CARRIED),
     )
     attributes: dict[str, str] = {}
     times: dict[str, float] = {}
     identifiers: set[Name] = set()
-    for body, accepted_at in rows:
+    for body, accepted_at, is_again in rows:
         try:
             receipt = loads(body) if isinstance(body, bytes) else None
         except InvalidValue:
@@ -53,20 +60,36 @@ def carried(read: Read, key: str, rules: IdentifierRules) -> Carried:
         if receipt is None or (customer := customer_of(receipt, None, rules)) is None:
             continue
         at = stated_at(receipt, accepted_at)
-        for name, value in customer.attributes.items():
+        for name, value in customer.attributes.items() if not (first_time and is_again) else ():
             if times.get(name, -1.0) < at:
                 attributes[name], times[name] = value, at
         identifiers |= {(known.kind, known.value) for known in customer.identifiers}
     return Carried(attributes=attributes, times=times, identifiers=frozenset(identifiers))
 
 
-def forget_earlier_sales(transaction: Transaction, key: str) -> None:
-    """Keep, of the attributes of a contact whose id was gone, those that its waiting receipts carry."""
-    waiting = carried(transaction.execute, key, IdentifierRules())
+def forget_earlier_sales(transaction: Transaction, key: str, *, is_new: bool) -> None:
+    """Keep, of the attributes of a contact whose id was gone, those that its waiting receipts carry.
+
+    is_new: it has just been created. Of one that was there, what receipts said that are sent again was sent once
+    before, and somebody may have corrected it since.
+    """
+    waiting = carried(transaction.execute, key, IdentifierRules(), first_time=not is_new)
     transaction.execute(
         "UPDATE contacts SET attributes = ?, attribute_times = ?, sent = '{}', gone_at = NULL WHERE key = ?",
         (json.dumps(waiting.attributes), times_text(waiting.times), key),
     )
+
+
+def end_conflict(transaction: Transaction, key: str, now: float, reason: str) -> int:
+    """The keys of the contact lead to several no more; its receipts are not held any longer. How many there are."""
+    transaction.execute("UPDATE contacts SET conflict = '' WHERE key = ?", (key,))
+    rows = transaction.execute(
+        "SELECT seq FROM receipts WHERE contact = ? AND state = 'held' AND substr(reason, 1, ?) = ? ORDER BY seq",
+        (key, len(CONFLICT), CONFLICT),
+    ).fetchall()
+    move = Move(state=State.ACCEPTED, due=now, reason=reason)
+    apply_moves(transaction, [seq for (seq,) in rows], move, now, "held")
+    return len(rows)
 
 
 def end_lookups(transaction: Transaction, key: str, now: float) -> None:
@@ -96,12 +119,12 @@ class ContactIdentity(Table):
         return found
 
     def lookups(self, key: str) -> tuple[int, float | None]:
-        """How often in a row a contact was looked up that may not be created, and when it is looked up again."""
+        """How often in a row a contact was looked up that is unknown or in conflict, and when it is looked up again."""
         rows = self._database.read("SELECT lookups, lookup_due FROM contacts WHERE key = ?", (key,))
         return (int(rows[0][0]), rows[0][1]) if rows else (0, None)
 
     def record_unknown(self, key: str, lookups: int, due: float) -> None:
-        """The destination does not know the contact yet; it is looked up again when due."""
+        """The destination does not know the contact yet, or knows several; it is looked up again when due."""
         self._database.write(
             lambda transaction: transaction.execute(
                 "UPDATE contacts SET lookups = ?, lookup_due = ? WHERE key = ?", (lookups, due, key)

@@ -8,15 +8,14 @@ from collections.abc import Iterable, Mapping
 import attrs
 
 from tillpost.errors import JournalError
-from tillpost.journal.database import ALL, Database, Table, Transaction, first
-from tillpost.journal.moves import Move, apply_moves
-from tillpost.journal.states import State
+from tillpost.journal.database import ALL, Database, Table, Transaction
 from tillpost.journal.tables import events
+from tillpost.journal.tables.contact_identity import CONFLICT, end_conflict
 from tillpost.journal.tables.contacts import Contacts, set_contact_id
 from tillpost.model import Conflict, Identified
 
-CONFLICT = "conflict: "
-"""How the reason of a receipt begins that is held because of its contact's conflict."""
+OPEN_CONTACT = "((contact_id = '' AND file <> '') OR conflict <> '' OR unsaved <> '[]')"
+"""The expression of the index contacts_open (schema.py), which SQLite uses for exactly this expression."""
 
 
 @attrs.frozen(kw_only=True)
@@ -119,6 +118,19 @@ class ContactLookups(Table):
             return ""
         return f"{CONFLICT}{json.loads(rows[0][0])['reason']}; `tillpost contacts resolve {key} --use CONTACTID`"
 
+    def conflicts_due(self, now: float, latest: float, limit: int, key: str = "") -> list[str]:
+        """Contacts in conflict that are to be looked up again; of one contact, or of all.
+
+        latest: a lookup due later than this was planned before the clock was set back.
+        """
+        rows = self._database.read(
+            f"SELECT key FROM contacts WHERE {OPEN_CONTACT} AND conflict <> ''"  # noqa: S608 - ours
+            " AND (lookup_due IS NULL OR lookup_due <= ? OR lookup_due > ?) AND ? IN ('', key)"
+            " ORDER BY lookup_due LIMIT ?",
+            (now, latest, key, limit),
+        )
+        return [str(key) for (key,) in rows]
+
     def resolve_conflict(self, key: str, contact_id: str, now: float) -> int:
         """A person chooses the contactId; returns how many receipts are no longer held.
 
@@ -129,28 +141,29 @@ class ContactLookups(Table):
             row = transaction.execute("SELECT conflict FROM contacts WHERE key = ?", (key,)).fetchone()
             if row is None or not row[0]:
                 raise JournalError(f"{key} has no conflict")
-            transaction.execute("UPDATE contacts SET conflict = '' WHERE key = ?", (key,))
+            receipts = end_conflict(transaction, key, now, "conflict resolved")
             set_contact_id(transaction, key, Identified(contact_id=contact_id), "person", now, {}, confirmed_at=0.0)
-            rows = transaction.execute(
-                "SELECT seq FROM receipts WHERE contact = ? AND state = 'held' AND substr(reason, 1, ?) = ?",
-                (key, len(CONFLICT), CONFLICT),
-            ).fetchall()
-            move = Move(state=State.ACCEPTED, due=now, reason="conflict resolved")
-            apply_moves(transaction, [seq for (seq,) in rows], move, now, "held")
-            return len(rows)
+            return receipts
 
         return self._database.write(work)
 
 
 def _save(transaction: Transaction, lookup: ContactLookup, route: str, now: float) -> None:
-    contact_id = first(transaction.execute("SELECT contact_id FROM contacts WHERE key = ?", (lookup.key,)))
+    contact_id, before = transaction.execute(
+        "SELECT contact_id, conflict FROM contacts WHERE key = ?", (lookup.key,)
+    ).fetchone()
     conflict = lookup.found if isinstance(lookup.found, Conflict) else lookup.conflict
     # Another thread may have stored an id meanwhile, which is in use since: that id is kept.
     if conflict is not None and not contact_id:
         reason, found = conflict.reason, dict(conflict.found)
-        events.record(transaction, now, "resolve", "conflict", contact=lookup.key, reason=reason, found=found)
         stored = json.dumps({"reason": reason, "found": found})
-        transaction.execute("UPDATE contacts SET conflict = ? WHERE key = ?", (stored, lookup.key))
+        if stored != before:
+            events.record(transaction, now, "resolve", "conflict", contact=lookup.key, reason=reason, found=found)
+            transaction.execute("UPDATE contacts SET conflict = ? WHERE key = ?", (stored, lookup.key))
+    elif before and lookup.found is None:
+        # How often it was looked up stays: one that flaps is asked for less and less.
+        transaction.execute("UPDATE contacts SET lookup_due = NULL WHERE key = ?", (lookup.key,))
+        end_conflict(transaction, lookup.key, now, "its keys lead to no contact any more")
     if isinstance(lookup.found, Identified) and contact_id in ("", lookup.found.contact_id):
         set_contact_id(transaction, lookup.key, lookup.found, route, now, lookup.settled)
         if lookup.kept:

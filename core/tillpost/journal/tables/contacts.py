@@ -160,20 +160,23 @@ class Contacts(ContactIdentity):
         """Store the contactId, and attributes the destination has. route: how it was learnt (created, lookup, file)."""
         self._database.write(lambda transaction: set_contact_id(transaction, key, found, route, now, found.holds))
 
-    def forget_id(self, key: str, reason: str, now: float, *, is_gone: bool = True) -> None:
+    def forget_id(self, key: str, reason: str, now: float, *, contact_id: str = "", is_gone: bool = True) -> None:
         """Forget a contactId that is no longer valid; the contact is looked up again.
 
+        contact_id: the one an answer was about; another one that was learnt meanwhile stays. "" for any.
         is_gone: the destination has no contact of that id any more. False: it is another person's.
         """
 
         def work(transaction: Transaction) -> None:
-            transaction.execute(
+            forgotten = transaction.execute(
                 # What files contained is forgotten too, so the next file creates the contact again.
                 "UPDATE contacts SET contact_id = '', sent = '{}', origin = '', learnt_at = NULL, file = '',"
                 " created_by = '', in_files = '{}', looked_at = NULL, compared_at = NULL, unsaved = '[]',"
-                " confirmed_at = -abs(confirmed_at), gone_at = ? WHERE key = ?",
-                (now if is_gone else None, key),
-            )
+                " confirmed_at = -abs(confirmed_at), gone_at = ? WHERE key = ? AND ? IN ('', contact_id) RETURNING key",
+                (now if is_gone else None, key, contact_id),
+            ).fetchone()
+            if not forgotten:
+                return
             _unmatch(transaction, key)
             events.record(transaction, now, "resolve", "id forgotten", contact=key, reason=reason)
 
@@ -189,7 +192,7 @@ class Contacts(ContactIdentity):
             return (known.kind, known.value) in waiting
 
         def work(transaction: Transaction) -> None:
-            identity.forget_earlier_sales(transaction, key)
+            identity.forget_earlier_sales(transaction, key, is_new=True)
             rows = transaction.execute("SELECT kind, value FROM identifiers WHERE contact = ?", (key,)).fetchall()
             earlier = [name for name in rows if not is_carried(*name)]
             if len(earlier) < len(rows):  # a receipt that names nobody, such as the anonymous one's, has none
@@ -292,8 +295,9 @@ def set_contact_id(
     confirmed_at: 0 when the destination is to be asked about it before it is used; now when omitted, unless the answer
     only repeats the stored contactId.
     """
-    old, sent, origin, unsaved, confirmed_before, gone_at, lookup_due = transaction.execute(
-        "SELECT contact_id, sent, origin, unsaved, confirmed_at, gone_at, lookup_due FROM contacts WHERE key = ?",
+    old, sent, origin, unsaved, confirmed_before, gone_at, lookup_due, conflict = transaction.execute(
+        "SELECT contact_id, sent, origin, unsaved, confirmed_at, gone_at, lookup_due, conflict"
+        " FROM contacts WHERE key = ?",
         (key,),
     ).fetchone()
     if confirmed_at is None:
@@ -301,12 +305,14 @@ def set_contact_id(
         confirmed_at = confirmed_before if repeats else now
     if gone_at is not None:
         # What earlier sales said was for the id that is gone; the destination's own may be newer.
-        identity.forget_earlier_sales(transaction, key)
+        identity.forget_earlier_sales(transaction, key, is_new=found.created)
     if lookup_due is not None:
         identity.end_lookups(transaction, key, now)
+    if conflict:
+        identity.end_conflict(transaction, key, now, "its keys lead to one contact now")
     left = [name for name in json.loads(unsaved) if name not in settled]
     transaction.execute(
-        "UPDATE contacts SET contact_id = ?, sent = ?, origin = ?, conflict = '', unsaved = ?, confirmed_at = ?,"
+        "UPDATE contacts SET contact_id = ?, sent = ?, origin = ?, unsaved = ?, confirmed_at = ?,"
         " learnt_at = CASE WHEN contact_id = ? THEN learnt_at ELSE ? END WHERE key = ?",
         (
             found.contact_id, json.dumps(json.loads(sent) | dict(settled)), origin or route, json.dumps(left),

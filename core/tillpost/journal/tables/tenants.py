@@ -10,7 +10,7 @@ from tillpost.journal.database import Table, Transaction
 from tillpost.journal.moves import Move, apply_moves
 from tillpost.journal.states import ANOTHER_TENANT, MOVES, State
 from tillpost.journal.tables import events
-from tillpost.journal.tables.contact_lookups import CONFLICT
+from tillpost.journal.tables.contact_identity import CONFLICT
 from tillpost.model import Tenant
 
 

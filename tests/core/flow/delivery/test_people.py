@@ -28,7 +28,8 @@ from tests.support.simulated import (
 )
 from tillpost.flow.fallback.write_files import write_files
 from tillpost.flow.worker import maintain
-from tillpost.journal import State
+from tillpost.journal import Move, State
+from tillpost.journal.tables.verification import Looked
 from tillpost.model import Customer, IdentifierRules, Receipt
 from tillpost_engage.schemas import CONTACTS_NAMESPACE
 from tillpost_engage.settings import ResolveSettings
@@ -502,3 +503,32 @@ def test_b10_what_engage_refuses_of_a_customer_is_an_event(machine: Machine) -> 
     assert events_of(machine, "identifiers refused") == 1
     details: Any = machine.store.read("SELECT detail FROM events WHERE what = 'identifiers refused'")
     assert "email" in details[0][0]
+
+
+def test_b8_what_a_receipt_said_that_is_sent_again_is_not_written_over_corrections(machine: Machine) -> None:
+    """It was delivered under the id of a contact that was merged, and had said it all once."""
+    machine.client.documented_only = True
+    take(machine, told(machine, 1, FIRST, firstName="Eav", city="Lund"))
+    deliver_all(machine)
+    (person,) = machine.engage.people.values()
+    winner = merge(machine, person)
+    machine.engage.change(winner, {"firstName": "Eva", "city": "Malmö"})
+    later(machine, 2 * DAY)
+    take(machine, told(machine, 2, FIRST, street="Storgatan 1"))
+    first = machine.line.journal.receipts.find({})[0]
+    gone = [(first.seq, Move(state=State.ACCEPTED, due=machine.clock.time(), reason="merged"))]
+    machine.line.journal.verification.settle(Looked(moves=gone), machine.clock.time())
+    deliver_all(machine)
+    assert winner.attributes == {"firstName": "Eva", "city": "Malmö", "street": "Storgatan 1"}
+
+
+def test_b8_an_answer_about_a_former_id_does_not_take_the_present_one_away(machine: Machine) -> None:
+    """A history was asked for under the id that another thread has found to be gone meanwhile."""
+    take(machine, sale(1, FIRST))
+    deliver_all(machine)
+    (row,) = machine.line.journal.contacts.all()
+    machine.line.journal.contacts.forget_id(row["key"], "404", 1.0, contact_id="the former")
+    assert machine.line.journal.contacts.get(row["key"]).contact_id == row["contact_id"]
+    assert events_of(machine, "id forgotten") == 0
+    machine.line.journal.contacts.forget_id(row["key"], "404", 1.0, contact_id=row["contact_id"])
+    assert machine.line.journal.contacts.get(row["key"]).contact_id == ""

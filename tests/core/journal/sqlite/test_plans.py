@@ -110,6 +110,9 @@ def test_contacts_and_their_keys_are_looked_up(journal: Journal, monkeypatch: py
     assert any("INDEX contacts_open" in plan for plan in found), found
     assert not any("TEMP B-TREE" in plan for plan in found), found
     monkeypatch.undo()
+    found = plans(journal, lambda journal: journal.contact_lookups.conflicts_due(1.0, 2.0, 10), monkeypatch)
+    assert any("INDEX contacts_open" in plan for plan in found), found
+    monkeypatch.undo()
     found = plans(journal, lambda journal: journal.search.contacts_known_by("a@b.c"), monkeypatch)
     assert all(plan.startswith("SEARCH identifiers USING PRIMARY KEY") for plan in found), found
 
