@@ -111,13 +111,15 @@ class Line:
     )
     died_writing: threading.Event = attrs.field(factory=threading.Event)
     """The last process ended while it wrote fallback files: the next batch is tried apart first."""
+    set_aside: set[tuple[str, str]] = attrs.field(factory=set)
+    """Steps that this process has told it does not do for a while (deadly.py)."""
     silent: dict[str, str] = attrs.field(factory=dict)
     """Contacts of fallback files whose lookup has no answer, though the destination answers; each with the reason.
 
     Until it has one, or the next outage. A restart forgets them, and they are found again.
     """
     failing_alone: set[str] = attrs.field(factory=set)
-    """Fallback files that the file server does not take, while it takes others."""
+    """Fallback files that the file server does not take, or that cannot be written again, while others can."""
     clock_changes: ClockChanges = attrs.field(
         default=attrs.Factory(lambda line: ClockChanges(line.clock), takes_self=True)
     )

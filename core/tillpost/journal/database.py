@@ -84,6 +84,15 @@ class CrashCounter(Protocol):
     def was_in(self, step: int) -> bool:
         """Whether an earlier process ended in this step."""
 
+    def count_ends(self, now: float) -> None:
+        """Count the end of an earlier process against each step (a negative number) it was in; before `clear`."""
+
+    def ends(self, step: int) -> tuple[int, float]:
+        """How often a process ended in this step, since one came through it; and when last."""
+
+    def survived(self, step: int) -> None:
+        """A process came through this step: its count starts again."""
+
     def clear(self) -> None:
         """They have been dealt with."""
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from tillpost.errors import InvalidValue, PluginError
+from tillpost.flow.deadly import in_hand
 from tillpost.flow.delivery.histories import Answer, missing_histories, read_history
 from tillpost.flow.fallback.contact_lookup import NO_ANSWER, look_up_all
 from tillpost.flow.leases import Duty
@@ -101,7 +102,8 @@ class _Round:
     def try_look(self, key: str, entries: Sequence[Entry]) -> bool:
         """Read the history of a contact for these receipts; False without an answer."""
         try:
-            return self._look(key, entries)
+            with in_hand(self._line, "confirm_receipts", key):
+                return self._look(key, entries)
         except (InvalidValue, PluginError) as error:
             _log.warning("pipeline %s: the history of contact %s cannot be read: %s", self._line.name, key, error)
             self._postpone(entries)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 import attrs
 
 from tillpost.errors import InvalidValue, PluginError
+from tillpost.flow.deadly import in_hand
 from tillpost.flow.fallback.another_person import separate_others, shared_kinds
 from tillpost.flow.line import Line
 from tillpost.journal import ContactLookup
@@ -37,7 +38,7 @@ def look_up_all(line: Line, keys: Iterable[str], route: str, imported: str = "")
                 silent[key] = line.breaker.destination.reason
                 continue
             try:
-                with line.contact_locks.lock(key):
+                with line.contact_locks.lock(key), in_hand(line, "reconcile_contact", key):
                     lookup = look_up(line, key, imported)
             except (InvalidValue, PluginError) as error:
                 silent[key] = str(error)

@@ -10,6 +10,7 @@ from datetime import timedelta
 import attrs
 
 from tillpost.errors import InvalidValue, PluginError
+from tillpost.flow.deadly import in_hand
 from tillpost.flow.delivery.histories import read_history
 from tillpost.flow.fallback.contact_lookup import LOOKUPS, NO_ANSWER, look_up_all
 from tillpost.flow.fallback.rewrite import rewrite_by_id
@@ -58,6 +59,7 @@ def _check(line: Line, entry: FileEntry) -> Postponed | None:
         return _confirm_contacts(line, entry) if entry.file.kind == "contacts" else _confirm_receipts(line, entry)
     except (InvalidValue, PluginError) as error:
         _log.warning("pipeline %s: file %s: %s", line.name, entry.file.name, error)
+        alert_if_stuck(line, entry, 0.0, str(error))
         return _postponed(line, entry, str(error))
 
 
@@ -78,7 +80,8 @@ def _check_consumed(line: Line, entry: FileEntry) -> Postponed | None:
         line.journal.files.resend(entry.file.name, line.clock.time(), reason)
         _log.warning("pipeline %s: file %s is %s", line.name, entry.file.name, reason)
         return None
-    found = line.hooks.find_transferred(entry.file)
+    with in_hand(line, "find_transferred", entry.file.name):
+        found = line.hooks.find_transferred(entry.file)
     if found is False:
         line.journal.files.move(entry, FileState.CONSUMED, line.clock.time(), due=line.clock.time(), step="reconcile")
         return None
@@ -131,7 +134,8 @@ def _confirm_receipts(line: Line, entry: FileEntry) -> Postponed | None:
     try:
         for key, receipts in _by_contact(rows).items():
             try:
-                found = _shown_receipts(line, key, receipts)
+                with in_hand(line, "confirm_receipts", key):
+                    found = _shown_receipts(line, key, receipts)
             except (InvalidValue, PluginError) as error:
                 found = str(error)
             if not line.breaker.allows_requests():
@@ -306,12 +310,14 @@ def _shown_by_others(line: Line, key: str, rows: list[Entry]) -> frozenset[str]:
     contact = line.journal.contacts.get(key)
     if not contact.contact_id:
         return frozenset()
-    found = line.breaker.record(line.hooks.reconcile_contact(attrs.evolve(contact, contact_id="")))
-    if not isinstance(found, Conflict):
-        return frozenset()
     shown: frozenset[str] = frozenset()
-    for other in dict.fromkeys(found.found.values()):
-        if other and other != contact.contact_id:
-            answer = line.breaker.record(read_history(line, attrs.evolve(contact, contact_id=other), rows))
-            shown |= answer.shown if isinstance(answer, History) else frozenset()
+    try:
+        with in_hand(line, "reconcile_contact", key):
+            found = line.breaker.record(line.hooks.reconcile_contact(attrs.evolve(contact, contact_id="")))
+            for other in dict.fromkeys(found.found.values() if isinstance(found, Conflict) else ()):
+                if other and other != contact.contact_id:
+                    answer = line.breaker.record(read_history(line, attrs.evolve(contact, contact_id=other), rows))
+                    shown |= answer.shown if isinstance(answer, History) else frozenset()
+    except (InvalidValue, PluginError) as error:
+        _log.warning("pipeline %s: other contacts of contact %s: %s", line.name, key, error)
     return shown

@@ -2,6 +2,7 @@
 
 Somebody may have registered at the web shop meanwhile. Files that are outdated by then are written again (rewrite.py).
 A contact whose lookup has no answer, though the destination answers, is taken out of its file: it keeps back no other.
+Nor does a batch that the plugin cannot write again.
 """
 
 from __future__ import annotations
@@ -9,11 +10,13 @@ from __future__ import annotations
 import logging
 from itertools import groupby
 
+from tillpost.errors import InvalidValue, PluginError
 from tillpost.flow.delivery.resolve import confirmed_between
 from tillpost.flow.fallback.contact_lookup import LOOKUPS, look_up_all
 from tillpost.flow.fallback.rewrite import rewrite
+from tillpost.flow.fallback.transfer import alert_if_stuck
 from tillpost.flow.line import Line
-from tillpost.journal import FileStatus
+from tillpost.journal import FileStatus, Postponed
 from tillpost.journal.database import ALL
 
 _log = logging.getLogger("tillpost.flow")
@@ -37,16 +40,44 @@ def review(line: Line) -> bool:
     if keys:
         return _look_up(line, keys)
     current: list[str] = []
+    rewritten = False
     for _, batch in groupby(files, key=lambda status: status.sequence):
         in_batch = list(batch)
         outdated = in_batch if _has_silent(line, in_batch) else [each for each in in_batch if _is_outdated(line, each)]
         current += [status.name for status in in_batch if status not in outdated]
-        if outdated:
-            rewrite(line, [line.journal.files.get(status.name) for status in outdated])
-            break
+        if outdated and not _waits(line, outdated):
+            rewritten = _try_rewrite(line, outdated)
+            if rewritten:
+                break
     if current:
         line.journal.files.mark_reviewed(current)
-    return bool(files)
+    return rewritten or bool(current)
+
+
+def _waits(line: Line, outdated: list[FileStatus]) -> bool:
+    """Whether these could not be written again a moment ago."""
+    return all(each.name in line.failing_alone and each.due > line.clock.time() for each in outdated)
+
+
+def _try_rewrite(line: Line, outdated: list[FileStatus]) -> bool:
+    """Write files of one batch again; False when the plugin fails at them, which keeps no other batch back."""
+    assert line.fallback is not None
+    files = [line.journal.files.get(status.name) for status in outdated]
+    names = {entry.file.name for entry in files}
+    try:
+        rewrite(line, files)
+    except (InvalidValue, PluginError) as error:
+        reason = f"it cannot be written again: {error}"
+        due = line.clock.time() + line.fallback.check_every.total_seconds()
+        line.journal.files.postpone(
+            [Postponed(name=each.file.name, due=due, attempts=each.attempts + 1, reason=reason) for each in files]
+        )
+        for entry in files:
+            alert_if_stuck(line, entry, 0.0, reason)
+        line.failing_alone.update(names)
+        return False
+    line.failing_alone.difference_update(names)
+    return True
 
 
 def _look_up(line: Line, keys: list[str]) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 
 from tillpost.errors import InvalidValue, PluginError
+from tillpost.flow.deadly import in_hand
 from tillpost.flow.fallback import file_server
 from tillpost.flow.line import Line
 from tillpost.flow.retry_policy import backoff
@@ -77,7 +78,8 @@ def transfer(line: Line) -> int:
 
 def _transfer(line: Line, entry: FileEntry) -> Outcome:
     try:
-        return line.hooks.transfer(entry.file)
+        with in_hand(line, "transfer", entry.file.name):
+            return line.hooks.transfer(entry.file)
     except (InvalidValue, PluginError) as error:
         return Refused(reason=str(error))
 

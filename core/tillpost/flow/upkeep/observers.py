@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from typing import Any
 
+from tillpost.errors import PluginError
+from tillpost.flow.deadly import in_hand
 from tillpost.flow.leases import Duty
 from tillpost.flow.line import Line
 
@@ -19,8 +23,16 @@ def notify_observers(line: Line) -> int:
         return 0
     events = line.journal.events.unobserved(500)
     for event in events:
-        for error in line.hooks.observe(event):
+        for error in _observe(line, event):
             _log.warning("pipeline %s: observer: %s; it gets the next event", line.name, error)
     if events:
         line.journal.events.mark_observed(events[-1]["seq"])
     return len(events)
+
+
+def _observe(line: Line, event: Mapping[str, Any]) -> list[PluginError]:
+    try:
+        with in_hand(line, "observe", f"event {event['seq']}"):
+            return line.hooks.observe(event)
+    except PluginError as error:
+        return [error]

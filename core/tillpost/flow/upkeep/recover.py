@@ -34,6 +34,7 @@ def recover(line: Line) -> None:
     journal.receipts.recover(now, line.retry.confirm_after.total_seconds())
     if journal.crash_marks.was_in(WRITING):
         line.died_writing.set()
+    journal.crash_marks.count_ends(now)
     journal.crash_marks.clear()
     sweep(line)
 

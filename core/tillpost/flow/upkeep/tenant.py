@@ -10,6 +10,8 @@ import logging
 
 import attrs
 
+from tillpost.errors import InvalidValue, PluginError
+from tillpost.flow.deadly import in_hand
 from tillpost.flow.line import Line
 from tillpost.journal import KnownTenant
 from tillpost.model import Conflict, Identified, Tenant
@@ -68,7 +70,12 @@ def _is_same(line: Line) -> bool | None:
     differs = False
     for key in keys:
         contact = line.journal.contacts.get(key)
-        found = line.breaker.record(line.hooks.reconcile_contact(attrs.evolve(contact, contact_id="")))
+        try:
+            with in_hand(line, "reconcile_contact", key):
+                found = line.breaker.record(line.hooks.reconcile_contact(attrs.evolve(contact, contact_id="")))
+        except (InvalidValue, PluginError) as error:
+            _log.warning("pipeline %s: contact %s tells nothing of the tenant: %s", line.name, key, error)
+            continue
         ids = found.found.values() if isinstance(found, Conflict) else ()
         if contact.contact_id in (found.contact_id if isinstance(found, Identified) else "", *ids):
             return True

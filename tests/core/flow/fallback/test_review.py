@@ -20,7 +20,7 @@ from tillpost.flow.fallback.review import review
 from tillpost.flow.fallback.write_files import write_files
 from tillpost.flow.worker import maintain
 from tillpost.journal import FileState, State
-from tillpost.model import Contact, Identifier
+from tillpost.model import Contact, FallbackBatch, Identifier
 from tillpost_sandbox.documents import read_receipts
 
 EVA = {"externalId": "4711", "email": "eva@example.se"}
@@ -122,6 +122,44 @@ def test_who_registered_meanwhile_is_not_created_and_its_receipts_are_named_by_i
     back(machine)
     assert states(machine) == {"delivered": 3}
     assert (len(machine.engage.people), person.attributes["firstName"]) == (2, "Eva")
+
+
+def test_k6_a_batch_that_cannot_be_written_again_keeps_no_other_batch_back(machine: Machine) -> None:
+    """Of each of three batches somebody registered meanwhile; the plugin fails at everything of the first one."""
+    people = {number: {"externalId": f"c{number}", "email": f"{number}@example.se"} for number in range(6)}
+    take(machine, sale(0, people[0]), sale(1, people[1]))
+    outage(machine)
+    for first in (2, 4):
+        take(machine, sale(first, people[first]), sale(first + 1, people[first + 1]))
+        write_files(machine.line)
+    for keys in people.values():
+        machine.engage.register({"email": keys["email"]})
+    (name, healthy), *others = machine.line.hooks.callers["write_files"]
+    calls = []
+
+    def failing(batch: FallbackBatch) -> Any:
+        calls.append(batch)
+        if any(payload.fields["receiptNumber"] in ("0", "1") for payload in batch.receipts):
+            raise KeyError("of the plugin")
+        return healthy(batch=batch)
+
+    machine.line.hooks.callers["write_files"] = [(name, failing), *others]  # type: ignore[index]
+    answers(machine)
+    while review(machine.line):
+        pass
+    before = len(calls)
+    assert not review(machine.line)
+    assert len(calls) == before, "it is not tried again in each round"
+    reviewed = {entry.sequence: entry.reviewed for entry in machine.line.journal.files.open()}
+    assert sorted(reviewed.values()) == [False, True, True]
+    stuck = [entry for entry in machine.line.journal.files.open() if not entry.reviewed]
+    assert all("cannot be written again" in entry.reason and entry.alerted_at for entry in stuck)
+    back(machine)
+    assert {entry.number for entry in machine.line.journal.receipts.find({"state": State.DELIVERED})} == set("2345")
+    machine.line.hooks.callers["write_files"] = [(name, healthy), *others]  # type: ignore[index]
+    back(machine)
+    assert states(machine) == {"delivered": 6}, "once the plugin is healed"
+    assert not machine.line.failing_alone
 
 
 def killed_return(folder: Path, kill_at: int) -> bool:

@@ -83,7 +83,8 @@ def restore(
         newer = _newer(path, new) if path.exists() else None
         sync(new)
         kept = kept_path(path, "replaced", now) if path.exists() else None
-        (folder / "crash_marks").unlink(missing_ok=True)  # of the journal that is replaced
+        for marks in ("crash_marks", "crash_marks.counts"):
+            (folder / marks).unlink(missing_ok=True)  # of the journal that is replaced
         replace_journal(path, new, kept)
         return attrs.evolve(restored, newer=newer, kept=kept)
 

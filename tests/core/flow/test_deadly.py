@@ -1,0 +1,183 @@
+"""K6, B11 at the steps that work on a file or a contact: what ends the process again and again is set aside alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.scenarios.simulator.faults import Killed
+from tests.scenarios.simulator.machine import Machine
+from tests.scenarios.simulator.till import sale
+from tests.support.simulated import DAY, deliver_all, outage, take
+from tillpost.flow.deadly import in_hand
+from tillpost.flow.delivery.verify import verify
+from tillpost.flow.fallback.write_files import write_files
+from tillpost.flow.retry_policy import MAX_CRASHES
+from tillpost.flow.upkeep.observers import notify_observers
+from tillpost.flow.worker import UPKEEP, run_steps
+from tillpost.journal import State
+from tillpost.journal.sqlite.crash_marks import CrashMarks
+from tillpost.model import FallbackFile
+
+COUNT = 6
+HOURS, AGAIN = 36, 2
+"""Rounds of three hours, and how often what was set aside is tried again within them: after one hour, and two more."""
+
+
+def kill(*_: object, **__: object) -> None:
+    raise Killed
+
+
+def poison(machine: Machine, hook: str, is_poisoned: Callable[[Any], bool]) -> None:
+    (name, healthy), *others = machine.line.hooks.callers[hook]
+
+    def call(**given: Any) -> Any:
+        return kill() if is_poisoned(next(iter(given.values()))) else healthy(**given)
+
+    machine.line.hooks.callers[hook] = [(name, call), *others]  # type: ignore[index]
+
+
+def is_third(contact: Any) -> bool:
+    known = contact.identifier("externalId")
+    return known is not None and known.value == "c3"
+
+
+def has_third(file: FallbackFile) -> bool:
+    """Whether it is the receipts file of the first batch."""
+    return file.kind == "receipts" and b"_3<" in file.path.read_bytes()
+
+
+def run(machine: Machine, hook: str, is_poisoned: Callable[[Any], bool], rounds: int) -> int:
+    """Rounds of everything, started again after each end of the process; how often that was."""
+    deaths = 0
+    poison(machine, hook, is_poisoned)
+    for _ in range(rounds):
+        machine.clock.advance(300.0)
+        machine.engage.advance(machine.clock.monotonic())
+        machine.imports.advance(machine.clock.monotonic())
+        try:
+            run_steps(machine.line, UPKEEP)
+            deliver_all(machine)
+            verify(machine.line)
+        except Killed:
+            deaths += 1
+            machine.restart()
+            poison(machine, hook, is_poisoned)
+    return deaths
+
+
+def states(machine: Machine) -> dict[str, State]:
+    return {entry.number: entry.state for entry in machine.line.journal.receipts.find({})}
+
+
+def told(machine: Machine) -> set[tuple[str, str]]:
+    events = machine.line.journal.events.unobserved(100_000)
+    return {(each["detail"]["hook"], each["detail"]["name"]) for each in events if each["what"] == "set aside"}
+
+
+@pytest.mark.parametrize("hook", ["transfer", "find_transferred"])
+def test_k6_a_file_that_ends_the_process_is_set_aside_and_the_others_are_imported(machine: Machine, hook: str) -> None:
+    """The receipts of two batches: those of the second are delivered."""
+    take(machine, *(sale(number, {"externalId": f"c{number}"}) for number in range(COUNT)))
+    outage(machine)
+    take(machine, *(sale(COUNT + number, {"externalId": f"c{COUNT + number}"}) for number in range(COUNT)))
+    write_files(machine.line)
+    machine.faults.api = "ok"
+    assert MAX_CRASHES <= run(machine, hook, has_third, HOURS) <= MAX_CRASHES + AGAIN
+    assert {number for number, state in states(machine).items() if state is State.DELIVERED} >= {
+        str(COUNT + number) for number in range(COUNT)
+    }
+    (stuck,) = machine.line.journal.files.open()
+    assert has_third(stuck.file)
+    assert stuck.alerted_at is not None
+    assert "times during" in stuck.reason
+    assert (hook, stuck.file.name) in told(machine)
+    machine.restart()
+    machine.clock.advance(2 * DAY)
+    assert run(machine, hook, lambda file: False, HOURS) == 0
+    assert set(states(machine).values()) == {State.DELIVERED}, "tried again, once the plugin is healed"
+
+
+@pytest.mark.parametrize("hook", ["reconcile_contact", "confirm_receipts"])
+def test_k6_a_contact_that_ends_the_process_after_an_outage_is_set_aside_and_the_others_are_delivered(
+    machine: Machine, hook: str
+) -> None:
+    take(machine, *(sale(number, {"externalId": f"c{number}"}) for number in range(COUNT)))
+    outage(machine)
+    machine.faults.api = "ok"
+    assert MAX_CRASHES <= run(machine, hook, is_third, HOURS) <= MAX_CRASHES + AGAIN
+    assert {number for number, state in states(machine).items() if state is not State.DELIVERED} <= {"3"}
+    assert {step for step, _ in told(machine)} == {hook}
+
+
+def test_k6_a_history_that_ends_the_process_is_set_aside_and_the_others_are_verified(machine: Machine) -> None:
+    take(machine, *(sale(number, {"externalId": f"c{number}"}) for number in range(COUNT)))
+    assert run(machine, "confirm_receipts", is_third, 12) == MAX_CRASHES
+    rows = machine.line.journal.receipts.find({})
+    assert [row.number for row in rows if row.verified_at is None] == ["3"]
+    assert [step for step, _ in told(machine)] == ["confirm_receipts"]
+
+
+def test_k6_an_event_that_ends_the_process_is_passed_on_no_more(machine: Machine) -> None:
+    seen: list[int] = []
+
+    def observe(event: Any) -> None:
+        if event["seq"] == 3:
+            kill()
+        seen.append(event["seq"])
+
+    take(machine, *(sale(number, {"externalId": f"c{number}"}) for number in range(COUNT)))
+    for _ in range(MAX_CRASHES):
+        machine.line.hooks.callers["observe"] = [("log", observe)]  # type: ignore[index]
+        with pytest.raises(Killed):
+            notify_observers(machine.line)
+        machine.restart()
+    machine.line.hooks.callers["observe"] = [("log", observe)]  # type: ignore[index]
+    assert notify_observers(machine.line) >= COUNT
+    assert set(seen) >= {1, 2, 4, 5, 6}
+
+
+def test_what_comes_through_or_raises_is_counted_from_the_start(machine: Machine) -> None:
+    for _ in range(MAX_CRASHES - 1):
+        with pytest.raises(Killed), in_hand(machine.line, "transfer", "1.xml"):
+            kill()
+        machine.restart()
+    with pytest.raises(ValueError, match="x"), in_hand(machine.line, "transfer", "1.xml"):
+        raise ValueError("x")
+    with pytest.raises(Killed), in_hand(machine.line, "transfer", "1.xml"):
+        kill()
+    machine.restart()
+    ran = False
+    with in_hand(machine.line, "transfer", "1.xml"):
+        ran = True
+    assert ran
+    assert not (machine.disk.folder / "crash_marks.counts").exists()
+
+
+def test_of_marks_inside_each_other_the_inner_one_counts_and_then_the_outer_one(tmp_path: Path) -> None:
+    marks = CrashMarks(tmp_path / "crash_marks")
+    with marks.holding(7):
+        with marks.holding(-9):
+            assert (marks.marked(), marks.was_in(-9)) == ([], True)
+        assert (marks.marked(), marks.was_in(-9)) == ([7], False)
+    assert marks.marked() == []
+    marks.close()
+
+
+def test_counted_ends_survive_a_tear_and_a_disk_that_cannot_be_written(tmp_path: Path) -> None:
+    marks = CrashMarks(tmp_path / "crash_marks")
+    with pytest.raises(Killed), marks.holding(-9):
+        kill()
+    marks.count_ends(5.0)
+    marks.close()
+    counts = tmp_path / "crash_marks.counts"
+    counts.write_bytes(counts.read_bytes() + b"\x01\x02")
+    again = CrashMarks(tmp_path / "crash_marks")
+    assert (again.ends(-9), again.ends(-8)) == ((1, 5.0), (0, 0.0))
+    (tmp_path / "crash_marks.counts.part").mkdir()
+    again.count_ends(6.0)
+    assert again.ends(-9) == (2, 6.0)
+    again.close()
