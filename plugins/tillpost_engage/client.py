@@ -182,7 +182,7 @@ class Client:
                 self._idle.append(connection)
             else:
                 connection.close()
-        kind, value = _kind(raw, response.headers.get("Content-Type", ""))
+        kind, value = _kind(raw, " ".join(response.headers.get_all("Content-Type", [])))
         wait = retry_after(response.headers.get("Retry-After"), time.time())
         return Answer(status=response.status, kind=kind, value=value, retry_after=wait)
 
@@ -241,9 +241,12 @@ def _kind(raw: bytes | None, content_type: str) -> tuple[Kind, Any]:
     if "html" in content_type.lower() or raw.lstrip()[:1] == b"<":
         return "page", None
     try:
-        return "json", wire.loads(raw)
+        value = wire.loads(raw)
     except ValueError:
         return "other", None
+    if isinstance(value, str) and value.lstrip()[:1] == "<":
+        return "page", None  # a page as a JSON text
+    return "json", value
 
 
 def _version() -> str:

@@ -228,9 +228,18 @@ def test_a_reset_after_the_body_leaves_a_post_in_doubt(build: Callable[..., Any]
         assert isinstance(build(url).transport.client.send("POST", "/receipts", body={}), MaybeSent)
 
 
-@pytest.mark.parametrize("body", [b"<html>log in</html>", b" \n<!DOCTYPE html>"])
-def test_a_captive_portal_is_no_success(build: Callable[..., Any], body: bytes) -> None:
-    head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body)
+@pytest.mark.parametrize(
+    ("types", "body"),
+    [
+        ((), b"<html>log in</html>"),
+        ((), b" \n<!DOCTYPE html>"),
+        ((b"application/json",), b'"<html>log in</html>"'),
+        ((b"application/json", b"text/html"), b'"log in"'),
+    ],
+)
+def test_a_captive_portal_is_no_success(build: Callable[..., Any], types: tuple[bytes, ...], body: bytes) -> None:
+    named = b"".join(b"Content-Type: %b\r\n" % each for each in types)
+    head = b"HTTP/1.1 200 OK\r\n%bContent-Length: %d\r\n\r\n" % (named, len(body))
     with server(answers(head + body)) as url:
         answer = build(url).transport.client.send("POST", "/receipts", body={})
     assert isinstance(judge(answer, changes=True), NotSent)
