@@ -91,6 +91,14 @@ class Hooks:
         """
 
     @hookspec(firstresult=True)
+    def find_taken(self, since: float) -> tuple[Document, ...] | None:
+        """Slot `source`. What the source still has of documents that were put away as read after `since`.
+
+        since: seconds since 1970. Called once after a start, to find documents the journal does not know: then it is
+        older than the source. A few too many do no harm; those that are read again by themselves are left out.
+        """
+
+    @hookspec(firstresult=True)
     def probe_source(self) -> Outcome | None:
         """Slot `source`. Whether documents could be taken now; takes none, and leaves nothing behind.
 

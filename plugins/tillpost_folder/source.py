@@ -22,7 +22,7 @@ from tillpost_folder.move import FolderRefused, move, refusal, remove_reason, wr
 from tillpost_folder.scan import Scan, Seen
 from tillpost_folder.settings import Settings
 from tillpost_folder.troubles import Troubles
-from tillpost_folder.watch import Watch, Watched
+from tillpost_folder.watch import Watch, Watched, taken_since
 
 _log = logging.getLogger("tillpost.folder")
 Accept = Callable[[Document], Mapping[str, int]]
@@ -220,6 +220,12 @@ class FolderSource:
                 " `settle` in the configuration, or let the writer rename the file when it is whole",
                 path, stall, self.scan.settle,
             )  # fmt: skip
+
+    @hookimpl
+    def find_taken(self, since: float) -> tuple[Document, ...]:
+        """Files in `done` that were moved there since; what was written to there is read again anyway."""
+        taken = taken_since(self.settings.done_folder, self.settings.pattern, since)
+        return tuple(_document(each.path, each.path.name, threading.Event()) for each in taken)
 
     @hookimpl
     def retry_document(self, name: str, sha256: str) -> Path | None:

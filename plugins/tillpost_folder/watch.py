@@ -11,6 +11,7 @@ import shutil
 from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import attrs
@@ -27,6 +28,10 @@ _OFTEN, _SELDOM = 1.0, 60.0
 """Seconds between two looks at a file: half as often each time."""
 _AT_START = 1000
 """Files of the folders that are looked at in a round after the start."""
+_LONGEST_BEFORE = 3600.0
+"""Seconds a file may have lain in the inbox: an older one in `done` was read before, whatever touched it since."""
+_MOST_TAKEN = 1000
+"""Files put away that are compared with the journal; the newest."""
 
 
 @attrs.define(eq=False)
@@ -167,3 +172,17 @@ def _listed(folders: tuple[Path, ...]) -> Iterator[Path]:
                 hidden = entry.name.startswith(".") or entry.name.endswith(REASON)
                 if not hidden and entry.is_file(follow_symlinks=False):
                     yield Path(entry.path)
+
+
+def taken_since(done: Path, pattern: str, since: float) -> list[Seen]:
+    """The files that were moved to this folder after that moment, and not written to there; the oldest first."""
+    found = []
+    for path in _listed((done,)):
+        seen = None
+        with suppress(OSError):
+            seen = Seen.at(path)
+        if seen is None or seen.changed == seen.status_changed or not fnmatchcase(path.name, pattern):
+            continue
+        if seen.status_changed / 1e9 > since and seen.changed / 1e9 > since - _LONGEST_BEFORE:
+            found.append(seen)
+    return sorted(found, key=lambda seen: (seen.status_changed, seen.path))[-_MOST_TAKEN:]

@@ -410,6 +410,36 @@ def test_b15_yesterdays_journal_beside_todays_wal_is_named_once_and_stands_until
     assert not any("is not the WAL" in need["what"] for need in shop.status()["needs_person"])
 
 
+def test_b22_a_machine_put_back_with_its_marks_is_told_by_what_its_source_has_put_away(shop: Shop) -> None:
+    """The inbox is on a share, so its done folder did not go back in time."""
+    state = shop.folder / "state"
+    shop.put("1.jsonl", receipts(1, 2, 3))
+    assert shop.tillpost("run", "--until-idle").returncode == 0
+    snapshot = copied(state, shop.folder / "snapshot")
+    marks = [path for path in shop.folder.rglob("*") if path.is_file() and b'"token"' in path.read_bytes()[:400]]
+    assert marks
+    kept = {path: path.read_bytes() for path in marks}
+    for number in range(4, 11):
+        shop.put(f"{number}.jsonl", receipts(number))
+    assert shop.tillpost("run", "--until-idle").returncode == 0
+    state.rename(shop.folder / "lost")
+    snapshot.rename(state)
+    for path, content in kept.items():
+        path.write_bytes(content)
+    told = shop.tillpost("run", "--until-idle")
+    assert "is older than what it acknowledged" not in told.stderr, "the marks went back as well"
+    assert "7 documents of the source, put away as read, not in this journal, which is an older one:" in told.stderr
+    assert "Traceback" not in told.stderr
+    assert any("7 documents of the source" in need["what"] for need in shop.status()["needs_person"])
+    for path in (shop.inbox / "done").rglob("*.jsonl"):
+        assert shop.tillpost("accept", str(path)).returncode == 0, "as it says"
+    assert shop.tillpost("journal", "losses", "--settle").returncode == 0
+    again = shop.tillpost("run", "--until-idle")
+    assert "put away as read" not in again.stderr, "once"
+    assert sum(shop.status()["counts"].values()) == 10
+    once(shop, 10)
+
+
 def test_b22_a_snapshot_put_back_is_told_at_the_start_and_doubles_nothing(shop: Shop) -> None:
     state = shop.folder / "state"
     shop.put("1.jsonl", receipts(1, 2, 3))

@@ -137,6 +137,10 @@ class HookCalls:
         """Where the source put a document that it had set aside; None when it does not have it."""
         return self._optional("retry_document", Path, name=name, sha256=sha256)
 
+    def find_taken(self, since: float) -> tuple[Document, ...]:
+        """What the source still has of documents that were put away as read after `since`."""
+        return self._optional("find_taken", tuple, since=since) or ()
+
     def probe_source(self) -> Outcome | None:
         """Whether documents could be taken now; None: the source cannot be asked."""
         return self._optional("probe_source", Outcome)

@@ -41,6 +41,7 @@ CALLS: dict[str, Callable[[HookCalls], Any]] = {
     "reconcile_contact": lambda hooks: hooks.reconcile_contact(CONTACT),
     "probe_transfer": lambda hooks: hooks.probe_transfer(trial=False, folders=()),
     "probe_source": lambda hooks: hooks.probe_source(),
+    "find_taken": lambda hooks: hooks.find_taken(5.0),
     "retry_document": lambda hooks: hooks.retry_document("name", "sha"),
 }
 SECRET = "anna@example.com"

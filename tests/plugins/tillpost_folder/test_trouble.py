@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import threading
+import time
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -99,6 +100,19 @@ def test_the_waits_grow_and_a_change_is_tried_at_once(inbox: Inbox) -> None:
     (inbox.path / "pipe").rmdir()
     inbox.round()
     assert inbox.reports == []
+
+
+def test_what_was_put_away_since_a_moment_is_found_and_what_was_before_is_not(inbox: Inbox) -> None:
+    inbox.clock.now = time.time()
+    inbox.made(pattern="*.xml")
+    inbox.drop("old.xml", age=7200)
+    inbox.drop("1.xml")
+    before = time.time() - 0.1
+    inbox.round()
+    (inbox.path / "done" / "1.xml.gz").write_bytes(b"packed")
+    (inbox.path / "done" / "grown.xml").write_bytes(b"written to there, and read again anyway")
+    assert [document.name for document in inbox.source.find_taken(before)] == ["1.xml"]
+    assert inbox.source.find_taken(time.time() + 1) == ()
 
 
 def test_names_that_are_too_long_or_not_utf_8_are_moved(inbox: Inbox) -> None:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Mapping
 
 from tillpost.errors import DiskFailed, DocumentError, JournalDamaged, NotCommitted, Stopped, TillpostError
+from tillpost.flow.intake.forgotten import tell_forgotten
 from tillpost.flow.intake.source_health import SourceHealth, reason_of
 from tillpost.flow.line import Line
 from tillpost.model import Document, DocumentTrouble, NotSent
@@ -26,6 +27,7 @@ class CollectedSource:
         self._line, self._accept, self._stopping, self._poll = line, accept, stopping, poll
         self._name = line.hooks.plugin_of("collect_documents")
         self._health = SourceHealth(line, self._name, poll)
+        self._compared = False
         self._troubles: dict[str, DocumentTrouble] = {}
         """Those of the last round, by name."""
 
@@ -34,6 +36,9 @@ class CollectedSource:
         self.is_empty = False
         reported: list[DocumentTrouble] = []
         try:
+            if not self._compared:
+                tell_forgotten(self._line)
+                self._compared = True
             answer = self._line.hooks.collect_documents(self._accept_and_log, reported.append, self._stopping)
         except (Stopped, JournalDamaged, DiskFailed):
             raise
