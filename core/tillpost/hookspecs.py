@@ -95,7 +95,7 @@ class Hooks:
         """Slot `source`. What the source still has of documents that were put away as read after `since`.
 
         since: seconds since 1970. Called once after a start, to find documents the journal does not know: then it is
-        older than the source. A few too many do no harm; those that are read again by themselves are left out.
+        older than the source. A few too many do no harm; one that is read again by itself is not among them.
         """
 
     @hookspec(firstresult=True)
