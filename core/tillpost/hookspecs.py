@@ -128,6 +128,13 @@ class Hooks:
         """
 
     @hookspec(firstresult=True)
+    def may_create_contact(self, contact: Contact) -> bool | None:
+        """Slot `resolve`. Whether `resolve_contact` would create this contact if the destination does not know it.
+
+        Pure; asked in an outage. False: no fallback file creates it either, and its receipts wait for a lookup by API.
+        """
+
+    @hookspec(firstresult=True)
     def update_contact(self, contact: Contact, changes: Mapping[str, str]) -> Identified | Gone | Failure | None:
         """Slot `resolve`. Send attributes the destination does not hold; never an empty one.
 

@@ -81,6 +81,11 @@ class Contacts:
         return self._create(contact, good, found.invalid)
 
     @hookimpl
+    def may_create_contact(self, contact: Contact) -> bool:
+        """With `create`, and a key that Engage creates contacts by."""
+        return self.settings.create and any(kind in CREATE_KEYS for kind in usable(contact))
+
+    @hookimpl
     def reconcile_contact(self, contact: Contact) -> Identified | Conflict | Gone | Failure | None:
         """Look up by every key the contact has, the configured ones first, and read what Engage has of it.
 

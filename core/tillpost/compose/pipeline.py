@@ -27,7 +27,7 @@ from tillpost.plugin import Budget, Context, Plugin, Secret, Use
 HOOKS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "source": ((), ("collect_documents", "serve_documents", "retry_document", "find_taken", "probe_source")),
     "adapter": (("parse_receipts",), ()),
-    "resolve": (("resolve_contact",), ("update_contact", "reconcile_contact")),
+    "resolve": (("resolve_contact",), ("may_create_contact", "update_contact", "reconcile_contact")),
     "map": (("map_receipt",), ()),
     "amend": (("amend_payload",), ()),
     "transport": (

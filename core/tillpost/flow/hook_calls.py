@@ -171,6 +171,10 @@ class HookCalls:
         """The first resolver's answer; None: no resolver knows the contact."""
         return self._optional("resolve_contact", Identified | Conflict | Failure, contact=contact)
 
+    def may_create_contact(self, contact: Contact) -> bool:
+        """Whether it may be created by a file; True when no resolver says."""
+        return self._optional("may_create_contact", bool, contact=contact) is not False
+
     def update_contact(self, contact: Contact, changes: Mapping[str, str]) -> Identified | Gone | Failure | None:
         """None: no resolver sends changes."""
         return self._optional("update_contact", Identified | Gone | Failure, contact=contact, changes=changes)

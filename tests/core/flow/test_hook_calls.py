@@ -28,6 +28,7 @@ CALLS: dict[str, Callable[[HookCalls], Any]] = {
     "serve_documents": lambda hooks: hooks.serve_documents(lambda document: {}, None),  # type: ignore[arg-type]
     "parse_receipts": lambda hooks: list(hooks.parse_receipts(DOCUMENT)),
     "resolve_contact": lambda hooks: hooks.resolve_contact(CONTACT),
+    "may_create_contact": lambda hooks: hooks.may_create_contact(CONTACT),
     "update_contact": lambda hooks: hooks.update_contact(CONTACT, {"city": "x"}),
     "map_receipt": lambda hooks: hooks.map_receipt(RECEIPT, MATCH),
     "amend_payload": lambda hooks: hooks.amend_payload(PAYLOAD, RECEIPT),

@@ -14,7 +14,7 @@ import attrs
 
 from tillpost.errors import InvalidValue, PluginError, TillpostError, describe
 from tillpost.flow.delivery.histories import Answer, read_history
-from tillpost.flow.delivery.resolve import Unknown, confirmed_between, resolve
+from tillpost.flow.delivery.resolve import UNKNOWN, Unknown, confirmed_between, resolve
 from tillpost.flow.line import Line
 from tillpost.flow.rate_limit.budget import live_requests
 from tillpost.flow.retry_policy import BACKLOG_TURN, LIVE_SECONDS, decide, hold, is_live
@@ -37,7 +37,6 @@ from tillpost.model import (
 from tillpost.trace import working_on
 
 _T = TypeVar("_T")
-UNKNOWN = "the contact is unknown and no resolver may create it"
 _log = logging.getLogger("tillpost.flow")
 
 

@@ -16,6 +16,8 @@ LATE_SECONDS = 3600.0
 """Seconds after a sale from which on what it states of its customer may be older than what the destination holds."""
 _LOOKUP_GROWTH = (1, 3, 6, 30, 90, 180, 360)
 """Waits between lookups of a contact that is unknown or in conflict, in times of `wait_initial`: 10 s to an hour."""
+UNKNOWN = "the contact is unknown and no resolver may create it"
+"""How the reason of a receipt begins that waits for its contact."""
 ERASED = "erased: Engage no longer has the contact, and none of its keys finds another"
 """How the reason of a receipt begins that is held because its contact was erased."""
 

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from tillpost.flow.fallback.write_files import map_for_files, swept_on_failure, write_batch
+from tillpost.flow.fallback.write_files import (
+    awaiting_lookup,
+    map_for_files,
+    may_be_named,
+    swept_on_failure,
+    write_batch,
+)
 from tillpost.flow.line import Line
 from tillpost.journal import Entry, FileEntry, State
 from tillpost.model import Payload
@@ -13,7 +19,7 @@ _UNNAMED = "no file can name its contact any more; `tillpost held retry` sends i
 def rewrite(line: Line, old: list[FileEntry]) -> None:
     """Replace files of one batch that are not uploaded yet. Receipts of contacts in conflict are held instead.
 
-    Receipts of a contact whose lookup has no answer wait to be sent by API.
+    Receipts of a contact whose lookup has no answer, or that no file may create, wait to be sent by API.
 
     The new files are written first, then committed, then the old ones are removed. After a crash in between, the next
     start removes the files the journal does not name.
@@ -25,7 +31,9 @@ def rewrite(line: Line, old: list[FileEntry]) -> None:
     keys |= {row.contact for row in rows if row.contact and not row.matched and line.erased == "create"}
     keys = {key for key in keys - line.silent.keys() if not line.journal.contact_lookups.conflict_reason(key)}
     created, updated = line.journal.contacts.to_write(keys, replacing=names)
+    created = [contact for contact in created if may_be_named(line, contact)]
     silent = {row.id: line.silent[row.contact] for row in rows if row.contact in line.silent}
+    silent |= awaiting_lookup(line, [row for row in rows if row.id not in silent])
     payloads, held = _map(line, [row for row in rows if row.id not in silent])
     with swept_on_failure(line):
         seqs = {row.id: row.seq for row in rows}
@@ -42,6 +50,7 @@ def rewrite_by_id(line: Line, entry: FileEntry, rows: list[Entry]) -> None:
     """
     keys = {row.contact for row in rows if row.contact and not row.matched}
     created, _ = line.journal.contacts.to_write(keys)
+    created = [contact for contact in created if may_be_named(line, contact)]
     payloads, held = _map(line, rows)
     with swept_on_failure(line):
         batch = write_batch(line, created, [], payloads, {row.id: row.seq for row in rows})

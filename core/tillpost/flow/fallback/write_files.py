@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 from tillpost.errors import InvalidValue, JournalFull, PluginError
 from tillpost.flow.breaker import FALLBACK
+from tillpost.flow.delivery.resolve import UNKNOWN
 from tillpost.flow.fallback.poison import write_without_poisoned, written_apart
 from tillpost.flow.line import Line
 from tillpost.flow.retry_policy import hold
 from tillpost.flow.trials import SUSPECT, blame, try_apart
-from tillpost.journal import OPEN_FILES, Batch, Entry
+from tillpost.journal import OPEN_FILES, Batch, Entry, Move, State
 from tillpost.model import Contact, FallbackBatch, Payload, WrittenFiles
 
 WRITING = -2
 """The crash mark of the writer, which has a whole batch in hand."""
+_LOOKED_UP = f"{UNKNOWN}; no file does: it is looked up when the API answers"
 BATCH_RECEIPTS = 2000
 """Receipts in a batch, which is in memory as a whole."""
 BATCH_LINES = 20_000
@@ -67,6 +69,13 @@ def _first_lines(entries: list[Entry]) -> list[Entry]:
 def _write(line: Line, entries: list[Entry]) -> int:
     payloads, held = map_for_files(line, entries)
     moves = [(entry.seq, hold(entry, held[entry.id])) for entry in entries if entry.id in held]
+    left = [each for each in entries if each.id not in payloads and each.id not in held and each.sending is None]
+    waiting = awaiting_lookup(line, [each for each in left if each.state is not State.UNCERTAIN])
+    moves += [
+        (entry.seq, Move(state=State.WAITING, due=entry.due, attempts=entry.attempts, reason=waiting[entry.id]))
+        for entry in left
+        if entry.id in waiting and not entry.reason.startswith(UNKNOWN)
+    ]
     if moves:
         line.journal.receipts.settle(moves, line.clock.time(), "write")
     if not payloads:
@@ -97,8 +106,8 @@ def map_for_files(line: Line, entries: list[Entry]) -> tuple[dict[str, Payload],
             if conflict:
                 held[entry.id] = conflict
                 continue
-            if not contact.contact_id and line.journal.contacts.lookups(entry.contact)[1] is not None:
-                continue  # nobody may create it: a file would
+            if not may_be_named(line, contact):
+                continue
             if entry.crashes >= SUSPECT:
                 verdict = try_apart(line.trials, {"do": "map", "receipt": entry.id})
                 if verdict.died:
@@ -113,6 +122,26 @@ def map_for_files(line: Line, entries: list[Entry]) -> tuple[dict[str, Payload],
         except (InvalidValue, PluginError) as error:
             held[entry.id] = str(error)
     return payloads, held
+
+
+def may_be_named(line: Line, contact: Contact) -> bool:
+    """Whether a file may name the contact: not one that only a file would create, while the pipeline may not."""
+    if contact.contact_id:
+        return True
+    is_unknown = line.journal.contacts.lookups(contact.key)[1] is not None
+    return not is_unknown and line.hooks.may_create_contact(contact)
+
+
+def awaiting_lookup(line: Line, entries: list[Entry]) -> dict[str, str]:
+    """Receipts whose contact no file may create, by id: why they wait until the API answers."""
+    keys = {entry.contact for entry in entries if entry.contact}
+    unnamed: set[str] = set()
+    for key in keys:
+        with suppress(InvalidValue, PluginError):
+            if not may_be_named(line, line.journal.contacts.for_file(key)):
+                unnamed.add(key)
+    unnamed = {key for key in unnamed if not line.journal.contact_lookups.conflict_reason(key)}
+    return {entry.id: _LOOKED_UP for entry in entries if entry.contact in unnamed}
 
 
 def write_batch(

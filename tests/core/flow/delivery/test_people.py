@@ -418,6 +418,63 @@ def test_b4_no_file_creates_a_contact_that_may_not_be_created(members: Machine) 
     assert machine.line.journal.receipts.counts()["waiting"] == 1
 
 
+@pytest.mark.parametrize("keys", [MEMBER, {"externalId": "B"}], ids=["no key to create by", "create = false"])
+@pytest.mark.parametrize("registers", [True, False])
+def test_b4_nor_one_that_was_never_looked_up_before_the_outage(
+    members: Machine, keys: Mapping[str, str], registers: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = members
+    asked = partial(ResolveSettings, keys=("memberNumber", "externalId"), create=False)
+    monkeypatch.setattr("tests.scenarios.simulator.machine.ResolveSettings", asked)
+    machine.restart()
+    known = machine.engage.make({"externalId": "A"})
+    take(machine, sale(1, {"externalId": "A"}))
+    deliver_all(machine)
+    outage(machine)
+    take(machine, sale(2, keys), sale(3, {"externalId": "A"}))
+    write_files(machine.line)
+    assert not any("contacts" in path.name for path in written(machine))
+    assert machine.line.journal.receipts.counts()["written"] == 1, "of a contact that is known"
+    (waits,) = machine.line.journal.receipts.find({"state": State.WAITING})
+    assert waits.reason.startswith("the contact is unknown and no resolver may create it; no file does")
+    told_so = len(machine.line.journal.events.of_receipt(waits.seq))
+    for _ in range(5):
+        write_files(machine.line)
+    assert len(machine.line.journal.events.of_receipt(waits.seq)) == told_so, "said once"
+    person = machine.engage.make(keys) if registers else None
+    back(machine)
+    later(machine, 3600.0)
+    deliver_all(machine)
+    assert history(machine, known.id) == ["1", "3"]
+    if person is None:
+        assert machine.line.journal.receipts.counts()["waiting"] == 1, "looked up again, with growing waits"
+        assert list(machine.engage.people.values()) == [known]
+    else:
+        assert history(machine, person.id) == ["2"]
+
+
+def test_b4_no_file_creates_again_who_was_erased(members: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The receipt was written under its id."""
+    machine = members
+    asked = partial(ResolveSettings, keys=("memberNumber", "externalId"), create=False)
+    monkeypatch.setattr("tests.scenarios.simulator.machine.ResolveSettings", asked)
+    machine.restart()
+    person = machine.engage.make({"externalId": "A"})
+    take(machine, sale(1, {"externalId": "A"}))
+    deliver_all(machine)
+    outage(machine)
+    take(machine, sale(2, {"externalId": "A"}))
+    write_files(machine.line)
+    machine.engage.erase(person)
+    machine.engage.erased.clear()
+    back(machine)
+    later(machine, 3600.0)
+    deliver_all(machine)
+    assert machine.engage.people == {}
+    (held,) = machine.line.journal.receipts.find({"state": State.HELD})
+    assert (held.number, "`tillpost held retry` sends it by API" in held.reason) == ("2", True)
+
+
 @pytest.mark.parametrize(("skip", "state"), [(False, State.HELD), (True, State.SKIPPED)])
 def test_b4_after_its_time_the_policy_decides_and_a_retry_looks_again(
     members: Machine, skip: bool, state: State
