@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from tillpost.model import (
     Identified,
     Identifier,
     Misconfigured,
+    NoHints,
     NoHistory,
     NotSent,
     Outcome,
@@ -184,6 +186,14 @@ class Hooks:
         Read the history around the times of sale, with a few requests however long it is; name as `unread` what that
         did not reach. NoHistory where the destination shows none. Absence proves nothing before the destination has
         imported what it accepted (`confirm_after`).
+        """
+
+    @hookspec(firstresult=True)
+    def contacts_gone(self, since: datetime) -> frozenset[str] | NoHints | Failure | None:
+        """Slot `transport`. Which contactIds does the destination name as merged or erased since then?
+
+        A hint: each is asked about before it is believed, and texts that are no stored contactId mean nothing. With one
+        request or few. NoHints where the destination has no such question.
         """
 
     @hookspec(firstresult=True)

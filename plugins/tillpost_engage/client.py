@@ -77,7 +77,15 @@ class Client:
         NotSent when nothing can have arrived, or when a GET got no answer; MaybeSent when anything else got
         none. `path` is already percent-encoded; `query` is encoded here, with `+` as %2B.
         """
-        target = f"{self._path}{path}"
+        return self._send(method, f"{self._path}{path}", query, body)
+
+    def get_v2(self, path: str, query: Mapping[str, str]) -> Answer | NotSent | MaybeSent:
+        """As `send`, below /api/v2: what the published client asks for there."""
+        return self._send("GET", f"{self._path.removesuffix(_PREFIX)}/api/v2{path}", query, None)
+
+    def _send(
+        self, method: str, target: str, query: Mapping[str, str] | None, body: Any
+    ) -> Answer | NotSent | MaybeSent:
         if query:
             target = f"{target}?{urlencode(query, quote_via=quote, safe='')}"
         content = None if body is None else wire.dumps(body)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import attrs
 
@@ -13,6 +14,7 @@ from tillpost.model import (
     Gone,
     History,
     MaybeSent,
+    NoHints,
     NoHistory,
     NotSent,
     Outcome,
@@ -22,6 +24,7 @@ from tillpost.model import (
 )
 from tillpost_engage.answers import Answer, code, judge
 from tillpost_engage.client import Client
+from tillpost_engage.gone import contacts_gone
 from tillpost_engage.history import read_history
 from tillpost_engage.identifiers import is_contact_id
 
@@ -58,3 +61,8 @@ class Transport:
         if not is_contact_id(contact.contact_id):
             return Gone(reason="the stored contactId is not one of Engage's")
         return read_history(self.client, contact.contact_id, receipts)
+
+    @hookimpl
+    def contacts_gone(self, since: datetime) -> frozenset[str] | NoHints | Failure:
+        """Ask for the contacts that were deleted since then."""
+        return contacts_gone(self.client, since)

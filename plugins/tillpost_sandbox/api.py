@@ -144,7 +144,7 @@ def count(call: Call) -> Answer:
 
 
 def changes(call: Call) -> Answer:
-    """GET contacts/changes?changeType=Created|Updated|Deleted&fromDate=&toDate=: ids [open: shape]."""
+    """GET contacts/changes?changeType=Created|Updated|Deleted&fromDate=&toDate=: an object with ids [open: shape]."""
     query = call.request.query
     kind, start, end = query.get("changeType"), _moment(query, "fromDate"), _moment(query, "toDate")
     if kind not in ("Created", "Updated", "Deleted") or start is None:
@@ -157,7 +157,8 @@ def changes(call: Call) -> Answer:
             return False
         return _within(contact.created_at if kind == "Created" else contact.updated_at, start, end)
 
-    return Answer(200, [contact.id for contact in call.engage.state.contacts.values() if is_wanted(contact)])
+    found = [contact.id for contact in call.engage.state.contacts.values() if is_wanted(contact)]
+    return Answer(200, {"changeType": kind, "contactIds": found})
 
 
 def by_key(call: Call) -> Answer:

@@ -35,6 +35,7 @@ HOOKS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         (
             "identity",
             "confirm_receipts",
+            "contacts_gone",
         ),
     ),
     "fallback": (("match_in_file", "write_files"), ("import_folders",)),

@@ -24,6 +24,7 @@ from tillpost.flow.rate_limit.budget import Budgets
 from tillpost.journal import Journal
 from tillpost.kit.files import unwritable
 from tillpost.model import Delivered, Misconfigured, Outcome
+from tillpost.terminal import counted
 
 TRIALS = ("destination", "file server", "source", "folders", "disk", "clock", "alert channels")
 """What is tried, as the command names it."""
@@ -48,6 +49,7 @@ def attempt(config: Config, clock: Clock | None = None) -> Trial:
     with closing(budgets):
         for pipeline in config.pipelines:
             composed = compose(config, pipeline, clock=clock, random=SystemRandom(), budget=budgets)
+            trial.findings += _tenant(config, composed)
             for outcome in (_destination, _file_server, _source):
                 trial.findings += outcome(config, composed, trial)
             trial.findings += _folders(config, composed)
@@ -63,6 +65,31 @@ def _destination(config: Config, composed: Pipeline, trial: Trial) -> Iterable[F
         "the destination cannot be used",
         "Receipts are accepted and wait.",
         "Check the address, the key and the network, or use --offline.",
+    )  # fmt: skip
+
+
+def _tenant(config: Config, composed: Pipeline) -> Iterator[Finding]:
+    """Whether the stored contactIds are those of another address than the one that is named; makes no request."""
+    state = composed.config.state
+    try:
+        named = composed.hooks.identity()
+        if named is None or not (state / "journal.db").is_file():
+            return
+        with closing(Journal.read_only(state)) as journal:
+            known, ids = journal.tenants.current(), journal.contacts.counts()["known"]
+    except (TillpostError, OSError):
+        return  # `run` and `tillpost journal verify` say what is wrong with it
+    if known is None or known.tenant.address in ("", named.address):
+        return
+    own = ("pipelines", composed.config.name, "transport")
+    yield finding_at(
+        config, (*own, "url") if (*own, "url") in config.lines.by_path else own,
+        f"it is {named.address}, and the journal belongs to {known.tenant.address}, with {counted(ids, 'contactId')}.",
+        "If that is not meant, put the former address back before `tillpost run` or `reload`; else go on.",
+        level="trouble",
+        effect="Nothing is sent until a few contact lookups have shown whether it is the same tenant. If it is another,"
+        " the contactIds are not used but looked up again, fallback files written for the former one are withdrawn, and"
+        " receipts that were not delivered go to the new one.",
     )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar, cast, get_args
 
@@ -34,6 +35,7 @@ from tillpost.model import (
     Identifier,
     MaybeSent,
     Misconfigured,
+    NoHints,
     NoHistory,
     NoReceipt,
     NotSent,
@@ -62,8 +64,8 @@ _READING = (*_SOURCE, "parse_receipts", "write_files")
 """Hooks that read or write files of this machine: an OSError is its trouble, and the step waits."""
 _UNANSWERED: Mapping[str, type[MaybeSent | NotSent]] = {
     "deliver": MaybeSent, "transfer": MaybeSent, "resolve_contact": NotSent, "update_contact": NotSent,
-    "reconcile_contact": NotSent, "confirm_receipts": NotSent, "find_transferred": NotSent, "probe": NotSent,
-    "probe_transfer": NotSent, "probe_source": NotSent,
+    "reconcile_contact": NotSent, "confirm_receipts": NotSent, "contacts_gone": NotSent, "find_transferred": NotSent,
+    "probe": NotSent, "probe_transfer": NotSent, "probe_source": NotSent,
 }  # fmt: skip
 """What an OSError out of a request means: whether a receipt or a file may have been sent."""
 
@@ -218,6 +220,10 @@ class HookCalls:
         """Those of the receipts the destination shows; None: the transport cannot ask."""
         kinds = (History, NoHistory, Gone, *get_args(Failure))
         return self._optional("confirm_receipts", kinds, contact=contact, receipts=receipts)
+
+    def contacts_gone(self, since: datetime) -> frozenset[str] | NoHints | Failure | None:
+        """Texts among which are the ids of contacts gone since then; None: the transport cannot ask."""
+        return self._optional("contacts_gone", frozenset | NoHints | Failure, since=since)
 
     def match_in_file(self, contact: Contact) -> Identifier | None:
         """None: no file can name this contact."""

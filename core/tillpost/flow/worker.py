@@ -10,6 +10,7 @@ from contextlib import suppress
 import attrs
 
 from tillpost.errors import DiskFailed, JournalDamaged, NotCommitted, Stopped, TillpostError, describe
+from tillpost.flow.delivery import hints
 from tillpost.flow.delivery.outbox import Outbox
 from tillpost.flow.delivery.verify import verify
 from tillpost.flow.fallback import file_server, outage
@@ -96,7 +97,7 @@ class Worker:
             jobs.append(("source", self._collect))
         if self._served is not None:
             jobs.append(("serve", self._serve))
-        if line.hooks.implements("confirm_receipts"):
+        if line.hooks.implements("confirm_receipts") or line.hooks.implements("contacts_gone"):
             jobs.append(("verify", self._verify))
         if file_server.is_probed(line):
             jobs.append(("file-server", self._probe_file_server))
@@ -257,6 +258,7 @@ class Worker:
             record_progress()
             try:
                 pause = verify(self.line)
+                hints.ask_if_due(self.line)
             except (JournalDamaged, DiskFailed):
                 raise
             except (TillpostError, OSError) as error:

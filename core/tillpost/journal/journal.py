@@ -20,6 +20,7 @@ from tillpost.journal.sqlite.store import Store
 from tillpost.journal.tables.alerts import Alerts
 from tillpost.journal.tables.bodies import Bodies
 from tillpost.journal.tables.clock_change import latest, move_pending
+from tillpost.journal.tables.contact_hints import ContactHints
 from tillpost.journal.tables.contact_lookups import ContactLookups
 from tillpost.journal.tables.contacts import Contacts
 from tillpost.journal.tables.day_totals import DayTotals
@@ -64,6 +65,7 @@ class Journal:
         self.sources = Sources(self._database)
         self.idempotency_keys = IdempotencyKeys(self._database)
         self.contacts = Contacts(self._database)
+        self.contact_hints = ContactHints(self._database)
         self.contact_lookups = ContactLookups(self._database, self.contacts)
         self.files = Files(self._database)
         self.file_states = FileStates(self._database)

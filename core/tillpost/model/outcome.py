@@ -136,6 +136,14 @@ class History:
 
 
 @attrs.frozen(kw_only=True)
+class NoHints:
+    """The destination answers, and does not tell which contacts are gone."""
+
+    reason: str
+    status: int = 0
+
+
+@attrs.frozen(kw_only=True)
 class NoHistory:
     """The destination answers and shows no history of this contact: it shows none at all, or the contact is gone."""
 

@@ -163,6 +163,22 @@ class TransportSuite(DestinationSuite):
             "a destination that failed has an empty history" if is_absent else "",
         )
 
+    def test_gone_contacts(self, tmp_path: Path) -> None:
+        """`contacts_gone` names texts, or says why not; a destination that failed has not said that none is gone."""
+        since = datetime(2026, 3, 14, 14, 30, tzinfo=UTC)
+        with self.destination("error", tmp_path) as fake:
+            hooks = self.hooks_at(fake, tmp_path)
+            failed = hooks.contacts_gone(since)
+            held = list(fake.holds())
+        with self.destination("hang", tmp_path / "hang") as fake:
+            silent = self.hooks_at(fake, tmp_path).contacts_gone(since)
+        check(
+            "gone_contacts",
+            "a destination that failed names no contacts" if isinstance(failed, frozenset) else "",
+            "a destination that is silent names no contacts" if isinstance(silent, frozenset) else "",
+            f"the destination has {len(held)} receipts" if held else "",
+        )
+
     def _check_outcome(
         self, promise: str, fault: str, allowed: tuple[type, ...], folder: Path, taken: bool | None = None
     ) -> None:

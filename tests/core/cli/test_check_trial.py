@@ -20,7 +20,9 @@ from tests.support.program import account, free_ports
 from tests.support.sshd import Sshd, sshd
 from tests.support.vsftpd import Vsftpd, vsftpd
 from tillpost.cli import cli
+from tillpost.compose.config import load
 from tillpost.journal import Journal
+from tillpost.model import Tenant
 from tillpost_sandbox import Sandbox
 
 FOLDERS = ("contactImport", "transactionImport")
@@ -317,3 +319,35 @@ def at_work() -> Iterator[Callable[[Path], None]]:
     yield lambda folder: locks.append(RunLock(folder))
     for lock in locks:
         lock.release()
+
+
+@pytest.mark.parametrize("online", [True, False])
+def test_another_tenant_than_the_journal_s_is_said_before_it_is_met(shop: Shop, online: bool) -> None:
+    shop.check("--offline")
+    (pipeline,) = load(shop.folder / "tillpost.toml", plugins=False).pipelines
+    with closing(Journal(pipeline.state)) as journal:
+        journal.tenants.adopt(Tenant(address="https://shop.former.example:443", credential="x"), 1.0)
+    if not online:
+        shop.slots["transport"] = '{ use = "engage", url = "http://127.0.0.1:9", api_key = { env = "ENGAGE_API_KEY" } }'
+    code, findings, text = shop.check()
+    assert code == 1
+    finding = next(each for each in findings if "belongs to" in each["message"])
+    line = 2 + list(shop.slots).index("transport")
+    assert (finding["level"], finding["line"], finding["key"]) == ("trouble", line, "pipelines.shop.transport.url")
+    assert "belongs to https://shop.former.example:443, with 0 contactIds" in finding["message"]
+    assert "whether it is the same tenant" in finding["effect"]
+    assert "put the former address back" in finding["next_step"]
+    assert f"tillpost.toml:{line}: " in text
+    assert len(findings) == (1 if online else 2)
+
+
+@pytest.mark.parametrize("known", ["nothing", "unnamed", "another key"])
+def test_the_journal_s_own_tenant_is_no_finding(shop: Shop, known: str) -> None:
+    shop.check("--offline")
+    (pipeline,) = load(shop.folder / "tillpost.toml", plugins=False).pipelines
+    url = shop.slots["transport"].split('"')[3]
+    with closing(Journal(pipeline.state)) as journal:
+        if known != "nothing":
+            address = url if known == "another key" else ""
+            journal.tenants.adopt(Tenant(address=address, credential="former"), 1.0)
+    assert shop.check()[:2] == (0, [])

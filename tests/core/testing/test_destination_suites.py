@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,10 @@ class Careless:
     def confirm_receipts(self, contact: Contact, receipts: Sequence[ReceiptRef]) -> History:
         return History(shown=frozenset(self.taken))
 
+    @hookimpl
+    def contacts_gone(self, since: datetime) -> frozenset[str]:
+        return frozenset()
+
 
 class CarelessSuite(TransportSuite):
     double = Careless()
@@ -90,6 +95,10 @@ def test_not_sent_after_the_body_left_is_seen(tmp_path: Path) -> None:
 
 def test_a_failure_taken_for_an_empty_history_is_seen(tmp_path: Path) -> None:
     assert "empty history" in failure(CarelessSuite(), "history", tmp_path)
+
+
+def test_a_failure_taken_for_no_contact_that_is_gone_is_seen(tmp_path: Path) -> None:
+    assert "failed names no contacts" in failure(CarelessSuite(), "gone_contacts", tmp_path)
 
 
 def test_a_reason_that_shows_who_bought_is_seen(tmp_path: Path) -> None:

@@ -196,8 +196,8 @@ def test_preferences_counts_changes_and_stores(client: "Client") -> None:
     assert client.send("POST", path, {"value": 1}).status == 400
     assert client.send("GET", "/api/v3/contacts/count").body == 1
     since = "&fromDate=2000-01-01"
-    assert client.send("GET", f"/api/v3/contacts/changes?changeType=Created{since}").body == [contact]
-    assert client.send("GET", f"/api/v3/contacts/changes?changeType=Deleted{since}").body == []
+    assert client.send("GET", f"/api/v3/contacts/changes?changeType=Created{since}").body["contactIds"] == [contact]
+    assert client.send("GET", f"/api/v3/contacts/changes?changeType=Deleted{since}").body["contactIds"] == []
     assert client.send("GET", f"/api/v3/contacts/changes?changeType=Moved{since}").status == 400
     client.control("POST", "settings", {"stores": ["600"]})
     assert client.send("GET", "/api/v3/stores").body == [{"externalId": "600", "name": "600"}]

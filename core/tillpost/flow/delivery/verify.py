@@ -52,7 +52,7 @@ def verify(line: Line) -> float:
     if not line.verifies():
         return _PAUSE if line.journal.verification.give_up(now, _GIVE_UP_AT_ONCE, now) else _REST
     line.journal.verification.give_up(now - _GIVEN_UP, _GIVE_UP_AT_ONCE, now)
-    if not _may_begin(line) or missing_histories(line) is not None:
+    if not may_begin(line) or missing_histories(line) is not None:
         return _REST
     due = line.journal.verification.due(now, _DUE)
     failures, before = 0, line.pace.leftover_requests if line.pace else 0
@@ -60,7 +60,7 @@ def verify(line: Line) -> float:
     try:
         with leftover_requests(float(line.verify.share)):
             for key, first in list(due.items())[:ROUND]:
-                if not _may_begin(line):
+                if not may_begin(line):
                     break
                 answered = round_.try_look(key, line.journal.verification.of_contact(key, first, _RECEIPTS))
                 failures = 0 if answered else failures + 1
@@ -72,7 +72,7 @@ def verify(line: Line) -> float:
     return _REST if not due or failures == _FAILURES else 0.0 if len(due) > ROUND else _PAUSE
 
 
-def _may_begin(line: Line) -> bool:
+def may_begin(line: Line) -> bool:
     """Whether nothing else waits for a request, and the pipeline goes on."""
     waits = line.pace is not None and line.pace.waiting
     other_tenant = line.tenant.pending is not None  # perhaps: its histories would show nothing of this one

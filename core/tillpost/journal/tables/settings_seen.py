@@ -14,6 +14,8 @@ class Seen(StrEnum):
     """A fingerprint of the settings that make the ids of receipts."""
     SOURCE = "source"
     """The folder the source reads."""
+    GONE = "gone"
+    """No setting: how far the destination was asked which contacts are gone (contact_hints.py)."""
 
 
 class SettingsSeen(Table):
