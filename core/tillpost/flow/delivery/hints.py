@@ -33,6 +33,10 @@ def ask_if_due(line: Line) -> None:
     if not line.hooks.implements("contacts_gone") or not line.duties.holds(Duty.VERIFICATION):
         return
     rounds, now = line.journal.contact_hints.rounds(), line.clock.time()
+    if not rounds.due:  # not all pipelines of an upgrade at once, and not while this one begins
+        first = now + EVERY * line.random.random()
+        line.journal.contact_hints.set_rounds(attrs.evolve(rounds, due=first))
+        return
     is_due = not 0 < rounds.due - now < 2 * ABSENT  # farther away: the clock was set back
     if not is_due or not may_begin(line):
         return

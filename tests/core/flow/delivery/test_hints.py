@@ -12,8 +12,11 @@ import pytest
 
 from tests.support.proving import AFTER, Proving, RemoteSandbox, proving, tenant
 from tests.support.receipts import receipt_of
+from tests.support.waiting import until
 from tillpost.flow.delivery import hints
 from tillpost.flow.delivery.hints import ask_if_due
+from tillpost.flow.upkeep import tenant as upkeep
+from tillpost.flow.worker import Worker
 from tillpost.journal.sqlite.doctor import verify as examine
 from tillpost.model import Failure, NoHints, NotSent, Throttled
 
@@ -32,7 +35,15 @@ def engage(tmp_path: Path) -> Iterator[RemoteSandbox]:
 @pytest.fixture
 def shop(engage: RemoteSandbox, tmp_path: Path) -> Iterator[Proving]:
     with proving(tmp_path, engage) as made:
-        yield made
+        yield begun(made)
+
+
+def begun(shop: Proving) -> Proving:
+    """The first round is due, which comes within the first hour."""
+    ask_if_due(shop.line)
+    assert shop.clock.time() < shop.line.journal.contact_hints.rounds().due <= shop.clock.time() + HOUR
+    shop.later(HOUR)
+    return shop
 
 
 def rounds_of(engage: RemoteSandbox) -> int:
@@ -112,12 +123,14 @@ def test_a_contact_nobody_stored_is_ignored(shop: Proving) -> None:
 
 def test_one_request_an_hour_and_a_restart_makes_none_more(engage: RemoteSandbox, tmp_path: Path) -> None:
     with proving(tmp_path, engage) as first:
+        begun(first)
+        assert rounds_of(engage) == 0
         for _ in range(60):
             ask_if_due(first.line)
             first.later(59)
         assert rounds_of(engage) == 1
     with proving(tmp_path, engage) as second:
-        second.later(60 * 59)
+        second.later(HOUR + 60 * 59)
         ask_if_due(second.line)
         assert rounds_of(engage) == 1
         second.later(LATER)
@@ -184,6 +197,7 @@ def test_a_tenant_without_it_is_asked_once_a_day_and_it_is_said_once(
 
 def test_an_engage_that_does_not_know_it_goes_on_as_before(tmp_path: Path) -> None:
     with tenant("oracle", tmp_path) as made, proving(tmp_path, made) as shop:
+        begun(shop)
         ask_if_due(shop.line)
         assert shop.line.journal.contact_hints.rounds().absent > 0
         before = made.requests()
@@ -242,7 +256,7 @@ def test_a_transport_without_it_changes_nothing(shop: Proving) -> None:
     before = shop.tenant.requests()
     ask_if_due(shop.line)
     assert shop.tenant.requests() == before
-    assert shop.line.journal.contact_hints.rounds().due == 0
+    assert shop.line.journal.contact_hints.rounds().until == 0
 
 
 def test_a_clock_that_was_set_back_does_not_end_the_rounds(shop: Proving) -> None:
@@ -253,3 +267,23 @@ def test_a_clock_that_was_set_back_does_not_end_the_rounds(shop: Proving) -> Non
     ask_if_due(shop.line)
     assert len(asked) == 2
     assert asked[1]["since"].timestamp() <= shop.clock.time()
+
+
+@pytest.mark.parametrize("policy", ["all", "off"])
+def test_a_pipeline_at_work_asks_in_the_thread_of_the_verification(
+    engage: RemoteSandbox, tmp_path: Path, policy: str
+) -> None:
+    with proving(tmp_path, engage, own=f'verify = "{policy}"') as shop:
+        begun(shop)
+        upkeep.start(shop.line)  # the journal knows its tenant
+        shop.sell(receipt_of(1, externalId="c1"))
+        shop.tenant.erase(shop.contact_id())
+        worker = Worker(shop.line)
+        worker.start()
+        try:
+            until(lambda: doubts(shop) == 1, 30)
+        finally:
+            worker.stop()
+            assert worker.join(20)
+        assert worker.fault is None
+        assert rounds_of(engage) == 1
