@@ -152,7 +152,7 @@ class HookCalls:
         name, answer = self._first_answer("parse_receipts", True, document=document)
         if not hasattr(answer, "__iter__"):
             raise _wrong_type(name, "parse_receipts", answer)
-        records = self._guard(name, "parse_receipts", lambda: iter(answer))
+        records = self._guard(name, "parse_receipts", iter, answer)
         try:
             while (record := self._next_record(name, records)) is not None:
                 yield record
@@ -162,7 +162,7 @@ class HookCalls:
 
     def _next_record(self, name: str, records: Iterator[Any]) -> Parsed | None:
         """None at the end."""
-        record = self._guard(name, "parse_receipts", lambda: next(records, _END))
+        record = self._guard(name, "parse_receipts", next, records, _END)
         if record is _END:
             return None
         if not isinstance(record, Found | NoReceipt | Broken):
@@ -310,10 +310,10 @@ class HookCalls:
             what = f"plugin {name!r} raised {type(err).__name__} at {plugin_place_of(err)}"
             return unanswered(reason=f"{what} during the call{after}")
 
-    def _guard(self, name: str, hook: str, call: Callable[[], _T]) -> _T:
+    def _guard(self, name: str, hook: str, call: Callable[..., _T], *given: Any) -> _T:
         """The result of code of the plugin. Whatever it raises against its contract becomes a PluginError."""
         try:
-            return call()
+            return call(*given)
         except (InvalidValue, PluginError, OSError):
             raise
         except BaseException as err:

@@ -62,10 +62,10 @@ def resolve(line: Line, key: str, *, again: bool = False) -> Contact | Failure |
             return unknown
         contact = line.journal.contacts.get(key)
         if contact.contact_id:
-            failure = _revalidate(line, contact)
-            if failure is not None:
-                return failure
-            contact = line.journal.contacts.get(key)
+            revalidated = _revalidate(line, contact)
+            if not isinstance(revalidated, Contact):
+                return revalidated
+            contact = revalidated
         # Each identifier that leads to another person costs a turn.
         for _ in range(LOOKUPS + len(contact.identifiers)):
             if not contact.contact_id and (contact.is_gone or line.journal.contacts.created_by_file(key)):
@@ -142,11 +142,11 @@ def _lookup_wait(line: Line, lookups: int) -> float:
     return line.retry.wait_initial.total_seconds() * growth
 
 
-def _revalidate(line: Line, contact: Contact) -> Failure | None:
+def _revalidate(line: Line, contact: Contact) -> Contact | Failure:
     """Ask about a stored contactId that was not confirmed for long, or is in doubt; forget one that is not valid."""
     earliest, latest = confirmed_between(line)
     if earliest <= line.journal.contacts.confirmed_at(contact.key) <= latest:
-        return None
+        return contact
     found = line.breaker.record(line.hooks.reconcile_contact(contact))
     now = line.clock.time()
     if isinstance(found, Identified) and found.contact_id == contact.contact_id:
@@ -160,7 +160,7 @@ def _revalidate(line: Line, contact: Contact) -> Failure | None:
         return _record_conflict(line, contact.key, found)
     else:
         return found
-    return None
+    return line.journal.contacts.get(contact.key)
 
 
 def _record_conflict(line: Line, key: str, found: Conflict) -> Refused:

@@ -35,13 +35,14 @@ class Contacts(ContactIdentity):
             "SELECT kind, value FROM identifiers WHERE contact = ? AND shared = 0 ORDER BY kind, learnt_at DESC, value",
             (key,),
         )
+        attributes = self._json_of(key, "attributes", row[1])
         contact = Contact(
             key=key,
             contact_id=row[0],
             identifiers=tuple(Identifier(kind, value) for kind, value in known),
-            attributes=self._json_of(key, "attributes", row[1]),
+            attributes=attributes,
             sent=self._json_of(key, "sent", row[2]),
-            attribute_times=self._times_of(key, row[4], row[1]),
+            attribute_times=self._times_of(key, row[4], attributes),
             store=row[3],
             is_gone=row[5] is not None,
         )
@@ -76,6 +77,8 @@ class Contacts(ContactIdentity):
         return rows[0]
 
     def _json_of(self, key: str, column: str, text: object) -> dict[str, Any]:
+        if text == "{}":
+            return {}  # as in most rows
         try:
             written = json.loads(text) if isinstance(text, str) else None
         except (ValueError, RecursionError):
@@ -84,9 +87,9 @@ class Contacts(ContactIdentity):
             raise self._database.damaged(f"table contacts, row {key}: {column} makes no sense")
         return written
 
-    def _times_of(self, key: str, text: object, attributes: str) -> dict[str, float]:
+    def _times_of(self, key: str, text: object, names: Iterable[str]) -> dict[str, float]:
         try:
-            return times_of(str(text), json.loads(attributes))
+            return times_of(str(text), names)
         except ValueError:
             raise self._database.damaged(f"table contacts, row {key}: attribute_times makes no sense") from None
 

@@ -286,16 +286,6 @@ class Verification(Table):
             requests=int(requests),
         )
 
-    def not_shown(self, limit: int) -> list[tuple[str, int, str]]:
-        """Held receipts that Engage does not show: reason (which names the cause), how many, the id of the first."""
-        rows = self._database.read(
-            "SELECT a.reason, a.count, r.id FROM (SELECT reason, count(*) AS count, min(seq) AS first FROM receipts"
-            " INDEXED BY receipts_state WHERE state = 'held' AND reason LIKE ? GROUP BY reason) AS a"
-            " JOIN receipts r ON r.seq = a.first ORDER BY a.count DESC, a.first LIMIT ?",
-            (f"{NOT_SHOWN} (%", limit),
-        )
-        return [(str(reason), int(count), str(receipt)) for reason, count, receipt in rows]
-
 
 def fits(row: tuple[object, ...]) -> bool:
     """Whether the columns of the row are of the types they must be: history, reason, since, looks, requests, lag."""

@@ -70,7 +70,6 @@ def test_what_is_sent_again_or_held_is_as_if_it_had_not_been_delivered(delivered
     assert (second.state, second.route, second.verify_due) == (State.HELD, "", None)
     assert delivered.verification.times_sent_again(1) == 1
     assert [each.seq for each in delivered.receipts.open_after(0, 0, 9)] == [1], "a fallback may write it, too"
-    assert delivered.verification.not_shown(5) == [("Engage does not show it (store 12): …", 1, second.id)]
     assert verify(delivered.folder).damages == []
 
 
