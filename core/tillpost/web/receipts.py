@@ -90,7 +90,10 @@ def receipt_page(site: Site, request: Request, receipt_id: str, personal: Any = 
     name, entry = locate(site, request, receipt_id)
     journal = site.journals[name]
     contact = contact_of(journal, entry)
-    events = [event | {"detail": detail_text(event["detail"])} for event in timeline(journal, entry, EVENTS)]
+    told = timeline(journal, entry, EVENTS)
+    flags = next((each["detail"]["flags"] for each in reversed(told) if "flags" in each["detail"]), "")
+    events = [event | {"detail": detail_text(event["detail"])} for event in told]
     return site.page(
-        request, "receipt.html", pipeline=name, entry=entry, contact=contact, events=events, personal=personal
-    )
+        request, "receipt.html", pipeline=name, entry=entry, contact=contact, events=events, flags=flags,
+        personal=personal,
+    )  # fmt: skip

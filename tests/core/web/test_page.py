@@ -429,6 +429,14 @@ def test_the_pages_follow_the_lines_of_a_reload_and_the_charts_go_on(tmp_path: P
     journals["b"].close()
 
 
+def test_b10_the_flags_of_a_receipt_stand_among_its_facts(site: Site) -> None:
+    flagged = attrs.evolve(found(number="8").receipt, flags=("clock-off", "unusable-email"))
+    site.line.journal.receipts.accept([Found(receipt=flagged, raw=b"{}")], DOCUMENT, None, 1.0, Accepted())
+    facts = site.get(f"/receipts/{quote(flagged.id)}").text.partition("Timeline")[0]
+    assert "<dt>Flags</dt><dd>clock-off, unusable-email</dd>" in facts
+    assert "<dt>Flags</dt>" not in site.get(f"/receipts/{quote(id_of('1'))}").text
+
+
 def test_an_id_with_any_character_has_its_page(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "shop")
     odd = 'a/b#c?d%e "<å>'
