@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import attrs
 
-from tillpost.journal.database import Table, Transaction
+from tillpost.journal.database import List, Table, Transaction
 from tillpost.journal.moves import Move, apply_moves
-from tillpost.journal.states import ANOTHER_TENANT, MOVES, State
+from tillpost.journal.states import ANOTHER_TENANT, MOVES, OPEN, State
 from tillpost.journal.tables import events
-from tillpost.journal.tables.contact_identity import CONFLICT
-from tillpost.model import Tenant
+from tillpost.journal.tables.contact_identity import CONFLICT, carried
+from tillpost.model import IdentifierRules, Tenant
 
 
 @attrs.frozen(kw_only=True)
@@ -119,6 +120,7 @@ class Tenants(Table):
                 " created_by = '', in_files = '{}', looked_at = NULL, compared_at = NULL, unsaved = '[]',"
                 " conflict = '', confirmed_at = 0, gone_at = NULL, lookups = 0, lookup_due = NULL"
             )
+            _tell_what_waits(transaction)
             transaction.execute("UPDATE identifiers SET shared = 0 WHERE shared = 1")
             held = transaction.execute(
                 "SELECT seq FROM receipts WHERE state = 'held' AND substr(reason, 1, ?) = ?", (len(CONFLICT), CONFLICT)
@@ -141,6 +143,19 @@ def _insert(transaction: Transaction, tenant: Tenant, now: float) -> None:
     transaction.execute(
         "INSERT INTO tenants (address, credential, since) VALUES (?,?,?)", (tenant.address, tenant.credential, now)
     )
+
+
+def _tell_what_waits(transaction: Transaction) -> None:
+    """What receipts that wait state of their customers is for the new tenant, too."""
+    keys = transaction.execute(
+        "SELECT DISTINCT contact FROM receipts WHERE contact IS NOT NULL AND state IN (SELECT value FROM json_each(?))",
+        (List(OPEN),),
+    ).fetchall()
+    for (key,) in keys:
+        stated = carried(transaction.execute, key, IdentifierRules(), first_time=True).attributes
+        (known,) = transaction.execute("SELECT attributes FROM contacts WHERE key = ?", (key,)).fetchone()
+        earlier = {name: value for name, value in json.loads(known).items() if stated.get(name) != value}
+        transaction.execute("UPDATE contacts SET sent = ? WHERE key = ?", (json.dumps(earlier), key))
 
 
 def _send_again(transaction: Transaction, states: tuple[str, ...], reason: str, now: float) -> int:

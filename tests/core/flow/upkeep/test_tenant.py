@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from contextlib import closing
+from datetime import UTC, datetime
 from typing import Any
 
 import apsw
+import attrs
 import pytest
 
 from tests.scenarios.simulator.api import SimulatedClient
@@ -14,12 +16,13 @@ from tests.scenarios.simulator.machine import Machine
 from tests.scenarios.simulator.till import sale
 from tests.support.simulated import back, deliver_all, outage, start_replay, take, written
 from tillpost.flow.delivery.verify import verify as verify_histories
+from tillpost.flow.fallback.write_files import write_files
 from tillpost.flow.upkeep import tenant
 from tillpost.flow.upkeep.replay import replay
 from tillpost.flow.worker import maintain
 from tillpost.journal import HistoryState, Move, State
 from tillpost.journal.sqlite.doctor import repair, verify
-from tillpost.model import Delivered, Tenant
+from tillpost.model import Customer, Delivered, Identifier, Receipt, Tenant
 from tillpost_engage.answers import Answer
 
 EVA = {"externalId": "4711", "email": "eva@example.se"}
@@ -235,6 +238,38 @@ def test_b2_what_may_have_reached_staging_goes_to_production(staging: Machine) -
     deliver_all(machine)
     machine.engage.import_queue()
     assert list(machine.engage.saved._contact) == [entry.id]
+
+
+@pytest.mark.parametrize("way", ["api", "files"])
+@pytest.mark.parametrize("hours_ago", [0.0, 5.0])
+def test_b2_a_receipt_that_waits_states_its_own_in_production(staging: Machine, way: str, hours_ago: float) -> None:
+    """What earlier sales said is staging's; of a contact that is there its own stays."""
+    machine = staging
+
+    def said(number: int, **attributes: str) -> Receipt:
+        identifiers = tuple(Identifier(kind, value) for kind, value in EVA.items())
+        customer = Customer(identifiers=identifiers, attributes=attributes)
+        created = datetime.fromtimestamp(machine.clock.time() - 3600 * hours_ago, UTC)
+        return attrs.evolve(sale(number, EVA), customer=customer, created=created, business_date=created.date())
+
+    take(machine, said(3, firstName="Eav", street="Storgatan 1"))
+    deliver_all(machine)
+    machine.faults.api = "refused"
+    if way == "files":
+        outage(machine)
+    take(machine, said(4, city="Malmö"))
+    if way == "files":
+        write_files(machine.line)
+    engage = production(machine)
+    (eva,) = [person for person in engage.people.values() if person.keys == EVA]
+    engage.change(eva, {"firstName": "Eva"})
+    machine.faults.api = "ok"
+    move_to(machine, engage)
+    for _ in range(9):
+        machine.clock.advance(300.0)
+        maintain(machine.line)
+        deliver_all(machine)
+    assert eva.attributes == {"origin": "web shop", "firstName": "Eva", "city": "Malmö"}
 
 
 def test_b2_a_conflict_of_staging_holds_nothing_in_production(staging: Machine) -> None:
