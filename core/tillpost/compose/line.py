@@ -45,6 +45,7 @@ def line_of(pipeline: Pipeline, journal: Journal, before: Line | None = None) ->
         fallback=config.fallback if config.has("fallback") else None,
         transfer=config.transfer if config.has("transfer") else None,
         server=server_of(config),
+        lookup_keys=config.lookup_keys(),
         anonymous=Customer(identifiers=(config.anonymous,)) if config.anonymous else None,
         workers=pipeline.workers,
         pace=pipeline.pace,

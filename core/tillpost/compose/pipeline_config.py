@@ -62,6 +62,17 @@ class PipelineConfig:
         """Whether a plugin fills this slot."""
         return any(use.slot == slot for use in self.slots)
 
+    def lookup_keys(self) -> frozenset[str] | None:
+        """The kinds of identifier by which `resolve` asks the destination; None when a resolver does not say."""
+        kinds: set[str] = set()
+        for use in self.slots:
+            if use.slot == "resolve" and use.plugin != "known":
+                keys = getattr(use.settings, "keys", None)
+                if keys is None:
+                    return None
+                kinds |= {*keys, "contactId"}
+        return frozenset(kinds)
+
     def identifier_rules(self) -> IdentifierRules:
         """How it reads identifiers; also where its plugins were not read."""
         given = [getattr(use.settings, "keys", None) or use.table.get("keys", ()) for use in self.slots]

@@ -19,6 +19,7 @@ from tillpost.compose.config import Config
 from tillpost.compose.shared_folders import source_of
 from tillpost.compose.toml_lines import KeyPath, key_text
 from tillpost.errors import Finding, JournalError
+from tillpost.flow.delivery.resolve import not_looked_up
 from tillpost.journal import OPEN, OPEN_FILES, Journal, State
 from tillpost.journal.sqlite.locks import running_process
 from tillpost.journal.sqlite.outside_mark import marked_folders
@@ -137,23 +138,39 @@ def names_in(config: Config) -> set[str]:
 
 
 def left_in_sources(config: Config) -> list[Finding]:
-    """Files that lie unread in a folder that a pipeline has read before."""
+    """Files that lie unread in a folder that a pipeline has read before, and none reads now."""
+    found: list[Finding] = []
+    read = {source_of(pipeline) for pipeline in config.pipelines}
+    for pipeline in config.pipelines:
+        if not (pipeline.state / "journal.db").exists():
+            continue
+        source = source_of(pipeline)
+        with suppress(JournalError), closing(Journal.read_only(pipeline.state)) as journal:
+            for folder in map(Path, journal.settings_seen.values(Seen.SOURCE)):
+                count = 0 if folder in read else _unread(folder)
+                if count:
+                    now = f"is now {source}" if source is not None else "has been taken out"
+                    message = f"{counted(count, 'file')} in {folder} are not read: the source was there, and {now}."
+                    step = f"Move them to {source}" if source is not None else "Put the source back"
+                    key = f"pipelines.{pipeline.name}.source" + (".path" if source is not None else "")
+                    step += "; what is known is not taken twice."
+                    found.append(Finding(message=message, key=key, next_step=step, level="trouble"))
+    return found
+
+
+def not_asked_for(config: Config) -> list[Finding]:
+    """Receipts whose contact no resolver asks for, since a resolver or one of its keys was taken out."""
     found: list[Finding] = []
     for pipeline in config.pipelines:
-        source = source_of(pipeline)
-        if source is None or not (pipeline.state / "journal.db").exists():
+        keys = pipeline.lookup_keys()
+        if keys is None or not (pipeline.state / "journal.db").exists():
             continue
         with suppress(JournalError), closing(Journal.read_only(pipeline.state)) as journal:
-            for earlier in journal.settings_seen.values(Seen.SOURCE):
-                folder = Path(earlier)
-                count = _unread(folder) if folder != source else 0
-                if count:
-                    message = (
-                        f"{counted(count, 'file')} in {folder} are not read: the source was there, and is now {source}."
-                    )
-                    step = f"Move them to {source}; what is known is not taken twice."
-                    key = f"pipelines.{pipeline.name}.source.path"
-                    found.append(Finding(message=message, key=key, next_step=step, level="trouble"))
+            for has, count in journal.backlogs.not_looked_up(keys).items():
+                message = f"{counted(count, 'receipt')} cannot go on: {not_looked_up(keys, [has])}."
+                step = "Receipts that are held by then: `tillpost held retry`."
+                key = f"pipelines.{pipeline.name}.resolve"
+                found.append(Finding(message=message, key=key, next_step=step, level="trouble"))
     return found
 
 

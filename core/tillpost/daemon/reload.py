@@ -11,7 +11,7 @@ import attrs
 from tillpost.clock import SystemClock
 from tillpost.compose.change import compare
 from tillpost.compose.config import Config
-from tillpost.compose.stranded import find_stranded, names_in, note_pipelines
+from tillpost.compose.stranded import find_stranded, left_in_sources, names_in, not_asked_for, note_pipelines
 from tillpost.daemon.running import Composed, RunningPipelines
 from tillpost.errors import ConfigurationError, Finding, JournalError
 from tillpost.terminal import plain
@@ -92,6 +92,7 @@ def reload(
     if config is not None:
         note_pipelines(config, names_in(config))
         done.stranded += [each.finding() for each in find_stranded(config, names_in(config))]
+        done.stranded += left_in_sources(config) + not_asked_for(config)
     return done
 
 

@@ -18,7 +18,7 @@ from tillpost.alerts.watch import AlertThread
 from tillpost.compose.alert_settings import AlertSettings
 from tillpost.compose.config import Config, examine
 from tillpost.compose.pipeline_config import PipelineConfig
-from tillpost.compose.stranded import find_stranded, left_in_sources, names_in, note_pipelines
+from tillpost.compose.stranded import find_stranded, left_in_sources, names_in, not_asked_for, note_pipelines
 from tillpost.daemon.console import StateChanges, states
 from tillpost.daemon.logs import OWN
 from tillpost.daemon.reload import Reloaded, reload, sentences
@@ -147,7 +147,7 @@ class Supervisor:
         for finding in dict.fromkeys(self.refused):
             _log.error("%s", finding)
         left = [each.finding() for each in find_stranded(self._config, names_in(self._config))]
-        for finding in [*left, *left_in_sources(self._config)]:
+        for finding in [*left, *left_in_sources(self._config), *not_asked_for(self._config)]:
             _log.warning("%s", finding)
         self._watch(self._config.alerts)
         if self._status is not None:  # before anything is started: an address that is taken is an error at once

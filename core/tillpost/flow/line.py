@@ -86,6 +86,8 @@ class Line:
     """Measures its rate budgets; None where no plugin uses one."""
     skip_unknown: bool = False
     """Skip, instead of hold, receipts of a contact that is unknown and that no resolver may create."""
+    lookup_keys: frozenset[str] | None = None
+    """The kinds of identifier by which resolvers ask the destination; None where one does not say."""
     unknown_after: timedelta = timedelta(days=1)
     """How long such a contact is looked up again before that."""
     erased: Literal["create", "hold"] = "create"

@@ -14,7 +14,7 @@ import attrs
 
 from tillpost.errors import InvalidValue, PluginError, TillpostError, describe
 from tillpost.flow.delivery.histories import Answer, read_history
-from tillpost.flow.delivery.resolve import UNKNOWN, Unknown, confirmed_between, resolve
+from tillpost.flow.delivery.resolve import UNKNOWN, Unknown, confirmed_between, not_looked_up, resolve
 from tillpost.flow.line import Line
 from tillpost.flow.rate_limit.budget import live_requests
 from tillpost.flow.retry_policy import BACKLOG_TURN, LIVE_SECONDS, decide, hold, is_live
@@ -189,10 +189,11 @@ def _resolve_and_send(line: Line, entry: Entry, alone: bool) -> Move | None:
     over = line.clock.time() - entry.accepted_at >= line.unknown_after.total_seconds()
     contact = resolve(line, entry.contact, again=over)
     if isinstance(contact, Unknown):
+        reason = _why_unknown(line, entry.contact)
         if not over:
-            return Move(state=State.WAITING, due=contact.due, attempts=entry.attempts, reason=UNKNOWN)
+            return Move(state=State.WAITING, due=contact.due, attempts=entry.attempts, reason=reason)
         state = State.SKIPPED if line.skip_unknown else State.HELD
-        return Move(state=state, attempts=entry.attempts, reason=UNKNOWN)
+        return Move(state=state, attempts=entry.attempts, reason=reason)
     if not isinstance(contact, Contact):
         if isinstance(contact, MaybeSent):
             # The call about the contact may have gone through; the receipt itself was not sent.
@@ -204,6 +205,16 @@ def _resolve_and_send(line: Line, entry: Entry, alone: bool) -> Move | None:
     if not line.journal.receipts.mark_sending(entry.seq, line.clock.time()):
         return Move(state=State.SKIPPED, attempts=entry.attempts, reason=VOIDED)  # it is skipped already
     return _send(line, entry, payload)
+
+
+def _why_unknown(line: Line, key: str) -> str:
+    """Nobody has it yet; or nobody is asked for it, because `resolve` has no resolver for the keys it has."""
+    if line.lookup_keys is None:
+        return UNKNOWN
+    kinds = {known.kind for known in line.journal.contacts.get(key).identifiers}
+    if not kinds.isdisjoint(line.lookup_keys):
+        return UNKNOWN
+    return f"the contact is unknown: {not_looked_up(line.lookup_keys, kinds)}"
 
 
 def _map(line: Line, ready: Ready) -> Payload:

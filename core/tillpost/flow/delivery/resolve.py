@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from math import inf
 
 import attrs
@@ -33,6 +34,15 @@ class Unknown:
     """The destination does not know the contact, and no resolver may create it. due: when it is looked up again."""
 
     due: float
+
+
+def not_looked_up(keys: Collection[str], kinds: Collection[str]) -> str:
+    """Why a contact with these kinds of identifier is never asked for, and the way back. keys: of the resolvers."""
+    if not keys:
+        return "`resolve` has no resolver that asks the destination; add one, and it is asked for"
+    by = ", ".join(sorted({*keys} - {"contactId"}))
+    has = ", ".join(sorted(kinds))
+    return f"`keys` of `resolve` has {by}, and the contact {has}; add a key it has, and it is asked for"
 
 
 def confirmed_between(line: Line) -> tuple[float, float]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import attrs
 
 from tillpost.journal.database import List, Table
@@ -33,6 +35,22 @@ class Backlogs(Table):
             f" FROM receipts INDEXED BY receipts_state WHERE state IN ({listed}) GROUP BY store, till"
         )
         return [Backlog(*row) for row in rows]
+
+    def not_looked_up(self, kinds: Collection[str]) -> dict[str, int]:
+        """Kinds of identifier → the receipts that wait for a contact without an id that has these, and none of `kinds`.
+
+        Contacts that fallback files create are not among them.
+        """
+        rows = self._database.read(
+            "SELECT (SELECT group_concat(kind, ', ') FROM (SELECT DISTINCT kind FROM identifiers"
+            " WHERE contact = c.key ORDER BY kind)) AS has, count(*)"
+            " FROM receipts r INDEXED BY receipts_state JOIN contacts c ON c.key = r.contact"
+            " WHERE r.state IN ('accepted', 'resolved', 'waiting') AND c.contact_id = '' AND c.created_by = ''"
+            " AND NOT EXISTS (SELECT 1 FROM identifiers i WHERE i.contact = c.key"
+            " AND i.kind IN (SELECT value FROM json_each(?))) GROUP BY has ORDER BY has",
+            (List(kinds),),
+        )
+        return {str(has or "none"): int(count) for has, count in rows}
 
     def oldest(self, *states: State) -> dict[str, float]:
         """State → when its oldest receipt was accepted, seconds since 1970; states without a receipt are omitted.
