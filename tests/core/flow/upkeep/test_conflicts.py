@@ -13,6 +13,8 @@ from tests.scenarios.simulator.till import sale
 from tests.support.simulated import DAY, DOCUMENTED, back, deliver_all, outage, requests, take, written
 from tillpost.flow.fallback.write_files import write_files
 from tillpost.flow.worker import maintain
+from tillpost.journal import ContactLookup
+from tillpost.model import Conflict
 from tillpost_engage.answers import Answer
 
 KEYS = {"email": "eva@example.se", "mobilePhone": "+46701234567"}
@@ -171,3 +173,48 @@ def test_k11_a_rule_that_lets_the_first_key_decide_still_does(machine: Machine, 
     machine.clock.advance(DAY)
     hours(machine, 1.2)
     assert history(machine, second) == ["1"]
+
+
+def test_k11_one_whose_lookup_fails_keeps_back_no_other(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    there, person = held_for_conflict(machine, "api", monkeypatch)
+    machine.engage.make({"externalId": "B"})
+    take(machine, sale(3, {"externalId": "B"}))
+    deliver_all(machine)
+    (other,) = (row["key"] for row in machine.line.journal.contacts.all() if row["state"] == "known")
+    machine.line.journal.contacts.forget_id(other, "a test", 1.0, is_gone=False)
+    conflict = ContactLookup(key=other, found=Conflict(reason="a test", found={"externalId": ""}))
+    machine.line.journal.contact_lookups.save([conflict], "lookup", 1.0)
+    there.merged = True
+    asked = machine.client.send
+
+    def broken(method: str, path: str, **given: Any) -> Any:
+        if given.get("query") == {"customKey": "B"}:
+            raise ValueError("a fault of the plugin")
+        return asked(method, path, **given)
+
+    monkeypatch.setattr(machine.client, "send", broken)
+    hours(machine, 1.2)
+    assert history(machine, person) == ["1", "2"]
+    assert machine.line.journal.contacts.counts()["conflicts"] == 1
+    assert machine.line.journal.contacts.lookups(other)[0] > 3, "after waits that grow"
+
+
+def test_k11_a_conflict_that_shows_when_a_stored_id_is_asked_about_is_one_as_any(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A resolver may answer so; the receipt is held for it, and freed by itself."""
+    person = machine.engage.make(KEYS)
+    take(machine, sale(1, KEYS))
+    deliver_all(machine)
+    machine.client.documented_only = True
+    machine.clock.advance(30 * DAY)
+    contacts = type(machine.line.hooks)
+    ask = contacts.reconcile_contact
+    monkeypatch.setattr(contacts, "reconcile_contact", lambda *_: Conflict(reason="two", found={"email": ""}))
+    take(machine, sale(2, KEYS))
+    machine.line.journal.contacts.doubt([person.id], "a test", machine.clock.time())
+    deliver_all(machine)
+    assert states(machine) == {"delivered": 1, "held": 1}
+    monkeypatch.setattr(contacts, "reconcile_contact", ask)
+    hours(machine, 1.2)
+    assert history(machine, person) == ["1", "2"]
