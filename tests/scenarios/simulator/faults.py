@@ -70,7 +70,6 @@ class Faults:
         self.crossed += 1
         if self.crossed == self.kill_at:
             self.where = where
-            self.full_at = 0  # the next process finds room
             raise Killed(where)
 
     def commit(self) -> bool:

@@ -193,6 +193,7 @@ class Machine:
     def restart(self) -> None:
         """The process is killed, if it was not already, and starts again; it may be killed while it starts."""
         self.client.meanwhile = None
+        self.faults.full_at = 0  # the next process finds room
         while True:
             self.kills += 1
             self.disk.lose(self.line.journal)
