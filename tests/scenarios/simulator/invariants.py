@@ -34,6 +34,8 @@ class Invariants:
         self.acknowledged_documents: set[int] = set()
         self.set_aside: set[int] = set()
         """Documents that were not read to their end."""
+        self.unacknowledged: set[int] = set()
+        """Documents the source still has, and hands over again."""
         self._events = 0
         self._was: dict[int, State] = {}
         self._ids: Counter[str] = Counter()
@@ -91,10 +93,10 @@ class Invariants:
                 raise InvariantBroken(
                     f"{document.name} has {self._day.records[number]} records, and its account has {read}"
                 )
-        # Handed over again, it is being read until the process ends once more.
-        unread = "state IN ('reading', 'retry') OR (state = 'set aside' AND reason <> '')"
-        known = {name for (name,) in store.read(f"SELECT name FROM documents WHERE {unread}")}
-        for number in self.set_aside:
+        known = {
+            name for (name,) in store.read("SELECT name FROM documents WHERE state = 'set aside' AND reason <> ''")
+        }
+        for number in self.set_aside - self.unacknowledged:
             if (name := self._day.documents[number].name) not in known:
                 raise InvariantBroken(f"{name} was set aside, and nothing says so")
         accepted = store.read("SELECT count(*) FROM receipts")[0][0]

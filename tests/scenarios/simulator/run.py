@@ -68,8 +68,7 @@ class Run:
         when: Literal["restored", "asap"] = "asap" if own.random() < 0.3 else "restored"
         self.machine = Machine(folder, random, engage, TransferPolicy(when=when), self._deadly(seed))
         self.invariants = Invariants(self.machine, self.day)
-        self.unacknowledged: set[int] = set()
-        """Documents the source still has, and hands over again."""
+        self.unacknowledged = self.invariants.unacknowledged
         last = Random(f"last replay {seed}")
         self._last_replay = last.randrange(1000) if last.random() < 0.3 else 0
         """The replay of everything, once all has settled; 0: none."""
