@@ -123,9 +123,9 @@ def _before_reconcile(line: Line, control: str) -> None:
 
 
 def _leave(line: Line) -> None:
-    """The destination falls silent, as the line sees it: three calls fail, and `after` passes."""
+    """The destination falls silent, as the line sees it: three probes fail, and `after` passes."""
     for _ in range(3):
-        line.breaker.record(NotSent(reason="no answer"))
+        line.breaker.record_probe(NotSent(reason="no answer"))
     line.breaker.apply(lambda destination: outage.start_fallback(destination, line.clock.time(), 0.0))
     assert line.breaker.destination.state == breaker.FALLBACK
 
