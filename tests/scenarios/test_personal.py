@@ -92,7 +92,9 @@ def receipts(first: int) -> list[Receipt]:
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[Shop]:
-    with Shop(tmp_path / "shop", own='amend = { use = "quotes" }\nobserve = { use = "quotes" }') as opened:
+    with Shop(
+        tmp_path / "shop", own='unknown_after = "0s"\namend = { use = "quotes" }\nobserve = { use = "quotes" }'
+    ) as opened:
         opened.environment = installed(tmp_path / "site", opened.environment, quotes=QUOTES, sitecustomize=LOUD)
         # Nobody knows the one with an impossible address, so the files behind wait so long for its file.
         configure(opened, 'confirm_within = "120s"', 'confirm_within = "8s"')
@@ -133,7 +135,7 @@ def test_no_personal_value_and_no_secret_is_told_anywhere_through_a_whole_outage
     wanted = values(shop)
     log = (shop.folder / "run.log").read_text()
     assert " DEBUG " in log, "the level at which libraries tell addresses"
-    assert "observer quotes" in log
+    assert "observer: plugin 'quotes'" in log
     assert found(log, wanted) == []
     held = shop.answers("held", "list")
     assert held
