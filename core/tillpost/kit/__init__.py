@@ -6,6 +6,7 @@ XML is in `tillpost.kit.xml`, which loads lxml; importing this package does not.
 from tillpost.kit.json import JsonObject, JsonRecord, json_records, parse_clean_json, parse_json
 from tillpost.kit.money import minor_digits, mismatch, parse_decimal, round_money, spread
 from tillpost.kit.plugin import adapter
+from tillpost.kit.readings import Reading, first_reading
 from tillpost.kit.receipt_parts import (
     TAX_OFF,
     ZERO,
@@ -29,10 +30,12 @@ __all__ = [
     "JsonObject",
     "JsonRecord",
     "MakeId",
+    "Reading",
     "adapter",
     "adjustment",
     "balanced_tenders",
     "clean",
+    "first_reading",
     "json_records",
     "line_kind",
     "local_time",
