@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import attrs
 
 from tillpost.clock import Clock
-from tillpost.model import DEFAULT_RECIPE, receipt_id
+from tillpost.model import DEFAULT_RECIPE, Document, receipt_id
 
 SLOTS = ("source", "adapter", "resolve", "map", "amend", "transport", "fallback", "transfer", "observe")
 """The keys of a pipeline's table that name plugins, in flow order."""
@@ -105,6 +105,7 @@ class Use:
     settings: Any
 
 
+Recognise = Callable[[Document, Any], str]
 Build = Callable[[Sequence[Use], Context], Sequence[object]]
 
 
@@ -119,12 +120,15 @@ class Plugin:
     here. Open no connection.
     summary: one line for `tillpost plugins`.
     capabilities: those of CAPABILITIES that an adapter passes on.
+    recognise: what an adapter takes a document for, as a phrase of dialect and version ("NCR, POSLog 6.0"); "" where it
+    recognises none. Called as `recognise(document, settings)` by `tillpost adapter try`, never in a pipeline.
     """
 
     summary: str
     slots: Mapping[str, type]
     build: Build
     capabilities: frozenset[str] = attrs.field(default=frozenset())
+    recognise: Recognise | None = None
 
     @capabilities.validator
     def _known(self, _: object, capabilities: frozenset[str]) -> None:
@@ -133,7 +137,12 @@ class Plugin:
 
 
 def simple(
-    summary: str, slot: str, settings: type, make: Callable[[Any, Context], object], capabilities: Iterable[str] = ()
+    summary: str,
+    slot: str,
+    settings: type,
+    make: Callable[[Any, Context], object],
+    capabilities: Iterable[str] = (),
+    recognise: Recognise | None = None,
 ) -> Plugin:
     """A plugin with one slot, whose object is `make(settings, context)`."""
     return Plugin(
@@ -141,4 +150,5 @@ def simple(
         slots={slot: settings},
         build=lambda uses, context: [make(use.settings, context) for use in uses],
         capabilities=frozenset(capabilities),
+        recognise=recognise,
     )

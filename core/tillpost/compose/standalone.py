@@ -42,17 +42,8 @@ def standalone_hooks(
     Raises ConfigurationError with every finding; their keys begin with the slot.
     """
     clock = clock or SystemClock()
-    reader = SettingsReader("", folder, Lines({}))
-    slots = []
-    for slot, table in uses.items():
-        if slot not in plugin.slots:
-            offers = ", ".join(each for each in SLOTS if each in plugin.slots)
-            raise ConfigurationError(Finding(message=f'plugin "{name}" cannot be used as {slot}, only as: {offers}.'))
-        settings = reader.read(table, plugin.slots[slot], (slot,))
-        slots.append(SlotConfig(slot=slot, plugin=name, table=table, path=(slot,), settings=settings))
-    if any(finding.level == "error" for finding in reader.findings):
-        raise ConfigurationError(*reader.findings)
-    pipeline = PipelineConfig(name=name, state=folder, recipe=recipe, slots=tuple(slots))
+    slots = standalone_slots(name, plugin, uses, folder)
+    pipeline = PipelineConfig(name=name, state=folder, recipe=recipe, slots=slots)
     context = Context(
         pipeline=name,
         folder=folder,
@@ -65,6 +56,23 @@ def standalone_hooks(
     objects = build_plugin(name, plugin, [Use(slot.slot, slot.settings) for slot in slots], context)
     config = Config(file=folder / "tillpost.toml", state=folder, pipelines=(pipeline,), lines=Lines({}))
     return HookCalls(register_hooks(config, pipeline, list(zip(slots, objects, strict=True))))
+
+
+def standalone_slots(
+    name: str, plugin: Plugin, uses: Mapping[str, Mapping[str, Any]], folder: Path
+) -> tuple[SlotConfig, ...]:
+    """The slots with the settings read. Raises ConfigurationError as `standalone_hooks` does."""
+    reader = SettingsReader("", folder, Lines({}))
+    slots = []
+    for slot, table in uses.items():
+        if slot not in plugin.slots:
+            offers = ", ".join(each for each in SLOTS if each in plugin.slots)
+            raise ConfigurationError(Finding(message=f'plugin "{name}" cannot be used as {slot}, only as: {offers}.'))
+        settings = reader.read(table, plugin.slots[slot], (slot,))
+        slots.append(SlotConfig(slot=slot, plugin=name, table=table, path=(slot,), settings=settings))
+    if any(finding.level == "error" for finding in reader.findings):
+        raise ConfigurationError(*reader.findings)
+    return tuple(slots)
 
 
 def settings_table(settings: type, pairs: tuple[str, ...]) -> dict[str, Any]:

@@ -32,6 +32,7 @@ def adapter(
     description: str,
     *,
     capabilities: Iterable[str] = (),
+    recognise: Callable[[Document, Settings], str] | None = None,
 ) -> Plugin:
     """The plugin of an adapter, to be named by an entry point of the group `tillpost.plugins`.
 
@@ -39,6 +40,8 @@ def adapter(
     Broken (see the hook `parse_receipts`). `make_id` is `Context.receipt_id`.
     settings: the attrs class of the adapter's table in the configuration. description: one line for `tillpost plugins`.
     capabilities: what the format has, of `tillpost.plugin.CAPABILITIES`. Raises ValueError for any other word.
+    recognise: what the document is taken for, as a phrase of dialect and version ("NCR, POSLog 6.0"), which
+    `tillpost adapter try` shows; "" where none is recognised. It opens the document by itself.
     """
     return simple(
         description,
@@ -46,4 +49,5 @@ def adapter(
         settings,
         lambda given, context: _Adapter(parse, given, context.receipt_id),
         capabilities,
+        recognise,
     )

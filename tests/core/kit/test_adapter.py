@@ -39,3 +39,13 @@ def test_parse_gets_the_document_the_settings_and_ids_by_the_pipelines_recipe(tm
 def test_an_unknown_capability_is_refused() -> None:
     with pytest.raises(ValueError, match="not colours"):
         adapter(parse, Settings, "a till", capabilities=("colours",))
+
+
+def test_an_adapter_may_say_what_it_takes_a_document_for() -> None:
+    def recognise(document: Document, settings: Settings) -> str:
+        return f"{document.name} of store {settings.store}"
+
+    plugin = adapter(parse, Settings, "a till", recognise=recognise)
+    assert plugin.recognise is not None
+    assert plugin.recognise(Document.from_bytes("day.txt", b"x"), Settings(store="1")) == "day.txt of store 1"
+    assert adapter(parse, Settings, "a till").recognise is None

@@ -18,8 +18,8 @@ from tillpost.cli.pipelines import select_pipeline
 from tillpost.compose.config import load
 from tillpost.compose.pipeline_config import PipelineConfig
 from tillpost.compose.plugins import load_plugin
-from tillpost.compose.standalone import settings_table, standalone_hooks
-from tillpost.errors import UsageError
+from tillpost.compose.standalone import settings_table, standalone_hooks, standalone_slots
+from tillpost.errors import TillpostError, UsageError
 from tillpost.flow.upkeep.mapping_guard import PLACEHOLDER_CONTACT
 from tillpost.model import DEFAULT_RECIPE, Document, IdentifierRules, Receipt
 from tillpost.terminal import counted, plain, say
@@ -79,9 +79,10 @@ def command(
         if body:
             bodies.append(payload.fields)
 
+    recognised = _recognised(name, base | settings_table(settings, pairs), document)
     reading = Reading(IdentifierRules(country=of.country, countries=of.countries) if of else IdentifierRules())
     reading.take(hooks.parse_receipts(document), use)
-    (_say_json if as_json else _show)(file, reading, bodies)
+    (_say_json if as_json else _show)(file, recognised, reading, bodies)
     sys.exit(1 if reading.broken or reading.refused else 0)
 
 
@@ -95,10 +96,22 @@ def _adapter(name: str, given: dict[str, Any], pipeline: PipelineConfig | None) 
     return standalone_hooks(name, load_plugin(name), {"adapter": given}, folder=Path.cwd(), recipe=recipe)
 
 
-def _say_json(file: Path, reading: Reading, bodies: list[Any]) -> None:
+def _recognised(name: str, given: dict[str, Any], document: Document) -> str:
+    plugin = load_plugin(name)
+    if plugin.recognise is None:
+        return ""
+    [slot] = standalone_slots(name, plugin, {"adapter": given}, Path.cwd())
+    try:
+        return plugin.recognise(document, slot.settings)
+    except TillpostError:  # the reading says why
+        return ""
+
+
+def _say_json(file: Path, recognised: str, reading: Reading, bodies: list[Any]) -> None:
     names = ("receipts", "skipped", "ignored", "broken", "refused")
     answer = {
         "document": file.name,
+        "recognised": recognised,
         **{name: getattr(reading, name) for name in names},
         "totals": reading.totals(),
         "tenders": reading.tenders(),
@@ -109,9 +122,11 @@ def _say_json(file: Path, reading: Reading, bodies: list[Any]) -> None:
         click.echo(_numbers({**answer, "bodies": bodies}, indent=None))
 
 
-def _show(file: Path, reading: Reading, bodies: list[Any]) -> None:
+def _show(file: Path, recognised: str, reading: Reading, bodies: list[Any]) -> None:
     counts = f"{reading.skipped.total()} skipped, {reading.ignored.total()} ignored, {len(reading.broken)} broken"
     click.echo(f"{plain(file.name)}: {counted(len(reading.receipts), 'receipt')}, {counts}")
+    if recognised:
+        click.echo(f"  read as {plain(recognised)}")
     _section("", reading.receipts, lambda rows: print_table(rows, COLUMNS))
     for fields in bodies:
         click.echo(_numbers(fields, indent=2))
