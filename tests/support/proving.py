@@ -51,6 +51,9 @@ class Ahead(SystemClock):
     def time(self) -> float:
         return super().time() + self.ahead
 
+    def monotonic(self) -> float:
+        return super().monotonic() + self.ahead
+
 
 class Tenant(Protocol):
     """What tests do to an Engage, whichever it is."""

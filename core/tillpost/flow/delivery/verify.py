@@ -48,6 +48,8 @@ def verify(line: Line) -> float:
     """Run a round; the seconds after which the next one is due."""
     if not line.duties.holds(Duty.VERIFICATION):
         return _REST
+    if line.clock_changes.detect():
+        return _PAUSE  # upkeep moves the times first: what was accepted a minute ago is not a day old
     now = line.clock.time()
     if not line.verifies():
         return _PAUSE if line.journal.verification.give_up(now, _GIVE_UP_AT_ONCE, now) else _REST

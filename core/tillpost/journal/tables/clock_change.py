@@ -28,7 +28,8 @@ def move_pending(transaction: Transaction, seconds: float, now: float) -> None:
         (seconds, now - seconds),
     )
     transaction.execute(
-        "UPDATE receipts SET verify_due = verify_due + ?1 WHERE verify_due IS NOT NULL AND delivered_at <= ?2",
+        "UPDATE receipts SET verify_due = verify_due + ?1, delivered_at = delivered_at + ?1"
+        " WHERE verify_due IS NOT NULL AND delivered_at <= ?2",
         (seconds, now - seconds),
     )
     transaction.execute(

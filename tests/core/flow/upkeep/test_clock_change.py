@@ -14,6 +14,7 @@ from tests.scenarios.simulator.machine import Machine
 from tests.support.simulated import take_sales
 from tillpost.flow.breaker import ANSWERS_NEEDED
 from tillpost.flow.delivery.deliver import claim, deliver
+from tillpost.flow.delivery.verify import verify
 from tillpost.flow.upkeep.clock_change import apply_clock_change
 from tillpost.flow.worker import maintain
 from tillpost.journal import Entry, FileState, Journal, State
@@ -164,6 +165,26 @@ def test_a_day_forward_holds_no_receipt_of_a_file_as_overdue(machine: Machine) -
     maintain(machine.line)
     (receipt,) = machine.line.journal.receipts.find({"number": "2"})
     assert receipt.state is State.HELD, "six hours that did pass"
+
+
+@JUMPS
+def test_a_receipt_accepted_by_api_waits_for_its_import_as_long_as_it_would_have(machine: Machine, jump: float) -> None:
+    """Set forward by a day, it was held as missing a minute after Engage had taken it: Engage imports by its clock."""
+    take_sales(machine, 1)
+    attempt(machine)
+    assert row(machine).state is State.DELIVERED
+    machine.clock.jump(jump)
+    verify(machine.line)
+    maintain(machine.line)
+    verify(machine.line)
+    assert (row(machine).state, row(machine).looks) == (State.DELIVERED, 0), "nothing is due: no time has passed"
+    machine.clock.advance(1201.0)
+    verify(machine.line)
+    assert (row(machine).state, row(machine).looks) == (State.DELIVERED, 1), "the import is late, and is waited for"
+    machine.engage.import_queue()
+    machine.clock.advance(2500.0)
+    verify(machine.line)
+    assert row(machine).verified_at is not None
 
 
 def test_set_back_while_nothing_ran_the_next_start_finds_out(machine: Machine) -> None:
