@@ -1,4 +1,4 @@
-"""72 hours without Engage, in simulated time: 200,000 receipts and 5,000 new contacts by file, all of them proved."""
+"""72 hours without Engage, in simulated time: receipts and new contacts by file, all of them proved."""
 
 from __future__ import annotations
 
@@ -29,6 +29,8 @@ from tillpost.model import Document, Line, LineKind, RawRef, Receipt, Tender
 from tillpost.model.receipt_json import to_json
 from tillpost_demo.basket import make_basket
 
+RECEIPTS = int(os.environ.get("TILLPOST_OUTAGE", 50_000))
+"""Receipts of the long outage in a whole run. `TILLPOST_OUTAGE=200000` is what a chain of 250 stores sells (10 minutes)."""
 BEFORE, AFTER = 2_000, 1_000
 """Receipts that are accepted before the outage, and after it."""
 BULK, BULK_LINES = 1_600, 15
@@ -222,11 +224,9 @@ def test_an_outage_of_9_hours_with_10_000_receipts_and_400_new_contacts(measured
 class TestLong:
     @pytest.mark.slow
     @pytest.mark.timeout(1800)
-    def test_an_outage_of_72_hours_with_200_000_receipts_and_5_000_new_contacts(
-        self, measured: Callable[[str], None]
-    ) -> None:
+    def test_an_outage_of_72_hours_with_5_000_new_contacts(self, measured: Callable[[str], None]) -> None:
         """All delivered, exactly once; files within limits; contacts before receipts; memory flat; the rate kept."""
-        go_through(72, 200_000, 5_000, measured)
+        go_through(72, RECEIPTS, 5_000, measured)
 
 
 def go_through(hours: int, during: int, new: int, measured: Callable[[str], None]) -> None:
