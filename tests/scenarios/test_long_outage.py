@@ -30,7 +30,7 @@ from tillpost.model.receipt_json import to_json
 from tillpost_demo.basket import make_basket
 
 RECEIPTS = int(os.environ.get("TILLPOST_OUTAGE", 50_000))
-"""Receipts of the long outage in a whole run. `TILLPOST_OUTAGE=200000` is what a chain of 250 stores sells (10 minutes)."""
+"""Receipts of the long outage in a whole run. Before a release: `TILLPOST_OUTAGE=200000` (10 minutes)."""
 BEFORE, AFTER = 2_000, 1_000
 """Receipts that are accepted before the outage, and after it."""
 BULK, BULK_LINES = 1_600, 15
