@@ -5,17 +5,16 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing
 from datetime import datetime, timedelta
 from typing import Any
 
 import click
 
 from tillpost.cli.output import json_option
-from tillpost.cli.pipelines import pipeline_option, select_pipeline
+from tillpost.cli.pipelines import pipeline_option, read_each, select_pipeline, ways_to_read
 from tillpost.compose.config import load
-from tillpost.compose.journals import existing_journal
-from tillpost.errors import UsageError
+from tillpost.compose.pipeline_config import PipelineConfig
+from tillpost.errors import JournalError, UsageError
 from tillpost.journal import DocumentState, Journal
 from tillpost.journal.queries.account import ENDS, Account
 from tillpost.terminal import counted, plain, say
@@ -36,7 +35,7 @@ def command(
     """Show where every record is that was read: verified, on the way, held, skipped, and why.
 
     Records = receipts + skipped + ignored + broken, and receipts = verified + accepted + on the way + held + discarded.
-    Exit code 1 when something is held or broken, or a document could not be read.
+    Exit code 1 when something is held or broken, or a document or a journal could not be read.
 
     \b
     Examples:
@@ -50,26 +49,38 @@ def command(
         raise UsageError("--store needs --day, such as `tillpost account --day today --store 12`")
     date = None if day is None else _date(day)
     config = load(file, plugins=False)
+    wanted = [select_pipeline(config, pipeline)] if pipeline else config.pipelines
     answers: dict[str, list[dict[str, Any]]] = {}
+    unknown: dict[str, str] = {}
     needed = False
-    for chosen in [select_pipeline(config, pipeline)] if pipeline else config.pipelines:
-        with closing(existing_journal(chosen)) as journal:
-            try:
-                accounts = list(_accounts(journal, date, store or "", document))
-            except UsageError:
-                if len(config.pipelines) == 1 or pipeline:
-                    raise
-                continue  # another pipeline has read the document
-        answers[chosen.name] = [{"of": of, **account.as_json(), "unread": unread} for of, account, unread in accounts]
+
+    def read(_: PipelineConfig, journal: Journal) -> list[tuple[str, Account, dict[str, str]]] | None:
+        try:
+            return list(_accounts(journal, date, store or "", document))
+        except UsageError:
+            if len(wanted) == 1:
+                raise
+            return None  # another pipeline has read the document
+
+    for name, accounts in read_each(wanted, read):
+        if isinstance(accounts, JournalError):
+            unknown[name] = str(accounts)
+            if not as_json:
+                click.echo(plain(f"{name}: unknown: {accounts}. {ways_to_read(name)}"))
+            continue
+        if accounts is None:
+            continue
+        answers[name] = [{"of": of, **account.as_json(), "unread": unread} for of, account, unread in accounts]
         for of, account, unread in accounts:
             needed |= bool(account.receipts["held"] or account.broken["held"] or unread)
             if not as_json:
-                _print(f"{chosen.name}{of and f', {of}'}", account, unread)
-    if not answers:
-        raise UsageError(f"no document {document} in any journal; `tillpost documents list` lists them")
+                _print(f"{name}{of and f', {of}'}", account, unread)
+    if not answers and document is not None:
+        where = "in the journals that can be read" if unknown else "in any journal"
+        raise UsageError(f"no document {document} {where}; `tillpost documents list` lists them")
     if as_json:
-        say({"pipelines": answers})
-    sys.exit(1 if needed else 0)
+        say({"pipelines": answers, "unknown": unknown})
+    sys.exit(1 if needed or unknown else 0)
 
 
 def _date(text: str) -> str:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import sys
-from contextlib import closing
 from typing import Any
 
+import attrs
 import click
 
 from tillpost.alerts.standing import standing_alerts, watched
 from tillpost.cli.output import json_option
+from tillpost.cli.pipelines import read_each, ways_to_read
 from tillpost.clock import SystemClock
 from tillpost.compose.config import load
-from tillpost.compose.journals import existing_journal
-from tillpost.errors import UsageError
-from tillpost.journal import Alert
+from tillpost.compose.pipeline_config import PipelineConfig
+from tillpost.errors import JournalError, UsageError
+from tillpost.journal import Alert, Journal
 from tillpost.terminal import answer, counted, plain, say, when
 
 _RECENT = 20
@@ -38,28 +39,57 @@ def command(ctx: click.Context, as_json: bool) -> None:
         return
     count = 0
     config = load(ctx.obj, plugins=False)
-    for pipeline in config.pipelines:
-        with closing(existing_journal(pipeline)) as journal:
-            standing = standing_alerts(journal, watched(config, pipeline), SystemClock().time())
-            recent, unsent = journal.alerts.recent(_RECENT), journal.alerts.unsent()
-            watched_at = journal.alerts.watched_at()
-        count += len(standing)
+
+    def read(pipeline: PipelineConfig, journal: Journal) -> _Stand:
+        standing = standing_alerts(journal, watched(config, pipeline), SystemClock().time())
+        alerts = journal.alerts
+        return _Stand(standing, alerts.recent(_RECENT), alerts.unsent(), alerts.watched_at())
+
+    for name, found in read_each(config.pipelines, read):
+        stand = _Stand([_unreadable(name, found)]) if isinstance(found, JournalError) else found
+        count += len(stand.standing)
         if as_json:
-            for alert in (*standing, *recent):
-                say({"pipeline": pipeline.name, **_as_json(alert)})
-            continue
-        if not standing:
-            last = f", and by `tillpost run` at {when(watched_at)}" if watched_at else ""
-            click.echo(f"{pipeline.name}: no alert stands; the rules were evaluated now{last}")
-        for alert in standing:
-            click.echo(plain(f"since {when(alert.raised_at)}: {alert.what}"))
-            click.echo(plain(f"  {alert.means}"))
-            click.echo(plain(f"  do: {alert.next_step}"))
-        for alert in recent:
-            click.echo(plain(f"over since {when(alert.over_at)}: {alert.what}"))
-        for channel, attempts, reason in unsent:
-            click.echo(plain(f"not sent by {channel} yet, {counted(attempts, 'attempt')} failed: {reason}"))
+            for alert in (*stand.standing, *stand.recent):
+                say({"pipeline": name, **_as_json(alert)})
+        else:
+            _print(name, stand)
     sys.exit(1 if count else 0)
+
+
+@attrs.frozen
+class _Stand:
+    """The alerts of one pipeline, and the notices that are not sent: channel, attempts, reason."""
+
+    standing: list[Alert]
+    recent: list[Alert] = attrs.field(factory=list)
+    unsent: list[tuple[str, int, str]] = attrs.field(factory=list)
+    watched_at: float | None = None
+
+
+def _unreadable(name: str, error: JournalError) -> Alert:
+    return Alert(
+        0,
+        "unreadable",
+        f"{name}: the journal cannot be read: {error}",
+        "What waits there, and which alerts stand, nobody knows.",
+        ways_to_read(name),
+        SystemClock().time(),
+        None,
+    )
+
+
+def _print(name: str, stand: _Stand) -> None:
+    if not stand.standing:
+        last = f", and by `tillpost run` at {when(stand.watched_at)}" if stand.watched_at else ""
+        click.echo(f"{name}: no alert stands; the rules were evaluated now{last}")
+    for alert in stand.standing:
+        click.echo(plain(f"since {when(alert.raised_at)}: {alert.what}"))
+        click.echo(plain(f"  {alert.means}"))
+        click.echo(plain(f"  do: {alert.next_step}"))
+    for alert in stand.recent:
+        click.echo(plain(f"over since {when(alert.over_at)}: {alert.what}"))
+    for channel, attempts, reason in stand.unsent:
+        click.echo(plain(f"not sent by {channel} yet, {counted(attempts, 'attempt')} failed: {reason}"))
 
 
 def _as_json(alert: Alert) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from contextlib import ExitStack, closing, contextmanager
 from functools import wraps
 from pathlib import Path
 from random import SystemRandom
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -16,12 +16,13 @@ from tillpost.clock import SystemClock
 from tillpost.compose.config import Config, examine, load
 from tillpost.compose.journals import existing_journal, open_journal
 from tillpost.compose.pipeline_config import PipelineConfig
-from tillpost.errors import ConfigurationError, Finding, UsageError
+from tillpost.errors import ConfigurationError, Finding, JournalError, UsageError
 from tillpost.journal import Journal
 
 if TYPE_CHECKING:
     from tillpost.flow.line import Line
 
+_T = TypeVar("_T")
 pipeline_option = click.option("--pipeline", "-p", default=None, help="The pipeline; needed when there are several.")
 
 
@@ -53,6 +54,29 @@ def runnable_pipelines(file: Path, names: Sequence[str]) -> tuple[Config, list[P
             raise ConfigurationError(*own)
     wanted = [select_pipeline(config, name) for name in names] or list(config.pipelines)
     return config, wanted, [] if names else errors
+
+
+def read_each(
+    wanted: Sequence[PipelineConfig], read: Callable[[PipelineConfig, Journal], _T]
+) -> Iterator[tuple[str, _T | JournalError]]:
+    """By pipeline what `read` finds in its journal, or why that cannot be read: it hides none of the others.
+
+    Raises JournalError where it is the only one.
+    """
+    for each in wanted:
+        try:
+            with closing(existing_journal(each)) as journal:
+                found: _T | JournalError = read(each, journal)
+        except JournalError as error:
+            if len(wanted) == 1:
+                raise
+            found = error
+        yield each.name, found
+
+
+def ways_to_read(name: str) -> str:
+    """What a person does about a journal that cannot be read."""
+    return f"`tillpost journal verify --pipeline {name}` says more."
 
 
 @contextmanager

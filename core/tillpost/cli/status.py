@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from contextlib import closing
 from typing import Any
 
 import attrs
@@ -11,9 +10,9 @@ import click
 
 from tillpost.alerts.standing import standing_alerts, watched
 from tillpost.cli.output import json_option
+from tillpost.cli.pipelines import read_each, ways_to_read
 from tillpost.clock import SystemClock
 from tillpost.compose.config import Config, load
-from tillpost.compose.journals import existing_journal
 from tillpost.compose.pipeline_config import PipelineConfig
 from tillpost.compose.stranded import find_stranded, names_in
 from tillpost.errors import JournalError
@@ -40,7 +39,8 @@ def command(file: Any, as_json: bool) -> None:
       tillpost status --json
     """
     config = load(file, plugins=False)
-    pipelines = {pipeline.name: _pipeline(config, pipeline) for pipeline in config.pipelines}
+    found = read_each(config.pipelines, lambda pipeline, journal: _stand(journal, config, pipeline))
+    pipelines = {name: _unknown(name, stand) if isinstance(stand, JournalError) else stand for name, stand in found}
     stranded = find_stranded(config, names_in(config))
     needs_person = bool(stranded) or any(stand["needs_person"] for stand in pipelines.values())
     if as_json:
@@ -54,16 +54,9 @@ def command(file: Any, as_json: bool) -> None:
     sys.exit(1 if needs_person else 0)
 
 
-def _pipeline(config: Config, pipeline: PipelineConfig) -> dict[str, Any]:
-    """How it stands; of a journal that cannot be read why, where the file has other pipelines to show."""
-    try:
-        with closing(existing_journal(pipeline)) as journal:
-            return _stand(journal, config, pipeline)
-    except JournalError as error:
-        if len(config.pipelines) == 1:
-            raise
-        need = {"what": str(error), "next_step": f"`tillpost journal verify --pipeline {pipeline.name}` says more."}
-        return {"state": "unknown", "reason": str(error), "needs_person": [need]}
+def _unknown(name: str, error: JournalError) -> dict[str, Any]:
+    need = {"what": str(error), "next_step": ways_to_read(name)}
+    return {"state": "unknown", "reason": str(error), "needs_person": [need]}
 
 
 def _stand(journal: Journal, config: Config, pipeline: PipelineConfig) -> dict[str, Any]:

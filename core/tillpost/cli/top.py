@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,11 @@ import click
 
 from tillpost.cli.drill import Duration
 from tillpost.cli.output import json_option, table_lines
-from tillpost.cli.pipelines import pipeline_option, select_pipeline
+from tillpost.cli.pipelines import pipeline_option, read_each, select_pipeline, ways_to_read
 from tillpost.clock import SystemClock
 from tillpost.compose.config import load
-from tillpost.compose.journals import existing_journal
+from tillpost.compose.pipeline_config import PipelineConfig
+from tillpost.errors import JournalError
 from tillpost.flow.breaker import is_reachable
 from tillpost.journal import Journal
 from tillpost.reports.stores import by_store, stores
@@ -41,7 +42,7 @@ def command(file: Path, every: timedelta, once: bool, each_till: bool, pipeline:
     """Show every store, live: last seen, receipts today, what waits and how long, what is held.
 
     What needs a person comes first. Ends with q or Ctrl-C. On a dumb terminal, or when the output is
-    no terminal, plain text is printed each time.
+    no terminal, plain text is printed each time. Exit code 1 when a journal could not be read.
 
     \b
     Examples:
@@ -51,15 +52,35 @@ def command(file: Path, every: timedelta, once: bool, each_till: bool, pipeline:
     """
     config = load(file, plugins=False)
     wanted = [select_pipeline(config, pipeline)] if pipeline is not None else list(config.pipelines)
-    with ExitStack() as stack:
-        journals = [(each.name, stack.enter_context(closing(existing_journal(each)))) for each in wanted]
+    unknown: set[str] = set()
 
-        def refresh() -> list[dict[str, Any]]:
-            now = SystemClock().time()
-            return [_snapshot(name, journal, now, each_till) for name, journal in journals]
+    def refresh() -> list[dict[str, Any]]:
+        now = SystemClock().time()
 
-        with suppress(KeyboardInterrupt):
-            _show(refresh, max(0.2, every.total_seconds()), once, as_json)
+        def read(pipeline: PipelineConfig, journal: Journal) -> dict[str, Any]:
+            return _snapshot(pipeline.name, journal, now, each_till)
+
+        found = dict(read_each(wanted, read))
+        unknown.clear()
+        unknown.update(name for name, answer in found.items() if isinstance(answer, JournalError))
+        return [_unknown(name, each, now) if isinstance(each, JournalError) else each for name, each in found.items()]
+
+    with suppress(KeyboardInterrupt):
+        _show(refresh, max(0.2, every.total_seconds()), once, as_json)
+    sys.exit(1 if unknown else 0)
+
+
+def _unknown(name: str, error: JournalError, now: float) -> dict[str, Any]:
+    return {
+        "at": when(now),
+        "pipeline": name,
+        "state": "unknown",
+        "reason": f"{error}. {ways_to_read(name)}",
+        "next_check_at": None,
+        "counts": {},
+        "files": {},
+        "stores": [],
+    }
 
 
 def _snapshot(name: str, journal: Journal, now: float, each_till: bool) -> dict[str, Any]:
@@ -112,7 +133,8 @@ def _lines(answer: dict[str, Any]) -> list[str]:
     for title, name in (("counts", "receipts"), ("files", "fallback files")):
         filled = ", ".join(f"{count} {state}" for state, count in answer[title].items() if count)
         lines += [f"  {name}: {filled}"] if filled else []
-    return [*lines, *table_lines(map(_row, answer["stores"]), _COLUMNS, _COLUMNS[2:]), ""]
+    tills = table_lines(map(_row, answer["stores"]), _COLUMNS, _COLUMNS[2:]) if answer["counts"] else ()
+    return [*lines, *tills, ""]
 
 
 def _row(each: dict[str, Any]) -> dict[str, Any]:

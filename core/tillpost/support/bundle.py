@@ -18,7 +18,8 @@ from typing import Any
 from tillpost.compose.config import Config
 from tillpost.compose.journals import existing_journal
 from tillpost.compose.plugins import GROUP, installed_plugins
-from tillpost.errors import Finding
+from tillpost.errors import Finding, JournalError
+from tillpost.journal import Entry, Journal
 from tillpost.support import configuration, contents
 from tillpost.support.pseudonyms import Pseudonyms, own_words
 
@@ -76,20 +77,28 @@ def _files(
     yield "versions.json", _json(contents.versions(now))
     pipelines = config.pipelines if config is not None else ()
     with ExitStack() as stack:
-        journals = {
-            pipeline.name: stack.enter_context(closing(existing_journal(pipeline)))
-            for pipeline in pipelines
-            if (pipeline.state / "journal.db").exists()
-        }
-        recent = {name: journal.listings.newest(last) for name, journal in journals.items()}
-        for name, journal in journals.items():  # everything is learnt before the first text is written
-            contents.learn(names, journal, recent[name])
+        journals: dict[str, Journal] = {}
+        recent: dict[str, list[Entry]] = {}
+        unreadable: dict[str, JournalError] = {}
+        for pipeline in pipelines:  # everything is learnt before the first text is written
+            if not (pipeline.state / "journal.db").exists():
+                continue
+            try:
+                journal = stack.enter_context(closing(existing_journal(pipeline)))
+                recent[pipeline.name] = journal.listings.newest(last)
+                contents.learn(names, journal, recent[pipeline.name])
+            except JournalError as error:
+                unreadable[pipeline.name] = error
+            else:
+                journals[pipeline.name] = journal
         for pipeline in pipelines:
             configuration.learn(names, pipeline)
         if config is not None:
             settings = {pipeline.name: configuration.describe(names, pipeline) for pipeline in pipelines}
             yield "configuration.json", _json(settings)
         yield "findings.json", _json([contents.finding(names, finding) for finding in findings])
+        for name, why in unreadable.items():
+            yield f"pipelines/{name}/unreadable.json", _json({"reason": names.text(str(why))})
         for name, journal in journals.items():
             yield f"pipelines/{name}/status.json", _json(contents.status(names, journal))
             for kind, rows in contents.tables(names, journal, recent[name], last).items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -157,12 +158,19 @@ def test_limits_of_the_file_count_without_reading_its_secrets(shop: Path, journa
     assert alert["alert"] == "held no total"
 
 
-def test_a_pipeline_whose_journal_is_damaged_hides_no_other(shop: Path, journal: Journal) -> None:
+@pytest.fixture
+def beside_a_damaged_one(shop: Path, journal: Journal) -> None:
+    """Two pipelines: `web`, the first of the file, has a journal that cannot be read; `shop` holds a receipt."""
     one = CONFIG[CONFIG.index("[pipelines.shop]") :]
-    shop.write_text(CONFIG + one.replace("[pipelines.shop]", "[pipelines.web]"))
+    web = one.replace("[pipelines.shop]", "[pipelines.web]")
+    shop.write_text(CONFIG[: CONFIG.index("[pipelines.shop]")] + web + "\n" + one)
     (shop.parent / "state" / "web").mkdir()
     (shop.parent / "state" / "web" / "journal.db").write_bytes(b"no database, and longer than a header" * 100)
     _held(journal)
+
+
+@pytest.mark.usefixtures("beside_a_damaged_one")
+def test_a_pipeline_whose_journal_is_damaged_hides_no_other(shop: Path) -> None:
     status = call(shop, "status", "--json")
     (answer,) = objects(status)
     assert status.exit_code == 1
@@ -170,3 +178,49 @@ def test_a_pipeline_whose_journal_is_damaged_hides_no_other(shop: Path, journal:
     assert answer["pipelines"]["web"]["state"] == "unknown"
     assert "journal verify --pipeline web" in answer["pipelines"]["web"]["needs_person"][0]["next_step"]
     assert "web: unknown" in call(shop, "status").stdout
+
+
+@pytest.mark.usefixtures("beside_a_damaged_one")
+@pytest.mark.parametrize("words", [["account"], ["alerts"], ["metrics"], ["top", "--once"]], ids=lambda words: words[0])
+def test_a_command_over_several_pipelines_tells_of_the_journal_it_cannot_read_and_shows_the_others(
+    shop: Path, words: list[str]
+) -> None:
+    result = call(shop, *words)
+    assert result.exit_code == 1
+    assert isinstance(result.exception, SystemExit), result.exception
+    assert "web: " in result.output
+    assert "not a database" in result.output
+    assert "journal verify --pipeline web" in result.output
+    assert "shop" in result.stdout
+
+
+@pytest.mark.usefixtures("beside_a_damaged_one")
+def test_the_same_for_scripts(shop: Path) -> None:
+    (account,) = objects(call(shop, "account", "--json"))
+    assert "not a database" in account["unknown"]["web"]
+    assert account["pipelines"]["shop"][0]["broken"]["held"] == 1
+    alerts = {each["pipeline"]: each["alert"] for each in objects(call(shop, "alerts", "--json")) if "over_at" in each}
+    assert alerts["web"] == "unreadable"
+    assert alerts["shop"]
+    web, other = objects(call(shop, "top", "--once", "--json"))
+    assert (web["state"], other["pipeline"], other["counts"]["held"]) == ("unknown", "shop", 1)
+    metrics = call(shop, "metrics")
+    assert 'state="held"} 1.0' in metrics.stdout
+    assert "web" not in metrics.stdout
+
+
+@pytest.mark.usefixtures("beside_a_damaged_one")
+def test_a_document_is_looked_for_in_the_journals_that_can_be_read(shop: Path) -> None:
+    result = call(shop, "account", "--document", "no-such.xml")
+    assert "web: unknown" in result.stdout
+    assert "in the journals that can be read" in str(result.exception)
+
+
+@pytest.mark.usefixtures("beside_a_damaged_one")
+def test_a_bundle_has_what_can_be_read_and_says_what_cannot(shop: Path, tmp_path: Path) -> None:
+    out = tmp_path / "b.zip"
+    assert call(shop, "bundle", "--out", str(out)).exit_code == 0
+    with zipfile.ZipFile(out) as archive:
+        names = archive.namelist()
+        assert "pipelines/shop/status.json" in names
+        assert "file is not a" in archive.read("pipelines/web/unreadable.json").decode()
