@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
@@ -41,6 +42,20 @@ class AdapterSuite(SalePromises):
             "it is still there" if b"\\u000b" in dumps(receipt) else "",
             *self._differences(receipt, PRESCRIBED_SALES["sale"]),
         )
+
+    def test_comment_in_value(self) -> None:
+        """A comment or an instruction inside an XML value changes nothing, or the record is not a receipt."""
+        text = self._content("sale").decode(self.encoding)
+        whole = self._single_receipt("sale")
+        for value in re.finditer(r">([^<>]{2,})<", text):
+            middle = (value.start(1) + value.end(1)) // 2
+            for mark in ("<!-- -->", "<?x y?>"):
+                changed = (text[:middle] + mark + text[middle:]).encode(self.encoding)
+                for record in self._read_damaged(changed, "sale"):
+                    if isinstance(record, Found) and dumps(attrs.evolve(record.receipt, raw=whole.raw)) != dumps(whole):
+                        self._fail_to_do(
+                            "comment_in_value", f"{mark} inside {value[1].strip()!r} makes another receipt of it"
+                        )
 
     def test_many_lines(self) -> None:
         """A receipt of 5,000 lines is one receipt of 5,000 lines."""

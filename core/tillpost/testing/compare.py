@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from decimal import Decimal
 
 from tillpost.model import Identifier, Line, LineKind, Receipt
-from tillpost.testing.prescribed import EMAIL, Sale, SaleLine
+from tillpost.testing.prescribed import EMAIL, PHONE, Sale, SaleLine
 
 ZERO = Decimal(0)
 
@@ -23,6 +23,13 @@ def money(
     # In any order: a till may write returned articles after the others.
     actual = sorted(receipt.lines, key=lambda line: line.sku)
     expected = sorted(sale.lines, key=lambda line: line.sku)
+    if sale.others:
+        skus = {line.sku for line in expected}
+        others = sorted(line.paid for line in actual if line.sku not in skus)
+        if others != sorted(sale.others):
+            shown = [" and ".join(map(str, side)) or "nothing" for side in (others, sale.others)]
+            found.append(f"beside the articles the lines are {shown[0]}, not {shown[1]}")
+        actual = [line for line in actual if line.sku in skus]
     actual_skus, expected_skus = [line.sku for line in actual], [line.sku for line in expected]
     if actual_skus != expected_skus:
         found.append(f"the lines are {', '.join(actual_skus[:9]) or 'none'}, not {', '.join(expected_skus[:9])}")
@@ -76,11 +83,30 @@ def taxes(receipt: Receipt, percent: Decimal) -> list[str]:
     found = []
     if (line.tax_amount, line.tax_percent) != (tax, percent):
         found.append(f"the tax in the line is {line.tax_amount} ({line.tax_percent} %), not {tax} ({percent} %)")
+    return found + _tax_sums(receipt, [(percent, tax, receipt.total - tax)])
+
+
+def two_taxes(receipt: Receipt) -> list[str]:
+    """Differences in the taxes of `two_taxes`: 25.00 of 25 % in A-1 and 12.00 of 12 % in B-1."""
+    wanted = {"A-1": (Decimal(25), Decimal(25)), "B-1": (Decimal(12), Decimal(12))}
+    found = [
+        f"the tax in line {line.sku} is {line.tax_amount} ({line.tax_percent} %), not {tax} ({percent} %)"
+        for line in receipt.lines
+        for tax, percent in [wanted[line.sku]]
+        if (line.tax_amount, line.tax_percent) != (tax, percent)
+    ]
+    return found + _tax_sums(receipt, [(percent, tax, Decimal(100)) for tax, percent in wanted.values()])
+
+
+def _tax_sums(receipt: Receipt, expected: list[tuple[Decimal, Decimal, Decimal]]) -> list[str]:
     sums = [(entry.percent, entry.amount, entry.excluding_tax) for entry in receipt.taxes if entry.amount]
-    if sums != [(percent, tax, receipt.total - tax)]:
-        actual = ", ".join(f"{amount} of {rate} % on {base}" for rate, amount, base in sums) or "none"
-        found.append(f"the taxes of the receipt are {actual}, not {tax} of {percent} % on {receipt.total - tax}")
-    return found
+    if sorted(sums) == sorted(expected):
+        return []
+    actual, wanted = (
+        ", ".join(f"{amount} of {rate} % on {base}" for rate, amount, base in side) or "none"
+        for side in (sums, expected)
+    )
+    return [f"the taxes of the receipt are {actual}, not {wanted}"]
 
 
 def customer(receipt: Receipt, sale: Sale, number: Identifier) -> list[str]:
@@ -92,3 +118,13 @@ def customer(receipt: Receipt, sale: Sale, number: Identifier) -> list[str]:
         return []
     shown = [", ".join(sorted(map(str, side))) or "nobody" for side in (actual, expected)]
     return [f"the customer is known by {shown[0]}, not by {shown[1]} (kinds with digests)"]
+
+
+def phone(receipt: Receipt) -> list[str]:
+    """Differences in the phone number of the customer, which may be written nationally; values are not shown."""
+    known = receipt.customer.identifiers if receipt.customer else ()
+    digits = [(each.kind, "".join(filter(str.isdecimal, each.value)).removeprefix("46").lstrip("0")) for each in known]
+    if digits == [("mobilePhone", PHONE.removeprefix("+46"))]:
+        return []
+    shown = ", ".join(sorted(each.kind for each in known)) or "nobody"
+    return [f"the customer is known by {shown}, and not by the number as `mobilePhone` alone"]

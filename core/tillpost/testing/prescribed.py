@@ -19,6 +19,10 @@ TIME = datetime(2026, 3, 14, 15, 30)  # noqa: DTZ001 - local time of the suite's
 NAME = "Blå kopp"
 """The name of article A-1: not ASCII, so that a wrong encoding shows."""
 EMAIL = "anna@example.com"
+PHONE, PHONE_WRITTEN = "+46701234567", "070-123 45 67"
+"""A customer's phone number, and as people in its country write it."""
+BROKEN_ID = "4.67E+10"
+"""What a spreadsheet makes of a long number."""
 ORIGINAL = "900"
 """The number of the receipt a returned article was bought on."""
 
@@ -43,19 +47,21 @@ class SaleLine:
 class Sale:
     """One sale in figures, and described for the person who writes the sample of it.
 
-    tenders: payment type of Engage and amount. customer: known by number; email: by e-mail too.
+    tenders: payment type of Engage and amount. others: amounts of lines for no article, such as a deposit; their sku
+    and quantity are free. customer: known by number; email: by e-mail too.
     """
 
     description: str
     lines: tuple[SaleLine, ...]
     tenders: tuple[tuple[str, Decimal], ...]
+    others: tuple[Decimal, ...] = ()
     customer: bool = False
     email: bool = False
 
     @property
     def total(self) -> Decimal:
         """The sum of the lines."""
-        return sum((line.paid for line in self.lines), Decimal(0))
+        return sum((*(line.paid for line in self.lines), *self.others), Decimal(0))
 
 
 def _line(sku: str, quantity: int, paid: str, discount: str = "0") -> SaleLine:
@@ -99,6 +105,26 @@ _SALES = {
         lines=(_line("A-1", 1, "87.00"),),
         tenders=(("cash", Decimal("100.00")), ("cash", Decimal("-13.00"))),
     ),
+    "change_tender": Sale(
+        description="One A-1 at 87.00; 100.00 in cash are given, and the 13.00 handed back are a tender of their own"
+        " (a second one, or one below zero), not a part of the first.",
+        lines=(_line("A-1", 1, "87.00"),),
+        tenders=(("cash", Decimal("100.00")), ("cash", Decimal("-13.00"))),
+    ),
+    "rounding": Sale(
+        description="One A-1 at 99.60, paid with 100.00 in cash: 0.40 are the rounding to coins, written as your till"
+        " writes it.",
+        lines=(_line("A-1", 1, "99.60"),),
+        others=(Decimal("0.40"),),
+        tenders=(("cash", Decimal("100.00")),),
+    ),
+    "deposit": Sale(
+        description="One A-1 at 15.90 and on it 2.00 of deposit, as on a bottle, written as your till writes it; 17.90"
+        " by card.",
+        lines=(_line("A-1", 1, "15.90"),),
+        others=(Decimal("2.00"),),
+        tenders=(("card", Decimal("17.90")),),
+    ),
     "gift_card": _sale("One A-1 at 100.00, paid with a gift card.", giftcard="100.00"),
     "discount": _sale(
         "One A-1 at 100.00 with 20.00 off; 80.00 by card.", _line("A-1", 1, "80.00", "-20.00"), card="80.00"
@@ -116,6 +142,13 @@ _SALES = {
     "tax_on_top": _sale(
         "One A-1 at 100.00, on top 25.00 tax of 25 %; 125.00 by card.", _line("A-1", 1, "125.00"), card="125.00"
     ),
+    "two_taxes": _sale(
+        "One A-1 at 125.00, in which 25.00 are tax of 25 %, and one B-1 at 112.00, in which 12.00 are tax of 12 %;"
+        " 237.00 by card.",
+        _line("A-1", 1, "125.00"),
+        _line("B-1", 1, "112.00"),
+        card="237.00",
+    ),
     "foreign_currency": _sale(
         "One A-1 at 9.00 in a foreign currency; 9.00 by card in that currency.", _line("A-1", 1, "9.00"), card="9.00"
     ),
@@ -123,15 +156,38 @@ _SALES = {
     "two_identifiers": _sale(
         f"{_KEYED}; the customer is known by the number and by the e-mail {EMAIL}.", customer=True, email=True
     ),
+    "phone": _sale(
+        f"{_KEYED}; the customer is known by the phone number {PHONE_WRITTEN} alone ({PHONE} where the till writes the"
+        " country's code)."
+    ),
     "void_line": _sale("One A-1 at 100.00 and one B-1 at 30.00 are keyed, B-1 is voided; 100.00 by card."),
+    "void_link": _sale(
+        "One A-1 at 100.00 and one B-1 at 30.00 are keyed, and a further line voids B-1 by pointing at its line;"
+        " 100.00 by card."
+    ),
+    "edited": _sale(
+        "One A-1 at 100.00 and one B-1 at 30.00 are ordered, and B-1 is taken out before payment; 100.00 by card."
+    ),
     "dst_double": _sale(f"{_KEYED}, in the hour the clock shows twice."),
     "dst_missing": _sale(f"{_KEYED}, in the hour the clock leaves out."),
     "void_receipt": _sale(f"{_KEYED}, and voided as a whole."),
     "training": _sale(f"{_KEYED}, keyed in training mode."),
+    "void_after": attrs.evolve(
+        _DAY, description="A record that comes later and takes back the sale of `sale`, which was sent."
+    ),
     "copy": _sale(f"{_KEYED}: a copy of it alone."),
     "suspended": _sale("One A-1 at 100.00 is keyed, and the sale put aside."),
     "day": attrs.evolve(
         _DAY, description="The sale of `sale` three times in one file, under the suite's three numbers."
+    ),
+    "later": attrs.evolve(
+        _DAY,
+        description="The sale of `sale` exported again on 20 March: the times of the export and of a last change are"
+        " later, the sale is the same.",
+    ),
+    "broken_id": attrs.evolve(
+        _DAY,
+        description=f"As `day`, but the second one has the number {BROKEN_ID}, as a spreadsheet shortens a long one.",
     ),
     "bad_amount": attrs.evolve(_DAY, description="As `day`, but in the second one an amount is `abc`."),
 }

@@ -19,12 +19,12 @@ from tillpost.errors import UsageError
 from tillpost.plugin import CAPABILITIES
 from tillpost.testing.suite import Suite
 
-ORDER = ("broken", "waived", "kept")
+ORDER = ("broken", "to do", "waived", "kept")
 
 
 @attrs.frozen
 class Result:
-    """One promise: kept, broken or waived, and why it is not kept."""
+    """One promise: kept, broken, to do or waived, and why it is not kept."""
 
     promise: str
     sentence: str
@@ -48,7 +48,9 @@ class Report:
 
     def summary(self) -> str:
         """The counts in one line."""
-        return f"{self.count('kept')} kept, {self.count('broken')} broken, {self.count('waived')} waived"
+        todo = self.count("to do")
+        counts = f"{self.count('kept')} kept, {self.count('broken')} broken, {self.count('waived')} waived"
+        return f"{counts}, {todo} to do" if todo else counts
 
     def as_json(self) -> dict[str, Any]:
         """The report as JSON values."""
@@ -177,6 +179,7 @@ class _Recorder:
             outcome = {"passed": "kept", "failed": "broken", "skipped": "waived"}[report.outcome]
             if outcome == "waived" and isinstance(report.longrepr, tuple):
                 detail = report.longrepr[2].removeprefix("Skipped: ").removeprefix("waived: ")
+                outcome = "to do" if detail.startswith("to do: ") else outcome
             else:
                 detail = str(report.longrepr).strip() if report.failed else ""
             sentence = suite.promises().get(promise, "Every waiver names a promise of the suite.")

@@ -7,7 +7,11 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from tillpost.model import DEFAULT_RECIPE, Broken, Found, NoReceipt, Receipt, receipt_id
+import attrs
+
+from tillpost.model import DEFAULT_RECIPE, Broken, Found, LineKind, NoReceipt, Receipt, receipt_id
+from tillpost.model.receipt_difference import difference
+from tillpost.model.receipt_json import dumps
 from tillpost.testing import compare
 from tillpost.testing.prescribed import DAY, NAME, ORIGINAL, PRESCRIBED_SALES, TIME
 from tillpost.testing.sample_suite import SampleSuite, clock_changes
@@ -89,6 +93,15 @@ class SalePromises(SampleSuite):
     test_exchange = _promise(_check_sale, "exchange", "A return and a purchase on one receipt keep their signs.")
     test_mixed_tender = _promise(_check_sale, "mixed_tender", "Two means of payment are two tenders.")
     test_change = _promise(_check_sale, "change", "Change is negative cash.")
+    test_change_tender = _promise(_check_sale, "change_tender", "Change that is a tender of its own is negative cash.")
+
+    def test_rounding(self) -> None:
+        """The rounding of cash is an adjustment; the total is what was paid."""
+        receipt = self._check_sale("rounding")
+        others = [line for line in receipt.lines if line.sku != "A-1"]
+        check("rounding", *(f"it is a {line.kind}" for line in others if line.kind is not LineKind.ADJUSTMENT))
+
+    test_deposit = _promise(_check_sale, "deposit", "A deposit is a line of its own, once.")
     test_gift_card = _promise(_check_sale, "gift_card", "A gift card is a tender of its own.")
     test_discount = _promise(_check_sale, "discount", "A reduced line has the price that was paid, and its discount.")
 
@@ -102,6 +115,10 @@ class SalePromises(SampleSuite):
     test_tax_inside = _promise(_check_tax, "tax_inside", "Tax that is in the price stays in it.")
     test_tax_on_top = _promise(_check_tax, "tax_on_top", "Tax on top of the price is in `paid`.")
 
+    def test_two_taxes(self) -> None:
+        """Two rates of tax are two taxes, each with the amounts of its lines."""
+        check("two_taxes", *compare.two_taxes(self._check_sale("two_taxes")))
+
     def test_foreign_currency(self) -> None:
         """A receipt's currency is the one the customer paid in."""
         self._check_sale("foreign_currency", currency=self._foreign)
@@ -112,11 +129,31 @@ class SalePromises(SampleSuite):
     test_two_identifiers = _promise(
         _check_customer, "two_identifiers", "Every identifier the till has of the customer is given."
     )
+
+    def test_phone(self) -> None:
+        """A phone number is given as the till has it, or with its country's code."""
+        check("phone", *compare.phone(self._check_sale("phone")))
+
     test_void_line = _promise(_check_sale, "void_line", "A voided line is not sold.")
+    test_void_link = _promise(_check_sale, "void_link", "A void that points at a line takes that line out.")
+    test_edited = _promise(_check_sale, "edited", "What was taken out before payment is not sold.")
     test_void_receipt = _promise(_check_not_sold, "void_receipt", "A voided receipt is not sent.")
+
+    def test_void_after(self) -> None:
+        """What takes back a sale that was sent names the id of its receipt."""
+        sale, records = self._single_receipt("sale").id, self._parse("void_after")
+        named = {record.voids for record in records if isinstance(record, NoReceipt)}
+        if sale not in named:
+            fail("void_after", f"the file has {self._describe(records)}, and no NoReceipt with voids={sale!r}")
+
     test_training = _promise(_check_not_sold, "training", "A training sale is not sent.")
     test_copy = _promise(_check_not_sold, "copy", "A copy of a receipt is not sent.")
     test_suspended = _promise(_check_not_sold, "suspended", "A suspended sale is not sent.")
+
+    def test_later(self) -> None:
+        """A sale that is exported again later is the same receipt, under the same id."""
+        first, again = (self._single_receipt(promise) for promise in ("sale", "later"))
+        check("later", *difference(dumps(first), dumps(attrs.evolve(again, raw=first.raw))))
 
     def test_dst_double(self) -> None:
         """A time in the repeated hour is read as the first of the two, and the receipt is flagged."""
@@ -137,22 +174,28 @@ class SalePromises(SampleSuite):
             "" if all(record.raw for record in found) else "the till's own record is not kept",
         )
 
-    def test_bad_amount(self) -> None:
-        """A record that cannot be read is held with reason and place; the others are read."""
-        records = self._parse("bad_amount")
+    def _check_held(self, promise: str) -> None:
+        records = self._parse(promise)
         kinds = [type(record).__name__ for record in records]
         wanted = ["Found", "Broken", "Found"] if len(self.numbers) > 1 else ["Broken"]
         if kinds != wanted:
-            fail("bad_amount", f"the records are {self._describe(records)}, not {', '.join(wanted)}")
+            fail(promise, f"the records are {self._describe(records)}, not {', '.join(wanted)}")
         held = records[len(wanted) // 2]
         assert isinstance(held, Broken)
-        again = self._read_damaged(held.raw, "bad_amount")
+        again = self._read_damaged(held.raw, promise)
         check(
-            "bad_amount",
+            promise,
             *(f"the {name} is empty" for name in ("reason", "place", "raw") if not getattr(held, name)),
             "" if not any(isinstance(record, Found) for record in again) else "read again alone it is a receipt",
             self._personal_data(held.reason),
         )
+
+    test_bad_amount = _promise(
+        _check_held, "bad_amount", "A record that cannot be read is held with reason and place; the others are read."
+    )
+    test_broken_id = _promise(
+        _check_held, "broken_id", "A number that a spreadsheet shortened is held: it names no receipt."
+    )
 
     def _check_time(self, promise: str, when: datetime, flag: str) -> None:
         receipt = self._single_receipt(promise)

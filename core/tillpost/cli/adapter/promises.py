@@ -11,7 +11,7 @@ from tillpost.cli.output import json_option
 from tillpost.errors import PluginError
 from tillpost.terminal import plain, say
 
-MARKS = {"kept": "kept   ", "broken": "BROKEN ", "waived": "waived "}
+MARKS = {"kept": "kept   ", "broken": "BROKEN ", "to do": "to do  ", "waived": "waived "}
 
 
 @click.command("test")
