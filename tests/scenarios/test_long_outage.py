@@ -231,7 +231,7 @@ class TestLong:
 
 def go_through(hours: int, during: int, new: int, measured: Callable[[str], None]) -> None:
     """An outage of so many hours, with so many receipts and so many customers whom Engage has never seen."""
-    members = new // 5
+    members = during // 200
     with a_run(members) as running:
         clock, journal, tills = (
             running.machine.clock,

@@ -35,8 +35,8 @@ from tillpost.cli import run
 from tillpost.cli.pipelines import opened_lines
 from tillpost.compose.config import load
 from tillpost.flow import breaker
+from tillpost.flow.contacts.resolve import resolve
 from tillpost.flow.delivery.deliver import claim, deliver
-from tillpost.flow.delivery.resolve import resolve
 from tillpost.flow.fallback import outage
 from tillpost.flow.fallback.reconcile import reconcile
 from tillpost.flow.fallback.review import review

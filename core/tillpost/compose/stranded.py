@@ -19,7 +19,7 @@ from tillpost.compose.config import Config
 from tillpost.compose.shared_folders import source_of
 from tillpost.compose.toml_lines import KeyPath, key_text
 from tillpost.errors import Finding, JournalError
-from tillpost.flow.delivery.resolve import not_looked_up
+from tillpost.flow.contacts.resolve import not_looked_up
 from tillpost.journal import OPEN, OPEN_FILES, Journal, State
 from tillpost.journal.sqlite.locks import running_process
 from tillpost.journal.sqlite.outside_mark import marked_folders

@@ -13,7 +13,7 @@ import attrs
 
 from tillpost.clock import Clock, ClockChanges
 from tillpost.flow.breaker import Breaker
-from tillpost.flow.delivery.contact_id_cache import ContactIdCache
+from tillpost.flow.contacts.contact_id_cache import ContactIdCache
 from tillpost.flow.heartbeat import Heartbeat
 from tillpost.flow.hook_calls import HookCalls
 from tillpost.flow.intake.in_hand import DocumentsInHand
@@ -129,6 +129,12 @@ class Line:
     def __attrs_post_init__(self) -> None:
         if self.hooks.implements("probe"):
             self.breaker.use_probe(self.hooks.probe)
+
+    def has_spare_requests(self) -> bool:
+        """Whether nothing else waits for a request, and the pipeline goes on: then what comes last may begin."""
+        waits = self.pace is not None and self.pace.waiting
+        other_tenant = self.tenant.pending is not None  # perhaps: its answers would tell nothing of this one
+        return self.breaker.allows_requests() and not waits and not other_tenant and not self.heartbeat.stopping
 
     def verifies(self) -> bool:
         """Whether receipts that Engage accepts by API are looked for in its histories."""

@@ -10,7 +10,8 @@ from contextlib import suppress
 import attrs
 
 from tillpost.errors import DiskFailed, JournalDamaged, NotCommitted, Stopped, TillpostError, describe
-from tillpost.flow.delivery import hints
+from tillpost.flow.contacts import hints, tenant
+from tillpost.flow.contacts.conflicts import look_conflicts_up
 from tillpost.flow.delivery.outbox import Outbox
 from tillpost.flow.delivery.verify import verify
 from tillpost.flow.fallback import file_server, outage
@@ -26,9 +27,8 @@ from tillpost.flow.intake.served_source import ServedSource
 from tillpost.flow.intake.source_health import SourceHealth, reason_of
 from tillpost.flow.leases import Duty
 from tillpost.flow.line import Line
-from tillpost.flow.upkeep import mapping_guard, tenant
+from tillpost.flow.upkeep import mapping_guard
 from tillpost.flow.upkeep.clock_change import apply_clock_change
-from tillpost.flow.upkeep.conflicts import look_conflicts_up
 from tillpost.flow.upkeep.held import take_effect
 from tillpost.flow.upkeep.observers import notify_observers
 from tillpost.flow.upkeep.recover import recover

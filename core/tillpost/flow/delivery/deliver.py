@@ -13,8 +13,8 @@ from typing import TypeVar
 import attrs
 
 from tillpost.errors import InvalidValue, PluginError, TillpostError, describe
+from tillpost.flow.contacts.resolve import UNKNOWN, Unknown, confirmed_between, not_looked_up, resolve
 from tillpost.flow.delivery.histories import Answer, read_history
-from tillpost.flow.delivery.resolve import UNKNOWN, Unknown, confirmed_between, not_looked_up, resolve
 from tillpost.flow.line import Line
 from tillpost.flow.rate_limit.budget import live_requests
 from tillpost.flow.retry_policy import BACKLOG_TURN, LIVE_SECONDS, decide, hold, is_live

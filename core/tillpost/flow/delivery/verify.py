@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from tillpost.errors import InvalidValue, PluginError
+from tillpost.flow.contacts.contact_lookup import NO_ANSWER, look_up_all
 from tillpost.flow.deadly import in_hand
 from tillpost.flow.delivery.histories import Answer, missing_histories, read_history
-from tillpost.flow.fallback.contact_lookup import NO_ANSWER, look_up_all
 from tillpost.flow.leases import Duty
 from tillpost.flow.line import Line
 from tillpost.flow.rate_limit.budget import leftover_requests
@@ -54,7 +54,7 @@ def verify(line: Line) -> float:
     if not line.verifies():
         return _PAUSE if line.journal.verification.give_up(now, _GIVE_UP_AT_ONCE, now) else _REST
     line.journal.verification.give_up(now - _GIVEN_UP, _GIVE_UP_AT_ONCE, now)
-    if not may_begin(line) or missing_histories(line) is not None:
+    if not line.has_spare_requests() or missing_histories(line) is not None:
         return _REST
     due = line.journal.verification.due(now, _DUE)
     failures, before = 0, line.pace.leftover_requests if line.pace else 0
@@ -62,7 +62,7 @@ def verify(line: Line) -> float:
     try:
         with leftover_requests(float(line.verify.share)):
             for key, first in list(due.items())[:ROUND]:
-                if not may_begin(line):
+                if not line.has_spare_requests():
                     break
                 answered = round_.try_look(key, line.journal.verification.of_contact(key, first, _RECEIPTS))
                 failures = 0 if answered else failures + 1
@@ -72,13 +72,6 @@ def verify(line: Line) -> float:
         made = line.pace.leftover_requests - before if line.pace else 0
         round_.settle(max(made, 0))
     return _REST if not due or failures == _FAILURES else 0.0 if len(due) > ROUND else _PAUSE
-
-
-def may_begin(line: Line) -> bool:
-    """Whether nothing else waits for a request, and the pipeline goes on."""
-    waits = line.pace is not None and line.pace.waiting
-    other_tenant = line.tenant.pending is not None  # perhaps: its histories would show nothing of this one
-    return line.breaker.allows_requests() and not waits and not other_tenant and not line.heartbeat.stopping
 
 
 def next_wait(line: Line, entry: Entry) -> float:

@@ -10,9 +10,9 @@ from datetime import timedelta
 import attrs
 
 from tillpost.errors import InvalidValue, PluginError
+from tillpost.flow.contacts.contact_lookup import LOOKUPS, NO_ANSWER, look_up_all
 from tillpost.flow.deadly import in_hand
 from tillpost.flow.delivery.histories import read_history
-from tillpost.flow.fallback.contact_lookup import LOOKUPS, NO_ANSWER, look_up_all
 from tillpost.flow.fallback.rewrite import rewrite_by_id
 from tillpost.flow.fallback.transfer import alert_if_stuck, may_transfer
 from tillpost.flow.line import Line

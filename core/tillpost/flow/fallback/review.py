@@ -11,8 +11,8 @@ import logging
 from itertools import groupby
 
 from tillpost.errors import InvalidValue, PluginError
-from tillpost.flow.delivery.resolve import confirmed_between
-from tillpost.flow.fallback.contact_lookup import LOOKUPS, look_up_all
+from tillpost.flow.contacts.contact_lookup import LOOKUPS, look_up_all
+from tillpost.flow.contacts.resolve import confirmed_between
 from tillpost.flow.fallback.rewrite import rewrite
 from tillpost.flow.fallback.transfer import alert_if_stuck
 from tillpost.flow.line import Line

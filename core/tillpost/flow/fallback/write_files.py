@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tillpost.errors import InvalidValue, JournalFull, PluginError
 from tillpost.flow.breaker import FALLBACK
-from tillpost.flow.delivery.resolve import UNKNOWN
+from tillpost.flow.contacts.resolve import UNKNOWN
 from tillpost.flow.fallback.poison import write_without_poisoned, written_apart
 from tillpost.flow.line import Line
 from tillpost.flow.retry_policy import hold

@@ -20,7 +20,7 @@ OPEN_CONTACT = "((contact_id = '' AND file <> '') OR conflict <> '' OR unsaved <
 
 @attrs.frozen(kw_only=True)
 class ContactLookup:
-    """The result of a lookup, judged by flow/fallback/contact_lookup.py; found: None when there is no such contact.
+    """The result of a lookup, judged by flow/contacts/contact_lookup.py; found: None when there is no such contact.
 
     conflict: set when a rule has found one. settled: attributes that need not be sent, because the destination has them
     or its own value was `kept`. unsaved: fields the import did not save; None: nothing was imported yet.

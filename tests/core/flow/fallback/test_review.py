@@ -15,7 +15,7 @@ from tests.scenarios.simulator.machine import Machine
 from tests.scenarios.simulator.till import sale
 from tests.support.memory import memory_folder
 from tests.support.simulated import back, outage, take, written
-from tillpost.flow.fallback.contact_lookup import missing, settle
+from tillpost.flow.contacts.contact_lookup import missing, settle
 from tillpost.flow.fallback.review import review
 from tillpost.flow.fallback.write_files import write_files
 from tillpost.flow.worker import maintain

@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 import attrs
 
 from tillpost.errors import InvalidValue, PluginError
-from tillpost.flow.delivery.verify import may_begin
 from tillpost.flow.leases import Duty
 from tillpost.flow.line import Line
 from tillpost.flow.rate_limit.budget import leftover_requests
@@ -38,7 +37,7 @@ def ask_if_due(line: Line) -> None:
         line.journal.contact_hints.set_rounds(attrs.evolve(rounds, due=first))
         return
     is_due = not 0 < rounds.due - now < 2 * ABSENT  # farther away: the clock was set back
-    if not is_due or not may_begin(line):
+    if not is_due or not line.has_spare_requests():
         return
     # Before the call, so that a call that ends the process is not repeated at each start.
     rounds = attrs.evolve(rounds, due=now + _jittered(line, EVERY))

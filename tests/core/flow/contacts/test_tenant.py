@@ -15,9 +15,9 @@ from tests.scenarios.simulator.engage import Engage
 from tests.scenarios.simulator.machine import Machine
 from tests.scenarios.simulator.till import sale
 from tests.support.simulated import back, deliver_all, outage, start_replay, take, written
+from tillpost.flow.contacts import tenant
 from tillpost.flow.delivery.verify import verify as verify_histories
 from tillpost.flow.fallback.write_files import write_files
-from tillpost.flow.upkeep import tenant
 from tillpost.flow.upkeep.replay import replay
 from tillpost.flow.worker import maintain
 from tillpost.journal import HistoryState, Move, State

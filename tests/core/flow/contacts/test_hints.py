@@ -13,9 +13,9 @@ import pytest
 from tests.support.proving import AFTER, Proving, RemoteSandbox, proving, tenant
 from tests.support.receipts import receipt_of
 from tests.support.waiting import until
-from tillpost.flow.delivery import hints
-from tillpost.flow.delivery.hints import ask_if_due
-from tillpost.flow.upkeep import tenant as upkeep
+from tillpost.flow.contacts import hints
+from tillpost.flow.contacts import tenant as upkeep
+from tillpost.flow.contacts.hints import ask_if_due
 from tillpost.flow.worker import Worker
 from tillpost.journal.sqlite.doctor import verify as examine
 from tillpost.model import Failure, NoHints, NotSent, Throttled

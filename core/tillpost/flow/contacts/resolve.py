@@ -7,8 +7,8 @@ from math import inf
 
 import attrs
 
-from tillpost.flow.fallback.another_person import separate_others, shared_kinds
-from tillpost.flow.fallback.contact_lookup import LOOKUPS, look_up
+from tillpost.flow.contacts.another_person import separate_others, shared_kinds
+from tillpost.flow.contacts.contact_lookup import LOOKUPS, look_up
 from tillpost.flow.line import Line
 from tillpost.journal import ContactLookup, HistoryState
 from tillpost.model import Conflict, Contact, Failure, Gone, Identified, Refused

@@ -6,7 +6,7 @@ Their receipts stay held, and a person may decide at any time; once a lookup fin
 from __future__ import annotations
 
 from tillpost.errors import InvalidValue, PluginError
-from tillpost.flow.delivery.resolve import longest_lookup_wait, look_again, postpone_lookup
+from tillpost.flow.contacts.resolve import longest_lookup_wait, look_again, postpone_lookup
 from tillpost.flow.line import Line
 
 _GROUP = 20

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 import attrs
 
 from tillpost.errors import InvalidValue, PluginError
+from tillpost.flow.contacts.another_person import separate_others, shared_kinds
 from tillpost.flow.deadly import in_hand
-from tillpost.flow.fallback.another_person import separate_others, shared_kinds
 from tillpost.flow.line import Line
 from tillpost.journal import ContactLookup
 from tillpost.model import Conflict, Contact, Failure, Gone, Identified, MaybeSent, Misconfigured, NotSent, Throttled
