@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 
 import attrs
 
-from tillpost.alerts import delivery_rules, file_rules, machine_rules, source_rules, till_rules
+from tillpost.alerts import delivery_rules, file_rules, machine_rules, plugin_rules, source_rules, till_rules
 from tillpost.alerts.problem import Context, Problem, Rule
 from tillpost.errors import DiskFailed, JournalDamaged, describe
 
@@ -25,6 +25,8 @@ RULES: Mapping[str, Rule] = {
     "held": delivery_rules.held,
     "documents": source_rules.documents,
     "source": source_rules.source,
+    "set_aside": plugin_rules.set_aside,
+    "observer": plugin_rules.observer,
     "fallback": delivery_rules.fallback,
     "file_server": file_rules.file_server,
     "not_consumed": file_rules.not_consumed,

@@ -86,6 +86,16 @@ def _stand(journal: Journal, config: Config, pipeline: PipelineConfig) -> dict[s
             }
             for source in journal.sources.all()
         ],
+        "set_aside": [
+            {
+                "step": each.step,
+                "name": each.name,
+                "reason": each.reason,
+                "since": when(each.since),
+                "next_try_at": when(each.due),
+            }
+            for each in journal.steps_set_aside.standing(SystemClock().time())
+        ],
         "documents": {str(state): count for state, count in journal.documents.count_open().items()},
         "contacts": journal.contacts.counts(),
         "files": journal.file_states.counts(),
@@ -123,6 +133,8 @@ def _needs_person(stand: dict[str, Any], rules: set[str]) -> list[dict[str, str]
     if set_aside and "documents" not in rules:
         what = f"{counted(set_aside, 'document')} set aside"
         needs.append({"what": what, "next_step": "`tillpost documents list` shows the reasons."})
+    if stand["set_aside"] and not rules & {"set_aside", "observer"}:
+        needs += [{"what": each["reason"], "next_step": "Correct or update the plugin."} for each in stand["set_aside"]]
     if stand["mapping"] and "mapping" not in rules:
         needs.append(
             {

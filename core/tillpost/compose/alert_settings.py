@@ -24,6 +24,8 @@ RULES = (
     "held",
     "documents",
     "source",
+    "set_aside",
+    "observer",
     "fallback",
     "file_server",
     "not_consumed",
@@ -42,7 +44,7 @@ RULES = (
     "tenant",
 )
 """The rules, in the order in which they are evaluated. Without a key of their own: paused, stopped, thread, overdue,
-documents, source, file_server, not_consumed, conflict, disk, clock, day_total, mapping,
+documents, source, set_aside, observer, file_server, not_consumed, conflict, disk, clock, day_total, mapping,
 stranded, tenant."""
 
 

@@ -1,5 +1,7 @@
 """Deadly steps: a file or a contact with which the process ends again and again is set aside, and the others go on.
 
+One that raises again and again is told in the same way, and tried on.
+
 A receipt and a document are tried in a process of their own (trials.py). These steps only wait, for longer and longer,
 so it costs little that an end of the process may have been the fault of none of them.
 """
@@ -13,13 +15,21 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Literal
 
-from tillpost.errors import PluginError
+from tillpost.errors import InvalidValue, PluginError, TillpostError
 from tillpost.flow.line import Line
 from tillpost.flow.retry_policy import MAX_CRASHES
 
 _log = logging.getLogger("tillpost.flow")
 _FIRST, _LONGEST = 3600.0, 86400.0
 """Seconds until what was set aside is tried again; they double with each further end."""
+RAISED = 5
+"""Calls in a row that raise until a person is told."""
+_AGAIN = 600.0
+"""Seconds between two notes of the same."""
+_MOST = 1000
+"""Contacts that are noted: with more it is the plugin that fails."""
+_CONTACTS = ("reconcile_contact", "confirm_receipts")
+"""Steps whose trouble stands nowhere else."""
 
 Step = Literal["transfer", "find_transferred", "reconcile_contact", "confirm_receipts", "observe"]
 
@@ -39,24 +49,48 @@ def in_hand(line: Line, step: Step, name: str) -> Iterator[None]:
     try:
         with marks.holding(number):
             yield
-    except Exception:
-        marks.survived(number)
+    except Exception as error:
+        _came_through(line, step, name, ends)
+        if step in _CONTACTS and isinstance(error, InvalidValue | PluginError):
+            _note_raised(line, step, name, error)
         raise
+    _came_through(line, step, name, ends)
+    line.raised.pop((step, name), None)
+    if (step, name) in line.noted:
+        line.noted.discard((step, name))
+        line.journal.steps_set_aside.remove(step, name)
+
+
+def _came_through(line: Line, step: Step, name: str, ends: int) -> None:
     if ends:
-        marks.survived(number)
+        line.journal.crash_marks.survived(_number(step, name))
         line.set_aside.discard((step, name))
+
+
+def _note_raised(line: Line, step: Step, name: str, error: TillpostError) -> None:
+    now = line.clock.time()
+    count, last = line.raised.get((step, name), (0, float("-inf")))
+    count += 1
+    if count >= RAISED and now - last >= _AGAIN and ((step, name) in line.noted or len(line.noted) < _MOST):
+        reason = f"{step} of {name} has raised {count} times in a row: {error}"
+        line.journal.steps_set_aside.put(step, name, reason, count, now, None)
+        line.noted.add((step, name))
+        last = now
+    if (step, name) in line.raised or len(line.raised) < _MOST:
+        line.raised[step, name] = count, last
 
 
 def _set_aside(line: Line, step: Step, name: str, ends: int, due: float) -> PluginError:
     later = "it is passed on no more"
     if step != "observe":
         later = f"it is set aside, and tried again at {datetime.fromtimestamp(due, UTC).isoformat(timespec='minutes')}"
-    reason = f"the process ended {ends} times during {step} of {name}; {later}"
+    error = PluginError(line.hooks.plugin_of(step), f"the process ended {ends} times during {step} of {name}; {later}")
     if (step, name) not in line.set_aside:
         line.set_aside.add((step, name))
-        _log.error("pipeline %s: %s", line.name, reason)
-        line.journal.events.add(line.clock.time(), "crash", "set aside", hook=step, name=name, reason=reason)
-    return PluginError(line.hooks.plugin_of(step), reason)
+        _log.error("pipeline %s: %s", line.name, error)
+        line.journal.steps_set_aside.put(step, name, str(error), ends, line.clock.time(), due)
+        line.noted.add((step, name))
+    return error
 
 
 def _number(step: str, name: str) -> int:

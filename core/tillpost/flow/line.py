@@ -115,6 +115,15 @@ class Line:
     """The last process ended while it wrote fallback files: the next batch is tried apart first."""
     set_aside: set[tuple[str, str]] = attrs.field(factory=set)
     """Steps that this process has told it does not do for a while (deadly.py)."""
+    raised: dict[tuple[str, str], tuple[int, float]] = attrs.field(factory=dict)
+    """Steps that raise: how often in a row, and when that was noted in the journal (deadly.py)."""
+    noted: set[tuple[str, str]] = attrs.field(
+        default=attrs.Factory(
+            lambda line: {(each.step, each.name) for each in line.journal.steps_set_aside.standing(line.clock.time())},
+            takes_self=True,
+        )
+    )
+    """Steps that the journal has as set aside or failing; one that comes to its end is removed there."""
     silent: dict[str, str] = attrs.field(factory=dict)
     """Contacts of fallback files whose lookup has no answer, though the destination answers; each with the reason.
 

@@ -25,6 +25,7 @@ from tillpost.journal.tables.receipts import Group
 from tillpost.journal.tables.replays import Replay, ReplayCursor, ReplayOrder, ReplayStep
 from tillpost.journal.tables.retention import RetentionCursor
 from tillpost.journal.tables.sources import SourceState, SourceStatus
+from tillpost.journal.tables.steps_set_aside import StepSetAside
 from tillpost.journal.tables.tenants import KnownTenant
 from tillpost.journal.tables.tills import Till
 from tillpost.journal.tables.verification import HistoryState, Looked, VerificationStand
@@ -76,6 +77,7 @@ __all__ = [
     "SourceState",
     "SourceStatus",
     "State",
+    "StepSetAside",
     "Stored",
     "Till",
     "TillTotal",

@@ -39,6 +39,7 @@ from tillpost.journal.tables.replays import Replays
 from tillpost.journal.tables.retention import Retention
 from tillpost.journal.tables.settings_seen import SettingsSeen
 from tillpost.journal.tables.sources import Sources
+from tillpost.journal.tables.steps_set_aside import StepsSetAside
 from tillpost.journal.tables.tenants import Tenants
 from tillpost.journal.tables.tills import Tills
 from tillpost.journal.tables.verification import Verification
@@ -63,6 +64,7 @@ class Journal:
         self.documents = Documents(self._database)
         self.accounts = Accounts(self._database)
         self.sources = Sources(self._database)
+        self.steps_set_aside = StepsSetAside(self._database)
         self.idempotency_keys = IdempotencyKeys(self._database)
         self.contacts = Contacts(self._database)
         self.contact_hints = ContactHints(self._database)

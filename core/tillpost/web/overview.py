@@ -8,7 +8,7 @@ import attrs
 
 from tillpost.alerts.standing import Watched, standing_alerts
 from tillpost.flow.breaker import is_reachable
-from tillpost.journal import DocumentState, FileState, Journal, KnownMapping, State
+from tillpost.journal import DocumentState, FileState, Journal, KnownMapping, State, StepSetAside
 from tillpost.journal.tables.losses import Loss
 from tillpost.reports.labels import ROUTES
 from tillpost.reports.timeline import event_detail
@@ -70,7 +70,7 @@ def _pipeline(site: Site, name: str, journal: Journal) -> dict[str, Any]:
     alerts = standing_alerts(journal, watched, site.clock.time())
     set_aside = journal.documents.count_open().get(DocumentState.SET_ASIDE, 0)
     rules, new_mapping = {alert.rule for alert in alerts}, journal.mappings.awaiting_release()
-    losses = journal.losses.open()
+    losses, failing = journal.losses.open(), journal.steps_set_aside.standing(site.clock.time())
     return {
         "name": name,
         "destination": destination,
@@ -84,9 +84,9 @@ def _pipeline(site: Site, name: str, journal: Journal) -> dict[str, Any]:
         "charts": [charts.backlog(samples), charts.rate(samples)],
         "history": history[: -HISTORY - 1 : -1],
         "alerts": alerts,
-        "needs": _needs(rules, losses, set_aside, new_mapping),
+        "needs": _needs(rules, losses, set_aside, new_mapping, failing),
         "file_server": journal.file_server.get(),
-        "needs_attention": bool(alerts or counts[State.HELD] or losses or set_aside or new_mapping),
+        "needs_attention": bool(alerts or counts[State.HELD] or losses or set_aside or new_mapping or failing),
         "tills": sorted(tills, key=lambda till: till.last_at, reverse=True)[:TILLS],
         "till_count": len(tills),
         "held": journal.search.latest(State.HELD, HELD),
@@ -94,11 +94,15 @@ def _pipeline(site: Site, name: str, journal: Journal) -> dict[str, Any]:
     }
 
 
-def _needs(rules: set[str], losses: list[Loss], set_aside: int, new_mapping: KnownMapping | None) -> list[str]:
+def _needs(
+    rules: set[str], losses: list[Loss], set_aside: int, new_mapping: KnownMapping | None, failing: list[StepSetAside]
+) -> list[str]:
     """What needs a person and has no alert, since its rule is off."""
     needs = [] if "journal" in rules else [f"{loss.what}: {loss.next_step}." for loss in losses]
     if set_aside and "documents" not in rules:
         needs.append(f"{counted(set_aside, 'document')} set aside: `tillpost documents list` shows the reasons.")
+    if not rules & {"set_aside", "observer"}:
+        needs += [f"{each.reason}. Correct or update the plugin." for each in failing]
     if new_mapping is not None and "mapping" not in rules:
         needs.append(
             f"The new mapping {new_mapping.fingerprint} waits for its release: `tillpost diff` shows what it changes,"

@@ -249,6 +249,24 @@ def _given_up(harness: Harness) -> None:
     harness.journal.documents.close(document.seq, DocumentState.DISCARDED, "empty", harness.clock.now)
 
 
+def _contact_dies(harness: Harness) -> None:
+    now = harness.clock.now
+    harness.journal.steps_set_aside.put("confirm_receipts", "c0f3", "the process ended 3 times", 3, now, now + HOUR)
+
+
+def _contact_lives(harness: Harness) -> None:
+    harness.journal.steps_set_aside.remove("confirm_receipts", "c0f3")
+
+
+def _event_lost(harness: Harness) -> None:
+    harness.journal.steps_set_aside.add_lost("chat", "observe raised ValueError at chat.py:7", 2, harness.clock.now)
+
+
+def _no_other_is_lost(harness: Harness) -> None:
+    harness.clock.now += 86400
+    _speaks(harness)
+
+
 def _source(harness: Harness) -> None:
     status = SourceStatus("folder", SourceState.FAILING, "/mnt/shop is not mounted", NOW, NOW + 60, 1)
     harness.journal.sources.put(status, NOW)
@@ -447,6 +465,8 @@ PLANTED: dict[str, tuple[Step, Step, str, str, str]] = {
         "permissions",
     ),
     "source away": (_source, _source_again, "source folder", "/mnt/shop is not mounted", "Bring back"),
+    "contact set aside": (_contact_dies, _contact_lives, "set_aside", "the process ended 3 times", "the plugin"),
+    "event lost": (_event_lost, _no_other_is_lost, "observer chat", "lost 2 events", "tillpost receipt"),
     "journal repaired": (_loss, _settled, "journal 1", "receipt 12_1 is missing", "Read the export again"),
     "disk full": (_full, _disk_again, "disk", "(`room`)", "Free disk space now"),
     "clock behind": (_clock_behind, _clock_right, "clock", "later than now", "NTP"),

@@ -55,6 +55,16 @@ def _loss(journal: Journal) -> None:
     journal.losses.record(100.0, "receipt 12_1 is missing", "Read the export again.")
 
 
+def _contact_set_aside(journal: Journal) -> None:
+    journal.steps_set_aside.put(
+        "confirm_receipts", "c0f3", "the process ended 3 times", 3, time.time(), time.time() + 9
+    )
+
+
+def _event_lost(journal: Journal) -> None:
+    journal.steps_set_aside.add_lost("chat", "observe raised ValueError at chat.py:7", 2, time.time())
+
+
 def _of_the_process(journal: Journal) -> None:
     journal.alerts.change([("stopped", "shop: threads hang", "…", "Restart.")], [], [], (), 100.0)
 
@@ -64,6 +74,8 @@ NEEDS: dict[str, tuple[Callable[[Journal], None], str, str]] = {
     "document set aside": (_set_aside, "documents", "day.xml (not well-formed)"),
     "paused": (_paused, "paused", "401: another key"),
     "file server": (_file_server, "file_server", "host key"),
+    "contact set aside": (_contact_set_aside, "set_aside", "the process ended 3 times"),
+    "event lost": (_event_lost, "observer", "the observer chat lost 2 events"),
     "missing in the journal": (_loss, "journal", "receipt 12_1 is missing"),
     "what only the process knows": (_of_the_process, "stopped", "threads hang"),
 }
@@ -132,15 +144,16 @@ def test_alerts_never_say_that_none_stands_when_nobody_watches(shop: Path, journ
 
 @pytest.mark.usefixtures("at_work")
 def test_a_rule_that_is_off_has_no_alert_and_status_needs_a_person_all_the_same(shop: Path, journal: Journal) -> None:
-    shop.write_text('[alerts]\noff = ["held", "documents", "journal"]\n' + CONFIG)
+    shop.write_text('[alerts]\noff = ["held", "documents", "journal", "set_aside", "observer"]\n' + CONFIG)
     _held(journal)
     _loss(journal)
     _set_aside(journal)
+    _contact_set_aside(journal)
     status = call(shop, "status", "--json")
     stand: dict[str, Any] = objects(status)[0]["pipelines"]["shop"]
     assert (status.exit_code, stand["alerts"]) == (1, [])
     assert [need["what"] for need in stand["needs_person"]] == [
-        "receipt 12_1 is missing", "1 held receipt", "1 document set aside",
+        "receipt 12_1 is missing", "1 held receipt", "1 document set aside", "the process ended 3 times",
     ]  # fmt: skip
     assert "needs a person: 1 document set aside" in call(shop, "status").stdout
     assert call(shop, "alerts").exit_code == 0

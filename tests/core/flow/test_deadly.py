@@ -12,13 +12,14 @@ from tests.scenarios.simulator.faults import Killed
 from tests.scenarios.simulator.machine import Machine
 from tests.scenarios.simulator.till import sale
 from tests.support.simulated import DAY, deliver_all, outage, take
-from tillpost.flow.deadly import in_hand
+from tillpost.errors import InvalidValue, PluginError
+from tillpost.flow.deadly import RAISED, in_hand
 from tillpost.flow.delivery.verify import verify
 from tillpost.flow.fallback.write_files import write_files
 from tillpost.flow.retry_policy import MAX_CRASHES
 from tillpost.flow.upkeep.observers import notify_observers
 from tillpost.flow.worker import UPKEEP, run_steps
-from tillpost.journal import State
+from tillpost.journal import State, StepSetAside
 from tillpost.journal.sqlite.crash_marks import CrashMarks
 from tillpost.model import FallbackFile
 
@@ -73,6 +74,10 @@ def states(machine: Machine) -> dict[str, State]:
     return {entry.number: entry.state for entry in machine.line.journal.receipts.find({})}
 
 
+def failing(machine: Machine) -> list[StepSetAside]:
+    return machine.line.journal.steps_set_aside.standing(machine.clock.time())
+
+
 def told(machine: Machine) -> set[tuple[str, str]]:
     events = machine.line.journal.events.unobserved(100_000)
     return {(each["detail"]["hook"], each["detail"]["name"]) for each in events if each["what"] == "set aside"}
@@ -119,6 +124,41 @@ def test_k6_a_history_that_ends_the_process_is_set_aside_and_the_others_are_veri
     rows = machine.line.journal.receipts.find({})
     assert [row.number for row in rows if row.verified_at is None] == ["3"]
     assert [step for step, _ in told(machine)] == ["confirm_receipts"]
+    (standing,) = failing(machine)
+    assert (standing.step, standing.name, standing.count) == ("confirm_receipts", rows[3].contact, MAX_CRASHES)
+    assert "tried again at" in standing.reason
+    machine.restart()
+    machine.clock.advance(3600.0)
+    assert run(machine, "confirm_receipts", lambda contact: False, 12) == 0
+    assert failing(machine) == [], "it came to its end, in another process than the one that set it aside"
+
+
+@pytest.mark.parametrize("error", [InvalidValue("no date"), PluginError("engage", "raised KeyError at engage.py:7")])
+def test_a_history_that_raises_again_and_again_is_told_and_tried_on(machine: Machine, error: Exception) -> None:
+    take(machine, *(sale(number, {"externalId": f"c{number}"}) for number in range(COUNT)))
+    (name, healthy), *_ = machine.line.hooks.callers["confirm_receipts"]
+    calls = 0
+
+    def call(contact: Any, **given: Any) -> Any:
+        nonlocal calls
+        if is_third(contact):
+            calls += 1
+            raise error
+        return healthy(contact=contact, **given)
+
+    machine.line.hooks.callers["confirm_receipts"] = [(name, call)]  # type: ignore[index]
+    while calls < RAISED - 1:
+        assert run(machine, "map_receipt", lambda receipt: False, 1) == 0
+    assert failing(machine) == []
+    while calls < 3 * RAISED:
+        assert run(machine, "map_receipt", lambda receipt: False, 12) == 0
+    (standing,) = failing(machine)
+    assert standing.step == "confirm_receipts"
+    assert str(error) in standing.reason
+    machine.line.hooks.callers["confirm_receipts"] = [(name, healthy)]  # type: ignore[index]
+    assert run(machine, "map_receipt", lambda receipt: False, 300) == 0
+    assert failing(machine) == []
+    assert all(row.verified_at is not None for row in machine.line.journal.receipts.find({}))
 
 
 def test_k6_an_event_that_ends_the_process_is_passed_on_no_more(machine: Machine) -> None:
@@ -138,6 +178,26 @@ def test_k6_an_event_that_ends_the_process_is_passed_on_no_more(machine: Machine
     machine.line.hooks.callers["observe"] = [("log", observe)]  # type: ignore[index]
     assert notify_observers(machine.line) >= COUNT
     assert set(seen) >= {1, 2, 4, 5, 6}
+    (lost,) = failing(machine)
+    assert (lost.step, lost.count, lost.due) == ("observe", 1, None)
+    assert "3 times during observe of event 3" in lost.reason
+
+
+def test_an_event_for_which_an_observer_raises_is_counted_as_lost_and_told_for_a_day(machine: Machine) -> None:
+    def observe(event: Any) -> None:
+        if event["step"] == "accept":
+            raise ValueError("x")
+
+    take(machine, *(sale(number, {"externalId": f"c{number}"}) for number in range(COUNT)))
+    machine.line.hooks.callers["observe"] = [("chat", observe), ("log", lambda event: None)]  # type: ignore[index]
+    before = notify_observers(machine.line)
+    assert before >= COUNT
+    (lost,) = failing(machine)
+    assert (lost.name, lost.count) == ("chat", COUNT)
+    assert "observe raised ValueError" in lost.reason
+    assert notify_observers(machine.line) == 0, "losing an event is no event"
+    machine.clock.advance(DAY + 1)
+    assert failing(machine) == []
 
 
 def test_what_comes_through_or_raises_is_counted_from_the_start(machine: Machine) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,10 +22,15 @@ def notify_observers(line: Line) -> int:
     """
     if not line.hooks.implements("observe") or not line.duties.holds(Duty.OBSERVERS):
         return 0
-    events = line.journal.events.unobserved(500)
+    events, lost = line.journal.events.unobserved(500), Counter[str]()
+    reasons: dict[str, str] = {}
     for event in events:
         for error in _observe(line, event):
             _log.warning("pipeline %s: observer: %s; it gets the next event", line.name, error)
+            lost[error.plugin] += 1
+            reasons[error.plugin] = str(error)
+    for plugin, count in lost.items():
+        line.journal.steps_set_aside.add_lost(plugin, reasons[plugin], count, line.clock.time())
     if events:
         line.journal.events.mark_observed(events[-1]["seq"])
     return len(events)
