@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import date, datetime
 from decimal import Decimal
 
 import attrs
 
 from tillpost import InvalidValue
-from tillpost.kit import local_time, parse_date, parse_decimal, parse_time
+from tillpost.kit import (
+    broken_id,
+    local_time,
+    masked,
+    parse_date,
+    parse_decimal,
+    parse_time,
+    quoted,
+    unquoted,
+    written_number,
+)
 from tillpost_table.rows import Row
 from tillpost_table.settings import Settings
 
@@ -19,12 +30,14 @@ _EXAMPLE = datetime(2026, 1, 31, 14, 30)  # noqa: DTZ001 - a till's local time
 
 @attrs.frozen
 class Cells:
-    """Reads the fields of rows by the mapping. Each raises InvalidValue with line and column, never with the value."""
+    """Reads the fields of rows by the mapping. Each raises InvalidValue with line, column and value."""
 
     settings: Settings
     _sources: dict[str, tuple[str, str, Mapping[str, str]]] = attrs.field(init=False)
     """Field → its column, the constant for an empty cell, and the meaning of its values."""
     _number: re.Pattern[str] = attrs.field(init=False)
+    _beside: list[frozenset[str]] = attrs.field(factory=list)
+    """The currencies of the signs beside numbers of the receipt that is read."""
 
     @_sources.default
     def _by_field(self) -> dict[str, tuple[str, str, Mapping[str, str]]]:
@@ -38,7 +51,7 @@ class Cells:
     def _pattern(self) -> re.Pattern[str]:
         mark, point = re.escape(self.settings.thousands), re.escape(self.settings.decimal)
         grouped = rf"[0-9]{{1,3}}(?:{mark}[0-9]{{3}})+|" if mark else ""
-        return re.compile(rf"[+-]?(?:{grouped}[0-9]*)(?:{point}[0-9]*)?")
+        return re.compile(rf"[+-]?(?:{grouped}[0-9]+)(?:{point}[0-9]+)?")
 
     def text(self, row: Row, field: str) -> str:
         """The value of a field in a row: its column, else the constant, translated by `values`."""
@@ -67,23 +80,68 @@ class Cells:
                 found, first = value, row
         return found
 
+    def id_of(self, row: Row, field: str, *, code: bool = False) -> str:
+        """The id in a field of a row. Raises InvalidValue for one that a spreadsheet broke."""
+        text = self.text(row, field)
+        return self.id(text, self.place(row, field), code=code) if text else ""
+
+    def same_id(self, rows: Sequence[Row], field: str) -> str:
+        """The id in a field of the receipt. Raises InvalidValue when two rows differ in it, or it is broken."""
+        text = self.same(rows, field)
+        return self.id(text, self.place(rows[0], field)) if text else ""
+
     def number(self, row: Row, field: str) -> Decimal | None:
         """The number of a field, None when it is empty."""
         written = self.text(row, field)
         return self.decimal(written, self.place(row, field)) if written else None
 
     def decimal(self, written: str, place: str) -> Decimal | None:
-        """A number with the marks of the file; a minus (SAP) or a % sign may follow it."""
-        text = written.replace("\u00a0", " ").replace("\u202f", " ").replace("\u2212", "-").removesuffix("%").strip()
-        if not text:
+        """A number by the file's marks, or as people and spreadsheets write it; None when it is empty."""
+        if self._number.fullmatch(written):
+            plain = written.replace(self.settings.thousands, "") if self.settings.thousands else written
+            return parse_decimal(plain.replace(self.settings.decimal, "."), place)
+        if not written.removesuffix("%").strip():
             return None
-        if text.endswith("-"):
-            text = f"-{text[:-1].strip()}"
-        if not self._number.fullmatch(text):
-            raise InvalidValue(f"not a number such as 12{self.settings.decimal}50", place=place)
-        if self.settings.thousands:
-            text = text.replace(self.settings.thousands, "")
-        return parse_decimal(text.replace(self.settings.decimal, "."), place)
+        marks = {"decimal": self.settings.decimal, "thousands": self.settings.thousands}
+        try:
+            number = written_number(written, place, **marks)
+        except InvalidValue as error:
+            raise InvalidValue(f"{error.fault}{self._hint(written)}", place=place) from None
+        if number.currencies:
+            self._beside.append(number.currencies)
+        return number.value
+
+    def _hint(self, written: str) -> str:
+        """Which setting would make a number of the text."""
+        other = "," if self.settings.decimal == "." else "."
+        helpful = []
+        for setting, marks in (("decimal", (other, "")), ("thousands", (self.settings.decimal, other))):
+            with suppress(InvalidValue):
+                written_number(written, "", decimal=marks[0], thousands=marks[1])
+                helpful.append(f"`{setting}`")
+        return f'; set {" or ".join(helpful)} to "{other}" where it is that mark' if helpful else ""
+
+    def begin(self) -> None:
+        """Forget what was beside the numbers of the receipt before."""
+        self._beside.clear()
+
+    def is_of_other_currency(self, currency: str) -> bool:
+        """Whether a sign or word beside a number of this receipt means another currency."""
+        return any(currency not in meant for meant in self._beside)
+
+    def id(self, written: str, place: str, *, code: bool = False, secret: bool = False) -> str:
+        """An id as text, without the marks that keep a spreadsheet from changing it.
+
+        code: of an article. secret: of a customer. Raises InvalidValue for one that a spreadsheet broke.
+        """
+        if written.isalnum() and len(written) < 18:
+            return written
+        text = unquoted(written)
+        if self.settings.broken_ids == "hold" and (fault := broken_id(text, code=code)):
+            shown = masked(text) if secret and len(text) > 9 else quoted(text)
+            hint = 'export the column as text, or set `broken_ids` to "keep" where it is meant so'
+            raise InvalidValue(f"{shown} {fault}; {hint}", place=place)
+        return text
 
     def created(self, rows: Sequence[Row]) -> tuple[datetime, tuple[str, ...]]:
         """The time of the first row that has one, and its flags; rows of a receipt may be seconds apart."""

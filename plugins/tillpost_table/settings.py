@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import attrs
 
-RECEIPT = ("number", "store", "till", "currency", "created", "date", "time", "business_date", "total")
+RECEIPT = ("number", "store", "till", "currency", "created", "date", "time", "business_date", "total", "rounding")
 """Fields of a receipt: the same in all its rows, or empty."""
 LINE = (
     "kind",
@@ -94,6 +94,7 @@ class Settings:
     date: the format of times, as Python's strptime; empty: ISO 8601.
     sign: which of quantity and paid carries the sign of a return.
     tax: whether paid has the tax in it.
+    broken_ids: whether a receipt is held when an id in it looks like one that a spreadsheet broke (4,67E+10).
     largest: bytes one JSON line may have.
     """
 
@@ -117,6 +118,7 @@ class Settings:
     date: str = attrs.field(default="", validator=_time_form)
     sign: Literal["both", "quantity", "paid"] = "both"
     tax: Literal["included", "on top"] = "included"
+    broken_ids: Literal["hold", "keep"] = "hold"
     largest: int = attrs.field(default=64 * 1024 * 1024, validator=attrs.validators.ge(1024))
 
     def __attrs_post_init__(self) -> None:

@@ -171,7 +171,7 @@ def test_fifty_thousand_lines_in_one_receipt(trial: Trial) -> None:
 def test_an_amount_that_is_not_a_number_is_named(trial: Trial, amount: str) -> None:
     held = broken(trial.one(Line(amount=amount)))
     assert held.place in held.reason
-    assert amount not in held.reason or len(amount) < 10
+    assert amount not in held.reason or len(amount) < 40
 
 
 def test_a_quantity_of_zero_is_an_adjustment(trial: Trial) -> None:

@@ -19,8 +19,9 @@ from tillpost.kit.receipt_parts import (
     vat_of_lines,
 )
 from tillpost.kit.record import read_record, voided_id
-from tillpost.kit.text import CONTROL_CHARACTERS, clean
+from tillpost.kit.text import CONTROL_CHARACTERS, clean, masked, quoted
 from tillpost.kit.time import local_time, parse_date, parse_time
+from tillpost.kit.written import WrittenNumber, broken_id, plain_text, unquoted, written_number
 from tillpost.model.identity import MakeId
 
 __all__ = [
@@ -31,14 +32,17 @@ __all__ = [
     "JsonRecord",
     "MakeId",
     "Reading",
+    "WrittenNumber",
     "adapter",
     "adjustment",
     "balanced_tenders",
+    "broken_id",
     "clean",
     "first_reading",
     "json_records",
     "line_kind",
     "local_time",
+    "masked",
     "minor_digits",
     "mismatch",
     "negated",
@@ -47,11 +51,15 @@ __all__ = [
     "parse_decimal",
     "parse_json",
     "parse_time",
+    "plain_text",
+    "quoted",
     "read_record",
     "round_money",
     "spread",
     "spread_discount",
     "tax",
+    "unquoted",
     "vat_of_lines",
     "voided_id",
+    "written_number",
 ]

@@ -26,3 +26,16 @@ def clean(value: Any) -> tuple[Any, int]:
         pairs = {name: clean(item) for name, item in value.items()}
         return {name: item for name, (item, _) in pairs.items()}, sum(count for _, count in pairs.values())
     return value, 0
+
+
+def quoted(value: str) -> str:
+    """A value for a message: in quotes, shortened; of words, which may be a name, two characters and the length."""
+    shown = FORBIDDEN.sub("", " ".join(value.split()))
+    if sum(char.isalpha() for char in shown) > 5 or "@" in shown:
+        return masked(shown)
+    return f'"{shown}"' if len(shown) <= 40 else f'"{shown[:39]}…"'
+
+
+def masked(value: str) -> str:
+    """A customer's key for a message: its first two characters and its length."""
+    return f'"{value[:2]}…" ({len(value)} characters)'
