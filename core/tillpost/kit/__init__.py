@@ -4,7 +4,7 @@ XML is in `tillpost.kit.xml`, which loads lxml; importing this package does not.
 """
 
 from tillpost.kit.json import JsonObject, JsonRecord, json_records, parse_clean_json, parse_json
-from tillpost.kit.money import minor_digits, mismatch, parse_decimal, round_money, spread
+from tillpost.kit.money import minor_digits, mismatch, parse_decimal, round_lines, round_money, spread
 from tillpost.kit.plugin import adapter
 from tillpost.kit.readings import Reading, first_reading
 from tillpost.kit.receipt_parts import (
@@ -54,6 +54,7 @@ __all__ = [
     "plain_text",
     "quoted",
     "read_record",
+    "round_lines",
     "round_money",
     "spread",
     "spread_discount",

@@ -9,11 +9,10 @@ import attrs
 
 from tillpost.errors import InvalidValue
 from tillpost.kit.money import spread
+from tillpost.model.contradictions import TAX_OFF as TAX_OFF
 from tillpost.model.receipt import Discount, Line, LineKind, Tax, Tender
 
 ZERO = Decimal(0)
-TAX_OFF = "tax-off"
-"""The flag of a receipt whose taxes as the till summed them are not those of its lines."""
 
 
 def line_kind(quantity: Decimal, paid: Decimal) -> LineKind:

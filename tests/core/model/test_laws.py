@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tillpost import InvalidValue
-from tillpost.kit import minor_digits, spread
+from tillpost.kit import minor_digits, round_lines, round_money, spread
 from tillpost.model import (
     IDENTIFIER_KINDS,
     Customer,
@@ -48,6 +48,26 @@ def test_a_spread_over_nothing_is_refused() -> None:
         spread(Decimal(1), [], "SEK")
     with pytest.raises(InvalidValue, match="whole units of SEK"):
         spread(Decimal("0.001"), [Decimal(1)], "SEK")
+
+
+@given(amounts=st.lists(st.decimals("-100000", "100000", places=4), min_size=1, max_size=30), currency=CURRENCIES)
+def test_rounded_lines_sum_to_the_rounded_total_each_within_a_unit_and_with_its_sign(
+    amounts: list[Decimal], currency: str
+) -> None:
+    total = round_money(sum(amounts, Decimal(0)), currency)
+    shares = round_lines(total, amounts, currency)
+    unit = Decimal(1).scaleb(-minor_digits(currency))
+    assert sum(shares) == total
+    assert all(abs(share - amount) < unit for share, amount in zip(shares, amounts, strict=True))
+    assert all(share * amount >= 0 for share, amount in zip(shares, amounts, strict=True))
+
+
+def test_lines_bought_and_returned_keep_their_amounts_and_a_total_of_another_sum_is_refused() -> None:
+    assert round_lines(Decimal("30.00"), [Decimal(-100), Decimal(130)], "SEK") == (Decimal(-100), Decimal(130))
+    with pytest.raises(InvalidValue, match=r"sum to 30\.00, the total is 30\.01 \(difference -0\.01\)"):
+        round_lines(Decimal("30.01"), [Decimal(-100), Decimal(130)], "SEK")
+    with pytest.raises(InvalidValue, match="the total is 1"):
+        round_lines(Decimal(1), [], "SEK")
 
 
 @given(one=st.tuples(FIELD, FIELD, st.dates(), FIELD), two=st.tuples(FIELD, FIELD, st.dates(), FIELD))

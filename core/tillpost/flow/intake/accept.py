@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from datetime import timedelta
 from itertools import islice
 
 import attrs
 
 from tillpost.errors import DocumentError, InvalidValue, JournalError, PluginError, TillpostError, describe
+from tillpost.flow.intake.receipt_flags import flags_at_acceptance
 from tillpost.flow.line import Line
 from tillpost.journal import Accepted, Group, Reading
 from tillpost.model import Broken, Document, Found, IdentifierRules, NoReceipt, Parsed
@@ -19,13 +19,6 @@ GROUP = 100
 
 MOST_FAILURES = 3
 """Failures of a plugin with one document after which it is set aside."""
-
-CLOCK_OFF = "clock-off"
-"""Flag of a receipt whose time cannot be right, because the till's clock is wrong. It is sent as printed."""
-_MAX_AHEAD = 3600.0
-"""Seconds by which a receipt's time may be ahead of this machine's clock; clocks in step differ by far less."""
-_MAX_DAYS_APART = timedelta(days=1)
-"""A business date and the time of a sale differ by a day at most, in a shop that is open past midnight."""
 
 
 class StartedDocument:
@@ -69,7 +62,7 @@ class StartedDocument:
         last = self._ended and self._error is None
         if not records and not last:
             return self.next_group(now)
-        flagged = [_flag_identifiers(_flag_wrong_clock(record, now), self._line.rules) for record in records]
+        flagged = [_flagged(record, now, self._line.rules) for record in records]
         return Group(parsed=flagged, document=self.document, counts=self.counts, last=last, reading=self.reading)
 
     def _charged(self, error: TillpostError, now: float) -> TillpostError:
@@ -181,23 +174,8 @@ def _write(line: Line, groups: list[Group]) -> None:
     line.hooks.timings.commits.record("", time.perf_counter() - began)
 
 
-def _flag_wrong_clock(record: Parsed, now: float) -> Parsed:
-    if not isinstance(record, Found) or CLOCK_OFF in record.receipt.flags:
+def _flagged(record: Parsed, now: float, rules: IdentifierRules) -> Parsed:
+    if not isinstance(record, Found) or not (flags := flags_at_acceptance(record.receipt, now, rules)):
         return record
     receipt = record.receipt
-    apart = abs(receipt.created.date() - receipt.business_date)
-    if receipt.created.timestamp() - now <= _MAX_AHEAD and apart <= _MAX_DAYS_APART:
-        return record
-    return attrs.evolve(record, receipt=attrs.evolve(receipt, flags=(*receipt.flags, CLOCK_OFF)))
-
-
-def _flag_identifiers(record: Parsed, rules: IdentifierRules) -> Parsed:
-    """Flag a receipt with an identifier no destination takes: the customer is not looked up by it."""
-    if not isinstance(record, Found) or record.receipt.customer is None:
-        return record
-    receipt = record.receipt
-    unusable = rules.flags(receipt.customer, receipt.store)
-    if not unusable:
-        return record
-    flags = [flag for flag in unusable if flag not in receipt.flags]
     return attrs.evolve(record, receipt=attrs.evolve(receipt, flags=(*receipt.flags, *flags)))
