@@ -3,7 +3,7 @@
 XML is in `tillpost.kit.xml`, which loads lxml; importing this package does not.
 """
 
-from tillpost.kit.json import JsonObject, JsonRecord, json_records, parse_clean_json, parse_json
+from tillpost.kit.json import JsonObject, JsonRecord, XmlJsonObject, json_records, parse_clean_json, parse_json
 from tillpost.kit.money import minor_digits, mismatch, parse_decimal, round_lines, round_money, spread
 from tillpost.kit.plugin import adapter
 from tillpost.kit.readings import Reading, first_reading
@@ -33,6 +33,7 @@ __all__ = [
     "MakeId",
     "Reading",
     "WrittenNumber",
+    "XmlJsonObject",
     "adapter",
     "adjustment",
     "balanced_tenders",

@@ -37,9 +37,10 @@ def local_time(moment: datetime, zone: ZoneInfo, place: str) -> tuple[datetime, 
     return moment.replace(tzinfo=timezone(offset), fold=0), flags
 
 
-def parse_time(written: str, zone: ZoneInfo, place: str) -> tuple[datetime, tuple[str, ...]]:
+def parse_time(written: str, zone: ZoneInfo, place: str, *, utc: bool = False) -> tuple[datetime, tuple[str, ...]]:
     """An ISO 8601 time as `local_time` gives it. An offset that is written stays; Z becomes the time in `zone`.
 
+    utc: the format writes every time in UTC, with +00:00 or without an offset: it becomes the time in `zone`.
     Raises InvalidValue, with `place`, for a text that is not an ISO 8601 time.
     """
     try:
@@ -48,7 +49,9 @@ def parse_time(written: str, zone: ZoneInfo, place: str) -> tuple[datetime, tupl
         raise InvalidValue(
             "not an ISO 8601 time such as 2026-01-31T12:00:00+01:00" if written else "the time is missing", place=place
         ) from None
-    if written.endswith(("Z", "z")):
+    if utc and moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    if utc or written.endswith(("Z", "z")):
         try:
             moment = moment.astimezone(zone)
         except OverflowError:

@@ -63,6 +63,21 @@ def test_written_times(written: str, expected: str, flags: tuple[str, ...]) -> N
 
 
 @pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("2026-03-14T14:30:00+00:00", "2026-03-14T15:30:00+01:00"),
+        ("2026-03-14 14:30:00", "2026-03-14T15:30:00+01:00"),
+        ("2026-07-01T23:30:00Z", "2026-07-02T01:30:00+02:00"),
+        ("2026-03-14T09:30:00-05:00", "2026-03-14T15:30:00+01:00"),
+        ("2026-10-25T01:30:00+00:00", "2026-10-25T02:30:00+01:00"),
+    ],
+)
+def test_of_a_format_that_writes_utc_every_time_is_moved_to_the_zone(written: str, expected: str) -> None:
+    moment, found = parse_time(written, OSLO, "till", utc=True)
+    assert (moment.isoformat(), found) == (expected, ())
+
+
+@pytest.mark.parametrize(
     ("written", "reason"),
     [
         ("", "the time is missing"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self
 
 import attrs
 
@@ -46,7 +46,7 @@ class JsonObject:
     place: str
 
     @classmethod
-    def of(cls, value: Any, place: str) -> JsonObject:
+    def of(cls, value: Any, place: str) -> Self:
         """The value, which must be an object."""
         if not isinstance(value, dict):
             raise InvalidValue(f"must be an object, and {kind_of(value)}", place=place)
@@ -92,23 +92,23 @@ class JsonObject:
             raise InvalidValue(f"must be true or false, and {kind_of(value)}", place=f"{self.place}.{name}")
         return bool(value)
 
-    def object(self, name: str) -> JsonObject | None:
+    def object(self, name: str) -> Self | None:
         """An object, None when it is missing."""
         value = self.values.get(name)
-        return None if value is None else JsonObject.of(value, f"{self.place}.{name}")
+        return None if value is None else type(self).of(value, f"{self.place}.{name}")
 
-    def object_or_empty(self, name: str) -> JsonObject:
+    def object_or_empty(self, name: str) -> Self:
         """An object, one without members when it is missing."""
-        return self.object(name) or JsonObject({}, f"{self.place}.{name}")
+        return self.object(name) or type(self)({}, f"{self.place}.{name}")
 
-    def objects(self, name: str) -> list[JsonObject]:
+    def objects(self, name: str) -> list[Self]:
         """A list of objects; missing is empty."""
         value = self.values.get(name)
         if value is None:
             return []
         if not isinstance(value, list):
             raise InvalidValue(f"must be a list, and {kind_of(value)}", place=f"{self.place}.{name}")
-        return [JsonObject.of(item, f"{self.place}.{name}[{number}]") for number, item in enumerate(value)]
+        return [type(self).of(item, f"{self.place}.{name}[{number}]") for number, item in enumerate(value)]
 
     def _missing(self, name: str) -> NoReturn:
         raise InvalidValue(f"key {name!r} is missing", place=self.place)
