@@ -8,14 +8,11 @@ from tillpost.kit import XmlJsonObject
 from tillpost.model import Customer, Identifier
 from tillpost_lightspeed.settings import Settings
 
-NO_PHONE = "phone-left-out"
-"""The flag of a receipt whose customer's phone number is not in E.164 and is omitted."""
-
-_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+_NUMBER = re.compile(r"\+?[0-9 ()/.\-]{5,30}")
 
 
-def read_customer(sale: XmlJsonObject, settings: Settings) -> tuple[Customer | None, tuple[str, ...]]:
-    """The customer, None when the sale names nobody (id 0), and the flags of the receipt."""
+def read_customer(sale: XmlJsonObject, settings: Settings) -> Customer | None:
+    """The customer; None when the sale names nobody (id 0)."""
     account = sale.object_or_empty("Customer")
     number = sale.text("customerID", "") or account.text("customerID", "")
     contact = account.object_or_empty("Contact")
@@ -32,21 +29,17 @@ def read_customer(sale: XmlJsonObject, settings: Settings) -> tuple[Customer | N
 
 def known_customer(
     number: str, mails: list[str], phones: list[str], names: dict[str, str], settings: Settings
-) -> tuple[Customer | None, tuple[str, ...]]:
-    """A customer by what is known: the first e-mail that is one, and the first phone number in E.164.
+) -> Customer | None:
+    """A customer by what is known: the first e-mail, and the first phone number, one with its country if there is one.
 
-    Without its country a phone number is ambiguous.
+    A number without its country goes as it is written: the pipeline knows the country.
     """
     identifiers = [Identifier(settings.customer, number)] if settings.customer and number else []
     if mail := next((mail for mail in mails if "@" in mail), ""):
         identifiers.append(Identifier("email", mail))
-    written = [re.sub(r"[ ()\-.]", "", phone) for phone in phones if phone]
-    phone = next((phone for phone in written if _E164.fullmatch(phone)), "")
-    if phone:
-        identifiers.append(Identifier("mobilePhone", phone))
-    flags = (NO_PHONE,) if written and not phone else ()
+    numbers = sorted((phone for phone in phones if _NUMBER.fullmatch(phone)), key=lambda phone: phone[0] != "+")
+    if numbers:
+        identifiers.append(Identifier("mobilePhone", numbers[0]))
     if not identifiers:
-        return None, flags
-    return Customer(
-        identifiers=tuple(identifiers), attributes={key: name for key, name in names.items() if name}
-    ), flags
+        return None
+    return Customer(identifiers=tuple(identifiers), attributes={key: name for key, name in names.items() if name})

@@ -48,7 +48,6 @@ def read_sale(sale: XmlJsonObject, source: RawRef, settings: Settings, make_id: 
     goods, taxes, flags = read_lines(sale, total, settings)
     paid = read_payments(sale, payments, total, settings)
     created, more_flags = _time(sale, settings)
-    customer, customer_flags = read_customer(sale, settings)
     store, till = _store(sale, settings), _till(sale)
     return Receipt(
         id=make_id(store=store, till=till, business_date=created.date(), number=sale.text("saleID")),
@@ -62,8 +61,8 @@ def read_sale(sale: XmlJsonObject, source: RawRef, settings: Settings, make_id: 
         lines=(*goods, *paid.lines),
         tenders=paid.tenders,
         taxes=taxes,
-        customer=customer,
-        flags=(*flags, *paid.flags, *more_flags, *customer_flags, *((ARCHIVED,) if sale.boolean("archived") else ())),
+        customer=read_customer(sale, settings),
+        flags=(*flags, *paid.flags, *more_flags, *((ARCHIVED,) if sale.boolean("archived") else ())),
         raw=source,
     )
 

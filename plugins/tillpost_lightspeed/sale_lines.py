@@ -124,12 +124,12 @@ def _is_card_of_gift(item: XmlJsonObject, sale: XmlJsonObject) -> bool:
 
 def _lines(sale: XmlJsonObject, drafts: Sequence[Draft], total: Decimal, settings: Settings) -> _Lines:
     """The lines to the minor unit. Tax on top is rounded in the sale's sum, and so are the amounts before it."""
-    currency, place = settings.currency, f"{sale.place}.SaleLines"
+    currency = settings.currency
     shares, flags = [], set[str]()
     for number, name in enumerate(("calcTax1", "calcTax2")):
         amounts = [draft.taxes[number] for draft in drafts]
         try:
-            share = round_lines(sale.decimal(name, sum(amounts, ZERO)), amounts, currency, place=place)
+            share = round_lines(sale.decimal(name, sum(amounts, ZERO)), amounts, currency)
         except InvalidValue:
             share = tuple(round_money(amount, currency) for amount in amounts)
             flags.add(TAX_OFF)
@@ -140,12 +140,12 @@ def _lines(sale: XmlJsonObject, drafts: Sequence[Draft], total: Decimal, setting
     on_top = not sale.boolean("isTaxInclusive")
     if on_top:
         try:
-            bases = round_lines(total - sum(taxes, ZERO), nets, currency, place=place)
+            bases = round_lines(total - sum(taxes, ZERO), nets, currency)
             paid = [base + amount for base, amount in zip(bases, taxes, strict=True)]
         except InvalidValue:
             on_top = False
     if not on_top:
-        paid = list(round_lines(total, grosses, currency, place=place))
+        paid = list(round_lines(total, grosses, currency))
     lines = []
     for index, (draft, amount) in enumerate(zip(drafts, paid, strict=True)):
         before = nets[index] if on_top else grosses[index]
@@ -167,9 +167,10 @@ def _line(
     ]
     note = item.object_or_empty("Note")
     parent = item.text("parentSaleLineID", "")
+    is_fee = not sku and item.text("itemFeeID", "0") not in ("", "0")  # such as the deposit on a bottle
     return Line(
-        kind=line_kind(draft.quantity, paid) if draft.quantity else LineKind.ADJUSTMENT,
-        sku=sku or ("workorder" if item.boolean("isWorkorder") else "misc"),
+        kind=line_kind(draft.quantity, paid) if draft.quantity and not is_fee else LineKind.ADJUSTMENT,
+        sku=sku or ("fee" if is_fee else "workorder" if item.boolean("isWorkorder") else "misc"),
         quantity=draft.quantity,
         paid=paid,
         tax_amount=tax_amount,

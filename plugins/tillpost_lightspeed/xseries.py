@@ -59,7 +59,7 @@ def no_receipt(sale: XmlJsonObject, settings: Settings, make_id: MakeId) -> NoRe
     if status in _NOT_YET:
         return NoReceipt(reason=_NOT_YET[status], place=sale.place, retail=True, number=number)
     if status not in _DONE:
-        raise InvalidValue(f"{status[:30]!a} is no known status of a sale", place=f"{sale.place}.status")
+        raise InvalidValue(f"{status[:30]!a} is an unknown status of a sale", place=f"{sale.place}.status")
     if not _items(sale) and not _payments(sale) and not _written_total(sale):
         return NoReceipt(reason="without lines and payments", place=sale.place, retail=True, number=number)
     return None
@@ -126,13 +126,13 @@ def _lines(
     sale: XmlJsonObject, items: Sequence[XmlJsonObject], price: Decimal, tax: Decimal, settings: Settings, taxed: bool
 ) -> Iterator[Line]:
     """taxed: whether a line's amount is without its tax."""
-    place, currency = f"{sale.place}.line_items", settings.currency
+    currency = settings.currency
     taxes = [_amount(item, ("total_tax", "tax_total"), "tax") for item in items]
     nets = [_amount(item, ("total_price", "price_total"), "price") for item in items]
     if not taxed:
         nets = [net - amount for net, amount in zip(nets, taxes, strict=True)]
-    net_shares = round_lines(price, nets, currency, place=place)
-    tax_shares = round_lines(tax, taxes, currency, place=place)
+    net_shares = round_lines(price, nets, currency)
+    tax_shares = round_lines(tax, taxes, currency)
     original = sale.text("return_for", "")
     for item, net, amount, exact in zip(items, net_shares, tax_shares, nets, strict=True):
         quantity = item.decimal("quantity")
@@ -201,14 +201,14 @@ def _customer(sale: XmlJsonObject, settings: Settings) -> tuple[Customer | None,
         return None, ()
     is_told = bool(settings.walk_in or code)
     names = {"firstName": account.text("first_name", ""), "lastName": account.text("last_name", "")}
-    found, flags = known_customer(
+    found = known_customer(
         number if is_told else "",
         [account.text("email", "")],
         [account.text(key, "") for key in ("mobile", "phone")],
         names,
         settings,
     )
-    return found, flags if is_told or found else (*flags, CUSTOMER_UNCLEAR)
+    return found, () if is_told or found else (CUSTOMER_UNCLEAR,)
 
 
 def _time(sale: XmlJsonObject, settings: Settings) -> datetime:

@@ -13,15 +13,15 @@ from tillpost.testing import AdapterSuite
 
 ROWS = list(rows())
 XML = {"poslog", "saft-no", "digital-receipt"}
-JSON = {"receipts", "shopify", "zettle", "table"}
+JSON = {"lightspeed", "receipts", "shopify", "zettle", "table"}
 CONCERNS = {"every adapter": XML | JSON, "XML": XML, "JSON": JSON, "`folder`": {"folder"}, "the journal": {"journal"}}
 COVERS = {
     "tests/plugins/tillpost_poslog/": {"poslog"},
     "tests/plugins/xml_adapters/": {"poslog", "saft-no", "digital-receipt"},
     "tests/plugins/tillpost_receipts/": {"receipts"},
     "tests/plugins/tillpost_table/": {"table"},
-    "tests/plugins/test_bad_input.py": {"shopify", "zettle", "table"},
-    "tests/plugins/test_large_input.py": {"receipts", "shopify", "zettle"},
+    "tests/plugins/test_bad_input.py": {"lightspeed", "shopify", "zettle", "table"},
+    "tests/plugins/test_large_input.py": {"lightspeed", "receipts", "shopify", "zettle"},
     "tests/plugins/tillpost_folder/": {"folder", "journal"},
     "tests/core/": {"journal"},
 }

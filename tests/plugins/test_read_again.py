@@ -19,6 +19,7 @@ from tillpost.model import Document, Found
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "digital-receipt": {"loyalty": "externalId", "timezone": "Europe/Stockholm"},
+    "lightspeed": {"timezone": "Europe/Stockholm", "currency": "SEK"},
     "poslog": {"loyalty": "externalId", "timezone": "Europe/Stockholm"},
     "receipts": {},
     "saft-no": {"customer": "externalId", "timezone": "Europe/Oslo"},

@@ -216,7 +216,10 @@ def test_empty_elements_are_nothing(empty: Any) -> None:
         ({"SaleLines": ""}, "has a total of 100.00 and no SaleLines; ask for it with load_relations"),
         ({"SalePayments": ""}, "has a total of 100.00 and no SalePayments; ask for it with load_relations"),
         (payment(amount="98"), "payments sum to 98.00, the sale's total is 100.00 (difference -2.00)"),
-        (line(calcTotal="98", calcSubtotal="98"), "the lines sum to 98.00, the total is 100.00 (difference -2.00)"),
+        (
+            line(calcTotal="98", calcSubtotal="98"),
+            "amounts of lines sum to 98.00, the total is 100.00 (difference -2.00)",
+        ),
         ({"completed": None}, "key 'completed' is missing"),
         ({"completed": "perhaps"}, "completed: must be true or false, and is text"),
         ({"completeTime": "soon"}, "completeTime: not an ISO 8601 time"),
@@ -237,7 +240,7 @@ def test_a_record_that_does_not_add_up_is_held_with_its_place(changes: Any, reas
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"status": "DANCING"}, "status: 'DANCING' is no known status of a sale"),
+        ({"status": "DANCING"}, "status: 'DANCING' is an unknown status of a sale"),
         ({"total_price": 13.91}, "(difference -0.99695)"),
         ({"payments": []}, "payments sum to 0.00, the sale's total is 14.85 (difference -14.85)"),
         ({"sale_date": None}, "key 'sale_date' is missing"),
