@@ -2,34 +2,103 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+
+import attrs
 from lxml.etree import _Element
 
-from tillpost.kit.xml import attribute, local_name, text
+from tillpost.kit.xml import attribute, children, local_name, text
 from tillpost.model import Customer, Identifier
 from tillpost_poslog.settings import Settings
 
+PROGRAMME_AS_ACCOUNT = "programme-as-account"
+"""The flag of a receipt on which the element of the loyalty number held the name of the programme."""
+
 _HOLDERS = tuple(f"{{*}}{name}" for name in ("LoyaltyMembership", "LoyaltyAccount", "Loyalty", "Customer"))
-_MAIL = ("eMail", "EMail", "EmailAddress", "EMailAddress")
+_MAIL = ("eMail", "EMail", "Email", "EmailAddress", "EMailAddress")
 _NAMES = {"First": "firstName", "Last": "lastName", "FirstName": "firstName", "LastName": "lastName"}
 _NAMES |= {"GivenName": "firstName", "FamilyName": "lastName"}
+_PROGRAMME_NAMES = ("LoyaltyProgramID", "LoyaltyProgramName", "ProgramID", "ProgramName", "Name")
+_NAME = re.compile(r"[^\W\d_]{3}")
+"""What a name has: letters in a row. A card of digits may be shared by the customers of a household."""
+_REMEMBERED = 1_000
+"""Pairs of a number and another one beside it, of one document: a programme repeats within a few receipts."""
 
 
-def _card(holders: list[_Element], settings: Settings) -> str:
+@attrs.frozen
+class Programmes:
+    """Values that stand in the place of a number beside different numbers: they name a programme, not a customer."""
+
+    beside: dict[tuple[str, str], str] = attrs.field(factory=dict)
+    found: set[tuple[str, str]] = attrs.field(factory=set)
+
+    def note(self, transaction: _Element, settings: Settings) -> None:
+        """Note the numbers of a transaction where it has two or more."""
+        holders = list(transaction.iter(*_HOLDERS))
+        if not holders:
+            return
+        numbers = {name: number for name, number, _ in reversed(list(_numbers(holders, settings)))}
+        for name, number in numbers.items():
+            others = [other for other in numbers.values() if other != number]
+            if not others or not _NAME.search(number):
+                continue
+            if len(self.beside) < _REMEMBERED:
+                self.beside.setdefault((name, number), others[0])
+            if self.beside.get((name, number), others[0]) != others[0]:
+                self.found.add((name, number))
+
+
+def _numbers(holders: list[_Element], settings: Settings) -> Iterator[tuple[str, str, _Element]]:
+    """The numbers in the order of `loyalty_from`: element, value, and where it stands."""
     for name in settings.loyalty_from:
         for holder in holders:
             for element in holder.iter(f"{{*}}{name}"):
                 number = text(element.getparent(), name)
                 if number.strip("0"):  # tills fill an unknown number with zeros
-                    return number.lstrip("0") if settings.strip_zeros else number
-    return ""
+                    yield name, number, element
 
 
-def read_customer(retail: _Element, settings: Settings) -> Customer | None:
-    """The customer, None when the transaction has no usable identifier of one."""
+def _names_programme(name: str, number: str, element: _Element, programmes: Programmes) -> bool:
+    """Whether it is sure that the value is no number of a customer."""
+    if (name, number) in programmes.found:
+        return True
+    parent = element.getparent()
+    if parent is None or local_name(parent) != "LoyaltyProgram":
+        return False
+    is_retalix = any("retalix" in str(uri).lower() for uri in element.nsmap.values())
+    return (is_retalix and name == "LoyaltyAccountID") or any(
+        text(told) == number for told in children(parent, *_PROGRAMME_NAMES)
+    )
+
+
+def _card(holders: list[_Element], settings: Settings, programmes: Programmes) -> tuple[str, tuple[str, ...]]:
+    """The loyalty number, "" for none, and flags."""
+    second = ""
+    flags: tuple[str, ...] = ()
+    for name, number, element in _numbers(holders, settings):
+        if _names_programme(name, number, element, programmes):
+            flags = (PROGRAMME_AS_ACCOUNT,)
+            continue
+        if any(map(str.isdigit, number)):
+            if second and second != number:
+                flags = (PROGRAMME_AS_ACCOUNT,)
+            second = number
+            break
+        second = second or number
+    return second.lstrip("0") if settings.strip_zeros else second, flags
+
+
+def read_customer(
+    retail: _Element, settings: Settings, programmes: Programmes
+) -> tuple[Customer | None, tuple[str, ...]]:
+    """The customer and flags; None when the transaction has no usable identifier of one."""
     holders = list(retail.iter(*_HOLDERS))
+    if not holders:
+        return None, ()
     identifiers = []
     attributes: dict[str, str] = {}
-    card = _card(holders, settings)
+    card, flags = _card(holders, settings, programmes)
     if card:
         identifiers.append(Identifier(settings.loyalty, card))
     for holder in holders:
@@ -43,4 +112,4 @@ def read_customer(retail: _Element, settings: Settings) -> Customer | None:
             label = _NAMES.get(part if name == "Name" else name)
             if label and value:
                 attributes.setdefault(label, value)
-    return Customer(identifiers=tuple(identifiers), attributes=attributes) if identifiers else None
+    return Customer(identifiers=tuple(identifiers), attributes=attributes) if identifiers else None, flags

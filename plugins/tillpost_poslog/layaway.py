@@ -9,10 +9,10 @@ from lxml.etree import _Element
 
 from tillpost.kit import ZERO
 from tillpost.kit.xml import attribute, child, children, decimal, is_true, local_name
-from tillpost_poslog.dialects import COMPLETED, ON_ACCOUNT, OTHER_MONEY, RESERVED, RETURNS, SALES
+from tillpost_poslog.dialects import COMPLETED, ON_ACCOUNT, OTHER_MONEY, RESERVED, STANDARD
 
 _LAYAWAY = tuple(f"{{*}}{name}" for name in (*RESERVED, *ON_ACCOUNT))
-_ITEMS = frozenset((*SALES, *RETURNS, *RESERVED, *OTHER_MONEY, "Rounding"))
+_ITEMS = frozenset((*STANDARD["bought"], *STANDARD["returned"], *RESERVED, *OTHER_MONEY, "Rounding"))
 
 
 def sold(item: _Element) -> bool:

@@ -10,24 +10,20 @@ from lxml.etree import _Element
 
 from tillpost import InvalidValue
 from tillpost.kit import ZERO, round_money
-from tillpost.kit.xml import amount, attribute, child, children, decimal, is_true, local_name, place, text
+from tillpost.kit.xml import attribute, child, children, decimal, is_true, local_name, place, text
 from tillpost.model import Discount
-from tillpost_poslog.dialects import NON_ARTICLE_SIGNS, RESERVED, RETURNS, SALES
+from tillpost_poslog.dialects import NON_ARTICLE_SIGNS, RESERVED
 from tillpost_poslog.layaway import completes_layaway, deposits, sold
+from tillpost_poslog.names import Names, find_decimal, find_text, only, written
 from tillpost_poslog.settings import Settings
+from tillpost_poslog.taxes import TaxEntry, tax_entry
+
+VOID_BY_LINK = "void-by-link"
+"""The flag of a receipt with a voided line that took back the line it points at, whatever its own sign."""
+DISCOUNT_BY_PIECE = "discount-by-piece"
+"""The flag of a receipt with price modifiers of one piece, which count for each piece of the line."""
 
 FindOriginal = Callable[[_Element], str]
-
-
-@attrs.frozen
-class TaxEntry:
-    """One Tax element: of a line, or of the whole transaction. `taxable` excludes the tax; None when not given."""
-
-    name: str
-    number: str
-    amount: Decimal
-    percent: Decimal | None
-    taxable: Decimal | None
 
 
 @attrs.define
@@ -51,6 +47,8 @@ class DraftLine:
     """Reductions outside the line item: never taken off in `extended`."""
     receipt_discounts: list[Discount] = attrs.field(factory=list)
     """Its shares of discounts on the transaction, which may repeat the price modifiers of the lines."""
+    by_piece: bool = False
+    """Whether its price modifiers were written for one piece."""
     is_article: bool = True
     """False for a bottle's deposit, money paid on account, a rounding."""
     original: str = ""
@@ -66,24 +64,6 @@ class DraftLine:
         return self.extended + sum((discount.value for discount in discounts), ZERO)
 
 
-def tax_entry(tax: _Element, sign: int) -> TaxEntry:
-    """A Tax element, its amount and base with the sign of the line."""
-    value, taxable = amount(tax, "Amount"), decimal(tax, "TaxableAmount")
-    base = child(tax, "TaxableAmount")
-    if taxable is not None and base is not None and is_true(base, "TaxIncludedInTaxableAmountFlag"):
-        taxable = abs(taxable) - abs(value)
-    if sign < 0:
-        value, taxable = -abs(value), None if taxable is None else -abs(taxable)
-    name = attribute(tax, "TaxDescription") or text(tax, "TaxGroupID") or text(tax, "TaxAuthority")
-    return TaxEntry(
-        name=name or attribute(tax, "TaxType") or "tax",
-        number=attribute(tax, "TaxID"),
-        amount=value,
-        percent=decimal(tax, "Percent"),
-        taxable=taxable,
-    )
-
-
 def _modifiers(item: _Element, sign: int) -> list[Discount]:
     found = []
     for modifier in children(item, "RetailPriceModifier", "PriceModifier"):
@@ -92,7 +72,7 @@ def _modifiers(item: _Element, sign: int) -> list[Discount]:
             continue
         element = child(modifier, "Amount")
         action = attribute(element, "Action") if element is not None else ""
-        value = abs(value) * sign * (1 if action == "Add" else -1)
+        value = abs(value) * sign * (1 if action.lower().startswith("ad") else -1)
         label = text(modifier, "PromotionID") or text(modifier, "ReasonCode")
         found.append(
             Discount(type="promotion" if text(modifier, "PromotionID") else "price", value=value, description=label)
@@ -100,48 +80,81 @@ def _modifiers(item: _Element, sign: int) -> list[Discount]:
     return found
 
 
-def _draft_line(item: _Element, currency: str, settings: Settings, find_original: FindOriginal) -> DraftLine:
-    returned = local_name(item) in RETURNS
-    quantity = decimal(item, "Quantity")
+def _draft_line(
+    item: _Element, returned: bool, currency: str, settings: Settings, find_original: FindOriginal
+) -> DraftLine:
+    names = settings.all_names
+    quantity = find_decimal(item, names["quantity"])
     if quantity is None:
         quantity = Decimal(1)
-    extended = decimal(item, "ExtendedAmount")
+    extended = find_decimal(item, names["amount"])
     if extended is None:
-        price = decimal(item, "ActualSalesUnitPrice")
-        extended = round_money((amount(item, "RegularSalesUnitPrice") if price is None else price) * quantity, currency)
+        extended = round_money(_unit_price(item, names) * quantity, currency)
     if returned:  # the standard writes returns without a sign, some vendors with one
         quantity, extended = -abs(quantity), -abs(extended)
     no_article = NON_ARTICLE_SIGNS.get(attribute(item, "ItemType").rpartition(":")[2], 0)
     if no_article < 0:
         quantity, extended = abs(quantity), -abs(extended)
     sign = -1 if extended < 0 else 1
-    ids = {"ItemID": text(item, "ItemID"), "POSItemID": text(item, "POSIdentity", "POSItemID")}
-    number = ids["ItemID"] or ids["POSItemID"]
-    group = text(item, "MerchandiseHierarchy")
+    first, second = names["item"], names["scanned"]
+    if settings.sku == "POSItemID":
+        first, second = second, first
+    sku = find_text(item, first) or find_text(item, second)
+    group = find_text(item, names["group"])
+    modifiers, by_piece = _of_the_line(_modifiers(item, sign), item, quantity, extended, names)
     itemizers = child(item, "Itemizers")
     marks = itemizers.attrib.items() if itemizers is not None else ()
     return DraftLine(
-        sku=ids[settings.sku] or number or group or (attribute(item, "ItemType") if no_article else ""),
-        article_number=number,
-        name=text(item, "Description"),
+        sku=sku or group or (attribute(item, "ItemType") if no_article else ""),
+        article_number=(sku if settings.sku == "ItemID" else find_text(item, second)) or sku,
+        name=find_text(item, names["name"]),
         group=group,
         quantity=quantity,
         extended=extended,
         reward_references=frozenset({text(item, "OperatorSequence")} - {"", "0"}),
         tax_numbers=frozenset(str(key)[3:] for key, on in marks if str(key).startswith("Tax") and on in ("true", "1")),
         taxes=[tax_entry(tax, sign) for tax in children(item, "Tax") if not is_true(tax, "VoidFlag")],
-        modifiers=_modifiers(item, sign),
+        modifiers=modifiers,
+        by_piece=by_piece,
         is_article=not no_article,
         original=find_original(item) if quantity < 0 and not no_article else "",
     )
 
 
-def _void_line(drafts: list[DraftLine], void: DraftLine, where: str) -> None:
+def _unit_price(item: _Element, names: Names) -> Decimal:
+    price = find_decimal(item, names["price"])
+    if price is None:
+        price = find_decimal(item, names["regular"])
+    if price is None:
+        looked_for = written((*names["amount"], *names["price"], *names["regular"]))
+        raise InvalidValue(f"has no amount; looked for {looked_for}; `names` adds others", place=place(item))
+    return price
+
+
+def _of_the_line(
+    modifiers: list[Discount], item: _Element, quantity: Decimal, extended: Decimal, names: Names
+) -> tuple[list[Discount], bool]:
+    """The price modifiers for the whole line, and whether they are written for a piece.
+
+    So they are where that many times they are what the line is reduced by.
+    """
+    if not modifiers or quantity in (1, -1):
+        return modifiers, False
+    regular = find_decimal(item, names["regular"])
+    if regular is None:
+        return modifiers, False
+    reduced, by_piece = extended - regular * quantity, sum((modifier.value for modifier in modifiers), ZERO)
+    if reduced == by_piece or reduced != by_piece * abs(quantity):
+        return modifiers, False
+    return [attrs.evolve(modifier, value=modifier.value * abs(quantity)) for modifier in modifiers], True
+
+
+def _void_line(drafts: list[DraftLine], numbers: list[str], void: DraftLine, where: str) -> None:
     """Remove the line that `void` voids, or reduce the one of a larger quantity."""
     for index in range(len(drafts) - 1, -1, -1):
         line = drafts[index]
         if line.sku == void.sku and line.extended == -void.extended and line.quantity == -void.quantity:
-            del drafts[index]
+            del drafts[index], numbers[index]
             return
     for line in reversed(drafts):
         if line.sku == void.sku and line.extended > -void.extended and line.quantity > -void.quantity:
@@ -155,27 +168,74 @@ def _non_article(sku: str, name: str, value: Decimal) -> DraftLine:
     return DraftLine(sku, "", name, "", Decimal(1), value, frozenset(), frozenset(), [], [], is_article=False)
 
 
-def read_lines(retail: _Element, currency: str, settings: Settings, find_original: FindOriginal) -> list[DraftLine]:
-    """The lines without voided ones; `find_original` gives the receipt a returned article was bought on.
+def rounding_line(value: Decimal) -> DraftLine:
+    """The rounding of cash as an adjustment."""
+    return _non_article("rounding", "Rounding", value)
 
-    A line flagged as void with a negative amount voids an earlier line, and both are omitted (NCR); one with a
-    positive amount is the voided line itself (ARTS).
+
+def _void_linked(drafts: list[DraftLine], numbers: list[str], void: DraftLine, target: str) -> bool:
+    """Remove the line of this number, or reduce it by a smaller quantity; False where it is another article."""
+    for index, number in enumerate(numbers):
+        line = drafts[index]
+        if number != target or (void.sku and line.sku != void.sku):
+            continue
+        if abs(void.quantity) < abs(line.quantity) and abs(void.extended) < abs(line.extended):
+            side = -1 if line.extended < 0 else 1
+            line.quantity -= side * abs(void.quantity)
+            line.extended -= side * abs(void.extended)
+        else:
+            del drafts[index], numbers[index]
+        return True
+    return False
+
+
+def read_lines(
+    retail: _Element, currency: str, settings: Settings, find_original: FindOriginal, *, by_link: bool = True
+) -> tuple[list[DraftLine], tuple[str, ...]]:
+    """The lines without voided ones, and flags; `find_original` gives the receipt a returned article was bought on.
+
+    A line flagged as void that points at a line of its article takes that one back (Wincor), unless `by_link` is False.
+    Else one with a negative amount voids an earlier line, and both are omitted (NCR); one with a positive amount is
+    the voided line itself (ARTS). Raises InvalidValue for a line without an article, and for one that voids none.
     """
+    names = settings.all_names
     drafts: list[DraftLine] = []
+    numbers: list[str] = []
+    taken_back: set[str] = set()
+    flags: tuple[str, ...] = ()
     completed = completes_layaway(retail)
+    bought, returned = only(names["bought"]), only(names["returned"])
     for entry in children(retail, "LineItem"):
-        for item in children(entry, *SALES, *RETURNS, *RESERVED):
+        voided = is_true(entry, "VoidFlag")
+        for item in children(entry, *bought, *returned, *RESERVED):
             if local_name(item) in RESERVED and not sold(item):
                 continue
-            draft = _draft_line(item, currency, settings, find_original)
-            if not is_true(entry, "VoidFlag"):
+            is_return = local_name(item) in returned
+            draft = _draft_line(item, is_return, currency, settings, find_original)
+            if not voided:
+                if not draft.sku:
+                    looked_for = written((*names["item"], *names["scanned"], *names["group"]))
+                    raise InvalidValue(f"has no sku; looked for {looked_for}; `names` adds others", place=place(item))
                 drafts.append(draft)
-            elif draft.extended < 0 and local_name(item) in SALES:
-                _void_line(drafts, draft, place(item))
-        if is_true(entry, "VoidFlag"):
+                numbers.append(text(entry, "SequenceNumber"))
+                continue
+            target = (find_text(item, names["voids"]) or find_text(entry, names["voids"])) if by_link else ""
+            taken_back.add(text(entry, "SequenceNumber"))
+            if target and _void_linked(drafts, numbers, draft, target):
+                flags = (VOID_BY_LINK,) if draft.extended > 0 else flags
+            elif target in taken_back:
+                pass  # the line it points at is flagged itself
+            elif draft.extended < 0 and not is_return:
+                _void_line(drafts, numbers, draft, place(item))
+        if voided:
             continue
-        drafts += [_non_article(*deposit) for deposit in deposits(entry, completes_layaway=completed)]
-        for rounding in children(entry, "Rounding"):
-            value = decimal(rounding, "Amount") or decimal(rounding) or ZERO
-            drafts.append(_non_article("rounding", "Rounding", value))
-    return drafts
+        others = [_non_article(*deposit) for deposit in deposits(entry, completes_layaway=completed)]
+        others += [
+            rounding_line(decimal(rounding, "Amount") or decimal(rounding) or ZERO)
+            for rounding in children(entry, "Rounding")
+        ]
+        drafts += others
+        numbers += [""] * len(others)
+    if any(draft.by_piece for draft in drafts):
+        flags = (*flags, DISCOUNT_BY_PIECE)
+    return drafts, flags

@@ -8,12 +8,18 @@ import attrs
 from lxml.etree import _Element
 
 from tillpost.kit import MakeId, parse_date
-from tillpost.kit.xml import attribute, child, local_name, text
-from tillpost_poslog.dialects import FLAGS, KINDS, ORDER, STATUSES
+from tillpost.kit.xml import attribute, child, children, local_name, text
+from tillpost_poslog.dialects import FLAGS, KINDS, ORDER, RESERVED, STANDARD, STATUSES
 from tillpost_poslog.layaway import layaway_reason
+from tillpost_poslog.names import Names, find_text
 
 VOIDED = ("voided", "voided after it was finished")
 """The reasons of `skip_reason` that take back a sale that may have been finished before."""
+_CONTROL = re.compile("control|inventory|session|^$", re.IGNORECASE)
+"""Names of transactions that are no sale: they move cash or goods, or the till's state."""
+_ARTICLES = (*STANDARD["bought"], *STANDARD["returned"])
+_SALE_ITEMS = (*_ARTICLES, *RESERVED, "Tender")
+_WITHOUT_GAPS = str.maketrans("", "", "-_ ")
 _VOID = re.compile(r"(^|:|_|\s|-)(post-?\s?)?void(ed|s|ing)?($|\s|_|-|transaction)", re.IGNORECASE)
 
 
@@ -30,13 +36,13 @@ class TransactionKey:
         return f"store {self.store}, till {self.till}, number {self.number} of {self.date}"
 
 
-def transaction_key(transaction: _Element) -> TransactionKey:
-    """The key of a Transaction (POSLog 2.x RetailStoreID, 6.x BusinessUnit/UnitID)."""
+def transaction_key(transaction: _Element, names: Names) -> TransactionKey:
+    """The key of a Transaction, or of the one that a TransactionLink names."""
     return TransactionKey(
-        store=text(transaction, "RetailStoreID") or text(transaction, "BusinessUnit", "UnitID"),
-        till=text(transaction, "WorkstationID"),
-        number=text(transaction, "SequenceNumber"),
-        date=(text(transaction, "BusinessDayDate") or text(transaction, "EndDateTime"))[:10],
+        store=find_text(transaction, names["store"]),
+        till=find_text(transaction, names["till"]),
+        number=find_text(transaction, names["number"]),
+        date=(find_text(transaction, names["date"]) or text(transaction, "EndDateTime"))[:10],
     )
 
 
@@ -46,7 +52,7 @@ def transaction_id(key: TransactionKey, make_id: MakeId) -> str:
     return make_id(store=key.store, till=key.till, business_date=day, number=key.number)
 
 
-def voided_by(transaction: _Element) -> TransactionKey | None:
+def voided_by(transaction: _Element, names: Names) -> TransactionKey | None:
     """The key of the transaction this one voids after it was finished; None when it is not a post-void.
 
     It is named by a TransactionLink of the whole transaction with a void as its reason; what the link leaves
@@ -60,30 +66,72 @@ def voided_by(transaction: _Element) -> TransactionKey | None:
         is_void = local_name(parent).lower().removeprefix("post").startswith("void")
         reason = attribute(link, "ReasonCode") or text(link, "ReasonCode")
         if is_void or _VOID.search(reason):
-            target, own = transaction_key(link), transaction_key(transaction)
+            target, own = transaction_key(link, names), transaction_key(transaction, names)
             return TransactionKey(
                 target.store or own.store, target.till or own.till, target.number, target.date or own.date
             )
     return None
 
 
-def retail_transaction(transaction: _Element) -> _Element | None:
-    """The RetailTransaction, or the void transaction in its place; None when there is neither."""
+def _is_void(name: str) -> bool:
+    return name.lower().removeprefix("post").startswith("voidtransaction")
+
+
+def retail_transaction(transaction: _Element, names: Names) -> _Element | None:
+    """What is read as a sale: a RetailTransaction or what `names` has for it, or the void transaction in its place.
+
+    Else an element of another name that holds line items as a sale does, or the transaction itself where it does; None
+    when there is none.
+    """
+    sales = names["sale"]
     for part in transaction:
-        name = local_name(part).lower()
-        if name == "retailtransaction" or name.removeprefix("post").startswith("voidtransaction"):
+        name = local_name(part)
+        if (name,) in sales or _is_void(name):
             return part
-    return None
+    for part in transaction:
+        if not _is_control(local_name(part), names) and _has_lines(part, _SALE_ITEMS):
+            return part
+    return transaction if _has_lines(transaction, _SALE_ITEMS) else None
+
+
+def _is_control(name: str, names: Names) -> bool:
+    return not name or (name,) in names["ignored"] or _CONTROL.search(name) is not None
+
+
+def is_known_sale(retail: _Element, names: Names) -> bool:
+    """Whether its name is that of a sale; else it is taken for one because of what it holds."""
+    return (local_name(retail),) in names["sale"]
+
+
+def _has_lines(part: _Element, items: tuple[str, ...]) -> bool:
+    return any(child(entry, name) is not None for entry in children(part, "LineItem") for name in items)
 
 
 def control_reason(transaction: _Element) -> str:
-    """Why a transaction without a retail part is ignored: what it is, such as "ControlTransaction: NoSale"."""
+    """Why a transaction without a sale is ignored: what it is, such as "ControlTransaction: NoSale"."""
     for part in transaction:
         name = local_name(part)
         if name.endswith("Transaction"):
             inner = next((local_name(found) for found in part if local_name(found) not in ("", "ReasonCode")), "")
             return f"{name}: {inner}" if inner else name
     return "no RetailTransaction"
+
+
+def unread_money(transaction: _Element, names: Names) -> str:
+    """What a transaction without a sale holds that only sales have, for the reason it is held; "" when nothing.
+
+    Movements of cash in the drawer (tender control) have tenders and totals of their own, and are no sales.
+    """
+    for part in transaction:
+        name = local_name(part)
+        if (name,) in names["ignored"] or (_is_control(name, names) and not _has_lines(part, _ARTICLES)):
+            continue
+        for found in (part, *part.iter("{*}LineItem", "{*}Tender", "{*}Total")):
+            if local_name(found) in ("LineItem", "Tender") or (
+                local_name(found) == "Total" and (text(found) or text(found, "Amount")).strip("0.-+ ")
+            ):
+                return f"{name} with {local_name(found)}" if found is not part else name
+    return ""
 
 
 def _flag_reason(transaction: _Element, retail: _Element) -> str:
@@ -100,15 +148,17 @@ def _status_reason(part: _Element) -> str:
     """The reason of the first word of STATUSES in a status or type of the transaction."""
     written = [attribute(part, name) for name in KINDS] if part.attrib else []
     written.append(text(part, "TransactionStatus"))
-    plain = [status.lower().replace("-", "").replace(" ", "") for status in written if status]
+    plain = [status.lower().translate(_WITHOUT_GAPS) for status in written if status]
     return next((reason for word, reason in STATUSES if any(word in status for status in plain)), "")
 
 
-def skip_reason(transaction: _Element, retail: _Element) -> str:
-    """Why a retail transaction is skipped; "" when it is a sale."""
+def skip_reason(transaction: _Element, retail: _Element, names: Names) -> str:
+    """Why a retail transaction is skipped; "" when it is a sale, or holds money and may be one."""
     reason = _flag_reason(transaction, retail) or _status_reason(transaction) or _status_reason(retail)
     if reason:
         return reason
-    if local_name(retail) != "RetailTransaction":
+    if _is_void(local_name(retail)):
         return "voided"
-    return layaway_reason(retail) if child(retail, "LineItem") is not None else "no line items"
+    if child(retail, "LineItem") is not None:
+        return layaway_reason(retail)
+    return "" if unread_money(transaction, names) else "no line items"
