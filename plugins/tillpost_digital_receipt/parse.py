@@ -18,10 +18,9 @@ from tillpost_digital_receipt.status import retail_transaction, skip_reason
 from tillpost_digital_receipt.voids import voided
 
 _FORMAT = XmlFormat(
-    root="DigitalReceipt",
-    record="Transaction",
-    within="DigitalReceipt",
-    others={"ControlUnit": "DigitalReceipt", "DigitalReceipt": ""},
+    roots=("DigitalReceipt",),
+    records={"Transaction": ("DigitalReceipt",)},
+    others={"ControlUnit": ("DigitalReceipt",), "DigitalReceipt": ()},
 )
 
 

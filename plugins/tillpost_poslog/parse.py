@@ -28,7 +28,7 @@ from tillpost_poslog.status import (
     voided_by,
 )
 
-_FORMAT = XmlFormat(root="POSLog", record="Transaction", within="POSLog")
+_FORMAT = XmlFormat(roots=("POSLog",), records={"Transaction": ("POSLog",)})
 
 
 @attrs.frozen

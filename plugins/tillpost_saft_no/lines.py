@@ -32,7 +32,8 @@ def read_lines(transaction: _Element, master_data: MasterData, stated: Decimal, 
     The format leaves open whether discounts and raises are in the amounts of the lines. The first reading that adds up
     is taken, first that all are in them. Raises InvalidValue with the difference of that one when none adds up.
     """
-    written = [_line(element, master_data) for element in children(transaction, "ctLine")]
+    reference = text(transaction, "refID")
+    written = [_line(element, master_data, reference) for element in children(transaction, "ctLine")]
     receipt_discounts = [_discount(element, master_data, 1) for element in children(transaction, "discount")]
     raises = [_raise(element, master_data) for element in children(transaction, "raise")]
     plain = sum((line.paid for line in written), ZERO)
@@ -54,8 +55,11 @@ def _discounted(line: Line) -> Decimal:
     return sum((discount.value for discount in line.discounts), ZERO)
 
 
-def _line(element: _Element, master_data: MasterData) -> Line:
-    """A line as the till wrote it, signed; its discounts may be taken off in `paid` already."""
+def _line(element: _Element, master_data: MasterData, reference: str) -> Line:
+    """A line as the till wrote it, signed; its discounts may be taken off in `paid` already.
+
+    reference: the receipt a returned line was bought on: the format has one for the whole transaction.
+    """
     kind, article = text(element, "amntTp"), text(element, "artID")
     written = amount(element, "lineAmntIn")
     paid = signed(written, kind)
@@ -69,8 +73,9 @@ def _line(element: _Element, master_data: MasterData) -> Line:
     group_name = master_data.find("basic", "04", group).get("basicDesc", "")
     tax, percent = _tax(element, paid, kind)
     sign = -1 if paid < 0 else 1
+    line_type = line_kind(quantity, paid)
     return Line(
-        kind=line_kind(quantity, paid),
+        kind=line_type,
         sku=article or group or text(element, "lineType") or "line",
         quantity=quantity,
         paid=paid,
@@ -80,14 +85,8 @@ def _line(element: _Element, master_data: MasterData) -> Line:
         article_name=text(element, "cashTransLineDescr") or master.get("artDesc", "") or group_name,
         article_group=group_name or group,
         discounts=tuple(_discount(discount, master_data, sign) for discount in children(element, "discount")),
-        extra=_original(element, quantity, paid),
+        extra={"originalReceipt": reference} if reference and line_type is LineKind.RETURN else {},
     )
-
-
-def _original(element: _Element, quantity: Decimal, paid: Decimal) -> dict[str, str]:
-    """The receipt a returned line was bought on: the format has one reference for the whole transaction."""
-    reference = text(element.getparent(), "refID") if line_kind(quantity, paid) is LineKind.RETURN else ""
-    return {"originalReceipt": reference} if reference else {}
 
 
 def _tax(element: _Element, paid: Decimal, kind: str) -> tuple[Decimal, Decimal]:

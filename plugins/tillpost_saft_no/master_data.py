@@ -32,17 +32,15 @@ ELEMENTS = {
 }
 
 FORMAT = XmlFormat(
-    root="auditfile",
-    record="cashtransaction",
-    within="cashregister",
+    roots=("auditfile",),
+    records={"cashtransaction": ("cashregister",), "event": ("cashregister",)},
     others={
-        **{name: kind.within for name, kind in ELEMENTS.items()},
-        "event": "cashregister",
-        "curCode": "header",
-        "name": "location",
-        "registerID": "cashregister",
-        "cashregister": "location",
-        "location": "company",
+        **{name: (kind.within,) for name, kind in ELEMENTS.items()},
+        "curCode": ("header",),
+        "name": ("location",),
+        "registerID": ("cashregister",),
+        "cashregister": ("location",),
+        "location": ("company",),
     },
 )
 
@@ -100,25 +98,27 @@ class MasterData:
         return self.find("basic", basic_type, basic_id).get("predefinedBasicID", "") or basic_id
 
     def document(self, record: _Element) -> bytes:
-        """The record as an audit file of its own, with the master data it refers to."""
-        space = f"{{{etree.QName(record).namespace}}}" if etree.QName(record).namespace else ""
-        root = etree.Element(f"{space}auditfile", nsmap={None: space[1:-1]} if space else None)
-        _append(etree.SubElement(root, f"{space}header"), f"{space}curCode", self.currency)
-        company = etree.SubElement(root, f"{space}company")
+        """The record as an audit file of its own, with the master data it refers to.
+
+        The elements around the record have no namespace: that of the record may be none that can be written.
+        """
+        root = etree.Element("auditfile")
+        _append(etree.SubElement(root, "header"), "curCode", self.currency)
+        company = etree.SubElement(root, "company")
         used = {key: self.known[key] for key in self._references(record) if key in self.known}
         for name, kind in ELEMENTS.items():
             of_kind = [texts for key, texts in used.items() if key[0] == name]
             if of_kind:
-                group = etree.SubElement(company, f"{space}{kind.within}")
+                group = etree.SubElement(company, kind.within)
                 for texts in of_kind:
-                    entry = etree.SubElement(group, f"{space}{name}")
+                    entry = etree.SubElement(group, name)
                     for child_name, text in zip(kind.texts, texts, strict=True):
                         if text:
-                            _append(entry, f"{space}{child_name}", text)
-        location = etree.SubElement(company, f"{space}location")
-        _append(location, f"{space}name", self.location)
-        register = etree.SubElement(location, f"{space}cashregister")
-        _append(register, f"{space}registerID", self.register)
+                            _append(entry, child_name, text)
+        location = etree.SubElement(company, "location")
+        _append(location, "name", self.location)
+        register = etree.SubElement(location, "cashregister")
+        _append(register, "registerID", self.register)
         register.append(copy.deepcopy(record))
         return as_document(root)
 

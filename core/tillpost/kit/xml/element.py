@@ -48,9 +48,18 @@ def normalize_space(written: str | None) -> str:
 
 
 def text(element: _Element | None, *path: str) -> str:
-    """The text of the element at this path, its white space normalized; "" when it is missing."""
+    """The text of the element at this path, its white space normalized; "" when it is missing.
+
+    What follows elements inside it is part of the text: no value is cut short in silence.
+    """
     found = child(element, *path) if element is not None else None
-    return normalize_space(found.text) if found is not None else ""
+    if found is None:
+        return ""
+    return normalize_space(found.text if not len(found) else f"{found.text or ''}{_after_children(found)}")
+
+
+def _after_children(element: _Element) -> str:
+    return "".join(inside.tail or "" for inside in element)
 
 
 def attribute(element: _Element, name: str) -> str:
@@ -80,12 +89,18 @@ def place(element: _Element) -> str:
 
 
 def decimal(element: _Element, *path: str) -> Decimal | None:
-    """The decimal at this path, None when it is missing. Raises InvalidValue when it is not a finite number."""
-    written = text(element, *path)
-    if not written:
+    """The decimal at this path, None when it is missing.
+
+    Raises InvalidValue when it is not a finite number, and when an element stands inside it.
+    """
+    found = child(element, *path)
+    if found is None:
         return None
+    written = normalize_space(found.text)
     try:
-        return parse_decimal(written, "")
+        if len(found) and normalize_space(_after_children(found)):
+            raise InvalidValue(f"the element {local_name(found[0])} stands inside the number")
+        return parse_decimal(written, "") if written else None
     except InvalidValue as error:
         raise error.at("/".join((place(element), *path))) from None
 
