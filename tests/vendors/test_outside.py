@@ -47,9 +47,7 @@ class Outside:
 
     def plugin(self, name: str) -> dict[str, object]:
         """What `tillpost plugins` says of it."""
-        listed = [
-            json.loads(line) for line in self.run("tillpost", "plugins", "--json").splitlines() if line[:1] == "{"
-        ]
+        listed = json.loads(self.run("tillpost", "plugins", "--json"))["plugins"]
         [found] = [element for element in listed if element["name"] == name]
         return dict(found)
 
@@ -70,7 +68,7 @@ def outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outside]:
 
 def test_the_wheel_alone_has_the_command_and_every_plugin(outside: Outside) -> None:
     assert outside.run("tillpost", "--version").split()[-1] == version
-    listed = [json.loads(line) for line in outside.run("tillpost", "plugins", "--json").splitlines()]
+    listed = json.loads(outside.run("tillpost", "plugins", "--json"))["plugins"]
     points = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]["tillpost.plugins"]
     assert {element["name"] for element in listed} == set(points)
     assert [element["error"] for element in listed] == [""] * len(points)

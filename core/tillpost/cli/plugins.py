@@ -7,8 +7,9 @@ import sys
 import attrs
 import click
 
-from tillpost.cli.output import json_option, print_rows
+from tillpost.cli.output import json_option, print_table
 from tillpost.compose.plugins import installed_plugins
+from tillpost.terminal import say
 
 
 @click.command("plugins")
@@ -22,5 +23,8 @@ def command(as_json: bool) -> None:
       tillpost plugins --json
     """
     rows = [attrs.asdict(info) for info in installed_plugins()]
-    print_rows(rows, ["name", "slots", "version", "summary", "error"], as_json)
+    if as_json:
+        say({"plugins": rows})
+    else:
+        print_table(rows, ["name", "slots", "version", "summary", "error"])
     sys.exit(1 if any(each["error"] for each in rows) else 0)

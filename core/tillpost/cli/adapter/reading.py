@@ -1,17 +1,23 @@
-"""What an adapter finds in a document: rows, reasons and sums."""
+"""What an adapter finds in documents: rows, reasons and sums."""
 
 from __future__ import annotations
 
+import time
+import traceback
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from itertools import zip_longest
+from pathlib import Path
 from typing import Any
 
 import attrs
 
-from tillpost.errors import DocumentError, TillpostError
-from tillpost.model import Broken, Found, IdentifierRules, NoReceipt, Parsed, Receipt
+import tillpost
+from tillpost.cli.adapter.judgement import Judgement, identifiers_shown
+from tillpost.errors import DocumentError, PluginError, TillpostError
+from tillpost.flow.intake.receipt_flags import flags_at_acceptance
+from tillpost.model import Broken, Found, NoReceipt, Parsed, Receipt
 from tillpost.model.receipt_difference import difference
 from tillpost.model.receipt_json import content_digest, dumps
 
@@ -19,49 +25,94 @@ Key = tuple[str, ...]
 
 
 @attrs.define
-class Reading:
-    """The findings so far. rules: how the pipeline reads identifiers."""
+class DocumentRead:
+    """What came of one document. again: records of a receipt that was read before, in it or in another."""
 
-    rules: IdentifierRules = attrs.field(factory=IdentifierRules)
+    document: str
+    recognised: str = ""
+    receipts: int = 0
+    again: int = 0
+    skipped: int = 0
+    ignored: int = 0
+    broken: int = 0
+    refused: str = ""
+    """Why it could not be read to the end."""
+    trace: list[str] = attrs.field(factory=list)
+    """The plugin's own lines, where it raised what its contract does not allow."""
+
+    def read_nothing(self) -> bool:
+        """Whether it had no record at all."""
+        return not (self.receipts or self.again or self.skipped or self.ignored or self.broken or self.refused)
+
+
+@attrs.define
+class Reading:
+    """The findings so far, of all documents."""
+
+    judgement: Judgement
+    documents: list[DocumentRead] = attrs.field(factory=list)
     receipts: list[dict[str, Any]] = attrs.field(factory=list)
     skipped: Counter[str] = attrs.field(factory=Counter)
     ignored: Counter[str] = attrs.field(factory=Counter)
     broken: list[dict[str, str]] = attrs.field(factory=list)
-    refused: str = ""
-    """Why the document could not be read to the end."""
     _totals: dict[Key, list[Decimal]] = attrs.field(factory=lambda: defaultdict(lambda: [Decimal(0)] * 3))
     _tenders: dict[Key, Decimal] = attrs.field(factory=lambda: defaultdict(Decimal))
     _digests: dict[str, str] = attrs.field(factory=dict)
 
-    def take(self, records: Iterable[Parsed], use: Callable[[Receipt], None]) -> None:
-        """Read to the end. `use` may raise InvalidValue for a receipt that cannot be mapped."""
+    def take(self, document: str, recognised: str, records: Iterable[Parsed], use: Callable[[Receipt], None]) -> None:
+        """Read one document to its end. `use` may raise InvalidValue for a receipt that cannot be mapped."""
+        read = DocumentRead(document, recognised)
+        self.documents.append(read)
         try:
             for record in records:
-                self._one(record, use)
+                self._one(record, read, use)
         except DocumentError as error:
-            self.refused = str(error)
+            read.refused = str(error)
+        except PluginError as error:
+            read.refused, read.trace = str(error), plugin_lines(error.__cause__)
 
-    def _one(self, record: Parsed, use: Callable[[Receipt], None]) -> None:
+    def look_at(self) -> list[str]:
+        """What a person should look at, beside what is broken."""
+        nothing = [f"{read.document}: no record was read" for read in self.documents if read.read_nothing()]
+        return nothing + self.judgement.findings()
+
+    def is_clean(self) -> bool:
+        """Whether nothing is broken, everything was read, and no person should look."""
+        return not (self.broken or any(read.refused for read in self.documents) or self.look_at())
+
+    def _one(self, record: Parsed, read: DocumentRead, use: Callable[[Receipt], None]) -> None:
         if isinstance(record, NoReceipt):
             (self.skipped if record.retail else self.ignored)[record.reason] += 1
+            if record.retail:
+                read.skipped += 1
+            else:
+                read.ignored += 1
         elif isinstance(record, Broken):
-            self._hold(record.place, record.number, record.reason)
+            self._hold(read, record.place, record.number, record.reason)
         else:
             receipt = record.receipt
             digest = content_digest(receipt)
-            known = self._digests.setdefault(receipt.id, digest)
-            if known != digest:
-                self._hold(receipt.raw.place, receipt.number, f"the id {receipt.id} is taken by other content")
+            known = self._digests.setdefault(receipt.id, "")
+            if known == digest:
+                read.again += 1
                 return
+            if known:
+                self._hold(read, receipt.raw.place, receipt.number, f"the id {receipt.id} is taken by other content")
+                return
+            self._digests[receipt.id] = digest
             try:
                 use(receipt)
             except TillpostError as error:
-                self._hold(receipt.raw.place, receipt.number, f"cannot be mapped: {error}")
-            self.receipts.append(_row(receipt, self.rules))
+                self._hold(read, receipt.raw.place, receipt.number, f"cannot be mapped: {error}")
+            flags = [*receipt.flags, *flags_at_acceptance(receipt, time.time(), self.judgement.rules)]
+            self.judgement.see(receipt, flags)
+            self.receipts.append({"document": read.document} | _row(receipt, flags))
+            read.receipts += 1
             self._sum(receipt)
 
-    def _hold(self, place: str, number: str, reason: str) -> None:
-        self.broken.append({"place": place, "number": number, "reason": reason})
+    def _hold(self, read: DocumentRead, place: str, number: str, reason: str) -> None:
+        read.broken += 1
+        self.broken.append({"document": read.document, "place": place, "number": number, "reason": reason})
 
     def _sum(self, receipt: Receipt) -> None:
         of = (receipt.store, receipt.business_date.isoformat(), receipt.currency)
@@ -77,6 +128,16 @@ class Reading:
             for (store, day, currency), (count, total, tax) in sorted(self._totals.items())
         ]
 
+    def total(self) -> list[dict[str, Any]]:
+        """Receipts, total and tax of all, for each currency."""
+        sums: dict[str, list[Decimal]] = defaultdict(lambda: [Decimal(0)] * 3)
+        for (_, _, currency), sum_ in self._totals.items():
+            sums[currency] = [a + b for a, b in zip(sums[currency], sum_, strict=True)]
+        return [
+            {"currency": currency, "receipts": int(count), "total": total, "tax": tax}
+            for currency, (count, total, tax) in sorted(sums.items())
+        ]
+
     def tenders(self) -> list[dict[str, Any]]:
         """The amount of each tender, for each store and business date."""
         return [
@@ -85,7 +146,16 @@ class Reading:
         ]
 
 
-def _row(receipt: Receipt, rules: IdentifierRules) -> dict[str, Any]:
+def plugin_lines(error: BaseException | None) -> list[str]:
+    """The lines of code an error came through, from the plugin's first one on; without the error's own text."""
+    frames = traceback.extract_tb(error.__traceback__) if error is not None else []
+    core = str(Path(tillpost.__file__).parent)
+    first = next((i for i, frame in enumerate(frames) if not frame.filename.startswith(core)), len(frames))
+    lines = [f"{frame.filename}:{frame.lineno} in {frame.name}: {frame.line}" for frame in frames[first:]]
+    return [*lines, type(error).__name__] if lines else []
+
+
+def _row(receipt: Receipt, flags: Iterable[str]) -> dict[str, Any]:
     """One receipt without personal data."""
     known = receipt.customer.identifiers if receipt.customer else ()
     return {
@@ -98,8 +168,8 @@ def _row(receipt: Receipt, rules: IdentifierRules) -> dict[str, Any]:
         "currency": receipt.currency,
         "lines": len(receipt.lines),
         "tenders": " ".join(f"{tender.type}:{tender.amount}" for tender in receipt.tenders),
-        "customer": " ".join(identifier.kind for identifier in known),
-        "flags": " ".join(dict.fromkeys((*receipt.flags, *rules.flags(receipt.customer, receipt.store)))),
+        "customer": identifiers_shown(known),
+        "flags": " ".join(flags),
         "place": receipt.raw.place,
     }
 
