@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 
 import attrs
@@ -33,7 +34,10 @@ class Article:
 
 @attrs.define(kw_only=True)
 class DraftLine:
-    """One line: `quantity` and `net` signed as they add to the total; `net` has its discounts taken off."""
+    """One line: `quantity` and `net` signed as they add to the total; `net` has its discounts taken off.
+
+    item: the id of its line item; "" for what is no line item.
+    """
 
     kind: LineKind
     article: Article
@@ -43,11 +47,16 @@ class DraftLine:
     taxes: list[TaxEntry] = attrs.field(factory=list)
     discounts: tuple[Discount, ...] = ()
     original: str = ""
+    item: str = ""
 
     @property
     def tax(self) -> Decimal:
         """All taxes of the line."""
         return sum((entry.amount for entry in self.taxes), ZERO)
+
+    def paid(self, *, on_top: bool) -> Decimal:
+        """What the line adds to the total, with its tax."""
+        return self.net + self.tax if on_top else self.net
 
     def line(self, *, on_top: bool) -> Line:
         """As a line of the receipt, tax in `paid`. Raises InvalidValue."""
@@ -55,7 +64,7 @@ class DraftLine:
             kind=self.kind,
             sku=self.article.sku,
             quantity=self.quantity,
-            paid=self.net + self.tax if on_top else self.net,
+            paid=self.paid(on_top=on_top),
             tax_amount=self.tax,
             tax_percent=sum((entry.percent for entry in self.taxes), ZERO),
             article_number=self.article.number,
@@ -64,6 +73,17 @@ class DraftLine:
             discounts=self.discounts,
             extra={"originalReceipt": self.original} if self.original else {},
         )
+
+
+def adjustment(sku: str, net: Decimal, name: str = "") -> DraftLine:
+    """A line of money for no article."""
+    article = Article(sku, name=name, group=sku)
+    return DraftLine(kind=LineKind.ADJUSTMENT, article=article, quantity=Decimal(1), net=net, taxable=False)
+
+
+def sum_paid(drafts: Iterable[DraftLine], *, on_top: bool) -> Decimal:
+    """What the lines sum to, with their tax."""
+    return sum((draft.paid(on_top=on_top) for draft in drafts), ZERO)
 
 
 def percent(entry: JsonObject) -> Decimal:
@@ -90,7 +110,7 @@ def discounts(item: JsonObject, order: JsonObject, money: Money) -> tuple[Discou
     for allocation in item.objects("discount_allocations"):
         value = money.read(allocation, "amount")
         index = int(allocation.decimal("discount_application_index", Decimal(-1)))
-        named = applications[index] if 0 <= index < len(applications) else None
+        named = applications[index] if 0 <= index < len(applications) else allocation.object("discount_application")
         labels = (named.text(key, "") for key in ("code", "title", "description")) if named is not None else iter(())
         label = next(filter(None, labels), "")
         if value:

@@ -42,10 +42,16 @@ class Money:
                 return cls(settings.money, code, code)
         raise InvalidValue("no line and no transaction has a currency", place=refund.place)
 
+    def has(self, item: JsonObject, name: str) -> bool:
+        """Whether the amount is there in the currency that is read."""
+        return item.has(f"{name}_set") or (item.has(name) and self.currency == self.shop)
+
     def read(self, item: JsonObject, name: str, default: Decimal | None = None) -> Decimal:
         """The amount, `name_set` on the side, else `name`. Raises InvalidValue if only the other currency is there."""
         pair = item.object(f"{name}_set")
         money = pair.object(f"{self.side}_money") if pair is not None else None
+        if money is None and pair is not None and self.currency == self.shop:
+            money = pair.object("shop_money")
         if money is not None:
             code = money.text("currency_code", self.currency)
             if code != self.currency:

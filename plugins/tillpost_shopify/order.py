@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from functools import partial
 
-from tillpost.kit import ZERO, JsonObject, MakeId
+from tillpost.kit import ZERO, JsonObject, MakeId, Reading, first_reading
 from tillpost.model import LineKind, RawRef, Receipt
 from tillpost_shopify import location
 from tillpost_shopify.customer import read_customer
 from tillpost_shopify.lines import (
-    Article,
     DraftLine,
+    adjustment,
     article,
     discounts,
     is_tip,
@@ -20,13 +20,12 @@ from tillpost_shopify.lines import (
 )
 from tillpost_shopify.money import Money
 from tillpost_shopify.settings import Settings
-from tillpost_shopify.tenders import order_tenders
+from tillpost_shopify.ways import Way, ways
 
 # Amount of the order that is in its total and in no line → the sku of its adjustment.
 _EXTRAS = {
     "original_total_duties": "duties",
     "original_total_additional_fees": "fees",
-    "total_cash_rounding_payment_adjustment": "rounding",
 }
 
 
@@ -60,38 +59,46 @@ def skip_reason(order: JsonObject, settings: Settings) -> str:
 
 
 def read_order(order: JsonObject, source: RawRef, settings: Settings, make_id: MakeId) -> Receipt:
-    """The receipt. Raises InvalidValue with what is missing, or with the difference where amounts do not add up."""
+    """The receipt. Raises InvalidValue with what is missing, or with the differences where amounts do not add up."""
     order.text("id")
     if not order.has("line_items"):
         order.text("line_items")  # raises that it is missing
     money = Money.of_order(order, settings)
-    drafts = [*_line_items(order, money), *_shipping(order, money), *_extras(order, money)]
-    if not any(item.has("tax_lines") for item in (*order.objects("line_items"), *order.objects("shipping_lines"))):
-        spread_taxes(drafts, tax_entries(order, money), money.currency)
-    on_top = not order.boolean("taxes_included")
-    total = money.read(order, "total_price") + sum(
-        (draft.net for draft in drafts if draft.article.sku == "rounding"), ZERO
-    )
+    drafts = order_lines(order, money)
     created, flags = location.time(order, settings)
     customer, more_flags = read_customer(order, settings)
     store = location.store(order.text("location_id", ""), order.place, settings)
     till = order.text("device_id", "") or settings.till
-    return Receipt(
-        id=make_id(store=store, till=till, business_date=created.date(), number=order.text("id")),
-        number=order.text("name", "") or order.text("order_number", "") or order.text("id"),
-        created=created,
-        business_date=created.date(),
-        store=store,
-        till=till,
-        currency=money.currency,
-        total=total,
-        lines=tuple(draft.line(on_top=on_top) for draft in drafts),
-        tenders=order_tenders(order, total, money.currency, settings.tenders),
-        taxes=order_taxes(drafts, on_top=on_top),
-        customer=customer,
-        flags=(*flags, *more_flags),
-        raw=source,
-    )
+    on_top = not order.boolean("taxes_included")
+
+    def make(way: Way) -> Receipt:
+        return Receipt(
+            id=make_id(store=store, till=till, business_date=created.date(), number=order.text("id")),
+            number=order.text("name", "") or order.text("order_number", "") or order.text("id"),
+            created=created,
+            business_date=created.date(),
+            store=store,
+            till=till,
+            currency=money.currency,
+            total=way.total,
+            lines=tuple(draft.line(on_top=on_top) for draft in way.drafts),
+            tenders=way.tenders,
+            taxes=order_taxes(way.drafts, on_top=on_top),
+            customer=customer,
+            flags=(*flags, *more_flags, *way.flags),
+            raw=source,
+        )
+
+    receipt, _ = first_reading(Reading(way.said, partial(make, way)) for way in ways(order, drafts, money, settings))
+    return receipt
+
+
+def order_lines(order: JsonObject, money: Money) -> list[DraftLine]:
+    """The lines of the order as it says them, without tips and rounding that are in no line."""
+    drafts = [*_line_items(order, money), *_shipping(order, money), *_extras(order, money)]
+    if not any(item.has("tax_lines") for item in (*order.objects("line_items"), *order.objects("shipping_lines"))):
+        spread_taxes(drafts, tax_entries(order, money), money.currency)
+    return drafts
 
 
 def _line_items(order: JsonObject, money: Money) -> list[DraftLine]:
@@ -110,11 +117,9 @@ def _line_items(order: JsonObject, money: Money) -> list[DraftLine]:
                 taxable=not tip and not item.boolean("gift_card") and item.values.get("taxable") is not False,
                 taxes=tax_entries(item, money),
                 discounts=item_discounts,
+                item=item.text("id", ""),
             )
         )
-    tip_received = money.read(order, "total_tip_received", ZERO)
-    if tip_received and not any(draft.article.sku == "tip" for draft in found):
-        found.append(_adjustment("tip", tip_received))
     return found
 
 
@@ -125,7 +130,7 @@ def _shipping(order: JsonObject, money: Money) -> list[DraftLine]:
         if not price or line.boolean("is_removed"):
             continue
         line_discounts = discounts(line, order, money)
-        draft = _adjustment(
+        draft = adjustment(
             "shipping", price + sum((discount.value for discount in line_discounts), ZERO), line.text("title", "")
         )
         draft.taxable = True
@@ -136,9 +141,4 @@ def _shipping(order: JsonObject, money: Money) -> list[DraftLine]:
 
 def _extras(order: JsonObject, money: Money) -> list[DraftLine]:
     amounts = {sku: money.read(order, name, ZERO) for name, sku in _EXTRAS.items()}
-    return [_adjustment(sku, amount) for sku, amount in amounts.items() if amount]
-
-
-def _adjustment(sku: str, net: Decimal, name: str = "") -> DraftLine:
-    article = Article(sku, name=name, group=sku)
-    return DraftLine(kind=LineKind.ADJUSTMENT, article=article, quantity=Decimal(1), net=net, taxable=False)
+    return [adjustment(sku, amount) for sku, amount in amounts.items() if amount]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import attrs
 
-from tillpost import InvalidValue
+from tillpost import DocumentError, InvalidValue
 from tillpost.kit import (
     CONTROL_CHARACTERS,
     JsonObject,
@@ -20,9 +21,15 @@ from tillpost.kit import (
     voided_id,
 )
 from tillpost.model import Broken, Document, NoReceipt, Parsed, RawRef, Receipt
-from tillpost_shopify.order import CANCELLED, own_id, read_order, skip_reason
+from tillpost_shopify.edits import exchanged_for_money
+from tillpost_shopify.graphql import graphql_records, is_graphql
+from tillpost_shopify.money import Money
+from tillpost_shopify.order import CANCELLED, order_lines, own_id, read_order, skip_reason
 from tillpost_shopify.refund import read_refund, refund_skip_reason
 from tillpost_shopify.settings import Settings
+
+_BULK_ORDER = re.compile(rb'"id"\s*:\s*"gid://shopify/Order/')
+EDIT_NOTICE = "notice of an edit (orders/edited), which has no amounts: orders/updated has the order"
 
 
 @attrs.frozen
@@ -42,8 +49,46 @@ def parse(document: Document, settings: Settings, make_id: MakeId) -> Iterator[P
     A refund is a receipt of its own. Raises DocumentError for UTF-16, for more bytes than `largest`, and where a file
     ends being JSON.
     """
-    for record in json_records(document, largest=settings.largest, lists=("orders",)):
+    records = json_records(document, largest=settings.largest, lists=("orders",))
+    for record in _joined(records, document.name, settings.largest):
         yield from _parse_record(record, document, settings, make_id)
+
+
+def _joined(records: Iterator[JsonRecord], name: str, largest: int) -> Iterator[JsonRecord]:
+    """The records, with the lines of a bulk operation of the GraphQL API behind its order as one."""
+    order: JsonRecord | None = None
+    children: list[bytes] = []
+    size = 0
+    try:
+        for record in records:
+            if order is not None and b'"__parentId"' in record.content:
+                children.append(record.content)
+                size += len(record.content)
+                if size > largest:
+                    raise DocumentError(
+                        f"an order with its lines is larger than {largest} bytes; raise `largest`",
+                        f"{name}, {order.place}",
+                    )
+                continue
+            if order is not None:
+                yield _with_children(order, children)
+                order, children, size = None, [], 0
+            if _BULK_ORDER.search(record.content):
+                order = record
+            else:
+                yield record
+    except DocumentError:
+        if order is not None and size <= largest:
+            yield _with_children(order, children)
+        raise
+    if order is not None:
+        yield _with_children(order, children)
+
+
+def _with_children(order: JsonRecord, children: list[bytes]) -> JsonRecord:
+    if not children:
+        return order
+    return JsonRecord(b'{"bulk": ' + order.content + b', "children": [' + b", ".join(children) + b"]}", order.place)
 
 
 def _parse_record(record: JsonRecord, document: Document, settings: Settings, make_id: MakeId) -> Iterator[Parsed]:
@@ -75,7 +120,15 @@ def _parse_entry(entry: _Entry, document: Document, flags: tuple[str, ...]) -> P
 def _entries(form: Any, record: JsonRecord, settings: Settings, make_id: MakeId) -> Iterator[_Entry]:
     """The orders and refunds of a record: an order, a refund, or several refunds, each bare or under its name."""
     body = JsonObject.of(form, record.place)
-    if body.has("refund"):
+    if is_graphql(form):
+        for kind, values in graphql_records(form, record.place):
+            inner = JsonObject(values, record.place)
+            raw = _serialized({kind: values})
+            if kind == "order":
+                yield from _order(inner, raw, settings, make_id)
+            else:
+                yield _refund(inner, None, raw, settings, make_id)
+    elif body.has("refund"):
         refund = body.object("refund")
         assert refund is not None
         yield _refund(refund, body.object("order"), record.content, settings, make_id)
@@ -90,8 +143,17 @@ def _entries(form: Any, record: JsonRecord, settings: Settings, make_id: MakeId)
             yield _refund(refund, None, _serialized({"refund": refund.values}), settings, make_id)
     elif "line_items" in form or body.has("financial_status"):
         yield from _order(body, record.content, settings, make_id)
+    elif body.has("order_edit"):
+        edit = body.object("order_edit") or body
+        yield _Entry(edit, record.content, lambda: EDIT_NOTICE, lambda: "", _unread)
+    elif (payload := body.object_or_empty("detail").object("payload")) is not None:
+        yield from _entries(payload.values, record, settings, make_id)  # by way of Amazon EventBridge
     else:
         raise InvalidValue("is neither an order nor a refund", place=record.place)
+
+
+def _unread(source: RawRef) -> Receipt:
+    raise InvalidValue("has no amounts", place=source.place)
 
 
 def _order(order: JsonObject, raw: bytes, settings: Settings, make_id: MakeId) -> Iterator[_Entry]:
@@ -104,9 +166,26 @@ def _order(order: JsonObject, raw: bytes, settings: Settings, make_id: MakeId) -
     )
     if not isinstance(order.values.get("refunds", []), list):
         return  # reading the order raises it
+    refunds = order.objects("refunds")
+    exchanged = _exchanged(order, settings) if refunds else {}
     context = {name: value for name, value in order.values.items() if name not in ("refunds", "line_items")}
-    for refund in order.objects("refunds"):
-        yield _refund(refund, order, _serialized({"refund": refund.values, "order": context}), settings, make_id)
+    for refund in refunds:
+        # The lines of the order that are the refund's; others would be read with it.
+        own = exchanged.get(refund.text_or_empty("id"), [])
+        around = context | {"line_items": own} if own else context
+        raw = _serialized({"refund": refund.values, "order": around})
+        yield _refund(refund, JsonObject(around, order.place), raw, settings, make_id)
+
+
+def _exchanged(order: JsonObject, settings: Settings) -> dict[str, list[Any]]:
+    """By the id of a refund the line items that were taken in exchange; empty where reading the order raises why."""
+    try:
+        money = Money.of_order(order, settings)
+        found = exchanged_for_money(order, lambda: order_lines(order, money), money)
+        items = {item.text("id", ""): item.values for item in order.objects("line_items")}
+        return {refund: [items[draft.item] for draft in drafts] for refund, drafts in found.items()}
+    except (InvalidValue, ArithmeticError):
+        return {}
 
 
 def _refund(refund: JsonObject, order: JsonObject | None, raw: bytes, settings: Settings, make_id: MakeId) -> _Entry:
