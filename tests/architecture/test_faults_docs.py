@@ -14,10 +14,18 @@ from tillpost.testing import AdapterSuite
 ROWS = list(rows())
 XML = {"poslog", "saft-no", "digital-receipt"}
 JSON = {"lightspeed", "receipts", "shopify", "zettle", "table"}
-CONCERNS = {"every adapter": XML | JSON, "XML": XML, "JSON": JSON, "`folder`": {"folder"}, "the journal": {"journal"}}
+ZIP = {"dsfinvk"}
+CONCERNS = {
+    "every adapter": XML | JSON | ZIP,
+    "XML": XML,
+    "JSON": JSON,
+    "`folder`": {"folder"},
+    "the journal": {"journal"},
+}
 COVERS = {
     "tests/plugins/tillpost_poslog/": {"poslog"},
     "tests/plugins/xml_adapters/": {"poslog", "saft-no", "digital-receipt"},
+    "tests/plugins/tillpost_dsfinvk/": {"dsfinvk"},
     "tests/plugins/tillpost_receipts/": {"receipts"},
     "tests/plugins/tillpost_table/": {"table"},
     "tests/plugins/test_bad_input.py": {"lightspeed", "shopify", "zettle", "table"},
@@ -42,7 +50,7 @@ def test_the_pages_for_readers_name_no_test() -> None:
 
 
 def test_the_page_of_bad_input_speaks_of_every_bundled_adapter() -> None:
-    assert set(adapters()) == XML | JSON
+    assert set(adapters()) == XML | JSON | ZIP
 
 
 def _words_of(path: str, name: str) -> str:

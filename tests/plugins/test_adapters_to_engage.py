@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+import tillpost_dsfinvk
 import tillpost_shopify
 import tillpost_table
 import tillpost_zettle
@@ -18,8 +19,12 @@ from tillpost.model import Found, Identifier, Receipt
 from tillpost_engage.payload import Mapping
 from tillpost_engage.settings import MapSettings
 
-MODULES: list[Any] = [tillpost_shopify, tillpost_zettle, tillpost_table]
-NEEDED = {"tillpost_shopify": 'store = "web"', "tillpost_zettle": 'timezone = "Europe/Stockholm"'}
+MODULES: list[Any] = [tillpost_dsfinvk, tillpost_shopify, tillpost_zettle, tillpost_table]
+NEEDED = {
+    "tillpost_dsfinvk": "",
+    "tillpost_shopify": 'store = "web"',
+    "tillpost_zettle": 'timezone = "Europe/Stockholm"',
+}
 MATCH = Identifier("externalId", "K-1")
 
 
