@@ -19,11 +19,8 @@ from tillpost.model import Document, Found
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "digital-receipt": {"loyalty": "externalId", "timezone": "Europe/Stockholm"},
-<<<<<<< HEAD
     "lightspeed": {"timezone": "Europe/Stockholm", "currency": "SEK"},
-=======
     "dsfinvk": {"stores": {"Laden Mitte": "12"}},
->>>>>>> 84d22c6 (DSFinV-K: the German export of tills is read, a zip of CSV files joined by closing and receipt)
     "poslog": {"loyalty": "externalId", "timezone": "Europe/Stockholm"},
     "receipts": {},
     "saft-no": {"customer": "externalId", "timezone": "Europe/Oslo"},
