@@ -11,7 +11,7 @@ from tillpost.cli.pipelines import journal_command
 from tillpost.errors import UsageError
 from tillpost.journal import Journal
 from tillpost.reports.labels import delivery
-from tillpost.reports.timeline import contact_of, detail_text, timeline
+from tillpost.reports.timeline import contact_of, detail_text, flags_of, timeline
 from tillpost.terminal import plain, say
 from tillpost.trace import trace_id
 
@@ -43,6 +43,7 @@ def command(journal: Journal, receipt_id: str | None, number: str | None, store:
         if contact := contact_of(journal, entry):
             answer["contact"] = contact
         answer["events"] = timeline(journal, entry)
+        answer["flags"] = flags_of(answer["events"])
         say(answer) if as_json else _print(answer)
 
 
@@ -72,6 +73,7 @@ _SHOWN = (
     "till_time",
     "document",
     "place",
+    "flags",
     "file",
     "next_attempt_at",
     "verified_at",

@@ -22,6 +22,11 @@ def timeline(journal: Journal, entry: Entry, contact_events: int = 0) -> list[di
     ]
 
 
+def flags_of(events: list[dict[str, Any]]) -> str:
+    """The flags the receipt had when it was last accepted, as its timeline tells them; "" for none."""
+    return next((str(each["detail"]["flags"]) for each in reversed(events) if "flags" in each["detail"]), "")
+
+
 def contact_of(journal: Journal, entry: Entry) -> dict[str, Any] | None:
     """The contact of a receipt without personal data; None while there is none."""
     if not entry.contact:

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from tillpost.journal import Entry, Journal, State
 from tillpost.reports.labels import ROUTES
-from tillpost.reports.timeline import contact_of, detail_text, timeline
+from tillpost.reports.timeline import contact_of, detail_text, flags_of, timeline
 from tillpost.web.request import Answer, Failure, Request
 from tillpost.web.site import LISTED, Site
 
@@ -91,9 +91,8 @@ def receipt_page(site: Site, request: Request, receipt_id: str, personal: Any = 
     journal = site.journals[name]
     contact = contact_of(journal, entry)
     told = timeline(journal, entry, EVENTS)
-    flags = next((each["detail"]["flags"] for each in reversed(told) if "flags" in each["detail"]), "")
     events = [event | {"detail": detail_text(event["detail"])} for event in told]
     return site.page(
-        request, "receipt.html", pipeline=name, entry=entry, contact=contact, events=events, flags=flags,
+        request, "receipt.html", pipeline=name, entry=entry, contact=contact, events=events, flags=flags_of(told),
         personal=personal,
     )  # fmt: skip

@@ -39,6 +39,15 @@ def test_receipt_finds_by_id_and_by_number_and_store(shop: Path) -> None:
     assert "4711" not in json.dumps(by_id)
 
 
+def test_the_flags_of_a_receipt_are_shown_with_it(shop: Path) -> None:
+    flagged = attrs.evolve(receipt(number="8"), flags=("rounding-as-tender", "dst-gap"))
+    (shop.parent / "flagged.jsonl").write_bytes(dumps(flagged))
+    call(shop, "accept", str(shop.parent / "flagged.jsonl"))
+    [told] = objects(call(shop, "receipt", flagged.id, "--json"))
+    assert told["flags"] == "rounding-as-tender, dst-gap"
+    assert "  flags: rounding-as-tender, dst-gap\n" in call(shop, "receipt", flagged.id).output
+
+
 def test_an_unknown_receipt_is_wrong_usage(shop: Path) -> None:
     assert isinstance(call(shop, "receipt", "nothing").exception, UsageError)
 
