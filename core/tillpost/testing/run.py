@@ -182,7 +182,9 @@ class _Recorder:
                 outcome = "to do" if detail.startswith("to do: ") else outcome
             else:
                 detail = str(report.longrepr).strip() if report.failed else ""
-            sentence = suite.promises().get(promise, "Every waiver names a promise of the suite.")
+            sentence = suite.promises().get(
+                promise, "Every waiver names a promise, and every attribute is one of the suite."
+            )
             self.suites[suite].append(Result(promise, sentence, outcome, _last(detail)))
 
     def reports(self) -> list[Report]:

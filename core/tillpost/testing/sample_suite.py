@@ -21,7 +21,7 @@ _ABOUT = {"two_taxes": "taxes", "phone": "customer"}
 """Promise → the capability without which it is not asked."""
 _ADDED = frozenset(
     {"change_tender", "rounding", "deposit", "two_taxes", "phone", "void_link", "edited", "void_after", "later"}
-    | {"broken_id", "comment_in_value"}
+    | {"broken_id"}
 )
 """Promises whose missing sample is told as to do and breaks nothing yet."""
 

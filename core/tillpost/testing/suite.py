@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, ClassVar, NoReturn
 
@@ -75,8 +76,24 @@ class Suite:
             return "it cannot be waived"
         return ""
 
+    @classmethod
+    def _unknown_attributes(cls) -> list[str]:
+        """What a subclass sets that no suite has: a misspelt name would be taken for nothing."""
+        ours = [base for base in cls.__mro__ if base.__module__.startswith("tillpost.testing")]
+        known = {name for base in ours for name in (*vars(base), *vars(base).get("__annotations__", {}))}
+        return [
+            f"a suite has no attribute {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+            for base in cls.__mro__
+            if base not in ours and base is not object
+            for name, value in vars(base).items()
+            if not (name.startswith("_") or name == "pytestmark" or callable(value) or name in known)
+            if not isinstance(value, classmethod | staticmethod | property)
+            for near in [get_close_matches(name, known, 1)]
+        ]
+
     def test_waivers(self) -> None:
-        """Every waiver names a promise of the suite."""
+        """Every waiver names a promise of the suite, and every attribute is one of the suite."""
+        check("waivers", *self._unknown_attributes())
         for name in self.waivers:
             if name not in self.promises():
                 fail("waivers", f"there is no promise {name!r}; there are: {', '.join(self.promises())}")

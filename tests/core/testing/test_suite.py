@@ -69,3 +69,13 @@ def test_the_list_offers_a_waiver_only_where_there_can_be_one(tmp_path: Path) ->
     assert "waive" not in str(failure.value)
     with pytest.raises(pytest.fail.Exception, match=r"in a foreign currency.*number 1001, EUR"):
         Empty().test_foreign_currency()
+
+
+def test_an_attribute_that_no_suite_has_is_refused_with_the_nearest() -> None:
+    class Misspelt(SmallTillPromises):
+        custommer = "C-1"
+        _own = "not looked at"
+
+    with pytest.raises(pytest.fail.Exception, match="no attribute 'custommer'; did you mean 'customer'"):
+        Misspelt().test_waivers()
+    SmallTillPromises().test_waivers()
