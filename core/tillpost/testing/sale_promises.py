@@ -96,10 +96,15 @@ class SalePromises(SampleSuite):
     test_change_tender = _promise(_check_sale, "change_tender", "Change that is a tender of its own is negative cash.")
 
     def test_rounding(self) -> None:
-        """The rounding of cash is an adjustment; the total is what was paid."""
-        receipt = self._check_sale("rounding")
+        """The rounding of cash is an adjustment, in the total, or a tender beside a total without it."""
+        receipt, sale = self._single_receipt("rounding"), PRESCRIBED_SALES["rounding"]
+        as_tender = attrs.evolve(sale, others=(), tenders=(*sale.tenders, ("rounding", -sale.others[0])))
+        differences = self._differences(receipt, sale)
+        if not self._differences(receipt, as_tender):
+            return
         others = [line for line in receipt.lines if line.sku != "A-1"]
-        check("rounding", *(f"it is a {line.kind}" for line in others if line.kind is not LineKind.ADJUSTMENT))
+        wrong = [f"it is a {line.kind}" for line in others if line.kind is not LineKind.ADJUSTMENT]
+        check("rounding", *differences, *wrong)
 
     test_deposit = _promise(_check_sale, "deposit", "A deposit is a line of its own, once.")
     test_gift_card = _promise(_check_sale, "gift_card", "A gift card is a tender of its own.")
