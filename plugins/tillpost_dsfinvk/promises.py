@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from tillpost.model import Receipt
 from tillpost.testing import AdapterSuite
@@ -19,8 +21,13 @@ class TestDsfinvk(AdapterSuite):
     currency = "EUR"
     waivers = {
         "two_identifiers": "the head of a receipt has one customer number, and no e-mail address",
+        "void_link": "a voided position has a mark of its own, or a row that takes it back, and points at no other",
         "copy": "a receipt printed again is no transaction of the export",
     }
+
+    def settings_for(self, promise: str) -> Mapping[str, Any]:
+        """A till whose customer numbers are phone numbers says so."""
+        return {**self.settings, "customer": "mobilePhone"} if promise == "phone" else self.settings
 
     def id_number(self, receipt: Receipt) -> str:
         """BON_ID, behind the number of the closing in which it is unique."""
