@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import struct
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -38,6 +39,7 @@ OF_CLOSINGS = ("cashpointclosing", "location", "cashregister", "vat")
 _NAMES = {**{name: name for name in FILES}, **{logical: name for name, logical in FILES.items()}}
 _MAGIC = b"DSFinV-K"
 _SECTION = re.compile(rb"^\[([a-z_]+)\.csv\]\r?\n", re.M)
+_PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _DIRECTORY = 4 * 1024 * 1024
 """Bytes of the directory of a zip: it is held in memory, and 20 files need two thousand."""
 
@@ -75,7 +77,7 @@ def _of_zip(file: IO[bytes], name: str, settings: Settings) -> list[Export]:
     _check_directory(file, name)
     try:
         archive = zipfile.ZipFile(file)
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError):
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error):
         raise DocumentError("is a damaged or truncated zip; make the export again and hand it in", name) from None
     folders: dict[str, dict[str, zipfile.ZipInfo]] = {}
     for info in archive.infolist():
@@ -85,6 +87,9 @@ def _of_zip(file: IO[bytes], name: str, settings: Settings) -> list[Export]:
     found = [
         export for folder, members in folders.items() if (export := _of_members(archive, folder, members, settings))
     ]
+    packed = next((info for info in archive.infolist() if info.compress_type not in _PACKED), None)
+    if found and packed is not None:
+        raise DocumentError("is packed in a way that is not read; pack it with deflate, as zip does", packed.filename)
     if not found:
         has = ", ".join(sorted(member for members in folders.values() for member in members)[:8]) or "nothing"
         raise DocumentError(f"has no transactions.csv and so no receipts; it has {has[:200]}", name)

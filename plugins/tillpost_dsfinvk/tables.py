@@ -6,6 +6,7 @@ import codecs
 import csv
 import io
 import re
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -64,6 +65,7 @@ class Table:
     head: str = ""
     columns: dict[str, int] = attrs.field(factory=dict)
     decimal: str = ","
+    _width: int = attrs.field(default=0, init=False)
     _codec: str = attrs.field(default="", init=False)
     _whole: dict[Closing, Closing] = attrs.field(factory=dict, init=False)
 
@@ -89,11 +91,12 @@ class Table:
         try:
             with self.open() as binary:
                 yield binary
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-            what = "has a password" if "encrypted" in str(error) else "is damaged, or packed in a way that is not read"
-            raise DocumentError(f"{what}; make the export again and hand it in", self.file) from None
         except UnicodeDecodeError as error:
             raise DocumentError(f"is not complete {error.encoding}; set `encoding`", self.file) from None
+        # What zipfile and zlib raise for bytes that are not those of a zip (ValueError: a place before its beginning).
+        except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError, ValueError) as error:
+            what = "has a password" if "encrypted" in str(error) else "is damaged"
+            raise DocumentError(f"{what}; make the export again and hand it in", self.file) from None
 
     def _rows(self) -> Iterator[tuple[str, int, list[str], str]]:
         """Each row: its text, its first line, its cells, and why it is no CSV."""
@@ -126,22 +129,24 @@ class Table:
         """Whether these are the names of the columns; where they are not, the index has them."""
         names = [cell.strip().upper() for cell in cells]
         if found := "Z_KASSE_ID" in names or "BON_ID" in names:
-            self.columns = {name: at for at, name in enumerate(names)}
+            while names and not names[-1]:
+                names.pop()  # a delimiter at the end of the line
         elif self.form.names:
-            self.columns = {name: at for at, name in enumerate(self.form.names)}
+            names = [*self.form.names]
             self.head = self.form.delimiter.join(self.form.names) + "\r\n"
         else:
             shown = ", ".join(name[:20] for name in names[:6])
             raise DocumentError(f"the first line names no column Z_KASSE_ID or BON_ID; it has {shown}", self.file)
+        self._width, self.columns = len(names), {name: at for at, name in reversed(list(enumerate(names)))}
         return found
 
     def _entry(self, text: str, line: int, cells: list[str], fault: str) -> Entry:
         closing, bon = self._closing(cells), self._cell(cells, "BON_ID")
         if not fault:
-            while len(cells) > len(self.columns) and not cells[-1].strip():
+            while len(cells) > self._width and not cells[-1].strip():
                 cells.pop()  # a delimiter at the end of the line
-            if len(cells) != len(self.columns):
-                fault = f"has {len(cells)} fields, and the header {len(self.columns)}"
+            if len(cells) != self._width:
+                fault = f"has {len(cells)} fields, and the header {self._width}"
             elif not text.isascii() and _UNDECODED.search(text):
                 fault = f"has bytes that are not {self._codec.removesuffix('-sig')}; set `encoding`"
             elif "+" in text and (wrong := [name for name in KEY if _SHORTENED.fullmatch(self._cell(cells, name))]):
@@ -194,7 +199,7 @@ class Row:
     def of(cls, entry: Entry) -> Row:
         """The cells of an entry without a fault."""
         form = entry.table.form
-        lines = entry.text.splitlines(keepends=True)
+        lines = io.StringIO(entry.text, newline="")  # str.splitlines would end a line at U+2028, too
         return cls(entry, next(csv.reader(lines, delimiter=form.delimiter, quotechar=form.quote)))
 
     def text(self, column: str) -> str:

@@ -148,6 +148,26 @@ def test_the_separator_is_the_one_of_the_index() -> None:
     assert found.total == Decimal("5.00")
 
 
+@pytest.mark.parametrize("character", ["\u2028", "\x85", "\x1c", "\r\n", "\r", '";\n'])
+def test_a_text_of_several_lines_is_one_cell(character: str) -> None:
+    export = Written().head("1", "5,00").line("1", "1", "A", "1,000", "5,00", ARTIKELTEXT=f"Tee{character}grün")
+    [found] = receipts(records := read(export.pay("1", "Bar", "5,00").zip()))
+    assert found.lines[0].article_name.startswith("Tee")
+    assert isinstance(records[0], Found)
+    [again] = read(records[0].raw)
+    assert attrs.evolve(receipt(again), raw=found.raw) == found
+
+
+def test_a_column_that_is_named_twice_is_the_first_of_them() -> None:
+    files = unpacked(sold(Written(), "1").zip())
+    files["datapayment.csv"] = files["datapayment.csv"].replace(b"ZAHLWAEH_CODE", b"ZAHLART_NAME")
+    assert receipts(read(packed(files)))[0].tenders[0].description == "Bar"
+    files["datapayment.csv"] = files["datapayment.csv"].replace(b";5,00", b"")
+    [held] = read(packed(files))
+    assert isinstance(held, Broken)
+    assert held.reason == "datapayment.csv, line 2: has 8 fields, and the header 9"
+
+
 # --- what is refused ------------------------------------------------------------------------------------------------
 
 
@@ -192,6 +212,30 @@ def test_a_damaged_member_ends_the_document_with_its_name() -> None:
     content[at + size // 2 : at + size // 2 + 20] = bytes(20)
     with pytest.raises(DocumentError, match=r"^lines.csv: is damaged"):
         read(bytes(content))
+
+
+def test_a_zip_that_is_packed_otherwise_or_has_a_password_is_refused() -> None:
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_LZMA) as archive:
+        for name, content in unpacked(sold(Written(), "1").zip()).items():
+            archive.writestr(name, content)
+    with pytest.raises(DocumentError, match=r"is packed in a way that is not read; pack it with deflate, as zip does"):
+        read(target.getvalue())
+    content = bytearray(sold(Written(), "1").zip())
+    for mark, at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        start = -1
+        while (start := content.find(mark, start + 1)) >= 0:
+            content[start + at] |= 1
+    with pytest.raises(DocumentError, match=r"has a password; make the export again"):
+        read(bytes(content))
+
+
+def test_a_member_whose_place_is_before_the_file_is_damaged() -> None:
+    content = sold(Written(), "1").zip()
+    at = content.rfind(b"PK\x05\x06")
+    place = int.from_bytes(content[at + 16 : at + 20], "little") + 500
+    with pytest.raises(DocumentError, match=r"damaged"):
+        read(content[: at + 16] + place.to_bytes(4, "little") + content[at + 20 :])
 
 
 def test_more_than_is_allowed_unpacked_is_refused_before_it_is_unpacked() -> None:
