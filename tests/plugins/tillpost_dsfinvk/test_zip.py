@@ -221,13 +221,13 @@ def test_a_zip_that_is_packed_otherwise_or_has_a_password_is_refused() -> None:
             archive.writestr(name, content)
     with pytest.raises(DocumentError, match=r"is packed in a way that is not read; pack it with deflate, as zip does"):
         read(target.getvalue())
-    content = bytearray(sold(Written(), "1").zip())
+    locked = bytearray(sold(Written(), "1").zip())
     for mark, at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
         start = -1
-        while (start := content.find(mark, start + 1)) >= 0:
-            content[start + at] |= 1
+        while (start := locked.find(mark, start + 1)) >= 0:
+            locked[start + at] |= 1
     with pytest.raises(DocumentError, match=r"has a password; make the export again"):
-        read(bytes(content))
+        read(bytes(locked))
 
 
 def test_a_member_whose_place_is_before_the_file_is_damaged() -> None:
