@@ -24,7 +24,7 @@ from tillpost.errors import InvalidValue
 from tillpost.model.customer import Customer, Identifier, normalize_identifier
 from tillpost.model.identity import MakeId
 from tillpost.model.json_values import parse_json
-from tillpost.model.money import bounds, decimal_text, is_in_bounds, minor_digits
+from tillpost.model.money import OUT_OF_BOUNDS, bounds, decimal_text, is_in_bounds, minor_digits
 from tillpost.model.receipt import Discount, Line, LineKind, Promotion, RawRef, Receipt, Tax, Tender
 
 # --- writing -------------------------------------------------------------------------------------------------------
@@ -54,6 +54,7 @@ class _Canonical(dict[str | Decimal, Decimal]):
 
 
 _USUAL = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,4})?")
+_SIGNALING = re.compile(r"\s*[-+]?snan", re.IGNORECASE)
 _canonical = {digits: _Canonical(digits) for digits in (0, 2, 3, 4)}
 """By the digits of currencies."""
 
@@ -269,6 +270,11 @@ def from_json(value: Any, *, place: str, make_id: MakeId | None = None, raw: Raw
         raise _inside(place, error) from None
     except RecursionError:
         raise InvalidValue("nested too deep", place=place) from None
+    except TypeError:  # a Decimal that is a signaling NaN has no hash, and so no place in a table of amounts
+        path = next((path for path, text in _texts_of(value, place) if _SIGNALING.match(text)), "")
+        if not path:
+            raise
+        raise InvalidValue(OUT_OF_BOUNDS, place=path) from None
 
 
 def _complete(form: Any, raw: RawRef | None, make_id: MakeId | None) -> None:
