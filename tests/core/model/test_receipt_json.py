@@ -325,7 +325,9 @@ def test_a_receipt_has_one_form_however_its_record_was_written(
         assert dumps(loads(dumps(read))) == dumps(read)
 
 
-@pytest.mark.parametrize("amount", ["1e15", "1000000000000000.1", f"0.{'0' * 31}1", "Infinity", "NaN", "sNaN", "-1e999999999"])
+@pytest.mark.parametrize(
+    "amount", ["1e15", "1000000000000000.1", f"0.{'0' * 31}1", "Infinity", "NaN", "sNaN", "-1e999999999"]
+)
 def test_an_amount_out_of_bounds_is_left_to_the_strict_reading_which_refuses_it(
     simple_receipt: Receipt, amount: str
 ) -> None:
