@@ -38,7 +38,7 @@ _COINS = {
 """The smallest coin, to which cash is rounded."""
 
 
-@attrs.frozen
+@attrs.define
 class Amounts:
     """One reading of a receipt: what it has in lines, tenders and total, and what was put aside for it."""
 
@@ -48,7 +48,7 @@ class Amounts:
     flags: tuple[str, ...] = ()
 
 
-@attrs.frozen
+@attrs.define
 class Written:
     """The amounts as the rows have them."""
 
@@ -66,8 +66,8 @@ class Written:
         total, rounding = (
             cells.decimal(cells.same(rows, field), cells.place(rows[0], field)) for field in ("total", "rounding")
         )
-        line_rows = [row for row in rows if _is_line(row, cells)]
-        tender_rows = [row for row in rows if not _is_line(row, cells)] if len(line_rows) < len(rows) else []
+        line_rows = [row for row in rows if cells.is_line(row)]
+        tender_rows = [row for row in rows if not cells.is_line(row)] if len(line_rows) < len(rows) else []
         return cls(rows, line_rows, tender_rows, cells, currency, total, rounding or ZERO)
 
     def lines(self, sign: str) -> tuple[Line, ...]:
@@ -194,12 +194,6 @@ def _cash_rounding(written: Written) -> Decimal:
     paid = sum((tender.amount for tender in tenders), ZERO)
     is_rounded = coin and cash and not cash % coin and abs(paid - summed) <= coin / 2
     return paid - summed if is_rounded and written.total in (None, summed, paid) else ZERO
-
-
-def _is_line(row: Row, cells: Cells) -> bool:
-    """Whether the row has a line: a price, or an article, in a column of its own."""
-    fields = ("paid", "unit_price", "sku", "article_number")
-    return any(field in cells.settings.columns and cells.text(row, field) for field in fields)
 
 
 def _line(row: Row, cells: Cells, currency: str, sign: str) -> Line:

@@ -12,13 +12,16 @@ import attrs
 
 from tillpost import InvalidValue
 from tillpost.kit import (
+    AmbiguousMonth,
     broken_id,
     local_time,
     masked,
-    parse_date,
     parse_decimal,
+    parse_named_time,
     parse_time,
+    plain_text,
     quoted,
+    spreadsheet_time,
     unquoted,
     written_number,
 )
@@ -36,6 +39,7 @@ class Cells:
     _sources: dict[str, tuple[str, str, Mapping[str, str]]] = attrs.field(init=False)
     """Field → its column, the constant for an empty cell, and the meaning of its values."""
     _number: re.Pattern[str] = attrs.field(init=False)
+    _line_fields: tuple[str, ...] = attrs.field(init=False)
     _beside: list[frozenset[str]] = attrs.field(factory=list)
     """The currencies of the signs beside numbers of the receipt that is read."""
 
@@ -46,6 +50,10 @@ class Cells:
             field: (given.columns.get(field, ""), given.constants.get(field, ""), given.values.get(field, {}))
             for field in (*given.columns, *given.constants)
         }
+
+    @_line_fields.default
+    def _of_lines(self) -> tuple[str, ...]:
+        return tuple(name for name in ("paid", "unit_price", "sku", "article_number") if name in self.settings.columns)
 
     @_number.default
     def _pattern(self) -> re.Pattern[str]:
@@ -62,6 +70,10 @@ class Cells:
         written = row.cells.get(column, "").strip() or constant
         return values.get(written, written)
 
+    def is_line(self, row: Row) -> bool:
+        """Whether the row has a line: a price, or an article, in a column of its own."""
+        return any(self.text(row, field) for field in self._line_fields)
+
     def place(self, row: Row, field: str) -> str:
         """Where the field stands, for messages."""
         return f"{row.place}, column {self.settings.columns.get(field, field)}"
@@ -69,6 +81,8 @@ class Cells:
     def same(self, rows: Sequence[Row], field: str) -> str:
         """The value of a field of the receipt. Raises InvalidValue when two rows differ in it."""
         found, first = "", rows[0]
+        if field not in self._sources:
+            return ""
         for row in rows:
             value = self.text(row, field)
             if value and found and value != found:
@@ -152,9 +166,10 @@ class Cells:
                 written = f"{self.text(row, 'date')} {self.text(row, 'time')}".strip()
             if written:
                 place = self.place(row, field)
-                if not self.settings.date:
+                if not self.settings.date and _is_iso(written):
                     return parse_time(written, self.settings.timezone, place)
-                return local_time(self._parsed(written, self.settings.date, place), self.settings.timezone, place)
+                moment = self._moment(written, self.settings.date, place)
+                return local_time(moment, self.settings.timezone, place)
         raise InvalidValue("the receipt has no time", place=rows[0].place)
 
     def day(self, rows: Sequence[Row]) -> date | None:
@@ -162,14 +177,36 @@ class Cells:
         written = self.same(rows, "business_date")
         if not written:
             return None
-        place = self.place(rows[0], "business_date")
-        if not self.settings.date:
-            return parse_date(written, place)
-        return self._parsed(written, self.settings.date.partition(" ")[0], place).date()
+        form = self.settings.date.partition(" ")[0]
+        return self._moment(written, form, self.place(rows[0], "business_date")).date()
 
-    def _parsed(self, written: str, form: str, place: str) -> datetime:
-        try:
-            return datetime.strptime(written, form)  # noqa: DTZ007 - local_time gives it its offset
-        except ValueError:
-            example = _EXAMPLE.strftime(form)
-            raise InvalidValue(f"not a time such as {example}; set `date` to the file's format", place=place) from None
+    def _moment(self, written: str, form: str, place: str) -> datetime:
+        """A time by the format, with names of months in any language, by ISO 8601, or as a spreadsheet counts it."""
+        fault = "set `date` to the file's format" + ("" if form else ', such as "%d.%m.%Y %H:%M"')
+        if form:
+            try:
+                return datetime.strptime(written, form)  # noqa: DTZ007 - local_time gives it its offset
+            except ValueError:
+                pass
+            try:
+                return parse_named_time(written, form, self.settings.language)
+            except AmbiguousMonth as error:
+                fault = f"{error}; set `language`"
+            except ValueError:
+                pass
+        text = plain_text(written)
+        if _is_iso(text):
+            moment = datetime.fromisoformat(text)
+            return moment.astimezone(self.settings.timezone) if text[-1] in "zZ" else moment
+        if counted := spreadsheet_time(text):
+            return counted
+        example = _EXAMPLE.strftime(form) if form else _EXAMPLE.isoformat(sep=" ")
+        raise InvalidValue(f"{quoted(written)} is not a time such as {example}; {fault}", place=place)
+
+
+def _is_iso(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True

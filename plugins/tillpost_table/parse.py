@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import attrs
 
 from tillpost.kit import CONTROL_CHARACTERS, MakeId, clean, read_record, voided_id
 from tillpost.model import Broken, Document, NoReceipt, Parsed, RawRef, Receipt
 from tillpost_table.cells import Cells
+from tillpost_table.csv_rows import CsvRows
+from tillpost_table.footers import Footers
 from tillpost_table.groups import Group, groups
+from tillpost_table.json_rows import json_rows
 from tillpost_table.receipt import own_id, read_receipt
-from tillpost_table.rows import CsvRows, Row, json_rows
+from tillpost_table.rows import Row
 from tillpost_table.settings import Settings
 
 _VOID = re.compile(r"\b(void|cancel|annul|makul|storn)", re.IGNORECASE)
@@ -26,10 +29,28 @@ def parse(document: Document, settings: Settings, make_id: MakeId) -> Iterator[P
     """
     table = CsvRows(document, settings)
     read = table if settings.format == "csv" else json_rows(document, settings)
-    rows = (attrs.evolve(row, ignored=True) if not row.fault and _is_ignored(row, settings) else row for row in read)
+    rows = _marked(read, settings)
     cells = Cells(settings)
-    for group in groups(rows, settings.key, document.name, whole=bool(settings.lines)):
-        yield _parse_group(group, table.head, document, cells, make_id)
+    for item in groups(rows, settings.key, document.name, whole=bool(settings.lines), fill_down=settings.fill_down):
+        if isinstance(item, Row):
+            yield NoReceipt(reason="sums of the table", place=item.place, retail=False)
+        else:
+            yield _parse_group(item, table.head, document, cells, make_id)
+
+
+def _marked(rows: Iterable[Row], settings: Settings) -> Iterator[Row]:
+    """The rows, marked where they are no part of a receipt."""
+    footers, ignores = Footers.of(settings), bool(settings.ignore_rows)
+    first_time = footers.times[0] if footers.times else ""
+    for row in rows:
+        if row.fault and not row.is_short:
+            yield row
+        elif ignores and _is_ignored(row, settings):
+            yield attrs.evolve(row, ignored=True, fault="")
+        elif first_time and not row.cells.get(first_time) and footers.has(row):
+            yield attrs.evolve(row, is_footer=True, fault="")
+        else:
+            yield row
 
 
 def _is_ignored(row: Row, settings: Settings) -> bool:

@@ -75,6 +75,13 @@ def _time_form(_: object, __: attrs.Attribute[str], value: str) -> None:
             raise ValueError('date must be a format of times such as "%d.%m.%Y %H:%M"') from None
 
 
+def _language(_: object, __: attrs.Attribute[str], value: str) -> None:
+    from tillpost.kit.written_time import languages
+
+    if value and value not in languages():
+        raise ValueError(f"language must be a code such as {', '.join(sorted(languages()))}")
+
+
 @attrs.frozen(kw_only=True)
 class Settings:
     """The time zone and the columns must be given; a field is a column of the file, or a constant.
@@ -89,13 +96,16 @@ class Settings:
     skip: column → value → why a receipt with it in any row is skipped.
     ignore_rows: column → values of rows that are ignored in their receipt.
     format, delimiter, quote, encoding, header: the shape of the file; an empty quote means that nothing is quoted.
+    sheet: of a workbook; empty: the only one that has the columns.
+    fill_down: whether a row without values in the columns of `group` continues the receipt above.
     lines: JSON: the member that holds the lines, whose members are columns "lines.sku".
     decimal, thousands: the marks in numbers.
     date: the format of times, as Python's strptime; empty: ISO 8601.
+    language: of the names of months, where a name is another month in another language.
     sign: which of quantity and paid carries the sign of a return.
     tax: whether paid has the tax in it.
     broken_ids: whether a receipt is held when an id in it looks like one that a spreadsheet broke (4,67E+10).
-    largest: bytes one JSON line may have.
+    largest: bytes one JSON line, or an unpacked workbook, may have.
     """
 
     timezone: ZoneInfo
@@ -112,10 +122,13 @@ class Settings:
     quote: str = attrs.field(default='"', validator=_one_character)
     encoding: str = attrs.field(default="utf-8", validator=_codec)
     header: bool = True
+    sheet: str = ""
+    fill_down: bool = False
     lines: str = ""
     decimal: Literal[".", ","] = "."
     thousands: Literal["", " ", ".", ",", "'"] = ""
     date: str = attrs.field(default="", validator=_time_form)
+    language: str = attrs.field(default="", validator=_language)
     sign: Literal["both", "quantity", "paid"] = "both"
     tax: Literal["included", "on top"] = "included"
     broken_ids: Literal["hold", "keep"] = "hold"

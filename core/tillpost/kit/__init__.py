@@ -21,13 +21,16 @@ from tillpost.kit.receipt_parts import (
 from tillpost.kit.record import read_record, voided_id
 from tillpost.kit.text import CONTROL_CHARACTERS, clean, masked, quoted
 from tillpost.kit.time import local_time, parse_date, parse_time
+from tillpost.kit.unpacked import unpacked
 from tillpost.kit.written import WrittenNumber, broken_id, plain_text, unquoted, written_number
+from tillpost.kit.written_time import AmbiguousMonth, parse_named_time, spreadsheet_time
 from tillpost.model.identity import MakeId
 
 __all__ = [
     "CONTROL_CHARACTERS",
     "TAX_OFF",
     "ZERO",
+    "AmbiguousMonth",
     "JsonObject",
     "JsonRecord",
     "MakeId",
@@ -51,6 +54,7 @@ __all__ = [
     "parse_date",
     "parse_decimal",
     "parse_json",
+    "parse_named_time",
     "parse_time",
     "plain_text",
     "quoted",
@@ -59,7 +63,9 @@ __all__ = [
     "round_money",
     "spread",
     "spread_discount",
+    "spreadsheet_time",
     "tax",
+    "unpacked",
     "unquoted",
     "vat_of_lines",
     "voided_id",

@@ -96,7 +96,7 @@ def test_a_row_that_does_not_show_whose_it_is_holds_the_receipts_on_both_sides()
     assert [receipt(item).number for item in (first, last)] == ["1", "4"]
     assert [broken(item).number for item in (before, after)] == ["2", "3"]
     assert "line 4: has 2 fields" in broken(before).reason
-    whole, other = read(HEAD + row(1) + ",,,,Total,,9\n" + row(1) + row(2))
+    whole, other = read(HEAD + row(1) + ",,,,Milk,,9\n" + row(1) + row(2))
     assert "has no value in the columns of `group`" in broken(whole).reason
     assert receipt(other).number == "2"
 
