@@ -1,57 +1,13 @@
 """Tables in the shapes that tills, spreadsheets and people make: each case of the field, and others of its kind."""
 
 from decimal import Decimal as D
-from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 
-import tillpost_table
-from tests.support.adapter import parse, receipt
-from tillpost.model import Broken, Found, LineKind, Parsed, Receipt
-
-READINGS = Path(__file__).parent / "readings"
-GIVEN: dict[str, Any] = {
-    "timezone": ZoneInfo("Europe/Stockholm"),
-    "delimiter": ";",
-    "columns": {
-        "number": "Bon",
-        "store": "Butik",
-        "created": "Tid",
-        "sku": "Art",
-        "article_name": "Namn",
-        "quantity": "Antal",
-        "paid": "Belopp",
-        "total": "Summa",
-    },
-    "constants": {"currency": "SEK"},
-    "tenders": {"Kort": "card"},
-}
-HEAD = "Bon;Butik;Tid;Art;Namn;Antal;Belopp;Summa;Kort\n"
-
-
-def read(source: str, **settings: Any) -> list[Parsed]:
-    """A file of `readings`, or a text."""
-    given = source.encode() if "\n" in source else READINGS / source
-    return parse(tillpost_table.plugin, given, **(GIVEN | settings))
-
-
-def receipts(found: list[Parsed]) -> list[Receipt]:
-    return [receipt(record) for record in found]
-
-
-def reasons(found: list[Parsed]) -> list[str]:
-    """Of records that are all broken."""
-    assert all(isinstance(record, Broken) for record in found), found
-    return [record.reason for record in found if isinstance(record, Broken)]
-
-
-def row(amount: str, *, total: str | None = None, quantity: str = "1", number: str = "1", **cells: str) -> str:
-    named = {"store": "7", "at": "2026-05-04 10:00:00", "sku": "A1"} | cells
-    rest = f"{quantity};{amount};{amount if total is None else total};{amount if total is None else total}"
-    return f"{number};{named['store']};{named['at']};{named['sku']};Stol;{rest}\n"
-
+from tests.support.adapter import receipt, receipts
+from tests.support.tables import GIVEN, HEAD, read, reasons, row
+from tillpost.model import Broken, Found, LineKind
 
 # --- 20: ids a spreadsheet broke -----------------------------------------------------------------------------------
 

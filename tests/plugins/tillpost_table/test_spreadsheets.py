@@ -9,18 +9,13 @@ from typing import Any
 
 import pytest
 
-import tillpost_table
-from tests.plugins.tillpost_table.test_readings import GIVEN, HEAD, READINGS, read, reasons, receipts, row
-from tests.plugins.tillpost_table.workbook import Cell, workbook
-from tests.support.adapter import parse, receipt
+from tests.support.adapter import receipt, receipts
+from tests.support.tables import GIVEN, HEAD, READINGS, read, read_bytes, reasons, row
+from tests.support.workbook import Cell, workbook
 from tillpost import DocumentError
 from tillpost.model import Broken, Found, NoReceipt, Parsed
 
 AT = datetime.fromisoformat("2026-05-04T10:00:03")
-
-
-def read_bytes(content: bytes, **settings: Any) -> list[Parsed]:
-    return parse(tillpost_table.plugin, content, **(GIVEN | settings))
 
 
 def numbers(found: list[Parsed]) -> list[str]:
@@ -247,9 +242,9 @@ def test_what_is_no_workbook_is_refused_in_words() -> None:
 def test_without_its_library_a_workbook_says_what_to_install() -> None:
     script = (
         "import sys; sys.modules['python_calamine'] = None\n"
-        "from tests.plugins.tillpost_table.test_spreadsheets import ROWS, read_bytes\n"
-        "from tests.plugins.tillpost_table.workbook import workbook\n"
-        "try: read_bytes(workbook(ROWS))\n"
+        "from tests.support.tables import read_bytes\n"
+        "from tests.support.workbook import workbook\n"
+        "try: read_bytes(workbook([['Bon']]))\n"
         "except Exception as error: print(type(error).__name__, error)\n"
     )
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
