@@ -1,4 +1,4 @@
-"""The products of a purchase as lines: their discounts, the spread discounts of the purchase, their VAT."""
+"""The products of a purchase as lines: their discounts, the spread discounts of the purchase, their rates of tax."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from decimal import Decimal
 import attrs
 
 from tillpost import InvalidValue
-from tillpost.kit import ZERO, JsonObject, line_kind, minor_digits, round_money, spread, vat_of_lines
-from tillpost.model import Discount, Line, LineKind, Tax
+from tillpost.kit import ZERO, JsonObject, line_kind, minor_digits, round_money, spread
+from tillpost.model import Discount, LineKind
 
 
 @attrs.frozen
@@ -33,11 +33,16 @@ class DraftLine:
     sku: str
     quantity: Decimal
     net: Decimal
-    percent: Decimal = ZERO
+    percents: tuple[Decimal, ...] = ()
     number: str = ""
     name: str = ""
     group: str = ""
     discounts: list[Discount] = attrs.field(factory=list)
+
+    @property
+    def percent(self) -> Decimal:
+        """All its taxes together."""
+        return sum(self.percents, ZERO)
 
     def take_off(self, value: Decimal, label: str) -> None:
         """Take a discount off; `value` has the sign of the line."""
@@ -59,10 +64,21 @@ def read_rows(purchase: JsonObject, money: MinorUnits) -> list[DraftLine]:
                 group="service charge",
                 quantity=charge.decimal("quantity", Decimal(1)),
                 net=money.read(charge, "amount"),
-                percent=charge.decimal("vatPercentage", ZERO),
+                percents=tax_percents(charge),
             )
         )
     return found
+
+
+def tax_percents(item: JsonObject) -> tuple[Decimal, ...]:
+    """The rates of an item: `vatPercentage`, else each of `taxRates`, as where sales tax is on top."""
+    if item.boolean("taxExempt"):
+        return ()
+    if item.has("vatPercentage"):
+        rates = [item.decimal("vatPercentage")]
+    else:
+        rates = [rate.decimal("percentage", ZERO) for rate in item.objects("taxRates")]
+    return tuple(rate for rate in rates if rate)
 
 
 def _draft_line(product: JsonObject, money: MinorUnits) -> DraftLine:
@@ -80,7 +96,7 @@ def _draft_line(product: JsonObject, money: MinorUnits) -> DraftLine:
         else product.object_or_empty("category").text("name", ""),
         quantity=quantity,
         net=whole,
-        percent=product.decimal("vatPercentage", ZERO),
+        percents=tax_percents(product),
     )
     discount = product.object_or_empty("discount")
     if product.has("discountValue"):
@@ -121,33 +137,3 @@ def take_off_purchase_discounts(
             products, spread(value, [draft.net for draft in products], money.currency), strict=True
         ):
             draft.take_off(share, label)
-
-
-def lines_and_taxes(
-    drafts: list[DraftLine], money: MinorUnits, original: str, *, on_top: bool
-) -> tuple[tuple[Line, ...], tuple[Tax, ...]]:
-    """The lines with their VAT by percentage, and the VAT of the receipt, which is the sum of its lines.
-
-    original: the purchase in which returned products were bought; "" when this one is not a refund.
-    """
-    lines = []
-    for draft in drafts:
-        divisor = 100 if on_top else 100 + draft.percent
-        tax = round_money(draft.net * draft.percent / divisor, money.currency) if draft.percent else ZERO
-        paid = draft.net + tax if on_top else draft.net
-        lines.append(
-            Line(
-                kind=draft.kind,
-                sku=draft.sku,
-                quantity=draft.quantity,
-                paid=paid,
-                tax_amount=tax,
-                tax_percent=draft.percent,
-                article_number=draft.number,
-                article_name=draft.name,
-                article_group=draft.group,
-                discounts=tuple(draft.discounts),
-                extra={"originalReceipt": original} if original and paid <= 0 else {},
-            )
-        )
-    return tuple(lines), vat_of_lines(lines)

@@ -97,10 +97,15 @@ class DocumentTrouble:
 
 @attrs.frozen(kw_only=True)
 class Found:
-    """A receipt the adapter read, with the vendor's record of it as bytes (the journal keeps them unchanged)."""
+    """A receipt the adapter read, with the vendor's record of it as bytes (the journal keeps them unchanged).
+
+    former_ids: ids under which an earlier version of the adapter read the same record. A receipt that is in the journal
+    under one of them is not accepted a second time.
+    """
 
     receipt: Receipt
     raw: bytes = attrs.field(repr=False)
+    former_ids: tuple[str, ...] = ()
 
 
 @attrs.frozen(kw_only=True)

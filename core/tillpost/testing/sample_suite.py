@@ -75,6 +75,10 @@ class SampleSuite(Suite):
         """The number the id is made of; override it where that is not the printed number."""
         return receipt.number
 
+    def id_place(self, receipt: Receipt) -> tuple[str, str]:
+        """Store and till the id is made of; override it where the number is unique without them."""
+        return receipt.store, receipt.till
+
     # --- how it is done ---
 
     def not_asked(self, promise: str) -> str:

@@ -77,6 +77,7 @@ def accept_records(
     counts = Accepted()
     records = [prepare(record) for record in parsed]
     known = _known(rows.transaction, records)
+    former = _known_by_former_ids(rows.transaction, parsed)
     voided = _voided(rows.transaction, records, known)
     customers = [
         contact_links.customer_of(each.record.receipt, anonymous, rules)
@@ -98,6 +99,8 @@ def accept_records(
             counts.held += 1
             counts.reasons[record.reason] += 1
         elif each.id not in known:
+            if former and _is_recorded_before(rows, each, record, former, counts):
+                continue
             if ids_since is not None and _is_recorded(rows, each, record, ids_since, counts):
                 continue
             known[each.id] = each.digest
@@ -125,6 +128,14 @@ def _known(transaction: Transaction, records: Sequence[Record]) -> dict[str, byt
         ((each.id,) for each in records if each.id),
     )
     return {identity: checksum if _whole(body, checksum) else None for identity, body, checksum in rows}
+
+
+def _known_by_former_ids(transaction: Transaction, parsed: Sequence[Parsed]) -> set[str]:
+    """Those of the records' former ids that are in the journal."""
+    former = [(name,) for record in parsed if isinstance(record, Found) for name in record.former_ids]
+    if not former:
+        return set()
+    return {str(name) for (name,) in transaction.executemany("SELECT id FROM receipts WHERE id = ?", former)}
 
 
 def _add_no_receipt(
@@ -227,8 +238,23 @@ def _is_recorded(rows: NewRows, each: Record, found: Found, ids_since: float, co
         return False
     rows.insert()
     known = taken_ids.same_sale(rows.transaction, found)
-    if known is None:
+    return known is not None and _keeps_its_id(rows, each, known, counts)
+
+
+def _is_recorded_before(rows: NewRows, each: Record, found: Found, former: set[str], counts: Accepted) -> bool:
+    """Whether the record is in the journal under an id that an earlier version of the adapter made."""
+    name = next((name for name in found.former_ids if name in former), None)
+    if name is None:
         return False
+    rows.insert()
+    known = taken_ids.taken(rows.transaction, name)
+    if known is None or (known.state is State.SKIPPED and known.reason in taken_ids.SUPERSEDED):
+        return False
+    return _keeps_its_id(rows, each, known, counts)
+
+
+def _keeps_its_id(rows: NewRows, each: Record, known: taken_ids.Taken, counts: Accepted) -> bool:
+    """Count a sale that is recorded under another id as a duplicate; False where that one gives way to the new id."""
     if taken_ids.gives_way_to_new_id(rows.transaction, known):
         taken_ids.read_again(rows.transaction, known, each.id, rows.now)
         return False

@@ -274,3 +274,25 @@ def test_b32_sales_that_only_look_alike_are_two(journal: Journal) -> None:
     journal.receipts.ids_since = 2e9
     other = renamed(found(), store="13")
     assert accept(journal, attrs.evolve(other, raw=b"another till's record")).accepted == 1
+
+
+@pytest.mark.parametrize("state", [State.ACCEPTED, State.DELIVERED, State.UNCERTAIN])
+def test_a_sale_read_by_an_earlier_version_of_its_adapter_keeps_that_id(journal: Journal, state: State) -> None:
+    accept(journal, found())
+    if state is not State.ACCEPTED:
+        move(journal, state)
+    again = attrs.evolve(renamed(found(), store="another"), raw=b"written otherwise", former_ids=("never", X))
+    counts = accept(journal, again, found(number="2"))
+    assert (counts.accepted, counts.duplicates, counts.reasons) == (1, 1, {RECORDED: 1})
+    assert journal.receipts.get("new-1") is None
+    sound(journal)
+
+
+def test_a_held_sale_of_an_earlier_version_goes_under_the_new_id_once(journal: Journal) -> None:
+    accept(journal, found())
+    move(journal, State.HELD, reason="refused")
+    again = attrs.evolve(renamed(found()), former_ids=(X,))
+    assert accept(journal, again).accepted == 1
+    assert states(journal) == {"new-1": ("accepted", ""), f"{X}#": ("skipped", READ_AGAIN)}
+    assert accept(journal, again).duplicates == 1
+    sound(journal)
