@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
+from functools import partial
 from itertools import product
 
 import attrs
 from lxml.etree import _Element
 
-from tillpost.kit import TAX_OFF, ZERO, adjustment, line_kind, mismatch, spread_discount
+from tillpost.kit import TAX_OFF, ZERO, Reading, adjustment, first_reading, line_kind, mismatch, spread_discount
 from tillpost.kit.xml import attribute, child, children, decimal, text
 from tillpost.model import Discount, Line, LineKind, Tax
+from tillpost_digital_receipt.deposits import variants
 from tillpost_digital_receipt.line_items import DraftLine, is_voided
 from tillpost_digital_receipt.taxes import TaxEntry, line_percents, line_taxes, receipt_taxes
 
@@ -27,15 +29,38 @@ class Balanced:
 
 
 def balance(
-    drafts: list[DraftLine], entries: Sequence[TaxEntry], retail: _Element, stated: Decimal, currency: str
+    retail: _Element,
+    read: Callable[[], list[DraftLine]],
+    entries: Sequence[TaxEntry],
+    stated: Decimal,
+    currency: str,
 ) -> Balanced:
     """Lines and taxes by the first reading of the amounts that adds up to the stated total.
 
-    By the standard the amounts of lines have their discounts taken off; tills differ, for discounts of a line and for
-    Discount line items. The readings are tried in this order: both taken off; Discount line items not; those of lines
-    not; neither. A rounding has no sign in the format: it is omitted, subtracted and added. Raises InvalidValue, with
-    the difference of the first reading, when none adds up.
+    read: the lines as the till wrote them. By the standard their amounts have discounts taken off; tills differ, for
+    discounts of a line and for Discount line items. The readings are tried in this order: both taken off; Discount line
+    items not; those of lines not; neither. Then the same with deposits counted in their lines, and on top of them. A
+    rounding has no sign in the format: it is omitted, subtracted and added. Raises InvalidValue, with the difference of
+    each way to count deposits, when none adds up.
     """
+    drafts = read()
+    balanced, flags = first_reading(
+        Reading(said, partial(_discounted, retail, lines, entries, stated, currency), flag)
+        for said, flag, lines in variants(drafts, currency)
+    )
+    return attrs.evolve(balanced, flags=(*balanced.flags, *flags))
+
+
+def _discounted(
+    retail: _Element,
+    lines: Callable[[], list[DraftLine]],
+    entries: Sequence[TaxEntry],
+    stated: Decimal,
+    currency: str,
+) -> Balanced:
+    drafts = lines()
+    for draft in drafts:
+        draft.receipt_discounts.clear()  # of a reading before
     _assign_discounts(retail, drafts, currency)
     rounded = _rounding(retail)
     roundings = tuple(dict.fromkeys((ZERO, -rounded, rounded)))

@@ -23,6 +23,7 @@ ITEMS = {
 }
 # ItemType that is not an article → the sign of its amount: a deposit (pant), one handed back, a fee handed back.
 _NON_ARTICLE_SIGNS = {"Deposit": 1, "DepositRefund": -1, "FeeRefund": -1}
+_DEPOSITS = ("Deposit", "DepositRefund")
 # Element of money that is for no article → its name, and the element of its amount.
 _OTHER_MONEY = {
     "Deposit": ("Deposit", "Amount"),
@@ -41,6 +42,7 @@ class DraftLine:
     receipt_discounts: its shares of Discount line items, which may be taken off in `amount` already.
     tax, percent: of the line item, None where it has none.
     original: the receipt a returned article was bought on.
+    parent: the sequence number of the line a deposit belongs to. recycling: the deposit that a line names as its own.
     """
 
     kind: LineKind
@@ -55,6 +57,8 @@ class DraftLine:
     discounts: list[Discount] = attrs.field(factory=list)
     receipt_discounts: list[Discount] = attrs.field(factory=list)
     original: str = ""
+    parent: str = ""
+    recycling: Decimal = ZERO
 
 
 def is_voided(entry: _Element) -> bool:
@@ -134,6 +138,8 @@ def _draft_line(item: _Element, sequence: str, currency: str, original: str, mak
         percent=decimal(tax, "Percent") if tax is not None else None,
         discounts=_discounts(item, quantity, line_sign),
         original=(original_receipt(item, make_id) or original) if draft_kind is LineKind.RETURN else "",
+        parent=(text(item, "ItemLink") or text(item.getparent(), "ItemLink")) if kind in _DEPOSITS else "",
+        recycling=abs(decimal(item, "RecyclingAmount") or ZERO) * line_sign,
     )
 
 

@@ -14,7 +14,7 @@ from tillpost.kit.xml import Encoding, XmlFormat, XmlRecord, detect_encoding, lo
 from tillpost.model import Broken, Document, Found, NoReceipt, Parsed
 from tillpost_digital_receipt.receipt import control_unit, number, read_receipt, store
 from tillpost_digital_receipt.settings import Settings
-from tillpost_digital_receipt.status import retail_transaction, skip_reason
+from tillpost_digital_receipt.status import holds_money, retail_transaction, skip_reason
 from tillpost_digital_receipt.voids import voided
 
 _FORMAT = XmlFormat(
@@ -71,8 +71,15 @@ def _parse_record(
 ) -> Parsed:
     transaction, own = record.element, number(record.element)
     retail = retail_transaction(transaction)
-    if retail is None:
+    if retail is None and not holds_money(transaction):
         return NoReceipt(reason="no RetailTransaction", place=record.place, retail=False, number=own)
+    if retail is None:
+        raw = _HEAD + _serialized(transaction) + _TAIL
+        names = ", ".join(dict.fromkeys(filter(None, map(local_name, transaction))))
+        reason = (
+            f"{record.place}: has lines, tenders or a total and no RetailTransaction in it; there are {names[:200]}"
+        )
+        return Broken(reason=reason, place=record.place, raw=raw, number=own, store=store(transaction))
     reason = skip_reason(transaction, retail)
     if reason:
         voids, final = voided(transaction, retail, reason, settings, make_id)

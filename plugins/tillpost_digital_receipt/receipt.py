@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from functools import partial
 
 from lxml.etree import _Element
 
 from tillpost import InvalidValue
-from tillpost.kit import MakeId, parse_time
-from tillpost.kit.xml import attribute, children, decimal, text
-from tillpost.model import LineKind, RawRef, Receipt
+from tillpost.kit import MakeId, Reading, first_reading, parse_time
+from tillpost.kit.xml import attribute, children, text
+from tillpost.model import LineKind, RawRef, Receipt, Tender
 from tillpost_digital_receipt.balance import Balanced, balance
 from tillpost_digital_receipt.customer import read_customer
 from tillpost_digital_receipt.line_items import original_receipt, read_items
 from tillpost_digital_receipt.settings import Settings
 from tillpost_digital_receipt.taxes import read_taxes
 from tillpost_digital_receipt.tenders import read_tenders
+from tillpost_digital_receipt.totals import Total, read_totals
 
-_GRAND = "TransactionGrandAmount"
+TOTAL_BY_TENDERS = "total-by-tenders"
+"""The flag of a receipt whose first Total is put aside: lines and tenders sum to another one."""
 
 
 def store(transaction: _Element) -> str:
@@ -37,16 +39,6 @@ def control_unit(element: _Element) -> str:
     return "; ".join(line for line in lines if line)
 
 
-def _total(retail: _Element) -> tuple[_Element, Decimal]:
-    """The grand total, and its value as written."""
-    for total in children(retail, "Total"):
-        if attribute(total, "TotalType") == _GRAND:
-            value = decimal(total)
-            if value is not None:
-                return total, value
-    raise InvalidValue(f"the Total of type {_GRAND} is missing", place="RetailTransaction")
-
-
 def read_receipt(
     transaction: _Element, retail: _Element, source: RawRef, settings: Settings, make_id: MakeId
 ) -> Receipt:
@@ -58,12 +50,23 @@ def read_receipt(
         raise InvalidValue("has several RetailTransactions, one is allowed", place="Transaction")
     written = text(transaction, "ReceiptDateTime") or text(transaction, "POSLogDateTime")
     created, flags = parse_time(written, settings.timezone, "Transaction/ReceiptDateTime")
-    grand, stated = _total(retail)
-    currency = text(transaction, "CurrencyCode") or attribute(grand, "CurrencyCode") or settings.currency
-    original = original_receipt(retail, make_id)
-    taxes = read_taxes(retail)
-    balanced = balance(read_items(retail, currency, original, make_id), taxes, retail, stated, currency)
-    _check_return(transaction, grand, balanced)
+    totals = read_totals(retail)
+    currency = text(transaction, "CurrencyCode") or attribute(totals[0].element, "CurrencyCode") or settings.currency
+    original, taxes = original_receipt(retail, make_id), read_taxes(retail)
+
+    def settle(total: Total) -> tuple[Total, Balanced, tuple[Tender, ...]]:
+        balanced = balance(
+            retail, lambda: read_items(retail, currency, original, make_id), taxes, total.value, currency
+        )
+        return total, balanced, read_tenders(retail, balanced.total, currency, settings.tenders)
+
+    (total, balanced, tenders), total_flags = first_reading(
+        Reading(
+            f"by the Total {total.type or 'without a type'}", partial(settle, total), TOTAL_BY_TENDERS * (index > 0)
+        )
+        for index, total in enumerate(totals)
+    )
+    _check_return(transaction, total.element, balanced)
     customer, customer_flags = read_customer(retail, created.date(), settings)
     place, till = store(transaction), text(transaction, "WorkstationID")
     return Receipt(
@@ -76,10 +79,10 @@ def read_receipt(
         currency=currency,
         total=balanced.total,
         lines=balanced.lines,
-        tenders=read_tenders(retail, balanced.total, currency, settings.tenders),
+        tenders=tenders,
         taxes=balanced.taxes,
         customer=customer,
-        flags=(*flags, *balanced.flags, *customer_flags),
+        flags=(*flags, *total_flags, *balanced.flags, *customer_flags),
         extra=_extra(transaction),
         raw=source,
     )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 from lxml.etree import _Element
 
-from tillpost.kit.xml import attribute, child, children, local_name
+from tillpost.kit.xml import attribute, child, children
 
+GRAND = "TransactionGrandAmount"
 # xs:boolean attribute, in small letters (the extension writes se:Copy in its schema and se:copy in its example).
 _FLAGS = {
     "copy": "copy",
@@ -40,8 +43,17 @@ def skip_reason(transaction: _Element, retail: _Element) -> str:
         reason = _LINKS.get(attribute(link, "ReasonCode"))
         if reason:
             return reason
-    for total in children(retail, "Total"):
+    totals = list(children(retail, "Total"))
+    grand = [total for total in totals if attribute(total, "TotalType") == GRAND]
+    for total in grand or totals:
         for (name, value), reason in _UNPAID.items():
-            if attribute(total, "TotalType") == "TransactionGrandAmount" and attribute(total, name) == value:
+            if attribute(total, name) == value:
                 return reason
-    return "" if any(local_name(part) == "LineItem" for part in retail) else "no line items"
+    return "" if holds_money(retail) else "no line items"
+
+
+def holds_money(element: _Element) -> bool:
+    """Whether it has line items, tenders, or a total that is not zero: then it is a sale, or is held."""
+    if next(element.iterdescendants("{*}LineItem", "{*}Tender"), None) is not None:
+        return True
+    return any(re.search("[1-9]", total.text or "") for total in element.iterdescendants("{*}Total"))

@@ -64,7 +64,7 @@ def line_taxes(
     """
     exact = [value * rate / (100 + rate) for value, rate in zip(paid, rates, strict=True)]
     taxes = [
-        round_money(value, currency) if draft.tax is None else draft.tax
+        round_money(value if draft.tax is None else draft.tax, currency)
         for draft, value in zip(drafts, exact, strict=True)
     ]
     stated: dict[Decimal | None, Decimal] = {}

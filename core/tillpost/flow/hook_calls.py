@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar, cast, get_args
@@ -19,6 +19,7 @@ import attrs
 from tillpost.errors import DocumentError, Interrupted, InvalidValue, PluginError, TillpostError, plugin_place_of
 from tillpost.flow.heartbeat import record_progress
 from tillpost.flow.timings import Timings
+from tillpost.flow.worth_reading import worth_reading
 from tillpost.model import (
     Broken,
     Conflict,
@@ -148,7 +149,13 @@ class HookCalls:
         return self._optional("probe_source", Outcome)
 
     def parse_receipts(self, document: Document) -> Iterator[Parsed]:
-        """The records of the document, parsed one by one as they are asked for."""
+        """The records of the document, parsed one by one as they are asked for.
+
+        Raises DocumentError for one in which nothing was recognised, and for one that is broken for the most part.
+        """
+        return worth_reading(self._parse_receipts(document), document.name)
+
+    def _parse_receipts(self, document: Document) -> Generator[Parsed, None, None]:
         name, answer = self._first_answer("parse_receipts", True, document=document)
         if not hasattr(answer, "__iter__"):
             raise _wrong_type(name, "parse_receipts", answer)

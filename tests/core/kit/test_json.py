@@ -42,7 +42,18 @@ def test_records_keep_their_bytes_and_their_line(content: bytes, places: list[st
 def test_an_object_over_many_lines_is_one_record() -> None:
     content = json.dumps({"order": {"id": 1, "orders": "none"}}, indent=2).encode()
     assert read(content + b"\n") == [(content, "line 1")]
-    assert read(b"") == read(b" \n\n") == read(b'{"orders": []}') == read(b" [ ] ") == []
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b" \n\n", b"\xef\xbb\xbf", b'{"orders": []}', b" [ ] ", b"[\n]", b'{"orders": []}\n{"orders": []}']
+)
+def test_case_01_a_document_without_a_record_is_refused(content: bytes) -> None:
+    with pytest.raises(DocumentError, match=r"d\.json: has no record: it is empty, or its list has no elements"):
+        read(content)
+
+
+def test_a_list_without_elements_beside_others_is_no_fault() -> None:
+    assert [place for _, place in read(b'{"orders": []}\n{"orders": [{"a": 1}]}')] == ["line 2, record 1"]
 
 
 values = st.recursive(
@@ -58,6 +69,10 @@ def test_every_way_to_write_a_list_gives_its_elements(given: list[Any], indent: 
     wrapped = {"first": {"orders": 7}, "orders": listed, "last": []}
     for form in (listed, wrapped):
         content = json.dumps(form, indent=indent, ensure_ascii=ascii_only).encode("utf-8", "replace")
+        if not listed:
+            with pytest.raises(DocumentError, match="has no record"):
+                read(content)
+            continue
         found = [parse_json(record.content, place="here") for record in records(content)]
         assert found == json.loads(content.decode())["orders" if form is wrapped else slice(None)]
 
@@ -111,7 +126,32 @@ def test_control_characters_do_not_lose_a_record() -> None:
 @given(st.dictionaries(st.text(max_size=3), st.text(st.characters(), max_size=5)), st.booleans())
 def test_no_character_to_clean_passes_unseen(form: dict[str, str], ascii_only: bool) -> None:
     content = json.dumps(form, ensure_ascii=ascii_only).encode("utf-8", "replace")
-    assert parse_clean_json(content, place="here") == clean(parse_json(content, place="here"))
+    try:
+        expected = clean(parse_json(content, place="here"))
+    except InvalidValue:
+        with pytest.raises(InvalidValue, match="here: two keys differ by characters that no text may have"):
+            parse_clean_json(content, place="here")
+        return
+    assert parse_clean_json(content, place="here") == expected
+    json.dumps(expected[0], ensure_ascii=False).encode()
+
+
+def test_s1_a_key_is_cleaned_as_its_value_is() -> None:
+    content = b'{"na\\ud800me": "Milk", "more": [{"\\u0000": {"\x01a": 1}}]}'
+    assert parse_clean_json(content, place="here") == ({"name": "Milk", "more": [{"": {"a": 1}}]}, 3)
+    with pytest.raises(InvalidValue, match="here: two keys differ by characters that no text may have"):
+        parse_clean_json(b'{"total": "1.00", "total\\ud800": "9.00"}', place="here")
+
+
+@pytest.mark.parametrize(
+    "number", ["1e1000000", "-1e1000000", "1e-1000000", "0e1000000", "1e999999999999999999", "1E+99999999999999999999"]
+)
+def test_case_29_the_exponent_is_judged_before_any_arithmetic(number: str) -> None:
+    with pytest.raises(InvalidValue, match=r"here: (out of bounds|not a number)"):
+        parse_json(f'{{"total": {number}}}', place="here")
+    told = JsonObject({"total": number}, "here")
+    with pytest.raises(InvalidValue, match=r"here\.total: (out of bounds|not a number)"):
+        told.decimal("total")
 
 
 GIVEN = JsonObject.of(

@@ -138,8 +138,12 @@ def test_an_array(parse: Parse, indent: int | None) -> None:
         line = int(broken.place.removeprefix("line "))
         assert content.decode().splitlines()[line - 1].strip() == "{"
         assert '"number": "2"' in content.decode().splitlines()[line]
-    assert parse(b" [ ] ") == []
-    assert parse(b"") == []
+
+
+@pytest.mark.parametrize("content", [b" [ ] ", b"", b"\n"])
+def test_case_01_a_document_without_a_record_is_refused(parse: Parse, content: bytes) -> None:
+    with pytest.raises(DocumentError, match="has no record"):
+        parse(content)
 
 
 def test_one_receipt_written_over_many_lines(parse: Parse) -> None:

@@ -42,9 +42,19 @@ def json_records(document: Document, *, largest: int, lists: Collection[str] = (
 
     lists: names of members whose elements are the records of an object that has one (`{"orders": [ … ]}`).
     largest: bytes that one line, an array or an object over many lines may have; it is held in memory.
-    Raises DocumentError for UTF-16, for more bytes than `largest`, and where an array or an object over many lines
-    ends being JSON (what is before it is yielded). A line that is not JSON is a record, and the next lines are read.
+    Raises DocumentError for UTF-16, for more bytes than `largest`, where an array or an object over many lines ends
+    being JSON (what is before it is yielded), and for a document without records. A line that is not JSON is a record,
+    and the next lines are read.
     """
+    nothing = True
+    for record in _records(document, largest, lists):
+        nothing = False
+        yield record
+    if nothing:
+        raise DocumentError("has no record: it is empty, or its list has no elements", document.name)
+
+
+def _records(document: Document, largest: int, lists: Collection[str]) -> Iterator[JsonRecord]:
     with document.open() as file:
         start = file.read(3)
         if start[:2] in _UTF16_STARTS:

@@ -24,6 +24,8 @@ def parse_clean_json(content: bytes, *, place: str) -> tuple[Any, int]:
     form = parse_json(content, place=place)
     try:
         return clean(form) if _suspect(content) else (form, 0)
+    except InvalidValue as error:
+        raise error.at(place) from None
     except RecursionError:
         raise InvalidValue("nested too deep", place=place) from None
 

@@ -48,10 +48,26 @@ def test_a_document_has_one_row_with_what_came_of_its_records(machine: Machine, 
     assert counts(entry) == (COUNT + 1, COUNT, 0, 0, 0, 1)
 
 
-@pytest.mark.parametrize("count", [0, 1, GROUP, GROUP + 1])
+@pytest.mark.parametrize("count", [1, GROUP, GROUP + 1])
 def test_a_document_of_any_length_ends_as_read(machine: Machine, tmp_path: Path, count: int) -> None:
     accept(machine.line, day(tmp_path / "day.jsonl", count))
     assert (only(machine.line.journal).state, counts(only(machine.line.journal))[:2]) == ("read", (count, count))
+
+
+def test_case_01_a_document_in_which_nothing_was_recognised_is_set_aside(machine: Machine, tmp_path: Path) -> None:
+    with pytest.raises(DocumentError, match="has no record"):
+        accept(machine.line, day(tmp_path / "day.jsonl", 0))
+    assert only(machine.line.journal).state == DocumentState.SET_ASIDE
+
+
+def test_s3_a_document_of_broken_records_is_set_aside_after_a_thousand(machine: Machine, tmp_path: Path) -> None:
+    (tmp_path / "day.jsonl").write_bytes(b"{}\n" * 5_000)
+    with pytest.raises(
+        DocumentError, match="1000 of its first 1000 records cannot be read, the last because of line 1000"
+    ):
+        accept(machine.line, Document.from_path(tmp_path / "day.jsonl"))
+    entry = only(machine.line.journal)
+    assert (entry.state, entry.broken) == (DocumentState.SET_ASIDE, 1000)
 
 
 def test_a_document_that_was_broken_off_is_being_read_until_it_is_read_as_a_whole(
