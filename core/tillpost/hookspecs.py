@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pluggy
 
@@ -46,13 +46,25 @@ hookspec = pluggy.HookspecMarker("tillpost")
 hookimpl = pluggy.HookimplMarker("tillpost")
 
 
+class Accept(Protocol):
+    """What a source hands its documents to."""
+
+    def __call__(self, document: Document, cursor: str | None = None) -> Mapping[str, int]:
+        """The counts of the document's records, once they are committed to the journal.
+
+        cursor: where the source goes on after this document (a page's token, the time of the latest change). It is
+        stored in the commit of the document's last record, so it is never ahead of the receipts and never behind them;
+        `Context.cursor` returns it, also after a restart and after a journal was restored. None leaves the last one.
+        """
+
+
 class Hooks:
     """The contracts. "Slot" is the key of the pipeline's table that names the plugin."""
 
     @hookspec(firstresult=True)
     def collect_documents(
         self,
-        accept: Callable[[Document], Mapping[str, int]],
+        accept: Accept,
         report: Callable[[DocumentTrouble], None],
         stopping: threading.Event,
     ) -> int | NotSent | Throttled | Misconfigured | None:
@@ -71,7 +83,7 @@ class Hooks:
 
     @hookspec
     def serve_documents(
-        self, accept: Callable[[Document], Mapping[str, int]], stopping: threading.Event, ready: Callable[[], None]
+        self, accept: Accept, stopping: threading.Event, ready: Callable[[], None]
     ) -> NotSent | Throttled | Misconfigured | None:
         """Slot `source`. Hand documents to `accept` as they are sent to us, until `stopping` is set.
 

@@ -91,6 +91,17 @@ class Context:
     random: random.Random
     budget: Callable[[Secret, float], Budget]
     recipe: str = DEFAULT_RECIPE
+    _read_cursor: list[Callable[[], str | None]] = attrs.field(factory=list, alias="read_cursor", repr=False)
+
+    def cursor(self) -> str | None:
+        """The cursor the pipeline's source gave with the last document that was accepted; None when it never did.
+
+        Read from the journal, so a source asks in each round instead of keeping it. Raises RuntimeError in `build`,
+        where no journal is open.
+        """
+        if not self._read_cursor:
+            raise RuntimeError("the cursor is in the journal, which is not open while plugins are built")
+        return self._read_cursor[-1]()
 
     def receipt_id(self, *, store: str, till: str, business_date: date, number: str) -> str:
         """The receipt's id by the pipeline's recipe (`receipt_id` in the configuration)."""

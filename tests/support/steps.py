@@ -55,7 +55,7 @@ _SET_PTRACER, _ANY = 0x59616D61, ctypes.c_ulong(-1)  # prctl(2): Yama lets no st
 
 def _walk_accept(line: Line) -> None:
     def acknowledged(document: Document) -> dict[str, int]:
-        accept(line, document)
+        accept(line, document, source=line.hooks.source())
         _say(f"accepted {document.name}")
         return {}
 

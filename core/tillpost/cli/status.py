@@ -83,6 +83,7 @@ def _stand(journal: Journal, config: Config, pipeline: PipelineConfig) -> dict[s
                 "reason": source.reason,
                 "since": when(source.since),
                 "next_try_at": when(source.due),
+                "cursor": journal.sources.cursor(source.name),
             }
             for source in journal.sources.all()
         ],

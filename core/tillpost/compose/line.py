@@ -27,6 +27,7 @@ def line_of(pipeline: Pipeline, journal: Journal, before: Line | None = None) ->
     """
     config, clock, random = pipeline.config, SystemClock(), SystemRandom()
     _take_up_settings(config, journal, clock.time())
+    pipeline.cursor[:] = [lambda: journal.sources.cursor(pipeline.hooks.source())]
     shared: dict[str, Any] = {"breaker": Breaker(journal, config.retry, clock, random)}
     if before is not None:
         shared = {

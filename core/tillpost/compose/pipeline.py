@@ -56,6 +56,8 @@ class Pipeline:
     pace: Pace
     file: Path
     """The configuration file."""
+    cursor: list[Callable[[], str | None]] = attrs.field(factory=list)
+    """How plugins read the cursor of the source; filled once the journal is open."""
 
     @property
     def workers(self) -> int:
@@ -76,7 +78,7 @@ def compose(
     budget: gives the shared rate budget of an API key, in requests per second. Raises ConfigurationError with every
     finding of the plugins, each with file and line.
     """
-    pace = Pace(budget)
+    pace, cursor = Pace(budget), list[Callable[[], str | None]]()
     context = Context(
         pipeline=pipeline.name,
         folder=config.file.parent,
@@ -85,6 +87,7 @@ def compose(
         random=random,
         budget=pace.budget,
         recipe=pipeline.recipe,
+        read_cursor=cursor,
     )
     findings: list[Finding] = []
     built: dict[KeyPath, object] = {}
@@ -100,7 +103,7 @@ def compose(
     if findings:
         raise ConfigurationError(*findings)
     callers = register_hooks(config, pipeline, [(use, built[use.path]) for use in pipeline.slots])
-    return Pipeline(pipeline, HookCalls(callers), pace, config.file)
+    return Pipeline(pipeline, HookCalls(callers), pace, config.file, cursor)
 
 
 def check_pipelines(config: Config) -> list[Finding]:

@@ -93,6 +93,10 @@ class HookCalls:
         callers = self.callers.get(hook, ())
         return callers[0][0] if callers else ""
 
+    def source(self) -> str:
+        """The name of the plugin that is the source; "" when the pipeline has none."""
+        return self.plugin_of("collect_documents") or self.plugin_of("serve_documents")
+
     def collect_documents(
         self,
         accept: Callable[[Document], Mapping[str, int]],
@@ -105,9 +109,10 @@ class HookCalls:
         """
         raised: list[BaseException] = []
 
-        def accept_and_note(document: Document) -> Mapping[str, int]:
+        def accept_and_note(document: Document, cursor: str | None = None) -> Mapping[str, int]:
+            handed = _with_cursor(document, cursor)
             try:
-                return accept(document)
+                return accept(handed)
             except BaseException as err:
                 raised.append(err)
                 raise
@@ -128,7 +133,11 @@ class HookCalls:
     ) -> NotSent | Throttled | Misconfigured | None:
         """Let the source serve until `stopping` is set; why it could not, or None."""
         for name, caller in self.callers.get("serve_documents", ()):
-            given = {"accept": accept, "stopping": stopping, "ready": ready}
+            given = {
+                "accept": lambda document, cursor=None: accept(_with_cursor(document, cursor)),
+                "stopping": stopping,
+                "ready": ready,
+            }
             answer = _single(self._call_plugin(name, "serve_documents", caller, **given))
             if isinstance(answer, NotSent | Throttled | Misconfigured):
                 return answer
@@ -331,6 +340,15 @@ class HookCalls:
 
 def _may_raise(hook: str, error: TillpostError) -> bool:
     return hook in _SOURCE or (hook == "parse_receipts" and isinstance(error, DocumentError))
+
+
+def _with_cursor(document: Document, cursor: str | None) -> Document:
+    """The document with the source's place after it. Raises TypeError, the plugin's fault, where that is no text."""
+    if cursor is None:
+        return document
+    if not isinstance(cursor, str):
+        raise TypeError(f"a cursor is text, not a {type(cursor).__name__}; json.dumps makes one")
+    return attrs.evolve(document, cursor=cursor)
 
 
 def _single(answer: Any) -> Any:

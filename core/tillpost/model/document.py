@@ -51,6 +51,7 @@ class Document:
 
     key: the idempotency key its sender gave, "" for none. The same key with the same content again gets the answer
     it got before; the answer is stored in the commit that accepts the document's last record.
+    cursor: the source's place after this document, stored in the same commit; None where the source has none.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Document:
     path: Path | None = None
     content: bytes | None = attrs.field(default=None, repr=False)
     key: str = ""
+    cursor: str | None = attrs.field(default=None, repr=False)
     progress: ReadProgress = attrs.field(factory=ReadProgress, eq=False, repr=False)
 
     @classmethod

@@ -394,13 +394,14 @@ UPGRADES = (
         seq INTEGER PRIMARY KEY, at REAL NOT NULL, what TEXT NOT NULL, next_step TEXT NOT NULL, settled_at REAL
     );
     """,
-    # 16: calls that ended the process again and again, and events that observers lost
+    # 16: calls that ended the process again and again, events that observers lost, where the sources go on
     """
     CREATE TABLE steps_set_aside (
         step TEXT NOT NULL, name TEXT NOT NULL, reason TEXT NOT NULL, count INTEGER NOT NULL,
         since REAL NOT NULL, at REAL NOT NULL, due REAL,
         PRIMARY KEY (step, name)
     ) WITHOUT ROWID;
+    CREATE TABLE cursors (source TEXT PRIMARY KEY, cursor TEXT NOT NULL, at REAL NOT NULL) WITHOUT ROWID;
     """,
 )
 

@@ -15,6 +15,7 @@ from tillpost.journal.database import ALL, Table, Transaction, first
 from tillpost.journal.tables import events
 from tillpost.journal.tables.acceptance import Accepted
 from tillpost.journal.tables.received_documents import remove_oldest
+from tillpost.journal.tables.sources import store_cursor
 from tillpost.journal.tables.taken_ids import VOIDED_LATE
 from tillpost.model import Broken, Document, DocumentTrouble, Found, Parsed
 
@@ -194,10 +195,13 @@ class Documents(Table):
             content = reading.document.content
             many = content is not None and remove_oldest(transaction, now)  # then the row that counts them tells it
             seq = self._change(transaction, reading, DocumentState.SET_ASIDE, reason, now, place=place, told=many)
-            if content is None or len(content) > LARGEST_KEPT:
+            cursor = reading.document.cursor
+            if cursor is not None:  # the source goes on behind it and asks for it no more, so it is kept at any size
+                store_cursor(transaction, reading.source, cursor, now)
+            if content is None or (len(content) > LARGEST_KEPT and cursor is None):
                 return
             kept = first(transaction.execute("SELECT sum(length(content)) FROM document_contents")) or 0
-            if kept + len(content) <= MOST_KEPT:
+            if kept + len(content) <= MOST_KEPT or cursor is not None:
                 transaction.execute(
                     "INSERT INTO document_contents VALUES (?, ?) ON CONFLICT (document)"
                     " DO UPDATE SET content = excluded.content",

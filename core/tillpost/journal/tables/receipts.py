@@ -15,6 +15,7 @@ from tillpost.journal.tables.documents import Reading, has_unread, record_group,
 from tillpost.journal.tables.idempotency_keys import remember
 from tillpost.journal.tables.new_rows import NewRows
 from tillpost.journal.tables.receipt_rows import BY_STATE, COLUMNS, Entry, decode
+from tillpost.journal.tables.sources import store_cursor
 from tillpost.model import Customer, Document, IdentifierRules, Parsed
 
 _OPEN = ", ".join(f"'{state}'" for state in OPEN)
@@ -59,6 +60,8 @@ def _accept_group(
         return fresh, None
     row = record_group(transaction, group.reading, group.parsed, fresh, group.last, now, unread)
     record_rows(transaction, row, before + 1, rows.last)
+    if group.last and group.document.cursor is not None:
+        store_cursor(transaction, group.reading.source, group.document.cursor, now)
     return fresh, row
 
 

@@ -31,7 +31,12 @@ class SourceStatus:
 
 
 class Sources(Table):
-    """The table of sources."""
+    """The tables of sources and of their cursors."""
+
+    def cursor(self, name: str) -> str | None:
+        """The place the source of this name gave with its last document; None when it never did."""
+        rows = self._database.read("SELECT cursor FROM cursors WHERE source = ?", (name,))
+        return str(rows[0][0]) if rows else None
 
     def all(self) -> list[SourceStatus]:
         """Those that have run, by name."""
@@ -56,3 +61,12 @@ class Sources(Table):
                 events.record(transaction, now, "source", source.state, source=source.name, reason=source.reason)
 
         self._database.write(work)
+
+
+def store_cursor(transaction: Transaction, source: str, cursor: str, now: float) -> None:
+    """Store the place of a source, in the transaction of the last records of the document it was given with."""
+    transaction.execute(
+        "INSERT INTO cursors VALUES (?, ?, ?) ON CONFLICT (source) DO UPDATE SET cursor = excluded.cursor,"
+        " at = excluded.at",
+        (source, cursor, now),
+    )

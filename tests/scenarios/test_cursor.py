@@ -1,0 +1,163 @@
+"""A source that reads pages, killed at every write: its place is never ahead of the receipts, and none is lost."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.support.installed import installed
+from tests.support.program import needed
+from tests.support.receipts import receipt
+from tests.support.strace import Steps
+from tillpost.journal import Journal
+from tillpost.model.receipt_json import dumps
+
+PAGES, EACH = 3, 2
+EVERY = 2
+"""Of the writes every second one is a kill point: one write of a commit is as good as its neighbour."""
+SOURCE = """
+import json
+from pathlib import Path
+
+import attrs
+import tillpost
+from tillpost.model import Document
+
+
+@attrs.frozen
+class Settings:
+    path: Path
+
+
+@attrs.frozen
+class Pages:
+    settings: Settings
+    context: tillpost.Context
+
+    @tillpost.hookimpl
+    def collect_documents(self, accept, stopping):
+        count = 0
+        while not stopping.is_set():
+            page = int(self.context.cursor() or 0) + 1
+            path = self.settings.path / f"{page}.jsonl"
+            if not path.exists():
+                break
+            accept(Document.from_bytes(path.name, path.read_bytes()), cursor=str(page))
+            count += 1
+        return count
+
+
+plugin = tillpost.simple("pages of an API", "source", Settings, Pages)
+"""
+CONFIG = """
+[tillpost]
+state = "state"
+
+[pipelines.shop]
+source    = { use = "pages", path = "pages", poll = "20ms" }
+adapter   = { use = "receipts" }
+resolve   = [ { use = "known" }, { use = "engage", keys = ["externalId"] } ]
+map       = { use = "engage" }
+transport = { use = "engage", url = "http://127.0.0.1:9", api_key = "k", rate = 100 }
+"""
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> Mapping[str, str]:
+    return installed(tmp_path / "vendor", os.environ, pages=SOURCE)
+
+
+def prepared(folder: Path, pages: int = PAGES, state: Path | None = None) -> Path:
+    """A configuration with so many pages; with the state of another one."""
+    (folder / "pages").mkdir(parents=True)
+    if state is not None:
+        shutil.copytree(state / "state", folder / "state")
+    for page in range(1, pages + 1):
+        add(folder, page)
+    config = folder / "tillpost.toml"
+    config.write_text(CONFIG)
+    return config
+
+
+def add(folder: Path, page: int) -> None:
+    rows = [dumps(receipt(str(number))) + b"\n" for number in numbers(page)]
+    (folder / "pages" / f"{page}.jsonl").write_bytes(b"".join(rows))
+
+
+def numbers(page: int) -> range:
+    return range(page * EACH, (page + 1) * EACH)
+
+
+def seen(folder: Path) -> tuple[int, list[int]]:
+    """The place in the journal, and the numbers of its receipts."""
+    if not (folder / "state" / "shop" / "journal.db").exists():
+        return 0, []
+    journal = Journal(folder / "state" / "shop")
+    try:
+        return int(journal.sources.cursor("pages") or 0), sorted(int(each.number) for each in journal.receipts.find({}))
+    finally:
+        journal.close()
+
+
+def whole(pages: int) -> list[int]:
+    return [number for page in range(1, pages + 1) for number in numbers(page)]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_kill_at_every_write_leaves_the_place_with_the_receipts(
+    tmp_path: Path, environment: Mapping[str, str], measured: Callable[[str], None]
+) -> None:
+    needed("strace", "strace")
+    hit = Counter[str]()
+    with Steps(environment) as steps:
+        made = prepared(tmp_path / "made", 0)  # a journal is made once: its own kills are in test_sweep
+        assert steps.kill("accept", made, "", "renameat2", 999).code == 0
+        calls, ended = steps.count("accept", prepared(tmp_path / "counted", state=made.parent), "")
+        assert ended.code == 0
+        assert seen(tmp_path / "counted") == (PAGES, whole(PAGES))
+        points = [(call, number) for call, most in calls.items() for number in range(1, most + 1, EVERY)]
+        for call, number in points:
+            folder = tmp_path / f"{call}-{number}"
+            config = prepared(folder, state=made.parent)
+            killed = steps.kill("accept", config, "", call, number)
+            hit[call] += killed.killed
+            place, there = seen(folder)
+            acknowledged = [int(said.split()[1].partition(".")[0]) for said in killed.said]
+            assert place >= max(acknowledged, default=0), f"{folder.name}: behind what was acknowledged"
+            assert there == whole(place), f"{folder.name}: the receipts are those up to the place, and no others"
+            assert steps.kill("accept", config, "", "renameat2", 999).code == 0
+            assert seen(folder) == (PAGES, whole(PAGES)), folder.name
+    measured(f"a paging source was killed at {hit.total()} points ({dict(hit)})")
+    assert hit.total() >= 20
+
+
+def test_a_journal_that_is_restored_reads_the_pages_since_then_again(
+    tmp_path: Path, environment: Mapping[str, str]
+) -> None:
+    config = prepared(tmp_path / "shop", 2)
+
+    def tillpost(*words: str) -> None:
+        command = [sys.executable, "-m", "tillpost", "--config", str(config), *words]
+        done = subprocess.run(command, env=dict(environment), capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def accept_all(pages: int) -> None:
+        with Steps(environment) as steps:
+            assert steps.count("accept", config, "")[1].code == 0
+        assert seen(config.parent) == (pages, whole(pages))
+
+    accept_all(2)
+    tillpost("journal", "backup", str(tmp_path / "night.db"))
+    add(config.parent, 3)
+    accept_all(3)
+    tillpost("journal", "restore", str(tmp_path / "night.db"), "--replace")
+    assert seen(config.parent) == (2, whole(2))
+    accept_all(3)
