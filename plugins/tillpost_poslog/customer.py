@@ -19,6 +19,8 @@ _HOLDERS = tuple(f"{{*}}{name}" for name in ("LoyaltyMembership", "LoyaltyAccoun
 _MAIL = ("eMail", "EMail", "Email", "EmailAddress", "EMailAddress")
 _NAMES = {"First": "firstName", "Last": "lastName", "FirstName": "firstName", "LastName": "lastName"}
 _NAMES |= {"GivenName": "firstName", "FamilyName": "lastName"}
+_PHONES = ("TelephoneNumber", "Telephone", "PhoneNumber", "Phone")
+"""Elements of a phone number, which is one of a mobile where they say so; "MobilePhone" says it by its name."""
 _PROGRAMME_NAMES = ("LoyaltyProgramID", "LoyaltyProgramName", "ProgramID", "ProgramName", "Name")
 _NAME = re.compile(r"[^\W\d_]{3}")
 """What a name has: letters in a row. A card of digits may be shared by the customers of a household."""
@@ -89,6 +91,20 @@ def _card(holders: list[_Element], settings: Settings, programmes: Programmes) -
     return second.lstrip("0") if settings.strip_zeros else second, flags
 
 
+def _mobile_number(element: _Element, name: str) -> str:
+    """The number of a mobile; "" for another phone, or none."""
+    if name in _PHONES:
+        kind = attribute(element, "TypeCode") or attribute(element, "UsageType")
+    elif name.startswith(("Mobile", "Cell")):
+        kind = name
+    else:
+        return ""
+    if not kind.lower().startswith(("mobil", "cell")):
+        return ""
+    number = text(element) or text(element, "FullTelephoneNumber") or text(element, "LocalNumber")
+    return number if any(map(str.isdigit, number)) else ""
+
+
 def read_customer(
     retail: _Element, settings: Settings, programmes: Programmes
 ) -> tuple[Customer | None, tuple[str, ...]]:
@@ -108,6 +124,11 @@ def read_customer(
                 mail = Identifier("email", value)
                 if mail not in identifiers:
                     identifiers.append(mail)
+            mobile = _mobile_number(element, name)
+            if mobile and settings.loyalty != "mobilePhone":
+                phone = Identifier("mobilePhone", mobile)
+                if phone not in identifiers:
+                    identifiers.append(phone)
             part = attribute(element, "Location") or attribute(element, "TypeCode")
             label = _NAMES.get(part if name == "Name" else name)
             if label and value:

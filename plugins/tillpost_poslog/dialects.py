@@ -89,6 +89,22 @@ DIALECTS = (
         },
     ),
     Dialect(
+        "others",
+        (),
+        {
+            "store": ("StoreID", "StoreNumber", "StoreCode", "BusinessUnit/StoreID", "BusinessUnit/@Name"),
+            "till": ("RegisterID", "TerminalID", "RegisterNumber", "TerminalNumber"),
+            "number": ("TransactionSequenceNumber", "TransactionNumber"),
+            "date": ("BusinessDate", "BusinessDay"),
+            "item": ("SKU", "ItemCode", "Item/SKU", "Item/ItemCode", "ProductID", "ItemId"),
+            "scanned": ("ScanData", "Barcode", "EAN", "GTIN"),
+            "name": ("ItemDescription", "Item/ItemDescription", "ProductName"),
+            "amount": ("ExtendedPrice", "LineAmount", "LineTotal"),
+            "price": ("UnitPrice", "SalesUnitPrice"),
+            "total": ("GrandTotal", "TransactionAmount", "TotalAmount"),
+        },
+    ),
+    Dialect(
         "customer orders",
         ("<CustomerOrderTransaction", ":CustomerOrderTransaction"),
         {"sale": ("CustomerOrderTransaction",)},

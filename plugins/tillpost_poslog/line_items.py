@@ -23,6 +23,7 @@ VOID_BY_LINK = "void-by-link"
 DISCOUNT_BY_PIECE = "discount-by-piece"
 """The flag of a receipt with price modifiers of one piece, which count for each piece of the line."""
 
+PERCENT = (("Percent",), ("Percentage",))
 FindOriginal = Callable[[_Element], str]
 
 
@@ -64,10 +65,14 @@ class DraftLine:
         return self.extended + sum((discount.value for discount in discounts), ZERO)
 
 
-def _modifiers(item: _Element, sign: int) -> list[Discount]:
+def _modifiers(item: _Element, quantity: Decimal, extended: Decimal, currency: str, names: Names) -> list[Discount]:
     found = []
+    sign = -1 if extended < 0 else 1
     for modifier in children(item, "RetailPriceModifier", "PriceModifier"):
         value = decimal(modifier, "Amount")
+        if value is None and (percent := find_decimal(modifier, PERCENT)):
+            regular = find_decimal(item, names["regular"])
+            value = round_money((extended if regular is None else regular * quantity) * percent / 100, currency)
         if not value or is_true(modifier, "VoidFlag"):
             continue
         element = child(modifier, "Amount")
@@ -101,7 +106,9 @@ def _draft_line(
         first, second = second, first
     sku = find_text(item, first) or find_text(item, second)
     group = find_text(item, names["group"])
-    modifiers, by_piece = _of_the_line(_modifiers(item, sign), item, quantity, extended, names)
+    modifiers, by_piece = _of_the_line(
+        _modifiers(item, quantity, extended, currency, names), item, quantity, extended, names
+    )
     itemizers = child(item, "Itemizers")
     marks = itemizers.attrib.items() if itemizers is not None else ()
     return DraftLine(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from lxml.etree import _Element
 
-from tillpost.kit import spread_discount
+from tillpost.kit import ZERO, round_money, spread_discount
 from tillpost.kit.xml import attribute, children, decimal, is_true, text
 from tillpost.model import Discount
-from tillpost_poslog.line_items import DraftLine
+from tillpost_poslog.line_items import PERCENT, DraftLine
+from tillpost_poslog.names import find_decimal
 
 
 def _is_money_off(reward: _Element) -> bool:
@@ -46,6 +49,8 @@ def apply_rewards(retail: _Element, drafts: list[DraftLine], currency: str) -> N
             (whole if line is None else line.rewards).append(discount)
         for found in children(entry, "Discount"):
             value = decimal(found, "Amount")
+            if value is None and (percent := find_decimal(found, PERCENT)):
+                value = round_money(sum((net for _, net in _carrying(drafts)), ZERO) * percent / 100, currency)
             if value:
                 reason = text(found, "ReasonCode") or text(found, "Description")
                 whole.append(Discount(type="discount", value=-abs(value), description=reason))
@@ -53,11 +58,15 @@ def apply_rewards(retail: _Element, drafts: list[DraftLine], currency: str) -> N
         _spread(discount, drafts, currency)
 
 
+def _carrying(drafts: list[DraftLine]) -> list[tuple[DraftLine, Decimal]]:
+    """The articles bought, each with what it adds."""
+    nets = [(draft, draft.net(price_modifiers=False)) for draft in drafts if draft.is_article and draft.quantity > 0]
+    return [(draft, net) for draft, net in nets if net > 0]
+
+
 def _spread(discount: Discount, drafts: list[DraftLine], currency: str) -> None:
-    carrying = [
-        draft for draft in drafts if draft.is_article and draft.quantity > 0 and draft.net(price_modifiers=False) > 0
-    ]
-    amounts = [draft.net(price_modifiers=False) for draft in carrying]
-    for draft, share in zip(carrying, spread_discount(discount, amounts, currency, "receipt"), strict=True):
+    carrying = _carrying(drafts)
+    shares = spread_discount(discount, [net for _, net in carrying], currency, "receipt")
+    for (draft, _), share in zip(carrying, shares, strict=True):
         if share.value:
             (draft.receipt_discounts if discount.type == "discount" else draft.rewards).append(share)

@@ -41,9 +41,16 @@ def transaction_key(transaction: _Element, names: Names) -> TransactionKey:
     return TransactionKey(
         store=find_text(transaction, names["store"]),
         till=find_text(transaction, names["till"]),
-        number=find_text(transaction, names["number"]),
+        number=find_text(transaction, names["number"]) or _printed_number(transaction),
         date=(find_text(transaction, names["date"]) or text(transaction, "EndDateTime"))[:10],
     )
+
+
+def _printed_number(transaction: _Element) -> str:
+    """The number of a Transaction without a sequence number. A link names another one by it, which has a sequence."""
+    if local_name(transaction) != "Transaction":
+        return ""
+    return find_text(transaction, (("ReceiptNumber",), ("TransactionID",)))
 
 
 def transaction_id(key: TransactionKey, make_id: MakeId) -> str:

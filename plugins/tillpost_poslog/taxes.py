@@ -36,11 +36,17 @@ class TaxEntry:
         return self.amount or _ZERO
 
     def reckoned(self, net: Decimal, placement: str, currency: str) -> TaxEntry:
-        """With the amount that its percentage gives on lines of this sum, which has the tax in it or not."""
+        """With the amount that its percentage gives on lines of this sum, which has the tax in it or not.
+
+        A base that is given counts where it is another one than that of the lines (only a part of them is taxed).
+        """
         if self.amount is not None or self.percent is None:
             return self
         whole = 100 + self.percent if placement == "included" else Decimal(100)
-        return attrs.evolve(self, amount=round_money(net * self.percent / whole, currency))
+        amount = round_money(net * self.percent / whole, currency)
+        if self.taxable is not None and self.taxable not in (net, net - amount):
+            amount = round_money(self.taxable * self.percent / 100, currency)
+        return attrs.evolve(self, amount=amount)
 
 
 _ZERO = Decimal(0)

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+import tillpost_poslog
 from tests.plugins.tillpost_poslog.sales import (
     broken_reason,
     paid,
@@ -21,6 +22,7 @@ from tests.plugins.tillpost_poslog.sales import (
     transaction,
 )
 from tillpost.model import Document, Found, Identifier, NoReceipt, Parsed, Receipt
+from tillpost_poslog.names import names_of
 from tillpost_poslog.recognise import recognise
 from tillpost_poslog.settings import Settings
 
@@ -347,6 +349,29 @@ def test_a_price_modifier_of_the_line_stays_as_it_is(parse: Parse) -> None:
     assert ([discount.value for discount in receipt.lines[0].discounts], receipt.flags) == ([D(-30)], ())
 
 
+def test_a_discount_by_percentage_alone_is_reckoned(parse: Parse) -> None:
+    line = sale(amount="100", extra="<RetailPriceModifier><Percent>10</Percent></RetailPriceModifier>")
+    receipt = receipt_of(parse(poslog(transaction(line, tender("90"), total("90")))))
+    assert [discount.value for discount in receipt.lines[0].discounts] == [D(-10)]
+    whole = "<LineItem><Discount><Percentage>5</Percentage></Discount></LineItem>"
+    both = sale(amount="60") + sale("B", "40", number=2) + whole
+    receipt = receipt_of(parse(poslog(transaction(both, tender("95"), total("95")))))
+    assert [line.paid for line in receipt.lines] == [D(57), D(38)]
+
+
+def test_a_transaction_without_a_sequence_number_has_its_printed_one(parse: Parse) -> None:
+    content = transaction(sale(), tender("70"), total("70"))
+    content = content.replace("<SequenceNumber>7</SequenceNumber>", "<ReceiptNumber>R-7</ReceiptNumber>", 1)
+    receipt = receipt_of(parse(poslog(content)))
+    assert (receipt.id, receipt.number) == ("1_1_2026-05-01_R-7", "R-7")
+
+
+def test_a_tax_on_a_part_of_the_line_is_reckoned_from_its_base(parse: Parse) -> None:
+    line = sale(amount="100", extra="<Tax><TaxableAmount>40</TaxableAmount><Percent>10</Percent></Tax>")
+    receipt = receipt_of(parse(poslog(transaction(line, tender("104"), total("104")))))
+    assert [(tax.amount, tax.excluding_tax) for tax in receipt.taxes] == [(D(4), D(40))]
+
+
 def test_an_article_that_is_called_otherwise_is_a_setting(parse: Parse) -> None:
     store = '<BusinessUnit Name="0815"/>'
     line = "<LineItem><Sold><Article><Code>X1</Code></Article><Cost>70</Cost></Sold></LineItem>"
@@ -362,7 +387,8 @@ def test_what_a_line_lacks_is_named_with_the_line_and_what_was_looked_for(parse:
     assert "line item 4, Sale: has no sku; looked for ItemID, " in reason
     assert "Item/ItemNumber" in reason
     reason = broken_reason(parse(poslog(transaction(line.format("<ItemID>A</ItemID>"), total("70")))))
-    assert "line item 4, Sale: has no amount; looked for ExtendedAmount, ActualSalesUnitPrice" in reason
+    assert "line item 4, Sale: has no amount; looked for ExtendedAmount, " in reason
+    assert "ActualSalesUnitPrice" in reason
     without_store = transaction(sale(), tender("70"), total("70"), store="<Shop>1</Shop>")
     assert "looked for RetailStoreID, BusinessUnit/UnitID" in broken_reason(parse(poslog(without_store)))
 
@@ -460,3 +486,10 @@ def test_what_is_no_poslog_is_not_recognised() -> None:
 def test_names_of_an_unknown_part_are_a_finding() -> None:
     with pytest.raises(ValueError, match="unknown part skus; known are"):
         Settings(timezone=ZoneInfo("Europe/Stockholm"), loyalty="externalId", names={"skus": ("Sku",)})
+
+
+def test_the_readme_has_every_built_in_name() -> None:
+    text = (Path(tillpost_poslog.__file__).parent / "README.md").read_text(encoding="utf-8")
+    for part, paths in names_of({}).items():
+        assert f"`{part}`" in text
+        assert [path for path in ("/".join(path) for path in paths) if path not in text and "For" not in path] == []
