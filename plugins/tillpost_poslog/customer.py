@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 import attrs
 from lxml.etree import _Element
@@ -37,10 +38,12 @@ class Programmes:
 
     def note(self, transaction: _Element, settings: Settings) -> None:
         """Note the numbers of a transaction where it has two or more."""
-        holders = list(transaction.iter(*_HOLDERS))
+        holders = [holder for part in transaction for holder in part.iterchildren(*_HOLDERS)]
         if not holders:
             return
         numbers = {name: number for name, number, _ in reversed(list(_numbers(holders, settings)))}
+        if len(numbers) < 2:
+            return
         for name, number in numbers.items():
             others = [other for other in numbers.values() if other != number]
             if not others or not _NAME.search(number):
@@ -53,12 +56,19 @@ class Programmes:
 
 def _numbers(holders: list[_Element], settings: Settings) -> Iterator[tuple[str, str, _Element]]:
     """The numbers in the order of `loyalty_from`: element, value, and where it stands."""
-    for name in settings.loyalty_from:
-        for holder in holders:
-            for element in holder.iter(f"{{*}}{name}"):
-                number = text(element.getparent(), name)
-                if number.strip("0"):  # tills fill an unknown number with zeros
-                    yield name, number, element
+    names = settings.loyalty_from
+    found = [(local_name(element), element) for holder in holders for element in holder.iter(*_tags(names))]
+    if len(found) > 1:
+        found.sort(key=lambda pair: names.index(pair[0]))
+    for name, element in found:
+        number = text(element)
+        if number.strip("0"):  # tills fill an unknown number with zeros
+            yield name, number, element
+
+
+@lru_cache(maxsize=64)
+def _tags(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(f"{{*}}{name}" for name in names)
 
 
 def _names_programme(name: str, number: str, element: _Element, programmes: Programmes) -> bool:

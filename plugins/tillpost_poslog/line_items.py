@@ -156,12 +156,12 @@ def _of_the_line(
     return [attrs.evolve(modifier, value=modifier.value * abs(quantity)) for modifier in modifiers], True
 
 
-def _void_line(drafts: list[DraftLine], numbers: list[str], void: DraftLine, where: str) -> None:
+def _void_line(drafts: list[DraftLine], entries: list[_Element], void: DraftLine, where: str) -> None:
     """Remove the line that `void` voids, or reduce the one of a larger quantity."""
     for index in range(len(drafts) - 1, -1, -1):
         line = drafts[index]
         if line.sku == void.sku and line.extended == -void.extended and line.quantity == -void.quantity:
-            del drafts[index], numbers[index]
+            del drafts[index], entries[index]
             return
     for line in reversed(drafts):
         if line.sku == void.sku and line.extended > -void.extended and line.quantity > -void.quantity:
@@ -180,18 +180,17 @@ def rounding_line(value: Decimal) -> DraftLine:
     return _non_article("rounding", "Rounding", value)
 
 
-def _void_linked(drafts: list[DraftLine], numbers: list[str], void: DraftLine, target: str) -> bool:
+def _void_linked(drafts: list[DraftLine], entries: list[_Element], void: DraftLine, target: str) -> bool:
     """Remove the line of this number, or reduce it by a smaller quantity; False where it is another article."""
-    for index, number in enumerate(numbers):
-        line = drafts[index]
-        if number != target or (void.sku and line.sku != void.sku):
+    for index, line in enumerate(drafts):
+        if (void.sku and line.sku != void.sku) or text(entries[index], "SequenceNumber") != target:
             continue
         if abs(void.quantity) < abs(line.quantity) and abs(void.extended) < abs(line.extended):
             side = -1 if line.extended < 0 else 1
             line.quantity -= side * abs(void.quantity)
             line.extended -= side * abs(void.extended)
         else:
-            del drafts[index], numbers[index]
+            del drafts[index], entries[index]
         return True
     return False
 
@@ -207,7 +206,7 @@ def read_lines(
     """
     names = settings.all_names
     drafts: list[DraftLine] = []
-    numbers: list[str] = []
+    entries: list[_Element] = []
     taken_back: set[str] = set()
     flags: tuple[str, ...] = ()
     completed = completes_layaway(retail)
@@ -224,16 +223,16 @@ def read_lines(
                     looked_for = written((*names["item"], *names["scanned"], *names["group"]))
                     raise InvalidValue(f"has no sku; looked for {looked_for}; `names` adds others", place=place(item))
                 drafts.append(draft)
-                numbers.append(text(entry, "SequenceNumber"))
+                entries.append(entry)
                 continue
             target = (find_text(item, names["voids"]) or find_text(entry, names["voids"])) if by_link else ""
             taken_back.add(text(entry, "SequenceNumber"))
-            if target and _void_linked(drafts, numbers, draft, target):
+            if target and _void_linked(drafts, entries, draft, target):
                 flags = (VOID_BY_LINK,) if draft.extended > 0 else flags
             elif target in taken_back:
                 pass  # the line it points at is flagged itself
             elif draft.extended < 0 and not is_return:
-                _void_line(drafts, numbers, draft, place(item))
+                _void_line(drafts, entries, draft, place(item))
         if voided:
             continue
         others = [_non_article(*deposit) for deposit in deposits(entry, completes_layaway=completed)]
@@ -242,7 +241,7 @@ def read_lines(
             for rounding in children(entry, "Rounding")
         ]
         drafts += others
-        numbers += [""] * len(others)
+        entries += [entry] * len(others)
     if any(draft.by_piece for draft in drafts):
         flags = (*flags, DISCOUNT_BY_PIECE)
     return drafts, flags

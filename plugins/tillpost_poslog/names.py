@@ -44,14 +44,14 @@ def written(paths: tuple[Path, ...]) -> str:
 def find_text(element: _Element, paths: tuple[Path, ...]) -> str:
     """The text at the first of the paths at which one stands; "" when there is none."""
     for path in paths:
-        if path[-1][0] == "@":
-            holder = child(element, *path[:-1])
-            found = attribute(holder, path[-1][1:]) if holder is not None else ""
-        else:
-            found = text(element, *path)
-        if found:
+        if found := text(element, *path) or (_attribute(element, path) if path[-1][0] == "@" else ""):
             return found
     return ""
+
+
+def _attribute(element: _Element, path: Path) -> str:
+    holder = child(element, *path[:-1])
+    return attribute(holder, path[-1][1:]) if holder is not None else ""
 
 
 def find_decimal(element: _Element, paths: tuple[Path, ...]) -> Decimal | None:

@@ -13,7 +13,7 @@ from tillpost.kit import MakeId, read_record, voided_id
 from tillpost.kit.xml import Encoding, XmlFormat, XmlRecord, as_document, detect_encoding, record_flags, xml_records
 from tillpost.model import Broken, Document, NoReceipt, Parsed, RawRef, Receipt
 from tillpost_poslog.customer import Programmes
-from tillpost_poslog.names import Names
+from tillpost_poslog.names import Names, only
 from tillpost_poslog.receipt import read_receipt
 from tillpost_poslog.settings import Settings
 from tillpost_poslog.status import (
@@ -28,7 +28,10 @@ from tillpost_poslog.status import (
     voided_by,
 )
 
-_FORMAT = XmlFormat(roots=("POSLog",), records={"Transaction": ("POSLog",)})
+
+def _format(names: Names) -> XmlFormat:
+    holders = only(names["transactions"])
+    return XmlFormat(roots=holders, records={"Transaction": holders})
 
 
 @attrs.frozen
@@ -56,7 +59,7 @@ def parse(document: Document, settings: Settings, make_id: MakeId) -> Iterator[P
     """
     encoding = detect_encoding(document)
     first = _read_first(document, encoding, settings)
-    for record in xml_records(document, encoding, _FORMAT):
+    for record in xml_records(document, encoding, _format(settings.all_names)):
         yield _parse_record(record, document, encoding, first, settings, make_id)
 
 
@@ -72,7 +75,7 @@ def _read_first(document: Document, encoding: Encoding, settings: Settings) -> F
     names, found = settings.all_names, FirstReading()
     post_voids = found.post_voids
     try:
-        for record in xml_records(document, encoding, _FORMAT):
+        for record in xml_records(document, encoding, _format(settings.all_names)):
             found.programmes.note(record.element, settings)
             if post_voids.voiding:
                 post_voids.note(transaction_key(record.element, names))

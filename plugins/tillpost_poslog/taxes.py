@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal
 
 import attrs
@@ -56,9 +57,19 @@ def _name(tax: _Element) -> str:
     """What the tax is called: a description, else the first of authority, type and group that has a letter."""
     if described := attribute(tax, "TaxDescription"):
         return described
-    written = [text(tax, "TaxAuthority"), attribute(tax, "TaxType").rpartition(":")[2], text(tax, "TaxGroupID")]
-    told = [name for name in written if name]
-    return next((name for name in told if any(map(str.isalpha, name))), told[0] if told else "tax")
+    first = ""
+    for written in _called(tax):
+        name = written.rpartition(":")[2]
+        if any(map(str.isalpha, name)):
+            return name
+        first = first or name
+    return first or "tax"
+
+
+def _called(tax: _Element) -> Iterator[str]:
+    yield text(tax, "TaxAuthority")
+    yield attribute(tax, "TaxType")
+    yield text(tax, "TaxGroupID")
 
 
 def tax_entry(tax: _Element, sign: int) -> TaxEntry:
@@ -69,7 +80,7 @@ def tax_entry(tax: _Element, sign: int) -> TaxEntry:
     value, percent, taxable = decimal(tax, "Amount"), decimal(tax, "Percent"), decimal(tax, "TaxableAmount")
     if value is None and percent is None:
         raise InvalidValue("has neither Amount nor Percent", place=place(tax))
-    base, otherwise = child(tax, "TaxableAmount"), None
+    base, otherwise = child(tax, "TaxableAmount") if taxable is not None else None, None
     if taxable is not None and base is not None and value is not None:
         otherwise = abs(taxable) - abs(value)
         if is_true(base, "TaxIncludedInTaxableAmountFlag"):

@@ -21,6 +21,7 @@ from tests.plugins.tillpost_poslog.sales import (
     total,
     transaction,
 )
+from tillpost import DocumentError
 from tillpost.model import Document, Found, Identifier, NoReceipt, Parsed, Receipt
 from tillpost_poslog.names import names_of
 from tillpost_poslog.recognise import recognise
@@ -32,6 +33,22 @@ READINGS = Path(__file__).parent / "readings"
 
 def receipts_of(records: list[Parsed]) -> list[Receipt]:
     return [record.receipt for record in records if isinstance(record, Found)]
+
+
+def test_case_01_a_lookup_of_retalix_is_read(parse: Parse) -> None:
+    receipt = receipt_of(parse(READINGS / "r10-th.xml", timezone=ZoneInfo("Asia/Bangkok")))
+    assert (receipt.total, receipt.currency, receipt.store, receipt.till) == (D("150.97"), "THB", "2202", "003")
+    assert [(line.paid, line.tax_amount) for line in receipt.lines] == [(D("129.95"), D(0)), (D("21.02"), D("1.38"))]
+    assert paid(receipt) == [("cash", D(200)), ("cash", D(-49)), ("rounding", D("-0.03"))]
+    assert receipt.customer is not None
+    assert receipt.customer.identifiers == (Identifier("externalId", "C-900"),)
+    assert receipt.flags == ("tax-base-recomputed", "rounding-as-tender", "programme-as-account")
+
+
+def test_case_01_transactions_in_an_envelope_are_refused_or_a_setting(parse: Parse) -> None:
+    with pytest.raises(DocumentError, match="1 Transaction element, none where this adapter reads them; root is Env"):
+        parse(READINGS / "a1.xml")
+    assert receipt_of(parse(READINGS / "a1.xml", names={"transactions": ("Body",)})).total == D(10)
 
 
 def test_case_04_change_stands_in_a_second_tender_of_zero(parse: Parse) -> None:
