@@ -25,6 +25,20 @@ _RETAIL = ("saleID", "SaleLines", "SalePayments", "ticketNumber")
 _XSERIES = ("line_items", "register_sale_products", "outlet_id", "register_sale_payments", "invoice_number")
 
 
+_LOOKED_AT = 64 * 1024
+
+
+def recognise(document: Document, settings: Settings) -> str:
+    """Which series the sales are of, by the keys at the beginning of the document."""
+    with document.open() as file:
+        start = file.read(_LOOKED_AT)
+    if any(f'"{name}"'.encode() in start for name in _RETAIL):
+        return "Lightspeed Retail R-Series"
+    if b'"register_sale_products"' in start:
+        return "Lightspeed Retail X-Series (API 0.9 or webhook)"
+    return "Lightspeed Retail X-Series (API 2.0)" if b'"line_items"' in start else ""
+
+
 def parse(document: Document, settings: Settings, make_id: MakeId) -> Iterator[Parsed]:
     """Every sale as Found, NoReceipt or Broken, with its place; R-Series and X-Series are told apart by their keys.
 

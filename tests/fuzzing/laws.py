@@ -97,7 +97,7 @@ def _of_records(answer: Answer, canaries: frozenset[str]) -> Iterator[Breach]:
             if not record.reason or not record.place:
                 yield Breach("held", "a reason or a place is empty")
             if len(record.reason) > 3000:
-                yield Breach("held", f"a reason of {len(record.reason)} characters")
+                yield Breach("held", "a reason of more than 3000 characters")
         elif isinstance(record, NoReceipt):
             texts.append(record.reason)
         elif not isinstance(record, Found):

@@ -10,7 +10,7 @@ import pytest
 
 import tillpost_lightspeed
 from tests.support.adapter import parse, receipt
-from tillpost.model import Broken, Found, LineKind, NoReceipt, Parsed, Receipt
+from tillpost.model import Broken, Document, Found, LineKind, NoReceipt, Parsed, Receipt
 
 SAMPLES = Path(tillpost_lightspeed.__file__).parent / "samples"
 STOCKHOLM = ZoneInfo("Europe/Stockholm")
@@ -266,6 +266,21 @@ def test_void_lines_and_tax_inside_the_total_of_the_x_series(status: str) -> Non
 )
 def test_what_is_no_sale_is_held(form: Any) -> None:
     assert "is no sale" in broken(form).reason or "must be an object" in broken(form).reason
+
+
+@pytest.mark.parametrize(
+    ("name", "series"),
+    [
+        ("accounts.json", "Lightspeed Retail R-Series"),
+        ("x-series.json", "Lightspeed Retail X-Series (API 2.0)"),
+        ("x-webhook.json", "Lightspeed Retail X-Series (API 0.9 or webhook)"),
+        ("", ""),
+    ],
+)
+def test_the_series_is_recognised(name: str, series: str) -> None:
+    content = (SAMPLES / name).read_bytes() if name else b'{"orders": []}'
+    settings = tillpost_lightspeed.Settings(timezone=STOCKHOLM, currency="SEK")
+    assert tillpost_lightspeed.recognise(Document.from_bytes("d", content), settings) == series
 
 
 def test_an_answer_without_sales_is_ignored() -> None:
