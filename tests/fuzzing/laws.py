@@ -96,8 +96,8 @@ def _of_records(answer: Answer, canaries: frozenset[str]) -> Iterator[Breach]:
             texts.append(record.reason)
             if not record.reason or not record.place:
                 yield Breach("held", "a reason or a place is empty")
-            if len(record.reason) > 3000:
-                yield Breach("held", "a reason of more than 3000 characters")
+            if len(record.reason) > 1000:
+                yield Breach("held", "a reason of more than 1000 characters")
         elif isinstance(record, NoReceipt):
             texts.append(record.reason)
         elif not isinstance(record, Found):

@@ -110,6 +110,14 @@ class Found:
     former_ids: tuple[str, ...] = ()
 
 
+_LONGEST_REASON = 1000
+
+
+def _bounded(reason: str) -> str:
+    """A value in a record may be of any length, and the message about it not."""
+    return reason if len(reason) <= _LONGEST_REASON else f"{reason[: _LONGEST_REASON - 1]}…"
+
+
 @attrs.frozen(kw_only=True)
 class NoReceipt:
     """A record that is not sent as a receipt, with the reason. It is counted.
@@ -121,7 +129,7 @@ class NoReceipt:
     of that id that comes later is void, too; not where a till may use the number of a voided sale again.
     """
 
-    reason: str
+    reason: str = attrs.field(converter=_bounded)
     place: str
     retail: bool
     number: str = ""
@@ -140,7 +148,7 @@ class Broken:
     after its settings are fixed.
     """
 
-    reason: str
+    reason: str = attrs.field(converter=_bounded)
     place: str
     raw: bytes = attrs.field(repr=False)
     number: str = ""

@@ -11,6 +11,8 @@ import pytest
 import tillpost_lightspeed
 from tests.support.adapter import parse, receipt
 from tillpost.model import Broken, Document, Found, LineKind, NoReceipt, Parsed, Receipt
+from tillpost_lightspeed.parse import recognise
+from tillpost_lightspeed.settings import Settings
 
 SAMPLES = Path(tillpost_lightspeed.__file__).parent / "samples"
 STOCKHOLM = ZoneInfo("Europe/Stockholm")
@@ -279,8 +281,8 @@ def test_what_is_no_sale_is_held(form: Any) -> None:
 )
 def test_the_series_is_recognised(name: str, series: str) -> None:
     content = (SAMPLES / name).read_bytes() if name else b'{"orders": []}'
-    settings = tillpost_lightspeed.Settings(timezone=STOCKHOLM, currency="SEK")
-    assert tillpost_lightspeed.recognise(Document.from_bytes("d", content), settings) == series
+    settings = Settings(timezone=STOCKHOLM, currency="SEK")
+    assert recognise(Document.from_bytes("d", content), settings) == series
 
 
 def test_an_answer_without_sales_is_ignored() -> None:
