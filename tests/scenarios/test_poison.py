@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import subprocess
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,8 @@ from tests.support.installed import installed
 from tests.support.receipts import document, receipt_of
 from tests.support.shop import Shop, saved
 from tests.support.waiting import until
+from tillpost.flow.trials import SUSPECT
+from tillpost.journal import Journal
 
 _PLUGIN = """
 import functools, os, signal, time
@@ -178,6 +181,25 @@ def test_b27_what_was_in_hand_at_six_kills_that_were_not_its_fault_is_never_held
         process.wait()
         assert set(saved(shop).values()) == {1}
         assert len(saved(shop)) == 4
+
+
+@pytest.mark.parametrize("step", ["map", "deliver"])
+def test_b27_many_suspects_are_tried_in_a_few_processes_and_the_deadly_one_is_held_alone(
+    tmp_path: Path, step: str
+) -> None:
+    with Shop(tmp_path, own='amend = [ { use = "poison" } ]') as shop:
+        _poisoned(shop, tmp_path, step, "segfault")
+        (tmp_path / "1.jsonl").write_bytes(_receipts(40))
+        assert shop.tillpost("accept", str(tmp_path / "1.jsonl")).returncode == 0
+        with closing(Journal(shop.folder / "state" / "shop")) as journal:
+            journal.receipts.suspect([entry.seq for entry in journal.receipts.find({})], SUSPECT)
+        done = shop.tillpost("run", "--until-idle")
+        assert done.returncode == 1, "one is held"
+        assert [row["number"] for row in shop.answers("held", "list")] == ["3"]
+        assert len(saved(shop)) == 39
+        assert set(saved(shop).values()) == {1}
+        processes = done.stderr.count("tried in a process of its own")
+        assert 2 <= processes <= 30, "there are two for each: before it is asked about, and to deliver it"
 
 
 def _is_in_hand(shop: Shop) -> bool:

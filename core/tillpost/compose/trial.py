@@ -1,7 +1,8 @@
 """Trials in processes of their own. `python -m tillpost.compose.trial FILE PIPELINE` is one; its job is a line of JSON.
 
 The process opens the journal for reading only, and calls the plugins as the pipeline does. What it shows: `>` once it
-begins, a dot for each record it has read, the outcome of a delivery, and `!` when it comes to its end.
+begins, a dot for each record it has read, the outcome of a delivery, and `!` when it comes to its end. Of many jobs
+it shows the outcome of each in a line, `null` where it has none.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -40,6 +42,10 @@ from tillpost.model import Contact, Document, FallbackBatch, Gone, Identifier, O
 _log = logging.getLogger("tillpost.flow")
 WITHIN = 600.0
 """Seconds a trial may take; one that takes longer hangs, and shows nothing."""
+_MANY_WITHIN = 20.0
+"""Seconds in which a trial of many jobs begins another one: threads wait for it, and a pipeline must stop in time."""
+_MANY_HANG = 120.0
+"""Seconds after which a trial of many jobs hangs at one of them."""
 _ASKED_TO_END = (-signal.SIGTERM, -signal.SIGINT)
 
 
@@ -65,7 +71,7 @@ class ProcessTrials:
             hanging.set()
             process.kill()
 
-        timer = threading.Timer(WITHIN, end)
+        timer = threading.Timer(_MANY_HANG if job["do"] == "all" else WITHIN, end)
         timer.daemon = True
         timer.start()
         with process:  # its input stays open until it ends: it ends itself when this process does
@@ -75,33 +81,40 @@ class ProcessTrials:
             said = process.stdout.read()
             code = process.wait()
         timer.cancel()
-        verdict = _verdict(said, code)
+        verdict = _verdict(said, code, many=job["do"] == "all")
         if hanging.is_set() or code in _ASKED_TO_END:
-            return Verdict()
+            return Verdict(parts=verdict.parts, how="hangs")
         what = f"it ended ({verdict.how})" if verdict.died else "it came to its end"
         _log.warning("pipeline %s: %s tried in a process of its own: %s", self.pipeline, _named(job), what)
         return verdict
 
 
 def _named(job: Mapping[str, Any]) -> str:
+    if job["do"] == "all":
+        return f"{len(job['jobs'])} jobs, the first of which is {_named(job['jobs'][0])}"
     what = job.get("name") or job.get("receipt") or f"{len(job.get('receipts', ()))} receipts for a file"
     return f"{job['do']} {what}"
 
 
-def _verdict(said: bytes, code: int) -> Verdict:
+def _verdict(said: bytes, code: int, many: bool = False) -> Verdict:
     """What the process has shown. One that never began shows nothing."""
     begun, _, shown = said.partition(b">")
     if begun or not said.startswith(b">"):
         return Verdict()
-    records = len(shown) - len(shown.lstrip(b"."))
-    if not shown.endswith(b"!"):
-        how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-        return Verdict(died=True, how=how, records=records)
-    outcome = None
-    with suppress(ValueError):
-        kind, fields = json.loads(shown.strip(b".!"))
-        outcome = getattr(model, kind)(**fields)
-    return Verdict(records=records, outcome=outcome)
+    died, records = not shown.endswith(b"!"), len(shown) - len(shown.lstrip(b"."))
+    how = "" if not died else f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+    if many:
+        parts = tuple(Verdict(outcome=_outcome(line)) for line in shown.split(b"\n")[:-1])
+        return Verdict(died=died, how=how, parts=parts)
+    return Verdict(died=died, how=how, records=records, outcome=None if died else _outcome(shown.strip(b".!")))
+
+
+def _outcome(shown: bytes) -> Outcome | Gone | None:
+    with suppress(ValueError, TypeError):
+        kind, fields = json.loads(shown)
+        outcome: Outcome | Gone = getattr(model, kind)(**fields)
+        return outcome
+    return None
 
 
 # --- in the process of the trial ---------------------------------------------------------------------------------
@@ -121,13 +134,24 @@ def main(file: str, pipeline: str) -> None:
     hooks = compose(config, own, clock=SystemClock(), random=SystemRandom(), budget=budgets).hooks
     journal = Journal.read_only(own.state)
     os.write(shown, b">")
+    if job["do"] == "all":
+        end = time.monotonic() + _MANY_WITHIN
+        for each in job["jobs"]:
+            os.write(shown, _do(journal, hooks, each, shown) + b"\n")
+            if time.monotonic() > end:
+                break
+    elif (outcome := _do(journal, hooks, job, shown)) != b"null":
+        os.write(shown, outcome)
+    os.write(shown, b"!")
+    os._exit(0)
+
+
+def _do(journal: Journal, hooks: HookCalls, job: Mapping[str, Any], shown: int) -> bytes:
+    """Do one job; its outcome as JSON."""
     outcome: Outcome | Gone | None = None
     with suppress(TillpostError, OSError):  # what it raises, it raises in the pipeline too, and is charged there
         outcome = _JOBS[job["do"]](journal, hooks, job, shown)
-    if outcome is not None:
-        os.write(shown, json.dumps([type(outcome).__name__, attrs.asdict(outcome)]).encode())
-    os.write(shown, b"!")
-    os._exit(0)
+    return json.dumps(None if outcome is None else [type(outcome).__name__, attrs.asdict(outcome)]).encode()
 
 
 def _end_with_parent() -> None:

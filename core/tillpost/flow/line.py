@@ -20,6 +20,7 @@ from tillpost.flow.intake.in_hand import DocumentsInHand
 from tillpost.flow.leases import Claims, ContactLocks, Duties, ProcessClaims, ProcessContactLocks, ProcessDuties
 from tillpost.flow.limits import FallbackPolicy, RetryPolicy, SourcePolicy, TransferPolicy, VerifyPolicy
 from tillpost.flow.rate_limit.pace import Pace
+from tillpost.flow.trial_group import TrialGroup
 from tillpost.flow.trials import Trials
 from tillpost.journal import Entry, Journal, KnownMapping
 from tillpost.model import Customer, IdentifierRules, Tenant
@@ -108,6 +109,9 @@ class Line:
     contact_ids: ContactIdCache = attrs.field(factory=ContactIdCache)
     trials: Trials | None = None
     """Tries apart what was in hand at two ends of the process; None: such ends are only counted."""
+    trial_group: TrialGroup = attrs.field(
+        init=False, default=attrs.Factory(lambda line: TrialGroup(line.trials), takes_self=True)
+    )
     in_hand: DocumentsInHand = attrs.field(
         default=attrs.Factory(lambda line: DocumentsInHand(line.journal.crash_marks.beside), takes_self=True)
     )

@@ -18,7 +18,7 @@ from tillpost.flow.delivery.histories import Answer, read_history
 from tillpost.flow.line import Line
 from tillpost.flow.rate_limit.budget import live_requests
 from tillpost.flow.retry_policy import BACKLOG_TURN, LIVE_SECONDS, decide, hold, is_live
-from tillpost.flow.trials import SUSPECT, Verdict, blame, try_apart
+from tillpost.flow.trials import SUSPECT, Verdict, blame
 from tillpost.journal import Entry, Move, State, Stored
 from tillpost.journal.tables.taken_ids import NOT_SHOWN, VOIDED
 from tillpost.model import (
@@ -140,10 +140,10 @@ def _try_apart(line: Line, job: Ready | Entry) -> Move | None:
     A receipt that is ready is delivered in the trial, so that nothing of it is done here that was not survived.
     """
     if isinstance(job, Entry):
-        verdict = try_apart(line.trials, {"do": "ask", "receipt": job.id})
+        verdict = line.trial_group.try_apart({"do": "ask", "receipt": job.id})
         return _hold_after_trial(job, "maps it, or asks about it", verdict) if verdict.died else None
     entry = job.entry
-    verdict = try_apart(line.trials, {"do": "deliver", "receipt": entry.id, "contact_id": job.contact_id})
+    verdict = line.trial_group.try_apart({"do": "deliver", "receipt": entry.id, "contact_id": job.contact_id})
     if verdict.died:
         return _hold_after_trial(entry, "maps and sends it", verdict)
     if verdict.outcome is None:

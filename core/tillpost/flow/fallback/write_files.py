@@ -14,7 +14,7 @@ from tillpost.flow.contacts.resolve import UNKNOWN
 from tillpost.flow.fallback.poison import write_without_poisoned, written_apart
 from tillpost.flow.line import Line
 from tillpost.flow.retry_policy import hold
-from tillpost.flow.trials import SUSPECT, blame, try_apart
+from tillpost.flow.trials import SUSPECT, blame, try_apart, try_suspects
 from tillpost.journal import OPEN_FILES, Batch, Entry, Move, State
 from tillpost.model import Contact, FallbackBatch, Payload, WrittenFiles
 
@@ -95,6 +95,7 @@ def map_for_files(line: Line, entries: list[Entry]) -> tuple[dict[str, Payload],
     payloads: dict[str, Payload] = {}
     held: dict[str, str] = {}
     contacts: dict[str, tuple[Contact, str]] = {}
+    verdicts = try_suspects(line.trials, "map", entries)
     for entry in entries:
         if entry.contact is None:
             continue
@@ -108,11 +109,9 @@ def map_for_files(line: Line, entries: list[Entry]) -> tuple[dict[str, Payload],
                 continue
             if not may_be_named(line, contact):
                 continue
-            if entry.crashes >= SUSPECT:
-                verdict = try_apart(line.trials, {"do": "map", "receipt": entry.id})
-                if verdict.died:
-                    held[entry.id] = blame("maps it", verdict)
-                    continue
+            if entry.seq in verdicts and verdicts[entry.seq].died:
+                held[entry.id] = blame("maps it", verdicts[entry.seq])
+                continue
             with line.journal.crash_marks.holding(entry.seq):
                 match = line.hooks.match_in_file(contact)
                 if match is None or (contact.is_gone and line.erased == "hold"):
@@ -195,7 +194,12 @@ def _dies(line: Line, batch: FallbackBatch) -> str:
     """Why a process ends that writes this batch; "" when it does not."""
     contacts = [contact.key for contact in (*batch.created, *batch.updated)]
     receipts = [payload.receipt_id for payload in batch.receipts]
-    verdict = try_apart(line.trials, {"do": "write", "contacts": contacts, "receipts": receipts})
+    # A part that ends one process is halved on: only of a single one must two processes end.
+    verdict = try_apart(
+        line.trials,
+        {"do": "write", "contacts": contacts, "receipts": receipts},
+        deaths=2 if len(contacts) + len(receipts) == 1 else 1,
+    )
     return blame("writes it to a file", verdict) if verdict.died else ""
 
 

@@ -13,7 +13,7 @@ from tillpost.errors import DocumentError, InvalidValue, PluginError
 from tillpost.flow.leases import Duty
 from tillpost.flow.line import Line
 from tillpost.flow.retry_policy import hold
-from tillpost.flow.trials import SUSPECT, blame, try_apart
+from tillpost.flow.trials import Verdict, blame, try_suspects
 from tillpost.journal import Entry, KnownMapping, Move, State
 from tillpost.journal.tables.mappings import reason_of
 from tillpost.model import Broken, Document, Found, Identifier, NoReceipt, Parsed
@@ -54,7 +54,8 @@ def run_round(line: Line) -> int:
     claimed = line.claims.claim((entry.seq for entry in _candidates(line)), guard.remaining())
     try:
         fresh = line.journal.receipts.refresh(claimed)
-        moves = [(entry.seq, _try_mapping(line, entry)) for entry in fresh]
+        verdicts = try_suspects(line.trials, "map", fresh)
+        moves = [(entry.seq, _try_mapping(line, entry, verdicts.get(entry.seq))) for entry in fresh]
         if moves:
             line.journal.mappings.hold(guard.fingerprint, moves, line.clock.time())
             guard.count += len(moves)
@@ -103,13 +104,11 @@ def _candidates(line: Line) -> list[Entry]:
     return [entry for entry in due if entry.state is not State.UNCERTAIN and entry.sending is None]
 
 
-def _try_mapping(line: Line, entry: Entry) -> Move:
+def _try_mapping(line: Line, entry: Entry, verdict: Verdict | None) -> Move:
     """Map the receipt, so that what the mapping cannot do shows now, and hold it whatever the result."""
     advice = "`tillpost mapping release` sends it, or restore the configuration"
-    if entry.crashes >= SUSPECT:
-        verdict = try_apart(line.trials, {"do": "map", "receipt": entry.id})
-        if verdict.died:
-            return hold(entry, reason_of(line.guard.fingerprint) + blame("maps it", verdict))
+    if verdict is not None and verdict.died:
+        return hold(entry, reason_of(line.guard.fingerprint) + blame("maps it", verdict))
     try:
         with line.journal.crash_marks.holding(entry.seq):
             receipt = line.journal.bodies.get(entry.seq)
