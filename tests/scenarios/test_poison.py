@@ -152,7 +152,7 @@ def test_b27_in_an_outage_the_receipt_that_kills_the_writer_is_found_and_its_nei
         codes: list[int] = []
         while shop.status()["counts"]["written"] < 19:
             process = shop.start()
-            until(lambda p=process: p.poll() is not None or shop.status()["counts"]["written"] >= 19, 60)  # type: ignore[misc]
+            until(lambda p=process: p.poll() is not None or shop.status()["counts"]["written"] >= 19, 150)  # type: ignore[misc]
             if process.poll() is None:
                 process.kill()
             codes.append(process.wait())
