@@ -22,6 +22,8 @@ from tillpost.flow.retry_policy import MAX_CRASHES
 _log = logging.getLogger("tillpost.flow")
 _FIRST, _LONGEST = 3600.0, 86400.0
 """Seconds until what was set aside is tried again; they double with each further end."""
+_FIRST_OF_SOURCE, _LONGEST_OF_SOURCE = 60.0, 3600.0
+"""The same of a source, without which nothing is accepted."""
 RAISED = 5
 """Calls in a row that raise until a person is told."""
 _AGAIN = 600.0
@@ -31,7 +33,7 @@ _MOST = 1000
 _CONTACTS = ("reconcile_contact", "confirm_receipts")
 """Steps whose trouble stands nowhere else."""
 
-Step = Literal["transfer", "find_transferred", "reconcile_contact", "confirm_receipts", "observe"]
+Step = Literal["transfer", "find_transferred", "reconcile_contact", "confirm_receipts", "observe", "collect_documents"]
 
 
 @contextmanager
@@ -43,7 +45,9 @@ def in_hand(line: Line, step: Step, name: str) -> Iterator[None]:
     number, marks = _number(step, name), line.journal.crash_marks
     ends, last = marks.ends(number)
     if ends >= MAX_CRASHES:
-        due = last + min(_LONGEST, _FIRST * 2.0 ** min(ends - MAX_CRASHES, 10))
+        is_source = step == "collect_documents"
+        first, longest = (_FIRST_OF_SOURCE, _LONGEST_OF_SOURCE) if is_source else (_FIRST, _LONGEST)
+        due = last + min(longest, first * 2.0 ** min(ends - MAX_CRASHES, 10))
         if last <= line.clock.time() < due:  # an end that is still to come is of before the clock was set back
             raise _set_aside(line, step, name, ends, due)
     try:
@@ -59,6 +63,15 @@ def in_hand(line: Line, step: Step, name: str) -> Iterator[None]:
     if (step, name) in line.noted:
         line.noted.discard((step, name))
         line.journal.steps_set_aside.remove(step, name)
+
+
+@contextmanager
+def outside(line: Line, step: Step, name: str) -> Iterator[None]:
+    """Inside a block of `in_hand`: the flow is at work, and an end of the process is not the step's."""
+    if line.journal.crash_marks.ends(number := _number(step, name))[0]:
+        line.journal.crash_marks.survived(number)
+    with line.journal.crash_marks.holding(0):
+        yield
 
 
 def _came_through(line: Line, step: Step, name: str, ends: int) -> None:

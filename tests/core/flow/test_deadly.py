@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,16 +13,20 @@ from tests.scenarios.simulator.faults import Killed
 from tests.scenarios.simulator.machine import Machine
 from tests.scenarios.simulator.till import sale
 from tests.support.simulated import DAY, deliver_all, outage, take
+from tillpost.alerts.problem import Context as AlertContext
+from tillpost.alerts.rules import evaluate
+from tillpost.compose.alert_settings import AlertSettings
 from tillpost.errors import InvalidValue, PluginError
 from tillpost.flow.deadly import RAISED, in_hand
 from tillpost.flow.delivery.verify import verify
 from tillpost.flow.fallback.write_files import write_files
+from tillpost.flow.intake.collected_source import CollectedSource
 from tillpost.flow.retry_policy import MAX_CRASHES
 from tillpost.flow.upkeep.observers import notify_observers
 from tillpost.flow.worker import UPKEEP, run_steps
-from tillpost.journal import State, StepSetAside
+from tillpost.journal import SourceState, State, StepSetAside
 from tillpost.journal.sqlite.crash_marks import CrashMarks
-from tillpost.model import FallbackFile
+from tillpost.model import Document, FallbackFile
 
 COUNT = 6
 HOURS, AGAIN = 36, 2
@@ -198,6 +203,63 @@ def test_an_event_for_which_an_observer_raises_is_counted_as_lost_and_told_for_a
     assert notify_observers(machine.line) == 0, "losing an event is no event"
     machine.clock.advance(DAY + 1)
     assert failing(machine) == []
+
+
+def rounds(machine: Machine, collect: Callable[..., object], accept: Callable[..., Any] = lambda document: {}) -> int:
+    """Rounds of a source, started again after each end of the process, until it works or is not asked; its ends."""
+    for deaths in range(10):
+        machine.line.hooks.callers["collect_documents"] = [("folder", collect)]  # type: ignore[index]
+        try:
+            CollectedSource(machine.line, accept, threading.Event(), 1.0).run_round()
+        except Killed:
+            machine.restart()
+        else:
+            return deaths
+    return 10
+
+
+def test_a_source_that_ends_the_process_again_and_again_fails_and_is_asked_again_after_a_minute(
+    machine: Machine,
+) -> None:
+    assert rounds(machine, kill) == MAX_CRASHES, "then the process goes on without it"
+    (source,) = machine.line.journal.sources.all()
+    assert (source.name, source.state) == ("folder", SourceState.FAILING)
+    assert "ended 3 times during collect_documents" in source.reason
+    context = AlertContext(
+        pipeline="shop", journal=machine.line.journal, limits=AlertSettings(), now=machine.clock.time(), standing={},
+        sequence=False,
+    )  # fmt: skip
+    assert list(evaluate(context, ["source", "set_aside"])[0]) == ["source folder"]
+    machine.clock.advance(61.0)
+    assert rounds(machine, kill) == 1, "tried once, and left for twice as long"
+    machine.clock.advance(61.0)
+    assert rounds(machine, kill) == 0
+    machine.clock.advance(61.0)
+    assert rounds(machine, lambda **given: 0) == 0
+    assert machine.line.journal.sources.all()[0].state is SourceState.WORKING
+    assert failing(machine) == []
+
+
+def test_an_end_of_the_process_while_the_flow_reads_a_document_is_not_the_sources(machine: Machine) -> None:
+    document = Document.from_bytes("1.jsonl", b"{}")
+
+    def collect(accept: Callable[[Document], Any], **given: Any) -> int:
+        accept(document)
+        return 1
+
+    assert rounds(machine, collect, kill) == 10
+    assert machine.line.journal.sources.all() == []
+
+
+def test_a_source_that_hands_over_a_document_has_come_through(machine: Machine) -> None:
+    """Killed by a person again and again in the midst of a long round."""
+
+    def collect(accept: Callable[[Document], Any], **given: Any) -> int:
+        accept(Document.from_bytes("1.jsonl", b"{}"))
+        kill()
+        return 1
+
+    assert rounds(machine, collect) == 10
 
 
 def test_what_comes_through_or_raises_is_counted_from_the_start(machine: Machine) -> None:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Mapping
 
 from tillpost.errors import DiskFailed, DocumentError, JournalDamaged, NotCommitted, Stopped, TillpostError
+from tillpost.flow.deadly import in_hand, outside
 from tillpost.flow.intake.forgotten import tell_forgotten
 from tillpost.flow.intake.source_health import SourceHealth, reason_of
 from tillpost.flow.line import Line
@@ -39,7 +40,8 @@ class CollectedSource:
             if not self._compared:
                 tell_forgotten(self._line)
                 self._compared = True
-            answer = self._line.hooks.collect_documents(self._accept_and_log, reported.append, self._stopping)
+            with in_hand(self._line, "collect_documents", self._name):
+                answer = self._line.hooks.collect_documents(self._accept_and_log, reported.append, self._stopping)
         except (Stopped, JournalDamaged, DiskFailed):
             raise
         except NotCommitted as error:  # not the source's fault: it keeps its copy, and the disk may have room soon
@@ -75,7 +77,8 @@ class CollectedSource:
 
     def _accept_and_log(self, document: Document) -> Mapping[str, int]:
         try:
-            return self._accept(document)
+            with outside(self._line, "collect_documents", self._name):
+                return self._accept(document)
         except DocumentError as error:
             _log.error(
                 "pipeline %s: %s: set aside: %s; records before it that are accepted: %d;"
