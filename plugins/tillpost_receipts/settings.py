@@ -7,6 +7,10 @@ import attrs
 
 @attrs.frozen(kw_only=True)
 class Settings:
-    """largest: bytes one record may have (a line, or a whole file that is a JSON array); it is held in memory."""
+    """records: the member of an object around the receipts that holds them.
 
+    largest: bytes one record may have (a line, or a whole file that is a JSON array); it is held in memory.
+    """
+
+    records: str = "receipts"
     largest: int = attrs.field(default=64 * 1024 * 1024, validator=attrs.validators.ge(1024))

@@ -14,8 +14,12 @@ from tillpost_table.settings import Settings
 
 
 def json_rows(document: Document, settings: Settings) -> Iterator[Row]:
-    """A row a record of JSON lines (or of an array), or one a line by `lines`; nested members are columns "a.b"."""
-    for record in json_records(unpacked(document), largest=settings.largest):
+    """A row a record of JSON lines, of an array or of the list `records`, or one a line by `lines` and `payments`.
+
+    Nested members are columns "a.b".
+    """
+    lists = (settings.records,) if settings.records else ()
+    for record in json_records(unpacked(document), largest=settings.largest, lists=lists):
         yield from _flat(record, settings)
 
 
@@ -25,14 +29,13 @@ def _flat(record: JsonRecord, settings: Settings) -> Iterator[Row]:
         form = parse_json(record.content, place=record.place)
         if not isinstance(form, dict):
             raise InvalidValue("is not an object", place=record.place)
-        lines = form.pop(settings.lines, None) if settings.lines else None
+        inside = {path: _taken(form, path, record.place) for path in (settings.lines, settings.payments) if path}
         cells = dict(_cells(form, "", settings))
-        if not settings.lines:
-            yield Row(cells, record.place, record.content + b"\n")
-            return
-        if not isinstance(lines, list):
-            raise InvalidValue(f"the list {settings.lines!r} is missing; set `lines` to its name", place=record.place)
-        rows = [cells | dict(_cells({settings.lines: line}, "", settings)) for line in lines] or [cells]
+        rows = [cells | dict(_cells(item, path, settings)) for path, items in inside.items() for item in items] or [
+            cells
+        ]
+        if not any(settings.named.keys() & row.keys() for row in rows):
+            raise InvalidValue(f"has no column of the mapping; it has {_members(form)}", place=record.place)
     except InvalidValue as error:
         yield Row({}, record.place, record.content + b"\n", str(error))
         return
@@ -41,6 +44,26 @@ def _flat(record: JsonRecord, settings: Settings) -> Iterator[Row]:
         return
     for number, row in enumerate(rows):
         yield Row(row, record.place, b"" if number else record.content + b"\n")
+
+
+def _taken(form: dict[str, Any], path: str, place: str) -> list[Any]:
+    """The list at this path, taken out of the record. Raises InvalidValue where there is none."""
+    *outer, name = path.split(".")
+    inside: Any = form
+    for step in outer:
+        inside = inside.get(step) if isinstance(inside, dict) else None
+    items = inside.pop(name, None) if isinstance(inside, dict) else None
+    if not isinstance(items, list):
+        raise InvalidValue(f'the list "{path}" is missing; it has {_members(form)}', place=place)
+    return items
+
+
+def _members(form: dict[str, Any]) -> str:
+    """The names of a record's members, its lists with the settings that read them: for messages, without values."""
+    shown = ", ".join(ascii(name)[1:-1][:40] for name in list(form)[:20]) or "no members"
+    lists = [ascii(name)[1:-1][:40] for name, value in form.items() if isinstance(value, list)]
+    hint = "; set `records` where a list has the receipts, `lines` or `payments` where it has those"
+    return f"{shown} ({', '.join(lists)}: lists{hint})" if lists else shown
 
 
 def _cells(value: Any, path: str, settings: Settings) -> Iterator[tuple[str, str]]:

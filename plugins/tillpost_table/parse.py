@@ -31,7 +31,8 @@ def parse(document: Document, settings: Settings, make_id: MakeId) -> Iterator[P
     read = table if settings.format == "csv" else json_rows(document, settings)
     rows = _marked(read, settings)
     cells = Cells(settings)
-    for item in groups(rows, settings.key, document.name, whole=bool(settings.lines), fill_down=settings.fill_down):
+    whole = bool(settings.lines or settings.payments)
+    for item in groups(rows, settings.key, document.name, whole=whole, fill_down=settings.fill_down):
         if isinstance(item, Row):
             yield NoReceipt(reason="sums of the table", place=item.place, retail=False)
         else:

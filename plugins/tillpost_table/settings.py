@@ -98,7 +98,8 @@ class Settings:
     format, delimiter, quote, encoding, header: the shape of the file; an empty quote means that nothing is quoted.
     sheet: of a workbook; empty: the only one that has the columns.
     fill_down: whether a row without values in the columns of `group` continues the receipt above.
-    lines: JSON: the member that holds the lines, whose members are columns "lines.sku".
+    records: JSON: the member of a wrapper that holds the receipts.
+    lines, payments: JSON: the lists of a record's lines and payments, whose members are columns "lines.sku".
     decimal, thousands: the marks in numbers.
     date: the format of times, as Python's strptime; empty: ISO 8601.
     language: of the names of months, where a name is another month in another language.
@@ -124,7 +125,9 @@ class Settings:
     header: bool = True
     sheet: str = ""
     fill_down: bool = False
+    records: str = ""
     lines: str = ""
+    payments: str = ""
     decimal: Literal[".", ","] = "."
     thousands: Literal["", " ", ".", ",", "'"] = ""
     date: str = attrs.field(default="", validator=_time_form)
@@ -140,8 +143,9 @@ class Settings:
                 raise ValueError(f"columns or constants must have {label}")
         if self.decimal == self.thousands:
             raise ValueError("decimal and thousands must be different marks")
-        if self.lines and self.format != "json":
-            raise ValueError('lines can be set with format = "json" only')
+        for name in ("records", "lines", "payments"):
+            if getattr(self, name) and self.format != "json":
+                raise ValueError(f'{name} can be set with format = "json" only')
         if not self.key:
             raise ValueError("group must name fields that have a column")
 

@@ -205,3 +205,33 @@ def test_two_thousand_baskets_are_all_found(parse: Parse) -> None:
     lines = [line for result in receipts for line in result.lines]
     assert sum(line.kind is LineKind.ADJUSTMENT for line in lines) == odd > 0
     assert len(lines) == 18515
+
+
+def test_case_27_a_wrapper_around_the_receipts(parse: Parse) -> None:
+    form = receipt("1001")
+    for indent in (None, 2):
+        for name in ("receipts", "sales"):
+            content = json.dumps({"day": "2026-03-14", name: [form, form]}, indent=indent).encode()
+            found = parse(content, records=name)
+            numbers = [record.receipt.number for record in found if isinstance(record, Found)]
+            assert numbers == ["1001", "1001"]
+    [held] = parse(json.dumps({"sales": [form]}).encode())
+    assert isinstance(held, Broken)
+    assert "is no receipt, and has lists: sales; set `records` to the one that has the receipts" in held.reason
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"store": "7.0"}, 'store: "7.0" is an id that was made a number'),
+        ({"till": "#N/A"}, 'till: "#N/A" is an error of the spreadsheet'),
+        (
+            {"customer": {"identifiers": [{"kind": "memberNumber", "value": "4.6701234567E10"}]}},
+            'memberNumber "4.…" (15',
+        ),
+    ],
+)
+def test_an_id_that_a_spreadsheet_broke_is_held(parse: Parse, change: dict[str, Any], fault: str) -> None:
+    [held] = parse(json.dumps(receipt() | change).encode())
+    assert isinstance(held, Broken)
+    assert fault in held.reason
