@@ -27,7 +27,7 @@ is listed by `tillpost plugins --json`, its promises by `tillpost adapter test N
 - *linked returns*: a returned line names the receipt it was bought on.
 - *discounts*, *taxes*, *tenders*: separately, not only in the sums.
 
-Which field becomes which: [mapping.md](mapping.md).
+Which formats and vendors: [formats.md](formats.md). Which field becomes which: [mapping.md](mapping.md).
 """
 
 
