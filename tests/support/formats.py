@@ -18,13 +18,13 @@ HEAD = """\
 # Formats that are read
 
 Generated from the READMEs of the adapters by `python -m tests.support.formats`; a test compares it. *Vendors met*:
-whose files, exporters or documentation the adapter was written and tested with; another vendor's file of the same format
+whose files, exporters or documentation the adapter was written with; another vendor's file of the same format
 may be read all the same. `tillpost adapter try NAME FILE` shows what becomes of yours, which dialect it was taken for,
 and what a person should look at.
 
 The rule for all of them: where a flag, a sign or a name and the record's own numbers disagree, the reading that adds up
 is taken, and the receipt says so with a flag ([mapping.md](mapping.md#flags)). Where none adds up the record is held,
-with the difference of each reading. What holds money, lines or tenders is never ignored, and a document in which nothing
+with the difference of each reading. What holds money, lines or tenders is never ignored; a document in which nothing
 was recognised is refused.
 
 What each adapter passes on: [capability-matrix.md](capability-matrix.md). Damaged and hostile files:
