@@ -10,8 +10,8 @@ from tillpost.kit import ZERO, JsonObject
 from tillpost.model import Tender
 from tillpost_shopify.money import Money
 
-BY_GATEWAY = "tender-by-gateway"
-"""The flag of a receipt without transactions: one tender of what its order says was paid, its type by the gateways."""
+NOT_TOLD = "tender-not-told"
+"""The flag of a receipt whose order has neither transactions nor one gateway: what was paid is known, and not how."""
 ROUNDING_IN_TENDER = "rounding-in-tender"
 """The flag of a receipt whose transactions have the rounding of cash in their amounts already."""
 
@@ -106,15 +106,19 @@ def order_tenders(
     return tuple(payment for payment in found if payment.amount)
 
 
-def tender_by_gateway(order: JsonObject, paid: Decimal, more: Mapping[str, str]) -> tuple[Tender, ...]:
-    """One tender of what was paid, for an order that comes without its transactions."""
+def tender_by_gateway(
+    order: JsonObject, paid: Decimal, more: Mapping[str, str]
+) -> tuple[tuple[Tender, ...], tuple[str, ...]]:
+    """One tender of what was paid, for an order that comes without its transactions; and the flags of it."""
     if not paid:
-        return ()
+        return (), ()
     gateways = order.values.get("payment_gateway_names")
     names = [name for name in gateways if isinstance(name, str)] if isinstance(gateways, list) else []
-    names = names or [order.text("gateway", "")]
+    names = names or [name for name in (order.text("gateway", ""),) if name]
     types = {tender_type(name, more) for name in names}
-    return (Tender(type=types.pop() if len(types) == 1 else "other", amount=paid, description=", ".join(names)),)
+    kind = types.pop() if len(types) == 1 else "other"
+    flags = () if len(set(names)) == 1 else (NOT_TOLD,)
+    return (Tender(type=kind, amount=paid, description=", ".join(names)),), flags
 
 
 def _is_rounded(value: Decimal, by: Decimal) -> bool:

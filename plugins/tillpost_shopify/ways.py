@@ -26,7 +26,6 @@ from tillpost_shopify.lines import DraftLine, adjustment, sum_paid
 from tillpost_shopify.money import Money
 from tillpost_shopify.settings import Settings
 from tillpost_shopify.tenders import (
-    BY_GATEWAY,
     ROUNDING_IN_TENDER,
     order_payments,
     order_tenders,
@@ -177,7 +176,8 @@ class _Order:
             return
         # An order of an older API does not say what was paid; its status says that it was.
         amount = total if self.paid is None else self.paid + content.rounding
-        yield content.said, tender_by_gateway(self.order, amount, self.more), (*content.flags, BY_GATEWAY)
+        tenders, flags = tender_by_gateway(self.order, amount, self.more)
+        yield content.said, tenders, (*content.flags, *flags)
 
 
 def _said(flags: tuple[str, ...]) -> str:

@@ -117,7 +117,7 @@ def test_case_13_an_order_edited_before_it_was_paid() -> None:
     assert (result.total, lines(result)) == (D("100.00"), [("SKU1", D(1), D("100.00"))])
     assert paid(result) == [("cash", D("100.00"))]
     assert [(tax.amount, tax.including_tax) for tax in result.taxes] == [(D("20.00"), D("100.00"))]
-    assert result.flags == ("edited", "tender-by-gateway")
+    assert result.flags == ("edited",)
     [_, told] = read("shop-edited-webhook.json")
     assert isinstance(told, NoReceipt)
     assert told.retail
@@ -158,7 +158,7 @@ def test_an_edit_whose_refunds_are_not_in_the_body_is_seen_by_current_quantity()
     edited = order([item(1, "100.00"), item(2, "50.00", 1, 0), item(3, "10.00", 4, 3)], "190.00")
     result = sale(edited | {"current_total_price": "130.00", "total_outstanding": "0.00"})
     assert lines(result) == [("SKU1", D(1), D("100.00")), ("SKU3", D(3), D("30.00"))]
-    assert result.flags == ("edited", "tender-by-gateway")
+    assert result.flags == ("edited",)
 
 
 def test_goods_brought_back_before_their_money_leave_the_sale_as_it_was_paid() -> None:
@@ -186,6 +186,21 @@ def test_an_edited_order_that_does_not_say_what_was_paid_is_held() -> None:
 def test_an_order_none_of_whose_transactions_succeeded_has_no_invented_payment() -> None:
     failed = order([item(1, "100.00")], "100.00", transactions=[moved("sale", "100.00") | {"status": "failure"}])
     assert "tenders sum to 0" in broken(failed)
+
+
+@pytest.mark.parametrize(
+    ("gateways", "tender", "flags"),
+    [
+        (["swish"], ("swish", D("100.00")), ()),
+        (["gift_card", "cash"], ("other", D("100.00")), ("tender-not-told",)),
+        ([], ("other", D("100.00")), ("tender-not-told",)),
+    ],
+)
+def test_how_an_order_without_transactions_was_paid(
+    gateways: list[str], tender: tuple[str, D], flags: tuple[str, ...]
+) -> None:
+    result = sale(order([item(1, "100.00")], "100.00", payment_gateway_names=gateways))
+    assert (paid(result), result.flags) == ([tender], flags)
 
 
 def test_an_order_of_which_something_is_outstanding_is_not_read_as_paid() -> None:
@@ -322,7 +337,7 @@ def test_case_16_an_answer_of_the_graphql_api() -> None:
         "GBP",
         [("A", D(1), D("49.95"))],
     )
-    assert result.flags == ("tender-by-gateway",)
+    assert result.flags == ("tender-not-told",)
 
 
 def bag(amount: str, currency: str = "SEK") -> dict[str, Any]:
