@@ -12,7 +12,7 @@ from tests.support.matrix import adapters, suite
 from tillpost.testing import AdapterSuite
 
 ROWS = list(rows())
-XML = {"poslog", "saft-no", "digital-receipt"}
+XML = {"poslog", "saft-cash", "digital-receipt"}
 JSON = {"lightspeed", "receipts", "shopify", "zettle", "table"}
 ZIP = {"dsfinvk"}
 CONCERNS = {
@@ -24,7 +24,7 @@ CONCERNS = {
 }
 COVERS = {
     "tests/plugins/tillpost_poslog/": {"poslog"},
-    "tests/plugins/xml_adapters/": {"poslog", "saft-no", "digital-receipt"},
+    "tests/plugins/xml_adapters/": {"poslog", "saft-cash", "digital-receipt"},
     "tests/plugins/tillpost_dsfinvk/": {"dsfinvk"},
     "tests/plugins/tillpost_receipts/": {"receipts"},
     "tests/plugins/tillpost_table/": {"table"},

@@ -27,7 +27,6 @@ MORE = {"shopify": {"store": "web"}}
 _EXPORTS = {
     "digital-receipt": "arts-digital-receipt-se",
     "poslog": "poslog-ncr-acs",
-    "saft-no": "saf-t-cash-register-no",
     "saft-cash": "saf-t-cash-register-no",
     "shopify": "shopify",
     "square": "square",

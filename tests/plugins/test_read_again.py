@@ -23,7 +23,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "dsfinvk": {"stores": {"Laden Mitte": "12"}},
     "poslog": {"loyalty": "externalId", "timezone": "Europe/Stockholm"},
     "receipts": {},
-    "saft-no": {"customer": "externalId", "timezone": "Europe/Oslo"},
+    "saft-cash": {"customer": "externalId", "timezone": "Europe/Oslo"},
     "shopify": {"timezone": "Europe/Stockholm"},
     "table": {},
     "zettle": {"timezone": "Europe/Stockholm"},

@@ -17,7 +17,7 @@ import attrs
 import pytest
 
 import tillpost_poslog
-import tillpost_saft_no
+import tillpost_saft_cash
 
 pytestmark = pytest.mark.slow
 
@@ -70,9 +70,9 @@ DOCUMENTS = {
         end="</Transaction>\n",
         total=Decimal("595.60"),
     ),
-    "saft-no": Large(
-        adapter='use = "saft-no", customer = "externalId"',
-        sample=Path(tillpost_saft_no.__file__).parent / "samples" / "promises" / "sale.xml",
+    "saft-cash": Large(
+        adapter='use = "saft-cash", customer = "externalId"',
+        sample=Path(tillpost_saft_cash.__file__).parent / "samples" / "promises" / "sale.xml",
         begin="        <cashtransaction>",
         end="</cashtransaction>\n",
         total=Decimal("130.00"),

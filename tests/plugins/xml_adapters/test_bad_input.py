@@ -233,7 +233,7 @@ def test_memory_does_not_grow_with_the_document(till: Till, tmp_path: Path) -> N
     for count in (10, 1000):
         path = tmp_path / f"{count}.xml"
         large = f"<Signature>{'x' * 40_000}</Signature>"  # 40 MB in the larger document
-        events = "<event><eventType>13005</eventType></event>" * count * 20 if till.name == "saft-no" else ""
+        events = "<event><eventType>13005</eventType></event>" * count * 20 if till.name == "saft-cash" else ""
         path.write_text(
             till.document(events + "".join(till.record(number, more=large) for number in range(1, count + 1)))
         )

@@ -14,8 +14,8 @@ from tillpost.model import Broken, Found
 
 READINGS = Path(__file__).parent / "readings"
 POSLOG, SAFT, DIGITAL = TILLS
-RECORD = {"poslog": "Transaction", "saft-no": "cashtransaction", "digital-receipt": "Transaction"}
-PLACE = {"poslog": "POSLog", "saft-no": "cashregister", "digital-receipt": "DigitalReceipt"}
+RECORD = {"poslog": "Transaction", "saft-cash": "cashtransaction", "digital-receipt": "Transaction"}
+PLACE = {"poslog": "POSLog", "saft-cash": "cashregister", "digital-receipt": "DigitalReceipt"}
 
 
 def refusal(till: Till, content: str | bytes | Path) -> str:

@@ -11,12 +11,12 @@ import attrs
 
 import tillpost_digital_receipt
 import tillpost_poslog
-import tillpost_saft_no
+import tillpost_saft_cash
 from tests.support.adapter import records
 from tillpost import Plugin
 from tillpost.model import Parsed
 
-PLUGINS = Path(tillpost_saft_no.__file__).parents[1]
+PLUGINS = Path(tillpost_saft_cash.__file__).parents[1]
 
 
 @attrs.frozen
@@ -163,8 +163,8 @@ TILLS = (
         ),
     ),
     Till(
-        name="saft-no",
-        plugin=tillpost_saft_no.plugin,
+        name="saft-cash",
+        plugin=tillpost_saft_cash.plugin,
         settings={"customer": "memberNumber"},
         document=_saft,
         record=_transaction,

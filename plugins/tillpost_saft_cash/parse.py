@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
+from tillpost import DocumentError
 from tillpost.kit import MakeId, read_record, voided_id
 from tillpost.kit.xml import Encoding, XmlRecord, detect_encoding, local_name, record_flags, text, xml_records
 from tillpost.model import Document, NoReceipt, Parsed, RawRef, Receipt
-from tillpost_saft_no.codes import EVENTS
-from tillpost_saft_no.master_data import FORMAT, MasterData
-from tillpost_saft_no.settings import Settings
-from tillpost_saft_no.transaction import VOIDED, not_a_sale, number, own_id, read_receipt, store
+from tillpost_saft_cash.codes import EVENTS
+from tillpost_saft_cash.master_data import FORMAT, MANY, MOST_KEPT, MasterData, references
+from tillpost_saft_cash.settings import Settings
+from tillpost_saft_cash.transaction import VOIDED, not_a_sale, number, own_id, read_receipt, store
 
 
 def parse(document: Document, settings: Settings, make_id: MakeId) -> Iterator[Parsed]:
@@ -28,6 +30,20 @@ def parse(document: Document, settings: Settings, make_id: MakeId) -> Iterator[P
                 yield _event(record, master_data, settings)
             case _:
                 master_data.add(record.element)
+                if master_data.codes > MOST_KEPT:
+                    raise DocumentError(f"has more than {MOST_KEPT} codes (basic, vatCodeDetail)", document.name)
+                if len(master_data.known) > MOST_KEPT and master_data.used is None:
+                    master_data.keep_only(_used(document, encoding))
+
+
+def _used(document: Document, encoding: Encoding) -> set[tuple[str, ...]]:
+    """The articles and customers that transactions of the document name; read as far as it can be read."""
+    found: set[tuple[str, ...]] = set()
+    with suppress(DocumentError):  # the reading of the records raises it at the same place
+        for record in xml_records(document, encoding, FORMAT):
+            if local_name(record.element) in FORMAT.records:
+                found.update(key for key in references(record.element) if key[0] in MANY)
+    return found
 
 
 def _event(record: XmlRecord, master_data: MasterData, settings: Settings) -> NoReceipt:

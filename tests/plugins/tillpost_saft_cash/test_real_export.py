@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-import tillpost_saft_no
+import tillpost_saft_cash
 from tests.support.adapter import records
 from tests.support.exports import export
-from tests.support.figures_saft_no import SaftFigures
+from tests.support.figures_saft_cash import SaftFigures
 from tillpost.model import Broken, Found, LineKind, NoReceipt, Parsed, Receipt
 from tillpost.model.receipt_json import dumps, loads
-from tillpost_saft_no.codes import EVENTS, PAYMENTS, TRANSACTIONS
+from tillpost_saft_cash.codes import EVENTS, PAYMENTS, TRANSACTIONS
 
 FOLDER = "saf-t-cash-register-no"
 
@@ -32,7 +32,7 @@ def figures(path: Path) -> SaftFigures:
 
 @pytest.fixture
 def parsed(path: Path) -> list[Parsed]:
-    return list(records(tillpost_saft_no.plugin, path, customer="externalId"))
+    return list(records(tillpost_saft_cash.plugin, path, customer="externalId"))
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ def test_the_traps_of_the_file(receipts: list[Receipt], figures: SaftFigures) ->
 def test_the_raw_record_reads_alone_to_the_same_receipt(parsed: list[Parsed]) -> None:
     for found in parsed:
         if isinstance(found, Found):
-            [alone] = records(tillpost_saft_no.plugin, found.raw, customer="externalId")
+            [alone] = records(tillpost_saft_cash.plugin, found.raw, customer="externalId")
             assert isinstance(alone, Found)
             assert (alone.receipt.id, alone.receipt.lines, alone.receipt.tenders, alone.receipt.taxes) == (
                 found.receipt.id,
@@ -123,7 +123,7 @@ def test_the_raw_record_reads_alone_to_the_same_receipt(parsed: list[Parsed]) ->
 
 def test_a_file_whose_line_was_edited_says_by_how_much(path: Path) -> None:
     edited = path.read_bytes().replace(b"<lineAmntIn>25.80<", b"<lineAmntIn>25.10<")
-    found = list(records(tillpost_saft_no.plugin, edited, customer="externalId"))
+    found = list(records(tillpost_saft_cash.plugin, edited, customer="externalId"))
     [broken] = [record for record in found if isinstance(record, Broken)]
     assert broken.number == "1000"
     assert "(difference -0.70)" in broken.reason

@@ -1,6 +1,6 @@
-"""The tax authority's code lists (predefinedBasicID), with the meaning of each code.
+"""The tax authorities' code lists (predefinedBasicID), with the meaning of each code.
 
-Source: Skatteetaten, "Norwegian SAF-T Cash Register data: code lists", lists 10, 11, 12 and 13.
+Source: Skatteetaten, "Norwegian SAF-T Cash Register data: code lists", lists 10, 11, 12 and 13. Denmark has the same.
 """
 
 from __future__ import annotations

@@ -10,9 +10,9 @@ from lxml.etree import _Element
 from tillpost.kit import ZERO, balanced_tenders, mismatch, negated, round_money
 from tillpost.kit.xml import amount, children, decimal, text
 from tillpost.model import Tender
-from tillpost_saft_no.codes import PAYMENTS
-from tillpost_saft_no.master_data import MasterData
-from tillpost_saft_no.settings import Settings
+from tillpost_saft_cash.codes import PAYMENTS
+from tillpost_saft_cash.master_data import MasterData
+from tillpost_saft_cash.settings import Settings
 
 
 def balance(

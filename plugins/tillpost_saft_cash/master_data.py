@@ -1,6 +1,7 @@
 """Master data of an audit file, which precedes the transactions that refer to it.
 
-It is kept in memory for the whole document: a few texts for each article, code, and customer.
+It is kept in memory for the whole document: a few texts for each article, code, and customer. Of a file with more of
+them than MOST_KEPT only the articles and customers are kept that a transaction names.
 """
 
 from __future__ import annotations
@@ -31,12 +32,18 @@ ELEMENTS = {
     "basic": ElementKind("basics", ("basicType", "basicID", "predefinedBasicID", "basicDesc"), key=2),
 }
 
+MANY = ("article", "customerSupplier")
+"""Kinds of master data of which a large retailer has any number."""
+MOST_KEPT = 50_000
+"""Master data that is kept whether a transaction names it or not."""
+
 FORMAT = XmlFormat(
-    roots=("auditfile",),
+    roots=("auditfile", "AuditFile"),
     records={"cashtransaction": ("cashregister",), "event": ("cashregister",)},
     others={
         **{name: (kind.within,) for name, kind in ELEMENTS.items()},
         "curCode": ("header",),
+        "taxRegistrationCountry": ("company",),
         "name": ("location",),
         "registerID": ("cashregister",),
         "cashregister": ("location",),
@@ -60,18 +67,26 @@ _REFERENCES = {
 
 @attrs.define
 class MasterData:
-    """The master data read so far, and the currency, location and register of the records that follow."""
+    """The master data read so far, and the country, currency, location and register of the records that follow."""
 
+    country: str = ""
     currency: str = ""
     location: str = ""
     register: str = ""
     known: dict[tuple[str, ...], tuple[str, ...]] = attrs.field(factory=dict)
+    codes: int = 0
+    """Master data of other kinds than MANY that was added."""
+    used: set[tuple[str, ...]] | None = None
+    """Of articles and customers, those that are kept; None for all."""
 
     def add(self, element: _Element) -> None:
         """Add an element of FORMAT.others: master data, or where the records that follow stand."""
         match local_name(element):
             case "curCode":
                 self.currency = normalize_space(element.text)
+                self.country = self.country or (etree.QName(element).namespace or "").rpartition(":")[2]
+            case "taxRegistrationCountry":
+                self.country = normalize_space(element.text) or self.country
             case "name":
                 self.location = normalize_space(element.text)
             case "registerID":
@@ -86,7 +101,15 @@ class MasterData:
                 texts = tuple(
                     (found.text or "") if (found := child(element, text)) is not None else "" for text in kind.texts
                 )
-                self.known[_key(name, *texts[: kind.key])] = texts
+                key = _key(name, *texts[: kind.key])
+                self.codes += name not in MANY
+                if self.used is None or name not in MANY or key in self.used:
+                    self.known[key] = texts
+
+    def keep_only(self, used: set[tuple[str, ...]]) -> None:
+        """Of articles and customers, keep those that are used, from here on too."""
+        self.used = used
+        self.known = {key: texts for key, texts in self.known.items() if key[0] not in MANY or key in used}
 
     def find(self, *name: str) -> Mapping[str, str]:
         """The texts of master data by kind and key; empty when there is none."""
@@ -105,6 +128,7 @@ class MasterData:
         root = etree.Element("auditfile")
         _append(etree.SubElement(root, "header"), "curCode", self.currency)
         company = etree.SubElement(root, "company")
+        _append(company, "taxRegistrationCountry", self.country)
         used = {key: self.known[key] for key in self._references(record) if key in self.known}
         for name, kind in ELEMENTS.items():
             of_kind = [texts for key, texts in used.items() if key[0] == name]
@@ -123,14 +147,17 @@ class MasterData:
         return as_document(root)
 
     def _references(self, record: _Element) -> Iterator[tuple[str, ...]]:
-        for element in record.iter("{*}*"):
-            reference = _REFERENCES.get(local_name(element))
-            if reference is None:
-                continue
-            key = _key(*reference, element.text)
+        for key in references(record):
             yield key
             if key[0] == "article" and key in self.known:
                 yield _key("basic", "04", self.known[key][1])
+
+
+def references(record: _Element) -> Iterator[tuple[str, ...]]:
+    """The keys of master data that a record names."""
+    for element in record.iter("{*}*"):
+        if reference := _REFERENCES.get(local_name(element)):
+            yield _key(*reference, element.text)
 
 
 def _append(parent: _Element, name: str, text: str) -> None:

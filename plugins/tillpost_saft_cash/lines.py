@@ -12,8 +12,8 @@ from lxml.etree import _Element
 from tillpost.kit import ZERO, adjustment, line_kind, mismatch, round_money, spread_discount
 from tillpost.kit.xml import amount, child, children, decimal, text
 from tillpost.model import Discount, Line, LineKind
-from tillpost_saft_no.codes import TIP
-from tillpost_saft_no.master_data import MasterData
+from tillpost_saft_cash.codes import TIP
+from tillpost_saft_cash.master_data import MasterData
 
 DEBIT = "D"
 

@@ -1,4 +1,4 @@
-"""The promises of the adapter `saft-no`: `tillpost adapter test saft-no` tries them."""
+"""The promises of the adapter `saft-cash`: `tillpost adapter test saft-cash` tries them."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from pathlib import Path
 from tillpost.testing import AdapterSuite
 
 
-class TestSaftNo(AdapterSuite):
+class TestSaftCash(AdapterSuite):
     """On audit files written for them, with invented data."""
 
-    plugin = "saft-no"
+    plugin = "saft-cash"
     settings = {"customer": "externalId"}
     samples = Path(__file__).parent / "samples" / "promises"
     timezone = "Europe/Oslo"

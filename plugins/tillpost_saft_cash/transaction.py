@@ -11,12 +11,12 @@ from tillpost import InvalidValue
 from tillpost.kit import TAX_OFF, ZERO, MakeId, adjustment, parse_date, parse_time, tax
 from tillpost.kit.xml import amount, child, children, decimal, text
 from tillpost.model import Line, LineKind, RawRef, Receipt, Tax
-from tillpost_saft_no.codes import CORRECTION, RETURN_PAYMENT, TRANSACTIONS
-from tillpost_saft_no.customer import read_customer
-from tillpost_saft_no.lines import read_lines, signed
-from tillpost_saft_no.master_data import MasterData
-from tillpost_saft_no.payments import balance
-from tillpost_saft_no.settings import Settings
+from tillpost_saft_cash.codes import CORRECTION, RETURN_PAYMENT, TRANSACTIONS
+from tillpost_saft_cash.customer import read_customer
+from tillpost_saft_cash.lines import read_lines, signed
+from tillpost_saft_cash.master_data import MasterData
+from tillpost_saft_cash.payments import balance
+from tillpost_saft_cash.settings import Settings
 
 VOIDED = "voided"
 
@@ -53,7 +53,9 @@ def not_a_sale(transaction: _Element, master_data: MasterData, settings: Setting
     if code is not None and not code.sale:
         return code.name, False
     if child(transaction, "ctLine") is None and not amount(transaction, "transAmntIn"):
-        return "no lines", True
+        # With money that does not cancel it is held, by its difference.
+        paid = sum((amount(payment, "paidAmnt") for payment in children(transaction, "payment")), ZERO)
+        return None if paid else ("no lines", True)
     return None
 
 

@@ -1,0 +1,5 @@
+"""The promise suite, on the samples that ship with the adapter."""
+
+from tillpost_saft_cash.promises import TestSaftCash
+
+__all__ = ["TestSaftCash"]
