@@ -166,5 +166,9 @@ OTHER_MONEY = {
     "GiftCertificate": ("Gift certificate", "FaceValue"),
 }
 """Element of money that is for no article → its name, and the element of its amount."""
+NO_ARTICLES = frozenset(
+    (*RESERVED, *OTHER_MONEY, "Tender", "TenderChange", "Tax", "Discount", "LoyaltyReward", "Rounding", "Total")
+)
+"""Elements of a line item that have amounts and are no article."""
 ON_ACCOUNT = ("Deposit", "PaymentOnAccount")
 """Those of OTHER_MONEY that alone are not a sale."""

@@ -10,18 +10,12 @@ from lxml.etree import _Element
 
 from tillpost import InvalidValue
 from tillpost.kit import ZERO, round_money
-from tillpost.kit.xml import attribute, child, children, decimal, is_true, local_name, place, text
+from tillpost.kit.xml import attribute, child, children, decimal, is_true, place, text
 from tillpost.model import Discount
-from tillpost_poslog.dialects import NON_ARTICLE_SIGNS, RESERVED
-from tillpost_poslog.layaway import completes_layaway, deposits, sold
-from tillpost_poslog.names import Names, find_decimal, find_text, only, written
+from tillpost_poslog.dialects import NON_ARTICLE_SIGNS
+from tillpost_poslog.names import Names, find_decimal, find_text, written
 from tillpost_poslog.settings import Settings
 from tillpost_poslog.taxes import TaxEntry, tax_entry
-
-VOID_BY_LINK = "void-by-link"
-"""The flag of a receipt with a voided line that took back the line it points at, whatever its own sign."""
-DISCOUNT_BY_PIECE = "discount-by-piece"
-"""The flag of a receipt with price modifiers of one piece, which count for each piece of the line."""
 
 PERCENT = (("Percent",), ("Percentage",))
 FindOriginal = Callable[[_Element], str]
@@ -54,6 +48,12 @@ class DraftLine:
     """False for a bottle's deposit, money paid on account, a rounding."""
     original: str = ""
     """The receipt a returned article was bought on."""
+    item: _Element | None = None
+    """Where it stands; None for money that is for no article."""
+
+    def entry(self) -> _Element | None:
+        """The line item in which it stands."""
+        return None if self.item is None else self.item.getparent()
 
     def net(self, *, price_modifiers: bool, receipt_discounts: bool = True) -> Decimal:
         """What the line adds before tax, with its price modifiers and receipt discounts taken off where asked."""
@@ -85,7 +85,7 @@ def _modifiers(item: _Element, quantity: Decimal, extended: Decimal, currency: s
     return found
 
 
-def _draft_line(
+def draft_line(
     item: _Element, returned: bool, currency: str, settings: Settings, find_original: FindOriginal
 ) -> DraftLine:
     names = settings.all_names
@@ -125,7 +125,18 @@ def _draft_line(
         by_piece=by_piece,
         is_article=not no_article,
         original=find_original(item) if quantity < 0 and not no_article else "",
+        item=item,
     )
+
+
+def non_article(sku: str, name: str, value: Decimal) -> DraftLine:
+    """Money for no article, such as a deposit or the rounding of cash, which becomes an adjustment."""
+    return DraftLine(sku, "", name, "", Decimal(1), value, frozenset(), frozenset(), [], [], is_article=False)
+
+
+def rounding_line(value: Decimal) -> DraftLine:
+    """The rounding of cash."""
+    return non_article("rounding", "Rounding", value)
 
 
 def _unit_price(item: _Element, names: Names) -> Decimal:
@@ -154,94 +165,3 @@ def _of_the_line(
     if reduced == by_piece or reduced != by_piece * abs(quantity):
         return modifiers, False
     return [attrs.evolve(modifier, value=modifier.value * abs(quantity)) for modifier in modifiers], True
-
-
-def _void_line(drafts: list[DraftLine], entries: list[_Element], void: DraftLine, where: str) -> None:
-    """Remove the line that `void` voids, or reduce the one of a larger quantity."""
-    for index in range(len(drafts) - 1, -1, -1):
-        line = drafts[index]
-        if line.sku == void.sku and line.extended == -void.extended and line.quantity == -void.quantity:
-            del drafts[index], entries[index]
-            return
-    for line in reversed(drafts):
-        if line.sku == void.sku and line.extended > -void.extended and line.quantity > -void.quantity:
-            line.quantity += void.quantity
-            line.extended += void.extended
-            return
-    raise InvalidValue(f"voids a line of {-void.extended} that is not before it", place=where)
-
-
-def _non_article(sku: str, name: str, value: Decimal) -> DraftLine:
-    return DraftLine(sku, "", name, "", Decimal(1), value, frozenset(), frozenset(), [], [], is_article=False)
-
-
-def rounding_line(value: Decimal) -> DraftLine:
-    """The rounding of cash as an adjustment."""
-    return _non_article("rounding", "Rounding", value)
-
-
-def _void_linked(drafts: list[DraftLine], entries: list[_Element], void: DraftLine, target: str) -> bool:
-    """Remove the line of this number, or reduce it by a smaller quantity; False where it is another article."""
-    for index, line in enumerate(drafts):
-        if (void.sku and line.sku != void.sku) or text(entries[index], "SequenceNumber") != target:
-            continue
-        if abs(void.quantity) < abs(line.quantity) and abs(void.extended) < abs(line.extended):
-            side = -1 if line.extended < 0 else 1
-            line.quantity -= side * abs(void.quantity)
-            line.extended -= side * abs(void.extended)
-        else:
-            del drafts[index], entries[index]
-        return True
-    return False
-
-
-def read_lines(
-    retail: _Element, currency: str, settings: Settings, find_original: FindOriginal, *, by_link: bool = True
-) -> tuple[list[DraftLine], tuple[str, ...]]:
-    """The lines without voided ones, and flags; `find_original` gives the receipt a returned article was bought on.
-
-    A line flagged as void that points at a line of its article takes that one back (Wincor), unless `by_link` is False.
-    Else one with a negative amount voids an earlier line, and both are omitted (NCR); one with a positive amount is
-    the voided line itself (ARTS). Raises InvalidValue for a line without an article, and for one that voids none.
-    """
-    names = settings.all_names
-    drafts: list[DraftLine] = []
-    entries: list[_Element] = []
-    taken_back: set[str] = set()
-    flags: tuple[str, ...] = ()
-    completed = completes_layaway(retail)
-    bought, returned = only(names["bought"]), only(names["returned"])
-    for entry in children(retail, "LineItem"):
-        voided = is_true(entry, "VoidFlag")
-        for item in children(entry, *bought, *returned, *RESERVED):
-            if local_name(item) in RESERVED and not sold(item):
-                continue
-            is_return = local_name(item) in returned
-            draft = _draft_line(item, is_return, currency, settings, find_original)
-            if not voided:
-                if not draft.sku:
-                    looked_for = written((*names["item"], *names["scanned"], *names["group"]))
-                    raise InvalidValue(f"has no sku; looked for {looked_for}; `names` adds others", place=place(item))
-                drafts.append(draft)
-                entries.append(entry)
-                continue
-            target = (find_text(item, names["voids"]) or find_text(entry, names["voids"])) if by_link else ""
-            taken_back.add(text(entry, "SequenceNumber"))
-            if target and _void_linked(drafts, entries, draft, target):
-                flags = (VOID_BY_LINK,) if draft.extended > 0 else flags
-            elif target in taken_back:
-                pass  # the line it points at is flagged itself
-            elif draft.extended < 0 and not is_return:
-                _void_line(drafts, entries, draft, place(item))
-        if voided:
-            continue
-        others = [_non_article(*deposit) for deposit in deposits(entry, completes_layaway=completed)]
-        others += [
-            rounding_line(decimal(rounding, "Amount") or decimal(rounding) or ZERO)
-            for rounding in children(entry, "Rounding")
-        ]
-        drafts += others
-        entries += [entry] * len(others)
-    if any(draft.by_piece for draft in drafts):
-        flags = (*flags, DISCOUNT_BY_PIECE)
-    return drafts, flags

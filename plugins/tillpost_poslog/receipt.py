@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 from lxml.etree import _Element
 
 from tillpost import InvalidValue
 from tillpost.kit import MakeId, parse_date, parse_time
-from tillpost.kit.xml import attribute, children, text
+from tillpost.kit.xml import attribute, child, children, text
 from tillpost.model import RawRef, Receipt
 from tillpost_poslog.amounts import read_amounts
 from tillpost_poslog.customer import Programmes, read_customer
@@ -15,6 +17,8 @@ from tillpost_poslog.names import written as written_paths
 from tillpost_poslog.settings import Settings
 from tillpost_poslog.status import TransactionKey, is_known_sale, transaction_key
 
+_LOCAL = re.compile(r"T[\d:.]+$")
+_OFFSET = re.compile(r"([+-]?)(\d\d:\d\d)(?::00)?")
 _TIMES = ("ReceiptDateTime", "EndDateTime", "POSLogDateTime", "BeginDateTime")
 TRANSACTION_KIND = "transaction-kind"
 """The flag of a receipt read from a transaction whose name is none of a sale, because of what it holds."""
@@ -30,6 +34,16 @@ def _currency(transaction: _Element, retail: _Element, settings: Settings) -> st
     if not found:
         raise InvalidValue("CurrencyCode is missing; set `currency` of the adapter", place="Transaction")
     return found
+
+
+def _time(part: _Element, name: str) -> str:
+    """The time as written, with the offset that Retalix has beside it."""
+    element = child(part, name)
+    written = text(element)
+    if element is None or not element.attrib or not written or not _LOCAL.search(written):
+        return written
+    offset = _OFFSET.fullmatch(attribute(element, "Offset"))
+    return f"{written}{offset[1] or '+'}{offset[2]}" if offset else written
 
 
 def _original_receipt(holder: _Element, own: TransactionKey, make_id: MakeId, names: Names) -> str:
@@ -74,7 +88,7 @@ def read_receipt(
     """
     names = settings.all_names
     currency = _currency(transaction, retail, settings)
-    times = (text(part, name) for name in _TIMES for part in (retail, transaction))
+    times = (_time(part, name) for name in _TIMES for part in (retail, transaction))
     created, flags = parse_time(next(filter(None, times), ""), settings.timezone, "Transaction/EndDateTime")
     written = find_text(transaction, names["date"])
     business_date = parse_date(written, "Transaction/BusinessDayDate") if written else created.date()

@@ -21,6 +21,9 @@ ROUNDING_AS_TENDER = "rounding-as-tender"
 SIGN_BY_AMOUNT = "sign-by-amount"
 """The flag of a receipt with a tender whose sign is the other one than it says."""
 
+_HANDED_BACK = ("Refund", "Return", "Change")
+"""The TypeCode of a tender that is paid to the customer, with or without a minus sign."""
+
 
 @attrs.frozen
 class Tenders:
@@ -76,8 +79,8 @@ def collect_tenders(retail: _Element, own: Mapping[str, str], names: Names) -> T
             if voided and value > 0:
                 _take_back(tender, value, paid, entries, names)
                 continue
-            if attribute(tender, "TypeCode") in ("Refund", "Return") or is_true(tender, "ChangeFlag"):
-                value = -abs(value)
+            if value > 0 and (attribute(tender, "TypeCode") in _HANDED_BACK or is_true(tender, "ChangeFlag")):
+                value = -value
             kind = tender_type(tender, own)
             if kind == ROUNDING:
                 rounding, is_rounded = rounding + _rounding(tender, value), True

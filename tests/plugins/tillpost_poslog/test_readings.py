@@ -36,13 +36,15 @@ def receipts_of(records: list[Parsed]) -> list[Receipt]:
 
 
 def test_case_01_a_lookup_of_retalix_is_read(parse: Parse) -> None:
-    receipt = receipt_of(parse(READINGS / "r10-th.xml", timezone=ZoneInfo("Asia/Bangkok")))
+    receipt = receipt_of(parse(READINGS / "r10-th.xml", timezone=ZoneInfo("Europe/London")))
     assert (receipt.total, receipt.currency, receipt.store, receipt.till) == (D("150.97"), "THB", "2202", "003")
     assert [(line.paid, line.tax_amount) for line in receipt.lines] == [(D("129.95"), D(0)), (D("21.02"), D("1.38"))]
     assert paid(receipt) == [("cash", D(200)), ("cash", D(-49)), ("rounding", D("-0.03"))]
     assert receipt.customer is not None
     assert receipt.customer.identifiers == (Identifier("externalId", "C-900"),)
     assert receipt.flags == ("tax-base-recomputed", "rounding-as-tender", "programme-as-account")
+    # The offset stands beside the time, and counts in whatever zone the tills are said to be.
+    assert receipt.created.isoformat(timespec="seconds") == "2026-05-19T11:44:19+07:00"
 
 
 def test_case_01_transactions_in_an_envelope_are_refused_or_a_setting(parse: Parse) -> None:
@@ -117,6 +119,25 @@ def test_rounding_is_found_with_its_direction(parse: Parse, tenders: str, totals
     assert paid(receipt)[1:] == [("rounding", rounded)]
 
 
+@pytest.mark.parametrize(
+    ("rounding", "stated", "lines", "tenders"),
+    [
+        # In the total, out of it, and in it without its minus sign.
+        ("0.40", "70.00", ["69.60", "0.40"], [("cash", D(70))]),
+        ("0.40", "69.60", ["69.60"], [("cash", D(70)), ("rounding", D("-0.40"))]),
+        ("0.40", "69.20", ["69.60", "-0.40"], [("cash", D("69.20"))]),
+    ],
+)
+def test_a_line_for_the_rounding_counts_as_the_total_says(
+    parse: Parse, rounding: str, stated: str, lines: list[str], tenders: list[tuple[str, D]]
+) -> None:
+    line = f"<LineItem><Rounding>{rounding}</Rounding></LineItem>"
+    cash = tender(str(tenders[0][1]))
+    receipt = receipt_of(parse(poslog(transaction(sale(amount="69.60"), line, cash, total(stated)))))
+    assert [line.paid for line in receipt.lines] == [D(amount) for amount in lines]
+    assert paid(receipt) == tenders
+
+
 def test_a_total_that_is_rounded_has_a_line_for_the_rounding(parse: Parse) -> None:
     content = poslog(transaction(sale(amount="69.60"), tender("70"), tender("0.40", "v:Rounding"), total("70.00")))
     receipt = receipt_of(parse(content))
@@ -171,6 +192,20 @@ def test_a_voided_tender_takes_back_the_tender_it_points_at(parse: Parse) -> Non
     void = void.replace("</LineItem>", "<ItemLink>3</ItemLink></LineItem>")
     content = poslog(transaction(sale(), tender("70", "CreditDebit", number=3), void, tender("70"), total("70")))
     assert paid(receipt_of(parse(content))) == [("cash", D(70))]
+
+
+@pytest.mark.parametrize(
+    "void",
+    [
+        sale("B", "30", number=2).replace("<LineItem>", '<LineItem CancelFlag="true">'),
+        sale("B", "30", number=2).replace("<Sale>", '<Sale VoidFlag="true">'),
+    ],
+)
+def test_another_flag_voids_a_line_where_that_adds_up(parse: Parse, void: str) -> None:
+    receipt = receipt_of(parse(poslog(transaction(sale(), void, tender("70"), total("70")))))
+    assert ([line.sku for line in receipt.lines], receipt.flags) == (["A"], ("void-by-flag",))
+    kept = receipt_of(parse(poslog(transaction(sale(), void, tender("100"), total("100")))))
+    assert ([line.sku for line in kept.lines], kept.flags) == (["A", "B"], ())
 
 
 def test_case_07_the_base_of_a_tax_is_the_one_that_gives_its_amount(parse: Parse) -> None:
@@ -261,6 +296,29 @@ def test_movements_of_cash_are_no_sales(parse: Parse) -> None:
     settings = {"names": {"ignored": ("QuoteTransaction",)}}
     records = parse(poslog(moved, transaction(sale(), total("70"), name="QuoteTransaction")), **settings)
     assert [record.retail for record in records if isinstance(record, NoReceipt)] == [False, False]
+
+
+def test_a_line_of_an_unknown_kind_counts_where_that_adds_up(parse: Parse) -> None:
+    fund = "<LineItem><StoredValueFundSale><Amount>30</Amount></StoredValueFundSale></LineItem>"
+    service = sale("B", "5", number=3).replace("Sale>", "v:Service>")
+    receipt = receipt_of(parse(poslog(transaction(sale(), fund, service, tender("105"), total("105")))))
+    assert [(line.sku, line.paid) for line in receipt.lines] == [
+        ("A", D(70)),
+        ("StoredValueFundSale", D(30)),
+        ("B", D(5)),
+    ]
+    assert receipt.flags == ("line-kind",)
+    reason = broken_reason(parse(poslog(transaction(sale(), service, tender("99"), total("99")))))
+    assert "not read: line item 3, Service; `names` adds kinds" in reason
+
+
+def test_a_deposit_that_is_in_the_line_it_points_at_counts_once(parse: Parse) -> None:
+    bottle = sale("P", "2.00", number=2, extra="<ItemLink>1</ItemLink>").replace("<Sale>", '<Sale ItemType="Deposit">')
+    receipt = receipt_of(parse(poslog(transaction(sale("A", "17.90"), bottle, tender("17.90"), total("17.90")))))
+    assert [(line.sku, line.paid) for line in receipt.lines] == [("A", D("15.90")), ("P", D("2.00"))]
+    assert receipt.flags == ("deposit-in-parent",)
+    beside = receipt_of(parse(poslog(transaction(sale("A", "15.90"), bottle, tender("17.90"), total("17.90")))))
+    assert ([line.paid for line in beside.lines], beside.flags) == ([D("15.90"), D("2.00")], ())
 
 
 def test_case_09_the_amount_of_a_tax_is_reckoned_from_its_rate(parse: Parse) -> None:

@@ -83,7 +83,7 @@ def place(element: _Element) -> str:
     if line is None:
         return local_name(element)
     noun, number_name = _LINES[local_name(line)]
-    number = text(line, number_name)
+    number = text(line, number_name)[:40]
     inside = f", {local_name(element)}" if line is not element else ""
     return f"{noun} {number}{inside}" if number else local_name(element)
 
