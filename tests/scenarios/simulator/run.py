@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 from typing import Literal
@@ -173,14 +174,16 @@ class Run:
         machine.client.meanwhile = None
 
     def _meanwhile(self, what: str) -> None:
-        if what == "maintain":
-            maintain(self.machine.line)
-            return
-        for entry in claim(self.machine.line, 1):
-            try:
-                deliver(self.machine.line, entry)
-            finally:
-                self.machine.line.claims.release([entry.seq])
+        """The work of another thread, which meets a full disk by itself."""
+        with suppress(JournalFull):
+            if what == "maintain":
+                maintain(self.machine.line)
+                return
+            for entry in claim(self.machine.line, 1):
+                try:
+                    deliver(self.machine.line, entry)
+                finally:
+                    self.machine.line.claims.release([entry.seq])
 
     def pass_time(self, seconds: float) -> None:
         """Time passes for the pipeline and the destination."""

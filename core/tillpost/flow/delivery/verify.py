@@ -133,9 +133,9 @@ class _Round:
             if self._line.journal.verification.sent_under_former_id(row.seq, contact.key):
                 # Another receipt found the former contactId gone first: what was sent under it is not imported.
                 self._looked.moves.append((row.seq, self._send_again(row)))
-            elif now - (row.delivered_at or now) >= self._within:
+            elif now - (row.delivered_at or now) >= self._within and row.looks:
                 overdue.append(row)
-            else:
+            else:  # also the first look, however late: a clock set forward at night looks like time that has passed
                 self._looked.later.append((row.seq, self._next_due(row), True))
         return self._find_out(contact, overdue) if overdue else True
 
@@ -219,8 +219,9 @@ class _Round:
     def _next_due(self, row: Entry) -> float:
         """No later than the moment at which it is decided."""
         now = self._line.clock.time()
+        wait = next_wait(self._line, row)
         decided = (row.delivered_at or now) + self._within
-        return min(now + next_wait(self._line, row), max(decided, now + 1.0))
+        return min(now + wait, decided) if decided > now else now + wait
 
     def _postpone(self, entries: Sequence[Entry]) -> None:
         """Nobody can tell: later, and that counts as no look."""

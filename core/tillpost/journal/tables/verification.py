@@ -105,7 +105,8 @@ def _withdraw(transaction: Transaction, seqs: Sequence[int], move: Move, now: fl
     """Move delivered receipts as if they had not been delivered: they go by API or by file, whatever comes first."""
     apply_moves(transaction, seqs, move, now, "verify", VERIFICATIONS)
     transaction.executemany(
-        "UPDATE receipts SET route = '', file = '', matched = '', delivered_at = NULL, crashes = 0 WHERE seq = ?",
+        "UPDATE receipts SET route = '', file = '', matched = '', delivered_at = NULL, crashes = 0, looks = 0"
+        " WHERE seq = ?",
         ((seq,) for seq in seqs),
     )
 
