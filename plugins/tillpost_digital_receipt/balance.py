@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from functools import partial
 from itertools import product
@@ -14,8 +14,12 @@ from tillpost.kit import TAX_OFF, ZERO, Reading, adjustment, first_reading, line
 from tillpost.kit.xml import attribute, child, children, decimal, text
 from tillpost.model import Discount, Line, LineKind, Tax
 from tillpost_digital_receipt.deposits import variants
-from tillpost_digital_receipt.line_items import DraftLine, is_voided
+from tillpost_digital_receipt.line_items import DraftLine, is_voided, linked_voids
+from tillpost_digital_receipt.rounding import is_rounding
 from tillpost_digital_receipt.taxes import TaxEntry, line_percents, line_taxes, receipt_taxes
+
+VOID_BY_LINK = "void-by-link"
+"""The flag of a receipt in which a voided line item took out the one it points at, which is not voided itself."""
 
 
 @attrs.frozen
@@ -39,14 +43,22 @@ def balance(
 
     read: the lines as the till wrote them. By the standard their amounts have discounts taken off; tills differ, for
     discounts of a line and for Discount line items. The readings are tried in this order: both taken off; Discount line
-    items not; those of lines not; neither. Then the same with deposits counted in their lines, and on top of them. A
-    rounding has no sign in the format: it is omitted, subtracted and added. Raises InvalidValue, with the difference of
-    each way to count deposits, when none adds up.
+    items not; those of lines not; neither. Then the same with deposits counted in their lines, and on top of them, and
+    without the lines that voided ones point at. A rounding has no sign in the format: it is omitted, subtracted and
+    added. Raises InvalidValue, with the difference of each of these ways, when none adds up.
     """
     drafts = read()
+
+    def ways() -> Iterator[tuple[str, str, Callable[[], list[DraftLine]]]]:
+        yield from variants(drafts, currency)
+        taken = linked_voids(retail)
+        kept = [draft for draft in drafts if draft.sequence not in taken]
+        if len(kept) < len(drafts):
+            yield "without the lines that voided ones point at", VOID_BY_LINK, lambda: kept
+
     balanced, flags = first_reading(
         Reading(said, partial(_discounted, retail, lines, entries, stated, currency), flag)
-        for said, flag, lines in variants(drafts, currency)
+        for said, flag, lines in ways()
     )
     return attrs.evolve(balanced, flags=(*balanced.flags, *flags))
 
@@ -83,7 +95,8 @@ def _rounding(retail: _Element) -> Decimal:
         if not is_voided(entry):
             found += abs(decimal(entry, "Rounding") or ZERO)
             for tender in children(entry, "Tender"):
-                found += abs(decimal(tender, "Rounding") or ZERO)
+                of_tender = decimal(tender, "Amount") if is_rounding(tender) else decimal(tender, "Rounding")
+                found += abs(of_tender or ZERO)
     return found
 
 

@@ -69,6 +69,13 @@ def is_voided(entry: _Element) -> bool:
     return flagged or attribute(entry, "Action") in _VOID_ACTIONS
 
 
+def linked_voids(retail: _Element) -> set[str]:
+    """The sequence numbers of the lines that voided line items point at."""
+    voids = [entry for entry in children(retail, "LineItem") if is_voided(entry)]
+    links = (link for entry in voids for part in (entry, *entry) for link in children(part, "ItemLink"))
+    return {number for link in links if (number := text(link))}
+
+
 def read_items(retail: _Element, currency: str, original: str, make_id: MakeId) -> list[DraftLine]:
     """The lines without voided ones. `original`: for returned lines that name no receipt they were bought on."""
     drafts: list[DraftLine] = []
@@ -101,7 +108,7 @@ def linked_id(link: _Element, make_id: MakeId) -> str:
         return ""
     try:
         return make_id(
-            store=text(link, "BusinessUnit"),
+            store=text(link, "BusinessUnit", "UnitID") or text(link, "BusinessUnit"),
             till=text(link, "WorkstationID"),
             business_date=parse_date(day, "TransactionLink/BusinessDayDate"),
             number=sequence,

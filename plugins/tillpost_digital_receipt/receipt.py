@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from decimal import Decimal
 from functools import partial
 
 from lxml.etree import _Element
@@ -9,10 +11,11 @@ from lxml.etree import _Element
 from tillpost import InvalidValue
 from tillpost.kit import MakeId, Reading, first_reading, parse_time
 from tillpost.kit.xml import attribute, children, text
-from tillpost.model import LineKind, RawRef, Receipt, Tender
+from tillpost.model import LineKind, NoReceipt, RawRef, Receipt, Tender
 from tillpost_digital_receipt.balance import Balanced, balance
 from tillpost_digital_receipt.customer import read_customer
 from tillpost_digital_receipt.line_items import original_receipt, read_items
+from tillpost_digital_receipt.rounding import ROUNDING_AS_TENDER, rounding_tendered
 from tillpost_digital_receipt.settings import Settings
 from tillpost_digital_receipt.taxes import read_taxes
 from tillpost_digital_receipt.tenders import read_tenders
@@ -41,8 +44,10 @@ def control_unit(element: _Element) -> str:
 
 def read_receipt(
     transaction: _Element, retail: _Element, source: RawRef, settings: Settings, make_id: MakeId
-) -> Receipt:
-    """The receipt. Raises InvalidValue with what is missing, or with the difference where amounts do not add up.
+) -> Receipt | NoReceipt:
+    """The receipt, NoReceipt when nothing is left of it.
+
+    Raises InvalidValue with what is missing, or with the difference where amounts do not add up.
 
     The format has no business date: it is the day of the receipt's time.
     """
@@ -54,18 +59,28 @@ def read_receipt(
     currency = text(transaction, "CurrencyCode") or attribute(totals[0].element, "CurrencyCode") or settings.currency
     original, taxes = original_receipt(retail, make_id), read_taxes(retail)
 
-    def settle(total: Total) -> tuple[Total, Balanced, tuple[Tender, ...]]:
-        balanced = balance(
-            retail, lambda: read_items(retail, currency, original, make_id), taxes, total.value, currency
-        )
-        return total, balanced, read_tenders(retail, balanced.total, currency, settings.tenders)
+    def settle(total: Total, value: Decimal, with_roundings: bool) -> tuple[Total, Balanced, tuple[Tender, ...]]:
+        items = partial(read_items, retail, currency, original, make_id)
+        balanced = balance(retail, items, taxes, value, currency)
+        tenders = read_tenders(retail, balanced.total, currency, settings.tenders, with_roundings=with_roundings)
+        return total, balanced, tenders
 
-    (total, balanced, tenders), total_flags = first_reading(
-        Reading(
-            f"by the Total {total.type or 'without a type'}", partial(settle, total), TOTAL_BY_TENDERS * (index > 0)
-        )
-        for index, total in enumerate(totals)
-    )
+    def readings() -> Iterator[Reading[tuple[Total, Balanced, tuple[Tender, ...]]]]:
+        rounded = rounding_tendered(retail)
+        for index, total in enumerate(totals):
+            said, flag = (
+                f"by the Total {total.type or 'without a type'}",
+                TOTAL_BY_TENDERS if index else ROUNDING_AS_TENDER if rounded else "",
+            )
+            yield Reading(said, partial(settle, total, total.value, True), flag)
+            for value in (total.value, total.value + rounded, total.value - rounded) if rounded else ():
+                yield Reading(
+                    f"{said}, {value} with the rounding", partial(settle, total, value, False), ROUNDING_AS_TENDER
+                )
+
+    (total, balanced, tenders), total_flags = first_reading(readings())
+    if not balanced.lines and not balanced.total:
+        return NoReceipt(reason="all lines are voided", place=source.place, retail=True, number=number(transaction))
     _check_return(transaction, total.element, balanced)
     customer, customer_flags = read_customer(retail, created.date(), settings)
     place, till = store(transaction), text(transaction, "WorkstationID")

@@ -12,6 +12,7 @@ from tillpost.kit import ZERO, balanced_tenders, mismatch, negated
 from tillpost.kit.xml import amount, attribute, child, children, decimal, text
 from tillpost.model import Tender
 from tillpost_digital_receipt.line_items import is_voided
+from tillpost_digital_receipt.rounding import is_rounding
 
 # TenderType of the standard → payment type of Engage; what is not here is "other".
 TYPES = {
@@ -47,8 +48,10 @@ class Payment:
     change: tuple[Tender, ...]
 
 
-def read_tenders(retail: _Element, total: Decimal, currency: str, more_types: Mapping[str, str]) -> tuple[Tender, ...]:
-    """The tenders that sum to the total.
+def read_tenders(
+    retail: _Element, total: Decimal, currency: str, more_types: Mapping[str, str], *, with_roundings: bool = True
+) -> tuple[Tender, ...]:
+    """The tenders that sum to the total, with those that are roundings or without.
 
     The readings are tried in this order: the amounts handed over less the change; handed over; applied to the bill;
     handed over less the change, with their rounding subtracted, then added. A transaction that only returns may write
@@ -56,7 +59,8 @@ def read_tenders(retail: _Element, total: Decimal, currency: str, more_types: Ma
     """
     types = {**TYPES, **more_types}
     entries = [entry for entry in children(retail, "LineItem") if not is_voided(entry)]
-    payments = [_payment(tender, types) for entry in entries for tender in children(entry, "Tender")]
+    found = [tender for entry in entries for tender in children(entry, "Tender")]
+    payments = [_payment(tender, types) for tender in found if with_roundings or not is_rounding(tender)]
     change = [_change(element, types) for entry in entries for element in children(entry, "TenderChange")]
     change += [tender for payment in payments for tender in payment.change]
     handed = [payment.tender for payment in payments]
@@ -67,9 +71,9 @@ def read_tenders(retail: _Element, total: Decimal, currency: str, more_types: Ma
     readings = [[*handed, *change], handed, applied, [*rounded_down, *change], [*rounded_up, *change]]
     if total < 0:
         readings += [negated(reading) for reading in readings]
-    found = balanced_tenders(readings, total)
-    if found is not None:
-        return found
+    balanced = balanced_tenders(readings, total)
+    if balanced is not None:
+        return balanced
     tendered = sum((tender.amount for tender in readings[0]), ZERO)
     raise mismatch("tenders sum to", tendered, "the receipt's total is", total, currency, place="RetailTransaction")
 
@@ -79,6 +83,8 @@ def _rounded(tender: Tender, by: Decimal) -> Tender:
 
 
 def _type(element: _Element, types: Mapping[str, str]) -> str:
+    if is_rounding(element):
+        return "rounding"
     written = attribute(element, "TenderType")
     return types.get(written) or types.get(written.rpartition(":")[2]) or "other"
 

@@ -20,6 +20,10 @@ class TestSaftCash(AdapterSuite):
     waivers = {
         "void_line": "what was corrected before payment is omitted or written again as debit, and nothing in the"
         " format tells that from a return",
+        "void_link": "as `void_line`: no line of the format points at another",
+        "edited": "what was taken out before payment is not in the file; only what was paid is",
+        "phone": "a customer is the number of the till; the telephone number stands beside it, never alone",
+        "void_after": "a sale is taken back by a return, which is a receipt of its own; nothing voids an earlier one",
         "copy": "a printed copy is an event (13014), which has no lines: it never is a receipt",
         "suspended": "a sale put aside is an event (13010), which has no lines: it never is a receipt",
     }

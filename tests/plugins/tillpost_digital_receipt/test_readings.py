@@ -196,3 +196,56 @@ def test_a_transaction_without_lines_that_has_a_total_is_held_and_one_of_zero_is
     nothing = read(document(totals=total("0.00")))
     assert isinstance(nothing, NoReceipt)
     assert nothing.reason == "no line items"
+
+
+def tender(amount: str, kind: str = "Cash", parts: str = "") -> str:
+    return f"<LineItem><Tender TenderType='{kind}'><Amount>{amount}</Amount>{parts}</Tender></LineItem>"
+
+
+@pytest.mark.parametrize("kind", ["X:Rounding", "PennyRounding", "Rounding"])
+@pytest.mark.parametrize(
+    ("goods", "stated", "cash", "rounding"),
+    [("69.60", "69.60", "70.00", "0.40"), ("69.60", "70.00", "70.00", "0.40"), ("69.60", "70.00", "70.00", "-0.40"),
+     ("70.40", "70.00", "70.00", "0.40")],
+)  # fmt: skip
+def test_case_05_a_rounding_as_a_tender(kind: str, goods: str, stated: str, cash: str, rounding: str) -> None:
+    found = receipt(document(item(1, goods), tender(cash), tender(rounding, kind), totals=total(stated)))
+    assert (found.total, found.flags) == (D(70), ("rounding-as-tender",))
+    assert [(line.sku, line.paid) for line in found.lines[1:]] == [("rounding", D(70) - D(goods))]
+    assert [(paid.type, paid.amount) for paid in found.tenders] == [("cash", D(70))]
+
+
+def test_case_05_a_rounding_beside_a_total_without_it_stays_a_tender_and_is_flagged() -> None:
+    """Both add up: the receipt is as the till wrote it."""
+    found = receipt(document(item(1, "70.40"), tender("70.00"), tender("0.40", "X:Rounding"), totals=total("70.40")))
+    assert [(paid.type, paid.amount) for paid in found.tenders] == [("cash", D(70)), ("rounding", D("0.40"))]
+    assert found.flags == ("rounding-as-tender",)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        tender("0", parts="<TenderChange TenderType='Cash'><Amount>30.00</Amount></TenderChange>"),
+        tender("-30.00"),
+        "<LineItem><TenderChange TenderType='Cash'><Amount>30.00</Amount></TenderChange></LineItem>",
+    ],
+)
+def test_case_04_change_in_a_tender_of_its_own(change: str) -> None:
+    found = receipt(document(item(1, "70.00"), tender("100.00"), change, totals=total("70.00")))
+    assert [(paid.type, paid.amount) for paid in found.tenders] == [("cash", D(100)), ("cash", D(-30))]
+
+
+def test_case_06_a_voided_line_takes_out_the_line_it_points_at() -> None:
+    void = item(3, "30.00", link="2").replace("<LineItem>", "<LineItem VoidFlag='true'>")
+    lines = (item(1, "100.00"), item(2, "30.00"), void)
+    found = receipt(document(*lines, totals=total("100.00"), tender="100.00"))
+    assert ([line.sku for line in found.lines], found.flags) == (["A1"], ("void-by-link",))
+    both = (item(1, "100.00"), item(2, "30.00").replace("<LineItem>", "<LineItem CancelFlag='true'>"), void)
+    assert receipt(document(*both, totals=total("100.00"), tender="100.00")).flags == ()
+
+
+def test_case_06_when_every_line_is_voided_there_is_no_receipt() -> None:
+    void = item(2, "49.00", link="1").replace("<LineItem>", "<LineItem VoidFlag='true'>")
+    nothing = read(document(item(1, "49.00"), void, totals=total("0.00")))
+    assert isinstance(nothing, NoReceipt)
+    assert (nothing.reason, nothing.retail) == ("all lines are voided", True)
