@@ -13,7 +13,7 @@ from tillpost.testing import AdapterSuite
 
 ROWS = list(rows())
 XML = {"poslog", "saft-cash", "digital-receipt"}
-JSON = {"lightspeed", "receipts", "shopify", "zettle", "table"}
+JSON = {"lightspeed", "receipts", "shopify", "square", "zettle", "table"}
 ZIP = {"dsfinvk"}
 CONCERNS = {
     "every adapter": XML | JSON | ZIP,
@@ -28,8 +28,8 @@ COVERS = {
     "tests/plugins/tillpost_dsfinvk/": {"dsfinvk"},
     "tests/plugins/tillpost_receipts/": {"receipts"},
     "tests/plugins/tillpost_table/": {"table"},
-    "tests/plugins/test_bad_input.py": {"lightspeed", "shopify", "zettle", "table"},
-    "tests/plugins/test_large_input.py": {"lightspeed", "receipts", "shopify", "zettle"},
+    "tests/plugins/test_bad_input.py": {"lightspeed", "shopify", "square", "zettle", "table"},
+    "tests/plugins/test_large_input.py": {"lightspeed", "receipts", "shopify", "square", "zettle"},
     "tests/plugins/tillpost_folder/": {"folder", "journal"},
     "tests/core/": {"journal"},
 }

@@ -11,6 +11,7 @@ import pytest
 
 import tillpost_dsfinvk
 import tillpost_shopify
+import tillpost_square
 import tillpost_table
 import tillpost_zettle
 from tests.support.adapter import parse, settings
@@ -19,8 +20,9 @@ from tillpost.model import Found, Identifier, Receipt
 from tillpost_engage.payload import Mapping
 from tillpost_engage.settings import MapSettings
 
-MODULES: list[Any] = [tillpost_dsfinvk, tillpost_shopify, tillpost_zettle, tillpost_table]
+MODULES: list[Any] = [tillpost_dsfinvk, tillpost_shopify, tillpost_square, tillpost_zettle, tillpost_table]
 NEEDED = {
+    "tillpost_square": 'timezone = "Europe/Stockholm"',
     "tillpost_dsfinvk": "",
     "tillpost_shopify": 'store = "web"',
     "tillpost_zettle": 'timezone = "Europe/Stockholm"',

@@ -1,4 +1,4 @@
-"""Broken, hostile and odd input: the same promises of the adapters `shopify`, `zettle`, `lightspeed` and `table`."""
+"""Broken, hostile and odd input: promises of `shopify`, `zettle`, `lightspeed`, `square` and `table`."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 import tillpost_lightspeed
 import tillpost_shopify
+import tillpost_square
 import tillpost_table
 import tillpost_zettle
 from tests.support.adapter import build, parse, receipt, records, settings
@@ -73,6 +74,21 @@ def zettle(lines: list[Line], total: str, number: str) -> str:
     )
 
 
+def square(lines: list[Line], total: str, number: str) -> str:
+    rows = ",".join(
+        f'{{"name": "{line.name}", "catalog_object_id": "A", "quantity": "{line.quantity}", '
+        f'"total_money": {{"amount": {0 if line.quantity == "0" else line.amount}, "currency": "JPY"}}}}'
+        for line in lines
+    )
+    money = f'{{"amount": {total}, "currency": "JPY"}}'
+    return (
+        f'{{"currency": "JPY", "order": {{"id": "{number}", "state": "COMPLETED", "location_id": "1", '
+        f'"line_items": [{rows}], '
+        f'"closed_at": "2026-03-14T10:00:00Z", "total_money": {money}, '
+        f'"tenders": [{{"id": "t", "type": "CASH", "amount_money": {money}}}]}}}}\n'
+    )
+
+
 def lightspeed(lines: list[Line], total: str, number: str) -> str:
     rows = ",".join(
         f'{{"unitQuantity": "{line.quantity}", "unitPrice": {line.amount}, "itemID": "1", '
@@ -100,6 +116,7 @@ TRIALS = {
     "lightspeed": Trial(
         tillpost_lightspeed.plugin, {"timezone": ZoneInfo("UTC"), "currency": "SEK"}, lightspeed
     ),
+    "square": Trial(tillpost_square.plugin, {"timezone": ZoneInfo("UTC")}, square),
     "table": Trial(
         tillpost_table.plugin,
         {
@@ -119,7 +136,7 @@ def trial(request: pytest.FixtureRequest) -> Trial:
     return TRIALS[request.param]
 
 
-@pytest.fixture(params=["shopify", "zettle", "lightspeed"])
+@pytest.fixture(params=["shopify", "zettle", "lightspeed", "square"])
 def json_trial(request: pytest.FixtureRequest) -> Trial:
     """Each adapter of JSON in turn."""
     return TRIALS[request.param]
@@ -232,7 +249,7 @@ def test_the_same_document_gives_the_same(trial: Trial) -> None:
 
 
 def sample_files() -> Iterator[Any]:
-    for plugin in (tillpost_shopify, tillpost_zettle, tillpost_lightspeed, tillpost_table):
+    for plugin in (tillpost_shopify, tillpost_square, tillpost_zettle, tillpost_lightspeed, tillpost_table):
         folder = Path(str(plugin.__file__)).parent / "samples"
         for path in sorted(folder.iterdir()):
             if path.is_file() and path.suffix != ".toml":
@@ -311,6 +328,8 @@ def paths(form: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
         (tillpost_zettle, "purchase.json"),
         (tillpost_zettle, "discounts.json"),
         (tillpost_zettle, "history.json"),
+        (tillpost_square, "promises/exchange.json"),
+        (tillpost_square, "promises/two_taxes.json"),
         (tillpost_lightspeed, "accounts.json"),
         (tillpost_lightspeed, "two-taxes.json"),
         (tillpost_lightspeed, "x-series.json"),

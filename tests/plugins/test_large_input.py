@@ -32,7 +32,7 @@ count = sum(isinstance(record, Found) for record in hooks.parse_receipts(Documen
 # getrusage would show the peak of the process that started this one, too.
 print(count, re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
 """
-ADAPTERS = ("lightspeed", "receipts", "shopify", "zettle")
+ADAPTERS = ("lightspeed", "receipts", "shopify", "square", "zettle")
 
 
 def record(name: str, size: int) -> bytes:

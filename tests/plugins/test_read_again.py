@@ -24,6 +24,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "poslog": {"loyalty": "externalId", "timezone": "Europe/Stockholm"},
     "receipts": {},
     "saft-cash": {"customer": "externalId", "timezone": "Europe/Oslo"},
+    "square": {"timezone": "Europe/Stockholm"},
     "shopify": {"timezone": "Europe/Stockholm"},
     "table": {},
     "zettle": {"timezone": "Europe/Stockholm"},

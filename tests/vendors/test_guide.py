@@ -23,9 +23,9 @@ def test_every_snippet_of_code_says_where_it_is_from() -> None:
 
 def test_the_commands_lead_from_nothing_to_a_report() -> None:
     run = commands()
-    assert run[1] == "tillpost adapter new square"
-    assert run.index("tillpost adapter test square") < len(run) - 1
-    assert run[-1] == "tillpost adapter test square --report report.md --junit report.xml"
+    assert run[1] == "tillpost adapter new corner"
+    assert run.index("tillpost adapter test corner") < len(run) - 1
+    assert run[-1] == "tillpost adapter test corner --report report.md --junit report.xml"
 
 
 def test_the_sentence_the_list_begins_with_is_the_suites_own() -> None:

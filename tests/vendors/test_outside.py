@@ -76,29 +76,29 @@ def test_the_wheel_alone_has_the_command_and_every_plugin(outside: Outside) -> N
 
 def test_the_guide_leads_from_nothing_to_a_report(outside: Outside) -> None:
     for command in commands()[1:]:
-        first_test = command == "tillpost adapter test square"
+        first_test = command == "tillpost adapter test corner"
         output = outside.run(*shlex.split(command), expect=1 if first_test else 0)
         if first_test:
             assert "promise `sale`: to do: write samples/sale.*" in output
             shutil.copytree(
-                EXAMPLE / "tillpost_square", outside.folder / "tillpost-square" / "tillpost_square", dirs_exist_ok=True
+                EXAMPLE / "tillpost_corner", outside.folder / "tillpost-corner" / "tillpost_corner", dirs_exist_ok=True
             )
-    assert "27 kept, 0 broken, 4 waived" in output
+    assert "31 kept, 0 broken, 11 waived" in output
     assert "customer, linked returns" in (outside.folder / "report.md").read_text(encoding="utf-8")
-    outside.run("pip", "uninstall", "-q", "-y", "tillpost-square")
-    shutil.rmtree(outside.folder / "tillpost-square")
+    outside.run("pip", "uninstall", "-q", "-y", "tillpost-corner")
+    shutil.rmtree(outside.folder / "tillpost-corner")
 
 
 def test_the_example_keeps_its_promises_as_an_outside_package(outside: Outside) -> None:
-    copy = outside.folder / "tillpost-square"
+    copy = outside.folder / "tillpost-corner"
     shutil.copytree(EXAMPLE, copy, ignore=shutil.ignore_patterns("__pycache__"))
     outside.install(f"{copy}[test]")
     shutil.rmtree(copy)  # what is installed stands alone
-    found = outside.plugin("square")
-    assert (found["distribution"], found["slots"], found["error"]) == ("tillpost-square", ["adapter"], "")
-    report = outside.run("tillpost", "adapter", "test", "square", "--report", "square.md")
-    assert "27 kept, 0 broken, 4 waived" in report
-    assert "# Promises of `square`" in (outside.folder / "square.md").read_text(encoding="utf-8")
+    found = outside.plugin("corner")
+    assert (found["distribution"], found["slots"], found["error"]) == ("tillpost-corner", ["adapter"], "")
+    report = outside.run("tillpost", "adapter", "test", "corner", "--report", "corner.md")
+    assert "31 kept, 0 broken, 11 waived" in report
+    assert "# Promises of `corner`" in (outside.folder / "corner.md").read_text(encoding="utf-8")
 
 
 CONFIG = """\

@@ -1,5 +1,5 @@
 """The promise suite, for pytest."""
 
-from tillpost_square.promises import TestSquare
+from tillpost_corner.promises import TestCorner
 
-__all__ = ["TestSquare"]
+__all__ = ["TestCorner"]

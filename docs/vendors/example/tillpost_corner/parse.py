@@ -1,4 +1,4 @@
-"""From answers of Square to receipts, one order at a time."""
+"""From answers of Corner to receipts, one order at a time."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from tillpost import InvalidValue
 from tillpost.kit import CONTROL_CHARACTERS, JsonObject, JsonRecord, MakeId, json_records, parse_clean_json, read_record
 from tillpost.model import Broken, Document, NoReceipt, Parsed, RawRef, Receipt
-from tillpost_square.order import read_order
-from tillpost_square.settings import Settings
+from tillpost_corner.order import read_order
+from tillpost_corner.settings import Settings
 
 NOT_PAID = {"OPEN": "suspended: not paid yet", "DRAFT": "suspended: not paid yet", "CANCELED": "voided"}
 LARGEST = 64 * 1024 * 1024

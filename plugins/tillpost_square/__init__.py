@@ -7,6 +7,6 @@ from tillpost_square.settings import Settings
 plugin = adapter(
     parse,
     Settings,
-    "orders of Square (JSON)",
+    "Orders of Square (JSON), with the payments and refunds beside them",
     capabilities=("customer", "linked returns", "discounts", "taxes", "tenders"),
 )

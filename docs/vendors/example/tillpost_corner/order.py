@@ -6,25 +6,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 
 from tillpost import InvalidValue
-from tillpost.kit import ZERO, JsonObject, MakeId, adjustment, minor_digits, parse_time, tax
+from tillpost.kit import ZERO, JsonObject, MakeId, adjustment, broken_id, minor_digits, parse_time, tax
 from tillpost.model import Customer, Discount, Identifier, Line, LineKind, RawRef, Receipt, Tax, Tender
-from tillpost_square.settings import Settings
+from tillpost_corner.settings import Settings
 
-# TenderType of Square → payment type of Engage.
-TENDERS = {
-    "CARD": "card",
-    "THIRD_PARTY_CARD": "card",
-    "CASH": "cash",
-    "SQUARE_GIFT_CARD": "giftcard",
-    "WALLET": "wallet",
-    "BANK_ACCOUNT": "bank",
-    "BUY_NOW_PAY_LATER": "invoice",
-    "SQUARE_ACCOUNT": "invoice",
-}
+# TenderType of Corner → payment type of Engage.
+TENDERS = {"CARD": "card", "CASH": "cash", "GIFT_CARD": "giftcard"}
 
 
 def money(holder: JsonObject, name: str) -> Decimal:
-    """A sum of Square: whole minor units of its currency; a missing one is zero."""
+    """A sum of Corner: whole minor units of its currency; a missing one is zero."""
     value = holder.object(name)
     if value is None:
         return ZERO
@@ -37,6 +28,8 @@ def money(holder: JsonObject, name: str) -> Decimal:
 def read_order(order: JsonObject, answer: JsonObject, source: RawRef, settings: Settings, make_id: MakeId) -> Receipt:
     """The receipt. Raises InvalidValue with what is missing, or with the difference where amounts do not add up."""
     number = order.text("id")
+    if fault := broken_id(number):
+        raise InvalidValue(fault, place=f"{order.place}.id")
     payments = [payment for payment in answer.objects("payments") if payment.text("order_id", "") == number]
     when = "closed_at" if order.has("closed_at") else "created_at"
     created, flags = parse_time(order.text(when), settings.timezone, f"{order.place}.{when}")
@@ -86,9 +79,6 @@ def _lines(order: JsonObject, settings: Settings) -> Iterator[Line]:
     taxes = _known_taxes(order)
     for item, sign, original in _items(order):
         yield _line(item, sign, original, taxes, settings)
-    for charge in order.objects("service_charges"):
-        if amount := money(charge, "total_money"):
-            yield adjustment("service charge", amount, charge.text("name", "service charge"))
     if tip := money(order, "total_tip_money"):
         yield adjustment("tip", tip, "tip")
     if rounding := money(order.object_or_empty("rounding_adjustment"), "amount_money"):
@@ -96,7 +86,7 @@ def _lines(order: JsonObject, settings: Settings) -> Iterator[Line]:
 
 
 def _line(item: JsonObject, sign: int, original: str, taxes: Mapping[str, JsonObject], settings: Settings) -> Line:
-    """A line; `total_money` of Square is what was paid for all of it, tax included, after discounts."""
+    """A line; `total_money` of Corner is what was paid for all of it, tax included, after discounts."""
     other = "name" if settings.sku == "catalog_object_id" else "catalog_object_id"
     sku = item.text(settings.sku, "") or item.text(other, "") or item.text("uid", "")
     tax_amount, discount = money(item, "total_tax_money"), money(item, "total_discount_money")

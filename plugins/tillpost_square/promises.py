@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 from tillpost.testing import AdapterSuite
 
@@ -12,10 +13,15 @@ class TestSquare(AdapterSuite):
 
     plugin = "square"
     settings = {"timezone": "Europe/Stockholm"}
+    samples = Path(__file__).parent / "samples" / "promises"
     writes_offset = True
     numbers = ("ORDER1001", "ORDER1002", "ORDER1003")
     waivers = {
         "void_line": "Square takes a voided line out of the order before it is paid",
+        "void_link": "a line taken out of the order is in no order",
+        "edited": "a line taken out of the order is in no order",
+        "change_tender": "the change is a part of its tender",
+        "void_after": "a paid order is taken back by a return, which is an order of its own",
         "training": "Square has no training mode: tests go to an account of their own, the sandbox",
         "copy": "a receipt printed again is no order",
         "dst_missing": "Square writes UTC, in which no hour is missing",

@@ -1,4 +1,4 @@
-"""What a pipeline may set for the adapter `square`."""
+"""What a pipeline may set for the adapter `corner`."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import attrs
 
 @attrs.frozen(kw_only=True)
 class Settings:
-    """timezone: the zone the tills stand in; Square writes UTC.
+    """timezone: the zone the tills stand in; Corner writes UTC.
 
-    customer: what a customer_id of Square is to Engage. sku: which key of a line is the sku; the other stands in.
+    customer: what a customer_id of Corner is to Engage. sku: which key of a line is the sku; the other stands in.
     """
 
     timezone: ZoneInfo
