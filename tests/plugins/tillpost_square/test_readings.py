@@ -209,7 +209,7 @@ def test_an_order_is_the_same_in_every_form_it_comes_in() -> None:
     ({}, "it has nothing"),
     ({"purchases": []}, "it has purchases"),
     ({"errors": [{"code": "UNAUTHORIZED"}]}, "is an error of Square's API (UNAUTHORIZED), and no order"),
-    ({"type": "order.updated", "data": {"object": {"order_updated": {"order_id": "O1"}}}}, "order.updated names an order"),
+    ({"type": "order.updated", "data": {"object": {"order_updated": {"order_id": "O1"}}}}, "order.updated names an"),
     ([7], "must be an object"),
 ])  # fmt: skip
 def test_what_is_nothing_of_squares_is_held(form: Any, reason: str) -> None:
