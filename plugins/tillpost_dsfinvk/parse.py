@@ -88,7 +88,7 @@ class _Export:
         for entry in closings:
             row = None if entry.fault else Row.of(entry)
             paid = row.text("Z_SE_ZAHLUNGEN") if row else ""
-            number = f"closing {entry.closing[1]} of till {entry.closing[0]}"
+            number = f"closing {entry.closing[1][:40]} of till {entry.closing[0][:40]}"
             if row is None or (paid and row.number("Z_SE_ZAHLUNGEN")):
                 reason = entry.fault or f"{number} has payments of {paid}, and transactions.csv none of its receipts"
                 yield Broken(reason=reason, place=entry.place, raw=self._raw({"cashpointclosing": [entry.text]}))
@@ -125,7 +125,8 @@ class _Export:
         total, paid = head.row.number("UMS_BRUTTO") or ZERO, _is_paid(bon, head, self._settings)
         if not outcome:
             raise InvalidValue(
-                f"{written!r} is no BON_TYP of the standard; say in `types` what it is", place=head.row.place("BON_TYP")
+                f"{written[:40]!a} is no BON_TYP of the standard; say in `types` what it is",
+                place=head.row.place("BON_TYP"),
             )
         if outcome == "sale" and not (head.is_storno and total >= 0):
             if total < 0 and _takes_back_voided(bon):
@@ -162,10 +163,11 @@ def _is_paid(bon: Bon, head: Head, settings: Settings) -> bool:
 def _fault(bon: Bon) -> str:
     """Why the rows of a receipt cannot be read together; "" when they can."""
     if not bon.heads:
-        missing = f"BON_ID {bon.id!a} in closing {bon.closing[1]} of till {bon.closing[0]}"
+        till, closing = (part[:40] for part in bon.closing)
+        missing = f"BON_ID {bon.id[:40]!a} in closing {closing} of till {till}"
         return f"{bon.place}: transactions.csv has no {missing}"
     if len(bon.heads) > 1:
-        return f"{bon.heads[1].place}: BON_ID {bon.id!a} stands {len(bon.heads)} times in closing {bon.closing[1]}"
+        return f"{bon.heads[1].place}: BON_ID {bon.id[:40]!a} stands {len(bon.heads)} times in its closing"
     return next((f"{entry.place}: {entry.fault}" for entry in bon.entries() if entry.fault), "")
 
 

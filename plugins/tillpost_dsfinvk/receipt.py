@@ -29,7 +29,7 @@ class Head:
         self.bon = bon
         self.settings = settings
         self.till = bon.closing[0]
-        self.number = self.row.identifier("BON_NR").replace(".", "") or bon.id
+        self.number = self.row.identifier("BON_NR").replace(".", "") or bon.id  # 12.345 is grouped
         self.type = plain_type(self.row.text("BON_TYP"))
         self.is_storno = is_true(self.row.text("BON_STORNO"))
         place = self.row.place("BON_ENDE")

@@ -17,7 +17,7 @@ from typing import IO, cast
 import attrs
 
 from tillpost import DocumentError, InvalidValue
-from tillpost.kit import parse_decimal
+from tillpost.kit import broken_id, parse_decimal
 from tillpost_dsfinvk.index import Form
 
 _LONGEST = 1024 * 1024
@@ -27,7 +27,6 @@ _NUMBERS = {
     mark: re.compile(rf"[+-]?(?:[0-9]{{1,3}}(?:{other}[0-9]{{3}})+|[0-9]*)(?:{point}[0-9]*)?")
     for mark, point, other in ((",", ",", r"\."), (".", r"\.", ","))
 }
-_SHORTENED = re.compile(r"[0-9](?:[.,][0-9]+)?[eE]\+[0-9]{1,3}")
 _BLANKS = str.maketrans({"\u2212": "-", **dict.fromkeys("' \u2019\u00a0\u202f\u2009")})
 KEY = ("Z_KASSE_ID", "Z_NR", "BON_ID")
 Closing = tuple[str, str]
@@ -149,8 +148,9 @@ class Table:
                 fault = f"has {len(cells)} fields, and the header {self._width}"
             elif not text.isascii() and _UNDECODED.search(text):
                 fault = f"has bytes that are not {self._codec.removesuffix('-sig')}; set `encoding`"
-            elif "+" in text and (wrong := [name for name in KEY if _SHORTENED.fullmatch(self._cell(cells, name))]):
-                fault = f"{wrong[0]} is a number that a spreadsheet shortened; take the export as the till wrote it"
+            elif broken := [name for name in KEY if name != "Z_NR" and broken_id(self._cell(cells, name), code=True)]:
+                what = broken_id(self._cell(cells, broken[0]), code=True)
+                fault = f"{broken[0]} {what}; take the export as the till wrote it"
         return Entry(self, text if text.endswith("\n") else f"{text}\n", line, closing, bon, fault)
 
     def _closing(self, cells: list[str]) -> Closing:
@@ -212,13 +212,10 @@ class Row:
         return f"{self.entry.place}, {column}"
 
     def identifier(self, column: str) -> str:
-        """The cell of an id. Raises InvalidValue for one that a spreadsheet has shortened: it may be another's."""
+        """The cell of an id. Raises InvalidValue for one that a spreadsheet has changed: it may be another's."""
         written = self.text(column)
-        if _SHORTENED.fullmatch(written):
-            raise InvalidValue(
-                "is a number that a spreadsheet shortened; take the export as the till wrote it",
-                place=self.place(column),
-            )
+        if fault := broken_id(written, code=True):
+            raise InvalidValue(f"{fault}; take the export as the till wrote it", place=self.place(column))
         return written
 
     def number(self, column: str) -> Decimal | None:

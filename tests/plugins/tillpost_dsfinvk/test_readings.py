@@ -560,7 +560,7 @@ def test_an_id_that_a_spreadsheet_shortened_is_held(table: str, column: str) -> 
         export.rows[table][0]["ART_NR"] = ""
     reasons = [record.reason for record in read(export) if isinstance(record, Broken)]
     assert f"{column}" in reasons[0]
-    assert "is a number that a spreadsheet shortened; take the export as the till wrote it" in reasons[0]
+    assert "is a number a spreadsheet shortened; take the export as the till wrote it" in reasons[0]
     assert "4,67" not in reasons[0]
 
 

@@ -321,11 +321,16 @@ def test_a_row_of_a_receipt_that_is_not_there_is_held() -> None:
     assert held.reason == "lines.csv, line 3: transactions.csv has no BON_ID '9' in closing 7 of till 3"
 
 
+def test_a_reason_shows_no_more_than_the_beginning_of_an_id() -> None:
+    export = sold(Written(till="3" * 5000, closing="7" * 5000), "1").pay("9" * 5000, "Bar", "7,00")
+    assert all(len(record.reason) < 200 for record in read(export.zip()) if isinstance(record, Broken))
+
+
 def test_a_receipt_that_stands_twice_is_held() -> None:
     export = sold(sold(Written(), "1"), "1")
     [held] = read(export.zip())
     assert isinstance(held, Broken)
-    assert held.reason == "transactions.csv, line 3: BON_ID '1' stands 2 times in closing 7"
+    assert held.reason == "transactions.csv, line 3: BON_ID '1' stands 2 times in its closing"
 
 
 def test_a_row_that_is_no_csv_or_has_no_key_is_held_and_so_is_the_receipt_that_lacks_it() -> None:
