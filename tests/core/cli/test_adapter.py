@@ -13,13 +13,16 @@ from xml.etree import ElementTree
 import pytest
 from click.testing import CliRunner, Result
 
+import tillpost_dsfinvk
 import tillpost_poslog
 import tillpost_receipts
+from tests.plugins.tillpost_dsfinvk.written import unpacked
 from tests.support.exports import export
 from tillpost.cli import cli
 from tillpost.errors import ConfigurationError, UsageError
 
 POSLOG = Path(tillpost_poslog.__file__).parent / "samples" / "promises"
+GERMAN = Path(tillpost_dsfinvk.__file__).parent / "samples" / "promises"
 RECEIPTS = Path(tillpost_receipts.__file__).parent / "samples"
 STOCKHOLM = ("--set", "timezone=Europe/Stockholm", "--set", "loyalty=externalId")
 
@@ -66,6 +69,16 @@ def test_try_agrees_with_a_real_day(call: Any) -> None:
     assert sum(told["ignored"].values()) == 9
     assert sum(Decimal(row["total"]) for row in told["totals"]) == Decimal("2643.72")
     assert sum(Decimal(row["amount"]) for row in told["tenders"]) == Decimal("2643.72")
+
+
+def test_try_takes_a_folder_as_one_zip_of_its_files(call: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "export"
+    (folder / "sub").mkdir(parents=True)
+    for name, content in unpacked((GERMAN / "day.txt").read_bytes()).items():
+        (folder / name).write_bytes(content)
+    words = ("try", "dsfinvk", str(folder), "--set", "store=Mitte")
+    assert call(*words).stdout.startswith("export.zip: 3 receipts, 0 skipped, 0 ignored, 0 broken")
+    assert call(*words).stdout == call(*words).stdout
 
 
 def test_try_counts_why_sales_are_skipped(call: Any) -> None:

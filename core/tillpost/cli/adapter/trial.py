@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +29,7 @@ from tillpost.terminal import counted, plain, say
 
 @click.command("try")
 @click.argument("name")
-@click.argument(
-    "files", metavar="FILE...", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path)
-)
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--set", "pairs", multiple=True, metavar="KEY=VALUE", help="A setting of the adapter; may be repeated.")
 @click.option("--pipeline", "-p", default=None, help="Begin with the settings of this pipeline of the configuration.")
 @click.option("--body", is_flag=True, help="Show each receipt as the body that is sent.")
@@ -52,11 +52,13 @@ def command(
 
     Needs no configuration and writes nothing. Customers' keys are masked. Exit code 1 when something is broken, or a
     person should look: times of another zone, one key for all customers, words and identifiers nobody takes.
+    A folder is tried as one zip of its files, for an export of many.
 
     \b
     Examples:
       tillpost adapter try poslog POSLog.xml --set timezone=Europe/Stockholm --set loyalty=externalId
       tillpost adapter try poslog day-1.xml day-2.xml --pipeline stores
+      tillpost adapter try dsfinvk . --set store=Mitte
       tillpost adapter try receipts day.jsonl --body
       tillpost adapter try poslog POSLog.xml --pipeline stores --diff sku=POSItemID
     """
@@ -68,7 +70,7 @@ def command(
     base = _table(of, "adapter", name)
     given = base | settings_table(settings, pairs)
     hooks = _adapter(name, given, of)
-    documents = [Document.from_path(file) for file in files]
+    documents = [_document(file) for file in files]
     if other:
         changed = _adapter(name, base | settings_table(settings, pairs + other), of)
         found = [
@@ -93,6 +95,17 @@ def command(
         reading.take(document.name, _recognised(plugin, document, slot.settings), hooks.parse_receipts(document), use)
     (_say_json if as_json else show_reading)(reading, bodies)
     sys.exit(0 if reading.is_clean() else 1)
+
+
+def _document(path: Path) -> Document:
+    """A file; a folder as one zip of its files, the same for the same files."""
+    if not path.is_dir():
+        return Document.from_path(path)
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in sorted(each for each in path.iterdir() if each.is_file()):
+            archive.writestr(zipfile.ZipInfo(file.name), file.read_bytes(), zipfile.ZIP_DEFLATED)
+    return Document.from_bytes(f"{path.resolve().name}.zip", content.getvalue())
 
 
 def _table(pipeline: PipelineConfig | None, slot: str, plugin: str) -> dict[str, Any]:
