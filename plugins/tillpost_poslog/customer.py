@@ -25,6 +25,8 @@ _PHONES = ("TelephoneNumber", "Telephone", "PhoneNumber", "Phone")
 _PROGRAMME_NAMES = ("LoyaltyProgramID", "LoyaltyProgramName", "ProgramID", "ProgramName", "Name")
 _NAME = re.compile(r"[^\W\d_]{3}")
 """What a name has: letters in a row. A card of digits may be shared by the customers of a household."""
+_SHORT = 5
+"""Characters that a number of a customer has at least; a programme may be called 1."""
 _REMEMBERED = 1_000
 """Pairs of a number and another one beside it, of one document: a programme repeats within a few receipts."""
 
@@ -46,7 +48,7 @@ class Programmes:
             return
         for name, number in numbers.items():
             others = [other for other in numbers.values() if other != number]
-            if not others or not _NAME.search(number):
+            if not others or not (_NAME.search(number) or len(number.lstrip("0")) < _SHORT):
                 continue
             if len(self.beside) < _REMEMBERED:
                 self.beside.setdefault((name, number), others[0])

@@ -72,7 +72,7 @@ def voided_by(transaction: _Element, names: Names) -> TransactionKey | None:
             continue
         is_void = local_name(parent).lower().removeprefix("post").startswith("void")
         reason = attribute(link, "ReasonCode") or text(link, "ReasonCode")
-        if is_void or _VOID.search(reason):
+        if is_void or _VOID.search(reason) or (not reason and _status_reason(transaction) == VOIDED[1]):
             target, own = transaction_key(link, names), transaction_key(transaction, names)
             return TransactionKey(
                 target.store or own.store, target.till or own.till, target.number, target.date or own.date

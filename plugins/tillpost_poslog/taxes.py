@@ -50,7 +50,7 @@ class TaxEntry:
         return attrs.evolve(self, amount=amount)
 
 
-_ZERO = Decimal(0)
+_ZERO, _CENT = Decimal(0), Decimal("0.01")
 
 
 def _name(tax: _Element) -> str:
@@ -72,6 +72,14 @@ def _called(tax: _Element) -> Iterator[str]:
     yield text(tax, "TaxGroupID")
 
 
+def _as_percentage(rate: Decimal, taxable: Decimal, value: Decimal) -> Decimal:
+    """A rate such as 0.25 as the percentage, where only so it gives the amount."""
+    for base in (taxable, taxable - value):
+        if abs(base * rate - value) < _CENT < abs(base * rate / 100 - value):
+            return rate * 100
+    return rate
+
+
 def tax_entry(tax: _Element, sign: int) -> TaxEntry:
     """A Tax element, its amount and base with the sign of the line.
 
@@ -80,6 +88,8 @@ def tax_entry(tax: _Element, sign: int) -> TaxEntry:
     value, percent, taxable = decimal(tax, "Amount"), decimal(tax, "Percent"), decimal(tax, "TaxableAmount")
     if value is None and percent is None:
         raise InvalidValue("has neither Amount nor Percent", place=place(tax))
+    if value and percent is not None and taxable is not None and 0 < percent < 1:
+        percent = _as_percentage(percent, abs(taxable), abs(value))
     base, otherwise = child(tax, "TaxableAmount") if taxable is not None else None, None
     if taxable is not None and base is not None and value is not None:
         otherwise = abs(taxable) - abs(value)

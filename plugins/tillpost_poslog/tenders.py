@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from itertools import islice
 
 import attrs
 from lxml.etree import _Element
@@ -21,6 +22,8 @@ ROUNDING_AS_TENDER = "rounding-as-tender"
 SIGN_BY_AMOUNT = "sign-by-amount"
 """The flag of a receipt with a tender whose sign is the other one than it says."""
 
+_MOST_TRIED = 8
+"""Tenders and roundings of one transaction that may be meant in another way: more are no receipt of a shop."""
 _HANDED_BACK = ("Refund", "Return", "Change")
 """The TypeCode of a tender that is paid to the customer, with or without a minus sign."""
 
@@ -50,9 +53,9 @@ class Tenders:
         """Amounts with which the tenders may sum to the total, the likelier first."""
         totals = (total for total in children(self.retail, "Total") if "round" in attribute(total, "TotalType").lower())
         written = (decimal(total) if text(total) else decimal(total, "Amount") for total in totals)
-        for value in dict.fromkeys((self.rounding, *written, decimal(self.retail, "RoundedTotal"))):
-            if value:
-                yield from (value, -value)
+        values = (self.rounding, *islice(written, _MOST_TRIED), decimal(self.retail, "RoundedTotal"))
+        for value in filter(None, dict.fromkeys(values)):
+            yield from (value, -value)
 
 
 def _description(tender: _Element) -> str:
@@ -166,9 +169,9 @@ def read_tenders(found: Tenders, total: Decimal, currency: str) -> tuple[tuple[T
 
 def _other_signs(paid: list[Tender]) -> Iterator[list[Tender]]:
     """Cash after other cash as change, and all with the other sign."""
-    for index, tender in enumerate(paid):
-        if tender.type == "cash" and tender.amount > 0 and any(earlier.type == "cash" for earlier in paid[:index]):
-            yield [*paid[:index], *negated([tender]), *paid[index + 1 :]]
+    cash = [index for index, tender in enumerate(paid) if tender.type == "cash" and tender.amount > 0]
+    for index in cash[1:_MOST_TRIED]:
+        yield [*paid[:index], *negated([paid[index]]), *paid[index + 1 :]]
     yield negated(paid)
 
 
