@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 
@@ -12,6 +13,7 @@ from tillpost.kit import ZERO, Reading, adjustment, line_kind, negated, round_mo
 from tillpost.model import Discount, Line, LineKind, Receipt, Tender
 from tillpost_table.cells import Cells
 from tillpost_table.rows import Row
+from tillpost_table.whole import Whole
 
 SIGN_BY_QUANTITY = "sign-by-quantity"
 """The amounts of returned lines have no sign; total and tenders say that the quantity's is right."""
@@ -59,20 +61,22 @@ class Written:
     currency: str
     total: Decimal | None
     rounding: Decimal
+    whole: Whole | None
+    """What the record says of the receipt as a whole, None when it says nothing."""
 
     @classmethod
     def of(cls, rows: Sequence[Row], cells: Cells, currency: str) -> Written:
         """Raises InvalidValue for a total or rounding that is no number."""
-        total, rounding = (
-            cells.decimal(cells.same(rows, field), cells.place(rows[0], field)) for field in ("total", "rounding")
-        )
+        total, rounding = cells.amount(rows, "total"), cells.amount(rows, "rounding")
         line_rows = [row for row in rows if cells.is_line(row)]
         tender_rows = [row for row in rows if not cells.is_line(row)] if len(line_rows) < len(rows) else []
-        return cls(rows, line_rows, tender_rows, cells, currency, total, rounding or ZERO)
+        whole = Whole.of(rows, cells, currency)
+        return cls(rows, line_rows, tender_rows, cells, currency, total, rounding or ZERO, whole)
 
     def lines(self, sign: str) -> tuple[Line, ...]:
         """The lines, with the sign of a return from `sign`."""
-        return tuple(_line(row, self.cells, self.currency, sign) for row in self.line_rows)
+        lines = tuple(_line(row, self.cells, self.currency, sign) for row in self.line_rows)
+        return self.whole.of_lines(lines) if self.whole else lines
 
     def tenders(self, total: Decimal) -> tuple[Tender, ...]:
         """The tenders; one of the total where the mapping has none."""
@@ -94,11 +98,20 @@ def readings(written: Written, make: Callable[[Amounts], Receipt]) -> Iterator[R
     """The ways to read the amounts, as written first."""
     sign = written.cells.settings.sign
     yield Reading("as written", lambda: make(_plain(written, written.lines(sign), written.rounding)))
+    if written.whole:
+        for said, flags, whole in written.whole.otherwise():
+            other = attrs.evolve(written, whole=whole)
+            yield Reading(said, functools.partial(_other_whole, other, flags, make))
     yield from _rounded(written, make)
     if written.sign_is_open and any(_disagree(row, written.cells) for row in written.line_rows):
         yield Reading("the sign of the quantity", lambda: make(_by_quantity(written)), SIGN_BY_QUANTITY)
     if written.sign_is_open and written.total is not None and written.total < 0:
         yield Reading("the sign of the total", lambda: make(_by_total(written)), SIGN_BY_TOTAL)
+
+
+def _other_whole(written: Written, flags: tuple[str, ...], make: Callable[[Amounts], Receipt]) -> Receipt:
+    amounts = _plain(written, written.lines(written.cells.settings.sign), written.rounding)
+    return make(attrs.evolve(amounts, flags=amounts.flags + flags))
 
 
 def _plain(written: Written, lines: tuple[Line, ...], rounding: Decimal) -> Amounts:
@@ -282,7 +295,8 @@ def _tenders(rows: Sequence[Row], tender_rows: Sequence[Row], cells: Cells, tota
         if len(written) > 1:
             raise InvalidValue("differs between the rows of a receipt, it must be the same in all", place=place)
         found += [Tender(type=kind, amount=amount) for text in written if (amount := cells.decimal(text, place))]
-    for row in tender_rows:
+    # Where blank cells continue the receipt, each payment stands once, beside a line or not.
+    for row in rows if cells.settings.fill_down else tender_rows:
         if amount := cells.number(row, "tender_amount"):
             found.append(_tender(cells.text(row, "tender_type"), amount, cells.text(row, "tender_description")))
     if not found:

@@ -109,6 +109,12 @@ class Cells:
         written = self.text(row, field)
         return self.decimal(written, self.place(row, field)) if written else None
 
+    def amount(self, rows: Sequence[Row], field: str) -> Decimal | None:
+        """The number in a field of the receipt, None when it is empty. Raises InvalidValue when two rows differ."""
+        if field not in self._sources:
+            return None
+        return self.decimal(self.same(rows, field), self.place(rows[0], field))
+
     def decimal(self, written: str, place: str) -> Decimal | None:
         """A number by the file's marks, or as people and spreadsheets write it; None when it is empty."""
         if self._number.fullmatch(written):

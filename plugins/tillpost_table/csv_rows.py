@@ -176,7 +176,10 @@ def _check(names: list[str], place: str, settings: Settings) -> None:
             raise DocumentError(f'the header has the column "{column}" ({where}) twice: {shown}', place)
         near = get_close_matches(column, names, 1)
         hint = f'; did you mean "{near[0]}"?' if near else "; is `delimiter` right?" if len(names) == 1 else "."
-        raise DocumentError(f'the header lacks the column "{column}" ({where}){hint} It has: {shown}', place)
+        out = (
+            f' Set {where} = "" where a preset names it in vain.' if where.startswith(("columns.", "customer.")) else ""
+        )
+        raise DocumentError(f'the header lacks the column "{column}" ({where}){hint} It has: {shown}.{out}', place)
 
 
 def _row(record: _Record, names: list[str] | None, raw: bytes, codec: str) -> Row:

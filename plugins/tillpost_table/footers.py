@@ -40,9 +40,9 @@ class Footers:
     def has(self, row: Row) -> bool:
         """Whether the row has sums only. A table without a column of times has no such rows."""
         cells = row.cells
-        if not self.times or any(map(cells.get, self.times)):
-            return False
         column, first = next(((name, text) for name, cell in cells.items() if (text := cell.strip())), ("", ""))
+        if not self.times or any(cells.get(name) for name in self.times if name != column):
+            return False
         found = _SUMS.match(first)
         if not found or column in self.keys:
             return bool(found)

@@ -48,7 +48,7 @@ def _marked(rows: Iterable[Row], settings: Settings) -> Iterator[Row]:
             yield row
         elif ignores and _is_ignored(row, settings):
             yield attrs.evolve(row, ignored=True, fault="")
-        elif first_time and not row.cells.get(first_time) and footers.has(row):
+        elif first_time and not (row.cells.get(first_time) or "x")[0].isdecimal() and footers.has(row):
             yield attrs.evolve(row, is_footer=True, fault="")
         else:
             yield row

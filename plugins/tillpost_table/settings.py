@@ -10,7 +10,12 @@ from zoneinfo import ZoneInfo
 
 import attrs
 
-RECEIPT = ("number", "store", "till", "currency", "created", "date", "time", "business_date", "total", "rounding")
+from tillpost_table.presets import resolved
+
+RECEIPT = (
+    *("number", "store", "till", "currency", "created", "date", "time", "business_date"),
+    *("total", "rounding", "charges", "receipt_discount", "receipt_tax"),
+)
 """Fields of a receipt: the same in all its rows, or empty."""
 LINE = (
     "kind",
@@ -82,11 +87,12 @@ def _language(_: object, __: attrs.Attribute[str], value: str) -> None:
         raise ValueError(f"language must be a code such as {', '.join(sorted(languages()))}")
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, init=False)
 class Settings:
     """The time zone and the columns must be given; a field is a column of the file, or a constant.
 
     timezone: of times without an offset.
+    preset: a table of settings in `presets/`, over which the others are laid.
     columns: field → column: its name in the header, its number from 1 where there is none, its path in JSON.
     constants: field → value, where the file has no column for it.
     values: field → value in the file → value meant; what is not named stays.
@@ -110,7 +116,8 @@ class Settings:
     """
 
     timezone: ZoneInfo
-    columns: dict[str, str] = attrs.field(validator=_fields)
+    preset: Literal["", "loyverse", "odoo-pos", "shopify-orders-csv", "square-items", "sumup", "zettle-receipts"] = ""
+    columns: dict[str, str] = attrs.field(factory=dict, validator=_fields)
     constants: dict[str, str] = attrs.field(factory=dict, validator=_fields)
     values: dict[str, dict[str, str]] = attrs.field(factory=dict, validator=_fields)
     customer: dict[str, str] = attrs.field(factory=dict)
@@ -136,6 +143,9 @@ class Settings:
     tax: Literal["included", "on top"] = "included"
     broken_ids: Literal["hold", "keep"] = "hold"
     largest: int = attrs.field(default=64 * 1024 * 1024, validator=attrs.validators.ge(1024))
+
+    def __init__(self, **given: Any) -> None:
+        self.__attrs_init__(**resolved(given))
 
     def __attrs_post_init__(self) -> None:
         for names, label in _NEEDED:
