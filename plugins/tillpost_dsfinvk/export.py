@@ -46,11 +46,15 @@ _DIRECTORY = 4 * 1024 * 1024
 
 @attrs.frozen
 class Export:
-    """The tables of one export, and the folder of the zip they lie in. decimal: "" where nothing says the mark."""
+    """The tables of one export.
+
+    stated: the decimal mark that its index.xml names, "" where none does. decided: the mark of the export that a record
+    was kept of; "" for an export, where the totals decide.
+    """
 
     tables: Mapping[str, Table]
-    folder: str = ""
-    decimal: str = ""
+    stated: str = ""
+    decided: str = ""
 
     @property
     def transactions(self) -> Table:
@@ -131,8 +135,7 @@ def _of_members(
     if "transactions" not in tables:
         return None
     _check_needed(tables, f"{folder}/" if folder else "")
-    decimal = next((form.decimal for form in index.values() if form.decimal in (",", ".")), "")
-    return Export(tables, folder, decimal)
+    return Export(tables, next((form.decimal for form in index.values() if form.decimal in (",", ".")), ""))
 
 
 def _index(archive: zipfile.ZipFile, folder: str, members: Mapping[str, zipfile.ZipInfo]) -> dict[str, Form]:
@@ -159,7 +162,9 @@ def _check_needed(tables: Mapping[str, Table], folder: str) -> None:
 def as_text(export: Export, entries: Mapping[str, list[str]]) -> bytes:
     """The rows of one receipt with the headers of their files, as a document of their own."""
     form = export.transactions.form
-    parts = [f"DSFinV-K decimal={export.transactions.decimal} delimiter={form.delimiter} quote={form.quote}\n"]
+    stated = f" index={export.stated}" if export.stated else ""
+    marks = f"decimal={export.transactions.decimal}{stated} delimiter={form.delimiter} quote={form.quote}"
+    parts = [f"DSFinV-K {marks}\n"]
     for name, table in export.tables.items():
         parts += [f"[{name}.csv]\n", table.head, *map(_guarded, entries.get(name, ()))]
     return "".join(parts).encode(errors="surrogateescape")
@@ -188,7 +193,9 @@ def _of_text(content: bytes, name: str, settings: Settings) -> Export:
     if "transactions" not in tables:
         raise DocumentError("has no part [transactions.csv]", name)
     _check_needed(tables, "")
-    return Export(tables, decimal=written.get("decimal", ""))
+    return Export(
+        tables, *(mark if (mark := written.get(name, "")) in (",", ".") else "" for name in ("index", "decimal"))
+    )
 
 
 def _is_utf8(content: bytes) -> bool:

@@ -56,15 +56,20 @@ def set_decimals(export: Export) -> bool:
 
     Tills that copy the index of the standard (a comma) write points all the same: what the totals have decides.
     """
-    comma = point = False
-    for entry in export.transactions.read():
-        if not entry.fault and "UMS_BRUTTO" in export.transactions.columns:
-            written = Row.of(entry).text("UMS_BRUTTO")
-            comma, point = comma or bool(_COMMA.search(written)), point or bool(_POINT.search(written))
-    found = "," if comma else "." if point else export.decimal or ","
+    found = export.decided or _written(export.transactions) or export.stated or ","
     for table in export.tables.values():
         table.decimal = found
-    return bool(export.decimal) and found != export.decimal
+    return bool(export.stated) and found != export.stated
+
+
+def _written(transactions: Table) -> str:
+    """The mark that the totals have, "" where none has one."""
+    comma = point = False
+    for entry in transactions.read():
+        if not entry.fault and "UMS_BRUTTO" in transactions.columns:
+            total = Row.of(entry).text("UMS_BRUTTO")
+            comma, point = comma or bool(_COMMA.search(total)), point or bool(_POINT.search(total))
+    return "," if comma else "." if point else ""
 
 
 def bons(export: Export, largest: int) -> Iterator[Bon | Entry]:

@@ -10,7 +10,7 @@ import pytest
 import tillpost_dsfinvk
 from tests.plugins.tillpost_dsfinvk.written import Written
 from tests.support.adapter import parse, receipt, receipts
-from tillpost.model import Broken, NoReceipt, Parsed, Receipt
+from tillpost.model import Broken, Found, NoReceipt, Parsed, Receipt
 
 PLUGIN = tillpost_dsfinvk.plugin
 
@@ -243,6 +243,9 @@ def test_points_are_decimal_marks_where_the_totals_have_them_whatever_the_index_
     found = one(export)
     assert (lines(found), found.flags) == ([("purchase", "A", "1.000", "5.00")], ("decimal-mark",))
     assert receipt(parse(PLUGIN, export.zip(index=""))[0]).flags == ()
+    [record] = read(export)
+    assert isinstance(record, Found)
+    assert receipt(parse(PLUGIN, record.raw)[0]).flags == ("decimal-mark",)
 
 
 def test_numbers_of_receipts_and_closings_have_no_marks() -> None:

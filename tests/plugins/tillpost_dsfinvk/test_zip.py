@@ -6,18 +6,23 @@ import io
 import subprocess
 import sys
 import zipfile
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import attrs
+import hypothesis
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import tillpost_dsfinvk
 from tests.plugins.tillpost_dsfinvk.written import Written, index_xml, packed, unpacked
 from tests.support.adapter import parse, receipt, receipts
 from tillpost import DocumentError
 from tillpost.model import Broken, Document, Found, NoReceipt, Parsed
+from tillpost.model.receipt_json import dumps, loads
 
 PLUGIN = tillpost_dsfinvk.plugin
 SAMPLES = Path(tillpost_dsfinvk.__file__).parent / "samples" / "promises"
@@ -40,7 +45,7 @@ def test_a_zip_is_read_as_its_files_in_a_text(path: Path) -> None:
     for one, other in zip(zipped, read(text), strict=True):
         if isinstance(one, Found) and isinstance(other, Found):
             assert attrs.evolve(one.receipt, raw=other.receipt.raw) == other.receipt
-            assert one.raw == other.raw
+            assert one.raw.replace(b" index=,", b"") == other.raw
         else:
             assert type(one) is type(other)
 
@@ -364,3 +369,23 @@ def test_try_shows_version_till_and_mark() -> None:
     settings = PLUGIN.slots["adapter"]()
     document = Document.from_bytes("a.zip", sold(Written(decimal="."), "1").zip(index=""))
     assert recognise(document, settings) == "DSFinV-K 2.3 of Musterkasse, decimal point"
+
+
+@given(data=st.data())
+@hypothesis.settings(max_examples=100)
+@pytest.mark.parametrize("sample", ["../laden-mitte", "return", "receipt_discount"])
+def test_spoilt_bytes_of_a_file_never_end_the_reading_in_another_way(sample: str, data: st.DataObject) -> None:
+    files = unpacked((SAMPLES / f"{sample}.txt").read_bytes()) | {"index.xml": index_xml().encode()}
+    name = data.draw(st.sampled_from(sorted(files)))
+    content = files[name]
+    start = data.draw(st.integers(0, len(content)))
+    end = data.draw(st.integers(start, min(len(content), start + 40)))
+    pieces = [b";", b'"', b"\r\n", b"\xff", b"\xe2\x80\xa8", b"\x00", b"-", b"1e999999", b"4,67E+10", b"[lines.csv]\n"]
+    put = data.draw(st.binary(max_size=6) | st.sampled_from(pieces))
+    files[name] = content[:start] + put + content[end:]
+    with suppress(DocumentError):
+        for record in read(packed(files)):
+            if isinstance(record, Found):
+                loads(dumps(record.receipt))
+                [again] = read(record.raw)
+                assert attrs.evolve(receipt(again), raw=record.receipt.raw) == record.receipt
