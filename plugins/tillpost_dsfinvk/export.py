@@ -40,6 +40,8 @@ _NAMES = {**{name: name for name in FILES}, **{logical: name for name, logical i
 _MAGIC = b"DSFinV-K"
 _SECTION = re.compile(rb"^\[([a-z_]+)\.csv\]\r?\n", re.M)
 _PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_RATIO, _HARMLESS = 200, 16 * 1024 * 1024
+"""Rows of an export are packed to a twentieth of their size; so much is unpacked of any zip."""
 _DIRECTORY = 4 * 1024 * 1024
 """Bytes of the directory of a zip: it is held in memory, and 20 files need two thousand."""
 
@@ -97,12 +99,21 @@ def _of_zip(file: IO[bytes], name: str, settings: Settings) -> list[Export]:
     if not found:
         has = ", ".join(sorted(member for members in folders.values() for member in members)[:8]) or "nothing"
         raise DocumentError(f"has no transactions.csv and so no receipts; it has {has[:200]}", name)
-    size = sum(info.file_size for info in archive.infolist() if info.filename.lower().endswith((".csv", ".txt")))
+    _check_sizes(
+        [info for info in archive.infolist() if info.filename.lower().endswith((".csv", ".txt"))], name, settings
+    )
+    return found
+
+
+def _check_sizes(files: list[zipfile.ZipInfo], name: str, settings: Settings) -> None:
+    """Refuse, by what the zip says of itself, more than is allowed unpacked and what no tables are packed to."""
+    size, packed = (sum(sizes) for sizes in zip(*((info.file_size, info.compress_size) for info in files), strict=True))
     if size > settings.unpacked:
         raise DocumentError(
             f"has {size} bytes unpacked, and `unpacked` is {settings.unpacked}; export less at once", name
         )
-    return found
+    if size > _RATIO * packed + _HARMLESS:
+        raise DocumentError(f"unpacks {packed} bytes to {size}, as no export does", name)
 
 
 def _check_directory(file: IO[bytes], name: str) -> None:

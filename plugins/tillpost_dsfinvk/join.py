@@ -12,6 +12,8 @@ from tillpost import DocumentError
 from tillpost_dsfinvk.export import OF_BONS, OF_CLOSINGS, Export
 from tillpost_dsfinvk.tables import Closing, Entry, Row, Table
 
+_CLOSINGS = 100_000
+"""Closings of one export: they are held in memory. A chain of a thousand tills has half as many a month."""
 _COMMA, _POINT = re.compile(r",[0-9]*$"), re.compile(r"\.(?:[0-9]{1,2}|[0-9]{4,})$")
 
 
@@ -81,7 +83,7 @@ def bons(export: Export, largest: int) -> Iterator[Bon | Entry]:
     order = _order(export.transactions)
     detailed = {name: export.tables[name] for name in OF_BONS if name in export.tables}
     in_order = len(set(order)) == len(order) and all(_follows(_order(table), order) for table in detailed.values())
-    master = _Master(export)
+    master = _Master(export, largest)
     if not in_order:
         everything = {name: list(_bounded(table.read(), largest)) for name, table in detailed.items()}
         yield from _joined(list(_bounded(export.transactions.read(), largest)), everything, master)
@@ -99,11 +101,11 @@ def bons(export: Export, largest: int) -> Iterator[Bon | Entry]:
 class _Master:
     """The rows of the tables of a closing, by closing: a few a day."""
 
-    def __init__(self, export: Export) -> None:
+    def __init__(self, export: Export, largest: int) -> None:
         self._rows: dict[Closing, dict[str, list[Entry]]] = {}
         for name in OF_CLOSINGS:
             if name in export.tables:
-                for entry in export.tables[name].read():
+                for entry in _bounded(export.tables[name].read(), largest):
                     self._rows.setdefault(entry.closing, {}).setdefault(name, []).append(entry)
 
     def of(self, closing: Closing) -> Mapping[str, list[Entry]]:
@@ -136,7 +138,14 @@ class _Closings:
 
 def _order(table: Table) -> list[Closing]:
     """The closings of a table as they follow one another; one stands again where its rows are not together."""
-    return [closing for closing, _ in groupby(table.closings())]
+    found = []
+    for closing, _ in groupby(table.closings()):
+        found.append(closing)
+        if len(found) > _CLOSINGS:
+            raise DocumentError(
+                f"has more than {_CLOSINGS} closings, or rows out of order; export less at once", table.file
+            )
+    return found
 
 
 def _follows(own: list[Closing], order: list[Closing]) -> bool:
@@ -150,8 +159,8 @@ def _bounded(entries: Iterator[Entry], largest: int) -> Iterator[Entry]:
         size += len(entry.text)
         if size > largest:
             raise DocumentError(
-                f"the rows of one closing, or rows out of order, have more than {largest} characters; export less at"
-                " once, or raise `largest`",
+                f"the rows of one closing, rows out of order, or the closings have more than {largest} characters;"
+                " export less at once, or raise `largest`",
                 entry.place,
             )
         yield entry

@@ -48,4 +48,4 @@ class Settings:
     timezone: ZoneInfo = BERLIN
     encoding: str = attrs.field(default="", validator=_codec)
     largest: int = attrs.field(default=64 * 1024 * 1024, validator=attrs.validators.ge(1024))
-    unpacked: int = attrs.field(default=2 * 1024 * 1024 * 1024, validator=attrs.validators.ge(1024))
+    unpacked: int = attrs.field(default=512 * 1024 * 1024, validator=attrs.validators.ge(1024))

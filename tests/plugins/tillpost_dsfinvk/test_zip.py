@@ -249,6 +249,14 @@ def test_more_than_is_allowed_unpacked_is_refused_before_it_is_unpacked() -> Non
         read(packed(bomb), unpacked=1_000_000)
 
 
+def test_what_unpacks_to_hundreds_of_times_its_size_is_refused() -> None:
+    row = b"3;2026-03-14T20:00:00;7;1;1;;" + b"0" * 1000 + b";;Umsatz;;;0;0;A;;;;1;;;1\r\n"
+    files = unpacked(sold(Written(), "1").zip())
+    bomb = files | {"lines.csv": files["lines.csv"] + row * 40_000}
+    with pytest.raises(DocumentError, match=r"unpacks [0-9]+ bytes to [0-9]+, as no export does"):
+        read(packed(bomb))
+
+
 def test_a_line_without_an_end_is_refused() -> None:
     bomb = unpacked(sold(Written(), "1").zip()) | {"lines.csv": b"0" * 3_000_000}
     with pytest.raises(DocumentError, match=r"^lines.csv, line 1: a line has more than 1048576 characters"):
@@ -259,8 +267,15 @@ def test_one_closing_of_more_than_is_allowed_is_refused() -> None:
     export = Written()
     for number in range(50):
         sold(export, str(number))
-    with pytest.raises(DocumentError, match=r"the rows of one closing, or rows out of order, have more than 2000 char"):
+    with pytest.raises(DocumentError, match=r"the rows of one closing, .* have more than 2000 characters"):
         read(export.zip(), largest=2000)
+
+
+def test_more_closings_than_a_chain_has_are_refused() -> None:
+    files = unpacked(sold(Written(), "1").zip())
+    rows = b"".join(b"%d;;%d;1\r\n" % (number, number) for number in range(100_001))
+    with pytest.raises(DocumentError, match=r"^transactions.csv: has more than 100000 closings, or rows out of order"):
+        read(packed(files | {"transactions.csv": b"Z_KASSE_ID;Z_ERSTELLUNG;Z_NR;BON_ID\r\n" + rows}))
 
 
 def test_a_directory_that_would_fill_the_memory_is_refused() -> None:
