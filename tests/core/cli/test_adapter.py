@@ -140,7 +140,7 @@ def test_try_takes_settings_from_a_pipeline_of_a_configuration(call: Any, tmp_pa
 @pytest.mark.parametrize(
     ("words", "error", "said"),
     [
-        (["poslog"], ConfigurationError, "adapter.timezone: is missing"),
+        (["poslog"], ConfigurationError, r"adapter.timezone: is missing. Give it with `--set timezone=…`"),
         (["poslog", "--set", "timezone=Mars"], ConfigurationError, "adapter.timezone: must be a time zone"),
         (["poslog", "--set", "colour=red"], ConfigurationError, "adapter.colour: unknown key"),
         (["poslog", "--set", "timezone"], UsageError, "a setting must be key=value"),

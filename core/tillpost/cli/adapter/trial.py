@@ -20,7 +20,7 @@ from tillpost.compose.config import load
 from tillpost.compose.pipeline_config import PipelineConfig
 from tillpost.compose.plugins import load_plugin
 from tillpost.compose.standalone import settings_table, standalone_hooks, standalone_slots
-from tillpost.errors import TillpostError, UsageError
+from tillpost.errors import ConfigurationError, Finding, TillpostError, UsageError
 from tillpost.flow.upkeep.mapping_guard import PLACEHOLDER_CONTACT
 from tillpost.model import DEFAULT_RECIPE, Document, IdentifierRules, Receipt
 from tillpost.plugin import Plugin
@@ -115,7 +115,20 @@ def _table(pipeline: PipelineConfig | None, slot: str, plugin: str) -> dict[str,
 
 def _adapter(name: str, given: dict[str, Any], pipeline: PipelineConfig | None) -> Any:
     recipe = pipeline.recipe if pipeline else DEFAULT_RECIPE
-    return standalone_hooks(name, load_plugin(name), {"adapter": given}, folder=Path.cwd(), recipe=recipe)
+    try:
+        return standalone_hooks(name, load_plugin(name), {"adapter": given}, folder=Path.cwd(), recipe=recipe)
+    except ConfigurationError as error:
+        raise ConfigurationError(*map(_for_the_command_line, error.findings)) from None
+
+
+def _for_the_command_line(finding: Finding) -> Finding:
+    """There is no file to add a missing setting to."""
+    if finding.message != "is missing.":
+        return finding
+    setting = finding.key.removeprefix("adapter.")
+    return attrs.evolve(
+        finding, next_step=f"Give it with `--set {setting}=…`, or a pipeline that has it with `--pipeline`."
+    )
 
 
 def _recognised(plugin: Plugin, document: Document, settings: Any) -> str:
