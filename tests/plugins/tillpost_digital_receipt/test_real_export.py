@@ -119,8 +119,8 @@ def test_the_receipt_behind_the_copy() -> None:
         D("-0.10"),
     )
     assert found.extra["controlUnit"] == "Kontrollenhetens tillverkningsnummer: RIHTT103801065896"
-    # Its national id fails the check digit: nobody is named by it.
-    assert found.flags == ("national-id-unclear",)
+    # Its national id fails the check digit: nobody is named by it, nor by the landline.
+    assert found.flags == ("national-id-unclear", "phone-left-out")
     assert found.customer is not None
     assert found.customer.identifiers == (Identifier("email", "someone@email.com"),)
 
