@@ -179,9 +179,9 @@ class _Recorder:
             outcome = {"passed": "kept", "failed": "broken", "skipped": "waived"}[report.outcome]
             if outcome == "waived" and isinstance(report.longrepr, tuple):
                 detail = report.longrepr[2].removeprefix("Skipped: ").removeprefix("waived: ")
-                outcome = "to do" if detail.startswith("to do: ") else outcome
             else:
                 detail = str(report.longrepr).strip() if report.failed else ""
+                outcome = "to do" if f"promise `{promise}`: to do: " in detail else outcome
             sentence = suite.promises().get(
                 promise, "Every waiver names a promise, and every attribute is one of the suite."
             )

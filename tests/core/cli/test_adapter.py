@@ -171,7 +171,7 @@ def test_test_reports_what_is_kept_and_what_is_waived(tmp_path: Path) -> None:
     assert told["distribution"] == "tillpost"
     report = (tmp_path / "r.md").read_text(encoding="utf-8")
     assert "# Promises of `receipts`" in report
-    assert "**28 kept, 0 broken, 14 waived.**" in report
+    assert "**29 kept, 0 broken, 13 waived.**" in report
     assert "Missing: sequence, day totals." in report
     assert "| `training` | waived | the form holds finished sales only" in report
     cases = ElementTree.parse(tmp_path / "r.xml").getroot().iter("testcase")
@@ -201,6 +201,24 @@ def test_test_names_a_broken_promise_and_a_waiver_that_cannot_stand(tmp_path: Pa
     ):
         assert said in done.stdout
     assert "| `copy` | broken | promise `copy`: the file has a receipt" in (tmp_path / "r.md").read_text()
+
+
+UNFINISHED = """
+from tests.core.testing.till import SmallTillPromises
+
+class TestUnfinished(SmallTillPromises):
+    def sample(self, promise):
+        return None if promise == "later" else super().sample(promise)
+"""
+
+
+def test_a_sample_that_is_missing_is_to_do_and_not_broken(tmp_path: Path) -> None:
+    path = f"import sys\nsys.path.insert(0, {str(Path(__file__).parents[3])!r})\n"
+    (tmp_path / "promises.py").write_text(path + UNFINISHED)
+    done = tillpost(tmp_path, "adapter", "test", "promises.py")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "  to do  later\n           promise `later`: to do: write samples/later.*: The sale of `sale`" in done.stdout
+    assert "0 broken, 1 waived, 1 to do" in done.stdout
 
 
 @pytest.mark.parametrize(

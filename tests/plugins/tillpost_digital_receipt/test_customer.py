@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import tillpost_digital_receipt
 from tests.support.adapter import receipts, records
-from tillpost.model import Customer
+from tillpost.model import Customer, Receipt
 from tillpost_digital_receipt.national_id import national_id
 
 DAY = date(2026, 3, 14)
@@ -59,6 +59,10 @@ def test_whoever_is_alive_is_found_by_ten_digits_and_a_sign(born: date, number: 
 
 
 def customer(inner: str, **settings: object) -> Customer | None:
+    return read(inner, **settings).customer
+
+
+def read(inner: str, **settings: object) -> Receipt:
     document = f"""<DigitalReceipt><Transaction>
 <BusinessUnit><UnitID>1</UnitID></BusinessUnit><WorkstationID>1</WorkstationID>
 <SequenceNumber>1</SequenceNumber><ReceiptDateTime>2026-03-14T10:00:00</ReceiptDateTime><RetailTransaction>
@@ -67,7 +71,7 @@ def customer(inner: str, **settings: object) -> Customer | None:
 {inner}</RetailTransaction></Transaction></DigitalReceipt>"""
     given = {"loyalty": "memberNumber", **settings}
     [receipt] = receipts(list(records(tillpost_digital_receipt.plugin, document.encode(), **given)))
-    return receipt.customer
+    return receipt
 
 
 def phone(country: str, area: str, local: str, attrs: str = "") -> str:
@@ -91,8 +95,9 @@ def phone(country: str, area: str, local: str, attrs: str = "") -> str:
         ('<Receiver Type="TelephoneNumber">08-123</Receiver>', ""),
     ],
 )
-def test_mobile_phones_are_e164_and_landlines_are_left_out(inner: str, known: str) -> None:
+def test_mobile_phones_are_e164_and_landlines_are_left_out_with_a_flag(inner: str, known: str) -> None:
     found = customer(inner)
+    assert ("phone-left-out" in read(inner).flags) == (not known)
     assert ([(identifier.kind, identifier.value) for identifier in found.identifiers] if found else []) == (
         [("mobilePhone", known)] if known else []
     )

@@ -22,7 +22,7 @@ MARKS = {"kept": "kept   ", "broken": "BROKEN ", "to do": "to do  ", "waived": "
 def command(what: str, report: Path | None, junit: Path | None, as_json: bool) -> None:
     """Run the promise suite of an installed adapter, or of a file or folder with one.
 
-    Exit code 1 when a promise is broken. Needs `tillpost[testing]`.
+    Exit code 1 when a promise is broken, or its sample is to do. Needs `tillpost[testing]`.
 
     \b
     Examples:
@@ -46,4 +46,4 @@ def command(what: str, report: Path | None, junit: Path | None, as_json: bool) -
         click.echo(f"  {suite.summary()}")
     if report is not None:
         report.write_text("\n".join(suite.markdown() for suite in suites), encoding="utf-8")
-    sys.exit(1 if any(suite.count("broken") for suite in suites) else 0)
+    sys.exit(1 if any(suite.count(outcome) for suite in suites for outcome in ("broken", "to do")) else 0)
