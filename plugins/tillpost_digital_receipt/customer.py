@@ -17,7 +17,7 @@ _NAMES = {"First": "firstName", "Last": "lastName"}
 _PLACES = {"street": ("AddressLine",), "zipCode": ("PostalCode",), "city": ("City",)}
 _SWEDEN = "+46"
 _SWEDISH_MOBILE = re.compile(r"\+467[02369][0-9]{7}")
-PHONE_LEFT_OUT = "phone-left-out"
+NO_PHONE = "phone-left-out"
 """The flag of a receipt with a phone number that is no mobile number that can be dialled."""
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 
@@ -42,14 +42,14 @@ def read_customer(retail: _Element, day: date, settings: Settings) -> tuple[Cust
         elif kind == "TelephoneNumber":
             phone = _mobile(value, known=False)
             given += [Identifier("mobilePhone", phone)] if phone else []
-            flags += [] if phone else [PHONE_LEFT_OUT]
+            flags += [] if phone else [NO_PHONE]
     for holder in holders:
         mail = text(holder, "EMail", "EMailAddress")
         given += [Identifier("email", mail)] if "@" in mail else []
         telephone = child(holder, "TelephoneNumber")
         phone = _telephone(telephone)
         given += [Identifier("mobilePhone", phone)] if phone else []
-        flags += [PHONE_LEFT_OUT] if text(telephone, "LocalNumber") and not phone else []
+        flags += [NO_PHONE] if text(telephone, "LocalNumber") and not phone else []
     flags_once = tuple(dict.fromkeys(flags))
     if not given:
         return None, flags_once

@@ -95,7 +95,7 @@ def phone(country: str, area: str, local: str, attrs: str = "") -> str:
         ('<Receiver Type="TelephoneNumber">08-123</Receiver>', ""),
     ],
 )
-def test_mobile_phones_are_e164_and_landlines_are_left_out_with_a_flag(inner: str, known: str) -> None:
+def test_mobile_phones_are_e164_and_landlines_are_not_used_and_flagged(inner: str, known: str) -> None:
     found = customer(inner)
     assert ("phone-left-out" in read(inner).flags) == (not known)
     assert ([(identifier.kind, identifier.value) for identifier in found.identifiers] if found else []) == (
