@@ -31,22 +31,32 @@ def is_graphql(form: Form) -> bool:
     return isinstance(form.get("data"), dict) or "bulk" in form or _is_order(form) or _is_refund(form)
 
 
-def graphql_records(form: Form, place: str) -> Iterator[tuple[str, Form]]:
-    """Each order and each refund of an answer: "order" or "refund", and its body as REST has it.
+def graphql_records(form: Form, place: str) -> Iterator[tuple[Form, bool]]:
+    """Each order and each refund of an answer, as it stands there, and whether it is a refund.
 
-    Raises InvalidValue for an answer with errors and nothing else, for one without orders, and for one that has only
-    the first page of a list inside an order.
+    Raises InvalidValue for an answer with errors and nothing else, and for one without orders.
     """
     if "bulk" in form:
-        yield "order", _order(_assembled(form, place), place)
+        yield _assembled(form, place), False
         return
-    if form.get("errors") and not isinstance(form.get("data"), dict):
-        raise InvalidValue("is an answer of the GraphQL API with errors and without data", place=place)
-    nodes = list(_nodes(form.get("data", form)))
-    if not nodes and not _has_list(form):
+    found = False
+    for node in _nodes(form.get("data", form)):
+        found = True
+        if node is not None:
+            yield node, _is_refund(node) and not _is_order(node)
+    if not found:
         raise InvalidValue("is an answer of the GraphQL API without orders or refunds", place=place)
-    for node in nodes:
-        yield ("order", _order(node, place)) if _is_order(node) else ("refund", _refund(_snake(node), ""))
+
+
+def as_rest(node: Form, place: str, *, refund: bool) -> Form:
+    """The body that REST has for an order or a refund. Raises InvalidValue where one has only a page of a list."""
+    try:
+        body = _snake(node)
+    except InvalidValue as error:
+        raise InvalidValue(str(error), place=place) from None
+    if not isinstance(body, dict):
+        raise InvalidValue("a list of orders has a list in the place of an order", place=place)
+    return _refund(body, "") if refund else _order(body)
 
 
 def _is_order(form: Form) -> bool:
@@ -63,27 +73,34 @@ def _kind(form: Form) -> str:
     return name.removeprefix(_GID).partition("/")[0] if isinstance(name, str) and name.startswith(_GID) else ""
 
 
-def _nodes(value: Any) -> Iterator[Form]:
-    """The orders and refunds anywhere in an answer, not those inside an order."""
+def _nodes(value: Any) -> Iterator[Form | None]:
+    """The orders and refunds anywhere in an answer, not those inside an order; None for a list of them that is empty.
+
+    What a list of orders or refunds has that is neither is an order of which everything is missing.
+    """
     if isinstance(value, list):
         for item in value:
             yield from _nodes(item)
     elif isinstance(value, dict):
         if _is_order(value) or _is_refund(value):
             yield value
-        else:
-            for item in value.values():
+            return
+        for name, item in value.items():
+            listed = _listed(item) if name in ("orders", "refunds") else None
+            if listed is None:
                 yield from _nodes(item)
+            elif not listed:
+                yield None
+            else:
+                yield from (each if isinstance(each, dict) else {} for each in listed)
 
 
-def _has_list(value: Any) -> bool:
-    """Whether an answer has a list of orders, which then is empty."""
-    if not isinstance(value, dict):
-        return False
-    named = value.get("orders")
-    return (isinstance(named, dict) and ("edges" in named or "nodes" in named)) or any(
-        _has_list(item) for item in value.values()
-    )
+def _listed(value: Any) -> list[Any] | None:
+    """What a list or a connection has; None for anything else."""
+    if isinstance(value, dict) and isinstance(value.get("edges"), list):
+        return [edge.get("node") if isinstance(edge, dict) else edge for edge in value["edges"]]
+    inner = value.get("nodes") if isinstance(value, dict) else value
+    return inner if isinstance(inner, list) else None
 
 
 def _assembled(form: Form, place: str) -> Form:
@@ -117,18 +134,13 @@ def _snake(value: Any) -> Any:
     page = value.get("pageInfo")
     if isinstance(page, dict) and page.get("hasNextPage") and ("edges" in value or "nodes" in value):
         raise InvalidValue("a list of the order has more pages than its first; ask for all of it")
-    if isinstance(value.get("edges"), list):
-        return [_snake(edge.get("node")) for edge in value["edges"] if isinstance(edge, dict)]
-    if isinstance(value.get("nodes"), list):
-        return _snake(value["nodes"])
+    listed = _listed(value)
+    if listed is not None:
+        return [_snake(item) for item in listed]
     return {_HUMP.sub("_", key).lower(): _snake(item) for key, item in value.items()}
 
 
-def _order(node: Form, place: str) -> Form:
-    try:
-        order = _snake(node)
-    except InvalidValue as error:
-        raise InvalidValue(str(error), place=place) from None
+def _order(order: Form) -> Form:
     _lower(order, "display_financial_status", "financial_status")
     bag = _dict(order.get("total_price_set"))
     shop, paid = (_dict(bag.get(side)).get("currency_code") for side in ("shop_money", "presentment_money"))
@@ -159,7 +171,7 @@ def _order(node: Form, place: str) -> Form:
         _transaction(transaction)
     for refund in _dicts(order.get("refunds")):
         _refund(refund, order.get("id"))
-    return dict(order)
+    return order
 
 
 def _line_item(item: Form) -> None:

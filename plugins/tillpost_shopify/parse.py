@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from typing import Any
 
 import attrs
@@ -22,7 +23,7 @@ from tillpost.kit import (
 )
 from tillpost.model import Broken, Document, NoReceipt, Parsed, RawRef, Receipt
 from tillpost_shopify.edits import exchanged_for_money
-from tillpost_shopify.graphql import graphql_records, is_graphql
+from tillpost_shopify.graphql import as_rest, graphql_records, is_graphql
 from tillpost_shopify.money import Money
 from tillpost_shopify.order import CANCELLED, order_lines, own_id, read_order, skip_reason
 from tillpost_shopify.refund import read_refund, refund_skip_reason
@@ -121,13 +122,8 @@ def _entries(form: Any, record: JsonRecord, settings: Settings, make_id: MakeId)
     """The orders and refunds of a record: an order, a refund, or several refunds, each bare or under its name."""
     body = JsonObject.of(form, record.place)
     if is_graphql(form):
-        for kind, values in graphql_records(form, record.place):
-            inner = JsonObject(values, record.place)
-            raw = _serialized({kind: values})
-            if kind == "order":
-                yield from _order(inner, raw, settings, make_id)
-            else:
-                yield _refund(inner, None, raw, settings, make_id)
+        for node, is_refund in graphql_records(form, record.place):
+            yield from _of_node(node, record.place, settings, make_id, is_refund=is_refund)
     elif body.has("refund"):
         refund = body.object("refund")
         assert refund is not None
@@ -154,6 +150,27 @@ def _entries(form: Any, record: JsonRecord, settings: Settings, make_id: MakeId)
 
 def _unread(source: RawRef) -> Receipt:
     raise InvalidValue("has no amounts", place=source.place)
+
+
+def _of_node(
+    node: dict[str, Any], place: str, settings: Settings, make_id: MakeId, *, is_refund: bool
+) -> Iterator[_Entry]:
+    """The entries of an order or a refund of the GraphQL API; one that cannot be read takes no other with it."""
+    try:
+        body = JsonObject(as_rest(node, place, refund=is_refund), place)
+    except InvalidValue as error:
+        fault = error
+
+        def skip_reason() -> str:
+            raise fault
+
+        raw = _serialized({"data": {"orders": [node]}})
+        yield _Entry(JsonObject(node, place), raw, skip_reason, lambda: "", _unread)
+        return
+    if is_refund:
+        yield _refund(body, None, _serialized({"refund": body.values}), settings, make_id)
+    else:
+        yield from _order(body, _serialized({"order": body.values}), settings, make_id)
 
 
 def _order(order: JsonObject, raw: bytes, settings: Settings, make_id: MakeId) -> Iterator[_Entry]:
@@ -199,5 +216,10 @@ def _refund(refund: JsonObject, order: JsonObject | None, raw: bytes, settings: 
 
 
 def _serialized(form: Any) -> bytes:
-    """Values as a JSON document; decimals as text, which is read alike."""
-    return json.dumps(form, ensure_ascii=False, default=str).encode()
+    """Values as a JSON document; a number stays one where a float has all its digits."""
+    return json.dumps(form, ensure_ascii=False, default=_number).encode()
+
+
+def _number(value: Any) -> float | str:
+    number = float(value)
+    return number if Decimal(repr(number)) == value else str(value)

@@ -37,7 +37,7 @@ def is_purchase(form: JsonObject) -> bool:
 
 def former_numbers(purchase: JsonObject) -> tuple[str, ...]:
     """The numbers that ids were made of before `purchaseUUID1` was read: the deprecated UUID."""
-    found = [purchase.text("purchaseUUID", "")]
+    found = [purchase.text_or_empty("purchaseUUID")]
     with contextlib.suppress(ValueError):  # where it is no UUID, it has no other form
         found.append(base64.urlsafe_b64encode(uuid.UUID(own_id(purchase)).bytes).decode().rstrip("="))
     return tuple(dict.fromkeys(filter(None, found)))

@@ -506,9 +506,41 @@ def test_an_answer_without_orders_is_held(given: dict[str, Any], reason: str) ->
 
 
 def test_a_first_page_of_line_items_is_not_read_as_the_whole_order() -> None:
-    order = graphql_order()
+    order, whole = graphql_order(), graphql_order()
     order["lineItems"]["pageInfo"] = {"hasNextPage": True}
-    assert "has more pages than its first" in broken({"data": {"order": order}})
+    answer = {"data": {"orders": {"nodes": [order, whole]}}}
+    assert "has more pages than its first" in broken(answer)
+    held, sold, _ = read(answer)
+    assert isinstance(held, Broken)
+    assert receipt(sold).total == D("70.00")
+    assert "has more pages" in broken(held.raw)
+
+
+def test_a_refund_whose_names_are_no_texts_is_held_from_its_own_bytes_too() -> None:
+    one = item(1, "100.00")
+    back = returned(one | {"name": 1.5})
+    [held] = [
+        record
+        for record in read(order([one], "100.00", refunds=[refund(back, transactions=[moved("refund", "100.00")])]))
+        if isinstance(record, Broken)
+    ]
+    assert "name: must be text" in held.reason
+    assert "name: must be text" in broken(held.raw)
+
+
+@pytest.mark.parametrize(
+    "other", [{"cursor": "a"}, {"node": None}, {"node": {"title": "A"}}, {"node": {"nodes": []}}, None, 7]
+)
+def test_what_a_list_of_orders_has_beside_orders_is_held(other: object) -> None:
+    parsed = read({"data": {"orders": {"edges": [{"node": graphql_order()}, other]}}})
+    assert [type(record) for record in parsed] == [Found, NoReceipt, Broken]
+
+
+@pytest.mark.parametrize("other", [{"cursor": "a"}, {"node": None}, None])
+def test_a_line_item_that_is_none_holds_its_order(other: object) -> None:
+    order = graphql_order()
+    order["lineItems"]["edges"].append(other)
+    assert "line_items[2]: must be an object" in broken({"data": {"order": order}})
 
 
 def test_an_empty_page_of_orders_has_no_records() -> None:

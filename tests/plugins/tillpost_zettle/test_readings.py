@@ -114,6 +114,11 @@ def test_each_writing_of_the_uuid_is_the_same_purchase(keys: dict[str, str]) -> 
     assert one(bare | keys).id == f"__2026-05-12_{UUID}"
 
 
+@pytest.mark.parametrize("old", [True, 7, 1.5, [], "", "not base64 not base64 "])
+def test_an_old_uuid_that_is_none_does_not_keep_the_purchase(old: object) -> None:
+    assert one(body("zettle-rest.json") | {"purchaseUUID": old}).id == f"__2026-05-12_{UUID}"
+
+
 def accept(journal: Journal, records: list[Parsed], name: str) -> Accepted:
     counts, document = Accepted(), Document.from_bytes(name, name.encode())
     anonymous = Customer(identifiers=(Identifier("externalId", "anonymous"),))
