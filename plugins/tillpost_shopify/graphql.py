@@ -16,8 +16,7 @@ Form = dict[str, Any]
 
 _GID = "gid://shopify/"
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_ORDER = ("lineItems", "displayFinancialStatus", "totalPriceSet")
-_REFUND = ("refundLineItems",)
+_ORDER = frozenset(("lineItems", "displayFinancialStatus", "totalPriceSet"))
 _CHILDREN = {"LineItem": "lineItems", "ShippingLine": "shippingLines", "Refund": "refunds"}
 _CHILDREN |= {
     "RefundLineItem": "refundLineItems",
@@ -60,11 +59,11 @@ def as_rest(node: Form, place: str, *, refund: bool) -> Form:
 
 
 def _is_order(form: Form) -> bool:
-    return _kind(form) == "Order" or any(name in form for name in _ORDER)
+    return not _ORDER.isdisjoint(form) or _kind(form) == "Order"
 
 
 def _is_refund(form: Form) -> bool:
-    return _kind(form) == "Refund" or any(name in form for name in _REFUND)
+    return "refundLineItems" in form or _kind(form) == "Refund"
 
 
 def _kind(form: Form) -> str:

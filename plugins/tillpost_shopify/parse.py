@@ -74,7 +74,7 @@ def _joined(records: Iterator[JsonRecord], name: str, largest: int) -> Iterator[
             if order is not None:
                 yield _with_children(order, children)
                 order, children, size = None, [], 0
-            if _BULK_ORDER.search(record.content):
+            if b'"gid://shopify/Order/' in record.content and _BULK_ORDER.search(record.content):
                 order = record
             else:
                 yield record

@@ -128,10 +128,10 @@ def _ways(
     """The plain way first; the others where the refund has goods taken in exchange, or cash that was rounded."""
     transactions = successful(refund.objects("transactions"), "refund")
     value = sum((rounding(item, -1, money) for item in transactions), ZERO)
-    rounded, plain = (
-        tuple(tender(item, -1, money, settings.tenders, rounded=which) for item in transactions)
-        for which in (True, False)
-    )
+    plain = tuple(tender(item, -1, money, settings.tenders, rounded=False) for item in transactions)
+    rounded = plain
+    if value:
+        rounded = tuple(tender(item, -1, money, settings.tenders, rounded=True) for item in transactions)
     taken = order_lines(order, money) if order is not None and order.objects("line_items") else []
     contents: list[tuple[str, list[DraftLine], tuple[str, ...]]] = [("", drafts, ())]
     if taken:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-import contextlib
+import re
 import uuid
 
 from tillpost import InvalidValue
 from tillpost.kit import JsonObject
 
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _OWN = ("purchaseUUID1", "purchaseUuid", "purchaseUUID")
 _REFUNDED = ("refundsPurchaseUUID1", "refundsPurchaseUuid", "refundsPurchaseUUID")
 
@@ -35,22 +36,28 @@ def is_purchase(form: JsonObject) -> bool:
     return any(form.has(name) for name in _OWN)
 
 
-def former_numbers(purchase: JsonObject) -> tuple[str, ...]:
-    """The numbers that ids were made of before `purchaseUUID1` was read: the deprecated UUID."""
-    found = [purchase.text_or_empty("purchaseUUID")]
-    with contextlib.suppress(ValueError):  # where it is no UUID, it has no other form
-        found.append(base64.urlsafe_b64encode(uuid.UUID(own_id(purchase)).bytes).decode().rstrip("="))
-    return tuple(dict.fromkeys(filter(None, found)))
+def former_number(purchase: JsonObject, own: str) -> str:
+    """The number that ids were made of before `purchaseUUID1` was read: the deprecated UUID, as written or as it was.
+
+    own: as `own_id` has it. "" where there never was another.
+    """
+    written = purchase.text_or_empty("purchaseUUID")
+    if written or not _UUID.fullmatch(own):
+        return written
+    return base64.urlsafe_b64encode(bytes.fromhex(own.replace("-", ""))).decode().rstrip("=")
 
 
 def _first(purchase: JsonObject, names: tuple[str, ...]) -> str:
-    return next((_as_uuid(text) for name in names if (text := purchase.text(name, ""))), "")
+    for name in names:
+        if text := purchase.text(name, ""):
+            return text if _UUID.fullmatch(text) else _decoded(text)
+    return ""
 
 
-def _as_uuid(text: str) -> str:
-    """The UUID as text with hyphens; what is no UUID as it is written."""
-    with contextlib.suppress(ValueError):
-        return str(uuid.UUID(text))
+def _decoded(text: str) -> str:
+    """The UUID in small letters with hyphens; what is no UUID as it is written."""
+    if _UUID.fullmatch(text.lower()):
+        return text.lower()
     try:
         content = base64.b64decode(f"{text}==", altchars=b"-_", validate=True) if len(text) == 22 else b""
     except (binascii.Error, ValueError):

@@ -42,7 +42,7 @@ class DraftLine:
     @property
     def percent(self) -> Decimal:
         """All its taxes together."""
-        return sum(self.percents, ZERO)
+        return self.percents[0] if len(self.percents) == 1 else sum(self.percents, ZERO)
 
     def take_off(self, value: Decimal, label: str) -> None:
         """Take a discount off; `value` has the sign of the line."""
@@ -75,9 +75,9 @@ def tax_percents(item: JsonObject) -> tuple[Decimal, ...]:
     if item.boolean("taxExempt"):
         return ()
     if item.has("vatPercentage"):
-        rates = [item.decimal("vatPercentage")]
-    else:
-        rates = [rate.decimal("percentage", ZERO) for rate in item.objects("taxRates")]
+        percent = item.decimal("vatPercentage")
+        return (percent,) if percent else ()
+    rates = [rate.decimal("percentage", ZERO) for rate in item.objects("taxRates")]
     return tuple(rate for rate in rates if rate)
 
 

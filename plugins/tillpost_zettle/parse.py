@@ -27,7 +27,7 @@ from tillpost.kit import (
 )
 from tillpost.model import Broken, Document, Found, LineKind, NoReceipt, Parsed, RawRef, Receipt
 from tillpost_zettle.events import is_event, purchase_of
-from tillpost_zettle.identity import former_numbers, is_purchase, own_id, refunded_id
+from tillpost_zettle.identity import former_number, is_purchase, own_id, refunded_id
 from tillpost_zettle.lines import DraftLine, MinorUnits, read_rows, take_off_purchase_discounts
 from tillpost_zettle.settings import Settings
 from tillpost_zettle.taxes import lines_and_taxes
@@ -80,24 +80,23 @@ def _parse_record(record: JsonRecord, document: Document, settings: Settings, ma
     )
     if not isinstance(parsed, Found):
         return parsed
-    return attrs.evolve(parsed, former_ids=_former_ids(purchase, parsed.receipt, make_id))
+    return Found(receipt=parsed.receipt, raw=parsed.raw, former_ids=_former_ids(purchase, parsed.receipt, make_id))
 
 
 def _holds_anything(purchase: JsonObject) -> bool:
     """Whether a purchase has products or money."""
     return bool(
-        purchase.objects("products")
+        purchase.values.get("products")
         or purchase.decimal("amount", ZERO)
         or any(payment.decimal("amount", ZERO) for payment in purchase.objects("payments"))
     )
 
 
 def _former_ids(purchase: JsonObject, receipt: Receipt, make_id: MakeId) -> tuple[str, ...]:
-    """The ids of the receipt from when they were made of store, till and the deprecated UUID."""
-    return tuple(
-        make_id(store=receipt.store, till=receipt.till, business_date=receipt.business_date, number=number)
-        for number in former_numbers(purchase)
-    )
+    """The id of the receipt from when it was made of store, till and the deprecated UUID."""
+    if not (number := former_number(purchase, own_id(purchase))):
+        return ()
+    return (make_id(store=receipt.store, till=receipt.till, business_date=receipt.business_date, number=number),)
 
 
 def _receipt(purchase: JsonObject, source: RawRef, settings: Settings, make_id: MakeId) -> Receipt:
@@ -142,11 +141,14 @@ def _receipt(purchase: JsonObject, source: RawRef, settings: Settings, make_id: 
         )
 
     on_top = purchase.text("taxationMode", "") == "EXCLUSIVE"
-    readings = [Reading(_SAID[on_top], partial(make, on_top))]
-    if purchase.has("taxationMode") or purchase.has("taxationType") or purchase.has("taxValues"):
-        # Older answers say nothing of the kind: there, tax is VAT, and in the price.
-        readings.append(Reading(_SAID[not on_top], partial(make, not on_top), TAX_MODE))
-    receipt, flags = first_reading(readings)
+    flags: tuple[str, ...] = ()
+    try:
+        receipt = make(on_top)
+    except InvalidValue:
+        if not any(purchase.has(name) for name in ("taxationMode", "taxationType", "taxValues")):
+            raise  # older answers say nothing of the kind: there, tax is VAT, and in the price
+        other = Reading(_SAID[not on_top], partial(make, not on_top), TAX_MODE)
+        receipt, flags = first_reading([Reading(_SAID[on_top], partial(make, on_top)), other])
     if purchase.has("vatAmount"):
         difference = sum((line.tax_amount for line in receipt.lines), ZERO) - money.read(purchase, "vatAmount")
         # Each line is rounded, the till's sum may not be.
