@@ -12,7 +12,7 @@ from tillpost.model import Broken, Document, NoReceipt, Parsed, RawRef, Receipt
 from tillpost_dsfinvk.codes import TYPES, UNPAID, is_true, plain_type
 from tillpost_dsfinvk.export import Export, as_text, opened
 from tillpost_dsfinvk.join import Bon, bons, set_decimals
-from tillpost_dsfinvk.payments import read_payments
+from tillpost_dsfinvk.payments import read_payments, sum_of
 from tillpost_dsfinvk.receipt import Head, read_receipt
 from tillpost_dsfinvk.settings import Settings
 from tillpost_dsfinvk.tables import Entry, Row
@@ -56,7 +56,7 @@ def _first(export: Export, table: str, *columns: str) -> str:
 
 
 class _Export:
-    """One export, and the receipts in it that are voided, by closing and BON_ID."""
+    """One export of a document."""
 
     def __init__(
         self, export: Export, document: Document, settings: Settings, make_id: MakeId, flags: tuple[str, ...]
@@ -122,14 +122,16 @@ class _Export:
         written = head.row.text("BON_TYP")
         outcome, reason = TYPES.get(head.type, ("", ""))
         outcome = self._settings.types.get(written, outcome)
-        total, paid = head.row.number("UMS_BRUTTO") or ZERO, _is_paid(bon, head, self._settings)
+        payments = read_payments(bon.rows("datapayment"), head.currency, self._settings.tenders)
+        total, back = head.row.number("UMS_BRUTTO") or ZERO, sum_of(payments) < 0
+        paid = any(payment.tender.amount for payment in payments if payment.tender.type != "none")
         if not outcome:
             raise InvalidValue(
                 f"{written[:40]!a} is no BON_TYP of the standard; say in `types` what it is",
                 place=head.row.place("BON_TYP"),
             )
-        if outcome == "sale" and not (head.is_storno and total >= 0):
-            if total < 0 and _takes_back_voided(bon):
+        if outcome == "sale" and not (head.is_storno and total >= 0 and not back):
+            if (total < 0 or back) and _takes_back_voided(bon):
                 return head.no_receipt("takes back a receipt that is voided itself", retail=True)
             return read_receipt(head, source, self._make_id)
         if head.type in UNPAID and paid and written not in self._settings.types:
@@ -153,11 +155,6 @@ def _takes_back_voided(bon: Bon) -> bool:
             if plain_type(head.text("BON_TYP")) == "belegstorno" or (is_true(head.text("BON_STORNO")) and total >= 0):
                 return True
     return False
-
-
-def _is_paid(bon: Bon, head: Head, settings: Settings) -> bool:
-    payments = read_payments(bon.rows("datapayment"), head.currency, settings.tenders)
-    return any(payment.tender.amount for payment in payments if payment.tender.type != "none")
 
 
 def _fault(bon: Bon) -> str:

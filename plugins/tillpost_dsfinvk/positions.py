@@ -94,6 +94,20 @@ class _Vat:
         return abs((self.gross or ZERO) - (self.net or ZERO) - (self.tax or ZERO)) > Decimal("0.01")
 
 
+@attrs.frozen(kw_only=True)
+class How:
+    """In which way positions are read.
+
+    by_net: amounts by the net ones and the tax. less_discounts: those of itemamounts.csv are not in the prices yet.
+    by_quantity: an amount has the sign of its quantity. by_package: a price is for one of FAKTOR units, not for all.
+    """
+
+    by_net: bool = False
+    less_discounts: bool = False
+    by_quantity: bool = False
+    by_package: bool = False
+
+
 class Positions:
     """The rows of a receipt's positions, read in one way or another."""
 
@@ -123,21 +137,29 @@ class Positions:
         """Whether a gross amount is not the net one with the tax."""
         return any(vat.is_split for vats in self._vat.values() for vat in vats)
 
-    def read(self, *, by_net: bool = False, less_discounts: bool = False, by_quantity: bool = False) -> list[Position]:
-        """Every position. Raises InvalidValue with file, line and column for what is no number."""
-        return [self._position(row, by_net, less_discounts, by_quantity) for row in self.rows]
+    @property
+    def has_packages(self) -> bool:
+        """Whether a position has its price only, and a FAKTOR: for so many units, or times so many in a package."""
+        return any(
+            (row.number("FAKTOR") or 1) != 1 and row.text("POS_ZEILE") not in self._vat and row.number("STK_BR")
+            for row in self.rows
+        )
 
-    def _position(self, row: Row, by_net: bool, less_discounts: bool, by_quantity: bool) -> Position:
+    def read(self, how: How) -> list[Position]:
+        """Every position. Raises InvalidValue with file, line and column for what is no number."""
+        return [self._position(row, how) for row in self.rows]
+
+    def _position(self, row: Row, how: How) -> Position:
         quantity = row.number("MENGE")
         quantity = Decimal(1) if quantity is None else quantity
-        parts = list(self._parts(row, quantity, by_net))
+        parts = list(self._parts(row, quantity, how))
         gross = sum((part.gross for part in parts), ZERO)
         discounts = self._discounts(row, gross)
-        if less_discounts and discounts:
+        if how.less_discounts and discounts:
             off = sum((discount.value for discount in discounts), ZERO)
             ratio = (gross + off) / gross if gross else ZERO
             parts = [Part(part.key, part.gross * ratio, part.tax * ratio) for part in parts]
-        if by_quantity and quantity < 0 < gross:
+        if how.by_quantity and quantity < 0 < gross:
             parts = [Part(part.key, -part.gross, -part.tax) for part in parts]
         business = row.text("GV_TYP").lower().replace("ö", "oe").replace("ü", "ue").replace("_", "")
         return Position(
@@ -150,18 +172,20 @@ class Positions:
             discounts=discounts,
         )
 
-    def _parts(self, row: Row, quantity: Decimal, by_net: bool) -> Iterator[Part]:
+    def _parts(self, row: Row, quantity: Decimal, how: How) -> Iterator[Part]:
         vats = self._vat.get(row.text("POS_ZEILE"), [])
         found = [
-            (vat, amount) for vat in vats if (amount := vat.amount(self.percent(vat.key), by_net=by_net)) is not None
+            (vat, amount)
+            for vat in vats
+            if (amount := vat.amount(self.percent(vat.key), by_net=how.by_net)) is not None
         ]
         if not found:
-            # Without its amounts a position has its price: per FAKTOR units, which is 1 where nothing else is said.
             price, per = row.number("STK_BR") or ZERO, row.number("FAKTOR") or Decimal(1)
             vat = vats[0] if vats else _Vat("", None, None, None)
-            found = [(vat, round_money(quantity * price / per, self.currency))]
+            gross = quantity * price * per if how.by_package else quantity * price / per
+            found = [(vat, round_money(gross, self.currency))]
         for vat, gross in found:
-            yield Part(vat.key, gross, self._tax(vat, gross, by_net))
+            yield Part(vat.key, gross, self._tax(vat, gross, how.by_net))
 
     def _tax(self, vat: _Vat, gross: Decimal, by_net: bool) -> Decimal:
         percent = self.percent(vat.key)

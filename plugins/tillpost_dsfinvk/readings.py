@@ -11,7 +11,7 @@ import attrs
 
 from tillpost.kit import ZERO, Reading, first_reading, mismatch, round_money
 from tillpost_dsfinvk.codes import CASH, GIFT, MONEY, PARTS, REDEEMED
-from tillpost_dsfinvk.positions import Position, Positions
+from tillpost_dsfinvk.positions import How, Position, Positions
 
 
 @attrs.frozen
@@ -45,36 +45,36 @@ def first_that_adds_up(source: Positions, total: Decimal | None, also: Sequence[
     the payments, which decides where the total leaves out a part of the receipt (tips, deposits, vouchers).
     Raises InvalidValue with the difference of each reading.
     """
-    plain = source.read()
-    discounted = any(position.discounts for position in plain)
-    turned = any(position.quantity < 0 < position.gross for position in plain)
-    readings = [
-        Reading(_said(said, words), partial(_checked, source, left, flags, total, also, paid))
-        for by_net, less, by_quantity in product(
-            (False, True)[: 1 + source.is_split], (False, True)[: 1 + discounted], (False, True)[: 1 + turned]
-        )
-        for said, flag, left in _voids(
-            source.read(by_net=by_net, less_discounts=less, by_quantity=by_quantity)
-            if by_net or less or by_quantity
-            else plain
-        )
-        for words, flags in [_put_aside(source, by_net, less, by_quantity, flag)]
-    ]
+    plain = source.read(How())
+    choices = (
+        source.is_split,
+        any(position.discounts for position in plain),
+        any(position.quantity < 0 < position.gross for position in plain),
+        source.has_packages,
+    )
+    readings = []
+    for by_net, less, by_quantity, by_package in product(*((False, True)[: 1 + choice] for choice in choices)):
+        how = How(by_net=by_net, less_discounts=less, by_quantity=by_quantity, by_package=by_package)
+        for said, flag, left in _voids(plain if how == How() else source.read(how)):
+            words, flags = _put_aside(source, how, flag)
+            take = partial(_checked, source, left, flags, total, also, paid)
+            readings.append(Reading(_said(said, words), take))
     return first_reading(readings)[0]
 
 
-def _put_aside(
-    source: Positions, by_net: bool, less: bool, by_quantity: bool, flag: str
-) -> tuple[list[str], tuple[str, ...]]:
+def _put_aside(source: Positions, how: How, flag: str) -> tuple[list[str], tuple[str, ...]]:
     """What a reading says in words, and its flags."""
     found = [
-        ("net amounts with their tax", "tax-base-recomputed", by_net),
-        ("", "tax-base-recomputed", source.is_split and not by_net),
-        ("discounts not yet in the price", "discount-not-in-price", less),
-        ("signs of the quantities", "sign-by-quantity", by_quantity),
+        ("net amounts with their tax", "tax-base-recomputed", how.by_net),
+        ("", "tax-base-recomputed", source.is_split and not how.by_net),
+        ("discounts not yet in the price", "discount-not-in-price", how.less_discounts),
+        ("signs of the quantities", "sign-by-quantity", how.by_quantity),
+        ("prices of one unit in a package", "", how.by_package),
         ("", flag, bool(flag)),
     ]
-    return [words for words, _, holds in found if holds and words], tuple(flag for _, flag, holds in found if holds)
+    return [words for words, _, holds in found if holds and words], tuple(
+        flag for _, flag, holds in found if holds and flag
+    )
 
 
 def _said(said: str, words: list[str]) -> str:
@@ -105,6 +105,8 @@ def _checked(
     if expected is None or summed == expected or summed in also:
         return read
     if summed == paid:
+        if total == -summed:  # the total of a return without its sign
+            return attrs.evolve(read, flags=(*flags, "sign-by-amount"))
         for others in _NOT_TURNOVER:
             rest = sum((each.gross for each in positions if each.business not in others), ZERO)
             if round_money(rest, source.currency) == total:

@@ -68,6 +68,8 @@ def test_a_receipt_marked_as_voided_that_gives_money_back_is_the_return() -> Non
     found = one(export)
     assert (found.total, found.flags) == (Decimal("-5.00"), ("storno-as-return",))
     assert found.lines[0].extra == {"originalReceipt": "1"}
+    export.rows["transactions"][0]["UMS_BRUTTO"] = "5,00"
+    assert (one(export).total, one(export).flags) == (Decimal("-5.00"), ("sign-by-amount", "storno-as-return"))
 
 
 @pytest.mark.parametrize("mark", [{"BON_STORNO": "1"}, {"kind": "AVBelegstorno"}])
@@ -213,6 +215,12 @@ def test_a_return_is_one_by_the_sign_that_adds_up(quantity: str, gross: str, fla
     assert (lines(found), found.flags) == ([("return", "A", "-1.000", "-5.00")], flags)
 
 
+def test_a_total_of_a_return_without_its_sign_is_that_of_its_positions_and_payments() -> None:
+    export = Written().head("1", "5,00").line("1", "1", "A", "-1,000", "-5,00").pay("1", "Bar", "-5,00")
+    found = one(export)
+    assert (found.total, found.flags) == (Decimal("-5.00"), ("sign-by-amount",))
+
+
 def test_a_quantity_of_zero_is_taken_as_it_is() -> None:
     found = one(Written().head("1", "5,00").line("1", "1", "A", "0,000", "5,00").pay("1", "Bar", "5,00"))
     assert lines(found) == [("adjustment", "A", "0.000", "5.00")]
@@ -303,6 +311,14 @@ def test_without_amounts_a_position_has_its_price_for_so_many_units() -> None:
     export = Written().head("1", "6,67").line("1", "1", "A", "2,000", "", STK_BR="5,00", FAKTOR="1,500", EINHEIT="kg")
     [line] = one(export.pay("1", "Bar", "6,67")).lines
     assert (line.quantity, line.paid) == (Decimal(2), Decimal("6.67"))
+
+
+def test_without_amounts_a_position_has_its_price_times_the_units_of_a_package() -> None:
+    export = (
+        Written().head("1", "12,00").line("1", "1", "A", "2,000", "", STK_BR="1,00", FAKTOR="6,000", EINHEIT="Kiste")
+    )
+    [line] = one(export.pay("1", "Bar", "12,00")).lines
+    assert (line.quantity, line.paid) == (Decimal(2), Decimal("12.00"))
 
 
 def test_a_gross_amount_that_is_not_net_and_tax_is_put_aside_where_those_add_up() -> None:
