@@ -14,6 +14,7 @@ from typing import IO
 import attrs
 
 from tillpost import DocumentError
+from tillpost.kit import masked
 from tillpost.model import Document
 from tillpost_table.rows import Row
 from tillpost_table.settings import Settings
@@ -21,7 +22,7 @@ from tillpost_table.sheets import TITLES, opened
 
 _LONGEST = 1024 * 1024
 _UNDECODED = re.compile("[\udc80-\udcff]")
-_SEP = re.compile(r"\"?sep=(.)\"?\s*", re.IGNORECASE)
+_SEP = re.compile(r"\"?sep=([,;:|^~\t])\"?\s*", re.IGNORECASE)
 _MARKS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 
 
@@ -47,20 +48,18 @@ class _Lines:
         if self._first is not None:
             line, self._first = self._first, None
             return line
-        return self._file.readline(_LONGEST)
-
-    def __iter__(self) -> Iterator[str]:
         try:
-            while line := self._read():
-                self.number += 1
-                if len(line) == _LONGEST:
-                    raise DocumentError(
-                        f"a line has more than {_LONGEST} characters", f"{self._name}, line {self.number}"
-                    )
-                self.taken.append(line)
-                yield line
+            return self._file.readline(_LONGEST)
         except UnicodeDecodeError as error:
             raise DocumentError(f"is not complete {error.encoding}", f"{self._name}, line {self.number + 1}") from None
+
+    def __iter__(self) -> Iterator[str]:
+        while line := self._read():
+            self.number += 1
+            if len(line) == _LONGEST:
+                raise DocumentError(f"a line has more than {_LONGEST} characters", f"{self._name}, line {self.number}")
+            self.taken.append(line)
+            yield line
 
 
 def _codec(start: bytes, name: str, settings: Settings) -> tuple[bytes, str]:
@@ -168,13 +167,16 @@ def _header(found: Iterator[_Record], settings: Settings, name: str) -> _Record 
 
 
 def _check(names: list[str], place: str, settings: Settings) -> None:
-    for column, where in settings.named.items():
+    # A row with hardly a column of the mapping may be no header but a sale, and its cells a customer's.
+    named = settings.named
+    is_header = 3 * len(named.keys() & set(names)) >= len(named)
+    shown = ", ".join(ascii(name if is_header or not name else masked(name))[1:-1] for name in names[:50])
+    for column, where in named.items():
         if names.count(column) == 1:
             continue
-        shown = ", ".join(ascii(name)[1:-1] for name in names[:50])
         if column in names:
             raise DocumentError(f'the header has the column "{column}" ({where}) twice: {shown}', place)
-        near = get_close_matches(column, names, 1)
+        near = get_close_matches(column, names, 1) if is_header else []
         hint = f'; did you mean "{near[0]}"?' if near else "; is `delimiter` right?" if len(names) == 1 else "."
         out = (
             f' Set {where} = "" where a preset names it in vain.' if where.startswith(("columns.", "customer.")) else ""

@@ -89,6 +89,10 @@ def _skip_reason(group: Group, settings: Settings) -> str:
 
 
 def _cleaned(rows: list[Row]) -> tuple[list[Row], int]:
-    """The rows without characters that no file can carry, and how many there were."""
+    """The rows without characters that no file can carry, and how many there were. Names of columns stay."""
     removed = sum(clean("".join(row.cells.values()))[1] for row in rows)
-    return ([attrs.evolve(row, cells=clean(row.cells)[0]) for row in rows] if removed else rows), removed
+    return ([attrs.evolve(row, cells=_clean_cells(row)) for row in rows] if removed else rows), removed
+
+
+def _clean_cells(row: Row) -> dict[str, str]:
+    return {name: clean(cell)[0] for name, cell in row.cells.items()}

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
+import lzma
 import re
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -20,6 +23,8 @@ TITLES = 50
 """Rows among which the header is looked for."""
 _ZIP, _OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _CELL = re.compile(rb"""\sr=["']([A-Z]{0,3})([0-9]{1,7})["']""")
+_DAMAGE = (NotImplementedError, RuntimeError, EOFError, OSError, ValueError, KeyError, IndexError)
+"""What zipfile raises beside its own for bytes that were changed, or a password that is asked for."""
 _MOST_CELLS = 20_000_000
 """The reader holds a sheet as a rectangle: two cells far apart must not fill the memory."""
 
@@ -66,7 +71,7 @@ def _check_size(content: bytes, name: str, largest: int) -> None:
                 raise DocumentError(f"is a workbook whose part {damaged!a} is damaged", name)
             parts = [part for part in archive.namelist() if part.startswith("xl/worksheets/") and part.endswith(".xml")]
             cells = max((_rectangle(archive.read(part)) for part in parts), default=0)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, ValueError):
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, *_DAMAGE):
         raise DocumentError("is a zip file or workbook that is cut, damaged or encrypted", name) from None
     if not parts:
         raise DocumentError("is a zip file without an .xlsx workbook in it; unpack it, or export CSV", name)

@@ -1,5 +1,6 @@
 """What spreadsheets make of a table: footers, blank cells, titles, serial dates, names of months, gzip, workbooks."""
 
+import contextlib
 import gzip
 import subprocess
 import sys
@@ -231,6 +232,9 @@ def test_what_is_no_workbook_is_refused_in_words() -> None:
     content = workbook(ROWS)
     with pytest.raises(DocumentError, match="cut, damaged or encrypted"):
         read_bytes(content[: len(content) // 2])
+    for at in range(0, len(content), 7):  # whatever byte is changed, it is a workbook or a DocumentError
+        with contextlib.suppress(DocumentError):
+            read_bytes(content[:at] + bytes([content[at] ^ 0x55]) + content[at + 1 :])
     with pytest.raises(DocumentError, match=r"is an .xls or encrypted workbook; save it as .xlsx or CSV"):
         read_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600))
     with pytest.raises(DocumentError, match="is a workbook of more than 2048 bytes; export CSV, or raise `largest`"):
@@ -250,3 +254,21 @@ def test_without_its_library_a_workbook_says_what_to_install() -> None:
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert "DocumentError doc: is a workbook, and python-calamine, which reads it, is not installed" in run.stdout
     assert "pip install 'tillpost[xlsx]'" in run.stdout
+
+
+def test_a_row_that_is_no_header_is_not_repeated_in_the_message() -> None:
+    with pytest.raises(DocumentError, match=r"It has: .*characters") as caught:
+        read("600;Asa Oberg;C-1001\n")
+    assert "Asa" not in str(caught.value)
+    with pytest.raises(DocumentError, match="is not complete utf-16-le"):
+        read_bytes(b"\xff\xfeB\x00o")
+
+
+def test_columns_that_differ_by_a_control_character_are_two() -> None:
+    head = HEAD[:-1] + ";x\x01;x\n"
+    [only] = receipts(read(head + row("5.00").replace("Stol", "St\x01ol")[:-1] + ";1;2\n"))
+    assert (only.lines[0].article_name, only.flags) == ("Stol", ("control-characters",))
+    [sep] = receipts(read("sep=;\n" + HEAD + row("5.00"), delimiter=","))
+    assert sep.total == D("5.00")
+    with pytest.raises(DocumentError, match="lacks the column"):
+        read("sep=\udc81\n".encode("utf-8", "surrogateescape").decode("latin-1") + HEAD, delimiter=",")
