@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from functools import partial
 from itertools import product
@@ -34,27 +34,26 @@ class Balanced:
 
 def balance(
     retail: _Element,
-    read: Callable[[], list[DraftLine]],
+    drafts: list[DraftLine],
     entries: Sequence[TaxEntry],
     stated: Decimal,
     currency: str,
 ) -> Balanced:
     """Lines and taxes by the first reading of the amounts that adds up to the stated total.
 
-    read: the lines as the till wrote them. By the standard their amounts have discounts taken off; tills differ, for
+    drafts: the lines as the till wrote them. By the standard their amounts have discounts taken off; tills differ, for
     discounts of a line and for Discount line items. The readings are tried in this order: both taken off; Discount line
     items not; those of lines not; neither. Then the same with deposits counted in their lines, and on top of them, and
     without the lines that voided ones point at. A rounding has no sign in the format: it is omitted, subtracted and
     added. Raises InvalidValue, with the difference of each of these ways, when none adds up.
     """
-    drafts = read()
 
-    def ways() -> Iterator[tuple[str, str, Callable[[], list[DraftLine]]]]:
-        yield from variants(drafts, currency)
+    def ways() -> Iterator[tuple[str, str, list[DraftLine]]]:
+        yield from variants(retail, drafts, currency)
         taken = linked_voids(retail)
         kept = [draft for draft in drafts if draft.sequence not in taken]
         if len(kept) < len(drafts):
-            yield "without the lines that voided ones point at", VOID_BY_LINK, lambda: kept
+            yield "without the lines that voided ones point at", VOID_BY_LINK, kept
 
     balanced, flags = first_reading(
         Reading(said, partial(_discounted, retail, lines, entries, stated, currency), flag)
@@ -65,12 +64,11 @@ def balance(
 
 def _discounted(
     retail: _Element,
-    lines: Callable[[], list[DraftLine]],
+    drafts: list[DraftLine],
     entries: Sequence[TaxEntry],
     stated: Decimal,
     currency: str,
 ) -> Balanced:
-    drafts = lines()
     for draft in drafts:
         draft.receipt_discounts.clear()  # of a reading before
     _assign_discounts(retail, drafts, currency)

@@ -42,7 +42,7 @@ class DraftLine:
     receipt_discounts: its shares of Discount line items, which may be taken off in `amount` already.
     tax, percent: of the line item, None where it has none.
     original: the receipt a returned article was bought on.
-    parent: the sequence number of the line a deposit belongs to. recycling: the deposit that a line names as its own.
+    parent: the sequence number of the line a deposit belongs to.
     """
 
     kind: LineKind
@@ -58,7 +58,6 @@ class DraftLine:
     receipt_discounts: list[Discount] = attrs.field(factory=list)
     original: str = ""
     parent: str = ""
-    recycling: Decimal = ZERO
 
 
 def is_voided(entry: _Element) -> bool:
@@ -67,6 +66,17 @@ def is_voided(entry: _Element) -> bool:
         return False
     flagged = any(is_true(entry, name) for name in ("CancelFlag", "DeleteFlag", "VoidFlag"))
     return flagged or attribute(entry, "Action") in _VOID_ACTIONS
+
+
+def named_deposits(retail: _Element) -> dict[str, Decimal]:
+    """The deposits that lines name as their own (RecyclingAmount), by sequence number and with the line's sign."""
+    return {
+        text(entry, "SequenceNumber"): abs(value) * ITEMS[local_name(item)]
+        for entry in children(retail, "LineItem")
+        if not is_voided(entry)
+        for item in children(entry, *ITEMS)
+        if (value := decimal(item, "RecyclingAmount"))
+    }
 
 
 def linked_voids(retail: _Element) -> set[str]:
@@ -146,7 +156,6 @@ def _draft_line(item: _Element, sequence: str, currency: str, original: str, mak
         discounts=_discounts(item, quantity, line_sign),
         original=(original_receipt(item, make_id) or original) if draft_kind is LineKind.RETURN else "",
         parent=(text(item, "ItemLink") or text(item.getparent(), "ItemLink")) if kind in _DEPOSITS else "",
-        recycling=abs(decimal(item, "RecyclingAmount") or ZERO) * line_sign,
     )
 
 

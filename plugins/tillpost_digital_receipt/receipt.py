@@ -57,11 +57,11 @@ def read_receipt(
     created, flags = parse_time(written, settings.timezone, "Transaction/ReceiptDateTime")
     totals = read_totals(retail)
     currency = text(transaction, "CurrencyCode") or attribute(totals[0].element, "CurrencyCode") or settings.currency
-    original, taxes = original_receipt(retail, make_id), read_taxes(retail)
+    drafts = read_items(retail, currency, original_receipt(retail, make_id), make_id)
+    taxes = read_taxes(retail)
 
     def settle(total: Total, value: Decimal, with_roundings: bool) -> tuple[Total, Balanced, tuple[Tender, ...]]:
-        items = partial(read_items, retail, currency, original, make_id)
-        balanced = balance(retail, items, taxes, value, currency)
+        balanced = balance(retail, drafts, taxes, value, currency)
         tenders = read_tenders(retail, balanced.total, currency, settings.tenders, with_roundings=with_roundings)
         return total, balanced, tenders
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 
 import attrs
 from lxml import etree
@@ -21,10 +22,16 @@ LARGEST = 32 << 20
 MOST_ELEMENTS = 500_000
 """Elements that one record may have: the smallest cost forty times their bytes in memory."""
 MOST_BETWEEN = 8 << 20
-"""Bytes without a record or other element: the parser keeps every name it meets for as long as its thread lives."""
+"""Bytes without a record or other element."""
+MOST_NAMES = 10_000
+"""Different names and namespaces of a document: the parser keeps each for as long as its thread lives."""
 MOST_ELSEWHERE = 1000
 """Record elements where none is read, after which the rest of the document is not read."""
 
+_ELEMENT = re.compile(rb"<[^\s/>!?]+")
+_LONGEST_NAME = 100
+_COUNTED = 16
+"""Of the pieces of records, one in so many has its names counted; of those between records, which are few, each."""
 _PROLOG = re.compile(rb"(?>\s+|<\?.*?\?>|<!--.*?-->)*+", re.DOTALL)
 _START_TAG = re.compile(rb"<(?:[^\s<>/:!?]+:)?([^\s<>/:!?]+)")
 
@@ -133,6 +140,10 @@ class _Reader:
         """The record, or the other element without records in it, that has begun and has not ended."""
         self._bytes = self._elements = 0
         """Of the open element, or of what stands between two, counted by whole pieces of the document."""
+        self._ended = False
+        """Whether an element was yielded of the last piece of the document."""
+        self._names: set[bytes] = set()
+        self._pieces = 0
         self._strays: Counter[str] = Counter()
         """Record elements where none is read, by name."""
         self._first_stray = ""
@@ -145,6 +156,7 @@ class _Reader:
     def feed(self, chunk: bytes) -> Iterator[XmlRecord]:
         """What ends in this piece of the document."""
         self._parser.feed(chunk)
+        self._ended = False
         yield from self.ready()
         self._measure(chunk)
         self._release()
@@ -206,12 +218,14 @@ class _Reader:
 
     def _record(self, element: _Element) -> XmlRecord:
         name = local_name(element)
+        self._ended = True
         self.counts[name] += 1
         return XmlRecord(element, f"line {element.sourceline}, {name.lower()} {self.counts[name]}")
 
     def _measure(self, chunk: bytes) -> None:
-        self._bytes += len(chunk)
         read = sum(self.counts[name] for name in self._format.records)
+        self._count_names(chunk, read)
+        self._bytes += len(chunk)
         if self._open is None:
             if self._bytes > MOST_BETWEEN:
                 raise no_record(MOST_BETWEEN, read, self._root_name, self._format, self._name)
@@ -223,6 +237,20 @@ class _Reader:
                 f" elements); records before it: {read}",
                 f"{self._name}, line {self._open.sourceline}",
             )
+
+    def _count_names(self, chunk: bytes, read: int) -> None:
+        self._pieces += 1
+        if self._pieces % _COUNTED and (self._ended or self._open is not None):
+            return
+        self._names.update(_ELEMENT.findall(chunk))
+        parts = chunk.split(b"=")
+        for before, after in pairwise(parts):
+            name = before.rsplit(None, 1)[-1:]
+            self._names.update(name)
+            if name and name[0].startswith(b"xmlns"):
+                self._names.add(after[:_LONGEST_NAME])
+        if len(self._names) > MOST_NAMES:
+            raise DocumentError(f"has more than {MOST_NAMES} different names; records before that: {read}", self._name)
 
     def _release(self) -> None:
         """Let go of all that stands before where the parser is, except in the open element."""
