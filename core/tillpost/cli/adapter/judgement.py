@@ -93,7 +93,7 @@ class Judgement:
             if written != there:
                 wrong[written][there] += count
         return [
-            f"{_share(sum(there.values()), self._receipts)} {'time carries' if self._receipts == 1 else 'times carry'}"
+            f"{_times(sum(there.values()), self._receipts)}"
             f" {written}, timezone is {self.timezone} (there {' or '.join(sorted(there))}): business days and ids are"
             " made of these times"
             for written, there in wrong.items()
@@ -127,8 +127,10 @@ def _is_one_for_all(keys: Counter[str]) -> bool:
     return count >= _MANY or (count > 1 and bare)
 
 
-def _share(part: int, whole: int) -> str:
-    return f"all {part}" if part == whole else f"{part} of {whole}"
+def _times(part: int, whole: int) -> str:
+    if whole == 1:
+        return "the time carries"
+    return f"all {part} times carry" if part == whole else f"{part} of {whole} times carry"
 
 
 def _article(kind: str) -> str:

@@ -42,7 +42,7 @@ def _show_document(read: DocumentRead) -> None:
     counts = f"{read.skipped} skipped, {read.ignored} ignored, {read.broken} broken"
     click.echo(f"{plain(read.document)}: {counted(read.receipts, 'receipt')}{again}, {counts}")
     if read.recognised:
-        click.echo(f"  read as {plain(read.recognised)}")
+        click.echo(f"  recognised: {plain(read.recognised)}")
     if read.refused:
         click.echo(f"  Not read to the end: {plain(read.refused)}")
     for line in read.trace:
