@@ -112,8 +112,8 @@ class MasterData:
         self.known = {key: texts for key, texts in self.known.items() if key[0] not in MANY or key in used}
 
     def find(self, *name: str) -> Mapping[str, str]:
-        """The texts of master data by kind and key; empty when there is none."""
-        texts = self.known.get(_key(*name))
+        """The texts of master data by kind and key; empty when there is none, and for a reference that is empty."""
+        texts = self.known.get(_key(*name)) if name[-1] else None
         return {} if texts is None else dict(zip(ELEMENTS[name[0]].texts, map(normalize_space, texts), strict=True))
 
     def predefined(self, basic_type: str, basic_id: str) -> str:

@@ -134,7 +134,7 @@ def _entries(form: Any, record: JsonRecord, settings: Settings, make_id: MakeId)
         yield from _order(order, record.content, settings, make_id)
     elif "refund_line_items" in form or (body.has("order_id") and "order_adjustments" in form):
         yield _refund(body, None, record.content, settings, make_id)
-    elif "refunds" in form and not body.has("id"):
+    elif "refunds" in form and not (body.has("id") or "line_items" in form or "financial_status" in form):
         for refund in body.objects("refunds"):
             yield _refund(refund, None, _serialized({"refund": refund.values}), settings, make_id)
     elif "line_items" in form or body.has("financial_status"):

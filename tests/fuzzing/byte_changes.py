@@ -37,7 +37,7 @@ def change(content: bytes, chance: random.Random, others: list[bytes]) -> bytes:
             chance.choice(("utf-16", "latin-1", "utf-16-le", "cp1252")), "replace"
         )
     if kind == 7:
-        return gzip.compress(content, 1) if len(content) < 20_000 else content[:at]
+        return gzip.compress(content, 1, mtime=0) if len(content) < 20_000 else content[:at]
     if kind == 8:
         return content + content
     return content[:at] + chance.choice(PIECES) + content[end:]

@@ -21,6 +21,8 @@ from tillpost_engage.settings import MapSettings
 
 SECONDS, SECONDS_A_BYTE = 0.5, 50e-6
 """Time of the processor that a document may take: this much, and so much for each byte."""
+OF_DOCUMENTS = ("encoding-guessed", "control-characters", "decimal-mark")
+"""Flags that a receipt has of its document, which its own record does not have."""
 _MAPPING = Mapping(MapSettings())
 _MATCH = Identifier("externalId", "K-1")
 
@@ -81,9 +83,12 @@ def judge(
             yield from _read_again(target, record)
         ids = {record.receipt.id for record in found}
         for held in [record for record in answer.records if isinstance(record, Broken)][:2]:
-            # A record that is a list of records is one that cannot be read, and a document that can.
-            again = ask(target, held.raw).records if held.raw and not held.raw.startswith(b"[") else []
-            if any(isinstance(record, Found) and record.receipt.id not in ids for record in again):
+            again = ask(target, held.raw).records if held.raw else []
+            # One that holds other records, as a list or by its damage, is a document of those. A refund cut out of its
+            # order has its numbers as texts, so that what is to be text is one then.
+            if "must be text, and is a number" in held.reason:
+                continue
+            if len(again) == 1 and isinstance(again[0], Found) and again[0].receipt.id not in ids:
                 yield Breach("held", f"read again alone it is a receipt: {_general(held.reason)}")
     except Exception as error:  # noqa: BLE001 - as above
         yield Breach("outcome", _place(error))
@@ -126,8 +131,8 @@ def _read_again(target: Target, record: Found) -> Iterator[Breach]:
 
 
 def _plain(receipt: Receipt) -> Receipt:
-    """Without its place, and the flags of what no record keeps: its document's encoding, and characters taken out."""
-    flags = tuple(flag for flag in receipt.flags if flag not in ("encoding-guessed", "control-characters"))
+    """Without its place, and the flags of what no record keeps: its document's encoding, marks and bad characters."""
+    flags = tuple(flag for flag in receipt.flags if flag not in OF_DOCUMENTS)
     return attrs.evolve(receipt, raw=RawRef(sha256="", document=""), flags=flags)
 
 

@@ -35,18 +35,7 @@ def told(campaign: Campaign) -> str:
     )
 
 
-OPEN = {
-    "table": "a first row that is no header is shown in the message, and may be a customer's",
-    "shopify": "a lone surrogate in a key ends the reading",
-}
-"""Adapter → what is known and not yet fixed."""
-
-
-def tried(name: str) -> Any:
-    return pytest.param(name, marks=pytest.mark.xfail(reason=OPEN[name], strict=False) if name in OPEN else ())
-
-
-@pytest.mark.parametrize("name", [tried(name) for name in adapters()])
+@pytest.mark.parametrize("name", adapters())
 def test_changed_samples_have_only_documented_outcomes(name: str) -> None:
     """The same documents at every run."""
     begins = seeds([name], exports=False)

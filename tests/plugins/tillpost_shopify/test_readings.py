@@ -425,6 +425,12 @@ def graphql_order() -> dict[str, Any]:
     }
 
 
+def test_an_order_whose_id_is_missing_is_no_list_of_refunds() -> None:
+    """Found by fuzzing: it was in no outcome."""
+    for missing in ({"id": None}, {"id": None, "line_items": None}):
+        assert "key 'id' is missing" in broken(order([item(1, "100.00")], "100.00", refunds=[]) | missing)
+
+
 def test_an_exchange_told_by_graphql_is_that_of_rest() -> None:
     result = sale({"data": {"order": graphql_order()}}, customer_id="externalId")
     assert (result.id, result.total, result.flags) == ("579__2026-05-10_802", D("70.00"), ("exchange",))
