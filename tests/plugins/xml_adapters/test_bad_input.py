@@ -66,6 +66,8 @@ def test_a_broken_record_is_held_with_its_place_and_the_others_go_on(till: Till)
         ("NaN", "out of bounds"),
         ("Infinity", "out of bounds"),
         ("1e999999", "out of bounds"),
+        ("1e1000000", "out of bounds"),
+        ("1e99999999999999999999", "not a number"),
         ("-1e999999", "out of bounds"),
         ("1e-999999999", "digits behind the point"),
         ("5,00", "not a number"),
