@@ -70,7 +70,7 @@ class Written:
         total, rounding = cells.amount(rows, "total"), cells.amount(rows, "rounding")
         line_rows = [row for row in rows if cells.is_line(row)]
         tender_rows = [row for row in rows if not cells.is_line(row)] if len(line_rows) < len(rows) else []
-        whole = Whole.of(rows, cells, currency)
+        whole = Whole.of(rows, cells, currency) if cells.has_whole else None
         return cls(rows, line_rows, tender_rows, cells, currency, total, rounding or ZERO, whole)
 
     def lines(self, sign: str) -> tuple[Line, ...]:
@@ -94,10 +94,14 @@ class Written:
         return self.cells.settings.sign == "both"
 
 
+def as_written(written: Written) -> Amounts:
+    """The reading that puts nothing aside, which nearly every receipt has."""
+    return _plain(written, written.lines(written.cells.settings.sign), written.rounding)
+
+
 def readings(written: Written, make: Callable[[Amounts], Receipt]) -> Iterator[Reading[Receipt]]:
     """The ways to read the amounts, as written first."""
-    sign = written.cells.settings.sign
-    yield Reading("as written", lambda: make(_plain(written, written.lines(sign), written.rounding)))
+    yield Reading("as written", lambda: make(as_written(written)))
     if written.whole:
         for said, flags, whole in written.whole.otherwise():
             other = attrs.evolve(written, whole=whole)
@@ -110,7 +114,7 @@ def readings(written: Written, make: Callable[[Amounts], Receipt]) -> Iterator[R
 
 
 def _other_whole(written: Written, flags: tuple[str, ...], make: Callable[[Amounts], Receipt]) -> Receipt:
-    amounts = _plain(written, written.lines(written.cells.settings.sign), written.rounding)
+    amounts = as_written(written)
     return make(attrs.evolve(amounts, flags=amounts.flags + flags))
 
 

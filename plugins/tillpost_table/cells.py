@@ -70,6 +70,11 @@ class Cells:
         written = row.cells.get(column, "").strip() or constant
         return values.get(written, written)
 
+    @property
+    def has_whole(self) -> bool:
+        """Whether the mapping has charges, a discount or a tax of the whole receipt."""
+        return not self._sources.keys().isdisjoint(("charges", "receipt_discount", "receipt_tax"))
+
     def is_line(self, row: Row) -> bool:
         """Whether the row has a line: a price, or an article, in a column of its own."""
         return any(self.text(row, field) for field in self._line_fields)

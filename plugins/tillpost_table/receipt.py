@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import attrs
 
+from tillpost import InvalidValue
 from tillpost.kit import MakeId, first_reading, vat_of_lines
 from tillpost.model import IDENTIFIER_KINDS, Customer, Identifier, RawRef, Receipt
-from tillpost_table.amounts import Amounts, Written, readings
+from tillpost_table.amounts import Amounts, Written, as_written, readings
 from tillpost_table.cells import Cells
 from tillpost_table.rows import Row
 
@@ -51,7 +52,11 @@ def read_receipt(rows: Sequence[Row], source: RawRef, cells: Cells, make_id: Mak
             raw=source,
         )
 
-    receipt, chosen = first_reading(readings(Written.of(rows, cells, currency), make))
+    written, chosen = Written.of(rows, cells, currency), tuple[str, ...]()
+    try:
+        receipt = make(as_written(written))
+    except InvalidValue:
+        receipt, chosen = first_reading(readings(written, make))
     if cells.is_of_other_currency(currency):
         chosen += (OTHER_CURRENCY,)
     return attrs.evolve(receipt, flags=receipt.flags + chosen) if chosen else receipt
