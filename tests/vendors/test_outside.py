@@ -123,13 +123,15 @@ def test_a_scaffolded_adapter_is_found_checked_tried_and_tells_what_is_to_do(out
     assert "0 receipts, 0 skipped, 0 ignored, 2 broken" in tried
     assert "read_receipt in tillpost_mytill/parse.py is not written yet" in tried
 
-    def to_do() -> tuple[list[str], str]:
+    def not_kept() -> tuple[dict[str, str], str]:
         output = outside.run("tillpost", "adapter", "test", "mytill", "--json", expect=1)
         results = json.loads(output)["results"]
-        return [result["promise"] for result in results if result["outcome"] == "broken"], output
+        outcomes = {result["promise"]: result["outcome"] for result in results}
+        return {name: outcome for name, outcome in outcomes.items() if outcome in ("broken", "to do")}, output
 
-    first, output = to_do()
+    first, output = not_kept()
     assert len(first) > 25
+    assert set(first.values()) == {"to do"}
     assert "to do: write samples/sale.*: Two A-1" in output
     package = outside.folder / "tillpost-mytill" / "tillpost_mytill"
     text = (package / "promises.py").read_text()
@@ -137,7 +139,8 @@ def test_a_scaffolded_adapter_is_found_checked_tried_and_tells_what_is_to_do(out
         text.replace("waivers: dict[str, str] = {}", 'waivers = {"gift_card": "the till takes none"}')
     )
     (package / "samples" / "sale.jsonl").write_text('{"number": "1001"}\n')
-    second, output = to_do()
+    second, output = not_kept()
+    assert (second["ids"], second["change"]) == ("broken", "to do")
     assert "gift_card" not in second
     assert set(second) < set(first)
     assert "to do: write samples/sale" not in output
