@@ -84,7 +84,8 @@ class MasterData:
         match local_name(element):
             case "curCode":
                 self.currency = normalize_space(element.text)
-                self.country = self.country or (etree.QName(element).namespace or "").rpartition(":")[2]
+                # By the text of the tag: a namespace may have a brace, with which lxml makes no QName.
+                self.country = self.country or str(element.tag).rpartition("}")[0].rpartition(":")[2]
             case "taxRegistrationCountry":
                 self.country = normalize_space(element.text) or self.country
             case "name":
