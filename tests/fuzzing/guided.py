@@ -5,6 +5,7 @@ libFuzzer ends its process by itself, so each adapter has a process of its own.
 
 from __future__ import annotations
 
+import os
 import random
 import re
 import subprocess
@@ -13,12 +14,18 @@ import tempfile
 from pathlib import Path
 
 
-def run_all(names: list[str], seconds: float, out: Path) -> int:
-    """Each adapter in turn, so many seconds in sum. Returns 1 when a law was broken."""
+def run_all(names: list[str], seconds: float, out: Path, documents: int = -1) -> int:
+    """Each adapter in turn, so many seconds in sum. Returns 1 when a law was broken.
+
+    documents: at most so many an adapter, and the same at every run; -1: as many as the time allows, others each time.
+    """
     total = 0
     for name in names:
         command = [sys.executable, "-m", "tests.fuzzing.guided", name, str(seconds / len(names)), str(out)]
-        ended = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+        ended = subprocess.run(
+            [*command, str(documents)], capture_output=True, text=True, errors="replace", check=False,
+            env={**os.environ, "PYTHONHASHSEED": "0"},
+        )  # fmt: skip
         found = re.search(r"stat::number_of_executed_units:\s*(\d+)", ended.stderr)
         if found is None:
             print(ended.stdout[-2000:], ended.stderr[-2000:], sep="\n")
@@ -29,7 +36,7 @@ def run_all(names: list[str], seconds: float, out: Path) -> int:
     return 1 if out.exists() and any(out.iterdir()) else 0
 
 
-def main(name: str, seconds: float, out: Path) -> None:
+def main(name: str, seconds: float, out: Path, documents: int) -> None:
     """One adapter. Does not return."""
     import atheris
 
@@ -61,10 +68,11 @@ def main(name: str, seconds: float, out: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         for number, seed in enumerate(begins):
             (Path(folder) / f"{number:04d}").write_bytes(seed.content)
-        flags = [f"-max_total_time={int(seconds)}", "-max_len=40000", "-rss_limit_mb=2000", "-print_final_stats=1"]
+        ends = [f"-max_total_time={int(seconds)}", f"-runs={documents}", f"-seed={int(documents > 0)}"]
+        flags = [*ends, "-max_len=40000", "-rss_limit_mb=2000", "-print_final_stats=1"]
         atheris.Setup(["fuzz", *flags, folder], try_one, custom_mutator=change)
         atheris.Fuzz()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], float(sys.argv[2]), Path(sys.argv[3]))
+    main(sys.argv[1], float(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4]))
