@@ -193,8 +193,9 @@ class Run:
         self.resident.append(pages * os.sysconf("SC_PAGE_SIZE"))
 
     def take(self, document: Document) -> None:
-        """The tills hand over a document."""
-        accept(self.machine.line, document)
+        """The tills hand over a document, if they sold anything: one without a record is refused."""
+        if document.content:
+            accept(self.machine.line, document)
 
     def quiet(self) -> bool:
         """Nothing is left to do."""
