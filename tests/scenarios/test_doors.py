@@ -195,12 +195,16 @@ def test_b21_retry_reads_it_again_with_todays_settings(shop: Door, running: bool
     shop.start()
     (shop.inbox / "day.jsonl").write_bytes(day(1, 3))
     shop.until(lambda: shop.documents().get("day.jsonl", {}).get("state") == "set aside")
+    shop.until((shop.inbox / "failed" / "day.jsonl").exists)
     assert shop.call("documents", "retry").returncode == 2
     done = shop.call("documents", "retry", "--all")
     assert done.returncode == 0, done.stderr
     assert "put back as" in done.stdout
     shop.until(lambda: shop.documents().get("day.jsonl", {}).get("state") == "set aside")
-    assert sorted(path.name for path in (shop.inbox / "failed").iterdir()) == ["day.jsonl", "day.jsonl.reason.txt"]
+    # The journal knows first; then the file is put away.
+    shop.until(
+        lambda: {path.name for path in (shop.inbox / "failed").iterdir()} == {"day.jsonl", "day.jsonl.reason.txt"}
+    )
     shop.configure(FOLDER.format(path="inbox"))
     if running:
         assert shop.call("reload").returncode == 0
