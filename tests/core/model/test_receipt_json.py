@@ -204,7 +204,13 @@ ODD = st.sampled_from(
     ]
 )
 VALUE: st.SearchStrategy[Any] = (
-    ODD | st.none() | st.booleans() | st.integers(-5, 10**20) | st.floats() | st.lists(ODD, max_size=1) | st.just({})
+    ODD
+    | st.none()
+    | st.booleans()
+    | st.integers(-5, 10**20)
+    | st.floats()
+    | st.lists(ODD, max_size=1)
+    | st.builds(dict)
 )
 
 
