@@ -126,7 +126,9 @@ password = "{files.password}", host_key = "{files.host_key}", wait_initial = "10
         return [sys.executable, "-m", "tillpost", "--config", str(self.folder / "tillpost.toml"), *words]
 
     def start(self) -> None:
+        """`tillpost run`, which has read its configuration when this returns: the test changes the file next."""
         self.process = subprocess.Popen(self._command("run"), env=self._environment, stderr=subprocess.DEVNULL)
+        until(lambda: any(each.get("running") for each in self.stands().values()), 40, process=self.process)
 
     def accept(self, first: int, count: int, *options: str) -> None:
         receipts = [receipt_of(number, externalId=f"c{number % 3}") for number in range(first, first + count)]
@@ -135,12 +137,15 @@ password = "{files.password}", host_key = "{files.host_key}", wait_initial = "10
         file.write_bytes(document(receipts))
         self.tillpost("accept", *options, str(file))
 
-    def stand(self, pipeline: str) -> dict[str, Any]:
+    def stands(self) -> dict[str, dict[str, Any]]:
         done = subprocess.run(
             self._command("status", "--json"), env=self._environment, timeout=60, capture_output=True, check=False
         )
-        stand: dict[str, Any] = json.loads(done.stdout)["pipelines"][pipeline]
-        return stand
+        stands: dict[str, dict[str, Any]] = json.loads(done.stdout)["pipelines"]
+        return stands
+
+    def stand(self, pipeline: str) -> dict[str, Any]:
+        return self.stands()[pipeline]
 
     def wait_for(self, condition: Callable[[dict[str, Any]], object], pipeline: str = "shop") -> None:
         until(lambda: condition(self.stand(pipeline)), 40, process=self.process, why=lambda: self.stand(pipeline))
