@@ -181,7 +181,7 @@ def _retry(line: Line, entry: DocumentEntry) -> tuple[bool, str]:
         except OSError as error:
             return False, f"it cannot be put back: {reason_of(error)}"
         if place is not None:
-            line.journal.documents.put_back(entry.seq, str(place), line.clock.time())
+            line.journal.documents.put_back(entry, str(place), line.clock.time())
             return True, f"put back as {place}; a running `run` reads it, else the next one"
     path = Path(entry.place)
     if not entry.place or not path.is_file():

@@ -260,15 +260,15 @@ class Documents(Table):
             if name not in reported:
                 self.close(seq, DocumentState.GONE, "the source has no trouble with it any more", now)
 
-    def put_back(self, seq: int, place: str, now: float) -> None:
-        """A person put it back to where its source reads it, if it was not read since."""
+    def put_back(self, entry: DocumentEntry, place: str, now: float) -> None:
+        """A person put it back to where its source reads it, if that has not read it since, nor set it aside again."""
 
         def work(transaction: Transaction) -> None:
             name = first(
                 transaction.execute(
                     "UPDATE documents SET state = ?, place = ?, due = NULL, last_at = ?"
-                    " WHERE seq = ? AND state = ? RETURNING name",
-                    (DocumentState.RETRY, place, now, seq, DocumentState.SET_ASIDE),
+                    " WHERE seq = ? AND state = ? AND last_at = ? RETURNING name",
+                    (DocumentState.RETRY, place, now, entry.seq, DocumentState.SET_ASIDE, entry.last_at),
                 )
             )
             if name is not None:

@@ -152,6 +152,20 @@ def test_a_file_that_could_not_be_read_is_the_same_row_once_it_can(journal: Jour
     assert only(journal).sha256 == read.document.sha256
 
 
+def test_b21_what_its_source_has_set_aside_again_meanwhile_is_not_taken_for_put_back(
+    journal: Journal, tmp_path: Path
+) -> None:
+    """Else it would count as not read yet for ever: its file is away again, and nobody is told."""
+    reading = Reading(day(tmp_path / "day.xml", 1), "folder")
+    journal.documents.set_aside(reading, "not XML", 5.0)
+    asked_for = only(journal)
+    journal.documents.set_aside(reading, "not XML", 6.0)
+    journal.documents.put_back(asked_for, "inbox/day.xml", 6.1)
+    assert only(journal).state == DocumentState.SET_ASIDE
+    journal.documents.put_back(only(journal), "inbox/day.xml", 6.2)
+    assert (only(journal).state, only(journal).place) == (DocumentState.RETRY, "inbox/day.xml")
+
+
 def test_a_document_is_found_by_its_name_or_its_digest(machine: Machine, tmp_path: Path) -> None:
     accept(machine.line, day(tmp_path / "day.jsonl", 1))
     find = machine.line.journal.documents.find
