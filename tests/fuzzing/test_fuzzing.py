@@ -20,6 +20,7 @@ from tests.fuzzing.guided import run_all
 from tests.fuzzing.laws import judge
 from tests.fuzzing.seeds import CORPUS, Seed, Target, seeds, target
 from tests.support.matrix import adapters, suite
+from tests.support.proportion import is_in_proportion
 from tillpost.kit import JsonObject, json_records, parse_clean_json
 from tillpost.model import Broken, Document, NoReceipt, Parsed
 
@@ -75,19 +76,15 @@ def test_a_receipt_of_many_lines_takes_time_in_proportion(name: str) -> None:
     own = suite(name)()
     aim = target(name, dict(own.settings))
 
-    def seconds(count: int) -> float:
-        content = own.repeat_line(count)
-        took = []
-        for _ in range(3):
-            begun = time.process_time()
-            aim.read(content)
-            took.append(time.process_time() - begun)
-        return min(took)
-
-    assert seconds(8000) < 8 * (seconds(2000) + 0.01)
+    assert is_in_proportion(lambda count: aim.read(own.repeat_line(count)), 2000)
 
 
 # --- the harness itself: what it must notice -----------------------------------------------------------------------
+
+
+def test_work_by_the_square_is_noticed() -> None:
+    assert is_in_proportion(lambda count: [0] * count * 100, 2000)
+    assert not is_in_proportion(lambda count: [[0] * count for _ in range(count)], 2000)
 
 
 @attrs.frozen

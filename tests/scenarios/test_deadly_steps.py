@@ -112,7 +112,7 @@ def test_k6_after_an_outage_what_ends_the_process_is_set_aside_and_the_others_ar
         shop.fault(http="ok")
         least = 5 if hook == "reconcile_contact" else 3
         ends = _run_until(shop, lambda shop: shop.status()["counts"]["delivered"] >= least)
-        assert ends == MAX_CRASHES
+        assert MAX_CRASHES <= ends <= MAX_CRASHES + 1, "tried again after a minute"
         assert f"the process ended {MAX_CRASHES} times during {hook}" in (shop.folder / "run.log").read_text()
         if hook in ("transfer", "find_transferred"):
             (stuck,) = shop.answers("files", "list", "-p", "shop", "--open")
@@ -124,7 +124,7 @@ def test_k6_a_history_that_ends_the_process_is_set_aside_and_the_others_are_veri
         shop.put("1.jsonl", _receipts(1))
         shop.put("2.jsonl", _receipts(4))
         ends = _run_until(shop, lambda shop: _verified(shop) == 5)
-        assert ends == MAX_CRASHES
+        assert MAX_CRASHES <= ends <= MAX_CRASHES + 1, "tried again after a minute"
         assert f"ended {MAX_CRASHES} times during confirm_receipts" in (shop.folder / "run.log").read_text()
 
 

@@ -20,10 +20,11 @@ from tillpost.flow.line import Line
 from tillpost.flow.retry_policy import MAX_CRASHES
 
 _log = logging.getLogger("tillpost.flow")
-_FIRST, _LONGEST = 3600.0, 86400.0
-"""Seconds until what was set aside is tried again; they double with each further end."""
-_FIRST_OF_SOURCE, _LONGEST_OF_SOURCE = 60.0, 3600.0
-"""The same of a source, without which nothing is accepted."""
+_FIRST, _LONGEST, _LONGEST_OF_SOURCE = 60.0, 86400.0, 3600.0
+"""Seconds until what was set aside is tried again, which double with each further end, and their bounds.
+
+The first are few, as three ends in a row may have been power cuts; without a source nothing is accepted.
+"""
 RAISED = 5
 """Calls in a row that raise until a person is told."""
 _AGAIN = 600.0
@@ -45,9 +46,8 @@ def in_hand(line: Line, step: Step, name: str) -> Iterator[None]:
     number, marks = _number(step, name), line.journal.crash_marks
     ends, last = marks.ends(number)
     if ends >= MAX_CRASHES:
-        is_source = step == "collect_documents"
-        first, longest = (_FIRST_OF_SOURCE, _LONGEST_OF_SOURCE) if is_source else (_FIRST, _LONGEST)
-        due = last + min(longest, first * 2.0 ** min(ends - MAX_CRASHES, 10))
+        longest = _LONGEST_OF_SOURCE if step == "collect_documents" else _LONGEST
+        due = last + min(longest, _FIRST * 2.0 ** min(ends - MAX_CRASHES, 20))
         if last <= line.clock.time() < due:  # an end that is still to come is of before the clock was set back
             raise _set_aside(line, step, name, ends, due)
     try:
