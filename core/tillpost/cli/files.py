@@ -78,8 +78,9 @@ def resend(journal: Journal, names: tuple[str, ...], as_json: bool) -> None:
     """
     wanted = [_entry(journal, name) for name in names]
     for entry in wanted:
-        if not entry.file.path.exists():
-            why = "it is confirmed, and was removed" if entry.state == "confirmed" else f"{entry.file.path} is gone"
+        is_confirmed = entry.state not in OPEN_FILES
+        if is_confirmed or not entry.file.path.exists():
+            why = "it is confirmed, and was removed" if is_confirmed else f"{entry.file.path} is gone"
             raise UsageError(f"{entry.file.name} cannot be sent again: {why}")
     for entry in wanted:
         journal.files.resend(entry.file.name, SystemClock().time())

@@ -9,7 +9,16 @@ from contextlib import suppress
 
 import attrs
 
-from tillpost.errors import DiskFailed, JournalDamaged, NotCommitted, Stopped, TillpostError, describe
+from tillpost.errors import (
+    DiskFailed,
+    InvalidValue,
+    JournalDamaged,
+    NotCommitted,
+    PluginError,
+    Stopped,
+    TillpostError,
+    describe,
+)
 from tillpost.flow.contacts import hints, tenant
 from tillpost.flow.contacts.conflicts import look_conflicts_up
 from tillpost.flow.delivery.outbox import Outbox
@@ -35,7 +44,7 @@ from tillpost.flow.upkeep.recover import recover
 from tillpost.flow.upkeep.replay import replay
 from tillpost.flow.upkeep.retention import RetentionPass, retain
 from tillpost.journal import Accepted, FileState
-from tillpost.model import Document, NotSent
+from tillpost.model import Document, NotSent, Outcome
 from tillpost.trace import working_on
 
 _log = logging.getLogger("tillpost.flow")
@@ -304,7 +313,13 @@ def maintain(line: Line) -> None:
 
 def _probe(line: Line) -> None:
     if not line.breaker.allows_requests() and line.breaker.destination.probe_due <= line.clock.time():
-        line.breaker.record_probe(line.hooks.probe())
+        try:
+            outcome: Outcome = line.hooks.probe()
+        except (InvalidValue, PluginError) as error:
+            outcome = NotSent(
+                reason=str(error)
+            )  # as of one without an answer: asked again later, for longer and longer
+        line.breaker.record_probe(outcome)
 
 
 def _write_fallback_files(line: Line) -> None:

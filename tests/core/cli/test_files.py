@@ -5,11 +5,12 @@ from __future__ import annotations
 from hashlib import sha256
 from pathlib import Path
 
+import attrs
 import pytest
 
 from tests.support.command import CONFIG, call, objects
 from tests.support.receipts import DOCUMENT, found
-from tillpost.errors import UsageError
+from tillpost.errors import JournalError, UsageError
 from tillpost.journal import Accepted, Batch, FileState, Journal, Postponed, RunLock
 from tillpost.model import FallbackFile, Identifier, Payload, WrittenFiles
 
@@ -83,3 +84,29 @@ def test_what_is_not_there_cannot_be_sent_again(shop: Path) -> None:
     gone = call(shop, "files", "resend", NAME)
     assert isinstance(gone.exception, UsageError)
     assert "is gone" in str(gone.exception)
+
+
+@pytest.mark.parametrize("confirmed", [True, False])
+def test_a_file_that_run_settled_meanwhile_is_not_sent_again(shop: Path, confirmed: bool) -> None:
+    """Its content is removed as soon as the journal has that: it would be uploaded again and again, and be missing."""
+    journal = Journal(shop.parent / "state" / "shop")
+    (entry,) = journal.files.all()
+    if confirmed:
+        journal.files.move(entry, FileState.CONFIRMED, 500.0)
+    else:
+        journal.files.withdraw(attrs.evolve(entry, state=FileState.WRITTEN), 500.0, "sent by API", 500.0)
+    with pytest.raises(JournalError, match="confirmed by now" if confirmed else "no longer in the journal"):
+        journal.files.resend(NAME, 600.0)
+    assert [each.state for each in journal.files.all()] == ["confirmed"] * confirmed
+    journal.close()
+    assert call(shop, "files", "resend", NAME).exit_code != 0
+
+
+def test_what_run_saw_of_a_file_does_not_undo_that_a_person_had_it_sent_again(shop: Path) -> None:
+    journal = Journal(shop.parent / "state" / "shop")
+    (seen,) = journal.files.all()
+    journal.files.resend(NAME, 500.0)
+    with pytest.raises(JournalError, match="written by now"):
+        journal.files.move(seen, FileState.CONFIRMED, 600.0)
+    assert [each.state for each in journal.files.all()] == ["written"]
+    journal.close()

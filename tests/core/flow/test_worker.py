@@ -16,11 +16,12 @@ from tests.support.destination import MOMENT, FlakyDestination, hook_calls
 from tests.support.lines import Ahead, line_on, make_line
 from tests.support.receipts import DOCUMENT, found
 from tests.support.waiting import until
+from tillpost.flow.breaker import after_misconfiguration
 from tillpost.flow.heartbeat import DEATHS_WITHIN, MOST_DEATHS, ThreadBeat
 from tillpost.flow.limits import FallbackPolicy, RetryPolicy, TransferPolicy
-from tillpost.flow.worker import Worker
+from tillpost.flow.worker import UPKEEP, Worker, run_steps
 from tillpost.journal import Accepted, Journal, State
-from tillpost.model import Document, Identified
+from tillpost.model import Delivered, Document, Identified, Misconfigured
 
 COUNT = 150
 
@@ -116,3 +117,26 @@ def test_deaths_far_apart_never_stop_a_pipeline(tmp_path: Path) -> None:
     for _ in range(3 * MOST_DEATHS):
         assert beat.record_death("x")
         clock.ahead += DEATHS_WITHIN / 2
+
+
+def test_a_probe_that_raises_is_no_answer_and_is_asked_again_later(tmp_path: Path) -> None:
+    """It was asked, and its error written to the log, each second."""
+    asked = 0
+
+    def probe() -> Delivered:
+        nonlocal asked
+        asked += 1
+        raise ZeroDivisionError
+
+    with line_on(tmp_path, probe=probe) as line:
+        line.breaker.apply(
+            lambda destination: after_misconfiguration(
+                destination, Misconfigured(reason="401"), line.clock.time() - 1000.0, line.retry, line.random
+            )
+        )
+        before = line.clock.time()
+        assert run_steps(line, UPKEEP) == []
+        assert asked == 1
+        assert "ZeroDivisionError" in line.breaker.destination.reason
+        assert line.breaker.destination.probe_due > before
+        assert not line.breaker.allows_requests()

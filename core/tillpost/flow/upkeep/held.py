@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from tillpost.errors import InvalidValue, JournalError, UsageError
-from tillpost.journal import Entry, Journal, Move, State
+from tillpost.journal import Entry, Journal, State
 from tillpost.journal.tables.held import VOID
 from tillpost.journal.tables.taken_ids import CHANGED_LATE
 from tillpost.model import Broken, Customer, Document, Found
@@ -152,9 +152,8 @@ def send_apart(journal: Journal, receipt_id: str, reason: str, anonymous: Custom
 
 def discard(journal: Journal, receipt_id: str, reason: str, now: float) -> None:
     """Never send a held receipt; it stays in the journal with the reason. Raises UsageError when it is not held."""
-    entry = _held(journal, receipt_id)
-    move = Move(state=State.SKIPPED, attempts=entry.attempts, reason=f"discarded: {reason}")
-    journal.receipts.settle([(entry.seq, move)], now, "held")
+    _held(journal, receipt_id)
+    journal.held.discard(receipt_id, reason, now)
 
 
 def _held(journal: Journal, receipt_id: str) -> Entry:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -165,9 +165,13 @@ class Files(Table):
         step: str = "transfer",
         server: str | None = None,
     ) -> None:
-        """Set the next state of a file and move its receipts with it. server: where it was put; None: where it is."""
+        """Set the next state of a file and move its receipts with it. server: where it was put; None: where it is.
+
+        Raises JournalError when the file has another state by now than the entry says: a person had it sent again.
+        """
 
         def work(transaction: Transaction) -> None:
+            _check_state(transaction, entry.file.name, (entry.state,))
             column = f"{state}_at"
             transaction.execute(
                 "UPDATE files SET state = ?, due = ?, attempts = 0, reason = '', alerted_at = NULL,"  # noqa: S608
@@ -203,9 +207,13 @@ class Files(Table):
         self._database.write(work)
 
     def resend(self, name: str, now: float, reason: str = "sent again") -> None:
-        """Upload a file again; Engage ignores receipts it has already."""
+        """Upload a file again; Engage ignores receipts it has already.
+
+        Raises JournalError when it is confirmed, or its receipts went by API: its content may be removed by now.
+        """
 
         def work(transaction: Transaction) -> None:
+            _check_state(transaction, name, OPEN_FILES)
             transaction.execute(
                 "UPDATE files SET state = 'written', due = ?, attempts = 0, reason = ?, alerted_at = NULL"
                 " WHERE name = ?",
@@ -270,6 +278,13 @@ class Files(Table):
             return FileEntry(file=FallbackFile(**file, keys=keys, path=path), **values)
         except (ValueError, TypeError, RecursionError):
             raise self._database.damaged(f"table files, row {row[0]}: makes no sense") from None
+
+
+def _check_state(transaction: Transaction, name: str, states: Collection[FileState]) -> None:
+    row = transaction.execute("SELECT state FROM files WHERE name = ?", (name,)).fetchone()
+    if row is None or row[0] not in states:
+        state = "no longer in the journal" if row is None else f"{row[0]} by now"
+        raise JournalError(f"the file {name} is {state}, and stays as it is")
 
 
 def _seqs(transaction: Transaction, name: str, state: State | None = None) -> list[int]:

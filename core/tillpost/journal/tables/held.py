@@ -50,6 +50,17 @@ class Held(Table):
 
         self._database.write(work)
 
+    def discard(self, receipt_id: str, reason: str, now: float) -> None:
+        """Never send it. Raises JournalError when it is not held: it may be on its way by now."""
+
+        def work(transaction: Transaction) -> None:
+            held = _held(transaction, receipt_id)
+            (attempts,) = transaction.execute("SELECT attempts FROM receipts WHERE seq = ?", (held.seq,)).fetchone()
+            move = Move(state=State.SKIPPED, attempts=attempts, reason=f"discarded: {reason}")
+            apply_move(transaction, held.seq, move, now, "held")
+
+        self._database.write(work)
+
     def read_again(
         self, receipt_id: str, parsed: Sequence[Found], document: Document, anonymous: Customer | None, now: float
     ) -> Accepted:

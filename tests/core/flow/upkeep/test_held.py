@@ -265,6 +265,27 @@ def test_b28_nothing_is_returned_before_it_is_delivered(shop: Shop) -> None:
     assert shop.states() == {X: "uncertain", f"{X}#voided": "skipped"}
 
 
+def test_what_was_queued_meanwhile_is_not_discarded(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second person retries it between the look and the decision: it may be on its way, and be called discarded."""
+    shop.take("day.jsonl", sale(customer=None))
+    shop.take("broken.jsonl", Broken(reason="total is missing", place="line 1", raw=b"{bad", number="2"))
+    (entry,) = shop.line.journal.receipts.find({"state": State.HELD})
+    monkeypatch.setattr(shop.line.journal.receipts, "get", lambda receipt_id: entry)
+    held.discard(shop.line.journal, entry.id, "a test sale", 7.0)
+    with pytest.raises(JournalError, match="is not held"):
+        held.discard(shop.line.journal, entry.id, "a test sale", 8.0)
+    for now in (State.ACCEPTED, State.RESOLVED):
+        shop.take(f"{now}.jsonl", sale(number=f"{now}"))
+        (queued,) = shop.line.journal.receipts.find({"document": f"{now}.jsonl"})
+        if now is State.RESOLVED:
+            shop.line.journal.receipts.settle([(queued.seq, Move(state=now))], 8.0, "deliver")
+        seen = attrs.evolve(queued, state=State.HELD)
+        monkeypatch.setattr(shop.line.journal.receipts, "get", lambda receipt_id, seen=seen: seen)
+        with pytest.raises(JournalError, match="is not held"):
+            held.discard(shop.line.journal, queued.id, "a test sale", 9.0)
+        assert shop.states()[queued.id] == str(now)
+
+
 def test_b28_a_void_before_delivery_takes_the_sale_out(shop: Shop) -> None:
     shop.take("day.jsonl", sale())
     shop.take("void.jsonl", void())
