@@ -117,6 +117,7 @@ class Use:
 
 
 Recognise = Callable[[Document, Any], str]
+Presets = Callable[[], Mapping[str, str]]
 Build = Callable[[Sequence[Use], Context], Sequence[object]]
 
 
@@ -133,6 +134,8 @@ class Plugin:
     capabilities: those of CAPABILITIES that an adapter passes on.
     recognise: what an adapter takes a document for, as a phrase of dialect and version ("NCR, POSLog 6.0"); "" where it
     recognises none. Called as `recognise(document, settings)` by `tillpost adapter try`, never in a pipeline.
+    presets: the values of an adapter's setting `preset`, each with the settings it stands for as TOML. That begins with
+    comments: first what it is for, then what must be set beside it. `tillpost adapter preset` shows them.
     """
 
     summary: str
@@ -140,6 +143,7 @@ class Plugin:
     build: Build
     capabilities: frozenset[str] = attrs.field(default=frozenset())
     recognise: Recognise | None = None
+    presets: Presets | None = None
 
     @capabilities.validator
     def _known(self, _: object, capabilities: frozenset[str]) -> None:
@@ -154,6 +158,7 @@ def simple(
     make: Callable[[Any, Context], object],
     capabilities: Iterable[str] = (),
     recognise: Recognise | None = None,
+    presets: Presets | None = None,
 ) -> Plugin:
     """A plugin with one slot, whose object is `make(settings, context)`."""
     return Plugin(
@@ -162,4 +167,5 @@ def simple(
         build=lambda uses, context: [make(use.settings, context) for use in uses],
         capabilities=frozenset(capabilities),
         recognise=recognise,
+        presets=presets,
     )

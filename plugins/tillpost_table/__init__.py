@@ -2,6 +2,7 @@
 
 from tillpost.kit import adapter
 from tillpost_table.parse import parse
+from tillpost_table.presets import presets
 from tillpost_table.settings import Settings
 
 plugin = adapter(
@@ -9,4 +10,5 @@ plugin = adapter(
     Settings,
     "Any CSV or JSON lines, by a declared mapping of columns",
     capabilities=("customer", "linked returns", "discounts", "taxes", "tenders"),
+    presets=presets,
 )

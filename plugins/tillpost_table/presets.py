@@ -11,6 +11,13 @@ from typing import Any
 FOLDER = "presets"
 
 
+def presets() -> Mapping[str, str]:
+    """Every preset by its name, as the text of its file."""
+    found = resources.files("tillpost_table").joinpath(FOLDER).iterdir()
+    texts = {file.name.removesuffix(".toml"): file.read_text("utf-8") for file in found if file.name.endswith(".toml")}
+    return dict(sorted(texts.items()))
+
+
 @functools.cache
 def preset(name: str) -> Mapping[str, Any]:
     """The settings of a preset, as the configuration would give them. Raises FileNotFoundError for an unknown one."""

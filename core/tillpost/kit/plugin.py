@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 import attrs
@@ -33,6 +33,7 @@ def adapter(
     *,
     capabilities: Iterable[str] = (),
     recognise: Callable[[Document, Settings], str] | None = None,
+    presets: Callable[[], Mapping[str, str]] | None = None,
 ) -> Plugin:
     """The plugin of an adapter, to be named by an entry point of the group `tillpost.plugins`.
 
@@ -42,6 +43,7 @@ def adapter(
     capabilities: what the format has, of `tillpost.plugin.CAPABILITIES`. Raises ValueError for any other word.
     recognise: what the document is taken for, as a phrase of dialect and version ("NCR, POSLog 6.0"), which
     `tillpost adapter try` shows; "" where none is recognised. It opens the document by itself.
+    presets: returns what the setting `preset` may be, each with its settings as TOML (see `Plugin.presets`).
     """
     return simple(
         description,
@@ -50,4 +52,5 @@ def adapter(
         lambda given, context: _Adapter(parse, given, context.receipt_id),
         capabilities,
         recognise,
+        presets,
     )

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import click
 
-from tillpost.cli.adapter import promises, scaffold, trial
+from tillpost.cli.adapter import preset, promises, scaffold, trial
 
 
 @click.group("adapter")
 def command() -> None:
-    """Try an adapter on a file, test its promises, or begin a new one.
+    """Try an adapter on a file, test its promises, show its presets, or begin a new one.
 
     \b
     Examples:
@@ -20,5 +20,6 @@ def command() -> None:
 
 
 command.add_command(trial.command)
+command.add_command(preset.command)
 command.add_command(promises.command)
 command.add_command(scaffold.command)

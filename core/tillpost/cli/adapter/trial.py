@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import io
 import sys
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import attrs
 import click
 
+from tillpost.cli.adapter.given import adapter_hooks, document_of, table_of
 from tillpost.cli.adapter.judgement import Judgement
 from tillpost.cli.adapter.reading import Reading, differences
 from tillpost.cli.adapter.shown import as_numbers, show_reading
 from tillpost.cli.output import json_option
 from tillpost.cli.pipelines import select_pipeline
 from tillpost.compose.config import load
-from tillpost.compose.pipeline_config import PipelineConfig
 from tillpost.compose.plugins import load_plugin
 from tillpost.compose.standalone import settings_table, standalone_hooks, standalone_slots
-from tillpost.errors import ConfigurationError, Finding, TillpostError, UsageError
+from tillpost.errors import TillpostError, UsageError
 from tillpost.flow.upkeep.mapping_guard import PLACEHOLDER_CONTACT
-from tillpost.model import DEFAULT_RECIPE, Document, IdentifierRules, Receipt
+from tillpost.model import Document, IdentifierRules, Receipt
 from tillpost.plugin import Plugin
 from tillpost.terminal import counted, plain, say
 
@@ -67,12 +65,12 @@ def command(
     if settings is None:
         raise UsageError(f"plugin {name} is not an adapter; `tillpost plugins` lists the adapters")
     of = select_pipeline(load(config, plugins=False), pipeline) if pipeline else None
-    base = _table(of, "adapter", name)
+    base = table_of(of, "adapter", name)
     given = base | settings_table(settings, pairs)
-    hooks = _adapter(name, given, of)
-    documents = [_document(file) for file in files]
+    hooks = adapter_hooks(name, given, of)
+    documents = [document_of(file) for file in files]
     if other:
-        changed = _adapter(name, base | settings_table(settings, pairs + other), of)
+        changed = adapter_hooks(name, base | settings_table(settings, pairs + other), of)
         found = [
             {"document": document.name} | each
             for document in documents
@@ -80,7 +78,7 @@ def command(
         ]
         say({"differences": found}) if as_json else _show_differences(found, other, len(files))
         return
-    mapped = standalone_hooks(mapping, load_plugin(mapping), {"map": _table(of, "map", mapping)}, folder=Path.cwd())
+    mapped = standalone_hooks(mapping, load_plugin(mapping), {"map": table_of(of, "map", mapping)}, folder=Path.cwd())
     bodies: list[Any] = []
 
     def use(receipt: Receipt) -> None:
@@ -95,40 +93,6 @@ def command(
         reading.take(document.name, _recognised(plugin, document, slot.settings), hooks.parse_receipts(document), use)
     (_say_json if as_json else show_reading)(reading, bodies)
     sys.exit(0 if reading.is_clean() else 1)
-
-
-def _document(path: Path) -> Document:
-    """A file; a folder as one zip of its files, the same for the same files."""
-    if not path.is_dir():
-        return Document.from_path(path)
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
-        for file in sorted(each for each in path.iterdir() if each.is_file()):
-            archive.writestr(zipfile.ZipInfo(file.name), file.read_bytes(), zipfile.ZIP_DEFLATED)
-    return Document.from_bytes(f"{path.resolve().name}.zip", content.getvalue())
-
-
-def _table(pipeline: PipelineConfig | None, slot: str, plugin: str) -> dict[str, Any]:
-    uses = pipeline.slots if pipeline else ()
-    return next((dict(use.table) for use in uses if (use.slot, use.plugin) == (slot, plugin)), {})
-
-
-def _adapter(name: str, given: dict[str, Any], pipeline: PipelineConfig | None) -> Any:
-    recipe = pipeline.recipe if pipeline else DEFAULT_RECIPE
-    try:
-        return standalone_hooks(name, load_plugin(name), {"adapter": given}, folder=Path.cwd(), recipe=recipe)
-    except ConfigurationError as error:
-        raise ConfigurationError(*map(_for_the_command_line, error.findings)) from None
-
-
-def _for_the_command_line(finding: Finding) -> Finding:
-    """There is no file to add a missing setting to."""
-    if finding.message != "is missing.":
-        return finding
-    setting = finding.key.removeprefix("adapter.")
-    return attrs.evolve(
-        finding, next_step=f"Give it with `--set {setting}=…`, or a pipeline that has it with `--pipeline`."
-    )
 
 
 def _recognised(plugin: Plugin, document: Document, settings: Any) -> str:
