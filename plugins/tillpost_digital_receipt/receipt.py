@@ -9,13 +9,13 @@ from functools import partial
 from lxml.etree import _Element
 
 from tillpost import InvalidValue
-from tillpost.kit import MakeId, Reading, first_reading, parse_time
+from tillpost.kit import ROUNDING_AS_TENDER, MakeId, Reading, first_reading, parse_time
 from tillpost.kit.xml import attribute, children, text
 from tillpost.model import LineKind, NoReceipt, RawRef, Receipt, Tender
 from tillpost_digital_receipt.balance import Balanced, balance
 from tillpost_digital_receipt.customer import read_customer
 from tillpost_digital_receipt.line_items import original_receipt, read_items
-from tillpost_digital_receipt.rounding import ROUNDING_AS_TENDER, rounding_tendered
+from tillpost_digital_receipt.rounding import rounding_tendered
 from tillpost_digital_receipt.settings import Settings
 from tillpost_digital_receipt.taxes import read_taxes
 from tillpost_digital_receipt.tenders import read_tenders

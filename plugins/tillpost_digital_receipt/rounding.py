@@ -6,17 +6,15 @@ from decimal import Decimal
 
 from lxml.etree import _Element
 
+from tillpost import kit
 from tillpost.kit import ZERO
 from tillpost.kit.xml import attribute, children, decimal
 from tillpost_digital_receipt.line_items import is_voided
 
-ROUNDING_AS_TENDER = "rounding-as-tender"
-"""The flag of a receipt whose rounding is a tender in the export, and a line of the receipt."""
-
 
 def is_rounding(tender: _Element) -> bool:
-    """Whether a Tender is no payment: `Rounding`, `X:Rounding`, `PennyRounding`."""
-    return attribute(tender, "TenderType").lower().endswith("rounding")
+    """Whether a Tender is no payment: `Rounding`, `X:Rounding`, `PennyRounding`, `X:Öresavrundning`."""
+    return kit.is_rounding(attribute(tender, "TenderType"))
 
 
 def rounding_tendered(retail: _Element) -> Decimal:

@@ -8,7 +8,7 @@ from decimal import Decimal
 import attrs
 from lxml.etree import _Element
 
-from tillpost.kit import ZERO, balanced_tenders, mismatch, negated
+from tillpost.kit import ROUNDING, ZERO, balanced_tenders, mismatch, negated
 from tillpost.kit.xml import amount, attribute, child, children, decimal, text
 from tillpost.model import Tender
 from tillpost_digital_receipt.line_items import is_voided
@@ -84,7 +84,7 @@ def _rounded(tender: Tender, by: Decimal) -> Tender:
 
 def _type(element: _Element, types: Mapping[str, str]) -> str:
     if is_rounding(element):
-        return "rounding"
+        return ROUNDING
     written = attribute(element, "TenderType")
     return types.get(written) or types.get(written.rpartition(":")[2]) or "other"
 

@@ -96,7 +96,6 @@ WORDS = (
     (re.compile(r"überweisung|ueberweisung|lastschrift|sepa", re.I), "bank"),
     (re.compile(r"\bbar\b|bargeld|cash", re.I), "cash"),
 )
-ROUNDING = re.compile(r"rundung|rounding", re.I)
 CHANGE = re.compile(r"r(ü|ue)ckgeld|wechselgeld|\bchange\b", re.I)
 
 # UST_SCHLUESSEL → percent, where vat.csv does not say; the rest is calculated from the amounts.

@@ -7,9 +7,9 @@ from decimal import Decimal
 
 import attrs
 
-from tillpost.kit import ZERO, minor_digits, round_money, spread
+from tillpost.kit import ROUNDING, ZERO, is_rounding, minor_digits, round_money, spread
 from tillpost.model import Discount, Line, LineKind, Tender
-from tillpost_dsfinvk.codes import ARTICLE, DISCOUNT, GIFT, LABELS, MONEY, PAID_BY_LINE, REDEEMED, ROUNDING
+from tillpost_dsfinvk.codes import ARTICLE, DISCOUNT, GIFT, LABELS, MONEY, PAID_BY_LINE, REDEEMED
 from tillpost_dsfinvk.positions import Part, Position, Positions
 
 SIGN_BY_AMOUNT = "sign-by-amount"
@@ -132,8 +132,8 @@ def _line(
     number = row.identifier(sku) or row.identifier(other)
     name = row.text("ARTIKELTEXT")
     label = LABELS.get(position.business, "")
-    if not label and ROUNDING.search(name) and not number:
-        label = "rounding"
+    if not label and is_rounding(name) and not number:
+        label = ROUNDING
     if position.business and position.business not in LABELS and position.part == MONEY:
         flags.append(UNKNOWN_BUSINESS)
     kind = LineKind.ADJUSTMENT

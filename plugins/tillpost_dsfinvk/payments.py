@@ -9,9 +9,19 @@ from functools import partial
 import attrs
 
 from tillpost import InvalidValue
-from tillpost.kit import ZERO, Reading, adjustment, first_reading, mismatch, negated
+from tillpost.kit import (
+    ROUNDING,
+    ROUNDING_AS_TENDER,
+    ZERO,
+    Reading,
+    adjustment,
+    first_reading,
+    is_rounding,
+    mismatch,
+    negated,
+)
 from tillpost.model import Line, Tender
-from tillpost_dsfinvk.codes import CHANGE, ROUNDING, TENDERS, WORDS
+from tillpost_dsfinvk.codes import CHANGE, TENDERS, WORDS
 from tillpost_dsfinvk.tables import Row
 
 
@@ -49,7 +59,7 @@ def read_payments(rows: list[Row], currency: str, more: Mapping[str, str]) -> li
         type_ = more.get(name) or more.get(kind) or _type(kind, name)
         if amount or type_ == "none":
             tender = Tender(type=type_, amount=amount, description=name or kind, extra=extra)
-            found.append(Payment(tender, bool(ROUNDING.search(name)), bool(CHANGE.search(name))))
+            found.append(Payment(tender, is_rounding(name), bool(CHANGE.search(name))))
     return found
 
 
@@ -87,7 +97,7 @@ def settle(
     if rounding:
         for by in (rounding, -rounding):
             take = partial(_rounded, paid, due, by, currency)
-            readings.append(Reading(f"a rounding of {by} among the payments", take, "rounding-as-tender"))
+            readings.append(Reading(f"a rounding of {by} among the payments", take, ROUNDING_AS_TENDER))
     else:
         readings.append(Reading("as it is written", partial(_exact, paid, due, currency)))
     if any(payment.is_change and payment.tender.amount > 0 for payment in rest):
@@ -112,4 +122,4 @@ def _exact(tenders: list[Tender], due: Decimal, currency: str) -> Settled:
 
 def _rounded(tenders: list[Tender], due: Decimal, by: Decimal, currency: str) -> Settled:
     """The payments without the rounding, and the rounding as a line."""
-    return Settled(_exact(tenders, due + by, currency).tenders, (adjustment("rounding", by, "rounding"),))
+    return Settled(_exact(tenders, due + by, currency).tenders, (adjustment(ROUNDING, by, "rounding"),))

@@ -7,7 +7,18 @@ from decimal import Decimal
 
 import attrs
 
-from tillpost.kit import ZERO, Reading, XmlJsonObject, adjustment, first_reading, mismatch, negated, round_money
+from tillpost.kit import (
+    ROUNDING,
+    ZERO,
+    Reading,
+    XmlJsonObject,
+    adjustment,
+    first_reading,
+    is_rounding,
+    mismatch,
+    negated,
+    round_money,
+)
 from tillpost.model import Line, Tender
 from tillpost_lightspeed.settings import Settings
 
@@ -70,8 +81,10 @@ class Paid:
 
 def tender_type(names: Sequence[str], more: Mapping[str, str]) -> str:
     """The payment type of Engage by the first name that is known; "" when none is."""
-    known = [more.get(name) or TYPES.get(name.lower()) for name in names if name]
-    return next((found for found in known if found), "")
+    for name in names:
+        if found := more.get(name) or TYPES.get(name.lower()) or (ROUNDING if is_rounding(name) else ""):
+            return found
+    return ""
 
 
 def _kind(payment: XmlJsonObject) -> str:

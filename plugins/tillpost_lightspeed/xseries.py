@@ -8,6 +8,8 @@ from decimal import Decimal
 
 from tillpost import InvalidValue
 from tillpost.kit import (
+    ROUNDING,
+    ROUNDING_AS_TENDER,
     ZERO,
     MakeId,
     Reading,
@@ -27,8 +29,6 @@ from tillpost_lightspeed.customer import known_customer
 from tillpost_lightspeed.payments import TENDER_UNKNOWN, tender_type
 from tillpost_lightspeed.settings import Settings
 
-ROUNDING_AS_TENDER = "rounding-as-tender"
-"""The flag of a receipt whose rounding of cash is written as a payment; it is a line."""
 TAX_INSIDE = "tax-inside-total"
 """The flag of a receipt whose total_price has the tax in it, which it otherwise has not."""
 VOID_LINE_LEFT_OUT = "void-line-left-out"
@@ -182,11 +182,11 @@ def _tenders(sale: XmlJsonObject, settings: Settings) -> tuple[tuple[Tender, ...
         name = next(filter(None, names), "")
         if not amount:
             continue
-        if "rounding" in name.lower():
-            rounding.append(adjustment("rounding", -amount, ""))
+        found = tender_type(names, settings.tenders)
+        if found == ROUNDING:
+            rounding.append(adjustment(ROUNDING, -amount, ""))
             flags.append(ROUNDING_AS_TENDER)
             continue
-        found = tender_type(names, settings.tenders)
         flags += [] if found else [TENDER_UNKNOWN]
         tenders.append(Tender(type=found or "other", amount=amount, description=name))
     return tuple(tenders), tuple(rounding), tuple(dict.fromkeys(flags))

@@ -9,7 +9,7 @@ import attrs
 from lxml.etree import _Element
 
 from tillpost import InvalidValue
-from tillpost.kit import ZERO, Reading, first_reading
+from tillpost.kit import ROUNDING_AS_TENDER, ZERO, Reading, first_reading
 from tillpost.kit.xml import attribute, children, decimal, is_true, place, text
 from tillpost.model import Line, Tax, Tender
 from tillpost_poslog.balance import balance
@@ -20,7 +20,7 @@ from tillpost_poslog.names import only
 from tillpost_poslog.rewards import apply_rewards
 from tillpost_poslog.settings import Settings
 from tillpost_poslog.taxes import TaxEntry, tax_entry
-from tillpost_poslog.tenders import ROUNDING_AS_TENDER, Tenders, collect_tenders, read_tenders, sums
+from tillpost_poslog.tenders import Tenders, collect_tenders, read_tenders, sums
 
 _MOST_TOTALS = 20
 """Totals of a transaction that are tried or listed."""

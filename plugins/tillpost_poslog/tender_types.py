@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from lxml.etree import _Element
 
+from tillpost.kit import ROUNDING, is_rounding
 from tillpost.kit.xml import attribute, child, decimal, local_name, text
 
 # TenderType of POSLog 2.x and 6.x → payment type of Engage.
@@ -45,7 +46,6 @@ ELEMENTS = {
 """Element inside a tender → payment type of Engage."""
 
 WORDS = (
-    ("rounding", ("rounding", "avrund", "oresavr", "öresavr", "rundung", "redondeo", "arrondi", "arredond", "afrond")),
     ("change", ("vuelto", "växel", "vaxel", "veksel", "vekslepenge", "wechselgeld", "rückgeld", "wisselgeld")),
     ("giftcard", ("gift", "storedvalue", "presentkort", "gavekort", "lahjakort", "geschenkkarte", "cadeau", "regalo")),
     ("voucher", ("voucher", "storecredit", "creditnote", "creditslip", "creditmemo", "merchandisecredit", "duebill")),
@@ -63,8 +63,8 @@ WORDS = (
 )
 """Payment type of Engage → words that stand in a vendor's name of a tender; the first that fits is taken."""
 
-ROUNDING, CHANGE = "rounding", "change"
-"""Names of tenders that are no payment: the rounding of cash, and money handed back."""
+CHANGE = "change"
+"""The name of a tender that is no payment: money handed back."""
 _DESCRIPTIONS = ("TenderDescription", "SubTenderType")
 _DESCRIBING = ("TenderDescription", "Description", "TenderID")
 
@@ -74,6 +74,8 @@ def _by_word(written: str) -> str:
     plain = "".join(letter for letter in written.rpartition(":")[2].lower() if letter.isalpha())
     if plain == CHANGE or (plain.endswith("change") and "exchange" not in plain):
         return CHANGE
+    if is_rounding(plain):
+        return ROUNDING
     return next((kind for kind, words in WORDS if any(word in plain for word in words)), "")
 
 

@@ -9,16 +9,14 @@ from itertools import islice
 import attrs
 from lxml.etree import _Element
 
-from tillpost.kit import ZERO, balanced_tenders, mismatch, negated
+from tillpost.kit import ROUNDING, ROUNDING_AS_TENDER, ZERO, balanced_tenders, mismatch, negated
 from tillpost.kit.xml import amount, attribute, child, children, decimal, is_true, text
 from tillpost.model import Tender
 from tillpost_poslog.names import Names, find_text
-from tillpost_poslog.tender_types import CHANGE, ROUNDING, tender_type
+from tillpost_poslog.tender_types import CHANGE, tender_type
 
 UNKNOWN_TENDER = "tender-unknown"
 """The flag of a receipt with a tender of type `other` because nothing says what it is."""
-ROUNDING_AS_TENDER = "rounding-as-tender"
-"""The flag of a receipt whose total is without the rounding of cash, which is a tender of type `rounding`."""
 SIGN_BY_AMOUNT = "sign-by-amount"
 """The flag of a receipt with a tender whose sign is the other one than it says."""
 
@@ -141,8 +139,8 @@ def read_tenders(found: Tenders, total: Decimal, currency: str) -> tuple[tuple[T
 
     Change and cash-back stand as tenders of their own (NCR) or only inside the tender they came from (ARTS): they are
     added, change first, until the total is reached. A transaction that only returns may write its tenders without a
-    sign. The rounding of cash counts where it is a tender, else where the tenders need it. Raises InvalidValue with
-    the difference when no reading adds up.
+    sign. The rounding of cash counts where it is a tender, else where the tenders need it; it is a tender of the type
+    `rounding` here, which the kit makes a line of. Raises InvalidValue with the difference when no reading adds up.
     """
     readings = found.readings()
     if total < 0:

@@ -8,6 +8,7 @@ from typing import Any
 from tillpost import InvalidValue
 from tillpost.kit import (
     CONTROL_CHARACTERS,
+    ROUNDING,
     JsonObject,
     JsonRecord,
     MakeId,
@@ -38,7 +39,8 @@ def parse(document: Document, settings: Settings, make_id: MakeId) -> Iterator[P
 def _parse_record(record: JsonRecord, document: Document, make_id: MakeId) -> Parsed:
     content, place = record.content, record.place
     source = RawRef(sha256=document.sha256, document=document.name, place=place)
-    if receipt := load_record(content, raw=source, make_id=make_id):
+    receipt = load_record(content, raw=source, make_id=make_id)
+    if receipt and ROUNDING not in [tender.type for tender in receipt.tenders]:
         return _whole(Found(receipt=receipt, raw=content), place)
     try:
         form, removed = parse_clean_json(content, place=place)

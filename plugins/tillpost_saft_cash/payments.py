@@ -7,7 +7,7 @@ from decimal import Decimal
 import attrs
 from lxml.etree import _Element
 
-from tillpost.kit import ZERO, balanced_tenders, mismatch, negated, round_money
+from tillpost.kit import ROUNDING, ZERO, balanced_tenders, is_rounding, mismatch, negated, round_money
 from tillpost.kit.xml import amount, children, decimal, text
 from tillpost.model import Tender
 from tillpost_saft_cash.codes import PAYMENTS
@@ -62,4 +62,5 @@ def _payment(element: _Element, master_data: MasterData, settings: Settings) -> 
         extra = {"currency": currency, "exchangeRate": str(rate)}
         converted = round_money(value * rate, master_data.currency)
     name = master_data.find("basic", "12", own).get("basicDesc", "") or own
+    kind = ROUNDING if kind == "other" and is_rounding(name) else kind
     return Tender(type=kind, amount=value, description=name, extra=extra), converted

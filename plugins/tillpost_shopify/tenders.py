@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from tillpost import InvalidValue
-from tillpost.kit import ZERO, JsonObject
+from tillpost.kit import ROUNDING, ZERO, JsonObject, is_rounding
 from tillpost.model import Tender
 from tillpost_shopify.money import Money
 
@@ -39,7 +39,7 @@ _STEPS = tuple(map(Decimal, ("0.05", "0.1", "0.2", "0.25", "0.5", "1", "5", "10"
 
 def tender_type(gateway: str, more: Mapping[str, str]) -> str:
     """The payment type of a gateway; "other" for one that is neither in `more` nor in TYPES."""
-    return more.get(gateway) or TYPES.get(gateway.lower()) or "other"
+    return more.get(gateway) or TYPES.get(gateway.lower()) or (ROUNDING if is_rounding(gateway) else "other")
 
 
 def successful(transactions: list[JsonObject], *kinds: str) -> list[JsonObject]:

@@ -9,7 +9,17 @@ from decimal import Decimal
 import attrs
 
 from tillpost import InvalidValue
-from tillpost.kit import ZERO, Reading, adjustment, line_kind, negated, round_money
+from tillpost.kit import (
+    ROUNDING,
+    ROUNDING_AS_TENDER,
+    ZERO,
+    Reading,
+    adjustment,
+    is_rounding,
+    line_kind,
+    negated,
+    round_money,
+)
 from tillpost.model import Discount, Line, LineKind, Receipt, Tender
 from tillpost_table.cells import Cells
 from tillpost_table.rows import Row
@@ -120,7 +130,7 @@ def _other_whole(written: Written, flags: tuple[str, ...], make: Callable[[Amoun
 
 def _plain(written: Written, lines: tuple[Line, ...], rounding: Decimal) -> Amounts:
     if rounding:
-        lines += (adjustment("rounding", rounding, "Rounding"),)
+        lines += (adjustment(ROUNDING, rounding, "Rounding"),)
     summed = sum((line.paid for line in lines), ZERO)
     total = summed if written.total is None else written.total
     tenders, flags = written.tenders(total), tuple[str, ...]()
@@ -172,12 +182,13 @@ def _rounded(written: Written, make: Callable[[Amounts], Receipt]) -> Iterator[R
     sign, rounding = written.cells.settings.sign, written.rounding
 
     def paid(change: Decimal, flags: tuple[str, ...] = ()) -> Receipt:
-        lines = (*written.lines(sign), adjustment("rounding", change, "Rounding"))
+        lines = (*written.lines(sign), adjustment(ROUNDING, change, "Rounding"))
         total = sum((line.paid for line in lines), ZERO)
+        tenders = tuple(tender for tender in written.tenders(total) if tender.type != ROUNDING)
         if written.total not in (None, total, before := total - change):
             expected = f"the receipt's total is {written.total} (difference {before - (written.total or ZERO)})"
             raise InvalidValue(f"lines sum to {before}, {expected}", place=written.rows[0].place)
-        return make(Amounts(lines, written.tenders(total), total, flags))
+        return make(Amounts(lines, tenders, total, flags))
 
     if rounding:
         yield Reading(
@@ -195,8 +206,20 @@ def _rounded(written: Written, make: Callable[[Amounts], Receipt]) -> Iterator[R
         yield Reading(
             "without the rounding", lambda: make(_plain(written, written.lines(sign), ZERO)), ROUNDING_IN_LINES
         )
+    elif written.has_tenders and (tendered := _tendered_rounding(written)):
+        yield Reading("the rounding among the tenders", lambda: paid(-tendered), ROUNDING_AS_TENDER)
+        yield Reading("the rounding among the tenders with the other sign", lambda: paid(tendered), ROUNDING_AS_TENDER)
     elif written.has_tenders and (change := _cash_rounding(written)):
         yield Reading("cash rounded to the coin", lambda: paid(change), CASH_ROUNDING)
+
+
+def _tendered_rounding(written: Written) -> Decimal:
+    """The sum of the tenders that are the rounding of cash, as they are written."""
+    try:
+        tenders = written.tenders(ZERO)
+    except InvalidValue:
+        return ZERO
+    return sum((tender.amount for tender in tenders if tender.type == ROUNDING), ZERO)
 
 
 def _cash_rounding(written: Written) -> Decimal:
@@ -313,4 +336,4 @@ def _tenders(rows: Sequence[Row], tender_rows: Sequence[Row], cells: Cells, tota
 
 
 def _tender(kind: str, amount: Decimal, description: str) -> Tender:
-    return Tender(type=kind or "other", amount=amount, description=description)
+    return Tender(type=ROUNDING if is_rounding(kind) else kind or "other", amount=amount, description=description)

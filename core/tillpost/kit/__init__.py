@@ -19,6 +19,7 @@ from tillpost.kit.receipt_parts import (
     vat_of_lines,
 )
 from tillpost.kit.record import read_record, voided_id
+from tillpost.kit.rounding import ROUNDING, ROUNDING_AS_TENDER, is_rounding, with_rounding_as_line
 from tillpost.kit.text import CONTROL_CHARACTERS, clean, masked, quoted
 from tillpost.kit.time import local_time, parse_date, parse_time
 from tillpost.kit.unpacked import unpacked
@@ -28,6 +29,8 @@ from tillpost.model.identity import MakeId
 
 __all__ = [
     "CONTROL_CHARACTERS",
+    "ROUNDING",
+    "ROUNDING_AS_TENDER",
     "TAX_OFF",
     "ZERO",
     "AmbiguousMonth",
@@ -43,6 +46,7 @@ __all__ = [
     "broken_id",
     "clean",
     "first_reading",
+    "is_rounding",
     "json_records",
     "line_kind",
     "local_time",
@@ -69,5 +73,6 @@ __all__ = [
     "unquoted",
     "vat_of_lines",
     "voided_id",
+    "with_rounding_as_line",
     "written_number",
 ]

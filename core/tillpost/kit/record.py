@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 import attrs
 
 from tillpost.errors import InvalidValue
+from tillpost.kit.rounding import with_rounding_as_line
 from tillpost.model.document import Broken, Document, Found, NoReceipt, Parsed
 from tillpost.model.receipt import RawRef, Receipt
 
@@ -23,6 +24,8 @@ def read_record(
 ) -> Parsed:
     """The receipt that `read` returns, as Found; Broken with the reason when it raises InvalidValue.
 
+    A tender of the type `rounding` becomes a line (`with_rounding_as_line`).
+
     read: called with the origin of the record, which becomes `Receipt.raw`. It may return NoReceipt instead.
     place: where the record stands in the document ("line 3"). raw: the record as a document of its own, which the
     same adapter can read again. number, store: shown of a record that cannot be read, as far as it has them.
@@ -32,6 +35,7 @@ def read_record(
         receipt = read(RawRef(sha256=document.sha256, document=document.name, place=place))
         if isinstance(receipt, NoReceipt):
             return receipt
+        receipt = with_rounding_as_line(receipt)
         if added := tuple(flag for flag in flags if flag not in receipt.flags):
             receipt = attrs.evolve(receipt, flags=(*receipt.flags, *added))
         return Found(receipt=receipt, raw=raw)

@@ -57,6 +57,31 @@ def test_a_receipt_a_line(parse: Parse) -> None:
     assert json.loads(found(second).raw) == receipt("2")
 
 
+def test_a_tender_that_is_the_rounding_of_cash_is_a_line(parse: Parse) -> None:
+    tenders = [{"type": "cash", "amount": "50.00"}, {"type": "rounding", "amount": "-0.50"}]
+    plain, rounded = parse(written(receipt("1"), receipt("2", tenders=tenders)))
+    assert found(plain).receipt.flags == ()
+    given = found(rounded).receipt
+    assert (given.total, given.flags) == (Decimal("50.00"), ("rounding-as-tender",))
+    assert [(line.kind, line.sku, line.paid) for line in given.lines[1:]] == [
+        (LineKind.ADJUSTMENT, "rounding", Decimal("0.50"))
+    ]
+    assert [tender.type for tender in given.tenders] == ["cash"]
+
+
+def test_a_rounding_that_no_total_can_have_is_held(parse: Parse) -> None:
+    big = "999999999999999.00"
+    tenders = [
+        {"type": "cash", "amount": big},
+        {"type": "cash", "amount": "9.00"},
+        {"type": "rounding", "amount": "-9.00"},
+    ]
+    line = {"kind": "purchase", "sku": "A", "quantity": "1", "paid": big}
+    [held] = parse(written(receipt("1", total=big, lines=[line], tenders=tenders)))
+    assert isinstance(held, Broken)
+    assert "total is out of bounds" in held.reason
+
+
 def test_a_byte_order_mark_is_not_part_of_the_first_line(parse: Parse) -> None:
     [only] = parse(b"\xef\xbb\xbf" + written(receipt()))
     assert found(only).receipt.lines[0].article_name == "Mjölk"

@@ -107,6 +107,18 @@ def test_payments() -> None:
     assert (third.created.isoformat(), third.flags) == ("2026-10-25T02:30:00+02:00", ("dst-ambiguous",))
 
 
+def test_a_payment_that_is_called_a_rounding_is_a_line() -> None:
+    cash, kind = b"<payment><paymentType>KONTANT</paymentType><paidAmnt>28.00</paidAmnt></payment>", b"<basicID>VIPPS<"
+    rounding = cash.replace(b"KONTANT", b"RUND").replace(b"28.00", b"-0.40")
+    written = (SAMPLES / "payments.xml").read_bytes()
+    written = written.replace(cash.replace(b"KONTANT", b"GAVE").replace(b"28.00", b"27.60"), cash + rounding)
+    written = written.replace(kind, b"<basicID>RUND<").replace(b"12011<", b"12999<").replace(b">Vipps<", b">Avrunding<")
+    [found] = receipts([*records(tillpost_saft_cash.plugin, written, customer="email")][2:3])
+    assert (found.number, found.total, found.flags) == ("531", D("28.00"), ("rounding-as-tender",))
+    assert [(line.sku, line.paid) for line in found.lines] == [("A-2", D("27.60")), ("rounding", D("0.40"))]
+    assert [(tender.type, tender.amount) for tender in found.tenders] == [("cash", D("28.00"))]
+
+
 def test_a_record_that_is_not_a_sale_has_its_reason() -> None:
     assert [(item.reason, item.retail, item.number) for item in sample("no-sales") if isinstance(item, NoReceipt)] == [
         ("event: application started", False, ""),

@@ -269,6 +269,19 @@ def test_case_15_the_rounding_of_cash() -> None:
     assert lines(back) == [("C", D(-1), D("-49.60")), ("rounding", D(1), D("-0.40"))]
 
 
+def test_a_gateway_that_is_called_a_rounding_is_a_line() -> None:
+    result = sale(
+        order(
+            [item(1, "49.60")],
+            "49.60",
+            transactions=[moved("sale", "50.00"), moved("sale", "-0.40", "Öresavrundning")],
+        )
+    )
+    assert (result.total, result.flags) == (D("50.00"), ("rounding-as-tender",))
+    assert lines(result)[1] == ("rounding", D(1), D("0.40"))
+    assert paid(result) == [("cash", D("50.00"))]
+
+
 def test_a_refund_rounded_with_the_other_sign_or_in_its_order() -> None:
     given = json.loads((READINGS / "shop-cash.jsonl").read_text().splitlines()[3])
     [transaction] = given["refunds"][0]["transactions"]

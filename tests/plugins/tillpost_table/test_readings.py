@@ -1,12 +1,13 @@
 """Tables in the shapes that tills, spreadsheets and people make: each case of the field, and others of its kind."""
 
+import json
 from decimal import Decimal as D
 from typing import Any
 
 import pytest
 
 from tests.support.adapter import receipt, receipts
-from tests.support.tables import GIVEN, HEAD, read, reasons, row
+from tests.support.tables import GIVEN, HEAD, read, read_bytes, reasons, row
 from tillpost.model import Broken, Found, LineKind
 
 # --- 20: ids a spreadsheet broke -----------------------------------------------------------------------------------
@@ -225,6 +226,37 @@ def test_a_column_of_cash_rounding(total: str, paid: str, rounding: str, flags: 
     [only] = receipts(read(content, columns=columns, decimal=","))
     assert (only.total, only.flags) == (D(paid), flags)
     assert sum(line.paid for line in only.lines) == only.total
+
+
+@pytest.mark.parametrize("total", ["49.60", "50.00"])
+@pytest.mark.parametrize("written", ["-0.40", "0.40"])
+def test_a_rounding_among_the_tenders_is_a_line(total: str, written: str) -> None:
+    tenders = {"Kort": "cash", "Avr": "rounding"}
+    [only] = receipts(read(with_rounding("49.60", total, "50.00", written), tenders=tenders))
+    assert (only.total, only.flags) == (D("50.00"), ("rounding-as-tender",))
+    assert [(line.sku, line.paid) for line in only.lines] == [("A1", D("49.60")), ("rounding", D("0.40"))]
+    assert [(tender.type, tender.amount) for tender in only.tenders] == [("cash", D("50.00"))]
+
+
+def test_a_payment_of_a_list_that_is_called_a_rounding_is_a_line() -> None:
+    sale = {
+        "Bon": "1", "Butik": "7", "Tid": "2026-05-04 10:00:00",
+        "items": [{"Art": "A1", "Antal": "1", "Belopp": "69.60"}],
+        "pays": [{"how": "Kontant", "sum": "70.00"}, {"how": "Öresavrundning", "sum": "0.40"}],
+    }  # fmt: skip
+    columns = {
+        "number": "Bon", "store": "Butik", "created": "Tid", "sku": "items.Art", "quantity": "items.Antal",
+        "paid": "items.Belopp", "tender_type": "pays.how", "tender_amount": "pays.sum",
+    }  # fmt: skip
+    kinds = {"Kontant": "cash", "Öresavrundning": "rounding"}
+    [only] = receipts(
+        read_bytes(
+            json.dumps(sale).encode(), format="json", lines="items", payments="pays", columns=columns, tenders={},
+            values={"tender_type": kinds}, delimiter=",",
+        )
+    )  # fmt: skip
+    assert [(line.sku, line.paid) for line in only.lines] == [("A1", D("69.60")), ("rounding", D("0.40"))]
+    assert [(tender.type, tender.amount) for tender in only.tenders] == [("cash", D("70.00"))]
 
 
 def test_a_rounding_that_does_not_explain_the_difference_is_held_with_each_reading() -> None:
