@@ -31,7 +31,7 @@ class IngestSource:
         self, accept: Callable[[Document], Mapping[str, int]], stopping: threading.Event, ready: Callable[[], None]
     ) -> None:
         """Take requests for this pipeline until `stopping` is set; then those in flight are answered."""
-        endpoint = Endpoint(accept, self.senders, self.context.clock, self.settings.largest)
+        endpoint = Endpoint(accept, self.senders, self.context.clock, self.settings.largest, self.context.pipeline)
         with self.listener.open(self.context.pipeline, endpoint):
             ready()
             stopping.wait()
@@ -52,7 +52,7 @@ def _make(settings: Settings, context: Context) -> IngestSource:
             Finding(
                 key="source.listen",
                 message=f"{settings.listen} is open to the network, and anybody could send receipts.",
-                next_step='Add keys = { NAME = { env = "…" } } or secrets, or listen on 127.0.0.1.',
+                next_step='Add keys = { NAME = { env = "…" } } or the secrets of who signs, or listen on 127.0.0.1.',
             )
         )
     return IngestSource(settings, context, senders, listener_at(settings))

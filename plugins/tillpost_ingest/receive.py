@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 import threading
 from collections.abc import Callable, Mapping
@@ -21,6 +22,9 @@ PATH = re.compile(r"/v1/([a-z0-9][a-z0-9_-]*)/receipts", re.ASCII)
 _IDEMPOTENCY_KEY = re.compile(r"[!-~](?:[ -~]{0,253}[!-~])?", re.ASCII)
 _SOON, _LATER = 5.0, 60.0
 """Seconds after which to send again: when a commit failed or the process stops, and when the disk is full."""
+_LOG_EVERY = 900.0
+"""Seconds between two log lines about requests refused for the same reason."""
+_log = logging.getLogger("tillpost.ingest")
 
 
 @attrs.frozen
@@ -46,6 +50,9 @@ class Endpoint:
     senders: Senders
     clock: Clock
     largest: int
+    pipeline: str
+    _log_due: dict[str, float] = attrs.field(factory=dict, init=False)
+    """When a refusal may be logged again, by its reason."""
     _idle: threading.Condition = attrs.field(factory=threading.Condition, init=False)
     _inside: int = attrs.field(default=0, init=False)
     _closed: bool = attrs.field(default=False, init=False)
@@ -58,6 +65,10 @@ class Endpoint:
             self._inside += 1
         try:
             return self._answer(request)
+        except Problem as problem:
+            if problem.status == 401:
+                self._log_refused(problem.detail)
+            raise
         finally:
             with self._idle:
                 self._inside -= 1
@@ -84,23 +95,31 @@ class Endpoint:
         body = request.read(length)
         if len(body) < length:
             raise Problem(400, "incomplete", "the body ended before its Content-Length", close=True)
+        webhook = False
         if sender is None:
-            sender = self.senders.by_signature(request.headers, body, self.clock.time())
-            key = key or _key(request.headers["webhook-id"])
+            signer = self.senders.by_signature(request.headers, body, self.clock.time())
+            if signer.handshake:
+                return _counted(200, {})
+            sender, webhook = signer.sender, signer.vendor is not None
+            # A vendor signs no id: its repetitions are known by their content.
+            key = "" if webhook else key or _key(signer.identity)
         if packed:
             body = unpack(body, self.largest)
         if not body:
             raise Problem(400, "empty", "the body is empty")
-        return self._hand_over(sender, key, body)
+        return self._hand_over(sender, key, body, webhook)
 
-    def _hand_over(self, sender: str, key: str, body: bytes) -> Answer:
-        document = Document.from_bytes("", body, f"{sender}:{key}" if key else "")
+    def _hand_over(self, sender: str, key: str, body: bytes, webhook: bool) -> Answer:
+        """webhook: a vendor sends it, who repeats what is refused and then takes its subscription away."""
+        document = attrs.evolve(Document.from_bytes("", body, f"{sender}:{key}" if key else ""), keep=webhook)
         at = datetime.fromtimestamp(self.clock.time(), UTC).strftime("%Y-%m-%dT%H%M%SZ")
         name = f"{at}-{document.sha256[:12]}"
         document = attrs.evolve(document, name=f"{sender}/{name}" if sender else name)
         try:
             counts = self.accept(document)
         except DocumentError as error:
+            if webhook:  # it is set aside here, with its content; sent again it would be no better
+                return _counted(200, error.counts, sha256=document.sha256, set_aside=True)
             accepted = {name: error.counts.get(name, 0) for name in COUNTS}
             members = {"place": error.place, "sha256": document.sha256, "before_the_fault": accepted}
             raise Problem(422, "unreadable", str(error), members=members) from None
@@ -116,8 +135,14 @@ class Endpoint:
             raise later(503, "not-committed", "it could not be committed; send it again", _SOON) from None
         except (TillpostError, OSError):
             raise Problem(500, "failed", "the receiver could not read it; its log says why") from None
-        answer = {name: counts.get(name, 0) for name in COUNTS} | {"sha256": document.sha256}
-        return Answer(202, {"Content-Type": "application/json"}, json.dumps(answer).encode())
+        return _counted(200 if webhook else 202, counts, sha256=document.sha256)
+
+    def _log_refused(self, why: str) -> None:
+        """Tell that somebody is refused, once in a while: they may be ours, with a wrong key."""
+        now = self.clock.monotonic()
+        if now >= self._log_due.get(why, float("-inf")):
+            self._log_due[why] = now + _LOG_EVERY
+            _log.warning("pipeline %s: ingest: a request is refused (401): %s", self.pipeline, why)
 
 
 SMALL = 1 << 20
@@ -125,6 +150,11 @@ SMALL = 1 << 20
 SMALL_PACKED = 16 << 10
 """The same for a packed body: unpacked it has at most about a thousand times as many bytes."""
 COUNTS = ("accepted", "duplicates", "skipped", "ignored", "held")
+
+
+def _counted(status: int, counts: Mapping[str, int], **more: object) -> Answer:
+    body = {name: counts.get(name, 0) for name in COUNTS} | more
+    return Answer(status, {"Content-Type": "application/json"}, json.dumps(body).encode())
 
 
 def answer(request: Request, endpoints: Mapping[str, Endpoint]) -> Answer:

@@ -12,6 +12,7 @@ from tillpost_ingest.address import is_local
 from tillpost_ingest.problem import Problem
 from tillpost_ingest.settings import Settings
 from tillpost_ingest.signature import given, in_time, secret_bytes, signed
+from tillpost_ingest.webhooks import SQUARE, VENDORS, ZETTLE, Vendor, is_test_message
 
 _ASK = {"WWW-Authenticate": 'Bearer realm="tillpost"'}
 
@@ -21,24 +22,48 @@ def _unknown(detail: str, close: bool = False) -> Problem:
 
 
 @attrs.frozen
+class Signer:
+    """Who signed a request.
+
+    identity: of the message, where it is signed, too. vendor: whose webhook it is; None for Standard Webhooks.
+    handshake: it is a vendor's test of the address, which nobody can sign yet; nothing in it is accepted.
+    """
+
+    sender: str = ""
+    identity: str = ""
+    vendor: Vendor | None = None
+    handshake: bool = False
+
+
+@attrs.frozen
 class Senders:
     """The senders of one pipeline. Headers are named in lower case."""
 
     keys: Mapping[bytes, tuple[str, bytes]] = attrs.field(repr=False)
     """SHA-256 of the key → sender and key: the time to find one reveals nothing of the others."""
     secrets: tuple[tuple[str, bytes], ...] = attrs.field(repr=False)
+    webhooks: Mapping[Vendor, tuple[tuple[str, bytes], ...]] = attrs.field(repr=False)
+    """The vendors that may send: each with the senders and their secrets."""
+    url: str
 
     @classmethod
     def of(cls, settings: Settings) -> Senders:
         """The senders in the settings."""
+        of_vendors = {vendor: getattr(settings, vendor.setting) for vendor in VENDORS}
         return cls(
             {_digest(key.reveal().encode()): (name, key.reveal().encode()) for name, key in settings.keys.items()},
             tuple((name, secret_bytes(secret.reveal())) for name, all_ in settings.secrets.items() for secret in all_),
+            {
+                vendor: tuple((name, secret.reveal().encode()) for name, all_ in given_.items() for secret in all_)
+                for vendor, given_ in of_vendors.items()
+                if given_
+            },
+            settings.url,
         )
 
     def named(self) -> bool:
         """Whether a sender must identify itself."""
-        return bool(self.keys or self.secrets)
+        return bool(self.keys or self.secrets or self.webhooks)
 
     def by_key(self, headers: Mapping[str, str]) -> str | None:
         """The sender by its key; "" without keys and secrets; None: check the signature. Raises Problem."""
@@ -53,10 +78,28 @@ class Senders:
             return found
         if self.secrets and "webhook-signature" in headers:
             return None
+        if ZETTLE in self.webhooks or any(vendor.given(headers) for vendor in self.webhooks):
+            return None
         raise _unknown("neither a key nor a signature was sent", close=True)
 
-    def by_signature(self, headers: Mapping[str, str], body: bytes, now: float) -> str:
-        """The sender whose secret signed the body as it was sent. Raises Problem."""
+    def by_signature(self, headers: Mapping[str, str], body: bytes, now: float) -> Signer:
+        """Whose secret signed the body as it was sent. Raises Problem."""
+        for vendor, secrets in self.webhooks.items():
+            if vendor.given(headers) is not None:
+                for name, secret in secrets:
+                    if vendor.is_signed(headers, body, self.url, secret):
+                        return Signer(name, vendor=vendor)
+        if ZETTLE in self.webhooks and is_test_message(body):
+            return Signer(vendor=ZETTLE, handshake=True)
+        for vendor in self.webhooks:
+            if vendor.given(headers) is not None:
+                also = f", or url is not the address in {vendor.name}'s subscription" if vendor is SQUARE else ""
+                raise _unknown(f"no secret of {vendor.setting} has signed this{also}")
+        if not self.secrets or "webhook-signature" not in headers:
+            raise _unknown("neither a key nor a signature was sent")
+        return self._standard(headers, body, now)
+
+    def _standard(self, headers: Mapping[str, str], body: bytes, now: float) -> Signer:
         identity, timestamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
         if not identity:
             raise _unknown("webhook-id is missing")
@@ -70,7 +113,7 @@ class Senders:
                 found = name
         if found is None:
             raise _unknown("no signature matches the body")
-        return found
+        return Signer(found, identity)
 
 
 def _digest(key: bytes) -> bytes:

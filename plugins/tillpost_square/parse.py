@@ -40,7 +40,11 @@ def parse(document: Document, settings: Settings, make_id: MakeId) -> Iterator[P
 def _parse_answer(record: JsonRecord, document: Document, settings: Settings, make_id: MakeId) -> Iterator[Parsed]:
     try:
         form, removed = parse_clean_json(record.content, place=record.place)
-        answer = _unwrapped(JsonObject.of(form, record.place))
+        given = JsonObject.of(form, record.place)
+        if event := _other_event(given):
+            yield NoReceipt(reason=f"event {event[:40]!a}, not an order", place=record.place, retail=False)
+            return
+        answer = _unwrapped(given)
         order = answer.object("order")
         orders = answer.objects("orders") if order is None else [order]
         if not orders:
@@ -53,6 +57,19 @@ def _parse_answer(record: JsonRecord, document: Document, settings: Settings, ma
     for order in orders:
         raw = record.content if len(orders) == 1 else _alone(order, answer)
         yield _parse_order(Order(order, answer, settings), raw, flags, document, make_id)
+
+
+def _other_event(answer: JsonObject) -> str:
+    """The type of an event that is about no order, payment or refund, such as Square's test of a webhook; else ""."""
+    kind, data = answer.values.get("type"), answer.values.get("data")
+    if not isinstance(kind, str) or not isinstance(data, dict) or kind.startswith("order."):
+        return ""
+    about = data.get("object") or {}
+    if not isinstance(about, dict) or any(
+        name in (*_ANSWERS, *_ORDER_KEYS) or name.startswith("order_") for name in about
+    ):
+        return ""
+    return kind
 
 
 def _unwrapped(answer: JsonObject) -> JsonObject:

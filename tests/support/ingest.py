@@ -31,7 +31,7 @@ KEY = "key-of-store-12-for-tests"
 CONFIG = """
 [pipelines.{name}]
 source = {{ use = "ingest", listen = "{listen}", {settings} }}
-adapter = {{ use = "receipts" }}
+adapter = {{ {adapter} }}
 resolve = [ {{ use = "known" }} ]
 map = {{ use = "engage" }}
 transport = {{ use = "engage", url = "http://127.0.0.1:9", api_key = "none" }}
@@ -76,12 +76,13 @@ class Ingest:
         name: str = "shop",
         port: int = 0,
         policy: SourcePolicy | None = None,
+        adapter: str = 'use = "receipts"',
     ) -> None:
         self.port = port or free_port()
         self.clock = Clock()
         self.stopping = threading.Event()
         file = folder / f"{name}.toml"
-        file.write_text(CONFIG.format(name=name, listen=f"127.0.0.1:{self.port}", settings=settings))
+        file.write_text(CONFIG.format(name=name, listen=f"127.0.0.1:{self.port}", settings=settings, adapter=adapter))
         config = load(file)
         pipeline = compose(config, config.pipelines[0], clock=self.clock, random=Random(1), budget=unlimited)
         self.path = f"/v1/{name}/receipts"

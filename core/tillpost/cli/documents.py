@@ -174,7 +174,7 @@ def _retry(line: Line, entry: DocumentEntry) -> tuple[bool, str]:
         return True, f"its source tries it by itself ({entry.reason})"
     content = line.journal.documents.content(entry.seq)
     if content is not None:
-        return _read(line, Document(name=entry.name, sha256=entry.sha256, content=content), entry)
+        return _read(line, Document(name=entry.name, sha256=entry.sha256, content=content, keep=True), entry)
     if line.hooks.implements("retry_document"):
         try:
             place = line.hooks.retry_document(entry.name, entry.sha256)

@@ -52,6 +52,7 @@ class Document:
     key: the idempotency key its sender gave, "" for none. The same key with the same content again gets the answer
     it got before; the answer is stored in the commit that accepts the document's last record.
     cursor: the source's place after this document, stored in the same commit; None where the source has none.
+    keep: its source lets go of it even when it cannot be read, so the journal keeps its content, whatever its size.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Document:
     content: bytes | None = attrs.field(default=None, repr=False)
     key: str = ""
     cursor: str | None = attrs.field(default=None, repr=False)
+    keep: bool = False
     progress: ReadProgress = attrs.field(factory=ReadProgress, eq=False, repr=False)
 
     @classmethod

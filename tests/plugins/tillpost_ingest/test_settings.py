@@ -38,6 +38,11 @@ def build(folder: Path, **settings: Any) -> Any:
         ({"secrets": {"a": []}}, "a has none"),
         ({"secrets": {"a": ["whsec_c2hvcnQ="]}}, "is not a signing secret"),
         ({"secrets": {"a": ["MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"]}}, "is not a signing secret"),
+        ({"shopify": {"web": []}}, "web has none"),
+        ({"shopify": {"web": ["short"]}}, "each secret of web must be 16 or more visible"),
+        ({"zettle": {"The Shop": [KEY]}}, "is not a valid sender name"),
+        ({"square": {"shop": [KEY]}}, "square needs url"),
+        ({"square": {"shop": [KEY]}, "url": "pos.example.com"}, "the whole address"),
         ({"certificate": "cert.pem"}, "given together"),
         ({"certificate": "cert.pem", "key": "key.pem"}, "cannot be read"),
         ({"timeout": "0s"}, "from 1s to 1h"),
@@ -54,6 +59,11 @@ def test_wrong_settings_are_findings(tmp_path: Path, settings: dict[str, Any], w
 @pytest.mark.parametrize("listen", ["127.0.0.1:8088", "[::1]:8088", "localhost:8088", "127.8.8.8:8088"])
 def test_without_keys_only_this_machine_is_listened_to(tmp_path: Path, listen: str) -> None:
     build(tmp_path, listen=listen)
+
+
+@pytest.mark.parametrize("who", [{"shopify": {"web": [KEY]}}, {"zettle": {"shop": []}}])
+def test_with_a_vendor_that_signs_every_address_may_be_listened_to(tmp_path: Path, who: dict[str, Any]) -> None:
+    build(tmp_path, listen="0.0.0.0:8088", **who)
 
 
 def test_with_keys_every_address_may_be_listened_to(tmp_path: Path) -> None:

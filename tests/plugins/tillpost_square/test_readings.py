@@ -216,6 +216,20 @@ def test_what_is_nothing_of_squares_is_held(form: Any, reason: str) -> None:
     assert reason in held(form)
 
 
+@pytest.mark.parametrize("kind", ["webhooks.test_notification", "customer.created", "inventory.count.updated"])
+@pytest.mark.parametrize("about", [{}, {"object": {"customer": {"id": "C"}}}])
+def test_an_event_about_something_else_is_ignored(kind: str, about: Any) -> None:
+    (found,) = read({"type": kind, "event_id": "e", "data": {"type": kind, "id": "x", **about}})
+    assert isinstance(found, NoReceipt)
+    assert (found.reason, found.retail) == (f"event {kind!r}, not an order", False)
+
+
+@pytest.mark.parametrize("kind", ["order.created", "order.updated", "order.fulfillment.updated"])
+def test_an_event_about_an_order_is_never_ignored(kind: str) -> None:
+    assert held({"type": kind, "event_id": "e", "data": {"type": "order", "id": "x"}})
+    assert held({"type": "new.kind", "data": {"object": {"order_changed": {"order_id": "O1"}}}})
+
+
 def test_several_orders_of_an_answer_are_read_again_each_alone() -> None:
     forms = {
         "orders": [order(500), order(700, id="O2")],

@@ -23,6 +23,8 @@ LARGEST_KEPT = 1 << 20
 """Bytes of a received document up to which its content is kept when it is set aside; its sender has it, too."""
 MOST_KEPT = 64 << 20
 """Bytes of all contents that are kept."""
+IN_JOURNAL = "the journal"
+"""The place of a document that was set aside and that nobody else has; it is kept whatever its size."""
 
 
 class DocumentState(StrEnum):
@@ -192,16 +194,18 @@ class Documents(Table):
         """It cannot be read, and a person must look at it. Keeps the content of one that lies nowhere else."""
 
         def work(transaction: Transaction) -> None:
-            content = reading.document.content
+            content, cursor = reading.document.content, reading.document.cursor
             many = content is not None and remove_oldest(transaction, now)  # then the row that counts them tells it
-            seq = self._change(transaction, reading, DocumentState.SET_ASIDE, reason, now, place=place, told=many)
-            cursor = reading.document.cursor
-            if cursor is not None:  # the source goes on behind it and asks for it no more, so it is kept at any size
+            # A source with a cursor goes on behind it and asks for it no more.
+            keep = content is not None and (reading.document.keep or cursor is not None)
+            where = IN_JOURNAL if keep else place
+            seq = self._change(transaction, reading, DocumentState.SET_ASIDE, reason, now, place=where, told=many)
+            if cursor is not None:
                 store_cursor(transaction, reading.source, cursor, now)
-            if content is None or (len(content) > LARGEST_KEPT and cursor is None):
+            if content is None or (len(content) > LARGEST_KEPT and not keep):
                 return
             kept = first(transaction.execute("SELECT sum(length(content)) FROM document_contents")) or 0
-            if kept + len(content) <= MOST_KEPT or cursor is not None:
+            if kept + len(content) <= MOST_KEPT or keep:
                 transaction.execute(
                     "INSERT INTO document_contents VALUES (?, ?) ON CONFLICT (document)"
                     " DO UPDATE SET content = excluded.content",

@@ -1,4 +1,5 @@
-"""Documents that were received, lie nowhere else, and cannot be read: the oldest leave for a row that counts them.
+"""Documents that were received, that their senders have, and that cannot be read: the oldest leave for a row that
+counts them. One that nobody else has stays; the journal is its place.
 
 Whoever sends what cannot be read, again and again and never the same, must not fill the journal.
 """

@@ -5,7 +5,9 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
+import attrs
 import pytest
 
 from tests.scenarios.simulator.machine import Machine
@@ -15,7 +17,7 @@ from tillpost.errors import DocumentError, Stopped, UsageError
 from tillpost.flow.intake.accept import GROUP, accept
 from tillpost.journal import Accepted, DocumentEntry, DocumentState, Journal, Reading, RetentionCursor
 from tillpost.journal.sqlite.doctor import repair, verify
-from tillpost.journal.tables import received_documents
+from tillpost.journal.tables import documents, received_documents
 from tillpost.journal.tables.documents import LARGEST_KEPT
 from tillpost.model import Document
 from tillpost.model.receipt_json import dumps
@@ -138,6 +140,25 @@ def test_received_documents_that_cannot_be_read_leave_for_a_row_that_counts_them
     assert len(told) == 5, "nor do their events fill the journal"
     journal.close()
     assert verify(tmp_path).damages == []
+
+
+@pytest.mark.parametrize("given", [{"keep": True}, {"cursor": "7"}])
+def test_a_document_nobody_else_has_is_kept_whatever_its_size_and_however_many_follow(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch, given: dict[str, Any]
+) -> None:
+    monkeypatch.setattr(received_documents, "MOST_LISTED", 2)
+    monkeypatch.setattr(documents, "MOST_KEPT", 10)
+    for number in range(6):
+        content = b"%d" % number * (LARGEST_KEPT + 1)
+        document = attrs.evolve(Document.from_bytes(f"{number}", content), **given)
+        journal.documents.set_aside(Reading(document, "feed"), "not JSON", 2.0 + number)
+    listed = journal.documents.open()
+    assert sorted(entry.name for entry in listed) == ["0", "1", "2", "3", "4", "5"]
+    assert {entry.place for entry in listed} == {documents.IN_JOURNAL}
+    for entry in listed:
+        content_ = journal.documents.content(entry.seq)
+        assert content_ is not None
+        assert content_[:1] == entry.name.encode()
 
 
 def test_a_file_that_could_not_be_read_is_the_same_row_once_it_can(journal: Journal, tmp_path: Path) -> None:
