@@ -5,8 +5,10 @@ No message holds personal data or a key.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import attrs
@@ -30,6 +32,8 @@ class Finding:
     configuration's fault (a server that does not answer)."""
     consequence: str = ""
     """What happens because of it, where that is not what an error of its place always does."""
+    trace: tuple[str, ...] = ()
+    """The lines of a plugin that led to it (`plugin_trace`), where one raised an error."""
 
     @property
     def effect(self) -> str:
@@ -42,16 +46,21 @@ class Finding:
             return "The pipeline cannot start with this."
         return "No alerts are sent." if self.key.startswith("alerts") else "No pipeline can start with this."
 
+    def lines(self) -> list[str]:
+        """The finding, and below it the lines of the plugin that led to it."""
+        return [str(self), *(f"    {line}" for line in self.trace)]
+
     def as_json(self) -> dict[str, Any]:
         """For scripts."""
-        names = ("message", "file", "line", "key", "next_step", "level", "effect")
+        names = ("message", "file", "line", "key", "next_step", "level", "effect", "trace")
         return {name: getattr(self, name) for name in names}
 
     @classmethod
     def of_json(cls, written: Mapping[str, Any]) -> Finding:
         """What `as_json` has written, among other keys."""
         names = ("message", "file", "line", "key", "next_step", "level")
-        return cls(**{name: written[name] for name in names}, consequence=written["effect"])
+        trace = tuple(written.get("trace", ()))
+        return cls(**{name: written[name] for name in names}, consequence=written["effect"], trace=trace)
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}: " if self.line else f"{self.file}: " if self.file else ""
@@ -63,7 +72,7 @@ class ConfigurationError(TillpostError):
     """The configuration cannot be used; the exit code is 78 (sysexits EX_CONFIG)."""
 
     def __init__(self, *findings: Finding) -> None:
-        super().__init__("\n".join(str(finding) for finding in findings))
+        super().__init__("\n".join(line for finding in findings for line in finding.lines()))
         self.findings = findings
 
 
@@ -185,17 +194,92 @@ def place_of(error: BaseException) -> str:
 def plugin_place_of(error: BaseException) -> str:
     """The innermost line of the plugin's own code that the error came through, as FILE:LINE.
 
-    The plugin's own code is the package of the first frame that is neither Tillpost's nor pluggy's.
+    The plugin's own code is the package of the first frame of nobody else's: not Tillpost's, Python's or a library's
+    that calls plugins. Of a file that is no Python it is the line that is wrong.
     """
-    outside = [(package, place) for package, place in _frames(error) if package not in ("tillpost", "pluggy")]
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{error.filename}:{error.lineno}"
+    outside = [(package, place) for package, place in _frames(error) if not _is_foreign(package)]
     own = [place for package, place in outside if package == outside[0][0]]
     return own[-1] if own else place_of(error)
 
 
+def fault_of(error: BaseException) -> str:
+    """What a plugin raised, and the plugin's own line: a foreign exception without its text, as `describe`."""
+    what = str(error) if isinstance(error, TillpostError) else type(error).__name__
+    return f"{what} at {plugin_place_of(error)}"
+
+
+_SAFE = (TypeError, AttributeError, NameError, ImportError, SyntaxError)
+"""Errors whose text, where Python itself raises them, names code and no data."""
+_MOST_LINES = 20
+
+
+def plugin_trace(error: BaseException | None, whole: bool = False) -> tuple[str, ...]:
+    """The lines of code an error came through, from the plugin's first one on, and its type at the end.
+
+    The text of the error is there where it is one of ours, or Python's own about code; any other may quote a customer.
+    whole: from the first line on, and always with the text.
+    """
+    if error is None:
+        return ()
+    import linecache
+
+    frames = list(_traceback(error))
+    packages = [str(each.tb_frame.f_globals.get("__name__", "")).partition(".")[0] for each in frames]
+    first = 0 if whole else next((i for i, name in enumerate(packages) if not _is_foreign(name)), len(frames))
+    lines = []
+    for each in frames[first:]:
+        code = each.tb_frame.f_code
+        text = linecache.getline(code.co_filename, each.tb_lineno, each.tb_frame.f_globals).strip()
+        lines.append(f"{code.co_filename}:{each.tb_lineno} in {code.co_name}" + (f": {text}" if text else ""))
+    if isinstance(error, SyntaxError) and error.filename:
+        lines.append(f"{error.filename}:{error.lineno}: {(error.text or '').strip()}")
+    if len(lines) > _MOST_LINES:
+        left = len(lines) - _MOST_LINES
+        lines[_MOST_LINES // 2 : -_MOST_LINES // 2] = [f"({left} lines left out)"]
+    if not lines:
+        return ()
+    named = type(error).__name__
+    shown = whole or isinstance(error, TillpostError) or (isinstance(error, _SAFE) and not _is_raised(frames))
+    before = plugin_trace(error.__cause__, whole) if error.__cause__ is not None else ()
+    if before:
+        lines.insert(0, "which led to:")
+    return (*before, *lines, f"{named}: {_one_line(error)}" if shown and str(error) else named)
+
+
+def _one_line(error: BaseException) -> str:
+    text = error.msg if isinstance(error, SyntaxError) else str(error)
+    return " ".join(text.split())
+
+
+def _is_raised(frames: Sequence[TracebackType]) -> bool:
+    """Whether the innermost line is a `raise`: then somebody wrote the text, and not Python."""
+    if not frames:
+        return False
+    import dis
+
+    innermost = frames[-1]
+    return bool(innermost.tb_frame.f_code.co_code[innermost.tb_lasti] == dis.opmap["RAISE_VARARGS"])
+
+
+def _is_foreign(package: str) -> bool:
+    """Whether frames of this package are no plugin's own code."""
+    return package in _FOREIGN or package in sys.stdlib_module_names
+
+
+_FOREIGN = frozenset(("", "tillpost", "pluggy", "attr", "attrs", "cattr", "cattrs", "pytest", "_pytest", "click"))
+
+
 def _frames(error: BaseException) -> Iterator[tuple[str, str]]:
     """Package and FILE:LINE of each frame, the innermost last."""
+    for each in _traceback(error):
+        package = str(each.tb_frame.f_globals.get("__name__", "")).partition(".")[0]
+        yield package, f"{each.tb_frame.f_code.co_filename}:{each.tb_lineno}"
+
+
+def _traceback(error: BaseException) -> Iterator[TracebackType]:
     trace = error.__traceback__
     while trace is not None:
-        package = str(trace.tb_frame.f_globals.get("__name__", "")).partition(".")[0]
-        yield package, f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
+        yield trace
         trace = trace.tb_next

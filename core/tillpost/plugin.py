@@ -8,13 +8,17 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import is_dataclass
 from datetime import date
+from difflib import get_close_matches
+from inspect import signature
 from pathlib import Path
 from typing import Any, Protocol
 
 import attrs
 
 from tillpost.clock import Clock
+from tillpost.errors import InvalidValue
 from tillpost.model import DEFAULT_RECIPE, Document, receipt_id
 
 SLOTS = ("source", "adapter", "resolve", "map", "amend", "transport", "fallback", "transfer", "observe")
@@ -136,19 +140,67 @@ class Plugin:
     recognises none. Called as `recognise(document, settings)` by `tillpost adapter try`, never in a pipeline.
     presets: the values of an adapter's setting `preset`, each with the settings it stands for as TOML. That begins with
     comments: first what it is for, then what must be set beside it. `tillpost adapter preset` shows them.
+    Raises InvalidValue for a slot there is not, settings that are no attrs class, or functions of other arguments.
     """
 
-    summary: str
-    slots: Mapping[str, type]
+    summary: str = attrs.field()
+    slots: Mapping[str, type] = attrs.field()
     build: Build
     capabilities: frozenset[str] = attrs.field(default=frozenset())
     recognise: Recognise | None = None
     presets: Presets | None = None
 
+    def __attrs_post_init__(self) -> None:
+        check_call("build", self.build, "uses", "context")
+        if self.recognise is not None:
+            check_call("recognise", self.recognise, "document", "settings")
+
+    @summary.validator
+    def _is_text(self, _: object, summary: object) -> None:
+        if not isinstance(summary, str):
+            raise InvalidValue(f"the summary of a plugin is a line of text, not {_kind(summary)}")
+
+    @slots.validator
+    def _are_slots(self, _: object, slots: object) -> None:
+        if not isinstance(slots, Mapping) or not slots:
+            raise InvalidValue(f"slots are a mapping of slot to settings class, with at least one, not {_kind(slots)}")
+        for slot, settings in slots.items():
+            if slot not in SLOTS:
+                near = get_close_matches(str(slot), SLOTS, 1)
+                hint = f"; did you mean {near[0]!r}?" if near else ""
+                raise InvalidValue(f"there is no slot {slot!r}{hint}; the slots are: {', '.join(SLOTS)}")
+            if not (isinstance(settings, type) and attrs.has(settings)):
+                raise InvalidValue(
+                    f"the settings of the slot {slot!r} are an attrs class (`@attrs.frozen(kw_only=True)`, without"
+                    f" fields where there is nothing to set), not {_kind(settings)}"
+                )
+
     @capabilities.validator
     def _known(self, _: object, capabilities: frozenset[str]) -> None:
         if unknown := capabilities - frozenset(CAPABILITIES):
-            raise ValueError(f"capabilities are {', '.join(CAPABILITIES)}, not {', '.join(sorted(unknown))}")
+            raise InvalidValue(f"capabilities are {', '.join(CAPABILITIES)}, not {', '.join(sorted(unknown))}")
+
+
+def _kind(value: object) -> str:
+    if not isinstance(value, type):
+        return "None" if value is None else f"one {type(value).__name__}"
+    return f"the dataclass {value.__name__}" if is_dataclass(value) else f"the class {value.__name__}"
+
+
+def check_call(name: str, function: object, *arguments: str) -> None:
+    """Raise InvalidValue unless the function can be called with so many arguments."""
+    call = f"it is called as {name}({', '.join(arguments)})"
+    if not callable(function):
+        raise InvalidValue(f"{name} is a function, not {_kind(function)}: {call}")
+    try:
+        takes = signature(function)
+    except (TypeError, ValueError):  # of a function in C, which has none
+        return
+    try:
+        takes.bind(*arguments)
+    except TypeError:
+        own = getattr(function, "__name__", type(function).__name__)
+        raise InvalidValue(f"{name} cannot be {own}{takes}: {call}") from None
 
 
 def simple(
@@ -160,7 +212,8 @@ def simple(
     recognise: Recognise | None = None,
     presets: Presets | None = None,
 ) -> Plugin:
-    """A plugin with one slot, whose object is `make(settings, context)`."""
+    """A plugin with one slot, whose object is `make(settings, context)`. Raises InvalidValue as `Plugin` does."""
+    check_call("make", make, "settings", "context")
     return Plugin(
         summary=summary,
         slots={slot: settings},

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tillpost import errors
-from tillpost.compose.pipeline import HOOKS, ONE_OF
+from tillpost.compose.hook_faults import HOOKS, ONE_OF
 from tillpost.flow.breaker import STATES
 from tillpost.hookspecs import Hooks
 from tillpost.journal import ANOTHER_TENANT, GIVEN_AWAY, MOVES, REPLAYS, VERIFICATIONS, FileState, State

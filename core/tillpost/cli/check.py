@@ -44,7 +44,7 @@ def command(file: Any, offline: bool, as_json: bool) -> None:
         findings += [each.finding() for each in find_stranded(config, names_in(config))]
         findings += left_in_sources(config) + not_asked_for(config)
     for finding in findings:
-        say(finding.as_json()) if as_json else click.echo(str(finding), err=True)
+        say(finding.as_json()) if as_json else click.echo("\n".join(finding.lines()), err=True)
     if not as_json:
         left = f"; not tried: {', '.join(not_tried)}" if not_tried else ""
         stand = counted(len(findings), "finding") if findings else "fine"

@@ -23,7 +23,7 @@ from tillpost.compose.settings import SettingsReader
 from tillpost.compose.shared_folders import shared_folders
 from tillpost.compose.toml_lines import KeyPath, Lines, read_toml
 from tillpost.compose.values import show, suggestion
-from tillpost.errors import ConfigurationError, Finding, Interrupted, InvalidValue, plugin_place_of
+from tillpost.errors import ConfigurationError, Finding, Interrupted, InvalidValue, fault_of, plugin_trace
 from tillpost.flow.limits import FallbackPolicy, RetryPolicy, SourcePolicy, TransferPolicy, VerifyPolicy
 from tillpost.model import DEFAULT_RECIPE, Identifier, check_recipe
 from tillpost.plugin import SLOTS, must
@@ -285,19 +285,24 @@ def _slot(
         plugin = load_plugin(name)
     except ConfigurationError as err:
         for finding in err.findings:
-            reader.report((*path, "use"), finding.message, finding.next_step)
+            reader.report((*path, "use"), finding.message, finding.next_step, trace=finding.trace)
         return None
     if slot not in plugin.slots:
         offers = ", ".join(slot for slot in SLOTS if slot in plugin.slots) or "nothing"
         reader.report((*path, "use"), f'plugin "{name}" cannot be used as {slot}.', f"It can be used as: {offers}.")
+        return None
+    if taken := {"use", *own_keys} & {field.alias or field.name for field in attrs.fields(plugin.slots[slot])}:
+        fault = (
+            f"its settings for {slot} have {', '.join(sorted(taken))}, which the core reads itself and never passes on"
+        )
+        reader.report((*path, "use"), f'plugin "{name}" is faulty: {fault}.', "Give the field another name.")
         return None
     try:
         settings = reader.read(rest, plugin.slots[slot], path, {"use", *own_keys})
     except Interrupted:
         raise
     except BaseException as err:  # noqa: BLE001 - a settings class that cannot be read is the plugin's fault, and named
-        what = f"{type(err).__name__} at {plugin_place_of(err)}"
-        message = f'plugin "{name}" is faulty: its settings cannot be read ({what}).'
-        reader.report((*path, "use"), message, REPORT_PLUGIN)
+        message = f'plugin "{name}" is faulty: its settings cannot be read ({fault_of(err)}).'
+        reader.report((*path, "use"), message, REPORT_PLUGIN, trace=plugin_trace(err))
         return None
     return None if settings is None else attrs.evolve(found, settings=settings)

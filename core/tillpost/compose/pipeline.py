@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
@@ -14,37 +13,17 @@ import pluggy
 
 from tillpost.clock import Clock, SystemClock
 from tillpost.compose.config import Config
+from tillpost.compose.hook_faults import HOOKS, Implementations, hook_faults, place_of_function
 from tillpost.compose.pipeline_config import PipelineConfig, SlotConfig
 from tillpost.compose.plugins import REPORT_PLUGIN, load_plugin
 from tillpost.compose.toml_lines import KeyPath, key_text
-from tillpost.errors import ConfigurationError, Finding, Interrupted, plugin_place_of
+from tillpost.errors import ConfigurationError, Finding, Interrupted, fault_of, plugin_trace
 from tillpost.flow.hook_calls import Caller, HookCalls
 from tillpost.flow.rate_limit.pace import Pace
 from tillpost.hookspecs import Hooks
 from tillpost.journal.sqlite.platform import unsuitable_folder
 from tillpost.plugin import Budget, Context, Plugin, Secret, Use
-
-HOOKS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "source": ((), ("collect_documents", "serve_documents", "retry_document", "find_taken", "probe_source")),
-    "adapter": (("parse_receipts",), ()),
-    "resolve": (("resolve_contact",), ("may_create_contact", "update_contact", "reconcile_contact")),
-    "map": (("map_receipt",), ()),
-    "amend": (("amend_payload",), ()),
-    "transport": (
-        ("deliver", "probe"),
-        (
-            "identity",
-            "confirm_receipts",
-            "contacts_gone",
-        ),
-    ),
-    "fallback": (("match_in_file", "write_files"), ("import_folders",)),
-    "transfer": (("transfer", "find_transferred"), ("probe_transfer",)),
-    "observe": (("observe",), ()),
-}
-"""Slot → the hooks it must implement, and those it may. Other hooks of the object are not called in that slot."""
-ONE_OF: Mapping[str, tuple[str, ...]] = {"source": ("collect_documents", "serve_documents")}
-"""Slot → hooks of which it must implement at least one."""
+from tillpost.terminal import counted
 
 
 @attrs.frozen
@@ -91,18 +70,21 @@ def compose(
     )
     findings: list[Finding] = []
     built: dict[KeyPath, object] = {}
+    declared: dict[str, Collection[str]] = {}
     for name in dict.fromkeys(use.plugin for use in pipeline.slots):
         uses = [use for use in pipeline.slots if use.plugin == name]
         try:
             given = [Use(use.slot, use.settings) for use in uses]
-            objects = build_plugin(name, load_plugin(name), given, context)
+            plugin = load_plugin(name)
+            declared[name] = plugin.slots
+            objects = build_plugin(name, plugin, given, context)
         except ConfigurationError as err:
             findings += [_with_place(finding, config, pipeline, uses) for finding in err.findings]
             continue
         built.update({use.path: each for use, each in zip(uses, objects, strict=True)})
     if findings:
         raise ConfigurationError(*findings)
-    callers = register_hooks(config, pipeline, [(use, built[use.path]) for use in pipeline.slots])
+    callers = register_hooks(config, pipeline, [(use, built[use.path]) for use in pipeline.slots], declared)
     return Pipeline(pipeline, HookCalls(callers), pace, config.file, cursor)
 
 
@@ -142,70 +124,69 @@ def unlimited(_: Secret, __: float) -> Budget:
 def build_plugin(name: str, plugin: Plugin, uses: list[Use], context: Context) -> list[object]:
     """The objects of a plugin, one for each use. Raises ConfigurationError, also when the plugin is faulty."""
     try:
-        objects = list(plugin.build(uses, context))
+        built: object = plugin.build(uses, context)
+        if not isinstance(built, Iterable) or isinstance(built, str | bytes | Mapping):
+            raise _faulty(
+                name,
+                f"build at {place_of_function(plugin.build)} returned {_what(built)}",
+                "It returns a list with one object for each use; `tillpost.simple` makes one of a single object.",
+            )
+        objects = list(built)
     except (ConfigurationError, Interrupted):
         raise
     except BaseException as err:
-        what = f"{type(err).__name__} at {plugin_place_of(err)}"
-        message = f'plugin "{name}" is faulty: it cannot be built ({what}).'
-        raise ConfigurationError(Finding(message=message, next_step=REPORT_PLUGIN)) from err
+        raise _faulty(name, f"it cannot be built ({fault_of(err)})", REPORT_PLUGIN, err) from err
     if len(objects) != len(uses):
-        message = f'plugin "{name}" is faulty: it built {len(objects)} objects for {len(uses)} uses.'
-        raise ConfigurationError(Finding(message=message, next_step=REPORT_PLUGIN))
+        slots = ", ".join(use.slot for use in uses)
+        raise _faulty(
+            name,
+            f"build at {place_of_function(plugin.build)} returned {counted(len(objects), 'object')} for"
+            f" {counted(len(uses), 'use')} ({slots})",
+            "It returns one object for each use, in their order.",
+        )
     return objects
 
 
+def _what(value: object) -> str:
+    return "nothing" if value is None else f"one {type(value).__name__}"
+
+
+def _faulty(name: str, fault: str, next_step: str, error: BaseException | None = None) -> ConfigurationError:
+    message = f'plugin "{name}" is faulty: {fault}.'
+    return ConfigurationError(Finding(message=message, next_step=next_step, trace=plugin_trace(error)))
+
+
 def register_hooks(
-    config: Config, pipeline: PipelineConfig, built: list[tuple[SlotConfig, object]]
+    config: Config,
+    pipeline: PipelineConfig,
+    built: list[tuple[SlotConfig, object]],
+    declared: Mapping[str, Collection[str]],
 ) -> dict[str, list[tuple[str, Caller]]]:
-    """Hook → its callers, in order. Raises ConfigurationError for hooks that are missing, unknown or wrong."""
+    """Hook → its callers, in order. Raises ConfigurationError for hooks that are missing, unknown or wrong.
+
+    declared: plugin → the slots it has.
+    """
+    findings = [
+        finding_at(config, (*use.path, "use"), f'plugin "{use.plugin}" is faulty: {fault.message}.', fault.next_step)
+        for use, each in built
+        for fault in hook_faults(each, use.slot, declared[use.plugin])
+    ]
+    if findings:
+        raise ConfigurationError(*findings)
     manager = pluggy.PluginManager("tillpost")
     manager.add_hookspecs(Hooks)
-    findings: list[Finding] = []
-    used = [(use, _Implementations(each)) for use, each in built]
+    used = [(use, Implementations(each)) for use, each in built]
     for use, each in reversed(used):  # pluggy asks the last registered first
-        try:
-            manager.register(each, key_text(use.path))
-            manager.check_pending()
-        except pluggy.PluginValidationError as err:
-            fault = " ".join(str(err).split()).partition(" in plugin ")[0]
-            findings.append(finding_at(config, (*use.path, "use"), f'plugin "{use.plugin}" is faulty: {fault}.'))
-            manager.unregister(each)
+        manager.register(each, key_text(use.path))
+    manager.check_pending()
     callers: dict[str, list[tuple[str, Caller]]] = {}
     everyone = [each for _, each in used]
     for use, each in used:
-        if not manager.is_registered(each):
-            continue
-        required, optional = HOOKS[use.slot]
         others = [other for other in everyone if other is not each]
-        choice = ONE_OF.get(use.slot, ())
-        lacking = [hook for hook in required if not hasattr(each, hook)]
-        if choice and not any(hasattr(each, hook) for hook in choice):
-            lacking.insert(0, " or ".join(choice))
-        for hook in lacking:
-            message = f'plugin "{use.plugin}" is faulty: {use.slot} needs the hook {hook}.'
-            findings.append(finding_at(config, (*use.path, "use"), message, "Name another plugin."))
-        for hook in (*required, *optional):
+        for hook in (*HOOKS[use.slot][0], *HOOKS[use.slot][1]):
             if hasattr(each, hook):
                 callers.setdefault(hook, []).append((use.plugin, manager.subset_hook_caller(hook, others)))
-    if findings:
-        raise ConfigurationError(*findings)
     return callers
-
-
-class _Implementations:
-    """The hook implementations of one object at one use.
-
-    pluggy identifies its plugins by hash and equality; the objects here may be equal, or have no hash.
-    """
-
-    def __init__(self, each: object) -> None:
-        for name in dir(each):
-            if name.startswith("_") or isinstance(inspect.getattr_static(each, name, None), property):
-                continue
-            method = getattr(each, name, None)
-            if inspect.isroutine(method) and hasattr(method, "tillpost_impl"):
-                setattr(self, name, method)
 
 
 def finding_at(
@@ -225,6 +206,7 @@ def _with_place(finding: Finding, config: Config, pipeline: PipelineConfig, uses
     """
     if finding.line:
         return finding
+    finding = attrs.evolve(finding, key=finding.key or "use")
     roots = [key_text(use.path) for use in uses]
     slot, _, rest = finding.key.partition(".")
     names = [finding.key]

@@ -10,7 +10,7 @@ from importlib.metadata import EntryPoint, entry_points
 import attrs
 
 from tillpost.compose.values import suggestion
-from tillpost.errors import ConfigurationError, Finding, Interrupted
+from tillpost.errors import ConfigurationError, Finding, Interrupted, InvalidValue, plugin_place_of, plugin_trace
 from tillpost.plugin import CAPABILITIES, SLOTS, Plugin
 
 GROUP = "tillpost.plugins"
@@ -75,12 +75,20 @@ def _load(point: EntryPoint) -> Plugin:
         plugin = point.load()
     except Interrupted:
         raise
+    except InvalidValue as err:
+        message = f'plugin "{point.name}" is faulty: {err} ({plugin_place_of(err)}).'
+        raise _error(message, REPORT_PLUGIN, err) from err
     except BaseException as err:
-        reason = (str(err).splitlines() or [""])[0][:200]
+        reason = (str(err).splitlines() or [""])[0][:200].rstrip(".")
+        if not isinstance(err, ImportError):
+            place = f"{type(err).__name__} at {plugin_place_of(err)}"
+            reason = f"{place}: {reason}" if reason else place
         message = f'plugin "{point.name}" cannot be imported from {point.module}: {reason}.'
-        raise _error(message, f"Reinstall {_owner(point)[0]}.") from err
+        raise _error(message, f"Reinstall {_owner(point)[0]}, or fix the line.", err) from err
     if not isinstance(plugin, Plugin):
-        raise _error(f'plugin "{point.name}" is faulty: {point.value} is not a tillpost.Plugin.', REPORT_PLUGIN)
+        what = f"the class {plugin.__name__}" if isinstance(plugin, type) else f"one {type(plugin).__name__}"
+        message = f'plugin "{point.name}" is faulty: {point.value} is {what}, not a tillpost.Plugin.'
+        raise _error(message, "Make it with `tillpost.simple`, `tillpost.kit.adapter` or `tillpost.Plugin`.")
     return plugin
 
 
@@ -88,5 +96,5 @@ def _owner(point: EntryPoint) -> tuple[str, str]:
     return (point.dist.name, point.dist.version) if point.dist else ("(unknown)", "")
 
 
-def _error(message: str, next_step: str) -> ConfigurationError:
-    return ConfigurationError(Finding(message=message, next_step=next_step))
+def _error(message: str, next_step: str, error: BaseException | None = None) -> ConfigurationError:
+    return ConfigurationError(Finding(message=message, next_step=next_step, trace=plugin_trace(error)))

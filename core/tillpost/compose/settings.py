@@ -44,11 +44,20 @@ class SettingsReader:
         self._path: KeyPath = ()
         self._converter = self._hooks()
 
-    def report(self, path: KeyPath, message: str, next_step: str = "", level: str = "error") -> None:
-        """Add a fault of this key to the findings, with its line."""
-        line, key = self._lines.at(path), key_text(path)
+    def report(
+        self, path: KeyPath, message: str, next_step: str = "", level: str = "error", trace: tuple[str, ...] = ()
+    ) -> None:
+        """Add a fault of this key to the findings, with its line. trace: the lines of a plugin that raised."""
         self.findings.append(
-            Finding(message=message, file=self._shown, line=line, key=key, next_step=next_step, level=level)
+            Finding(
+                message=message,
+                file=self._shown,
+                line=self._lines.at(path),
+                key=key_text(path),
+                next_step=next_step,
+                level=level,
+                trace=trace,
+            )
         )
 
     def read(self, table: Any, kind: type[T], path: KeyPath, also: Iterable[str] = ()) -> T | None:

@@ -55,7 +55,7 @@ def standalone_hooks(
     )
     objects = build_plugin(name, plugin, [Use(slot.slot, slot.settings) for slot in slots], context)
     config = Config(file=folder / "tillpost.toml", state=folder, pipelines=(pipeline,), lines=Lines({}))
-    return HookCalls(register_hooks(config, pipeline, list(zip(slots, objects, strict=True))))
+    return HookCalls(register_hooks(config, pipeline, list(zip(slots, objects, strict=True)), {name: plugin.slots}))
 
 
 def standalone_slots(

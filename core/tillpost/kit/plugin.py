@@ -10,7 +10,7 @@ import attrs
 from tillpost.hookspecs import hookimpl
 from tillpost.model.document import Document, Parsed
 from tillpost.model.identity import MakeId
-from tillpost.plugin import Plugin, simple
+from tillpost.plugin import Plugin, check_call, simple
 
 Settings = TypeVar("Settings")
 
@@ -40,11 +40,13 @@ def adapter(
     parse: called once a document as `parse(document, settings, make_id)`; yields every record as Found, NoReceipt or
     Broken (see the hook `parse_receipts`). `make_id` is `Context.receipt_id`.
     settings: the attrs class of the adapter's table in the configuration. description: one line for `tillpost plugins`.
-    capabilities: what the format has, of `tillpost.plugin.CAPABILITIES`. Raises ValueError for any other word.
+    capabilities: what the format has, of `tillpost.plugin.CAPABILITIES`. Raises InvalidValue for any other word, and
+    for functions of other arguments.
     recognise: what the document is taken for, as a phrase of dialect and version ("NCR, POSLog 6.0"), which
     `tillpost adapter try` shows; "" where none is recognised. It opens the document by itself.
     presets: returns what the setting `preset` may be, each with its settings as TOML (see `Plugin.presets`).
     """
+    check_call("parse", parse, "document", "settings", "make_id")
     return simple(
         description,
         "adapter",

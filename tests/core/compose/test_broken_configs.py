@@ -58,7 +58,7 @@ BROKEN = [
         '"trial-folder"',
         5,
         "source.use",
-        "not_a_plugin is not a tillpost.Plugin",
+        "not_a_plugin is one dict, not a tillpost.Plugin",
     ),
     ("wrong slot", '"trial-log", path', '"trial-folder", path', 5, "source.use", "It can be used as: adapter."),
     (

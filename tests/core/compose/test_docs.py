@@ -11,7 +11,7 @@ import attrs
 import pytest
 
 from tillpost.compose.config import LISTS, POLICIES, REQUIRED
-from tillpost.compose.pipeline import HOOKS
+from tillpost.compose.hook_faults import HOOKS
 from tillpost.compose.values import duration
 from tillpost.plugin import SLOTS
 

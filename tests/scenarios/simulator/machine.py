@@ -23,7 +23,7 @@ from tests.scenarios.simulator.import_folder import ImportFolder, SimulatedTrans
 from tests.support.engine import store_of
 from tests.support.lines import make_line
 from tillpost import Context, Use, hookimpl
-from tillpost.compose.pipeline import HOOKS
+from tillpost.compose.hook_faults import HOOKS
 from tillpost.errors import JournalFull
 from tillpost.flow.delivery.deliver import Ready
 from tillpost.flow.delivery.outbox import Outbox
