@@ -237,7 +237,7 @@ def plugin_trace(error: BaseException | None, whole: bool = False) -> tuple[str,
         lines.append(f"{error.filename}:{error.lineno}: {(error.text or '').strip()}")
     if len(lines) > _MOST_LINES:
         left = len(lines) - _MOST_LINES
-        lines[_MOST_LINES // 2 : -_MOST_LINES // 2] = [f"({left} lines left out)"]
+        lines[_MOST_LINES // 2 : -_MOST_LINES // 2] = [f"({left} more lines)"]
     if not lines:
         return ()
     named = type(error).__name__
