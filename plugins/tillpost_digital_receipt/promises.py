@@ -1,4 +1,4 @@
-"""The promises of the adapter `digital-receipt`: `tillpost adapter test digital-receipt` tries them."""
+"""The promises of the adapter `digital-receipt`: `tillpost plugin test digital-receipt` tries them."""
 
 from __future__ import annotations
 

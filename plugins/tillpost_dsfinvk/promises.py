@@ -1,4 +1,4 @@
-"""The promises of the adapter `dsfinvk`: `tillpost adapter test dsfinvk` tries them."""
+"""The promises of the adapter `dsfinvk`: `tillpost plugin test dsfinvk` tries them."""
 
 from __future__ import annotations
 

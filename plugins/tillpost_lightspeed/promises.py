@@ -1,4 +1,4 @@
-"""The promises of the adapter `lightspeed`: `tillpost adapter test lightspeed` tries them."""
+"""The promises of the adapter `lightspeed`: `tillpost plugin test lightspeed` tries them."""
 
 from __future__ import annotations
 

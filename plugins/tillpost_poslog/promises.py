@@ -1,4 +1,4 @@
-"""The promises of the adapter `poslog`: `tillpost adapter test poslog` tries them."""
+"""The promises of the adapter `poslog`: `tillpost plugin test poslog` tries them."""
 
 from __future__ import annotations
 

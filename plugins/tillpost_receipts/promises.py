@@ -1,4 +1,4 @@
-"""The promises of the adapter `receipts`: `tillpost adapter test receipts` tries them."""
+"""The promises of the adapter `receipts`: `tillpost plugin test receipts` tries them."""
 
 from __future__ import annotations
 

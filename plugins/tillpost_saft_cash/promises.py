@@ -1,4 +1,4 @@
-"""The promises of the adapter `saft-cash`: `tillpost adapter test saft-cash` tries them."""
+"""The promises of the adapter `saft-cash`: `tillpost plugin test saft-cash` tries them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The promises of the adapter `shopify`: `tillpost adapter test shopify` tries them."""
+"""The promises of the adapter `shopify`: `tillpost plugin test shopify` tries them."""
 
 from __future__ import annotations
 

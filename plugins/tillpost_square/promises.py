@@ -1,4 +1,4 @@
-"""The promises of the adapter `square`: `tillpost adapter test square` tries them."""
+"""The promises of the adapter `square`: `tillpost plugin test square` tries them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The promises of the adapter `table`: `tillpost adapter test table` tries them."""
+"""The promises of the adapter `table`: `tillpost plugin test table` tries them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The promises of the adapter `zettle`: `tillpost adapter test zettle` tries them."""
+"""The promises of the adapter `zettle`: `tillpost plugin test zettle` tries them."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ HEAD = """\
 # What each adapter reads
 
 Generated from what the adapters declare by `python -m tests.support.matrix`; a test compares it. A vendor's own adapter
-is listed by `tillpost plugins --json`, its promises by `tillpost adapter test NAME`.
+is listed by `tillpost plugins --json`, its promises by `tillpost plugin test NAME`.
 
 - *customer*: who bought, where the till knows it. Without it a receipt goes to the `anonymous` contact, or is skipped.
 - *sequence*: numbers run without a gap per store and till, so that a missing one is a missing receipt.
@@ -58,7 +58,7 @@ def page() -> str:
         lines.append(f"| `{name}` | {' | '.join(cells)} |".replace("  ", " "))
     lines += ["", "## Promises", ""]
     lines += [
-        "Each adapter keeps every promise of the suite (`tillpost adapter test NAME`) except those it waives:",
+        "Each adapter keeps every promise of the suite (`tillpost plugin test NAME`) except those it waives:",
         "",
     ]
     lines += ["| adapter | waived | why |", "|---|---|---|"]

@@ -15,7 +15,11 @@ def snippets() -> list[tuple[str, str]]:
     return re.findall(r"^`([\w/.]+)`\n\n```(?:python|toml)\n(.*?)^```$", text, re.M | re.S)
 
 
+def blocks() -> list[str]:
+    """Each block of lines a person types, in order."""
+    return re.findall(r"^```sh\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.M | re.S)
+
+
 def commands() -> list[str]:
     """Each line a person types, in order."""
-    text = PAGE.read_text(encoding="utf-8")
-    return [line for block in re.findall(r"^```sh\n(.*?)^```$", text, re.M | re.S) for line in block.splitlines()]
+    return [line for block in blocks() for line in block.splitlines()]

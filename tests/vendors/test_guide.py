@@ -23,9 +23,9 @@ def test_every_snippet_of_code_says_where_it_is_from() -> None:
 
 def test_the_commands_lead_from_nothing_to_a_report() -> None:
     run = commands()
-    assert run[1] == "tillpost adapter new corner"
-    assert run.index("tillpost adapter test corner") < len(run) - 1
-    assert run[-1] == "tillpost adapter test corner --report report.md --junit report.xml"
+    assert run[1] == "venv/bin/tillpost plugin new corner"
+    assert run.index("tillpost plugin test corner") < len(run) - 1
+    assert run[-1] == "tillpost plugin test corner --report report.md --junit report.xml"
 
 
 def test_the_sentence_the_list_begins_with_is_the_suites_own() -> None:
@@ -36,9 +36,9 @@ def test_the_sentence_the_list_begins_with_is_the_suites_own() -> None:
             return None
 
     with pytest.raises(pytest.fail.Exception) as failure:
-        Empty().test_sale()
+        Empty().test_return()
     page = (EXAMPLE.parent / "write-an-adapter.md").read_text(encoding="utf-8")
-    [sentence] = re.findall(r"^(promise `sale`: .*) …$", page, re.M)
+    [sentence] = re.findall(r"^(promise `return`: .*) …$", page, re.M)
     assert str(failure.value).startswith(sentence)
 
 

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import click
 
-from tillpost.cli.adapter import preset, promises, scaffold, trial
+from tillpost.cli.adapter import preset, trial
 
 
 @click.group("adapter")
 def command() -> None:
-    """Try an adapter on a file, test its promises, show its presets, or begin a new one.
+    """Try an adapter on a file, or show its presets.
 
     \b
     Examples:
       tillpost adapter try poslog POSLog.xml --set timezone=Europe/Stockholm --set loyalty=externalId
-      tillpost adapter test poslog --report report.md
-      tillpost adapter new mytill
+      tillpost adapter preset table
     """
 
 
 command.add_command(trial.command)
 command.add_command(preset.command)
-command.add_command(promises.command)
-command.add_command(scaffold.command)

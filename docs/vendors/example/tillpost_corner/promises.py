@@ -1,4 +1,4 @@
-"""The promises of the adapter `corner`: `tillpost adapter test corner` tries them."""
+"""The promises of the adapter `corner`: `tillpost plugin test corner` tries them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`tillpost adapter test NAME|PATH`: which promises an adapter keeps, as a report to hand on."""
+"""`tillpost plugin test NAME|PATH`: which promises a plugin keeps, as a report to hand on."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ MARKS = {"kept": "kept   ", "broken": "BROKEN ", "to do": "to do  ", "waived": "
 @click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), help="Write the results here, in JUnit XML.")
 @json_option
 def command(what: str, report: Path | None, junit: Path | None, as_json: bool) -> None:
-    """Run the promise suite of an installed adapter, or of a file or folder with one.
+    """Run the promise suite of an installed plugin, or of a file or folder with one.
 
     Exit code 1 when a promise is broken, or its sample is to do. Needs `tillpost[testing]`.
 
     \b
     Examples:
-      tillpost adapter test poslog
-      tillpost adapter test tillpost-mytill --report report.md --junit report.xml
+      tillpost plugin test poslog
+      tillpost plugin test tillpost-mytill --report report.md --junit report.xml
     """
     try:
         from tillpost.testing.run import find, run
