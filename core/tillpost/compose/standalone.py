@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -35,10 +35,12 @@ def standalone_hooks(
     folder: Path,
     recipe: str = DEFAULT_RECIPE,
     clock: Clock | None = None,
+    cursor: Callable[[], str | None] | None = None,
 ) -> HookCalls:
     """The hooks of one plugin in these slots.
 
-    uses: slot → its table, with the values TOML gives. folder: the base of relative paths.
+    uses: slot → its table, with the values TOML gives. folder: the base of relative paths. cursor: what
+    `Context.cursor` returns.
     Raises ConfigurationError with every finding; their keys begin with the slot.
     """
     clock = clock or SystemClock()
@@ -52,6 +54,7 @@ def standalone_hooks(
         random=random.Random(1),  # noqa: S311 - jitter
         budget=unlimited,
         recipe=recipe,
+        read_cursor=[] if cursor is None else [cursor],
     )
     objects = build_plugin(name, plugin, [Use(slot.slot, slot.settings) for slot in slots], context)
     config = Config(file=folder / "tillpost.toml", state=folder, pipelines=(pipeline,), lines=Lines({}))

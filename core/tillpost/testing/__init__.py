@@ -8,6 +8,8 @@ from tillpost.testing.destination import FakeDestination
 from tillpost.testing.fallback import FallbackSuite
 from tillpost.testing.prescribed import PRESCRIBED_SALES, Sale, SaleLine
 from tillpost.testing.resolver import MemorySuite, ResolverSuite
+from tillpost.testing.source import SourceSuite
+from tillpost.testing.source_trial import FakeOrigin
 from tillpost.testing.transfer import TransferSuite
 from tillpost.testing.transport import TransportSuite
 
@@ -15,11 +17,13 @@ __all__ = [
     "PRESCRIBED_SALES",
     "AdapterSuite",
     "FakeDestination",
+    "FakeOrigin",
     "FallbackSuite",
     "MemorySuite",
     "ResolverSuite",
     "Sale",
     "SaleLine",
+    "SourceSuite",
     "TransferSuite",
     "TransportSuite",
 ]
