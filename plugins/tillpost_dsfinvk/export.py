@@ -33,10 +33,12 @@ FILES = {
     "cashregister": "stamm_kassen",
     "vat": "stamm_ust",
 }
+SUMS = {"payment": "z_zahlart", "businesscases": "z_gv_typ"}
+"""The files of a closing's sums, likewise; the record of a receipt has none of them."""
 NEEDED = ("transactions", "lines", "datapayment")
 OF_BONS = ("lines", "lines_vat", "itemamounts", "datapayment", "transactions_vat", "references")
 OF_CLOSINGS = ("cashpointclosing", "location", "cashregister", "vat")
-_NAMES = {**{name: name for name in FILES}, **{logical: name for name, logical in FILES.items()}}
+_NAMES = {word: name for name, logical in {**FILES, **SUMS}.items() for word in (name, logical)}
 _MAGIC = b"DSFinV-K"
 _SECTION = re.compile(rb"^\[([a-z_]+)\.csv\]\r?\n", re.M)
 _PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
@@ -50,13 +52,14 @@ _DIRECTORY = 4 * 1024 * 1024
 class Export:
     """The tables of one export.
 
-    stated: the decimal mark that its index.xml names, "" where none does. decided: the mark of the export that a record
-    was kept of; "" for an export, where the totals decide.
+    sums: the tables of the sums of its closings. stated: the decimal mark that its index.xml names, "" where none does.
+    decided: the mark of the export that a record was kept of; "" for an export, where the totals decide.
     """
 
     tables: Mapping[str, Table]
     stated: str = ""
     decided: str = ""
+    sums: Mapping[str, Table] = attrs.field(factory=dict)
 
     @property
     def transactions(self) -> Table:
@@ -146,7 +149,8 @@ def _of_members(
     if "transactions" not in tables:
         return None
     _check_needed(tables, f"{folder}/" if folder else "")
-    return Export(tables, next((form.decimal for form in index.values() if form.decimal in (",", ".")), ""))
+    stated = next((form.decimal for form in index.values() if form.decimal in (",", ".")), "")
+    return Export(tables, stated, sums={name: tables.pop(name) for name in SUMS if name in tables})
 
 
 def _index(archive: zipfile.ZipFile, folder: str, members: Mapping[str, zipfile.ZipInfo]) -> dict[str, Form]:
@@ -176,7 +180,8 @@ def as_text(export: Export, entries: Mapping[str, list[str]]) -> bytes:
     stated = f" index={export.stated}" if export.stated else ""
     marks = f"decimal={export.transactions.decimal}{stated} delimiter={form.delimiter} quote={form.quote}"
     parts = [f"DSFinV-K {marks}\n"]
-    for name, table in export.tables.items():
+    kept = {**export.tables, **{name: table for name, table in export.sums.items() if name in entries}}
+    for name, table in kept.items():
         parts += [f"[{name}.csv]\n", table.head, *map(_guarded, entries.get(name, ()))]
     return "".join(parts).encode(errors="surrogateescape")
 
@@ -198,15 +203,14 @@ def _of_text(content: bytes, name: str, settings: Settings) -> Export:
     tables = {}
     for at, section in enumerate(sections):
         table, end = section[1].decode(), sections[at + 1].start() if at + 1 < len(sections) else len(content)
-        if table in FILES:
+        if table in FILES or table in SUMS:
             part = content[section.end() : end]
             tables[table] = Table(table, f"{table}.csv", form, partial(io.BytesIO, part))
     if "transactions" not in tables:
         raise DocumentError("has no part [transactions.csv]", name)
     _check_needed(tables, "")
-    return Export(
-        tables, *(mark if (mark := written.get(name, "")) in (",", ".") else "" for name in ("index", "decimal"))
-    )
+    stated, decided = (mark if (mark := written.get(name, "")) in (",", ".") else "" for name in ("index", "decimal"))
+    return Export(tables, stated, decided, {name: tables.pop(name) for name in SUMS if name in tables})
 
 
 def _is_utf8(content: bytes) -> bool:

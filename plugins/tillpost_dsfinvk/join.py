@@ -59,7 +59,7 @@ def set_decimals(export: Export) -> bool:
     Tills that copy the index of the standard (a comma) write points all the same: what the totals have decides.
     """
     found = export.decided or _written(export.transactions) or export.stated or ","
-    for table in export.tables.values():
+    for table in (*export.tables.values(), *export.sums.values()):
         table.decimal = found
     return bool(export.stated) and found != export.stated
 

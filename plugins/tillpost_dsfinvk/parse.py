@@ -9,13 +9,14 @@ import attrs
 from tillpost import DocumentError, InvalidValue
 from tillpost.kit import CONTROL_CHARACTERS, ZERO, MakeId, clean, read_record, voided_id
 from tillpost.model import Broken, Document, NoReceipt, Parsed, RawRef, Receipt
+from tillpost_dsfinvk.closings import Closings
 from tillpost_dsfinvk.codes import TYPES, UNPAID, is_true, plain_type
 from tillpost_dsfinvk.export import Export, as_text, opened
 from tillpost_dsfinvk.join import Bon, bons, set_decimals
 from tillpost_dsfinvk.payments import read_payments, sum_of
 from tillpost_dsfinvk.receipt import Head, read_receipt
 from tillpost_dsfinvk.settings import Settings
-from tillpost_dsfinvk.tables import Entry, Row
+from tillpost_dsfinvk.tables import Closing, Entry, Row
 
 DECIMAL_MARK = "decimal-mark"
 
@@ -68,32 +69,60 @@ class _Export:
         self._flags = flags
 
     def parse(self) -> Iterator[Parsed]:
-        """The records. Raises DocumentError when there is none."""
+        """The records, and last the closings whose sums differ. Raises DocumentError when there is none."""
         read = 0
+        closings = Closings(self._export)
+        # The text kept of one receipt has its closing, and not the other receipts of it.
+        compared = self._settings.closings == "compare" and not self._export.decided
         for bon in bons(self._export, self._settings.largest):
             read += 1
-            yield self._loose(bon) if isinstance(bon, Entry) else self._bon(bon)
+            if isinstance(bon, Entry):
+                yield self._loose(bon)
+                continue
+            if compared:
+                closings.add(bon)
+            yield self._bon(bon)
+        if compared and read:
+            yield from self._differing(closings)
         if not read:
-            yield from self._without_receipts()
+            yield from self._without_receipts(closings)
 
-    def _without_receipts(self) -> Iterator[Parsed]:
+    def _differing(self, closings: Closings) -> Iterator[Broken]:
+        """The closings whose sums are not those of their receipts, each held with the difference."""
+        for closing, entries, error in closings.differing():
+            reason = (
+                f"{_closing(closing)} is not the sum of its receipts: {error}. Its receipts are read all the same; make"
+                ' the export again if some are missing, or set `closings = "ignore"` for a till that sums otherwise'
+            )
+            yield Broken(reason=reason, place=entries[0].place, raw=self._raw(_by_table(entries)))
+
+    def _without_receipts(self, closings: Closings) -> Iterator[Parsed]:
         """The closings of an export without receipts; one that says what was paid lacks them."""
-        closings = (
-            list(self._export.tables["cashpointclosing"].read()) if "cashpointclosing" in self._export.tables else []
-        )
-        if not closings:
+        table = self._export.tables.get("cashpointclosing")
+        rows = list(table.read()) if table is not None else []
+        if not rows and not self._export.sums:
             raise DocumentError(
                 "has no rows, and so no receipts; export a period with sales", self._export.transactions.file
             )
-        for entry in closings:
-            row = None if entry.fault else Row.of(entry)
-            paid = row.text("Z_SE_ZAHLUNGEN") if row else ""
-            number = f"closing {entry.closing[1][:40]} of till {entry.closing[0][:40]}"
-            if row is None or (paid and row.number("Z_SE_ZAHLUNGEN")):
-                reason = entry.fault or f"{number} has payments of {paid}, and transactions.csv none of its receipts"
-                yield Broken(reason=reason, place=entry.place, raw=self._raw({"cashpointclosing": [entry.text]}))
+        compared = self._settings.closings == "compare"
+        differing = {closing: entries for closing, entries, _ in closings.differing()} if compared else {}
+        for closing, entries in differing.items():
+            if closing not in {entry.closing for entry in rows}:
+                yield self._lacking(closing, entries)
+        for entry in rows:
+            if entry.fault and compared:
+                yield Broken(reason=entry.fault, place=entry.place, raw=self._raw({"cashpointclosing": [entry.text]}))
+            elif entry.closing in differing:
+                yield self._lacking(entry.closing, differing[entry.closing])
             else:
-                yield NoReceipt(reason=f"{number} has no receipts", place=entry.place, retail=False)
+                why = "has no receipts" if compared else "is not compared with its receipts, by `closings`"
+                yield NoReceipt(reason=f"{_closing(entry.closing)} {why}", place=entry.place, retail=False)
+
+    def _lacking(self, closing: Closing, entries: list[Entry]) -> Broken:
+        paid = next((text for entry in entries for text in [Row.of(entry).text("Z_SE_ZAHLUNGEN")] if text), "")
+        sums = f"payments of {paid}" if paid else f"sums ({entries[0].table.file})"
+        reason = f"{_closing(closing)} has {sums}, and transactions.csv none of its receipts"
+        return Broken(reason=reason, place=entries[0].place, raw=self._raw(_by_table(entries)))
 
     def _raw(self, entries: dict[str, list[str]]) -> bytes:
         return as_text(self._export, entries)
@@ -143,6 +172,17 @@ class _Export:
             return head.no_receipt("voided", retail=True, voids=voided_id(lambda: head.make_id(self._make_id)))
         holds = bool(total or paid or bon.details.get("lines"))
         return head.no_receipt(reason or f"{written}, by `types`", retail=outcome == "skip" or holds)
+
+
+def _closing(closing: Closing) -> str:
+    return f"closing {closing[1][:40]} of till {closing[0][:40]}"
+
+
+def _by_table(entries: list[Entry]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for entry in entries:
+        found.setdefault(entry.table.name, []).append(entry.text)
+    return found
 
 
 def _takes_back_voided(bon: Bon) -> bool:

@@ -32,6 +32,7 @@ class Settings:
     sku: the column that is the sku; the other stands in where it is empty.
     tenders: ZAHLART_NAME or ZAHLART_TYP → payment type of Engage, over the built-in table.
     types: BON_TYP → what becomes of it, for tills that use one in another sense than the standard or one of their own.
+    closings: whether the sums of a closing are compared with those of its receipts.
     timezone: of times without an offset.
     encoding: of the CSV files; empty: as index.xml says, else UTF-8.
     largest: bytes the rows of one closing (of the whole export, where its files are not in one order) may have.
@@ -45,6 +46,7 @@ class Settings:
     sku: Literal["ART_NR", "GTIN"] = "ART_NR"
     tenders: dict[str, str] = attrs.field(factory=dict)
     types: dict[str, Literal["sale", "skip", "ignore"]] = attrs.field(factory=dict)
+    closings: Literal["compare", "ignore"] = "compare"
     timezone: ZoneInfo = BERLIN
     encoding: str = attrs.field(default="", validator=_codec)
     largest: int = attrs.field(default=64 * 1024 * 1024, validator=attrs.validators.ge(1024))

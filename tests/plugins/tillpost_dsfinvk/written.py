@@ -28,6 +28,11 @@ COLUMNS = {
     "datapayment": "Z_KASSE_ID Z_ERSTELLUNG Z_NR BON_ID ZAHLART_TYP ZAHLART_NAME ZAHLWAEH_CODE ZAHLWAEH_BETRAG"
     " BASISWAEH_BETRAG",
 }
+SUMS = {
+    "payment": "Z_KASSE_ID Z_ERSTELLUNG Z_NR ZAHLART_TYP ZAHLART_NAME Z_ZAHLART_BETRAG",
+    "businesscases": "Z_KASSE_ID Z_ERSTELLUNG Z_NR GV_TYP GV_NAME AGENTUR_ID UST_SCHLUESSEL Z_UMS_BRUTTO Z_UMS_NETTO"
+    " Z_UST",
+}
 """Table → its columns in the standard's order; the tables in the order in which the text form has them here."""
 
 
@@ -38,7 +43,7 @@ class Written:
     till: str = "3"
     closing: str = "7"
     decimal: str = ","
-    rows: dict[str, list[dict[str, str]]] = attrs.field(factory=lambda: {name: [] for name in COLUMNS})
+    rows: dict[str, list[dict[str, str]]] = attrs.field(factory=lambda: {name: [] for name in (*COLUMNS, *SUMS)})
 
     def __attrs_post_init__(self) -> None:
         self.master()
@@ -84,15 +89,25 @@ class Written:
         given = {"ZAHLART_NAME": kind, "ZAHLWAEH_CODE": "EUR"}
         return self.add("datapayment", BON_ID=bon, ZAHLART_TYP=kind, BASISWAEH_BETRAG=amount, **given | cells)
 
+    def closed(self, *, payments: str = "", cash: str = "") -> Written:
+        """The sums in the row of the closing."""
+        [row] = [
+            row
+            for row in self.rows["cashpointclosing"]
+            if (row["Z_KASSE_ID"], row["Z_NR"]) == (self.till, self.closing)
+        ]
+        row |= {"Z_SE_ZAHLUNGEN": payments, "Z_SE_BARZAHLUNGEN": cash}
+        return self
+
     def csv(self, table: str) -> str:
         """One file."""
-        names = COLUMNS[table].split()
+        names = {**COLUMNS, **SUMS}[table].split()
         rows = [";".join(_cell(self._number(row.get(name, ""), name)) for name in names) for row in self.rows[table]]
         return "\r\n".join([";".join(names), *rows, ""])
 
     def _number(self, written: str, name: str) -> str:
         money = name in ("MENGE", "FAKTOR", "STK_BR", "UST_SATZ") or "BRUTTO" in name or name.endswith(("NETTO", "UST"))
-        is_number = money or name.endswith("BETRAG")
+        is_number = money or name.endswith(("BETRAG", "ZAHLUNGEN"))
         return written.replace(",", self.decimal) if is_number else written
 
     def text(self) -> bytes:
@@ -103,7 +118,8 @@ class Written:
 
     def zip(self, *, without: Iterable[str] = (), index: str | None = None, **files: bytes) -> bytes:
         """The files as a zip with an index."""
-        members = {f"{name}.csv": self.csv(name).encode() for name in COLUMNS if name not in without}
+        names = [*COLUMNS, *(name for name in SUMS if self.rows[name])]
+        members = {f"{name}.csv": self.csv(name).encode() for name in names if name not in without}
         if index != "":
             members["index.xml"] = (index or index_xml()).encode()
         return packed(members | {name.replace("__", "."): content for name, content in files.items()})
