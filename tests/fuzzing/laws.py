@@ -84,11 +84,10 @@ def judge(
         ids = {record.receipt.id for record in found}
         for held in [record for record in answer.records if isinstance(record, Broken)][:2]:
             again = ask(target, held.raw).records if held.raw else []
-            # One that holds other records, as a list or by its damage, is a document of those. A refund cut out of its
-            # order has its numbers as texts, so that what is to be text is one then.
+            # A refund cut out of its order has its numbers as texts, so that what is to be text is one then.
             if "must be text, and is a number" in held.reason:
                 continue
-            if len(again) == 1 and isinstance(again[0], Found) and again[0].receipt.id not in ids:
+            if any(isinstance(record, Found) and record.receipt.id not in ids for record in again):
                 yield Breach("held", f"read again alone it is a receipt: {_general(held.reason)}")
     except Exception as error:  # noqa: BLE001 - as above
         yield Breach("outcome", _place(error))

@@ -52,6 +52,84 @@ def test_case_01_a_document_without_a_record_is_refused(content: bytes) -> None:
         read(content)
 
 
+A, B = b'{"a": 1}', b'{"a": 2}'
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"orders": [{"orders": [%s]}, %s]}',
+        b'[{"orders": [%s]}, {"orders": [%s]}]',  # pages, joined
+        b'{"orders": [[%s], [[%s]]]}',
+        b"[[%s], [%s]]",
+        b'{"orders": [%s]}\n[%s]',
+        b'{"orders": [[%s]]}\n[{"orders": [%s]}]',
+        b'{"next": 1,\n"orders": [{"orders": [%s]},\n%s]}',
+    ],
+)
+def test_lists_in_lists_are_read_as_their_elements(content: bytes) -> None:
+    assert [content for content, _ in read(content % (A, B))] == [A, B]
+
+
+def test_an_empty_list_among_records_is_one_itself() -> None:
+    """Else it would be in no outcome."""
+    assert [content for content, _ in read(A + b"\n[]\n" + B)] == [A, b"[]", B]
+    assert [content for content, _ in read(b'[%s, [], {"orders": []}]' % A)] == [A, b"[]", b'{"orders": []}']
+
+
+def test_an_object_that_has_its_list_twice_is_one_record() -> None:
+    twice = b'{"orders": [{"a": 1}], "orders": [{"a": 2}]}'
+    assert [content for content, _ in read(b"[%s]" % twice)] == [twice]
+
+
+def test_lists_nested_deeper_than_pages_of_pages_are_refused() -> None:
+    content = b"[" * 40 + A + b"]" * 40
+    with pytest.raises(DocumentError, match="more than 16 lists in each other"):
+        read(content)
+    assert [record for record, _ in read(A + b"\n" + content)] == [A, content]
+
+
+@pytest.mark.parametrize("end", [b"{", b"[", b",", b":", b" {", b', "b":'])
+def test_a_line_with_something_behind_it_is_one_record_alone_as_among_others(end: bytes) -> None:
+    assert [content for content, _ in read(A + end)] == [A + end]
+    assert [content for content, _ in read(B + b"\n" + A + end)] == [B, A + end]
+
+
+@given(
+    st.lists(
+        st.recursive(
+            st.sampled_from([A, B, b"{", b"7", b'{"orders": 1}', b"[]", b'{"orders": []}']),
+            lambda inner: st.lists(inner, min_size=1, max_size=3).flatmap(
+                lambda parts: st.sampled_from([b"[", b'{"orders": [']).map(
+                    lambda start: start + b", ".join(parts) + (b"]" if start == b"[" else b"]}")
+                )
+            ),
+            max_leaves=6,
+        ),
+        min_size=1,
+        max_size=3,
+    )
+)
+def test_a_record_is_cut_alone_as_in_its_document(lines: list[bytes]) -> None:
+    """What a held record is read again by."""
+    try:
+        cut = [content for content, _ in read(b"\n".join(lines))]
+    except DocumentError:
+        return
+    for content in cut:
+        if content.startswith(b"{") and b"orders" not in content:
+            assert [again for again, _ in read(content)] == [content]
+        elif (alone := _alone(content)) is not None:
+            assert alone in ([], [content])
+
+
+def _alone(content: bytes) -> list[bytes] | None:
+    try:
+        return [again for again, _ in read(content)]
+    except DocumentError:
+        return None
+
+
 def test_a_list_without_elements_beside_others_is_no_fault() -> None:
     assert [place for _, place in read(b'{"orders": []}\n{"orders": [{"a": 1}]}')] == ["line 2, record 1"]
 

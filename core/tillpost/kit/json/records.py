@@ -15,6 +15,8 @@ _UTF8_BOM = b"\xef\xbb\xbf"
 _UTF16_STARTS = (b"\xff\xfe", b"\xfe\xff", b"{\x00", b"\x00{", b"[\x00", b"\x00[")
 _BLANK = re.compile(r"[ \t\r\n]*")
 _SCANNER = json.JSONDecoder(strict=False)
+_DEEPEST = 16
+"""Lists in lists, and objects around lists in those: pages of pages have two or three."""
 
 
 @attrs.frozen
@@ -40,7 +42,8 @@ Slices = Generator[tuple[int, int], None, int]
 def json_records(document: Document, *, largest: int, lists: Collection[str] = ()) -> Iterator[JsonRecord]:
     """The records of a document: JSON lines, an array, or one object written over many lines.
 
-    lists: names of members whose elements are the records of an object that has one (`{"orders": [ … ]}`).
+    lists: names of members whose elements are the records of an object that has one (`{"orders": [ … ]}`). A record
+    that is a list, or such an object, is read as its elements wherever it stands, as it is when it is read alone.
     largest: bytes that one line, an array or an object over many lines may have; it is held in memory.
     Raises DocumentError for UTF-16, for more bytes than `largest`, where an array or an object over many lines ends
     being JSON (what is before it is yielded), and for a document without records. A line that is not JSON is a record,
@@ -67,15 +70,18 @@ def _records(document: Document, largest: int, lists: Collection[str]) -> Iterat
             if not line.strip():
                 continue
             if not begun and _goes_on(line):
-                yield from _whole(line + file.read(largest + 1 - len(line)), document.name, largest, lists, number)
-                return
+                rest = file.read(largest + 1 - len(line))
+                # One line alone is read as it is among others, but for an array, whose end must be there.
+                if rest.strip() or line.lstrip().startswith(b"["):
+                    yield from _whole(line + rest, document.name, largest, lists, number)
+                    return
             begun = True
             if len(line) > largest:
                 raise DocumentError(
                     f"the record is larger than {largest} bytes; split it, or raise `largest`",
                     f"{document.name}, line {number}",
                 )
-            if lists:
+            if lists or line.lstrip().startswith(b"["):
                 yield from _of_line(line.strip(), f"line {number}", lists)
             else:
                 yield JsonRecord(line.strip(), f"line {number}")
@@ -106,17 +112,19 @@ def _whole(content: bytes, name: str, largest: int, lists: Collection[str], line
                 if _skip(text, finished.value) != len(text):
                     raise _Fault("there is text after the array or object", finished.value) from None
                 return
-            line += text.count("\n", counted, start)
-            counted = start
-            yield JsonRecord(text[start:end].encode(), f"line {line}")
+            for begin, stop in _flat(text, start, end, lists):
+                line += text.count("\n", counted, begin)
+                counted = begin
+                yield JsonRecord(text[begin:stop].encode(), f"line {line}")
     except _Fault as fault:
         line += text.count("\n", counted, fault.at)
         raise DocumentError(f"{fault}; what is before it is accepted", f"{name}, line {line}") from None
 
 
 def _of_line(line: bytes, place: str, lists: Collection[str]) -> Iterator[JsonRecord]:
-    """A line as its records: itself, or the elements of a list it wraps and, when it ends being JSON, the rest."""
-    if not any(f'"{name}"'.encode() in line for name in lists):
+    """A line as its records: itself, or the elements of a list it is or wraps and, at a fault, the rest."""
+    is_list = line.startswith(b"[")
+    if not is_list and not any(f'"{name}"'.encode() in line for name in lists):
         yield JsonRecord(line, place)
         return
     try:
@@ -125,22 +133,56 @@ def _of_line(line: bytes, place: str, lists: Collection[str]) -> Iterator[JsonRe
         yield JsonRecord(line, place)
         return
     number, done = 0, 0
-    slices = _members(text, 0, lists)
+    slices = _elements(text, 0) if is_list else _members(text, 0, lists)
     try:
         while True:
             try:
                 start, end = next(slices)
             except StopIteration as finished:
-                done = _skip(text, finished.value)
+                done = _skip(text, finished.value) if number or not is_list else 0
                 break
-            number += 1
-            whole = (start, end) == (0, len(text))
-            yield JsonRecord(text[start:end].encode(), place if whole else f"{place}, record {number}")
+            for begin, stop in [(0, end)] if start == 0 else _flat(text, start, end, lists):
+                number += 1
+                whole = (begin, stop) == (0, len(text))
+                yield JsonRecord(text[begin:stop].encode(), place if whole else f"{place}, record {number}")
+                done = stop
             done = end
     except _Fault:
         pass
     if done < len(text):
         yield JsonRecord(text[done:].encode(), f"{place}, after record {number}" if number else place)
+
+
+def _flat(text: str, start: int, end: int, lists: Collection[str], depth: int = 0) -> Iterator[tuple[int, int]]:
+    """Start and end of the value that stands here, or of each in it where it is a list or an object around one.
+
+    An empty one is itself, so that it is not dropped without a word.
+    """
+    inner: Slices | None = None
+    if text[start] == "[":
+        inner = _elements(text, start) if text[_skip(text, start + 1)] != "]" else None
+    elif lists and any(text.find(f'"{name}"', start, end) >= 0 for name in lists) and _wraps(text, start, lists):
+        inner = _members(text, start, lists)
+    if inner is None:
+        yield start, end
+        return
+    if depth == _DEEPEST:
+        raise _Fault(f"more than {_DEEPEST} lists in each other", start)
+    for begin, stop in inner:
+        yield from _flat(text, begin, stop, lists, depth + 1)
+
+
+def _wraps(text: str, start: int, lists: Collection[str]) -> bool:
+    """Whether the value that begins here is an object with one of these lists, in which something stands."""
+    found = False
+    try:
+        for begin, _ in _members(text, start, lists):
+            if begin == start:
+                return False
+            found = True
+    except _Fault:
+        return False
+    return found
 
 
 def _skip(text: str, at: int) -> int:
