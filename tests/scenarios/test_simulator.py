@@ -48,6 +48,11 @@ def test_no_schedule_breaks_a_law(mode: str, measured: Callable[[str], None]) ->
     try_seeds(mode, range(FEW), measured)
 
 
+@pytest.mark.parametrize("seed", [3995, 4597, 4823, 20923])
+def test_a_seed_that_failed_once_breaks_no_law(seed: int, measured: Callable[[str], None]) -> None:
+    try_seeds("liveness", range(seed, seed + 1), measured)
+
+
 class TestSafetyFirstHalf:
     pytestmark = whole
 

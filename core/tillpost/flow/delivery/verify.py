@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from datetime import datetime, timedelta
 
 from tillpost.errors import InvalidValue, PluginError
 from tillpost.flow.contacts.contact_lookup import NO_ANSWER, look_up_all
 from tillpost.flow.deadly import in_hand
+from tillpost.flow.delivery.causes import why_not_shown
 from tillpost.flow.delivery.histories import Answer, missing_histories, read_history
 from tillpost.flow.leases import Duty
 from tillpost.flow.line import Line
@@ -189,28 +189,8 @@ class _Round:
         if isinstance(found, NO_ANSWER):
             self._postpone(absent)
             return False
-        self._looked.moves += [(row.seq, hold(row, f"{NOT_SHOWN} {self._cause(row)}")) for row in absent]
+        self._looked.moves += [(row.seq, hold(row, why_not_shown(line, row))) for row in absent]
         return True
-
-    def _cause(self, row: Entry) -> str:
-        """The likeliest cause, in words that are the same for every receipt with that cause, and what to do."""
-        way_out = (
-            "see Engage's integration log; then `tillpost held retry` sends it again under the same id, `tillpost held"
-            " discard` gives it up"
-        )
-        if self._line.journal.verification.times_sent_again(row.seq):
-            return (
-                "(contact gone): its contact was merged or erased, and it was sent again for the one with the keys now;"
-                f" Engage may have it under the former one; {way_out}"
-            )
-        if (when := _odd_date(row)) is not None:
-            return f"(date in the {when}): its contact is there, its time of sale is in the {when}; {way_out}"
-        if not self._line.journal.verification.shows_store(row.store):
-            return (
-                f"(store {row.store}): its contact is there, and no receipt of the store is shown: Engage may not know"
-                f" the store; {way_out}"
-            )
-        return f"(article rule): its contact and store are there, so an article or a rule keeps it out; {way_out}"
 
     @property
     def _within(self) -> float:
@@ -227,14 +207,3 @@ class _Round:
         """Nobody can tell: later, and that counts as no look."""
         now = self._line.clock.time()
         self._looked.later += [(row.seq, now + next_wait(self._line, row), False) for row in entries]
-
-
-def _odd_date(row: Entry) -> str | None:
-    """`future` or `distant past`, when the time of sale is that far from the time of acceptance."""
-    try:
-        created = datetime.fromisoformat(row.created).timestamp()
-    except ValueError:
-        return None
-    if created > row.accepted_at + timedelta(days=1).total_seconds():
-        return "future"
-    return "distant past" if created < row.accepted_at - timedelta(days=366).total_seconds() else None

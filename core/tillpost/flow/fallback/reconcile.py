@@ -12,12 +12,14 @@ import attrs
 from tillpost.errors import InvalidValue, PluginError
 from tillpost.flow.contacts.contact_lookup import LOOKUPS, NO_ANSWER, look_up_all
 from tillpost.flow.deadly import in_hand
+from tillpost.flow.delivery.causes import why_not_shown
 from tillpost.flow.delivery.histories import read_history
 from tillpost.flow.fallback.rewrite import rewrite_by_id
 from tillpost.flow.fallback.transfer import alert_if_stuck, may_transfer
 from tillpost.flow.line import Line
 from tillpost.flow.retry_policy import hold
 from tillpost.journal import Entry, FileEntry, FileState, Move, Postponed, State
+from tillpost.journal.tables.verification import NOT_SHOWN
 from tillpost.model import Conflict, Contact, Gone, History, NoHistory
 
 _log = logging.getLogger("tillpost.flow")
@@ -189,13 +191,13 @@ def _confirm_receipts(line: Line, entry: FileEntry) -> Postponed | None:
 
 
 def _why_absent(line: Line, entry: FileEntry, row: Entry) -> str:
-    reason = f"imported with {entry.file.name}, yet Engage does not show it"
     if row.contact and not line.journal.contacts.get(row.contact).contact_id:
         return (
-            f"{reason}, and does not know its customer: the import has not created the contact; `tillpost held retry`"
-            " looks the customer up, creates the contact, and sends the receipt under the same id"
+            f"{NOT_SHOWN} (customer unknown): it was imported with {entry.file.name}, and the import has not created"
+            " the contact; `tillpost held retry` looks the customer up, creates the contact, and sends the receipt"
+            " under the same id"
         )
-    return f"{reason}: see Engage's integration log"
+    return why_not_shown(line, row)
 
 
 def _imported(line: Line, entry: FileEntry, key: str, receipts: list[Entry], unknown: NoHistory) -> list[Entry] | str:

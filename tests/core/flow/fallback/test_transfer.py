@@ -140,6 +140,31 @@ def test_the_time_to_confirm_begins_when_somebody_can_be_asked(machine: Machine)
     assert states[-1] is State.HELD
 
 
+@pytest.mark.parametrize(
+    ("cause", "what"),
+    [("contact gone", "Engage may have it under the former one"), ("store 12", "no receipt of the store is shown")],
+)
+def test_what_an_import_omits_is_held_with_the_cause_the_api_would_be_given(
+    machine: Machine, cause: str, what: str
+) -> None:
+    """One that was sent again for another contact, and then replayed by file, was held without its cause."""
+    take(machine, sale(1, {"externalId": "4711"}))
+    (taken,) = machine.line.journal.receipts.find({})
+    if cause == "contact gone":
+        machine.line.journal.events.add(machine.clock.time(), "verify", "accepted", receipt=taken.seq)
+    machine.engage.refusable = {taken.number}
+    outage(machine)
+    machine.faults.api = "ok"
+    for _ in range(3 * int(CONFIRM / CHECK)):
+        machine.clock.advance(CHECK)
+        importing(machine)
+        maintain(machine.line)
+    (held,) = machine.line.journal.receipts.find({"state": State.HELD})
+    assert held.reason.startswith(f"Engage does not show it ({cause})")
+    assert what in held.reason
+    assert "tillpost held retry" in held.reason
+
+
 def test_a_contact_the_import_leaves_out_keeps_back_no_receipt_of_another(tmp_path: Path) -> None:
     """An e-mail that is none makes no contact. What is left of its file is there; the others go on after
     `confirm_after`, not after `confirm_within`, and its own receipt is held in the end, with the reason."""
@@ -157,5 +182,5 @@ def test_a_contact_the_import_leaves_out_keeps_back_no_receipt_of_another(tmp_pa
     back(machine)
     (held,) = receipts.find({"state": State.HELD})
     assert (held.number, receipts.counts()["delivered"]) == ("2", 1)
-    assert "does not show it" in held.reason
+    assert held.reason.startswith("Engage does not show it (customer unknown)")
     machine.stop()
