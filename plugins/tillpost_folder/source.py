@@ -15,13 +15,13 @@ import attrs
 
 from tillpost import Context, DocumentError, JournalError, Stopped, TillpostError, hookimpl
 from tillpost.kit.files import unwritable
+from tillpost.kit.troubles import Troubles
 from tillpost.model import Delivered, Document, DocumentTrouble, Misconfigured, NotSent, Outcome
 from tillpost.model.document import printable
 from tillpost_folder.inbox import Folder
 from tillpost_folder.move import FolderRefused, move, refusal, remove_reason, write_reason
 from tillpost_folder.scan import Scan, Seen
 from tillpost_folder.settings import Settings
-from tillpost_folder.troubles import Troubles
 from tillpost_folder.watch import Watch, Watched, taken_since
 
 _log = logging.getLogger("tillpost.folder")
@@ -48,7 +48,7 @@ class FolderSource:
     settings: Settings
     scan: Scan
     watch: Watch
-    troubles: Troubles
+    troubles: Troubles[Path, Seen]
     folders: tuple[Folder, Folder, Folder]
     """The inbox, done and failed."""
     _to_move: dict[Path, _Read] = attrs.field(factory=dict)
@@ -84,7 +84,7 @@ class FolderSource:
         except OSError as error:
             return NotSent(reason=f"{inbox.path} cannot be listed: {_why(error)}")
         for path, reason in found.odd.items():
-            self.troubles.add(path, None, reason)
+            self._trouble(path, None, reason)
         there = {seen.path for seen in found.whole} | found.odd.keys()
         self.troubles.keep(there)
         self._to_move = {path: read for path, read in self._to_move.items() if path in there}
@@ -92,7 +92,7 @@ class FolderSource:
         for seen in found.whole:
             if stopping.is_set():
                 break
-            if not self.troubles.rests(seen):
+            if not self.troubles.rests(seen.path, seen):
                 count += self._take(seen, accept, report, stopping)
         self.watch.look_back(done.path, failed.path)
         for watched in self.watch.changed(self.scan.settle):
@@ -137,10 +137,10 @@ class FolderSource:
             except FileNotFoundError:
                 if not os.path.lexists(seen.path):
                     return True
-                self.troubles.add(seen.path, seen, "a file that it needs is missing")
+                self._trouble(seen.path, seen, "a file that it needs is missing")
                 return False
             except (TillpostError, OSError) as error:
-                self.troubles.add(seen.path, seen, f"cannot be read: {_why(error)}", sha256)
+                self._trouble(seen.path, seen, f"cannot be read: {_why(error)}", sha256)
                 return False
             if Seen.at(seen.path) != seen:
                 return True  # it is read again, whole, in a later round
@@ -150,11 +150,15 @@ class FolderSource:
             self._to_move[seen.path] = read
             folder = self.settings.failed_folder if read.reason else self.settings.done_folder
             what = f"cannot be read ({read.reason}), and" if read.reason else "was accepted, and"
-            self.troubles.add(seen.path, seen, f"{what} cannot be moved to {folder}: {_why(error)}")
+            self._trouble(seen.path, seen, f"{what} cannot be moved to {folder}: {_why(error)}")
             return False
         self._to_move.pop(seen.path, None)
         self.troubles.over(seen.path)
         return True
+
+    def _trouble(self, path: Path, seen: Seen | None, reason: str, sha256: str = "") -> None:
+        name, place = printable(path.name), printable(str(path))
+        self.troubles.add(path, seen, reason, name=name, place=place, sha256=sha256)
 
     def _put_away(self, read: _Read, report: Report) -> None:
         """Move a file that was handed over, and watch it where it is then. Raises OSError, FolderRefused."""

@@ -12,7 +12,7 @@ from typing import Any, Self, TypeVar
 
 import asyncssh
 
-from tillpost_sftp.settings import Settings
+from tillpost_sftp.settings import Login
 
 IDLE = 15.0
 """Seconds an unused connection is kept: the files of one round come right after one another."""
@@ -59,7 +59,7 @@ class Kept:
     calls is noticed by the next one: its first step connects again, for nothing was sent yet.
     """
 
-    def __init__(self, settings: Settings, trusted: asyncssh.SSHKey) -> None:
+    def __init__(self, settings: Login, trusted: asyncssh.SSHKey) -> None:
         self._settings = settings
         self._trusted = trusted
         self.sftp: asyncssh.SFTPClient | None = None
@@ -156,7 +156,7 @@ class Kept:
                 self._answered = True
                 return answer
         if self.sftp is None:
-            self._connection = await _connect(self._settings, self._trusted)
+            self._connection = await self._watched(_connect(self._settings, self._trusted))
             self.sftp = await self._step(self._connection.start_sftp_client())
         self._answered = True
         return await question(self.sftp, path)
@@ -215,10 +215,14 @@ class Kept:
 
     async def _step(self, work: Awaitable[_T]) -> _T:
         async with asyncio.timeout(self._settings.timeout.total_seconds()):
-            return await work
+            return await self._watched(work)
+
+    async def _watched(self, work: Awaitable[_T]) -> _T:
+        """Every wait for the server; a subclass may give one up."""
+        return await work
 
 
-async def _connect(settings: Settings, trusted: asyncssh.SSHKey) -> asyncssh.SSHClientConnection:
+async def _connect(settings: Login, trusted: asyncssh.SSHKey) -> asyncssh.SSHClientConnection:
     client = _Client(trusted)
     seconds = settings.timeout.total_seconds()
     try:

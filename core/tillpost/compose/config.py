@@ -297,6 +297,9 @@ def _slot(
         )
         reader.report((*path, "use"), f'plugin "{name}" is faulty: {fault}.', "Give the field another name.")
         return None
+    poll = getattr(plugin.slots[slot], "default_poll", None)
+    if slot == "source" and "poll" not in table and isinstance(poll, timedelta) and policies[slot] is not None:
+        policies[slot] = attrs.evolve(policies[slot], poll=poll)
     try:
         settings = reader.read(rest, plugin.slots[slot], path, {"use", *own_keys})
     except Interrupted:

@@ -23,6 +23,10 @@ def shared_folders(pipelines: Sequence[PipelineConfig]) -> Iterator[tuple[str, K
             if source is not None and source == source_of(other):
                 message = f"pipeline {other.name} reads the folder {source} too."
                 yield one.name, (*path, "source", "path"), message, "Let one pipeline read one folder."
+            remote = _remote_folder(one)
+            if remote is not None and remote == _remote_folder(other):
+                message = f"pipeline {other.name} fetches from {remote} too."
+                yield one.name, (*path, "source", "path"), message, "Let one pipeline read one folder."
 
 
 def _folded(path: Path) -> tuple[str, ...]:
@@ -47,4 +51,13 @@ def source_of(pipeline: PipelineConfig) -> Path | None:
         path = getattr(use.settings, "path", None)
         if use.slot == "source" and isinstance(path, Path):
             return path.resolve()
+    return None
+
+
+def _remote_folder(pipeline: PipelineConfig) -> str | None:
+    """The folder of a server that a source fetches from: its settings `host`, `port` and `path`."""
+    for use in pipeline.slots:
+        host, path = (getattr(use.settings, name, None) for name in ("host", "path"))
+        if use.slot == "source" and isinstance(host, str) and isinstance(path, str):
+            return f"{host.lower()}:{getattr(use.settings, 'port', '')}{path}"
     return None

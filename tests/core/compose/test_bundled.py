@@ -61,3 +61,28 @@ def test_one_mistake_is_one_message_with_its_line(
     assert finding.key.endswith(key)
     assert finding.level == level
     assert "literal" not in str(finding)
+
+
+def _fetching(example: str, host: str = "127.0.0.1", poll: str = "") -> str:
+    """The example with a source that fetches from its transfer's server."""
+    key = re.search(r'host_key = "([^"]*)"', example)
+    assert key is not None
+    source = f'use = "sftp", host = "{host}", user = "till", path = "/out", host_key = "{key[1]}", key = "k"{poll}'
+    return re.sub(r"^source .*$", f"source = {{ {source} }}", example, flags=re.M)
+
+
+def test_a_source_that_asks_a_server_asks_each_minute_where_the_file_says_nothing(tmp_path: Path, example: str) -> None:
+    for poll, seconds in (("", 60), (', poll = "5s"', 5)):
+        assert not [each for each in _check(tmp_path, _fetching(example, poll=poll)) if each.level == "error"]
+        config, _ = examine(tmp_path / "tillpost.toml")
+        assert config is not None
+        assert config.pipelines[0].source.poll.total_seconds() == seconds
+
+
+def test_two_pipelines_that_fetch_from_one_folder_of_a_server_are_refused(tmp_path: Path, example: str) -> None:
+    for host, faults in (("127.0.0.1", 2), ("127.0.0.2", 0)):
+        pipeline = re.search(r"(?ms)^\[pipelines\.\w+\].*", _fetching(example, host))
+        assert pipeline is not None
+        second = re.sub(r"^\[pipelines\.\w+", "[pipelines.other", pipeline[0], flags=re.M)
+        found = [each.message for each in _check(tmp_path, f"{_fetching(example)}\n{second}")]
+        assert sum("fetches from 127.0.0.1:22/out too" in message for message in found) == faults, found

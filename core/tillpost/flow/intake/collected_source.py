@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 
-from tillpost.errors import DiskFailed, DocumentError, JournalDamaged, NotCommitted, Stopped, TillpostError
+from tillpost.errors import DiskFailed, DocumentError, JournalDamaged, NotCommitted, PluginError, Stopped, TillpostError
 from tillpost.flow.deadly import in_hand, outside
 from tillpost.flow.intake.forgotten import tell_forgotten
 from tillpost.flow.intake.source_health import SourceHealth, reason_of
@@ -36,10 +36,9 @@ class CollectedSource:
         """One round; the seconds until the next one. Raises Stopped, JournalDamaged, DiskFailed."""
         self.is_empty = False
         reported: list[DocumentTrouble] = []
+        uncompared = None
         try:
-            if not self._compared:
-                tell_forgotten(self._line)
-                self._compared = True
+            uncompared = self._compare()
             with in_hand(self._line, "collect_documents", self._name):
                 answer = self._line.hooks.collect_documents(self._accept_and_log, reported.append, self._stopping)
         except (Stopped, JournalDamaged, DiskFailed):
@@ -56,8 +55,23 @@ class CollectedSource:
             return self._poll
         if not isinstance(answer, int):
             return self._health.fails(answer)
+        if uncompared is not None:  # and not because the source is away: then it is asked again
+            self._compared = True
+            what = "the source's documents are not compared with the journal"
+            _log.warning("pipeline %s: %s: %s", self._line.name, what, uncompared)
         self.is_empty = answer == 0
         return self._health.works()
+
+    def _compare(self) -> PluginError | None:
+        """Once after a start, tell what the source has taken and the journal does not know; why it could not."""
+        if self._compared:
+            return None
+        try:
+            tell_forgotten(self._line)
+        except PluginError as error:
+            return error
+        self._compared = True
+        return None
 
     def _tell(self, reported: list[DocumentTrouble], complete: bool) -> None:
         """Record what is new of the troubles of a round. complete: what it does not name has no trouble any more."""

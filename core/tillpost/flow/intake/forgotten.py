@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 
-from tillpost.errors import PluginError
 from tillpost.flow.line import Line
 from tillpost.terminal import counted
 
@@ -18,17 +17,13 @@ _NAMED = 5
 
 
 def tell_forgotten(line: Line) -> None:
-    """Record what the journal does not know as a loss, after a start."""
+    """Record what the journal does not know as a loss, after a start. Raises PluginError when the source cannot say."""
     if not line.hooks.implements("find_taken"):
         return
     known = line.journal.documents.newest(_KNOWN)
     if not known:
         return  # a new journal, or one of a version without documents
-    try:
-        taken = line.hooks.find_taken(known[0].last_at)
-    except PluginError as error:
-        _log.warning("pipeline %s: the source's documents are not compared with the journal: %s", line.name, error)
-        return
+    taken = line.hooks.find_taken(known[0].last_at)
     digests = {entry.sha256 for entry in known}
     if not (names := [document.name for document in taken if document.sha256 not in digests]):
         return

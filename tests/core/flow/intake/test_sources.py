@@ -179,3 +179,44 @@ def test_a_document_whose_content_was_read_has_one_row_and_its_failures_are_coun
 def _written(path: Path) -> Path:
     path.write_bytes(b"x")
     return path
+
+
+def test_a_source_that_is_away_at_the_start_is_asked_later_what_it_has_taken(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    away = [True]
+    document = Document.from_bytes("lost.xml", b"x")
+
+    def taken(since: float) -> Any:
+        if away[0]:
+            raise OSError(113, "No route to host")
+        return (document,)
+
+    def collect() -> Any:
+        return NotSent(reason="the server is away") if away[0] else 0
+
+    with line_on(tmp_path, collect_documents=collect, find_taken=taken) as line:
+        trouble = DocumentTrouble(name="day.xml", reason="permission denied", retry_at=9.0)
+        line.journal.documents.report(trouble, "memory", 1.0)
+        source = collected(line)
+        source.run_round()
+        assert "compared" not in caplog.text
+        away[0] = False
+        source.run_round()
+        assert "lost.xml" in caplog.text
+
+
+def test_a_source_that_works_and_cannot_say_what_it_has_taken_is_told_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def taken(since: float) -> Any:
+        raise RuntimeError("an e-mail address")
+
+    with line_on(tmp_path, collect_documents=lambda: 0, find_taken=taken) as line:
+        trouble = DocumentTrouble(name="day.xml", reason="permission denied", retry_at=9.0)
+        line.journal.documents.report(trouble, "memory", 1.0)
+        source = collected(line)
+        for _ in range(3):
+            source.run_round()
+        assert caplog.text.count("the source's documents are not compared with the journal") == 1
+        assert "e-mail" not in caplog.text
