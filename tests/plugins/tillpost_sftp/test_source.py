@@ -89,8 +89,10 @@ class Rounds:
 def rounds(sshd: Callable[..., Server], tmp_path: Path) -> Callable[..., Rounds]:
     def make(server: Server | None = None, **changes: Any) -> Rounds:
         server = server or sshd()
-        given = {"host": "127.0.0.1", "port": server.port, "host_key": server.host_key, "path": server.path}
-        settings = SourceSettings(**(given | server.login | {"timeout": timedelta(seconds=10)} | changes))
+        given: dict[str, Any] = {"host": "127.0.0.1", "port": server.port, "host_key": server.host_key}
+        settings = SourceSettings(
+            **(given | server.login | {"path": server.path, "timeout": timedelta(seconds=10)} | changes)
+        )
         clock = ToldClock()
         state = tmp_path / "state"
         state.mkdir(exist_ok=True)
