@@ -22,11 +22,12 @@ if TYPE_CHECKING:
         UsageError,
         describe,
     )
-    from tillpost.hookspecs import hookimpl
+    from tillpost.hookspecs import Accept, hookimpl
     from tillpost.plugin import Budget, Context, Plugin, Secret, Use, simple
     from tillpost.trace import traceparent
 
 __all__ = [
+    "Accept",
     "Budget",
     "Busy",
     "Clock",

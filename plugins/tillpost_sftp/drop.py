@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import asyncssh
-import attrs
 
 from tillpost import Stopped
+from tillpost_sftp.names import Entry, Seen, encoded, join
 from tillpost_sftp.session import Kept
 
 _LISTED = 500
@@ -34,25 +34,6 @@ class NoRoomHere(Exception):
     """The file cannot be written on this machine; the message says why."""
 
 
-@attrs.frozen
-class Seen:
-    """A file on the server at one moment; equal states mean that it was not written to in between.
-
-    changed: whole seconds since 1970, by the server's clock.
-    """
-
-    size: int
-    changed: int
-
-
-@attrs.frozen
-class Entry:
-    """A name in a folder. seen: None for what is not a file."""
-
-    name: bytes
-    seen: Seen | None
-
-
 class Drop(Kept):
     """A Kept that reads. Each `with` block begins with `look` or `entries`, which connect where it is needed."""
 
@@ -60,7 +41,7 @@ class Drop(Kept):
     """Once it is set, a call raises Stopped instead of waiting for the server."""
 
     def entries(self, folder: str) -> list[Entry]:
-        """What is in the folder, `.` and `..` left out."""
+        """What is in the folder, without `.` and `..`."""
         return self._run(self._look(folder, self._entries))
 
     def look(self, path: bytes) -> Seen | None:
@@ -106,7 +87,7 @@ class Drop(Kept):
 
     async def _entries(self, sftp: asyncssh.SFTPClient, folder: str) -> list[Entry]:
         found: list[Entry] = []
-        listing: Any = sftp.scandir(_encoded(folder))  # typed as an iterator, and a generator
+        listing: Any = sftp.scandir(encoded(folder))  # typed as an iterator, and a generator
         async with aclosing(listing) as names:
             while await self._step(_some(names, found)):
                 pass
@@ -152,15 +133,6 @@ class Drop(Kept):
             return task.result()
         finally:
             task.cancel()
-
-
-def join(folder: str, name: bytes) -> bytes:
-    """The path of a name in a folder of the settings."""
-    return _encoded(folder).rstrip(b"/") + b"/" + name
-
-
-def _encoded(folder: str) -> bytes:
-    return folder.encode(errors="surrogateescape")
 
 
 async def _some(names: AsyncGenerator[asyncssh.SFTPName, None], found: list[Entry]) -> bool:

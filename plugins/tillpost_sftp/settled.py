@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 from collections import deque
 from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
 
 import attrs
 
 from tillpost import Clock
-from tillpost_sftp.drop import Drop, Entry, Seen, join
+from tillpost_sftp.names import Entry, Seen, join
 from tillpost_sftp.settings import SourceSettings
+
+if TYPE_CHECKING:
+    from tillpost_sftp.drop import Drop
 
 LEFT = (".tmp", ".part", ".filepart", "~")
 """Ends of names of files that are still being written."""

@@ -14,13 +14,13 @@ from tempfile import TemporaryDirectory
 import asyncssh
 import attrs
 
-from tillpost import Context, DocumentError, JournalError, Stopped, TillpostError, describe, hookimpl
-from tillpost.hookspecs import Accept
+from tillpost import Accept, Context, DocumentError, JournalError, Stopped, TillpostError, describe, hookimpl
 from tillpost.kit.troubles import Troubles
 from tillpost.model import Delivered, Document, DocumentTrouble, Misconfigured, NotSent, Outcome
 from tillpost.model.document import printable
-from tillpost_sftp.drop import Drop, NoRoomHere, Seen, join
+from tillpost_sftp.drop import Drop, NoRoomHere
 from tillpost_sftp.failures import LOST, failure_of, refusal
+from tillpost_sftp.names import Seen, join
 from tillpost_sftp.session import ERRORS
 from tillpost_sftp.settings import SourceSettings
 from tillpost_sftp.settled import Moved, Settled, Watch
