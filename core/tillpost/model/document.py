@@ -104,7 +104,7 @@ class Found:
     """A receipt the adapter read, with the vendor's record of it as bytes (the journal keeps them unchanged).
 
     former_ids: ids under which an earlier version of the adapter read the same record. A receipt that is in the journal
-    under one of them is not accepted a second time.
+    under one of them is not accepted a second time; one that `keep` may have removed from it is held.
     """
 
     receipt: Receipt

@@ -77,7 +77,7 @@ def accept_records(
     counts = Accepted()
     records = [prepare(record) for record in parsed]
     known = _known(rows.transaction, records)
-    former = _known_by_former_ids(rows.transaction, parsed)
+    former = taken_ids.known_by_former_ids(rows.transaction, parsed)
     voided = _voided(rows.transaction, records, known)
     customers = [
         contact_links.customer_of(each.record.receipt, anonymous, rules)
@@ -109,6 +109,8 @@ def accept_records(
                 counts.skipped += 1
                 counts.reasons[taken_ids.VOIDED] += 1
                 continue
+            if customer is not None and record.former_ids and _is_held(rows, each, record, customer, counts):
+                continue
             _accept_new(rows, each, record, customer, counts)
         elif known[each.id] == each.digest:
             # After a crash the whole document is accepted again, so a duplicate must cost little.
@@ -128,14 +130,6 @@ def _known(transaction: Transaction, records: Sequence[Record]) -> dict[str, byt
         ((each.id,) for each in records if each.id),
     )
     return {identity: checksum if _whole(body, checksum) else None for identity, body, checksum in rows}
-
-
-def _known_by_former_ids(transaction: Transaction, parsed: Sequence[Parsed]) -> set[str]:
-    """Those of the records' former ids that are in the journal."""
-    former = [(name,) for record in parsed if isinstance(record, Found) for name in record.former_ids]
-    if not former:
-        return set()
-    return {str(name) for (name,) in transaction.executemany("SELECT id FROM receipts WHERE id = ?", former)}
 
 
 def _add_no_receipt(
@@ -251,6 +245,19 @@ def _is_recorded_before(rows: NewRows, each: Record, found: Found, former: set[s
     if known is None or (known.state is State.SKIPPED and known.reason in taken_ids.SUPERSEDED):
         return False
     return _keeps_its_id(rows, each, known, counts)
+
+
+def _is_held(rows: NewRows, each: Record, found: Found, customer: Customer, counts: Accepted) -> bool:
+    """Hold a sale that may have been sent under a former id and removed since: sent again, it would be there twice."""
+    receipt = found.receipt
+    if not taken_ids.may_be_removed(rows.transaction, receipt.created.timestamp()):
+        return False
+    why = taken_ids.maybe_removed(found)
+    contact = rows.links.find_or_create(customer, receipt.store, contact_links.stated_at(receipt, rows.now))
+    rows.add(each, found, each.id, State.HELD, why, contact)
+    counts.held += 1
+    counts.reasons[taken_ids.MAY_BE_REMOVED] += 1
+    return True
 
 
 def _keeps_its_id(rows: NewRows, each: Record, known: taken_ids.Taken, counts: Accepted) -> bool:

@@ -7,6 +7,7 @@ first receipt of an id for ever, and ignores every other.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 import attrs
@@ -14,8 +15,8 @@ import attrs
 from tillpost.journal.database import Transaction
 from tillpost.journal.moves import Move, apply_move
 from tillpost.journal.states import State
-from tillpost.journal.tables import events
-from tillpost.model import Found, NoReceipt, RawRef, Receipt
+from tillpost.journal.tables import events, removed_rows
+from tillpost.model import Found, NoReceipt, Parsed, RawRef, Receipt
 
 CORRECTED = "gave way to the till's correction"
 CORRECTED_BY_HAND = "gave way to a correction by hand"
@@ -28,6 +29,8 @@ SUPERSEDED = (CORRECTED, CORRECTED_BY_HAND, VOIDED, READ_AGAIN, ANSWERED, MOVED)
 """Reasons of skipped receipts that are never sent again, not by a replay either: another one stands in their place."""
 CHANGED_LATE = "changed at the till after it was sent"
 VOIDED_LATE = "voided at the till after it was sent"
+MAY_BE_REMOVED = "older than what the journal keeps"
+"""How the reason begins of a held sale that may have been sent under a former id and removed since."""
 TAKEN = "the id is taken by other content"
 TAKEN_BACK = (CHANGED_LATE, VOIDED_LATE)
 """How the reasons of held records begin that take back what the destination has, or may have."""
@@ -69,9 +72,17 @@ def taken(transaction: Transaction, receipt_id: str) -> Taken | None:
     return Taken(seq, identity, state, reason, sending, tuple(sale), created, total, accepted_at)
 
 
+def known_by_former_ids(transaction: Transaction, parsed: Sequence[Parsed]) -> set[str]:
+    """Those of the records' former ids that are in the journal."""
+    former = [(name,) for record in parsed if isinstance(record, Found) for name in record.former_ids]
+    if not former:
+        return set()
+    return {str(name) for (name,) in transaction.executemany("SELECT id FROM receipts WHERE id = ?", former)}
+
+
 def may_have_left(transaction: Transaction, known: Taken) -> bool:
     """Whether the destination has the receipt, or may have it: by its state, else by its events."""
-    if known.sending is not None or known.state in _LEFT:
+    if known.sending is not None or known.state in _LEFT or known.reason.startswith(MAY_BE_REMOVED):
         return True
     left = sending = False
     for step, what, detail in transaction.execute(
@@ -125,6 +136,27 @@ def give_way(transaction: Transaction, known: Taken, digest: str, to: RawRef, no
     """Leave the id to the till's correction. digest: of the content that gives way."""
     identity = free_id(transaction, known.id, digest)
     supersede(transaction, known, CORRECTED, now, identity=identity, document=to.document, place=to.place)
+
+
+def may_be_removed(transaction: Transaction, created: float) -> bool:
+    """Whether a sale of this time may have been in the journal and been removed by `keep`.
+
+    It may when it is older than the acceptance of the first receipt behind all that were removed.
+    """
+    row = transaction.execute(
+        "SELECT accepted_at FROM receipts WHERE seq > (SELECT max(last) FROM removed WHERE of = ?)"
+        " ORDER BY seq LIMIT 1",
+        (removed_rows.RECEIPTS,),
+    ).fetchone()
+    return row is not None and created < row[0]
+
+
+def maybe_removed(found: Found) -> str:
+    """The reason for which such a sale is held."""
+    return (
+        f"{MAY_BE_REMOVED}, and may have been sent under its former id {found.former_ids[0]}: look there;"
+        " `held retry` sends it, `held discard` does not"
+    )
 
 
 def read_again(transaction: Transaction, known: Taken, new: str, now: float) -> None:

@@ -8,6 +8,7 @@ import sqlite3
 from pathlib import Path
 
 import apsw
+import attrs
 import pytest
 
 from tests.support.backlog import DAY, NOW, build
@@ -48,6 +49,37 @@ def deliver(journal: Journal, *numbers: int, at: float) -> None:
     for number in numbers:
         journal.receipts.mark_sending(number, at)
         journal.receipts.settle([(number, Move(state=State.DELIVERED, route="api"))], at, "deliver")
+
+
+def test_a_sale_that_may_be_removed_under_a_former_id_is_held_and_sent_by_a_person_alone(journal: Journal) -> None:
+    """The destination knows a duplicate by the id, so the sale would be there twice."""
+    accept(journal, *[found(number=str(number)) for number in range(1, 5)])
+    deliver(journal, 1, 2, at=110.0)
+    former = found(number="1").receipt
+    renamed = attrs.evolve(found(number="1"), receipt=attrs.evolve(former, id="new-1"), former_ids=(former.id,))
+    accept(journal, found(number="5"), now=former.created.timestamp() + 2 * DAY)
+    assert accept(journal, renamed).duplicates == 1
+    sweep(journal, 200.0)
+    assert accept(journal, renamed).accepted == 1, "what was accepted last before it is older than the sale"
+    other = attrs.evolve(found(number="2"), receipt=attrs.evolve(found(number="2").receipt, id="new-2"))
+    deliver(journal, 3, 4, at=120.0)
+    sweep(journal, 200.0)
+    assert accept(journal, attrs.evolve(other, former_ids=())).accepted == 1, "its ids were never others"
+    third = found(number="3").receipt
+    again = attrs.evolve(found(number="3"), receipt=attrs.evolve(third, id="new-3"), former_ids=(third.id,))
+    counts = accept(journal, again)
+    assert (counts.held, counts.reasons) == (1, {"older than what the journal keeps": 1})
+    entry = journal.receipts.get("new-3")
+    assert entry is not None
+    assert entry.state is State.HELD
+    assert f"may have been sent under its former id {third.id}" in entry.reason
+    changed = attrs.evolve(again, receipt=attrs.evolve(again.receipt, flags=("dst-gap",)))
+    accept(journal, changed)
+    assert journal.receipts.get("new-3") == entry, "other content of it does not make it go"
+    journal.held.retry("new-3", None, 300.0)
+    sent = journal.receipts.get("new-3")
+    assert sent is not None
+    assert sent.state is State.ACCEPTED
 
 
 def test_a_settled_receipt_is_removed_with_all_its_rows(journal: Journal, tmp_path: Path) -> None:
