@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from tillpost.flow.hook_calls import HookCalls
 from tillpost.model import Conflict, Contact, Gone, Identified, Identifier, Refused
@@ -129,7 +129,9 @@ class ResolverSuite(DestinationSuite):
 
 
 class MemorySuite(Suite):
-    """For a resolver that asks no destination."""
+    """For a resolver that asks no destination. Set `settings`, its table as a configuration writes it."""
+
+    settings: ClassVar[Mapping[str, Any]] = {}
 
     def test_remembered(self, tmp_path: Path) -> None:
         """A contact whose id is remembered is identified by it."""
@@ -142,7 +144,7 @@ class MemorySuite(Suite):
         check("unknown", "" if answer is None else f"the answer is {_class_name(answer)}")
 
     def _hooks(self, folder: Path) -> HookCalls:
-        return self.hooks({"resolve": {}}, folder)
+        return self.hooks({"resolve": self.settings}, folder)
 
 
 def _add(fake: FakeDestination, **attributes: str) -> str:

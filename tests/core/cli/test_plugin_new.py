@@ -47,13 +47,14 @@ def test_every_mark_is_filled_and_what_is_printed_stands_in_the_readme(slot: str
     assert "pipelines.trial]\n" in (target / "tillpost.toml").read_text()
 
 
+@pytest.mark.parametrize("name", ["t", "the-tills-of-the-corner-shop"])
 @pytest.mark.parametrize("slot", WRITTEN)
-def test_it_is_clean_for_ruff(slot: str) -> None:
-    assert new("mytill", "--slot", slot).exit_code == 0
+def test_it_is_clean_for_ruff(slot: str, name: str) -> None:
+    assert new(name, "--slot", slot).exit_code == 0
     for command in (["check"], ["format", "--check"]):
         done = subprocess.run(
             [sys.executable, "-m", "ruff", *command, "--no-cache", "."],
-            cwd="tillpost-mytill",
+            cwd=f"tillpost-{name}",
             capture_output=True,
             text=True,
             check=False,

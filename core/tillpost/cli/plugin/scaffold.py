@@ -39,7 +39,11 @@ _SANDBOX = ".venv/bin/tillpost sandbox --http __PORT__ --sftp 0 --api-key sandbo
 @click.command("new")
 @click.argument("name")
 @click.option(
-    "--slot", type=click.Choice(["adapter"]), default="adapter", show_default=True, help="What the plugin is to do."
+    "--slot",
+    type=click.Choice([slot for slot in SLOTS if slot not in ("map", "amend", "observe")]),
+    default="adapter",
+    show_default=True,
+    help="What the plugin is to do.",
 )
 @click.option(
     "--dir",
@@ -56,7 +60,7 @@ def command(name: str, slot: str, folder: Path | None) -> None:
     \b
     Examples:
       tillpost plugin new mytill
-      tillpost plugin new mytill --slot adapter --dir plugins/mytill
+      tillpost plugin new mybroker --slot source
     """
     if not _NAME.fullmatch(name):
         raise UsageError(f"{name!r} is not a plugin name: use a-z and 0-9, in words joined by -, such as mytill")
