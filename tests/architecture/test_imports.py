@@ -48,14 +48,15 @@ LIBRARIES = {
     "urllib3": set[str](),
     "lxml": {"kit"},
     "asyncssh": set[str](),
+    "pika": set[str](),
     "cheroot": {"web"},
     "jinja2": {"web"},
     "prometheus_client": {"telemetry"},
     "pytest": {"testing"},
 }
 """Library → the parts or folders of the core that may import it; none: plugins only."""
-PLUGIN_LIBRARIES = {"urllib3", "lxml", "asyncssh", "cheroot"}
-EXTRAS = {"asyncssh", "cheroot"}
+PLUGIN_LIBRARIES = {"urllib3", "lxml", "asyncssh", "cheroot", "pika"}
+EXTRAS = {"asyncssh", "cheroot", "pika"}
 """Libraries that may be missing."""
 
 

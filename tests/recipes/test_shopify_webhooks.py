@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import signal
 import socket
-import urllib.request
 from pathlib import Path
-from typing import Any
 
 from tests.support.certificates import certificate
 from tests.support.ingest import free_port
 from tests.support.program import needed
-from tests.support.recipe import Recipe
+from tests.support.recipe import Recipe, saved
 from tests.support.waiting import until
 from tillpost_sandbox import Sandbox
 
@@ -23,13 +21,6 @@ def answers(port: int) -> bool:
     except OSError:
         return False
     return True
-
-
-def saved(sandbox: Sandbox) -> list[dict[str, Any]]:
-    with urllib.request.urlopen(f"{sandbox.control_url}/_sandbox/receipts", timeout=30) as answer:
-        there = json.load(answer)
-    found: list[dict[str, Any]] = there["receipts"] if isinstance(there, dict) else there
-    return found
 
 
 def test_a_shopify_shop_by_webhooks(tmp_path: Path) -> None:

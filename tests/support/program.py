@@ -35,13 +35,18 @@ def missing(reason: str) -> NoReturn:
 
 @contextmanager
 def serving(
-    command: Sequence[str], port: int, folder: Path, host: str = "127.0.0.1", environment: Mapping[str, str] = {}
+    command: Sequence[str],
+    port: int,
+    folder: Path,
+    host: str = "127.0.0.1",
+    environment: Mapping[str, str] = {},
+    seconds: float = 20.0,
 ) -> Iterator[None]:
-    """Run a server from when it takes connections to the end of the block."""
+    """Run a server from when it takes connections, within so many seconds, to the end of the block."""
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | environment)
     try:
-        until = time.monotonic() + 20
+        until = time.monotonic() + seconds
         while True:
             with suppress(OSError), socket.create_connection((host, port), 0.2):
                 break
@@ -51,7 +56,7 @@ def serving(
         yield
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(seconds)
 
 
 _WORKERS, _PORTS = 10, 1500

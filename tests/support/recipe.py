@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
+
+from tillpost_sandbox import Sandbox
 
 RECIPES = Path(__file__).parents[2] / "docs" / "recipes"
 
@@ -25,9 +29,9 @@ class Recipe:
             assert written in text, f"{page} has no {written}"
             text = text.replace(written, here)
         self.folder = folder
-        bin_ = Path(sys.executable).parent
-        self.environment = {**os.environ, "PATH": f"{bin_}{os.pathsep}{os.environ['PATH']}", **environment}
-        for name, content in re.findall(r"^`([\w./-]+)`\n\n```(?:toml|json)\n(.*?)^```$", text, re.M | re.S):
+        self.environment = {**os.environ, **environment}
+        self.environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{self.environment['PATH']}"
+        for name, content in re.findall(r"^`([\w./-]+)`\n\n```(?:toml|json|python)\n(.*?)^```$", text, re.M | re.S):
             (folder / name).write_text(content, encoding="utf-8")
         self.commands: list[str] = re.findall(r"^```sh\n(.*?)^```$", text, re.M | re.S)
         self._typed: set[str] = set()
@@ -67,3 +71,11 @@ class Recipe:
             )  # fmt: skip
         self._started.append(process)
         return process
+
+
+def saved(sandbox: Sandbox) -> list[dict[str, Any]]:
+    """The receipts the sandbox has."""
+    with urllib.request.urlopen(f"{sandbox.control_url}/_sandbox/receipts", timeout=30) as answer:
+        there = json.load(answer)
+    found: list[dict[str, Any]] = there["receipts"] if isinstance(there, dict) else there
+    return found
