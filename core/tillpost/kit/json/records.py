@@ -71,8 +71,7 @@ def _records(document: Document, largest: int, lists: Collection[str]) -> Iterat
                 continue
             if not begun and _goes_on(line):
                 rest = file.read(largest + 1 - len(line))
-                # One line alone is read as it is among others, but for an array, whose end must be there.
-                if rest.strip() or line.lstrip().startswith(b"["):
+                if rest.strip() or not _has_more_than_a_value(line):
                     yield from _whole(line + rest, document.name, largest, lists, number)
                     return
             begun = True
@@ -90,6 +89,15 @@ def _records(document: Document, largest: int, lists: Collection[str]) -> Iterat
 def _goes_on(line: bytes) -> bool:
     """Whether the document is one value: an array, or an object whose first line ends inside it."""
     return line.lstrip().startswith(b"[") or line.rstrip().endswith((b"{", b"[", b",", b":"))
+
+
+def _has_more_than_a_value(line: bytes) -> bool:
+    """Whether a line that goes on does so behind a whole object: alone, it is held as it is among other lines."""
+    try:
+        _SCANNER.raw_decode(line.decode().lstrip())
+    except (ValueError, RecursionError):
+        return False
+    return not line.lstrip().startswith(b"[")
 
 
 def _whole(content: bytes, name: str, largest: int, lists: Collection[str], line: int) -> Iterator[JsonRecord]:
