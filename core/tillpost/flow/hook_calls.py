@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar, cast, get_args
@@ -18,6 +18,16 @@ import attrs
 
 from tillpost.errors import DocumentError, Interrupted, InvalidValue, PluginError, TillpostError, plugin_place_of
 from tillpost.flow.heartbeat import record_progress
+from tillpost.flow.plugin_faults import (
+    FaultLog,
+    document_of,
+    no_answer,
+    place_of_yield,
+    trouble_of,
+    unexpected,
+    unsendable,
+    wrong_type,
+)
 from tillpost.flow.timings import Timings
 from tillpost.flow.worth_reading import worth_reading
 from tillpost.model import (
@@ -81,6 +91,7 @@ class HookCalls:
     callers: Mapping[str, Sequence[tuple[str, Caller]]]
     lets_through: tuple[type[BaseException], ...] = (Interrupted,)
     """What ends the process and is no fault of a plugin."""
+    faults: FaultLog = attrs.field(factory=FaultLog)
     timings: Timings = attrs.field(factory=Timings)
     """Of every hook except those of source and adapter, which take as long as their documents are large."""
 
@@ -110,7 +121,7 @@ class HookCalls:
         raised: list[BaseException] = []
 
         def accept_and_note(document: Document, cursor: str | None = None) -> Mapping[str, int]:
-            handed = _with_cursor(document, cursor)
+            handed = document_of(document, cursor)
             try:
                 return accept(handed)
             except BaseException as err:
@@ -118,7 +129,11 @@ class HookCalls:
                 raise
 
         try:
-            given = {"accept": accept_and_note, "report": report, "stopping": stopping or threading.Event()}
+            given = {
+                "accept": accept_and_note,
+                "report": lambda trouble: report(trouble_of(trouble)),
+                "stopping": stopping or threading.Event(),
+            }
             return self._required("collect_documents", _Collected, **given)
         except PluginError as err:
             if raised and err.__cause__ is raised[-1]:
@@ -134,7 +149,7 @@ class HookCalls:
         """Let the source serve until `stopping` is set; why it could not, or None."""
         for name, caller in self.callers.get("serve_documents", ()):
             given = {
-                "accept": lambda document, cursor=None: accept(_with_cursor(document, cursor)),
+                "accept": lambda document, cursor=None: accept(document_of(document, cursor)),
                 "stopping": stopping,
                 "ready": ready,
             }
@@ -142,7 +157,7 @@ class HookCalls:
             if isinstance(answer, NotSent | Throttled | Misconfigured):
                 return answer
             if answer is not None:
-                raise _wrong_type(name, "serve_documents", answer)
+                raise wrong_type(name, "serve_documents", answer, (NotSent, Throttled, Misconfigured, type(None)))
         return None
 
     def retry_document(self, name: str, sha256: str) -> Path | None:
@@ -165,24 +180,31 @@ class HookCalls:
         return worth_reading(self._parse_receipts(document), document.name)
 
     def _parse_receipts(self, document: Document) -> Generator[Parsed, None, None]:
-        name, answer = self._first_answer("parse_receipts", True, document=document)
+        name, answer = self._first_answer("parse_receipts", Iterable, document=document)
         if not hasattr(answer, "__iter__"):
-            raise _wrong_type(name, "parse_receipts", answer)
+            raise wrong_type(name, "parse_receipts", answer, Iterable)
         records = self._guard(name, "parse_receipts", iter, answer)
+        number = 1
         try:
-            while (record := self._next_record(name, records)) is not None:
+            while (record := self._next_record(name, records, number)) is not None:
+                number += 1
                 yield record
         finally:
             if close := getattr(records, "close", None):
                 self._guard(name, "parse_receipts", close)
 
-    def _next_record(self, name: str, records: Iterator[Any]) -> Parsed | None:
-        """None at the end."""
-        record = self._guard(name, "parse_receipts", next, records, _END)
+    def _next_record(self, name: str, records: Iterator[Any], number: int) -> Parsed | None:
+        """None at the end. number: of the record, for messages."""
+        try:
+            record = next(records, _END)
+        except BaseException as err:
+            self._judge(name, "parse_receipts", err, number)
+            raise
         if record is _END:
             return None
         if not isinstance(record, Found | NoReceipt | Broken):
-            raise _wrong_type(name, "parse_receipts", record)
+            kinds = (Found, NoReceipt, Broken)
+            raise wrong_type(name, "parse_receipts", record, kinds, number, place_of_yield(records))
         return record
 
     def resolve_contact(self, contact: Contact) -> Identified | Conflict | Failure | None:
@@ -201,21 +223,34 @@ class HookCalls:
         """The payload, whose receipt id and match are those it was given."""
         name, payload = self._call("map_receipt", Payload, True, receipt=receipt, match=match)
         if payload.receipt_id != receipt.id or payload.match != match:
-            raise PluginError(name, "map_receipt gave a payload with another receipt id or match")
+            fault = PluginError(name, "map_receipt gave a payload with another receipt id or match")
+            self.faults.tell(fault, {"receipt": receipt})
+            raise fault
         return cast(Payload, payload)
 
     def amend_payload(self, payload: Payload, receipt: Receipt) -> Payload:
         """The payload after every amendment, each given what the one before returned."""
         for name, caller in self.callers.get("amend_payload", ()):
-            answer = _single(self._call_plugin(name, "amend_payload", caller, payload=payload, receipt=receipt))
-            if answer is None:
-                continue
-            if not isinstance(answer, Payload):
-                raise _wrong_type(name, "amend_payload", answer)
-            if answer.receipt_id != payload.receipt_id or answer.match != payload.match:
-                raise PluginError(name, "amend_payload changed the receipt id or the match")
-            payload = answer
+            try:
+                payload = self._amended(name, caller, payload, receipt)
+            except PluginError as fault:
+                self.faults.tell(fault, {"receipt": receipt})
+                raise
         return payload
+
+    def _amended(self, name: str, caller: Caller, payload: Payload, receipt: Receipt) -> Payload:
+        answer = _single(self._call_plugin(name, "amend_payload", caller, payload=payload, receipt=receipt))
+        if answer is None:
+            return payload
+        if not isinstance(answer, Payload):
+            raise wrong_type(name, "amend_payload", answer, (Payload, type(None)))
+        if answer.receipt_id != payload.receipt_id or answer.match != payload.match:
+            raise PluginError(name, "amend_payload changed the receipt id or the match")
+        if found := unsendable(answer.fields):  # the transport would stumble over it, and be blamed
+            raise PluginError(
+                name, f"amend_payload gave a body that cannot be sent: {found}; text, int, Decimal and bool can be"
+            )
+        return answer
 
     def deliver(self, payload: Payload) -> Outcome | Gone:
         """One attempt by API."""
@@ -291,26 +326,32 @@ class HookCalls:
         """Call the hook, check its answer and record how long it took."""
         began, outcome = time.perf_counter(), "raised"
         try:
-            name, answer = self._first_answer(hook, required, **given)
-            if answer is not None and (not isinstance(answer, kinds) or (kinds is int and isinstance(answer, bool))):
-                raise _wrong_type(name, hook, answer)
+            name, answer = self._first_answer(hook, kinds if required else None, **given)
+            if answer is not None and (
+                not isinstance(answer, kinds) or (kinds is _Collected and isinstance(answer, bool))
+            ):
+                raise wrong_type(name, hook, answer, kinds)
             outcome = type(answer).__name__
             return name, answer
+        except PluginError as fault:
+            if hook not in _SOURCE:  # the state of a source has its own words in the log
+                self.faults.tell(fault, given)
+            raise
         finally:
             record_progress()
             if hook != "collect_documents":
                 label = "none" if outcome == "NoneType" else outcome if outcome in _OUTCOMES else "answered"
                 self.timings.hooks.record((hook, label), time.perf_counter() - began)
 
-    def _first_answer(self, hook: str, required: bool, /, **given: Any) -> tuple[str, Any]:
-        """The first answer that is not None, with the name of its plugin."""
+    def _first_answer(self, hook: str, needed: Any, /, **given: Any) -> tuple[str, Any]:
+        """The first answer that is not None, with the name of its plugin. needed: kinds, where there must be one."""
         name = "(none)"
         for name, caller in self.callers.get(hook, ()):
-            answer = _single(self._call_plugin(name, hook, caller, **given))
+            answer = self._call_plugin(name, hook, caller, **given)
             if answer is not None:
                 return name, answer
-        if required:
-            raise PluginError(name, f"{hook} gave no answer")
+        if needed is not None:
+            raise no_answer(name, hook, needed)
         return name, None
 
     def _call_plugin(self, name: str, hook: str, caller: Caller, /, **given: Any) -> Any:
@@ -321,7 +362,7 @@ class HookCalls:
                 raise
             unanswered = _UNANSWERED.get(hook)
             if unanswered is None:
-                raise _unexpected(name, hook, err) from err
+                raise unexpected(name, hook, err) from err
             after = ", which may have gone through" if unanswered is MaybeSent else ""
             what = f"plugin {name!r} raised {type(err).__name__} at {plugin_place_of(err)}"
             return unanswered(reason=f"{what} during the call{after}")
@@ -330,25 +371,20 @@ class HookCalls:
         """The result of code of the plugin. Whatever it raises against its contract becomes a PluginError."""
         try:
             return call(*given)
-        except (InvalidValue, PluginError, OSError):
-            raise
         except BaseException as err:
-            if isinstance(err, self.lets_through) or (isinstance(err, TillpostError) and _may_raise(hook, err)):
-                raise
-            raise _unexpected(name, hook, err) from err
+            self._judge(name, hook, err)
+            raise
+
+    def _judge(self, name: str, hook: str, err: BaseException, record: int = 0) -> None:
+        """Return when the hook may raise this, or else raise a PluginError. record: the number of that being read."""
+        if isinstance(err, (InvalidValue, PluginError, OSError, *self.lets_through)):
+            return
+        if not (isinstance(err, TillpostError) and _may_raise(hook, err)):
+            raise unexpected(name, hook, err, record) from err
 
 
 def _may_raise(hook: str, error: TillpostError) -> bool:
     return hook in _SOURCE or (hook == "parse_receipts" and isinstance(error, DocumentError))
-
-
-def _with_cursor(document: Document, cursor: str | None) -> Document:
-    """The document with the source's place after it. Raises TypeError, the plugin's fault, where that is no text."""
-    if cursor is None:
-        return document
-    if not isinstance(cursor, str):
-        raise TypeError(f"a cursor is text, not a {type(cursor).__name__}; json.dumps makes one")
-    return attrs.evolve(document, cursor=cursor)
 
 
 def _single(answer: Any) -> Any:
@@ -356,12 +392,3 @@ def _single(answer: Any) -> Any:
     if isinstance(answer, list):
         return answer[0] if answer else None
     return answer
-
-
-def _wrong_type(name: str, hook: str, answer: Any) -> PluginError:
-    return PluginError(name, f"{hook} gave a {type(answer).__name__}, which its contract does not allow")
-
-
-def _unexpected(name: str, hook: str, err: BaseException) -> PluginError:
-    """Without the text of the error, which may quote a value."""
-    return PluginError(name, f"{hook} raised {type(err).__name__} at {plugin_place_of(err)}")

@@ -125,7 +125,11 @@ def test_an_observer_that_raises_is_named_and_stops_nobody(write: Callable[..., 
 
 @pytest.mark.parametrize(
     ("answer", "said"),
-    [("wrong", "gave a str"), ("none", "gave no answer"), ("raise", r"parse_receipts raised KeyError at .*\.py:\d+$")],
+    [
+        ("wrong", "gave a str"),
+        ("none", "gave no answer"),
+        ("raise", r"parse_receipts raised KeyError at .*\.py:\d+ \(record 2\)$"),
+    ],
 )
 def test_a_plugin_that_breaks_its_contract_is_named(write: Callable[..., Path], answer: str, said: str) -> None:
     hooks = _composed(write('"America/Chicago"', f'"America/Chicago", answer = "{answer}"')).hooks

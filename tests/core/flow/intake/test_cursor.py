@@ -165,7 +165,7 @@ def test_a_cursor_that_is_no_text_is_the_sources_fault_and_nothing_is_accepted(t
     with line_on(tmp_path, collect_documents=collect, parse_receipts=read) as line:
         collect_with(line).run_round()
         (status,) = line.journal.sources.all()
-        assert "TypeError" in status.reason
+        assert f"gave an int where a cursor is meant at {__file__}:" in status.reason
         assert line.journal.receipts.find({}) == []
 
 

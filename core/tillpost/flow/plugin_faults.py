@@ -1,0 +1,163 @@
+"""What a plugin did against its contract, as an error that names the plugin, what was expected and the place."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
+from types import GeneratorType
+from typing import Any, get_args
+
+import attrs
+
+from tillpost.errors import PluginError, plugin_place_of, plugin_trace
+from tillpost.model import Document, DocumentTrouble, FallbackFile, Payload, Receipt
+from tillpost.trace import current_work
+
+_log = logging.getLogger("tillpost.flow")
+_MAKES = {
+    "Document": "Document.from_bytes(name, content) makes one",
+    "DocumentTrouble": "DocumentTrouble(name=…, reason=…) makes one",
+    "cursor": "json.dumps makes text of other values",
+}
+
+
+class HandedOver(Exception):
+    """A source gave the flow something else than it should; the text has its type, and no value."""
+
+    def __init__(self, what: str, remedy: str) -> None:
+        super().__init__(what)
+        self.remedy = remedy
+
+
+def handed_over(what: object, kind: type, called: str = "") -> Any:
+    """What a source gave, when it is of this kind. Raises HandedOver, an error of the plugin."""
+    if isinstance(what, kind):
+        return what
+    name = called or kind.__name__
+    raise HandedOver(f"gave {_one(what)} where a {name} is meant", _MAKES[name])
+
+
+def document_of(document: object, cursor: object) -> Document:
+    """A document from a source, with the source's place after it. Raises HandedOver."""
+    given: Document = handed_over(document, Document)
+    return given if cursor is None else attrs.evolve(given, cursor=handed_over(cursor, str, "cursor"))
+
+
+def trouble_of(trouble: object) -> DocumentTrouble:
+    """What a source reports. Raises HandedOver."""
+    given: DocumentTrouble = handed_over(trouble, DocumentTrouble)
+    return given
+
+
+def unexpected(name: str, hook: str, error: BaseException, record: int = 0) -> PluginError:
+    """The error for what a plugin raised, without its text, which may quote a value. record: which was being read."""
+    what, remedy = f"raised {type(error).__name__}", ""
+    if isinstance(error, HandedOver):
+        what, remedy = str(error), f"; {error.remedy}"
+    fault = PluginError(name, f"{hook} {what} at {plugin_place_of(error)}{_record(record)}{remedy}")
+    _log.debug("%s: %s", fault, " | ".join(plugin_trace(error)))
+    return fault
+
+
+def wrong_type(name: str, hook: str, answer: object, kinds: Any, record: int = 0, place: str = "") -> PluginError:
+    """The error for an answer that is of none of these kinds."""
+    at = f" at {place}" if place else ""
+    what = f"{hook} gave {_one(answer)}{at}{_record(record)}, which its contract does not allow"
+    return PluginError(name, f"{what}: it gives {_named(kinds)}")
+
+
+def no_answer(name: str, hook: str, kinds: Any) -> PluginError:
+    """The error for a hook that must answer."""
+    return PluginError(name, f"{hook} gave no answer: it gives {_named(kinds)}; is a `return` missing?")
+
+
+def unsendable(fields: Mapping[str, Any]) -> str:
+    """What in a body is no text, number, truth value, list or mapping of these, by its path; "" when all is."""
+    return next(_unsendable(fields, ""), "")
+
+
+def place_of_yield(records: object) -> str:
+    """Where a generator stands, as FILE:LINE; "" for what is no generator of Python."""
+    while isinstance(records, GeneratorType):
+        frame, records = records.gi_frame, records.gi_yieldfrom
+        if frame is not None and not isinstance(records, GeneratorType):
+            return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+    return ""
+
+
+@attrs.define
+class FaultLog:
+    """Tells faults of plugins in the log that nobody else tells: the first of its kind, the tenth, the hundredth …"""
+
+    _times: Counter[str] = attrs.field(factory=Counter)
+
+    def tell(self, fault: PluginError, given: Mapping[str, Any]) -> None:
+        """Log the fault with the receipt, document or file it is about. given: the arguments of the hook."""
+        self._times[str(fault)] += 1
+        times = self._times[str(fault)]
+        if str(times).strip("0") != "1":
+            return
+        pipeline, _ = current_work()
+        about = next(filter(None, (say(given) for say in _ABOUT)), "")
+        again = f" (time {times:,})" if times > 1 else ""
+        _log.error("pipeline %s: %s%s%s", pipeline, fault, about, again)
+
+
+def _about_receipt(given: Mapping[str, Any]) -> str:
+    receipt = given.get("receipt")
+    if not isinstance(receipt, Receipt):
+        return ""
+    return f", at receipt {receipt.id}, document {receipt.raw.document}, {receipt.raw.place}"
+
+
+def _about_payload(given: Mapping[str, Any]) -> str:
+    payload = given.get("payload")
+    return f", at receipt {payload.receipt_id}" if isinstance(payload, Payload) else ""
+
+
+def _about_file(given: Mapping[str, Any]) -> str:
+    file = given.get("file")
+    return f", at file {file.name}" if isinstance(file, FallbackFile) else ""
+
+
+_ABOUT: tuple[Callable[[Mapping[str, Any]], str], ...] = (_about_receipt, _about_payload, _about_file)
+
+
+def _one(value: object) -> str:
+    name = type(value).__name__
+    return f"{'an' if name[:1].lower() in 'aeio' else 'a'} {name}"
+
+
+def _record(number: int) -> str:
+    return f" (record {number})" if number else ""
+
+
+def _named(kinds: Any) -> str:
+    """`Delivered, NotSent or Refused` of a type, a union or a tuple of these."""
+    names = list(dict.fromkeys(_names(kinds)))
+    return f"{', '.join(names[:-1])} or {names[-1]}" if len(names) > 1 else f"a {names[0]}"
+
+
+def _names(kinds: Any) -> Iterator[str]:
+    parts = kinds if isinstance(kinds, tuple) else get_args(kinds)
+    if isinstance(kinds, type) and not parts:
+        yield kinds.__name__
+    for part in parts:
+        yield from _names(part)
+
+
+def _unsendable(value: Any, path: str) -> Iterator[str]:
+    if value is None or isinstance(value, str | int | Decimal):
+        return
+    if isinstance(value, Mapping):
+        for name, item in value.items():
+            if not isinstance(name, str):
+                yield f"a key of {path or 'the body'} is {_one(name)}, not text"
+            yield from _unsendable(item, f"{path}.{name}" if path else str(name))
+    elif isinstance(value, list | tuple):
+        for number, item in enumerate(value):
+            yield from _unsendable(item, f"{path}[{number}]")
+    else:
+        yield f"{path} is {_one(value)}"

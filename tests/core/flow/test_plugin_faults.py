@@ -1,0 +1,230 @@
+"""A plugin that gives the wrong thing is named where it did so, with what was expected, and the log has it once."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+from tests.support.receipts import DOCUMENT, found, receipt
+from tillpost import hookimpl, simple
+from tillpost.compose.standalone import standalone_hooks
+from tillpost.errors import PluginError
+from tillpost.flow.hook_calls import HookCalls
+from tillpost.model import Document, DocumentTrouble, Identifier, Payload
+
+RECEIPT = receipt()
+MATCH = Identifier("contactId", "guid")
+PAYLOAD = Payload(receipt_id=RECEIPT.id, match=MATCH, fields={"total": Decimal(1)})
+SECRET = "anna@example.se"
+
+
+def collecting(collect: Callable[..., Any]) -> HookCalls:
+    return HookCalls({"collect_documents": [("till", collect)]})
+
+
+def accept(document: Document) -> dict[str, int]:
+    assert isinstance(document, Document), "the flow takes nothing else"
+    return {}
+
+
+def report(trouble: DocumentTrouble) -> None:
+    assert isinstance(trouble, DocumentTrouble), "the flow takes nothing else"
+
+
+HANDED: dict[str, tuple[Callable[..., Any], str]] = {
+    "bytes": (lambda accept, report: accept(SECRET.encode()), "gave a bytes where a Document is meant"),
+    "text": (lambda accept, report: accept(SECRET), "gave a str where a Document is meant"),
+    "a path": (lambda accept, report: accept(Path(SECRET)), "gave a PosixPath where a Document is meant"),
+    "nothing": (lambda accept, report: accept(None), "gave a NoneType where a Document is meant"),
+    "a receipt": (lambda accept, report: accept(RECEIPT), "gave a Receipt where a Document is meant"),
+    "a number as cursor": (lambda accept, report: accept(DOCUMENT, cursor=7), "gave an int where a cursor is meant"),
+    "bytes as cursor": (lambda accept, report: accept(DOCUMENT, cursor=b"7"), "gave a bytes where a cursor is meant"),
+    "a time as cursor": (
+        lambda accept, report: accept(DOCUMENT, cursor=datetime(2026, 1, 1, tzinfo=UTC)),
+        "gave a datetime where a cursor is meant",
+    ),
+    "text as trouble": (lambda accept, report: report(SECRET), "gave a str where a DocumentTrouble is meant"),
+    "an error as trouble": (
+        lambda accept, report: report(ValueError(SECRET)),
+        "gave a ValueError where a DocumentTrouble is meant",
+    ),
+    "a table as trouble": (
+        lambda accept, report: report({"name": SECRET}),
+        "gave a dict where a DocumentTrouble is meant",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HANDED)
+def test_m8_what_a_source_hands_over_is_judged_at_its_own_line(name: str) -> None:
+    """It would end the thread of the source, and be a fault of whoever met it next."""
+    call, said = HANDED[name]
+    with pytest.raises(PluginError) as caught:
+        collecting(lambda accept, report, stopping: call(accept, report)).collect_documents(accept, report)
+    place = f"{__file__}:{call.__code__.co_firstlineno}"
+    assert str(caught.value).startswith(f"plugin 'till': collect_documents {said} at {place}; ")
+    assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", [name for name in HANDED if "trouble" not in name])
+def test_m8_what_a_source_that_serves_hands_over_is_judged_too(name: str) -> None:
+    call, said = HANDED[name]
+    hooks = HookCalls({"serve_documents": [("till", lambda accept, stopping, ready: call(accept, report))]})
+    with pytest.raises(PluginError, match=f"plugin 'till': serve_documents {said} at {__file__}"):
+        hooks.serve_documents(accept, threading.Event())
+
+
+def yields_a_dict(document: Document) -> Iterator[Any]:
+    yield found(number="1")
+    yield found(number="2")
+    yield {"number": SECRET}
+
+
+def yields_from_another(document: Document) -> Iterator[Any]:
+    yield found(number="1")
+    yield from yields_a_dict(document)
+
+
+@pytest.mark.parametrize(
+    ("parse", "record"),
+    [(yields_a_dict, 3), (yields_from_another, 4)],
+)
+def test_m10_a_record_that_is_none_is_named_by_its_number_and_the_line_that_gave_it(
+    parse: Callable[..., Any], record: int
+) -> None:
+    place = f"{__file__}:{yields_a_dict.__code__.co_firstlineno + 3}"
+    with pytest.raises(PluginError) as caught:
+        list(HookCalls({"parse_receipts": [("till", parse)]}).parse_receipts(DOCUMENT))
+    assert str(caught.value) == (
+        f"plugin 'till': parse_receipts gave a dict at {place} (record {record}), which its contract does not allow:"
+        " it gives Found, NoReceipt or Broken"
+    )
+
+
+def test_m10_a_list_of_records_is_judged_without_a_line() -> None:
+    with pytest.raises(PluginError, match=r"parse_receipts gave a str \(record 2\), which"):
+        list(HookCalls({"parse_receipts": [("till", lambda document: [found(), SECRET])]}).parse_receipts(DOCUMENT))
+
+
+def test_m5_what_a_parser_raises_is_told_with_the_record_that_was_being_read() -> None:
+    def parse(document: Document) -> Iterator[Any]:
+        yield found(number="1")
+        yield dict[str, str]()[SECRET]
+
+    with pytest.raises(PluginError, match=rf"parse_receipts raised KeyError at {__file__}:\d+ \(record 2\)$"):
+        list(HookCalls({"parse_receipts": [("till", parse)]}).parse_receipts(DOCUMENT))
+
+
+def test_a_list_of_records_is_as_good_as_a_generator() -> None:
+    """Through pluggy, as a pipeline calls it: a list is an answer there, and not a list of answers."""
+
+    class Till:
+        @hookimpl
+        def parse_receipts(self, document: Document) -> list[Any]:
+            return [found(number="1"), found(number="2")]
+
+    plugin = simple("A till", "adapter", Nothing, lambda settings, context: Till())
+    hooks = standalone_hooks("till", plugin, {"adapter": {}}, folder=Path())
+    assert len(list(hooks.parse_receipts(DOCUMENT))) == 2
+
+
+@attrs.frozen
+class Nothing:
+    pass
+
+
+ANSWERS: dict[str, tuple[Callable[[HookCalls], Any], Any, str]] = {
+    "deliver": (lambda hooks: hooks.deliver(PAYLOAD), True, "it gives Delivered, NotSent, MaybeSent, Refused"),
+    "probe": (lambda hooks: hooks.probe(), 200, "it gives Delivered, NotSent, MaybeSent, Refused"),
+    "map_receipt": (lambda hooks: hooks.map_receipt(RECEIPT, MATCH), {"total": 1}, "it gives a Payload"),
+    "collect_documents": (lambda hooks: hooks.collect_documents(accept), True, "it gives int, NotSent, Throttled or"),
+    "import_folders": (lambda hooks: hooks.import_folders(), ["in"], "it gives a tuple"),
+    "may_create_contact": (lambda hooks: hooks.may_create_contact(None), "yes", "it gives a bool"),  # type: ignore[arg-type]
+}
+
+
+@pytest.mark.parametrize("hook", ANSWERS)
+def test_m10_an_answer_of_another_kind_is_told_with_those_there_are(hook: str) -> None:
+    call, answer, said = ANSWERS[hook]
+    with pytest.raises(PluginError, match=f"plugin 'till': {hook} gave an? .*{said}"):
+        call(HookCalls({hook: [("till", lambda **given: answer)]}))
+
+
+@pytest.mark.parametrize("hook", ["deliver", "probe", "map_receipt", "collect_documents"])
+def test_m10_a_forgotten_return_is_told_as_one(hook: str) -> None:
+    with pytest.raises(PluginError, match=f"{hook} gave no answer: it gives .*; is a `return` missing"):
+        ANSWERS[hook][0](HookCalls({hook: [("till", lambda **given: None)]}))
+
+
+BODIES: dict[str, tuple[dict[Any, Any], str]] = {
+    "a time": ({"when": datetime(2026, 1, 1, tzinfo=UTC)}, "when is a datetime"),
+    "a float": ({"extraData": {"points": 1.5}}, "extraData.points is a float"),
+    "a set": ({"tags": {"a"}}, "tags is a set"),
+    "bytes in a list": ({"items": [{"sku": "A"}, {"sku": b"B"}]}, r"items\[1\].sku is a bytes"),
+    "a number as key": ({"extraData": {7: "x"}}, "a key of extraData is an int, not text"),
+    "a model value": ({"receipt": RECEIPT}, "receipt is a Receipt"),
+}
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_m13_a_body_that_cannot_be_sent_is_the_fault_of_the_plugin_that_gave_it(name: str) -> None:
+    """The transport would stumble over it, and be named."""
+    body, said = BODIES[name]
+    hooks = HookCalls(
+        {
+            "amend_payload": [
+                ("first", lambda payload, receipt: None),
+                ("guilty", lambda payload, receipt: attrs.evolve(payload, fields={**payload.fields, **body})),
+                ("last", lambda payload, receipt: pytest.fail("it is asked with a body nobody can send")),
+            ]
+        }
+    )
+    with pytest.raises(PluginError, match=f"plugin 'guilty': amend_payload gave a body that cannot be sent: {said}"):
+        hooks.amend_payload(PAYLOAD, RECEIPT)
+
+
+def test_a_body_of_every_kind_that_can_be_sent_is_left_alone() -> None:
+    body = {"a": "x", "b": 1, "c": Decimal("1.50"), "d": True, "e": None, "f": ["x", {"g": ()}]}
+    hooks = HookCalls(
+        {"amend_payload": [("own", lambda payload, receipt: attrs.evolve(payload, fields={**payload.fields, **body}))]}
+    )
+    assert hooks.amend_payload(PAYLOAD, RECEIPT).fields == {"total": Decimal(1), **body}
+
+
+def fail(**given: Any) -> Any:
+    raise KeyError(SECRET)
+
+
+def test_m5_the_log_has_each_fault_with_what_it_is_about_and_does_not_repeat_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    hooks = HookCalls({"map_receipt": [("till", fail)], "deliver": [("other", fail)]})
+    for _ in range(25):
+        for call in (lambda: hooks.map_receipt(RECEIPT, MATCH), lambda: hooks.deliver(PAYLOAD)):
+            with pytest.raises(PluginError):
+                call()
+    told = [record.getMessage() for record in caplog.records]
+    about = f"at receipt {RECEIPT.id}, document {RECEIPT.raw.document}, {RECEIPT.raw.place}"
+    assert [line for line in told if about in line and f"map_receipt raised KeyError at {__file__}:" in line] == told[
+        ::2
+    ]
+    assert [f"at receipt {RECEIPT.id}" in line for line in told] == [True] * 4
+    assert [line.endswith("(time 10)") for line in told] == [False, False, True, True]
+    assert SECRET not in caplog.text
+
+
+def test_debug_logs_the_lines_of_the_plugin_and_no_text(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "tillpost.flow")
+    with pytest.raises(PluginError):
+        HookCalls({"map_receipt": [("till", fail)]}).map_receipt(RECEIPT, MATCH)
+    [lines] = [record.getMessage() for record in caplog.records if record.levelno == logging.DEBUG]
+    assert f"{__file__}:{fail.__code__.co_firstlineno + 1} in fail: raise KeyError(SECRET) | KeyError" in lines
+    assert SECRET not in caplog.text
