@@ -55,7 +55,7 @@ class FlakyDestination:
 
 def hook_calls(destination: FlakyDestination) -> HookCalls:
     def one(call: Any) -> list[tuple[str, Any]]:
-        return [("memory", lambda **given: [call(**given)])]
+        return [("memory", lambda **given: call(**given))]
 
     return HookCalls(
         callers={

@@ -57,7 +57,7 @@ def line_on(
     def one(call: Any) -> list[tuple[str, Any]]:
         wanted = signature(call).parameters  # of what the hook is given, a plugin takes what it needs
         whole = any(each.kind is each.VAR_KEYWORD for each in wanted.values())
-        return [("memory", lambda **given: [call(**{k: v for k, v in given.items() if whole or k in wanted})])]
+        return [("memory", lambda **given: call(**{k: v for k, v in given.items() if whole or k in wanted}))]
 
     own = {
         "resolve_contact": lambda contact: Identified(contact_id="guid", holds=dict(contact.attributes)),

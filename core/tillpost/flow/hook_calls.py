@@ -71,6 +71,8 @@ _Collected = int | NotSent | Throttled | Misconfigured
 _END = object()
 _SOURCE = ("collect_documents", "serve_documents")
 """Hooks that call back into the flow, whose errors come out of them unchanged."""
+_SEVERAL = ("parse_receipts", "import_folders")
+"""Hooks whose answer may be a list itself."""
 _READING = (*_SOURCE, "parse_receipts", "write_files")
 """Hooks that read or write files of this machine: an OSError is its trouble, and the step waits."""
 _UNANSWERED: Mapping[str, type[MaybeSent | NotSent]] = {
@@ -348,6 +350,8 @@ class HookCalls:
         name = "(none)"
         for name, caller in self.callers.get(hook, ()):
             answer = self._call_plugin(name, hook, caller, **given)
+            if hook not in _SEVERAL:
+                answer = _single(answer)
             if answer is not None:
                 return name, answer
         if needed is not None:

@@ -34,7 +34,7 @@ BROKEN = Broken(raw=b'{"mail": "eva@example.org", "x": 1', reason="no JSON", pla
 
 def line_of(journal: Journal, name: str = "shop") -> Line:
     reads: list[Parsed] = [Found(receipt=found(number="77").receipt, raw=b"{}")]
-    hooks = HookCalls(callers={"parse_receipts": [("adapter", lambda document: [iter(reads)])]})
+    hooks = HookCalls(callers={"parse_receipts": [("adapter", lambda document: iter(reads))]})
     return make_line(journal, hooks, name=name)
 
 

@@ -66,7 +66,7 @@ def line(tmp_path: Path, destination: FakeDestination) -> Iterator[Line]:
     retry = RetryPolicy(confirm_after=timedelta(milliseconds=1))
 
     def one(call: Any) -> list[tuple[str, Any]]:
-        return [("fake", lambda **given: [call(**given)])]
+        return [("fake", lambda **given: call(**given))]
 
     hooks = HookCalls(
         callers={
