@@ -28,7 +28,7 @@ READING = {
     "contacts list", "contacts conflicts", "contacts joined", "documents", "documents list", "documents show", "files",
     "files list", "files show", "replay", "replay list", "replay show", "journal", "journal verify",
     "journal losses", "journal stats", "journal export", "journal backup",
-    "adapter", "adapter preset", "adapter try", "plugin", "plugin new", "plugin test",
+    "adapter", "adapter preset", "adapter sample", "adapter try", "plugin", "plugin new", "plugin test",
 }  # fmt: skip
 """Commands that move no receipt."""
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import click
 
-from tillpost.cli.adapter import preset, trial
+from tillpost.cli.adapter import preset, sample, trial
 
 
 @click.group("adapter")
 def command() -> None:
-    """Try an adapter on a file, or show its presets.
+    """Try an adapter on a file, make a sample of it, or show its presets.
 
     \b
     Examples:
@@ -20,3 +20,4 @@ def command() -> None:
 
 command.add_command(trial.command)
 command.add_command(preset.command)
+command.add_command(sample.command)

@@ -1,0 +1,106 @@
+"""Which values of a document stay, and which get a pseudonym.
+
+Everything is replaced but what cannot name anybody: amounts, short numbers, times, single letters, the words of the
+adapter's settings, and the values at places that the adapter was shown to need.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Collection
+
+import attrs
+
+from tillpost.support.sample.json_text import Path
+from tillpost.support.sample.person_words import is_person, says_what
+from tillpost.support.sample.shapes import Shapes
+
+_TIME = r"\d{1,2}:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?: ?[AaPp]\.?[Mm]\.?)?"
+_ZONE = r"(?: ?(?:Z|[+-]\d\d:?\d\d))?"
+_DATE = r"(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.](?:\d{4}|\d\d))"
+_MOMENT = re.compile(rf"{_DATE}(?:(?:[T ]| à |, ){_TIME})?{_ZONE}|{_TIME}{_ZONE}")
+_AMOUNT = re.compile(
+    r"[-+\u2212(]?\W{0,3}(?:\d{1,9}|\d{1,3}(?:(?P<group>[ .,'\u2019\u00a0\u202f])\d{3})(?:(?P=group)\d{3}){0,2})"
+    r"(?:(?!(?P=group))[.,]\d{1,5}|(?<!\d)(?<!')\.)?\W{0,3}[)-]?"
+)
+_DECIMAL = re.compile(r"[.,]\d{1,5}\D*$")
+_SHORT = 4
+"""Digits of a number that may stay although it may be an id: nobody is found by it."""
+_TRUTHS = frozenset(("true", "false", "yes", "no", "null", "none"))
+
+
+def plain_key(value: str) -> str:
+    """A value without punctuation and case, so that two ways to write it are one."""
+    return re.sub(r"[\W_]+", "", value).casefold()
+
+
+@attrs.define
+class Disguise:
+    """The values of one document.
+
+    people: what the adapter read of customers. settings: the values of the adapter's settings, by which it knows words
+    of the document. kept: places whose values stay, because the adapter needs them or because it was asked for.
+    """
+
+    shapes: Shapes
+    people: Collection[str]
+    settings: Collection[str]
+    kept: Collection[Path] = ()
+    asked: Collection[str] = ()
+    person_places: set[Path] = attrs.field(factory=set)
+    replaced: dict[Path, set[str]] = attrs.field(factory=lambda: defaultdict(set))
+    staying: dict[Path, set[str]] = attrs.field(factory=lambda: defaultdict(set))
+    _keys: frozenset[str] = attrs.field(init=False)
+    _asked: frozenset[Path] = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._asked = frozenset((name,) for name in self.asked)
+        keys = {plain_key(value) for value in self.people}
+        # A national id with its century, and the same without it.
+        keys |= {key[2:] for key in keys if key.isdecimal() and len(key) == 12}
+        self._keys = frozenset(key for key in keys if len(key) > _SHORT or (len(key) > 2 and not key.isdecimal()))
+
+    def learn(self, path: Path, value: str) -> str:
+        """Note the place of a value that the adapter read as a customer's; the value stays."""
+        if plain_key(value) in self._keys:
+            self.person_places.add(path)
+        return value
+
+    def __call__(self, path: Path, value: str) -> str:
+        """What stands in for the value."""
+        bare = value.strip()
+        if not any(character.isalnum() for character in bare) or bare.lower() in _TRUTHS:
+            return value
+        if self.is_persons(path, bare):
+            self.replaced[path].add(bare)
+            return self.shapes.of(value)
+        if _is_harmless(bare):
+            return value
+        if path in self.kept or path[-1:] in self._asked or bare in self.settings:
+            self.staying[path].add(bare)
+            return value
+        self.replaced[path].add(bare)
+        return self.shapes.of(value)
+
+    def is_persons(self, path: Path, bare: str) -> bool:
+        """Whether it stands at a place of a person's, or is a value that names one."""
+        if path[-1:] in self._asked or (path in self.kept and says_what(path)):
+            return False
+        return path in self.person_places or is_person(path) or "@" in bare[1:] or plain_key(bare) in self._keys
+
+    def candidates(self) -> set[Path]:
+        """The places that may stay when the adapter needs them: none of a person's, but what kind of value one is."""
+        return {
+            path
+            for path, values in self.replaced.items()
+            if all((says_what(path) and each.isalpha()) or not self.is_persons(path, each) for each in values)
+        }
+
+
+def _is_harmless(bare: str) -> bool:
+    if len(bare) == 1 or _MOMENT.fullmatch(bare):
+        return True
+    if not _AMOUNT.fullmatch(bare):
+        return False
+    return bool(_DECIMAL.search(bare)) or sum(character.isdecimal() for character in bare) <= _SHORT
