@@ -256,5 +256,10 @@ class Hooks:
         """
 
     @hookspec
-    def observe(self, event: Mapping[str, Any]) -> None:
-        """Slot `observe`. Called with every event after it is committed. An exception is logged and goes no further."""
+    def observe(self, event: Mapping[str, Any]) -> NotSent | Throttled | Misconfigured | None:
+        """Slot `observe`. Called with every event after it is committed, in order, at least once.
+
+        `event["seq"]` grows; after a crash the last events come again. A failure, or an OSError, is "later": the
+        observer keeps its place, and gets this event again after growing waits, while the others go on. After any other
+        exception the event is lost to it, which is counted and told, and it gets the next.
+        """

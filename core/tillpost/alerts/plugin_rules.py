@@ -6,12 +6,14 @@ from collections.abc import Iterable
 
 from tillpost.alerts.problem import Context, Problem
 from tillpost.clock import iso
-from tillpost.journal import StepSetAside
+from tillpost.journal import ObserverBehind, SourceState, StepSetAside
 from tillpost.journal.tables.steps_set_aside import OBSERVE
 from tillpost.terminal import counted
 
 _NAMED = 5
 """Steps that a text names."""
+_LATE = 300.0
+"""Seconds for which an observer may wait before a person is told."""
 _TOLD_ELSEWHERE = (OBSERVE, "transfer", "find_transferred", "collect_documents")
 """Events have a rule of their own, a file stands as not consumed, and a source as failing."""
 
@@ -34,6 +36,21 @@ def observer(context: Context) -> Iterable[Problem]:
     for each in context.journal.steps_set_aside.standing(context.now):
         if each.step == OBSERVE:
             yield _lost(each)
+    for behind in context.journal.observers_behind.all():
+        if behind.since < context.now - _LATE:
+            yield _waits(behind, context.journal.observers_behind.count_waiting(behind))
+
+
+def _waits(behind: ObserverBehind, waiting: int) -> Problem:
+    return Problem(
+        f"observer {behind.name} waits",
+        f"the observer {behind.name} has not got {counted(waiting, 'event')} since {iso(behind.since)}; it says:"
+        f" {behind.reason}",
+        "Receipts are sent all the same. The events are kept for it, in order, for as long as their receipts are.",
+        "Correct the setting that the reason names, then `tillpost reload`."
+        if behind.state is SourceState.MISCONFIGURED
+        else "Bring back what the reason names. It is tried again by itself, and then gets all of them.",
+    )
 
 
 def _lost(lost: StepSetAside) -> Problem:

@@ -97,6 +97,17 @@ def _stand(journal: Journal, config: Config, pipeline: PipelineConfig) -> dict[s
             }
             for each in journal.steps_set_aside.standing(SystemClock().time())
         ],
+        "observers_behind": [
+            {
+                "name": observer.name,
+                "state": str(observer.state),
+                "reason": observer.reason,
+                "since": when(observer.since),
+                "next_try_at": when(observer.due),
+                "events_waiting": journal.observers_behind.count_waiting(observer),
+            }
+            for observer in journal.observers_behind.all()
+        ],
         "documents": {str(state): count for state, count in journal.documents.count_open().items()},
         "contacts": journal.contacts.counts(),
         "files": journal.file_states.counts(),
@@ -214,6 +225,9 @@ def _print(name: str, stand: dict[str, Any]) -> None:
         if source["state"] != SourceState.WORKING:
             text = f"{source['state']} since {source['since']} ({source['reason']})"
             click.echo(plain(f"  source {source['name']}: {text}, next try at {source['next_try_at']}"))
+    for each in stand["observers_behind"]:
+        waiting = f"{counted(each['events_waiting'], 'event')} kept for it since {each['since']}"
+        click.echo(plain(f"  observer {each['name']}: {each['state']}, {waiting} ({each['reason']})"))
     if (server := stand["file_server"]) is not None:
         reason = f" since {server['since']} ({plain(server['reason'])})" if server["state"] == "down" else ""
         click.echo(f"  file server: {server['state']}{reason}, asked at {server['checked_at']}")

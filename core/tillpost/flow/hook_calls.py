@@ -79,6 +79,7 @@ _UNANSWERED: Mapping[str, type[MaybeSent | NotSent]] = {
     "deliver": MaybeSent, "transfer": MaybeSent, "resolve_contact": NotSent, "update_contact": NotSent,
     "reconcile_contact": NotSent, "confirm_receipts": NotSent, "contacts_gone": NotSent, "find_transferred": NotSent,
     "probe": NotSent, "probe_transfer": NotSent, "probe_source": NotSent,
+    "observe": NotSent,
 }  # fmt: skip
 """What an OSError out of a request means: whether a receipt or a file may have been sent."""
 
@@ -307,15 +308,24 @@ class HookCalls:
         """None: the destination does not know the contact, or no resolver can look it up."""
         return self._optional("reconcile_contact", Identified | Conflict | Gone | Failure, contact=contact)
 
-    def observe(self, event: Mapping[str, Any]) -> list[PluginError]:
-        """Call every observer; the errors of those that raised."""
-        failed: list[PluginError] = []
-        for name, caller in self.callers.get("observe", ()):
-            try:
-                self._call_plugin(name, "observe", caller, event=event)
-            except PluginError as error:
-                failed.append(error)
-        return failed
+    def observers(self) -> list[str]:
+        """The names of the observers, in order: that of the plugin, with a number where it is there before."""
+        plugins = [name for name, _ in self.callers.get("observe", ())]
+        return [
+            name if name not in plugins[:number] else f"{name} {plugins[: number + 1].count(name)}"
+            for number, name in enumerate(plugins)
+        ]
+
+    def observe(self, number: int, event: Mapping[str, Any]) -> NotSent | Throttled | Misconfigured | None:
+        """Pass an event on to the observer of this number; why it cannot take it now, or None. Raises PluginError."""
+        name, caller = self.callers["observe"][number]
+        try:
+            answer = _single(self._call_plugin(name, "observe", caller, event=event))
+        except InvalidValue as error:
+            raise unexpected(name, "observe", error) from error
+        if answer is None or isinstance(answer, NotSent | Throttled | Misconfigured):
+            return answer
+        raise wrong_type(name, "observe", answer, (NotSent, Throttled, Misconfigured, type(None)))
 
     def _required(self, hook: str, kinds: type[_T] | Any, **given: Any) -> _T:
         return cast(_T, self._call(hook, kinds, True, **given)[1])

@@ -128,6 +128,8 @@ class Line:
         )
     )
     """Steps that the journal has as set aside or failing; one that comes to its end is removed there."""
+    observers_due: dict[str, float] = attrs.field(factory=dict)
+    """Observers that are behind: when the next event is passed on to them, in monotonic seconds."""
     silent: dict[str, str] = attrs.field(factory=dict)
     """Contacts of fallback files whose lookup has no answer, though the destination answers; each with the reason.
 

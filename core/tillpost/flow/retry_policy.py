@@ -6,6 +6,7 @@ goes before them.
 
 from __future__ import annotations
 
+from math import isfinite
 from random import Random
 
 from tillpost.flow.limits import RetryPolicy, TransferPolicy
@@ -14,6 +15,9 @@ from tillpost.model import Delivered, MaybeSent, Misconfigured, NotSent, Outcome
 
 _GROWTH = (1, 3, 6, 30)
 _LONGEST_RETRY_AFTER = 3600.0
+_LONGEST_GROWN = 60.0
+"""Seconds between two tries of a source or an observer, unless the other side asks for a longer wait."""
+_LONGEST_ASKED = 86400.0
 MAX_CRASHES = 3
 """Crashes with one receipt in hand after which it is held for a person, where it cannot be tried apart (trials.py)."""
 
@@ -38,6 +42,17 @@ def backoff(
     if retry_after is not None and retry_after >= 0:
         return max(min(retry_after, _LONGEST_RETRY_AFTER), jittered)
     return jittered
+
+
+def growing_wait(failures: int, first: float, asked: object, random: Random) -> float:
+    """Seconds until a source or an observer that fails is tried again; they double from `first` on, to a minute.
+
+    failures: in a row. asked: the seconds the other side asks for, where it is a number; at most a day of them.
+    """
+    wait = min(_LONGEST_GROWN, first * 2.0 ** min(failures - 1, 20)) * random.uniform(0.8, 1.2)
+    if not isinstance(asked, int | float) or isinstance(asked, bool) or not isfinite(asked):
+        return wait
+    return max(wait, min(asked, _LONGEST_ASKED))
 
 
 def decide(

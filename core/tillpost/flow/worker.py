@@ -39,7 +39,7 @@ from tillpost.flow.line import Line
 from tillpost.flow.upkeep import mapping_guard
 from tillpost.flow.upkeep.clock_change import apply_clock_change
 from tillpost.flow.upkeep.held import take_effect
-from tillpost.flow.upkeep.observers import notify_observers
+from tillpost.flow.upkeep.observers import forget_observers, notify_observers
 from tillpost.flow.upkeep.recover import recover
 from tillpost.flow.upkeep.replay import replay
 from tillpost.flow.upkeep.retention import RetentionPass, retain
@@ -99,6 +99,7 @@ class Worker:
         line = self.line
         mapping_guard.start(line)  # a reload may have brought another mapping
         tenant.start(line)  # or another tenant
+        forget_observers(line)
         line.heartbeat.reset()
         jobs = [("deliver", self._outbox.run_sender)] * line.workers
         jobs += [("outbox", self._run_outbox), ("maintain", self._maintain)]
@@ -108,6 +109,8 @@ class Worker:
             jobs.append(("serve", self._serve))
         if line.hooks.implements("confirm_receipts") or line.hooks.implements("contacts_gone"):
             jobs.append(("verify", self._verify))
+        if line.hooks.implements("observe"):
+            jobs.append(("observe", self._observe))
         if file_server.is_probed(line):
             jobs.append(("file-server", self._probe_file_server))
         for number, (name, job) in enumerate(jobs):
@@ -232,6 +235,8 @@ class Worker:
                 answer = self.line.hooks.serve_documents(self._served, self._stop, health.works)
             except (TillpostError, OSError) as error:
                 answer = NotSent(reason=reason_of(error))
+            if answer is None and not self._stop.is_set():
+                answer = NotSent(reason="it has ended by itself, and nobody can reach it")
             self._pause(poll if answer is None or self._stop.is_set() else health.fails(answer))
         if self._served.fault is not None:
             raise self._served.fault
@@ -275,9 +280,22 @@ class Worker:
                 pause = _ERROR_PAUSE
             self._pause(max(pause, 0.01))
 
+    def _observe(self) -> None:
+        """In a thread of its own: an observer that takes its time keeps nothing else back."""
+        while not self._stop.is_set():
+            record_progress()
+            try:
+                pause = 0.0 if notify_observers(self.line) else _PAUSE
+            except (JournalDamaged, DiskFailed):
+                raise
+            except (TillpostError, OSError) as error:
+                _log.error("pipeline %s: observers: %s", self.line.name, describe(error))
+                pause = _ERROR_PAUSE
+            self._pause(pause)
+
     def _maintain(self) -> None:
         steps: tuple[Callable[[Line], object], ...] = (
-            *UPKEEP, notify_observers, lambda line: retain(line, self._retention), lambda line: line.journal.tidy(),
+            *UPKEEP, lambda line: retain(line, self._retention), lambda line: line.journal.tidy(),
             replay,
         )  # fmt: skip
         while not self._stop.is_set():

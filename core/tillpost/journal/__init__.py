@@ -20,6 +20,7 @@ from tillpost.journal.tables.documents import OPEN_DOCUMENTS, DocumentEntry, Doc
 from tillpost.journal.tables.file_server import FileServer, Refusal
 from tillpost.journal.tables.files import OPEN_FILES, FileEntry, FileState, Postponed
 from tillpost.journal.tables.mappings import KnownMapping
+from tillpost.journal.tables.observers_behind import ObserverBehind
 from tillpost.journal.tables.receipt_rows import Entry
 from tillpost.journal.tables.receipts import Group
 from tillpost.journal.tables.replays import Replay, ReplayCursor, ReplayOrder, ReplayStep
@@ -62,6 +63,7 @@ __all__ = [
     "Looked",
     "Move",
     "Notice",
+    "ObserverBehind",
     "Postponed",
     "RateFile",
     "Reading",

@@ -34,6 +34,7 @@ from tillpost.journal.tables.idempotency_keys import IdempotencyKeys
 from tillpost.journal.tables.losses import Losses
 from tillpost.journal.tables.mappings import Mappings
 from tillpost.journal.tables.moved import Moved
+from tillpost.journal.tables.observers_behind import ObserversBehind
 from tillpost.journal.tables.receipts import Receipts
 from tillpost.journal.tables.replays import Replays
 from tillpost.journal.tables.retention import Retention
@@ -65,6 +66,7 @@ class Journal:
         self.accounts = Accounts(self._database)
         self.sources = Sources(self._database)
         self.steps_set_aside = StepsSetAside(self._database)
+        self.observers_behind = ObserversBehind(self._database)
         self.idempotency_keys = IdempotencyKeys(self._database)
         self.contacts = Contacts(self._database)
         self.contact_hints = ContactHints(self._database)

@@ -38,6 +38,7 @@ from tillpost.journal import (
     Journal,
     Looked,
     Move,
+    ObserverBehind,
     Reading,
     Refusal,
     SourceState,
@@ -267,6 +268,16 @@ def _no_other_is_lost(harness: Harness) -> None:
     _speaks(harness)
 
 
+def _observer_away(harness: Harness) -> None:
+    now = harness.clock.now
+    away = ObserverBehind("chat", 0, SourceState.FAILING, "the chat is away", now - 301, now, 9)
+    harness.journal.observers_behind.put(away)
+
+
+def _observer_again(harness: Harness) -> None:
+    harness.journal.observers_behind.remove("chat")
+
+
 def _source(harness: Harness) -> None:
     status = SourceStatus("folder", SourceState.FAILING, "/mnt/shop is not mounted", NOW, NOW + 60, 1)
     harness.journal.sources.put(status, NOW)
@@ -467,6 +478,7 @@ PLANTED: dict[str, tuple[Step, Step, str, str, str]] = {
     "source away": (_source, _source_again, "source folder", "/mnt/shop is not mounted", "Bring back"),
     "contact set aside": (_contact_dies, _contact_lives, "set_aside", "the process ended 3 times", "the plugin"),
     "event lost": (_event_lost, _no_other_is_lost, "observer chat", "lost 2 events", "tillpost receipt"),
+    "observer away": (_observer_away, _observer_again, "observer chat waits", "the chat is away", "tried again"),
     "journal repaired": (_loss, _settled, "journal 1", "receipt 12_1 is missing", "Read the export again"),
     "disk full": (_full, _disk_again, "disk", "(`room`)", "Free disk space now"),
     "clock behind": (_clock_behind, _clock_right, "clock", "later than now", "NTP"),

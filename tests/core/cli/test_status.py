@@ -13,7 +13,19 @@ import pytest
 
 from tests.support.command import CONFIG, call, objects
 from tests.support.receipts import DOCUMENT, found
-from tillpost.journal import Accepted, Destination, FileServer, Journal, Move, Reading, Refusal, RunLock, State
+from tillpost.journal import (
+    Accepted,
+    Destination,
+    FileServer,
+    Journal,
+    Move,
+    ObserverBehind,
+    Reading,
+    Refusal,
+    RunLock,
+    SourceState,
+    State,
+)
 from tillpost.model import Broken, Document
 
 
@@ -65,6 +77,12 @@ def _event_lost(journal: Journal) -> None:
     journal.steps_set_aside.add_lost("chat", "observe raised ValueError at chat.py:7", 2, time.time())
 
 
+def _observer_away(journal: Journal) -> None:
+    journal.events.add(100.0, "accept", "receipt")
+    away = ObserverBehind("chat", 0, SourceState.FAILING, "the chat is away", time.time() - 900, time.time(), 9)
+    journal.observers_behind.move(1, [away])
+
+
 def _of_the_process(journal: Journal) -> None:
     journal.alerts.change([("stopped", "shop: threads hang", "…", "Restart.")], [], [], (), 100.0)
 
@@ -76,6 +94,7 @@ NEEDS: dict[str, tuple[Callable[[Journal], None], str, str]] = {
     "file server": (_file_server, "file_server", "host key"),
     "contact set aside": (_contact_set_aside, "set_aside", "the process ended 3 times"),
     "event lost": (_event_lost, "observer", "the observer chat lost 2 events"),
+    "observer away": (_observer_away, "observer", "the observer chat has not got 1 event since"),
     "missing in the journal": (_loss, "journal", "receipt 12_1 is missing"),
     "what only the process knows": (_of_the_process, "stopped", "threads hang"),
 }

@@ -101,8 +101,10 @@ def test_k7_an_observer_that_raises_anything_keeps_no_event_from_the_next(error:
         raise error
 
     hooks = HookCalls({"observe": [("faulty", call), ("good", lambda event: seen.append(event))]})
-    (failed,) = hooks.observe({"seq": 1})
-    assert (failed.plugin, seen) == ("faulty", [{"seq": 1}])
+    with pytest.raises(PluginError) as failed:
+        hooks.observe(0, {"seq": 1})
+    assert hooks.observe(1, {"seq": 1}) is None
+    assert (failed.value.plugin, seen) == ("faulty", [{"seq": 1}])
 
 
 @pytest.mark.parametrize("error", RAISED, ids=lambda error: type(error).__name__)

@@ -15,7 +15,7 @@ WITHOUT_PYTEST = """\
 import sys
 sys.modules["pytest"] = None
 from tillpost.cli import main
-sys.argv = ["tillpost", "adapter", "test", "receipts"]
+sys.argv = ["tillpost", "plugin", "test", "receipts"]
 main()
 """
 

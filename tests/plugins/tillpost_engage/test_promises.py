@@ -9,7 +9,7 @@ from typing import Any
 
 import attrs
 
-from tillpost.testing import FakeDestination, FallbackSuite, ResolverSuite, TransportSuite
+from tillpost.testing import FakeDestination, FallbackSuite, MapSuite, ResolverSuite, TransportSuite
 from tillpost_sandbox import Sandbox, contacts
 
 KEY = "suite-key"
@@ -59,6 +59,10 @@ class TestEngageTransport(TransportSuite):
                     return [receipt.unique_id for receipt in (*state.receipts.values(), *state.queue.values())]
 
             yield FakeDestination(uses={"transport": transport(running)}, holds=holds)
+
+
+class TestEngageMap(MapSuite):
+    plugin = "engage"
 
 
 class TestEngageResolver(ResolverSuite):

@@ -6,14 +6,13 @@ import logging
 
 from tillpost.errors import NotCommitted, TillpostError, describe
 from tillpost.flow.line import Line
+from tillpost.flow.retry_policy import growing_wait
 from tillpost.journal import SourceState, SourceStatus
 from tillpost.model import Misconfigured, NotSent, Throttled
 
 _log = logging.getLogger("tillpost.flow")
 SourceFailure = NotSent | Throttled | Misconfigured
 """What a source answers when it could not look for documents, or not serve."""
-WAIT_MAX = 60.0
-"""Longest wait between two tries, unless the other side asks for a longer one; seconds."""
 LOG_EVERY = 900.0
 """Seconds between two log lines about a source that goes on failing for the same reason."""
 
@@ -49,10 +48,7 @@ class SourceHealth:
         clock, before = self._line.clock, self._before()
         state = SourceState.MISCONFIGURED if isinstance(failure, Misconfigured) else SourceState.FAILING
         failures = before.failures + 1
-        wait = min(WAIT_MAX, self._poll * 2.0 ** min(failures - 1, 20)) * self._line.random.uniform(0.8, 1.2)
-        asked = getattr(failure, "retry_after", None)
-        if asked is not None:
-            wait = max(wait, asked)
+        wait = growing_wait(failures, self._poll, getattr(failure, "retry_after", None), self._line.random)
         now = clock.time()
         since = now if before.state == SourceState.WORKING else before.since
         if (state, failure.reason) != (before.state, before.reason) or clock.monotonic() >= self._log_due:

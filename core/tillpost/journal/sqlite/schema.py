@@ -403,6 +403,13 @@ UPGRADES = (
     ) WITHOUT ROWID;
     CREATE TABLE cursors (source TEXT PRIMARY KEY, cursor TEXT NOT NULL, at REAL NOT NULL) WITHOUT ROWID;
     """,
+    # 17: observers that cannot take an event now; observed: the last event they have taken, behind that of the others
+    """
+    CREATE TABLE observers_behind (
+        name TEXT PRIMARY KEY, observed INTEGER NOT NULL, state TEXT NOT NULL, reason TEXT NOT NULL,
+        since REAL NOT NULL, due REAL, failures INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    """,
 )
 
 

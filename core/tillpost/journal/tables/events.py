@@ -61,15 +61,20 @@ class Events(Table):
         """The next events that observers have not seen, with the ids of their receipts."""
         return self._with_ids("WHERE e.seq > (SELECT observed FROM destination) ORDER BY e.seq", limit)
 
+    def observed_after(self, seq: int, limit: int) -> list[dict[str, Any]]:
+        """The next events behind this one that the other observers have seen."""
+        clause = "WHERE e.seq > ? AND e.seq <= (SELECT observed FROM destination) ORDER BY e.seq"
+        return self._with_ids(clause, seq, limit)
+
     def newest(self, limit: int) -> list[dict[str, Any]]:
         """The events that happened last, at most so many, oldest first; receipts by their id."""
         return self._with_ids("ORDER BY e.seq DESC", limit)[::-1]
 
-    def _with_ids(self, clause: str, limit: int) -> list[dict[str, Any]]:
+    def _with_ids(self, clause: str, *values: int) -> list[dict[str, Any]]:
         rows = self._database.read(
             "SELECT e.seq, e.at, e.step, e.what, e.detail, r.id, e.contact FROM events e"  # noqa: S608 - clauses are ours
             f" LEFT JOIN receipts r ON r.seq = e.receipt {clause} LIMIT ?",
-            (limit,),
+            values,
         )
         names = ("seq", "at", "step", "what", "detail", "receipt", "contact")
         return [dict(zip(names, row, strict=True)) | {"detail": _detail(row[4])} for row in rows]
@@ -90,10 +95,6 @@ class Events(Table):
     def add(self, at: float, step: str, what: str, *, receipt: int | None = None, **detail: Any) -> None:
         """Record an event that moves no receipt; returns once it is durable."""
         self._database.write(lambda transaction: record(transaction, at, step, what, receipt=receipt, **detail))
-
-    def mark_observed(self, seq: int) -> None:
-        """Observers have seen the events up to this one."""
-        self._database.write(lambda transaction: transaction.execute("UPDATE destination SET observed = ?", (seq,)))
 
 
 def _detail(text: object) -> Any:

@@ -14,7 +14,7 @@ import attrs
 
 from tillpost.journal.database import List, Table, Transaction, first
 from tillpost.journal.states import State
-from tillpost.journal.tables import events, removed_rows
+from tillpost.journal.tables import events, observers_behind, removed_rows
 from tillpost.journal.tables.documents import OPEN_DOCUMENTS
 
 STEP = 50
@@ -180,5 +180,6 @@ def _remove_events(transaction: Transaction, seqs: Iterable[int], now: float) ->
     if max(listed) == first(transaction.execute("SELECT max(seq) FROM events")):
         # Its seq would be used again, and observers would take the next event for one they have seen.
         events.record(transaction, now, "retention", "removed")
+    observers_behind.lose_removed(transaction, listed, now)
     transaction.execute("DELETE FROM events WHERE seq IN (SELECT value FROM json_each(?))", (List(listed),))
     removed_rows.record(transaction, removed_rows.EVENTS, listed)

@@ -61,19 +61,19 @@ class StepsSetAside(Table):
 
     def add_lost(self, plugin: str, reason: str, count: int, now: float) -> None:
         """An observer lost so many events. Not an event itself, which the observer might lose, too."""
-        over = now - _DAY
-
-        def work(transaction: Transaction) -> None:
-            transaction.execute("DELETE FROM steps_set_aside WHERE step = ? AND at < ?", (OBSERVE, over))
-            transaction.execute(
-                "INSERT INTO steps_set_aside VALUES (?1, ?2, ?3, ?4, ?5, ?5, NULL) ON CONFLICT (step, name) DO UPDATE"
-                " SET reason = excluded.reason, count = count + excluded.count, at = excluded.at",
-                (OBSERVE, plugin, reason, count, now),
-            )
-
-        self._database.write(work)
+        self._database.write(lambda transaction: lose(transaction, plugin, reason, count, now))
 
     def remove(self, step: str, name: str) -> None:
         """The step came to its end."""
         sql = "DELETE FROM steps_set_aside WHERE step = ? AND name = ?"
         self._database.write(lambda transaction: transaction.execute(sql, (step, name)))
+
+
+def lose(transaction: Transaction, plugin: str, reason: str, count: int, now: float) -> None:
+    """See `add_lost`."""
+    transaction.execute("DELETE FROM steps_set_aside WHERE step = ? AND at < ?", (OBSERVE, now - _DAY))
+    transaction.execute(
+        "INSERT INTO steps_set_aside VALUES (?1, ?2, ?3, ?4, ?5, ?5, NULL) ON CONFLICT (step, name) DO UPDATE"
+        " SET reason = excluded.reason, count = count + excluded.count, at = excluded.at",
+        (OBSERVE, plugin, reason, count, now),
+    )

@@ -13,11 +13,19 @@ from tests.support.lines import line_on
 from tests.support.waiting import until
 from tillpost.errors import DocumentError, JournalFull
 from tillpost.flow.intake.collected_source import CollectedSource
-from tillpost.flow.intake.source_health import WAIT_MAX
 from tillpost.flow.line import Line
 from tillpost.flow.worker import Worker
 from tillpost.journal import DocumentState, Reading, SourceState
-from tillpost.model import Document, DocumentTrouble, Misconfigured, NotSent, Throttled
+from tillpost.model import (
+    Delivered,
+    Document,
+    DocumentTrouble,
+    MaybeSent,
+    Misconfigured,
+    NotSent,
+    Refused,
+    Throttled,
+)
 
 
 def collected(line: Line, accept: Any = lambda document: {}) -> CollectedSource:
@@ -51,7 +59,7 @@ def test_a_failure_stands_in_the_journal_with_growing_waits_until_it_is_over(
         assert (status.state, status.failures) == (state, 12)
         assert status.due is not None
         assert 0.8 <= waits[0] <= 1.2
-        assert WAIT_MAX * 0.8 <= waits[-1] <= WAIT_MAX * 1.2
+        assert 48.0 <= waits[-1] <= 72.0, "a minute at most"
         assert len(caplog.records) == 1, "once, not each round"
         message = caplog.records[0].getMessage()
         assert ".py" not in message or isinstance(failure, RuntimeError), "a plugin's fault names its line"
@@ -66,6 +74,57 @@ def test_a_source_that_is_asked_to_wait_waits_so_long(tmp_path: Path) -> None:
     answer = Throttled(reason="too many requests", retry_after=333.0)
     with line_on(tmp_path, collect_documents=lambda: answer) as line:
         assert collected(line).run_round() == 333.0
+
+
+@pytest.mark.parametrize("kind", [NotSent, Throttled])
+@pytest.mark.parametrize(
+    ("asked", "least", "most"),
+    [(-5.0, 0.8, 1.2), (0, 0.8, 1.2), (True, 0.8, 1.2), ("60", 0.8, 1.2), (float("nan"), 0.8, 1.2),
+     (float("inf"), 0.8, 1.2), (7, 7, 7), (1e12, 86400, 86400)],
+)  # fmt: skip
+def test_b2_a_wait_that_makes_no_sense_ends_no_thread(
+    tmp_path: Path, kind: Any, asked: Any, least: float, most: float
+) -> None:
+    with line_on(tmp_path, collect_documents=lambda: _asking(kind, asked)) as line:
+        assert least <= collected(line).run_round() <= most
+        (status,) = line.journal.sources.all()
+        assert status.due is not None
+        assert status.due < line.clock.time() + 2 * 86400
+
+
+def _asking(kind: Any, wait: Any) -> Any:
+    """As a plugin may build it, whose types nobody has checked."""
+    failure = kind(reason="too many")
+    object.__setattr__(failure, "retry_after", wait)
+    return failure
+
+
+@pytest.mark.parametrize(
+    "answer", [MaybeSent(reason="x"), Refused(reason="x"), Delivered(), None, "3", 2.0, True, [], {"accepted": 1}]
+)
+def test_b2_any_other_answer_is_the_plugins_fault_and_stands_in_the_journal(tmp_path: Path, answer: Any) -> None:
+    with line_on(tmp_path, collect_documents=lambda: answer) as line:
+        source = collected(line)
+        assert 0.8 <= source.run_round() <= 1.2
+        (status,) = line.journal.sources.all()
+        assert status.state is SourceState.FAILING
+        assert "collect_documents gave" in status.reason
+        assert 1.6 <= source.run_round() <= 2.4
+
+
+@pytest.mark.parametrize("answer", [None, NotSent(reason="x"), Throttled(reason="x"), Misconfigured(reason="x"), 7])
+def test_b2_a_serving_source_that_ends_by_itself_stands_in_the_journal(tmp_path: Path, answer: Any) -> None:
+    with line_on(tmp_path, serve_documents=lambda stopping, ready: answer) as line:
+        worker = Worker(line)
+        worker.start()
+        until(lambda: bool(line.journal.sources.all()))
+        worker.stop()
+        assert worker.join(30)
+        (status,) = line.journal.sources.all()
+        assert status.state is not SourceState.WORKING
+        assert status.reason == {None: "it has ended by itself, and nobody can reach it"}.get(
+            answer, getattr(answer, "reason", status.reason)
+        )
 
 
 def test_a_full_disk_is_not_the_sources_fault(tmp_path: Path) -> None:
