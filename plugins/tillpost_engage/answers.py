@@ -11,15 +11,11 @@ no receipt is held for a wrong key or address.
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, Literal
 
 import attrs
 
 from tillpost.model import Delivered, MaybeSent, Misconfigured, NotSent, Outcome, Refused, Throttled
-
-LONGEST_WAIT = 3600.0  # seconds; a longer Retry-After is taken for an error of Engage
 
 # The error names of the contract, searched anywhere in an error body, whose shape is not published.
 KNOWN_CODES = (
@@ -54,23 +50,6 @@ class Absent:
     """The tenant does not have an endpoint that is not documented, or our key may not use it."""
 
     status: int = 0
-
-
-def retry_after(header: str | None, now: float) -> float | None:
-    """Seconds to wait by a Retry-After header (RFC 9110, 10.2.3): delta-seconds or an HTTP date.
-
-    None for no header, text, a negative number or a date in the past; at most one hour. now: seconds since 1970.
-    """
-    text = (header or "").strip()
-    if text.isascii() and text.isdigit():
-        return LONGEST_WAIT if len(text) > 6 else min(float(text), LONGEST_WAIT)
-    try:
-        moment = parsedate_to_datetime(text)
-        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        seconds = (aware - datetime.fromtimestamp(now, UTC)).total_seconds()
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
-    return min(seconds, LONGEST_WAIT) if seconds >= 0 else None
 
 
 def code(answer: Answer) -> str:

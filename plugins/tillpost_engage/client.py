@@ -21,10 +21,10 @@ import urllib3
 from urllib3.exceptions import HTTPError
 
 from tillpost import Budget, InvalidValue, traceparent
-from tillpost.kit.network import connection_failure
+from tillpost.kit.network import connection_failure, retry_after
 from tillpost.model import Delivered, Failure, Gone, MaybeSent, NotSent, Outcome, Refused, Tenant
 from tillpost_engage import wire
-from tillpost_engage.answers import KNOWN_CODES, Absent, Answer, Kind, code, judge, retry_after
+from tillpost_engage.answers import KNOWN_CODES, Absent, Answer, Kind, code, judge
 from tillpost_engage.connection import Connection, connection_to
 from tillpost_engage.deadline import Exchange, Watchdog
 from tillpost_engage.identifiers import is_contact_id

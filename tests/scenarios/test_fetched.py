@@ -1,7 +1,8 @@
-"""A source that fetches files by SFTP, killed at every write, and beside a journal that was put back."""
+"""Sources that fetch (files by SFTP, pages by HTTP), killed at every write, and beside a journal that was put back."""
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -11,10 +12,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
 
+from tests.support.feed import Feed, serving_feed, zettle
 from tests.support.program import needed
 from tests.support.receipts import receipt
 from tests.support.sshd import Sshd, sshd
@@ -26,8 +29,8 @@ from tillpost.flow.intake.collected_source import CollectedSource
 from tillpost.journal import Journal
 from tillpost.model.receipt_json import dumps
 
-EVERY = 3
-"""Of the writes every third one is a kill point."""
+EVERY = 5
+"""Of the writes every fifth one is a kill point."""
 CONFIG = """
 [tillpost]
 state = "state"
@@ -50,6 +53,33 @@ settle = "0s"
 poll = "20ms"
 """
 
+FEED = """
+[tillpost]
+state = "state"
+
+[pipelines.shop]
+adapter   = {{ use = "zettle", timezone = "Europe/Stockholm" }}
+resolve   = [ {{ use = "known" }}, {{ use = "engage", keys = ["externalId"] }} ]
+map       = {{ use = "engage" }}
+transport = {{ use = "engage", url = "http://127.0.0.1:9", api_key = "k", rate = 100 }}
+anonymous = "externalId:walk-in"
+
+[pipelines.shop.source]
+use = "http-feed"
+url = "{url}/purchases/v2"
+query = {{ limit = "2" }}
+token_url = "{url}/token"
+client_id = "our-client"
+assertion = "a.zettle.key"
+items = "purchases"
+paging = "cursor"
+next_at = "lastPurchaseHash"
+next_to = "lastPurchaseHash"
+since_at = "timestamp"
+since_to = "startDate"
+since_as = "%Y-%m-%dT%H:%M"
+"""
+
 
 @attrs.frozen
 class Shop:
@@ -57,6 +87,7 @@ class Shop:
 
     config: Path
     remote: Path
+    """Of a feed: nothing."""
 
     def put(self, name: str, *numbers: int) -> None:
         path = self.remote / name
@@ -110,7 +141,7 @@ def shop(tmp_path: Path, server: Sshd) -> Callable[..., Shop]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_kill_at_every_write_loses_and_doubles_nothing(
     shop: Callable[..., Shop], measured: Callable[[str], None]
 ) -> None:
@@ -168,3 +199,75 @@ def test_files_that_a_restored_journal_does_not_know_are_told_and_can_be_put_bac
         (nightly.remote / "done" / "tuesday.jsonl").rename(nightly.remote / "tuesday.jsonl")
         assert steps.kill("accept", nightly.config, "", "renameat2", 999).code == 0
         assert nightly.numbers() == [1, 2]
+
+
+def purchase(number: int) -> dict[str, Any]:
+    """One of Zettle; each has its own hour."""
+    sample = Path(__file__).parents[2] / "plugins" / "tillpost_zettle" / "samples" / "history.json"
+    first: dict[str, Any] = json.loads(sample.read_text())["purchases"][0]
+    time = f"2026-10-25T{number:02}:30:00.000+0000"
+    return first | {"purchaseUUID": f"uuid-{number}", "purchaseNumber": number, "timestamp": time}
+
+
+def fed(folder: Path, feed: Feed, state: Path | None = None) -> Shop:
+    """A configuration that asks this feed."""
+    folder.mkdir()
+    if state is not None:
+        shutil.copytree(state / "state", folder / "state")
+    (folder / "tillpost.toml").write_text(FEED.format(url=feed.url))
+    return Shop(folder / "tillpost.toml", folder)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_feed_is_killed_at_every_write_and_its_place_stays_with_the_receipts(
+    tmp_path: Path, measured: Callable[[str], None]
+) -> None:
+    needed("strace", "strace")
+    hit = Counter[str]()
+    purchases: list[dict[str, Any]] = []
+    with serving_feed(zettle(purchases)) as feed, Steps(os.environ) as steps:
+
+        def whole(each: Shop) -> None:
+            assert steps.kill("accept", each.config, "", "renameat2", 999).code == 0
+
+        made = fed(tmp_path / "made", feed)
+        whole(made)
+        purchases += [purchase(number) for number in range(1, 6)]
+        counted = fed(tmp_path / "counted", feed, made.config.parent)
+        calls, ended = steps.count("accept", counted.config, "")
+        assert ended.code == 0
+        assert counted.numbers() == [1, 2, 3, 4, 5]
+        for call, number in [(call, each) for call, most in calls.items() for each in range(1, most + 1, EVERY)]:
+            tried = fed(tmp_path / f"{call}-{number}", feed, made.config.parent)
+            killed = steps.kill("accept", tried.config, "", call, number)
+            hit[call] += killed.killed
+            there = tried.numbers()
+            assert there == list(range(1, len(there) + 1)), "no page is missing before a later one"
+            asked = len(feed.asked)
+            whole(tried)
+            assert tried.numbers() == [1, 2, 3, 4, 5]
+            positions = [each.query.get("lastPurchaseHash") for each in feed.asked[asked:] if each.method == "GET"]
+            if 2 <= len(there) < 5:
+                assert positions[0] == f"hash-uuid-{len(there)}", "it goes on after the last page that is committed"
+    measured(f"the source http-feed was killed at {hit.total()} points ({dict(hit)})")
+    assert hit.total() >= 20
+
+
+def test_a_feed_is_read_again_from_the_place_of_a_journal_that_was_put_back(tmp_path: Path) -> None:
+    purchases = [purchase(1), purchase(2)]
+    with serving_feed(zettle(purchases)) as feed, Steps(os.environ) as steps:
+        shop = fed(tmp_path / "shop", feed)
+
+        def round_of(*numbers: int) -> None:
+            assert steps.kill("accept", shop.config, "", "renameat2", 999).code == 0
+            assert shop.numbers() == list(numbers)
+
+        round_of(1, 2)
+        saved = shop.config.parent / "saved.db"
+        assert shop.tillpost("journal", "backup", str(saved)).returncode == 0
+        purchases += [purchase(3), purchase(4), purchase(5)]
+        round_of(1, 2, 3, 4, 5)
+        assert shop.tillpost("journal", "restore", str(saved), "--replace").returncode == 0
+        assert shop.numbers() == [1, 2]
+        round_of(1, 2, 3, 4, 5)

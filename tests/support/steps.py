@@ -27,9 +27,12 @@ import asyncssh
 import tillpost_engage.files
 import tillpost_engage.transport
 import tillpost_folder
+import tillpost_http_feed.source
 import tillpost_known
 import tillpost_receipts
+import tillpost_sftp.source
 import tillpost_sftp.transfer
+import tillpost_zettle
 from tillpost import cli
 from tillpost.cli import run
 from tillpost.cli.pipelines import opened_lines
@@ -49,7 +52,10 @@ from tillpost.journal import RunLock
 from tillpost.model import Delivered, Document, NotSent
 
 # What a step would otherwise import after the kills have begun.
-IMPORTED = (asyncssh, run, tillpost_engage, tillpost_folder, tillpost_known, tillpost_receipts, tillpost_sftp)
+IMPORTED = (
+    asyncssh, run, tillpost_engage, tillpost_folder, tillpost_http_feed, tillpost_known, tillpost_receipts,
+    tillpost_sftp, tillpost_zettle,
+)  # fmt: skip
 _SET_PTRACER, _ANY = 0x59616D61, ctypes.c_ulong(-1)  # prctl(2): Yama lets no stranger attach otherwise
 
 

@@ -1,4 +1,4 @@
-"""A failed connection in words: what happened, with which host and port."""
+"""A failed connection in words: what happened, with which host and port; and how long a server asks to wait."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ import http.client
 import os
 import socket
 import ssl
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+LONGEST_WAIT = 3600.0  # seconds; a longer Retry-After is taken for an error of the server
 
 
 def address(host: str, port: int) -> str:
@@ -41,3 +45,20 @@ def connection_failure(error: BaseException, host: str, port: int, seconds: floa
         case OSError(errno=int(number)):
             return f"no connection with {where}: {os.strerror(number).lower()}"
     return f"the connection with {where} failed"
+
+
+def retry_after(header: str | None, now: float) -> float | None:
+    """Seconds to wait by a Retry-After header (RFC 9110, 10.2.3): delta-seconds or an HTTP date.
+
+    None for no header, text, a negative number or a date in the past; at most one hour. now: seconds since 1970.
+    """
+    text = (header or "").strip()
+    if text.isascii() and text.isdigit():
+        return LONGEST_WAIT if len(text) > 6 else min(float(text), LONGEST_WAIT)
+    try:
+        moment = parsedate_to_datetime(text)
+        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        seconds = (aware - datetime.fromtimestamp(now, UTC)).total_seconds()
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    return min(seconds, LONGEST_WAIT) if seconds >= 0 else None

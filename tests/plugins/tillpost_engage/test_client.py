@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 
 from tillpost import ConfigurationError, Secret, Use
+from tillpost.kit.network import retry_after
 from tillpost.model import MaybeSent, Misconfigured, NotSent
 from tillpost.trace import trace_id, working_on
 from tillpost_engage import plugin
-from tillpost_engage.answers import Answer, judge, retry_after
+from tillpost_engage.answers import Answer, judge
 from tillpost_engage.settings import ResolveSettings, TransportSettings
 
 Act = Callable[[socket.socket, threading.Event], None]
