@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 
+from tillpost.cli.debug import debugging, set_debugging, show_trace, to_front
 from tillpost.version import __version__
 
 COMMANDS = {
@@ -52,6 +53,10 @@ COMMANDS = {
 class _Lazy(click.Group):
     """Commands by name; a command's module is imported when it is called."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click does it, and `--debug` may stand behind the command too."""
+        return super().parse_args(ctx, to_front(args))
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         """In the order of the table."""
         return list(COMMANDS)
@@ -79,9 +84,12 @@ class _Lazy(click.Group):
     envvar="TILLPOST_CONFIG",
     help="The configuration file.",
 )
+@click.option(
+    "--debug", is_flag=True, help="Show whole tracebacks with their texts, which may quote customers; `run` logs more."
+)
 @click.version_option(__version__, prog_name="tillpost", message="%(prog)s, version %(version)s")
 @click.pass_context
-def cli(ctx: click.Context, config: Path) -> None:
+def cli(ctx: click.Context, config: Path, debug: bool) -> None:
     """Deliver sales receipts from any point of sale to Voyado Engage, and lose none.
 
     \b
@@ -91,10 +99,11 @@ def cli(ctx: click.Context, config: Path) -> None:
       tillpost receipt --number 5578 --store 12
     """
     ctx.obj = config
+    set_debugging(debug)
 
 
 def main() -> None:
-    """Entry point: errors become one message and an exit code, never a traceback for what a person can fix."""
+    """Entry point: errors become one message and an exit code; where code is at fault its lines are named."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _interrupt)
     try:
@@ -109,7 +118,7 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)
-    except Exception as error:  # noqa: BLE001 - other errors are raised again
+    except Exception as error:  # noqa: BLE001 - Python would print its text, which may quote a customer
         sys.exit(_report(error))
 
 
@@ -121,13 +130,15 @@ def _interrupt(*_: object) -> None:
 
 
 def _report(error: Exception) -> int:
-    """Print the error; return the exit code. What no person can fix is raised again."""
-    from tillpost.errors import ConfigurationError, TillpostError, UsageError
+    """Print the error; return the exit code. Of one that is not ours its type and place, without the text."""
+    from tillpost.errors import ConfigurationError, TillpostError, UsageError, fault_of
 
-    if not isinstance(error, TillpostError):
-        raise error
     if isinstance(error, ConfigurationError):
         click.echo(str(error), err=True)
-        return 78
-    click.echo(f"tillpost: {error}", err=True)
-    return 2 if isinstance(error, UsageError) else 1
+    elif isinstance(error, TillpostError):
+        click.echo(f"tillpost: {error}", err=True)
+    else:
+        hint = "" if debugging() else "; `tillpost --debug` shows the lines that led to it, to be reported"
+        click.echo(f"tillpost: it ended with {fault_of(error)}, which is a fault of the program{hint}", err=True)
+    show_trace(error)
+    return 78 if isinstance(error, ConfigurationError) else 2 if isinstance(error, UsageError) else 1

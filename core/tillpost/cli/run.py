@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from tillpost.cli.debug import debugging
 from tillpost.cli.output import json_option
 from tillpost.cli.pipelines import runnable_pipelines
 from tillpost.clock import SystemClock
@@ -59,7 +60,7 @@ def command(
       tillpost run --status 127.0.0.1:8090
       tillpost run --until-idle --json
     """
-    log_to_stderr(form)
+    log_to_stderr(form, debugging())
     notifier = Notifier()
     if status is not None:
         check(status)

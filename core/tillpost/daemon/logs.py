@@ -16,12 +16,14 @@ OWN = "tillpost.run"
 Form = Literal["text", "json"]
 
 
-def log_to_stderr(form: Form) -> None:
-    """Write records of level WARNING and above to standard error, in this form."""
+def log_to_stderr(form: Form, debug: bool = False) -> None:
+    """Write records of level WARNING and above to standard error, in this form. debug: those of plugins' lines too."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Json() if form == "json" else _Text("%(asctime)s %(levelname)s %(message)s"))
     handler.addFilter(_add_receipt)
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    if debug:
+        logging.getLogger("tillpost").setLevel(logging.DEBUG)
 
 
 def _add_receipt(record: logging.LogRecord) -> bool:

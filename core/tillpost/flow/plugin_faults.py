@@ -94,12 +94,17 @@ class FaultLog:
     _times: Counter[str] = attrs.field(factory=Counter)
 
     def tell(self, fault: PluginError, given: Mapping[str, Any]) -> None:
-        """Log the fault with the receipt, document or file it is about. given: the arguments of the hook."""
+        """Log the fault with the receipt, document or file it is about. given: the arguments of the hook.
+
+        Only in the work of a pipeline: a command tells it itself.
+        """
+        pipeline, _ = current_work()
+        if not pipeline:
+            return
         self._times[str(fault)] += 1
         times = self._times[str(fault)]
         if str(times).strip("0") != "1":
             return
-        pipeline, _ = current_work()
         about = next(filter(None, (say(given) for say in _ABOUT)), "")
         again = f" (time {times:,})" if times > 1 else ""
         _log.error("pipeline %s: %s%s%s", pipeline, fault, about, again)

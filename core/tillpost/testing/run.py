@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import platform
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import entry_points, version
 from pathlib import Path
@@ -15,7 +15,7 @@ import attrs
 import pytest
 
 from tillpost.compose.plugins import GROUP, installed_plugins
-from tillpost.errors import UsageError
+from tillpost.errors import PluginError, UsageError, describe, plugin_trace
 from tillpost.plugin import CAPABILITIES
 from tillpost.testing.suite import Suite
 
@@ -84,7 +84,8 @@ class Report:
 
 
 def _cell(text: str) -> str:
-    # A reason may quote the file it is about, and a table must stay one.
+    # A reason may quote the file it is about, and a table must stay one; lines of code are for the vendor alone.
+    text = "\n".join(line for line in text.splitlines() if not line.startswith("    "))
     return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
 
 
@@ -123,9 +124,12 @@ def _spec(name: str) -> Path | None:
     return Path(spec.origin) if spec and spec.origin else None
 
 
-def run(target: Target, junit: Path | None = None) -> Sequence[Report]:
-    """Try every promise. Raises UsageError when no suite could be collected, with pytest's reason."""
-    recorder = _Recorder(target.plugin)
+def run(target: Target, junit: Path | None = None, debug: bool = False) -> Sequence[Report]:
+    """Try every promise. Raises UsageError when no suite could be collected, with pytest's reason.
+
+    debug: whole tracebacks, with the texts of errors.
+    """
+    recorder = _Recorder(target.plugin, debug)
     arguments = ["-p", "no:terminal", "-p", "no:cacheprovider", "--import-mode=importlib", "-o", "python_files=*.py"]
     if junit is not None:
         arguments += [f"--junitxml={junit.resolve()}", "-o", "junit_family=xunit2"]
@@ -144,16 +148,42 @@ def run(target: Target, junit: Path | None = None) -> Sequence[Report]:
 class _Recorder:
     """A plugin of pytest that records the result of each promise."""
 
-    def __init__(self, plugin: str) -> None:
+    def __init__(self, plugin: str, debug: bool = False) -> None:
         self._plugin = plugin
+        self._debug = debug
+        self._raised: dict[str, BaseException] = {}
+        """By node: what was raised there last."""
         self.errors: list[str] = []
         self.suites: dict[type[Suite], list[Result]] = {}
         self._items: dict[str, type[Suite]] = {}
 
+    def pytest_exception_interact(self, call: pytest.CallInfo[object], report: object) -> None:
+        """Keep what was raised while a module was imported: the report has its text only."""
+        if isinstance(report, pytest.CollectReport) and call.excinfo is not None:
+            error = call.excinfo.value
+            self._raised[report.nodeid] = error.__cause__ or error
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[Any]:
+        """Keep what a promise raised."""
+        self._raised.pop(item.nodeid, None)
+        if call.excinfo is not None:
+            self._raised[item.nodeid] = call.excinfo.value
+        return (yield)
+
+    def _reasons(self, nodeid: str) -> list[str]:
+        """Why a promise is broken, or a module cannot be read, with the lines of code that led there."""
+        error = self._raised[nodeid]
+        if isinstance(error, pytest.fail.Exception):  # a check of a suite, which has the lines already
+            lines = plugin_trace(error.__context__, whole=True) if self._debug else ()
+            return [str(error.msg).strip(), *(f"    {line}" for line in lines)]
+        cause = error.__cause__ if isinstance(error, PluginError) and not self._debug else error
+        return [describe(error), *(f"    {line}" for line in plugin_trace(cause, whole=self._debug))]
+
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Record the error of a module that cannot be imported."""
         if report.failed:
-            self.errors.append(str(report.longrepr).strip().splitlines()[-1])
+            self.errors.append("\n".join(self._reasons(report.nodeid)))
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Keep only promises of the plugin asked for."""
@@ -180,12 +210,12 @@ class _Recorder:
             if outcome == "waived" and isinstance(report.longrepr, tuple):
                 detail = report.longrepr[2].removeprefix("Skipped: ").removeprefix("waived: ")
             else:
-                detail = str(report.longrepr).strip() if report.failed else ""
+                detail = "\n".join(self._reasons(report.nodeid)) if report.failed else ""
                 outcome = "to do" if "`: to do: " in detail else outcome
             sentence = suite.promises().get(
                 promise, "Every waiver names a promise, and every attribute is one of the suite."
             )
-            self.suites[suite].append(Result(promise, sentence, outcome, _last(detail)))
+            self.suites[suite].append(Result(promise, sentence, outcome, detail))
 
     def reports(self) -> list[Report]:
         """One report for each suite."""
@@ -204,8 +234,3 @@ class _Recorder:
                 )
             )
         return reports
-
-
-def _last(detail: str) -> str:
-    """The reason of a broken promise; the last line of any other exception."""
-    return detail if detail.startswith("promise `") or len(detail) < 400 else detail.splitlines()[-1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any, ClassVar, NoReturn
 
 from tillpost.compose.plugins import load_plugin
 from tillpost.compose.standalone import standalone_hooks
+from tillpost.errors import PluginError, plugin_trace
 from tillpost.flow.hook_calls import HookCalls
 from tillpost.model import DEFAULT_RECIPE
 from tillpost.plugin import Plugin
@@ -100,10 +102,14 @@ class Suite:
 
 
 def fail(promise: str, *reasons: str) -> NoReturn:
-    """Fail the test: the promise is broken, with the reasons."""
+    """Fail the test: the promise is broken, with the reasons, and the lines of a plugin whose error is in hand."""
     import pytest
 
-    pytest.fail(f"promise `{promise}`: " + "\n  ".join(reasons), pytrace=False)
+    handled = sys.exc_info()[1]
+    lines = plugin_trace(handled.__cause__) if isinstance(handled, PluginError) else ()
+    text = f"promise `{promise}`: " + "\n  ".join(reasons)
+    # Without what led to it: pytest would show the text of each error, which may quote a customer.
+    raise pytest.fail.Exception("".join((text, *(f"\n    {line}" for line in lines))), pytrace=False) from None
 
 
 def check(promise: str, *faults: str) -> None:

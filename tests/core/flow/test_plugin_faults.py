@@ -19,6 +19,7 @@ from tillpost.compose.standalone import standalone_hooks
 from tillpost.errors import PluginError
 from tillpost.flow.hook_calls import HookCalls
 from tillpost.model import Document, DocumentTrouble, Identifier, Payload
+from tillpost.trace import working_on
 
 RECEIPT = receipt()
 MATCH = Identifier("contactId", "guid")
@@ -209,7 +210,7 @@ def test_m5_the_log_has_each_fault_with_what_it_is_about_and_does_not_repeat_it(
     hooks = HookCalls({"map_receipt": [("till", fail)], "deliver": [("other", fail)]})
     for _ in range(25):
         for call in (lambda: hooks.map_receipt(RECEIPT, MATCH), lambda: hooks.deliver(PAYLOAD)):
-            with pytest.raises(PluginError):
+            with working_on("shop"), pytest.raises(PluginError):
                 call()
     told = [record.getMessage() for record in caplog.records]
     about = f"at receipt {RECEIPT.id}, document {RECEIPT.raw.document}, {RECEIPT.raw.place}"
@@ -218,7 +219,14 @@ def test_m5_the_log_has_each_fault_with_what_it_is_about_and_does_not_repeat_it(
     ]
     assert [f"at receipt {RECEIPT.id}" in line for line in told] == [True] * 4
     assert [line.endswith("(time 10)") for line in told] == [False, False, True, True]
+    assert all(line.startswith("pipeline shop: plugin '") for line in told)
     assert SECRET not in caplog.text
+
+
+def test_m5_a_command_that_tells_the_fault_itself_does_not_log_it_too(caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(PluginError):
+        HookCalls({"map_receipt": [("till", fail)]}).map_receipt(RECEIPT, MATCH)
+    assert caplog.records == []
 
 
 def test_debug_logs_the_lines_of_the_plugin_and_no_text(caplog: pytest.LogCaptureFixture) -> None:

@@ -14,6 +14,8 @@ from tillpost import Context, hookimpl, simple
 from tillpost.clock import SystemClock
 from tillpost.model import Document, Parsed
 
+SOMEBODY = "somebody's name"
+
 
 def broken_promises(suite: type[SmallTillPromises], folder: Path) -> dict[str, str]:
     """What the suite says of each promise that is not kept."""
@@ -58,14 +60,15 @@ def test_an_adapter_that_raises_on_a_damaged_file_is_named(tmp_path: Path) -> No
         def parse_receipts(self, document: Document) -> Iterator[Parsed]:
             yield from small.parse_receipts(document)
             if document.name == "damaged":
-                raise IndexError("somebody's name")
+                raise IndexError(SOMEBODY)
 
     small = Adapter(Settings(timezone=ZoneInfo("Europe/Stockholm")), context(tmp_path))
     raising = simple("raises", "adapter", Settings, lambda _settings, _context: Raising())
     found = broken_promises(type("Raises", (SmallTillPromises,), {"plugin": raising}), tmp_path)
     assert {"cut_file", "empty_file"} <= set(found)
     assert "parse_receipts raised IndexError" in found["cut_file"]
-    assert "somebody's name" not in found["cut_file"]
+    assert SOMEBODY not in found["cut_file"]
+    assert "in parse_receipts: raise IndexError(SOMEBODY)" in found["cut_file"], "the line of the plugin"
 
 
 def context(folder: Path) -> Context:

@@ -49,7 +49,7 @@ def for_the_command_line() -> Iterator[None]:
     try:
         yield
     except ConfigurationError as error:
-        raise ConfigurationError(*map(_told, error.findings)) from None
+        raise ConfigurationError(*map(_told, error.findings)) from error
 
 
 def _told(finding: Finding) -> Finding:

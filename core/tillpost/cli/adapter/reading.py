@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import time
-import traceback
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from itertools import zip_longest
-from pathlib import Path
 from typing import Any
 
 import attrs
 
-import tillpost
 from tillpost.cli.adapter.judgement import Judgement, identifiers_shown
-from tillpost.errors import DocumentError, PluginError, TillpostError
+from tillpost.cli.debug import debugging
+from tillpost.errors import DocumentError, PluginError, TillpostError, describe, plugin_trace
 from tillpost.flow.intake.receipt_flags import flags_at_acceptance
 from tillpost.model import Broken, Found, NoReceipt, Parsed, Receipt
 from tillpost.model.receipt_difference import difference
@@ -39,6 +37,8 @@ class DocumentRead:
     """Why it could not be read to the end."""
     trace: list[str] = attrs.field(factory=list)
     """The plugin's own lines, where it raised what its contract does not allow."""
+    fault: str = ""
+    """What else is wrong with the plugin, which kept nothing from being read."""
 
     def read_nothing(self) -> bool:
         """Whether it had no record at all."""
@@ -59,22 +59,22 @@ class Reading:
     _tenders: dict[Key, Decimal] = attrs.field(factory=lambda: defaultdict(Decimal))
     _digests: dict[str, str] = attrs.field(factory=dict)
 
-    def take(self, document: str, recognised: str, records: Iterable[Parsed], use: Callable[[Receipt], None]) -> None:
+    def take(self, read: DocumentRead, records: Iterable[Parsed], use: Callable[[Receipt], None]) -> None:
         """Read one document to its end. `use` may raise InvalidValue for a receipt that cannot be mapped."""
-        read = DocumentRead(document, recognised)
         self.documents.append(read)
         try:
             for record in records:
                 self._one(record, read, use)
-        except DocumentError as error:
-            read.refused = str(error)
         except PluginError as error:
-            read.refused, read.trace = str(error), plugin_lines(error.__cause__)
+            read.refused, read.trace = str(error), trace_of(error)
+        except (TillpostError, OSError) as error:
+            read.refused = describe(error)
 
     def look_at(self) -> list[str]:
         """What a person should look at, beside what is broken."""
         nothing = [f"{read.document}: no record was read" for read in self.documents if read.read_nothing()]
-        return nothing + self.judgement.findings()
+        faults = [f"{read.document}: {read.fault}" for read in self.documents if read.fault]
+        return nothing + faults + self.judgement.findings()
 
     def is_clean(self) -> bool:
         """Whether nothing is broken, everything was read, and no person should look."""
@@ -103,6 +103,7 @@ class Reading:
             try:
                 use(receipt)
             except TillpostError as error:
+                read.trace = read.trace or trace_of(error)
                 self._hold(read, receipt.raw.place, receipt.number, f"cannot be mapped: {error}")
             flags = [*receipt.flags, *flags_at_acceptance(receipt, time.time(), self.judgement.rules)]
             self.judgement.see(receipt, flags)
@@ -146,13 +147,9 @@ class Reading:
         ]
 
 
-def plugin_lines(error: BaseException | None) -> list[str]:
-    """The lines of code an error came through, from the plugin's first one on; without the error's own text."""
-    frames = traceback.extract_tb(error.__traceback__) if error is not None else []
-    core = str(Path(tillpost.__file__).parent)
-    first = next((i for i, frame in enumerate(frames) if not frame.filename.startswith(core)), len(frames))
-    lines = [f"{frame.filename}:{frame.lineno} in {frame.name}: {frame.line}" for frame in frames[first:]]
-    return [*lines, type(error).__name__] if lines else []
+def trace_of(error: TillpostError) -> list[str]:
+    """The lines of the plugin that led to an error; with `--debug` all lines, with the texts of the errors."""
+    return list(plugin_trace(error, whole=True) if debugging() else plugin_trace(error.__cause__))
 
 
 def _row(receipt: Receipt, flags: Iterable[str]) -> dict[str, Any]:

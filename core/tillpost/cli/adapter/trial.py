@@ -11,14 +11,15 @@ import click
 
 from tillpost.cli.adapter.given import adapter_hooks, document_of, table_of
 from tillpost.cli.adapter.judgement import Judgement
-from tillpost.cli.adapter.reading import Reading, differences
+from tillpost.cli.adapter.reading import DocumentRead, Reading, differences
 from tillpost.cli.adapter.shown import as_numbers, show_reading
+from tillpost.cli.debug import debugging
 from tillpost.cli.output import json_option
 from tillpost.cli.pipelines import select_pipeline
 from tillpost.compose.config import load
 from tillpost.compose.plugins import load_plugin
 from tillpost.compose.standalone import settings_table, standalone_hooks, standalone_slots
-from tillpost.errors import TillpostError, UsageError
+from tillpost.errors import Interrupted, TillpostError, UsageError, fault_of, plugin_trace
 from tillpost.flow.upkeep.mapping_guard import PLACEHOLDER_CONTACT
 from tillpost.model import Document, IdentifierRules, Receipt
 from tillpost.plugin import Plugin
@@ -90,16 +91,28 @@ def command(
     rules = IdentifierRules(country=of.country, countries=of.countries) if of else IdentifierRules()
     reading = Reading(Judgement.of_settings(slot.settings, rules))
     for document in documents:
-        reading.take(document.name, _recognised(plugin, document, slot.settings), hooks.parse_receipts(document), use)
+        reading.take(_begun(plugin, document, slot.settings), hooks.parse_receipts(document), use)
     (_say_json if as_json else show_reading)(reading, bodies)
     sys.exit(0 if reading.is_clean() else 1)
 
 
-def _recognised(plugin: Plugin, document: Document, settings: Any) -> str:
+def _begun(plugin: Plugin, document: Document, settings: Any) -> DocumentRead:
+    """What the plugin takes the document for, before a record of it is read."""
+    read = DocumentRead(document.name)
     try:
-        return plugin.recognise(document, settings) if plugin.recognise is not None else ""
-    except TillpostError:  # the reading says why
-        return ""
+        phrase = plugin.recognise(document, settings) if plugin.recognise is not None else ""
+    except Interrupted:
+        raise
+    except (TillpostError, OSError):
+        return read  # the reading says why
+    except BaseException as error:  # noqa: BLE001 - whatever it raises, the document is read
+        read.fault, read.trace = f"recognise raised {fault_of(error)}", list(plugin_trace(error, debugging()))
+        return read
+    if isinstance(phrase, str):
+        read.recognised = phrase
+    else:
+        read.fault = f"recognise gave {type(phrase).__name__}, and not a phrase of text"
+    return read
 
 
 def _say_json(reading: Reading, bodies: list[Any]) -> None:

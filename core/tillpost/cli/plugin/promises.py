@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from tillpost.cli.debug import debugging
 from tillpost.cli.output import json_option
 from tillpost.errors import PluginError
 from tillpost.terminal import plain, say
@@ -33,7 +34,7 @@ def command(what: str, report: Path | None, junit: Path | None, as_json: bool) -
         from tillpost.testing.run import find, run
     except ImportError as error:
         raise PluginError(what, f"cannot be tested: {error}; run pip install 'tillpost[testing]'") from error
-    suites = run(find(what), junit)
+    suites = run(find(what), junit, debugging())
     for suite in suites:
         if as_json:
             say(suite.as_json())

@@ -1,0 +1,250 @@
+"""A plugin that raises is shown by its own lines in `try`, `test` and `check`; `--debug` shows everything."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from tests.support.outside_plugin import Strange, line_of
+from tillpost.cli import cli
+from tillpost.cli.debug import debugging, to_front
+
+SECRET = "anna@example.se"
+PARSER = """
+from tillpost.kit import adapter
+
+def parse(document, settings, make_id):
+    yield NoReceipt(reason="a report", place="line 1", retail=False)
+    with document.open() as lines:
+        for line in lines:
+            yield inner(line)
+
+def inner(line):
+    {fault}
+
+def recognise(document, settings):
+    {recognise}
+
+plugin = adapter(parse, Nothing, "One", recognise=recognise)
+"""
+
+
+@pytest.fixture
+def strange(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Strange:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "day.txt").write_text(SECRET + "\n")
+    return Strange(tmp_path, monkeypatch)
+
+
+def tried(name: str, *words: str) -> Result:
+    return CliRunner().invoke(cli, ["adapter", "try", name, "day.txt", *words])
+
+
+FAULTS: dict[str, tuple[str, str, str]] = {
+    "m4_key": ("return {}[line]", "KeyError", "KeyError"),
+    "m4_value": ("return int(line)", "ValueError", "ValueError"),
+    "m4_raised": ("raise TypeError(line)", "TypeError", "TypeError"),
+    "m4_exit": ("raise SystemExit(line)", "SystemExit", "SystemExit"),
+    "m3_field": (
+        'return NoReceipt(reson="x", place="")',
+        "TypeError",
+        "TypeError: NoReceipt.__init__() got an unexpected keyword argument 'reson'",
+    ),
+    "m4_attribute": ("return line.total", "AttributeError", "AttributeError: 'bytes' object has no attribute 'total'"),
+    "m4_name": ("return totl", "NameError", "NameError: name 'totl' is not defined"),
+    "m4_import": ("import nobody_has_this", "ModuleNotFoundError", "No module named 'nobody_has_this'"),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_m2_m6_try_shows_the_plugins_lines_from_its_first_one(strange: Strange, name: str) -> None:
+    """With the text only where Python itself wrote it, about code."""
+    fault, kind, last = FAULTS[name]
+    module = strange.install(f"strange_{name}", PARSER.format(fault=fault, recognise='return ""'))
+    result = tried(f"strange_{name}")
+    assert result.exit_code == 1, result.output
+    lines = result.stdout.splitlines()
+    at = line_of(module, f"    {fault}")
+    raised = f"plugin 'strange_{name}': parse_receipts raised {kind} at {module}:{at} (record 2)"
+    start = lines.index(f"  Not read to the end: {raised}")
+    assert lines[start + 1 : start + 3] == [
+        f"    {module}:{line_of(module, 'yield inner')} in parse: yield inner(line)",
+        f"    {module}:{at} in inner: {fault}",
+    ]
+    assert last in lines[start + 3]
+    assert SECRET not in result.output
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_debug_shows_the_text_and_the_lines_of_the_core_too(strange: Strange, before: bool) -> None:
+    own = f"strange_debug_{before}"
+    strange.install(own, PARSER.format(fault="return {}[line]", recognise='return ""'))
+    words = ["--debug", "adapter", "try", own, "day.txt"] if before else ["adapter", "try", own, "day.txt", "--debug"]
+    result = CliRunner().invoke(cli, words)
+    assert f"KeyError: b'{SECRET}" in result.stdout
+    assert "hook_calls.py:" in result.stdout
+    assert debugging()
+    tried(own)
+    assert not debugging(), "it holds for one command"
+
+
+def test_m4_a_deep_recursion_is_shown_by_its_ends(strange: Strange) -> None:
+    strange.install("strange_deep_end", PARSER.format(fault="return inner(line)", recognise='return ""'))
+    result = tried("strange_deep_end")
+    assert "raised RecursionError" in result.stdout
+    assert "more lines)" in result.stdout
+    assert len(result.stdout.splitlines()) < 40
+
+
+def test_m4_a_cause_is_shown_before_what_it_led_to(strange: Strange) -> None:
+    fault = "try:\n        {}[line]\n    except KeyError as error:\n        raise ValueError(line) from error"
+    strange.install("strange_cause", PARSER.format(fault=fault, recognise='return ""'))
+    lines = [line.strip() for line in tried("strange_cause").stdout.splitlines()]
+    assert lines.index("KeyError") < lines.index("which led to:") < lines.index("ValueError")
+
+
+@pytest.mark.parametrize(
+    ("recognise", "said"),
+    [
+        ("return document.nothing", "recognise raised AttributeError at "),
+        ("raise SystemExit(1)", "recognise raised SystemExit at "),
+        ("return 7", "recognise gave int, and not a phrase of text"),
+    ],
+)
+def test_m4_a_recognise_that_fails_keeps_no_document_from_being_read(
+    strange: Strange, recognise: str, said: str
+) -> None:
+    own = f"strange_recognise_{len(recognise)}"
+    strange.install(
+        own, PARSER.format(fault='return NoReceipt(reason="x", place="", retail=False)', recognise=recognise)
+    )
+    result = tried(own)
+    assert "day.txt: 0 receipts, 0 skipped, 2 ignored, 0 broken" in result.stdout
+    assert f"day.txt: {said}" in result.stdout.partition("A person should look at")[2]
+    assert result.exit_code == 1
+
+
+@pytest.mark.parametrize(
+    "fault", ['raise OSError(5, "no disk", "x")', 'raise __import__("tillpost").InvalidValue("no")']
+)
+def test_m4_what_is_no_plugin_error_is_told_too(strange: Strange, fault: str) -> None:
+    own = f"strange_told_{len(fault)}"
+    strange.install(own, PARSER.format(fault=fault, recognise='return ""'))
+    result = tried(own)
+    assert "Not read to the end: " in result.stdout
+    assert "1 ignored" in result.stdout
+    assert result.exit_code == 1
+
+
+SUITE = """
+from pathlib import Path
+from tillpost.testing import AdapterSuite
+
+class TestOwn(AdapterSuite):
+    plugin = "{own}"
+    settings = {{}}
+    samples = Path(__file__).parent / "samples"
+    {more}
+"""
+
+
+def promises(strange: Strange, own: str, more: str = "", *words: str) -> Result:
+    (strange.folder / "samples").mkdir()
+    (strange.folder / "samples" / "sale.txt").write_text(SECRET)
+    (strange.folder / "promises.py").write_text(SUITE.format(own=own, more=more))
+    return CliRunner().invoke(cli, ["plugin", "test", "promises.py", *words])
+
+
+def test_m4_test_shows_the_plugins_lines_under_the_promise_and_the_report_does_not(strange: Strange) -> None:
+    module = strange.install("strange_suite", PARSER.format(fault="return {}[line]", recognise='return ""'))
+    result = promises(strange, "strange_suite", "", "--report", "report.md")
+    assert f"{module}:{line_of(module, 'return {}')} in inner: return {{}}[line]" in result.stdout
+    assert SECRET not in result.stdout
+    report = (strange.folder / "report.md").read_text()
+    assert "parse_receipts raised KeyError" in report
+    assert "in inner" not in report
+
+
+def test_m4_test_shows_the_lines_of_a_suite_that_raises(strange: Strange) -> None:
+    strange.install("strange_suite_raises", PARSER.format(fault="return {}[line]", recognise='return ""'))
+    more = "def settings_for(self, promise): return {}[promise]"
+    result = promises(strange, "strange_suite_raises", more)
+    assert "in settings_for: def settings_for(self, promise): return {}[promise]" in result.stdout
+
+
+def test_m4_test_with_debug_shows_the_text(strange: Strange) -> None:
+    strange.install("strange_suite_debug", PARSER.format(fault="return {}[line]", recognise='return ""'))
+    assert f"KeyError: b'{SECRET}'" in promises(strange, "strange_suite_debug", "", "--debug").stdout
+
+
+def test_m4_a_suite_that_cannot_be_imported_is_told_with_its_line(strange: Strange) -> None:
+    (strange.folder / "promises.py").write_text("x = {}\nx['a']\n")
+    result = CliRunner().invoke(cli, ["plugin", "test", "promises.py"])
+    assert "promises.py:2 in <module>: x['a']" in str(result.exception)
+
+
+def test_check_has_the_lines_in_json_too(strange: Strange) -> None:
+    strange.install(
+        "strange_json", "def make(settings, context): 1 / 0\nplugin = simple('One', 'map', Nothing, make)\n"
+    )
+    file = strange.configure(map='{ use = "strange_json" }')
+    result = CliRunner().invoke(cli, ["--config", str(file), "check", "--offline", "--json"])
+    [finding] = map(json.loads, result.stdout.splitlines())
+    assert finding["trace"][-1] == "ZeroDivisionError"
+    assert "in make: def make(settings, context): 1 / 0" in finding["trace"][0]
+
+
+MAIN = """
+import sys
+from tillpost.cli import cli, main
+import tillpost.cli.plugins as listed
+
+def raises(**_):
+    raise {error}
+
+listed.command.callback = raises
+main()
+"""
+
+
+def run_main(tmp_path: Path, error: str, *words: str) -> subprocess.CompletedProcess[str]:
+    (tmp_path / "main.py").write_text(MAIN.format(error=error))
+    return subprocess.run(
+        [sys.executable, "main.py", *words, "plugins"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+
+
+def test_an_error_of_the_program_is_one_line_without_its_text(tmp_path: Path) -> None:
+    done = run_main(tmp_path, f"KeyError({SECRET!r})")
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        f"tillpost: it ended with KeyError at {tmp_path / 'main.py'}:7, which is a fault of the program; `tillpost"
+        " --debug` shows the lines that led to it, to be reported"
+    ]
+
+
+@pytest.mark.parametrize(
+    "error", [f"KeyError({SECRET!r})", f"__import__('tillpost').UsageError({SECRET!r})"], ids=["foreign", "ours"]
+)
+def test_debug_shows_the_traceback_of_any_error(tmp_path: Path, error: str) -> None:
+    done = run_main(tmp_path, error, "--debug")
+    assert f"main.py:7 in raises: raise {error}" in done.stderr
+    assert done.stderr.rstrip().endswith(f": {SECRET!r}" if error.startswith("Key") else f"UsageError: {SECRET}")
+
+
+@pytest.mark.parametrize(
+    ("words", "ordered"),
+    [
+        (["check"], ["check"]),
+        (["check", "--debug"], ["--debug", "check"]),
+        (["adapter", "try", "x", "--debug", "f"], ["--debug", "adapter", "try", "x", "f"]),
+        (["accept", "--", "--debug"], ["accept", "--", "--debug"]),
+    ],
+)
+def test_debug_may_stand_anywhere_before_the_arguments_end(words: list[str], ordered: list[str]) -> None:
+    assert to_front(words) == ordered
