@@ -32,6 +32,7 @@ class Recipe:
         self.environment = {**os.environ, **environment}
         self.environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{self.environment['PATH']}"
         for name, content in re.findall(r"^`([\w./-]+)`\n\n```(?:toml|json|python)\n(.*?)^```$", text, re.M | re.S):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text(content, encoding="utf-8")
         self.commands: list[str] = re.findall(r"^```sh\n(.*?)^```$", text, re.M | re.S)
         self._typed: set[str] = set()
