@@ -10,6 +10,7 @@ from tillpost.errors import InvalidValue
 from tillpost.kit.rounding import with_rounding_as_line
 from tillpost.model.document import Broken, Document, Found, NoReceipt, Parsed
 from tillpost.model.receipt import RawRef, Receipt
+from tillpost.model.typed import wrong_arguments
 
 
 def read_record(
@@ -25,6 +26,7 @@ def read_record(
     """The receipt that `read` returns, as Found; Broken with the reason when it raises InvalidValue.
 
     A tender of the type `rounding` becomes a line (`with_rounding_as_line`).
+    A TypeError that names a field the model does not have breaks the record, too; any other error is the plugin's own.
 
     read: called with the origin of the record, which becomes `Receipt.raw`. It may return NoReceipt instead.
     place: where the record stands in the document ("line 3"). raw: the record as a document of its own, which the
@@ -42,6 +44,11 @@ def read_record(
     except InvalidValue as error:
         # The places of errors in JSON and in tables begin with that of the record, which is said once.
         reason = str(error) if error.place.startswith(place.partition(".")[0]) else f"{place}: {error}"
+    except TypeError as error:
+        wrong = wrong_arguments(error)
+        if wrong is None:
+            raise
+        reason = f"{place}: {wrong}"
     except RecursionError:
         reason = f"{place}: nested too deep"
     except ArithmeticError:  # each amount is in bounds, and their product or ratio is not

@@ -13,6 +13,7 @@ from typing import Literal, get_args
 import attrs
 
 from tillpost.errors import InvalidValue
+from tillpost.model.typed import Typed, settle_types
 
 IdentifierKind = Literal["contactId", "externalId", "memberNumber", "socialSecurityNumber", "email", "mobilePhone"]
 """The type of a setting that names the kind of a till's customer number."""
@@ -27,13 +28,14 @@ def normalize_identifier(kind: str, value: str) -> str:
 
 
 @attrs.frozen
-class Identifier:
+class Identifier(Typed):
     """One key that identifies a customer, such as `externalId` or `email`. Raises InvalidValue when created."""
 
     kind: str
     value: str = attrs.field(repr=False)
 
     def __attrs_post_init__(self) -> None:
+        settle_types(self)
         if self.kind not in IDENTIFIER_KINDS:
             raise InvalidValue(f"unknown identifier kind {self.kind[:40]!r}, known are {', '.join(IDENTIFIER_KINDS)}")
         normal = normalize_identifier(self.kind, self.value)
@@ -58,11 +60,13 @@ class Identifier:
 
 def _without_empty(attributes: Mapping[str, str]) -> Mapping[str, str]:
     # An empty value would overwrite the one in Engage (contract, PATCH).
-    return MappingProxyType({name: value for name, value in attributes.items() if value})
+    if type(attributes) not in (dict, MappingProxyType) and not isinstance(attributes, Mapping):
+        return attributes  # refused by its type
+    return MappingProxyType({name: value for name, value in attributes.items() if value is not None and value != ""})
 
 
 @attrs.frozen(kw_only=True)
-class Customer:
+class Customer(Typed):
     """The buyer as the till knows one: identifiers, possibly none, and attributes with Engage's names."""
 
     identifiers: tuple[Identifier, ...] = ()
@@ -72,10 +76,11 @@ class Customer:
 
     def __attrs_post_init__(self) -> None:
         object.__setattr__(self, "attributes", _without_empty(self.attributes))
+        settle_types(self)
 
 
 @attrs.frozen(kw_only=True)
-class Contact:
+class Contact(Typed):
     """A customer as the journal stores one: local id, identifiers, and the destination's id once it is known.
 
     key: Tillpost's own id, also used while the destination has none (during an outage).

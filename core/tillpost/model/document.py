@@ -9,7 +9,9 @@ from typing import IO, Any
 
 import attrs
 
+from tillpost.errors import InvalidValue
 from tillpost.model.receipt import Receipt
+from tillpost.model.typed import Typed, label, settle_types
 
 _BUFFER = 1 << 17
 """Bytes of one read: few calls, and the progress is still shown in fine steps."""
@@ -46,7 +48,7 @@ class _ProgressFile(io.FileIO):
 
 
 @attrs.frozen(kw_only=True)
-class Document:
+class Document(Typed):
     """One export of a POS: a file, or a body received. Exactly one of `path` and `content` is set.
 
     key: the idempotency key its sender gave, "" for none. The same key with the same content again gets the answer
@@ -64,14 +66,25 @@ class Document:
     keep: bool = False
     progress: ReadProgress = attrs.field(factory=ReadProgress, eq=False, repr=False)
 
+    def __attrs_post_init__(self) -> None:
+        settle_types(self)
+        if (self.path is None) == (self.content is None):
+            raise InvalidValue("exactly one of path and content must be given", place=self._place())
+
+    def _place(self) -> str:
+        return f"document {label(self.name)}"
+
     @classmethod
     def from_bytes(cls, name: str, content: bytes, key: str = "") -> Document:
-        """A document in memory."""
+        """A document in memory. Raises InvalidValue where the content is no bytes."""
+        if not isinstance(content, bytes):
+            cls(name=name, sha256="", content=content)  # says what is wrong with it
         return cls(name=name, sha256=hashlib.sha256(content).hexdigest(), content=content, key=key)
 
     @classmethod
     def from_path(cls, path: Path) -> Document:
         """A document in a file. The file is read twice: here for its hash, and by the adapter."""
+        path = Path(path)
         with path.open("rb") as file:
             return cls(name=printable(path.name), sha256=hashlib.file_digest(file, "sha256").hexdigest(), path=path)
 
@@ -84,7 +97,7 @@ class Document:
 
 
 @attrs.frozen(kw_only=True)
-class DocumentTrouble:
+class DocumentTrouble(Typed):
     """What a source says of a document that it cannot hand over or put away, or that it has set aside.
 
     name: as in `Document.name`. reason: a sentence, without a Python name. place: where it lies. sha256: of its
@@ -100,7 +113,7 @@ class DocumentTrouble:
 
 
 @attrs.frozen(kw_only=True)
-class Found:
+class Found(Typed):
     """A receipt the adapter read, with the vendor's record of it as bytes (the journal keeps them unchanged).
 
     former_ids: ids under which an earlier version of the adapter read the same record. A receipt that is in the journal
@@ -117,11 +130,12 @@ _LONGEST_REASON = 1000
 
 def _bounded(reason: str) -> str:
     """A value in a record may be of any length, and the message about it not."""
-    return reason if len(reason) <= _LONGEST_REASON else f"{reason[: _LONGEST_REASON - 1]}…"
+    is_long = isinstance(reason, str) and len(reason) > _LONGEST_REASON
+    return f"{reason[: _LONGEST_REASON - 1]}…" if is_long else reason
 
 
 @attrs.frozen(kw_only=True)
-class NoReceipt:
+class NoReceipt(Typed):
     """A record that is not sent as a receipt, with the reason. It is counted.
 
     retail: True for a sale that was started and is not sent (voided, suspended, training, copy), False for what never
@@ -143,7 +157,7 @@ class NoReceipt:
 
 
 @attrs.frozen(kw_only=True)
-class Broken:
+class Broken(Typed):
     """A record that should be a receipt and cannot be read. It is held with its reason; the other records go on.
 
     place: where the record is ("line 120"). raw: the record's bytes, a document that the same adapter can read again

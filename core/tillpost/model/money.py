@@ -75,17 +75,17 @@ def mismatch(first: str, amount: Decimal, second: str, expected: Decimal, curren
     return InvalidValue(f"{first} {one}, {second} {other} (difference {difference})", place=place)
 
 
-class _Bounds(threading.local):
-    are_checked = False
-    """This thread makes values of amounts that are in bounds by the form of their texts (receipt_json.py)."""
+class _Checked(threading.local):
+    by_codec = False
+    """This thread creates values of what receipt_json.py read: their types are right, their amounts in bounds."""
 
 
-bounds = _Bounds()
+checked = _Checked()
 
 
 def is_in_bounds(*values: Decimal) -> bool:
     """Whether each is finite, below 1e15, and has at most 30 digits behind the point: so it can be written out."""
-    if bounds.are_checked:
+    if checked.by_codec:
         return True
     for value in values:
         # Nearly every amount is short, and there are dozens in a receipt.

@@ -11,9 +11,11 @@ from datetime import datetime
 
 import attrs
 
+from tillpost.model.typed import Typed
+
 
 @attrs.frozen(kw_only=True)
-class Delivered:
+class Delivered(Typed):
     """The destination accepted it: a 2xx with a body of the expected kind."""
 
     status: int = 0
@@ -21,7 +23,7 @@ class Delivered:
 
 
 @attrs.frozen(kw_only=True)
-class NotSent:
+class NotSent(Typed):
     """The destination cannot have accepted it: no connection, or a 5xx that says so. A retry is safe."""
 
     reason: str
@@ -31,7 +33,7 @@ class NotSent:
 
 
 @attrs.frozen(kw_only=True)
-class MaybeSent:
+class MaybeSent(Typed):
     """The request may have arrived, and there is no usable answer. Verify before a retry."""
 
     reason: str
@@ -39,7 +41,7 @@ class MaybeSent:
 
 
 @attrs.frozen(kw_only=True)
-class Refused:
+class Refused(Typed):
     """This value is wrong, and a retry does not help: a person decides. Other receipts are sent."""
 
     reason: str
@@ -47,7 +49,7 @@ class Refused:
 
 
 @attrs.frozen(kw_only=True)
-class Misconfigured:
+class Misconfigured(Typed):
     """The settings are wrong (key, address): the pipeline pauses, keeps the order and counts no attempt."""
 
     reason: str
@@ -55,7 +57,7 @@ class Misconfigured:
 
 
 @attrs.frozen(kw_only=True)
-class Throttled:
+class Throttled(Typed):
     """Too many requests: the shared rate budget is lowered, and no attempt is counted."""
 
     reason: str
@@ -68,7 +70,7 @@ Failure = NotSent | MaybeSent | Refused | Misconfigured | Throttled
 
 
 @attrs.frozen(kw_only=True)
-class Tenant:
+class Tenant(Typed):
     """Who the destination is, as far as the settings tell: contactIds of one tenant mean nothing to another.
 
     address: without anything secret; another one may be another tenant. credential: a digest of the key, or ""; another
@@ -80,7 +82,7 @@ class Tenant:
 
 
 @attrs.frozen(kw_only=True)
-class Identified:
+class Identified(Typed):
     """A resolver's answer: the contact exists.
 
     created: this call created it. by: the kind of identifier that found it, "" when it was cached.
@@ -97,7 +99,7 @@ class Identified:
 
 
 @attrs.frozen(kw_only=True)
-class Conflict:
+class Conflict(Typed):
     """The contact's identifiers match several contacts of the destination: a rule or a person selects one.
 
     reason: without personal data. found: kind of identifier → the contactId it matches, in the order of the requests;
@@ -109,14 +111,14 @@ class Conflict:
 
 
 @attrs.frozen(kw_only=True)
-class Gone:
+class Gone(Typed):
     """The stored contactId is no longer valid (merged or erased). It is removed, and the contact is resolved again."""
 
     reason: str = "the stored contactId answers 404"
 
 
 @attrs.frozen(kw_only=True)
-class ReceiptRef:
+class ReceiptRef(Typed):
     """A receipt that is looked for in a history: its id, and its time of sale, around which it stands there."""
 
     id: str
@@ -124,7 +126,7 @@ class ReceiptRef:
 
 
 @attrs.frozen(kw_only=True)
-class History:
+class History(Typed):
     """What a contact's history shows of the receipts asked for.
 
     shown: their ids. unread: ids of those that may stand in a part that was not read, because it would have taken too
@@ -136,7 +138,7 @@ class History:
 
 
 @attrs.frozen(kw_only=True)
-class NoHints:
+class NoHints(Typed):
     """The destination answers, and does not tell which contacts are gone."""
 
     reason: str
@@ -144,7 +146,7 @@ class NoHints:
 
 
 @attrs.frozen(kw_only=True)
-class NoHistory:
+class NoHistory(Typed):
     """The destination answers and shows no history of this contact: it shows none at all, or the contact is gone."""
 
     reason: str

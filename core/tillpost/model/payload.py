@@ -11,10 +11,11 @@ import attrs
 
 from tillpost.errors import InvalidValue
 from tillpost.model.customer import Contact, Identifier
+from tillpost.model.typed import Typed, settle_types
 
 
 @attrs.frozen(kw_only=True)
-class Payload:
+class Payload(Typed):
     """A receipt in the destination's format.
 
     receipt_id: the idempotency key, the same on every attempt and route.
@@ -28,7 +29,7 @@ class Payload:
 
 
 @attrs.frozen(kw_only=True)
-class FallbackBatch:
+class FallbackBatch(Typed):
     """The contacts and receipts that are written to files together, contacts first.
 
     created: contacts the destination has never confirmed. updated: contacts it has, with changed attributes.
@@ -44,26 +45,26 @@ class FallbackBatch:
     folder: Path
 
 
-def _check_name(_: object, __: object, name: str) -> None:
-    # A transfer appends it to a folder of the server: it must not leave that folder or end a command.
-    if name in ("", ".", "..") or any(c in "/\\" or c < " " or c == "\x7f" for c in name):
-        raise InvalidValue(f"the name {name!r} is empty or has a separator or control character", place="file")
-
-
 @attrs.frozen(kw_only=True)
-class FallbackFile:
+class FallbackFile(Typed):
     """A file of an outage. kind: `contacts` or `receipts`. keys: contact keys or receipt ids, in file order."""
 
-    name: str = attrs.field(validator=_check_name)
+    name: str
     kind: str
     sha256: str
     size: int
     keys: tuple[str, ...]
     path: Path
 
+    def __attrs_post_init__(self) -> None:
+        settle_types(self)
+        # A transfer appends it to a folder of the server: it must not leave that folder or end a command.
+        if self.name in ("", ".", "..") or any(c in "/\\" or c < " " or c == "\x7f" for c in self.name):
+            raise InvalidValue(f"the name {self.name!r} is empty or has a separator or control character", place="file")
+
 
 @attrs.frozen(kw_only=True)
-class NotWritten:
+class NotWritten(Typed):
     """A receipt or contact that cannot be written to a file (no usable match key), with the reason. It is held."""
 
     key: str
@@ -71,7 +72,7 @@ class NotWritten:
 
 
 @attrs.frozen(kw_only=True)
-class WrittenFiles:
+class WrittenFiles(Typed):
     """The files a fallback wrote for a batch, in the order in which they must be transferred."""
 
     files: tuple[FallbackFile, ...]

@@ -17,7 +17,8 @@ import attrs
 
 from tillpost.errors import InvalidValue
 from tillpost.model.customer import Customer
-from tillpost.model.money import OUT_OF_BOUNDS, bounds, is_in_bounds, minor_digits, mismatch
+from tillpost.model.money import OUT_OF_BOUNDS, checked, is_in_bounds, minor_digits, mismatch
+from tillpost.model.typed import Typed, label, settle_types
 
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _MINOR_UNITS = [Decimal(1).scaleb(-digits) for digits in range(5)]
@@ -36,12 +37,15 @@ _ZERO = Decimal(0)
 
 
 @attrs.frozen(kw_only=True)
-class Discount:
+class Discount(Typed):
     """A discount of a line. `value` is negative; the line's `paid` is the amount after it."""
 
     type: str
     value: Decimal
     description: str = ""
+
+    def _place(self) -> str:
+        return f"discount {label(self.type)}"
 
 
 def _out_of_bounds(value: object, *names: str) -> str:
@@ -59,7 +63,7 @@ def _frozen(pairs: Mapping[str, str]) -> Mapping[str, str]:
 
 
 @attrs.frozen(kw_only=True)
-class Line:
+class Line(Typed):
     """One line item.
 
     `quantity` and `paid` are both positive for a purchase and both negative for a return; an adjustment (a returned
@@ -80,9 +84,10 @@ class Line:
     extra: Mapping[str, str] = attrs.field(factory=dict, hash=False)
 
     def __attrs_post_init__(self) -> None:
+        settle_types(self)
         _set(self, "extra", _frozen(self.extra))
         quantity, paid, tax = self.quantity, self.paid, self.tax_amount
-        if not (bounds.are_checked or is_in_bounds(quantity, paid, tax, self.tax_percent)):
+        if not (checked.by_codec or is_in_bounds(quantity, paid, tax, self.tax_percent)):
             raise self._error(_out_of_bounds(self, "quantity", "paid", "tax_amount", "tax_percent"))
         if not self.sku:
             raise self._error("sku is empty")
@@ -101,12 +106,15 @@ class Line:
             if not is_in_bounds(discount.value):
                 raise self._error(f"a discount is {OUT_OF_BOUNDS}")
 
+    def _place(self) -> str:
+        return f"line {label(self.sku or self.article_number)}"
+
     def _error(self, fault: str) -> InvalidValue:
-        return InvalidValue(fault, place=f"line {self.sku or self.article_number or '?'}")
+        return InvalidValue(fault, place=self._place())
 
 
 @attrs.frozen(kw_only=True)
-class Tender:
+class Tender(Typed):
     """A payment. `type` is a payment type of Engage (card, cash, swish…). Change is negative cash."""
 
     type: str
@@ -115,11 +123,15 @@ class Tender:
     extra: Mapping[str, str] = attrs.field(factory=dict, hash=False)
 
     def __attrs_post_init__(self) -> None:
+        settle_types(self)
         _set(self, "extra", _frozen(self.extra))
+
+    def _place(self) -> str:
+        return f"tender {label(self.type)}"
 
 
 @attrs.frozen(kw_only=True)
-class Tax:
+class Tax(Typed):
     """The sum of one tax: its amount and the amounts with and without it, all with the sign of the sale."""
 
     description: str
@@ -129,20 +141,24 @@ class Tax:
     excluding_tax: Decimal
 
     def __attrs_post_init__(self) -> None:
+        settle_types(self)
         if not is_in_bounds(self.percent, self.amount, self.including_tax, self.excluding_tax):
             fault = _out_of_bounds(self, "percent", "amount", "including_tax", "excluding_tax")
-            raise InvalidValue(fault, place=f"tax {self.description}")
+            raise InvalidValue(fault, place=self._place())
         including = self.excluding_tax + self.amount
         if including != self.including_tax:
             raise InvalidValue(
                 f"excluding_tax and amount sum to {including}, including_tax is {self.including_tax}"
                 f" (difference {including - self.including_tax})",
-                place=f"tax {self.description}",
+                place=self._place(),
             )
+
+    def _place(self) -> str:
+        return f"tax {label(self.description)}"
 
 
 @attrs.frozen(kw_only=True)
-class Promotion:
+class Promotion(Typed):
     """A promotion or coupon the customer used. One of the two ids identifies it in Engage."""
 
     promotion_id: str = ""
@@ -150,7 +166,7 @@ class Promotion:
 
 
 @attrs.frozen(kw_only=True)
-class RawRef:
+class RawRef(Typed):
     """The source of a receipt: the document's name and SHA-256, and the place in it ("line 120")."""
 
     sha256: str
@@ -159,7 +175,7 @@ class RawRef:
 
 
 @attrs.frozen(kw_only=True)
-class Receipt:
+class Receipt(Typed):
     """A completed sale or return, as the till printed it.
 
     id: deterministic, from `identity.receipt_id`; sent as Engage's uniqueReceiptId, its idempotency key.
@@ -194,6 +210,7 @@ class Receipt:
     """The canonical bytes (receipt_json.py) where they were made when it was read; a changed receipt has none."""
 
     def __attrs_post_init__(self) -> None:
+        settle_types(self)
         _set(self, "extra", _frozen(self.extra))
         if not (self.id and self.store and self.currency):
             name = next(name for name in ("id", "store", "currency") if not getattr(self, name))
@@ -220,7 +237,7 @@ class Receipt:
                 )
 
     def _place(self) -> str:
-        return f"receipt {self.number or '?'} of store {self.store or '?'}"
+        return f"receipt {label(self.number)} of store {label(self.store)}"
 
     def _error(self, fault: str) -> InvalidValue:
         return InvalidValue(fault, place=self._place())

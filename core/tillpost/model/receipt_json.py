@@ -24,7 +24,7 @@ from tillpost.errors import InvalidValue
 from tillpost.model.customer import Customer, Identifier, normalize_identifier
 from tillpost.model.identity import MakeId
 from tillpost.model.json_values import parse_json
-from tillpost.model.money import OUT_OF_BOUNDS, bounds, decimal_text, is_in_bounds, minor_digits
+from tillpost.model.money import OUT_OF_BOUNDS, checked, decimal_text, is_in_bounds, minor_digits
 from tillpost.model.receipt import Discount, Line, LineKind, Promotion, RawRef, Receipt, Tax, Tender
 
 # --- writing -------------------------------------------------------------------------------------------------------
@@ -232,11 +232,11 @@ def _quickly(content: bytes, raw: RawRef | None, make_id: MakeId | None) -> Rece
             return None
         _complete(form, raw, make_id)
         written = _encoder.encode(form)
-        bounds.are_checked = True  # a text that is _USUAL is in bounds; 40 checks a receipt cost 5 % of accepting it
+        checked.by_codec = True  # a text that is _USUAL is in bounds; 40 checks a receipt cost 5 % of accepting it
         try:
             return _receipt(form, written)
         finally:
-            bounds.are_checked = False
+            checked.by_codec = False
     except (ValueError, TypeError, RecursionError):
         return None
 
