@@ -85,7 +85,7 @@ class _Wrong(Exception):
 def settle_types(value: Any) -> None:
     """Bring every field of a value that is being created to its type. Raises InvalidValue."""
     kind: Any = type(value)
-    if checked.by_codec or _typed_test(kind)(value):
+    if checked.by_codec or (_tests.get(kind) or _typed_test(kind))(value):
         return
     for name, hint in _hints(kind):
         given = getattr(value, name)
@@ -104,7 +104,9 @@ def _hints(kind: Any) -> list[tuple[str, Any]]:
     return [(field.name, hints[field.name]) for field in attrs.fields(kind) if field.init]
 
 
-@cache
+_tests: dict[type, Callable[[Any], bool]] = {}
+
+
 def _typed_test(kind: Any) -> Callable[[Any], bool]:
     """A function that tells whether every field has exactly its type, as in nearly every value.
 
@@ -128,7 +130,8 @@ def _typed_test(kind: Any) -> Callable[[Any], bool]:
         else:
             names[wanted] = hint
             tests.append(f"type({given}) is {wanted}")
-    return eval(f"lambda v: {' and '.join(tests)}", names)  # type: ignore[no-any-return]  # noqa: S307 - names of fields
+    _tests[kind] = eval(f"lambda v: {' and '.join(tests)}", names)  # noqa: S307 - made of names of fields
+    return _tests[kind]
 
 
 def _taken(hint: Any, given: Any, field: str) -> Any:
