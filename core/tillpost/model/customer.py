@@ -29,7 +29,12 @@ def normalize_identifier(kind: str, value: str) -> str:
 
 @attrs.frozen
 class Identifier(Typed):
-    """One key that identifies a customer, such as `externalId` or `email`. Raises InvalidValue when created."""
+    """One key that identifies a customer.
+
+    kind: one of the kinds below. value: in the form of its kind; white space around it is removed.
+
+    Raises InvalidValue for another kind and for an empty value.
+    """
 
     kind: str
     value: str = attrs.field(repr=False)
@@ -67,7 +72,11 @@ def _without_empty(attributes: Mapping[str, str]) -> Mapping[str, str]:
 
 @attrs.frozen(kw_only=True)
 class Customer(Typed):
-    """The buyer as the till knows one: identifiers, possibly none, and attributes with Engage's names."""
+    """The buyer as the till knows one.
+
+    identifiers: possibly none: the receipt is then skipped. attributes: Engage's names and what the till has, such as
+    `firstName`; an empty value is dropped, for it would overwrite the one in Engage.
+    """
 
     identifiers: tuple[Identifier, ...] = ()
     attributes: Mapping[str, str] = attrs.field(
@@ -84,7 +93,7 @@ class Contact(Typed):
     """A customer as the journal stores one: local id, identifiers, and the destination's id once it is known.
 
     key: Tillpost's own id, also used while the destination has none (during an outage).
-    contact_id: Engage's GUID, or "" while it is unknown.
+    contact_id: Engage's GUID, or "" while it is unknown. identifiers: all that its receipts named.
     attributes: the attributes from tills. sent: those of them that the destination has confirmed. attribute_times: when
     the sale was that stated each (seconds since 1970). is_gone: its contactId turned out to be gone, and the contact is
     not identified again yet; then `attributes` has what the receipts that wait carry, and nothing of earlier sales.

@@ -51,10 +51,13 @@ class _ProgressFile(io.FileIO):
 class Document(Typed):
     """One export of a POS: a file, or a body received. Exactly one of `path` and `content` is set.
 
+    name: shown to people; a source gives each of its documents another. sha256: of the content, in hexadecimal digits.
+    path: the file. content: the body. `from_path` and `from_bytes` make one with its digest.
     key: the idempotency key its sender gave, "" for none. The same key with the same content again gets the answer
     it got before; the answer is stored in the commit that accepts the document's last record.
     cursor: the source's place after this document, stored in the same commit; None where the source has none.
     keep: its source lets go of it even when it cannot be read, so the journal keeps its content, whatever its size.
+    progress: how far it has been read; the core shows it.
     """
 
     name: str
@@ -116,6 +119,7 @@ class DocumentTrouble(Typed):
 class Found(Typed):
     """A receipt the adapter read, with the vendor's record of it as bytes (the journal keeps them unchanged).
 
+    receipt: as it is sent. raw: the record, a document that the same adapter can read again.
     former_ids: ids under which an earlier version of the adapter read the same record. A receipt that is in the journal
     under one of them is not accepted a second time; one that `keep` may have removed from it is held.
     """
@@ -138,9 +142,10 @@ def _bounded(reason: str) -> str:
 class NoReceipt(Typed):
     """A record that is not sent as a receipt, with the reason. It is counted.
 
+    reason: a phrase without personal data, by which records are counted. place: where the record is ("line 120").
     retail: True for a sale that was started and is not sent (voided, suspended, training, copy), False for what never
-    was a sale (sign-on, no-sale, day totals). store, till, date: who issued `number`, and on which business date
-    (YYYY-MM-DD), as far as the record says. A number that is known to belong to no sale is not a gap.
+    was a sale (sign-on, no-sale, day totals). number: the printed number. store, till, date: who issued it, and on
+    which business date (YYYY-MM-DD), as far as the record says: a number that is known to belong to no sale is no gap.
     voids: the id of the receipt that the record takes back, its own sale or another one; "" for none. final: a receipt
     of that id that comes later is void, too; not where a till may use the number of a voided sale again.
     """
@@ -160,8 +165,9 @@ class NoReceipt(Typed):
 class Broken(Typed):
     """A record that should be a receipt and cannot be read. It is held with its reason; the other records go on.
 
-    place: where the record is ("line 120"). raw: the record's bytes, a document that the same adapter can read again
-    after its settings are fixed.
+    reason: what is wrong with which value, without personal data. place: where the record is ("line 120").
+    raw: the record's bytes, a document that the same adapter can read again after its settings are fixed.
+    number, store: for people who look for it, as far as the record has them.
     """
 
     reason: str = attrs.field(converter=_bounded)

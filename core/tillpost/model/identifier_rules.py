@@ -21,6 +21,16 @@ MOST_CHARACTERS = 254
 UNUSABLE = "unusable-"
 """Begins the flag of a receipt that has an identifier no destination takes; the kind follows."""
 
+FORMS: Mapping[str, str] = {
+    "contactId": "the contact's GUID at Engage",
+    "externalId": "the customer's number in a system of the retailer's, any text",
+    "memberNumber": "the number of the member in Engage, any text",
+    "socialSecurityNumber": "Swedish in 12 digits (YYYYMMDDNNNN), Finnish in capitals; other spellings become these",
+    "email": "one @, with a name before it and a domain with a dot behind it; in any case of letters",
+    "mobilePhone": "international (E.164), such as +46701234567; with `country` a national number is made so",
+}
+"""Kind of identifier → the form its value must have. What no destination takes is flagged `unusable-KIND`."""
+
 _SPELT = ("mobilePhone", "socialSecurityNumber")
 """Kinds of which people write one value in several ways."""
 _EMAIL = re.compile(r"[^@\s<>,;]+@[^@\s<>,;]+\.[^@\s<>,;.]+")

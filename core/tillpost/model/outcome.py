@@ -1,7 +1,10 @@
 """The outcome of one attempt to reach the destination; the classes differ in whether it may have got the request.
 
 `flow/retry_policy.py` decides by the class: a wrong key never makes a receipt fail, and a lost answer never makes a
-second sale. `reason` is short, without personal data or keys.
+second sale.
+
+reason: short, without personal data or keys. status: of the HTTP answer, 0 where there is none. retry_after: seconds
+the destination asks to wait (HTTP Retry-After), None where it does not say; they override the schedule.
 """
 
 from __future__ import annotations
@@ -29,7 +32,6 @@ class NotSent(Typed):
     reason: str
     status: int = 0
     retry_after: float | None = None
-    """Seconds the destination asks to wait (HTTP Retry-After); they override the schedule."""
 
 
 @attrs.frozen(kw_only=True)
@@ -85,6 +87,7 @@ class Tenant(Typed):
 class Identified(Typed):
     """A resolver's answer: the contact exists.
 
+    contact_id: the destination's id of the contact.
     created: this call created it. by: the kind of identifier that found it, "" when it was cached.
     holds: attributes the destination has now: those just sent, or those read by `reconcile_contact`; where an e-mail or
     a phone number found it, also the stronger identifiers it has. refused: kinds of identifier it was found or created
@@ -119,7 +122,10 @@ class Gone(Typed):
 
 @attrs.frozen(kw_only=True)
 class ReceiptRef(Typed):
-    """A receipt that is looked for in a history: its id, and its time of sale, around which it stands there."""
+    """A receipt that is looked for in a history.
+
+    id: the receipt's. created: its time of sale, around which it stands there.
+    """
 
     id: str
     created: datetime

@@ -32,6 +32,7 @@ class Payload(Typed):
 class FallbackBatch(Typed):
     """The contacts and receipts that are written to files together, contacts first.
 
+    receipts: as `map` and `amend` made them, each with the match for a file.
     created: contacts the destination has never confirmed. updated: contacts it has, with changed attributes.
     stamp: the time in file names, local, with its offset. sequence: a number no earlier batch of this journal has.
     folder: where finished files go: fsynced, then renamed into it one by one.
@@ -47,7 +48,11 @@ class FallbackBatch(Typed):
 
 @attrs.frozen(kw_only=True)
 class FallbackFile(Typed):
-    """A file of an outage. kind: `contacts` or `receipts`. keys: contact keys or receipt ids, in file order."""
+    """A file of an outage.
+
+    name: without separator and control character. kind: `contacts` or `receipts`. sha256: of its content, in
+    hexadecimal digits. size: in bytes. keys: contact keys or receipt ids, in file order. path: where it is.
+    """
 
     name: str
     kind: str
@@ -65,7 +70,10 @@ class FallbackFile(Typed):
 
 @attrs.frozen(kw_only=True)
 class NotWritten(Typed):
-    """A receipt or contact that cannot be written to a file (no usable match key), with the reason. It is held."""
+    """A receipt or contact that cannot be written to a file. It is held.
+
+    key: the contact's key or the receipt's id. reason: why, without personal data.
+    """
 
     key: str
     reason: str
@@ -73,7 +81,10 @@ class NotWritten(Typed):
 
 @attrs.frozen(kw_only=True)
 class WrittenFiles(Typed):
-    """The files a fallback wrote for a batch, in the order in which they must be transferred."""
+    """What a fallback wrote for a batch.
+
+    files: in the order in which they must be transferred. refused: what is in none of them.
+    """
 
     files: tuple[FallbackFile, ...]
     refused: tuple[NotWritten, ...] = ()

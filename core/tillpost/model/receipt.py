@@ -25,7 +25,11 @@ _MINOR_UNITS = [Decimal(1).scaleb(-digits) for digits in range(5)]
 
 
 class LineKind(StrEnum):
-    """The kind of a line, with the names of the Engage contract in lower case."""
+    """The kind of a line, with the names of the Engage contract in lower case; its text is taken, too.
+
+    purchase: something bought; neither quantity nor paid is negative. return: something brought back; quantity is below
+    zero and paid is not above it. adjustment: money for no article, such as a deposit, tip or rounding, of any sign.
+    """
 
     PURCHASE = "purchase"
     RETURN = "return"
@@ -38,7 +42,11 @@ _ZERO = Decimal(0)
 
 @attrs.frozen(kw_only=True)
 class Discount(Typed):
-    """A discount of a line. `value` is negative; the line's `paid` is the amount after it."""
+    """A discount of a line, which the line's `paid` has taken off already.
+
+    type: what kind of discount it is, below. value: the amount with the sign of what it takes off: negative on a
+    purchase. description: the till's own words.
+    """
 
     type: str
     value: Decimal
@@ -66,9 +74,15 @@ def _frozen(pairs: Mapping[str, str]) -> Mapping[str, str]:
 class Line(Typed):
     """One line item.
 
-    `quantity` and `paid` are both positive for a purchase and both negative for a return; an adjustment (a returned
-    deposit, a rounding) may have any signs. `paid` is the amount paid for the whole line, with tax, after every
-    discount. `tax_amount` is the tax in `paid`. Raises InvalidValue when created.
+    kind: by the signs of the next two. sku: the article as the store's system of articles knows it; never empty.
+    quantity: pieces, or a weight; both it and paid are positive for a purchase and negative for a return, and an
+    adjustment may have any signs. paid: the amount paid for the whole line, with tax, after every discount.
+    tax_amount: the tax in `paid`, with its sign. tax_percent: its rate, 25 for 25 %. article_number: where it differs
+    from the sku. article_name: as the receipt shows it. article_group: the group or department of the article.
+    discounts: what `paid` has taken off already. extra: names and texts of the till's own, at most ten for Engage;
+    `originalReceipt` is the receipt a returned line was bought on.
+
+    Raises InvalidValue unless the signs are those of the kind, and the tax has the sign of `paid` and is not larger.
     """
 
     kind: LineKind
@@ -115,7 +129,11 @@ class Line(Typed):
 
 @attrs.frozen(kw_only=True)
 class Tender(Typed):
-    """A payment. `type` is a payment type of Engage (card, cash, swish…). Change is negative cash."""
+    """A payment, or change, which is negative cash.
+
+    type: a payment type, below. amount: what it adds to the total, in the receipt's currency. description: the till's
+    own words. extra: names and texts, such as the number of a `voucher`.
+    """
 
     type: str
     amount: Decimal
@@ -132,7 +150,13 @@ class Tender(Typed):
 
 @attrs.frozen(kw_only=True)
 class Tax(Typed):
-    """The sum of one tax: its amount and the amounts with and without it, all with the sign of the sale."""
+    """The sum of one tax over the receipt, all amounts with the sign of the sale.
+
+    description: its name, such as VAT. percent: its rate, 25 for 25 %. amount: the tax. including_tax: what it is on,
+    with it. excluding_tax: what it is on, without it.
+
+    Raises InvalidValue unless the last two differ by the amount.
+    """
 
     description: str
     percent: Decimal
@@ -159,7 +183,10 @@ class Tax(Typed):
 
 @attrs.frozen(kw_only=True)
 class Promotion(Typed):
-    """A promotion or coupon the customer used. One of the two ids identifies it in Engage."""
+    """A promotion or coupon the customer used. One of the two ids identifies it in Engage.
+
+    promotion_id: of the promotion. coupon_id: of the customer's own coupon.
+    """
 
     promotion_id: str = ""
     coupon_id: str = ""
@@ -167,7 +194,10 @@ class Promotion(Typed):
 
 @attrs.frozen(kw_only=True)
 class RawRef(Typed):
-    """The source of a receipt: the document's name and SHA-256, and the place in it ("line 120")."""
+    """The source of a receipt.
+
+    sha256: of the document, in hexadecimal digits. document: its name. place: where in it the record is ("line 120").
+    """
 
     sha256: str
     document: str
@@ -182,8 +212,15 @@ class Receipt(Typed):
     number: the printed number, not unique.
     created: local time with its offset, never converted to UTC (Engage contract, "save a receipt").
     business_date: the trading day; after midnight it may differ from the date of `created`.
+    store: the store's id at Engage. till: the till's number, "" where there is one only.
+    currency: of every amount, as in ISO 4217.
     total: the amount paid, with tax; negative when more was returned than bought.
+    lines: what was bought and returned; tenders: how it was paid; taxes: their sums, where the till has them.
+    raw: where in which document it was read.
+    customer: who bought; None where the till does not know.
+    vouchers: numbers of the bonus checks that were used; promotions: those that were used.
     flags: conditions that are allowed and may interest a person ("dst-ambiguous", "clock-off").
+    extra: names and texts of the till's own, at most ten for Engage.
 
     Raises InvalidValue unless: the lines sum to the total, and so do the tenders; amounts have no more digits than the
     currency; `created` has an offset; the currency is three capital letters (ISO 4217); id and store are not empty.

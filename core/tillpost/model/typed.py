@@ -179,7 +179,7 @@ def _mapping(of: tuple[Any, ...], given: Any, field: str) -> Any:
         if not isinstance(name, str):
             raise _Wrong(f" has a key that is {_article(name)}; keys are text")
         if not isinstance(text, str):
-            hint = "leave it out where there is none" if text is None else "str() of it, or the text the till wrote"
+            hint = "no entry where there is none" if text is None else "str() of it, or the text the till wrote"
             raise _Wrong(f"[{name[:40]!a}] is {_article(text)}; values are text: {hint}")
     return {_text(name, ""): _text(text, "") for name, text in given.items()}
 

@@ -349,7 +349,7 @@ def test_m13_extra_is_text_to_text() -> None:
     ("create", "said"),
     [
         (lambda: Line(**LINE | {"extra": {1: "a"}}), "extra has a key that is an int; keys are text"),
-        (lambda: Line(**LINE | {"extra": {"note": None}}), "extra['note'] is None; values are text: leave it out"),
+        (lambda: Line(**LINE | {"extra": {"note": None}}), "extra['note'] is None; values are text: no entry"),
         (lambda: Line(**LINE | {"extra": [("a", "b")]}), "extra is a list; it must be a mapping of names to texts"),
         (lambda: Tender(**TENDER | {"extra": None}), "extra is None; it must be a mapping of names to texts: {} where"),
         (lambda: Customer(attributes={"points": 0}), "attributes['points'] is an int; values are text"),
