@@ -80,7 +80,7 @@ class Broker:
         """What `rabbitmqctl` prints."""
         done = subprocess.run(
             [f"{_PROGRAMS}/rabbitmqctl", "--node", self.environment["RABBITMQ_NODENAME"], *words],
-            env=self.environment, capture_output=True, text=True, timeout=60, check=False,
+            env=self.environment, capture_output=True, text=True, timeout=120, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
@@ -114,5 +114,5 @@ def rabbitmq(folder: Path, port: int = 0) -> Iterator[Broker]:
         epmd = [needed("epmd", "erlang-base"), "-port", str(names), "-address", "127.0.0.1"]
         stack.enter_context(serving(epmd, names, folder / "names"))
         program = f"{_PROGRAMS}/rabbitmq-server"
-        stack.enter_context(serving([program], port, folder, environment=environment, seconds=60))
+        stack.enter_context(serving([program], port, folder, environment=environment, seconds=120))
         yield Broker(port, tls, pem, environment)
