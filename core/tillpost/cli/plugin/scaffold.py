@@ -40,7 +40,7 @@ _SANDBOX = ".venv/bin/tillpost sandbox --http __PORT__ --sftp 0 --api-key sandbo
 @click.argument("name")
 @click.option(
     "--slot",
-    type=click.Choice([slot for slot in SLOTS if slot not in ("map", "amend", "observe")]),
+    type=click.Choice(SLOTS),
     default="adapter",
     show_default=True,
     help="What the plugin is to do.",
