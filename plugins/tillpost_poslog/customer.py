@@ -40,7 +40,7 @@ class Programmes:
 
     def note(self, transaction: _Element, settings: Settings) -> None:
         """Note the numbers of a transaction where it has two or more."""
-        holders = [holder for part in transaction for holder in part.iterchildren(*_HOLDERS)]
+        holders = [holder for part in transaction if len(part) for holder in part.iterchildren(*_HOLDERS)]
         if not holders:
             return
         numbers = {name: number for name, number, _ in reversed(list(_numbers(holders, settings)))}

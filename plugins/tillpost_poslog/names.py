@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import cache
 
 from lxml.etree import _Element
 
@@ -31,6 +32,7 @@ def names_of(own: Mapping[str, tuple[str, ...]]) -> Names:
     }
 
 
+@cache
 def only(paths: tuple[Path, ...]) -> tuple[str, ...]:
     """The names of paths of one element each."""
     return tuple(path[0] for path in paths)

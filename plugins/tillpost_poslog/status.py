@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 import attrs
 from lxml.etree import _Element
@@ -19,6 +20,8 @@ _CONTROL = re.compile("control|inventory|session|^$", re.IGNORECASE)
 """Names of transactions that are no sale: they move cash or goods, or the till's state."""
 _ARTICLES = (*STANDARD["bought"], *STANDARD["returned"])
 _SALE_ITEMS = (*_ARTICLES, *RESERVED, "Tender")
+_LONG = 200
+"""Characters of statuses that are not remembered."""
 _WITHOUT_GAPS = str.maketrans("", "", "-_ ")
 _VOID = re.compile(r"(^|:|_|\s|-)(post-?\s?)?void(ed|s|ing)?($|\s|_|-|transaction)", re.IGNORECASE)
 
@@ -155,7 +158,14 @@ def _status_reason(part: _Element) -> str:
     """The reason of the first word of STATUSES in a status or type of the transaction."""
     written = [attribute(part, name) for name in KINDS] if part.attrib else []
     written.append(text(part, "TransactionStatus"))
-    plain = [status.lower().translate(_WITHOUT_GAPS) for status in written if status]
+    words = tuple(filter(None, written))
+    # Few are met, again and again; long ones are no words, and stay in no memory.
+    return _reason_of(words) if sum(map(len, words)) < _LONG else _reason_of.__wrapped__(words)
+
+
+@lru_cache(maxsize=1024)
+def _reason_of(written: tuple[str, ...]) -> str:
+    plain = [status.lower().translate(_WITHOUT_GAPS) for status in written]
     return next((reason for word, reason in STATUSES if any(word in status for status in plain)), "")
 
 

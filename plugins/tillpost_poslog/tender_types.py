@@ -65,6 +65,8 @@ WORDS = (
 
 CHANGE = "change"
 """The name of a tender that is no payment: money handed back."""
+_LONGEST = 200
+"""Characters of a name that are looked at, and remembered, from its end: a prefix is no part of it."""
 _DESCRIPTIONS = ("TenderDescription", "SubTenderType")
 _DESCRIBING = ("TenderDescription", "Description", "TenderID")
 
@@ -98,11 +100,14 @@ def tender_type(tender: _Element, own: Mapping[str, str]) -> str:
     name = written.rpartition(":")[2]
     if known := own.get(written) or own.get(name) or TYPES.get(name):
         return known
-    by_word, by_element = _by_word(written), _by_element(tender)
+    by_word, by_element = _by_word(written[-_LONGEST:]), _by_element(tender)
     if by_element and by_word in ("", "card"):  # a card may be a gift card
         return by_element
     if by_word:
         return by_word
     described = (attribute(tender, name) for name in _DESCRIPTIONS)
     describing = (text(child(tender, name)) for name in _DESCRIBING)
-    return next(filter(None, map(_by_word, (*described, *describing))), "other" if name.lower() == "other" else "")
+    return next(
+        filter(None, (_by_word(one[-_LONGEST:]) for one in (*described, *describing))),
+        "other" if name.lower() == "other" else "",
+    )

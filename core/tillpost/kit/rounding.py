@@ -15,6 +15,8 @@ ROUNDING = "rounding"
 ROUNDING_AS_TENDER = "rounding-as-tender"
 """The flag of a receipt whose rounding of cash stands among the payments of its record; it is a line."""
 
+_LONGEST = 100
+"""Characters of a name that are looked at, and remembered: what is longer is no name."""
 # "Rounding" in the languages of Europe, as it begins or stands inside a word.
 _WORDS = (
     *("rounding", "avrund", "öresavr", "oresavr", "afrund", "rundung", "afrond", "arrondi", "redondeo", "arredond"),
@@ -22,9 +24,13 @@ _WORDS = (
 )
 
 
-@lru_cache(maxsize=1024)
 def is_rounding(name: str) -> bool:
     """Whether a till's name of a payment or line says that it is the rounding of cash."""
+    return _says_so(name[:_LONGEST])
+
+
+@lru_cache(maxsize=1024)
+def _says_so(name: str) -> bool:
     written = name.casefold()
     return any(word in written for word in _WORDS)
 

@@ -61,7 +61,7 @@ def broken_id(written: str, *, code: bool = False) -> str:
 
     code: of an article, where a short text such as 10.0 may be meant.
     """
-    if written.isalnum() and len(written) < 18:
+    if (written.isalnum() and len(written) < 18) or written[:1].isalpha():  # nearly every one
         return ""
     if _SHORTENED.fullmatch(written):
         return "is a number a spreadsheet shortened"

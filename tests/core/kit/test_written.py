@@ -58,7 +58,7 @@ def test_what_is_beside_no_number_is_none() -> None:
 
 
 def test_ids_that_are_whole_and_ids_that_are_broken() -> None:
-    assert [broken_id(text) for text in ("1001", "A-1", "1E5", "#1001", "00.12", "7-0")] == [""] * 6
+    assert [broken_id(text) for text in ("1001", "A-1", "E-10", "1E5", "#1001", "00.12", "7-0")] == [""] * 7
     assert all(broken_id(text) for text in ("4.67E+10", "4,67e+010", "1E+2", "7.0", "#REF!", "####"))
     assert broken_id("10.0", code=True) == ""
     assert [unquoted(text) for text in ('="0012"', "'0012", "'s", "0012")] == ["0012", "0012", "'s", "0012"]

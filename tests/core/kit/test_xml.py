@@ -14,7 +14,7 @@ from lxml import etree
 
 from tests.support.proportion import is_in_proportion
 from tillpost import DocumentError, InvalidValue
-from tillpost.kit.xml import XmlFormat, amount, detect_encoding, text, xml_records
+from tillpost.kit.xml import XmlFormat, amount, attribute, children, detect_encoding, text, xml_records
 from tillpost.model import Document
 
 FORMAT = XmlFormat(
@@ -263,3 +263,20 @@ def test_refusals_show_no_more_than_names(capsys: pytest.CaptureFixture[str]) ->
     message = refusal("<Other><Mail>anna@example.com</Mail><Sale/></Other>")
     assert "anna" not in message
     assert not re.search(r"[\x00-\x1f]", message)
+
+
+# --- elements by their local names ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("names", [("A",), ("A", "B"), ("A", "B", "C", "D"), ("D", "C", "B", "A", "E")])
+def test_children_of_few_and_of_many_names_come_in_the_order_of_the_document(names: tuple[str, ...]) -> None:
+    parent = etree.fromstring("<P xmlns:v='urn:v'><B/><v:A/>text<!-- A --><X><A/></X><C/><?A?><A/></P>")
+    found = [etree.QName(inside).localname for inside in children(parent, *names)]
+    assert found == [name for name in ("B", "A", "C", "A") if name in names]
+
+
+def test_an_attribute_is_found_in_any_namespace_and_first_in_none() -> None:
+    both, other, none = etree.fromstring(
+        "<P xmlns:v='urn:v'><A v:Offset='07:00' Offset=' 08:00 '/><A x='1' v:Offset='07:00'/><A NotOffset='1'/></P>"
+    )
+    assert [attribute(element, "Offset") for element in (both, other, none)] == ["08:00", "07:00", ""]

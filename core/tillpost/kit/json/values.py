@@ -12,7 +12,7 @@ import attrs
 from tillpost.errors import InvalidValue
 from tillpost.kit.text import clean
 from tillpost.model.json_values import kind_of, parse_json
-from tillpost.model.money import parse_decimal
+from tillpost.model.money import is_in_bounds, parse_decimal
 
 # The bytes by which a record can name a character to clean: itself, or an escape.
 _SUSPECT = re.compile(rb"\\[ubf]|\xef\xbf[\xbe\xbf]")
@@ -61,13 +61,15 @@ class JsonObject:
     def text(self, name: str, default: str | None = None) -> str:
         """A text, or a whole number as text (ids are written both ways); `default` when it is missing."""
         value = self.values.get(name)
+        if isinstance(value, str):  # a record has dozens
+            return " ".join(value.split())
         if value is None:
             return self._missing(name) if default is None else default
-        if isinstance(value, bool) or not isinstance(value, str | int):
+        if type(value) is not int:
             raise InvalidValue(f"must be text, and {kind_of(value)}", place=f"{self.place}.{name}")
-        if isinstance(value, int) and abs(value) >= 10**30:
+        if abs(value) >= 10**30:
             raise InvalidValue("a number has more than 30 digits", place=f"{self.place}.{name}")
-        return " ".join(value.split()) if isinstance(value, str) else str(value)
+        return str(value)
 
     def text_or_empty(self, name: str) -> str:
         """The text of a member, "" when it is missing or not a text: for messages about the object."""
@@ -81,10 +83,14 @@ class JsonObject:
         value = self.values.get(name)
         if value is None or value == "":
             return self._missing(name) if default is None else default
-        if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+        if isinstance(value, Decimal) and is_in_bounds(value):
+            return value
+        if type(value) is int:
+            if abs(value) >= 10**15:
+                raise InvalidValue("out of bounds: a number is finite and below 1e15", place=f"{self.place}.{name}")
+            return Decimal(value)
+        if not isinstance(value, str | Decimal):
             raise InvalidValue(f"must be a decimal, and {kind_of(value)}", place=f"{self.place}.{name}")
-        if isinstance(value, int) and abs(value) >= 10**15:
-            raise InvalidValue("out of bounds: a number is finite and below 1e15", place=f"{self.place}.{name}")
         return parse_decimal(str(value), f"{self.place}.{name}")
 
     def boolean(self, name: str) -> bool:
