@@ -80,6 +80,9 @@ def test_a_plugin_that_raises_or_gives_the_wrong_type_is_named_and_holds_its_rec
     (held,) = shop.answers("held", "list")
     assert held["number"] == "2"
     assert held["reason"].startswith(reason)
+    [told] = [line for line in log(shop).splitlines() if held["reason"] in line]
+    assert f"receipt {held['id']}" in told
+    assert f"document {held['document']}, {held['place']}" in told
     assert "secret" not in log(shop)
 
 

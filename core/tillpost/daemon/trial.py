@@ -19,7 +19,8 @@ from tillpost.alerts.channels import ChannelError, try_channel
 from tillpost.clock import Clock, SystemClock, iso
 from tillpost.compose.config import Config
 from tillpost.compose.pipeline import Pipeline, compose, finding_at
-from tillpost.errors import Finding, TillpostError, describe
+from tillpost.compose.plugins import REPORT_PLUGIN
+from tillpost.errors import Finding, PluginError, TillpostError, describe, plugin_trace
 from tillpost.flow.rate_limit.budget import Budgets
 from tillpost.journal import Journal
 from tillpost.kit.files import unwritable
@@ -71,8 +72,18 @@ def _destination(config: Config, composed: Pipeline, trial: Trial) -> Iterable[F
 def _tenant(config: Config, composed: Pipeline) -> Iterator[Finding]:
     """Whether the stored contactIds are those of another address than the one that is named; makes no request."""
     state = composed.config.state
+    own = ("pipelines", composed.config.name, "transport")
     try:
         named = composed.hooks.identity()
+    except PluginError as error:
+        fault = f"which tenant the settings name cannot be told: {error}."
+        effect = "The pipeline does not notice when it is another tenant."
+        yield attrs.evolve(
+            finding_at(config, own, fault, REPORT_PLUGIN, level="trouble", effect=effect),
+            trace=plugin_trace(error.__cause__),
+        )
+        return
+    try:
         if named is None or not (state / "journal.db").is_file():
             return
         with closing(Journal.read_only(state)) as journal:
@@ -81,7 +92,6 @@ def _tenant(config: Config, composed: Pipeline) -> Iterator[Finding]:
         return  # `run` and `tillpost journal verify` say what is wrong with it
     if known is None or known.tenant.address in ("", named.address):
         return
-    own = ("pipelines", composed.config.name, "transport")
     yield finding_at(
         config, (*own, "url") if (*own, "url") in config.lines.by_path else own,
         f"it is {named.address}, and the journal belongs to {known.tenant.address}, with {counted(ids, 'contactId')}.",
@@ -130,10 +140,11 @@ def _judge(
     effect: str,
     next_step: str,
 ) -> Iterator[Finding]:
+    trace: tuple[str, ...] = ()
     try:
         outcome = ask()
     except (TillpostError, OSError) as error:
-        outcome, reason = None, describe(error)
+        outcome, reason, trace = None, describe(error), plugin_trace(error.__cause__)
     else:
         if outcome is None or isinstance(outcome, Delivered):
             return
@@ -142,7 +153,8 @@ def _judge(
     own = ("pipelines", composed.config.name, slot)
     key = (*own, named[1]) if named is not None and (*own, named[1]) in config.lines.by_path else own
     level = "error" if isinstance(outcome, Misconfigured) else "trouble"
-    yield finding_at(config, key, f"{what}: {reason}.", next_step, level=level, effect=effect)
+    found = finding_at(config, key, f"{what}: {reason}.", next_step, level=level, effect=effect)
+    yield attrs.evolve(found, trace=trace)
 
 
 def _folders(config: Config, composed: Pipeline) -> Iterator[Finding]:

@@ -98,7 +98,7 @@ class FaultLog:
 
         Only in the work of a pipeline: a command tells it itself.
         """
-        pipeline, _ = current_work()
+        pipeline, at_work = current_work()
         if not pipeline:
             return
         self._times[str(fault)] += 1
@@ -106,6 +106,8 @@ class FaultLog:
         if str(times).strip("0") != "1":
             return
         about = next(filter(None, (say(given) for say in _ABOUT)), "")
+        if at_work:  # the log names it already
+            about = about.replace(f" at receipt {at_work},", "").replace(f", at receipt {at_work}", "")
         again = f" (time {times:,})" if times > 1 else ""
         _log.error("pipeline %s: %s%s%s", pipeline, fault, about, again)
 

@@ -97,10 +97,16 @@ class Worker:
         Both lines share their claims, so the calls that worker has in flight stay its own, and it settles them.
         """
         line = self.line
-        mapping_guard.start(line)  # a reload may have brought another mapping
-        tenant.start(line)  # or another tenant
-        forget_observers(line)
         line.heartbeat.reset()
+        try:
+            mapping_guard.start(line)  # a reload may have brought another mapping
+            tenant.start(line)  # or another tenant
+        except PluginError as error:  # the other pipelines of the process start, and this one is tried again
+            _log.error("pipeline %s stops: %s", line.name, error)
+            line.heartbeat.fault = error
+            self.stop()
+            return
+        forget_observers(line)
         jobs = [("deliver", self._outbox.run_sender)] * line.workers
         jobs += [("outbox", self._run_outbox), ("maintain", self._maintain)]
         if not self._source_empty:

@@ -248,3 +248,32 @@ def test_debug_shows_the_traceback_of_any_error(tmp_path: Path, error: str) -> N
 )
 def test_debug_may_stand_anywhere_before_the_arguments_end(words: list[str], ordered: list[str]) -> None:
     assert to_front(words) == ordered
+
+
+TRANSPORT = """
+class Own:
+    @hookimpl
+    def deliver(self, payload): return NotSent(reason="not today")
+
+    @hookimpl
+    def probe(self): {probe}
+
+    @hookimpl
+    def identity(self): {identity}
+
+plugin = simple("One", "transport", Nothing, lambda settings, context: Own())
+"""
+
+
+@pytest.mark.parametrize("hook", ["probe", "identity"])
+def test_m4_check_shows_the_lines_of_a_plugin_that_raises_while_it_is_tried(strange: Strange, hook: str) -> None:
+    bodies = {"probe": "return Delivered()", "identity": "return None", hook: "return {}['" + SECRET[:4] + "']"}
+    module = strange.install(f"strange_{hook}", TRANSPORT.format(**bodies))
+    file = strange.configure(transport=f'{{ use = "strange_{hook}" }}')
+    result = CliRunner().invoke(cli, ["--config", str(file), "check", "--json"])
+    found = [json.loads(line) for line in result.stdout.splitlines()]
+    [own] = [each for each in found if f"{hook} raised KeyError" in each["message"]]
+    assert own["key"] == "pipelines.shop.transport"
+    assert own["trace"][0].startswith(f"{module}:{line_of(module, f'def {hook}')} in {hook}: ")
+    assert own["trace"][-1] == "KeyError"
+    assert result.exit_code == 1

@@ -140,3 +140,18 @@ def test_a_probe_that_raises_is_no_answer_and_is_asked_again_later(tmp_path: Pat
         assert "ZeroDivisionError" in line.breaker.destination.reason
         assert line.breaker.destination.probe_due > before
         assert not line.breaker.allows_requests()
+
+
+def test_m12_a_plugin_that_cannot_name_its_tenant_stops_its_own_pipeline_and_no_other(tmp_path: Path) -> None:
+    """It would end the process at each start; its pipeline has the fault, and is started again later."""
+
+    def identity() -> Any:
+        raise KeyError("anna@example.se")
+
+    with line_on(tmp_path, identity=identity) as line:
+        worker = Worker(line)
+        worker.start()
+        assert "identity raised KeyError at " in str(worker.fault)
+        assert "anna" not in str(worker.fault)
+        assert worker.is_stopping()
+        assert worker.join(5.0)
