@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from tests.plugins.tillpost_dsfinvk.written import Written, index_xml, unpacked
+from tests.plugins.tillpost_dsfinvk.written import Written, index_xml, packed, unpacked
 from tests.support.exports import export
 from tests.support.workbook import workbook
 from tillpost.cli import cli
@@ -291,6 +291,47 @@ def test_ids_that_are_one_in_two_forms_stay_one(call: Any, tmp_path: Path) -> No
     changed = json.loads(sample)
     assert changed["purchaseUUID1"] != str(number)
     assert base64.urlsafe_b64decode(changed["purchaseUUID"] + "==") == uuid.UUID(changed["purchaseUUID1"]).bytes
+
+
+def test_short_numbers_of_customers_go_and_those_of_goods_stay(call: Any, tmp_path: Path) -> None:
+    """77 and 4711 are customers, 77 is a number of pieces, too; one customer bought on a training receipt."""
+    rows = ["Receipt,Shop,Date,Article,Paid,Qty,Who,Kind"]
+    rows += [f"{n},12,2026-03-14 15:30:00,A,{q}.00,{q},{who},{kind}" for n, q, who, kind in (
+        (1, 77, "77", "S"), (2, 1, "4711", "S"), (3, 2, "88", "T"), (4, 12, "77", "S"), (5, 3, "Bo", "S")
+    )]  # fmt: skip
+    mapping = [
+        each
+        for each in MAPPING
+        if each.split("=")[1] not in ("decimal", "delimiter", "thousands", "customer.memberNumber")
+    ]
+    mapping += ["--set=customer.memberNumber=Who", "--set=columns.quantity=Qty", "--set=skip.Kind.T=training"]
+    _, sample = made(call, tmp_path, "a.csv", "\n".join(rows), "table", *mapping)
+    lines = [line.split(",") for line in sample.decode().splitlines()[1:]]
+    assert [line[5] for line in lines] == ["77", "1", "2", "12", "3"]
+    who = [line[6] for line in lines]
+    assert not {"77", "4711", "88", "Bo"} & set(who)
+    assert who[0] == who[3]
+
+
+def test_a_person_inside_a_word_that_the_adapter_needs_is_told(call: Any, tmp_path: Path) -> None:
+    """The tender's words are needed to know its type: one has the customer's name."""
+    rows = ["Receipt,Shop,Date,Article,Paid,Pay,Card,Förnamn"]
+    rows += ["1,12,2026-03-14 15:30:00,A,5.00,Till Bosse,M-100200,Bosse"]
+    mapping = [each for each in MAPPING if each.split("=")[1] not in ("decimal", "delimiter", "thousands")]
+    mapping += ["--set=columns.tender_type=Pay", "--set=customer.firstName=Förnamn"]
+    (tmp_path / "a.csv").write_text("\n".join(rows), encoding="utf-8")
+    result = call("sample", "table", "a.csv", "--pseudonyms", *mapping)
+    assert result.exit_code == 1, result.output
+    assert "a customer's value is left at Pay" in result.stdout
+    assert "Bosse" not in result.stdout
+
+
+def test_a_file_without_a_header_is_no_list_of_names_of_columns(call: Any, tmp_path: Path) -> None:
+    files = unpacked(Written().head("1", "5,00").line("1", "1", "A", "1", "5,00").pay("1", "Bar", "5,00").zip())
+    files["kunden.csv"] = f"{PERSON['name']};{PERSON['street']};{PERSON['mail']}\r\n".encode()
+    files["namen.csv"] = b"BERGSTROM;STORGATAN\r\nLINDQVIST;STORGATAN\r\n"
+    _, sample = made(call, tmp_path, "a.zip", packed(files), "dsfinvk", "--set=store=Mitte")
+    nobody_in(b"".join(unpacked(sample).values()).decode())
 
 
 def test_what_is_asked_to_stay_stays_and_a_customer_does_not(call: Any, tmp_path: Path) -> None:

@@ -29,11 +29,11 @@ def rewrite_csv(
         return "".join(out)
     delimiter = delimiter or max([";", ",", "\t", "|"], key=lambda mark: text[:20_000].count(mark))
     rows = _rows(text, delimiter, quote)
-    header = header_of([[_bare(cell, quote) for cell in row[::2]] for row in rows[:_SEARCHED]], headers)
+    header, is_known = header_of([[_bare(cell, quote) for cell in row[::2]] for row in rows[:_SEARCHED]], headers)
     names = [_bare(cell, quote) for cell in rows[header][::2]] if header is not None else []
     out = []
     for number, row in enumerate(rows):
-        if number == header:
+        if number == header and is_known:
             out += row
             continue
         for at, cell in enumerate(row):
@@ -44,15 +44,18 @@ def rewrite_csv(
     return "".join(out)
 
 
-def header_of(rows: list[list[str]], headers: Collection[str]) -> int | None:
-    """Which row is the header: the one with most of the names, else the first where nothing in it is a number."""
+def header_of(rows: list[list[str]], headers: Collection[str]) -> tuple[int | None, bool]:
+    """Which row is the header, and whether it has any of the names; else it is the first where nothing is a number.
+
+    A first row that has none of the names may be one of persons: it names the columns, and is replaced all the same.
+    """
     known = {name.casefold() for name in headers}
     counts = [sum(cell.strip().casefold() in known for cell in row) for row in rows]
     if most := max(counts, default=0):
-        return counts.index(most)
+        return counts.index(most), True
     if rows and len(rows[0]) > 1 and not any(_BY_NUMBER.match(cell.strip()) for cell in rows[0]):
-        return 0
-    return None
+        return 0, False
+    return None, False
 
 
 def _rows(text: str, delimiter: str, quote: str) -> list[list[str]]:

@@ -36,6 +36,19 @@ def plain_key(value: str) -> str:
 
 
 @attrs.define
+class Places:
+    """What is known of the places of a document.
+
+    persons: those with values of customers. doubtful: those that may have some, and stay only where the adapter needs
+    them. values: place → its values, without punctuation and case.
+    """
+
+    persons: set[Path] = attrs.field(factory=set)
+    doubtful: set[Path] = attrs.field(factory=set)
+    values: dict[Path, set[str]] = attrs.field(factory=lambda: defaultdict(set))
+
+
+@attrs.define
 class Disguise:
     """The values of one document.
 
@@ -48,10 +61,11 @@ class Disguise:
     settings: Collection[str]
     kept: Collection[Path] = ()
     asked: Collection[str] = ()
-    person_places: set[Path] = attrs.field(factory=set)
+    places: Places = attrs.field(factory=lambda: Places())
     replaced: dict[Path, set[str]] = attrs.field(factory=lambda: defaultdict(set))
     staying: dict[Path, set[str]] = attrs.field(factory=lambda: defaultdict(set))
     _keys: frozenset[str] = attrs.field(init=False)
+    _short: frozenset[str] = attrs.field(init=False)
     _asked: frozenset[Path] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -60,12 +74,22 @@ class Disguise:
         # A national id with its century, and the same without it.
         keys |= {key[2:] for key in keys if key.isdecimal() and len(key) == 12}
         self._keys = frozenset(key for key in keys if len(key) > _SHORT or (len(key) > 2 and not key.isdecimal()))
+        self._short = frozenset(keys) - self._keys
 
     def learn(self, path: Path, value: str) -> str:
         """Note the place of a value that the adapter read as a customer's; the value stays."""
-        if plain_key(value) in self._keys:
-            self.person_places.add(path)
+        key = plain_key(value)
+        if key in self._keys:
+            self.places.persons.add(path)
+        self.places.values[path].add(key)
         return value
+
+    def learned(self) -> Places:
+        """The places that were learned. Where half of the values are short ones of customers, all may be."""
+        for path, values in self.places.values.items():
+            if 2 * len(values & self._short) >= max(1, len(values - {""})):
+                self.places.doubtful.add(path)
+        return self.places
 
     def __call__(self, path: Path, value: str) -> str:
         """What stands in for the value."""
@@ -75,7 +99,7 @@ class Disguise:
         if self.is_persons(path, bare):
             self.replaced[path].add(bare)
             return self.shapes.of(value)
-        if _is_harmless(bare):
+        if _is_harmless(bare) and (path not in self.places.doubtful or path in self.kept):
             return value
         if path in self.kept or path[-1:] in self._asked or bare in self.settings:
             self.staying[path].add(bare)
@@ -87,7 +111,7 @@ class Disguise:
         """Whether it stands at a place of a person's, or is a value that names one."""
         if path[-1:] in self._asked or (path in self.kept and says_what(path)):
             return False
-        return path in self.person_places or is_person(path) or "@" in bare[1:] or plain_key(bare) in self._keys
+        return path in self.places.persons or is_person(path) or "@" in bare[1:] or plain_key(bare) in self._keys
 
     def candidates(self) -> set[Path]:
         """The places that may stay when the adapter needs them: none of a person's, but what kind of value one is."""
@@ -97,10 +121,24 @@ class Disguise:
             if all((says_what(path) and each.isalpha()) or not self.is_persons(path, each) for each in values)
         }
 
+    def people_left(self) -> set[Path]:
+        """The places where a value that stays has one of a person's in it."""
+        named = {each for values in self.replaced.values() for each in values if " " in each or "@" in each}
+        named &= {each for path, values in self.replaced.items() for each in values if self.is_persons(path, each)}
+        keys = {key for each in (*self.people, *named) if len(key := plain_key(each)) > _SHORT}
+        words = {each.casefold() for each in self.people if len(each) > 2 and each.isalpha()}
+        return {
+            path
+            for path, values in self.staying.items()
+            for value in values
+            if any(key in plain_key(value) for key in keys)
+            or not words.isdisjoint(re.findall(r"[^\W\d_]+", value.casefold()))
+        }
+
 
 def _is_harmless(bare: str) -> bool:
     if len(bare) == 1 or _MOMENT.fullmatch(bare):
         return True
-    if not _AMOUNT.fullmatch(bare):
+    if not _AMOUNT.fullmatch(bare) or re.match(r"0\d{4}", bare):
         return False
     return bool(_DECIMAL.search(bare)) or sum(character.isdecimal() for character in bare) <= _SHORT

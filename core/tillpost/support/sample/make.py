@@ -12,7 +12,7 @@ import attrs
 
 from tillpost.errors import UsageError
 from tillpost.support.sample.csv_text import rewrite_csv
-from tillpost.support.sample.disguise import Disguise, plain_key
+from tillpost.support.sample.disguise import Disguise
 from tillpost.support.sample.json_text import Path, Rewrite, rewrite_json
 from tillpost.support.sample.shapes import Shapes
 from tillpost.support.sample.workbook import rewrite_workbook
@@ -23,6 +23,8 @@ LARGEST = 64 * 1024 * 1024
 _TEXTS = (".csv", ".txt", ".tsv", ".xml", ".json", ".jsonl")
 _DECLARED = re.compile(rb"<\?xml[^>]*encoding=[\"']([A-Za-z0-9._-]+)")
 _MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+_SECTION = re.compile(rb"^\[[A-Za-z_]+\.(?:csv|txt)\]\r?\n([^\n]*)", re.M)
+_COLUMN = re.compile(rb"\b[A-Z]+_[A-Z0-9_]+\b")
 Read = Callable[[bytes], tuple[object, ...]]
 
 
@@ -75,7 +77,7 @@ def make(
     expected = read(content)
 
     def attempt(kept: Collection[Path]) -> tuple[bytes, Disguise]:
-        disguise = Disguise(shapes, people, words, kept, asked, first.person_places)
+        disguise = Disguise(shapes, people, words, kept, asked, first.learned())
         return rewrite_document(content, disguise, words, form), disguise
 
     sample, disguise = attempt(())
@@ -89,7 +91,7 @@ def make(
         kept={_shown(path): sorted(values) for path, values in sorted(disguise.staying.items())},
         omitted=sorted(set(omitted)),
         differs=[] if found == expected else _differences(expected, found),
-        people_left=sorted(_left(sample, people, words, form)),
+        people_left=sorted(map(_shown, disguise.people_left())),
     )
 
 
@@ -118,35 +120,21 @@ def _differences(expected: tuple[object, ...], found: tuple[object, ...]) -> lis
     return [f"record {number}" for number, (a, b) in enumerate(zip(expected, found, strict=True), 1) if a != b]
 
 
-def _left(sample: bytes, people: Collection[str], words: Collection[str], form: Form) -> set[str]:
-    """The places at which a value of a customer still stands."""
-    keys = {key for value in people if len(key := plain_key(value)) > 5 or "@" in value}
-    found: set[str] = set()
-
-    def look(path: Path, value: str) -> str:
-        if plain_key(value) in keys:
-            found.add(_shown(path))
-        return value
-
-    rewrite_document(sample, look, words, form)
-    return found
-
-
 def _shown(path: Path) -> str:
     return "/".join(path)
 
 
 def _structure(content: bytes) -> frozenset[str]:
-    """The names of the files of a zip and of their columns: an index of the files says them as values."""
-    if content[:4] != b"PK\x03\x04" or _is_workbook(content):
-        return frozenset()
+    """The names of the files of an export of many, and of their columns: an index of the files says them as values."""
     names: set[str] = set()
-    for info, member in _members(content):
-        names |= {info.filename, info.filename.rpartition(".")[0]}
-        if info.filename.lower().endswith((".csv", ".txt")):
-            head = member.split(b"\n", 1)[0].decode("utf-8", "replace")
-            names |= {cell.strip(" \r\"'\ufeff") for cell in re.split(r"[;,\t|]", head)}
-    return frozenset(names)
+    heads = [found[1] for found in _SECTION.finditer(content)]
+    if content[:4] == b"PK\x03\x04" and not _is_workbook(content):
+        for info, member in _members(content):
+            names |= {info.filename, info.filename.rpartition(".")[0]}
+            if info.filename.lower().endswith((".csv", ".txt")):
+                heads.append(member.split(b"\n", 1)[0])
+    # A first line may be one of persons: only what cannot be a name is one of a column.
+    return frozenset(names | {column.decode() for head in heads for column in _COLUMN.findall(head)})
 
 
 def _is_workbook(content: bytes) -> bool:

@@ -33,14 +33,14 @@ def rewrite_workbook(content: bytes, rewrite: Rewrite, headers: Collection[str])
 
 
 def _rewritten(rows: list[list[Any]], rewrite: Rewrite, headers: Collection[str]) -> list[list[Any]]:
-    header = header_of([[str(cell) for cell in row] for row in rows[:_SEARCHED]], headers)
+    header, is_known = header_of([[str(cell) for cell in row] for row in rows[:_SEARCHED]], headers)
     names = [str(cell) for cell in rows[header]] if header is not None else []
     out = []
     for number, row in enumerate(rows):
-        if number == header:
+        if number == header and is_known:
             out.append(row)
             continue
-        above = header is not None and number < header
+        above = header is not None and number <= header
         out.append(
             [
                 _cell(
