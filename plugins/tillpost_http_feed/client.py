@@ -57,6 +57,8 @@ class Client:
 
     def ask(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None = None) -> Answer:
         """Raises Failed when there is no answer, Stopped when it was given up."""
+        if self.stopping.is_set():
+            raise Stopped("stopped between two requests")
         parts = parse_url(url)
         host, port = (parts.host or "").strip("[]"), parts.port or (443 if parts.scheme == "https" else 80)
         where = address(host, port)

@@ -51,6 +51,7 @@ class FeedSource:
     _feed: str
     _known: dict[str, None] = attrs.field(factory=dict)
     _count: int = 0
+    _stopping: threading.Event = attrs.field(factory=threading.Event)
 
     @classmethod
     def of(cls, settings: Settings, context: Context) -> FeedSource:
@@ -62,11 +63,11 @@ class FeedSource:
     @hookimpl
     def collect_documents(self, accept: Accept, report: Report, stopping: threading.Event) -> int | Failure:
         """Hand over every page there is since the place in the journal."""
-        self._count = 0
+        self._count, self._stopping = 0, stopping
         stored = self.context.cursor()
         if not self._troubles.rests("", stored or ""):
             try:
-                self._round(accept, Place.loads(stored, self._feed), stopping)
+                self._round(accept, Place.loads(stored, self._feed))
             except Failed as failed:
                 return failed.failure
             except _Later:
@@ -84,24 +85,24 @@ class FeedSource:
             return failed.failure
         return Delivered()
 
-    def _round(self, accept: Accept, place: Place, stopping: threading.Event) -> None:
+    def _round(self, accept: Accept, place: Place) -> None:
         if place.next is not None and not self.settings.keeps_position:
             try:
-                place = self._pass(accept, place, stopping, resumed=True)
+                place = self._pass(accept, place, resumed=True)
             except (_Stale, _Moved):
                 place = Place(since=place.since)
         for _ in range(_MOVES):
             try:
-                self._pass(accept, place, stopping)
+                self._pass(accept, place)
                 return
             except _Moved:
                 place = Place(since=place.since)
         where = host_of(self.settings)
         raise Failed(NotSent(reason=f"the list of {where} changes while it is read by offset; it is begun again later"))
 
-    def _pass(self, accept: Accept, place: Place, stopping: threading.Event, resumed: bool = False) -> Place:
+    def _pass(self, accept: Accept, place: Place, resumed: bool = False) -> Place:
         """Read the pages from a place on; the place at the end. A page is handed over once it is known what follows."""
-        client = self._client(stopping)
+        client = self._client(self._stopping)
         keeps = self.settings.keeps_position
         since, position = place.since or self.settings.first_moment, place.next
         place = attrs.evolve(place, since=since)
@@ -109,9 +110,6 @@ class FeedSource:
         """The page in hand, and the position after it."""
         seen: set[str] = set()
         while True:
-            if stopping.is_set():
-                self._hand_over(accept, pending, place)
-                raise Stopped("stopped between two pages")
             try:
                 page = self._ask(client, question(self.settings, since, position), position)
             except Failed as failed:
@@ -172,6 +170,8 @@ class FeedSource:
         return end
 
     def _accept(self, accept: Accept, page: Page, place: Place) -> None:
+        if self._stopping.is_set():
+            raise Stopped("stopped between two pages")
         name = f"{host_of(self.settings)}/{page.sha256[:12]}.json"
         stored = self.context.cursor() or ""
         try:

@@ -350,6 +350,17 @@ def test_it_stops_between_two_pages_and_goes_on_there(shop: Callable[..., Shop])
     assert len(till.met()) == 8
 
 
+def test_it_stops_among_pages_that_are_not_handed_over(shop: Callable[..., Shop]) -> None:
+    sales = [sale(number) for number in range(8)]
+    till = shop(tokens(sales), **BY_TOKEN | BY_TIME | {"overlap": timedelta(hours=1)})
+    till.run()
+    till.stopping.set()
+    asked = len(till.feed.asked)
+    with pytest.raises(Stopped):
+        till.run()
+    assert len(till.feed.asked) == asked
+
+
 # Failures
 
 
