@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 import tillpost_receipts
 from tillpost import simple
 from tillpost.cli import cli
-from tillpost.cli.adapter import trial
+from tillpost.cli.adapter import given, trial
 from tillpost.cli.adapter.judgement import masked
 from tillpost.compose.plugins import load_plugin
 
@@ -169,7 +169,8 @@ def test_an_adapter_that_raises_is_shown_its_own_lines_without_the_errors_text(
         parse_receipts = hookimpl(Raising.parse_receipts)
 
     broken = simple("raises", "adapter", load_plugin("receipts").slots["adapter"], lambda *_: Plugged())
-    monkeypatch.setattr(trial, "load_plugin", lambda name: broken if name == "receipts" else load_plugin(name))
+    for where in (trial, given):
+        monkeypatch.setattr(where, "load_plugin", lambda name: broken if name == "receipts" else load_plugin(name))
     result = attempt([sale(1)], words=())
     assert result.exit_code == 1
     assert "Not read to the end: plugin" in result.output
