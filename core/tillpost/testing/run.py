@@ -5,10 +5,11 @@ from __future__ import annotations
 import importlib.util
 import platform
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import entry_points, version
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import attrs
@@ -17,7 +18,7 @@ import pytest
 from tillpost.compose.plugins import GROUP, installed_plugins
 from tillpost.errors import PluginError, UsageError, describe, plugin_trace
 from tillpost.plugin import CAPABILITIES
-from tillpost.testing.suite import Suite
+from tillpost.testing.suite import WAIVE, Suite
 
 ORDER = ("broken", "to do", "waived", "kept")
 
@@ -52,6 +53,27 @@ class Report:
         counts = f"{self.count('kept')} kept, {self.count('broken')} broken, {self.count('waived')} waived"
         return f"{counts}, {todo} to do" if todo else counts
 
+    def told(self) -> list[tuple[Result, str]]:
+        """Each result with what is said of it: a reason that several have stands in full at the first of them."""
+        first: dict[str, str] = {}
+        told = []
+        for result in self.results:
+            said = result.detail.partition(WAIVE)[0].rstrip()
+            if result.outcome in ("broken", "to do"):
+                name = first.setdefault(said, result.promise)
+                said = said if name == result.promise else f"as `{name}`"
+            told.append((result, said))
+        return told
+
+    def next_step(self) -> str:
+        """How to go on where something is to do; "" where nothing is."""
+        if not self.count("to do"):
+            return ""
+        waive = any(WAIVE in result.detail for result in self.results)
+        waiver = f'; {WAIVE} waivers = {{"PROMISE": "why the till has no such thing"}}' if waive else ""
+        first = next(result.promise for result in self.results if result.outcome == "to do")
+        return f"a part is welcome: what is kept is kept. Go on with `{first}`{waiver}"
+
     def as_json(self) -> dict[str, Any]:
         """The report as JSON values."""
         return attrs.asdict(self)
@@ -61,8 +83,8 @@ class Report:
         given = ", ".join(self.capabilities) or "none"
         missing = ", ".join(name for name in CAPABILITIES if name not in self.capabilities) or "none"
         rows = [
-            f"| `{result.promise}` | {result.outcome} | {_cell(result.detail or result.sentence)} |"
-            for result in sorted(self.results, key=lambda result: ORDER.index(result.outcome))
+            f"| `{result.promise}` | {result.outcome} | {_cell(said or result.sentence)} |"
+            for result, said in sorted(self.told(), key=lambda told: ORDER.index(told[0].outcome))
         ]
         return "\n".join(
             [
@@ -180,6 +202,15 @@ class _Recorder:
         cause = error.__cause__ if isinstance(error, PluginError) and not self._debug else error
         return [describe(error), *(f"    {line}" for line in plugin_trace(cause, whole=self._debug))]
 
+    @pytest.hookimpl(wrapper=True)
+    def pytest_make_collect_report(self, collector: pytest.Collector) -> Generator[None, Any, Any]:
+        """Record the suites of a module that pytest passes over."""
+        report = yield
+        if isinstance(collector, pytest.Module) and report.passed:
+            collected = {node.name for node in report.result}
+            self.errors += _passed_over(collector.obj, collected)
+        return report
+
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Record the error of a module that cannot be imported."""
         if report.failed:
@@ -234,3 +265,16 @@ class _Recorder:
                 )
             )
         return reports
+
+
+def _passed_over(module: ModuleType, collected: set[str]) -> list[str]:
+    """A sentence for each suite of the module that pytest does not collect, and that is no base of another."""
+    suites = [each for each in vars(module).values() if isinstance(each, type) and issubclass(each, Suite)]
+    made = {each for each in suites if each.__init__ is not object.__init__}  # pytest takes no class that has one
+    return [
+        f"{module.__file__}: the suite {each.__name__} is not tried: "
+        + ("it has an __init__" if each in made else "its name must begin with Test")
+        for each in suites
+        if each.__module__ == module.__name__ and (each in made or each.__name__ not in collected)
+        if not any(other is not each and issubclass(other, each) for other in suites)
+    ]

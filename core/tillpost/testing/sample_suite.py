@@ -15,7 +15,7 @@ from tillpost.flow.hook_calls import HookCalls
 from tillpost.model import DEFAULT_RECIPE, Broken, Document, Found, Identifier, NoReceipt, Parsed, Receipt
 from tillpost.testing import compare
 from tillpost.testing.prescribed import BROKEN_ID, EMAIL, PRESCRIBED_SALES, TIME, Sale
-from tillpost.testing.suite import Suite, check, fail
+from tillpost.testing.suite import WAIVE, Suite, check, fail
 
 _ABOUT = {"two_taxes": "taxes", "phone": "customer"}
 """Promise → the capability without which it is not asked."""
@@ -119,7 +119,7 @@ class SampleSuite(Suite):
         return f"{description}{when} Store {self.store}{till}, number {number}, {currency}.{known}"
 
     def _fail_to_do(self, promise: str, what: str) -> NoReturn:
-        waive = f'or waive it: waivers = {{"{promise}": "why the till has no such thing"}}'
+        waive = f'{WAIVE} waivers = {{"{promise}": "why the till has no such thing"}}'
         fail(promise, f"to do: {what}", *([] if promise in self.never_waived else [waive]))
 
     @property

@@ -15,6 +15,9 @@ from tillpost.flow.hook_calls import HookCalls
 from tillpost.model import DEFAULT_RECIPE
 from tillpost.plugin import Plugin
 
+WAIVE = "or waive it:"
+"""How the line begins that says how to waive what is to do."""
+
 
 class Suite:
     """A class of promises. Subclass one of the suites below it, in a module pytest collects, under a name `Test…`."""
@@ -79,26 +82,57 @@ class Suite:
         return ""
 
     @classmethod
-    def _unknown_attributes(cls) -> list[str]:
-        """What a subclass sets that no suite has: a misspelt name would be taken for nothing."""
-        ours = [base for base in cls.__mro__ if base.__module__.startswith("tillpost.testing")]
-        known = {name for base in ours for name in (*vars(base), *vars(base).get("__annotations__", {}))}
-        return [
-            f"a suite has no attribute {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")
-            for base in cls.__mro__
-            if base not in ours and base is not object
-            for name, value in vars(base).items()
-            if not (name.startswith("_") or name == "pytestmark" or callable(value) or name in known)
-            if not isinstance(value, classmethod | staticmethod | property)
-            for near in [get_close_matches(name, known, 1)]
-        ]
+    def _wrong_members(cls) -> list[str]:
+        """What a subclass sets that no suite has, or has otherwise: it would be taken for nothing, without a word."""
+        ours = [base for base in cls.__mro__ if base.__module__.startswith("tillpost.testing.")]
+        theirs = [base for base in cls.__mro__ if base not in ours and base is not object]
+        known: dict[str, Any] = {}
+        for base in reversed(ours):
+            known |= dict.fromkeys(vars(base).get("__annotations__", {})) | vars(base)
+        members = [(name, value) for base in theirs for name, value in vars(base).items() if not name.startswith("_")]
+        return [fault for name, value in members if (fault := _member_fault(name, value, known))]
 
     def test_waivers(self) -> None:
         """Every waiver names a promise of the suite, and every attribute is one of the suite."""
-        check("waivers", *self._unknown_attributes())
+        check("waivers", *self._wrong_members())
         for name in self.waivers:
             if name not in self.promises():
                 fail("waivers", f"there is no promise {name!r}; there are: {', '.join(self.promises())}")
+
+
+def _member_fault(name: str, value: Any, known: Mapping[str, Any]) -> str:
+    """What is wrong with an attribute or a method of a subclass; "" when nothing is. known: those of the suites."""
+    is_method = callable(value) or isinstance(value, classmethod | staticmethod | property)
+    if name in known:
+        if name.startswith("test_") and name != "test_waivers":
+            promise = name.removeprefix("test_")
+            return f"promise {promise!r} is replaced by a test of its own; waive it, with the reason"
+        if name == "never_waived":
+            return "never_waived is the suite's to say: which promises cannot be waived"
+        if is_method or name in ("plugin", "map_plugin"):
+            return ""
+        wanted = next((kind for kind in _KINDS if isinstance(known[name], kind)), Path)
+        if isinstance(value, wanted) or value is known[name]:
+            return ""
+        is_shown = isinstance(value, str) and name != "secrets"
+        given = f"the text {value[:40]!r}" if is_shown else f"of the type {type(value).__name__}"
+        return f"{name} is {given}, and must be {_KINDS.get(wanted, 'a Path')}"
+    if name == "pytestmark":
+        return ""
+    near = get_close_matches(name, known, 1, 0.83 if is_method else 0.6)
+    if is_method:  # a method of its own, unless it is a suite's, misspelt
+        return f"a suite has no method {name!r}; did you mean {near[0]!r}?" if near else ""
+    return f"a suite has no attribute {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+
+
+_KINDS: Mapping[Any, str] = {
+    bool: "True or False",
+    int | float: "a number",
+    str: "text",
+    tuple: 'a tuple, such as ("1001",)',
+    Mapping: "a mapping",
+}
+"""Of what kind a value must be, by that of the suite's own; where the suite has none, it is a folder."""
 
 
 def fail(promise: str, *reasons: str) -> NoReturn:

@@ -163,7 +163,7 @@ def tillpost(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_test_reports_what_is_kept_and_what_is_waived(tmp_path: Path) -> None:
-    done = tillpost(tmp_path, "adapter", "test", "receipts", "--report", "r.md", "--junit", "r.xml", "--json")
+    done = tillpost(tmp_path, "plugin", "test", "receipts", "--report", "r.md", "--junit", "r.xml", "--json")
     assert done.returncode == 0, done.stdout + done.stderr
     told = json.loads(done.stdout)
     outcomes = {each["promise"]: each["outcome"] for each in told["results"]}
@@ -190,7 +190,7 @@ class TestBad(SmallTillPromises):
 
 def test_test_names_a_broken_promise_and_a_waiver_that_cannot_stand(tmp_path: Path) -> None:
     (tmp_path / "promises.py").write_text(f"import sys\nsys.path.insert(0, {str(Path(__file__).parents[3])!r})\n{BAD}")
-    done = tillpost(tmp_path, "adapter", "test", "promises.py", "--report", "r.md")
+    done = tillpost(tmp_path, "plugin", "test", "promises.py", "--report", "r.md")
     assert done.returncode == 1, done.stdout + done.stderr
     for said in (
         "promise `copy`: the file has a receipt, not a NoReceipt with its reason",
@@ -215,7 +215,7 @@ class TestUnfinished(SmallTillPromises):
 def test_a_sample_that_is_missing_is_to_do_and_not_broken(tmp_path: Path) -> None:
     path = f"import sys\nsys.path.insert(0, {str(Path(__file__).parents[3])!r})\n"
     (tmp_path / "promises.py").write_text(path + UNFINISHED)
-    done = tillpost(tmp_path, "adapter", "test", "promises.py")
+    done = tillpost(tmp_path, "plugin", "test", "promises.py")
     assert done.returncode == 1, done.stdout + done.stderr
     assert "  to do  later\n           promise `later`: to do: write samples/later.*: The sale of `sale`" in done.stdout
     assert "0 broken, 1 waived, 1 to do" in done.stdout
@@ -229,37 +229,13 @@ def test_a_sample_that_is_missing_is_to_do_and_not_broken(tmp_path: Path) -> Non
     ],
 )
 def test_test_says_when_there_is_no_suite(what: str, said: str, tmp_path: Path) -> None:
-    done = tillpost(tmp_path, "adapter", "test", what)
+    done = tillpost(tmp_path, "plugin", "test", what)
     assert done.returncode == 2
     assert said in done.stderr
 
 
 def test_a_suite_that_cannot_be_imported_is_told(tmp_path: Path) -> None:
     (tmp_path / "promises.py").write_text("import no_such_module\n")
-    done = tillpost(tmp_path, "adapter", "test", ".")
+    done = tillpost(tmp_path, "plugin", "test", ".")
     assert done.returncode == 2
     assert "No module named 'no_such_module'" in done.stderr
-
-
-def test_new_writes_a_distribution_and_never_over_one(call: Any, tmp_path: Path) -> None:
-    result = call("new", "my-till")
-    assert result.exit_code == 0, result.output
-    made = tmp_path / "tillpost-my-till"
-    text = "\n".join(path.read_text() for path in made.rglob("*") if path.is_file())
-    assert "__" not in text.replace("__future__", "").replace("__all__", "").replace("__pycache__", "")
-    assert (made / "tillpost_my_till" / "parse.py").is_file()
-    assert "TestMyTill(AdapterSuite)" in text
-    assert isinstance(call("new", "my-till").exception, UsageError)
-    assert isinstance(call("new", "poslog").exception, UsageError)
-    assert isinstance(call("new", "../x").exception, UsageError)
-    assert [path.name for path in tmp_path.iterdir()] == ["tillpost-my-till"]
-
-
-def test_what_new_writes_is_tidy(call: Any, tmp_path: Path) -> None:
-    call("new", "mytill")
-    for words in (["format", "--check"], ["check", "--select", "E,F,I,UP,B"]):
-        done = subprocess.run(
-            [sys.executable, "-m", "ruff", *words, "--line-length", "120", str(tmp_path)],
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stdout
