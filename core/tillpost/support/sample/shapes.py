@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
-_HEX = re.compile(r"(?=.*\d)(?=.*[a-fA-F])(?:[0-9a-f-]{8,}|[0-9A-F-]{8,})")
+_HEX = re.compile(r"(?=.*\d)(?=.*[a-fA-F])(?:[0-9a-f-]{12,}|[0-9A-F-]{12,})")
 _BASE64_UUID = re.compile(r"[A-Za-z0-9_-]{21}[AQgw]")
 _DAY = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?!\d)")
 _NATIONAL = re.compile(r"(?P<century>(?:19|20)?)(?P<day>\d{6})(?P<sign>[-+]?)(?P<rest>\d{4})")
@@ -80,7 +80,7 @@ class Shapes:
                     begun = True
             elif character.isalpha():
                 made.append(self._letter(character, next(numbers)))
-                begun = True
+                begun = first_may_be_zero
                 continue
             made.append(character)
         return "".join(made)

@@ -8,7 +8,7 @@ from tillpost.support.sample.json_text import Path, Rewrite, rewrite_json
 
 _TOKEN = re.compile(
     r"(?P<comment><!--.*?(?:-->|\Z))|(?P<cdata><!\[CDATA\[.*?(?:\]\]>|\Z))|(?P<instruction><\?.*?(?:\?>|\Z))"
-    r"|(?P<doctype><!DOCTYPE[^>\[]*(?:\[.*?\]\s*)?>)|(?P<tag></?[^<>\s/]+(?:\"[^\"]*\"|'[^']*'|[^<>\"'])*>?)"
+    r"|(?P<doctype><!DOCTYPE[^>\[]*(?:\[[^\]]*\]?\s*)?>?)|(?P<tag></?[^<>\s/]+(?:\"[^\"]*\"|'[^']*'|[^<>\"'])*>?)"
     r"|(?P<text>[^<]+|<)",
     re.S,
 )
@@ -43,13 +43,15 @@ def rewrite_xml(text: str, rewrite: Rewrite) -> str:
     for found in _TOKEN.finditer(text):
         kind, token = found.lastgroup, found[0]
         if kind in ("text", "cdata"):
-            bare = _unescaped(token) if kind == "text" else token[9:].removesuffix("]]>")
+            bare = _unescaped(token) if kind == "text" else _inside(token, "<![CDATA[", "]]>")[0]
             parts.append((len(out), bare, kind == "cdata"))
         elif kind == "comment":
-            token = f"<!--{rewrite((*stack, '(comment)'), token[4:].removesuffix('-->')).replace('--', '- ')}-->"
+            said, end = _inside(token, "<!--", "-->")
+            token = f"<!--{rewrite((*stack, '(comment)'), said)}{end}"
         elif kind == "instruction" and not token.startswith("<?xml "):
-            target, blank, rest = token[2:].removesuffix("?>").partition(" ")
-            token = f"<?{target}{blank}{rewrite((*stack, '(instruction)'), rest)}?>"
+            said, end = _inside(token, "<?", "?>")
+            target, blank, rest = said.partition(" ")
+            token = f"<?{target}{blank}{rewrite((*stack, '(instruction)'), rest)}{end}"
         elif kind == "doctype" and "[" in token:
             token = _QUOTED.sub(lambda one: one[0][0] + rewrite(("(entity)",), one[0][1:-1]) + one[0][0], token)
         elif kind == "tag":
@@ -65,6 +67,12 @@ def rewrite_xml(text: str, rewrite: Rewrite) -> str:
         out.append(token)
     close_value()
     return "".join(out)
+
+
+def _inside(token: str, begin: str, end: str) -> tuple[str, str]:
+    """What stands between the marks, and the mark at the end; "" where the text is cut before it."""
+    said = token.removeprefix(begin)
+    return (said.removesuffix(end), end) if said.endswith(end) else (said, "")
 
 
 def _value(rewrite: Rewrite, path: Path, whole: str) -> str:
