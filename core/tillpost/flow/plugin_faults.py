@@ -13,6 +13,7 @@ import attrs
 
 from tillpost.errors import PluginError, plugin_place_of, plugin_trace
 from tillpost.model import Document, DocumentTrouble, FallbackFile, Payload, Receipt
+from tillpost.model.typed import wrong_arguments
 from tillpost.trace import current_work
 
 _log = logging.getLogger("tillpost.flow")
@@ -56,6 +57,8 @@ def unexpected(name: str, hook: str, error: BaseException, record: int = 0) -> P
     what, remedy = f"raised {type(error).__name__}", ""
     if isinstance(error, HandedOver):
         what, remedy = str(error), f"; {error.remedy}"
+    elif isinstance(error, TypeError) and (wrong := wrong_arguments(error)):
+        remedy = f": {wrong}"
     fault = PluginError(name, f"{hook} {what} at {plugin_place_of(error)}{_record(record)}{remedy}")
     _log.debug("%s: %s", fault, " | ".join(plugin_trace(error)))
     return fault

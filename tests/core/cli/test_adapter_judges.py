@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
+import attrs
 import pytest
 from click.testing import CliRunner, Result
 
@@ -16,6 +19,9 @@ from tillpost.cli import cli
 from tillpost.cli.adapter import given, trial
 from tillpost.cli.adapter.judgement import masked
 from tillpost.compose.plugins import load_plugin
+from tillpost.kit import MakeId, adapter
+from tillpost.model import Document, Found, Parsed
+from tillpost_receipts.parse import parse as parse_receipts
 
 RECEIPTS = Path(tillpost_receipts.__file__).parent / "samples"
 
@@ -181,3 +187,34 @@ def test_a_document_of_which_nothing_was_read_is_told(attempt: Any) -> None:
     result = attempt([], [sale(1)], words=())
     assert "day-1.jsonl" in result.output
     assert result.exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            lambda: {"id": str(uuid4())},
+            "2 of 2 receipts had another id when the document was read again: each would be sent twice; make ids with"
+            " make_id, of what the record says",
+        ),
+        (
+            lambda: {"extra": {"read": str(uuid4())}},
+            "2 of 2 receipts had other content when the document was read again: each would be held as changed; take"
+            " every value from the record",
+        ),
+    ],
+)
+def test_m14_what_differs_at_each_reading_is_told(
+    attempt: Any, monkeypatch: pytest.MonkeyPatch, change: Callable[[], dict[str, Any]], said: str
+) -> None:
+    plugged = load_plugin("receipts")
+
+    def parse(document: Document, settings: Any, make_id: MakeId) -> Iterator[Parsed]:
+        for record in parse_receipts(document, settings, make_id):
+            assert isinstance(record, Found)
+            yield attrs.evolve(record, receipt=attrs.evolve(record.receipt, **change()))
+
+    random = adapter(parse, plugged.slots["adapter"], "random ids")
+    for where in (trial, given):
+        monkeypatch.setattr(where, "load_plugin", lambda name: random if name == "receipts" else load_plugin(name))
+    assert looked_at(attempt([sale(1), sale(2)])) == [f"day-1.jsonl: {said}"]

@@ -18,7 +18,7 @@ from tillpost import hookimpl, simple
 from tillpost.compose.standalone import standalone_hooks
 from tillpost.errors import PluginError
 from tillpost.flow.hook_calls import HookCalls
-from tillpost.model import Document, DocumentTrouble, Identifier, Payload
+from tillpost.model import Document, DocumentTrouble, Identifier, NotSent, Payload
 from tillpost.trace import working_on
 
 RECEIPT = receipt()
@@ -236,3 +236,14 @@ def test_debug_logs_the_lines_of_the_plugin_and_no_text(caplog: pytest.LogCaptur
     [lines] = [record.getMessage() for record in caplog.records if record.levelno == logging.DEBUG]
     assert f"{__file__}:{fail.__code__.co_firstlineno + 1} in fail: raise KeyError(SECRET) | KeyError" in lines
     assert SECRET not in caplog.text
+
+
+def test_m3_a_misspelt_field_of_an_outcome_names_the_nearest() -> None:
+    def deliver(payload: Payload) -> Any:
+        return NotSent(reason="busy", retry=5)  # type: ignore[call-arg]
+
+    hooks = HookCalls({"deliver": [("mytill", deliver)]})
+    with pytest.raises(PluginError) as caught:
+        hooks.deliver(PAYLOAD)
+    assert "deliver raised TypeError at " in str(caught.value)
+    assert str(caught.value).endswith(": NotSent: no field 'retry'; did you mean 'retry_after'?")

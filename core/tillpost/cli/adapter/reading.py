@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from decimal import Decimal
-from itertools import zip_longest
+from itertools import islice, zip_longest
 from typing import Any
 
 import attrs
@@ -18,8 +19,11 @@ from tillpost.flow.intake.receipt_flags import flags_at_acceptance
 from tillpost.model import Broken, Found, NoReceipt, Parsed, Receipt
 from tillpost.model.receipt_difference import difference
 from tillpost.model.receipt_json import content_digest, dumps
+from tillpost.terminal import counted
 
 Key = tuple[str, ...]
+_AGAIN = 200
+"""Records of a document that are read a second time."""
 
 
 @attrs.define
@@ -69,6 +73,25 @@ class Reading:
             read.refused, read.trace = str(error), trace_of(error)
         except (TillpostError, OSError) as error:
             read.refused = describe(error)
+
+    def take_again(self, records: Iterable[Parsed]) -> None:
+        """Read the beginning of the document that was taken last once more: its receipts must be the same."""
+        read, others, changed, count = self.documents[-1], 0, 0, 0
+        if read.fault:
+            return
+        with suppress(TillpostError, OSError):  # the first reading told it
+            for record in islice(records, _AGAIN):
+                if isinstance(record, Found):
+                    known = self._digests.get(record.receipt.id)
+                    others += known is None
+                    changed += known not in (None, content_digest(record.receipt)) and not read.broken
+                    count += 1
+        if others:
+            said = f"{others} of {counted(count, 'receipt')} had another id when the document was read again"
+            read.fault = f"{said}: each would be sent twice; make ids with make_id, of what the record says"
+        elif changed:
+            said = f"{changed} of {counted(count, 'receipt')} had other content when the document was read again"
+            read.fault = f"{said}: each would be held as changed; take every value from the record"
 
     def look_at(self) -> list[str]:
         """What a person should look at, beside what is broken."""

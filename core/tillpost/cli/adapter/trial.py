@@ -92,6 +92,7 @@ def command(
     reading = Reading(Judgement.of_settings(slot.settings, rules))
     for document in documents:
         reading.take(_begun(plugin, document, slot.settings), hooks.parse_receipts(document), use)
+        reading.take_again(hooks.parse_receipts(document))
     (_say_json if as_json else show_reading)(reading, bodies)
     sys.exit(0 if reading.is_clean() else 1)
 
