@@ -49,7 +49,8 @@ class _Lines:
             line, self._first = self._first, None
             return line
         try:
-            return self._file.readline(_LONGEST)
+            # A file that was joined to the one before begins with its own mark, which would be part of an id.
+            return self._file.readline(_LONGEST).removeprefix("\ufeff")
         except UnicodeDecodeError as error:
             raise DocumentError(f"is not complete {error.encoding}", f"{self._name}, line {self.number + 1}") from None
 

@@ -30,6 +30,7 @@ SHAPES = [
         b'{"n": "orders", "orders": [{"a": 1}, {"a": 2}]}', ["line 1, record 1", "line 1, record 2"], id="one"
     ),
     pytest.param(b'\xef\xbb\xbf{"a": 1}\r\n{"a": 2}', ["line 1", "line 2"], id="bom"),
+    pytest.param(b'\xef\xbb\xbf{"a": 1}\n\xef\xbb\xbf{"a": 2}', ["line 1", "line 2"], id="files joined"),
     pytest.param(b'{"orders": [{"a": 1},\n{"a": 2}],\n"next": null}', ["line 1", "line 2"], id="element a line"),
 ]
 
@@ -189,6 +190,7 @@ def test_a_line_that_is_not_json_leaves_the_other_lines() -> None:
         (b'{\n"a": "' + b"x" * 100 + b'"}', "more than 50 bytes"),
         (b'{\n"a": 1}\n{"a": 2}', "there is text after"),
         (b'{\n"a": 1,\n"a": 2}', "a key is repeated"),
+        (b'{"a": 1}\n \x1f\x8b\x08\x00\n{"a": 2}', "line 2: begins a gzip file, which is no JSON"),
     ],
 )
 def test_what_no_record_can_be_cut_from_is_a_document_error(content: bytes, reason: str) -> None:

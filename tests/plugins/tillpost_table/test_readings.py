@@ -23,6 +23,12 @@ def test_case_20_an_id_in_scientific_notation_is_held() -> None:
     assert 'line 2, column Art: "7,31E+12" is a number a spreadsheet shortened' in article
 
 
+def test_the_mark_of_a_file_that_was_joined_to_another_is_part_of_no_id() -> None:
+    content = f"\ufeff{HEAD}{row('5.00')}\ufeff{row('6.00', number='2')}\ufeff\n"
+    for encoding in ("utf-8", "utf-16-le"):
+        assert [one.number for one in receipts(read_bytes(content.encode(encoding)))] == ["1", "2"]
+
+
 def test_two_customers_whose_numbers_became_one_are_held() -> None:
     head = "Bon;Butik;Tid;Art;Namn;Antal;Belopp;Summa;Kort;Kund\n"
     rows = "".join(row("5", number=number)[:-1] + ";4,67E+10\n" for number in ("100001", "100002"))

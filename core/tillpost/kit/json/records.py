@@ -13,6 +13,7 @@ from tillpost.model.document import Document
 
 _UTF8_BOM = b"\xef\xbb\xbf"
 _UTF16_STARTS = (b"\xff\xfe", b"\xfe\xff", b"{\x00", b"\x00{", b"[\x00", b"\x00[")
+_GZIP = b"\x1f\x8b\x08"
 _BLANK = re.compile(r"[ \t\r\n]*")
 _SCANNER = json.JSONDecoder(strict=False)
 _DEEPEST = 16
@@ -45,9 +46,9 @@ def json_records(document: Document, *, largest: int, lists: Collection[str] = (
     lists: names of members whose elements are the records of an object that has one (`{"orders": [ … ]}`). A record
     that is a list, or such an object, is read as its elements wherever it stands, as it is when it is read alone.
     largest: bytes that one line, an array or an object over many lines may have; it is held in memory.
-    Raises DocumentError for UTF-16, for more bytes than `largest`, where an array or an object over many lines ends
-    being JSON (what is before it is yielded), and for a document without records. A line that is not JSON is a record,
-    and the next lines are read.
+    Raises DocumentError for UTF-16, for more bytes than `largest`, where gzip begins, where an array or an object over
+    many lines ends being JSON (what is before it is yielded), and for a document without records. A line that is not
+    JSON is a record, and the next lines are read.
     """
     nothing = True
     for record in _records(document, largest, lists):
@@ -67,8 +68,15 @@ def _records(document: Document, largest: int, lists: Collection[str]) -> Iterat
         number, begun = 0, False
         while line := file.readline(largest + 1):
             number += 1
-            if not line.strip():
+            line = line.removeprefix(_UTF8_BOM)  # of a file that was joined to the one before
+            record = line.strip()
+            if not record:
                 continue
+            if record.startswith(_GZIP):
+                raise DocumentError(
+                    "begins a gzip file, which is no JSON; hand it in unpacked, as a file of its own",
+                    f"{document.name}, line {number}",
+                )
             if not begun and _goes_on(line):
                 rest = file.read(largest + 1 - len(line))
                 if rest.strip() or not _has_more_than_a_value(line):
@@ -80,10 +88,10 @@ def _records(document: Document, largest: int, lists: Collection[str]) -> Iterat
                     f"the record is larger than {largest} bytes; split it, or raise `largest`",
                     f"{document.name}, line {number}",
                 )
-            if lists or line.lstrip().startswith(b"["):
-                yield from _of_line(line.strip(), f"line {number}", lists)
+            if lists or record.startswith(b"["):
+                yield from _of_line(record, f"line {number}", lists)
             else:
-                yield JsonRecord(line.strip(), f"line {number}")
+                yield JsonRecord(record, f"line {number}")
 
 
 def _goes_on(line: bytes) -> bool:
