@@ -78,7 +78,7 @@ def no_answer(name: str, hook: str, kinds: Any) -> PluginError:
 
 def unsendable(fields: Mapping[str, Any]) -> str:
     """What in a body is no text, number, truth value, list or mapping of these, by its path; "" when all is."""
-    return next(_unsendable(fields, ""), "")
+    return "" if _is_plain(fields) else next(_unsendable(fields, ""), "")
 
 
 def place_of_yield(records: object) -> str:
@@ -156,6 +156,21 @@ def _names(kinds: Any) -> Iterator[str]:
         yield kinds.__name__
     for part in parts:
         yield from _names(part)
+
+
+_PLAIN = frozenset((str, int, Decimal, bool, type(None)))
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether it is of the usual kinds, which is fast to tell: every amended body is asked about."""
+    if type(value) is list:
+        return all(type(item) in _PLAIN or _is_plain(item) for item in value)
+    if type(value) is not dict:
+        return type(value) in _PLAIN
+    for name, item in value.items():
+        if type(name) is not str or not (type(item) in _PLAIN or _is_plain(item)):
+            return False
+    return True
 
 
 def _unsendable(value: Any, path: str) -> Iterator[str]:
