@@ -48,6 +48,8 @@ def test_b5_what_is_printed_installs_tests_checks_and_runs_a_plugin_of_each_slot
     assert "tillpost.toml: fine" in output
     assert re.search(r"^\S+ +\S+ +130\.00 +SEK +delivered +api", output, re.M)
     plugin = tmp_path / "tillpost-mine"
+    hidden = (".gitignore", ".github/workflows/tests.yml", "tillpost_mine/py.typed")
+    assert [name for name in hidden if not (plugin / name).is_file()] == []  # a wheel may leave such files out
     requirement = [line for line in (plugin / "requirements.txt").read_text().splitlines() if line[0] != "#"]
     assert re.fullmatch(r"tillpost\[\S+] @ file:///\S+\.whl", requirement[0])
     if slot == "adapter":  # the rest of its CI file; of the other slots below, since mypy takes its time
