@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 
 from tillpost.plugin import Secret
 
+_USER = re.compile(r"//[^/?#\s]*@")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", re.ASCII)
 _MILLISECONDS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _FORMS = "Write a number with its unit (ms, s, m, h, d) in quotes, without a blank."
@@ -34,10 +35,11 @@ class SettingError(Exception):
 
 
 def show(value: Any) -> str:
-    """A value as TOML, on one line and shortened."""
+    """A value as TOML, on one line and shortened, without the user and password of an address."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
+        value = _USER.sub("//…@", value)
         text = ascii(value) if not value.isprintable() else f'"{value}"'
         return text if len(text) <= 60 else text[:56] + '…"'
     if isinstance(value, Mapping):

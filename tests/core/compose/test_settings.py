@@ -11,6 +11,7 @@ import pytest
 from tillpost import Secret
 from tillpost.compose.settings import SettingsReader
 from tillpost.compose.toml_lines import read_toml
+from tillpost.compose.values import show
 from tillpost.errors import Finding
 
 
@@ -146,3 +147,23 @@ def test_a_secret_comes_from_the_environment(tmp_path: Path, monkeypatch: pytest
 def test_a_validator_that_names_its_key_does_not_repeat_it(tmp_path: Path) -> None:
     _, (finding,) = _read(tmp_path, "even = 3")
     assert str(finding).startswith("a.toml:1: error: even: must be even, and is 3.")
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "https://shop:hunter2@example.com/x",
+        "sftp://hunter2@host",
+        "see https://a:hunter2@b.se?x=1",
+        "//hunter2:@[::1]/",
+    ],
+)
+def test_what_stands_before_the_host_of_an_address_is_shown_nowhere(written: str) -> None:
+    """An address that is refused as a value of a setting was shown with its password."""
+    assert "hunter2" not in show(written)
+    assert "//…@" in show(written)
+
+
+@pytest.mark.parametrize("written", ["https://example.com/@eva", "eva@example.se", "a//b c@d"])
+def test_other_values_are_shown_as_they_are(written: str) -> None:
+    assert show(written) == f'"{written}"'

@@ -62,6 +62,8 @@ def _voyado_engage(theirs: Any, client: "Client", receipt: Any) -> None:
     assert type(missing.value).__name__ == "VoyadoNotFoundError"
 
 
+# Python warns of an escape in its docstrings where an installer has not compiled it.
+@pytest.mark.filterwarnings("ignore:invalid escape sequence")
 def test_voyado_engage_client_creates_finds_and_saves(client: "Client") -> None:
     sdk: Any = import_module("voyado_engage_sdk")
     models: Any = import_module("voyado_engage_sdk.models")
