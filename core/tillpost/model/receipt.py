@@ -98,10 +98,12 @@ class Line(Typed):
     extra: Mapping[str, str] = attrs.field(factory=dict, hash=False)
 
     def __attrs_post_init__(self) -> None:
-        settle_types(self)
+        by_codec = checked.by_codec  # looked up once: a receipt has many lines
+        if not by_codec:
+            settle_types(self)
         _set(self, "extra", _frozen(self.extra))
         quantity, paid, tax = self.quantity, self.paid, self.tax_amount
-        if not (checked.by_codec or is_in_bounds(quantity, paid, tax, self.tax_percent)):
+        if not (by_codec or is_in_bounds(quantity, paid, tax, self.tax_percent)):
             raise self._error(_out_of_bounds(self, "quantity", "paid", "tax_amount", "tax_percent"))
         if not self.sku:
             raise self._error("sku is empty")
