@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+import tillpost_receipts
 from tests.support.outside_plugin import Strange, line_of
 from tillpost.cli import cli
 from tillpost.cli.debug import debugging, to_front
@@ -278,4 +279,35 @@ def test_m4_check_shows_the_lines_of_a_plugin_that_raises_while_it_is_tried(stra
     assert own["key"] == "pipelines.shop.transport"
     assert own["trace"][0].startswith(f"{module}:{line_of(module, f'def {hook}')} in {hook}: ")
     assert own["trace"][-1] == "KeyError"
+    assert result.exit_code == 1
+
+
+MAPPER = """
+class Own:
+    @hookimpl
+    def map_receipt(self, receipt, match):
+        return Payload(receipt_id=receipt.id, match=match, fields={fields})
+
+plugin = simple("One", "map", Nothing, lambda settings, context: Own())
+"""
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ('{"total": float(receipt.total)}', "map_receipt gave a body that cannot be sent: total is a float"),
+        ('{"extraData": {"when": receipt.created}}', "cannot be sent: extraData.when is a datetime"),
+        ('{"items": [{"sku": {1}}]}', "cannot be sent: items[0].sku is a set"),
+        ("receipt.nothing", "map_receipt raised AttributeError at "),
+    ],
+)
+def test_m13_try_says_that_the_plugin_which_maps_gave_what_cannot_be_sent(
+    strange: Strange, fields: str, said: str
+) -> None:
+    own = f"strange_map_{len(fields)}"
+    strange.install(own, MAPPER.format(fields=fields))
+    sample = Path(tillpost_receipts.__file__).parent / "samples" / "return.jsonl"
+    result = CliRunner().invoke(cli, ["adapter", "try", "receipts", str(sample), "--map", own])
+    assert f"cannot be mapped: plugin '{own}': " in result.stdout
+    assert said in result.stdout
     assert result.exit_code == 1
