@@ -5,6 +5,7 @@ import signal
 import sys
 import threading
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 from tillpost_sandbox import contacts, wire
@@ -154,11 +155,12 @@ def run(**options: Any) -> int:
 
     options: those of Sandbox.
     """
-    ended = threading.Event()
+    # Not an Event: a second signal inside its `set` waits for ever for a lock that the first one holds.
+    signals: SimpleQueue[int] = SimpleQueue()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ended.set())
+        signal.signal(number, lambda received, _: signals.put(received))
     with Sandbox(**options) as sandbox:
         sys.stdout.write(json.dumps(sandbox.ready()) + "\n")
         sys.stdout.flush()
-        ended.wait()
+        signals.get()
     return 0

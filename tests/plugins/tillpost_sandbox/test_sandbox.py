@@ -134,6 +134,34 @@ def test_the_process_says_when_it_is_ready_and_ends_by_signal(tmp_path: Path, nu
     assert (tmp_path / "box" / "state.jsonl").stat().st_mode & 0o077 == 0
 
 
+TWICE = """
+import os, signal, sys
+from pathlib import Path
+from tillpost_sandbox import run
+
+def again(frame, event, _):
+    handler = frame.f_back and frame.f_back.f_back
+    if event == "return" and frame.f_code.co_name == "__enter__" and handler.f_code.co_name == "<lambda>":
+        sys.setprofile(None)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+sys.setprofile(again)
+sys.exit(run(dir=Path(sys.argv[1]), api_key="k"))
+"""
+"""A sandbox that gets a second signal while its handler holds a lock, if it takes one."""
+
+
+def test_a_signal_inside_the_handler_of_another_one_ends_it_too(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", TWICE, str(tmp_path / "box")], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.send_signal(signal.SIGTERM)
+        try:
+            assert process.wait(20) == 0
+        finally:
+            process.kill()
+
+
 def test_what_was_accepted_survives_a_kill(tmp_path: Path, client: "Client", receipt: Any) -> None:
     command = [sys.executable, "-m", "tillpost_sandbox", "--dir", str(tmp_path / "box"), "--api-key", KEY]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
