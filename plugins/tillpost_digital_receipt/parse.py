@@ -93,6 +93,7 @@ def _parse_record(
         number=own,
         store=store(transaction),
         flags=record_flags(encoding, raw),
+        rounding_as_line=False,
     )
 
 

@@ -130,8 +130,9 @@ def _parse_record(
         return receipt or no_receipt(reason="all lines voided", retail=True)
 
     return read_record(
-        read, document, record.place, raw, number=own.number, store=own.store, flags=record_flags(encoding, raw)
-    )
+        read, document, record.place, raw, number=own.number, store=own.store, flags=record_flags(encoding, raw),
+        rounding_as_line=False,
+    )  # fmt: skip
 
 
 def _unread(record: XmlRecord, held: str, own: TransactionKey) -> Broken:

@@ -22,10 +22,13 @@ def read_record(
     number: str = "",
     store: str = "",
     flags: Iterable[str] = (),
+    rounding_as_line: bool = True,
 ) -> Parsed:
     """The receipt that `read` returns, as Found; Broken with the reason when it raises InvalidValue.
 
-    A tender of the type `rounding` becomes a line (`with_rounding_as_line`).
+    A tender of the type `rounding` becomes a line (`with_rounding_as_line`), unless the format's own total is the one
+    without it (rounding_as_line=False).
+
     A TypeError that names a field the model does not have breaks the record, too; any other error is the plugin's own.
 
     read: called with the origin of the record, which becomes `Receipt.raw`. It may return NoReceipt instead.
@@ -37,7 +40,7 @@ def read_record(
         receipt = read(RawRef(sha256=document.sha256, document=document.name, place=place))
         if isinstance(receipt, NoReceipt):
             return receipt
-        receipt = with_rounding_as_line(receipt)
+        receipt = with_rounding_as_line(receipt) if rounding_as_line else receipt
         if added := tuple(flag for flag in flags if flag not in receipt.flags):
             receipt = attrs.evolve(receipt, flags=(*receipt.flags, *added))
         return Found(receipt=receipt, raw=raw)
