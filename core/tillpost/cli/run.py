@@ -19,6 +19,7 @@ from tillpost.cli.pipelines import runnable_pipelines
 from tillpost.clock import SystemClock
 from tillpost.compose.journals import remember
 from tillpost.daemon.logs import OWN, Form, log_to_stderr
+from tillpost.daemon.signals import set_on_signals
 from tillpost.daemon.supervisor import Supervisor
 from tillpost.daemon.systemd import Notifier
 from tillpost.errors import JournalDamaged, NotCommitted, describe
@@ -111,12 +112,11 @@ def _take(take: Callable[[], None], stop: threading.Event, until_idle: bool) -> 
 
 
 def _follow_signals(stop: threading.Event, reload: threading.Event) -> None:
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    events = {signal.SIGTERM: stop, signal.SIGINT: stop}
     if hasattr(signal, "SIGHUP"):  # Windows has none
         # From a terminal it says that the window was closed: who started the line there does not see it any more.
-        hung_up = stop if sys.stdout.isatty() else reload
-        signal.signal(signal.SIGHUP, lambda *_: hung_up.set())
+        events[signal.SIGHUP] = stop if sys.stdout.isatty() else reload
+    set_on_signals(events)
 
 
 def _repair(fault: JournalDamaged, as_json: bool) -> None:

@@ -14,6 +14,7 @@ import click
 from tillpost.cli.pipelines import opened_journal, opened_lines, select_pipeline
 from tillpost.cli.replay.shown import find, report
 from tillpost.compose.config import load
+from tillpost.daemon.signals import set_on_signals
 from tillpost.errors import StateFolderBusy, describe
 from tillpost.flow.line import Line
 from tillpost.flow.upkeep import mapping_guard
@@ -31,8 +32,7 @@ _GRACE = 30.0
 def carry(file: Path, pipeline: str | None, number: int, as_json: bool) -> int:
     """Wait until every receipt put back is settled, or until a signal; return the exit code."""
     stop = threading.Event()
-    for each in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(each, lambda *_: stop.set())
+    set_on_signals({signal.SIGTERM: stop, signal.SIGINT: stop})
     with ExitStack() as stack:
         try:
             stack.callback(RunLock(select_pipeline(load(file, plugins=False), pipeline).state).release)
