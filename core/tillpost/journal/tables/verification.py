@@ -20,6 +20,8 @@ from tillpost.journal.tables.receipt_rows import COLUMNS, Entry, decode
 
 NOT_SHOWN = "Engage does not show it"
 """How the reason of a receipt begins that is held because its contact is there and the history does not have it."""
+_OF_A_STORE = 10_000
+"""Receipts of a store that are looked through for one that is shown."""
 _NEAR = 2000
 """Receipts of a contact that are read for one look, from the first that is due: a house contact has millions."""
 _IMPORT = 3600.0
@@ -204,12 +206,12 @@ class Verification(Table):
         )
         return int(rows[0][0])
 
-    def shows_store(self, store: str, sample: int = 500) -> bool:
-        """Whether one of the latest receipts of the store, by their day, is verified."""
+    def shows_store(self, store: str) -> bool:
+        """Whether one of the latest receipts of the store, by their day, is verified. Those of an outage all wait."""
         rows = self._database.read(
             "SELECT 1 FROM (SELECT verified_at FROM receipts INDEXED BY receipts_day WHERE store = ?"
             " ORDER BY business_date DESC LIMIT ?) AS latest WHERE verified_at IS NOT NULL LIMIT 1",
-            (store, sample),
+            (store, _OF_A_STORE),
         )
         return bool(rows)
 

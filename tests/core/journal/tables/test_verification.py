@@ -73,6 +73,15 @@ def test_what_is_sent_again_or_held_is_as_if_it_had_not_been_delivered(delivered
     assert verify(delivered.folder).damages == []
 
 
+def test_a_store_is_known_also_while_everything_it_sold_since_waits_for_its_files(delivered: Journal) -> None:
+    """After an outage its receipts were held as if Engage did not know the store."""
+    assert not delivered.verification.shows_store("12")
+    delivered.verification.settle(Looked(shown=[1]), 1400.0)
+    accept(delivered, *(found(number=str(number)) for number in range(10, 1010)))
+    assert delivered.verification.shows_store("12")
+    assert not delivered.verification.shows_store("99")
+
+
 def test_only_what_still_waits_is_settled(delivered: Journal) -> None:
     again = Move(state=State.ACCEPTED, due=1400.0)
     delivered.verification.settle(Looked(moves=[(1, again)]), 1400.0)
