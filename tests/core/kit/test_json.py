@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tillpost import DocumentError, InvalidValue
@@ -111,6 +111,7 @@ def test_a_line_with_something_behind_it_is_one_record_alone_as_among_others(end
         max_size=3,
     )
 )
+@example([A, b"{"])
 def test_a_record_is_cut_alone_as_in_its_document(lines: list[bytes]) -> None:
     """What a held record is read again by."""
     try:
@@ -118,7 +119,9 @@ def test_a_record_is_cut_alone_as_in_its_document(lines: list[bytes]) -> None:
     except DocumentError:
         return
     for content in cut:
-        if content.startswith(b"{") and b"orders" not in content:
+        if content == b"{":
+            assert _alone(content) is None, "a document that is cut in its only line is refused"
+        elif content.startswith(b"{") and b"orders" not in content:
             assert [again for again, _ in read(content)] == [content]
         elif (alone := _alone(content)) is not None:
             assert alone in ([], [content])
