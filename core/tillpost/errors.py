@@ -215,11 +215,11 @@ _SAFE = (TypeError, AttributeError, NameError, ImportError, SyntaxError)
 _MOST_LINES = 20
 
 
-def plugin_trace(error: BaseException | None, whole: bool = False) -> tuple[str, ...]:
+def plugin_trace(error: BaseException | None, whole: bool = False, code: bool = True) -> tuple[str, ...]:
     """The lines of code an error came through, from the plugin's first one on, and its type at the end.
 
     The text of the error is there where it is one of ours, or Python's own about code; any other may quote a customer.
-    whole: from the first line on, and always with the text.
+    whole: from the first line on, and always with the text. code: with what stands in each line, which may be a key.
     """
     if error is None:
         return ()
@@ -230,10 +230,10 @@ def plugin_trace(error: BaseException | None, whole: bool = False) -> tuple[str,
     first = 0 if whole else next((i for i, name in enumerate(packages) if not _is_foreign(name)), len(frames))
     lines = []
     for each in frames[first:]:
-        code = each.tb_frame.f_code
-        text = linecache.getline(code.co_filename, each.tb_lineno, each.tb_frame.f_globals).strip()
-        lines.append(f"{code.co_filename}:{each.tb_lineno} in {code.co_name}" + (f": {text}" if text else ""))
-    if isinstance(error, SyntaxError) and error.filename:
+        at = each.tb_frame.f_code
+        text = linecache.getline(at.co_filename, each.tb_lineno, each.tb_frame.f_globals).strip() if code else ""
+        lines.append(f"{at.co_filename}:{each.tb_lineno} in {at.co_name}" + (f": {text}" if text else ""))
+    if isinstance(error, SyntaxError) and error.filename and code:
         lines.append(f"{error.filename}:{error.lineno}: {(error.text or '').strip()}")
     if len(lines) > _MOST_LINES:
         left = len(lines) - _MOST_LINES
@@ -242,7 +242,7 @@ def plugin_trace(error: BaseException | None, whole: bool = False) -> tuple[str,
         return ()
     named = type(error).__name__
     shown = whole or isinstance(error, TillpostError) or (isinstance(error, _SAFE) and not _is_raised(frames))
-    before = plugin_trace(error.__cause__, whole) if error.__cause__ is not None else ()
+    before = plugin_trace(error.__cause__, whole, code) if error.__cause__ is not None else ()
     if before:
         lines.insert(0, "which led to:")
     return (*before, *lines, f"{named}: {_one_line(error)}" if shown and str(error) else named)

@@ -60,7 +60,7 @@ def unexpected(name: str, hook: str, error: BaseException, record: int = 0) -> P
     elif isinstance(error, TypeError) and (wrong := wrong_arguments(error)):
         remedy = f": {wrong}"
     fault = PluginError(name, f"{hook} {what} at {plugin_place_of(error)}{_record(record)}{remedy}")
-    _log.debug("%s: %s", fault, " | ".join(plugin_trace(error)))
+    _log.debug("%s: %s", fault, " | ".join(plugin_trace(error, code=False)))
     return fault
 
 
