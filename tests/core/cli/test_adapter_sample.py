@@ -361,6 +361,66 @@ def test_values_that_stay_are_shown_to_a_person(call: Any, tmp_path: Path) -> No
     assert re.search(r"TotalType: .*TransactionGrandAmount", shown)
 
 
+OF_A_PERSON = {
+    "Puhelin 2": "701234567.0", "Ref 1": "701.23.45.67",
+    "Ref 2": "555.1234", "Ref 3": "30.123.456", "Ref 4": "12 345 678",
+    "Dag 1": "1985-03-12", "Dag 2": "12/03/1985", "Dag 3": "12.3.1985", "Dag 4": "14.03.85", "Dag 5": "85-03-12",
+    "Kassør": "4242", "Verkäufer": "4243", "Sprzedawca": "4244", "Kundennr.": "4245", "Jäsen": "4246", "PESEL": "4247",
+}  # fmt: skip
+"""A person's numbers and days as tables of many countries have them: none is read by the adapter."""
+
+
+def test_numbers_and_days_of_a_person_go_from_columns_that_nothing_reads(call: Any, tmp_path: Path) -> None:
+    base = "1001;12;2026-03-14 15:30:00;A-1;1 130,50;6037715500011223;990,00;2026-03-01;12,345"
+    header = ["Receipt;Shop;Date;Article;Paid;Card;Cost;Week;Weight", *OF_A_PERSON]
+    content = ";".join(header) + "\n" + ";".join([base, *OF_A_PERSON.values()]) + "\n"
+    _, sample = made(call, tmp_path, "a.csv", content, "table", *MAPPING)
+    cells = sample.decode().splitlines()[1].split(";")
+    assert cells[4] == "1 130,50"
+    assert cells[6:9] == ["990,00", "2026-03-01", "12,345"], "amounts and days of the sale stay, read or not"
+    left = {name for name, cell in zip(header, cells[8:], strict=True) if OF_A_PERSON.get(name) == cell}
+    assert not left
+
+
+def test_a_large_amount_that_the_adapter_reads_stays(call: Any, tmp_path: Path) -> None:
+    content = "Receipt;Shop;Date;Article;Paid;Card\n1;12;2026-03-14 15:30:00;A-1;12 345 678,00;6037715500011223\n"
+    told, sample = made(call, tmp_path, "a.csv", content, "table", *MAPPING)
+    assert b"12 345 678,00" in sample
+    assert told["kept"]["Paid"] == ["12 345 678,00"]
+
+
+def test_nobody_is_left_in_the_keys_of_an_object(call: Any, tmp_path: Path) -> None:
+    order = json.loads(shop())
+    order["order"]["customer"] = {"id": 70011223}
+    order |= {"byCashier": {"Kim Lindqvist": 3, "ase.bergstrom": 1}, "points": {"70011223": 2, "c-70011223": 3}}
+    _, sample = made(call, tmp_path, "a.json", json.dumps(order), "shopify", "--set=store=web")
+    nobody_in(sample.decode())
+    assert b"70011223" not in sample
+    assert b'"byCashier"' in sample
+
+
+def test_nobody_is_left_in_the_name_of_a_sheet(call: Any, tmp_path: Path) -> None:
+    rows: list[list[Any]] = [["Receipt", "Shop", "Date", "Article", "Paid", "Card"]]
+    rows += [["1", "12", datetime.fromisoformat("2026-03-14T15:30:00"), "A-1", 5, PERSON["member"]]]
+    with zipfile.ZipFile(io.BytesIO(workbook(rows))) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    parts["xl/workbook.xml"] = parts["xl/workbook.xml"].replace(b"Blad1", PERSON["cashier"].encode())
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, part in parts.items():
+            archive.writestr(name, part)
+    _, sample = made(call, tmp_path, "a.xlsx", file.getvalue(), "table", *MAPPING)
+    with zipfile.ZipFile(io.BytesIO(sample)) as archive:
+        nobody_in(archive.read("xl/workbook.xml").decode())
+
+
+def test_records_that_cannot_be_read_are_counted(call: Any, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(table().replace("-30,00", "abc"), encoding="utf-8")
+    result = call("sample", "table", "a.csv", "--pseudonyms", *MAPPING)
+    assert result.exit_code == 0, result.output
+    assert "1 of them cannot be read, as in the export" in result.stdout
+
+
 def test_mistakes_are_told_with_the_next_step(call: Any, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text(table(), encoding="utf-8")
     (tmp_path / "no.csv").write_text("nothing", encoding="utf-8")

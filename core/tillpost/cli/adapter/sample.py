@@ -18,7 +18,7 @@ from tillpost.compose.plugins import load_plugin
 from tillpost.compose.standalone import settings_table, standalone_slots
 from tillpost.errors import UsageError
 from tillpost.model import Document
-from tillpost.support.sample import Form, Made, make, people, signature
+from tillpost.support.sample import Form, Made, first_year, make, people, signature
 from tillpost.terminal import counted, plain, say
 
 _SHOWN = 8
@@ -79,11 +79,12 @@ def command(
     if "refused" in read(content)[:1]:
         raise UsageError(f"{name} cannot read {document.name}; `tillpost adapter try` says why")
     known = people(hooks.parse_receipts(document))
-    made = make(content, read, known, _words(slot.settings), _form(slot.settings), asked)
+    first = first_year(hooks.parse_receipts(document))
+    made = make(content, read, known, _words(slot.settings), _form(slot.settings), asked, first)
     is_good = not made.differs and not made.people_left
     if is_good:
         target.write_bytes(made.content)
-    _tell(made, document.name, target if is_good else None, len(read(content)), as_json)
+    _tell(made, document.name, target if is_good else None, read(content), as_json)
     sys.exit(0 if is_good else 1)
 
 
@@ -113,14 +114,20 @@ def _form(settings: Any) -> Form:
     )
 
 
-def _tell(made: Made, document: str, target: Path | None, records: int, as_json: bool) -> None:
+def _tell(made: Made, document: str, target: Path | None, read: tuple[object, ...], as_json: bool) -> None:
+    records, broken = len(read), read.count("broken")
     if as_json:
         told = {key: value for key, value in attrs.asdict(made).items() if key != "content"}
-        say({"document": document, "sample": str(target) if target else None, "records": records} | told)
+        say(
+            {"document": document, "sample": str(target) if target else None, "records": records, "broken": broken}
+            | told
+        )
         return
     if target is not None:
         values = counted(made.replaced, "value")
         click.echo(f"{plain(target)}: {counted(records, 'record')} as in {plain(document)}, {values} replaced")
+        if broken:
+            click.echo(f"  {broken} of them cannot be read, as in the export: nothing proves their figures")
     else:
         click.echo(f"No sample was written of {plain(document)}:")
     for what in made.differs[:_SHOWN]:

@@ -1,6 +1,6 @@
 """A real export made into a sample without anyone in it: structure and sums stay, people go."""
 
 from tillpost.support.sample.make import Form, Made, make
-from tillpost.support.sample.signature import people, signature
+from tillpost.support.sample.signature import first_year, people, signature
 
-__all__ = ["Form", "Made", "make", "people", "signature"]
+__all__ = ["Form", "Made", "first_year", "make", "people", "signature"]

@@ -33,13 +33,11 @@ def rewrite_csv(
     names = [_bare(cell, quote) for cell in rows[header][::2]] if header is not None else []
     out = []
     for number, row in enumerate(rows):
-        if number == header and is_known:
-            out += row
-            continue
+        title = "(header)" if number == header and is_known else "(title)"
         for at, cell in enumerate(row):
             column = at // 2
             name = names[column] if column < len(names) and names[column] else str(column + 1)
-            place = (*above, name) if header is None or number > header else (*above, "(title)")
+            place = (*above, name if header is None or number > header else title)
             out.append(_rewritten(cell, place, rewrite, quote, delimiter) if at % 2 == 0 else cell)
     return "".join(out)
 

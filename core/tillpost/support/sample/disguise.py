@@ -22,11 +22,20 @@ _DATE = r"(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.](?:\d{4}|\d\d
 _MOMENT = re.compile(rf"{_DATE}(?:(?:[T ]| à |, ){_TIME})?{_ZONE}|{_TIME}{_ZONE}")
 _AMOUNT = re.compile(
     r"[-+\u2212(]?\W{0,3}(?:\d{1,9}|\d{1,3}(?:(?P<group>[ .,'\u2019\u00a0\u202f])\d{3})(?:(?P=group)\d{3}){0,2})"
-    r"(?:(?!(?P=group))[.,]\d{1,5}|(?<!\d)(?<!')\.)?\W{0,3}[)-]?"
+    r"(?:(?!(?P=group))(?P<decimals>[.,]\d{1,5})|(?<!\d)(?<!')\.)?\W{0,3}[)-]?"
 )
-_DECIMAL = re.compile(r"[.,]\d{1,5}\D*$")
+_NUMBERED = re.compile(r"(?:\d+[.,]0|\d{3}[.,]\d{4})")
+"""A whole number with the `.0` of a program that knows no other, and a telephone number with a dot."""
 _SHORT = 4
 """Digits of a number that may stay although it may be an id: nobody is found by it."""
+_LARGE = 7
+"""Digits of whole units from which on a number may be somebody's: it stays only where the adapter needs it."""
+_DAYS = 31
+"""A number above it in a date is a year."""
+_WORD = re.compile(r"(?!.*\d{5})(?:[^\W\d]\w*(?:[$/:#-]\w+)*|[$@#_]\w{0,59})")
+"""A name of a column or key. One with a space or a dot may be of a person: keys of an object may be values."""
+_NAMES = (("(header)",), ("(key)",))
+"""Where a name stands, of a column or of a member of an object, and perhaps a value in its place."""
 _TRUTHS = frozenset(("true", "false", "yes", "no", "null", "none"))
 
 
@@ -53,12 +62,14 @@ class Disguise:
     """The values of one document.
 
     people: what the adapter read of customers. settings: the values of the adapter's settings, by which it knows words
-    of the document. kept: places whose values stay, because the adapter needs them or because it was asked for.
+    of the document. first_year: that of the first sale. kept: places whose values stay, because the adapter needs them
+    or because it was asked for.
     """
 
     shapes: Shapes
     people: Collection[str]
     settings: Collection[str]
+    first_year: int = 0
     kept: Collection[Path] = ()
     asked: Collection[str] = ()
     places: Places = attrs.field(factory=lambda: Places())
@@ -79,7 +90,7 @@ class Disguise:
     def learn(self, path: Path, value: str) -> str:
         """Note the place of a value that the adapter read as a customer's; the value stays."""
         key = plain_key(value)
-        if key in self._keys:
+        if key in self._keys and not (path[-1:] in _NAMES and value.isalpha()):
             self.places.persons.add(path)
         self.places.values[path].add(key)
         return value
@@ -99,7 +110,9 @@ class Disguise:
         if self.is_persons(path, bare):
             self.replaced[path].add(bare)
             return self.shapes.of(value)
-        if _is_harmless(bare) and (path not in self.places.doubtful or path in self.kept):
+        if path[-1:] == ("(header)",) or (path[-1:] == ("(key)",) and _WORD.fullmatch(bare)):
+            return value
+        if self._is_harmless(bare) and (path not in self.places.doubtful or path in self.kept):
             return value
         if path in self.kept or path[-1:] in self._asked or bare in self.settings:
             self.staying[path].add(bare)
@@ -111,7 +124,8 @@ class Disguise:
         """Whether it stands at a place of a person's, or is a value that names one."""
         if path[-1:] in self._asked or (path in self.kept and says_what(path)):
             return False
-        return path in self.places.persons or is_person(path) or "@" in bare[1:] or plain_key(bare) in self._keys
+        by_name = path[-1:] not in _NAMES and is_person(path)
+        return path in self.places.persons or by_name or "@" in bare[1:] or plain_key(bare) in self._keys
 
     def candidates(self) -> set[Path]:
         """The places that may stay when the adapter needs them: none of a person's, but what kind of value one is."""
@@ -135,10 +149,27 @@ class Disguise:
             or not words.isdisjoint(re.findall(r"[^\W\d_]+", value.casefold()))
         }
 
+    def _is_harmless(self, bare: str) -> bool:
+        if len(bare) == 1:
+            return True
+        if _MOMENT.fullmatch(bare):
+            return self._is_recent(bare)
+        if not (found := _AMOUNT.fullmatch(bare)) or re.match(r"0\d{4}", bare):
+            return False
+        digits = sum(map(str.isdecimal, bare))
+        decimals = found["decimals"]
+        if digits <= _SHORT or not decimals:
+            return digits <= _SHORT
+        whole = digits - len(decimals) + 1
+        return whole < _LARGE and not _NUMBERED.fullmatch(bare)
 
-def _is_harmless(bare: str) -> bool:
-    if len(bare) == 1 or _MOMENT.fullmatch(bare):
-        return True
-    if not _AMOUNT.fullmatch(bare) or re.match(r"0\d{4}", bare):
-        return False
-    return bool(_DECIMAL.search(bare)) or sum(character.isdecimal() for character in bare) <= _SHORT
+    def _is_recent(self, bare: str) -> bool:
+        """Whether a moment is not of the years before the sales, as a day of birth is."""
+        if found := re.search(r"\d{4}", bare):
+            year = int(found[0])
+        elif found := re.match(r"(\d{1,2})[-/.]\d{1,2}[-/.](\d\d)(?!:)", bare):
+            year = next((int(each) for each in found.groups() if int(each) > _DAYS), int(found[2]))
+            year += 2000 if year <= (self.first_year + 1) % 100 else 1900
+        else:
+            return True
+        return year >= self.first_year - 1

@@ -13,7 +13,6 @@ Rewrite = Callable[[Path, str], str]
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+|"', re.S)
 _COLON = re.compile(r"\s*:")
 _LITERALS = frozenset(("true", "false", "null"))
-_KEY = re.compile(r"[^\W\d][\w $@./:#-]{0,59}|[$@#_]\w{0,59}")
 
 
 def rewrite_json(text: str, rewrite: Rewrite, above: Path = ()) -> str:
@@ -42,11 +41,9 @@ def _rewrite(text: str, rewrite: Rewrite, above: Path) -> str:
         elif part[0] == '"' and len(part) > 1:
             if stack and _COLON.match(text, found.end()):
                 stack[-1] = _plain(part)
-                return (
-                    part
-                    if _KEY.fullmatch(stack[-1]) and "@" not in stack[-1][1:]
-                    else _written(rewrite((*above, "(key)"), stack[-1]), part)
-                )
+                key = (*above, *filter(None, stack[:-1]), "(key)")
+                made = rewrite(key, stack[-1])
+                return part if made == stack[-1] else _written(made, part)
             return _string(part, (*above, *filter(None, stack)), rewrite)
         elif part not in _LITERALS:
             return rewrite((*above, *filter(None, stack)), part)

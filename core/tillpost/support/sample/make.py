@@ -60,11 +60,13 @@ def make(
     settings: Collection[str],
     form: Form,
     asked: Collection[str] = (),
+    first_year: int = 0,
 ) -> Made:
     """The sample of a document.
 
     read: what the adapter reads in a document, in a form that is the same for the sample. people: the values it read of
     customers. settings: the words of its settings. asked: names of columns, elements and keys whose values stay.
+    first_year: that of the first sale; what is from years before it may be a day of birth.
     Raises UsageError for a document that is too large, or of no form that is known.
     """
     if len(content) > LARGEST:
@@ -77,7 +79,7 @@ def make(
     expected = read(content)
 
     def attempt(kept: Collection[Path]) -> tuple[bytes, Disguise]:
-        disguise = Disguise(shapes, people, words, kept, asked, first.learned())
+        disguise = Disguise(shapes, people, words, first_year, kept, asked, first.learned())
         return rewrite_document(content, disguise, words, form), disguise
 
     sample, disguise = attempt(())

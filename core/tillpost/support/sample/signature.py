@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 
 from tillpost.errors import DocumentError, PluginError
 from tillpost.model import Broken, Found, Line, NoReceipt, Parsed, Receipt
@@ -76,3 +77,11 @@ def people(records: Iterable[Parsed]) -> set[str]:
     except (DocumentError, PluginError):
         pass
     return found
+
+
+def first_year(records: Iterable[Parsed]) -> int:
+    """The year of the first sale, as far as they can be read; 0 where there is none."""
+    years: list[int] = []
+    with suppress(DocumentError, PluginError):
+        years += (record.receipt.business_date.year for record in records if isinstance(record, Found))
+    return min(years, default=0)

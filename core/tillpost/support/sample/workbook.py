@@ -28,7 +28,10 @@ def rewrite_workbook(content: bytes, rewrite: Rewrite, headers: Collection[str])
     except ImportError:
         raise UsageError("a workbook needs python-calamine; run pip install 'tillpost[xlsx]'") from None
     with python_calamine.load_workbook(io.BytesIO(content)) as book:
-        sheets = [(name, book.get_sheet_by_name(name).to_python(skip_empty_area=False)) for name in book.sheet_names]
+        sheets = [
+            (rewrite(("(sheet)",), name), book.get_sheet_by_name(name).to_python(skip_empty_area=False))
+            for name in book.sheet_names
+        ]
     return _workbook([(name, _rewritten(rows, rewrite, headers)) for name, rows in sheets])
 
 
@@ -37,15 +40,11 @@ def _rewritten(rows: list[list[Any]], rewrite: Rewrite, headers: Collection[str]
     names = [str(cell) for cell in rows[header]] if header is not None else []
     out = []
     for number, row in enumerate(rows):
-        if number == header and is_known:
-            out.append(row)
-            continue
+        title = "(header)" if number == header and is_known else "(title)"
         above = header is not None and number <= header
         out.append(
             [
-                _cell(
-                    cell, "(title)" if above else (names[at] if at < len(names) and names[at] else str(at + 1)), rewrite
-                )
+                _cell(cell, title if above else names[at] if at < len(names) and names[at] else str(at + 1), rewrite)
                 for at, cell in enumerate(row)
             ]
         )
