@@ -137,6 +137,10 @@ class JournalError(TillpostError):
     """The journal cannot promise what it must; nothing more is acknowledged until it can."""
 
 
+class ChangedMeanwhile(JournalError):
+    """What was decided on is not as it was seen any more. Nothing was committed."""
+
+
 class NotCommitted(JournalError):
     """The disk did not take this commit; what was acknowledged before is there, and it may be tried again."""
 

@@ -108,8 +108,6 @@ def resolve(journal: Journal, key: str, use: str, as_json: bool) -> None:
     contact_id = use.strip()
     if not contact_id:
         raise UsageError("--use is empty; name the contactId of the right contact")
-    if not journal.contact_lookups.conflict_reason(key):
-        raise UsageError(f"contact {key} has no conflict; `tillpost contacts conflicts` lists those that have one")
     receipts = journal.contact_lookups.resolve_conflict(key, contact_id, SystemClock().time())
     text = f"{key}: {contact_id}, {counted(receipts, 'receipt')} released"
     answer(as_json, {"key": key, "contact_id": contact_id, "receipts": receipts}, text)
@@ -156,8 +154,6 @@ def separate(journal: Journal, key: str, as_json: bool) -> None:
     Example:
       tillpost contacts separate c0f3a9d2b7e61548
     """
-    if key not in journal.contacts.joined():
-        raise UsageError(f"contact {key} has one card at most; `tillpost contacts conflicts` lists those with several")
     added = journal.contacts.separate(key, SystemClock().time())
     answer(as_json, {"key": key, "added": added}, f"{key}: {counted(len(added), 'contact')} added: {', '.join(added)}")
 

@@ -132,7 +132,7 @@ def discard(journal: Journal, names: tuple[str, ...], reason: str, as_json: bool
     """
     for name in names:
         for entry in _open(journal, name):
-            journal.documents.close(entry.seq, DocumentState.DISCARDED, reason, SystemClock().time())
+            journal.documents.discard(entry, reason, SystemClock().time())
             answer(as_json, {"name": entry.name, "result": "discarded"}, f"{entry.name}: discarded")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import attrs
 
@@ -10,6 +10,9 @@ from tillpost.errors import JournalError
 from tillpost.journal.database import List, Transaction
 from tillpost.journal.states import MOVES, State, check_move
 from tillpost.journal.tables import events
+
+IN_HAND = frozenset(State) - {State.SKIPPED}
+"""The states of a receipt in hand that is moved on: what its till voids or corrects meanwhile stays skipped."""
 
 
 @attrs.frozen(kw_only=True)
@@ -42,11 +45,11 @@ def apply_moves(
     now: float,
     step: str,
     allowed: Mapping[State, frozenset[State]] = MOVES,
-    leave: State | None = None,
+    among: Collection[State] | None = None,
 ) -> None:
     """Move many receipts in the same way and record their events, in the order of `seqs`.
 
-    leave: receipts that are in this state by now are not moved.
+    among: receipts that are in another state by now than these are not moved.
 
     Raises JournalError for a move that is not allowed, or a row that does not exist.
     """
@@ -58,10 +61,10 @@ def apply_moves(
     for seq in seqs:
         if seq not in states:
             raise JournalError(f"the journal has no row {seq}")
-    if leave is not None:
-        seqs = [seq for seq in seqs if states[seq] != leave]
+    if among is not None:
+        seqs = [seq for seq in seqs if states[seq] in among]
         states = {seq: states[seq] for seq in seqs}
-    for old in set(states.values()):
+    for old in dict.fromkeys(states.values()):
         check_move(old, move.state, allowed)
     delivered = move.state is State.DELIVERED
     verified_at = now if delivered and move.verified else None

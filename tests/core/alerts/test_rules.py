@@ -32,7 +32,6 @@ from tillpost.journal import (
     OPEN,
     ContactLookup,
     Destination,
-    DocumentState,
     FileServer,
     FileState,
     Journal,
@@ -247,7 +246,7 @@ def _unreadable(harness: Harness) -> None:
 
 def _given_up(harness: Harness) -> None:
     (document,) = harness.journal.documents.open()
-    harness.journal.documents.close(document.seq, DocumentState.DISCARDED, "empty", harness.clock.now)
+    harness.journal.documents.discard(document, "empty", harness.clock.now)
 
 
 def _contact_dies(harness: Harness) -> None:

@@ -37,7 +37,8 @@ def shop(tmp_path: Path) -> Path:
     batch = Batch(written=WrittenFiles(files=(file,)), sequence=1, seqs=rows, payloads=payloads, contacts=[])
     journal.files.add(batch, 200.0)
     journal.files.move(journal.files.all()[0], FileState.UPLOADED, 300.0)
-    journal.files.postpone([Postponed(name=NAME, due=400.0, attempts=3, reason="not read by the importer yet")])
+    (entry,) = journal.files.all()
+    journal.files.postpone([Postponed(entry=entry, due=400.0, reason="not read by the importer yet")])
     journal.files.mark_stuck(NAME, "not read by the importer yet", 350.0)
     journal.close()
     return config
@@ -109,4 +110,20 @@ def test_what_run_saw_of_a_file_does_not_undo_that_a_person_had_it_sent_again(sh
     with pytest.raises(JournalError, match="written by now"):
         journal.files.move(seen, FileState.CONFIRMED, 600.0)
     assert [each.state for each in journal.files.all()] == ["written"]
+    journal.close()
+
+
+@pytest.mark.parametrize("uploaded", [True, False])
+def test_what_run_saw_of_a_file_does_not_put_off_what_a_person_had_sent_again(shop: Path, uploaded: bool) -> None:
+    """Its question to the file server takes a while; the answer is about the file as it was before."""
+    journal = Journal(shop.parent / "state" / "shop")
+    (seen,) = journal.files.all()
+    if not uploaded:
+        journal.files.resend(NAME, 400.0)
+        journal.files.postpone([Postponed(entry=journal.files.get(NAME), due=450.0, reason="no room there")])
+        seen = journal.files.get(NAME)
+    journal.files.resend(NAME, 500.0)
+    journal.files.postpone([Postponed(entry=seen, due=9000.0, reason="not read by the importer yet")])
+    (entry,) = journal.files.all()
+    assert (entry.due, entry.attempts, entry.reason) == (500.0, 0, "sent again")
     journal.close()

@@ -237,7 +237,7 @@ class Run:
         held = [entry for entry in self.machine.line.journal.receipts.find({"state": State.HELD}) if entry.contact]
         if held:
             entry = held[number % len(held)]
-            self.machine.line.journal.held.retry(entry.id, None, self.machine.clock.time())
+            self.machine.line.journal.held.retry(entry, None, self.machine.clock.time())
 
     def _resend(self, number: int) -> None:
         files = [entry for entry in self.machine.line.journal.files.all() if entry.file.path.exists()]

@@ -132,7 +132,7 @@ class _Round:
                 continue  # looked for before its time, beside others
             if self._line.journal.verification.sent_under_former_id(row.seq, contact.key):
                 # Another receipt found the former contactId gone first: what was sent under it is not imported.
-                self._looked.moves.append((row.seq, self._send_again(row)))
+                self._looked.moves.append((row, self._send_again(row)))
             elif now - (row.delivered_at or now) >= self._within and row.looks:
                 overdue.append(row)
             else:  # also the first look, however late: a clock set forward at night looks like time that has passed
@@ -164,7 +164,7 @@ class _Round:
                 return False
         shown = answer if isinstance(answer, History) else History(shown=frozenset())
         self._note_shown(contact, entries, shown)
-        self._looked.moves += [(row.seq, self._send_again(row)) for row in entries if row.id not in shown.shown]
+        self._looked.moves += [(row, self._send_again(row)) for row in entries if row.id not in shown.shown]
         return True
 
     def _send_again(self, row: Entry) -> Move:
@@ -189,7 +189,7 @@ class _Round:
         if isinstance(found, NO_ANSWER):
             self._postpone(absent)
             return False
-        self._looked.moves += [(row.seq, hold(row, why_not_shown(line, row))) for row in absent]
+        self._looked.moves += [(row, hold(row, why_not_shown(line, row))) for row in absent]
         return True
 
     @property

@@ -68,7 +68,7 @@ def _check(line: Line, entry: FileEntry) -> Postponed | None:
 def _postponed(line: Line, entry: FileEntry, reason: str) -> Postponed:
     assert line.fallback is not None
     due = line.clock.time() + line.fallback.check_every.total_seconds()
-    return Postponed(name=entry.file.name, due=due, attempts=entry.attempts + 1, reason=reason)
+    return Postponed(entry=entry, due=due, reason=reason)
 
 
 def _check_consumed(line: Line, entry: FileEntry) -> Postponed | None:

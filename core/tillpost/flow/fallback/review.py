@@ -69,9 +69,7 @@ def _try_rewrite(line: Line, outdated: list[FileStatus]) -> bool:
     except (InvalidValue, PluginError) as error:
         reason = f"it cannot be written again: {error}"
         due = line.clock.time() + line.fallback.check_every.total_seconds()
-        line.journal.files.postpone(
-            [Postponed(name=each.file.name, due=due, attempts=each.attempts + 1, reason=reason) for each in files]
-        )
+        line.journal.files.postpone([Postponed(entry=each, due=due, reason=reason) for each in files])
         for entry in files:
             alert_if_stuck(line, entry, 0.0, reason)
         line.failing_alone.update(names)

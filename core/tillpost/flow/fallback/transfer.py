@@ -59,9 +59,8 @@ def transfer(line: Line) -> int:
             line.journal.files.move(entry, FileState.UPLOADED, now, due=now, server=line.server)
             uploaded += 1
             continue
-        attempts = entry.attempts + 1
-        due = now + backoff(attempts, line.transfer, line.random)
-        line.journal.files.postpone([Postponed(name=status.name, due=due, attempts=attempts, reason=outcome.reason)])
+        due = now + backoff(entry.attempts + 1, line.transfer, line.random)
+        line.journal.files.postpone([Postponed(entry=entry, due=due, reason=outcome.reason)])
         # During the outage nobody expects the file to be uploaded. Wrong settings and a refused file need a person at
         # once: a host key that has changed is not trusted after three hours either.
         needs_person = isinstance(outcome, Misconfigured | Refused)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from tillpost.errors import InvalidValue, JournalFull, PluginError
+from tillpost.errors import ChangedMeanwhile, InvalidValue, JournalFull, PluginError
 from tillpost.flow.breaker import FALLBACK
 from tillpost.flow.contacts.resolve import UNKNOWN
 from tillpost.flow.fallback.poison import write_without_poisoned, written_apart
@@ -208,7 +208,7 @@ def swept_on_failure(line: Line) -> Iterator[None]:
     """Around writing files and committing them: after an error that left them uncommitted, remove them."""
     try:
         yield
-    except (JournalFull, OSError, PluginError):
+    except (ChangedMeanwhile, JournalFull, OSError, PluginError):
         # The next round writes them again, and a full disk must not keep the remains. After another error of the
         # journal the commit may have gone through, so removing them waits for the next start.
         sweep(line)

@@ -45,7 +45,7 @@ def retry(line: Line, receipt_id: str) -> str:
         why = "it takes back what was sent" if receipt_id.endswith(VOID) else "its id belongs to other content"
         raise UsageError(f"{receipt_id} is not sent: {why}; {_ways(entry)}")
     if not receipt_id.startswith(_BROKEN) and journal.bodies.is_readable(entry.seq):
-        journal.held.retry(receipt_id, None, now)
+        journal.held.retry(entry, None, now)
         return "queued again"
     document = Document.from_bytes(entry.document, journal.bodies.raw(entry.seq))
     parsed = list(line.hooks.parse_receipts(document))
@@ -57,9 +57,9 @@ def retry(line: Line, receipt_id: str) -> str:
     found = [each for each in parsed if isinstance(each, Found)]
     own = next((each for each in found if each.receipt.id == receipt_id), None)
     if own is not None:
-        journal.held.retry(receipt_id, own, now)
+        journal.held.retry(entry, own, now)
     else:
-        journal.held.read_again(receipt_id, found, document, line.anonymous, now)
+        journal.held.read_again(entry, found, document, line.anonymous, now)
     return f"read as {', '.join(each.receipt.id for each in found) or 'no sale'}"
 
 
@@ -91,16 +91,12 @@ def correct(
     receipt = corrected(before, given, values, document, entry.place, make_id)
     if broken:
         found = Found(receipt=receipt, raw=journal.bodies.raw(entry.seq))
-        if (there := journal.receipts.get(receipt.id)) is not None:
-            raise JournalError(
-                f"{receipt.id} is there already, {there.state}; discard {receipt_id}, or correct that one"
-            )
-        journal.held.read_again(receipt_id, [found], document, anonymous, now)
+        journal.held.read_again(entry, [found], document, anonymous, now, by_hand=True)
         return f"corrected, and accepted as {receipt.id}"
     identity = receipt_id.partition("#")[0]
     if given is not None and receipt.id != identity:
         raise UsageError(f"the receipt has the id {receipt.id}; leave out `id`, or give {identity}")
-    left = journal.held.correct(receipt_id, receipt, sorted(values) or ["all"] * (given is not None), anonymous, now)
+    left = journal.held.correct(entry, receipt, sorted(values) or ["all"] * (given is not None), anonymous, now)
     if left:
         return f"corrected, and queued as {identity}; what the destination may have had under this id before, it keeps"
     return f"corrected, and queued as {identity}"
@@ -130,7 +126,7 @@ def send_return(journal: Journal, receipt_id: str, reason: str, anonymous: Custo
         raise JournalError(f"{standing} was returned already, by {receipts[0].id}; discard {receipt_id}")
     if not voided:
         receipts.append(attrs.evolve(journal.bodies.get(entry.seq), id=f"{standing}_corrected"))
-    journal.held.answer(receipt_id, receipts, reason, anonymous, now)
+    journal.held.answer(entry, receipts, reason, anonymous, now, delivered=standing)
     return [receipt.id for receipt in receipts]
 
 
@@ -146,14 +142,13 @@ def send_apart(journal: Journal, receipt_id: str, reason: str, anonymous: Custom
         each for n in count(2) if journal.receipts.get(each := f"{receipt_id.partition('#')[0]}_{n}") is None
     )
     receipt = attrs.evolve(journal.bodies.get(entry.seq), id=identity)
-    journal.held.answer(receipt_id, [receipt], reason, anonymous, now)
+    journal.held.answer(entry, [receipt], reason, anonymous, now)
     return identity
 
 
 def discard(journal: Journal, receipt_id: str, reason: str, now: float) -> None:
     """Never send a held receipt; it stays in the journal with the reason. Raises UsageError when it is not held."""
-    _held(journal, receipt_id)
-    journal.held.discard(receipt_id, reason, now)
+    journal.held.discard(_held(journal, receipt_id), reason, now)
 
 
 def _held(journal: Journal, receipt_id: str) -> Entry:

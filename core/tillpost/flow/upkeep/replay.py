@@ -57,7 +57,8 @@ def _by_api(line: Line, running: Replay) -> bool:
     moves = [(receipt.seq, _move(line, running, receipt, fate, now)) for receipt, fate in chosen]
     _adopt(line, running, [receipt for receipt, _ in chosen])
     cursor = running.cursor if last is None else last.at
-    line.journal.replays.step(running, ReplayStep(cursor=cursor, end=last is None, moves=moves), now)
+    step = ReplayStep(cursor=cursor, end=last is None, seen=_seen(chosen), moves=moves)
+    line.journal.replays.step(running, step, now)
     return True
 
 
@@ -87,7 +88,9 @@ def _by_file(line: Line, running: Replay, files: int) -> bool:
         unnamed = "no file can name its contact"
         not_written |= {entry.seq: refused.get(entry.id, unnamed) for entry in entries if entry.id not in payloads}
         cursor = running.cursor if last is None else last.at
-        step = ReplayStep(cursor=cursor, end=last is None, not_written=not_written)
+        written = {entry.seq for entry in entries}
+        seen = _seen((receipt, fate) for receipt, fate in chosen if receipt.seq in written)
+        step = ReplayStep(cursor=cursor, end=last is None, seen=seen, not_written=not_written)
         if not payloads:
             line.journal.replays.step(running, step, line.clock.time())
             return True
@@ -119,6 +122,10 @@ def _choose(
             if len(chosen) == limit:
                 return chosen, receipt
     return chosen, rows[-1] if rows else None
+
+
+def _seen(chosen: Iterable[tuple[ReplayCandidate, Fate]]) -> dict[int, tuple[State, float]]:
+    return {receipt.seq: (receipt.state, receipt.changed_at) for receipt, _ in chosen}
 
 
 def _adopt(line: Line, running: Replay, chosen: Iterable[ReplayCandidate]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 import attrs
 
-from tillpost.errors import JournalError
+from tillpost.errors import UsageError
 from tillpost.journal.database import ALL, Database, Table, Transaction
 from tillpost.journal.tables import events
 from tillpost.journal.tables.contact_identity import CONFLICT, end_conflict
@@ -134,13 +134,15 @@ class ContactLookups(Table):
     def resolve_conflict(self, key: str, contact_id: str, now: float) -> int:
         """A person chooses the contactId; returns how many receipts are no longer held.
 
-        Raises JournalError when the contact has no conflict.
+        Raises UsageError when the contact has no conflict.
         """
 
         def work(transaction: Transaction) -> int:
             row = transaction.execute("SELECT conflict FROM contacts WHERE key = ?", (key,)).fetchone()
             if row is None or not row[0]:
-                raise JournalError(f"{key} has no conflict")
+                raise UsageError(
+                    f"contact {key} has no conflict; `tillpost contacts conflicts` lists those that have one"
+                )
             receipts = end_conflict(transaction, key, now, "conflict resolved")
             set_contact_id(transaction, key, Identified(contact_id=contact_id), "person", now, {}, confirmed_at=0.0)
             return receipts

@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 
-from tillpost.errors import UsageError
+from tillpost.errors import ChangedMeanwhile, UsageError
 from tillpost.journal.database import ALL, Table, Transaction, first
 from tillpost.journal.tables import events
 from tillpost.journal.tables.acceptance import Accepted
@@ -255,14 +255,19 @@ class Documents(Table):
 
     def close_unreported(self, source: str, reported: Collection[str], now: float) -> None:
         """Those this source had trouble with and does not report any more: they are gone, or were put away."""
-        rows = self._database.read(
-            "SELECT seq, name FROM documents INDEXED BY documents_open"
-            " WHERE state <> 'read' AND state = ? AND source = ? AND due IS NOT NULL",
-            (DocumentState.RETRY, source),
-        )
-        for seq, name in rows:
-            if name not in reported:
-                self.close(seq, DocumentState.GONE, "the source has no trouble with it any more", now)
+        for entry in self.open():
+            is_tried = entry.state is DocumentState.RETRY and entry.due is not None
+            if is_tried and entry.source == source and entry.name not in reported:
+                self._close(entry, DocumentState.GONE, "the source has no trouble with it any more", now)
+
+    def discard(self, entry: DocumentEntry, reason: str, now: float) -> None:
+        """A person decided that it is not needed. Raises JournalError when it is not as the entry says any more."""
+        current = self._close(entry, DocumentState.DISCARDED, reason, now)
+        if current is not None:
+            raise ChangedMeanwhile(
+                f"{entry.name} is {current} by now and was not discarded; look again with"
+                f" `tillpost documents show {entry.name}`"
+            )
 
     def put_back(self, entry: DocumentEntry, place: str, now: float) -> None:
         """A person put it back to where its source reads it, if that has not read it since, nor set it aside again."""
@@ -325,25 +330,29 @@ class Documents(Table):
             )
         return seq
 
-    def close(self, seq: int, state: DocumentState, reason: str, now: float) -> None:
-        """It is gone, or a person discarded it; its content is no longer kept."""
+    def _close(self, entry: DocumentEntry, state: DocumentState, reason: str, now: float) -> str | None:
+        """It is gone, or a person discarded it; its content is no longer kept.
 
-        def work(transaction: Transaction) -> None:
-            row = transaction.execute(
-                f"SELECT name, reason FROM documents WHERE seq = ? AND {_OPEN}",  # noqa: S608 - ours
-                (seq,),
+        Nothing is changed when it has another trouble by now than the entry says; returns which.
+        """
+        seq = entry.seq
+
+        def work(transaction: Transaction) -> str | None:
+            current = transaction.execute(
+                "SELECT state, reason, sha256 FROM documents WHERE seq = ?", (seq,)
             ).fetchone()
-            if row is None:
-                return
-            why = f"{reason}{_WAS}{row[1]}" if row[1] else reason
+            if current != (entry.state, entry.reason, entry.sha256):
+                return "no longer in the journal" if current is None else f"{current[0]} ({current[1] or 'no reason'})"
+            why = f"{reason}{_WAS}{entry.reason}" if entry.reason else reason
             transaction.execute(
                 "UPDATE documents SET state = ?, reason = ?, due = NULL, last_at = ? WHERE seq = ?",
                 (state, why, now, seq),
             )
             transaction.execute("DELETE FROM document_contents WHERE document = ?", (seq,))
-            events.record(transaction, now, "accept", f"document {state}", document=row[0], reason=reason)
+            events.record(transaction, now, "accept", f"document {state}", document=entry.name, reason=reason)
+            return None
 
-        self._database.write(work)
+        return self._database.write(work)
 
     def content(self, seq: int) -> bytes | None:
         """The content that was kept of a document; None when it was not."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 
-from tillpost.errors import JournalError
+from tillpost.errors import ChangedMeanwhile, JournalError
 from tillpost.journal.database import Table, Transaction
 from tillpost.journal.moves import Move, apply_move, apply_moves
 from tillpost.journal.states import State
@@ -59,11 +59,10 @@ class FileEntry:
 
 @attrs.frozen(kw_only=True)
 class Postponed:
-    """A file whose step is tried again: when, after how many attempts, and why."""
+    """A file whose step is tried again: as it was when the step began, when it is due, and why."""
 
-    name: str
+    entry: FileEntry
     due: float
-    attempts: int
     reason: str
 
 
@@ -191,10 +190,16 @@ class Files(Table):
         self._database.write(work)
 
     def postpone(self, later: Sequence[Postponed]) -> None:
-        """Set when the next attempt of these files is due, in one commit."""
-        rows = [(each.due, each.attempts, each.reason, each.name) for each in later]
+        """Count an attempt at these files, and set when the next one is due, in one commit.
+
+        One that a person had sent again meanwhile stays due at once.
+        """
+        rows = [(each.due, each.reason, each.entry.file.name, each.entry.state, each.entry.attempts) for each in later]
         if rows:
-            sql = "UPDATE files SET due = ?, attempts = ?, reason = ? WHERE name = ?"
+            sql = (
+                "UPDATE files SET due = ?, attempts = attempts + 1, reason = ?"
+                " WHERE name = ? AND state = ? AND attempts = ?"
+            )
             self._database.write(lambda transaction: transaction.executemany(sql, rows))
 
     def mark_stuck(self, name: str, reason: str, now: float) -> None:
@@ -284,7 +289,7 @@ def _check_state(transaction: Transaction, name: str, states: Collection[FileSta
     row = transaction.execute("SELECT state FROM files WHERE name = ?", (name,)).fetchone()
     if row is None or row[0] not in states:
         state = "no longer in the journal" if row is None else f"{row[0]} by now"
-        raise JournalError(f"the file {name} is {state}, and stays as it is")
+        raise ChangedMeanwhile(f"the file {name} is {state}, and stays as it is")
 
 
 def _seqs(transaction: Transaction, name: str, state: State | None = None) -> list[int]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-from tillpost.errors import InvalidValue, JournalError
+from tillpost.errors import ChangedMeanwhile, InvalidValue, JournalError
 from tillpost.journal.database import Table, Transaction
 from tillpost.journal.moves import Move, apply_move
 from tillpost.journal.states import State
 from tillpost.journal.tables import contact_links, events, taken_ids
 from tillpost.journal.tables.acceptance import Accepted, accept_records, restore
 from tillpost.journal.tables.new_rows import NewRows
+from tillpost.journal.tables.receipt_rows import Entry
 from tillpost.journal.tables.taken_ids import Taken
 from tillpost.model import Customer, Document, Found, IdentifierRules, Receipt
 from tillpost.model.receipt_json import content_digest, dumps, loads
@@ -28,14 +29,15 @@ class Held(Table):
     rules = IdentifierRules()
     _looked_at = float("-inf")
 
-    def retry(self, receipt_id: str, found: Found | None, now: float) -> None:
+    def retry(self, entry: Entry, found: Found | None, now: float) -> None:
         """Accept a receipt again; found: its record read again, when there was no body or it is damaged.
 
-        Raises JournalError when it is not held or has no contact.
+        Raises JournalError when it is not held as the entry says any more, or has no contact.
         """
+        receipt_id = entry.id
 
         def work(transaction: Transaction) -> None:
-            held = _held(transaction, receipt_id)
+            held = _held(transaction, entry)
             if found is not None:
                 restore(transaction, held.seq, found, now)
                 return
@@ -50,11 +52,11 @@ class Held(Table):
 
         self._database.write(work)
 
-    def discard(self, receipt_id: str, reason: str, now: float) -> None:
-        """Never send it. Raises JournalError when it is not held: it may be on its way by now."""
+    def discard(self, entry: Entry, reason: str, now: float) -> None:
+        """Never send it. Raises JournalError when it is not held as the entry says: it may be on its way by now."""
 
         def work(transaction: Transaction) -> None:
-            held = _held(transaction, receipt_id)
+            held = _held(transaction, entry)
             (attempts,) = transaction.execute("SELECT attempts FROM receipts WHERE seq = ?", (held.seq,)).fetchone()
             move = Move(state=State.SKIPPED, attempts=attempts, reason=f"discarded: {reason}")
             apply_move(transaction, held.seq, move, now, "held")
@@ -62,12 +64,27 @@ class Held(Table):
         self._database.write(work)
 
     def read_again(
-        self, receipt_id: str, parsed: Sequence[Found], document: Document, anonymous: Customer | None, now: float
+        self,
+        entry: Entry,
+        parsed: Sequence[Found],
+        document: Document,
+        anonymous: Customer | None,
+        now: float,
+        *,
+        by_hand: bool = False,
     ) -> Accepted:
-        """Accept what a record that could not be read is by now, and skip the record. Raises as `retry`."""
+        """Accept what a record that could not be read is by now, and skip the record. Raises as `retry`.
+
+        by_hand: a person has written it, and an id that another receipt has is an error.
+        """
 
         def work(transaction: Transaction) -> Accepted:
-            held = _held(transaction, receipt_id)
+            held = _held(transaction, entry)
+            for each in parsed if by_hand else ():
+                if (there := taken_ids.taken(transaction, each.receipt.id)) is not None:
+                    raise JournalError(
+                        f"{there.id} is there already, {there.state}; discard {entry.id}, or correct that one"
+                    )
             counts = accept_records(NewRows(transaction, now), parsed, document, anonymous, rules=self.rules)
             apply_move(transaction, held.seq, Move(state=State.SKIPPED, reason="read again"), now, "held")
             return counts
@@ -75,16 +92,17 @@ class Held(Table):
         return self._database.write(work)
 
     def correct(
-        self, receipt_id: str, receipt: Receipt, fields: Sequence[str], anonymous: Customer | None, now: float
+        self, entry: Entry, receipt: Receipt, fields: Sequence[str], anonymous: Customer | None, now: float
     ) -> bool:
         """Accept a held receipt with other content; whether the destination may have it with the earlier one.
 
         receipt: what is sent. fields: what a person has changed, for the event. Of a correction of the till that is
         held beside the receipt it corrects, that one gives way. Raises JournalError when it may have left.
         """
+        receipt_id = entry.id
 
         def work(transaction: Transaction) -> bool:
-            held = _held(transaction, receipt_id)
+            held = _held(transaction, entry)
             customer = contact_links.customer_of(receipt, anonymous, self.rules)
             if customer is None:
                 raise JournalError(f"{receipt_id} would have no customer; nothing is changed")
@@ -178,15 +196,28 @@ class Held(Table):
         return True
 
     def answer(
-        self, receipt_id: str, receipts: Sequence[Receipt], reason: str, anonymous: Customer | None, now: float
+        self,
+        entry: Entry,
+        receipts: Sequence[Receipt],
+        reason: str,
+        anonymous: Customer | None,
+        now: float,
+        delivered: str = "",
     ) -> Accepted:
         """Skip a held record that takes back what has left, and accept the receipts that put it right, in one commit.
 
-        Raises JournalError when it is not held.
+        delivered: the id of what they take back. Raises JournalError when that is not delivered any more, one of them
+        is there already, or the record is not held as the entry says.
         """
+        receipt_id = entry.id
 
         def work(transaction: Transaction) -> Accepted:
-            held = _held(transaction, receipt_id)
+            held = _held(transaction, entry)
+            for identity in filter(None, (delivered, *(receipt.id for receipt in receipts))):
+                there = taken_ids.taken(transaction, identity)
+                if (there is None or there.state is not State.DELIVERED) if identity == delivered else there:
+                    state = "gone" if there is None else there.state
+                    raise ChangedMeanwhile(f"{identity} is {state} by now; {receipt_id} stays held, look at both again")
             records = [Found(receipt=receipt, raw=dumps(receipt)) for receipt in receipts]
             document = Document.from_bytes(f"tillpost held {receipt_id}", records[0].raw)
             counts = accept_records(NewRows(transaction, now), records, document, anonymous, rules=self.rules)
@@ -198,10 +229,13 @@ class Held(Table):
         return self._database.write(work)
 
 
-def _held(transaction: Transaction, receipt_id: str) -> Taken:
-    held = taken_ids.taken(transaction, receipt_id)
+def _held(transaction: Transaction, entry: Entry) -> Taken:
+    """The receipt, held as it was when it was looked at."""
+    held = taken_ids.taken(transaction, entry.id)
     if held is None or held.state is not State.HELD:
-        raise JournalError(f"{receipt_id} is not held")
+        raise JournalError(f"{entry.id} is not held")
+    if (held.seq, held.reason) != (entry.seq, entry.reason):
+        raise ChangedMeanwhile(f"{entry.id} is held for another reason by now, and stays so: {held.reason}; look again")
     return held
 
 

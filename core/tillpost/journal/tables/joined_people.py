@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from tillpost.errors import InvalidValue
+from tillpost.errors import InvalidValue, UsageError
 from tillpost.journal.database import List, Transaction
 from tillpost.journal.states import OPEN, State
 from tillpost.journal.tables import contact_links, events
@@ -43,7 +43,10 @@ def joined(read: Read, key: str = "") -> dict[str, dict[str, list[list[str]]]]:
 
 
 def separate(transaction: Transaction, key: str, rules: IdentifierRules, now: float) -> list[str]:
-    """Make a contact of each card of a contact; the keys of the new ones. All are looked up again."""
+    """Make a contact of each card of a contact; the keys of the new ones. All are looked up again.
+
+    Raises UsageError when it has not several.
+    """
     added: list[str] = []
     for kind, values in joined(transaction.execute, key).get(key, {}).items():
         for spellings in values[1:]:
@@ -59,15 +62,16 @@ def separate(transaction: Transaction, key: str, rules: IdentifierRules, now: fl
             )
             events.record(transaction, now, "resolve", "separated", contact=new, before=key)
             added.append(new)
-    if added:
-        # Whose attributes and id these are nobody knows.
-        transaction.execute(
-            "UPDATE contacts SET attributes = '{}', attribute_times = '{}', sent = '{}', contact_id = '', origin = '',"
-            " learnt_at = NULL, confirmed_at = 0 WHERE key = ?",
-            (key,),
-        )
-        events.record(transaction, now, "resolve", "separated", contact=key, into=added)
-        _follow(transaction, key, rules, now)
+    if not added:
+        raise UsageError(f"contact {key} has one card at most; `tillpost contacts conflicts` lists those with several")
+    # Whose attributes and id these are nobody knows.
+    transaction.execute(
+        "UPDATE contacts SET attributes = '{}', attribute_times = '{}', sent = '{}', contact_id = '', origin = '',"
+        " learnt_at = NULL, confirmed_at = 0 WHERE key = ?",
+        (key,),
+    )
+    events.record(transaction, now, "resolve", "separated", contact=key, into=added)
+    _follow(transaction, key, rules, now)
     return added
 
 

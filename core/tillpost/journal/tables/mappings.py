@@ -11,7 +11,7 @@ import attrs
 
 from tillpost.errors import UsageError
 from tillpost.journal.database import Table, Transaction, first
-from tillpost.journal.moves import Move, apply_moves
+from tillpost.journal.moves import IN_HAND, Move, apply_moves
 from tillpost.journal.states import State
 from tillpost.journal.tables import contact_links, events
 from tillpost.model import Customer, Found, IdentifierRules, NoReceipt, Parsed
@@ -109,7 +109,7 @@ class Mappings(Table):
             if first(transaction.execute("SELECT released_at FROM mappings WHERE fingerprint = ?", (fingerprint,))):
                 return
             for seq, move in listed:
-                apply_moves(transaction, [seq], move, now, "mapping")
+                apply_moves(transaction, [seq], move, now, "mapping", among=IN_HAND)
             transaction.execute("UPDATE mappings SET held = held + ? WHERE fingerprint = ?", (len(listed), fingerprint))
 
         self._database.write(work)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import attrs
 
 from tillpost.journal.database import ALL, List, Table, Transaction
-from tillpost.journal.moves import Move, apply_move, apply_moves
+from tillpost.journal.moves import IN_HAND, Move, apply_move, apply_moves
 from tillpost.journal.states import OPEN, SETTLED, State
 from tillpost.journal.tables import events
 from tillpost.journal.tables.acceptance import Accepted, accept_records
@@ -20,8 +20,15 @@ from tillpost.model import Customer, Document, IdentifierRules, Parsed
 
 _OPEN = ", ".join(f"'{state}'" for state in OPEN)
 _UNSETTLED = ", ".join(f"'{state}'" for state in State if state not in SETTLED)
-_IN_HAND = ("deliver", "write")
-"""The steps that move receipts they have claimed a while before."""
+_MOVES_ONLY = {
+    "deliver": IN_HAND,
+    "write": IN_HAND,
+    "reconcile": frozenset({State.TRANSFERRED}),
+}
+"""Steps that move receipts as they have seen them a while before, and the states in which they still do.
+
+A till may have voided or corrected one meanwhile, and a person had its file sent again.
+"""
 _BY_DUE = "receipts INDEXED BY receipts_due"
 """The open receipts by the time they are due; without the hint SQLite uses the index by state and sorts all of them."""
 
@@ -278,9 +285,9 @@ class Receipts(Table):
 
 
 def _settle(transaction: Transaction, moves: Iterable[tuple[int, Move]], now: float, step: str) -> None:
-    """Make the moves; equal ones together. What a till has voided or corrected while it was in hand stays skipped."""
+    """Make the moves; equal ones together. What has changed while it was in hand stays (_MOVES_ONLY)."""
     alike: dict[Move, list[int]] = {}
     for seq, move in moves:
         alike.setdefault(move, []).append(seq)
     for move, seqs in alike.items():
-        apply_moves(transaction, seqs, move, now, step, leave=State.SKIPPED if step in _IN_HAND else None)
+        apply_moves(transaction, seqs, move, now, step, among=_MOVES_ONLY.get(step))

@@ -11,7 +11,7 @@ from typing import Any
 
 import attrs
 
-from tillpost.errors import JournalError
+from tillpost.errors import ChangedMeanwhile, JournalError
 from tillpost.journal.database import Table, Transaction, first
 from tillpost.journal.moves import Move, apply_moves
 from tillpost.journal.states import OPEN, REPLAYS, State
@@ -84,10 +84,14 @@ class Replay:
 
 @attrs.frozen(kw_only=True)
 class ReplayStep:
-    """The result of a step of a replay. end: no receipt is left to examine."""
+    """The result of a step of a replay. end: no receipt is left to examine.
+
+    seen: row → state and time of the last change of the receipts it chose, when it chose them.
+    """
 
     cursor: ReplayCursor
     end: bool
+    seen: Mapping[int, tuple[State, float]] = attrs.field(factory=dict)
     moves: Sequence[tuple[int, Move]] = ()
     batch: Batch | None = None
     not_written: Mapping[int, str] = attrs.field(factory=dict)
@@ -120,19 +124,27 @@ class Replays(Table):
 
         def work(transaction: Transaction) -> None:
             key = contact_links.find_or_create(transaction, anonymous, replay.order.store, now, now)
-            transaction.executemany("UPDATE receipts SET contact = ? WHERE seq = ?", [(key, seq) for seq in seqs])
+            # Of one that a person has given its customer meanwhile, that stays.
+            transaction.executemany(
+                "UPDATE receipts SET contact = ? WHERE seq = ? AND contact IS NULL", [(key, seq) for seq in seqs]
+            )
 
         self._database.write(work)
 
     def step(self, replay: Replay, step: ReplayStep, now: float) -> None:
         """Make the moves of a step and set the cursor, in one commit.
 
-        Raises JournalError when the replay has been stopped meanwhile; then nothing is changed.
+        Raises JournalError when the replay has been stopped meanwhile, or a receipt has changed since it was chosen:
+        a person may have discarded it. Then nothing is changed, and the next step chooses again.
         """
 
         def work(transaction: Transaction) -> None:
             if first(transaction.execute("SELECT state FROM replays WHERE id = ?", (replay.id,))) != RUNNING:
-                raise JournalError(f"replay {replay.id} was stopped meanwhile")
+                raise ChangedMeanwhile(f"replay {replay.id} was stopped meanwhile")
+            for seq, seen in step.seen.items():
+                current = transaction.execute("SELECT state, changed_at FROM receipts WHERE seq = ?", (seq,)).fetchone()
+                if current != seen:
+                    raise ChangedMeanwhile(f"row {seq} has changed since replay {replay.id} chose it; it chooses again")
             back = [seq for seq, _ in step.moves]
             if step.batch is not None:
                 back += [

@@ -76,12 +76,13 @@ class Looked:
     """The results of some looks into histories, committed together.
 
     shown: rows the history shows. later: row, when it is looked for again, and whether it was looked for in vain.
-    moves: rows that are sent again or held. confirmed: contacts whose contactId a history has proved valid.
+    moves: receipts that are sent again or held, each as it was looked for. confirmed: contacts whose contactId a
+    history has proved valid.
     """
 
     shown: list[int] = attrs.field(factory=list)
     later: list[tuple[int, float, bool]] = attrs.field(factory=list)
-    moves: list[tuple[int, Move]] = attrs.field(factory=list)
+    moves: list[tuple[Entry, Move]] = attrs.field(factory=list)
     confirmed: list[str] = attrs.field(factory=list)
     looks: int = 0
     requests: int = 0
@@ -177,18 +178,18 @@ class Verification(Table):
         events.record_all(transaction, now, "verify", "verified", receipts=sorted(seq for seq, _ in rows))
         return [max(0.0, now - (at or now)) for _, at in rows]
 
-    def _move(self, transaction: Transaction, moves: Sequence[tuple[int, Move]], now: float) -> None:
-        waiting = {
-            seq
-            for (seq,) in transaction.execute(
-                "SELECT seq FROM receipts NOT INDEXED WHERE seq IN (SELECT value FROM json_each(?))"
+    def _move(self, transaction: Transaction, moves: Sequence[tuple[Entry, Move]], now: float) -> None:
+        """Not one that was delivered again since: that the history did not show it before says nothing of it now."""
+        waiting = dict(
+            transaction.execute(
+                "SELECT seq, delivered_at FROM receipts NOT INDEXED WHERE seq IN (SELECT value FROM json_each(?))"
                 " AND verify_due IS NOT NULL",
-                (List(seq for seq, _ in moves),),
+                (List(row.seq for row, _ in moves),),
             )
-        }
-        for seq, move in moves:
-            if seq in waiting:
-                _withdraw(transaction, [seq], move, now)
+        )
+        for row, move in moves:
+            if row.seq in waiting and waiting[row.seq] == row.delivered_at:
+                _withdraw(transaction, [row.seq], move, now)
 
     def sent_under_former_id(self, seq: int, contact: str) -> bool:
         """Whether the contactId of its contact was forgotten after the receipt was sent last."""

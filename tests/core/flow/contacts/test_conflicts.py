@@ -133,7 +133,7 @@ def test_k11_a_sale_and_a_retry_look_again_too(machine: Machine, monkeypatch: py
     assert states(machine) == {"held": 3}
     machine.clock.advance(60.0)
     there.merged = True
-    machine.line.journal.held.retry(machine.line.journal.receipts.find({})[0].id, None, machine.clock.time())
+    machine.line.journal.held.retry(machine.line.journal.receipts.find({})[0], None, machine.clock.time())
     deliver_all(machine)
     assert history(machine, person) == ["1", "2", "3"]
 

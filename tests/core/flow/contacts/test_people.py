@@ -488,7 +488,7 @@ def test_b4_after_its_time_the_policy_decides_and_a_retry_looks_again(
     (receipt,) = machine.line.journal.receipts.find({"state": state})
     if state is State.HELD:
         person = machine.engage.make(MEMBER)
-        machine.line.journal.held.retry(receipt.id, None, machine.clock.time())
+        machine.line.journal.held.retry(receipt, None, machine.clock.time())
         deliver_all(machine)
         assert history(machine, person.id) == ["1"]
 
@@ -527,7 +527,7 @@ def test_b33_national_numbers_are_read_by_the_country_of_the_store(machine: Mach
     rules = IdentifierRules(country="SE", countries={"13": "FI"})
     machine.line.journal.use_identifier_rules(rules)
     machine.line = attrs.evolve(machine.line, rules=rules)
-    machine.line.journal.held.retry(held.id, None, machine.clock.time())
+    machine.line.journal.held.retry(held, None, machine.clock.time())
     finnish = attrs.evolve(sale(3, {"mobilePhone": "040 1234567"}), store="13")
     take(machine, sale(2, {"mobilePhone": "0046 70 123 45 67"}), finnish)
     deliver_all(machine)
@@ -573,7 +573,7 @@ def test_b8_what_a_receipt_said_that_is_sent_again_is_not_written_over_correctio
     later(machine, 2 * DAY)
     take(machine, told(machine, 2, FIRST, street="Storgatan 1"))
     first = machine.line.journal.receipts.find({})[0]
-    gone = [(first.seq, Move(state=State.ACCEPTED, due=machine.clock.time(), reason="merged"))]
+    gone = [(first, Move(state=State.ACCEPTED, due=machine.clock.time(), reason="merged"))]
     machine.line.journal.verification.settle(Looked(moves=gone), machine.clock.time())
     deliver_all(machine)
     assert winner.attributes == {"firstName": "Eva", "city": "Malmö", "street": "Storgatan 1"}

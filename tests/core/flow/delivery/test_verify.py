@@ -148,7 +148,7 @@ def test_b3_what_engage_leaves_out_without_a_word_is_held_with_its_likely_cause(
     # The way out that the reason names: the cause is gone, the same id is sent again.
     shop.tenant.know_stores("12", "99")
     shop.tenant.ignore()
-    shop.line.journal.held.retry(lost.id, None, shop.clock.time())
+    shop.line.journal.held.retry(row, None, shop.clock.time())
     shop.deliver()
     shop.tenant.do_import()
     shop.later(AFTER)

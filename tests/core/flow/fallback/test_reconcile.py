@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.scenarios.simulator.machine import FALLBACK, Machine
 from tests.scenarios.simulator.till import sale
 from tests.support.simulated import back, outage, take
 from tillpost.flow.worker import maintain
-from tillpost.journal import State
+from tillpost.journal import Move, State
 
 
 def imported(machine: Machine, **keys: str) -> None:
@@ -65,3 +67,16 @@ def test_a_receipt_with_another_contact_of_the_same_person_is_not_held(machine: 
     (receipt,) = machine.line.journal.receipts.find({})
     assert receipt.state is State.DELIVERED
     assert "another contact" in (receipt.reason or "")
+
+
+@pytest.mark.parametrize("state", [State.DELIVERED, State.HELD])
+def test_what_a_person_had_sent_again_is_not_settled_by_an_answer_of_before(machine: Machine, state: State) -> None:
+    imported(machine)
+    journal, now = machine.line.journal, machine.clock.time()
+    (file,) = [each for each in journal.files.open() if each.file.kind == "receipts"]
+    (receipt,) = journal.receipts.find({})
+    journal.files.resend(file.file.name, now)
+    journal.receipts.settle([(receipt.seq, Move(state=state, route="file", reason="seen before"))], now, "reconcile")
+    assert journal.receipts.find({})[0].state is State.WRITTEN
+    back(machine)
+    assert journal.receipts.find({})[0].state is State.DELIVERED

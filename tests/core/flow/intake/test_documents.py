@@ -13,7 +13,7 @@ import pytest
 from tests.scenarios.simulator.machine import Machine
 from tests.scenarios.simulator.till import sale
 from tests.support.query_cost import plans
-from tillpost.errors import DocumentError, Stopped, UsageError
+from tillpost.errors import DocumentError, JournalError, Stopped, UsageError
 from tillpost.flow.intake.accept import GROUP, accept
 from tillpost.journal import Accepted, DocumentEntry, DocumentState, Journal, Reading, RetentionCursor
 from tillpost.journal.sqlite.doctor import repair, verify
@@ -116,7 +116,7 @@ def test_the_content_of_a_received_document_is_kept_while_it_is_aside(machine: M
             accept(machine.line, Document.from_bytes(name, content), source="ingest")
     long, bad = journal.documents.newest(10)
     assert (journal.documents.content(bad.seq), journal.documents.content(long.seq)) == (b"{", None)
-    journal.documents.close(bad.seq, DocumentState.DISCARDED, "a test", 5.0)
+    journal.documents.discard(bad, "a test", 5.0)
     assert journal.documents.content(bad.seq) is None
     assert [entry.name for entry in journal.documents.open()] == ["long"]
 
@@ -185,6 +185,34 @@ def test_b21_what_its_source_has_set_aside_again_meanwhile_is_not_taken_for_put_
     assert only(journal).state == DocumentState.SET_ASIDE
     journal.documents.put_back(only(journal), "inbox/day.xml", 6.2)
     assert (only(journal).state, only(journal).place) == (DocumentState.RETRY, "inbox/day.xml")
+
+
+def test_what_is_discarded_is_the_trouble_that_was_seen(journal: Journal, tmp_path: Path) -> None:
+    """Another one that came between the look and the decision would have been put away unseen."""
+    reading = Reading(day(tmp_path / "day.xml", 1), "folder")
+    journal.documents.set_aside(reading, "not XML", 5.0)
+    seen = only(journal)
+    journal.documents.retry_later(reading, "permission denied", 6.0, due=16.0)
+    with pytest.raises(JournalError, match=r"day\.xml is retry \(permission denied\) by now and was not discarded"):
+        journal.documents.discard(seen, "not of a till", 6.1)
+    assert only(journal).state == DocumentState.RETRY
+    journal.documents.retry_later(reading, "permission denied", 16.0, due=26.0)  # the same trouble, once more
+    journal.documents.discard(attrs.evolve(only(journal), last_at=6.0, failures=1), "not of a till", 17.0)
+    assert only(journal).state == DocumentState.DISCARDED
+    with pytest.raises(JournalError, match="is discarded"):
+        journal.documents.discard(seen, "not of a till", 18.0)
+
+
+def test_what_is_set_aside_meanwhile_is_not_taken_for_gone(
+    journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading = Reading(day(tmp_path / "day.xml", 1), "folder")
+    journal.documents.retry_later(reading, "permission denied", 5.0, due=15.0)
+    seen = journal.documents.open()
+    journal.documents.set_aside(reading, "not XML", 6.0)
+    monkeypatch.setattr(journal.documents, "open", lambda: seen)
+    journal.documents.close_unreported("folder", (), 7.0)
+    assert only(journal).state == DocumentState.SET_ASIDE
 
 
 def test_a_document_is_found_by_its_name_or_its_digest(machine: Machine, tmp_path: Path) -> None:

@@ -175,7 +175,7 @@ def test_a_trouble_that_a_person_discarded_is_not_told_again_and_another_is(tmp_
     with line_on(tmp_path, collect_documents=collect) as line:
         collected(line).run_round()
         (entry,) = line.journal.documents.open()
-        line.journal.documents.close(entry.seq, DocumentState.DISCARDED, "ours", 5.0)
+        line.journal.documents.discard(entry, "ours", 5.0)
         collected(line).run_round()
         assert line.journal.documents.open() == []
         troubles[0] = DocumentTrouble(name="notes", reason="permission denied", retry_at=9.0)

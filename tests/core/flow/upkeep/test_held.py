@@ -12,6 +12,7 @@ from typing import Any
 import attrs
 import pytest
 
+from tests.support.engine import store_of
 from tests.support.lines import line_on
 from tests.support.receipts import receipt
 from tillpost.errors import InvalidValue, JournalError, UsageError
@@ -20,7 +21,9 @@ from tillpost.flow.intake.accept import accept
 from tillpost.flow.line import Line
 from tillpost.flow.upkeep import held
 from tillpost.journal import Move, State
+from tillpost.journal.moves import apply_moves
 from tillpost.journal.sqlite import doctor
+from tillpost.journal.states import VERIFICATIONS
 from tillpost.journal.tables.taken_ids import ANSWERED, CORRECTED_BY_HAND
 from tillpost.model import (
     Broken,
@@ -284,6 +287,58 @@ def test_what_was_queued_meanwhile_is_not_discarded(shop: Shop, monkeypatch: pyt
         with pytest.raises(JournalError, match="is not held"):
             held.discard(shop.line.journal, queued.id, "a test sale", 9.0)
         assert shop.states()[queued.id] == str(now)
+
+
+def test_what_is_held_for_another_reason_by_now_is_not_decided_on(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was retried and held again between the look and the decision: nobody has seen why."""
+    shop.take("day.jsonl", sale())
+    shop.sink.answer = Refused(status=400, reason="unknown currency")
+    shop.send()
+    seen = shop.line.journal.receipts.get(X)
+    assert seen is not None
+    held.retry(shop.line, X)
+    shop.sink.answer = Refused(status=400, reason="no such store")
+    shop.send()
+    monkeypatch.setattr(shop.line.journal.receipts, "get", lambda receipt_id: seen)
+    for decide in (
+        lambda: held.discard(shop.line.journal, X, "a test sale", 7.0),
+        lambda: held.retry(shop.line, X),
+        lambda: held.correct(shop.line.journal, X, {"number": "1"}, None, RECIPE, None, 7.0),
+    ):
+        with pytest.raises(JournalError, match=r"for another reason by now.*no such store"):
+            decide()
+    assert shop.states() == {X: "held"}
+
+
+def test_nothing_is_returned_that_is_no_longer_delivered_when_it_is_decided(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its history turned out not to show it a moment ago: a return would be of nothing."""
+    shop.take("day.jsonl", sale())
+    shop.send()
+    shop.take("void.jsonl", void())
+    get, before = shop.line.journal.receipts.get, shop.line.journal.receipts.get(X)
+    assert before is not None
+    gone = Move(state=State.HELD, reason="Engage does not show it (store 12): …")
+    store_of(shop.line.journal).write(
+        lambda transaction: apply_moves(transaction, [before.seq], gone, 8.0, "verify", VERIFICATIONS)
+    )
+    monkeypatch.setattr(shop.line.journal.receipts, "get", lambda each: before if each == X else get(each))
+    with pytest.raises(JournalError, match=f"{X} is held by now; {X}#voided stays held"):
+        held.send_return(shop.line.journal, f"{X}#voided", "brought back", None, 1e9)
+    assert shop.states() == {X: "held", f"{X}#voided": "held"}
+
+
+def test_two_sales_never_share_the_id_that_was_free_for_both(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop.take("day.jsonl", sale(), sale("12.00"), sale("14.00"))
+    first, second = (identity for identity in shop.states() if "#" in identity)
+    get = shop.line.journal.receipts.get
+    assert held.send_apart(shop.line.journal, first, "two tills", None, 1e9) == f"{X}_2"
+    monkeypatch.setattr(shop.line.journal.receipts, "get", lambda each: None if each == f"{X}_2" else get(each))
+    with pytest.raises(JournalError, match=f"{X}_2 is accepted by now"):
+        held.send_apart(shop.line.journal, second, "three tills", None, 1e9)
+    monkeypatch.undo()
+    assert held.send_apart(shop.line.journal, second, "three tills", None, 1e9) == f"{X}_3"
 
 
 def test_b28_a_void_before_delivery_takes_the_sale_out(shop: Shop) -> None:

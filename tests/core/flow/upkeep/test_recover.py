@@ -174,6 +174,6 @@ def test_a_retry_by_a_person_counts_crashes_from_the_start(machine: Machine, mon
     take(machine, sale(1, {"externalId": "4711"}))
     for _ in range(MAX_CRASHES):
         killed_in_hand(machine, monkeypatch)
-    machine.line.journal.held.retry(receipts(machine)["1"].id, None, machine.clock.time())
+    machine.line.journal.held.retry(receipts(machine)["1"], None, machine.clock.time())
     killed_in_hand(machine, monkeypatch)
     assert receipts(machine)["1"].state is State.WAITING

@@ -19,10 +19,12 @@ from tests.scenarios.simulator.engage import Engage
 from tests.scenarios.simulator.faults import Killed
 from tests.scenarios.simulator.machine import FALLBACK, RETRY, Machine
 from tests.scenarios.simulator.till import sale
-from tests.support.simulated import deliver_all, take_sales
+from tests.support.engine import store_of
+from tests.support.simulated import deliver_all, take_sales, written
 from tillpost.errors import JournalError
 from tillpost.flow.delivery.deliver import claim
 from tillpost.flow.intake.accept import accept
+from tillpost.flow.upkeep import held
 from tillpost.flow.upkeep import replay as module
 from tillpost.flow.upkeep.replay import replay, seconds_left
 from tillpost.flow.upkeep.replay_plan import SELECTED, Fate, fate_of, plan
@@ -232,6 +234,47 @@ def test_a_stopped_replay_stays_where_it_is_and_goes_on_there(
     assert states(machine) == {"delivered": 5}
     lives = [machine.line.journal.events.of_receipt(seq) for seq in range(1, 6)]
     assert [sum(event["step"] == "replay" for event in life) for life in lives] == [1] * 5
+
+
+@pytest.mark.parametrize("by", ["api", "file"])
+def test_what_a_person_discards_while_it_is_chosen_is_not_sent(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    """It was held when the step chose it; of what is skipped a replay sends all but what was discarded."""
+    take_sales(machine, 1, 2)
+    put(machine.line.journal.folder, "UPDATE receipts SET state = 'held', reason = 'refused'")
+    start(machine, by=by)
+    journal, step = machine.line.journal, machine.line.journal.replays.step
+
+    def discarded_first(*given: object) -> None:
+        monkeypatch.undo()
+        held.discard(journal, journal.receipts.find({"number": "1"})[0].id, "a test sale", machine.clock.time())
+        step(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(journal.replays, "step", discarded_first)
+    with pytest.raises(JournalError, match="has changed since replay 1 chose it"):
+        replay(machine.line)
+    assert states(machine) == {"skipped": 1, "held": 1}
+    assert written(machine) == []
+    while replay(machine.line):
+        pass
+    assert states(machine) == {"skipped": 1, {"api": "accepted", "file": "written"}[by]: 1}
+
+
+def test_a_customer_a_receipt_was_given_meanwhile_is_not_taken_for_anonymous(machine: Machine) -> None:
+    line = machine.line
+    machine.line = attrs.evolve(line, anonymous=None)
+    take_sales(machine, 1, keys={})
+    take_sales(machine, 2)
+    machine.line = line
+    journal, number = line.journal, start(machine)
+    ((own,),) = store_of(journal).read("SELECT contact FROM receipts WHERE number = '2'")
+    running = journal.replays.get(number)
+    assert running is not None
+    assert line.anonymous is not None
+    put(journal.folder, f"UPDATE receipts SET contact = '{own}' WHERE number = '1'")
+    journal.replays.assign_contact(running, line.anonymous, [1], machine.clock.time())
+    assert {each.contact for each in journal.receipts.find({})} == {own}
 
 
 def test_what_is_accepted_after_the_plan_is_no_part_of_it(machine: Machine) -> None:

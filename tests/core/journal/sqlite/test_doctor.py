@@ -235,9 +235,9 @@ def test_a_held_receipt_is_restored_from_its_record(folder: Path) -> None:
     fixed(folder)
     journal = Journal(folder)
     assert not journal.bodies.is_readable(1)
-    journal.held.retry(receipt("1").id, found(number="1", customer="c1"), 2000.0)
-    entry = journal.receipts.get(receipt("1").id)
-    assert entry is not None
+    (entry,) = journal.receipts.find({"number": "1"})
+    journal.held.retry(entry, found(number="1", customer="c1"), 2000.0)
+    (entry,) = journal.receipts.find({"number": "1"})
     assert (entry.state, journal.bodies.get(1)) == (State.ACCEPTED, receipt("1", customer="c1"))
     journal.close()
 

@@ -87,10 +87,8 @@ def test_files_are_put_off_together(journal: Journal) -> None:
     before = store_of(journal).read("PRAGMA data_version")
     journal.files.postpone([])
     assert store_of(journal).read("PRAGMA data_version") == before
-    journal.files.postpone(
-        [Postponed(name=name, due=9.0, attempts=2, reason="not read yet") for name in ("a.xml", "b.xml")]
-    )
-    assert [(each.due, each.attempts, each.reason) for each in journal.files.all()] == [(9.0, 2, "not read yet")] * 2
+    journal.files.postpone([Postponed(entry=entry, due=9.0, reason="not read yet") for entry in journal.files.all()])
+    assert [(each.due, each.attempts, each.reason) for each in journal.files.all()] == [(9.0, 1, "not read yet")] * 2
 
 
 def test_a_single_job_of_a_commit_raises_its_own_error_and_changes_nothing(journal: Journal) -> None:

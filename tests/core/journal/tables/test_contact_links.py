@@ -8,12 +8,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import attrs
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.support.engine import store_of
 from tests.support.memory import memory_folder
 from tests.support.receipts import accept, found
+from tillpost.errors import UsageError
 from tillpost.journal import Journal
 from tillpost.model import STRONG, Customer, Identifier
 
@@ -115,6 +117,8 @@ def test_contacts_of_an_earlier_version_are_named_and_separated() -> None:
         assert journal.contacts.joined() == {key: {"externalId": 2}}
         (new,) = journal.contacts.separate(key, 2e9)
         assert journal.contacts.joined() == {}
+        with pytest.raises(UsageError, match="has one card at most"):
+            journal.contacts.separate(key, 2e9)
         owners = {entry.number: entry.contact for entry in journal.receipts.find({})}
         assert owners == {"1": key, "2": new}, "receipts that wait go with their card"
         assert journal.contacts.get(key).attributes in ({}, {"city": "Lund"})

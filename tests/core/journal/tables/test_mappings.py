@@ -13,6 +13,7 @@ from tests.support.receipts import accept, found
 from tillpost.journal import Journal, Move, State
 from tillpost.journal.sqlite import doctor
 from tillpost.journal.tables.mappings import reason_of
+from tillpost.model import NoReceipt
 
 
 def standing(journal: Journal) -> str:
@@ -72,3 +73,14 @@ def test_the_held_are_looked_up_by_their_state(tmp_path: Path, monkeypatch: pyte
         held(journal)
         (plan,) = plans(journal, lambda journal: journal.mappings.held("b"), monkeypatch)
         assert plan.startswith("SEARCH receipts USING INDEX receipts_state (state=? AND route=?)")
+
+
+def test_what_its_till_voids_while_the_mapping_is_tried_on_it_stays_skipped(journal: Journal) -> None:
+    journal.mappings.activate("a", {"tillpost": "1"}, True, 50.0)
+    journal.mappings.activate("b", {"tillpost": "2"}, True, 90.0)
+    accept(journal, found(number="1"), found(number="2"))
+    first, _ = journal.receipts.find({})
+    accept(journal, NoReceipt(reason="voided", place="line 9", retail=True, voids=first.id, final=True))
+    move = Move(state=State.HELD, reason=reason_of("b") + "look")
+    journal.mappings.hold("b", [(1, move), (2, move)], 110.0)
+    assert [entry.state for entry in journal.receipts.find({})] == [State.SKIPPED, State.HELD]

@@ -76,7 +76,7 @@ def test_a_sale_that_may_be_removed_under_a_former_id_is_held_and_sent_by_a_pers
     changed = attrs.evolve(again, receipt=attrs.evolve(again.receipt, flags=("dst-gap",)))
     accept(journal, changed)
     assert journal.receipts.get("new-3") == entry, "other content of it does not make it go"
-    journal.held.retry("new-3", None, 300.0)
+    journal.held.retry(entry, None, 300.0)
     sent = journal.receipts.get("new-3")
     assert sent is not None
     assert sent.state is State.ACCEPTED

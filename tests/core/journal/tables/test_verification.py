@@ -13,7 +13,7 @@ from tests.support.engine import store_of
 from tests.support.query_cost import Ask, plans, steps
 from tests.support.receipts import accept, found
 from tillpost.errors import JournalError
-from tillpost.journal import HistoryState, Journal, Looked, Move, State
+from tillpost.journal import Entry, HistoryState, Journal, Looked, Move, State
 from tillpost.journal.sqlite.doctor import repair, verify
 from tillpost.journal.sqlite.schema import VERIFYING, upgrade
 from tillpost.journal.states import ACCEPTED_BY_API, ACCEPTED_BY_IMPORT, VERIFIED, confirmation
@@ -34,6 +34,12 @@ def delivered(journal: Journal) -> Journal:
     accept(journal, *(found(number=str(number)) for number in range(1, 5)))
     journal.receipts.settle([(seq, SENT) for seq in range(1, 5)], 100.0, "deliver")
     return journal
+
+
+def rows(journal: Journal) -> tuple[Entry, Entry]:
+    """The first two receipts."""
+    first, second = (journal.receipts.find({"number": number})[0] for number in ("1", "2"))
+    return first, second
 
 
 def test_a_delivered_receipt_is_accepted_by_api_until_the_history_shows_it(delivered: Journal) -> None:
@@ -64,7 +70,7 @@ def test_a_delivery_by_file_without_a_history_says_so() -> None:
 def test_what_is_sent_again_or_held_is_as_if_it_had_not_been_delivered(delivered: Journal) -> None:
     again = Move(state=State.ACCEPTED, due=1400.0, reason="the contact was gone")
     held = Move(state=State.HELD, reason="Engage does not show it (store 12): …")
-    delivered.verification.settle(Looked(moves=[(1, again), (2, held)]), 1400.0)
+    delivered.verification.settle(Looked(moves=[*zip(rows(delivered), (again, held), strict=True)]), 1400.0)
     first, second = delivered.receipts.find({"number": "1"}) + delivered.receipts.find({"number": "2"})
     assert (first.state, first.route, first.delivered_at, first.verify_due) == (State.ACCEPTED, "", None, None)
     assert (second.state, second.route, second.verify_due) == (State.HELD, "", None)
@@ -83,20 +89,33 @@ def test_a_store_is_known_also_while_everything_it_sold_since_waits_for_its_file
 
 
 def test_only_what_still_waits_is_settled(delivered: Journal) -> None:
-    again = Move(state=State.ACCEPTED, due=1400.0)
-    delivered.verification.settle(Looked(moves=[(1, again)]), 1400.0)
-    late = Looked(shown=[1], later=[(1, 9999.0, True)], moves=[(1, again), (2, Move(state=State.HELD, reason="x"))])
+    again, (first, second) = Move(state=State.ACCEPTED, due=1400.0), rows(delivered)
+    delivered.verification.settle(Looked(moves=[(first, again)]), 1400.0)
+    moves = [(first, again), (second, Move(state=State.HELD, reason="x"))]
+    late = Looked(shown=[1], later=[(1, 9999.0, True)], moves=moves)
     delivered.verification.settle(late, 1500.0)
     (row,) = delivered.receipts.find({"number": "1"})
     assert (row.state, row.verified_at, row.verify_due) == (State.ACCEPTED, None, None)
     assert delivered.verification.times_sent_again(1) == 1
 
 
+def test_what_was_delivered_again_since_is_not_judged_by_the_history_before(delivered: Journal) -> None:
+    """A replay has sent it while the histories of the round were read: it is not missing after a second."""
+    first, _ = rows(delivered)
+    delivered.verification.settle(Looked(moves=[(first, Move(state=State.ACCEPTED, due=1400.0))]), 1400.0)
+    again = Move(state=State.DELIVERED, route="api", verify_after=60.0)
+    delivered.receipts.settle([(first.seq, again)], 1401.0, "deliver")
+    missing = Move(state=State.HELD, reason="Engage does not show it (store 12): …")
+    delivered.verification.settle(Looked(moves=[(first, missing)]), 1402.0)
+    (row,) = delivered.receipts.find({"number": "1"})
+    assert (row.state, row.verify_due) == (State.DELIVERED, 1461.0)
+
+
 def test_only_the_verification_takes_a_receipt_back_that_was_delivered(delivered: Journal) -> None:
     with pytest.raises(JournalError):
         delivered.receipts.settle([(1, Move(state=State.ACCEPTED))], 1400.0, "deliver")
     with pytest.raises(JournalError):
-        delivered.verification.settle(Looked(moves=[(1, Move(state=State.WRITTEN))]), 1400.0)
+        delivered.verification.settle(Looked(moves=[(rows(delivered)[0], Move(state=State.WRITTEN))]), 1400.0)
 
 
 def test_what_waits_for_its_history_is_not_removed(delivered: Journal) -> None:
