@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
 from tillpost.clock import iso
 from tillpost.model.money import format_money
+
+_Name = TypeVar("_Name", str, tuple[str, str])
 
 
 def say(value: Any) -> None:
@@ -36,6 +39,11 @@ def plain(text: object) -> str:
 def counted(number: int, singular: str, plural: str = "") -> str:
     """A number with its noun: `1 receipt`, `2,000 receipts`. plural: where it is not the singular with an s."""
     return f"{number:,} {singular if abs(number) == 1 else plural or singular + 's'}"
+
+
+def ranked(counts: Mapping[_Name, int]) -> list[tuple[_Name, int]]:
+    """Counts for people: the highest first, and equal ones by their names."""
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
 
 
 def amount(total: str, currency: str) -> str:

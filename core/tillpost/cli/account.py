@@ -17,7 +17,7 @@ from tillpost.compose.pipeline_config import PipelineConfig
 from tillpost.errors import JournalError, UsageError
 from tillpost.journal import DocumentState, Journal
 from tillpost.journal.queries.account import ENDS, Account
-from tillpost.terminal import counted, plain, say
+from tillpost.terminal import counted, plain, ranked, say
 
 _UNREAD = (DocumentState.READING, DocumentState.RETRY, DocumentState.SET_ASIDE)
 
@@ -126,9 +126,9 @@ def _print(of: str, account: Account, unread: dict[str, str]) -> None:
     if broken:
         click.echo(f"  broken {broken:,} = {_sum(_named(account.broken))}")
     for name, reasons in (("skipped", account.skipped), ("ignored", account.ignored)):
-        for reason, count in reasons.most_common(5):
+        for reason, count in ranked(reasons)[:5]:
             click.echo(plain(f"  {name} {count:,}: {reason}"))
-    for (where, reason), count in account.waiting.most_common(10):
+    for (where, reason), count in ranked(account.waiting)[:10]:
         click.echo(plain(f"  {where} {count:,}: {reason or 'no attempt yet'}"))
     for name, reason in list(unread.items())[:10]:
         click.echo(plain(f"  not read to its end: {name}: {reason}"))

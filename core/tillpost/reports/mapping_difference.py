@@ -19,6 +19,7 @@ from tillpost.flow.hook_calls import HookCalls
 from tillpost.flow.upkeep.mapping_guard import PLACEHOLDER_CONTACT
 from tillpost.journal import Entry, Journal
 from tillpost.model import Broken, Customer, Document, Found, Receipt
+from tillpost.terminal import ranked
 
 EXAMPLES = 3
 """Receipts shown for each field that changes."""
@@ -120,8 +121,8 @@ def difference(
             receipts[name] += 1
             if len(kept := examples.setdefault(name, [])) < EXAMPLES:
                 kept.append(example)
-    fields = tuple(Change(field=key, receipts=n, examples=tuple(examples[key])) for key, n in receipts.most_common())
-    return MappingDifference(compared=compared, changed=changed, fields=fields, not_compared=dict(not_compared))
+    fields = tuple(Change(field=key, receipts=n, examples=tuple(examples[key])) for key, n in ranked(receipts))
+    return MappingDifference(compared=compared, changed=changed, fields=fields, not_compared=dict(ranked(not_compared)))
 
 
 def masked(value: Any) -> str:

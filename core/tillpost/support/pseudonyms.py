@@ -81,7 +81,9 @@ class Pseudonyms:
     def _longest(self) -> list[str]:
         """Known values of several words, the longest first."""
         if self._sorted is None:
-            self._sorted = sorted((each for each in self._phrases if len(each) >= _SHORT), key=len, reverse=True)
+            self._sorted = sorted(
+                (each for each in self._phrases if len(each) >= _SHORT), key=lambda each: (-len(each), each)
+            )
         return self._sorted
 
     def kept(self, value: str) -> str:

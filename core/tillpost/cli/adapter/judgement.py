@@ -12,7 +12,7 @@ import attrs
 from tillpost.model import Identifier, IdentifierRules, Receipt
 from tillpost.model.contradictions import TAX_OFF, TAX_PERCENT_OFF
 from tillpost.model.identifier_rules import fault
-from tillpost.terminal import counted
+from tillpost.terminal import counted, ranked
 
 UNKNOWN = "other"
 """The payment type that adapters give to a word they do not know."""
@@ -60,7 +60,7 @@ class Judgement:
     def see(self, receipt: Receipt, flags: Iterable[str]) -> None:
         """One receipt, with the flags it has once it is accepted."""
         self._receipts += 1
-        self.flags.update(set(flags))
+        self.flags.update(sorted(set(flags)))
         for known in receipt.customer.identifiers if receipt.customer else ():
             self._keys[known.kind][known.value] += 1
             usable = self.rules.normal(known, receipt.store)
@@ -113,7 +113,7 @@ class Judgement:
     def _unknown_tenders(self) -> list[str]:
         if not self._words:
             return []
-        words = ", ".join(f"{word or '(no word)'} {count}" for word, count in self._words.most_common())
+        words = ", ".join(f"{word or '(no word)'} {count}" for word, count in ranked(self._words))
         number = counted(self._words.total(), "tender")
         return [f"{number} of unknown type: {words}; the setting `tenders` names their types"]
 

@@ -12,7 +12,7 @@ import click
 
 from tillpost.cli.adapter.reading import DocumentRead, Reading
 from tillpost.cli.output import print_table
-from tillpost.terminal import counted, plain
+from tillpost.terminal import counted, plain, ranked
 
 COLUMNS = ["number", "store", "till", "till_time", "total", "currency", "lines", "tenders", "customer", "flags"]
 
@@ -28,7 +28,7 @@ def show_reading(reading: Reading, bodies: list[Any]) -> None:
     _section("Skipped: sales that are not sent", list(reading.skipped.items()), _show_counts)
     _section("Ignored: no sale", list(reading.ignored.items()), _show_counts)
     _section("Broken", reading.broken, lambda rows: click.echo("\n".join(_held(row, bool(several)) for row in rows)))
-    _section("Flags", reading.judgement.flags.most_common(), lambda rows: _show_counts(rows, "receipt"))
+    _section("Flags", ranked(reading.judgement.flags), lambda rows: _show_counts(rows, "receipt"))
     totals = reading.totals()
     if len(totals) > 1:
         totals += [{"store": "all", "day": "", **row} for row in reading.total()]

@@ -24,7 +24,7 @@ from tillpost.flow.plugin_faults import unsendable
 from tillpost.flow.upkeep.mapping_guard import PLACEHOLDER_CONTACT
 from tillpost.model import Document, IdentifierRules, Receipt
 from tillpost.plugin import Plugin
-from tillpost.terminal import counted, plain, say
+from tillpost.terminal import counted, plain, ranked, say
 
 
 @click.command("try")
@@ -123,7 +123,7 @@ def _say_json(reading: Reading, bodies: list[Any]) -> None:
     answer = {
         "documents": [attrs.asdict(each) for each in reading.documents],
         **{name: getattr(reading, name) for name in ("receipts", "skipped", "ignored", "broken")},
-        "flags": reading.judgement.flags,
+        "flags": dict(ranked(reading.judgement.flags)),
         "totals": reading.totals(),
         "total": reading.total(),
         "tenders": reading.tenders(),

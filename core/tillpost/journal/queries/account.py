@@ -16,6 +16,7 @@ import attrs
 from tillpost.journal.database import Table
 from tillpost.journal.states import State
 from tillpost.journal.tables.documents import DocumentEntry
+from tillpost.terminal import ranked
 
 ENDS = ("verified", "accepted_by_api", "accepted_by_import", "on_the_way", "held", "discarded")
 """Where a receipt is, in the order of the account."""
@@ -57,13 +58,12 @@ class Account:
         return {
             "records": self.records,
             "receipts": {"sum": sum(self.receipts.values()), **{end: self.receipts[end] for end in ENDS}},
-            "skipped": {"sum": sum(self.skipped.values()), "reasons": dict(self.skipped)},
-            "ignored": {"sum": sum(self.ignored.values()), "reasons": dict(self.ignored)},
+            "skipped": {"sum": sum(self.skipped.values()), "reasons": dict(ranked(self.skipped))},
+            "ignored": {"sum": sum(self.ignored.values()), "reasons": dict(ranked(self.ignored))},
             "broken": {"sum": sum(self.broken.values()), **{end: self.broken[end] for end in ENDS}},
             "in_the_journal_before": self.before,
             "waiting": [
-                {"where": where, "reason": reason, "count": count}
-                for (where, reason), count in self.waiting.most_common()
+                {"where": where, "reason": reason, "count": count} for (where, reason), count in ranked(self.waiting)
             ],
         }
 

@@ -279,7 +279,7 @@ class Receipts(Table):
     def _reasons(self, states: str) -> dict[str, int]:
         rows = self._database.read(
             f"SELECT reason, sum(count) FROM counters WHERE state IN ({states}) GROUP BY reason"  # noqa: S608 - ours
-            " HAVING sum(count) > 0"
+            " HAVING sum(count) > 0 ORDER BY reason"
         )
         return {str(reason): int(count) for reason, count in rows}
 
