@@ -15,10 +15,13 @@ from urllib3.util import parse_url
 
 from tillpost.kit.network import address
 from tillpost.model import Misconfigured, NotSent
-from tillpost_http_feed.answers import read_json
+from tillpost_http_feed.answers import codes, read_json
 from tillpost_http_feed.client import Answer, Failed
 from tillpost_http_feed.place import moment_of
 from tillpost_http_feed.settings import Settings
+
+_ERRORS = ("error", "errors", "fault", "exception", "errorcode", "error_code")
+"""Keys by which an answer says that it is none, whatever its status is."""
 
 
 @attrs.frozen
@@ -124,12 +127,20 @@ def at(value: Any, path: str) -> Any:
 def _expect_nothing(answer: Answer, value: Any, settings: Settings) -> None:
     """Many feeds leave the list away when it is empty. One with another list in it is not empty, but misunderstood."""
     others = list(_lists(value, ""))
+    if isinstance(value, dict) and (named := next((key for key in value if _is_error(key, value[key])), None)):
+        code = next(codes(answer.body), "")
+        says = f"{answer.where} answers {answer.status} with {named!r}" + (f" ({code})" if code else "")
+        raise Failed(NotSent(reason=f"{says} in place of sales: it says that something failed", status=answer.status))
     if not others and isinstance(value, dict):
         return
     have = f"a list at {', '.join(others)}" if others else "something that is not an object"
     where = settings.items or "its top"
     reason = f"{answer.where} answers without a list at {where}, and with {have}; check source.items"
     raise Failed(Misconfigured(reason=reason))
+
+
+def _is_error(key: str, value: Any) -> bool:
+    return key.lower() in _ERRORS and bool(value)
 
 
 def _lists(value: Any, path: str) -> Iterator[str]:

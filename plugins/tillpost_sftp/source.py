@@ -104,7 +104,7 @@ class SftpSource:
                 document = self._fetched(path, _text(name), seen)
                 if document is None:
                     return True  # it is being written to, or gone
-                read = _Read(seen, document.sha256, _hand_over(document, accept))
+                read = _Read(seen, document.sha256, _hand_over(document, seen, accept))
             except (JournalError, Stopped, NoRoomHere, *LOST):
                 raise
             except asyncssh.SFTPError as error:
@@ -175,7 +175,7 @@ class SftpSource:
             document = self._fetched(moved.path, moved.name, seen)
             if document is None:
                 return
-            reason = _hand_over(document, accept)
+            reason = _hand_over(document, seen, accept)
         except (JournalError, Stopped, NoRoomHere, *LOST):
             raise
         except (asyncssh.SFTPError, TillpostError, _OfTheDocument) as error:
@@ -275,8 +275,11 @@ class _OfTheDocument(Exception):
     """The system's error about one document; the message has its words."""
 
 
-def _hand_over(document: Document, accept: Accept) -> str:
-    """Why the document is bad; "" when it was accepted."""
+def _hand_over(document: Document, seen: Seen, accept: Accept) -> str:
+    """Why the document is bad; "" when it was accepted. Raises _OfTheDocument when it is not as long as it was seen."""
+    # A server that ends a file early gives part of a day, which may read well. One that names no size says 0.
+    if seen.size and document.path and (size := document.path.stat().st_size) != seen.size:
+        raise _OfTheDocument(f"the server says it has {seen.size} bytes, and gives {size}; it is fetched again")
     try:
         accept(document)
     except DocumentError as error:

@@ -168,6 +168,29 @@ def test_an_empty_page_is_nothing(shop: Callable[..., Shop], answer: Any) -> Non
     assert till.cursor is None
 
 
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ({"error": "down for maintenance"}, "answers 200 with 'error' in place of sales"),
+        ({"errors": [{"code": "INTERNAL", "detail": "of Anna"}]}, "answers 200 with 'errors' (INTERNAL)"),
+        ({"sales": None, "Fault": {"text": "x"}}, "answers 200 with 'Fault'"),
+    ],
+)
+def test_an_error_under_the_status_of_a_success_is_no_empty_page(
+    shop: Callable[..., Shop], answer: Any, said: str
+) -> None:
+    outcome = shop(lambda _: reply(answer), items="sales").run()
+    assert isinstance(outcome, NotSent)
+    assert said in outcome.reason
+    assert "maintenance" not in outcome.reason
+    assert "Anna" not in outcome.reason
+
+
+@pytest.mark.parametrize("answer", [{"errors": []}, {"sales": [], "error": "x"}, {"error": None}, {"errors": 0}])
+def test_no_error_in_an_answer_is_an_empty_page(shop: Callable[..., Shop], answer: Any) -> None:
+    assert shop(lambda _: reply(answer), items="sales").run() == 0
+
+
 def test_a_time_that_no_sale_has_is_told_with_what_it_has(shop: Callable[..., Shop]) -> None:
     outcome = shop(lambda _: reply([sale(1)]), since_at="updated_at", since_to="since").run()
     assert isinstance(outcome, Misconfigured)

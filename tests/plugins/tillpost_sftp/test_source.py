@@ -169,6 +169,33 @@ def test_what_changes_while_it_is_fetched_is_read_later_as_a_whole(
     assert shop.bodies == {"day.xml": [b"12"]}
 
 
+@pytest.mark.parametrize("given", [b"<a/>", b"<a/>" * 3])
+def test_a_file_of_another_size_than_the_server_says_is_not_read(
+    rounds: Callable[..., Rounds], monkeypatch: pytest.MonkeyPatch, given: bytes
+) -> None:
+    """A gateway that ends a file early, or one that translates it: part of a day may read well."""
+    shop = rounds()
+    shop.put("day.xml", b"<a/><b/>")
+    fetch = shop.source._drop.fetch
+
+    def fetched(path: bytes, target: Path) -> str:
+        sha256: str = fetch(path, target)
+        target.write_bytes(given)
+        return sha256
+
+    monkeypatch.setattr(shop.source._drop, "fetch", fetched)
+    shop.settled()
+    assert shop.bodies == {}
+    size = len(given)
+    reason = f"cannot be read: the server says it has 8 bytes, and gives {size}; it is fetched again"
+    assert shop.troubles() == {"day.xml": reason}
+    assert shop.there() == {"day.xml": b"<a/><b/>"}
+    monkeypatch.undo()
+    shop.run(30.0)
+    assert shop.bodies == {"day.xml": [b"<a/><b/>"]}
+    assert shop.troubles() == {}
+
+
 def test_what_changes_between_the_commit_and_the_move_stays_and_is_read_again(rounds: Callable[..., Rounds]) -> None:
     shop = rounds()
     path = shop.put("day.xml", b"1")
