@@ -53,13 +53,14 @@ def oldest_undelivered(context: Context) -> Iterable[Problem]:
     oldest = context.journal.alert_inputs.oldest()
     if oldest is None:
         return
-    since = max(oldest[1], context.destination.since)  # a backlog of an outage is not late when the outage ends
+    receipt, accepted_at, reason = oldest
+    since = max(accepted_at, context.destination.since)  # a backlog of an outage is not late when the outage ends
     if context.now - since > context.limits.oldest_undelivered.total_seconds():
         yield Problem(
             "oldest_undelivered",
-            f"receipt {oldest[0]} was accepted at {iso(oldest[1])} and is not delivered",
-            "The destination answers, but receipts are delivered too slowly.",
-            f"`tillpost receipt {oldest[0]}` shows why, `tillpost status` how many are waiting.",
+            f"receipt {receipt} was accepted at {iso(accepted_at)} and is not delivered{reason and f': {reason}'}",
+            f"The destination answers, but {'this receipt waits' if reason else 'receipts are delivered too slowly'}.",
+            f"`tillpost receipt {receipt}` shows what was tried, `tillpost account` what waits for which reason.",
         )
 
 

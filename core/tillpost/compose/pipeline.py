@@ -17,6 +17,7 @@ from tillpost.compose.hook_faults import HOOKS, Implementations, hook_faults, pl
 from tillpost.compose.pipeline_config import PipelineConfig, SlotConfig
 from tillpost.compose.plugins import REPORT_PLUGIN, load_plugin
 from tillpost.compose.toml_lines import KeyPath, key_text
+from tillpost.compose.unknown_contacts import nobody_finds_or_creates
 from tillpost.errors import ConfigurationError, Finding, Interrupted, fault_of, plugin_trace
 from tillpost.flow.hook_calls import Caller, HookCalls
 from tillpost.flow.rate_limit.pace import Pace
@@ -93,7 +94,9 @@ def check_pipelines(config: Config) -> list[Finding]:
     findings: list[Finding] = []
     for pipeline in config.pipelines:
         try:
-            compose(config, pipeline, clock=SystemClock(), random=random.Random(), budget=unlimited)  # noqa: S311 - jitter
+            built = compose(config, pipeline, clock=SystemClock(), random=random.Random(), budget=unlimited)  # noqa: S311 - jitter
+            for path, message, next_step in nobody_finds_or_creates(pipeline, built.hooks):
+                findings.append(finding_at(config, path, message, next_step, level="warning"))
         except ConfigurationError as err:
             findings += err.findings
         own: KeyPath = ("pipelines", pipeline.name, "state")

@@ -491,7 +491,7 @@ PLANTED: dict[str, tuple[Step, Step, str, str, str]] = {
     "thread hangs": (_hangs, _restarted, "stopped", "threads have ended or hang: shop-source-9", "Restart"),
     "address changed": (_address_changed, _address_back, "tenant", "nothing is sent since", "put `transport.url` back"),
     "another tenant": (_moved, _a_day_later, "tenant", "https://b.example", "put `transport.url` back"),
-    "stuck": (_stuck, _goes, "oldest_undelivered", "is not delivered", "tillpost receipt"),
+    "stuck": (_stuck, _goes, "oldest_undelivered", "is not delivered: 503", "tillpost receipt"),
 }
 """Trouble → how it comes, how it goes, the alert's key, what names the cause, and the next step."""
 

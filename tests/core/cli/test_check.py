@@ -82,3 +82,42 @@ def test_json_findings_are_one_object_a_line(tmp_path: Path) -> None:
     assert code == 78
     assert '"line": 5' in output
     assert '"effect": "The pipeline cannot start with this."' in output
+
+
+WAITS_FOR_NOBODY = {
+    "no contact is created by it": (
+        'keys = ["externalId", "email", "mobilePhone"]', 'keys = ["memberNumber"]', 7,
+        "pipelines.stores.resolve[1].keys",
+        ("has memberNumber alone", "wait for 24 h and are held", "(email, mobilePhone, externalId, social"),
+    ),
+    "nobody asks for the house contact": (
+        "[pipelines.stores]", '[pipelines.stores]\nanonymous = "memberNumber:HOUSE"\nunknown_contact = "skip"', 5,
+        "pipelines.stores.anonymous",
+        ("by its memberNumber, and `keys` of `resolve` has email, externalId, mobilePhone", "are skipped",
+         "Add memberNumber to `keys`"),
+    ),
+}  # fmt: skip
+"""Settings that are valid each, with which receipts wait in silence: find, put instead, line, key, words."""
+
+
+@pytest.mark.parametrize("settings", WAITS_FOR_NOBODY)
+def test_settings_with_which_receipts_wait_for_nobody_are_told(tmp_path: Path, settings: str) -> None:
+    find, put, line, key, words = WAITS_FOR_NOBODY[settings]
+    code, told = check(tmp_path, GOOD.replace(find, put), "--offline")
+    assert code == 78
+    assert f"tillpost.toml:{line}: warning: {key}: " in told
+    for each in words:
+        assert each in told, told
+
+
+@pytest.mark.parametrize(
+    ("find", "put"),
+    [
+        ('keys = ["externalId", "email", "mobilePhone"], create = true', 'keys = ["memberNumber"], create = false'),
+        ('keys = ["externalId", "email", "mobilePhone"]', 'keys = ["memberNumber", "email"]'),
+        ("[pipelines.stores]", '[pipelines.stores]\nanonymous = "externalId:HOUSE"'),
+        ("[pipelines.stores]", '[pipelines.stores]\nanonymous = "contactId:6b1c9c1e-6f0a-4c55-9f6e-6d6f1c0f7a10"'),
+    ],
+)
+def test_settings_with_which_somebody_finds_or_creates_them_are_fine(tmp_path: Path, find: str, put: str) -> None:
+    assert check(tmp_path, GOOD.replace(find, put), "--offline")[0] == 0

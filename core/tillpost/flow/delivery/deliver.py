@@ -209,12 +209,10 @@ def _resolve_and_send(line: Line, entry: Entry, alone: bool) -> Move | None:
 
 def _why_unknown(line: Line, key: str) -> str:
     """Nobody has it yet; or nobody is asked for it, because `resolve` has no resolver for the keys it has."""
-    if line.lookup_keys is None:
-        return UNKNOWN
     kinds = {known.kind for known in line.journal.contacts.get(key).identifiers}
-    if not kinds.isdisjoint(line.lookup_keys):
-        return UNKNOWN
-    return f"the contact is unknown: {not_looked_up(line.lookup_keys, kinds)}"
+    if line.lookup_keys is not None and kinds.isdisjoint(line.lookup_keys):
+        return f"the contact is unknown: {not_looked_up(line.lookup_keys, kinds)}"
+    return f"{UNKNOWN} (it has {', '.join(sorted(kinds))})"
 
 
 def _map(line: Line, ready: Ready) -> Payload:

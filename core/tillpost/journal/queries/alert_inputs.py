@@ -17,11 +17,11 @@ SAMPLE = 10_000
 class AlertInputs(Table):
     """Ages, numbers and sizes."""
 
-    def oldest(self) -> tuple[str, float] | None:
-        """The id and the time of acceptance of the oldest open receipt; None without one."""
+    def oldest(self) -> tuple[str, float, str] | None:
+        """The id, the time of acceptance and the reason of the oldest open receipt; None without one."""
         first = f"SELECT min(seq) FROM receipts INDEXED BY receipts_due WHERE state IN ({_OPEN})"  # noqa: S608 - ours
-        rows = self._database.read(f"SELECT id, accepted_at FROM receipts WHERE seq = ({first})")  # noqa: S608 - ours
-        return (str(rows[0][0]), float(rows[0][1])) if rows else None
+        rows = self._database.read(f"SELECT id, accepted_at, reason FROM receipts WHERE seq = ({first})")  # noqa: S608 - ours
+        return (str(rows[0][0]), float(rows[0][1]), str(rows[0][2])) if rows else None
 
     def held(self) -> list[tuple[str, int]]:
         """The reasons of held receipts, each with how many have it, that of the oldest receipt first.

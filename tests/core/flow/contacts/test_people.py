@@ -589,3 +589,12 @@ def test_b8_an_answer_about_a_former_id_does_not_take_the_present_one_away(machi
     assert events_of(machine, "id forgotten") == 0
     machine.line.journal.contacts.forget_id(row["key"], "404", 1.0, contact_id=row["contact_id"])
     assert machine.line.journal.contacts.get(row["key"]).contact_id == ""
+
+
+def test_b4_what_waits_for_its_contact_says_by_what_that_is_known(machine: Machine) -> None:
+    """Engage creates no contact by a memberNumber alone, and the setting `create` says that it would."""
+    machine.line = attrs.evolve(machine.line, lookup_keys=frozenset(("memberNumber", "externalId")))
+    take(machine, sale(1, {"memberNumber": "7"}))
+    deliver_all(machine)
+    (waits,) = machine.line.journal.receipts.find({"state": State.WAITING})
+    assert waits.reason == "the contact is unknown and no resolver may create it (it has memberNumber)"
