@@ -16,7 +16,7 @@ from pika.adapters.blocking_connection import BlockingChannel, BlockingConnectio
 
 from tillpost import Busy, Context, DocumentError, JournalError, Stopped, TillpostError, hookimpl
 from tillpost.model import Delivered, Document, Misconfigured, NotSent, Throttled
-from tillpost.model.document import printable
+from tillpost.model.typed import printable
 from tillpost_amqp.session import ERRORS, connected, failure, queue_channel
 from tillpost_amqp.settings import Settings
 

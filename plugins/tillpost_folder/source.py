@@ -17,7 +17,7 @@ from tillpost import Context, DocumentError, JournalError, Stopped, TillpostErro
 from tillpost.kit.files import unwritable
 from tillpost.kit.troubles import Troubles
 from tillpost.model import Delivered, Document, DocumentTrouble, Misconfigured, NotSent, Outcome
-from tillpost.model.document import printable
+from tillpost.model.typed import printable
 from tillpost_folder.inbox import Folder
 from tillpost_folder.move import FolderRefused, move, refusal, remove_reason, write_reason
 from tillpost_folder.scan import Scan, Seen

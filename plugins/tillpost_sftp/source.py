@@ -17,7 +17,7 @@ import attrs
 from tillpost import Accept, Context, DocumentError, JournalError, Stopped, TillpostError, describe, hookimpl
 from tillpost.kit.troubles import Troubles
 from tillpost.model import Delivered, Document, DocumentTrouble, Misconfigured, NotSent, Outcome
-from tillpost.model.document import printable
+from tillpost.model.typed import printable
 from tillpost_sftp.drop import Drop, NoRoomHere
 from tillpost_sftp.failures import LOST, failure_of, refusal
 from tillpost_sftp.names import Seen, join

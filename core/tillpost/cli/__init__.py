@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from tillpost.cli.debug import debugging, set_debugging, show_trace, to_front
+from tillpost.cli.debug import debugging, keep_texts_out, set_debugging, show_trace, to_front
 from tillpost.version import __version__
 
 COMMANDS = {
@@ -106,6 +106,7 @@ def main() -> None:
     """Entry point: errors become one message and an exit code; where code is at fault its lines are named."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _interrupt)
+    keep_texts_out()
     try:
         cli(standalone_mode=False)
     except click.exceptions.Exit as error:

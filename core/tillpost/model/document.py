@@ -11,15 +11,10 @@ import attrs
 
 from tillpost.errors import InvalidValue
 from tillpost.model.receipt import Receipt
-from tillpost.model.typed import Typed, label, settle_types
+from tillpost.model.typed import Typed, check_storable, label, printable
 
 _BUFFER = 1 << 17
 """Bytes of one read: few calls, and the progress is still shown in fine steps."""
-
-
-def printable(name: str) -> str:
-    """A file name as text that can be stored: bytes that are not UTF-8 as \\xNN."""
-    return name.encode(errors="surrogateescape").decode(errors="backslashreplace")
 
 
 @attrs.define
@@ -69,8 +64,12 @@ class Document(Typed):
     keep: bool = False
     progress: ReadProgress = attrs.field(factory=ReadProgress, eq=False, repr=False)
 
+    _told = ("name",)
+
     def __attrs_post_init__(self) -> None:
-        settle_types(self)
+        super().__attrs_post_init__()
+        check_storable(self.key, "key", self._place())
+        check_storable(self.cursor or "", "cursor", self._place())
         if (self.path is None) == (self.content is None):
             raise InvalidValue("exactly one of path and content must be given", place=self._place())
 
@@ -113,6 +112,8 @@ class DocumentTrouble(Typed):
     place: str = ""
     sha256: str = ""
     retry_at: float | None = None
+
+    _told = ("name", "reason", "place")
 
 
 @attrs.frozen(kw_only=True)
@@ -160,6 +161,8 @@ class NoReceipt(Typed):
     voids: str = ""
     final: bool = False
 
+    _told = ("reason", "place", "number", "store", "till", "date", "voids")
+
 
 @attrs.frozen(kw_only=True)
 class Broken(Typed):
@@ -175,6 +178,8 @@ class Broken(Typed):
     raw: bytes = attrs.field(repr=False)
     number: str = ""
     store: str = ""
+
+    _told = ("reason", "place", "number", "store")
 
 
 Parsed = Found | NoReceipt | Broken

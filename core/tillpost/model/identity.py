@@ -50,4 +50,7 @@ def receipt_id(*, store: str, till: str, business_date: date, number: str, recip
 def _escaped(value: str) -> str:
     if value.isascii() and value.isalnum():
         return value
-    return quote(value, safe=".-").replace("_", "%5F")
+    try:
+        return quote(value, safe=".-").replace("_", "%5F")
+    except UnicodeEncodeError:
+        raise InvalidValue("store, till or number has a lone surrogate, half a character") from None

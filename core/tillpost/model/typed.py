@@ -15,7 +15,7 @@ from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType, NoneType, UnionType
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, get_args, get_origin, get_type_hints
 
 import attrs
 
@@ -64,13 +64,36 @@ class Typed:
     """Base of the model's values: the types of the fields are checked when one is created. Raises InvalidValue."""
 
     __slots__ = ()
+    _told: ClassVar[tuple[str, ...]] = ("reason",)
+    """Fields that people read: what no file can carry in them is written out, for they are stored and logged."""
 
     def __attrs_post_init__(self) -> None:
         settle_types(self)
+        for name in self._told:
+            text = getattr(self, name, "")
+            if not text.isascii():
+                _set(self, name, printable(text))
 
     def _place(self) -> str:
         """What the value is, for messages; its fields may have any type."""
         return type(self).__name__
+
+
+def printable(text: str) -> str:
+    """A file name or another text as one that can be stored: bytes that are not UTF-8 as \\xNN."""
+    try:
+        return text.encode(errors="surrogateescape").decode(errors="backslashreplace")
+    except UnicodeEncodeError:  # a half of a pair that stands for no byte
+        return text.encode(errors="backslashreplace").decode()
+
+
+def check_storable(text: str, field: str, place: str) -> None:
+    """Raise InvalidValue for a text that no file can carry; it tells one thing from another, so it is not changed."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        remedy = "decode what it is made of as UTF-8, or with parse_clean_json of tillpost.kit"
+        raise InvalidValue(f"{field} has a lone surrogate, half a character; {remedy}", place=place) from None
 
 
 def label(value: Any) -> str:

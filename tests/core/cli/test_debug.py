@@ -311,3 +311,35 @@ def test_m13_try_says_that_the_plugin_which_maps_gave_what_cannot_be_sent(
     assert f"cannot be mapped: plugin '{own}': " in result.stdout
     assert said in result.stdout
     assert result.exit_code == 1
+
+
+UNSEEN = """
+import threading, warnings
+from tillpost.cli.debug import keep_texts_out
+
+class Dies:
+    def __del__(self):
+        raise KeyError("{secret}")
+
+def fails():
+    raise ValueError("{secret}")
+
+keep_texts_out()
+warnings.warn("{secret}")
+Dies()
+thread = threading.Thread(target=fails, name="{secret}")
+thread.start()
+thread.join()
+"""
+
+
+def test_what_nobody_can_catch_is_told_without_its_text(tmp_path: Path) -> None:
+    """A thread, a finalizer and a warning of a plugin: Python alone would print their texts."""
+    file = tmp_path / "unseen.py"
+    file.write_text(UNSEEN.replace("{secret}", SECRET))
+    told = subprocess.run([sys.executable, file], capture_output=True, text=True, check=True).stderr
+    assert told.splitlines() == [
+        f"UserWarning at {file}:{line_of(file, 'warnings.warn')}",
+        f"an error that nobody could catch: KeyError at {file}:{line_of(file, 'raise KeyError')}",
+        f"a thread ended with ValueError at {file}:{line_of(file, 'raise ValueError')}",
+    ]

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
+from email.message import Message
 from pathlib import Path
+from socket import gaierror
+from ssl import SSLCertVerificationError
 from typing import Any
+from urllib.error import HTTPError
 
 import pytest
 
@@ -13,6 +18,7 @@ from tests.support.lines import line_on
 from tests.support.waiting import until
 from tillpost.errors import DocumentError, JournalFull
 from tillpost.flow.intake.collected_source import CollectedSource
+from tillpost.flow.intake.source_health import reason_of
 from tillpost.flow.line import Line
 from tillpost.flow.worker import Worker
 from tillpost.journal import DocumentState, Reading, SourceState
@@ -30,6 +36,30 @@ from tillpost.model import (
 
 def collected(line: Line, accept: Any = lambda document: {}) -> CollectedSource:
     return CollectedSource(line, accept, threading.Event(), 1.0)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(404, "no such sale of anna@example.com"),
+        OSError(2, "KEY-123", "https://api.example.com/sales?token=KEY-123"),
+        HTTPError("https://api.example.com/sales?token=KEY-123", 403, "KEY-123", Message(), None),
+        SSLCertVerificationError(1, "KEY-123"),
+        FileNotFoundError(2, "No such file or directory", "https://api.example.com/sales?token=KEY-123"),
+    ],
+)
+def test_the_text_of_a_library_s_own_error_of_the_system_is_not_told(error: OSError) -> None:
+    try:
+        raise error
+    except OSError as raised:
+        told = reason_of(raised)
+    assert "anna" not in told
+    assert "key-123" not in told.lower()
+
+
+def test_what_the_system_says_is_told_with_its_file() -> None:
+    assert reason_of(OSError(13, os.strerror(13), "/inbox")) == "/inbox: permission denied"
+    assert reason_of(gaierror(-2, "Name or service not known")) == "name or service not known"
 
 
 @pytest.mark.parametrize(
