@@ -10,6 +10,7 @@ from typing import Any
 
 import attrs
 
+from tillpost.flow.plugin_faults import place_of_function
 from tillpost.hookspecs import Hooks
 
 HOOKS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -83,20 +84,6 @@ def hook_faults(each: object, slot: str, slots: Collection[str]) -> list[HookFau
     if not faults:
         faults = list(_lacking(each, slot, methods, marked))
     return faults
-
-
-def place_of_function(function: Callable[..., Any]) -> str:
-    """Where a function is defined, as FILE:LINE of its `def`."""
-    inner = inspect.unwrap(getattr(function, "__func__", function))
-    code = getattr(inner, "__code__", None)
-    if code is None:
-        return "an unknown place"
-    try:
-        lines, first = inspect.getsourcelines(code)
-    except (OSError, IndexError):
-        return f"{code.co_filename}:{code.co_firstlineno}"
-    steps = (step for step, line in enumerate(lines) if line.lstrip().startswith(("def ", "async def ")))
-    return f"{code.co_filename}:{first + next(steps, 0)}"
 
 
 def _routines(each: object) -> Iterator[tuple[str, Callable[..., Any]]]:

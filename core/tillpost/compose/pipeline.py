@@ -13,13 +13,14 @@ import pluggy
 
 from tillpost.clock import Clock, SystemClock
 from tillpost.compose.config import Config
-from tillpost.compose.hook_faults import HOOKS, Implementations, hook_faults, place_of_function
+from tillpost.compose.hook_faults import HOOKS, Implementations, hook_faults
 from tillpost.compose.pipeline_config import PipelineConfig, SlotConfig
 from tillpost.compose.plugins import REPORT_PLUGIN, load_plugin
 from tillpost.compose.toml_lines import KeyPath, key_text
 from tillpost.compose.unknown_contacts import nobody_finds_or_creates
 from tillpost.errors import ConfigurationError, Finding, Interrupted, fault_of, plugin_trace
 from tillpost.flow.hook_calls import Caller, HookCalls
+from tillpost.flow.plugin_faults import place_of_function
 from tillpost.flow.rate_limit.pace import Pace
 from tillpost.hookspecs import Hooks
 from tillpost.journal.sqlite.platform import unsuitable_folder

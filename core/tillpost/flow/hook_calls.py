@@ -22,6 +22,7 @@ from tillpost.flow.plugin_faults import (
     FaultLog,
     document_of,
     no_answer,
+    place_of_hook,
     place_of_yield,
     trouble_of,
     unexpected,
@@ -229,6 +230,11 @@ class HookCalls:
             fault = PluginError(name, "map_receipt gave a payload with another receipt id or match")
             self.faults.tell(fault, {"receipt": receipt})
             raise fault
+        try:
+            self._check_body(name, "map_receipt", self.callers["map_receipt"], payload)
+        except PluginError as fault:
+            self.faults.tell(fault, {"receipt": receipt})
+            raise
         return cast(Payload, payload)
 
     def amend_payload(self, payload: Payload, receipt: Receipt) -> Payload:
@@ -249,11 +255,17 @@ class HookCalls:
             raise wrong_type(name, "amend_payload", answer, (Payload, type(None)))
         if answer.receipt_id != payload.receipt_id or answer.match != payload.match:
             raise PluginError(name, "amend_payload changed the receipt id or the match")
-        if found := unsendable(answer.fields):  # the transport would stumble over it, and be blamed
-            raise PluginError(
-                name, f"amend_payload gave a body that cannot be sent: {found}; text, int, Decimal and bool can be"
-            )
+        self._check_body(name, "amend_payload", [(name, caller)], answer)
         return answer
+
+    def _check_body(self, name: str, hook: str, callers: Sequence[tuple[str, Caller]], payload: Payload) -> None:
+        """Raise a PluginError for a body that cannot be sent: the transport would stumble over it, and be blamed."""
+        if found := self._guard(name, hook, unsendable, payload.fields):
+            place = place_of_hook(dict(callers)[name])
+            raise PluginError(
+                name,
+                f"{hook} at {place} gave a body that cannot be sent: {found}; text, int, Decimal and bool can be",
+            )
 
     def deliver(self, payload: Payload) -> Outcome | Gone:
         """One attempt by API."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from decimal import Decimal
 from types import GeneratorType
 from typing import Any, get_args
@@ -79,6 +80,26 @@ def no_answer(name: str, hook: str, kinds: Any) -> PluginError:
 def unsendable(fields: Mapping[str, Any]) -> str:
     """What in a body is no text, number, truth value, list or mapping of these, by its path; "" when all is."""
     return "" if _is_plain(fields) else next(_unsendable(fields, ""), "")
+
+
+def place_of_hook(caller: Callable[..., Any]) -> str:
+    """Where a hook of a plugin is defined, as FILE:LINE. caller: of pluggy, or the function itself."""
+    (*_, function) = [caller, *(each.function for each in getattr(caller, "get_hookimpls", list)())]
+    return place_of_function(function)
+
+
+def place_of_function(function: Callable[..., Any]) -> str:
+    """Where a function is defined, as FILE:LINE of its `def`."""
+    inner = inspect.unwrap(getattr(function, "__func__", function))
+    code = getattr(inner, "__code__", None)
+    if code is None:
+        return "an unknown place"
+    try:
+        lines, first = inspect.getsourcelines(code)
+    except (OSError, IndexError):
+        return f"{code.co_filename}:{code.co_firstlineno}"
+    steps = (step for step, line in enumerate(lines) if line.lstrip().startswith(("def ", "async def ")))
+    return f"{code.co_filename}:{first + next(steps, 0)}"
 
 
 def place_of_yield(records: object) -> str:
@@ -159,18 +180,20 @@ def _names(kinds: Any) -> Iterator[str]:
 
 
 _PLAIN = frozenset((str, int, Decimal, bool, type(None)))
+_NAMES = frozenset((str,))
 
 
 def _is_plain(value: Any) -> bool:
-    """Whether it is of the usual kinds, which is fast to tell: every amended body is asked about."""
-    if type(value) is list:
-        return all(type(item) in _PLAIN or _is_plain(item) for item in value)
-    if type(value) is not dict:
-        return type(value) in _PLAIN
-    for name, item in value.items():
-        if type(name) is not str or not (type(item) in _PLAIN or _is_plain(item)):
+    """Whether it is of the usual kinds, which is fast to tell: every body is asked about."""
+    if type(value) is dict:
+        if not _NAMES.issuperset(map(type, value)):
             return False
-    return True
+        items: Collection[Any] = value.values()
+    elif type(value) is list:
+        items = value
+    else:
+        return type(value) in _PLAIN
+    return _PLAIN.issuperset(map(type, items)) or all(type(item) in _PLAIN or _is_plain(item) for item in items)
 
 
 def _unsendable(value: Any, path: str) -> Iterator[str]:

@@ -295,7 +295,7 @@ plugin = simple("One", "map", Nothing, lambda settings, context: Own())
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ('{"total": float(receipt.total)}', "map_receipt gave a body that cannot be sent: total is a float"),
+        ('{"total": float(receipt.total)}', "gave a body that cannot be sent: total is a float"),
         ('{"extraData": {"when": receipt.created}}', "cannot be sent: extraData.when is a datetime"),
         ('{"items": [{"sku": {1}}]}', "cannot be sent: items[0].sku is a set"),
         ("receipt.nothing", "map_receipt raised AttributeError at "),

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
+import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import attrs
+import pluggy
 import pytest
 
 from tests.support.receipts import DOCUMENT, found, receipt
@@ -18,7 +21,8 @@ from tillpost import hookimpl, simple
 from tillpost.compose.standalone import standalone_hooks
 from tillpost.errors import PluginError
 from tillpost.flow.hook_calls import HookCalls
-from tillpost.model import Document, DocumentTrouble, Identifier, NotSent, Payload
+from tillpost.hookspecs import Hooks
+from tillpost.model import Document, DocumentTrouble, Identifier, NotSent, Payload, Receipt
 from tillpost.trace import working_on
 
 RECEIPT = receipt()
@@ -188,8 +192,72 @@ def test_m13_a_body_that_cannot_be_sent_is_the_fault_of_the_plugin_that_gave_it(
             ]
         }
     )
-    with pytest.raises(PluginError, match=f"plugin 'guilty': amend_payload gave a body that cannot be sent: {said}"):
+    where = rf"amend_payload at {re.escape(__file__)}:\d+"
+    with pytest.raises(PluginError, match=f"plugin 'guilty': {where} gave a body that cannot be sent: {said}"):
         hooks.amend_payload(PAYLOAD, RECEIPT)
+
+
+class Own:
+    """A map plugin that gives a body."""
+
+    def __init__(self, body: Any) -> None:
+        self.body = body
+
+    @hookimpl
+    def map_receipt(self, receipt: Receipt, match: Identifier) -> Payload:
+        return Payload(receipt_id=receipt.id, match=match, fields=self.body)
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_m13_a_body_that_cannot_be_sent_is_the_fault_of_the_mapping_that_gave_it(name: str) -> None:
+    """With the line of its hook, as pluggy calls it: the transport was called faulty, and asked with it."""
+    body, said = BODIES[name]
+    manager = pluggy.PluginManager("tillpost")
+    manager.add_hookspecs(Hooks)
+    manager.register(Own({"total": Decimal(1), **body}), "own")
+    hooks = HookCalls({"map_receipt": [("guilty", manager.subset_hook_caller("map_receipt", []))]})
+    line = inspect.getsourcelines(Own.map_receipt)[1] + 1
+    where = f"map_receipt at {re.escape(__file__)}:{line}"
+    with pytest.raises(PluginError, match=f"plugin 'guilty': {where} gave a body that cannot be sent: {said}"):
+        hooks.map_receipt(RECEIPT, MATCH)
+
+
+class Lazy(Mapping[str, Any]):
+    """A body that is computed when it is read, and then fails."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self._values = values
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __getitem__(self, name: str) -> Any:
+        raise KeyError(SECRET)
+
+
+def deep() -> dict[str, Any]:
+    body: dict[str, Any] = {}
+    body["again"] = body
+    return body
+
+
+@pytest.mark.parametrize(("body", "said"), [(Lazy({"a": 1}), "raised KeyError"), (deep(), "raised RecursionError")])
+@pytest.mark.parametrize("hook", ["map_receipt", "amend_payload"])
+def test_m13_a_body_that_fails_when_it_is_read_is_the_fault_of_the_plugin_that_gave_it(
+    hook: str, body: Any, said: str
+) -> None:
+    """It was called a fault of Tillpost itself, and with a mapping one of the transport."""
+    given = attrs.evolve(PAYLOAD, receipt_id=RECEIPT.id, match=MATCH, fields=body)
+    hooks = HookCalls({hook: [("guilty", lambda **_: given)]})
+    asked = (RECEIPT, MATCH) if hook == "map_receipt" else (attrs.evolve(given, fields={}), RECEIPT)
+    with pytest.raises(PluginError, match=f"plugin 'guilty': {hook} {said}") as told:
+        getattr(hooks, hook)(*asked)
+    assert SECRET not in str(told.value)
+    if isinstance(body, Lazy):
+        assert f"{__file__}:{inspect.getsourcelines(Lazy.__getitem__)[1] + 1}" in str(told.value)
 
 
 def test_a_body_of_every_kind_that_can_be_sent_is_left_alone() -> None:

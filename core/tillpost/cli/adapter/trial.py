@@ -19,8 +19,7 @@ from tillpost.cli.pipelines import select_pipeline
 from tillpost.compose.config import load
 from tillpost.compose.plugins import load_plugin
 from tillpost.compose.standalone import settings_table, standalone_hooks, standalone_slots
-from tillpost.errors import Interrupted, PluginError, TillpostError, UsageError, fault_of, plugin_trace
-from tillpost.flow.plugin_faults import unsendable
+from tillpost.errors import Interrupted, TillpostError, UsageError, fault_of, plugin_trace
 from tillpost.flow.upkeep.mapping_guard import PLACEHOLDER_CONTACT
 from tillpost.model import Document, IdentifierRules, Receipt
 from tillpost.plugin import Plugin
@@ -85,8 +84,6 @@ def command(
 
     def use(receipt: Receipt) -> None:
         payload = mapped.map_receipt(receipt, PLACEHOLDER_CONTACT)
-        if found := unsendable(payload.fields):
-            raise PluginError(mapping, f"map_receipt gave a body that cannot be sent: {found}")
         if body:
             bodies.append(payload.fields)
 

@@ -38,7 +38,7 @@ from tillpost.model import (
     Refused,
     receipt_id,
 )
-from tillpost.model.receipt_json import dumps
+from tillpost.model.receipt_json import dumps, loads
 
 X = receipt().id
 RECIPE = partial(receipt_id)
@@ -52,11 +52,11 @@ class Sink:
         self.there: dict[str, Receipt] = {}
 
     def map(self, receipt: Receipt, match: Any) -> Payload:
-        return Payload(receipt_id=receipt.id, match=match, fields={"receipt": receipt})
+        return Payload(receipt_id=receipt.id, match=match, fields={"receipt": dumps(receipt).decode()})
 
     def deliver(self, payload: Payload) -> Outcome:
         if isinstance(self.answer, Delivered):
-            self.there.setdefault(payload.receipt_id, payload.fields["receipt"])
+            self.there.setdefault(payload.receipt_id, loads(payload.fields["receipt"].encode()))
         return self.answer
 
     def total(self) -> Decimal:
