@@ -108,4 +108,4 @@ def _unanswered(line: Line, status: FileStatus, limit: int) -> list[str]:
 def _is_outdated(line: Line, status: FileStatus) -> bool:
     if status.kind == "contacts":
         return bool(line.journal.contact_lookups.outdated(status.name))
-    return line.journal.files.names_unknown_contact(status.name)
+    return line.journal.files.names_unknown_contact(status.name) or bool(line.journal.files.voided_unsent(status.name))

@@ -15,9 +15,13 @@ from tillpost.model import Payload
 
 _UNNAMED = "no file can name its contact any more; `tillpost held retry` sends it by API"
 
+_VOIDED = "voided at the till, and taken out of its file before that was uploaded"
+
 
 def rewrite(line: Line, old: list[FileEntry]) -> None:
     """Replace files of one batch that are not uploaded yet. Receipts of contacts in conflict are held instead.
+
+    So are those that their till has voided, until the upkeep skips them together with the void that is held.
 
     Receipts of a contact whose lookup has no answer, or that no file may create, wait to be sent by API.
 
@@ -27,6 +31,9 @@ def rewrite(line: Line, old: list[FileEntry]) -> None:
     names = frozenset(entry.file.name for entry in old)
     keys = {key for entry in old if entry.file.kind == "contacts" for key in entry.file.keys}
     rows = [row for name in sorted(names) for row in line.journal.receipts.find({"file": name, "state": State.WRITTEN})]
+    seqs = {row.id: row.seq for row in rows}
+    voided = {each: _VOIDED for name in sorted(names) for each in line.journal.files.voided_unsent(name)}
+    rows = [row for row in rows if row.id not in voided]
     # A contact whose id has turned out wrong, and that nobody else has in Engage, is created by a file of its own.
     keys |= {row.contact for row in rows if row.contact and not row.matched and line.erased == "create"}
     keys = {key for key in keys - line.silent.keys() if not line.journal.contact_lookups.conflict_reason(key)}
@@ -36,9 +43,8 @@ def rewrite(line: Line, old: list[FileEntry]) -> None:
     silent |= awaiting_lookup(line, [row for row in rows if row.id not in silent])
     payloads, held = _map(line, [row for row in rows if row.id not in silent])
     with swept_on_failure(line):
-        seqs = {row.id: row.seq for row in rows}
         batch = write_batch(line, created, updated, payloads, seqs, old[0].sequence)
-        line.journal.files.replace(old, batch, held, line.clock.time(), silent)
+        line.journal.files.replace(old, batch, held | voided, line.clock.time(), silent)
     for entry in old:
         entry.file.path.unlink(missing_ok=True)
 

@@ -155,6 +155,19 @@ class Files(Table):
         )
         return bool(rows)
 
+    def voided_unsent(self, name: str) -> list[str]:
+        """Ids of receipts of a file that their till has voided since, and that have not left: it was never uploaded."""
+        rows = self._database.read(
+            "SELECT r.id FROM receipts r JOIN files f ON f.name = r.file"
+            " WHERE r.file = ? AND r.file <> '' AND r.state = 'written' AND f.attempts = 0 AND f.server = ''"
+            " AND EXISTS (SELECT 1 FROM voids WHERE final = 1)"
+            " AND EXISTS (SELECT 1 FROM receipts v WHERE v.id = r.id || '#voided' AND v.state = 'held')"
+            " AND NOT EXISTS (SELECT 1 FROM events e WHERE e.receipt = r.seq"
+            " AND e.what IN ('sending', 'uncertain', 'transferred', 'delivered'))",
+            (name,),
+        )
+        return [str(identity) for (identity,) in rows]
+
     def move(
         self,
         entry: FileEntry,

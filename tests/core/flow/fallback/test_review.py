@@ -13,14 +13,18 @@ from tests.scenarios.simulator.engage import Engage
 from tests.scenarios.simulator.faults import Killed
 from tests.scenarios.simulator.machine import Machine
 from tests.scenarios.simulator.till import sale
+from tests.support.engine import store_of
 from tests.support.memory import memory_folder
+from tests.support.receipts import accept
 from tests.support.simulated import back, outage, take, written
 from tillpost.flow.contacts.contact_lookup import missing, settle
 from tillpost.flow.fallback.review import review
 from tillpost.flow.fallback.write_files import write_files
+from tillpost.flow.upkeep.held import take_effect
 from tillpost.flow.worker import maintain
-from tillpost.journal import FileState, State
-from tillpost.model import Contact, FallbackBatch, Identifier
+from tillpost.journal import FileState, Postponed, State
+from tillpost.journal.tables.events import record
+from tillpost.model import Contact, FallbackBatch, Identifier, NoReceipt
 from tillpost_sandbox.documents import read_receipts
 
 EVA = {"externalId": "4711", "email": "eva@example.se"}
@@ -321,3 +325,51 @@ def test_a_file_waits_for_its_review(machine: Machine) -> None:
     assert machine.line.breaker.allows_requests()
     assert {entry.state for entry in machine.line.journal.files.open()} == {FileState.WRITTEN}
     assert machine.imports.files == {}
+
+
+def voided(machine: Machine, number: str) -> str:
+    """The till voids this sale; its receipt id."""
+    (row,) = machine.line.journal.receipts.find({"number": number})
+    accept(machine.line.journal, NoReceipt(reason="voided", place=number, retail=True, voids=row.id, final=True))
+    return row.id
+
+
+@pytest.mark.parametrize("numbers", ["1", "12"], ids=["one of two", "all of a file"])
+def test_b28_a_sale_that_is_voided_while_its_file_waits_is_taken_out_of_it(machine: Machine, numbers: str) -> None:
+    take(machine, sale(1, EVA), sale(2, EVA))
+    outage(machine)
+    gone = [voided(machine, number) for number in numbers]
+    assert states(machine) == {"written": 2, "held": len(gone)}
+    answers(machine)
+    while review(machine.line):
+        pass
+    machine.clock.advance(10.0)
+    assert take_effect(machine.line) == len(gone)
+    left = [each.body["uniqueReceiptId"] for path in written(machine) if "transactions" in path.name
+            for each in read_receipts(path.read_bytes())]  # fmt: skip
+    assert len(left) == 2 - len(gone)
+    assert not {*left} & {*gone}
+    back(machine)
+    assert states(machine) == {"skipped": 2 * len(gone)} | ({"delivered": 1} if left else {})
+
+
+@pytest.mark.parametrize("left", ["uploaded", "an upload without an answer", "an attempt by API"])
+def test_b28_a_sale_that_may_have_left_stays_in_its_file_when_it_is_voided(machine: Machine, left: str) -> None:
+    take(machine, sale(1, EVA))
+    outage(machine)
+    (file,) = [entry for entry in machine.line.journal.files.open() if entry.file.kind == "receipts"]
+    identity = voided(machine, "1")
+    journal = machine.line.journal
+    if left == "uploaded":
+        journal.files.move(file, FileState.UPLOADED, 1.0, due=1.0, server="here")
+        journal.files.resend(file.file.name, 2.0)
+    elif left == "an attempt by API":
+        store_of(journal).write(lambda transaction: record(transaction, 1.0, "deliver", "uncertain", receipt=1))
+    else:
+        journal.files.postpone([Postponed(entry=file, due=1.0, reason="no answer")])
+    answers(machine)
+    while review(machine.line):
+        pass
+    row = machine.line.journal.receipts.get(identity)
+    assert row is not None
+    assert row.state is State.WRITTEN

@@ -26,6 +26,7 @@ OFTEN: dict[str, tuple[Ask, bool]] = {
     "unconfirmed contacts": (lambda journal: journal.file_states.unconfirmed_contacts(), True),
     "to upload": (lambda journal: journal.file_states.to_upload(7, False), False),
     "names an unknown contact": (lambda journal: journal.files.names_unknown_contact("f.xml"), False),
+    "voided in a file": (lambda journal: journal.files.voided_unsent("f.xml"), False),
     "contacts to confirm": (lambda journal: journal.contact_lookups.to_confirm("f.xml", 1.0, 2.0, 9), True),
     "open states": (lambda journal: journal.file_states.open_states(), False),
     "a file": (lambda journal: journal.files.get("f.xml"), False),
