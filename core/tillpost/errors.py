@@ -5,6 +5,8 @@ No message holds personal data or a key.
 
 from __future__ import annotations
 
+import os
+import socket
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -187,6 +189,19 @@ def describe(error: BaseException) -> str:
     The text of a foreign exception may quote the value it stumbled over, which may be personal data.
     """
     return str(error) if isinstance(error, TillpostError) else f"{type(error).__name__} at {place_of(error)}"
+
+
+def system_says(error: BaseException) -> str:
+    """What the system says of a file, a port or a host, with the file; "" for any other error.
+
+    A library may put a text or an address of its own into an error of the system, and a key may be in it.
+    """
+    if not isinstance(error, OSError) or isinstance(error, TillpostError) or not error.strerror:
+        return ""
+    if not isinstance(error, socket.gaierror) and error.strerror != os.strerror(error.errno or 0):
+        return ""
+    name = f"{error.filename}: " if isinstance(error.filename, str | Path) and "://" not in str(error.filename) else ""
+    return f"{name}{error.strerror.lower()}"
 
 
 def place_of(error: BaseException) -> str:

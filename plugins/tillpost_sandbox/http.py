@@ -35,7 +35,7 @@ def reserve(port: int) -> socket.socket:
         held.bind((HOST, port))
     except OSError as error:
         held.close()
-        raise OSError(error.errno, f"port {port} of {HOST}: {error.strerror}; free it or use another") from None
+        raise OSError(error.errno, error.strerror, f"port {port} of {HOST}") from None
     return held
 
 

@@ -132,12 +132,14 @@ def _interrupt(*_: object) -> None:
 
 def _report(error: Exception) -> int:
     """Print the error; return the exit code. Of one that is not ours its type and place, without the text."""
-    from tillpost.errors import ConfigurationError, TillpostError, UsageError, fault_of
+    from tillpost.errors import ConfigurationError, TillpostError, UsageError, fault_of, system_says
 
     if isinstance(error, ConfigurationError):
         click.echo(str(error), err=True)
     elif isinstance(error, TillpostError):
         click.echo(f"tillpost: {error}", err=True)
+    elif said := system_says(error):
+        click.echo(f"tillpost: {said}", err=True)
     else:
         hint = "" if debugging() else "; `tillpost --debug` shows the lines that led to it, to be reported"
         click.echo(f"tillpost: it ended with {fault_of(error)}, which is a fault of the program{hint}", err=True)

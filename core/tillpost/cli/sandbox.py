@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import sys
+from errno import EADDRINUSE
 from pathlib import Path
 from typing import Any
 
 import click
 
 from tillpost.cli.tool import tool
+from tillpost.errors import UsageError, system_says
+
+_PORT = click.IntRange(0, 65535)
 
 
 @click.command("sandbox")
-@click.option("--http", default=8080, show_default=True, help="Port of the API; 0 takes a free one.")
-@click.option("--sftp", default=2222, show_default=True, help="Port of the SFTP server; 0 takes a free one.")
+@click.option("--http", type=_PORT, default=8080, show_default=True, help="Port of the API; 0 takes a free one.")
+@click.option(
+    "--sftp", type=_PORT, default=2222, show_default=True, help="Port of the SFTP server; 0 takes a free one."
+)
 @click.option("--api-key", required=True, envvar="ENGAGE_API_KEY", help="The key clients must send.")
 @click.option("--dir", type=click.Path(path_type=Path), required=True, help="Where it keeps what it holds.")
 @click.option("--import-every", default=900.0, show_default=True, help="Seconds between imports of received receipts.")
@@ -30,4 +36,10 @@ def command(**options: Any) -> None:
     Example:
       tillpost sandbox --http 8080 --sftp 2222 --api-key try --dir sandbox
     """
-    sys.exit(tool("sandbox")(**options))
+    try:
+        sys.exit(tool("sandbox")(**options))
+    except OSError as error:
+        if error.errno != EADDRINUSE:
+            raise
+        message = f"{system_says(error)}; end the program that listens there, or name another port, 0 for a free one"
+        raise UsageError(message) from None

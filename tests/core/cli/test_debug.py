@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -343,3 +344,26 @@ def test_what_nobody_can_catch_is_told_without_its_text(tmp_path: Path) -> None:
         f"an error that nobody could catch: KeyError at {file}:{line_of(file, 'raise KeyError')}",
         f"a thread ended with ValueError at {file}:{line_of(file, 'raise ValueError')}",
     ]
+
+
+def test_what_the_system_says_of_a_file_is_told_and_is_no_fault_of_the_program(
+    strange: Strange, tmp_path: Path
+) -> None:
+    out = tmp_path / "missing" / "sample.jsonl"
+    sample = Path(tillpost_receipts.__file__).parent / "samples" / "sale.jsonl"
+    words = ("adapter", "sample", "receipts", sample, "--pseudonyms", "--out", out)
+    told = subprocess.run([sys.executable, "-m", "tillpost", *words], capture_output=True, text=True, check=False)
+    assert told.returncode == 1
+    assert told.stderr == f"tillpost: {out}: no such file or directory\n"
+
+
+def test_a_port_that_is_taken_is_named_with_the_next_step(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        words = ("sandbox", "--http", str(port), "--sftp", "0", "--api-key", "a", "--dir", tmp_path / "sandbox")
+        told = subprocess.run([sys.executable, "-m", "tillpost", *words], capture_output=True, text=True, check=False)
+    assert told.returncode == 2
+    assert told.stderr == (
+        f"tillpost: port {port} of 127.0.0.1: address already in use; end the program that listens there, or name"
+        " another port, 0 for a free one\n"
+    )

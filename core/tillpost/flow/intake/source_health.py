@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-import os
-import socket
 
-from tillpost.errors import NotCommitted, TillpostError, describe
+from tillpost.errors import NotCommitted, describe, system_says
 from tillpost.flow.line import Line
 from tillpost.flow.retry_policy import growing_wait
 from tillpost.journal import SourceState, SourceStatus
@@ -20,20 +18,8 @@ LOG_EVERY = 900.0
 
 
 def reason_of(error: Exception) -> str:
-    """An error as a sentence for people: of the system's errors their text and file, never a line of code.
-
-    A library may put a text or an address of its own into one, which may have a key in it.
-    """
-    if isinstance(error, OSError) and not isinstance(error, TillpostError) and _is_systems(error):
-        name = f"{error.filename}: " if isinstance(error.filename, str) and "://" not in error.filename else ""
-        return f"{name}{(error.strerror or '').lower()}"
-    return describe(error)
-
-
-def _is_systems(error: OSError) -> bool:
-    if isinstance(error, socket.gaierror):
-        return bool(error.strerror)
-    return error.errno is not None and error.strerror == os.strerror(error.errno)
+    """An error as a sentence for people: of the system's errors their text and file, never a line of code."""
+    return system_says(error) or describe(error)
 
 
 class SourceHealth:
