@@ -99,6 +99,10 @@ class InvalidValue(TillpostError, ValueError):
         return InvalidValue(self.fault, place=place)
 
 
+class WrongType(InvalidValue):
+    """A value was created with a wrong type or name: a fault of the code that did so, whatever the data."""
+
+
 class DocumentError(TillpostError):
     """A whole document cannot be read (not well-formed, wrong encoding, DOCTYPE). The file is kept.
 
@@ -247,6 +251,11 @@ def plugin_trace(error: BaseException | None, whole: bool = False, code: bool = 
     frames = list(_traceback(error))
     packages = [str(each.tb_frame.f_globals.get("__name__", "")).partition(".")[0] for each in frames]
     first = 0 if whole else next((i for i, name in enumerate(packages) if not _is_foreign(name)), len(frames))
+    refused = not whole and _is_raised(frames) and packages[-1] == "tillpost"
+    if refused:  # on purpose: the vendor's last line is what matters, not ours behind it
+        while len(frames) > first + 1 and _is_foreign(packages[-1]):
+            frames.pop()
+            packages.pop()
     lines = []
     for each in frames[first:]:
         at = each.tb_frame.f_code
@@ -260,11 +269,13 @@ def plugin_trace(error: BaseException | None, whole: bool = False, code: bool = 
     if not lines:
         return ()
     named = type(error).__name__
-    shown = whole or isinstance(error, TillpostError) or (isinstance(error, _SAFE) and not _is_raised(frames))
+    ours = refused or isinstance(error, TillpostError)
+    shown = whole or ours or (isinstance(error, _SAFE) and not _is_raised(frames))
     before = plugin_trace(error.__cause__, whole, code) if error.__cause__ is not None else ()
     if before:
         lines.insert(0, "which led to:")
-    return (*before, *lines, f"{named}: {_one_line(error)}" if shown and str(error) else named)
+    text = _one_line(error) if shown else ""
+    return (*before, *lines, text if text and ours and not whole else f"{named}: {text}" if text else named)
 
 
 def _one_line(error: BaseException) -> str:

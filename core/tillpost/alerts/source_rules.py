@@ -46,10 +46,16 @@ def source(context: Context) -> Iterable[Problem]:
             f"source {each.name}",
             f"the source {each.name} does not work since {iso(each.since)}: {each.reason}",
             "Nothing new is accepted from it; what was accepted before goes on. It is tried again by itself.",
-            "Correct the setting that the reason names, then `tillpost reload`."
-            if each.state is SourceState.MISCONFIGURED
-            else "Bring back what the reason names.",
+            _remedy(each.state, each.reason),
         )
+
+
+def _remedy(state: SourceState, reason: str) -> str:
+    if state is SourceState.MISCONFIGURED:
+        return "Correct the setting that the reason names, then `tillpost reload`."
+    if reason.startswith("plugin "):  # a PluginError, which names the plugin and its line
+        return "Fix the line of the plugin, or report it to the plugin's author."
+    return "Bring back what the reason names."
 
 
 def _named(documents: list[DocumentEntry]) -> str:

@@ -16,7 +16,15 @@ from typing import Any, TypeVar, cast, get_args
 
 import attrs
 
-from tillpost.errors import DocumentError, Interrupted, InvalidValue, PluginError, TillpostError, plugin_place_of
+from tillpost.errors import (
+    DocumentError,
+    Interrupted,
+    InvalidValue,
+    PluginError,
+    TillpostError,
+    WrongType,
+    plugin_place_of,
+)
 from tillpost.flow.heartbeat import record_progress
 from tillpost.flow.plugin_faults import (
     FaultLog,
@@ -161,7 +169,8 @@ class HookCalls:
             if isinstance(answer, NotSent | Throttled | Misconfigured):
                 return answer
             if answer is not None:
-                raise wrong_type(name, "serve_documents", answer, (NotSent, Throttled, Misconfigured, type(None)))
+                kinds = (NotSent, Throttled, Misconfigured, type(None))
+                raise wrong_type(name, "serve_documents", answer, kinds, place=place_of_hook(caller))
         return None
 
     def retry_document(self, name: str, sha256: str) -> Path | None:
@@ -186,7 +195,7 @@ class HookCalls:
     def _parse_receipts(self, document: Document) -> Generator[Parsed, None, None]:
         name, answer = self._first_answer("parse_receipts", Iterable, document=document)
         if not hasattr(answer, "__iter__"):
-            raise wrong_type(name, "parse_receipts", answer, Iterable)
+            raise wrong_type(name, "parse_receipts", answer, Iterable, place=self._place("parse_receipts", name))
         records = self._guard(name, "parse_receipts", iter, answer)
         number = 1
         try:
@@ -252,7 +261,7 @@ class HookCalls:
         if answer is None:
             return payload
         if not isinstance(answer, Payload):
-            raise wrong_type(name, "amend_payload", answer, (Payload, type(None)))
+            raise wrong_type(name, "amend_payload", answer, (Payload, type(None)), place=place_of_hook(caller))
         if answer.receipt_id != payload.receipt_id or answer.match != payload.match:
             raise PluginError(name, "amend_payload changed the receipt id or the match")
         self._check_body(name, "amend_payload", [(name, caller)], answer)
@@ -337,7 +346,8 @@ class HookCalls:
             raise unexpected(name, "observe", error) from error
         if answer is None or isinstance(answer, NotSent | Throttled | Misconfigured):
             return answer
-        raise wrong_type(name, "observe", answer, (NotSent, Throttled, Misconfigured, type(None)))
+        kinds = (NotSent, Throttled, Misconfigured, type(None))
+        raise wrong_type(name, "observe", answer, kinds, place=place_of_hook(caller))
 
     def _required(self, hook: str, kinds: type[_T] | Any, **given: Any) -> _T:
         return cast(_T, self._call(hook, kinds, True, **given)[1])
@@ -354,7 +364,7 @@ class HookCalls:
             if answer is not None and (
                 not isinstance(answer, kinds) or (kinds is _Collected and isinstance(answer, bool))
             ):
-                raise wrong_type(name, hook, answer, kinds)
+                raise wrong_type(name, hook, answer, kinds, place=self._place(hook, name))
             outcome = type(answer).__name__
             return name, answer
         except PluginError as fault:
@@ -367,6 +377,10 @@ class HookCalls:
                 label = "none" if outcome == "NoneType" else outcome if outcome in _OUTCOMES else "answered"
                 self.timings.hooks.record((hook, label), time.perf_counter() - began)
 
+    def _place(self, hook: str, name: str) -> str:
+        """Where the plugin of this name has the hook; "" when nobody has it."""
+        return next((place_of_hook(caller) for own, caller in self.callers.get(hook, ()) if own == name), "")
+
     def _first_answer(self, hook: str, needed: Any, /, **given: Any) -> tuple[str, Any]:
         """The first answer that is not None, with the name of its plugin. needed: kinds, where there must be one."""
         name = "(none)"
@@ -377,7 +391,7 @@ class HookCalls:
             if answer is not None:
                 return name, answer
         if needed is not None:
-            raise no_answer(name, hook, needed)
+            raise no_answer(name, hook, needed, self._place(hook, name))
         return name, None
 
     def _call_plugin(self, name: str, hook: str, caller: Caller, /, **given: Any) -> Any:
@@ -403,6 +417,8 @@ class HookCalls:
 
     def _judge(self, name: str, hook: str, err: BaseException, record: int = 0) -> None:
         """Return when the hook may raise this, or else raise a PluginError. record: the number of that being read."""
+        if isinstance(err, InvalidValue) and (hook == "parse_receipts" or isinstance(err, WrongType)):
+            raise unexpected(name, hook, err, record) from err
         if isinstance(err, (InvalidValue, PluginError, OSError, *self.lets_through)):
             return
         if not (isinstance(err, TillpostError) and _may_raise(hook, err)):

@@ -12,7 +12,7 @@ from typing import Any, get_args
 
 import attrs
 
-from tillpost.errors import PluginError, plugin_place_of, plugin_trace
+from tillpost.errors import InvalidValue, PluginError, WrongType, plugin_place_of, plugin_trace
 from tillpost.model import Document, DocumentTrouble, FallbackFile, Payload, Receipt
 from tillpost.model.typed import wrong_arguments
 from tillpost.trace import current_work
@@ -58,6 +58,10 @@ def unexpected(name: str, hook: str, error: BaseException, record: int = 0) -> P
     what, remedy = f"raised {type(error).__name__}", ""
     if isinstance(error, HandedOver):
         what, remedy = str(error), f"; {error.remedy}"
+    elif isinstance(error, WrongType):
+        what, remedy = "made a wrong value", f": {error}"
+    elif isinstance(error, InvalidValue) and hook == "parse_receipts":
+        what, remedy = "let out what is wrong with a record", f": {error}"
     elif isinstance(error, TypeError) and (wrong := wrong_arguments(error)):
         remedy = f": {wrong}"
     fault = PluginError(name, f"{hook} {what} at {plugin_place_of(error)}{_record(record)}{remedy}")
@@ -72,20 +76,15 @@ def wrong_type(name: str, hook: str, answer: object, kinds: Any, record: int = 0
     return PluginError(name, f"{what}: it gives {_named(kinds)}")
 
 
-def no_answer(name: str, hook: str, kinds: Any) -> PluginError:
+def no_answer(name: str, hook: str, kinds: Any, place: str = "") -> PluginError:
     """The error for a hook that must answer."""
-    return PluginError(name, f"{hook} gave no answer: it gives {_named(kinds)}; is a `return` missing?")
+    at = f" at {place}" if place else ""
+    return PluginError(name, f"{hook} gave no answer{at} (is a `return` missing?): it gives {_named(kinds)}")
 
 
 def unsendable(fields: Mapping[str, Any]) -> str:
     """What in a body is no text, number, truth value, list or mapping of these, by its path; "" when all is."""
     return "" if _is_plain(fields) else next(_unsendable(fields, ""), "")
-
-
-def place_of_hook(caller: Callable[..., Any]) -> str:
-    """Where a hook of a plugin is defined, as FILE:LINE. caller: of pluggy, or the function itself."""
-    (*_, function) = [caller, *(each.function for each in getattr(caller, "get_hookimpls", list)())]
-    return place_of_function(function)
 
 
 def place_of_function(function: Callable[..., Any]) -> str:
@@ -100,6 +99,13 @@ def place_of_function(function: Callable[..., Any]) -> str:
         return f"{code.co_filename}:{code.co_firstlineno}"
     steps = (step for step, line in enumerate(lines) if line.lstrip().startswith(("def ", "async def ")))
     return f"{code.co_filename}:{first + next(steps, 0)}"
+
+
+def place_of_hook(caller: Any) -> str:
+    """Where the plugin's function behind a hook is defined, as FILE:LINE. Of an adapter of the kit it is `parse`."""
+    implementations: Any = getattr(caller, "get_hookimpls", list)()
+    function = implementations[0].function if implementations else caller
+    return place_of_function(getattr(getattr(function, "__self__", None), "parse", function))
 
 
 def place_of_yield(records: object) -> str:
@@ -157,7 +163,10 @@ _ABOUT: tuple[Callable[[Mapping[str, Any]], str], ...] = (_about_receipt, _about
 
 
 def _one(value: object) -> str:
-    name = type(value).__name__
+    return _article(type(value).__name__)
+
+
+def _article(name: str) -> str:
     return f"{'an' if name[:1].lower() in 'aeio' else 'a'} {name}"
 
 
@@ -168,7 +177,7 @@ def _record(number: int) -> str:
 def _named(kinds: Any) -> str:
     """`Delivered, NotSent or Refused` of a type, a union or a tuple of these."""
     names = list(dict.fromkeys(_names(kinds)))
-    return f"{', '.join(names[:-1])} or {names[-1]}" if len(names) > 1 else f"a {names[0]}"
+    return f"{', '.join(names[:-1])} or {names[-1]}" if len(names) > 1 else _article(names[0])
 
 
 def _names(kinds: Any) -> Iterator[str]:

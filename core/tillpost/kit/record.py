@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 import attrs
 
-from tillpost.errors import InvalidValue
+from tillpost.errors import InvalidValue, WrongType, plugin_place_of
 from tillpost.kit.rounding import with_rounding_as_line
 from tillpost.model.document import Broken, Document, Found, NoReceipt, Parsed
 from tillpost.model.receipt import RawRef, Receipt
@@ -29,7 +29,8 @@ def read_record(
     A tender of the type `rounding` becomes a line (`with_rounding_as_line`), unless the format's own total is the one
     without it (rounding_as_line=False).
 
-    A TypeError that names a field the model does not have breaks the record, too; any other error is the plugin's own.
+    A value of a wrong type and a field the model does not have break the record too, and the reason has the plugin's
+    line; any other error is the plugin's own.
 
     read: called with the origin of the record, which becomes `Receipt.raw`. It may return NoReceipt instead.
     place: where the record stands in the document ("line 3"). raw: the record as a document of its own, which the
@@ -43,19 +44,22 @@ def read_record(
         receipt = with_rounding_as_line(receipt) if rounding_as_line else receipt
         if added := tuple(flag for flag in flags if flag not in receipt.flags):
             receipt = attrs.evolve(receipt, flags=(*receipt.flags, *added))
-        return Found(receipt=receipt, raw=raw)
     except InvalidValue as error:
         # The places of errors in JSON and in tables begin with that of the record, which is said once.
         reason = str(error) if error.place.startswith(place.partition(".")[0]) else f"{place}: {error}"
+        if isinstance(error, WrongType):
+            reason += f" ({plugin_place_of(error)})"
     except TypeError as error:
         wrong = wrong_arguments(error)
         if wrong is None:
             raise
-        reason = f"{place}: {wrong}"
+        reason = f"{place}: {wrong} ({plugin_place_of(error)})"
     except RecursionError:
         reason = f"{place}: nested too deep"
     except ArithmeticError:  # each amount is in bounds, and their product or ratio is not
         reason = f"{place}: amounts have more digits than can be calculated with"
+    else:
+        return Found(receipt=receipt, raw=raw)
     return Broken(reason=reason, place=place, raw=raw, number=number, store=store)
 
 

@@ -19,7 +19,7 @@ from typing import Any, ClassVar, get_args, get_origin, get_type_hints
 
 import attrs
 
-from tillpost.errors import InvalidValue
+from tillpost.errors import InvalidValue, WrongType
 from tillpost.model.money import checked
 
 _set = object.__setattr__
@@ -61,7 +61,7 @@ _REMEDIES: Mapping[tuple[Any, type], str] = {
 
 
 class Typed:
-    """Base of the model's values: the types of the fields are checked when one is created. Raises InvalidValue."""
+    """Base of the model's values: the types of the fields are checked when one is created. Raises WrongType."""
 
     __slots__ = ()
     _told: ClassVar[tuple[str, ...]] = ("reason",)
@@ -106,7 +106,7 @@ class _Wrong(Exception):
 
 
 def settle_types(value: Any) -> None:
-    """Bring every field of a value that is being created to its type. Raises InvalidValue."""
+    """Bring every field of a value that is being created to its type. Raises WrongType."""
     kind: Any = type(value)
     if checked.by_codec or (_tests.get(kind) or _typed_test(kind))(value):
         return
@@ -115,7 +115,7 @@ def settle_types(value: Any) -> None:
         try:
             taken = _taken(hint, given, name)
         except _Wrong as wrong:
-            raise InvalidValue(f"{name}{wrong}", place=value._place()) from None
+            raise WrongType(f"{name}{wrong}", place=value._place()) from None
         if taken is not given:
             _set(value, name, taken)
 
@@ -275,7 +275,7 @@ def _article_of(name: str) -> str:
 _ARGUMENTS = re.compile(r"(\w+)\.__init__\(\) (?:got an unexpected keyword argument '(\w+)'|missing .*|takes .*)")
 
 
-def wrong_arguments(error: TypeError) -> InvalidValue | None:
+def wrong_arguments(error: TypeError) -> WrongType | None:
     """What is wrong with the arguments that a value of the model was created with; None for any other error.
 
     attrs makes `__init__`, so nothing of ours is called before it has refused the names of its arguments.
@@ -289,6 +289,6 @@ def wrong_arguments(error: TypeError) -> InvalidValue | None:
     if wrong := found[2]:
         near = difflib.get_close_matches(wrong, fields, 1)
         hint = f"did you mean {near[0]!r}?" if near else f"its fields are {', '.join(fields)}"
-        return InvalidValue(f"no field {wrong[:40]!r}; {hint}", place=kind.__name__)
+        return WrongType(f"no field {wrong[:40]!r}; {hint}", place=kind.__name__)
     needed = ", ".join(field.name for field in attrs.fields(kind) if field.init and field.default is attrs.NOTHING)
-    return InvalidValue(f"a field is missing, or was given without its name; needed are {needed}", place=kind.__name__)
+    return WrongType(f"a field is missing, or was given without its name; needed are {needed}", place=kind.__name__)

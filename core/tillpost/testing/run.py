@@ -15,7 +15,7 @@ from typing import Any
 import attrs
 import pytest
 
-from tillpost.compose.plugins import GROUP, installed_plugins
+from tillpost.compose.plugins import GROUP, installed_plugins, load_plugin
 from tillpost.errors import PluginError, UsageError, describe, plugin_trace
 from tillpost.plugin import CAPABILITIES
 from tillpost.testing.suite import WAIVE, Suite
@@ -122,10 +122,11 @@ class Target:
 def find(name_or_path: str) -> Target:
     """The suites of an installed plugin (its module `promises`), or those below a path.
 
-    Raises UsageError when there are none.
+    Raises UsageError when there are none, and ConfigurationError for a plugin that cannot be loaded.
     """
     points = [point for point in entry_points(group=GROUP) if point.name == name_or_path]
     if points:
+        load_plugin(name_or_path)  # what is wrong with it is told as `try` and `check` tell it
         module = points[0].module
         for package in (module, module.rpartition(".")[0]):
             if package and importlib.util.find_spec(package) and (found := _spec(f"{package}.promises")):

@@ -15,6 +15,7 @@ import tillpost_receipts
 from tests.support.outside_plugin import Strange, line_of
 from tillpost.cli import cli
 from tillpost.cli.debug import debugging, to_front
+from tillpost.errors import ConfigurationError
 
 SECRET = "anna@example.se"
 PARSER = """
@@ -82,6 +83,64 @@ def test_m2_m6_try_shows_the_plugins_lines_from_its_first_one(strange: Strange, 
     ]
     assert last in lines[start + 3]
     assert SECRET not in result.output
+
+
+WRONG: dict[str, tuple[str, str, str]] = {
+    "m2_float": ("        paid=1.5,", "line 1: line A: paid is a float; money is Decimal: parse_decimal", "1 broken"),
+    "m2_text": (
+        '        paid="1,50",',
+        "line A: paid is a str; money is Decimal: parse_decimal of tillpost.kit",
+        "1 broken",
+    ),
+    "m3_field": ("        payed=Decimal(1),", "Line: no field 'payed'; did you mean 'paid'?", "1 broken"),
+    "m10_kind": ("        kind=3,", "line A: kind is an int; it must be one of purchase", "1 broken"),
+    "m13_extra": ("        extra={'a': 1},", "line A: extra['a'] is an int; values are text", "1 broken"),
+}
+BUILDER = """
+from tillpost.kit import adapter, read_record
+
+def parse(document, settings, make_id):
+    yield read_record(read, document, "line 1", {raw})
+
+def read(source):
+    return Line(
+        sku="A",
+{field}
+    )
+
+plugin = adapter(parse, Nothing, "One")
+"""
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_m2_m3_m10_m13_a_wrong_field_breaks_the_record_with_the_plugins_line(strange: Strange, name: str) -> None:
+    """In each command that shows the reason, and without a value of the record."""
+    field, said, counted = WRONG[name]
+    fields = {"kind": "        kind='purchase',", "quantity": "        quantity=1,", "paid": "        paid=Decimal(1),"}
+    fields.pop(field.strip().partition("=")[0].replace("payed", "paid"), None)
+    module = strange.install(
+        f"strange_wrong_{name}", BUILDER.format(raw="b''", field="\n".join([field, *fields.values()]))
+    )
+    place = f"({module}:{line_of(module, 'return Line(')})"
+    told = tried(f"strange_wrong_{name}").stdout
+    assert counted in told
+    assert said in told
+    assert place in told
+    file = strange.configure(adapter=f'{{ use = "strange_wrong_{name}" }}')
+    for words in (["accept", "day.txt"], ["held", "list"]):
+        shown = CliRunner().invoke(cli, ["--config", str(file), *words]).output
+        assert said in shown
+        assert place in shown
+    assert said in (suite := promises(strange, f"strange_wrong_{name}").stdout)
+    assert place in suite
+
+
+def test_m8_a_raw_record_of_text_is_named_at_the_plugin_and_its_line(strange: Strange) -> None:
+    module = strange.install("strange_raw", BUILDER.format(raw="'text'", field=""))
+    told, at = tried("strange_raw").stdout, f"{module}:{line_of(module, 'yield read_record')}"
+    assert f"plugin 'strange_raw': parse_receipts made a wrong value at {at} (record 1): Broken: raw is a str" in told
+    assert f"    {at} in parse: yield read_record(" in told
+    assert "record.py" not in told, "the lines end with the plugin's own"
 
 
 @pytest.mark.parametrize("before", [True, False])
@@ -184,6 +243,32 @@ def test_m4_test_shows_the_lines_of_a_suite_that_raises(strange: Strange) -> Non
 def test_m4_test_with_debug_shows_the_text(strange: Strange) -> None:
     strange.install("strange_suite_debug", PARSER.format(fault="return {}[line]", recognise='return ""'))
     assert f"KeyError: b'{SECRET}'" in promises(strange, "strange_suite_debug", "", "--debug").stdout
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("x = {}\nx['a']\nplugin = None\n", "cannot be imported from strange_load: KeyError at "),
+        (
+            'plugin = simple("One", "adaptor", Nothing, lambda settings, context: 1)\n',
+            "no slot 'adaptor'; did you mean",
+        ),
+        ('plugin = simple("One", "map", int, lambda settings, context: 1)\n', "not the class int"),
+        ("def plugin(): pass\n", "not a tillpost.Plugin"),
+    ],
+)
+def test_m7_test_tells_of_a_plugin_that_cannot_be_loaded_what_check_tells(
+    strange: Strange, code: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, "strange_load", raising=False)
+    module = strange.install("strange_load", code)
+    result = CliRunner().invoke(cli, ["plugin", "test", "strange_load"])
+    assert isinstance(result.exception, ConfigurationError)  # exit code 78 with its lines, as of every command
+    [finding] = result.exception.findings
+    assert said in finding.message
+    assert finding.next_step
+    if "tillpost.Plugin" not in said:
+        assert f"{module}:" in str(result.exception)
 
 
 def test_m4_a_suite_that_cannot_be_imported_is_told_with_its_line(strange: Strange) -> None:

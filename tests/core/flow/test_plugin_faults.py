@@ -19,10 +19,21 @@ import pytest
 from tests.support.receipts import DOCUMENT, found, receipt
 from tillpost import hookimpl, simple
 from tillpost.compose.standalone import standalone_hooks
-from tillpost.errors import PluginError
+from tillpost.errors import InvalidValue, PluginError
 from tillpost.flow.hook_calls import HookCalls
 from tillpost.hookspecs import Hooks
-from tillpost.model import Document, DocumentTrouble, Identifier, NotSent, Payload, Receipt
+from tillpost.model import (
+    Document,
+    DocumentTrouble,
+    Found,
+    Identified,
+    Identifier,
+    NotSent,
+    Payload,
+    Receipt,
+    Refused,
+    Throttled,
+)
 from tillpost.trace import working_on
 
 RECEIPT = receipt()
@@ -159,14 +170,88 @@ ANSWERS: dict[str, tuple[Callable[[HookCalls], Any], Any, str]] = {
 @pytest.mark.parametrize("hook", ANSWERS)
 def test_m10_an_answer_of_another_kind_is_told_with_those_there_are(hook: str) -> None:
     call, answer, said = ANSWERS[hook]
-    with pytest.raises(PluginError, match=f"plugin 'till': {hook} gave an? .*{said}"):
+    with pytest.raises(PluginError, match=rf"plugin 'till': {hook} gave an? \w+ at {__file__}:\d+, .*{said}"):
         call(HookCalls({hook: [("till", lambda **given: answer)]}))
 
 
 @pytest.mark.parametrize("hook", ["deliver", "probe", "map_receipt", "collect_documents"])
 def test_m10_a_forgotten_return_is_told_as_one(hook: str) -> None:
-    with pytest.raises(PluginError, match=f"{hook} gave no answer: it gives .*; is a `return` missing"):
+    with pytest.raises(
+        PluginError, match=rf"{hook} gave no answer at {__file__}:\d+ \(is a `return` missing\?\): it gives "
+    ):
         ANSWERS[hook][0](HookCalls({hook: [("till", lambda **given: None)]}))
+
+
+MADE: dict[str, tuple[Callable[[HookCalls], Any], Callable[..., Any], str]] = {
+    "parse_receipts": (
+        lambda hooks: list(hooks.parse_receipts(DOCUMENT)),
+        lambda document: [Found(receipt=RECEIPT, raw=SECRET)],  # type: ignore[arg-type]
+        "Found: raw is a str; it must be bytes",
+    ),
+    "collect_documents": (
+        lambda hooks: hooks.collect_documents(accept),
+        lambda **given: DocumentTrouble(name=7, reason=SECRET),  # type: ignore[arg-type]
+        "DocumentTrouble: name is an int; it must be text",
+    ),
+    "resolve_contact": (
+        lambda hooks: hooks.resolve_contact(None),  # type: ignore[arg-type]
+        lambda contact: Identified(contact_id=7),  # type: ignore[arg-type]
+        "Identified: contact_id is an int",
+    ),
+    "map_receipt": (
+        lambda hooks: hooks.map_receipt(RECEIPT, MATCH),
+        lambda receipt, match: Payload(receipt_id=7, match=match, fields={}),  # type: ignore[arg-type]
+        "receipt_id is an int; it must be text",
+    ),
+    "amend_payload": (
+        lambda hooks: hooks.amend_payload(PAYLOAD, RECEIPT),
+        lambda payload, receipt: attrs.evolve(payload, fields=[SECRET]),
+        "fields is a list; it must be a mapping",
+    ),
+    "deliver": (
+        lambda hooks: hooks.deliver(PAYLOAD),
+        lambda payload: Refused(reason=400),  # type: ignore[arg-type]
+        "Refused: reason is an int; it must be text",
+    ),
+    "probe": (
+        lambda hooks: hooks.probe(),
+        lambda: Throttled(reason=SECRET, retry_after="60"),  # type: ignore[arg-type]
+        "Throttled: retry_after is a str",
+    ),
+    "transfer": (
+        lambda hooks: hooks.transfer(None),  # type: ignore[arg-type]
+        lambda file: NotSent(reason=OSError(SECRET)),  # type: ignore[arg-type]
+        "NotSent: reason is an OSError; it must be text",
+    ),
+    "observe": (
+        lambda hooks: hooks.observe(0, {}),
+        lambda event: NotSent(reason=None),  # type: ignore[arg-type]
+        "NotSent: reason is None; it must be text",
+    ),
+}
+
+
+@pytest.mark.parametrize("hook", MADE)
+def test_m8_a_value_of_the_wrong_type_is_told_with_the_plugins_line(hook: str) -> None:
+    """Whoever met it next would name another plugin, or none."""
+    call, implementation, said = MADE[hook]
+    with pytest.raises(PluginError) as caught:
+        call(HookCalls({hook: [("till", implementation)]}))
+    told = str(caught.value)
+    place = f"{__file__}:{implementation.__code__.co_firstlineno}"
+    assert told.startswith(f"plugin 'till': {hook} made a wrong value at {place}")
+    assert said in told
+    assert SECRET not in told
+
+
+def test_m5_what_is_wrong_with_a_record_and_is_let_out_has_its_line_and_its_text() -> None:
+    def parse(document: Document) -> Iterator[Any]:
+        yield found(number="1")
+        raise InvalidValue("the total is missing", place="line 2")
+
+    hooks = HookCalls({"parse_receipts": [("till", parse)]})
+    with pytest.raises(PluginError, match=rf"at {__file__}:\d+ \(record 2\): line 2: the total is missing$"):
+        list(hooks.parse_receipts(DOCUMENT))
 
 
 BODIES: dict[str, tuple[dict[Any, Any], str]] = {

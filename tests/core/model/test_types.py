@@ -181,7 +181,8 @@ def test_m3_a_misspelt_field_names_the_nearest() -> None:
 
     record = read_record(read, document, "line 3", b"{}")
     assert isinstance(record, Broken)
-    assert record.reason == "line 3: Receipt: no field 'bussiness_date'; did you mean 'business_date'?"
+    place = f"{__file__}:{read.__code__.co_firstlineno + 1}"
+    assert record.reason == f"line 3: Receipt: no field 'bussiness_date'; did you mean 'business_date'? ({place})"
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from itertools import islice
 
 import attrs
 
-from tillpost.errors import DocumentError, InvalidValue, JournalError, PluginError, TillpostError, describe
+from tillpost.errors import DocumentError, JournalError, PluginError, TillpostError, describe
 from tillpost.flow.intake.receipt_flags import flags_at_acceptance
 from tillpost.flow.line import Line
 from tillpost.journal import Accepted, Group, Reading
@@ -54,8 +54,6 @@ class StartedDocument:
                 records.extend(islice(self._records, GROUP))
         except (DocumentError, PluginError) as error:
             self._error = error  # raised once the records before it in this group are committed
-        except InvalidValue as error:
-            self._error = PluginError(self._line.hooks.plugin_of("parse_receipts"), str(error))
         if len(records) < GROUP and self._error is None:
             self._error = self._fatal
         self._ended = len(records) < GROUP
