@@ -4,7 +4,7 @@ import errno
 import os
 import random
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,44 +13,10 @@ import attrs
 import pytest
 
 import tillpost_folder
+from tests.support.source_rounds import NOW, Accept, ToldClock
 from tillpost import ConfigurationError, Context, DocumentError, JournalFull, Use
 from tillpost.model import Document, DocumentTrouble
 from tillpost_folder.settings import Settings
-
-NOW = 1_780_000_000.0
-
-
-@attrs.define
-class ToldClock:
-    """The wall clock and the monotonic clock stand where the test puts them."""
-
-    wall: float = NOW
-    steady: float = 50.0
-
-    def time(self) -> float:
-        return self.wall
-
-    def monotonic(self) -> float:
-        return self.steady
-
-    def wait(self, seconds: float, stop: threading.Event) -> bool:
-        raise AssertionError("the folder source does not wait")
-
-
-@attrs.define
-class Accept:
-    """Records what was handed over, and does what the flow might do."""
-
-    names: list[str] = attrs.field(factory=list)
-    bodies: list[bytes] = attrs.field(factory=list)
-    then: Callable[[Document], None] = attrs.field(default=lambda _: None)
-
-    def __call__(self, document: Document) -> Mapping[str, int]:
-        self.names.append(document.name)
-        with document.open() as file:
-            self.bodies.append(file.read())
-        self.then(document)
-        return {"accepted": 1}
 
 
 @attrs.define

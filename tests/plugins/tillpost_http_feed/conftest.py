@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -14,27 +14,11 @@ import attrs
 import pytest
 
 from tests.support.feed import Asked, Feed, Reply, serving_feed
-from tillpost import Context, DocumentError
-from tillpost.model import Document, DocumentTrouble
+from tests.support.source_rounds import Accept, ToldClock
+from tillpost import Context
+from tillpost.model import DocumentTrouble
 from tillpost_http_feed import _make
 from tillpost_http_feed.settings import Settings
-
-NOW = 1_790_000_000.0
-
-
-@attrs.define
-class ToldClock:
-    wall: float = NOW
-    steady: float = 50.0
-
-    def time(self) -> float:
-        return self.wall
-
-    def monotonic(self) -> float:
-        return self.steady
-
-    def wait(self, seconds: float, stop: threading.Event) -> bool:
-        raise AssertionError("the source does not wait")
 
 
 @attrs.define
@@ -44,11 +28,8 @@ class Shop:
     feed: Feed
     settings: Settings
     clock: ToldClock = attrs.field(factory=ToldClock)
-    cursor: str | None = None
-    pages: list[bytes] = attrs.field(factory=list)
-    names: list[str] = attrs.field(factory=list)
+    accept: Accept = attrs.field(factory=Accept)
     reports: list[DocumentTrouble] = attrs.field(factory=list)
-    then: Callable[[Document], None] = attrs.field(default=lambda _: None)
     stopping: threading.Event = attrs.field(factory=threading.Event)
     source: Any = None
 
@@ -56,21 +37,9 @@ class Shop:
         """A new process: what the source has remembered is gone."""
         context = Context(
             pipeline="shop", folder=Path(), state=Path(), clock=self.clock, random=random.Random(1), budget=None,  # type: ignore[arg-type]
-            read_cursor=[lambda: self.cursor],
+            read_cursor=[lambda: self.accept.cursor],
         )  # fmt: skip
         self.source = _make(self.settings, context)
-
-    def accept(self, document: Document, cursor: str | None = None) -> Mapping[str, int]:
-        assert document.content is not None
-        self.pages.append(document.content)
-        self.names.append(document.name)
-        try:
-            self.then(document)
-        except DocumentError:  # the flow stores the place of a document that is set aside, too
-            self.cursor = cursor
-            raise
-        self.cursor = cursor
-        return {"accepted": 1}
 
     def run(self, seconds: float = 60.0) -> Any:
         """A round, so many seconds after the one before."""
@@ -82,7 +51,7 @@ class Shop:
     def met(self, key: str = "id") -> list[Any]:
         """A key of each sale that was handed over, in order."""
         found = []
-        for page in self.pages:
+        for page in self.accept.bodies:
             value: Any = json.loads(page)
             for part in filter(None, self.settings.items.split(".")):
                 value = value.get(part, []) if isinstance(value, dict) else value

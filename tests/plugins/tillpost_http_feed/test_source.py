@@ -165,7 +165,7 @@ def test_sales_that_are_elsewhere_are_no_empty_page(
 def test_an_empty_page_is_nothing(shop: Callable[..., Shop], answer: Any) -> None:
     till = shop(lambda _: reply(answer), items="sales")
     assert till.run() == 0
-    assert till.cursor is None
+    assert till.accept.cursor is None
 
 
 @pytest.mark.parametrize(
@@ -215,11 +215,11 @@ def test_a_feed_that_fails_in_the_middle_goes_on_there_and_leaves_nothing_behind
 
     till = shop(answer, **BY_TOKEN | BY_TIME)
     assert isinstance(till.run(), NotSent)
-    assert len(till.pages) == broken_at, "what was read before it is committed"
+    assert len(till.accept.bodies) == broken_at, "what was read before it is committed"
     till.start()
     till.run()
     assert sorted(set(till.met())) == list(range(8))
-    assert len(till.pages) <= 4 + 4, "it went on in the middle, and then looked once from the latest change on"
+    assert len(till.accept.bodies) <= 4 + 4, "it went on in the middle, and then looked once from the latest change on"
 
 
 def test_a_sale_edited_on_a_page_that_was_read_is_met_next_time(shop: Callable[..., Shop]) -> None:
@@ -268,7 +268,7 @@ def test_a_position_that_is_forgotten_and_is_all_there_is_needs_a_person(shop: C
 def test_the_place_of_another_feed_means_nothing(shop: Callable[..., Shop], caplog: pytest.LogCaptureFixture) -> None:
     till = shop(tokens([sale(number) for number in range(3)]), **BY_TOKEN)
     for other in ("12", '{"feed":"0","next":"p2"}', "[]", "not json"):
-        till.cursor = other
+        till.accept.cursor = other
         till.start()
         till.run()
         assert till.met()[-3:] == [0, 1, 2]
@@ -313,10 +313,10 @@ def test_a_bad_page_is_set_aside_and_the_next_one_read(shop: Callable[..., Shop]
         if b'"id": 2' in (document.content or b""):
             raise DocumentError("is no receipt", document.name)
 
-    till.then = judge
+    till.accept.then = judge
     till.run()
     assert till.met() == [0, 1, 2, 3, 4, 5]
-    till.then = lambda _: None
+    till.accept.then = lambda _: None
     till.start()
     till.run()
     assert till.met()[6:] == [4, 5], "the place went on with it"
@@ -327,10 +327,10 @@ def test_what_is_not_committed_is_asked_for_again(shop: Callable[..., Shop], err
     till = shop(tokens([sale(number) for number in range(6)]), **BY_TOKEN | BY_TIME)
 
     def full(document: Document) -> None:
-        if len(till.pages) == 2:
+        if len(till.accept.bodies) == 2:
             raise error
 
-    till.then = full
+    till.accept.then = full
     with pytest.raises(type(error)):
         till.run()
     till.start()
@@ -345,16 +345,16 @@ def test_a_page_the_flow_has_trouble_with_is_reported_and_nothing_goes_past_it(s
         if b'"id": 2' in (document.content or b""):
             raise OSError(5, "Input/output error")
 
-    till.then = fails
+    till.accept.then = fails
     till.run()
     assert till.met() == [0, 1, 2, 3]
     (trouble,) = till.reports
-    assert trouble.name == till.names[-1]
+    assert trouble.name == till.accept.names[-1]
     assert trouble.retry_at is not None
     till.run(0.0)
-    assert len(till.pages) == 2, "it rests"
+    assert len(till.accept.bodies) == 2, "it rests"
     assert till.reports, "and is still reported"
-    till.then = lambda _: None
+    till.accept.then = lambda _: None
     till.run()
     assert till.met() == [0, 1, 2, 3, 2, 3, 4, 5]
     assert till.reports == []
@@ -362,11 +362,11 @@ def test_a_page_the_flow_has_trouble_with_is_reported_and_nothing_goes_past_it(s
 
 def test_it_stops_between_two_pages_and_goes_on_there(shop: Callable[..., Shop]) -> None:
     till = shop(tokens([sale(number) for number in range(8)]), **BY_TOKEN)
-    till.then = lambda _: till.stopping.set()
+    till.accept.then = lambda _: till.stopping.set()
     with pytest.raises(Stopped):
         till.run()
     till.stopping.clear()
-    till.then = lambda _: None
+    till.accept.then = lambda _: None
     till.start()
     till.run()
     assert sorted(set(till.met())) == list(range(8))
@@ -472,5 +472,5 @@ def test_a_certificate_nobody_vouches_for_is_not_trusted(tmp_path: Path) -> None
 def test_check_asks_once_and_takes_nothing(shop: Callable[..., Shop]) -> None:
     till = shop(tokens([sale(1)]), **BY_TOKEN)
     assert till.source.probe_source() == Delivered()
-    assert till.pages == []
+    assert till.accept.bodies == []
     assert len(till.feed.asked) == 1

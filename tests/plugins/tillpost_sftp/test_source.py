@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,29 +16,13 @@ import pytest
 
 from tests.support.mounts import tmpfs
 from tests.support.program import free_ports
+from tests.support.source_rounds import NOW, Accept, ToldClock
 from tillpost import Context, DocumentError, JournalFull, Stopped, TillpostError
 from tillpost.model import Delivered, Document, DocumentTrouble, Misconfigured, NotSent
 from tillpost_sftp import _make_source
 from tillpost_sftp.settings import SourceSettings
 
 from .conftest import Server
-
-NOW = 1_780_000_000.0
-
-
-@attrs.define
-class ToldClock:
-    wall: float = NOW
-    steady: float = 50.0
-
-    def time(self) -> float:
-        return self.wall
-
-    def monotonic(self) -> float:
-        return self.steady
-
-    def wait(self, seconds: float, stop: threading.Event) -> bool:
-        raise AssertionError("the source does not wait")
 
 
 @attrs.define
@@ -49,16 +33,14 @@ class Rounds:
     clock: ToldClock
     home: Path
     state: Path
-    bodies: dict[str, list[bytes]] = attrs.field(factory=dict)
+    accept: Accept = attrs.field(factory=Accept)
     reports: list[DocumentTrouble] = attrs.field(factory=list)
-    then: Callable[[Document], None] = attrs.field(default=lambda _: None)
     stopping: threading.Event = attrs.field(factory=threading.Event)
 
-    def accept(self, document: Document, cursor: str | None = None) -> Mapping[str, int]:
-        with document.open() as file:
-            self.bodies.setdefault(document.name, []).append(file.read())
-        self.then(document)
-        return {"accepted": 1}
+    @property
+    def bodies(self) -> dict[str, list[bytes]]:
+        """What was handed over, by name."""
+        return self.accept.by_name()
 
     def run(self, seconds: float = 0.0) -> Any:
         """One round, so many seconds after the one before."""
@@ -110,7 +92,7 @@ def test_a_file_is_fetched_once_it_is_settled_and_moved_once_it_is_committed(rou
     shop = rounds()
     shop.put("day.xml", b"<day/>")
     seen: list[bool] = []
-    shop.then = lambda document: seen.append((shop.home / "day.xml").exists())
+    shop.accept.then = lambda document: seen.append((shop.home / "day.xml").exists())
     assert shop.run() == 1, "it waits"
     assert shop.run(29.0) == 1
     assert shop.bodies == {}
@@ -131,7 +113,7 @@ def test_by_choice_it_is_deleted(rounds: Callable[..., Rounds]) -> None:
         if document.name == "bad.xml":
             raise DocumentError("is no XML", document.name)
 
-    shop.then = judge
+    shop.accept.then = judge
     shop.settled()
     assert shop.there() == {"failed/bad.xml": b"?"}, "what cannot be read is never deleted"
 
@@ -199,7 +181,7 @@ def test_a_file_of_another_size_than_the_server_says_is_not_read(
 def test_what_changes_between_the_commit_and_the_move_stays_and_is_read_again(rounds: Callable[..., Rounds]) -> None:
     shop = rounds()
     path = shop.put("day.xml", b"1")
-    shop.then = lambda _: path.write_bytes(b"12") if len(shop.bodies["day.xml"]) == 1 else None  # type: ignore[assignment]
+    shop.accept.then = lambda _: path.write_bytes(b"12") if len(shop.bodies["day.xml"]) == 1 else None
     shop.settled()
     assert shop.there() == {"day.xml": b"12"}
     shop.settled()
@@ -243,7 +225,7 @@ def test_a_bad_file_is_set_aside_and_put_back_by_a_person(rounds: Callable[..., 
         if document.name == "bad.xml":
             raise DocumentError("is no XML", document.name)
 
-    shop.then = judge
+    shop.accept.then = judge
     shop.settled()
     assert shop.there() == {"failed/bad.xml": b"?", "done/good.xml": b"!"}
     (trouble,) = shop.reports
@@ -263,7 +245,7 @@ def test_what_is_not_committed_stays_where_it_is(rounds: Callable[..., Rounds], 
     def full(_: Document) -> None:
         raise error
 
-    shop.then = full
+    shop.accept.then = full
     shop.run()
     with pytest.raises(type(error)):
         shop.run(30.0)
@@ -280,7 +262,7 @@ def test_a_document_the_flow_has_trouble_with_rests_and_the_next_goes_on(rounds:
         if document.name == "a.xml":
             raise OSError(5, "Input/output error")
 
-    shop.then = fails
+    shop.accept.then = fails
     shop.settled()
     assert shop.there() == {"a.xml": b"<a/>", "done/b.xml": b"<a/>"}
     assert shop.troubles() == {"a.xml": "cannot be read: input/output error"}
@@ -288,7 +270,7 @@ def test_a_document_the_flow_has_trouble_with_rests_and_the_next_goes_on(rounds:
     assert len(shop.bodies["a.xml"]) == 1, "it rests"
     shop.run(2.0)
     assert len(shop.bodies["a.xml"]) == 2
-    shop.then = lambda _: None
+    shop.accept.then = lambda _: None
     shop.run(60.0)
     assert shop.troubles() == {}
 
