@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.installed import installed
 from tests.support.receipts import receipt
 from tests.support.shop import Shop
 from tests.support.waiting import until
@@ -21,6 +22,28 @@ WRITE = "import sys; open(sys.argv[1], 'ab').write(sys.stdin.buffer.read())"
 
 BROKEN = b"\n".join([dumps(receipt("101", customer=None)), b'{"broken": ', dumps(receipt("102", customer=None))])
 """A document of which one record is held."""
+
+
+SOONER = """
+import attrs
+
+import tillpost.journal.tables.alerts
+from tillpost import hookimpl, simple
+
+tillpost.journal.tables.alerts.CALM = 0.1
+
+class Nothing:
+    @hookimpl
+    def amend_payload(self, payload, receipt):
+        return None
+
+@attrs.frozen
+class Settings:
+    pass
+
+plugin = simple("tells at once that an alert is over", "amend", Settings, lambda settings, context: Nothing())
+"""
+"""What is over is told after a minute of calm: tests/core/alerts proves it with a clock of its own."""
 
 
 def alerting(shop: Shop, *command: str) -> None:
@@ -40,7 +63,8 @@ def test_a_revoked_key_and_a_held_receipt_are_told_once_and_again_when_over(tmp_
         lines = told.read_text().splitlines() if told.exists() else []
         return [(each["event"], each["alert"].split()[0]) for each in map(json.loads, lines)]
 
-    with Shop(tmp_path / "shop") as shop:
+    with Shop(tmp_path / "shop", own='amend = [ { use = "sooner" } ]') as shop:
+        shop.environment = installed(tmp_path / "site", shop.environment, sooner=SOONER)
         alerting(shop, sys.executable, "-c", WRITE, str(told))
         right, shop.environment["ENGAGE_API_KEY"] = shop.environment["ENGAGE_API_KEY"], "revoked"
         shop.put("a.jsonl", dumps(receipt("1", customer=None)))

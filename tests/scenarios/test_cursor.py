@@ -119,7 +119,7 @@ def test_a_kill_at_every_write_leaves_the_place_with_the_receipts(
     hit = Counter[str]()
     with Steps(environment) as steps:
         made = prepared(tmp_path / "made", 0)  # a journal is made once: its own kills are in test_sweep
-        assert steps.kill("accept", made, "", "renameat2", 999).code == 0
+        assert steps.walk("accept", made).code == 0
         calls, ended = steps.count("accept", prepared(tmp_path / "counted", state=made.parent), "")
         assert ended.code == 0
         assert seen(tmp_path / "counted") == (PAGES, whole(PAGES))
@@ -133,7 +133,7 @@ def test_a_kill_at_every_write_leaves_the_place_with_the_receipts(
             acknowledged = [int(said.split()[1].partition(".")[0]) for said in killed.said]
             assert place >= max(acknowledged, default=0), f"{folder.name}: behind what was acknowledged"
             assert there == whole(place), f"{folder.name}: the receipts are those up to the place, and no others"
-            assert steps.kill("accept", config, "", "renameat2", 999).code == 0
+            assert steps.walk("accept", config).code == 0
             assert seen(folder) == (PAGES, whole(PAGES)), folder.name
     measured(f"a paging source was killed at {hit.total()} points ({dict(hit)})")
     assert hit.total() >= 20

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.command import read
 from tests.support.installed import installed
 from tests.support.receipts import document, receipt_of
 from tests.support.shop import Shop
@@ -95,7 +96,10 @@ def _run_until(shop: Shop, done: Callable[[Shop], bool], seconds: float = 100.0)
     return ends
 
 
-@pytest.mark.parametrize("hook", ["transfer", "find_transferred", "reconcile_contact"])
+@pytest.mark.parametrize(
+    "hook",
+    ["transfer", *(pytest.param(each, marks=pytest.mark.slow) for each in ("find_transferred", "reconcile_contact"))],
+)
 def test_k6_after_an_outage_what_ends_the_process_is_set_aside_and_the_others_are_delivered(
     tmp_path: Path, hook: str
 ) -> None:
@@ -129,4 +133,4 @@ def test_k6_a_history_that_ends_the_process_is_set_aside_and_the_others_are_veri
 
 
 def _verified(shop: Shop) -> int:
-    return sum(row["confirmed"] == "verified" for row in shop.answers("receipts", "-p", "shop"))
+    return sum(row["confirmed"] == "verified" for row in read(shop.config, "receipts"))

@@ -150,7 +150,7 @@ def test_a_kill_at_every_write_loses_and_doubles_nothing(
     with Steps(os.environ) as steps:
 
         def whole(each: Shop) -> None:
-            assert steps.kill("accept", each.config, "", "renameat2", 999).code == 0
+            assert steps.walk("accept", each.config).code == 0
 
         made = shop("made")
         whole(made)
@@ -184,7 +184,7 @@ def test_files_that_a_restored_journal_does_not_know_are_told_and_can_be_put_bac
 
         def night(name: str, *numbers: int) -> None:
             nightly.put(name, *numbers)
-            assert steps.kill("accept", nightly.config, "", "renameat2", 999).code == 0
+            assert steps.walk("accept", nightly.config).code == 0
 
         night("monday.jsonl", 1)
         saved = nightly.config.parent / "saved.db"
@@ -197,7 +197,7 @@ def test_files_that_a_restored_journal_does_not_know_are_told_and_can_be_put_bac
         assert losses.returncode == 1
         assert "not in this journal, which is an older one: tuesday.jsonl" in losses.stdout
         (nightly.remote / "done" / "tuesday.jsonl").rename(nightly.remote / "tuesday.jsonl")
-        assert steps.kill("accept", nightly.config, "", "renameat2", 999).code == 0
+        assert steps.walk("accept", nightly.config).code == 0
         assert nightly.numbers() == [1, 2]
 
 
@@ -229,7 +229,7 @@ def test_a_feed_is_killed_at_every_write_and_its_place_stays_with_the_receipts(
     with serving_feed(zettle(purchases)) as feed, Steps(os.environ) as steps:
 
         def whole(each: Shop) -> None:
-            assert steps.kill("accept", each.config, "", "renameat2", 999).code == 0
+            assert steps.walk("accept", each.config).code == 0
 
         made = fed(tmp_path / "made", feed)
         whole(made)
@@ -260,7 +260,7 @@ def test_a_feed_is_read_again_from_the_place_of_a_journal_that_was_put_back(tmp_
         shop = fed(tmp_path / "shop", feed)
 
         def round_of(*numbers: int) -> None:
-            assert steps.kill("accept", shop.config, "", "renameat2", 999).code == 0
+            assert steps.walk("accept", shop.config).code == 0
             assert shop.numbers() == list(numbers)
 
         round_of(1, 2)

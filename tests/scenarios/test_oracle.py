@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.command import stands
 from tests.support.oracle import (
     API_KEY,
     EVERYTHING,
@@ -72,15 +72,7 @@ def _running(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def _verification(folder: Path) -> dict[str, Any]:
-    done = subprocess.run(
-        _tillpost(folder, "status", "--json"),
-        env=_environment(),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    found: dict[str, Any] = json.loads(done.stdout)["pipelines"]["shop"]["verification"]
+    found: dict[str, Any] = stands(folder / "tillpost.toml")["shop"]["verification"]
     return found
 
 

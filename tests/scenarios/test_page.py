@@ -19,7 +19,11 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 Scheme = Literal["light", "dark"]
-LOOKS: list[tuple[int, Scheme]] = [(DESK, "light"), (DESK, "dark"), (PHONE, "light"), (PHONE, "dark")]
+LOOKS = [
+    (DESK, "dark"),
+    (PHONE, "light"),
+    *(pytest.param(*each, marks=pytest.mark.slow) for each in ((DESK, "light"), (PHONE, "dark"))),
+]
 
 
 @attrs.frozen

@@ -121,7 +121,14 @@ def test_a_receipt_that_kills_the_process_when_it_is_sent_kills_it_twice_at_most
         assert set(saved(shop).values()) == {1}
 
 
-@pytest.mark.parametrize(("step", "end"), [("map", "kill"), ("map", "exit"), ("resolve", "exit")])
+@pytest.mark.parametrize(
+    ("step", "end"),
+    [
+        ("map", "kill"),
+        pytest.param("map", "exit", marks=pytest.mark.slow),
+        pytest.param("resolve", "exit", marks=pytest.mark.slow),
+    ],
+)
 def test_a_receipt_that_kills_the_process_is_held_after_its_attempts_and_the_others_arrive(
     tmp_path: Path, step: str, end: str
 ) -> None:
@@ -140,7 +147,9 @@ def test_a_receipt_that_kills_the_process_is_held_after_its_attempts_and_the_oth
         assert set(saved(shop).values()) == {1}
 
 
-@pytest.mark.parametrize("step", ["match_in_file", "map", "write_files"])
+@pytest.mark.parametrize(
+    "step", ["write_files", *(pytest.param(each, marks=pytest.mark.slow) for each in ("match_in_file", "map"))]
+)
 def test_b27_in_an_outage_the_receipt_that_kills_the_writer_is_found_and_its_neighbours_are_written(
     tmp_path: Path, step: str
 ) -> None:
@@ -161,7 +170,9 @@ def test_b27_in_an_outage_the_receipt_that_kills_the_writer_is_found_and_its_nei
         assert {row["number"] for row in shop.answers("held", "list")} <= {"3"}
 
 
-@pytest.mark.parametrize("step", ["resolve", "map", "deliver"])
+@pytest.mark.parametrize(
+    "step", ["deliver", *(pytest.param(each, marks=pytest.mark.slow) for each in ("resolve", "map"))]
+)
 def test_b27_what_was_in_hand_at_six_kills_that_were_not_its_fault_is_never_held(tmp_path: Path, step: str) -> None:
     """`kill -9` by a person, an empty battery, a machine out of memory: the receipt in hand only hung."""
     with Shop(tmp_path, own='amend = [ { use = "poison" } ]') as shop:
@@ -183,7 +194,7 @@ def test_b27_what_was_in_hand_at_six_kills_that_were_not_its_fault_is_never_held
         assert len(saved(shop)) == 4
 
 
-@pytest.mark.parametrize("step", ["map", "deliver"])
+@pytest.mark.parametrize("step", ["deliver", pytest.param("map", marks=pytest.mark.slow)])
 def test_b27_many_suspects_are_tried_in_a_few_processes_and_the_deadly_one_is_held_alone(
     tmp_path: Path, step: str
 ) -> None:

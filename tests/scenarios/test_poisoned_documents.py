@@ -68,7 +68,14 @@ def _shop(folder: Path, end: str) -> Shop:
     return shop
 
 
-@pytest.mark.parametrize(("end", "died"), [("exits", 0), ("killed", -9), ("leaves", None), ("raises", None)])
+@pytest.mark.parametrize(
+    ("end", "died"),
+    [
+        ("killed", -9),
+        ("raises", None),
+        *(pytest.param(*each, marks=pytest.mark.slow) for each in (("exits", 0), ("leaves", None))),
+    ],
+)
 def test_b11_in_a_folder_it_is_set_aside_and_the_files_behind_it_are_read(
     tmp_path: Path, end: str, died: int | None
 ) -> None:
@@ -92,7 +99,7 @@ def test_b11_in_a_folder_it_is_set_aside_and_the_files_behind_it_are_read(
         assert b"anna@example.com" not in (shop.folder / "run.log").read_bytes()
 
 
-@pytest.mark.parametrize("end", ["killed", "raises"])
+@pytest.mark.parametrize("end", ["killed", pytest.param("raises", marks=pytest.mark.slow)])
 def test_b11_by_accept_it_is_set_aside_and_the_next_file_is_accepted(tmp_path: Path, end: str) -> None:
     with _shop(tmp_path, end) as shop:
         (tmp_path / "bad.jsonl").write_bytes(BAD)
@@ -103,7 +110,7 @@ def test_b11_by_accept_it_is_set_aside_and_the_next_file_is_accepted(tmp_path: P
         assert shop.status()["counts"]["accepted"] == 5
 
 
-@pytest.mark.parametrize("end", ["killed", "raises"])
+@pytest.mark.parametrize("end", ["killed", pytest.param("raises", marks=pytest.mark.slow)])
 def test_b11_over_http_it_is_refused_in_the_end_and_others_are_answered(tmp_path: Path, end: str) -> None:
     with _shop(tmp_path, end) as shop:
         port = free_port()

@@ -15,6 +15,7 @@ from typing import Any
 
 import attrs
 
+from tests.support.command import stands
 from tests.support.oracle import API_KEY, EVERYTHING, PASSWORD, USER, import_folder, running_oracle
 from tests.support.receipts import document, receipt_of
 from tests.support.waiting import until
@@ -138,11 +139,7 @@ password = "{files.password}", host_key = "{files.host_key}", wait_initial = "10
         self.tillpost("accept", *options, str(file))
 
     def stands(self) -> dict[str, dict[str, Any]]:
-        done = subprocess.run(
-            self._command("status", "--json"), env=self._environment, timeout=60, capture_output=True, check=False
-        )
-        stands: dict[str, dict[str, Any]] = json.loads(done.stdout)["pipelines"]
-        return stands
+        return stands(self.folder / "tillpost.toml")
 
     def stand(self, pipeline: str) -> dict[str, Any]:
         return self.stands()[pipeline]

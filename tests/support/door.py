@@ -16,6 +16,7 @@ from typing import Any
 
 import attrs
 
+from tests.support.command import stands
 from tests.support.receipts import document, receipt_of
 
 CONFIG = """
@@ -104,8 +105,7 @@ class Door:
         return [json.loads(line) for line in done.stdout.splitlines()]
 
     def status(self) -> dict[str, Any]:
-        stand: dict[str, Any] = self.answers("status")[0]["pipelines"]["shop"]
-        return stand
+        return stands(self.folder / "tillpost.toml")["shop"]
 
     def documents(self) -> dict[str, dict[str, Any]]:
         """Those that were not read, by name."""

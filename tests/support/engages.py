@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+import pytest
 
 from tests.support.oracle import API_KEY, EVERYTHING, running_oracle
 from tillpost_sandbox import Sandbox
@@ -76,7 +77,12 @@ def _sandbox(folder: Path, everything: bool) -> Iterator[Destination]:
         )
 
 
-ENGAGES = ["oracle", "oracle with everything", "sandbox", "sandbox with everything"]
+ENGAGES = [
+    "oracle",
+    "sandbox with everything",
+    *(pytest.param(each, marks=pytest.mark.slow) for each in ("oracle with everything", "sandbox")),
+]
+"""A plain `pytest` has each hand and each mode once."""
 """Those without everything know documented endpoints only."""
 
 

@@ -13,6 +13,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, Self
 
+from tests.support.command import stands
+
 KEY = "scenario-key"
 
 CONFIG = """
@@ -92,8 +94,7 @@ class Shop:
 
     def status(self) -> dict[str, Any]:
         """What `tillpost status --json` says of the pipeline."""
-        stand: dict[str, Any] = self.answers("status")[0]["pipelines"]["shop"]
-        return stand
+        return stands(self.config)["shop"]
 
     def wait_for(self, condition: Any, seconds: float = 60.0) -> dict[str, Any]:
         """Poll the status until the condition holds; fails with the last status after so many seconds."""
