@@ -19,7 +19,7 @@ from tillpost.flow.fallback.transfer import alert_if_stuck, may_transfer
 from tillpost.flow.line import Line
 from tillpost.flow.retry_policy import hold
 from tillpost.journal import Entry, FileEntry, FileState, Move, Postponed, State
-from tillpost.journal.tables.verification import NOT_SHOWN
+from tillpost.journal.tables.verification import CUSTOMER_UNKNOWN
 from tillpost.model import Conflict, Contact, Gone, History, NoHistory
 
 _log = logging.getLogger("tillpost.flow")
@@ -193,9 +193,9 @@ def _confirm_receipts(line: Line, entry: FileEntry) -> Postponed | None:
 def _why_absent(line: Line, entry: FileEntry, row: Entry) -> str:
     if row.contact and not line.journal.contacts.get(row.contact).contact_id:
         return (
-            f"{NOT_SHOWN} (customer unknown): it was imported with {entry.file.name}, and the import has not created"
-            " the contact; `tillpost held retry` looks the customer up, creates the contact, and sends the receipt"
-            " under the same id"
+            f"{CUSTOMER_UNKNOWN}: it was imported with {entry.file.name}, and the import has not created"
+            " the contact; it is sent under the same id once another receipt has made the customer known, and"
+            " `tillpost held retry` looks the customer up, creates the contact and sends it now"
         )
     return why_not_shown(line, row)
 

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 
 from tillpost.errors import ChangedMeanwhile, InvalidValue, JournalError
 from tillpost.journal.database import Table, Transaction
-from tillpost.journal.moves import Move, apply_move
+from tillpost.journal.moves import Move, apply_move, apply_moves
 from tillpost.journal.states import State
 from tillpost.journal.tables import contact_links, events, taken_ids
 from tillpost.journal.tables.acceptance import Accepted, accept_records, restore
 from tillpost.journal.tables.new_rows import NewRows
 from tillpost.journal.tables.receipt_rows import Entry
 from tillpost.journal.tables.taken_ids import Taken
+from tillpost.journal.tables.verification import CUSTOMER_UNKNOWN
 from tillpost.model import Customer, Document, Found, IdentifierRules, Receipt
 from tillpost.model.receipt_json import content_digest, dumps, loads
 
@@ -21,6 +22,12 @@ _EVERY = 10.0
 """Seconds between two looks at what is held beside other receipts."""
 VOID = "#voided"
 """The end of the id of a held record that takes back what has left."""
+
+_KNOWN_BY_NOW = (
+    "SELECT r.seq FROM receipts r INDEXED BY receipts_state JOIN contacts c ON c.key = r.contact"
+    " WHERE r.state = 'held' AND substr(r.reason, 1, length(?1)) = ?1 AND c.contact_id <> '' AND c.conflict = ''"
+    " AND NOT EXISTS (SELECT 1 FROM receipts v WHERE v.id = r.id || '#voided') ORDER BY r.seq"
+)
 
 
 class Held(Table):
@@ -144,11 +151,13 @@ class Held(Table):
     def take_effect(self, anonymous: Customer | None, now: float) -> int:
         """Voids and corrections that were held while their receipt was on its way take effect, if it never left.
 
-        Returns how many. Of several corrections of a receipt the newest does. It looks every _EVERY seconds.
+        What an import omitted for want of its customer is sent once that is known. Returns how many. Of several
+        corrections of a receipt the newest does. It looks every _EVERY seconds.
         """
         if 0.0 <= now - self._looked_at < _EVERY:
             return 0
         self._looked_at = now
+        sent = self._send_known(now)
         held = self._database.read(
             "SELECT id, seq FROM receipts INDEXED BY receipts_state WHERE state = 'held' AND id LIKE '%#%'"
             " ORDER BY seq DESC"
@@ -161,10 +170,25 @@ class Held(Table):
             )
         ]
         if not settled:
+            return sent
+
+        def work(transaction: Transaction) -> int:
+            return sent + sum(
+                self._take_effect(transaction, identity, seq, anonymous, now) for identity, seq in settled
+            )
+
+        return self._database.write(work)
+
+    def _send_known(self, now: float) -> int:
+        """Not what its till has voided since: a person decides on both."""
+        if not self._database.read(_KNOWN_BY_NOW, (CUSTOMER_UNKNOWN,)):
             return 0
 
         def work(transaction: Transaction) -> int:
-            return sum(self._take_effect(transaction, identity, seq, anonymous, now) for identity, seq in settled)
+            seqs = [seq for (seq,) in transaction.execute(_KNOWN_BY_NOW, (CUSTOMER_UNKNOWN,)).fetchall()]
+            reason = "its customer is known by now: sent under the same id"
+            apply_moves(transaction, seqs, Move(state=State.ACCEPTED, due=now, reason=reason), now, "held")
+            return len(seqs)
 
         return self._database.write(work)
 

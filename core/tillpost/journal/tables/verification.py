@@ -20,6 +20,8 @@ from tillpost.journal.tables.receipt_rows import COLUMNS, Entry, decode
 
 NOT_SHOWN = "Engage does not show it"
 """How the reason of a receipt begins that is held because its contact is there and the history does not have it."""
+CUSTOMER_UNKNOWN = f"{NOT_SHOWN} (customer unknown)"
+"""The same of a receipt whose contact the import of its file has not created."""
 _OF_A_STORE = 10_000
 """Receipts of a store that are looked through for one that is shown."""
 _NEAR = 2000

@@ -11,12 +11,13 @@ import pytest
 from tests.scenarios.simulator.engage import Engage
 from tests.scenarios.simulator.machine import FALLBACK, Machine
 from tests.scenarios.simulator.till import sale
-from tests.support.simulated import back, outage, take
+from tests.support.receipts import accept
+from tests.support.simulated import back, deliver_all, outage, take
 from tillpost.flow.breaker import ANSWERS_NEEDED
 from tillpost.flow.limits import TransferPolicy
 from tillpost.flow.worker import maintain
 from tillpost.journal import FileState, State
-from tillpost.model import FallbackFile, Misconfigured
+from tillpost.model import FallbackFile, Identified, Misconfigured, NoReceipt
 
 CHECK, CONFIRM = FALLBACK.check_every.total_seconds(), FALLBACK.confirm_within.total_seconds()
 
@@ -184,3 +185,28 @@ def test_a_contact_the_import_leaves_out_keeps_back_no_receipt_of_another(tmp_pa
     assert (held.number, receipts.counts()["delivered"]) == ("2", 1)
     assert held.reason.startswith("Engage does not show it (customer unknown)")
     machine.stop()
+
+
+@pytest.mark.parametrize("voided", [False, True], ids=["a sale", "a sale its till has voided since"])
+def test_b14_what_an_import_omitted_for_want_of_its_customer_is_sent_once_that_is_known(
+    machine: Machine, voided: bool
+) -> None:
+    take(machine, sale(2, {"email": "a..b@example.se"}))
+    outage(machine)
+    back(machine)
+    journal = machine.line.journal
+    (held,) = journal.receipts.find({"state": State.HELD})
+    assert held.reason.startswith("Engage does not show it (customer unknown)")
+    if voided:
+        accept(journal, NoReceipt(reason="voided", place="9", retail=True, voids=held.id, final=True))
+    machine.clock.advance(10.0)
+    maintain(machine.line)
+    assert journal.receipts.find({"number": "2"})[0].state is State.HELD, "nobody knows the customer yet"
+    assert held.contact
+    person = machine.engage.make({"externalId": "4711"})
+    found = Identified(contact_id=person.id)
+    journal.contacts.save_contact_id(held.contact, found, "lookup", machine.clock.time())
+    machine.clock.advance(10.0)
+    maintain(machine.line)
+    deliver_all(machine)
+    assert journal.receipts.find({"number": "2"})[0].state is (State.HELD if voided else State.DELIVERED)
