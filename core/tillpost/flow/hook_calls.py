@@ -78,6 +78,7 @@ _OUTCOMES = frozenset(
 
 _Collected = int | NotSent | Throttled | Misconfigured
 _END = object()
+_RECORDS = (Found, NoReceipt, Broken)
 _SOURCE = ("collect_documents", "serve_documents")
 """Hooks that call back into the flow, whose errors come out of them unchanged."""
 _SEVERAL = ("parse_receipts", "import_folders")
@@ -215,9 +216,8 @@ class HookCalls:
             raise
         if record is _END:
             return None
-        if not isinstance(record, Found | NoReceipt | Broken):
-            kinds = (Found, NoReceipt, Broken)
-            raise wrong_type(name, "parse_receipts", record, kinds, number, place_of_yield(records))
+        if not isinstance(record, _RECORDS):
+            raise wrong_type(name, "parse_receipts", record, _RECORDS, number, place_of_yield(records))
         return record
 
     def resolve_contact(self, contact: Contact) -> Identified | Conflict | Failure | None:

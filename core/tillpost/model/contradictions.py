@@ -18,20 +18,20 @@ _ZERO, _ONE, _HUNDRED = Decimal(0), Decimal(1), Decimal(100)
 def contradictions(receipt: Receipt) -> tuple[str, ...]:
     """The flags of what does not agree in the receipt; () for nearly every one. A till may round each piece."""
     unit = _ONE.scaleb(-minor_digits(receipt.currency))
-    percents_off, sum_of_lines = False, _ZERO
+    percents_off = False
     last = with_tax = loose = _ZERO
     for line in receipt.lines:
-        tax, percent = line.tax_amount, line.tax_percent
-        sum_of_lines += tax
-        if percent:
+        if percent := line.tax_percent:
             if percent != last:
                 last, with_tax = percent, _HUNDRED + percent
                 loose = unit * with_tax
-            off = abs(line.paid * percent - tax * with_tax)
-            if off > loose:
-                percents_off = percents_off or off > loose * (_ONE + abs(line.quantity))
+            off = abs(line.paid * percent - line.tax_amount * with_tax)
+            if off > loose and off > loose * (_ONE + abs(line.quantity)):
+                percents_off = True
+                break
     flags = []
     if receipt.taxes:
+        sum_of_lines = sum((line.tax_amount for line in receipt.lines), _ZERO)
         apart = unit * (1 + len(receipt.lines))
         if sum_of_lines and abs(sum((each.amount for each in receipt.taxes), -sum_of_lines)) > apart:
             flags.append(TAX_OFF)

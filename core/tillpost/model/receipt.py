@@ -101,7 +101,10 @@ class Line(Typed):
         by_codec = checked.by_codec  # looked up once: a receipt has many lines
         if not by_codec:
             settle_types(self)
-        _set(self, "extra", _frozen(self.extra))
+        if extra := self.extra:
+            _set(self, "extra", MappingProxyType(dict(extra)))
+        else:
+            _set(self, "extra", _NO_PAIRS)
         quantity, paid, tax = self.quantity, self.paid, self.tax_amount
         if not (by_codec or is_in_bounds(quantity, paid, tax, self.tax_percent)):
             raise self._error(_out_of_bounds(self, "quantity", "paid", "tax_amount", "tax_percent"))
@@ -113,11 +116,10 @@ class Line(Typed):
             raise self._error(
                 f"a return of quantity {quantity} and price {paid}: quantity must be below zero, price not above"
             )
-        if tax:
+        if tax and not (_ZERO < tax <= paid or paid <= tax < _ZERO):
             if (tax < _ZERO < paid) or (paid < _ZERO < tax):
                 raise self._error(f"the tax {tax} and the price {paid} have different signs")
-            if abs(tax) > abs(paid):
-                raise self._error(f"the tax {tax} is larger than the price {paid}")
+            raise self._error(f"the tax {tax} is larger than the price {paid}")
         for discount in self.discounts:
             if not is_in_bounds(discount.value):
                 raise self._error(f"a discount is {OUT_OF_BOUNDS}")

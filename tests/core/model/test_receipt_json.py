@@ -21,7 +21,7 @@ from tillpost import InvalidValue
 from tillpost.kit import parse_clean_json, parse_json
 from tillpost.model import Customer, Identifier, RawRef, Receipt, receipt_id
 from tillpost.model.receipt_difference import difference
-from tillpost.model.receipt_json import content_digest, dumps, from_json, load_record, loads, to_json
+from tillpost.model.receipt_json import content_digest, dumps, from_json, load_record, loads, to_json, with_flags
 from tillpost_demo.generator import make_day
 
 SCHEMA = json.loads(files("tillpost.model").joinpath("receipt.schema.json").read_text("utf-8"))
@@ -443,3 +443,23 @@ def test_threads_that_read_their_first_receipt_at_once_all_get_it(simple_receipt
     for _ in range(12):
         done = subprocess.run([sys.executable, "-c", _AT_ONCE], input=dumps(simple_receipt), capture_output=True)
         assert done.returncode == 0, done.stderr.decode()
+
+
+@given(data=st.data(), flags=st.lists(st.sampled_from(["clock-off", 'a"b', '],"id":', "é"]), unique=True))
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+def test_flags_are_replaced_in_the_value_and_in_its_bytes(
+    any_receipt: st.SearchStrategy[Receipt], data: st.DataObject, flags: list[str]
+) -> None:
+    names = {'"flags":[': '"flags":[]', 'x"flags': "[", "flags": "[]"}
+    drawn = attrs.evolve(data.draw(any_receipt), extra=names)
+    for receipt in (drawn, loads(dumps(drawn))):  # without its bytes at hand, and with them
+        before, expected = dumps(receipt), attrs.evolve(receipt, flags=tuple(flags))
+        flagged = with_flags(receipt, tuple(flags))
+        assert flagged == expected
+        assert dumps(flagged) == dumps(expected)
+        assert dumps(receipt) == before
+
+
+def test_flags_that_are_no_text_are_refused(simple_receipt: Receipt) -> None:
+    with pytest.raises(InvalidValue, match=r"flags\[1\] is an int; it must be text"):
+        with_flags(simple_receipt, ("clock-off", 7))  # type: ignore[arg-type]

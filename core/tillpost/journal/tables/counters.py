@@ -8,6 +8,8 @@ verify` checks them, and a repair counts again.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
+from typing import Any
 
 from tillpost.journal.database import Transaction
 from tillpost.journal.states import State
@@ -31,10 +33,15 @@ _CONTACTS = (
 )
 
 
-def count_inserted(transaction: Transaction, last: int) -> None:
+def count_inserted_behind(transaction: Transaction, last: int) -> None:
     """Count the receipts that were just inserted, in the same transaction: those behind the row `last`."""
     columns = "state, route, reason, store, till, accepted_at, number, created"
-    added = transaction.execute(f"SELECT {columns} FROM receipts WHERE seq > ? ORDER BY seq", (last,)).fetchall()  # noqa: S608
+    rows = transaction.execute(f"SELECT {columns} FROM receipts WHERE seq > ? ORDER BY seq", (last,))  # noqa: S608
+    count_inserted(transaction, rows.fetchall())
+
+
+def count_inserted(transaction: Transaction, added: Sequence[tuple[Any, ...]]) -> None:
+    """As `count_inserted_behind`, of rows at hand: state, route, reason, store, till, accepted_at, number, created."""
     stand = Counter((row[0], row[1], row[2] if row[0] == State.SKIPPED else "") for row in added)
     tills.record(transaction, (row[3:] for row in added))
     transaction.executemany(

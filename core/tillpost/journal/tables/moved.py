@@ -84,7 +84,7 @@ class Moved(Table):
                     continue
                 seq += 1
                 _insert(transaction, each, seq, anonymous, self.rules, due, now)
-            counters.count_inserted(transaction, last)
+            counters.count_inserted_behind(transaction, last)
             return refused
 
         return self._database.write(work)

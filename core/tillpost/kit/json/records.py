@@ -66,6 +66,7 @@ def _records(document: Document, largest: int, lists: Collection[str]) -> Iterat
         if start != _UTF8_BOM:
             file.seek(0)
         number, begun = 0, False
+        names = [f'"{name}"'.encode() for name in lists]
         while line := file.readline(largest + 1):
             number += 1
             line = line.removeprefix(_UTF8_BOM)  # of a file that was joined to the one before
@@ -88,7 +89,7 @@ def _records(document: Document, largest: int, lists: Collection[str]) -> Iterat
                     f"the record is larger than {largest} bytes; split it, or raise `largest`",
                     f"{document.name}, line {number}",
                 )
-            if lists or record.startswith(b"["):
+            if record.startswith(b"[") or (names and any(map(record.__contains__, names))):
                 yield from _of_line(record, f"line {number}", lists)
             else:
                 yield JsonRecord(record, f"line {number}")
@@ -140,9 +141,6 @@ def _whole(content: bytes, name: str, largest: int, lists: Collection[str], line
 def _of_line(line: bytes, place: str, lists: Collection[str]) -> Iterator[JsonRecord]:
     """A line as its records: itself, or the elements of a list it is or wraps and, at a fault, the rest."""
     is_list = line.startswith(b"[")
-    if not is_list and not any(f'"{name}"'.encode() in line for name in lists):
-        yield JsonRecord(line, place)
-        return
     try:
         text = line.decode()
     except UnicodeDecodeError:
