@@ -224,6 +224,8 @@ def plugin_place_of(error: BaseException) -> str:
         return f"{error.filename}:{error.lineno}"
     outside = [(package, place) for package, place in _frames(error) if not _is_foreign(package)]
     own = [place for package, place in outside if package == outside[0][0]]
+    if not own and error.__cause__ is not None:  # as of a generator in which `next` found nothing
+        return plugin_place_of(error.__cause__)
     return own[-1] if own else place_of(error)
 
 

@@ -130,15 +130,6 @@ class Found(Typed):
     former_ids: tuple[str, ...] = ()
 
 
-_LONGEST_REASON = 1000
-
-
-def _bounded(reason: str) -> str:
-    """A value in a record may be of any length, and the message about it not."""
-    is_long = isinstance(reason, str) and len(reason) > _LONGEST_REASON
-    return f"{reason[: _LONGEST_REASON - 1]}…" if is_long else reason
-
-
 @attrs.frozen(kw_only=True)
 class NoReceipt(Typed):
     """A record that is not sent as a receipt, with the reason. It is counted.
@@ -151,7 +142,7 @@ class NoReceipt(Typed):
     of that id that comes later is void, too; not where a till may use the number of a voided sale again.
     """
 
-    reason: str = attrs.field(converter=_bounded)
+    reason: str
     place: str
     retail: bool
     number: str = ""
@@ -173,7 +164,7 @@ class Broken(Typed):
     number, store: for people who look for it, as far as the record has them.
     """
 
-    reason: str = attrs.field(converter=_bounded)
+    reason: str
     place: str
     raw: bytes = attrs.field(repr=False)
     number: str = ""

@@ -60,6 +60,10 @@ _REMEDIES: Mapping[tuple[Any, type], str] = {
 }
 
 
+_LONGEST_REASON = 1000
+"""A value in a record may be of any length, and so may be what a server answers; the message about it not."""
+
+
 class Typed:
     """Base of the model's values: the types of the fields are checked when one is created. Raises WrongType."""
 
@@ -71,6 +75,8 @@ class Typed:
         settle_types(self)
         for name in self._told:
             text = getattr(self, name, "")
+            if name == "reason" and len(text) > _LONGEST_REASON:
+                text = f"{text[: _LONGEST_REASON - 1]}…"
             if not text.isascii():
                 _set(self, name, printable(text))
 

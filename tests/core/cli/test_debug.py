@@ -419,6 +419,21 @@ thread.join()
 """
 
 
+def test_what_a_generator_s_own_line_raised_is_placed_there_though_python_replaces_it(strange: Strange) -> None:
+    """`next` without a value for the end, in a generator: Python makes a RuntimeError of it, without that line."""
+    code = """
+from tillpost.kit import adapter
+
+def parse(document, settings, make_id):
+    yield next(iter(()))
+
+plugin = adapter(parse, Nothing, "One")
+"""
+    module = strange.install("ends", code)
+    told = tried("ends").output
+    assert f"raised RuntimeError at {module}:{line_of(module, 'yield next')}" in told
+
+
 def test_what_nobody_can_catch_is_told_without_its_text(tmp_path: Path) -> None:
     """A thread, a finalizer and a warning of a plugin: Python alone would print their texts."""
     file = tmp_path / "unseen.py"

@@ -7,13 +7,15 @@ import attrs
 import pytest
 
 from tillpost.errors import InvalidValue
-from tillpost.model import Broken, Document, DocumentTrouble, NoReceipt, NotSent, Throttled
+from tillpost.model import Broken, Document, DocumentTrouble, NoReceipt, NotSent, Refused, Throttled
 from tillpost.model.identity import receipt_id
 
 
 def test_a_reason_is_bounded_whatever_value_it_shows() -> None:
     long = f"line 1: {'a' * 5000} is no date"
-    for record in (Broken(reason=long, place="line 1", raw=b"x"), NoReceipt(reason=long, place="line 1", retail=True)):
+    broken = Broken(reason=long, place="line 1", raw=b"x")
+    ignored = NoReceipt(reason=long, place="line 1", retail=True)
+    for record in (broken, ignored, NotSent(reason=long), Refused(reason=long), DocumentTrouble(name="a", reason=long)):
         assert record.reason == f"line 1: {'a' * 991}…"
     assert Broken(reason="short", place="line 1", raw=b"x").reason == "short"
 
