@@ -78,6 +78,38 @@ def test_code_that_a_vendor_is_shown_imports_public_names_only(place: str) -> No
     assert [fault for module, name in _imports(SHOWN[place]) if (fault := _fault(module, name))] == []
 
 
+def test_every_name_that_a_vendor_may_use_or_is_shown_stands_on_a_page_for_vendors() -> None:
+    pages = "\n".join(page.read_text(encoding="utf-8") for page in VENDORS.glob("*.md"))
+    marked = " ".join(re.findall(r"`[^`\n]+`|^#+ .*$", pages, re.M))
+    shown = {name for code in SHOWN.values() for module, name in _imports(code) if module.startswith("tillpost.kit.")}
+    public = {name for module in PUBLIC for name in importlib.import_module(module).__all__}
+    assert {name for name in shown | public if name and not re.search(rf"\b{name}\b", marked)} == set()
+
+
+def test_the_code_of_every_slot_recipe_and_example_is_among_what_is_looked_at() -> None:
+    slots = {place.split("/")[5] for place in SHOWN if place.startswith("core/tillpost/cli/plugin/template/")}
+    assert slots == {folder.name for folder in TEMPLATE.iterdir()} - {"common"}
+    assert slots == set(tillpost.plugin.SLOTS)
+    recipes = (ROOT / "docs" / "recipes").glob("*.md")
+    with_code = {
+        str(page.relative_to(ROOT)) for page in recipes if re.search(r"^ *(?:from|import) ", page.read_text(), re.M)
+    }
+    assert with_code <= set(SHOWN)
+    for page in VENDORS.glob("*.md"):
+        blocks = re.findall(r"^```(\w*)\n(.*?)^```$", page.read_text(encoding="utf-8"), re.M | re.S)
+        assert [kind for kind, code in blocks if _IMPORT.search(code) and kind != "python"] == [], page.name
+
+
+def test_g11_the_policy_names_each_room_that_is_public() -> None:
+    policy = (VENDORS / "stability.md").read_text(encoding="utf-8")
+    public = policy.partition("Everything else")[0]
+    for room in (*PUBLIC, "tillpost.kit.xml", *(f".{room}" for room in ROOMS_OF_THE_KIT if room != "xml")):
+        assert f"`{room}`" in public, room
+    assert "deprecated for at least one minor version" in policy
+    assert "Hooks may gain arguments" in policy
+    assert "(stability.md)" in (VENDORS / "README.md").read_text(encoding="utf-8")
+
+
 def test_the_code_is_found() -> None:
     assert {"docs/vendors/example/tillpost_corner/order.py"} <= set(SHOWN)
     assert any(place.endswith("source/package/source.py.template") for place in SHOWN)

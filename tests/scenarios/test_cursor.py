@@ -112,7 +112,7 @@ def whole(pages: int) -> list[int]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_a_kill_at_every_write_leaves_the_place_with_the_receipts(
+def test_b1_a_kill_at_every_write_leaves_the_place_with_the_receipts(
     tmp_path: Path, environment: Mapping[str, str], measured: Callable[[str], None]
 ) -> None:
     needed("strace", "strace")
@@ -139,7 +139,7 @@ def test_a_kill_at_every_write_leaves_the_place_with_the_receipts(
     assert hit.total() >= 20
 
 
-def test_a_journal_that_is_restored_reads_the_pages_since_then_again(
+def test_b1_a_journal_that_is_restored_reads_the_pages_since_then_again(
     tmp_path: Path, environment: Mapping[str, str]
 ) -> None:
     config = prepared(tmp_path / "shop", 2)

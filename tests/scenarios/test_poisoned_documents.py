@@ -76,7 +76,7 @@ def _shop(folder: Path, end: str) -> Shop:
         *(pytest.param(*each, marks=pytest.mark.slow) for each in (("exits", 0), ("leaves", None))),
     ],
 )
-def test_b11_in_a_folder_it_is_set_aside_and_the_files_behind_it_are_read(
+def test_m11_b11_in_a_folder_it_is_set_aside_and_the_files_behind_it_are_read(
     tmp_path: Path, end: str, died: int | None
 ) -> None:
     with _shop(tmp_path, end) as shop:
@@ -100,7 +100,7 @@ def test_b11_in_a_folder_it_is_set_aside_and_the_files_behind_it_are_read(
 
 
 @pytest.mark.parametrize("end", ["killed", pytest.param("raises", marks=pytest.mark.slow)])
-def test_b11_by_accept_it_is_set_aside_and_the_next_file_is_accepted(tmp_path: Path, end: str) -> None:
+def test_m11_b11_by_accept_it_is_set_aside_and_the_next_file_is_accepted(tmp_path: Path, end: str) -> None:
     with _shop(tmp_path, end) as shop:
         (tmp_path / "bad.jsonl").write_bytes(BAD)
         (tmp_path / "good.jsonl").write_bytes(GOOD)
@@ -111,7 +111,7 @@ def test_b11_by_accept_it_is_set_aside_and_the_next_file_is_accepted(tmp_path: P
 
 
 @pytest.mark.parametrize("end", ["killed", pytest.param("raises", marks=pytest.mark.slow)])
-def test_b11_over_http_it_is_refused_in_the_end_and_others_are_answered(tmp_path: Path, end: str) -> None:
+def test_m11_b11_over_http_it_is_refused_in_the_end_and_others_are_answered(tmp_path: Path, end: str) -> None:
     with _shop(tmp_path, end) as shop:
         port = free_port()
         configure(shop, FOLDER, f'use = "ingest", listen = "127.0.0.1:{port}", keys = {{ store12 = "{KEY}" }}')

@@ -225,7 +225,7 @@ def test_b14_b28_each_way_out_of_a_change_after_delivery_works(shop: Shop) -> No
     assert list(shop.held()) == [held["4"]], "the same change is told once"
 
 
-def test_b28_a_void_after_delivery_is_told_and_answered(shop: Shop) -> None:
+def test_t6_b28_a_void_after_delivery_is_told_and_answered(shop: Shop) -> None:
     shop.take("day.csv", line(1), line(2), line(3))
     shop.take("voids.csv", line(1, status="VOID"), line(2, status="VOID"))
     held = shop.held()

@@ -123,7 +123,7 @@ def test_every_step_that_moves_receipts_stands_on_the_page() -> None:
     assert moved - steps == set()
 
 
-def test_an_event_has_the_seven_keys_of_the_page(tmp_path: Path) -> None:
+def test_g8_an_event_has_the_seven_keys_of_the_page(tmp_path: Path) -> None:
     keys = re.findall(r"^\| `(\w+)` \| (?:int|float|text|mapping)", PAGE.read_text(encoding="utf-8"), re.M)
     with closing(Journal(tmp_path)) as journal:
         journal.events.add(1.0, "clock", "set", seconds=3)

@@ -35,3 +35,14 @@ def test_it_imports_nothing_of_ours_but_what_is_public(path: Path) -> None:
             top = module.partition(".")[0]
             assert top in {"tillpost_corner", "attrs", "tillpost"} | sys.stdlib_module_names, f"{path.name}: {module}"
             assert top != "tillpost" or module in ALLOWED, f"{path.name}: {module} is not public"
+
+
+def test_g6_it_reads_json_with_what_the_kit_recommends() -> None:
+    imported = {
+        alias.name
+        for path in (EXAMPLE / "tillpost_corner").glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and node.module == "tillpost.kit"
+        for alias in node.names
+    }
+    assert {"json_records", "parse_clean_json", "JsonObject", "read_record"} <= imported

@@ -25,7 +25,7 @@ def test_the_page_of_the_model_is_current() -> None:
     assert PAGE.read_text(encoding="utf-8") == page(), "run: python -m tests.support.model_page"
 
 
-def test_the_page_has_every_value_a_plugin_meets() -> None:
+def test_g2_the_page_has_every_value_a_plugin_meets() -> None:
     assert sorted(name for _, names in GROUPS.values() for name in names) == sorted([*VALUES, "LineKind"])
 
 
@@ -55,7 +55,7 @@ def _words(of: str) -> set[str]:
     }
 
 
-def test_every_payment_type_of_a_bundled_adapter_is_listed() -> None:
+def test_g3_every_payment_type_of_a_bundled_adapter_is_listed() -> None:
     tables: set[Any] = set()
     for tree in _trees():
         for table in ast.walk(tree):
@@ -67,7 +67,7 @@ def test_every_payment_type_of_a_bundled_adapter_is_listed() -> None:
     assert (tables | _words("Tender")) - TENDER_TYPES.keys() == set()
 
 
-def test_every_discount_type_of_a_bundled_adapter_is_listed() -> None:
+def test_g3_every_discount_type_of_a_bundled_adapter_is_listed() -> None:
     assert _words("Discount") - DISCOUNT_TYPES.keys() == set()
 
 
@@ -78,7 +78,7 @@ def test_every_extra_text_that_adapters_share_is_listed() -> None:
     assert {"firstName", "lastName"} <= ATTRIBUTES.keys()
 
 
-def test_every_kind_of_identifier_has_its_form_and_the_example_in_it_is_one() -> None:
+def test_g4_every_kind_of_identifier_has_its_form_and_the_example_in_it_is_one() -> None:
     assert tuple(FORMS) == IDENTIFIER_KINDS
     [number] = re.findall(r"\+\d+", FORMS["mobilePhone"])
     assert not fault(model.Identifier("mobilePhone", number))

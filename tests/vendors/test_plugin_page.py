@@ -23,7 +23,7 @@ def _names(heading: str) -> set[str]:
     return set(re.findall(r"^\| `(\w+)", table[0], re.M))
 
 
-def test_the_example_builds_and_its_source_hands_over_a_document(tmp_path: Path) -> None:
+def test_g10_the_example_builds_and_its_source_hands_over_a_document(tmp_path: Path) -> None:
     [code] = re.findall(r"^```python\n(.*?)^```$", PAGE, re.M | re.S)
     module: dict[str, Any] = {}
     exec(compile(code, "plugin.md", "exec"), module)
@@ -46,7 +46,7 @@ def test_every_field_of_a_plugin_is_on_the_page() -> None:
     assert [word for word in CAPABILITIES if f"`{word}`" not in PAGE] == []
 
 
-def test_everything_a_context_has_is_on_the_page() -> None:
+def test_g9_everything_a_context_has_is_on_the_page() -> None:
     fields = {field.name for field in attrs.fields(Context) if not field.name.startswith("_")}
     calls = {name for name, _ in inspect.getmembers(Context, inspect.isfunction) if not name.startswith("_")}
     assert _names("## `context`") == fields | calls

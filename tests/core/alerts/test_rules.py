@@ -24,7 +24,7 @@ from tillpost.alerts.channels import ChannelError
 from tillpost.alerts.watch import ATTEMPTS, AlertWatch
 from tillpost.cli import cli
 from tillpost.compose.alert_settings import RULES, AlertSettings, Silence
-from tillpost.errors import JournalError
+from tillpost.errors import JournalError, PluginError
 from tillpost.flow.heartbeat import Heartbeat
 from tillpost.flow.hook_calls import HookCalls
 from tillpost.flow.limits import SourcePolicy
@@ -282,6 +282,12 @@ def _source(harness: Harness) -> None:
     harness.journal.sources.put(status, NOW)
 
 
+def _source_of_a_faulty_plugin(harness: Harness) -> None:
+    """The reason as the flow writes it, of a PluginError."""
+    reason = str(PluginError("folder", "collect_documents raised KeyError at /opt/till.py:7"))
+    harness.journal.sources.put(SourceStatus("folder", SourceState.FAILING, reason, NOW, NOW + 60, 1), NOW)
+
+
 def _source_again(harness: Harness) -> None:
     now = harness.clock.now
     harness.journal.sources.put(SourceStatus("folder", SourceState.WORKING, "", now, None, 0), now)
@@ -475,6 +481,7 @@ PLANTED: dict[str, tuple[Step, Step, str, str, str]] = {
         "permissions",
     ),
     "source away": (_source, _source_again, "source folder", "/mnt/shop is not mounted", "Bring back"),
+    "source faulty": (_source_of_a_faulty_plugin, _source_again, "source folder", "till.py:7", "the plugin's author"),
     "contact set aside": (_contact_dies, _contact_lives, "set_aside", "the process ended 3 times", "the plugin"),
     "event lost": (_event_lost, _no_other_is_lost, "observer chat", "lost 2 events", "tillpost receipt"),
     "observer away": (_observer_away, _observer_again, "observer chat waits", "the chat is away", "tried again"),

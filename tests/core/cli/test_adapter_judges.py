@@ -84,7 +84,7 @@ def test_one_key_with_figures_is_told_from_four_receipts_on(attempt: Any, receip
         assert looked_at(attempt([*sales, sale(99, customer=known(memberNumber="M-7"))])) == []
 
 
-def test_identifiers_no_crm_takes_are_told_with_what_would_help(attempt: Any) -> None:
+def test_t5_identifiers_no_crm_takes_are_told_with_what_would_help(attempt: Any) -> None:
     bad = known(mobilePhone="0701234567", email="not an address")
     phone, email = looked_at(attempt([sale(1, customer=bad), sale(2)]))
     assert phone == (
@@ -103,7 +103,7 @@ def test_a_word_for_a_tender_that_nobody_knows_is_told(attempt: Any) -> None:
     ]
 
 
-def test_taxes_that_contradict_the_lines_are_told(attempt: Any) -> None:
+def test_t4_taxes_that_contradict_the_lines_are_told(attempt: Any) -> None:
     lines = [
         {"kind": "purchase", "sku": "A", "quantity": "1", "paid": "130.00", "tax_amount": "1.00", "tax_percent": "25"}
     ]
@@ -119,7 +119,7 @@ def test_flags_are_counted_and_alone_make_nobody_look(attempt: Any) -> None:
     assert "Flags\n  2 receipts: rounding-as-tender\n  1 receipt: dst-gap" in result.output
 
 
-def test_times_of_another_zone_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_t1_times_of_another_zone_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     header = "number;created;sku;quantity;paid;card\n"
     rows = [f"{number};2026-03-14T23:30:00+00:00;A-1;1;5.00;5.00\n" for number in range(36)]
     (tmp_path / "utc.csv").write_text(header + "".join(rows))
@@ -138,7 +138,7 @@ def test_times_of_another_zone_are_told(tmp_path: Path, monkeypatch: pytest.Monk
     assert said("mixed.csv") == [f"3 of 4 times carry +00:00, {there}"]
 
 
-def test_several_files_have_one_total_and_a_receipt_in_two_of_them_counts_once(attempt: Any) -> None:
+def test_b7_several_files_have_one_total_and_a_receipt_in_two_of_them_counts_once(attempt: Any) -> None:
     told = json.loads(attempt([sale(1), sale(2)], [sale(2), sale(3)]).stdout)
     counts = [(each["document"], each["receipts"], each["again"]) for each in told["documents"]]
     assert counts == [("day-1.jsonl", 2, 0), ("day-2.jsonl", 1, 1)]

@@ -16,7 +16,7 @@ def read(**members: Any) -> XmlJsonObject:
     ("value", "expected"),
     [("true", True), ("True", True), ("1", True), (True, True), ("false", False), ("", False), (None, False)],
 )
-def test_a_boolean_may_be_a_text(value: Any, expected: bool) -> None:
+def test_g6_a_boolean_may_be_a_text(value: Any, expected: bool) -> None:
     assert read(voided=value).boolean("voided") is expected
 
 
@@ -29,7 +29,7 @@ def test_what_is_no_truth_is_refused(value: Any) -> None:
 @pytest.mark.parametrize(
     ("value", "count"), [({"a": "1"}, 1), ([{"a": "1"}], 1), ([{"a": "1"}, {}], 2), ("", 0), (" ", 0), (None, 0)]
 )
-def test_a_list_of_one_may_stand_without_its_list(value: Any, count: int) -> None:
+def test_g6_a_list_of_one_may_stand_without_its_list(value: Any, count: int) -> None:
     found = read(Lines={"Line": value}).within("Lines", "Line")
     assert len(found) == count
     assert all(type(item) is XmlJsonObject for item in found)

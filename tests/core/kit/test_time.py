@@ -72,7 +72,7 @@ def test_written_times(written: str, expected: str, flags: tuple[str, ...]) -> N
         ("2026-10-25T01:30:00+00:00", "2026-10-25T02:30:00+01:00"),
     ],
 )
-def test_of_a_format_that_writes_utc_every_time_is_moved_to_the_zone(written: str, expected: str) -> None:
+def test_t1_of_a_format_that_writes_utc_every_time_is_moved_to_the_zone(written: str, expected: str) -> None:
     moment, found = parse_time(written, OSLO, "till", utc=True)
     assert (moment.isoformat(), found) == (expected, ())
 

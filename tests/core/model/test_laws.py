@@ -42,6 +42,16 @@ def test_a_spread_adds_up_and_each_share_is_within_a_unit_of_its_part(
         assert all(abs(share - total * weight / whole) < unit for share, weight in zip(shares, weights, strict=True))
 
 
+def test_t3_lines_of_mixed_signs_are_rounded_each_with_its_own() -> None:
+    """`spread` takes weights as sizes, and says so; a till's lines with returns among them are for `round_lines`."""
+    bought_and_returned = [Decimal("-100.004"), Decimal("130.004")]
+    assert round_lines(Decimal("30.00"), bought_and_returned, "SEK") == (Decimal("-100.00"), Decimal("130.00"))
+    assert round_lines(Decimal("-3"), [Decimal("-5.4"), Decimal("2.4")], "JPY") == (Decimal(-5), Decimal(2))
+    with pytest.raises(InvalidValue, match=r"sum to 31.00, the total is 30.00 \(difference 1.00\)"):
+        round_lines(Decimal(30), [Decimal(-100), Decimal(131)], "SEK")
+    assert "use `round_lines`" in (spread.__doc__ or "")
+
+
 def test_a_spread_over_nothing_is_refused() -> None:
     assert spread(Decimal(0), [], "SEK") == ()
     with pytest.raises(InvalidValue, match="no line to spread 1 over"):

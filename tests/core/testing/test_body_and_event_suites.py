@@ -99,7 +99,7 @@ def map_suite(bug: str = "") -> type[MapSuite]:
     return type("Small", (MapSuite,), {"plugin": plugin("map", Body(bug))})
 
 
-def test_a_sound_mapping_keeps_every_promise(tmp_path: Path) -> None:
+def test_b4_a_sound_mapping_keeps_every_promise(tmp_path: Path) -> None:
     assert broken(map_suite(), tmp_path) == {}
 
 
@@ -141,7 +141,7 @@ def amend_suite(bug: str = "") -> type[AmendSuite]:
     return type("Small", (AmendSuite,), {"plugin": plugin("amend", Amendment(bug))})
 
 
-def test_a_sound_amendment_keeps_every_promise(tmp_path: Path) -> None:
+def test_b4_a_sound_amendment_keeps_every_promise(tmp_path: Path) -> None:
     assert broken(amend_suite(), tmp_path) == {}
 
 
@@ -219,7 +219,7 @@ def _of(observer: Observer) -> Plugin:
     return plugin("observe", observer)
 
 
-def test_a_sound_observer_keeps_every_promise(tmp_path: Path) -> None:
+def test_b4_a_sound_observer_keeps_every_promise(tmp_path: Path) -> None:
     assert broken(observe_suite(), tmp_path) == {}
 
 

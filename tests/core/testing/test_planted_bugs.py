@@ -48,7 +48,7 @@ class TestOneADocument(SmallTillPromises):
 
 
 @pytest.mark.parametrize("bug", BUGS)
-def test_a_planted_bug_breaks_the_promise_named_for_it(bug: str, tmp_path: Path) -> None:
+def test_t2_t4_t5_t6_a_planted_bug_breaks_the_promise_named_for_it(bug: str, tmp_path: Path) -> None:
     found = broken_promises(type("Mutated", (SmallTillPromises,), {"plugin": plugin(bug)}), tmp_path)
     assert BUGS[bug] in found, f"{bug} is not seen; broken are: {found}"
     assert found[BUGS[bug]].startswith(f"promise `{BUGS[bug]}`: ")

@@ -228,7 +228,7 @@ def broken(suite: type[SourceSuite], folder: Path, promises: Sequence[str] = ())
 
 
 @pytest.mark.parametrize("kind", [Pages, Messages])
-def test_a_sound_source_keeps_every_promise(kind: type[Any], tmp_path: Path) -> None:
+def test_b4_a_sound_source_keeps_every_promise(kind: type[Any], tmp_path: Path) -> None:
     assert broken(suite_of(kind), tmp_path) == {}
 
 

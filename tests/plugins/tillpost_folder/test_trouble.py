@@ -169,7 +169,7 @@ def test_an_empty_file_waits_is_told_and_is_read_in_the_end(inbox: Inbox) -> Non
     assert (inbox.read, inbox.troubles()) == (["empty"], {})
 
 
-def test_it_stops_between_two_files_and_within_one(inbox: Inbox) -> None:
+def test_b3_it_stops_between_two_files_and_within_one(inbox: Inbox) -> None:
     for name in ("a", "b"):
         inbox.drop(name)
     inbox.stopping.set()

@@ -360,7 +360,7 @@ def test_a_page_the_flow_has_trouble_with_is_reported_and_nothing_goes_past_it(s
     assert till.reports == []
 
 
-def test_it_stops_between_two_pages_and_goes_on_there(shop: Callable[..., Shop]) -> None:
+def test_b3_it_stops_between_two_pages_and_goes_on_there(shop: Callable[..., Shop]) -> None:
     till = shop(tokens([sale(number) for number in range(8)]), **BY_TOKEN)
     till.accept.then = lambda _: till.stopping.set()
     with pytest.raises(Stopped):

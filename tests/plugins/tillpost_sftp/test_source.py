@@ -388,7 +388,7 @@ def test_no_room_on_this_machine_is_told_as_ours(rounds: Callable[..., Rounds], 
     assert shop.there() == {"day.xml": bytes(3 << 20)}
 
 
-def test_it_stops_while_the_server_says_nothing(rounds: Callable[..., Rounds]) -> None:
+def test_b3_it_stops_while_the_server_says_nothing(rounds: Callable[..., Rounds]) -> None:
     """The server takes the connection, and never answers: SIGTERM is not kept waiting for `timeout`."""
     import socket
 

@@ -13,7 +13,7 @@ from tillpost.model import Document
 from tillpost.model.receipt_json import dumps
 
 
-def test_a_tax_that_is_not_its_percentage_is_flagged_and_the_receipt_is_accepted(machine: Machine) -> None:
+def test_t4_a_tax_that_is_not_its_percentage_is_flagged_and_the_receipt_is_accepted(machine: Machine) -> None:
     receipt = sale(1, {"externalId": "4711"})
     (line, *others) = receipt.lines
     wrong = attrs.evolve(line, tax_amount=line.paid / 2, tax_percent=Decimal(25))

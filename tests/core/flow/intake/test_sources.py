@@ -71,7 +71,7 @@ def test_what_the_system_says_is_told_with_its_file() -> None:
         (RuntimeError("an e-mail address"), SourceState.FAILING),
     ],
 )
-def test_a_failure_stands_in_the_journal_with_growing_waits_until_it_is_over(
+def test_b2_a_failure_stands_in_the_journal_with_growing_waits_until_it_is_over(
     tmp_path: Path, failure: Any, state: SourceState, caplog: pytest.LogCaptureFixture
 ) -> None:
     answers: list[Any] = [failure] * 12 + [0]
