@@ -144,10 +144,11 @@ def test_b1_a_journal_that_is_restored_reads_the_pages_since_then_again(
 ) -> None:
     config = prepared(tmp_path / "shop", 2)
 
-    def tillpost(*words: str) -> None:
+    def tillpost(*words: str) -> str:
         command = [sys.executable, "-m", "tillpost", "--config", str(config), *words]
         done = subprocess.run(command, env=dict(environment), capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
 
     def accept_all(pages: int) -> None:
         with Steps(environment) as steps:
@@ -158,6 +159,8 @@ def test_b1_a_journal_that_is_restored_reads_the_pages_since_then_again(
     tillpost("journal", "backup", str(tmp_path / "night.db"))
     add(config.parent, 3)
     accept_all(3)
-    tillpost("journal", "restore", str(tmp_path / "night.db"), "--replace")
+    said = tillpost("journal", "restore", str(tmp_path / "night.db"), "--replace")
+    assert "is read again by the source, which goes on from its place of then" in said
+    tillpost("journal", "losses")  # has none
     assert seen(config.parent) == (2, whole(2))
     accept_all(3)

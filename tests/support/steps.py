@@ -6,6 +6,7 @@ A job is one JSON line: {"do": a step or "run", "config": path, "control": addre
 - a step: what comes before it is done, then `ready PID` is printed and one byte awaited; then the step, as
   `tillpost run` does it: with its lock, the recovery and the sweep of stray files. `accepted NAME` is printed for
   each document whose receipts were acknowledged.
+  Of a source that serves, `control` says after how many documents it is stopped.
 - run: `tillpost run --until-idle`, the launcher itself.
 
 `ended N` is printed last: the exit code, or the signal as a negative number.
@@ -17,13 +18,15 @@ import ctypes
 import json
 import os
 import sys
+import threading
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
 import asyncssh
 
+import tillpost_amqp.source
 import tillpost_engage.files
 import tillpost_engage.transport
 import tillpost_folder
@@ -46,6 +49,8 @@ from tillpost.flow.fallback.review import review
 from tillpost.flow.fallback.transfer import transfer
 from tillpost.flow.fallback.write_files import write_files
 from tillpost.flow.intake.accept import accept
+from tillpost.flow.intake.served_source import ServedSource
+from tillpost.flow.limits import SourcePolicy
 from tillpost.flow.line import Line
 from tillpost.flow.upkeep.recover import recover
 from tillpost.journal import RunLock
@@ -53,8 +58,8 @@ from tillpost.model import Delivered, Document, NotSent
 
 # What a step would otherwise import after the kills have begun.
 IMPORTED = (
-    asyncssh, run, tillpost_engage, tillpost_folder, tillpost_http_feed, tillpost_known, tillpost_receipts,
-    tillpost_sftp, tillpost_zettle,
+    asyncssh, run, tillpost_amqp, tillpost_engage, tillpost_folder, tillpost_http_feed, tillpost_known,
+    tillpost_receipts, tillpost_sftp, tillpost_zettle,
 )  # fmt: skip
 _SET_PTRACER, _ANY = 0x59616D61, ctypes.c_ulong(-1)  # prctl(2): Yama lets no stranger attach otherwise
 
@@ -66,6 +71,23 @@ def _walk_accept(line: Line) -> None:
         return {}
 
     line.hooks.collect_documents(acknowledged)
+
+
+def _serve(line: Line, count: int) -> None:
+    """Serve until so many documents were accepted; then stop, as SIGTERM does it."""
+    stopping = threading.Event()
+    accepted: list[str] = []
+    served = ServedSource(line, SourcePolicy(), stopping)
+
+    def acknowledged(document: Document) -> Mapping[str, int]:
+        counts: Mapping[str, int] = served(document)
+        accepted.append(document.name)
+        if len(accepted) >= count:
+            stopping.set()
+        return counts
+
+    answer = line.hooks.serve_documents(acknowledged, stopping, lambda: None if count else stopping.set())
+    assert answer is None, answer
 
 
 def _walk_deliver(line: Line) -> None:
@@ -162,7 +184,10 @@ def _step(name: str, path: Path, control: str) -> None:
         stack.callback(RunLock(config.pipelines[0].state).release)
         (line,) = stack.enter_context(opened_lines(config, list(config.pipelines)))
         recover(line)
-        walk(line)
+        if line.hooks.implements("serve_documents"):
+            _serve(line, int(control))
+        else:
+            walk(line)
 
 
 def _run(path: Path) -> None:

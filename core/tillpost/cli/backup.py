@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import click
 
 from tillpost.cli.pipelines import pipeline_command
 from tillpost.clock import SystemClock
-from tillpost.compose.journals import remember
+from tillpost.compose.journals import existing_journal, remember
 from tillpost.compose.pipeline_config import PipelineConfig
 from tillpost.journal import RunLock
 from tillpost.journal.sqlite import doctor
 from tillpost.terminal import answer, counted, plain, say, when
+
+_BRING_BACK = (
+    "have the documents since then read again: move what a folder or a file server keeps in `done` back to where it is"
+    " read; have tills and shops send again what was answered by HTTP, and put messages into the queue again: what was"
+    " acknowledged does not come by itself. Engage ignores receipts it has"
+)
 
 
 def _progress(text: str) -> None:
@@ -61,22 +67,40 @@ def restore(chosen: PipelineConfig, source: Path, replace: bool, as_json: bool) 
     with ExitStack() as stack:
         stack.callback(RunLock(chosen.state).release)
         done = doctor.restore(chosen.state, source, now, wait, replace, _progress)
-        remember(chosen)
+        missing = _tell_missing(chosen, done, now)
+        remember(chosen)  # last: killed before it, the next start tells that the journal is another one
     if as_json:
         say(
             {
                 "receipts": done.receipts, "as_of": when(done.as_of or None), "asked": done.asked,
                 "unknown": done.unknown, "open_files": done.open_files, "newer": done.newer,
+                "missing": missing,
                 "damages": [damage.as_dict() for damage in done.damages], "kept": str(done.kept) if done.kept else None,
             }
         )  # fmt: skip
     else:
-        for line in _sentences(done, chosen.state, when(now + wait) or ""):
+        for line in _sentences(done, chosen.state, when(now + wait) or "", missing):
             click.echo(plain(line))
     sys.exit(1 if done.damages else 0)
 
 
-def _sentences(done: doctor.Restored, folder: Path, due: str) -> list[str]:
+def _tell_missing(chosen: PipelineConfig, done: doctor.Restored, now: float) -> str:
+    """Record what may have been accepted since the backup as a loss, and return it; "" where nothing was, or where the
+    source has its place in the journal, and reads what came since by itself."""
+    if done.newer == 0:
+        return ""
+    source = next((use.plugin for use in chosen.slots if use.slot == "source"), "")
+    as_of = when(done.as_of or None) or "the beginning"
+    with closing(existing_journal(chosen)) as journal:
+        if journal.sources.cursor(source) is not None:
+            return ""
+        known = f" ({counted(done.newer, 'receipt')}, which {done.kept} has)" if done.newer else ""
+        what = f"a backup was restored: what was accepted after {as_of} is missing{known}"
+        journal.losses.record(now, what, f"{_BRING_BACK}; then `tillpost journal losses --settle`")
+    return what
+
+
+def _sentences(done: doctor.Restored, folder: Path, due: str, missing: str) -> list[str]:
     as_of = when(done.as_of or None) or "a journal without events"
     lines = [f"{folder}: {counted(done.receipts, 'receipt')}, as of {as_of}"]
     if done.asked:
@@ -90,9 +114,14 @@ def _sentences(done: doctor.Restored, folder: Path, due: str) -> list[str]:
         )
     if done.open_files:
         lines.append(f"{counted(done.open_files, 'fallback file')} will be uploaded again; Engage ignores repeats")
-    lines.append(f"what was accepted after {as_of} is missing: have the documents since then read again")
-    if done.newer:
-        lines.append(f"{counted(done.newer, 'receipt')} missing here, in the replaced journal only")
+    if missing:
+        lines += [missing, _BRING_BACK, "`tillpost journal losses` shows this until it is settled"]
+    elif done.newer == 0:
+        lines.append("no receipt of the replaced journal is missing")
+    else:
+        lines.append(
+            f"what was accepted after {as_of} is read again by the source, which goes on from its place of then"
+        )
     if done.kept:
         lines.append(f"the replaced journal is kept as {done.kept}")
     return lines + [

@@ -171,3 +171,54 @@ def test_compact_is_refused_while_a_run_works_or_the_disk_has_no_room(
     assert isinstance(refused, JournalFull)
     assert "nothing was changed" in str(refused)
     assert call(shop, "journal", "verify").exit_code == 0
+
+
+def restored(shop: Path, source: str, *, sold_since: bool) -> tuple[str, str, int]:
+    """What a restore says, what `losses` says after it, and its exit code."""
+    assert call(shop, "journal", "backup", str(shop.parent / "night.db")).exit_code == 0
+    shop.write_text(CONFIG)
+    if sold_since:
+        (shop.parent / "late.jsonl").write_bytes(dumps(receipt(number="4")))
+        assert call(shop, "accept", str(shop.parent / "late.jsonl")).exit_code == 0
+    shop.write_text(CONFIG.replace("[pipelines.shop]\n", f"[pipelines.shop]\nsource = {source}\n"))
+    done = call(shop, "journal", "restore", str(shop.parent / "night.db"), "--replace")
+    assert done.exit_code == 0, done.output
+    losses = call(shop, "journal", "losses")
+    return done.output, losses.output, losses.exit_code
+
+
+PUSHED = [
+    '{ use = "amqp", host = "localhost", user = "u", password = "p", queue = "q" }',
+    '{ use = "ingest", keys = { till = { env = "ENGAGE_API_KEY" } } }',
+    '{ use = "folder", path = "inbox" }',
+]
+
+
+@pytest.mark.parametrize("source", PUSHED, ids=["amqp", "ingest", "folder"])
+def test_a_restore_leaves_what_is_missing_in_sight_until_it_is_settled(shop: Path, source: str) -> None:
+    said, losses, code = restored(shop, source, sold_since=True)
+    for told in (said, losses):
+        assert "is missing (1 receipt, which " in told
+        assert "journal.db.replaced-" in told
+        assert "put messages into the queue again" in told
+    assert code == 1
+    twice = call(shop, "journal", "restore", str(shop.parent / "night.db"), "--replace")
+    assert "is missing" in twice.output, "a second restore does not take the first one's loss away"
+    assert call(shop, "journal", "losses").exit_code == 1
+    assert call(shop, "journal", "losses", "--settle").exit_code == 0
+    assert call(shop, "journal", "losses").exit_code == 0
+
+
+def test_a_restore_of_all_there_was_tells_no_loss(shop: Path) -> None:
+    said, _, code = restored(shop, PUSHED[0], sold_since=False)
+    assert "no receipt of the replaced journal is missing" in said
+    assert code == 0
+
+
+def test_a_restore_in_an_empty_place_tells_that_it_cannot_know(shop: Path) -> None:
+    assert call(shop, "journal", "backup", str(shop.parent / "night.db")).exit_code == 0
+    for path in state(shop).glob("journal.db*"):
+        path.unlink()
+    (done,) = objects(call(shop, "journal", "restore", str(shop.parent / "night.db"), "--json"))
+    assert done["missing"].startswith("a backup was restored: what was accepted after ")
+    assert call(shop, "journal", "losses").exit_code == 1

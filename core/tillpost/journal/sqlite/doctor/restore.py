@@ -33,7 +33,7 @@ class Restored:
     as_of: seconds since 1970 of the last event in the backup. asked: receipts that may have been sent since, and are
     asked for first; unknown: those of them whose contact has no id to ask by, which are sent again under the same id.
     open_files: fallback files that may have gone up since, and go up again. newer: receipts of the journal that was
-    replaced that the backup does not have; None when there was none or it cannot be read. kept: where it is now.
+    replaced that the backup does not have; None when there was none or nobody knows. kept: where it is now.
     """
 
     receipts: int
@@ -150,16 +150,19 @@ def ask_again(connection: Transaction, reason: str, now: float, due: float) -> t
 
 
 def _newer(path: Path, new: Path) -> int | None:
-    """The number of receipts of the old journal that the restored one does not have; None when it cannot be read."""
+    """The number of receipts of the old journal that the restored one does not have; None when nobody knows: it cannot
+    be read, or has none more and losses of its own, such as those of a restore before this one."""
     with opened(path, apsw.SQLITE_OPEN_READWRITE) as connection:
         try:
             connection.execute("ATTACH ? AS restored", (str(new),))
-            return int(
+            newer = int(
                 connection.execute(
                     "SELECT count(*) FROM main.receipts AS old"
                     " WHERE NOT EXISTS (SELECT 1 FROM restored.receipts AS new WHERE new.id = old.id)"
                 ).get
             )
+            losses = connection.execute("SELECT count(*) FROM main.losses WHERE settled_at IS NULL").get
+            return None if losses and not newer else newer
         except SQLITE:
             return None
         finally:

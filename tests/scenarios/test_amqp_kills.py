@@ -1,0 +1,97 @@
+"""A queue of RabbitMQ, its reader killed at each write in turn: nothing is acknowledged before it is committed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.amqp import source_of
+from tests.support.program import needed
+from tests.support.rabbitmq import Broker, rabbitmq
+from tests.support.receipts import document, receipt_of
+from tests.support.strace import Steps
+from tests.support.waiting import until
+from tillpost.journal import Journal
+
+COUNT = 4
+PAGES = 8
+"""Of the pages of the journal every eighth: one write of a commit is as good as its neighbour."""
+CONFIG = """
+[tillpost]
+state = "state"
+
+[pipelines.shop]
+source    = {{ use = "amqp", {source} }}
+adapter   = {{ use = "receipts" }}
+resolve   = [ {{ use = "known" }}, {{ use = "engage", keys = ["externalId"] }} ]
+map       = {{ use = "engage" }}
+transport = {{ use = "engage", url = "http://127.0.0.1:9", api_key = "k", rate = 100 }}
+"""
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Broker]:
+    needed("strace", "strace")
+    with rabbitmq(tmp_path / "broker") as started:
+        yield started
+
+
+def prepared(folder: Path, broker: Broker, made: Path | None = None) -> Path:
+    """A configuration that reads the queue of the folder's name; with messages in it when a journal was made."""
+    folder.mkdir()
+    broker.declare(folder.name)
+    if made is not None:  # a journal is made once: its own kills are in test_sweep
+        shutil.copytree(made.parent / "state", folder / "state")
+        broker.send(folder.name, *(document([receipt_of(number)]) for number in range(COUNT)))
+    config = folder / "tillpost.toml"
+    config.write_text(CONFIG.format(source=source_of(broker, folder.name, prefetch=1)))
+    return config
+
+
+def waiting(broker: Broker, queue: str) -> int:
+    """Messages in the queue, once nobody reads it any more."""
+    with broker.channel() as channel:
+        until(lambda: not channel.queue_declare(queue, passive=True).method.consumer_count)
+    return broker.count(queue)
+
+
+def numbers(config: Path) -> list[int]:
+    journal = Journal(config.parent / "state" / "shop")
+    try:
+        return sorted(int(each.number) for each in journal.receipts.find({}))
+    finally:
+        journal.close()
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("every", [8, pytest.param(1, marks=pytest.mark.slow)])
+def test_a_kill_at_each_write_acknowledges_only_what_is_committed(
+    every: int, tmp_path: Path, broker: Broker, measured: Callable[[str], None]
+) -> None:
+    hit = Counter[str]()
+    with Steps(os.environ) as steps:
+        made = prepared(tmp_path / "made", broker)
+        assert steps.kill("accept", made, "0", "renameat2", 999).code == 0
+        counted = prepared(tmp_path / "counted", broker, made)
+        calls, ended = steps.count("accept", counted, str(COUNT))
+        assert ended.code == 0
+        assert (numbers(counted), waiting(broker, "counted")) == (list(range(COUNT)), 0)
+        steps_of = {call: every * PAGES if call == "pwrite64" else every for call in calls}
+        points = [(call, each) for call, most in calls.items() for each in range(1, most + 1, steps_of[call])]
+        for call, number in points:
+            config = prepared(tmp_path / f"{call}-{number}", broker, made)
+            queue = config.parent.name
+            killed = steps.kill("accept", config, str(COUNT), call, number)
+            hit[call] += killed.killed
+            left = waiting(broker, queue)
+            assert set(numbers(config)) >= set(range(COUNT - left)), f"{queue}: acknowledged and not in the journal"
+            assert steps.kill("accept", config, str(left), "renameat2", 999).code == 0
+            assert (numbers(config), waiting(broker, queue)) == (list(range(COUNT)), 0), queue
+    measured(f"the source amqp was killed at {hit.total()} points ({dict(hit)})")
+    assert hit["sendto"] >= 2, "also at its answers to the broker"
+    assert hit["fdatasync"] >= 1
