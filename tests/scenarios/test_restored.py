@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import signal
+import socket
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from tests.scenarios.test_ingest import KEY, Till
 from tests.support.amqp import source_of
 from tests.support.ingest import free_port
 from tests.support.rabbitmq import rabbitmq
 from tests.support.receipts import document, receipt_of
 from tests.support.shop import Shop, configure, saved, settled, stop
+from tests.support.waiting import until
 
 FOLDER = 'use = "folder", path = "inbox", settle = "0s", poll = "100ms"'
+KEY = "key-of-store-12-for-tests"
 Send = Callable[[int], object]
 
 
@@ -35,14 +38,17 @@ def sender(source: str, shop: Shop, stack: ExitStack, tmp_path: Path) -> tuple[S
         send: Send = lambda number: broker.send("receipts", body(number))  # noqa: E731 - two ways to send
         return send, send
     if source == "ingest":
-        till = Till(free_port())
+        port = free_port()
         keys = 'keys = { store12 = { env = "STORE12_KEY" } }, room = 0'
-        configure(shop, FOLDER, f'use = "ingest", listen = "127.0.0.1:{till.port}", {keys}')
+        configure(shop, FOLDER, f'use = "ingest", listen = "127.0.0.1:{port}", {keys}')
         shop.environment["STORE12_KEY"] = KEY
 
         def post(number: int) -> None:
-            till.wait()
-            assert till.send(body(number), f"key-{number}")[0] == 202
+            headers = {"X-Api-Key": KEY, "Content-Type": "application/json", "Idempotency-Key": f"key-{number}"}
+            until(lambda: listens(port))
+            request = urllib.request.Request(f"http://127.0.0.1:{port}/v1/shop/receipts", body(number), headers)
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                assert answer.status == 202
 
         return post, post
 
@@ -50,6 +56,11 @@ def sender(source: str, shop: Shop, stack: ExitStack, tmp_path: Path) -> tuple[S
         (shop.inbox / "done" / f"{number}.jsonl").rename(shop.inbox / f"{number}.jsonl")
 
     return lambda number: shop.put(f"{number}.jsonl", body(number)), back
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as tried:
+        return tried.connect_ex(("127.0.0.1", port)) == 0
 
 
 def body(number: int) -> bytes:
