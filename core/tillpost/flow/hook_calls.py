@@ -34,7 +34,6 @@ from tillpost.flow.plugin_faults import (
     place_of_yield,
     trouble_of,
     unexpected,
-    unlike_batch,
     unsendable,
     wrong_type,
 )
@@ -306,14 +305,8 @@ class HookCalls:
         return self._optional("match_in_file", Identifier, contact=contact)
 
     def write_files(self, batch: FallbackBatch) -> WrittenFiles:
-        """The files written for the batch: each receipt in one of them, or refused with a reason."""
-        name, written = self._call("write_files", WrittenFiles, True, batch=batch)
-        if found := unlike_batch(written, batch):
-            place = place_of_hook(dict(self.callers["write_files"])[name])
-            fault = PluginError(name, f"write_files at {place} gave {found}")
-            self.faults.tell(fault, {})
-            raise fault
-        return cast(WrittenFiles, written)
+        """The files written for the batch."""
+        return self._required("write_files", WrittenFiles, batch=batch)
 
     def import_folders(self) -> tuple[str, ...]:
         """Where the files of the fallback go, below the transfer's path; empty when it does not say."""

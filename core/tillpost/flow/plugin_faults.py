@@ -13,7 +13,7 @@ from typing import Any, get_args
 import attrs
 
 from tillpost.errors import InvalidValue, PluginError, WrongType, plugin_place_of, plugin_trace
-from tillpost.model import Document, DocumentTrouble, FallbackBatch, FallbackFile, Payload, Receipt, WrittenFiles
+from tillpost.model import Document, DocumentTrouble, FallbackFile, Payload, Receipt
 from tillpost.model.typed import wrong_arguments
 from tillpost.trace import current_work
 
@@ -99,29 +99,6 @@ def place_of_function(function: Callable[..., Any]) -> str:
         return f"{code.co_filename}:{code.co_firstlineno}"
     steps = (step for step, line in enumerate(lines) if line.lstrip().startswith(("def ", "async def ")))
     return f"{code.co_filename}:{first + next(steps, 0)}"
-
-
-def unlike_batch(written: WrittenFiles, batch: FallbackBatch) -> str:
-    """What in the files of a batch contradicts the batch; "" when nothing does."""
-    asked = {
-        "receipts": {payload.receipt_id for payload in batch.receipts},
-        "contacts": {contact.key for contact in (*batch.created, *batch.updated)},
-    }
-    left = {kind: set(keys) for kind, keys in asked.items()}
-    for file in written.files:
-        for key in file.keys:
-            if key not in asked.get(file.kind, ()):
-                return f"{file.name} with a key that is none of the batch's {file.kind}"
-            if key not in left[file.kind]:
-                return f"{key} in two files, or twice in {file.name}"
-            left[file.kind].discard(key)
-    for each in written.refused:
-        if each.key in asked["receipts"] and each.key not in left["receipts"]:
-            return f"{each.key} in a file, and refused it"
-        left["receipts"].discard(each.key)
-    if left["receipts"]:
-        return f"no file with {min(left['receipts'])}, and no reason why ({len(left['receipts'])} like that)"
-    return ""
 
 
 def place_of_hook(caller: Any) -> str:

@@ -23,21 +23,16 @@ from tillpost.errors import InvalidValue, PluginError
 from tillpost.flow.hook_calls import HookCalls
 from tillpost.hookspecs import Hooks
 from tillpost.model import (
-    Contact,
     Document,
     DocumentTrouble,
-    FallbackBatch,
-    FallbackFile,
     Found,
     Identified,
     Identifier,
     NotSent,
-    NotWritten,
     Payload,
     Receipt,
     Refused,
     Throttled,
-    WrittenFiles,
 )
 from tillpost.trace import working_on
 
@@ -405,52 +400,3 @@ def test_m3_a_misspelt_field_of_an_outcome_names_the_nearest() -> None:
         hooks.deliver(PAYLOAD)
     assert "deliver raised TypeError at " in str(caught.value)
     assert str(caught.value).endswith(": NotSent: no field 'retry'; did you mean 'retry_after'?")
-
-
-ROOM = Path("/nowhere")
-
-
-def a_file(*keys: str, kind: str = "receipts", name: str = "1.xml") -> FallbackFile:
-    return FallbackFile(name=name, kind=kind, sha256="0" * 64, size=1, keys=keys, path=ROOM / name)
-
-
-CONTRADICTIONS: dict[str, tuple[WrittenFiles, str]] = {
-    "a key of nobody": (WrittenFiles(files=(a_file(PAYLOAD.receipt_id, "99"),)), "1.xml with a key that is none of"),
-    "a contact as receipt": (WrittenFiles(files=(a_file("c1"),)), "1.xml with a key that is none of"),
-    "a kind there is not": (WrittenFiles(files=(a_file("c1", kind="people"),)), "none of the batch's people"),
-    "twice": (WrittenFiles(files=(a_file(PAYLOAD.receipt_id), a_file(PAYLOAD.receipt_id, name="2.xml"))), "two files"),
-    "written and refused": (
-        WrittenFiles(
-            files=(a_file(PAYLOAD.receipt_id),), refused=(NotWritten(key=PAYLOAD.receipt_id, reason="too long"),)
-        ),
-        "in a file, and refused it",
-    ),
-    "forgotten": (WrittenFiles(files=(a_file("c1", kind="contacts"),)), f"no file with {PAYLOAD.receipt_id}, and no"),
-}
-
-
-@pytest.mark.parametrize("name", CONTRADICTIONS)
-def test_files_that_contradict_their_batch_are_the_fault_of_the_fallback(name: str) -> None:
-    """A key of nobody was an error of ours each second; a receipt in no file was written again for ever."""
-    written, said = CONTRADICTIONS[name]
-    batch = FallbackBatch(
-        created=(Contact(key="c1"),), updated=(), receipts=(PAYLOAD,), stamp=datetime(2026, 1, 1, tzinfo=UTC),
-        sequence=1, folder=ROOM,
-    )  # fmt: skip
-    hooks = HookCalls({"write_files": [("guilty", lambda batch: written)]})
-    with pytest.raises(PluginError, match=rf"plugin 'guilty': write_files at {re.escape(__file__)}:\d+ gave .*{said}"):
-        hooks.write_files(batch)
-
-
-def test_files_of_their_batch_are_taken(caplog: pytest.LogCaptureFixture) -> None:
-    """A contact of which nothing is new may be in none."""
-    batch = FallbackBatch(
-        created=(), updated=(Contact(key="c1"),), receipts=(PAYLOAD,), stamp=datetime(2026, 1, 1, tzinfo=UTC),
-        sequence=1, folder=ROOM,
-    )  # fmt: skip
-    for written in (
-        WrittenFiles(files=(a_file(PAYLOAD.receipt_id),)),
-        WrittenFiles(files=(), refused=(NotWritten(key=PAYLOAD.receipt_id, reason="too long"),)),
-    ):
-        hooks = HookCalls({"write_files": [("till", lambda batch, written=written: written)]})
-        assert hooks.write_files(batch) == written
