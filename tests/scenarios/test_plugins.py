@@ -39,7 +39,7 @@ plugin = simple("A team's last word", "amend", NoSettings, lambda settings, cont
 """
 FAULTS = {
     "raises": (f'raise KeyError("{EMAIL}")', "plugin 'faulty': amend_payload raised KeyError at "),
-    "wrong": ("return receipt", "plugin 'faulty': amend_payload gave a Receipt, which its contract does not allow"),
+    "wrong": ("return receipt", "plugin 'faulty': amend_payload gave a Receipt at "),
 }
 SECOND = """
 [pipelines.other]
