@@ -88,8 +88,10 @@ def test_a_stop_ends_what_is_in_hand_and_leaves_the_rest(broker: Broker, queue: 
         reader.stopping.set()
         release.set()
         assert reader.ended() is None
-        assert len(reader.numbers()) == 3
-    assert in_queue(broker, queue) == (7, 0)
+        accepted = len(reader.numbers())
+    # What is acknowledged before the stop is seen makes room for others.
+    assert 3 <= accepted < 10
+    assert in_queue(broker, queue) == (10 - accepted, 0)
 
 
 def test_a_connection_that_is_lost_between_commit_and_acknowledgement_brings_nothing_twice(
