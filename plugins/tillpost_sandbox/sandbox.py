@@ -4,6 +4,7 @@ import json
 import signal
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -12,7 +13,8 @@ from tillpost_sandbox import contacts, wire
 from tillpost_sandbox.engage import Engage
 from tillpost_sandbox.files import ImportFolders
 from tillpost_sandbox.http import HOST, Port
-from tillpost_sandbox.settings import Settings
+from tillpost_sandbox.request import RefusalError
+from tillpost_sandbox.settings import BadSettingError, Settings
 from tillpost_sandbox.sftp import USER, SftpPort, kept_password
 from tillpost_sandbox.state import State
 
@@ -137,30 +139,56 @@ class Sandbox:
 def seed(engage: Engage, path: Path) -> None:
     """Create the contacts of a file, JSON array or JSON lines; one that exists stays as it is.
 
-    A contact may have its own `id`. Raises ValueError or request.RefusalError for an invalid contact.
+    A contact may have its own `id`. Raises BadSettingError for the first that is invalid; those before it are kept.
     """
     raw = path.read_bytes().strip()
-    values = wire.loads(raw) if raw.startswith(b"[") else [wire.loads(line) for line in raw.splitlines() if line]
-    for value in values if isinstance(values, list) else ():
-        wanted = value.get("id") if isinstance(value, dict) else None
+    try:
+        values = wire.loads(raw) if raw.startswith(b"[") else list(_lines(raw))
+    except wire.NotJsonError as error:
+        raise _bad_seed(path, str(error)) from None
+    for number, value in enumerate(values if isinstance(values, list) else (), 1):
+        if not isinstance(value, dict):
+            raise _bad_seed(path, f"contact {number} is not an object")
+        wanted = value.get("id")
         if wanted and str(wanted).lower() in engage.state.contacts:
             continue
         with engage.state.lock:
             wanted_id = str(wanted).lower() if wanted else None
-            contacts.create(engage.state, engage.settings, value, origin="seed", wanted_id=wanted_id)
+            try:
+                contacts.create(engage.state, engage.settings, value, origin="seed", wanted_id=wanted_id)
+            except RefusalError as error:
+                raise _bad_seed(path, f"contact {number}: {error.message}") from None
+
+
+def _lines(raw: bytes) -> Iterator[object]:
+    for number, line in enumerate(raw.splitlines(), 1):
+        if line.strip():
+            try:
+                yield wire.loads(line)
+            except wire.NotJsonError as error:
+                raise wire.NotJsonError(f"line {number} of the file: {error}") from None
+
+
+def _bad_seed(path: Path, what: str) -> BadSettingError:
+    form = 'a JSON array of contacts, or one a line, such as {"externalId": "17", "email": "a@example.com"}'
+    return BadSettingError(f"{path}: {what}; --seed-contacts names {form}")
 
 
 def run(**options: Any) -> int:
     """Run a sandbox until SIGTERM or SIGINT; prints one JSON line when it is ready, and returns 0.
 
-    options: those of Sandbox.
+    options: those of Sandbox. For one that is wrong it says so on stderr, and returns 2.
     """
     # Not an Event: a second signal inside its `set` waits for ever for a lock that the first one holds.
     signals: SimpleQueue[int] = SimpleQueue()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda received, _: signals.put(received))
-    with Sandbox(**options) as sandbox:
-        sys.stdout.write(json.dumps(sandbox.ready()) + "\n")
-        sys.stdout.flush()
-        signals.get()
+    try:
+        with Sandbox(**options) as sandbox:
+            sys.stdout.write(json.dumps(sandbox.ready()) + "\n")
+            sys.stdout.flush()
+            signals.get()
+    except BadSettingError as error:
+        sys.stderr.write(f"tillpost: {error}\n")
+        return 2
     return 0

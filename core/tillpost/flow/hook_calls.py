@@ -127,14 +127,17 @@ class HookCalls:
         report: Callable[[DocumentTrouble], None] = lambda trouble: None,
         stopping: threading.Event | None = None,
     ) -> _Collected:
-        """How many documents the source handed to `accept`, or why it could not look for any.
+        """How many documents the source handed to `accept`, as counted here, or why it could not look for any.
 
         An error of `accept` is raised unchanged.
         """
         raised: list[BaseException] = []
+        handed_over = 0
 
         def accept_and_note(document: Document, cursor: str | None = None) -> Mapping[str, int]:
+            nonlocal handed_over
             handed = document_of(document, cursor)
+            handed_over += 1
             try:
                 return accept(handed)
             except BaseException as err:
@@ -147,7 +150,14 @@ class HookCalls:
                 "report": lambda trouble: report(trouble_of(trouble)),
                 "stopping": stopping or threading.Event(),
             }
-            return self._required("collect_documents", _Collected, **given)
+            answer: _Collected = self._required("collect_documents", _Collected, **given)
+            if not isinstance(answer, int):
+                return answer
+            if answer < 0:
+                name = self.plugin_of("collect_documents")
+                where = self._place("collect_documents", name)
+                raise PluginError(name, f"collect_documents gave {answer} at {where}: a count is never below 0")
+            return max(answer, handed_over)
         except PluginError as err:
             if raised and err.__cause__ is raised[-1]:
                 raise raised[-1] from None  # not the plugin's fault

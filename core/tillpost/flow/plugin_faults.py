@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import inspect
 import logging
+import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from decimal import Decimal
+from hashlib import sha256
 from types import GeneratorType
 from typing import Any, get_args
 
@@ -23,6 +25,9 @@ _MAKES = {
     "DocumentTrouble": "DocumentTrouble(name=…, reason=…) makes one",
     "cursor": "json.dumps makes text of other values",
 }
+
+
+_DIGEST = re.compile("[0-9a-f]{64}")
 
 
 class HandedOver(Exception):
@@ -42,8 +47,14 @@ def handed_over(what: object, kind: type, called: str = "") -> Any:
 
 
 def document_of(document: object, cursor: object) -> Document:
-    """A document from a source, with the source's place after it. Raises HandedOver."""
+    """A document from a source, with the source's place after it. Raises HandedOver.
+
+    A file's digest is not computed once more: a large one would be read twice.
+    """
     given: Document = handed_over(document, Document)
+    content = given.content
+    if not _DIGEST.fullmatch(given.sha256) or (content is not None and sha256(content).hexdigest() != given.sha256):
+        raise HandedOver("gave a Document whose sha256 is not that of its content", f"{_MAKES['Document']} with it")
     return given if cursor is None else attrs.evolve(given, cursor=handed_over(cursor, str, "cursor"))
 
 

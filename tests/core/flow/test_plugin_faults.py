@@ -61,6 +61,18 @@ HANDED: dict[str, tuple[Callable[..., Any], str]] = {
     "a path": (lambda accept, report: accept(Path(SECRET)), "gave a PosixPath where a Document is meant"),
     "nothing": (lambda accept, report: accept(None), "gave a NoneType where a Document is meant"),
     "a receipt": (lambda accept, report: accept(RECEIPT), "gave a Receipt where a Document is meant"),
+    "a document without a digest": (
+        lambda accept, report: accept(Document(name="a", sha256="", content=SECRET.encode())),
+        "gave a Document whose sha256 is not that of its content",
+    ),
+    "a document with another's digest": (
+        lambda accept, report: accept(Document(name="a", sha256="0" * 64, content=SECRET.encode())),
+        "gave a Document whose sha256 is not that of its content",
+    ),
+    "a file with a digest in another form": (
+        lambda accept, report: accept(Document(name="a", sha256="AB" * 32, path=Path(__file__))),
+        "gave a Document whose sha256 is not that of its content",
+    ),
     "a number as cursor": (lambda accept, report: accept(DOCUMENT, cursor=7), "gave an int where a cursor is meant"),
     "bytes as cursor": (lambda accept, report: accept(DOCUMENT, cursor=b"7"), "gave a bytes where a cursor is meant"),
     "a time as cursor": (
@@ -172,6 +184,25 @@ def test_m10_an_answer_of_another_kind_is_told_with_those_there_are(hook: str) -
     call, answer, said = ANSWERS[hook]
     with pytest.raises(PluginError, match=rf"plugin 'till': {hook} gave an? \w+ at {__file__}:\d+, .*{said}"):
         call(HookCalls({hook: [("till", lambda **given: answer)]}))
+
+
+@pytest.mark.parametrize("answer", [-1, -(10**30)])
+def test_m10_a_count_of_documents_that_can_be_none_is_told(answer: Any) -> None:
+    with pytest.raises(
+        PluginError, match=rf"collect_documents gave {answer} at {__file__}:\d+: a count is never below"
+    ):
+        collecting(lambda **given: answer).collect_documents(accept)
+
+
+def test_documents_are_counted_as_they_are_handed_over_whatever_the_source_says() -> None:
+    """A source that says 0 would be taken for one that has nothing more."""
+
+    def collect(accept: Callable[[Document], Any], report: Any, stopping: Any) -> int:
+        accept(DOCUMENT)
+        accept(DOCUMENT)
+        return 0
+
+    assert collecting(collect).collect_documents(accept) == 2
 
 
 @pytest.mark.parametrize("hook", ["deliver", "probe", "map_receipt", "collect_documents"])

@@ -93,6 +93,36 @@ def test_seeds_are_taken_once(tmp_path: Path, client: "Client", form: str) -> No
             assert client.control("GET", "stats")["contacts"] == 2
 
 
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b'{"email": "a@b.se"}\n[broken', "line 2 of the file: not JSON"),
+        (b"\xff\xfe", "line 1 of the file: "),
+        (b'[{"email": "a@b.se"}', "not JSON at line 1"),
+        (b'[{"email": "a@b.se"}, {"email": "anna"}]', "contact 2: email is not valid"),
+        (b'[{"email": "a@b.se"}, 5]', "contact 2 is not an object"),
+        (b'"anna@b.se"', "contact 1 is not an object"),
+    ],
+)
+def test_a_file_of_contacts_that_is_wrong_is_told_with_the_contact(tmp_path: Path, content: bytes, says: str) -> None:
+    path = tmp_path / "seeds.json"
+    path.write_bytes(content)
+    with pytest.raises(BadSettingError) as told, Sandbox(dir=tmp_path / "seeded", api_key=KEY, seed_contacts=path):
+        pass
+    assert str(told.value).startswith(f"{path}: {says}")
+    assert "--seed-contacts names a JSON array of contacts, or one a line" in str(told.value)
+    assert "anna" not in str(told.value)
+
+
+def test_a_wrong_option_is_a_line_and_not_a_fault_of_the_program(tmp_path: Path) -> None:
+    (tmp_path / "seeds.json").write_text("[")
+    options = ["--api-key", KEY, "--dir", str(tmp_path / "seeded"), "--seed-contacts", str(tmp_path / "seeds.json")]
+    command = [sys.executable, "-m", "tillpost_sandbox", *options]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith(f"tillpost: {tmp_path / 'seeds.json'}: not JSON")
+
+
 def test_options_are_settings_and_bad_ones_are_named(tmp_path: Path) -> None:
     with pytest.raises(BadSettingError, match="duplicates: existing or error"):
         Sandbox(dir=tmp_path, api_key=KEY, options={"duplicates": "x"})
