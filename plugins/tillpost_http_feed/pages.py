@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import quote, urlencode, urljoin, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urljoin, urlsplit
 
 import attrs
 from urllib3.util import parse_url
@@ -21,7 +22,15 @@ from tillpost_http_feed.place import moment_of
 from tillpost_http_feed.settings import Settings
 
 _ERRORS = ("error", "errors", "fault", "exception", "errorcode", "error_code")
-"""Keys by which an answer says that it is none, whatever its status is."""
+"""Keys by which an answer says that it is none, or not all of one, whatever its status is."""
+_LONG = 10
+"""Digits from which on a number is no count of pages or sales, but an id or a time."""
+_SIZE = re.compile("limit|size|count|per_?page", re.IGNORECASE)
+_MORE = re.compile(
+    r"(has_?(more|next)\w*|more|next(_?(page|cursor|token|page_?token|link|url|href|uri|offset))?|@(odata\.)?nextlink)",
+    re.IGNORECASE,
+)
+"""Keys by which an answer says that another page follows."""
 
 
 @attrs.frozen
@@ -92,6 +101,7 @@ def _since(settings: Settings, since: datetime) -> Any:
 def page_of(answer: Answer, settings: Settings, position: Any) -> Page:
     """What an answer is. Raises Failed when it is no page of such a list."""
     value = read_json(answer)
+    _expect_no_error(answer, value, settings)
     found = at(value, settings.items)
     sales = found if isinstance(found, list) else [] if found is None else [found]
     if found is None or (not isinstance(found, list | dict)):
@@ -124,23 +134,26 @@ def at(value: Any, path: str) -> Any:
     return value
 
 
+def _expect_no_error(answer: Answer, value: Any, settings: Settings) -> None:
+    """An error beside sales means that they are not all: the end of such a page is not the end of the list."""
+    if not settings.items or not isinstance(value, dict):  # the answer is itself the list, or the sale
+        return
+    if named := next((key for key in value if key.lower() in _ERRORS and value[key]), None):
+        code = next(codes(answer.body), "")
+        says = f"{answer.where} answers {answer.status} with {named!r}" + (f" ({code})" if code else "")
+        what = "in place of sales" if at(value, settings.items) is None else "beside sales"
+        raise Failed(NotSent(reason=f"{says} {what}: it says that something failed", status=answer.status))
+
+
 def _expect_nothing(answer: Answer, value: Any, settings: Settings) -> None:
     """Many feeds leave the list away when it is empty. One with another list in it is not empty, but misunderstood."""
     others = list(_lists(value, ""))
-    if isinstance(value, dict) and (named := next((key for key in value if _is_error(key, value[key])), None)):
-        code = next(codes(answer.body), "")
-        says = f"{answer.where} answers {answer.status} with {named!r}" + (f" ({code})" if code else "")
-        raise Failed(NotSent(reason=f"{says} in place of sales: it says that something failed", status=answer.status))
     if not others and isinstance(value, dict):
         return
     have = f"a list at {', '.join(others)}" if others else "something that is not an object"
     where = settings.items or "its top"
     reason = f"{answer.where} answers without a list at {where}, and with {have}; check source.items"
     raise Failed(Misconfigured(reason=reason))
-
-
-def _is_error(key: str, value: Any) -> bool:
-    return key.lower() in _ERRORS and bool(value)
 
 
 def _lists(value: Any, path: str) -> Iterator[str]:
@@ -154,7 +167,14 @@ def _lists(value: Any, path: str) -> Iterator[str]:
 def _next(answer: Answer, value: Any, settings: Settings, position: Any, sales: list[Any]) -> Any:
     if settings.paging == "cursor":
         token = at(value, settings.next_at)
-        return token if isinstance(token, str | int) and not isinstance(token, bool) and token else None
+        if isinstance(token, str | int) and not isinstance(token, bool) and token:
+            return token
+        _expect_no_more(answer, value, settings, sales)
+        if settings.keeps_position and position is None and sales and not _has(value, settings.next_at):
+            keys = ", ".join(value) if isinstance(value, dict) else "no keys"
+            reason = f"{answer.where} answers without a token at {settings.next_at}; an answer has {keys}"
+            raise Failed(Misconfigured(reason=f"{reason}; check source.next_at, or ask by time (source.since_to)"))
+        return None
     if settings.paging == "offset":
         offset = position[0] if position is not None else 0
         # The last sale is asked for once more: when another one is there, the list has moved in between.
@@ -165,8 +185,34 @@ def _next(answer: Answer, value: Any, settings: Settings, position: Any, sales: 
         if _header_link(answer.headers.get("link", "")):
             reason = f'{answer.where} has more pages (header Link); set source.paging = "link"'
             raise Failed(Misconfigured(reason=reason))
-        return None
-    return _own_link(link, settings) if isinstance(link, str) and link else None
+        link = None
+    if isinstance(link, str) and link:
+        return _own_link(link, settings)
+    _expect_no_more(answer, value, settings, sales)
+    return None
+
+
+def _expect_no_more(answer: Answer, value: Any, settings: Settings, sales: list[Any]) -> None:
+    """A last page that says another one follows was asked with other settings than the feed's."""
+    if sales and settings.items and (path := next(_says_more(value, "", 2), "")):
+        what = 'source.next_at ("" is the header Link)' if settings.paging == "link" else "source.next_at"
+        if settings.paging == "none":
+            what = 'source.paging ("link" or "cursor", with source.next_at)'
+        raise Failed(Misconfigured(reason=f"{answer.where} has more pages, as it says at {path}; check {what}"))
+
+
+def _says_more(value: Any, path: str, depth: int) -> Iterator[str]:
+    for key, each in value.items() if isinstance(value, dict) and depth else ():
+        where = f"{path}.{key}" if path else str(key)
+        if _MORE.fullmatch(key) and each and not isinstance(each, list):
+            yield where
+        yield from _says_more(each, where, depth - 1)
+
+
+def _has(value: Any, path: str) -> bool:
+    above, _, name = path.rpartition(".")
+    parent = at(value, above)
+    return isinstance(parent, dict) and name in parent
 
 
 def _own_link(link: str, settings: Settings) -> str:
@@ -200,6 +246,16 @@ def _date(headers: Mapping[str, str]) -> datetime | None:
 
 def _digest(sale: Any) -> str:
     return hashlib.sha256(json.dumps(sale, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def counts(settings: Settings, position: Any) -> bool:
+    """Whether positions are counted (`page=3`): then a sale that is gone moves the next ones to pages read before."""
+    if not settings.since_to:  # then the next round asks for all of them again, or positions are places of their own
+        return False
+    if settings.paging == "link":
+        named = dict(parse_qsl(urlsplit(str(position)).query))
+        return any(value.isdigit() and len(value) < _LONG and not _SIZE.search(name) for name, value in named.items())
+    return settings.paging == "cursor" and str(position).isdigit()
 
 
 def host_of(settings: Settings) -> str:

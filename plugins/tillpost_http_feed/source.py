@@ -17,7 +17,7 @@ from tillpost.model import Delivered, Document, DocumentTrouble, NotSent, Outcom
 from tillpost_http_feed.answers import STALE, failure_of
 from tillpost_http_feed.client import Answer, Client, Failed, Failure
 from tillpost_http_feed.login import Login
-from tillpost_http_feed.pages import Page, Question, circle, host_of, page_of, question
+from tillpost_http_feed.pages import Page, Question, circle, counts, host_of, page_of, question
 from tillpost_http_feed.place import Place
 from tillpost_http_feed.settings import Settings
 
@@ -40,6 +40,18 @@ class _Moved(Exception):
     """The list has moved while it was read by offset."""
 
 
+@attrs.frozen
+class _InHand:
+    """A page that is handed over once it is known what follows. at, after: its position and the next one.
+
+    Where positions are counted, it is asked for once more after the next page: sales may have moved up to it.
+    """
+
+    page: Page
+    at: Any
+    after: Any
+
+
 @attrs.define(eq=False)
 class FeedSource:
     """The hooks of the source. What it remembers only saves requests; its place is in the journal alone."""
@@ -50,6 +62,8 @@ class FeedSource:
     _troubles: Troubles[str, str]
     _feed: str
     _known: dict[str, None] = attrs.field(factory=dict)
+    _beyond: tuple[Any, Any] | None = None
+    """The position in the journal, and the one that empty pages after it have led to: one more in each round."""
     _count: int = 0
     _stopping: threading.Event = attrs.field(factory=threading.Event)
 
@@ -105,16 +119,23 @@ class FeedSource:
         client = self._client(self._stopping)
         keeps = self.settings.keeps_position
         since, position = place.since or self.settings.first_moment, place.next
+        if keeps and self._beyond is not None and self._beyond[0] == position:
+            position = self._beyond[1]
         place = attrs.evolve(place, since=since)
-        pending: tuple[Page, Any] | None = None
-        """The page in hand, and the position after it."""
+        pending: _InHand | None = None
         seen: set[str] = set()
         while True:
             try:
                 page = self._ask(client, question(self.settings, since, position), position)
+                if pending is not None and counts(self.settings, position):
+                    again = self._ask(client, question(self.settings, since, pending.at), pending.at)
+                    if again.count and again.sha256 != pending.page.sha256:
+                        place = self._hand_over(accept, pending, place)
+                        pending = attrs.evolve(pending, page=again)
             except Failed as failed:
                 if resumed and pending is None and getattr(failed.failure, "status", 0) in STALE:
                     raise _Stale from None
+                self._beyond = None
                 self._hand_over(accept, pending, place)
                 if keeps and position is not None and position == place.next:
                     raise _unknown(failed.failure) from None
@@ -124,12 +145,14 @@ class FeedSource:
             place = attrs.evolve(place, began=began)
             after = page.next if page.next != position else None
             if not page.count or self._only_repeats(page, position):
+                if keeps and self.settings.paging == "cursor" and after is not None:
+                    self._beyond = place.next, after
                 if after is None or keeps or self.settings.paging == "offset":
                     break
-                pending = pending and (pending[0], after)
+                pending = pending and attrs.evolve(pending, after=after)
             else:
                 place = self._hand_over(accept, pending, place)
-                pending = page, after
+                pending = _InHand(page, position, after)
             if after is None:
                 break
             if json.dumps(after) in seen:
@@ -147,26 +170,26 @@ class FeedSource:
     def _only_repeats(self, page: Page, position: Any) -> bool:
         return self.settings.paging == "offset" and position is not None and bool(position[1]) and page.count == 1
 
-    def _hand_over(self, accept: Accept, pending: tuple[Page, Any] | None, place: Place) -> Place:
+    def _hand_over(self, accept: Accept, pending: _InHand | None, place: Place) -> Place:
         """Hand over a page with others after it; the place after it."""
         if pending is None:
             return place
-        page, after = pending
-        place = _with(place, page)
+        page, place = pending.page, _with(place, pending.page)
+        after = pending.at if counts(self.settings, pending.after) else pending.after
         kept = Place(next=after) if self.settings.keeps_position else attrs.evolve(place, next=after)
         if page.sha256 not in self._known:
             self._accept(accept, page, kept)
         return place
 
-    def _hand_over_last(self, accept: Accept, pending: tuple[Page, Any] | None, place: Place, position: Any) -> Place:
+    def _hand_over_last(self, accept: Accept, pending: _InHand | None, place: Place, position: Any) -> Place:
         if self.settings.keeps_position:
-            end = Place(next=position) if pending is None or pending[1] is None else Place(next=pending[1])
+            end = Place(next=position if pending is None or pending.after is None else pending.after)
         else:
-            end = (place if pending is None else _with(place, pending[0])).at_the_end()
+            end = (place if pending is None else _with(place, pending.page)).at_the_end()
         if pending is not None:
             stored = Place.loads(self.context.cursor(), self._feed)
-            if pending[0].sha256 not in self._known or stored != end:
-                self._accept(accept, pending[0], end)
+            if pending.page.sha256 not in self._known or stored != end:
+                self._accept(accept, pending.page, end)
         return end
 
     def _accept(self, accept: Accept, page: Page, place: Place) -> None:

@@ -82,6 +82,113 @@ def test_a_link_to_another_server_is_not_followed(shop: Callable[..., Shop], els
     assert "another server than that of source.url; nothing is asked there" in outcome.reason
 
 
+@pytest.mark.parametrize(
+    ("more", "settings", "said"),
+    [
+        ({"next": "/sales?page=2"}, {}, "has more pages, as it says at next; check source.paging"),
+        ({"meta": {"has_more": True}}, {}, "as it says at meta.has_more; check source.paging"),
+        ({"nextPageToken": "b"}, BY_TOKEN | BY_TIME, "as it says at nextPageToken; check source.next_at"),
+        ({"links": {"next": {"href": "x"}}}, {"paging": "link", "next_at": "links.next"}, "at links.next; check"),
+        ({"next": "/sales?page=2"}, {"paging": "link"}, 'check source.next_at ("" is the header Link)'),
+        ({"version": {"max": 104}}, BY_TOKEN, "without a token at next; an answer has sales, version; check"),
+    ],
+)
+def test_a_last_page_that_says_another_one_follows_is_told(
+    shop: Callable[..., Shop], more: Any, settings: Any, said: str
+) -> None:
+    """Else the first page would be read for ever, and no sale after it."""
+    outcome = shop(lambda _: reply({"sales": [sale(1)], **more}), **{"items": "sales", **settings}).run()
+    assert isinstance(outcome, Misconfigured)
+    assert said in outcome.reason
+
+
+@pytest.mark.parametrize(
+    "last", [{"next": None}, {"next": ""}, {"has_more": False, "page": 3}, {"links": {"next": {}, "prev": "/x"}}, {}]
+)
+def test_a_last_page_that_says_so_is_the_end(shop: Callable[..., Shop], last: Any) -> None:
+    for settings in ({}, BY_TOKEN | BY_TIME, {"paging": "link", "next_at": "links.next"}):
+        assert shop(lambda _: reply({"sales": [sale(1)], **last}), **{"items": "sales", **settings}).run() == 1
+
+
+def pages(sales: list[dict[str, Any]], size: int, after: Callable[[int], None]) -> Callable[[Asked], Reply]:
+    """A list by number of page. after: called with the number of each page that was answered."""
+
+    def answer(asked: Asked) -> Reply:
+        number = int(asked.query.get("page", "1"))
+        found = [each for each in sales if each["at"][:19] >= asked.query.get("since", "")]
+        given: dict[str, Any] = {"sales": found[(number - 1) * size : number * size], "next": None}
+        if len(found) > number * size:
+            given["next"] = f"/sales?since={asked.query.get('since', '')}&page={number + 1}"
+        after(number)
+        return reply(given)
+
+    return answer
+
+
+@pytest.mark.parametrize("removed", [0, 1, 2, 4, 5])
+@pytest.mark.parametrize("by", ["link", "cursor"])
+@pytest.mark.parametrize("when", [1, 2, 3])
+def test_a_sale_that_is_gone_between_two_pages_hides_no_other_one(
+    shop: Callable[..., Shop], removed: int, by: str, when: int
+) -> None:
+    """By number of page the next ones move up, to a page that was read. They are older than `overlap`."""
+    sales = [sale(number) for number in range(9)]
+
+    def remove(number: int) -> None:
+        if number == when and len(sales) == 9:
+            del sales[removed]
+
+    link = pages(sales, 3, remove)
+
+    def token(asked: Asked) -> Reply:
+        said = json.loads(link(asked).content)
+        return reply(said | {"next": int(asked.query.get("page", "1")) + 1 if said["next"] else None})
+
+    paging = {"paging": "link", "next_at": "next"} if by == "link" else BY_TOKEN | {"next_to": "page"}
+    till = shop(link if by == "link" else token, **{"items": "sales", **BY_TIME, **paging, "overlap": timedelta(0)})
+    till.run()
+    assert {each["id"] for each in sales} <= set(till.met())
+    asked = len(till.feed.asked)
+    till.run()
+    assert len(till.feed.asked) == asked + 1, "a round of one page asks once"
+
+
+def test_a_page_by_number_is_resumed_at_the_one_before(shop: Callable[..., Shop]) -> None:
+    """Between a failure and the next round a sale may be gone, too."""
+    sales = [sale(number) for number in range(9)]
+    till = shop(pages(sales, 3, lambda _: None), items="sales", paging="link", next_at="next", **BY_TIME)
+    first = json.loads(pages(sales, 3, lambda _: None)(Asked("GET", "/sales", {}, {}, b"")).content)
+    till.feed.first = [reply(first), Reply(b"", 503)]
+    assert isinstance(till.run(), NotSent)
+    del sales[0]
+    till.start()
+    till.run()
+    assert {each["id"] for each in sales} <= set(till.met())
+
+
+def test_pages_without_sales_do_not_end_a_list_by_position(shop: Callable[..., Shop]) -> None:
+    """One more of them in each round: a feed may give a new position for ever at its end."""
+    given: dict[str, Any] = {
+        "": ([sale(1)], "b"),
+        "b": ([], "c"),
+        "c": ([], "d"),
+        "d": ([sale(2)], "e"),
+        "e": ([], "e"),
+    }
+
+    def answer(asked: Asked) -> Reply:
+        found, following = given[asked.query.get("after", "")]
+        return reply({"sales": found, "next": following})
+
+    till = shop(answer, **BY_TOKEN)
+    for _ in range(4):
+        till.run()
+    assert till.met() == [1, 2]
+    asked = len(till.feed.asked)
+    till.run()
+    assert len(till.feed.asked) == asked + 1
+
+
 def test_an_offset_goes_on_until_there_is_nothing_more_and_is_kept(shop: Callable[..., Shop]) -> None:
     sales = [sale(number) for number in range(7)]
     till = shop(offsets(sales), **BY_OFFSET)
@@ -186,7 +293,17 @@ def test_an_error_under_the_status_of_a_success_is_no_empty_page(
     assert "Anna" not in outcome.reason
 
 
-@pytest.mark.parametrize("answer", [{"errors": []}, {"sales": [], "error": "x"}, {"error": None}, {"errors": 0}])
+@pytest.mark.parametrize("sales", [[], [{"id": 1}]])
+def test_an_error_beside_sales_says_that_they_are_not_all(shop: Callable[..., Shop], sales: Any) -> None:
+    """As Square's answers have it: such an answer may have no position, and is not the end of the list."""
+    till = shop(lambda _: reply({"sales": sales, "errors": [{"code": "GATEWAY_TIMEOUT"}]}), items="sales")
+    outcome = till.run()
+    assert isinstance(outcome, NotSent)
+    assert "answers 200 with 'errors' (GATEWAY_TIMEOUT) beside sales" in outcome.reason
+    assert not till.met()
+
+
+@pytest.mark.parametrize("answer", [{"errors": []}, {"sales": [], "error": ""}, {"error": None}, {"errors": 0}])
 def test_no_error_in_an_answer_is_an_empty_page(shop: Callable[..., Shop], answer: Any) -> None:
     assert shop(lambda _: reply(answer), items="sales").run() == 0
 
