@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from tillpost.alerts.problem import Context, Problem
+from tillpost.alerts.problem import CLOCK_OFF, Context, Problem
 from tillpost.clock import iso
 from tillpost.flow.breaker import PAUSED, is_reachable
 from tillpost.journal import HistoryState
@@ -36,7 +36,7 @@ def paused(context: Context) -> Iterable[Problem]:
 
 def fallback(context: Context) -> Iterable[Problem]:
     since = context.destination.unreachable_since
-    if since is not None and context.now - since > context.limits.fallback.total_seconds():
+    if since is not None and context.lasted(since) > context.limits.fallback.total_seconds():
         yield Problem(
             "fallback",
             f"no answer of the destination since {iso(since)} (state: {context.destination.state})",
@@ -54,8 +54,11 @@ def oldest_undelivered(context: Context) -> Iterable[Problem]:
     if oldest is None:
         return
     receipt, accepted_at, reason = oldest
-    since = max(accepted_at, context.destination.since)  # a backlog of an outage is not late when the outage ends
-    if context.now - since > context.limits.oldest_undelivered.total_seconds():
+    # A backlog of an outage is not late when the outage ends.
+    if (
+        min(map(context.lasted, (accepted_at, context.destination.since)))
+        > context.limits.oldest_undelivered.total_seconds()
+    ):
         yield Problem(
             "oldest_undelivered",
             f"receipt {receipt} was accepted at {iso(accepted_at)} and is not delivered{reason and f': {reason}'}",
@@ -68,9 +71,9 @@ def overdue(context: Context) -> Iterable[Problem]:
     if not is_reachable(context.destination) or context.journal.mappings.awaiting_release() is not None:
         return  # the cause has an alert of its own
     due = context.journal.receipts.next_due()
-    if due is None or context.now - (since := max(due, context.destination.since)) <= _OVERDUE:
+    if due is None or context.now - (since := max(due, _online_since(context))) <= _OVERDUE:
         return
-    last = context.journal.alert_inputs.last_delivery_event()
+    last = context.journal.alert_inputs.last_delivery_event(context.now + CLOCK_OFF)
     if last is None or context.now - last > _OVERDUE:
         yield Problem(
             "overdue",
@@ -78,6 +81,11 @@ def overdue(context: Context) -> Iterable[Problem]:
             "The destination answers, and nothing works on what waits. Receipts are kept.",
             "Restart `tillpost run`; when that does not help, send the file of `tillpost bundle` to its vendor.",
         )
+
+
+def _online_since(context: Context) -> float:
+    since = context.destination.since
+    return since if context.lasted(since) < float("inf") else 0.0
 
 
 def unverified(context: Context) -> Iterable[Problem]:
@@ -88,7 +96,7 @@ def unverified(context: Context) -> Iterable[Problem]:
     due = context.journal.verification.next_due()
     if due is None:
         return
-    since = max(due, context.destination.since)
+    since = max(due, _online_since(context))
     if context.now - since > context.limits.unverified.total_seconds():
         yield Problem(
             "unverified",
@@ -151,7 +159,7 @@ def mapping(context: Context) -> Iterable[Problem]:
 
 def tenant(context: Context) -> Iterable[Problem]:
     known = context.journal.tenants.current()
-    if known is not None and known.pending and context.now - known.pending_since > _PENDING:
+    if known is not None and known.pending and context.lasted(known.pending_since) > _PENDING:
         yield Problem(
             "tenant",
             f"nothing is sent since {iso(known.pending_since)}: the destination is {known.pending} now, and was"
@@ -159,7 +167,7 @@ def tenant(context: Context) -> Iterable[Problem]:
             "Receipts are kept in the journal. No fallback file is written: it would name contacts by their ids.",
             "`tillpost status` shows why it does not answer. If the address is wrong, put `transport.url` back.",
         )
-    elif known is not None and known.former and context.now - known.since < _DAY:
+    elif known is not None and known.former and context.lasted(known.since) < _DAY:
         yield Problem(
             "tenant",
             f"another tenant since {iso(known.since)}: {known.tenant.address}, before {known.former}",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tillpost.alerts.problem import Context, Problem
+from tillpost.alerts.problem import CLOCK_OFF, Context, Problem
 from tillpost.clock import iso
 from tillpost.compose.stranded import listed_stranded
 from tillpost.errors import describe
@@ -16,8 +16,6 @@ from tillpost.terminal import counted, span
 _HOUR = 3600.0
 _REFUSALS = 3
 """Times that a channel may refuse a notice: some minutes."""
-_CLOCK_OFF = 60.0
-"""Seconds by which the journal may be ahead of the clock."""
 
 
 def stopped(context: Context) -> Iterable[Problem]:
@@ -48,6 +46,8 @@ def thread(context: Context) -> Iterable[Problem]:
         return
     deaths: dict[str, list[Death]] = {}
     for death in context.line.heartbeat.deaths(context.now - _HOUR):
+        if context.lasted(death.at) > _HOUR:
+            continue
         deaths.setdefault(death.thread, []).append(death)
     for name, found in deaths.items():
         yield Problem(
@@ -61,7 +61,7 @@ def thread(context: Context) -> Iterable[Problem]:
 
 def clock(context: Context) -> Iterable[Problem]:
     ahead = context.journal.alert_inputs.last_event() - context.now
-    if ahead > _CLOCK_OFF:
+    if ahead > CLOCK_OFF:
         yield Problem(
             "clock",
             f"the clock of this machine is wrong: the journal has events {span(ahead)} later than now, which is"
@@ -69,7 +69,9 @@ def clock(context: Context) -> Iterable[Problem]:
             "Receipts and files get wrong times. Waits are kept by a clock that nobody sets.",
             "Set the clock, and let it be kept by NTP (`timedatectl`).",
         )
-    elif (change := context.journal.alert_inputs.last_clock_change(context.now - _HOUR)) is not None:
+    elif (
+        change := context.journal.alert_inputs.last_clock_change(context.now - _HOUR, context.now + CLOCK_OFF)
+    ) is not None:
         yield Problem(
             "clock",
             f"the clock of this machine was set by {change[1]:+.0f} s at {iso(change[0])}",

@@ -37,7 +37,7 @@ def observer(context: Context) -> Iterable[Problem]:
         if each.step == OBSERVE:
             yield _lost(each)
     for behind in context.journal.observers_behind.all():
-        if behind.since < context.now - _LATE:
+        if context.lasted(behind.since) > _LATE:
             yield _waits(behind, context.journal.observers_behind.count_waiting(behind))
 
 

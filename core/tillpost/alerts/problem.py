@@ -11,6 +11,9 @@ from tillpost.compose.alert_settings import AlertSettings
 from tillpost.flow.line import Line
 from tillpost.journal import Alert, Destination, Journal
 
+CLOCK_OFF = 60.0
+"""Seconds by which a stored moment may be ahead of the clock."""
+
 
 @attrs.frozen
 class Problem:
@@ -44,6 +47,11 @@ class Context:
     destination: Destination = attrs.field(
         default=attrs.Factory(lambda context: context.journal.destination.get(), takes_self=True)
     )
+
+    def lasted(self, since: float) -> float:
+        """Seconds since a stored moment; without end where it is still to come: a clock that was ahead wrote it."""
+        seconds = self.now - since
+        return seconds if seconds >= -CLOCK_OFF else float("inf")
 
 
 Rule = Callable[[Context], Iterable[Problem]]

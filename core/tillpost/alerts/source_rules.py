@@ -26,9 +26,10 @@ def documents(context: Context) -> Iterable[Problem]:
             "They could not be read to their end. What was read before is accepted; the rest is with nobody.",
             "`tillpost documents list` shows the reasons; fix the cause, then `tillpost documents retry`.",
         )
-    late = context.now - _RETRIES
     if waiting := [
-        document for document in found if document.state is DocumentState.RETRY and document.first_at < late
+        document
+        for document in found
+        if document.state is DocumentState.RETRY and context.lasted(document.first_at) > _RETRIES
     ]:
         yield Problem(
             "documents waiting",

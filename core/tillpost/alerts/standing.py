@@ -66,7 +66,7 @@ def standing_alerts(journal: Journal, watched: Watched, now: float) -> list[Aler
         alerts.append(_not_running(watched, last, now))
     else:
         alerts += [alert for alert in stored.values() if alert.rule in left | failed]
-        if last is not None and now - last > _UNWATCHED:
+        if last is not None and abs(now - last) > _UNWATCHED:
             alerts.append(_not_watched(watched, last))
     return sorted(alerts, key=lambda alert: alert.raised_at)
 

@@ -103,9 +103,9 @@ def _list(names: Iterable[str]) -> str:
 def gap(context: Context) -> Iterable[Problem]:
     if not context.sequence:
         return
-    late = context.now - context.limits.gap.total_seconds()
+    wait = context.limits.gap.total_seconds()
     for till in gaps(context.journal, context.now, _WEEK, keep=context.keep):
-        if not (found := [missing for missing in till.gaps if missing.since < late]):
+        if not (found := [missing for missing in till.gaps if context.lasted(missing.since) > wait]):
             continue
         named = [each.first if each.count == 1 else f"{each.first} to {each.last}" for each in found[:_MOST]]
         more = f" and {len(found) - _MOST} more gaps" if len(found) > _MOST else ""

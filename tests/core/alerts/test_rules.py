@@ -314,6 +314,7 @@ def _clock_right(harness: Harness) -> None:
 
 
 def _clock_set(harness: Harness) -> None:
+    store_of(harness.journal).write(lambda each: each.execute("UPDATE tills SET last_at = last_at + 3600"))
     harness.journal.shift_pending(-HOUR, NOW)
 
 
@@ -529,6 +530,100 @@ def test_it_raises_one_alert_that_names_cause_and_next_step_and_clears_it_when_o
     assert [alert.key for alert in harness.journal.alerts.recent(5)] == [key]
 
 
+YEAR = 365 * 86400.0
+AHEAD = {
+    "observer away": "UPDATE observers_behind SET since = since + ?",
+    "document that cannot be read": "UPDATE documents SET first_at = first_at + ?",
+    "address changed": "UPDATE tenants SET pending_since = pending_since + ?",
+    "outage": "UPDATE destination SET since = since + ?1, unreachable_since = unreachable_since + ?1",
+    "stuck": "UPDATE receipts SET accepted_at = accepted_at + ? WHERE state <> 'delivered'",
+    "gap": "UPDATE receipts SET accepted_at = accepted_at + ?",
+    "nothing is sent": "UPDATE destination SET since = ?2 + ?1",
+    "nothing is verified": "UPDATE destination SET since = ?2 + ?1",
+}
+"""Trouble → what a clock that was a year ahead has written of it."""
+
+
+@pytest.mark.parametrize("trouble", AHEAD)
+def test_what_a_clock_a_year_ahead_has_written_is_told_all_the_same(trouble: str, harness: Harness) -> None:
+    """A moment that is still to come was "less than five minutes ago" for a year, and the alert silent for as long."""
+    come, go, key, _, _ = PLANTED[trouble]
+    come(harness)
+    sql = AHEAD[trouble]
+    given = (YEAR, harness.clock.now) if "?2" in sql else (YEAR,)
+    store_of(harness.journal).write(lambda each: each.execute(sql, given))
+    harness.pass_(301)
+    harness.pass_(301)
+    assert harness.events == [("raised", key)]
+    go(harness)
+    harness.pass_(301)
+    harness.pass_(CALM)
+    assert harness.events == [("raised", key), ("over", key)]
+
+
+def test_what_stands_for_a_while_is_over_though_its_moment_is_still_to_come(harness: Harness) -> None:
+    """The change of the clock itself, a thread's death, another tenant, an event lost: a year instead of an hour."""
+    harness.clock.now += YEAR
+    for come in (_clock_set_now, _died, _moved, _event_lost):
+        come(harness)
+    harness.clock.now -= YEAR
+    _clock_set_now(harness)
+    harness.pass_(2 * HOUR)
+    assert {alert.key for alert in harness.journal.alerts.standing()} <= {"silence 12/1"}
+
+
+def _clock_set_now(harness: Harness) -> None:
+    harness.journal.shift_pending(0.0, harness.clock.now)
+
+
+def test_an_alert_that_was_over_with_the_clock_ahead_is_told_when_it_comes_again(harness: Harness) -> None:
+    harness.watch.settings = attrs.evolve(LIMITS, off=("silence", "clock"))
+    harness.clock.now += YEAR
+    _held(harness)
+    harness.pass_(1)
+    _discarded(harness)
+    harness.pass_(1)
+    harness.pass_(CALM)
+    harness.clock.now -= YEAR
+    harness.pass_(1)
+    harness.told.clear()
+    take(harness.journal, Broken(reason="line 3: no total", place="line 3", raw=b"y", number="7", store="12"))
+    harness.pass_(1)
+    assert harness.events == [("raised", "held line no total")]
+
+
+@pytest.mark.parametrize("change", [YEAR, -YEAR])
+def test_what_is_noted_moves_with_a_clock_that_is_set(harness: Harness, change: float) -> None:
+    """A notice that a channel refused, an alert, a till: each waits and stands as long as it would have."""
+    now = harness.clock.now
+    harness.deaf = True
+    _held(harness)
+    _observer_away(harness)
+    _source(harness)
+    _unreadable(harness)
+    _address_changed(harness)
+    harness.clock.now = now
+    harness.pass_(0)
+    tables = ("notices", "alerts", "observers_behind", "sources", "documents", "tenants", "tills", "watching")
+
+    def stored() -> list[Any]:
+        return [store_of(harness.journal).read(f"SELECT * FROM {table}") for table in tables]
+
+    def times(rows: list[Any], by: float) -> list[Any]:
+        return [
+            [tuple(round(each + by, 3) if isinstance(each, float) and each else each for each in row) for row in table]
+            for table in rows
+        ]
+
+    before = times(stored(), change)
+    harness.clock.now += change
+    harness.journal.shift_pending(change, harness.clock.now)
+    assert times(stored(), 0.0) == before
+    harness.deaf = False
+    harness.pass_(61)
+    assert ("raised", "held line no total") in harness.events
+
+
 def test_every_rule_has_a_name_in_the_settings_and_the_other_way_round() -> None:
     assert tuple(rules.RULES) == RULES
 
@@ -664,8 +759,8 @@ def test_what_is_asked_each_time_is_asked_of_indexes(harness: Harness, monkeypat
             journal.alert_inputs.oldest(),
             journal.alert_inputs.held(),
             journal.alert_inputs.last_event(),
-            journal.alert_inputs.last_clock_change(NOW),
-            journal.alert_inputs.last_delivery_event(),
+            journal.alert_inputs.last_clock_change(NOW, NOW),
+            journal.alert_inputs.last_delivery_event(NOW),
             journal.alert_inputs.accepted_between(NOW - HOUR, NOW),
         ),
         monkeypatch,

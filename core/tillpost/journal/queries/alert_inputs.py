@@ -40,20 +40,22 @@ class AlertInputs(Table):
         rows = self._database.read("SELECT at FROM events ORDER BY seq DESC LIMIT 1")
         return float(rows[0][0]) if rows else 0.0
 
-    def last_delivery_event(self) -> float | None:
-        """When a receipt was last sent or tried, as far as the newest events know; None: it is not among them."""
+    def last_delivery_event(self, until: float) -> float | None:
+        """When a receipt was last sent or tried, not after `until`, as far as the newest events know; None: unknown."""
         ((newest,),) = self._database.read("SELECT max(seq) FROM events")
         ((at,),) = self._database.read(
-            "SELECT max(at) FROM events WHERE seq > ? AND step IN ('deliver', 'resolve')", ((newest or 0) - SAMPLE,)
+            "SELECT max(at) FROM events WHERE seq > ? AND at <= ? AND step IN ('deliver', 'resolve')",
+            ((newest or 0) - SAMPLE, until),
         )
         return None if at is None else float(at)
 
-    def last_clock_change(self, since: float) -> tuple[float, float] | None:
-        """When the wall clock was set after `since`, and by how many seconds, as far as the newest events know."""
+    def last_clock_change(self, since: float, until: float) -> tuple[float, float] | None:
+        """When the wall clock was set, from `since` to `until`, and by how many seconds, if the newest events know."""
         ((newest,),) = self._database.read("SELECT max(seq) FROM events")
         rows = self._database.read(
-            "SELECT at, detail FROM events WHERE seq > ? AND step = 'clock' AND at >= ? ORDER BY seq DESC LIMIT 1",
-            ((newest or 0) - SAMPLE, since),
+            "SELECT at, detail FROM events WHERE seq > ? AND step = 'clock' AND at BETWEEN ? AND ?"
+            " ORDER BY seq DESC LIMIT 1",
+            ((newest or 0) - SAMPLE, since, until),
         )
         return (float(rows[0][0]), float(json.loads(rows[0][1])["seconds"])) if rows else None
 

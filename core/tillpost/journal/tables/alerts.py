@@ -160,5 +160,5 @@ def _stands_again(transaction: Transaction, key: str, texts: Sequence[str], now:
         )
         transaction.execute(sql, (*texts, seq))
         unsent = transaction.execute("DELETE FROM notices WHERE alert = ? AND event = ? RETURNING seq", (seq, OVER))
-        return int(seq), bool(unsent.fetchall()) or now < over_at + CALM * min(2**again, MOST_CALM)
+        return int(seq), bool(unsent.fetchall()) or over_at <= now < over_at + CALM * min(2**again, MOST_CALM)
     return None, False

@@ -30,7 +30,7 @@ class StepSetAside:
 
     def is_over(self, now: float) -> bool:
         """Whether a day has passed since it was due, or an event was lost: nothing needs it any more."""
-        return now - (self.due or self.at) > _DAY
+        return abs(now - (self.due or self.at)) > _DAY
 
 
 class StepsSetAside(Table):
