@@ -56,7 +56,7 @@ def move_pending(transaction: Transaction, seconds: float, now: float) -> None:
         (seconds,),
     )
     for table, columns in _MOVED.items():
-        moved = ", ".join(f"{each} = {each} + iif({each} <> 0, ?1, 0)" for each in columns)
+        moved = ", ".join(f"{each} = CASE WHEN {each} <> 0 THEN {each} + ?1 ELSE {each} END" for each in columns)
         open_ = " WHERE state IN ('reading', 'retry', 'set aside')" if table == "documents" else ""
         transaction.execute(f"UPDATE {table} SET {moved}{open_}", (seconds,))  # noqa: S608 - names of ours
     transaction.execute(
