@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from typing import Any
 import attrs
 import pytest
 
+from tests.support.command import accept, read
 from tests.support.engages import ENGAGES, Destination, starter
 from tests.support.oracle import API_KEY
 from tests.support.receipts import document, receipt_of
@@ -61,7 +61,7 @@ def _configure(folder: Path, there: Destination, own: str = "", *, create: bool 
 
 def _accept(folder: Path, *receipts: Receipt) -> None:
     (folder / "day.jsonl").write_bytes(document(list(receipts)))
-    _run(folder, "accept", str(folder / "day.jsonl"))
+    accept(folder / "tillpost.toml", str(folder / "day.jsonl"))
 
 
 def _said(receipt: Receipt, hours_ago: float = 0.0, **attributes: str) -> Receipt:
@@ -150,7 +150,7 @@ def _running(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def _receipt(folder: Path, receipt: Receipt) -> Any:
-    return json.loads(_run(folder, "receipt", receipt.id, "--json"))
+    return read(folder / "tillpost.toml", "receipt", receipt.id)[0]
 
 
 def test_b4_who_registers_later_gets_the_receipt(there: Destination, tmp_path: Path) -> None:

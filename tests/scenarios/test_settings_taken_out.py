@@ -35,7 +35,7 @@ TAKEN_OUT = {
 }
 
 
-@pytest.mark.parametrize("what", TAKEN_OUT)
+@pytest.mark.parametrize("what", ["resolver", pytest.param("key", marks=pytest.mark.slow)])
 def test_k9_a_resolver_or_a_key_is_taken_out_while_receipts_wait_for_it(line: Line, what: str) -> None:
     without, why = TAKEN_OUT[what]
     line.configure("shop", unknown_after='"1m"')

@@ -98,7 +98,7 @@ STEPS = ("accept", "deliver", "write_files", "transfer", "reconcile")
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
-    ("step", "every"), [("deliver", 6), *(pytest.param(each, 1, marks=pytest.mark.slow) for each in STEPS)]
+    ("step", "every"), [("deliver", 12), *(pytest.param(each, 1, marks=pytest.mark.slow) for each in STEPS)]
 )
 def test_a_kill_at_every_point_of_a_step_loses_and_doubles_nothing(
     shop: Shop, tmp_path: Path, step: str, every: int, measured: Callable[[str], None]

@@ -18,6 +18,7 @@ from typing import Any
 import attrs
 import pytest
 
+from tests.support.command import read, stands
 from tests.support.oracle import API_KEY, EVERYTHING, running_oracle
 from tests.support.waiting import until
 from tillpost_sandbox import Sandbox
@@ -141,25 +142,12 @@ class Shop:
         return not any(counts.get(state) for state in ("accepted", "resolved", "waiting", "uncertain"))
 
     def counts(self) -> dict[str, int]:
-        done = subprocess.run(
-            self._command("status", "--json"),
-            env=self._environment,
-            timeout=60,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.stdout, done.stderr
-        counts: dict[str, int] = json.loads(done.stdout)["pipelines"]["shop"]["counts"]
+        counts: dict[str, int] = stands(self.folder / "tillpost.toml")["shop"]["counts"]
         return {state: count for state, count in counts.items() if count}
 
     def held(self) -> dict[str, str]:
         """Id → reason."""
-        done = subprocess.run(
-            self._command("held", "list", "--json"), env=self._environment, timeout=60, capture_output=True, text=True,
-            check=False,
-        )  # fmt: skip
-        rows = [json.loads(row) for row in done.stdout.splitlines()]
+        rows = read(self.folder / "tillpost.toml", "held", "list")
         return {row["id"]: row["reason"] for row in rows}
 
     def shows(self, **expected: str) -> None:
@@ -173,7 +161,7 @@ class Shop:
             assert self.process.wait(30) == 0
 
 
-@pytest.fixture(params=["oracle", "sandbox"])
+@pytest.fixture(params=["oracle", pytest.param("sandbox", marks=pytest.mark.slow)])
 def engage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Destination]:
     with _oracle() if request.param == "oracle" else _sandbox(tmp_path / "sandbox") as started:
         yield started

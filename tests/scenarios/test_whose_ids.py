@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.command import accept, read
 from tests.support.engages import ENGAGES, Destination, starter
 from tests.support.oracle import API_KEY
 from tests.support.receipts import document, receipt_of
@@ -62,12 +63,11 @@ def _configure(folder: Path, url: str, revalidate: str = "1d", verify: str = "al
 
 def _accept(folder: Path, *receipts: Any) -> None:
     (folder / "day.jsonl").write_bytes(document(list(receipts)))
-    _run(folder, "accept", str(folder / "day.jsonl"))
+    accept(folder / "tillpost.toml", str(folder / "day.jsonl"))
 
 
 def _held(folder: Path) -> dict[str, str]:
-    rows = [json.loads(line) for line in _run(folder, "held", "list", "--json", fine=False).splitlines()]
-    return {row["number"]: row["reason"] for row in rows}
+    return {row["number"]: row["reason"] for row in read(folder / "tillpost.toml", "held", "list")}
 
 
 def test_b1_receipts_after_a_merge_and_an_erasure_go_to_the_contact_that_is_there(engage: Any, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import attrs
 
-from tests.support.command import stands
+from tests.support.command import accept, stands
 from tests.support.oracle import API_KEY, EVERYTHING, PASSWORD, USER, import_folder, running_oracle
 from tests.support.receipts import document, receipt_of
 from tests.support.waiting import until
@@ -136,7 +136,7 @@ password = "{files.password}", host_key = "{files.host_key}", wait_initial = "10
         self.ids |= {receipt.id for receipt in receipts}
         file = self.folder / f"{first}.jsonl"
         file.write_bytes(document(receipts))
-        self.tillpost("accept", *options, str(file))
+        accept(self.folder / "tillpost.toml", *options, str(file))
 
     def stands(self) -> dict[str, dict[str, Any]]:
         return stands(self.folder / "tillpost.toml")

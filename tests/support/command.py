@@ -32,6 +32,12 @@ def read(config: Path, *words: str) -> list[dict[str, Any]]:
     return objects(result)
 
 
+def accept(config: Path, *words: str) -> None:
+    """`tillpost accept` of these options and files, beside a `run` or before it."""
+    done = call(config, "accept", *words)
+    assert done.exit_code == 0, (done.output, done.exception)
+
+
 def stands(config: Path) -> dict[str, dict[str, Any]]:
     """What `tillpost status` says, by pipeline."""
     pipelines: dict[str, dict[str, Any]] = read(config, "status")[0]["pipelines"]

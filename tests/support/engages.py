@@ -79,10 +79,12 @@ def _sandbox(folder: Path, everything: bool) -> Iterator[Destination]:
 
 ENGAGES = [
     "oracle",
-    "sandbox with everything",
-    *(pytest.param(each, marks=pytest.mark.slow) for each in ("oracle with everything", "sandbox")),
+    *(
+        pytest.param(each, marks=pytest.mark.slow)
+        for each in ("sandbox with everything", "oracle with everything", "sandbox")
+    ),
 ]
-"""A plain `pytest` has each hand and each mode once."""
+"""A plain `pytest` has the one of another hand, which knows documented endpoints only."""
 """Those without everything know documented endpoints only."""
 
 
