@@ -1,4 +1,4 @@
-"""A queue of RabbitMQ, its reader killed at each write in turn: nothing is acknowledged before it is committed."""
+"""A queue of RabbitMQ, its reader killed around each commit and at each answer: those answer only what is committed."""
 
 from __future__ import annotations
 
@@ -14,13 +14,11 @@ from tests.support.amqp import source_of
 from tests.support.program import needed
 from tests.support.rabbitmq import Broker, rabbitmq
 from tests.support.receipts import document, receipt_of
-from tests.support.strace import Steps
+from tests.support.strace import Steps, around_commits
 from tests.support.waiting import until
 from tillpost.journal import Journal
 
 COUNT = 4
-PAGES = 8
-"""Of the pages of the journal every eighth: one write of a commit is as good as its neighbour."""
 CONFIG = """
 [tillpost]
 state = "state"
@@ -41,7 +39,7 @@ def broker(tmp_path: Path) -> Iterator[Broker]:
         yield started
 
 
-def prepared(folder: Path, broker: Broker, made: Path | None = None) -> Path:
+def prepared(folder: Path, broker: Broker, made: Path | None = None, prefetch: int = 1) -> Path:
     """A configuration that reads the queue of the folder's name; with messages in it when a journal was made."""
     folder.mkdir()
     broker.declare(folder.name)
@@ -49,7 +47,7 @@ def prepared(folder: Path, broker: Broker, made: Path | None = None) -> Path:
         shutil.copytree(made.parent / "state", folder / "state")
         broker.send(folder.name, *(document([receipt_of(number)]) for number in range(COUNT)))
     config = folder / "tillpost.toml"
-    config.write_text(CONFIG.format(source=source_of(broker, folder.name, prefetch=1)))
+    config.write_text(CONFIG.format(source=source_of(broker, folder.name, prefetch=prefetch)))
     return config
 
 
@@ -69,22 +67,23 @@ def numbers(config: Path) -> list[int]:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("every", [8, pytest.param(1, marks=pytest.mark.slow)])
-def test_a_kill_at_each_write_acknowledges_only_what_is_committed(
-    every: int, tmp_path: Path, broker: Broker, measured: Callable[[str], None]
+@pytest.mark.parametrize(
+    ("every", "prefetch"), [(6, 1), *(pytest.param(*each, marks=pytest.mark.slow) for each in ((1, 1), (2, COUNT)))]
+)
+def test_a_kill_at_each_commit_and_answer_acknowledges_only_what_is_committed(
+    every: int, prefetch: int, tmp_path: Path, broker: Broker, measured: Callable[[str], None]
 ) -> None:
+    """prefetch: with more than one message in hand several are in a commit, and several answers in a packet."""
     hit = Counter[str]()
     with Steps(os.environ) as steps:
         made = prepared(tmp_path / "made", broker)
         assert steps.kill("accept", made, "0", "renameat2", 999).code == 0
-        counted = prepared(tmp_path / "counted", broker, made)
+        counted = prepared(tmp_path / "counted", broker, made, prefetch)
         calls, ended = steps.count("accept", counted, str(COUNT))
         assert ended.code == 0
         assert (numbers(counted), waiting(broker, "counted")) == (list(range(COUNT)), 0)
-        steps_of = {call: every * PAGES if call == "pwrite64" else every for call in calls}
-        points = [(call, each) for call, most in calls.items() for each in range(1, most + 1, steps_of[call])]
-        for call, number in points:
-            config = prepared(tmp_path / f"{call}-{number}", broker, made)
+        for call, number in around_commits(calls)[::every]:
+            config = prepared(tmp_path / f"{call}-{number}", broker, made, prefetch)
             queue = config.parent.name
             killed = steps.kill("accept", config, str(COUNT), call, number)
             hit[call] += killed.killed
@@ -92,6 +91,6 @@ def test_a_kill_at_each_write_acknowledges_only_what_is_committed(
             assert set(numbers(config)) >= set(range(COUNT - left)), f"{queue}: acknowledged and not in the journal"
             assert steps.kill("accept", config, str(left), "renameat2", 999).code == 0
             assert (numbers(config), waiting(broker, queue)) == (list(range(COUNT)), 0), queue
-    measured(f"the source amqp was killed at {hit.total()} points ({dict(hit)})")
+    measured(f"the source amqp, {prefetch} in hand, was killed at {hit.total()} points ({dict(hit)})")
     assert hit["sendto"] >= 2, "also at its answers to the broker"
-    assert hit["fdatasync"] >= 1
+    assert hit["fdatasync"] >= (COUNT if every == 1 else 1), "at the sync of each commit"

@@ -1,4 +1,4 @@
-"""Sources that fetch (files by SFTP, pages by HTTP), killed at every write, and beside a journal that was put back."""
+"""Sources that fetch (files by SFTP, pages by HTTP), killed around each commit, and with an older journal put back."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.support.feed import Feed, serving_feed, zettle
 from tests.support.program import needed
 from tests.support.receipts import receipt
 from tests.support.sshd import Sshd, sshd
-from tests.support.strace import Steps
+from tests.support.strace import Steps, around_commits
 from tillpost.cli.pipelines import opened_lines
 from tillpost.compose.config import load
 from tillpost.flow.intake.accept import accept
@@ -29,8 +29,6 @@ from tillpost.flow.intake.collected_source import CollectedSource
 from tillpost.journal import Journal
 from tillpost.model.receipt_json import dumps
 
-EVERY = 5
-"""Of the writes every fifth one is a kill point."""
 CONFIG = """
 [tillpost]
 state = "state"
@@ -142,7 +140,7 @@ def shop(tmp_path: Path, server: Sshd) -> Callable[..., Shop]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_a_kill_at_every_write_loses_and_doubles_nothing(
+def test_a_kill_at_every_commit_and_move_loses_and_doubles_nothing(
     shop: Callable[..., Shop], measured: Callable[[str], None]
 ) -> None:
     needed("strace", "strace")
@@ -160,7 +158,7 @@ def test_a_kill_at_every_write_loses_and_doubles_nothing(
         calls, ended = steps.count("accept", counted.config, "")
         assert ended.code == 0
         assert counted.numbers() == [1, 2, 3]
-        for call, number in [(call, each) for call, most in calls.items() for each in range(1, most + 1, EVERY)]:
+        for call, number in around_commits(calls):
             tried = shop(f"{call}-{number}", made.config.parent)
             tried.put("1.jsonl", 1, 2)
             tried.put("2.jsonl", 3)
@@ -175,7 +173,8 @@ def test_a_kill_at_every_write_loses_and_doubles_nothing(
             assert tried.files() == ["done/1.jsonl", "done/2.jsonl"]
             assert not (tried.config.parent / "state" / "shop" / "sftp-document").exists()
     measured(f"the source sftp was killed at {hit.total()} points ({dict(hit)})")
-    assert hit.total() >= 20
+    assert hit["fdatasync"] == calls.count("fdatasync") >= 2, "at the sync of each commit"
+    assert hit["pwrite64"] > hit["fdatasync"], "before and after each"
 
 
 def test_files_that_a_restored_journal_does_not_know_are_told_and_can_be_put_back(shop: Callable[..., Shop]) -> None:
@@ -220,7 +219,7 @@ def fed(folder: Path, feed: Feed, state: Path | None = None) -> Shop:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_a_feed_is_killed_at_every_write_and_its_place_stays_with_the_receipts(
+def test_a_feed_is_killed_at_every_commit_and_its_place_stays_with_the_receipts(
     tmp_path: Path, measured: Callable[[str], None]
 ) -> None:
     needed("strace", "strace")
@@ -238,7 +237,7 @@ def test_a_feed_is_killed_at_every_write_and_its_place_stays_with_the_receipts(
         calls, ended = steps.count("accept", counted.config, "")
         assert ended.code == 0
         assert counted.numbers() == [1, 2, 3, 4, 5]
-        for call, number in [(call, each) for call, most in calls.items() for each in range(1, most + 1, EVERY)]:
+        for call, number in around_commits(calls):
             tried = fed(tmp_path / f"{call}-{number}", feed, made.config.parent)
             killed = steps.kill("accept", tried.config, "", call, number)
             hit[call] += killed.killed
@@ -251,7 +250,8 @@ def test_a_feed_is_killed_at_every_write_and_its_place_stays_with_the_receipts(
             if 2 <= len(there) < 5:
                 assert positions[0] == f"hash-uuid-{len(there)}", "it goes on after the last page that is committed"
     measured(f"the source http-feed was killed at {hit.total()} points ({dict(hit)})")
-    assert hit.total() >= 20
+    assert hit["fdatasync"] == calls.count("fdatasync") >= 2, "at the sync of each commit"
+    assert hit["pwrite64"] > hit["fdatasync"], "before and after each"
 
 
 def test_a_feed_is_read_again_from_the_place_of_a_journal_that_was_put_back(tmp_path: Path) -> None:

@@ -107,9 +107,10 @@ def test_a_kill_at_every_point_of_a_step_loses_and_doubles_nothing(
     name = f"{step}{every}"  # the stores of this test in the sandbox
     with Steps(shop.environment) as steps:
         config = prepared(shop, tmp_path, f"{name}-whole")
-        calls, ended = steps.count(step, config, shop.ready["control"])
+        called, ended = steps.count(step, config, shop.ready["control"])
         assert ended.code == 0
         settled(config.parent, steps)
+    calls = Counter(called)
     points = Points(calls, every)
 
     def sweep() -> None:

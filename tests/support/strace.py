@@ -11,7 +11,8 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
@@ -23,6 +24,8 @@ WRITES = (
     "rename", "renameat", "renameat2", "link", "linkat", "unlink", "unlinkat",
 )  # fmt: skip
 """The calls after which a disk or a destination differs, or may be relied on. Sockets are written to by sendto."""
+
+_PAGE = "pwrite64"
 
 
 @attrs.frozen
@@ -36,6 +39,47 @@ class Ended:
     def killed(self) -> bool:
         """True when the kill came; else it had ended before so many calls."""
         return self.code == -9
+
+
+def around_commits(calls: Sequence[str]) -> list[tuple[str, int]]:
+    """The kill points of a step that is a row of such calls: each as the so manieth of its name.
+
+    All, but for a write of a page between two others: a commit writes its pages together, and what is on the disk
+    counts from its sync on. The first and the last one before each sync, rename, unlink or answer are points.
+    """
+    padded = ["", *calls, ""]
+    seen = Counter[str]()
+    points = []
+    for before, call, after in zip(padded, calls, padded[2:], strict=False):
+        seen[call] += 1
+        if (before, call, after) != (_PAGE,) * 3:
+            points.append((call, seen[call]))
+    return points
+
+
+@contextmanager
+def killed_at(process: subprocess.Popen[bytes], call: str, number: int) -> Iterator[None]:
+    """Kill a process as one of its threads makes this system call for the so manieth time from now on. It has ended
+    when the block has."""
+    with _traced(process.pid, _kill(call, number)):
+        yield
+        process.wait(60)
+
+
+def _kill(call: str, number: int) -> list[str]:
+    return [f"trace={call}", f"inject={call}:signal=KILL:when={number}"]
+
+
+@contextmanager
+def _traced(pid: int, expressions: Sequence[str], log: Path = Path(os.devnull)) -> Iterator[None]:
+    words = [word for each in expressions for word in ("-e", each)]
+    command = ["strace", "-f", "-o", str(log), *words, "-p", str(pid)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as strace:
+        assert strace.stderr is not None
+        attached = strace.stderr.readline()
+        assert "attached" in attached, attached + strace.stderr.read()
+        yield
+        strace.communicate(timeout=20)
 
 
 class Steps:
@@ -64,7 +108,7 @@ class Steps:
 
     def kill(self, step: str, config: Path, control: str, call: str, number: int) -> Ended:
         """Do a step, killed as it enters this system call for the so manieth time."""
-        return self._traced(step, config, control, [f"trace={call}", f"inject={call}:signal=KILL:when={number}"])
+        return self._traced(step, config, control, _kill(call, number))
 
     def walk(self, step: str, config: Path, control: str = "") -> Ended:
         """Do a step to its end, not traced."""
@@ -76,12 +120,12 @@ class Steps:
         self._process.stdin.write(b"!")
         return self._end()
 
-    def count(self, step: str, config: Path, control: str) -> tuple[Counter[str], Ended]:
-        """Do a step to its end; which of WRITES it calls, and how often."""
+    def count(self, step: str, config: Path, control: str) -> tuple[list[str], Ended]:
+        """Do a step to its end; which of WRITES it calls, in their order."""
         log = config.parent / "strace.log"
         ended = self._traced(step, config, control, ["trace=" + ",".join(f"?{name}" for name in WRITES)], log)
         calls = [line.split(maxsplit=1)[1].partition("(") for line in log.read_text().splitlines()]
-        return Counter(name for name, bracket, _ in calls if bracket and name in WRITES), ended
+        return [name for name, bracket, _ in calls if bracket and name in WRITES], ended
 
     def _traced(
         self, step: str, config: Path, control: str, expressions: list[str], log: Path = Path(os.devnull)
@@ -90,17 +134,10 @@ class Steps:
         ready = self._line()
         if not ready.startswith("ready "):
             return self._end(ready)
-        words = [word for each in expressions for word in ("-e", each)]
-        command = ["strace", "-f", "-o", str(log), *words, "-p", ready.split()[1]]
-        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as strace:
-            assert strace.stderr is not None
-            attached = strace.stderr.readline()
-            assert "attached" in attached, attached + strace.stderr.read()
+        with _traced(int(ready.split()[1]), expressions, log):
             assert self._process.stdin is not None
             self._process.stdin.write(b"!")
-            ended = self._end()
-            strace.communicate(timeout=20)
-        return ended
+            return self._end()
 
     def _tell(self, job: dict[str, str]) -> None:
         assert self._process.stdin is not None

@@ -87,14 +87,15 @@ def restore(chosen: PipelineConfig, source: Path, replace: bool, as_json: bool) 
 def _tell_missing(chosen: PipelineConfig, done: doctor.Restored, now: float) -> str:
     """Record what may have been accepted since the backup as a loss, and return it; "" where nothing was, or where the
     source has its place in the journal, and reads what came since by itself."""
-    if done.newer == 0:
-        return ""
     source = next((use.plugin for use in chosen.slots if use.slot == "source"), "")
+    lost = None if done.newer is None else done.newer - done.read_again.get(source, 0)
+    if lost == 0:
+        return ""
     as_of = when(done.as_of or None) or "the beginning"
     with closing(existing_journal(chosen)) as journal:
-        if journal.sources.cursor(source) is not None:
+        if lost is None and journal.sources.cursor(source) is not None:
             return ""
-        known = f" ({counted(done.newer, 'receipt')}, which {done.kept} has)" if done.newer else ""
+        known = f" ({counted(lost, 'receipt')}, which {done.kept} has)" if lost else ""
         what = f"a backup was restored: what was accepted after {as_of} is missing{known}"
         journal.losses.record(now, what, f"{_BRING_BACK}; then `tillpost journal losses --settle`")
     return what
@@ -116,11 +117,11 @@ def _sentences(done: doctor.Restored, folder: Path, due: str, missing: str) -> l
         lines.append(f"{counted(done.open_files, 'fallback file')} will be uploaded again; Engage ignores repeats")
     if missing:
         lines += [missing, _BRING_BACK, "`tillpost journal losses` shows this until it is settled"]
-    elif done.newer == 0:
+    if done.newer == 0:
         lines.append("no receipt of the replaced journal is missing")
-    else:
+    if done.newer != 0 and (not missing or any(done.read_again.values())):
         lines.append(
-            f"what was accepted after {as_of} is read again by the source, which goes on from its place of then"
+            f"what the source read after {as_of} is read again by it: it goes on from its place of then, or its start"
         )
     if done.kept:
         lines.append(f"the replaced journal is kept as {done.kept}")

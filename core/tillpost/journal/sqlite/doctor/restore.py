@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,7 +34,8 @@ class Restored:
     as_of: seconds since 1970 of the last event in the backup. asked: receipts that may have been sent since, and are
     asked for first; unknown: those of them whose contact has no id to ask by, which are sent again under the same id.
     open_files: fallback files that may have gone up since, and go up again. newer: receipts of the journal that was
-    replaced that the backup does not have; None when there was none or nobody knows. kept: where it is now.
+    replaced that the backup does not have; None when there was none or nobody knows. read_again: how
+    many of them came from a source whose place that journal has. kept: where it is now.
     """
 
     receipts: int
@@ -43,6 +45,7 @@ class Restored:
     open_files: int
     damages: list[Damage]
     newer: int | None
+    read_again: Mapping[str, int] = {}
     kept: Path | None
 
 
@@ -80,13 +83,13 @@ def restore(
             restored = _prepared(new, backup, folder / "fallback", now, now + confirm_after, progress)
         except (apsw.CorruptError, apsw.NotADBError) as error:
             raise _damaged(backup, str(error)) from error
-        newer = _newer(path, new) if path.exists() else None
+        newer, read_again = _newer(path, new) if path.exists() else (None, {})
         sync(new)
         kept = kept_path(path, "replaced", now) if path.exists() else None
         for marks in ("crash_marks", "crash_marks.counts"):
             (folder / marks).unlink(missing_ok=True)  # of the journal that is replaced
         replace_journal(path, new, kept)
-        return attrs.evolve(restored, newer=newer, kept=kept)
+        return attrs.evolve(restored, newer=newer, read_again=read_again, kept=kept)
 
 
 def _prepared(new: Path, backup: Path, fallback: Path, now: float, due: float, progress: Progress) -> Restored:
@@ -149,22 +152,30 @@ def ask_again(connection: Transaction, reason: str, now: float, due: float) -> t
     return len(rows), sum(not known for _, _, known in rows)
 
 
-def _newer(path: Path, new: Path) -> int | None:
-    """The number of receipts of the old journal that the restored one does not have; None when nobody knows: it cannot
-    be read, or has none more and losses of its own, such as those of a restore before this one."""
+_NEWER = "FROM main.receipts AS old WHERE NOT EXISTS (SELECT 1 FROM restored.receipts AS new WHERE new.id = old.id)"
+_PLACED = f"""
+    SELECT documents.source, count(*) FROM main.documents JOIN main.cursors USING (source)
+    JOIN main.document_rows ON document = documents.seq
+    JOIN (SELECT seq {_NEWER}) AS missing ON missing.seq BETWEEN first AND last GROUP BY 1
+"""  # noqa: S608 - ours
+
+
+def _newer(path: Path, new: Path) -> tuple[int | None, dict[str, int]]:
+    """The number of receipts of the old journal that the restored one does not have, and of those of each source whose
+    place it has. No number when nobody knows: it cannot be read, or has none more and losses of its own, such as those
+    of a restore before this one."""
     with opened(path, apsw.SQLITE_OPEN_READWRITE) as connection:
         try:
             connection.execute("ATTACH ? AS restored", (str(new),))
-            newer = int(
-                connection.execute(
-                    "SELECT count(*) FROM main.receipts AS old"
-                    " WHERE NOT EXISTS (SELECT 1 FROM restored.receipts AS new WHERE new.id = old.id)"
-                ).get
-            )
+            newer = int(connection.execute(f"SELECT count(*) {_NEWER}").get)
             losses = connection.execute("SELECT count(*) FROM main.losses WHERE settled_at IS NULL").get
-            return None if losses and not newer else newer
+            if losses and not newer:
+                return None, {}
+            with suppress(apsw.SQLError):  # an older schema, without cursors
+                return newer, dict(connection.execute(_PLACED))
+            return newer, {}
         except SQLITE:
-            return None
+            return None, {}
         finally:
             with suppress(apsw.Error):
                 connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
