@@ -97,7 +97,8 @@ def _tell_missing(chosen: PipelineConfig, done: doctor.Restored, now: float) -> 
             return ""
         known = f" ({counted(lost, 'receipt')}, which {done.kept} has)" if lost else ""
         what = f"a backup was restored: what was accepted after {as_of} is missing{known}"
-        journal.losses.record(now, what, f"{_BRING_BACK}; then `tillpost journal losses --settle`")
+        way = f"`tillpost journal recover {done.kept}` brings it back; or {_BRING_BACK}" if lost else _BRING_BACK
+        journal.losses.record(now, what, f"{way}; then `tillpost journal losses --settle`")
     return what
 
 
@@ -116,6 +117,8 @@ def _sentences(done: doctor.Restored, folder: Path, due: str, missing: str) -> l
     if done.open_files:
         lines.append(f"{counted(done.open_files, 'fallback file')} will be uploaded again; Engage ignores repeats")
     if missing:
+        if done.kept and done.newer:
+            lines.append(f"`tillpost journal recover {done.kept}` brings back what that one has beyond the backup; or:")
         lines += [missing, _BRING_BACK, "`tillpost journal losses` shows this until it is settled"]
     if done.newer == 0:
         lines.append("no receipt of the replaced journal is missing")

@@ -14,6 +14,7 @@ import click
 from tillpost.cli.backup import backup, restore
 from tillpost.cli.output import print_table
 from tillpost.cli.pipelines import pipeline_command, pipeline_option, select_pipeline
+from tillpost.cli.recover import recover
 from tillpost.clock import SystemClock
 from tillpost.compose.config import load
 from tillpost.compose.journals import existing_journal, remember
@@ -36,7 +37,7 @@ def command() -> None:
     """
 
 
-for each in (backup, restore):
+for each in (backup, restore, recover):
     command.add_command(each)
 
 

@@ -209,6 +209,69 @@ def test_a_restore_leaves_what_is_missing_in_sight_until_it_is_settled(shop: Pat
     assert call(shop, "journal", "losses").exit_code == 0
 
 
+def test_what_the_replaced_journal_has_beyond_the_backup_is_brought_back(shop: Path) -> None:
+    """What may have left is asked for; what a person discarded, a till voided or nobody could read stays so."""
+    assert call(shop, "journal", "backup", str(shop.parent / "night.db")).exit_code == 0
+    shop.write_text(CONFIG)
+    rows = [dumps(receipt(number=str(number))) for number in range(4, 8)]
+    (shop.parent / "late.jsonl").write_bytes(b"\n".join([*rows, b"no receipt"]))
+    assert call(shop, "accept", str(shop.parent / "late.jsonl")).exit_code == 1  # one is held
+    now = 1_790_000_000.0
+    with closing(Journal(state(shop))) as journal:
+        seqs = {entry.number: entry.seq for entry in journal.receipts.find({})}
+        for number, move in {
+            "1": Move(state=State.SKIPPED, reason="voided at the till"),
+            "4": Move(state=State.DELIVERED, route="api"),
+            "5": Move(state=State.SKIPPED, reason="discarded: a test sale"),
+            "6": Move(state=State.HELD, reason="Engage refuses it"),
+        }.items():
+            journal.receipts.settle([(seqs[number], move)], now, "test")
+    (done,) = objects(call(shop, "journal", "restore", str(shop.parent / "night.db"), "--replace", "--json"))
+    assert done["newer"] == 5
+    losses = call(shop, "journal", "losses")
+    assert f"`tillpost journal recover {done['kept']}` brings it back" in losses.output
+    (brought,) = objects(call(shop, "journal", "recover", done["kept"], "--json"))
+    assert brought == {"receipts": 5, "left": {}, "settled": 1}
+    with closing(Journal(state(shop))) as journal:
+        found = {entry.number or "broken": (entry.state, entry.reason) for entry in journal.receipts.find({})}
+        assert {each for each, (at, _) in found.items() if at is State.UNCERTAIN} == {"2", "3", "4", "7"}
+        assert found["1"] == (State.SKIPPED, "voided at the till")
+        assert found["5"] == (State.SKIPPED, "discarded: a test sale")
+        assert found["6"] == (State.HELD, "Engage refuses it")
+        assert found["broken"][0] is State.HELD
+        assert {each.name for each in journal.documents.newest(9)} >= {"day.jsonl", "late.jsonl"}
+        four = next(entry for entry in journal.receipts.find({}) if entry.number == "4")
+        assert journal.bodies.get(four.seq) == receipt(number="4")
+        assert four.contact is not None
+        assert journal.receipts.counts()[State.UNCERTAIN] == 4
+    assert call(shop, "journal", "losses").exit_code == 0
+    assert objects(call(shop, "journal", "recover", done["kept"], "--json"))[0]["receipts"] == 0
+    assert call(shop, "journal", "verify").exit_code == 0
+    assert not list(state(shop).glob("repair-*"))
+
+
+def test_a_receipt_with_other_content_is_left_where_it_is_and_told(shop: Path) -> None:
+    with closing(Journal(state(shop))) as journal:
+        journal.losses.record(1.0, "something else", "look")
+    other = shop.parent / "other"
+    other.mkdir()
+    (other / "tillpost.toml").write_text(CONFIG)
+    (other / "day.jsonl").write_bytes(dumps(receipt(number="1", price="99.00")))
+    assert call(other / "tillpost.toml", "accept", str(other / "day.jsonl")).exit_code == 0
+    done = call(shop, "journal", "recover", str(state(other / "tillpost.toml") / "journal.db"))
+    assert done.exit_code == 1
+    assert "1 receipt left in it: its id is here with other content" in done.output
+    assert call(shop, "journal", "losses").exit_code == 1
+
+
+def test_recover_is_refused_beside_a_run_and_of_what_is_no_journal(shop: Path) -> None:
+    path = str(shop.parent / "day.jsonl")
+    assert "is not a journal; nothing was changed" in str(call(shop, "journal", "recover", path).exception)
+    lock = RunLock(state(shop))
+    assert isinstance(call(shop, "journal", "recover", path).exception, StateFolderBusy)
+    lock.release()
+
+
 def test_a_restore_of_all_there_was_tells_no_loss(shop: Path) -> None:
     said, _, code = restored(shop, PUSHED[0], sold_since=False)
     assert "no receipt of the replaced journal is missing" in said

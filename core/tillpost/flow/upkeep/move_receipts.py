@@ -48,3 +48,27 @@ def move_receipts(
     if beside := source.moved.left_behind():
         left["it stands beside a receipt of its id"] += beside
     return MoveResult(moved=moved, left=left)
+
+
+@attrs.frozen(kw_only=True)
+class Recovered:
+    """What one journal had beyond another: receipts it has got, and those that were not taken over, by the reason."""
+
+    receipts: int
+    left: Counter[str]
+
+
+def recover_receipts(
+    source: Journal, target: Journal, anonymous: Customer | None, confirm_after: float, now: float
+) -> Recovered:
+    """Give the journal that was restored what the one in whose place it stands has beyond it.
+
+    Whatever was open or delivered there may have left: the destination is asked before it is sent. What is held or
+    skipped there is so here as well. A second time nothing is inserted.
+    """
+    before, left, after = sum(target.receipts.counts().values()), Counter[str](), 0
+    target.moved.take_notes(source.moved.notes())
+    while found := source.moved.all(after, _GROUP):
+        left.update(target.moved.take_over(found, anonymous, now + confirm_after, now).values())
+        after = found[-1].seq
+    return Recovered(receipts=sum(target.receipts.counts().values()) - before, left=left)

@@ -38,11 +38,10 @@ class Losses(Table):
         """Record a loss, once while it is open."""
         self._database.write(lambda transaction: record(transaction, now, what, next_step))
 
-    def settle(self, now: float) -> int:
-        """A person has settled them; returns how many there were."""
+    def settle(self, now: float, about: str = "") -> int:
+        """A person has settled them, or those whose text has `about`; returns how many there were."""
 
-        def work(transaction: Transaction) -> int:
-            sql = "UPDATE losses SET settled_at = ? WHERE settled_at IS NULL RETURNING seq"
-            return len(transaction.execute(sql, (now,)).fetchall())
-
-        return self._database.write(work)
+        seqs = [(now, loss.seq) for loss in self.open() if about in loss.what]
+        sql = "UPDATE losses SET settled_at = ? WHERE seq = ? AND settled_at IS NULL"
+        self._database.write(lambda transaction: transaction.executemany(sql, seqs))
+        return len(seqs)

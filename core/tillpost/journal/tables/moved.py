@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -18,6 +18,13 @@ from tillpost.model.identifier_rules import IdentifierRules
 from tillpost.model.receipt_json import content_digest, loads
 
 _WAITING = (*OPEN, State.WRITTEN, State.TRANSFERRED, State.HELD)
+_BESIDE = ("voids", "no_receipts", "day_totals")
+_DOCUMENT = (
+    "sha256", "name", "source", "size", "state", "reason", "place", "first_at", "last_at", "due", "records",
+    "receipts", "again", "ignored", "skipped", "broken", "failures", "crashes",
+)  # fmt: skip
+_AWAY = {state: MOVES[state] | GIVEN_AWAY.get(state, frozenset()) for state in MOVES}
+_STAYS = (State.HELD, State.SKIPPED)
 _COLUMNS = (
     "id", "number", "store", "till", "business_date", "created", "currency", "total", "line_count", "reason",
     "document", "place", "accepted_at",
@@ -26,9 +33,10 @@ _COLUMNS = (
 
 @attrs.frozen(kw_only=True)
 class Waiting:
-    """A receipt that is neither delivered nor skipped, as it is given away. columns: its row.
+    """A receipt as it is given away. columns: its row.
 
-    state: accepted when it never left, uncertain when it may have, or held. body: None for one that cannot be read.
+    state: accepted when it never left, uncertain when it may have, held, or skipped. body: None for one that cannot be
+    read.
     """
 
     seq: int
@@ -44,6 +52,15 @@ class Waiting:
         return str(self.columns[0])
 
 
+@attrs.frozen(kw_only=True)
+class Notes:
+    """rows: of the tables of voids, of records that are no receipt, and of the totals of tills. documents: each that
+    was read or set aside, its content before the columns."""
+
+    rows: Mapping[str, Sequence[tuple[Any, ...]]]
+    documents: Sequence[tuple[Any, ...]]
+
+
 class Moved(Table):
     """Reads and inserts receipts that change their journal. rules: how identifiers are read."""
 
@@ -52,24 +69,38 @@ class Moved(Table):
     def waiting(self, after: int, limit: int) -> list[Waiting]:
         """The next receipts that wait here. What stands beside a receipt of its id stays with that one."""
         marks = ", ".join("?" * len(_WAITING))
-        rows = self._database.read(
-            f"SELECT r.seq, {', '.join(f'r.{name}' for name in _COLUMNS)}, r.state, r.sending, f.state, f.attempts,"  # noqa: S608 - ours
-            " b.body, b.checksum, b.raw FROM receipts r JOIN bodies b USING (seq) LEFT JOIN files f ON f.name = r.file"
-            f" WHERE r.state IN ({marks}) AND r.seq > ? AND r.id NOT LIKE '%#%' ORDER BY r.seq LIMIT ?",
-            (*_WAITING, after, limit),
-        )
         found = []
-        for seq, *columns, state, sending, file, attempts, body, checksum, raw in rows:
+        where = f"r.state IN ({marks}) AND r.id NOT LIKE '%#%' AND r.seq > ?"
+        for waiting, state, sending, file, attempts in self._read(where, *_WAITING, after, limit):
             left = state in (State.UNCERTAIN, State.TRANSFERRED) or sending is not None
             left = left or (state == State.WRITTEN and (file != "written" or bool(attempts)))
             to = State.HELD if state == State.HELD else State.UNCERTAIN if left else State.ACCEPTED
-            found.append(Waiting(seq=seq, columns=tuple(columns), state=to, body=body, checksum=checksum, raw=raw))
+            found.append(attrs.evolve(waiting, state=to))
         return found
+
+    def all(self, after: int, limit: int) -> list[Waiting]:
+        """The next receipts, whatever their state: held and skipped ones stay so, any other may have left."""
+        return [
+            attrs.evolve(each, state=State(state)) if state in (State.HELD, State.SKIPPED) else each
+            for each, state, *_ in self._read("r.seq > ?", after, limit)
+        ]
+
+    def _read(self, where: str, *values: Any) -> Iterator[tuple[Any, ...]]:
+        rows = self._database.read(
+            f"SELECT r.seq, {', '.join(f'r.{name}' for name in _COLUMNS)}, r.state, r.sending, f.state, f.attempts,"  # noqa: S608 - ours
+            " b.body, b.checksum, b.raw FROM receipts r JOIN bodies b USING (seq) LEFT JOIN files f ON f.name = r.file"
+            f" WHERE {where} ORDER BY r.seq LIMIT ?",
+            values,
+        )
+        for seq, *columns, state, sending, file, attempts, body, checksum, raw in rows:
+            row = Waiting(seq=seq, columns=tuple(columns), state=State.UNCERTAIN, body=body, checksum=checksum, raw=raw)
+            yield row, state, sending, file, attempts
 
     def take_over(
         self, waiting: Sequence[Waiting], anonymous: Customer | None, due: float, now: float
     ) -> Mapping[str, str]:
-        """Insert receipts of another journal, in one commit; id → why one was not taken over.
+        """Insert receipts of another journal, in one commit; id → why one was not taken over. What is skipped there,
+        and open here, is skipped here as well.
 
         due: when the destination is asked about those that may have left.
         """
@@ -81,6 +112,8 @@ class Moved(Table):
             for each in waiting:
                 if (here := _here(transaction, each)) is not None:
                     refused |= {each.id: here} if here else {}
+                    if not here and each.state is State.SKIPPED:
+                        _skip(transaction, each, now)
                     continue
                 seq += 1
                 _insert(transaction, each, seq, anonymous, self.rules, due, now)
@@ -89,13 +122,40 @@ class Moved(Table):
 
         return self._database.write(work)
 
+    def notes(self) -> Notes:
+        """What stands beside the receipts, to be given to a journal with `take_notes`."""
+        own = {table: self._database.read(f"SELECT * FROM {table}") for table in _BESIDE}  # noqa: S608 - ours
+        documents = self._database.read(
+            f"SELECT content, {', '.join(_DOCUMENT)} FROM documents LEFT JOIN document_contents ON document = seq"  # noqa: S608 - ours
+            " WHERE state IN ('read', 'set aside') ORDER BY seq"
+        )
+        return Notes(rows=own, documents=documents)
+
+    def take_notes(self, notes: Notes) -> None:
+        """Insert what is not here, in one commit."""
+
+        def work(transaction: Transaction) -> None:
+            for table, rows in notes.rows.items():
+                marks = ", ".join("?" * len(rows[0])) if rows else ""
+                transaction.executemany(f"INSERT INTO {table} VALUES ({marks}) ON CONFLICT DO NOTHING", rows)  # noqa: S608 - ours
+            known = set(transaction.execute("SELECT sha256, name FROM documents"))
+            names, marks = ", ".join(_DOCUMENT), ", ".join("?" * len(_DOCUMENT))
+            for content, *row in notes.documents:
+                if tuple(row[:2]) in known:
+                    continue
+                seq = first(
+                    transaction.execute(f"INSERT INTO documents ({names}) VALUES ({marks}) RETURNING seq", row)  # noqa: S608 - ours
+                )
+                if content is not None:
+                    transaction.execute("INSERT INTO document_contents VALUES (?, ?)", (seq, content))
+
+        self._database.write(work)
+
     def give_away(self, seqs: Sequence[int], to: str, now: float) -> None:
         """Skip receipts that another pipeline has taken over, in one commit."""
 
         def work(transaction: Transaction) -> None:
-            move = Move(state=State.SKIPPED, reason=MOVED)
-            allowed = {state: MOVES[state] | GIVEN_AWAY.get(state, frozenset()) for state in MOVES}
-            apply_moves(transaction, seqs, move, now, "move", allowed)
+            apply_moves(transaction, seqs, Move(state=State.SKIPPED, reason=MOVED), now, "move", _AWAY)
             events.record_all(transaction, now, "move", "moved", receipts=seqs, to=to)
 
         self._database.write(work)
@@ -124,6 +184,13 @@ def _here(transaction: Transaction, each: Waiting) -> str | None:
     return "" if same else "its id is here with other content"
 
 
+def _skip(transaction: Transaction, each: Waiting, now: float) -> None:
+    """Its till has voided it, or a person discarded it, after what this journal knows of it."""
+    (seq,) = transaction.execute("SELECT seq FROM receipts WHERE id = ?", (each.id,)).fetchone()
+    reason = str(dict(zip(_COLUMNS, each.columns, strict=True))["reason"])
+    apply_moves(transaction, [seq], Move(state=State.SKIPPED, reason=reason), now, "move", _AWAY, OPEN)
+
+
 def _insert(
     transaction: Transaction,
     each: Waiting,
@@ -141,15 +208,13 @@ def _insert(
             at = contact_links.stated_at(receipt, now)
             contact = contact_links.find_or_create(transaction, customer, receipt.store, now, at)
     state, columns = each.state, dict(zip(_COLUMNS, each.columns, strict=True))
-    if contact is None and state is not State.HELD:
-        state, columns["reason"] = (
-            State.HELD,
-            "no customer here: it was sent to the `anonymous` of its earlier pipeline",
-        )
-    elif state is not State.HELD:
+    if contact is None and state not in _STAYS:
+        why = "no customer here: it was sent to the `anonymous` of its earlier pipeline"
+        state, columns["reason"] = State.HELD, why if each.body is not None else "its content is lost"
+    elif state not in _STAYS:
         columns["reason"] = ""
     names = ", ".join((*columns, "seq", "state", "due", "contact", "changed_at"))
-    when = 0.0 if state is State.HELD else due if state is State.UNCERTAIN else now
+    when = 0.0 if state in _STAYS else due if state is State.UNCERTAIN else now
     transaction.execute(
         f"INSERT INTO receipts ({names}) VALUES ({', '.join('?' * (len(columns) + 5))})",  # noqa: S608 - ours
         (*columns.values(), seq, state, when, contact, now),

@@ -4,6 +4,7 @@ from tillpost.journal.sqlite.doctor.backup import Backed, backup
 from tillpost.journal.sqlite.doctor.compact import Compacted, compact
 from tillpost.journal.sqlite.doctor.damage import Damage
 from tillpost.journal.sqlite.doctor.export import export
+from tillpost.journal.sqlite.doctor.reading import copied
 from tillpost.journal.sqlite.doctor.repair import Repaired, repair
 from tillpost.journal.sqlite.doctor.restore import Restored, restore
 from tillpost.journal.sqlite.doctor.stats import stats
@@ -18,6 +19,7 @@ __all__ = [
     "Verified",
     "backup",
     "compact",
+    "copied",
     "export",
     "repair",
     "restore",

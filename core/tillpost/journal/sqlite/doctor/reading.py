@@ -13,11 +13,11 @@ from pathlib import Path
 import apsw
 import attrs
 
-from tillpost.errors import JournalError
+from tillpost.errors import JournalError, UsageError
 from tillpost.journal.sqlite.commit_mark import Mark, read_mark
 from tillpost.journal.sqlite.connection import opened
 from tillpost.journal.sqlite.doctor.damage import Damage, Progress
-from tillpost.journal.sqlite.doctor.salvage import copy, problems, rebuild
+from tillpost.journal.sqlite.doctor.salvage import MAGIC, copy, problems, rebuild
 from tillpost.journal.sqlite.doctor.wal_damage import left_wal_fault, wal_damage
 from tillpost.journal.sqlite.locks import ExclusiveLock
 from tillpost.journal.sqlite.replace_file import finish_replacement, pending_replacement
@@ -138,6 +138,25 @@ def exclusive_work(folder: Path) -> Iterator[Path]:
             shutil.rmtree(left, ignore_errors=True)
         with work(folder) as place:
             yield place
+
+
+@contextmanager
+def copied(path: Path, folder: Path) -> Iterator[Path]:
+    """A copy of a journal that is kept under another name, as a state folder of its own. Raises JournalError when it is
+    none, is damaged, or newer than this Tillpost, UsageError when it is not there."""
+    if not path.is_file():
+        raise UsageError(f"{path} is not a file")
+    with path.open("rb") as file:
+        if file.read(len(MAGIC)) != MAGIC:
+            raise JournalError(f"{path} is not a journal; nothing was changed")
+    schema_of(path)
+    with work(folder) as place:
+        copy(path, place / "journal.db")
+        with opened(place / "journal.db") as connection:
+            found = problems(connection)
+        if found:
+            raise JournalError(f"{path} is damaged: {found[0]}; nothing was changed")
+        yield place
 
 
 def kept_path(path: Path, why: str, now: float) -> Path:
