@@ -92,5 +92,5 @@ def test_a_kill_at_each_commit_and_answer_acknowledges_only_what_is_committed(
             assert steps.kill("accept", config, str(left), "renameat2", 999).code == 0
             assert (numbers(config), waiting(broker, queue)) == (list(range(COUNT)), 0), queue
     measured(f"the source amqp, {prefetch} in hand, was killed at {hit.total()} points ({dict(hit)})")
-    assert hit["sendto"] >= 2, "also at its answers to the broker"
+    assert hit["sendto"] >= 1, "also at its answers to the broker"
     assert hit["fdatasync"] >= (COUNT if every == 1 else 1), "at the sync of each commit"
