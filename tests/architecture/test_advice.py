@@ -54,6 +54,7 @@ CARRIED_OUT = {
     "contacts forget": "tests/core/cli/test_contacts.py::",
     "journal repair": "tests/scenarios/test_ways_out.py::test_b32_no_advice_that_moves_receipts_doubles_a_sale",
     "journal restore": "tests/scenarios/test_backup.py::",
+    "journal recover": "tests/scenarios/test_restored.py::",
     "journal compact": "tests/core/cli/test_journal.py::",
 }
 """Command → the test that carries it out; "" behind the colons: all of the file is about it."""

@@ -100,7 +100,7 @@ class Moved(Table):
         self, waiting: Sequence[Waiting], anonymous: Customer | None, due: float, now: float
     ) -> Mapping[str, str]:
         """Insert receipts of another journal, in one commit; id → why one was not taken over. What is skipped there,
-        and open here, is skipped here as well.
+        and was put in doubt here by a restore, is skipped here as well.
 
         due: when the destination is asked about those that may have left.
         """
@@ -185,10 +185,12 @@ def _here(transaction: Transaction, each: Waiting) -> str | None:
 
 
 def _skip(transaction: Transaction, each: Waiting, now: float) -> None:
-    """Its till has voided it, or a person discarded it, after what this journal knows of it."""
+    """Its till has voided it, or a person discarded it, after the backup. Only one that nothing has moved since."""
     (seq,) = transaction.execute("SELECT seq FROM receipts WHERE id = ?", (each.id,)).fetchone()
-    reason = str(dict(zip(_COLUMNS, each.columns, strict=True))["reason"])
-    apply_moves(transaction, [seq], Move(state=State.SKIPPED, reason=reason), now, "move", _AWAY, OPEN)
+    last = transaction.execute("SELECT step FROM events WHERE receipt = ? ORDER BY seq DESC LIMIT 1", (seq,)).fetchone()
+    if last == ("restore",):
+        reason = str(dict(zip(_COLUMNS, each.columns, strict=True))["reason"])
+        apply_moves(transaction, [seq], Move(state=State.SKIPPED, reason=reason), now, "move", _AWAY)
 
 
 def _insert(
