@@ -73,6 +73,9 @@ def failure(error: Exception, settings: Settings) -> NotSent | Misconfigured:
             return Misconfigured(reason=f"{where} gives user {settings.user!r} no access to vhost {settings.vhost!r}")
         case faults.ConnectionClosedByBroker() if code in (_NO_ACCESS, _NOT_ALLOWED):
             return Misconfigured(reason=f"{where} gives user {settings.user!r} no access to vhost {settings.vhost!r}")
+        case faults.ChannelClosedByBroker() if code == _NO_ACCESS and "exclusive" in getattr(error, "reply_text", ""):
+            reason = f"{place} of {where} is read by another program that wants it alone; end that one"
+            return NotSent(reason=reason)
         case faults.ChannelClosedByBroker() if code == _NO_ACCESS:
             rights = "read" if not settings.exchange else "read, or make and bind,"
             return Misconfigured(reason=f"{where}: user {settings.user!r} may not {rights} {place}")

@@ -24,6 +24,11 @@ _SOON, _LATER = 5.0, 60.0
 """Seconds after which to send again: when a commit failed or the process stops, and when the disk is full."""
 _LOG_EVERY = 900.0
 """Seconds between two log lines about requests refused for the same reason."""
+_REFUSED = {
+    "unauthorized", "length-required", "bad-length", "too-large", "unsupported-type",
+    "unsupported-encoding", "bad-gzip", "empty", "bad-key", "key-taken",
+}  # fmt: skip
+"""Kinds of problems that stay when the same is sent again; a document that cannot be read is in the journal."""
 _log = logging.getLogger("tillpost.ingest")
 
 
@@ -66,8 +71,8 @@ class Endpoint:
         try:
             return self._answer(request)
         except Problem as problem:
-            if problem.status == 401:
-                self._log_refused(problem.detail)
+            if problem.kind in _REFUSED:
+                self._log_refused(problem.status, problem.detail)
             raise
         finally:
             with self._idle:
@@ -137,12 +142,12 @@ class Endpoint:
             raise Problem(500, "failed", "the receiver could not read it; its log says why") from None
         return _counted(200 if webhook else 202, counts, sha256=document.sha256)
 
-    def _log_refused(self, why: str) -> None:
-        """Tell that somebody is refused, once in a while: they may be ours, with a wrong key."""
+    def _log_refused(self, status: int, why: str) -> None:
+        """Tell that somebody is refused, once in a while: they may be ours, and nobody may read what they are told."""
         now = self.clock.monotonic()
         if now >= self._log_due.get(why, float("-inf")):
             self._log_due[why] = now + _LOG_EVERY
-            _log.warning("pipeline %s: ingest: a request is refused (401): %s", self.pipeline, why)
+            _log.warning("pipeline %s: ingest: a request is refused (%d): %s", self.pipeline, status, why)
 
 
 SMALL = 1 << 20

@@ -328,6 +328,16 @@ def test_a_queue_that_is_deleted_while_it_is_read_is_told(broker: Broker, queue:
     assert f"queue '{queue}' was deleted" in answer.reason
 
 
+def test_another_program_that_reads_the_queue_alone_is_told_as_that(broker: Broker, queue: str, tmp_path: Path) -> None:
+    """The broker refuses it like a missing right, and no right would help."""
+    with broker.channel() as channel:
+        channel.basic_consume(queue, lambda *_: None, exclusive=True)
+        with Reader(tmp_path, source_of(broker, queue)) as reader:
+            answer = reader.ended()
+    assert isinstance(answer, NotSent)
+    assert "is read by another program that wants it alone" in answer.reason
+
+
 @pytest.mark.parametrize(
     ("settings", "words"),
     [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import logging
 import re
 import socket
 from pathlib import Path
@@ -231,3 +232,24 @@ def test_a_body_that_breaks_off_is_not_accepted(ingest: Ingest) -> None:
         code, members = answer_to(raw, b"")
     assert (code, members["type"]) == (400, "urn:tillpost:problem:incomplete")
     assert ingest.ids() == []
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "told"),
+    [
+        (ONE, {"Content_Type": "application/x-www-form-urlencoded"}, "(415): send JSON, XML, CSV"),
+        (ONE, {"Content_Encoding": "br"}, "(415): send it unpacked, or by gzip"),
+        (ONE, {"Content_Encoding": "gzip"}, "(400): the body is not a complete gzip file"),
+        (b"", {}, "(400): the body is empty"),
+        (ONE, {"Transfer_Encoding": "chunked"}, "(411): send the body with its Content-Length, not in chunks"),
+    ],
+)
+def test_who_is_refused_whatever_is_sent_again_stands_in_the_log(
+    ingest: Ingest, caplog: pytest.LogCaptureFixture, body: bytes, headers: dict[str, Any], told: str
+) -> None:
+    """Some senders show nobody what they are answered."""
+    with caplog.at_level(logging.WARNING):
+        for _ in range(2):
+            ingest.send(body, **headers)
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert line.startswith(f"pipeline shop: ingest: a request is refused {told}")
