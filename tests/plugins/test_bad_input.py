@@ -331,7 +331,9 @@ def paths(form: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
         (tillpost_zettle, "history.json"),
         (tillpost_square, "promises/exchange.json"),
         (tillpost_square, "promises/two_taxes.json"),
-        (tillpost_lightspeed, "accounts.json"),
+        pytest.param(
+            tillpost_lightspeed, "accounts.json", marks=pytest.mark.slow
+        ),  # 716 members; two-taxes is of its kind
         (tillpost_lightspeed, "two-taxes.json"),
         (tillpost_lightspeed, "x-series.json"),
     ],
