@@ -35,7 +35,8 @@ def stopped(context: Context) -> Iterable[Problem]:
         yield Problem(
             "stopped",
             f"threads have ended or hang: {', '.join(sorted(ended))}",
-            "What they do is not done: accepting, sending or transferring, by their name.",
+            "What they do is not done, by their name: accepting, sending, transferring, or telling the observers"
+            " (`observe`), which keeps no receipt back.",
             "Restart `tillpost run`. A plugin whose call never returns is the usual cause; the log names it.",
         )
 

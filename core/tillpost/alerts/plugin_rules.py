@@ -12,8 +12,6 @@ from tillpost.terminal import counted
 
 _NAMED = 5
 """Steps that a text names."""
-_LATE = 300.0
-"""Seconds for which an observer may wait before a person is told."""
 _TOLD_ELSEWHERE = (OBSERVE, "transfer", "find_transferred", "collect_documents")
 """Events have a rule of their own, a file stands as not consumed, and a source as failing."""
 
@@ -37,15 +35,23 @@ def observer(context: Context) -> Iterable[Problem]:
         if each.step == OBSERVE:
             yield _lost(each)
     for behind in context.journal.observers_behind.all():
-        if context.lasted(behind.since) > _LATE:
+        if behind.is_late(context.now):
             yield _waits(behind, context.journal.observers_behind.count_waiting(behind))
 
 
 def _waits(behind: ObserverBehind, waiting: int) -> Problem:
+    since, left = iso(behind.since), counted(waiting, "event")
+    if behind.state is SourceState.WORKING:
+        return Problem(
+            f"observer {behind.name} waits",
+            f"the observer {behind.name} works again; {left} of those since {since} are left",
+            "Receipts are sent all the same. It gets the events in order.",
+            "Nothing while they become fewer (`tillpost status`). Where they do not, the observer is slower than events"
+            " come: have it hand them to a queue.",
+        )
     return Problem(
         f"observer {behind.name} waits",
-        f"the observer {behind.name} has not got {counted(waiting, 'event')} since {iso(behind.since)}; it says:"
-        f" {behind.reason}",
+        f"the observer {behind.name} has not got {left} since {since}; it says: {behind.reason}",
         "Receipts are sent all the same. The events are kept for it, in order, for as long as their receipts are.",
         "Correct the setting that the reason names, then `tillpost reload`."
         if behind.state is SourceState.MISCONFIGURED

@@ -10,7 +10,7 @@ import click
 
 from tillpost.cli.pipelines import pipeline_command
 from tillpost.clock import SystemClock
-from tillpost.compose.journals import existing_journal, remember
+from tillpost.compose.journals import existing_journal, last_known, remember
 from tillpost.compose.pipeline_config import PipelineConfig
 from tillpost.journal import RunLock
 from tillpost.journal.sqlite import doctor
@@ -66,7 +66,7 @@ def restore(chosen: PipelineConfig, source: Path, replace: bool, as_json: bool) 
     wait, now = chosen.retry.confirm_after.total_seconds(), SystemClock().time()
     with ExitStack() as stack:
         stack.callback(RunLock(chosen.state).release)
-        done = doctor.restore(chosen.state, source, now, wait, replace, _progress)
+        done = doctor.restore(chosen.state, source, now, wait, replace, _progress, last_known(chosen))
         missing = _tell_missing(chosen, done, now)
         remember(chosen)  # last: killed before it, the next start tells that the journal is another one
     if as_json:

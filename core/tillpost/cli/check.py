@@ -10,7 +10,7 @@ import click
 from tillpost.cli.output import json_option
 from tillpost.compose.config import examine
 from tillpost.compose.pipeline import check_pipelines
-from tillpost.compose.stranded import find_stranded, left_in_sources, names_in, not_asked_for
+from tillpost.compose.stranded import find_stranded, left_in_sources, names_in, not_asked_for, not_observed
 from tillpost.daemon.trial import TRIALS, attempt
 from tillpost.terminal import counted, say
 
@@ -42,7 +42,7 @@ def command(file: Any, offline: bool, as_json: bool) -> None:
             findings += trial.findings
             tried, not_tried = [*tried, *TRIALS], trial.not_tried
         findings += [each.finding() for each in find_stranded(config, names_in(config))]
-        findings += left_in_sources(config) + not_asked_for(config)
+        findings += left_in_sources(config) + not_asked_for(config) + not_observed(config)
     for finding in findings:
         say(finding.as_json()) if as_json else click.echo("\n".join(finding.lines()), err=True)
     if not as_json:

@@ -17,7 +17,8 @@ from tillpost.compose.pipeline_config import PipelineConfig
 from tillpost.compose.stranded import find_stranded, names_in
 from tillpost.errors import JournalError
 from tillpost.flow.breaker import is_reachable
-from tillpost.journal import DocumentState, Journal, SourceState
+from tillpost.journal import DocumentState, Journal, ObserverBehind, SourceState
+from tillpost.journal.tables.steps_set_aside import OBSERVE
 from tillpost.reports import verification
 from tillpost.reports.labels import CONTACTS, ROUTES
 from tillpost.reports.timeline import event_detail
@@ -131,10 +132,11 @@ def _stand(journal: Journal, config: Config, pipeline: PipelineConfig) -> dict[s
             for at, state, detail in journal.destination.history()
         ],
     }
-    return stand | {"needs_person": _needs_person(stand, {alert.rule for alert in alerts})}
+    late = [each for each in journal.observers_behind.all() if each.is_late(SystemClock().time())]
+    return stand | {"needs_person": _needs_person(stand, {alert.rule for alert in alerts}, late)}
 
 
-def _needs_person(stand: dict[str, Any], rules: set[str]) -> list[dict[str, str]]:
+def _needs_person(stand: dict[str, Any], rules: set[str], late: list[ObserverBehind]) -> list[dict[str, str]]:
     """What needs a person: the alerts, and what has none because its rule is off or its limit is higher."""
     needs = [{"what": alert["what"], "next_step": alert["next_step"]} for alert in stand["alerts"]]
     if "journal" not in rules:
@@ -145,8 +147,16 @@ def _needs_person(stand: dict[str, Any], rules: set[str]) -> list[dict[str, str]
     if set_aside and "documents" not in rules:
         what = f"{counted(set_aside, 'document')} set aside"
         needs.append({"what": what, "next_step": "`tillpost documents list` shows the reasons."})
-    if stand["set_aside"] and not rules & {"set_aside", "observer"}:
-        needs += [{"what": each["reason"], "next_step": "Correct or update the plugin."} for each in stand["set_aside"]]
+    needs += [
+        {"what": each["reason"], "next_step": "Correct or update the plugin."}
+        for each in stand["set_aside"]
+        if ("observer" if each["step"] == OBSERVE else "set_aside") not in rules
+    ]
+    if "observer" not in rules:
+        needs += [
+            {"what": f"observer {each.name}: {each.reason}", "next_step": "`tillpost status --json` shows what waits."}
+            for each in late
+        ]
     if stand["mapping"] and "mapping" not in rules:
         needs.append(
             {

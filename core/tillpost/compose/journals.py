@@ -12,7 +12,8 @@ from typing import NoReturn
 from tillpost.compose.pipeline_config import PipelineConfig
 from tillpost.errors import JournalMissing
 from tillpost.journal import Journal
-from tillpost.journal.sqlite.commit_mark import mark_path
+from tillpost.journal.sqlite.commit_mark import mark_path, read_mark
+from tillpost.journal.sqlite.doctor.gaps import go_ahead
 from tillpost.journal.sqlite.doctor.restore import ask_again
 from tillpost.journal.sqlite.outside_mark import Known, OutsideMarks
 from tillpost.journal.sqlite.replace_file import pending_replacement
@@ -35,10 +36,12 @@ def open_journal(
     known, made = marks.read(), not is_there(path)
     if made and not new and (known is not None or mark_path(path).exists()):
         raise JournalMissing(_missing(path, known))
+    last = max(marks.furthest(), mark.event if (mark := read_mark(path)) is not None else 0)
     if made:
         mark_path(path).unlink(missing_ok=True)
     store = Store(path, marks)
     journal = Journal(pipeline.state, store)
+    as_of = journal.latest_time()
     if made:
         tell(f"a new journal was made: {path}")
         if not store.remember():
@@ -47,8 +50,12 @@ def open_journal(
                 " can be written), so a start without its disk would make another one",
                 path,
             )
-    elif known is not None and (what := _behind(path, known, store)):
-        _tell(journal, store, what, now, pipeline.retry.confirm_after.total_seconds())
+    what = _behind(path, known, store) if known is not None and not made else ""
+    if what or store.last_event < last:
+        why = what or f"{path} ends at event {store.last_event}, and the pipeline had come to event {last}"
+        store.write(lambda transaction: go_ahead(transaction, last, now, why))
+    if what:
+        _tell(journal, store, what, as_of, now, pipeline.retry.confirm_after.total_seconds())
     store.remember()
     return journal
 
@@ -72,6 +79,11 @@ def remember(pipeline: PipelineConfig) -> None:
     store = Store(pipeline.state / "journal.db", _marks(pipeline))
     store.remember()
     store.close()
+
+
+def last_known(pipeline: PipelineConfig) -> int:
+    """The last event any journal of the pipeline has come to, as far as is known outside its folder."""
+    return _marks(pipeline).furthest()
 
 
 def is_there(path: Path) -> bool:
@@ -128,9 +140,8 @@ def _behind(path: Path, known: Known, store: Store) -> str:
     return ""
 
 
-def _tell(journal: Journal, store: Store, what: str, now: float, confirm_after: float) -> None:
+def _tell(journal: Journal, store: Store, what: str, as_of: float, now: float, confirm_after: float) -> None:
     """Record it for `status`, and have open receipts asked for before they are sent: they may have been, since."""
-    as_of = journal.latest_time()
     since = datetime.fromtimestamp(as_of, UTC).isoformat(timespec="seconds") if as_of else "the beginning"
     store.write(lambda transaction: ask_again(transaction, f"the journal is of {since}", now, now + confirm_after))
     step = (

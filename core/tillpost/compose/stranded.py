@@ -20,6 +20,7 @@ from tillpost.compose.shared_folders import source_of
 from tillpost.compose.toml_lines import KeyPath, key_text
 from tillpost.errors import Finding, JournalError
 from tillpost.flow.contacts.resolve import not_looked_up
+from tillpost.flow.hook_calls import observer_names
 from tillpost.journal import OPEN, OPEN_FILES, Journal, State
 from tillpost.journal.sqlite.locks import running_process
 from tillpost.journal.sqlite.outside_mark import marked_folders
@@ -170,6 +171,25 @@ def not_asked_for(config: Config) -> list[Finding]:
                 message = f"{counted(count, 'receipt')} cannot go on: {not_looked_up(keys, [has])}."
                 step = "Receipts that are held by then: `tillpost held retry`."
                 key = f"pipelines.{pipeline.name}.resolve"
+                found.append(Finding(message=message, key=key, next_step=step, level="trouble"))
+    return found
+
+
+def not_observed(config: Config) -> list[Finding]:
+    """Events that wait for an observer that a pipeline does not name any more: a start of `run` lets go of them."""
+    found: list[Finding] = []
+    for pipeline in config.pipelines:
+        names = observer_names([use.plugin for use in pipeline.slots if use.slot == "observe"])
+        if not (pipeline.state / "journal.db").exists():
+            continue
+        with suppress(JournalError), closing(Journal.read_only(pipeline.state)) as journal:
+            for behind in journal.observers_behind.all():
+                if behind.name in names:
+                    continue
+                waiting = counted(journal.observers_behind.count_waiting(behind), "event")
+                message = f"observer {behind.name} is not named any more, and has not got {waiting}: {behind.reason}."
+                step = "Put it back until `tillpost status` shows none, or the next start counts them as lost."
+                key = f"pipelines.{pipeline.name}.observe"
                 found.append(Finding(message=message, key=key, next_step=step, level="trouble"))
     return found
 

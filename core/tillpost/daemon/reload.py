@@ -11,7 +11,14 @@ import attrs
 from tillpost.clock import SystemClock
 from tillpost.compose.change import compare
 from tillpost.compose.config import Config
-from tillpost.compose.stranded import find_stranded, left_in_sources, names_in, not_asked_for, note_pipelines
+from tillpost.compose.stranded import (
+    find_stranded,
+    left_in_sources,
+    names_in,
+    not_asked_for,
+    not_observed,
+    note_pipelines,
+)
 from tillpost.daemon.running import Composed, RunningPipelines
 from tillpost.errors import ConfigurationError, Finding, JournalError
 from tillpost.terminal import plain
@@ -58,6 +65,7 @@ def reload(
     """
     plan = compare({name: unit.config for name, unit in running.units.items()}, config, findings, names)
     done = Reloaded(left_running=list(plan.unchanged), refused=list(plan.refused))
+    unheard = not_observed(config) if config is not None else []  # before a worker lets go of them
     composed: dict[str, Composed] = {}
     for pipeline in (*plan.changed, *plan.added):
         assert config is not None
@@ -92,7 +100,7 @@ def reload(
     if config is not None:
         note_pipelines(config, names_in(config))
         done.stranded += [each.finding() for each in find_stranded(config, names_in(config))]
-        done.stranded += left_in_sources(config) + not_asked_for(config)
+        done.stranded += left_in_sources(config) + not_asked_for(config) + unheard
     return done
 
 

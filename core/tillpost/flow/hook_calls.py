@@ -341,11 +341,7 @@ class HookCalls:
 
     def observers(self) -> list[str]:
         """The names of the observers, in order: that of the plugin, with a number where it is there before."""
-        plugins = [name for name, _ in self.callers.get("observe", ())]
-        return [
-            name if name not in plugins[:number] else f"{name} {plugins[: number + 1].count(name)}"
-            for number, name in enumerate(plugins)
-        ]
+        return observer_names([name for name, _ in self.callers.get("observe", ())])
 
     def observe(self, number: int, event: Mapping[str, Any]) -> NotSent | Throttled | Misconfigured | None:
         """Pass an event on to the observer of this number; why it cannot take it now, or None. Raises PluginError."""
@@ -444,3 +440,11 @@ def _single(answer: Any) -> Any:
     if isinstance(answer, list):
         return answer[0] if answer else None
     return answer
+
+
+def observer_names(plugins: Sequence[str]) -> list[str]:
+    """The names of observers by their plugins in the order of the file."""
+    return [
+        name if name not in plugins[:number] else f"{name} {plugins[: number + 1].count(name)}"
+        for number, name in enumerate(plugins)
+    ]

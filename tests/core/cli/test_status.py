@@ -178,6 +178,23 @@ def test_a_rule_that_is_off_has_no_alert_and_status_needs_a_person_all_the_same(
     assert call(shop, "alerts").exit_code == 0
 
 
+@pytest.mark.parametrize("happens", [_observer_away, _event_lost])
+@pytest.mark.parametrize("other", [None, _contact_set_aside])
+@pytest.mark.usefixtures("at_work")
+def test_an_observer_in_trouble_needs_a_person_without_its_rule(
+    shop: Path, journal: Journal, happens: Callable[[Journal], None], other: Callable[[Journal], None] | None
+) -> None:
+    """An alert about another step does not hide it."""
+    shop.write_text('[alerts]\noff = ["observer"]\n' + CONFIG)
+    happens(journal)
+    if other is not None:
+        other(journal)
+    status = call(shop, "status", "--json")
+    assert status.exit_code == 1
+    needs = [need["what"] for need in objects(status)[0]["pipelines"]["shop"]["needs_person"]]
+    assert any("the chat is away" in need or "observe raised ValueError" in need for need in needs)
+
+
 @pytest.mark.usefixtures("at_work")
 def test_limits_of_the_file_count_without_reading_its_secrets(shop: Path, journal: Journal) -> None:
     hook = 'webhook = { url = "https://chat.example.com", headers = { Authorization = { env = "NOT_SET_HERE" } } }'

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,12 +13,12 @@ from tests.support.engine import store_of
 from tests.support.mounts import tmpfs
 from tests.support.receipts import accept, found
 from tillpost.compose.config import load
-from tillpost.compose.journals import existing_journal, open_journal, remember
+from tillpost.compose.journals import existing_journal, last_known, open_journal, remember
 from tillpost.compose.pipeline_config import PipelineConfig
 from tillpost.errors import JournalMissing
 from tillpost.journal import Journal, State
 from tillpost.journal.database import Transaction
-from tillpost.journal.sqlite.doctor import backup, restore
+from tillpost.journal.sqlite.doctor import backup, repair, restore, verify
 from tillpost.journal.tables import removed_rows
 
 NOW = 1000.0
@@ -195,3 +196,108 @@ def test_b22_a_journal_that_lost_its_newest_events_to_retention_is_not_older(tmp
     journal = open_journal(config, NOW)
     assert journal.losses.open() == []
     journal.close()
+
+
+def seqs(journal: Journal) -> list[int]:
+    return [event["seq"] for event in journal.events.newest(100)]
+
+
+def _snapshot(config: PipelineConfig, copy: Path, events: int) -> Journal:
+    shutil.rmtree(config.state)
+    shutil.copytree(copy, config.state)
+    return open_journal(config, NOW)
+
+
+def _restored(config: PipelineConfig, copy: Path, events: int) -> Journal:
+    restore(config.state, copy / "journal.db", NOW, 60.0, replace=True, known=last_known(config))
+    remember(config)
+    return open_journal(config, NOW)
+
+
+def _restored_after_a_loss(config: PipelineConfig, copy: Path, events: int) -> Journal:
+    shutil.rmtree(config.state)
+    return _restored(config, copy, events)
+
+
+def _restored_elsewhere(config: PipelineConfig, copy: Path, events: int) -> Journal:
+    """On another machine, where nobody knows how far the pipeline had come."""
+    other = pipeline(config.state.parent.parent / "other machine")
+    return _restored(other, copy, events)
+
+
+def _new(config: PipelineConfig, copy: Path, events: int) -> Journal:
+    shutil.rmtree(config.state)
+    return open_journal(config, NOW, new=True)
+
+
+def _elsewhere(config: PipelineConfig, copy: Path, events: int) -> Journal:
+    """`state` is another folder now, with an empty journal."""
+    return open_journal(pipeline(config.state.parent.parent, state="elsewhere"), NOW)
+
+
+def _there_and_back(config: PipelineConfig, copy: Path, events: int) -> Journal:
+    with closing(_elsewhere(config, copy, events)) as journal:
+        accept(journal, found(number="7"))
+        journal.tidy()
+        seen = max(seqs(journal))
+    journal = open_journal(config, NOW)
+    assert max(seqs(journal)) > seen
+    return journal
+
+
+def _another(config: PipelineConfig, copy: Path, events: int) -> Journal:
+    other = pipeline(config.state.parent.parent / "b")
+    sold(other, *range(50))
+    shutil.rmtree(config.state)
+    shutil.copytree(other.state, config.state)
+    return open_journal(config, NOW)
+
+
+def _end_lost(config: PipelineConfig, copy: Path, events: int) -> Journal:
+    """The doctor finds that the end of the journal is gone, and repairs."""
+    (config.state / "journal.db").write_bytes((copy / "journal.db").read_bytes())
+    assert repair(config.state, NOW).kept is not None
+    remember(config)
+    return open_journal(config, NOW)
+
+
+WAYS = [
+    _snapshot, _restored, _restored_after_a_loss, _restored_elsewhere, _new, _elsewhere, _there_and_back, _another,
+    _end_lost,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_journal_that_went_back_gives_out_no_seq_again(
+    tmp_path: Path, way: Callable[[PipelineConfig, Path, int], Journal]
+) -> None:
+    """An observer that takes what is not above its last `seq` for a repeat would drop what is new, in silence."""
+    config, copy = pipeline(tmp_path / "shop"), tmp_path / "copy"
+    sold(config, 1, 2)
+    shutil.copytree(config.state, copy)
+    with closing(open_journal(config, NOW)) as journal:
+        before = len(seqs(journal))
+        accept(journal, *[found(number=str(number)) for number in range(3, 30)])
+        given_out = max(seqs(journal))
+    journal = way(config, copy, before)
+    accept(journal, found(number="99"))
+    after = [seq for seq in seqs(journal)[before:] if seq <= given_out]
+    assert way in (_another, _there_and_back) or after == [], "of all that happened since"
+    assert max(seqs(journal)) > given_out
+    assert max(seqs(journal)) < 2**53, "exact as a number of JSON"
+    folder = journal.folder
+    journal.close()
+    assert [damage for damage in verify(folder).damages if not damage.note] == []
+    journal = Journal(folder)
+    last = max(seqs(journal))
+    accept(journal, found(number="100"))
+    assert max(seqs(journal)) == last + 1, "without another gap"
+    journal.close()
+
+
+def test_a_journal_that_did_not_go_back_has_no_gap(tmp_path: Path) -> None:
+    config = pipeline(tmp_path)
+    for number in range(5):
+        sold(config, number)
+    with closing(open_journal(config, NOW)) as journal:
+        assert seqs(journal) == list(range(1, len(seqs(journal)) + 1))

@@ -30,17 +30,20 @@ _WITHIN = 1.0
 _FIRST_WAIT = 1.0
 """Seconds until an observer that cannot take an event is asked again; they grow to a minute."""
 
+_CATCHES_UP = "it takes events again and catches up"
+
 
 def forget_observers(line: Line) -> None:
-    """At the start: an observer that the pipeline does not name any more has no place, and that is said."""
+    """At the start: an observer the pipeline does not name any more has no place; what it has not got is a loss."""
     names = line.hooks.observers()
     for behind in line.journal.observers_behind.all():
         if behind.name not in names:
             waiting = counted(line.journal.observers_behind.count_waiting(behind), "event")
-            _log.warning(
-                "pipeline %s: observer %s is not in the configuration any more; it has not got %s", line.name,
-                behind.name, waiting,
-            )  # fmt: skip
+            what = f"observer {behind.name} is not in the configuration any more; it has not got {waiting}"
+            _log.warning("pipeline %s: %s", line.name, what)
+            if line.journal.observers_behind.count_waiting(behind):
+                step = "`tillpost receipt` shows the events of a receipt; then `tillpost journal losses --settle`"
+                line.journal.losses.record(line.clock.time(), f"{what}: {behind.reason}", step)
             line.journal.observers_behind.remove(behind.name)
 
 
@@ -128,7 +131,9 @@ def _catch_up(line: Line, number: int, behind: ObserverBehind) -> int:
         line.journal.observers_behind.put(_failed(line, moved, failure))
     elif count < len(events) or len(events) == _EVENTS:
         if place != behind.observed:
-            line.journal.observers_behind.put(attrs.evolve(moved, state=SourceState.WORKING, due=None))
+            line.journal.observers_behind.put(
+                attrs.evolve(moved, state=SourceState.WORKING, reason=_CATCHES_UP, due=None)
+            )
     else:
         line.journal.observers_behind.remove(behind.name)
         line.observers_due.pop(behind.name, None)

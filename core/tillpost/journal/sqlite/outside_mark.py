@@ -39,6 +39,11 @@ class OutsideMarks:
         """The mark that knows most; None when none knows a journal in this folder."""
         return max((known for path in self._paths if (known := self._read(path))), key=lambda k: k.event, default=None)
 
+    def furthest(self) -> int:
+        """The last event that any mark of the pipeline knows, of a journal in another folder, too; 0 without one."""
+        marks = {mark for path in self._paths for mark in path.parent.glob(".*.journal")}
+        return max((_event(mark, self._folder, self._of) for mark in marks), default=0)
+
     def _read(self, path: Path) -> Known | None:
         with suppress(OSError, ValueError, KeyError, TypeError):
             content = json.loads(path.read_bytes())
@@ -77,6 +82,15 @@ def _named(path: Path, of: Mapping[str, str]) -> Iterator[tuple[str, Path]]:
         if of and all(content[key] == value for key, value in of.items()):
             for folder in (content["folder"], *content.get("earlier", ())):
                 yield str(content["pipeline"]), Path(folder)
+
+
+def _event(path: Path, folder: Path, of: Mapping[str, str]) -> int:
+    """The last event of a mark of this folder, or of this pipeline; 0 when it is another's."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        content = json.loads(path.read_bytes())
+        if content["folder"] == str(folder) or (of and all(content[key] == value for key, value in of.items())):
+            return int(content["event"])
+    return 0
 
 
 def _text(content: Mapping[str, object], earlier: Sequence[str]) -> bytes:

@@ -10,6 +10,9 @@ from tillpost.journal.database import Table, Transaction
 from tillpost.journal.tables import steps_set_aside
 from tillpost.journal.tables.sources import SourceState
 
+_LATE = 300.0
+"""Seconds for which an observer may wait before a person is told."""
+
 
 @attrs.frozen
 class ObserverBehind:
@@ -26,6 +29,10 @@ class ObserverBehind:
     since: float
     due: float | None
     failures: int
+
+    def is_late(self, now: float) -> bool:
+        """Whether a person must know: it waits for long, or since a moment that a clock that was ahead wrote."""
+        return not -_LATE <= now - self.since <= _LATE
 
 
 class ObserversBehind(Table):

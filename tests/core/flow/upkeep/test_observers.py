@@ -23,7 +23,7 @@ from tillpost.flow.hook_calls import HookCalls
 from tillpost.flow.line import Line
 from tillpost.flow.upkeep.observers import forget_observers, notify_observers
 from tillpost.flow.worker import Worker
-from tillpost.journal import Journal
+from tillpost.journal import Journal, SourceState
 from tillpost.journal.tables.retention import Kind, RetentionCursor
 from tillpost.model import Misconfigured, NotSent, Throttled
 
@@ -280,8 +280,27 @@ def test_an_observer_that_is_taken_out_of_the_configuration_is_named_with_what_i
     bench.rounds()
     bench.observers = (("log", log),)
     bench.restart()
-    assert "observer chat is not in the configuration any more; it has not got 2 events" in caplog.text
+    said = "observer chat is not in the configuration any more; it has not got 2 events"
+    assert said in caplog.text
     assert bench.alerts(later=400.0) == []
+    (loss,) = bench.journal.losses.open()
+    assert loss.what == f"{said}: away"
+    bench.restart()
+    assert bench.journal.losses.open() == [loss], "recorded once, and stands until it is settled"
+
+
+def test_an_observer_that_catches_up_is_told_as_such(bench: Bench, chat: Chat) -> None:
+    chat.answer = NotSent(reason="the chat is away")
+    bench.sell(1200)
+    bench.rounds(3, apart=0.0)
+    bench.clock.ahead += 400.0
+    chat.answer = None
+    bench.rounds()
+    (behind,) = bench.journal.observers_behind.all()
+    assert (behind.state, "away" in behind.reason) == (SourceState.WORKING, False)
+    (said,) = bench.alerts(later=400.0)
+    assert "observer chat works again; 700 events of those since" in said
+    assert "away" not in said
 
 
 def test_b6_a_slow_observer_is_told_again_at_most_what_a_round_has(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Missing rows that were not removed, and what the events have about them."""
+"""Missing rows: those that were not removed, and the gap that a journal leaves that went back."""
 
 from __future__ import annotations
 
@@ -6,8 +6,13 @@ from collections.abc import Iterator
 
 import apsw
 
+from tillpost.journal.database import Transaction, first
+from tillpost.journal.sqlite.commit_mark import LAST_EVENT
 from tillpost.journal.sqlite.doctor.damage import Damage
-from tillpost.journal.tables import removed_rows
+from tillpost.journal.tables import events, removed_rows
+
+_AHEAD = 1_000_000_000
+"""Events by which a journal goes ahead of what is known: more than it can have committed unseen."""
 
 
 def examine(connection: apsw.Connection) -> Iterator[Damage]:
@@ -37,8 +42,8 @@ def _missing(connection: apsw.Connection, known: bool) -> Iterator[int]:
     if known:
         there += f" UNION SELECT first, last FROM removed WHERE of <> '{removed_rows.EVENTS}'"  # noqa: S608 - ours
     end = 0
-    for first, last in connection.execute(f"{there} ORDER BY first"):
-        yield from range(end + 1, first)
+    for begin, last in connection.execute(f"{there} ORDER BY first"):
+        yield from range(end + 1, begin)
         end = max(end, last)
     for (seq,) in connection.execute("SELECT DISTINCT receipt FROM events WHERE receipt > ? ORDER BY receipt", (end,)):
         yield seq
@@ -46,12 +51,25 @@ def _missing(connection: apsw.Connection, known: bool) -> Iterator[int]:
 
 def lost_events(connection: apsw.Connection) -> int:
     """The number of missing events that were not removed."""
-    count, first, last = connection.execute("SELECT count(*), min(seq), max(seq) FROM events").get
+    count, begin, last = connection.execute("SELECT count(*), min(seq), max(seq) FROM events").get
     if not count:
         return 0
     gone = 0
     if connection.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'removed'").get:
         gone = connection.execute(
-            "SELECT sum(last - first + 1) FROM removed WHERE of = ? AND first > ?", (removed_rows.EVENTS, first)
+            "SELECT sum(last - first + 1) FROM removed WHERE of = ? AND first > ?", (removed_rows.EVENTS, begin)
         ).get
-    return int(last - first + 1 - count - (gone or 0))
+    return int(last - begin + 1 - count - (gone or 0))
+
+
+def go_ahead(transaction: Transaction, known: int, now: float, reason: str) -> None:
+    """Give the events from now on a seq above every one that was ever given out: observers tell repeats by it.
+
+    known: the last event that is known of the journal, which is older or another one now; of what came after that, or
+    after a backup, nobody knows.
+    """
+    last = int(first(transaction.execute(LAST_EVENT)))
+    seq = max(last, known) + _AHEAD
+    transaction.execute("INSERT INTO removed VALUES (?, ?, ?)", (removed_rows.EVENTS, last + 1, seq - 1))
+    events.record(transaction, now, "journal", "went back", reason=reason)
+    transaction.execute("UPDATE events SET seq = ? WHERE seq = (SELECT max(seq) FROM events)", (seq,))

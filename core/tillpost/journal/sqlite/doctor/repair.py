@@ -12,6 +12,7 @@ from tillpost.journal.sqlite.commit_mark import read_mark
 from tillpost.journal.sqlite.connection import opened
 from tillpost.journal.sqlite.doctor.damage import Damage, Progress, quarantine
 from tillpost.journal.sqlite.doctor.examine import examine
+from tillpost.journal.sqlite.doctor.gaps import go_ahead
 from tillpost.journal.sqlite.doctor.reading import (
     exclusive_work,
     journal_path,
@@ -72,6 +73,7 @@ def _fixed(path: Path, place: Path, now: float, progress: Progress, shared: bool
                 if damage.table == JOURNAL and damage.lost != "nothing":
                     what = f"{damage.row}: {damage.reason}; lost: {damage.lost}"
                     losses.record(connection, now, what, f"{damage.remedy}; then `tillpost journal losses --settle`")
+                    go_ahead(connection, mark.event if mark is not None else 0, now, what)
         damages += fix(connection, path.parent / "fallback", now, progress)
         progress("checking the repaired journal")
         if found_problems := problems(connection):

@@ -13,8 +13,10 @@ import attrs
 from tillpost.errors import JournalError, UsageError
 from tillpost.journal.database import Transaction
 from tillpost.journal.moves import Move, apply_moves
+from tillpost.journal.sqlite.commit_mark import LAST_EVENT, read_mark
 from tillpost.journal.sqlite.connection import opened
 from tillpost.journal.sqlite.doctor.damage import Damage, Progress
+from tillpost.journal.sqlite.doctor.gaps import go_ahead
 from tillpost.journal.sqlite.doctor.reading import exclusive_work, kept_path, schema_of
 from tillpost.journal.sqlite.doctor.repair import fix
 from tillpost.journal.sqlite.doctor.salvage import MAGIC, copy, problems
@@ -56,12 +58,14 @@ def restore(
     confirm_after: float,
     replace: bool = False,
     progress: Progress = lambda text: None,
+    known: int = 0,
 ) -> Restored:
     """Replace the journal of a state folder by a backup. The caller holds its RunLock.
 
     confirm_after: seconds after which the destination shows what it took; until then nothing is asked for. replace:
     keep a
-    journal that is there beside it. A crash leaves the one or the other. Raises UsageError when one is there and may
+    journal that is there beside it. known: the last event that is known outside the folder. A crash leaves the one or
+    the other. Raises UsageError when one is there and may
     not be replaced, JournalError when the backup is none, is damaged or newer than this Tillpost; then nothing was
     changed.
     """
@@ -77,10 +81,12 @@ def restore(
         if path.exists() and not replace:
             raise UsageError(f"{folder} has a journal; --replace puts the backup in its place and keeps it aside")
         new = place / "new.db"
+        mark = read_mark(path)
+        known = max(known, mark.event if mark is not None else 0, _last_event(path) if path.exists() else 0)
         progress("copying the backup")
         copy(backup, new)
         try:
-            restored = _prepared(new, backup, folder / "fallback", now, now + confirm_after, progress)
+            restored = _prepared(new, backup, folder / "fallback", now, now + confirm_after, progress, known)
         except (apsw.CorruptError, apsw.NotADBError) as error:
             raise _damaged(backup, str(error)) from error
         newer, read_again = _newer(path, new) if path.exists() else (None, {})
@@ -92,7 +98,9 @@ def restore(
         return attrs.evolve(restored, newer=newer, read_again=read_again, kept=kept)
 
 
-def _prepared(new: Path, backup: Path, fallback: Path, now: float, due: float, progress: Progress) -> Restored:
+def _prepared(
+    new: Path, backup: Path, fallback: Path, now: float, due: float, progress: Progress, known: int
+) -> Restored:
     with opened(new) as connection:
         connection.pragma("synchronous", "off")  # one sync at the end, before the swap
         with suppress(apsw.Error):  # damaged, as the next line says
@@ -103,11 +111,13 @@ def _prepared(new: Path, backup: Path, fallback: Path, now: float, due: float, p
             raise _damaged(backup, found[0])
         as_of = connection.execute("SELECT at FROM events ORDER BY seq DESC LIMIT 1").get or 0.0
         upgrade(connection)
+        reason = f"restored from a backup of {datetime.fromtimestamp(as_of, UTC).isoformat(timespec='seconds')}"
+        with connection:
+            go_ahead(connection, known, now, reason)
         damages = fix(connection, fallback, now, progress)
         progress("marking what may have been sent since")
-        of = datetime.fromtimestamp(as_of, UTC).isoformat(timespec="seconds")
         with connection:
-            asked, unknown = ask_again(connection, f"restored from a backup of {of}", now, due)
+            asked, unknown = ask_again(connection, reason, now, due)
         if (quick := connection.execute("PRAGMA quick_check(1)").get) != "ok":
             raise JournalError(f"{backup}: the restored journal is damaged: {quick}; nothing was changed")
         return Restored(
@@ -150,6 +160,18 @@ def ask_again(connection: Transaction, reason: str, now: float, due: float) -> t
         for at in range(0, len(seqs), _BLOCK):
             apply_moves(connection, seqs[at : at + _BLOCK], move, now, "restore")
     return len(rows), sum(not known for _, _, known in rows)
+
+
+def _last_event(path: Path) -> int:
+    """The last event of the journal that is replaced; 0 where it cannot be read."""
+    with opened(path, apsw.SQLITE_OPEN_READWRITE) as connection:
+        try:
+            return int(connection.execute(LAST_EVENT).get)
+        except SQLITE:
+            return 0
+        finally:
+            with suppress(apsw.Error):
+                connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
 
 
 _NEWER = "FROM main.receipts AS old WHERE NOT EXISTS (SELECT 1 FROM restored.receipts AS new WHERE new.id = old.id)"
