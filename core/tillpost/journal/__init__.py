@@ -13,7 +13,7 @@ from tillpost.journal.tables.acceptance import Accepted
 from tillpost.journal.tables.alerts import Alert, Notice
 from tillpost.journal.tables.batches import Batch
 from tillpost.journal.tables.bodies import Stored
-from tillpost.journal.tables.contact_lookups import ContactLookup
+from tillpost.journal.tables.contact_lookups import ContactLookup, LookupState
 from tillpost.journal.tables.day_totals import DayReceipt, TillTotal
 from tillpost.journal.tables.destination import Destination
 from tillpost.journal.tables.documents import OPEN_DOCUMENTS, DocumentEntry, DocumentState, Reading
@@ -61,6 +61,7 @@ __all__ = [
     "KnownMapping",
     "KnownTenant",
     "Looked",
+    "LookupState",
     "Move",
     "Notice",
     "ObserverBehind",

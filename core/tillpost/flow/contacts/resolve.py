@@ -10,7 +10,7 @@ import attrs
 from tillpost.flow.contacts.another_person import separate_others, shared_kinds
 from tillpost.flow.contacts.contact_lookup import LOOKUPS, look_up
 from tillpost.flow.line import Line
-from tillpost.journal import ContactLookup, HistoryState
+from tillpost.journal import ContactLookup, HistoryState, LookupState
 from tillpost.model import Conflict, Contact, Failure, Gone, Identified, Refused
 
 LATE_SECONDS = 3600.0
@@ -66,9 +66,10 @@ def resolve(line: Line, key: str, *, again: bool = False) -> Contact | Failure |
     again: look up a contact that was unknown a moment ago. One thread at a time for a contact.
     """
     with line.contact_locks.lock(key):
-        if (conflict := line.journal.contact_lookups.conflict_reason(key)) and (failure := _conflict(line, key)):
+        lookups = line.journal.contact_lookups.state(key)
+        if lookups.conflict and (failure := _conflict(line, key)):
             return failure
-        if not conflict and (unknown := _is_unknown(line, key, again)) is not None:
+        if not lookups.conflict and (unknown := _is_unknown(line, lookups, again)) is not None:
             return unknown
         contact = line.journal.contacts.get(key)
         if contact.contact_id:
@@ -78,15 +79,15 @@ def resolve(line: Line, key: str, *, again: bool = False) -> Contact | Failure |
             contact = revalidated
         # Each identifier that leads to another person costs a turn.
         for _ in range(LOOKUPS + len(contact.identifiers)):
-            if not contact.contact_id and (contact.is_gone or line.journal.contacts.created_by_file(key)):
+            if not contact.contact_id and (contact.is_gone or lookups.created_by):
                 # It may have another id by now, or a file on its way creates it: look it up by all its keys, before
                 # a resolver creates it.
                 failure = _look_up_and_store(line, key)
                 if failure is not None:
                     return failure
+                if conflict := line.journal.contact_lookups.conflict_reason(key):
+                    return Refused(reason=conflict)
                 contact = line.journal.contacts.get(key)
-            if conflict := line.journal.contact_lookups.conflict_reason(key):
-                return Refused(reason=conflict)
             if contact.is_gone:
                 if line.erased == "hold":
                     return Refused(reason=f'{ERASED}; `erased = "create"` and `tillpost held retry` create it')
@@ -111,7 +112,7 @@ def resolve(line: Line, key: str, *, again: bool = False) -> Contact | Failure |
                 found = attrs.evolve(found, holds={n: v for n, v in found.holds.items() if n in contact.attributes})
                 route = "created" if found.created else "lookup"
                 line.journal.contacts.save_contact_id(key, found, route, line.clock.time())
-                contact = line.journal.contacts.get(key)
+                contact = attrs.evolve(contact, contact_id=found.contact_id, sent={**contact.sent, **found.holds})
             updated = _update(line, contact)
             if isinstance(updated, Contact):
                 line.silent.pop(key, None)
@@ -124,13 +125,13 @@ def resolve(line: Line, key: str, *, again: bool = False) -> Contact | Failure |
         return Refused(reason="Engage gives a contactId and then does not know it (404), twice in a row")
 
 
-def _is_unknown(line: Line, key: str, again: bool) -> Unknown | None:
+def _is_unknown(line: Line, lookups: LookupState, again: bool) -> Unknown | None:
     """The contact was looked up a while ago, and is not due: one lookup is for all its receipts."""
-    lookups, due = line.journal.contacts.lookups(key)
+    due = lookups.due
     now = line.clock.time()
     if due is None or due <= now:
         return None
-    wait = _lookup_wait(line, lookups)
+    wait = _lookup_wait(line, lookups.lookups)
     if due - now > wait:
         return None  # the clock was set back
     looked_up = due - wait

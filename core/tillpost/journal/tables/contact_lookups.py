@@ -34,6 +34,19 @@ class ContactLookup:
     unsaved: tuple[str, ...] | None = None
 
 
+@attrs.frozen(kw_only=True)
+class LookupState:
+    """What lookups of a contact have come to so far. conflict: why its receipts are held, and the next step, or "".
+
+    lookups, due: as `Contacts.lookups`. created_by: the name of the file that creates the contact, or "".
+    """
+
+    conflict: str
+    lookups: int
+    due: float | None
+    created_by: str
+
+
 class ContactLookups(Table):
     """Lookups of the contacts of files, before the files are uploaded and after their import."""
 
@@ -114,9 +127,15 @@ class ContactLookups(Table):
     def conflict_reason(self, key: str) -> str:
         """Why receipts of the contact are held, and the next step; "" when there is no conflict."""
         rows = self._database.read("SELECT conflict FROM contacts WHERE key = ?", (key,))
-        if not rows or not rows[0][0]:
-            return ""
-        return f"{CONFLICT}{json.loads(rows[0][0])['reason']}; `tillpost contacts resolve {key} --use CONTACTID`"
+        return _reason(key, rows[0][0]) if rows else ""
+
+    def state(self, key: str) -> LookupState:
+        """How lookups of a contact stand, in one read."""
+        rows = self._database.read(
+            "SELECT conflict, lookups, lookup_due, created_by FROM contacts WHERE key = ?", (key,)
+        )
+        conflict, lookups, due, created_by = rows[0] if rows else ("", 0, None, "")
+        return LookupState(conflict=_reason(key, conflict), lookups=lookups, due=due, created_by=created_by)
 
     def conflicts_due(self, now: float, latest: float, limit: int, key: str = "") -> list[str]:
         """Contacts in conflict that are to be looked up again; of one contact, or of all.
@@ -148,6 +167,12 @@ class ContactLookups(Table):
             return receipts
 
         return self._database.write(work)
+
+
+def _reason(key: str, conflict: str) -> str:
+    if not conflict:
+        return ""
+    return f"{CONFLICT}{json.loads(conflict)['reason']}; `tillpost contacts resolve {key} --use CONTACTID`"
 
 
 def _save(transaction: Transaction, lookup: ContactLookup, route: str, now: float) -> None:

@@ -125,6 +125,7 @@ def test_contacts_beside_each_other_are_looked_up(journal: Journal, monkeypatch:
         lambda journal: journal.contacts.newer_elsewhere(who),
         lambda journal: journal.contacts.contested(who),
         lambda journal: journal.contacts.lookups("c1"),
+        lambda journal: journal.contact_lookups.state("c1"),
     )
     for ask in asks:
         found = plans(journal, ask, monkeypatch)
