@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import attrs
 
 from tillpost.compose.alert_settings import AlertSettings
-from tillpost.flow.line import Line
 from tillpost.journal import Alert, Destination, Journal
+
+if TYPE_CHECKING:
+    from tillpost.flow.line import Line
 
 CLOCK_OFF = 60.0
 """Seconds by which a stored moment may be ahead of the clock."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -18,10 +19,12 @@ from tillpost.compose.alert_settings import RULES, AlertSettings
 from tillpost.compose.config import Config
 from tillpost.compose.pipeline_config import PipelineConfig
 from tillpost.errors import TillpostError
-from tillpost.flow.line import Line
 from tillpost.journal import Alert, Journal
 from tillpost.journal.sqlite.locks import running_process
 from tillpost.reports.gaps import numbered
+
+if TYPE_CHECKING:
+    from tillpost.flow.line import Line
 
 _UNWATCHED = 600.0
 """Seconds without an evaluation of the rules after which a process at work counts as hanging."""

@@ -26,9 +26,9 @@ def take_requests(folder: Path) -> list[str]:
     """Remove the requests to reload and return their ids."""
     found: list[str] = []
     with suppress(OSError):  # others report a folder that cannot be read
-        for path in sorted(folder.iterdir()):
-            if match := _NAME.fullmatch(path.name):
-                path.unlink()
+        for name in sorted(filter(_NAME.fullmatch, os.listdir(folder))):  # noqa: PTH208 - ten times a second
+            if match := _NAME.fullmatch(name):
+                (folder / name).unlink()
                 found.append(match[1])
     return found
 
