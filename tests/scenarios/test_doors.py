@@ -10,6 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -259,6 +260,10 @@ def test_b24_an_inbox_that_was_never_there_is_not_made(shop: Door) -> None:
     assert shop.stop() < 5
 
 
+def _is_told_again(shop: Door, text: str, before: int) -> bool:
+    return shop.log.count(text) > before
+
+
 def test_b24_a_share_that_goes_away_is_missed_also_after_a_restart(shop: Door) -> None:
     shop.configure(FOLDER.format(path="share/inbox"))
     share, inbox = shop.folder / "share", shop.folder / "share" / "inbox"
@@ -270,10 +275,14 @@ def test_b24_a_share_that_goes_away_is_missed_also_after_a_restart(shop: Door) -
         unmount(share)
         inbox.mkdir()  # an empty folder of the same name below the mount point
         (inbox / "2.jsonl").write_bytes(day(3, 2))
+        missed, before = "ERROR pipeline shop: source folder", 0
         for _ in range(2):
+            # The journal keeps the state of the first process: that the second has looked is in its log.
+            shop.until(partial(_is_told_again, shop, missed, before))
             shop.until(lambda: shop.status()["sources"][0]["state"] == "failing")
             assert f"mounted at {share}, and nothing is mounted there now" in shop.status()["sources"][0]["reason"]
             shop.stop()
+            before = shop.log.count(missed)
             shop.start()
         assert shop.accepted() == 2
         assert sorted(path.name for path in inbox.iterdir()) == ["2.jsonl"]
