@@ -5,7 +5,6 @@ Exit codes: 0 fine, 1 something needs a person, 2 wrong usage, 78 wrong configur
 
 from __future__ import annotations
 
-import gc
 import importlib
 import signal
 import sys
@@ -49,10 +48,6 @@ COMMANDS = {
     "demo": "a day of receipts through an outage, verified",
     "drill": "rehearse an outage on the sandbox with your own configuration",
 }
-
-
-_OBJECTS = 10_000
-"""New objects after which Python looks for garbage; by its own 700 a start looks a hundred times, and finds none."""
 
 
 class _Lazy(click.Group):
@@ -112,7 +107,6 @@ def main() -> None:
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _interrupt)
     keep_texts_out()
-    gc.set_threshold(_OBJECTS)
     try:
         cli(standalone_mode=False)
     except click.exceptions.Exit as error:
