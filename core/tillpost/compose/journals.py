@@ -41,22 +41,26 @@ def open_journal(
         mark_path(path).unlink(missing_ok=True)
     store = Store(path, marks)
     journal = Journal(pipeline.state, store)
-    as_of = journal.latest_time()
-    if made:
-        tell(f"a new journal was made: {path}")
-        if not store.remember():
-            _log.warning(
-                "%s: nothing outside its folder can remember it (no place beside the configuration or above the folder"
-                " can be written), so a start without its disk would make another one",
-                path,
-            )
-    what = _behind(path, known, store) if known is not None and not made else ""
-    if what or store.last_event < last:
-        why = what or f"{path} ends at event {store.last_event}, and the pipeline had come to event {last}"
-        store.write(lambda transaction: go_ahead(transaction, last, now, why))
-    if what:
-        _tell(journal, store, what, as_of, now, pipeline.retry.confirm_after.total_seconds())
-    store.remember()
+    try:
+        if made:
+            tell(f"a new journal was made: {path}")
+            if not store.remember():
+                _log.warning(
+                    "%s: nothing outside its folder can remember it (no place beside the configuration or above the"
+                    " folder can be written), so a start without its disk would make another one",
+                    path,
+                )
+        what = _behind(path, known, store) if known is not None and not made else ""
+        if what or store.last_event < last:
+            as_of = journal.latest_time()  # before the event that follows
+            why = what or f"{path} ends at event {store.last_event}, and the pipeline had come to event {last}"
+            store.write(lambda transaction: go_ahead(transaction, last, now, why))
+            if what:
+                _tell(journal, store, what, as_of, now, pipeline.retry.confirm_after.total_seconds())
+        store.remember()
+    except BaseException:
+        journal.close()  # open it would keep a repair out
+        raise
     return journal
 
 
