@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -80,9 +81,8 @@ def existing_journal(pipeline: PipelineConfig) -> Journal:
 
 def remember(pipeline: PipelineConfig) -> None:
     """Take the journal that is there now for the right one: a person has restored or repaired it."""
-    store = Store(pipeline.state / "journal.db", _marks(pipeline))
-    store.remember()
-    store.close()
+    with closing(Store(pipeline.state / "journal.db", _marks(pipeline))) as store:
+        store.remember()
 
 
 def last_known(pipeline: PipelineConfig) -> int:

@@ -19,6 +19,7 @@ from tillpost.errors import JournalMissing
 from tillpost.journal import Journal, State
 from tillpost.journal.database import Transaction
 from tillpost.journal.sqlite.doctor import backup, repair, restore, verify
+from tillpost.journal.sqlite.locks import ExclusiveLock
 from tillpost.journal.tables import removed_rows
 
 NOW = 1000.0
@@ -54,6 +55,19 @@ def test_b18_the_first_journal_is_told_with_its_place(tmp_path: Path, caplog: py
     caplog.clear()
     sold(config, 2)
     assert caplog.text == ""
+
+
+def test_what_fails_while_it_is_opened_lets_go_of_it(tmp_path: Path) -> None:
+    """A repair needs it alone, and a `run` repairs what it could not read."""
+    config = pipeline(tmp_path)
+
+    def broken(_: str) -> None:
+        raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError) as kept:  # its frames keep what they had open
+        open_journal(config, NOW, tell=broken)
+    with ExclusiveLock(config.state):
+        assert kept.tb is not None
 
 
 def _unlinked(folder: Path) -> None:

@@ -140,16 +140,21 @@ def exclusive_work(folder: Path) -> Iterator[Path]:
             yield place
 
 
-@contextmanager
-def copied(path: Path, folder: Path) -> Iterator[Path]:
-    """A copy of a journal that is kept under another name, as a state folder of its own. Raises JournalError when it is
-    none, is damaged, or newer than this Tillpost, UsageError when it is not there."""
+def require_journal(path: Path, what: str) -> None:
+    """Raise UsageError when there is no such file, JournalError when it is not `what` or newer than this Tillpost."""
     if not path.is_file():
         raise UsageError(f"{path} is not a file")
     with path.open("rb") as file:
         if file.read(len(MAGIC)) != MAGIC:
-            raise JournalError(f"{path} is not a journal; nothing was changed")
+            raise JournalError(f"{path} is not {what}; nothing was changed")
     schema_of(path)
+
+
+@contextmanager
+def copied(path: Path, folder: Path) -> Iterator[Path]:
+    """A copy of a journal that is kept under another name, as a state folder of its own. Raises JournalError when it is
+    none, is damaged, or newer than this Tillpost, UsageError when it is not there."""
+    require_journal(path, "a journal")
     with work(folder) as place:
         copy(path, place / "journal.db")
         with opened(place / "journal.db") as connection:

@@ -17,9 +17,9 @@ from tillpost.journal.sqlite.commit_mark import LAST_EVENT, read_mark
 from tillpost.journal.sqlite.connection import opened
 from tillpost.journal.sqlite.doctor.damage import Damage, Progress
 from tillpost.journal.sqlite.doctor.gaps import go_ahead
-from tillpost.journal.sqlite.doctor.reading import exclusive_work, kept_path, schema_of
+from tillpost.journal.sqlite.doctor.reading import exclusive_work, kept_path, require_journal
 from tillpost.journal.sqlite.doctor.repair import fix
-from tillpost.journal.sqlite.doctor.salvage import MAGIC, copy, problems
+from tillpost.journal.sqlite.doctor.salvage import copy, problems
 from tillpost.journal.sqlite.replace_file import replace_journal, sync
 from tillpost.journal.sqlite.schema import upgrade
 from tillpost.journal.sqlite.sqlite_errors import SQLITE
@@ -63,18 +63,11 @@ def restore(
     """Replace the journal of a state folder by a backup. The caller holds its RunLock.
 
     confirm_after: seconds after which the destination shows what it took; until then nothing is asked for. replace:
-    keep a
-    journal that is there beside it. known: the last event that is known outside the folder. A crash leaves the one or
-    the other. Raises UsageError when one is there and may
-    not be replaced, JournalError when the backup is none, is damaged or newer than this Tillpost; then nothing was
-    changed.
+    keep a journal that is there beside it. known: the last event that is known outside the folder. A crash leaves the
+    one or the other. Raises UsageError when one is there and may not be replaced, JournalError when the backup is none,
+    is damaged or newer than this Tillpost; then nothing was changed.
     """
-    if not backup.is_file():
-        raise UsageError(f"{backup} is not a file")
-    with backup.open("rb") as file:
-        if file.read(len(MAGIC)) != MAGIC:
-            raise JournalError(f"{backup} is not a backup of a journal; nothing was changed")
-    schema_of(backup)
+    require_journal(backup, "a backup of a journal")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with exclusive_work(folder) as place:
         path = folder / "journal.db"
